@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make              build/brinell, the static build/brinell-agent and the rig's TCG plugin
+# make demo         the main job on the rig            make check       all tests
+# make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
+# make bench        the figures of docs/benchmarks.md  make fuzz        a longer fuzz of every parser
+# make install      DESTDIR= PREFIX=
+#
+# SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings into errors, as CI does.
+
+PREFIX ?= /usr/local
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+CLANG ?= clang
+CLANG_FORMAT ?= clang-format
+FUZZ_SECONDS ?= 5
+
+ifdef SANITIZE
+BUILD := build/asan
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+BUILD := build
+endif
+
+libraries := jansson yaml-0.1 libsystemd libtracefs libtraceevent
+library_dir = $(abspath harness/scenario/library)
+CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
+AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson libtracefs libtraceevent 2>/dev/null) -pthread
+
+agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) harness/agent/agent.c
+library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/%, \
+	$(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
+library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
+agent_objects := $(agent_sources:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/harness/agent/agent_main.o
+unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
+fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
+sources := $(wildcard harness/*.[ch] harness/*/*.[ch] harness/*/*/*.[ch] inject/*.[ch] workloads/*.[ch] \
+	reports/*.[ch] bats/unit/*.[ch] bats/fuzz/*.[ch] bats/bench/*.[ch])
+scripts := setup .ci/run $(wildcard harness/rig/init bats/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats)
+
+.PHONY: all demo check check-fast check-style check-unit check-rig bench fuzz fuzz-short units install clean setup
+
+all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/poison-v1.so build/poison-v2.so)
+
+setup:
+	@./setup
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/harness/scenario/%.o: CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
+$(BUILD)/obj/harness/rig/%.o: CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
+
+$(BUILD)/brinell: $(BUILD)/obj/harness/brinell.o $(library_objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/brinell-agent: $(agent_objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
+
+# The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
+build/poison-v%.so: harness/rig/plugin/poison.c harness/rig/poison.h Makefile
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
+
+$(BUILD)/unit/%: bats/unit/%.c $(library_objects) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) -lcmocka $(LDLIBS)
+
+build/fuzz/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c -o $@ $<
+
+build/fuzz/obj/harness/scenario/%.o: CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
+build/fuzz/obj/harness/rig/%.o: CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
+
+build/fuzz/%: build/fuzz/obj/bats/fuzz/%.o $(library_sources:%.c=build/fuzz/obj/%.o)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+
+.SECONDARY:
+
+units: $(unit_tests)
+
+fuzz: $(fuzzers)
+	bats/fuzz.sh $(or $(SECONDS_EACH),60) $(fuzzers)
+
+fuzz-short: $(fuzzers)
+	bats/fuzz.sh $(FUZZ_SECONDS) $(fuzzers)
+
+demo check check-fast bench:
+	@bats/run.sh $@
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
+	install -m 755 build/brinell build/brinell-agent $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/brinell-agent build/poison-v1.so build/poison-v2.so harness/rig/init $(DESTDIR)$(PREFIX)/lib/brinell
+	cp -r --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

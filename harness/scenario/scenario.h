@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_SCENARIO_SCENARIO_H
+#define BRINELL_SCENARIO_SCENARIO_H
+
+#include "harness/base/util.h"
+
+/**
+ * enum step_kind - what a step of a trial does
+ * @STEP_START:    starts a workload
+ * @STEP_INJECT:   presses a fault
+ * @STEP_TOUCH:    tells a workload to touch its memory
+ * @STEP_WAIT:     waits for a piece of evidence
+ * @STEP_STOP:     ends a workload
+ * @STEP_FIRMWARE: tells the rig's firmware model how to behave (rig only)
+ */
+enum step_kind {
+	STEP_START,
+	STEP_INJECT,
+	STEP_TOUCH,
+	STEP_WAIT,
+	STEP_STOP,
+	STEP_FIRMWARE,
+};
+
+/**
+ * struct scenario_workload - a workload that a scenario names
+ * @name:      "victim"
+ * @kind:      name in the workload registry
+ * @arguments: checked by that workload's table
+ */
+struct scenario_workload {
+	char *name;
+	char *kind;
+	json_t *arguments;
+};
+
+/**
+ * struct scenario_step - one step
+ * @kind:      what it does
+ * @line:      in the scenario's file
+ * @subject:   workload name (start, touch, stop, or the target of an inject: may be NULL), witness (wait)
+ * @injector:  name in the injector registry (inject)
+ * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}
+ * @within_ns: wait: how long at the most
+ */
+struct scenario_step {
+	enum step_kind kind;
+	unsigned int line;
+	char *subject;
+	char *injector;
+	json_t *arguments;
+	int64_t within_ns;
+};
+
+/**
+ * struct scenario - a checked scenario file
+ *
+ * All owned by the scenario. @expect and @spec are JSON as in the journal (docs/journal.md); @requires is an
+ * array of texts "FINDING" as the probes name them, e.g. "einj:memory-uncorrectable-nonfatal".
+ */
+struct scenario {
+	char *name;
+	char *path;
+	char *title;
+	char *objective;
+	char *reference;
+	char *bench;
+	json_t *tags;
+	json_t *requires;
+	json_t *rig;
+	struct scenario_workload *workloads;
+	size_t workload_count;
+	struct scenario_step *steps;
+	size_t step_count;
+	json_t *expect;
+	json_t *spec;
+	int64_t deadline_ns;
+	int64_t settle_ns;
+	bool fresh_boot;
+};
+
+int scenario_parse(const char *path, const char *text, size_t length, const json_t *settings,
+		   struct scenario **scenario, struct reason *why);
+int scenario_load(const char *path, const json_t *settings, struct scenario **scenario,
+		  struct reason *why);
+void scenario_free(struct scenario *scenario);
+
+int scenario_library_path(char **directory);
+int scenario_library_list(json_t **names, struct reason *why);
+int scenario_select(const char *pattern, json_t *paths, struct reason *why);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_INJECT_INJECTOR_H
+#define BRINELL_INJECT_INJECTOR_H
+
+#include "harness/base/param.h"
+#include "harness/base/registry.h"
+
+struct injection;
+
+/**
+ * struct injector - a way to press a fault into this machine
+ * @name:    as in scenarios and `brinell inject NAME`
+ * @summary: one line
+ * @params:  its parameters
+ * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
+ *           {"name", "ok": bool, "reason", "remedy"}; never changes anything
+ * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
+ *           whole; the fault is not there yet. On error everything is as before.
+ * @fire:    makes the fault. -errno with a reason that says what this errno means here.
+ * @restore: puts back all that @prepare saved, frees @private, drops the lock; also after a failed @fire
+ *
+ * A planned injection (`--dry-run`) runs the same three functions; injection_write() then notes each write
+ * instead of doing it.
+ */
+struct injector {
+	const char *name;
+	const char *summary;
+	const struct param *params;
+	void (*probe)(json_t *findings);
+	int (*prepare)(struct injection *injection, struct reason *why);
+	int (*fire)(struct injection *injection, struct reason *why);
+	int (*restore)(struct injection *injection, struct reason *why);
+};
+
+REGISTRY(injector)
+
+/**
+ * struct injection - one use of an injector
+ * @injector:  which
+ * @arguments: checked by its table; owned
+ * @dry_run:   note the writes, do none
+ * @writes:    array of {"path", "text"} in order: what was written, or would be; owned
+ * @pid:       for faults on another process' page: that process; 0 otherwise
+ * @result:    object that @fire may add facts to (pfn, address, attempts); owned
+ * @private:   of the injector between @prepare and @restore
+ */
+struct injection {
+	const struct injector *injector;
+	json_t *arguments;
+	bool dry_run;
+	json_t *writes;
+	json_t *result;
+	int lock_fd;
+	void *private;
+};
+
+int injection_open(struct injection *injection, const struct injector *injector,
+		   const json_t *arguments, bool dry_run, struct reason *why);
+void injection_close(struct injection *injection);
+int injection_lock(struct injection *injection, struct reason *why);
+int injection_write(struct injection *injection, const char *path, const char *text,
+		    struct reason *why);
+int machine_is_expendable(struct reason *why);
+void finding_add(json_t *findings, const char *name, bool ok, const char *reason,
+		 const char *remedy);
+
+#endif
