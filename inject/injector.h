@@ -5,6 +5,7 @@
 #include "harness/base/param.h"
 #include "harness/base/registry.h"
 
+struct workload_run;
 struct injection;
 
 /**
@@ -40,7 +41,8 @@ REGISTRY(injector)
  * @arguments: checked by its table; owned
  * @dry_run:   note the writes, do none
  * @writes:    array of {"path", "text"} in order: what was written, or would be; owned
- * @pid:       for faults on another process' page: that process; 0 otherwise
+ * @target:    the running workload whose page is hit, or NULL; a method that only the owner of a page can use
+ *             (madvise) is executed by it through its @command; borrowed
  * @result:    object that @fire may add facts to (pfn, address, attempts); owned
  * @private:   of the injector between @prepare and @restore
  */
@@ -50,6 +52,7 @@ struct injection {
 	bool dry_run;
 	json_t *writes;
 	json_t *result;
+	struct workload_run *target;
 	int lock_fd;
 	void *private;
 };

@@ -19,6 +19,7 @@ typedef void (*workload_event_fn)(void *context, json_t *event);
  *           {"pid", "address", "pfn", "physical", "page_size", ...}, numbers as 0x text
  * @touch:   tells it to touch its memory in its configured way; returns at once, what happens comes as events
  * @dispatch: reads what the child says; called when @run->fd is readable; emits events
+ * @command: something else that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
  * @stop:    ends it, by its pid, and reaps it
  */
 struct workload {
@@ -27,6 +28,7 @@ struct workload {
 	const struct param *params;
 	int (*start)(struct workload_run *run, struct reason *why);
 	int (*touch)(struct workload_run *run, struct reason *why);
+	int (*command)(struct workload_run *run, const char *command, struct reason *why);
 	void (*dispatch)(struct workload_run *run);
 	void (*stop)(struct workload_run *run);
 };
