@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What all benches share: calls to the agent, and the pump that turns everything that comes in meanwhile into events.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "harness/bench/bench.h"
+
+#define SEND_TIMEOUT_MS 5000
+#define HELLO_TIMEOUT_MS 60000
+/* An agent whose stream ended and a host that went down look alike until the out-of-band side has spoken. */
+#define DEATH_NOTICE_NS (3 * NSEC_PER_SEC)
+
+/**
+ * bench_kind - which kind of bench a name means
+ * @name: "local", "intel", "ssh:HOST"
+ *
+ * Return: its operations, or NULL.
+ */
+const struct bench_ops *bench_kind(const char *name)
+{
+	size_t length = strcspn(name, ":");
+
+	for (size_t i = 0; i < bench_ops_count(); i++) {
+		const struct bench_ops *ops = bench_ops_at(i);
+
+		if (strlen(ops->name) == length && strncmp(ops->name, name, length) == 0)
+			return ops;
+	}
+	return NULL;
+}
+
+/**
+ * bench_report - hand one piece of evidence on
+ * @bench:   where it comes from
+ * @witness: name of the witness
+ * @time_ns: on the controller's clock
+ * @text:    what was seen
+ * @data:    its fields; stolen, may be NULL
+ */
+void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
+		  json_t *data)
+{
+	bench->options.event(bench->options.context,
+			     json_pack("{s:s, s:s, s:I, s:s, s:o*}", "witness", witness, "host",
+				       bench->host, "host_time_ns", (json_int_t)time_ns, "text",
+				       text, "data", data));
+}
+
+static void report_bench(struct bench *bench, const char *event, const char *text)
+{
+	bench_report(bench, "bench", now_realtime_ns(), text,
+		     json_pack("{s:s, s:s*, s:s*}", "event", event, "boot_id",
+			       json_text(bench->hello, "boot_id", NULL), "kernel",
+			       json_text(bench->hello, "kernel", NULL)));
+}
+
+/**
+ * bench_host_ended - the out-of-band side saw the host go down
+ * @bench:  its bench
+ * @status: exit status of the emulator or -1
+ * @signal: that ended the emulator, or 0
+ */
+void bench_host_ended(struct bench *bench, int status, int signal)
+{
+	bool was_up = bench->state == HOST_UP || bench->state == HOST_LOST;
+
+	if (!was_up)
+		return;
+	bench->state = HOST_DIED;
+	bench_report(bench, "bench", now_realtime_ns(), "the host went down by itself",
+		     json_pack("{s:s, s:i, s:i, s:s*}", "event", "host-died", "status", status,
+			       "signal", signal, "boot_id",
+			       json_text(bench->hello, "boot_id", NULL)));
+}
+
+static void agent_lost(struct bench *bench, const char *text)
+{
+	if (bench->state != HOST_UP)
+		return;
+	bench->state = HOST_LOST;
+	report_bench(bench, "agent-lost", text);
+}
+
+static void take_hello(struct bench *bench, const json_t *hello)
+{
+	const char *boot_id = json_text(hello, "boot_id", "");
+	const char *before = json_text(bench->hello, "boot_id", NULL);
+
+	bench->clock_offset_ns = now_realtime_ns() - json_number(hello, "time_ns", 0);
+	if (before && strcmp(before, boot_id) != 0 && bench->state != HOST_DOWN) {
+		bench->state = HOST_DIED;
+		bench_report(bench, "bench", now_realtime_ns(), "the host has another boot_id",
+			     json_pack("{s:s, s:s, s:s}", "event", "host-died", "boot_id", boot_id,
+				       "previous_boot_id", before));
+	}
+}
+
+/* A hello that nobody asked for: an agent started anew, and what was asked of the old one is lost. */
+static void unexpected_hello(struct bench *bench, const json_t *hello)
+{
+	if (bench->state != HOST_UP)
+		return;
+	if (json_number(hello, "pid", 0) == json_number(bench->hello, "pid", 0) &&
+	    strcmp(json_text(hello, "boot_id", ""), json_text(bench->hello, "boot_id", "")) == 0)
+		return;
+	take_hello(bench, hello);
+	agent_lost(bench, "the agent started anew in the middle of the trial");
+}
+
+static void take_event(struct bench *bench, json_t *message)
+{
+	const char *event = json_text(message, "event", "");
+
+	if (strcmp(event, "hello") == 0) {
+		unexpected_hello(bench, message);
+	} else if (strcmp(event, "witness") == 0) {
+		int64_t time_ns = json_number(message, "time_ns", 0) + bench->clock_offset_ns;
+
+		bench_report(bench, json_text(message, "witness", "unknown"), time_ns,
+			     json_text(message, "text", ""),
+			     json_incref(json_object_get(message, "data")));
+	} else {
+		bench_report(bench, "protocol", now_realtime_ns(),
+			     json_text(message, "text", event),
+			     json_pack("{s:s}", "event", "agent-complaint"));
+	}
+}
+
+static void take_messages(struct bench *bench)
+{
+	struct reason why = {0};
+	json_t *message;
+	int got;
+
+	while (bench->agent && (got = channel_next(bench->agent, &message, &why)) != 0) {
+		json_t *id;
+
+		if (got < 0) {
+			bench_report(bench, "protocol", now_realtime_ns(), why.text,
+				     json_pack("{s:s}", "event", "rubbish"));
+			continue;
+		}
+		id = json_object_get(message, "id");
+		if (!id)
+			take_event(bench, message);
+		else if (bench->awaited_id && !bench->answer &&
+			 (uint64_t)json_integer_value(id) == bench->awaited_id)
+			bench->answer = json_incref(message);
+		/* An answer that nobody waits for any more came after its deadline: it says nothing new. */
+		json_decref(message);
+	}
+}
+
+/**
+ * bench_pump - let one batch of what comes in become events
+ * @bench:    open bench
+ * @until_ns: CLOCK_MONOTONIC: return at that time at the latest
+ *
+ * Return: 0 when something came or the time is over, -EINTR when the user interrupted.
+ */
+int bench_pump(struct bench *bench, int64_t until_ns)
+{
+	struct pollfd fds[2] = {
+		{.fd = bench->agent ? channel_fd(bench->agent) : -1, .events = POLLIN},
+		{.fd = bench->out_of_band_fd, .events = POLLIN},
+	};
+	int64_t left = until_ns - now_monotonic_ns();
+	struct timespec wait = {.tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC};
+
+	if (bench->options.interrupted && *bench->options.interrupted)
+		return -EINTR;
+	if (left < 0)
+		wait = (struct timespec){0};
+	if (ppoll(fds, 2, &wait, NULL) < 0)
+		return bench->options.interrupted && *bench->options.interrupted ? -EINTR : 0;
+	if (fds[1].revents && bench->ops->dispatch)
+		bench->ops->dispatch(bench);
+	if (fds[0].revents) {
+		int got = channel_fill(bench->agent);
+
+		take_messages(bench);
+		if (got < 0) {
+			channel_free(bench->agent);
+			bench->agent = NULL;
+			agent_lost(bench, "the agent's stream ended");
+		}
+	}
+	return 0;
+}
+
+static int host_error(struct bench *bench, const char *call, struct reason *why)
+{
+	int64_t until = now_monotonic_ns() + DEATH_NOTICE_NS;
+
+	/* Give the out-of-band side the time to say that the host itself is gone. */
+	while (bench->state == HOST_LOST && bench->out_of_band_fd >= 0 && !bench->agent &&
+	       now_monotonic_ns() < until)
+		if (bench_pump(bench, until))
+			break;
+	if (bench->state == HOST_DIED)
+		return fail(why, -EHOSTDOWN, "%s: the host died", call);
+	return fail(why, -ECONNRESET, "%s: the agent on the host is gone", call);
+}
+
+static int send_and_wait(struct bench *bench, const char *call, const json_t *arguments,
+			 unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	__cleanup_json json_t *request =
+		json_pack("{s:I, s:s, s:O*}", "id", (json_int_t)++bench->next_id, "call", call,
+			  "args", arguments);
+	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	enum host_state before = bench->state;
+	__cleanup_json json_t *answer = NULL;
+	const json_t *error;
+	int result = 0;
+
+	if (!bench->agent)
+		return host_error(bench, call, why);
+	result = channel_send(bench->agent, request, SEND_TIMEOUT_MS);
+	if (result) {
+		agent_lost(bench, "the agent does not take requests");
+		return host_error(bench, call, why);
+	}
+	bench->awaited_id = bench->next_id;
+	while (!bench->answer && !result) {
+		if (bench->state != before || !bench->agent)
+			result = host_error(bench, call, why);
+		else if (now_monotonic_ns() >= deadline)
+			result = fail(why, -ETIMEDOUT, "%s: no answer from the agent within %u ms",
+				      call, timeout_ms);
+		else
+			result = bench_pump(bench, deadline);
+	}
+	bench->awaited_id = 0;
+	answer = steal(bench->answer);
+	if (!answer)
+		return result == -EINTR ? fail(why, -EINTR, "%s: interrupted", call) : result;
+	error = json_object_get(answer, "error");
+	if (error) {
+		result = (int)json_number(error, "errno", -EIO);
+		return fail(why, result < 0 ? result : -EIO, "%s", json_text(error, "text", call));
+	}
+	if (reply)
+		*reply = json_incref(json_object_get(answer, "ok"));
+	return 0;
+}
+
+/**
+ * bench_call - ask the agent for something and wait for the answer
+ * @bench:      open bench
+ * @call:       name of the call (docs/protocol.md)
+ * @arguments:  object, borrowed; may be NULL
+ * @timeout_ms: how long the answer may take
+ * @reply:      receives the answer; owned by the caller; may be NULL
+ * @why:        reason of a failure: the agent's own where it answered
+ *
+ * Evidence that comes in meanwhile goes to the bench's event function.
+ *
+ * Return: 0, the agent's -errno, -EHOSTDOWN when the host died, -ECONNRESET when the agent is gone, -ETIMEDOUT, -EINTR.
+ */
+int bench_call(struct bench *bench, const char *call, const json_t *arguments,
+	       unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	if (bench->state != HOST_UP)
+		return host_error(bench, call, why);
+	return send_and_wait(bench, call, arguments, timeout_ms, reply, why);
+}
+
+static int say_hello(struct bench *bench, struct reason *why)
+{
+	__cleanup_json json_t *hello = NULL;
+	int error = send_and_wait(bench, "hello", NULL, HELLO_TIMEOUT_MS, &hello, why);
+	json_int_t version;
+
+	if (error)
+		return error;
+	version = json_number(hello, "protocol", -1);
+	if (version != PROTOCOL_VERSION)
+		return fail(why, -EPROTO,
+			    "the agent on %s speaks protocol %lld, this brinell speaks %d: install "
+			    "the same "
+			    "version on both",
+			    bench->name, (long long)version, PROTOCOL_VERSION);
+	bench->state = HOST_DOWN;
+	take_hello(bench, hello);
+	json_decref(bench->hello);
+	bench->hello = steal(hello);
+	bench->state = HOST_UP;
+	bench->boots++;
+	report_bench(bench, "agent-hello", "the agent said hello");
+	return 0;
+}
+
+/**
+ * bench_boot - bring the host up, again when it was up
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int bench_boot(struct bench *bench, struct reason *why)
+{
+	int error;
+
+	channel_free(bench->agent);
+	bench->agent = NULL;
+	bench->state = HOST_DOWN;
+	error = bench->ops->start(bench, why);
+	if (!error)
+		error = say_hello(bench, why);
+	return error;
+}
+
+/**
+ * bench_open - make a bench ready; nothing is booted yet
+ * @name:    "local", a rig profile, "ssh:HOST"
+ * @options: copied; the texts in it must outlive the bench
+ * @bench:   receives it
+ * @why:     reason of a failure
+ *
+ * Return: 0 or -ENOENT for a name that means no bench.
+ */
+int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
+	       struct reason *why)
+{
+	const struct bench_ops *ops = bench_kind(name);
+	const char *colon = strchr(name, ':');
+	struct bench *opened;
+
+	if (!ops)
+		return fail(why, -ENOENT,
+			    "there is no bench '%s'; `brinell list benches` shows them", name);
+	opened = calloc(1, sizeof(*opened));
+	if (!opened)
+		return -ENOMEM;
+	opened->ops = ops;
+	opened->name = strdup(name);
+	opened->address = colon ? opened->name + (colon + 1 - name) : NULL;
+	opened->host = "h0";
+	opened->options = *options;
+	opened->out_of_band_fd = -1;
+	*bench = opened;
+	return 0;
+}
+
+/** bench_close - stop the host where it is ours, and free the bench; NULL is fine */
+void bench_close(struct bench *bench)
+{
+	if (!bench)
+		return;
+	bench->state = HOST_DOWN;
+	bench->ops->stop(bench);
+	channel_free(bench->agent);
+	json_decref(bench->hello);
+	json_decref(bench->answer);
+	free(bench->name);
+	free(bench);
+}
+
+/**
+ * bench_spawn_agent - start a program whose standard input and output are the agent
+ * @bench: receives the channel
+ * @argv:  NULL-terminated
+ * @why:   reason of a failure
+ *
+ * The program ends with the stream, and with the controller.
+ *
+ * Return: 0 or -errno.
+ */
+int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why)
+{
+	pid_t parent = getpid();
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(why, -errno, "socketpair: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return fail(why, -errno, "fork: %s", strerror(errno));
+	}
+	if (pid == 0) {
+		/* Ctrl-C is for the controller, which then restores what was set through this agent. */
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(EXIT_INFRA);
+		dup2(ends[1], STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		execvp(argv[0], (char *const *)argv);
+		dprintf(STDERR_FILENO, "brinell: error: %s: %s\n", argv[0], strerror(errno));
+		_exit(EXIT_INFRA);
+	}
+	close(ends[1]);
+	bench->agent = channel_new(ends[0], ends[0]);
+	bench->private = (void *)(intptr_t)pid;
+	return 0;
+}

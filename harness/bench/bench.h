@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_BENCH_BENCH_H
+#define BRINELL_BENCH_BENCH_H
+
+#include "harness/base/protocol.h"
+#include "harness/base/registry.h"
+#include "harness/base/util.h"
+
+struct bench;
+
+/* One piece of evidence in the shape of the journal's `event` body (docs/journal.md); @event is stolen. */
+typedef void (*bench_event_fn)(void *context, json_t *event);
+
+/* What takes long: @fraction 0 to 1, or below 0 when it is not known. */
+typedef void (*bench_progress_fn)(void *context, const char *what, double fraction);
+
+/**
+ * struct bench_options - how to open a bench
+ * @artifacts:   directory for consoles
+ * @kernel:      bzImage for a rig host, or NULL
+ * @modules:     its modules, or NULL
+ * @rig:         the `rig` section of a scenario ({"einj-revision", "memory", ...}) or NULL
+ * @deadline_s:  a rig host is ended after so many seconds
+ * @event:       receives evidence, with @context
+ * @progress:    receives progress, with @context; may be NULL
+ * @interrupted: set by a signal handler: every wait ends early with -EINTR; may be NULL
+ */
+struct bench_options {
+	const char *artifacts;
+	const char *kernel;
+	const char *modules;
+	const json_t *rig;
+	unsigned int deadline_s;
+	bench_event_fn event;
+	bench_progress_fn progress;
+	void *context;
+	const volatile int *interrupted;
+};
+
+/**
+ * struct bench_ops - a kind of bench
+ * @name:     as in `--bench NAME`; the part before a colon when it takes an address ("ssh:HOST")
+ * @summary:  one line
+ * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_open()
+ * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
+ * @firmware: passes a request to the firmware model; NULL where firmware is real
+ * @stop:     lets go; a rig host is ended
+ */
+struct bench_ops {
+	const char *name;
+	const char *summary;
+	int (*start)(struct bench *bench, struct reason *why);
+	void (*dispatch)(struct bench *bench);
+	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
+			struct reason *why);
+	void (*stop)(struct bench *bench);
+};
+
+REGISTRY(bench_ops)
+
+/**
+ * enum host_state - what the controller knows of the host
+ * @HOST_DOWN: not started, or ended
+ * @HOST_UP:   its agent said hello
+ * @HOST_LOST: its agent is gone, the host may live
+ * @HOST_DIED: it is certain that the host went down by itself
+ */
+enum host_state {
+	HOST_DOWN,
+	HOST_UP,
+	HOST_LOST,
+	HOST_DIED,
+};
+
+/**
+ * struct bench - one host under test and the ways to it
+ * @ops:            its kind
+ * @name:           as the user gave it
+ * @address:        the part of @name behind a colon, or NULL
+ * @host:           name of the host in the journal
+ * @options:        as opened
+ * @agent:          channel to the agent, or NULL
+ * @out_of_band_fd: to poll for @ops->dispatch, or -1
+ * @hello:          the agent's last hello; owned
+ * @state:          what is known of the host
+ * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
+ * @boots:          number of boots seen
+ */
+struct bench {
+	const struct bench_ops *ops;
+	char *name;
+	const char *address;
+	const char *host;
+	struct bench_options options;
+	struct channel *agent;
+	int out_of_band_fd;
+	json_t *hello;
+	enum host_state state;
+	int64_t clock_offset_ns;
+	unsigned int boots;
+	uint64_t next_id;
+	uint64_t awaited_id;
+	json_t *answer;
+	void *private;
+};
+
+const struct bench_ops *bench_kind(const char *name);
+int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
+	       struct reason *why);
+int bench_boot(struct bench *bench, struct reason *why);
+int bench_call(struct bench *bench, const char *call, const json_t *arguments,
+	       unsigned int timeout_ms, json_t **reply, struct reason *why);
+int bench_pump(struct bench *bench, int64_t until_ns);
+void bench_close(struct bench *bench);
+
+void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
+		  json_t *data);
+void bench_host_ended(struct bench *bench, int status, int signal);
+int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why);
+
+#endif

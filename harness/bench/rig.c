@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Benches of the rig: an emulated host whose keeper tells of console and power, and whose firmware is a model.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "harness/base/param.h"
+#include "harness/bench/bench.h"
+#include "harness/rig/rig.h"
+
+static void rig_event(struct bench *bench, const json_t *event)
+{
+	const char *kind = json_text(event, "event", "");
+	int64_t time_ns = json_number(event, "time_ns", now_realtime_ns());
+
+	if (strcmp(kind, "console") == 0) {
+		bench_report(bench, "console", time_ns, json_text(event, "text", ""), NULL);
+	} else if (strcmp(kind, "firmware") == 0) {
+		const json_t *data = json_object_get(event, "data");
+
+		bench_report(bench, "firmware", time_ns,
+			     json_text(data ? data : event, "event", kind),
+			     json_deep_copy(data ? data : event));
+	} else if (strcmp(kind, "power") == 0 &&
+		   strcmp(json_text(event, "state", ""), "off") == 0) {
+		bench_host_ended(bench, (int)json_number(event, "status", -1),
+				 (int)json_number(event, "signal", 0));
+	}
+}
+
+static void rig_dispatch(struct bench *bench)
+{
+	struct reason why = {0};
+	json_t *event;
+	int got;
+
+	while ((got = rig_receive(bench->private, &event, &why)) > 0) {
+		rig_event(bench, event);
+		json_decref(event);
+	}
+	if (got < 0) {
+		bench->out_of_band_fd = -1;
+		bench_host_ended(bench, -1, 0);
+	}
+}
+
+static int connect_agent(struct bench *bench, struct reason *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int64_t deadline = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	const char *path = rig_agent_path(bench->private);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return fail(why, -errno, "socket: %s", strerror(errno));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int error = -errno;
+
+		if (now_monotonic_ns() > deadline || (error != -ENOENT && error != -ECONNREFUSED)) {
+			close(fd);
+			return fail(why, error, "the agent's port of rig host %s: %s: %s",
+				    bench->name, path, strerror(-error));
+		}
+		/* QEMU makes its sockets some milliseconds after it was started, and tells nobody. */
+		poll(NULL, 0, 5);
+	}
+	bench->agent = channel_new(fd, fd);
+	return 0;
+}
+
+static int rig_bench_start(struct bench *bench, struct reason *why)
+{
+	const struct bench_options *options = &bench->options;
+	uint64_t memory = 0;
+	int error = 0;
+
+	if (bench->private) {
+		__cleanup_json json_t *cycle = json_pack("{s:s}", "action", "cycle");
+
+		error = rig_call(bench->private, "power", cycle, 30000, NULL, why);
+		/* What the old host still had to say is no news of the new one. */
+		rig_dispatch(bench);
+	} else {
+		struct rig *rig;
+
+		(void)parse_size(json_text(options->rig, "memory", "0"), &memory);
+		error = rig_start(
+			&(struct rig_options){
+				.profile = bench->ops->name,
+				.kernel = options->kernel,
+				.modules = options->modules,
+				.artifacts = options->artifacts,
+				.memory_mib = (unsigned int)(memory >> 20),
+				.processors =
+					(unsigned int)json_number(options->rig, "processors", 0),
+				.einj_revision =
+					(unsigned int)json_number(options->rig, "einj-revision", 0),
+				.arguments = json_text(options->rig, "kernel-arguments", NULL),
+				.deadline_s = options->deadline_s,
+				.progress = options->progress,
+				.context = options->context,
+			},
+			&rig, why);
+		if (error)
+			return error;
+		bench->private = rig;
+		bench->out_of_band_fd = rig_control_fd(rig);
+	}
+	if (!error)
+		error = connect_agent(bench, why);
+	/* From here on a host that goes down while it boots is a host that died. */
+	if (!error)
+		bench->state = HOST_LOST;
+	return error;
+}
+
+static int rig_bench_firmware(struct bench *bench, const json_t *request, json_t **reply,
+			      struct reason *why)
+{
+	if (!bench->private)
+		return fail(why, -EHOSTDOWN, "firmware: the rig host is not up");
+	return rig_call(bench->private, "firmware", request, 5000, reply, why);
+}
+
+static void rig_bench_stop(struct bench *bench)
+{
+	if (!bench->private)
+		return;
+	rig_stop(bench->private);
+	bench->private = NULL;
+	bench->out_of_band_fd = -1;
+}
+
+static const struct bench_ops bench_intel = {
+	.name = "intel",
+	.summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d",
+	.start = rig_bench_start,
+	.dispatch = rig_dispatch,
+	.firmware = rig_bench_firmware,
+	.stop = rig_bench_stop,
+};
+
+REGISTER(bench_ops, bench_intel);
