@@ -7,6 +7,9 @@
 #define JOURNAL_FILE "journal.jsonl"
 #define JOURNAL_VERSION 1
 
+/* Type of the records that a reader puts where lines of the file were lost; never written to a file. */
+#define JOURNAL_DAMAGE "damage"
+
 struct journal;
 
 /**
@@ -28,6 +31,8 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 		 struct reason *why);
 int journal_append(struct journal *journal, const char *type, const char *trial, json_t *body);
 int journal_close(struct journal *journal);
+const json_t *journal_records(const struct journal *journal);
+const char *journal_failure(const struct journal *journal);
 
 int journal_load(const char *directory, json_t **records, struct journal_damage *damage,
 		 struct reason *why);
