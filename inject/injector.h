@@ -13,6 +13,9 @@ struct injection;
  * @name:    as in scenarios and `brinell inject NAME`
  * @summary: one line
  * @params:  its parameters
+ * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
+ *           missing; @target tells whether a workload is given as target. Pure: scenarios are checked with it before
+ *           anything starts. May be NULL
  * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
  *           {"name", "ok": bool, "reason", "remedy"}; never changes anything
  * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
@@ -27,6 +30,7 @@ struct injector {
 	const char *name;
 	const char *summary;
 	const struct param *params;
+	int (*check)(const json_t *arguments, bool target, struct reason *why);
 	void (*probe)(json_t *findings);
 	int (*prepare)(struct injection *injection, struct reason *why);
 	int (*fire)(struct injection *injection, struct reason *why);
