@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_TRIAL_ENGINE_H
+#define BRINELL_TRIAL_ENGINE_H
+
+#include "harness/base/util.h"
+#include "harness/journal/journal.h"
+#include "harness/scenario/scenario.h"
+
+/**
+ * struct planned_trial - one trial of a run's plan
+ * @id:       "0001", unique in the run
+ * @scenario: owned by the plan
+ * @bench:    name of its bench
+ * @seed:     of its random choices
+ * @attempts: how often it was started already (before a resume)
+ * @done:     it has its verdict
+ */
+struct planned_trial {
+	char id[8];
+	struct scenario *scenario;
+	char *bench;
+	uint64_t seed;
+	unsigned int attempts;
+	bool done;
+};
+
+/**
+ * struct engine_view - who watches a run; all may be NULL
+ * @started:  a trial begins
+ * @doing:    what it does now, for a live line
+ * @progress: something long (the image of the rig): @fraction 0 to 1, or below 0 when unknown
+ * @finished: a trial has its verdict: @result as in results.json, borrowed
+ */
+struct engine_view {
+	void (*started)(void *context, const struct planned_trial *trial, size_t index);
+	void (*doing)(void *context, const char *what);
+	void (*progress)(void *context, const char *what, double fraction);
+	void (*finished)(void *context, const struct planned_trial *trial, size_t index,
+			 const json_t *result);
+	void *context;
+};
+
+/**
+ * struct engine_options - what a run needs besides its plan
+ * @journal:     open; borrowed
+ * @artifacts:   directory for consoles and logs
+ * @kernel:      bzImage for rig hosts, or NULL
+ * @modules:     its modules, or NULL
+ * @view:        watches
+ * @interrupted: set by a signal handler
+ */
+struct engine_options {
+	struct journal *journal;
+	const char *artifacts;
+	const char *kernel;
+	const char *modules;
+	struct engine_view view;
+	const volatile int *interrupted;
+};
+
+int engine_run(const struct engine_options *options, struct planned_trial *plan, size_t count,
+	       struct reason *why);
+int engine_close_from_evidence(struct journal *journal, const json_t *records, const char *trial);
+
+#endif
