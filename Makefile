@@ -13,7 +13,6 @@ CC ?= gcc
 PKG_CONFIG ?= pkg-config
 CLANG ?= clang
 CLANG_FORMAT ?= clang-format
-FUZZ_SECONDS ?= 5
 
 ifdef SANITIZE
 BUILD := build/asan
@@ -22,7 +21,7 @@ else
 BUILD := build
 endif
 
-libraries := jansson yaml-0.1 libsystemd libtracefs libtraceevent
+libraries := jansson yaml-0.1 libtracefs libtraceevent
 library_dir = $(abspath harness/scenario/library)
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g
@@ -30,7 +29,7 @@ CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
 AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson libtracefs libtraceevent 2>/dev/null) -pthread
 
-agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) harness/agent/agent.c
+agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) harness/agent/agent.c harness/agent/probe.c
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/%, \
 	$(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
@@ -39,9 +38,9 @@ unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 sources := $(wildcard harness/*.[ch] harness/*/*.[ch] harness/*/*/*.[ch] inject/*.[ch] workloads/*.[ch] \
 	reports/*.[ch] bats/unit/*.[ch] bats/fuzz/*.[ch] bats/bench/*.[ch])
-scripts := setup .ci/run $(wildcard harness/rig/init bats/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats)
+scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats)
 
-.PHONY: all demo check check-fast check-style check-unit check-rig bench fuzz fuzz-short units install clean setup
+.PHONY: all demo check check-fast bench fuzz fuzzers units install clean setup print-sources print-scripts
 
 all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/poison-v1.so build/poison-v2.so)
 
@@ -84,11 +83,16 @@ build/fuzz/%: build/fuzz/obj/bats/fuzz/%.o $(library_sources:%.c=build/fuzz/obj/
 
 units: $(unit_tests)
 
+fuzzers: $(fuzzers)
+
 fuzz: $(fuzzers)
 	bats/fuzz.sh $(or $(SECONDS_EACH),60) $(fuzzers)
 
-fuzz-short: $(fuzzers)
-	bats/fuzz.sh $(FUZZ_SECONDS) $(fuzzers)
+print-sources:
+	@printf "%s\n" $(sources)
+
+print-scripts:
+	@printf "%s\n" $(scripts)
 
 demo check check-fast bench:
 	@bats/run.sh $@

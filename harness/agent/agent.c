@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "harness/agent/agent.h"
+#include "harness/agent/probe.h"
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
 #include "workloads/workload.h"
@@ -97,18 +98,10 @@ static int serve_hello(struct agent *agent, const json_t *arguments, json_t **re
 static int serve_probe(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
-	json_t *findings = json_array();
-
 	(void)agent;
 	(void)arguments;
 	(void)why;
-	finding_add(findings, "root", geteuid() == 0, "the agent does not run as root",
-		    "run brinell as root, or let the bench reach the host as root");
-	for (size_t i = 0; i < injector_count(); i++)
-		injector_at(i)->probe(findings);
-	for (size_t i = 0; i < witness_count(); i++)
-		witness_at(i)->probe(findings);
-	*reply = json_pack("{s:o}", "findings", findings);
+	*reply = json_pack("{s:o}", "findings", probe_machine());
 	return 0;
 }
 

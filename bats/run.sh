@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Drives what the Makefile's larger targets do: demo, check-fast, check, bench. Says what it does and how long it will
+# take, keeps going after a failure, and ends with one plain line of counts.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp -d "${TMPDIR:-/tmp}/brinell-check.XXXXXX")
+trap 'rm -rf "$log"' EXIT
+results=$log/results.tap
+: >"$results"
+jobs=$(nproc)
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# Everything that runs prints TAP; this keeps a copy for the counts and shows only what is of interest.
+tap() { # NAME COMMAND...
+	local name=$1 out=$log/part status
+	shift
+	"$@" >"$out" 2>&1
+	status=$?
+	grep -aE '^(not )?ok ' "$out" >>"$results" || true
+	if [ $status -ne 0 ] && ! grep -aq '^not ok' "$out"; then
+		echo "not ok $name ended with status $status" | tee -a "$results"
+		tail -n 60 "$out"
+	elif [ $status -ne 0 ]; then
+		cat "$out"
+	else
+		grep -aiE '# *skip' "$out" || true
+	fi
+	return 0
+}
+
+check() { # DESCRIPTION COMMAND...: one check that is no test program
+	local description=$1 out=$log/part
+	shift
+	if "$@" >"$out" 2>&1; then
+		echo "ok $description" >>"$results"
+	else
+		echo "not ok $description" | tee -a "$results"
+		tail -n 60 "$out"
+	fi
+}
+
+finish() {
+	local passed failed skipped
+	skipped=$(grep -aciE '^ok .*# *skip' "$results")
+	passed=$(($(grep -ac '^ok ' "$results") - skipped))
+	failed=$(grep -ac '^not ok ' "$results")
+	if [ "$skipped" -gt 0 ]; then
+		say "skipped"
+		grep -aiE '^ok .*# *skip' "$results" >&2
+	fi
+	if [ "$failed" -gt 0 ]; then
+		say "failed"
+		grep -a '^not ok ' "$results" >&2
+	fi
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+build() {
+	say "building (about 30 s when nothing is built yet)"
+	make -s -j"$jobs" WERROR="${WERROR:-}" all || exit 1
+}
+
+style() {
+	say "style"
+	local formatted=0 version
+	version=$(clang-format --version 2>/dev/null | grep -oE 'version [0-9]+' | grep -oE '[0-9]+')
+	if [ "$version" = 14 ]; then
+		check "sources are formatted as .clang-format says" \
+			bash -c "make -s print-sources | xargs clang-format --dry-run -Werror" && formatted=1
+	fi
+	[ "$version" = 14 ] ||
+		echo "ok formatting # SKIP clang-format is version ${version:-none}; the layout is defined by version 14" >>"$results"
+	check "shell parts pass shellcheck" bash -c "make -s print-scripts | xargs shellcheck"
+	check "every source names its licence" \
+		bash -c "! { make -s print-sources; make -s print-scripts; } | xargs -n1 sh -c 'head -n 2 \"\$1\" | grep -q SPDX || echo \"\$1\"' sh | grep ."
+	: "$formatted"
+}
+
+units() {
+	say "unit tests with AddressSanitizer and UBSan (about 40 s to build when nothing is built yet)"
+	if ! make -s -j"$jobs" SANITIZE=1 WERROR=1 units build/asan/brinell >"$log/build" 2>&1; then
+		echo "not ok the sanitized build" | tee -a "$results"
+		tail -n 60 "$log/build"
+		return
+	fi
+	local test
+	for test in build/asan/unit/test_*; do
+		[ -x "$test" ] && [ -f "$test" ] && tap "${test##*/}" env CMOCKA_MESSAGE_OUTPUT=TAP "$test"
+	done
+	for test in bats/unit/*.bats; do
+		[ -e "$test" ] && tap "${test##*/}" bats --tap "$test"
+	done
+}
+
+fuzz() { # SECONDS
+	say "fuzzing every parser for $1 s each, from the corpora"
+	if ! make -s -j"$jobs" fuzzers >"$log/build" 2>&1; then
+		echo "not ok the fuzzers build" | tee -a "$results"
+		tail -n 60 "$log/build"
+		return
+	fi
+	local fuzzer
+	for fuzzer in build/fuzz/fuzz_*; do
+		[ -f "$fuzzer" ] && [ -x "$fuzzer" ] &&
+			check "${fuzzer##*/} for $1 s" bats/fuzz.sh "$1" "$fuzzer"
+	done
+}
+
+rig() {
+	say "the rig: emulated hosts (about 12 minutes; the first time 1 minute more for its image)"
+	build/brinell rig build intel || {
+		echo "not ok the image of the rig" | tee -a "$results"
+		return
+	}
+	local test
+	for test in bats/rig/*.bats; do
+		say "${test##*/}"
+		tap "${test##*/}" bats --tap "$test"
+	done
+}
+
+case ${1:-} in
+demo)
+	./setup || exit 1
+	build
+	say "the rig's image (some 120 MB are fetched the first time, about 1 minute)"
+	build/brinell rig build intel || exit 1
+	say "the demo: an emulated host, real faults, about 1 minute"
+	build/brinell run @demo
+	status=$?
+	directory=$(readlink -f brinell-runs/latest)
+	printf '\nReport: %s\n' "$directory/report.html" >&2
+	exit $status
+	;;
+check-fast)
+	style
+	units
+	fuzz 0
+	finish
+	;;
+check)
+	./setup || exit 1
+	say "all tests: about 20 minutes on two cores"
+	WERROR=1 build
+	style
+	units
+	fuzz "${FUZZ_SECONDS:-5}"
+	rig
+	finish
+	;;
+bench)
+	./setup || exit 1
+	build
+	exec bats/bench/run.sh
+	;;
+*)
+	echo "usage: bats/run.sh demo|check|check-fast|bench (make runs it)" >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a person sees while a run goes on: on a terminal one line that is drawn anew twice a second, with the time the
+ * trial has taken and the time it took last; elsewhere KTAP, and plain lines for what takes long.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "harness/store/store.h"
+#include "harness/trial/live.h"
+#include "reports/ktap.h"
+
+#define REFRESH_NS (500 * NSEC_PER_MSEC)
+#define PLAIN_PROGRESS_NS (10 * NSEC_PER_SEC)
+#define DURATIONS_FILE "durations.json"
+
+/*
+ * struct live - the state of the display
+ * @lock:      guards all below against the thread that redraws
+ * @wake:      ends that thread
+ * @durations: {SCENARIO: milliseconds it took last}; kept in the cache between runs
+ */
+struct live {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool terminal, colour, ending;
+	size_t total, index;
+	char scenario[128];
+	char what[160];
+	double fraction;
+	int64_t trial_began, what_began, last_plain;
+	json_t *durations;
+	char *cache;
+};
+
+static double seconds_since(int64_t began)
+{
+	return (double)(now_monotonic_ns() - began) / (double)NSEC_PER_SEC;
+}
+
+static int width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void draw(struct live *live)
+{
+	char line[512];
+	int64_t expected = json_number(live->durations, live->scenario, 0);
+	int used;
+
+	if (!live->terminal || !live->scenario[0])
+		return;
+	used = snprintf(line, sizeof(line), "[%zu/%zu] %s  %s", live->index + 1, live->total,
+			live->scenario, live->what);
+	if (live->fraction >= 0)
+		used += snprintf(line + used, sizeof(line) - (size_t)used, " %.0f %%, %.0f s",
+				 live->fraction * 100, seconds_since(live->what_began));
+	else if (expected)
+		used += snprintf(line + used, sizeof(line) - (size_t)used,
+				 "  %.1f s of about %.1f s", seconds_since(live->trial_began),
+				 (double)expected / 1000);
+	else
+		used += snprintf(line + used, sizeof(line) - (size_t)used, "  %.1f s",
+				 seconds_since(live->trial_began));
+	printf("\r\033[K%.*s", width() - 1, line);
+	fflush(stdout);
+}
+
+static void *redraw(void *context)
+{
+	struct live *live = context;
+
+	pthread_mutex_lock(&live->lock);
+	while (!live->ending) {
+		struct timespec until;
+
+		draw(live);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += REFRESH_NS;
+		if (until.tv_nsec >= NSEC_PER_SEC) {
+			until.tv_sec++;
+			until.tv_nsec -= NSEC_PER_SEC;
+		}
+		pthread_cond_timedwait(&live->wake, &live->lock, &until);
+	}
+	pthread_mutex_unlock(&live->lock);
+	return NULL;
+}
+
+static void on_started(void *context, const struct planned_trial *trial, size_t index)
+{
+	struct live *live = context;
+
+	pthread_mutex_lock(&live->lock);
+	live->index = index;
+	live->trial_began = now_monotonic_ns();
+	live->fraction = -1;
+	live->what[0] = '\0';
+	snprintf(live->scenario, sizeof(live->scenario), "%s", trial->scenario->name);
+	draw(live);
+	pthread_mutex_unlock(&live->lock);
+}
+
+static void on_doing(void *context, const char *what)
+{
+	struct live *live = context;
+
+	pthread_mutex_lock(&live->lock);
+	snprintf(live->what, sizeof(live->what), "%s", what);
+	live->fraction = -1;
+	draw(live);
+	pthread_mutex_unlock(&live->lock);
+}
+
+static void on_progress(void *context, const char *what, double fraction)
+{
+	struct live *live = context;
+	bool changed;
+
+	pthread_mutex_lock(&live->lock);
+	changed = strcmp(live->what, what) != 0;
+	if (changed)
+		live->what_began = now_monotonic_ns();
+	snprintf(live->what, sizeof(live->what), "%s", what);
+	live->fraction = fraction;
+	draw(live);
+	if (!live->terminal &&
+	    (changed || now_monotonic_ns() - live->last_plain > PLAIN_PROGRESS_NS)) {
+		live->last_plain = now_monotonic_ns();
+		if (fraction >= 0)
+			log_info("%s (%.0f %%)", what, fraction * 100);
+		else
+			log_info("%s", what);
+	}
+	pthread_mutex_unlock(&live->lock);
+}
+
+static const char *colour_of(const char *verdict)
+{
+	return strcmp(verdict, "pass") == 0   ? "\033[32m"
+	       : strcmp(verdict, "fail") == 0 ? "\033[31m"
+					      : "\033[33m";
+}
+
+static void on_finished(void *context, const struct planned_trial *trial, size_t index,
+			const json_t *result)
+{
+	struct live *live = context;
+	const char *verdict = json_text(result, "verdict", "?");
+
+	pthread_mutex_lock(&live->lock);
+	json_object_set_new(live->durations, trial->scenario->name,
+			    json_integer((now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC));
+	if (live->terminal) {
+		printf("\r\033[K%s%-12s%s %s  %.1f s%s%s\n", live->colour ? colour_of(verdict) : "",
+		       verdict, live->colour ? "\033[0m" : "", trial->scenario->name,
+		       seconds_since(live->trial_began), strcmp(verdict, "pass") == 0 ? "" : "  ",
+		       strcmp(verdict, "pass") == 0 ? "" : json_text(result, "reason", ""));
+		live->scenario[0] = '\0';
+	} else {
+		ktap_result(stdout, index + 1, result);
+	}
+	fflush(stdout);
+	pthread_mutex_unlock(&live->lock);
+}
+
+static void load_durations(struct live *live)
+{
+	const char *home = getenv("HOME");
+	const char *cache = getenv("XDG_CACHE_HOME");
+
+	live->cache = cache && *cache ? format_text("%s/brinell", cache)
+		      : home	      ? format_text("%s/.cache/brinell", home)
+				      : NULL;
+	if (live->cache) {
+		__cleanup_free char *path = format_text("%s/" DURATIONS_FILE, live->cache);
+
+		live->durations = json_load_file(path, 0, NULL);
+	}
+	if (!json_is_object(live->durations)) {
+		json_decref(live->durations);
+		live->durations = json_object();
+	}
+}
+
+/**
+ * live_open - begin to show a run
+ * @trials: number of trials that it will show
+ *
+ * Return: the display; live_close() ends it.
+ */
+struct live *live_open(size_t trials)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	const char *no_colour = getenv("NO_COLOR");
+
+	if (!live)
+		abort();
+	live->total = trials;
+	live->fraction = -1;
+	live->terminal = isatty(STDOUT_FILENO);
+	live->colour = live->terminal && !(no_colour && *no_colour);
+	pthread_mutex_init(&live->lock, NULL);
+	pthread_cond_init(&live->wake, NULL);
+	load_durations(live);
+	if (!live->terminal)
+		ktap_begin(stdout, trials);
+	else if (pthread_create(&live->thread, NULL, redraw, live))
+		live->terminal = false;
+	return live;
+}
+
+/** live_view - the functions through which the engine tells what happens */
+struct engine_view live_view(struct live *live)
+{
+	return (struct engine_view){
+		.started = on_started,
+		.doing = on_doing,
+		.progress = on_progress,
+		.finished = on_finished,
+		.context = live,
+	};
+}
+
+/** live_close - end the display and keep the durations for the next run */
+void live_close(struct live *live)
+{
+	__cleanup_free char *text = NULL;
+
+	if (live->terminal) {
+		pthread_mutex_lock(&live->lock);
+		live->ending = true;
+		pthread_cond_signal(&live->wake);
+		pthread_mutex_unlock(&live->lock);
+		pthread_join(live->thread, NULL);
+		fputs("\r\033[K", stdout);
+		fflush(stdout);
+	}
+	text = json_dumps(live->durations, JSON_COMPACT | JSON_SORT_KEYS);
+	/* Only a comfort of the next run: a cache that can not be written is no error of this one. */
+	if (text && live->cache && make_directories(live->cache) == 0)
+		(void)write_file_atomically(live->cache, DURATIONS_FILE, text, strlen(text));
+	json_decref(live->durations);
+	free(live->cache);
+	pthread_mutex_destroy(&live->lock);
+	pthread_cond_destroy(&live->wake);
+	free(live);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_TRIAL_LIVE_H
+#define BRINELL_TRIAL_LIVE_H
+
+#include "harness/trial/engine.h"
+
+struct live;
+
+struct live *live_open(size_t trials);
+struct engine_view live_view(struct live *live);
+void live_close(struct live *live);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What `brinell run` and `brinell resume` share: from an open journal and a plan to the last report.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "harness/judge/judge.h"
+#include "harness/store/store.h"
+#include "harness/trial/live.h"
+#include "harness/trial/session.h"
+#include "reports/table.h"
+
+static volatile int interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* No SA_RESTART: a wait ends at once, the trial is closed, and what was set is restored. */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+static void announce_end(const char *directory, const json_t *results)
+{
+	if (isatty(STDOUT_FILENO)) {
+		table_print(stdout, results);
+		printf("\nResults: %s   the story of a trial: brinell show %s TRIAL\n", directory,
+		       directory);
+	} else {
+		log_info("results in %s", directory);
+	}
+}
+
+/**
+ * session_run - run what is left of a plan, and write all reports
+ * @directory: of the run
+ * @journal:   open; closed here
+ * @plan:      trials; those that are done are left alone
+ * @kernel:    bzImage for rig hosts, or NULL
+ * @modules:   its modules, or NULL
+ *
+ * Return: an enum brinell_exit.
+ */
+int session_run(const char *directory, struct journal *journal, struct plan *plan,
+		const char *kernel, const char *modules)
+{
+	__cleanup_free char *artifacts = format_text("%s/artifacts", directory);
+	struct live *live = live_open(plan->count);
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *results = NULL;
+	struct journal_damage damage;
+	struct reason why = {0};
+	int error;
+
+	catch_signals();
+	error = engine_run(
+		&(struct engine_options){
+			.journal = journal,
+			.artifacts = artifacts,
+			.kernel = kernel,
+			.modules = modules,
+			.view = live_view(live),
+			.interrupted = &interrupted,
+		},
+		plan->trials, plan->count, &why);
+	live_close(live);
+	if (!error) {
+		json_t *counts;
+
+		if (journal_load(directory, &records, &damage, &why) == 0)
+			results = judge_run(records);
+		counts = json_object_get(results, "counts");
+		error = journal_append(journal, "end", NULL,
+				       json_pack("{s:O*}", "verdicts", counts));
+	}
+	journal_close(journal);
+	if (error == -EINTR)
+		log_warning("interrupted; everything is stopped. `brinell resume %s` goes on",
+			    directory);
+	else if (error)
+		log_error("%s", why.text);
+	json_decref(records);
+	json_decref(results);
+	records = results = NULL;
+	if (journal_load(directory, &records, &damage, &why)) {
+		log_error("%s", why.text);
+		return EXIT_INFRA;
+	}
+	results = judge_run(records);
+	if (store_write_reports(directory, results, records, &why)) {
+		log_error("%s", why.text);
+		return EXIT_INFRA;
+	}
+	announce_end(directory, results);
+	if (error == -EINTR)
+		return EXIT_INCONCLUSIVE;
+	return error ? EXIT_INFRA : (int)judge_exit_code(results);
+}
