@@ -83,6 +83,7 @@ int scenario_parse(const char *path, const char *text, size_t length, const json
 		   struct scenario **scenario, struct reason *why);
 int scenario_load(const char *path, const json_t *settings, struct scenario **scenario,
 		  struct reason *why);
+int scenario_from_spec(const json_t *spec, struct scenario **scenario, struct reason *why);
 void scenario_free(struct scenario *scenario);
 
 int scenario_library_path(char **directory);

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects: each value by itself, and that they do not contradict each other. A contradiction could
+ * never be met, so the trial would fail whatever the machine does.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/scenario/parse.h"
+
+static const char *const axis_process[] = {"unharmed", "contained", "killed",
+					   "hung",     "corrupted", NULL};
+static const char *const axis_guest[] = {"none", "unharmed",  "contained", "killed",
+					 "hung", "corrupted", NULL};
+static const char *const axis_host[] = {"up", "hung", "died", NULL};
+static const char *const axis_iommu[] = {"quiet", "fault", NULL};
+static const char *const axis_migration[] = {"none",   "completed", "refused",
+					     "failed", "lost",	    NULL};
+static const char *const axis_conversion[] = {"none", "done", "refused-intact", "refused-torn",
+					      NULL};
+static const char *const signals[] = {"SIGBUS", "none", NULL};
+static const char *const codes[] = {"BUS_MCEERR_AR", "BUS_MCEERR_AO", NULL};
+static const char *const addresses[] = {"match", NULL};
+static const char *const pages[] = {"poisoned", "intact", NULL};
+static const char *const contents[] = {"intact", "zero", "other", NULL};
+
+struct expectation;
+typedef int (*expectation_check)(const struct document *document, int node,
+				 const struct expectation *expectation, json_t **value);
+
+struct expectation {
+	const char *name;
+	expectation_check check;
+	const char *const *choices;
+};
+
+static int expect_bool(const struct document *document, int node,
+		       const struct expectation *expectation, json_t **value)
+{
+	bool flag = false;
+	int error = check_bool(document, node, expectation->name, &flag);
+
+	if (!error)
+		*value = json_boolean(flag);
+	return error;
+}
+
+static int expect_choice(const struct document *document, int node,
+			 const struct expectation *expectation, json_t **value)
+{
+	const char *text = NULL;
+	int error = check_choice(document, node, expectation->name, expectation->choices, &text);
+
+	if (!error)
+		*value = json_string(text);
+	return error;
+}
+
+/* Error numbers of Linux end below 134; the C library's table is asked for each. */
+static int expect_errno(const struct document *document, int node,
+			const struct expectation *expectation, json_t **value)
+{
+	__cleanup_json json_t *known = json_array();
+	const char *text, *near;
+	int error = document_text(document, node, expectation->name, &text);
+
+	if (error)
+		return error;
+	for (int number = 1; number < 200; number++) {
+		const char *name = strerrorname_np(number);
+
+		if (name && strcmp(name, text) == 0) {
+			*value = json_string(text);
+			return 0;
+		}
+		if (name)
+			json_array_append_new(known, json_string(name));
+	}
+	near = nearest_name(text, known);
+	return document_fail(document, node, -EINVAL,
+			     "'%s' is '%s', which is no error of errno(3)%s%s%s; write a name such "
+			     "as EBUSY",
+			     expectation->name, text, near ? "; did you mean '" : "",
+			     near ? near : "", near ? "'?" : "");
+}
+
+static int expect_bits(const struct document *document, int node,
+		       const struct expectation *expectation, json_t **value)
+{
+	uint64_t bits;
+	const char *text;
+	int error = document_text(document, node, expectation->name, &text);
+
+	if (error)
+		return error;
+	if (parse_number(text, &bits) || bits > 63)
+		return document_fail(document, node, -EINVAL,
+				     "'%s' is '%s'; it must be a number of address bits, 12 for a "
+				     "4 KiB page or 21 for a 2 MiB one",
+				     expectation->name, text);
+	*value = json_integer((json_int_t)bits);
+	return 0;
+}
+
+static int expect_patterns(const struct document *document, int node,
+			   const struct expectation *expectation, json_t **value)
+{
+	return check_texts(document, node, expectation->name, check_regex, value);
+}
+
+/* ">=1", "==0", "<5": an operator and a number; a number by itself means equal. */
+static int check_comparison(const struct document *document, int node, const char *what,
+			    json_t **value)
+{
+	const char *text;
+	uint64_t number;
+	size_t signs;
+	int error = document_text(document, node, what, &text);
+
+	if (error)
+		return error;
+	signs = strspn(text, "<>=");
+	if (parse_number(text + signs, &number) || signs > 2 ||
+	    (signs == 2 && text[1] != '=') || (signs == 1 && text[0] == '='))
+		return document_fail(document, node, -EINVAL,
+				     "'%s' is '%s'; write >=, <=, ==, > or < and a number, such as "
+				     "\">=1\"",
+				     what, text);
+	*value = signs ? json_string(text) : json_sprintf("==%s", text);
+	return 0;
+}
+
+static int expect_comparison(const struct document *document, int node,
+			     const struct expectation *expectation, json_t **value)
+{
+	return check_comparison(document, node, expectation->name, value);
+}
+
+static bool is_dmar_row(const char *name)
+{
+	return strncmp(name, "dmar", 4) == 0 && name[4] &&
+	       strspn(name + 4, "0123456789") == strlen(name + 4);
+}
+
+static int expect_interrupts(const struct document *document, int node,
+			     const struct expectation *expectation, json_t **value)
+{
+	static const char *const rows[] = {"MCE", "MCP", "THR", "DFR", NULL};
+	__cleanup_json json_t *counts = json_object();
+
+	if (!document_is_mapping(document, node))
+		return document_fail(document, node, -EINVAL,
+				     "'%s' must be a mapping, such as {MCE: \">=1\"}",
+				     expectation->name);
+	for (size_t i = 0; i < document_count(document, node); i++) {
+		int key = document_key(document, node, i);
+		const char *row = document_scalar(document, key);
+		json_t *count = NULL;
+		int error = 0;
+
+		if (!row || !is_dmar_row(row)) {
+			const char *known;
+
+			error = check_choice(document, key, "row of /proc/interrupts", rows,
+					     &known);
+		}
+		if (!error && json_object_get(counts, row))
+			error = document_fail(document, key, -EINVAL,
+					      "duplicate key '%s'; remove one of them", row);
+		if (!error)
+			error = check_comparison(document, document_value(document, node, i), row,
+						 &count);
+		if (error)
+			return error;
+		json_object_set_new(counts, row, count);
+	}
+	*value = steal(counts);
+	return 0;
+}
+
+static const struct expectation expectations[] = {
+	{"delivered", expect_bool, NULL},
+	{"process", expect_choice, axis_process},
+	{"guest", expect_choice, axis_guest},
+	{"migration", expect_choice, axis_migration},
+	{"iommu", expect_choice, axis_iommu},
+	{"host", expect_choice, axis_host},
+	{"conversion", expect_choice, axis_conversion},
+	{"signal", expect_choice, signals},
+	{"code", expect_choice, codes},
+	{"lsb", expect_bits, NULL},
+	{"address", expect_choice, addresses},
+	{"error", expect_errno, NULL},
+	{"refused", expect_errno, NULL},
+	{"log", expect_patterns, NULL},
+	{"not_log", expect_patterns, NULL},
+	{"interrupts", expect_interrupts, NULL},
+	{"corrupted_kb", expect_comparison, NULL},
+	{"page", expect_choice, pages},
+	{"data", expect_choice, contents},
+};
+
+/*
+ * Pairs that can not both come true. A value of "*" stands for any.
+ */
+static const struct contradiction {
+	const char *key, *value, *other_key, *other_value, *reason;
+} contradictions[] = {
+	{"refused", "*", "delivered", "true", "a refused fault is never delivered"},
+	{"refused", "*", "process", "contained", "a refused fault harms nobody"},
+	{"refused", "*", "process", "killed", "a refused fault harms nobody"},
+	{"refused", "*", "process", "hung", "a refused fault harms nobody"},
+	{"refused", "*", "host", "died", "a refused fault harms nobody"},
+	{"refused", "*", "host", "hung", "a refused fault harms nobody"},
+	{"refused", "*", "signal", "SIGBUS", "a refused fault harms nobody"},
+	{"refused", "*", "page", "poisoned", "a refused fault poisons no page"},
+	{"delivered", "false", "process", "contained", "a fault that is not delivered harms nobody"},
+	{"delivered", "false", "process", "killed", "a fault that is not delivered harms nobody"},
+	{"delivered", "false", "process", "hung", "a fault that is not delivered harms nobody"},
+	{"delivered", "false", "host", "died", "a fault that is not delivered harms nobody"},
+	{"delivered", "false", "host", "hung", "a fault that is not delivered harms nobody"},
+	{"delivered", "false", "signal", "SIGBUS", "a fault that is not delivered sends no signal"},
+	{"process", "unharmed", "signal", "SIGBUS", "a process with a SIGBUS is not unharmed"},
+	{"process", "unharmed", "code", "*", "a process with a SIGBUS is not unharmed"},
+	{"process", "unharmed", "error", "*", "a process whose call failed is not unharmed"},
+	{"process", "unharmed", "data", "other", "a process that reads wrong data is corrupted"},
+	{"process", "killed", "signal", "none", "a process is killed by a signal"},
+	{"process", "killed", "code", "*", "a killed process can not tell what it was sent"},
+	{"process", "killed", "lsb", "*", "a killed process can not tell what it was sent"},
+	{"process", "killed", "address", "*", "a killed process can not tell what it was sent"},
+	{"process", "killed", "data", "*", "a killed process read nothing"},
+	{"process", "killed", "error", "*", "a killed process can not tell an error"},
+	{"signal", "none", "code", "*", "no signal has no code"},
+	{"signal", "none", "lsb", "*", "no signal has no lsb"},
+	{"signal", "none", "address", "*", "no signal has no address"},
+	{"host", "died", "process", "*", "nothing is known of a process on a dead host"},
+	{"host", "died", "signal", "*", "nothing is known of a process on a dead host"},
+	{"host", "died", "error", "*", "nothing is known of a process on a dead host"},
+	{"host", "died", "data", "*", "nothing is known of a process on a dead host"},
+	{"host", "died", "page", "*", "nothing is known of a page of a dead host"},
+	{"host", "died", "corrupted_kb", "*", "a dead host has no counters"},
+	{"host", "died", "interrupts", "*", "a dead host has no counters"},
+};
+
+static const char *expected_text(const json_t *expect, const char *key)
+{
+	const json_t *value = json_object_get(expect, key);
+
+	if (json_is_boolean(value))
+		return json_is_true(value) ? "true" : "false";
+	if (json_is_string(value))
+		return json_string_value(value);
+	return value ? "" : NULL;
+}
+
+static bool expects(const json_t *expect, const char *key, const char *value)
+{
+	const char *text = expected_text(expect, key);
+
+	return text && (strcmp(value, "*") == 0 || strcmp(value, text) == 0);
+}
+
+static int check_contradictions(const struct document *document, int node, const json_t *expect)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(contradictions); i++) {
+		const struct contradiction *pair = &contradictions[i];
+
+		if (!expects(expect, pair->key, pair->value) ||
+		    !expects(expect, pair->other_key, pair->other_value))
+			continue;
+		return document_fail(document, document_find(document, node, pair->other_key),
+				     -EINVAL, "'%s: %s' contradicts '%s: %s': %s; remove one of them",
+				     pair->other_key, expected_text(expect, pair->other_key),
+				     pair->key, expected_text(expect, pair->key), pair->reason);
+	}
+	return 0;
+}
+
+static size_t count_steps(const struct scenario *scenario, enum step_kind kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < scenario->step_count; i++)
+		count += scenario->steps[i].kind == kind;
+	return count;
+}
+
+/* What the steps make impossible: evidence of a fault that no step makes, or of a process that there is not. */
+static int check_against_steps(const struct document *document, int node,
+			       const struct scenario *scenario)
+{
+	static const char *const of_process[] = {"process", "signal", "code", "lsb",
+						 "address", "error",  "data"};
+	const json_t *expect = scenario->expect;
+
+	if (count_steps(scenario, STEP_INJECT) == 0 && json_is_true(json_object_get(expect, "delivered")))
+		return document_fail(document, document_find(document, 1, "steps"), -EINVAL,
+				     "no step injects, so nothing can be delivered; add - inject: "
+				     "or expect delivered: false");
+	for (size_t i = 0; i < ARRAY_SIZE(of_process); i++)
+		if (json_object_get(expect, of_process[i]) && scenario->workload_count == 0)
+			return document_fail(
+				document, document_find(document, node, of_process[i]), -EINVAL,
+				"'%s' is expected of a process, but there is no workload; declare "
+				"one under 'workloads'",
+				of_process[i]);
+	if (json_object_get(expect, "data") && count_steps(scenario, STEP_TOUCH) == 0)
+		return document_fail(document, document_find(document, node, "data"), -EINVAL,
+				     "'data' is what a touch reads, but no step touches; add - "
+				     "touch: WORKLOAD");
+	return 0;
+}
+
+/* The journal tells the whole expectation, so that the judge of another version reads the same. */
+static void fill_defaults(json_t *expect)
+{
+	if (!json_object_get(expect, "delivered"))
+		json_object_set_new(expect, "delivered",
+				    json_boolean(!json_object_get(expect, "refused")));
+	if (!json_object_get(expect, "host"))
+		json_object_set_new(expect, "host", json_string("up"));
+	if (!json_object_get(expect, "iommu"))
+		json_object_set_new(expect, "iommu", json_string("quiet"));
+}
+
+/**
+ * parse_expectations - check the `expect` section
+ * @document: borrowed
+ * @node:     mapping, or 0 when the scenario has none
+ * @scenario: with its workloads and steps; receives the expectations
+ *
+ * Return: 0 or -errno with the place and the message.
+ */
+int parse_expectations(const struct document *document, int node, struct scenario *scenario)
+{
+	const char *names[ARRAY_SIZE(expectations) + 1] = {NULL};
+	int error = 0;
+
+	scenario->expect = json_object();
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++)
+		names[i] = expectations[i].name;
+	if (node)
+		error = document_check_keys(document, node, "expect", names, NULL);
+	for (size_t i = 0; !error && i < ARRAY_SIZE(expectations); i++) {
+		int value_node = document_find(document, node, expectations[i].name);
+		json_t *value = NULL;
+
+		if (!value_node)
+			continue;
+		error = expectations[i].check(document, value_node, &expectations[i], &value);
+		if (!error)
+			json_object_set_new(scenario->expect, expectations[i].name, value);
+	}
+	if (!error)
+		error = check_contradictions(document, node, scenario->expect);
+	if (error)
+		return error;
+	fill_defaults(scenario->expect);
+	return check_against_steps(document, node, scenario);
+}

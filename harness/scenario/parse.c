@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a scenario file to a checked scenario: nothing starts before all of it is known to be possible.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/scenario/parse.h"
+#include "workloads/workload.h"
+
+#define DEFAULT_BENCH "intel"
+#define DEFAULT_DEADLINE_NS (20 * NSEC_PER_SEC)
+#define DEFAULT_SETTLE_NS (2 * NSEC_PER_SEC)
+
+static const char *const scenario_keys[] = {
+	"scenario", "title",	  "objective", "reference", "bench",	 "rig",	  "tags",
+	"requires", "fresh-boot", "deadline",  "settle",    "workloads", "steps", "expect",
+	NULL};
+
+static const char *const einj_revisions[] = {"1", "2", NULL};
+
+/* What a scenario may ask of an emulated host. */
+static const struct param rig_table[] = {
+	{.name = "einj-revision",
+	 .kind = PARAM_CHOICE,
+	 .choices = einj_revisions,
+	 .help = "revision of the EINJ table that the firmware offers"},
+	{.name = "memory", .kind = PARAM_SIZE, .help = "RAM of the host"},
+	{.name = "processors", .kind = PARAM_NUMBER, .help = "virtual processors"},
+	{.name = "kernel-arguments",
+	 .kind = PARAM_STRING,
+	 .help = "added to the kernel's command line"},
+	{.name = NULL}};
+
+static int check_word(const struct document *document, int node, const char *what, const char *text,
+		      const char *also)
+{
+	size_t good = 0;
+
+	while (text[good] && (strchr("abcdefghijklmnopqrstuvwxyz0123456789-", text[good]) ||
+			      strchr(also, text[good])))
+		good++;
+	if (text[good] || !*text || strchr("-/:.", *text))
+		return document_fail(document, node, -EINVAL,
+				     "'%s' is '%s'; use a-z, 0-9 and -%s%s only, a letter or digit "
+				     "first",
+				     what, text, *also ? ", and " : "", also);
+	return 0;
+}
+
+static int check_tag(const struct document *document, int node, const char *what, const char *text)
+{
+	return check_word(document, node, what, text, "");
+}
+
+static int check_finding(const struct document *document, int node, const char *what,
+			 const char *text)
+{
+	return check_word(document, node, what, text, ":_.");
+}
+
+/* A scenario of the library is known by the name of its file: `einj/x.yaml` holds `scenario: einj/x`. */
+static int check_name(const struct document *document, int node, const char *name)
+{
+	__cleanup_free char *library = NULL, *real = realpath(document->path, NULL);
+	__cleanup_free char *expected = NULL;
+	size_t length;
+	int error = check_word(document, node, "scenario", name, "/");
+
+	if (error || !real || scenario_library_path(&library))
+		return error;
+	length = strlen(library);
+	if (strncmp(real, library, length) != 0 || real[length] != '/')
+		return 0;
+	expected = strdup(real + length + 1);
+	if (!expected)
+		return -ENOMEM;
+	if (strlen(expected) > strlen(".yaml"))
+		expected[strlen(expected) - strlen(".yaml")] = '\0';
+	if (strcmp(expected, name) != 0)
+		return document_fail(document, node, -EINVAL,
+				     "'scenario' is '%s' in the library's file of '%s'; write "
+				     "scenario: %s",
+				     name, expected, expected);
+	return 0;
+}
+
+static int take_text(const struct document *document, int root, const char *key, char **text)
+{
+	int node = document_find(document, root, key);
+	const char *given;
+	int error;
+
+	if (!node)
+		return 0;
+	error = document_text(document, node, key, &given);
+	if (error)
+		return error;
+	*text = strdup(given);
+	if (!*text)
+		return -ENOMEM;
+	/* A folded text of several lines ends in a newline that nobody wants in a table. */
+	for (size_t length = strlen(*text); length && (*text)[length - 1] == '\n'; length--)
+		(*text)[length - 1] = '\0';
+	return 0;
+}
+
+static int take_texts(const struct document *document, int root, const char *key,
+		      int (*check_item)(const struct document *document, int node, const char *what,
+					const char *text),
+		      json_t **texts)
+{
+	int node = document_find(document, root, key);
+
+	if (node)
+		return check_texts(document, node, key, check_item, texts);
+	*texts = json_array();
+	return 0;
+}
+
+static int parse_head(const struct document *document, int root, struct scenario *scenario)
+{
+	static const char *const required[] = {"scenario", "title", "steps"};
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+		if (!document_find(document, root, required[i]))
+			return document_fail(document, root, -EINVAL,
+					     "'%s' is missing; a scenario needs scenario, title and "
+					     "steps",
+					     required[i]);
+	error = take_text(document, root, "scenario", &scenario->name);
+	if (!error)
+		error = check_name(document, document_find(document, root, "scenario"),
+				   scenario->name);
+	if (!error)
+		error = take_text(document, root, "title", &scenario->title);
+	if (!error && strchr(scenario->title, '\n'))
+		error = document_fail(document, document_find(document, root, "title"), -EINVAL,
+				      "'title' has several lines; keep it to one and use "
+				      "'objective' for more");
+	if (!error)
+		error = take_text(document, root, "objective", &scenario->objective);
+	if (!error)
+		error = take_text(document, root, "reference", &scenario->reference);
+	if (!error)
+		error = take_text(document, root, "bench", &scenario->bench);
+	if (!error && !scenario->bench && !(scenario->bench = strdup(DEFAULT_BENCH)))
+		error = -ENOMEM;
+	if (!error)
+		error = take_texts(document, root, "tags", check_tag, &scenario->tags);
+	if (!error)
+		error = take_texts(document, root, "requires", check_finding, &scenario->requires);
+	return error;
+}
+
+static int parse_options(const struct document *document, int root, struct scenario *scenario)
+{
+	int rig = document_find(document, root, "rig");
+	int fresh_boot = document_find(document, root, "fresh-boot");
+	int deadline = document_find(document, root, "deadline");
+	int settle = document_find(document, root, "settle");
+	int error = 0;
+
+	scenario->deadline_ns = DEFAULT_DEADLINE_NS;
+	scenario->settle_ns = DEFAULT_SETTLE_NS;
+	if (rig)
+		error = check_arguments(document, rig, "rig", NULL, rig_table, &scenario->rig);
+	if (!error && fresh_boot)
+		error = check_bool(document, fresh_boot, "fresh-boot", &scenario->fresh_boot);
+	if (!error && deadline)
+		error = check_duration(document, deadline, "deadline", &scenario->deadline_ns);
+	if (!error && settle)
+		error = check_duration(document, settle, "settle", &scenario->settle_ns);
+	if (!error && scenario->settle_ns > scenario->deadline_ns)
+		error = document_fail(document, settle ? settle : deadline, -EINVAL,
+				      "'settle' (%" PRId64 " ms) is longer than 'deadline' (%" PRId64
+				      " ms); make it shorter",
+				      (int64_t)(scenario->settle_ns / NSEC_PER_MSEC),
+				      (int64_t)(scenario->deadline_ns / NSEC_PER_MSEC));
+	return error;
+}
+
+static int parse_workload(const struct document *document, int key, int value,
+			  struct scenario_workload *entry)
+{
+	static const char *const own_keys[] = {"kind", NULL};
+	const char *name = document_scalar(document, key), *kind_name;
+	const struct workload *kind;
+	int kind_node, error;
+
+	if (!name)
+		return document_fail(document, key, -EINVAL, "a workload's name must be a word");
+	error = check_word(document, key, "workload", name, "");
+	if (error)
+		return error;
+	if (!document_is_mapping(document, value))
+		return document_fail(document, value, -EINVAL,
+				     "workload '%s' must be a mapping; write %s: {kind: memory}",
+				     name, name);
+	kind_node = document_find(document, value, "kind");
+	if (!kind_node)
+		return document_fail(document, value, -EINVAL,
+				     "workload '%s' has no 'kind'; add kind: memory, or another of "
+				     "`brinell list workloads`",
+				     name);
+	error = document_text(document, kind_node, "kind", &kind_name);
+	if (error)
+		return error;
+	kind = workload_find(kind_name);
+	if (!kind) {
+		__cleanup_json json_t *known = json_array();
+
+		for (size_t i = 0; i < workload_count(); i++)
+			json_array_append_new(known, json_string(workload_at(i)->name));
+		return document_unknown(document, kind_node, "workload kind", kind_name, known);
+	}
+	error = check_arguments(document, value, name, own_keys, kind->params, &entry->arguments);
+	if (error)
+		return error;
+	entry->name = strdup(name);
+	entry->kind = strdup(kind_name);
+	return entry->name && entry->kind ? 0 : -ENOMEM;
+}
+
+static int parse_workloads(const struct document *document, int root, struct scenario *scenario)
+{
+	int workloads = document_find(document, root, "workloads");
+	size_t count = document_count(document, workloads);
+
+	if (!workloads)
+		return 0;
+	if (!document_is_mapping(document, workloads))
+		return document_fail(document, workloads, -EINVAL,
+				     "'workloads' must be a mapping of NAME: {kind: ...}");
+	scenario->workloads = calloc(count + 1, sizeof(*scenario->workloads));
+	if (!scenario->workloads)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		int key = document_key(document, workloads, i);
+		int error = parse_workload(document, key, document_value(document, workloads, i),
+					   &scenario->workloads[scenario->workload_count++]);
+
+		for (size_t j = 0; !error && j < i; j++)
+			if (strcmp(scenario->workloads[i].name, scenario->workloads[j].name) == 0)
+				error = document_fail(
+					document, key, -EINVAL,
+					"duplicate key '%s', first on line %u; remove one of them",
+					scenario->workloads[i].name,
+					document_line(document,
+						      document_key(document, workloads, j)));
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* {"name": arguments...} in one object: arguments are the table's, extra keys are ours. */
+static json_t *merged(json_t *first, const json_t *arguments)
+{
+	if (arguments)
+		json_object_update_missing(first, (json_t *)arguments);
+	return first;
+}
+
+static json_t *step_to_json(const struct scenario_step *step)
+{
+	json_t *inner;
+
+	switch (step->kind) {
+	case STEP_START:
+		return json_pack("{s:s}", "start", step->subject);
+	case STEP_TOUCH:
+		return json_pack("{s:s}", "touch", step->subject);
+	case STEP_STOP:
+		return json_pack("{s:s}", "stop", step->subject);
+	case STEP_FIRMWARE:
+		return json_pack("{s:O}", "firmware", step->arguments);
+	case STEP_WAIT:
+		inner = json_pack("{s:s, s:o}", "for", step->subject, "within",
+				  json_sprintf("%" PRId64 "ns", step->within_ns));
+		return json_pack("{s:o}", "wait", merged(inner, step->arguments));
+	case STEP_INJECT:
+		inner = json_pack("{s:s}", "with", step->injector);
+		if (step->subject)
+			json_object_set_new(inner, "at", json_string(step->subject));
+		return json_pack("{s:o}", "inject", merged(inner, step->arguments));
+	}
+	return NULL;
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+/* The whole scenario in the shape of its own file, with every default written out. */
+static json_t *scenario_to_json(const struct scenario *scenario)
+{
+	json_t *spec = json_object(), *workloads = json_object(), *steps = json_array();
+
+	set_text(spec, "scenario", scenario->name);
+	set_text(spec, "title", scenario->title);
+	set_text(spec, "objective", scenario->objective);
+	set_text(spec, "reference", scenario->reference);
+	set_text(spec, "bench", scenario->bench);
+	if (scenario->rig)
+		json_object_set(spec, "rig", scenario->rig);
+	json_object_set(spec, "tags", scenario->tags);
+	json_object_set(spec, "requires", scenario->requires);
+	json_object_set_new(spec, "fresh-boot", json_boolean(scenario->fresh_boot));
+	json_object_set_new(spec, "deadline",
+			    json_sprintf("%" PRId64 "ns", scenario->deadline_ns));
+	json_object_set_new(spec, "settle", json_sprintf("%" PRId64 "ns", scenario->settle_ns));
+	for (size_t i = 0; i < scenario->workload_count; i++) {
+		const struct scenario_workload *workload = &scenario->workloads[i];
+
+		json_object_set_new(
+			workloads, workload->name,
+			merged(json_pack("{s:s}", "kind", workload->kind), workload->arguments));
+	}
+	json_object_set_new(spec, "workloads", workloads);
+	for (size_t i = 0; i < scenario->step_count; i++)
+		json_array_append_new(steps, step_to_json(&scenario->steps[i]));
+	json_object_set_new(spec, "steps", steps);
+	json_object_set(spec, "expect", scenario->expect);
+	return spec;
+}
+
+static int parse_document(const struct document *document, struct scenario *scenario)
+{
+	int root = 1;
+	int error;
+
+	if (!document_is_mapping(document, root))
+		return document_fail(document, root, -EINVAL,
+				     "a scenario must be a mapping of KEY: VALUE; start with "
+				     "scenario: NAME");
+	error = document_check_keys(document, root, "scenario", scenario_keys, NULL);
+	if (!error)
+		error = parse_head(document, root, scenario);
+	if (!error)
+		error = parse_options(document, root, scenario);
+	if (!error)
+		error = parse_workloads(document, root, scenario);
+	if (!error)
+		error = parse_steps(document, document_find(document, root, "steps"), scenario);
+	if (!error)
+		error = parse_expectations(document, document_find(document, root, "expect"),
+					   scenario);
+	if (!error)
+		scenario->spec = scenario_to_json(scenario);
+	return error;
+}
+
+/**
+ * scenario_parse - check the text of a scenario
+ * @path:     for messages, and to compare with the name when it is a file of the library
+ * @text:     YAML; need not end in a NUL
+ * @length:   its bytes
+ * @settings: object of dotted key -> text that is laid over the file ("victim.page", "deadline",
+ *            "steps.1.type"; steps count from 0), or NULL
+ * @scenario: receives the checked scenario; owned by the caller
+ * @why:      says PATH:LINE:COLUMN: what is wrong; what to do
+ *
+ * Return: 0, or -EINVAL, -ERANGE, -EFBIG, -ENOENT, -ENOMEM.
+ */
+int scenario_parse(const char *path, const char *text, size_t length, const json_t *settings,
+		   struct scenario **scenario, struct reason *why)
+{
+	struct scenario *parsed = calloc(1, sizeof(*parsed));
+	struct document document;
+	int error;
+
+	if (!parsed || !(parsed->path = strdup(path))) {
+		free(parsed);
+		return fail(why, -ENOMEM, "%s: no memory to read it", path);
+	}
+	error = document_load(&document, path, text, length, settings, why);
+	if (!error)
+		error = parse_document(&document, parsed);
+	document_free(&document);
+	if (error)
+		scenario_free(parsed);
+	else
+		*scenario = parsed;
+	return error;
+}
+
+/**
+ * scenario_load - read and check a scenario file
+ * @path:     file
+ * @settings: as for scenario_parse()
+ * @scenario: receives it; owned by the caller
+ * @why:      says what is wrong
+ *
+ * Return: 0, or -errno as scenario_parse() or of reading the file.
+ */
+int scenario_load(const char *path, const json_t *settings, struct scenario **scenario,
+		  struct reason *why)
+{
+	__cleanup_free char *text = NULL;
+	size_t length = 0;
+	int error = read_small_file(path, &text, &length);
+
+	if (error)
+		return fail(why, error, "cannot read scenario %s: %s; see `brinell list` for names",
+			    path, strerror(-error));
+	return scenario_parse(path, text, length, settings, scenario, why);
+}
+
+/**
+ * scenario_from_spec - a scenario again, from the `spec` of a journal's trial record
+ * @spec:     as scenario->spec was
+ * @scenario: receives it; owned by the caller
+ * @why:      says what is wrong
+ *
+ * JSON is YAML, so the same checks hold for a journal that was written by another version.
+ *
+ * Return: as scenario_parse().
+ */
+int scenario_from_spec(const json_t *spec, struct scenario **scenario, struct reason *why)
+{
+	__cleanup_free char *text = json_dumps(spec, JSON_INDENT(1));
+	__cleanup_free char *path = format_text("journal:%s", json_text(spec, "scenario", "?"));
+
+	if (!text)
+		return fail(why, -EINVAL, "the spec of a trial in the journal is no JSON object");
+	return scenario_parse(path, text, strlen(text), NULL, scenario, why);
+}
+
+/** scenario_free - let go of a scenario; NULL is fine */
+void scenario_free(struct scenario *scenario)
+{
+	if (!scenario)
+		return;
+	for (size_t i = 0; i < scenario->workload_count; i++) {
+		free(scenario->workloads[i].name);
+		free(scenario->workloads[i].kind);
+		json_decref(scenario->workloads[i].arguments);
+	}
+	for (size_t i = 0; i < scenario->step_count; i++) {
+		free(scenario->steps[i].subject);
+		free(scenario->steps[i].injector);
+		json_decref(scenario->steps[i].arguments);
+	}
+	free(scenario->workloads);
+	free(scenario->steps);
+	free(scenario->name);
+	free(scenario->path);
+	free(scenario->title);
+	free(scenario->objective);
+	free(scenario->reference);
+	free(scenario->bench);
+	json_decref(scenario->tags);
+	json_decref(scenario->requires);
+	json_decref(scenario->rig);
+	json_decref(scenario->expect);
+	json_decref(scenario->spec);
+	free(scenario);
+}
