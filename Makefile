@@ -9,7 +9,9 @@
 # SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings into errors, as CI does.
 
 PREFIX ?= /usr/local
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PKG_CONFIG ?= pkg-config
 CLANG ?= clang
 CLANG_FORMAT ?= clang-format

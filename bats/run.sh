@@ -4,7 +4,7 @@
 # Drives what the Makefile's larger targets do: demo, check-fast, check, bench. Says what it does and how long it will
 # take, keeps going after a failure, and ends with one plain line of counts.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 log=$(mktemp -d "${TMPDIR:-/tmp}/brinell-check.XXXXXX")
 trap 'rm -rf "$log"' EXIT
