@@ -12,7 +12,7 @@
 #include "harness/rig/image.h"
 
 /* Changed when the archive is put together in another way, so that old ones are not taken for new ones. */
-#define LAYOUT "1"
+#define LAYOUT "2"
 
 #define KEPT_IMAGES 6
 

@@ -176,6 +176,8 @@ int image_archive_build(const struct image_parts *parts, const char *directory, 
 		/* A rig host may be broken: the mark that the injectors ask for. */
 		error = put_text(root, "etc/brinell/expendable", host);
 	if (!error)
+		error = put_text(root, "etc/brinell/rig", parts->profile->name);
+	if (!error)
 		error = put_text(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
 	if (!error)
 		error = put_text(root, "etc/group", "root:x:0:\n");
