@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The results of a run: every planned trial once, with counts.
+ */
+#include <string.h>
+
+#include "harness/journal/journal.h"
+#include "harness/judge/case.h"
+#include "harness/judge/judge.h"
+
+static const char *const verdicts[] = {"pass", "fail", "inconclusive", "infra", "skip"};
+
+/**
+ * struct trial_progress - how far a trial got, by the types of its records
+ */
+static json_t *progress_of(json_t *progress, const char *id)
+{
+	json_t *trial = json_object_get(progress, id);
+
+	if (!trial) {
+		trial = json_object();
+		json_object_set_new(progress, id, trial);
+	}
+	return trial;
+}
+
+/* {"0001": {"intent": true, "close": true, ...}} in the order of the plan, then of the journal. */
+static json_t *read_progress(const json_t *records)
+{
+	json_t *progress = json_object(), *record, *planned;
+	size_t index, position;
+
+	json_array_foreach(records, index, record) {
+		if (strcmp(record_type(record), "run") != 0)
+			continue;
+		json_array_foreach(json_object_get(record_body(record), "plan"), position, planned) {
+			const char *id = json_text(planned, "trial", NULL);
+
+			if (id)
+				json_object_set(progress_of(progress, id), "plan", planned);
+		}
+	}
+	json_array_foreach(records, index, record) {
+		const char *id = json_text(record, "trial", NULL);
+
+		if (!id)
+			continue;
+		/* A trial that is started again is open again. */
+		if (strcmp(record_type(record), "trial") == 0)
+			json_object_del(progress_of(progress, id), "close");
+		json_object_set_new(progress_of(progress, id), record_type(record), json_true());
+	}
+	return progress;
+}
+
+static const json_t *find_last(const json_t *records, const char *type)
+{
+	const json_t *found = NULL;
+	json_t *record;
+	size_t index;
+
+	json_array_foreach(records, index, record)
+		if (strcmp(record_type(record), type) == 0)
+			found = record;
+	return found;
+}
+
+static json_t *never_started(const json_t *planned, const char *id)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:s, s:s, s:[], s:{}}",
+			 "trial", id, "scenario", json_text(planned, "scenario", "unknown"), "bench",
+			 json_text(planned, "bench", "unknown"), "seed",
+			 (json_int_t)json_number(planned, "seed", 0), "attempts", (json_int_t)0, "delivered", 0,
+			 "axes", "guest", "none", "migration", "none", "iommu", "none", "host", "none",
+			 "conversion", "none", "process", "none", "verdict", "infra", "reason",
+			 "never started: the run ended before this trial's turn", "evidence", "metrics");
+}
+
+static json_t *damage_of(const json_t *records)
+{
+	json_t *lines = json_array(), *record;
+	size_t index;
+
+	json_array_foreach(records, index, record)
+		if (strcmp(record_type(record), JOURNAL_DAMAGE) == 0)
+			json_array_append_new(
+				lines, json_pack("{s:I, s:s}", "line",
+						 (json_int_t)json_number(record_body(record), "line", 0),
+						 "what", json_text(record_body(record), "what", "")));
+	return lines;
+}
+
+static json_t *count_verdicts(const json_t *trials, const json_t *pending)
+{
+	json_t *counts = json_object(), *trial;
+	size_t index;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		json_object_set_new(counts, verdicts[i], json_integer(0));
+	json_array_foreach(trials, index, trial) {
+		json_t *count = json_object_get(counts, json_text(trial, "verdict", ""));
+
+		json_integer_set(count, json_integer_value(count) + 1);
+	}
+	json_object_set_new(counts, "pending", json_integer((json_int_t)json_array_size(pending)));
+	return counts;
+}
+
+/**
+ * judge_run - judge a whole journal
+ * @records: of the journal; borrowed
+ *
+ * A trial of the plan without an end is pending as long as the run can be resumed; when the run has ended it is `infra`
+ * (never started) or judged by what there is.
+ *
+ * Return: results.json (docs/verdicts.md), owned by the caller.
+ */
+json_t *judge_run(const json_t *records)
+{
+	const json_t *run = record_body(find_last(records, "run"));
+	bool ended = find_last(records, "end") != NULL;
+	__cleanup_json json_t *progress = read_progress(records);
+	__cleanup_json json_t *trials = json_array();
+	__cleanup_json json_t *pending = json_array();
+	__cleanup_json json_t *damage = damage_of(records);
+	json_t *results, *trial;
+	const char *id;
+
+	json_object_foreach(progress, id, trial) {
+		bool started = json_object_size(trial) > (json_object_get(trial, "plan") ? 1u : 0u);
+		bool closed = json_object_get(trial, "close") != NULL;
+
+		if (!ended && !closed)
+			json_array_append_new(pending, json_string(id));
+		else if (!started)
+			json_array_append_new(trials, never_started(json_object_get(trial, "plan"), id));
+		else
+			json_array_append_new(trials, judge_trial(records, id));
+	}
+	results = json_pack("{s:s, s:s, s:b, s:O, s:o, s:O}", "run", json_text(run, "run", "unknown"), "version",
+			    json_text(run, "version", "unknown"), "complete",
+			    ended && json_array_size(pending) == 0, "trials", trials, "counts",
+			    count_verdicts(trials, pending), "pending", pending);
+	if (json_array_size(damage))
+		json_object_set(results, "damage", damage);
+	return results;
+}
+
+static int64_t count_of(const json_t *results, const char *verdict)
+{
+	return json_number(json_object_get(results, "counts"), verdict, 0);
+}
+
+/**
+ * judge_exit_code - how a run ends on the command line
+ * @results: of judge_run()
+ *
+ * The gravest verdict decides: a failure, then inconclusive, then infra. Trials that are still pending count as infra:
+ * they must not look like success.
+ */
+enum brinell_exit judge_exit_code(const json_t *results)
+{
+	if (count_of(results, "fail"))
+		return EXIT_FAILED;
+	if (count_of(results, "inconclusive"))
+		return EXIT_INCONCLUSIVE;
+	if (count_of(results, "infra") || count_of(results, "pending"))
+		return EXIT_INFRA;
+	return EXIT_PASSED;
+}

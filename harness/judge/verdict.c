@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The verdict of one trial. Nothing passes because nothing was seen.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/judge/case.h"
+#include "harness/judge/judge.h"
+
+/**
+ * struct ruling - verdict and the first thing that decided it
+ */
+struct ruling {
+	const char *verdict;
+	struct reason reason;
+};
+
+#define rule(ruling, word, ...)                                                                    \
+	((ruling)->verdict = (word), (void)fail(&(ruling)->reason, 0, __VA_ARGS__))
+
+static const struct finding *first(const struct trial_case *trial, enum state state, bool harm_only)
+{
+	for (size_t i = 0; i < trial->finding_count; i++)
+		if (trial->findings[i].state == state && (!harm_only || trial->findings[i].harm))
+			return &trial->findings[i];
+	return NULL;
+}
+
+static char *witness_names(const struct trial_case *trial)
+{
+	static const struct {
+		enum group group;
+		const char *name;
+	} names[] = {
+		{GROUP_KERNEL_LOG, "kernel log"}, {GROUP_TRACE, "trace"},	{GROUP_INTERRUPTS, "interrupts"},
+		{GROUP_MEMINFO, "meminfo"},	  {GROUP_PAGEFLAGS, "pageflags"}, {GROUP_WORKLOAD, "workload"},
+		{GROUP_BENCH, "bench"},		  {GROUP_BOOT, "boot"},
+	};
+	char *all = strdup("");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *longer;
+
+		if (!(trial->witnesses & names[i].group))
+			continue;
+		longer = format_text("%s%s%s", all, *all ? ", " : "", names[i].name);
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+static const char *cause_of(const struct trial_case *trial)
+{
+	return json_text(record_body(trial->close), "cause", "");
+}
+
+static const char *close_reason(const struct trial_case *trial, const char *fallback)
+{
+	const char *reason = json_text(record_body(trial->close), "reason", "");
+
+	return *reason ? reason : fallback;
+}
+
+/* Endings that leave nothing to be judged. */
+static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
+{
+	const char *cause = cause_of(trial);
+	bool before_fault = !trial->intent && trial->close;
+
+	if (strcmp(cause, "skip") == 0)
+		rule(ruling, "skip", "%s", close_reason(trial, "skipped without a reason"));
+	else if (strcmp(cause, "infra") == 0)
+		rule(ruling, "infra", "%s", close_reason(trial, "the bench failed"));
+	else if (before_fault && (strcmp(cause, "agent-lost") == 0 || strcmp(cause, "host-died") == 0 ||
+				  strcmp(cause, "interrupted") == 0 || strcmp(cause, "deadline") == 0))
+		rule(ruling, "infra", "ended before the fault was fired (%s): %s", cause,
+		     close_reason(trial, "no reason recorded"));
+	else
+		return false;
+	return true;
+}
+
+static void rule_undelivered(const struct trial_case *trial, struct ruling *ruling)
+{
+	const json_t *outcome = record_body(trial->outcome);
+
+	if (!case_is_delivered(trial) && trial->foreign[0])
+		rule(ruling, "inconclusive",
+		     "the evidence is about another page or process than the fault: %s", trial->foreign);
+	else if (!case_is_delivered(trial) && json_number(outcome, "error", 0))
+		rule(ruling, "inconclusive", "the fault was not delivered: %s reported %s%s%s",
+		     json_text(outcome, "injector", "the injector"),
+		     json_text(outcome, "error_name", error_name((int)json_number(outcome, "error", 0))),
+		     *json_text(outcome, "reason", "") ? ": " : "", json_text(outcome, "reason", ""));
+	else if (!case_is_delivered(trial))
+		rule(ruling, "inconclusive",
+		     "the fault is not proven delivered: no witness but the injector saw it");
+	else {
+		__cleanup_free char *names = witness_names(trial);
+
+		rule(ruling, "inconclusive",
+		     "the fault was seen by only one independent witness (%s); two must agree", names);
+	}
+}
+
+static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
+{
+	const struct finding *finding;
+	bool proven = case_is_delivered(trial) && case_witness_count(trial) >= 2;
+
+	if (rule_by_end(trial, ruling))
+		return;
+	finding = first(trial, STATE_BROKEN, true);
+	if (finding)
+		return rule(ruling, "fail", "%s", finding->reason.text);
+	if (trial->repeated)
+		return rule(ruling, "inconclusive",
+			    "the trial was started again although its fault had been fired before");
+	if (!trial->start)
+		return rule(ruling, "inconclusive",
+			    "the journal does not say what the trial expects: its first record is missing");
+	if (!trial->close && !trial->settled_view)
+		return rule(ruling, "inconclusive",
+			    "the journal ends before the trial does: its close is missing");
+	if (!trial->intent)
+		return rule(ruling, "inconclusive", "no fault was fired");
+	if (trial->process_contradicted)
+		return rule(ruling, "inconclusive", "%s", trial->process_reason.text);
+	if (case_expects_delivery(trial) && !proven)
+		return rule_undelivered(trial, ruling);
+	finding = first(trial, STATE_BROKEN, false);
+	if (finding)
+		return rule(ruling, "fail", "%s", finding->reason.text);
+	finding = first(trial, STATE_UNKNOWN, false);
+	if (finding)
+		return rule(ruling, "inconclusive", "%s", finding->reason.text);
+	if (trial->damaged_line)
+		return rule(ruling, "inconclusive", "journal damaged at line %d", trial->damaged_line);
+	if (strcmp(cause_of(trial), "agent-lost") == 0 || strcmp(cause_of(trial), "interrupted") == 0)
+		return rule(ruling, "inconclusive", "the trial was cut short (%s): %s", cause_of(trial),
+			    close_reason(trial, "no reason recorded"));
+	if (case_expects_delivery(trial)) {
+		__cleanup_free char *names = witness_names(trial);
+
+		return rule(ruling, "pass", "delivered (%s), and all is as expected", names);
+	}
+	rule(ruling, "pass", "%s%s, and nothing was harmed",
+	     case_expects(trial, "refused") ? "refused with " : "without effect",
+	     json_text(trial->expect, "refused", ""));
+}
+
+static void metric(json_t *metrics, const char *name, int64_t from, int64_t to)
+{
+	int64_t value;
+
+	if (from && to && !__builtin_sub_overflow(to, from, &value) && value >= 0)
+		json_object_set_new(metrics, name,
+				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit", "ns"));
+}
+
+static json_t *metrics_of(const struct trial_case *trial)
+{
+	json_t *metrics = json_object();
+	int64_t start = record_time(trial->start), intent = record_time(trial->intent);
+	int64_t close = record_time(trial->close);
+
+	metric(metrics, "trial_time", start, close);
+	metric(metrics, "injector_time", intent, record_time(trial->outcome));
+	metric(metrics, "intent_to_evidence", intent, trial->first_proof_ns);
+	metric(metrics, "intent_to_signal", intent, trial->first_signal_ns);
+	metric(metrics, "intent_to_verdict", intent, close);
+	return metrics;
+}
+
+static json_t *axes_of(const struct trial_case *trial)
+{
+	bool fired = trial->intent != NULL;
+	bool victim = case_expects(trial, "process") || trial->process != PROCESS_UNKNOWN ||
+		      trial->process_contradicted;
+	const char *iommu = trial->iommu_fault ? "fault" : trial->log_lost ? "unknown" : "quiet";
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest",
+			 case_expects(trial, "guest") ? "unknown" : "none", "migration",
+			 case_expects(trial, "migration") ? "unknown" : "none", "iommu",
+			 fired ? iommu : "none", "host", fired ? host_axis_name(trial->host) : "none",
+			 "conversion", case_expects(trial, "conversion") ? "unknown" : "none", "process",
+			 victim ? process_axis_name(trial->process) : "none");
+}
+
+/* The order of time, in which a reader follows what happened. */
+static json_t *evidence_in_order(const json_t *evidence)
+{
+	json_t *ordered = json_array();
+
+	while (json_array_size(ordered) < json_array_size(evidence)) {
+		int64_t last = json_number(json_array_get(ordered, json_array_size(ordered) - 1), "seq",
+					   INT64_MIN);
+		const json_t *next = NULL;
+		json_t *each;
+		size_t index;
+
+		json_array_foreach(evidence, index, each) {
+			int64_t sequence = json_number(each, "seq", 0);
+
+			if (sequence > last && (!next || sequence < json_number(next, "seq", 0)))
+				next = each;
+		}
+		if (!next)
+			break;
+		json_array_append(ordered, (json_t *)next);
+	}
+	return ordered;
+}
+
+/**
+ * case_verdict - the result of a case whose axes and findings are there
+ * @trial: the case
+ * @id:    of the trial
+ *
+ * Return: the trial's object of results.json (docs/verdicts.md), owned by the caller.
+ */
+json_t *case_verdict(struct trial_case *trial, const char *id)
+{
+	const json_t *start = record_body(trial->start);
+	struct ruling ruling = {.verdict = "inconclusive"};
+	__cleanup_json json_t *evidence = evidence_in_order(trial->evidence);
+	json_t *result, *each;
+	size_t index;
+
+	rule_trial(trial, &ruling);
+	json_array_foreach(evidence, index, each)
+		json_object_del(each, "seq");
+	result = json_pack("{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s*, s:O, s:o}", "trial", id,
+			   "scenario", json_text(start, "scenario", "unknown"), "title",
+			   json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
+			   "seed", (json_int_t)json_number(start, "seed", 0), "attempts",
+			   (json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
+			   axes_of(trial), "verdict", ruling.verdict, "reason", ruling.reason.text, "cause",
+			   json_text(record_body(trial->close), "cause", NULL), "evidence", evidence,
+			   "metrics", metrics_of(trial));
+	return result;
+}
+
+static json_t *judge(const json_t *records, const char *id, bool settled_view)
+{
+	struct trial_case trial;
+	json_t *result;
+
+	case_open(&trial, records, id);
+	trial.settled_view = settled_view;
+	case_read_axes(&trial);
+	case_compare(&trial);
+	result = case_verdict(&trial, id);
+	case_close(&trial);
+	return result;
+}
+
+/**
+ * judge_trial - judge one trial
+ * @records: of a journal, as journal_parse() and journal_records() give them; borrowed
+ * @trial:   id
+ *
+ * Pure: the same records always give the same result. Records of other trials do not matter.
+ *
+ * Return: the trial's object of results.json, owned by the caller.
+ */
+json_t *judge_trial(const json_t *records, const char *trial)
+{
+	return judge(records, trial, false);
+}
+
+/**
+ * judge_is_settled - would the trial pass if it ended now?
+ * @records: so far; borrowed
+ * @trial:   id
+ *
+ * The engine closes a trial early when this holds: every expectation is met and nothing speaks against one. It never
+ * holds for a trial that could only fail or that misses evidence: such a trial gets all the time that it has.
+ *
+ * Return: true when there is nothing more to wait for.
+ */
+bool judge_is_settled(const json_t *records, const char *trial)
+{
+	__cleanup_json json_t *result = judge(records, trial, true);
+
+	return strcmp(json_text(result, "verdict", ""), "pass") == 0;
+}
