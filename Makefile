@@ -71,6 +71,10 @@ $(BUILD)/unit/%: bats/unit/%.c $(library_objects) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) -lcmocka $(LDLIBS)
 
+build/bench/%: bats/bench/%.c $(library_objects) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(LDLIBS)
+
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c -o $@ $<

@@ -514,6 +514,7 @@ static void hear_death_rattle(struct engine *engine)
 static void clean_up(struct engine *engine)
 {
 	const struct scenario *scenario = engine->trial->scenario;
+	json_t *usage = NULL;
 
 	engine->deadline = now_monotonic_ns() + CALL_TIMEOUT_MS * NSEC_PER_MSEC;
 	for (size_t i = 0; i < scenario->workload_count; i++)
@@ -523,6 +524,8 @@ static void clean_up(struct engine *engine)
 				   CALL_TIMEOUT_MS, NULL, NULL);
 	(void)call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	(void)call(engine, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL, NULL);
+	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
+		journal_write(engine, "usage", usage);
 	if (engine->bench->ops->firmware) {
 		__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usage: summary DIR
+ * The figures of a run of many trials of one scenario: verdicts, turnaround, and what the agent used at its first and its
+ * last trial.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/journal/journal.h"
+#include "harness/judge/judge.h"
+
+static int compare(const void *one, const void *other)
+{
+	double a = *(const double *)one, b = *(const double *)other;
+
+	return a < b ? -1 : a > b;
+}
+
+static void print_metric(const json_t *trials, const char *name)
+{
+	double *values = calloc(json_array_size(trials) + 1, sizeof(double));
+	const json_t *trial;
+	size_t index, count = 0;
+
+	json_array_foreach ((json_t *)trials, index, trial) {
+		const json_t *metric = json_object_get(json_object_get(trial, "metrics"), name);
+
+		if (metric)
+			values[count++] = json_number_value(json_object_get(metric, "value")) / 1e6;
+	}
+	if (count) {
+		qsort(values, count, sizeof(double), compare);
+		printf("%-20s median %8.1f ms, 99th percentile %8.1f ms, max %8.1f ms (%zu "
+		       "trials)\n",
+		       name, values[count / 2], values[count * 99 / 100], values[count - 1], count);
+	}
+	if (count && strcmp(name, "intent_to_verdict") == 0)
+		printf("%-20s %.0f times faster than a trial every 4 s\n", "turnaround",
+		       4000 / values[count / 2]);
+	free(values);
+}
+
+static void print_usage(const json_t *records)
+{
+	const json_t *record, *first = NULL, *last = NULL;
+	size_t index;
+
+	json_array_foreach ((json_t *)records, index, record) {
+		if (strcmp(json_text(record, "type", ""), "usage") != 0)
+			continue;
+		last = json_object_get(record, "body");
+		first = first ? first : last;
+	}
+	if (!first)
+		return;
+	printf("%-20s %lld file descriptors and %lld kB at the first trial, %lld and %lld kB at "
+	       "the last\n",
+	       "agent", (long long)json_number(first, "fds", 0),
+	       (long long)json_number(first, "resident_kb", 0),
+	       (long long)json_number(last, "fds", 0),
+	       (long long)json_number(last, "resident_kb", 0));
+}
+
+int main(int argc, char **argv)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *results = NULL;
+	struct journal_damage damage;
+	struct reason why = {0};
+	const char *verdict;
+	json_t *count;
+
+	if (argc != 2 || journal_load(argv[1], &records, &damage, &why)) {
+		fprintf(stderr, "usage: summary DIR: %s\n", why.text);
+		return 1;
+	}
+	results = judge_run(records);
+	printf("%-20s", "verdicts");
+	json_object_foreach (json_object_get(results, "counts"), verdict, count)
+		if (json_integer_value(count))
+			printf(" %s %lld", verdict, (long long)json_integer_value(count));
+	putchar('\n');
+	print_metric(json_object_get(results, "trials"), "intent_to_verdict");
+	print_metric(json_object_get(results, "trials"), "intent_to_evidence");
+	print_metric(json_object_get(results, "trials"), "intent_to_signal");
+	print_usage(records);
+	return 0;
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The trial engine against an agent that dies, lies and sends rubbish: no root, no rig.
+
+setup() {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	brinell=${BRINELL:-$top/build/asan/brinell}
+	export PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE_FIRED="$BATS_TEST_TMPDIR/fired"
+	export XDG_CACHE_HOME="$BATS_TEST_TMPDIR/cache"
+	scenario=$BATS_TEST_DIRNAME/fake/scenario.yaml
+	out=$BATS_TEST_TMPDIR/run
+}
+
+run_it() { # FAULT [OPTIONS...]
+	local fault=$1
+	shift
+	FAKE=$fault run "$brinell" run --bench ssh:fake --out "$out" "$@" "$scenario"
+}
+
+records() { # TYPE: how many records of it
+	grep -c "\"type\":\"$1\"" "$out/journal.jsonl"
+}
+
+verdict() { # TRIAL
+	"$brinell" report "$out" --format json | tr -d ' \n' | grep -oE "\"trial\":\"$1\".*" |
+		grep -oE '"verdict":"[a-z]+"' | head -n 1 | cut -d'"' -f4
+}
+
+fired() { wc -l <"$FAKE_FIRED"; }
+
+# Waits until the journal of the run holds a record of the type: TYPE CONTROLLER
+await_record() {
+	grep -q -m1 "\"type\":\"$1\"" < <(tail --pid="$2" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null)
+}
+
+@test "a fault that two witnesses saw passes" {
+	run_it good
+	[ "$status" -eq 0 ]
+	[[ $output == *"ok 1 "* ]]
+	[ "$(verdict 0001)" = pass ]
+	[ "$(records intent)" -eq 1 ]
+	[ -s "$out/report.html" ] && [ -s "$out/junit.xml" ] && [ -s "$out/results.json" ] && [ -s "$out/ktap.txt" ]
+}
+
+@test "a fault that nobody saw is inconclusive, not a pass" {
+	run_it unproven
+	[ "$status" -ne 0 ]
+	[ "$(verdict 0001)" != pass ]
+}
+
+@test "evidence of another page and another process proves nothing" {
+	run_it stranger
+	[ "$status" -ne 0 ]
+	[ "$(verdict 0001)" != pass ]
+}
+
+@test "an agent that dies after the fault is not asked again, and the run goes on" {
+	FAKE_ONCE=$BATS_TEST_TMPDIR/once run_it dies-after --trials 2
+	[ "$status" -ne 0 ]
+	[ "$(verdict 0001)" != pass ]
+	[ "$(verdict 0002)" = pass ]
+	[ "$(fired)" -eq 2 ]
+}
+
+@test "an agent that dies before the fault gets a second attempt" {
+	FAKE_ONCE=$BATS_TEST_TMPDIR/once run_it dies-before
+	[ "$(records trial)" -eq 2 ]
+	[ "$(fired)" -eq 1 ]
+	[ "$(verdict 0001)" = pass ]
+}
+
+@test "rubbish in the middle of a trial is an event, not a crash" {
+	run_it rubbish
+	[ "$status" -eq 0 ]
+	grep -q '"witness":"protocol"' "$out/journal.jsonl"
+}
+
+@test "a line without end is dropped, the trial goes on" {
+	run_it flood
+	[ "$status" -eq 0 ]
+	grep -q 'bytes was dropped' "$out/journal.jsonl"
+}
+
+@test "an agent of another protocol version is refused with both numbers" {
+	run_it version
+	[ "$status" -eq 4 ]
+	[[ $output == *"speaks protocol 99"*"speaks 1"* ]]
+	[ ! -e "$FAKE_FIRED" ]
+}
+
+@test "an agent that does not answer runs into the deadline" {
+	run_it deaf --set deadline=1s
+	[ "$status" -ne 0 ]
+	grep -q '"cause":"deadline"' "$out/journal.jsonl"
+	[ "$(verdict 0001)" != pass ]
+}
+
+@test "a host that is not declared expendable is not broken" {
+	run_it careful
+	[ "$status" -eq 4 ]
+	[[ $(cat "$out/journal.jsonl") == *"not declared expendable"* ]]
+	[ "$(records intent)" -eq 0 ]
+	[ ! -e "$FAKE_FIRED" ]
+}
+
+@test "a host that comes back with another boot_id has died" {
+	run_it rebooted
+	[ "$status" -ne 0 ]
+	grep -q '"event":"host-died"' "$out/journal.jsonl"
+}
+
+@test "kill -9 after the intent: resume closes the trial from its evidence and fires nothing again" {
+	FAKE=deaf "$brinell" run --bench ssh:fake --out "$out" --trials 2 --set deadline=60s "$scenario" 3>&- &
+	controller=$!
+	await_record intent $controller
+	kill -9 $controller
+	wait $controller || true
+	before=$(fired)
+	FAKE=good run "$brinell" resume "$out"
+	[ "$(records resume)" -eq 1 ]
+	[ "$(fired)" -eq $((before + 1)) ]
+	[ "$(grep -c '"type":"verdict","trial":"0001"' "$out/journal.jsonl")" -eq 1 ]
+	[ "$(verdict 0001)" != pass ]
+	[ "$(verdict 0002)" = pass ]
+}
+
+@test "a run that is resumed when it is whole changes no verdict" {
+	run_it good --trials 2
+	cp "$out/results.json" "$BATS_TEST_TMPDIR/before"
+	FAKE=good run "$brinell" resume "$out"
+	[ "$status" -eq 0 ]
+	[ "$(fired)" -eq 2 ]
+	[ "$(grep -c '"verdict": *"pass"' "$out/results.json")" -eq "$(grep -c '"verdict": *"pass"' "$BATS_TEST_TMPDIR/before")" ]
+}
+
+@test "Ctrl-C: the journal is whole, and resume finishes the run" {
+	FAKE=deaf "$brinell" run --bench ssh:fake --out "$out" --trials 2 --set deadline=60s "$scenario" 3>&- &
+	controller=$!
+	await_record intent $controller
+	kill -INT $controller
+	code=0
+	wait $controller || code=$?
+	[ "$code" -eq 3 ]
+	grep -q '"cause":"interrupted"' "$out/journal.jsonl"
+	FAKE=good run "$brinell" resume "$out"
+	[ "$(verdict 0002)" = pass ]
+	[ "$(grep -c '"type":"verdict","trial":"0001"' "$out/journal.jsonl")" -eq 1 ]
+}
+
+@test "two runs at the same time do not disturb each other" {
+	FAKE=good "$brinell" run --bench ssh:fake --out "$out-a" --trials 3 "$scenario" 3>&- &
+	other=$!
+	FAKE=good run "$brinell" run --bench ssh:fake --out "$out-b" --trials 3 "$scenario"
+	[ "$status" -eq 0 ]
+	wait $other
+}
+
+@test "a directory that holds a run already is refused" {
+	run_it good
+	run_it good
+	[ "$status" -eq 2 ]
+	[ "$(fired)" -eq 1 ]
+}
