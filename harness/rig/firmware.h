@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_RIG_FIRMWARE_H
+#define BRINELL_RIG_FIRMWARE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct qmp;
+struct firmware;
+
+/**
+ * struct firmware_config - what the firmware model of one emulated host works on
+ * @ram_path:      file that backs the RAM of the host (share=on); mapped by the model
+ * @ram_size:      its size in bytes; the RAM of a rig host lies below 4 GiB in one piece, gpa == offset
+ * @region:        guest physical address of the megabyte that the kernel was told not to use (memmap=)
+ * @region_size:   its size in bytes
+ * @processors:    number of virtual processors
+ * @einj_revision: 1, or 2 for a table with EINJv2
+ * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it
+ * @poison_path:   file shared with the TCG plugin, made by the model
+ */
+struct firmware_config {
+	const char *ram_path;
+	size_t ram_size;
+	uint64_t region;
+	size_t region_size;
+	unsigned int processors;
+	unsigned int einj_revision;
+	const char *doorbell_path;
+	const char *poison_path;
+};
+
+/* A record of what the model did, for the console log and the rig's own account; owned by the callee. */
+typedef void (*firmware_event_fn)(void *context, json_t *event);
+
+int firmware_write_tables(const struct firmware_config *config, const char *directory);
+int firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
+			    const char *plugin_path, char ***arguments);
+int firmware_open(const struct firmware_config *config, firmware_event_fn event, void *context,
+		  struct firmware **firmware);
+int firmware_attach(struct firmware *firmware, struct qmp *qmp);
+void firmware_detach(struct firmware *firmware);
+int firmware_control(struct firmware *firmware, const json_t *request, json_t **reply);
+void firmware_close(struct firmware *firmware);
+
+#endif
