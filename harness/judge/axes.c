@@ -2,7 +2,7 @@
 /*
  * From evidence to what became of the victim, the host and the IOMMU, and to the proof that the fault was delivered.
  */
-#include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "harness/judge/case.h"
@@ -82,6 +82,7 @@ static enum relation relation_of(const struct trial_case *trial, const struct ke
  * @alive_after_death: an agent's event after the bench had said that the host died, with no boot between
  * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
  * @exit: the victim's end by a signal; @exit_pid its process
+ * @killed: its end by SIGKILL or SIGTERM
  * @touch_after_exit: the victim spoke after its end
  * @stopped: the workload was told to end
  */
@@ -89,7 +90,7 @@ struct observation {
 	const json_t *panic, *bench_died, *boot_changed, *stuck;
 	bool alive_after_death;
 	const json_t *killed_by_kernel, *signalled_by_kernel;
-	const json_t *exit, *touch_after_exit;
+	const json_t *exit, *killed, *touch_after_exit;
 	int64_t exit_pid;
 	bool stopped, answered;
 };
@@ -266,8 +267,19 @@ static void read_exit(struct trial_case *trial, struct observation *seen, const 
 {
 	const json_t *data = json_object_get(record_body(record), "data");
 
-	if (json_number(data, "signal", 0) == 0 || seen->stopped)
+	int64_t signal = json_number(data, "signal", 0);
+
+	if (signal <= 0 || signal >= NSIG || seen->stopped)
 		return;
+	/* So workloads are stopped when a trial ends, too: it takes the kernel's word to tell. */
+	if (signal == SIGKILL || signal == SIGTERM) {
+		if (!seen->killed)
+			seen->killed = record;
+		return;
+	}
+	trial->ended_by = (int)signal;
+	if (signal == SIGBUS)
+		prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
 	if (!seen->exit) {
 		seen->exit = record;
 		seen->exit_pid = json_number(data, "pid", 0);
@@ -411,6 +423,8 @@ static void decide_process(struct trial_case *trial, const struct observation *s
 	/* Wrong data stay wrong, whatever else was said. */
 	if (trial->process == PROCESS_CORRUPTED || trial->host == HOST_DIED)
 		return;
+	if (seen->killed_by_kernel && seen->killed)
+		raise_process(trial, PROCESS_KILLED, seen->killed);
 	if (seen->touch_after_exit)
 		against = seen->touch_after_exit;
 	else if (seen->killed_by_kernel && trial->process != PROCESS_KILLED &&

@@ -337,13 +337,17 @@ void case_cite(struct trial_case *trial, const json_t *record, const char *prove
 {
 	const json_t *body = record_body(record);
 	const char *type = record_type(record);
-	json_int_t sequence = json_number(record, "seq", 0);
+	json_int_t sequence = 0;
 	__cleanup_free char *text = NULL;
 	size_t index;
 	json_t *cited;
 
+	/* A quote is known by its record's place: records that the engine still holds have no number yet. */
+	json_array_foreach(trial->records, index, cited)
+		if (cited == record)
+			sequence = (json_int_t)index;
 	json_array_foreach(trial->evidence, index, cited)
-		if (json_number(cited, "seq", 0) == sequence)
+		if (json_number(cited, "place", 0) == sequence)
 			return;
 	if (json_array_size(trial->evidence) >= EVIDENCE_LIMIT)
 		return;
@@ -363,6 +367,6 @@ void case_cite(struct trial_case *trial, const json_t *record, const char *prove
 		json_pack("{s:s, s:I, s:s*, s:s, s:I}", "witness",
 			  strcmp(type, "event") == 0 ? json_text(body, "witness", "event") :
 			  strcmp(type, "outcome") == 0 ? json_text(body, "injector", "injector") : type,
-			  "time_ns", (json_int_t)record_time(record), "text", text, "proves", proves, "seq",
+			  "time_ns", (json_int_t)record_time(record), "text", text, "proves", proves, "place",
 			  sequence));
 }

@@ -122,6 +122,7 @@ struct trial_case {
 	const char *touched_data;
 	bool victim_spoke;
 	bool kernel_signalled;
+	int ended_by;
 
 	enum host_axis host;
 	struct reason host_reason;

@@ -10,9 +10,7 @@
 
 static const char *const verdicts[] = {"pass", "fail", "inconclusive", "infra", "skip"};
 
-/**
- * struct trial_progress - how far a trial got, by the types of its records
- */
+/* How far a trial got, by the types of its records. */
 static json_t *progress_of(json_t *progress, const char *id)
 {
 	json_t *trial = json_object_get(progress, id);
@@ -49,6 +47,8 @@ static json_t *read_progress(const json_t *records)
 		if (strcmp(record_type(record), "trial") == 0)
 			json_object_del(progress_of(progress, id), "close");
 		json_object_set_new(progress_of(progress, id), record_type(record), json_true());
+		if (strcmp(json_text(record_body(record), "cause", ""), "skip") == 0)
+			json_object_set_new(progress_of(progress, id), "skip", json_true());
 	}
 	return progress;
 }
@@ -128,7 +128,10 @@ json_t *judge_run(const json_t *records)
 
 	json_object_foreach(progress, id, trial) {
 		bool started = json_object_size(trial) > (json_object_get(trial, "plan") ? 1u : 0u);
-		bool closed = json_object_get(trial, "close") != NULL;
+		/* What `brinell resume` would do: an end before the fault means another attempt, unless it was judged. */
+		bool closed = json_object_get(trial, "verdict") ||
+			      (json_object_get(trial, "close") &&
+			       (json_object_get(trial, "intent") || json_object_get(trial, "skip")));
 
 		if (!ended && !closed)
 			json_array_append_new(pending, json_string(id));

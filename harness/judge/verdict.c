@@ -105,6 +105,17 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 	}
 }
 
+static bool took_all_steps(const struct trial_case *trial)
+{
+	const json_t *spec = json_object_get(record_body(trial->start), "spec");
+	size_t planned = json_array_size(json_object_get(spec, "steps")), taken = 0, index;
+	json_t *record;
+
+	json_array_foreach(trial->records, index, record)
+		taken += strcmp(record_type(record), "step") == 0;
+	return planned && taken >= planned && trial->outcome;
+}
+
 static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 {
 	const struct finding *finding;
@@ -138,7 +149,8 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 		return rule(ruling, "inconclusive", "%s", finding->reason.text);
 	if (trial->damaged_line)
 		return rule(ruling, "inconclusive", "journal damaged at line %d", trial->damaged_line);
-	if (strcmp(cause_of(trial), "agent-lost") == 0 || strcmp(cause_of(trial), "interrupted") == 0)
+	if (strcmp(cause_of(trial), "agent-lost") == 0 ||
+	    (strcmp(cause_of(trial), "interrupted") == 0 && !took_all_steps(trial)))
 		return rule(ruling, "inconclusive", "the trial was cut short (%s): %s", cause_of(trial),
 			    close_reason(trial, "no reason recorded"));
 	if (case_expects_delivery(trial)) {
@@ -195,16 +207,16 @@ static json_t *evidence_in_order(const json_t *evidence)
 	json_t *ordered = json_array();
 
 	while (json_array_size(ordered) < json_array_size(evidence)) {
-		int64_t last = json_number(json_array_get(ordered, json_array_size(ordered) - 1), "seq",
+		int64_t last = json_number(json_array_get(ordered, json_array_size(ordered) - 1), "place",
 					   INT64_MIN);
 		const json_t *next = NULL;
 		json_t *each;
 		size_t index;
 
 		json_array_foreach(evidence, index, each) {
-			int64_t sequence = json_number(each, "seq", 0);
+			int64_t place = json_number(each, "place", 0);
 
-			if (sequence > last && (!next || sequence < json_number(next, "seq", 0)))
+			if (place > last && (!next || place < json_number(next, "place", 0)))
 				next = each;
 		}
 		if (!next)
@@ -231,7 +243,7 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 
 	rule_trial(trial, &ruling);
 	json_array_foreach(evidence, index, each)
-		json_object_del(each, "seq");
+		json_object_del(each, "place");
 	result = json_pack("{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s*, s:O, s:o}", "trial", id,
 			   "scenario", json_text(start, "scenario", "unknown"), "title",
 			   json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The directory of a run: made once, never overwritten; results and reports are replaced as a whole or not at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "harness/journal/journal.h"
+#include "harness/store/store.h"
+#include "reports/report.h"
+
+static char *default_name(void)
+{
+	uint32_t random = 0;
+	time_t now = time(NULL);
+	struct tm date;
+
+	(void)!getrandom(&random, sizeof(random), 0);
+	gmtime_r(&now, &date);
+	return format_text("%04d%02d%02d-%02d%02d%02d-%08x", date.tm_year + 1900, date.tm_mon + 1,
+			   date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, random);
+}
+
+/* The link is a comfort: a file system without links, or a user's own file of that name, is no reason to fail. */
+static void point_latest(const char *name)
+{
+	__cleanup_free char *link = format_text("%s/latest", STORE_RUNS);
+	__cleanup_free char *fresh = format_text("%s/.latest-%s", STORE_RUNS, name);
+	struct stat status;
+
+	if (lstat(link, &status) == 0 && !S_ISLNK(status.st_mode)) {
+		log_warning("%s is no link: it was left as it is", link);
+		return;
+	}
+	if (symlink(name, fresh) < 0 || rename(fresh, link) < 0) {
+		log_warning("pointing %s at %s: %s", link, name, strerror(errno));
+		unlink(fresh);
+	}
+}
+
+/**
+ * store_create_run - make the directory of a new run
+ * @out:       where the user wants it, or NULL for brinell-runs/DATE-ID with a link brinell-runs/latest to it
+ * @directory: receives its path; owned by the caller
+ * @why:       filled on an error
+ *
+ * A directory of the user's may be there already, but not with a run in it. Two programs that want the same one are
+ * told apart by journal_create(), which only one of them passes.
+ *
+ * Return: 0; -EEXIST when a run is there; -errno.
+ */
+int store_create_run(const char *out, char **directory, struct reason *why)
+{
+	__cleanup_free char *name = out ? NULL : default_name();
+	__cleanup_free char *path = out ? strdup(out) : format_text("%s/%s", STORE_RUNS, name);
+	__cleanup_free char *journal = format_text("%s/%s", path, JOURNAL_FILE);
+	__cleanup_free char *artifacts = format_text("%s/%s", path, STORE_ARTIFACTS);
+	int error;
+
+	if (access(journal, F_OK) == 0)
+		return fail(why, -EEXIST,
+			    "'%s' holds a run already: give another directory with --out, or finish that "
+			    "run with 'brinell resume %s'",
+			    path, path);
+	error = make_directories(artifacts);
+	if (error)
+		return fail(why, error, "making the directory '%s': %s; give another with --out", path,
+			    strerror(-error));
+	if (access(path, W_OK) < 0)
+		return fail(why, -errno, "'%s' can not be written: %s; give another directory with --out",
+			    path, strerror(errno));
+	if (name)
+		point_latest(name);
+	*directory = steal(path);
+	return 0;
+}
+
+/**
+ * store_read_results - the results that were written last
+ * @directory: of the run
+ * @results:   receives them; owned by the caller
+ *
+ * Return: 0, -ENOENT when there are none yet, -EBADMSG when the file is no JSON object.
+ */
+int store_read_results(const char *directory, json_t **results)
+{
+	__cleanup_free char *path = format_text("%s/%s", directory, STORE_RESULTS);
+	json_t *read;
+
+	if (access(path, R_OK) < 0)
+		return -errno;
+	read = json_load_file(path, 0, NULL);
+	if (!json_is_object(read)) {
+		json_decref(read);
+		return -EBADMSG;
+	}
+	*results = read;
+	return 0;
+}
+
+static int write_report(const char *directory, const struct report *report, const json_t *results,
+			const json_t *records, struct reason *why)
+{
+	__cleanup_free char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	int error;
+
+	if (!out)
+		return fail(why, -errno, "no memory for the %s report", report->name);
+	error = report->write(out, results, records);
+	if (fclose(out) != 0 && !error)
+		error = -ENOMEM;
+	if (!error)
+		error = write_file_atomically(directory, report->file, text, length);
+	return error ? fail(why, error, "writing %s/%s: %s", directory, report->file, strerror(-error)) : 0;
+}
+
+/**
+ * store_write_reports - write results.json and every report that has a file in a run's directory
+ * @directory: of the run
+ * @results:   of judge_run()
+ * @records:   the journal
+ * @why:       filled on an error
+ *
+ * Each file is replaced as a whole. One that fails does not keep the others from being written.
+ *
+ * Return: 0; -EBUSY when another brinell writes them just now; the first -errno.
+ */
+int store_write_reports(const char *directory, const json_t *results, const json_t *records,
+			struct reason *why)
+{
+	__cleanup_close int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int first = 0;
+
+	if (folder < 0)
+		return fail(why, -errno, "opening the directory '%s': %s", directory, strerror(errno));
+	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+		return fail(why, -EBUSY, "another brinell writes the reports of '%s' just now", directory);
+	for (size_t i = 0; i < report_count(); i++) {
+		const struct report *report = report_at(i);
+		struct reason inner = {""};
+		int error = report->file ? write_report(directory, report, results, records, &inner) : 0;
+
+		if (error && !first)
+			first = fail(why, error, "%s", inner.text);
+	}
+	return first;
+}

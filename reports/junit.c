@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * JUnit XML in the one dialect that Jenkins' strict junit-10.xsd, GitLab and Buildbot all take: no file=, no properties in
+ * a test case, three decimals, the message both as attribute and as text, a name that is unique.
+ */
+#include <string.h>
+
+#include "reports/report.h"
+#include "reports/text.h"
+
+/* GitLab refuses files beyond 30 MB: the whole evidence is in results.json. */
+#define EVIDENCE_BYTES (16 * 1024)
+
+static double seconds(const json_t *result)
+{
+	int64_t time = metric_ns(result, "trial_time");
+
+	return time < 0 ? 0 : (double)time / (double)NSEC_PER_SEC;
+}
+
+static void write_class(FILE *out, const char *scenario)
+{
+	for (; *scenario; scenario++) {
+		char letter[2] = {*scenario == '/' ? '.' : *scenario, '\0'};
+
+		if ((unsigned char)letter[0] < 0x80)
+			text_xml(out, letter);
+		else
+			fputc(letter[0], out);
+	}
+}
+
+static void write_evidence(FILE *out, const json_t *result)
+{
+	const json_t *evidence = json_object_get(result, "evidence");
+	size_t written = 0, index;
+	json_t *line;
+
+	if (!json_array_size(evidence))
+		return;
+	fputs("<system-out>", out);
+	json_array_foreach(evidence, index, line) {
+		const char *text = json_text(line, "text", "");
+
+		written += strlen(text);
+		if (written > EVIDENCE_BYTES) {
+			fputs("(more in results.json)\n", out);
+			break;
+		}
+		text_xml(out, json_text(line, "witness", "?"));
+		fputs(": ", out);
+		text_xml(out, text);
+		fputc('\n', out);
+	}
+	fputs("</system-out>", out);
+}
+
+static void write_case(FILE *out, const json_t *result)
+{
+	const char *verdict = json_text(result, "verdict", "inconclusive");
+	const char *reason = json_text(result, "reason", "");
+	const char *element = strcmp(verdict, "fail") == 0 ? "failure" :
+			      strcmp(verdict, "skip") == 0 ? "skipped" :
+			      strcmp(verdict, "pass") == 0 ? NULL : "error";
+
+	fputs("    <testcase classname=\"", out);
+	write_class(out, json_text(result, "scenario", "unknown"));
+	fputs("\" name=\"trial-", out);
+	text_xml(out, json_text(result, "trial", "?"));
+	fprintf(out, "\" time=\"%.3f\">", seconds(result));
+	if (element) {
+		fprintf(out, "<%s message=\"", element);
+		text_xml(out, reason);
+		fputs("\" type=\"", out);
+		text_xml(out, verdict);
+		fputs("\">", out);
+		text_xml(out, reason);
+		fprintf(out, "</%s>", element);
+	}
+	write_evidence(out, result);
+	fputs("</testcase>\n", out);
+}
+
+static int write_junit(FILE *out, const json_t *results, const json_t *records)
+{
+	const json_t *trials = json_object_get(results, "trials");
+	unsigned int failures = 0, errors = 0, skipped = 0;
+	double total = 0;
+	json_t *result;
+	size_t index;
+
+	(void)records;
+	json_array_foreach(trials, index, result) {
+		const char *verdict = json_text(result, "verdict", "inconclusive");
+
+		failures += strcmp(verdict, "fail") == 0;
+		skipped += strcmp(verdict, "skip") == 0;
+		errors += strcmp(verdict, "inconclusive") == 0 || strcmp(verdict, "infra") == 0;
+		total += seconds(result);
+	}
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"brinell.", out);
+	text_xml(out, json_text(results, "run", "unknown"));
+	fprintf(out, "\" tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
+		json_array_size(trials), failures, errors, skipped, total);
+	json_array_foreach(trials, index, result)
+		write_case(out, result);
+	fputs("  </testsuite>\n</testsuites>\n", out);
+	return 0;
+}
+
+static const struct report report_junit = {
+	.name = "junit",
+	.summary = "JUnit XML, for Jenkins, GitLab and Buildbot",
+	.file = "junit.xml",
+	.write = write_junit,
+};
+
+REGISTER(report, report_junit);

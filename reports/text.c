@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Text for reports: kernel logs hold any byte, and every format forbids others.
+ */
+#include <string.h>
+
+#include "reports/text.h"
+
+/**
+ * text_one_line - write text into a format of lines
+ * @out:       file
+ * @text:      any text
+ * @forbidden: characters that mean something in the format; a space stands for each, as for control characters
+ */
+void text_one_line(FILE *out, const char *text, const char *forbidden)
+{
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+
+		fputc(byte < 0x20 || byte == 0x7f || strchr(forbidden, byte) ? ' ' : byte, out);
+	}
+}
+
+/* XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF (section 2.2). */
+static size_t illegal_in_xml(const unsigned char *text)
+{
+	if (text[0] < 0x20 && text[0] != '\t' && text[0] != '\n' && text[0] != '\r')
+		return 1;
+	if (text[0] == 0x7f)
+		return 1;
+	if (text[0] == 0xef && text[1] == 0xbf && (text[2] == 0xbe || text[2] == 0xbf))
+		return 3;
+	return 0;
+}
+
+/**
+ * text_xml - write text as content or attribute value of XML 1.0 and HTML
+ * @out:  file
+ * @text: UTF-8; characters that XML can not hold become U+FFFD
+ */
+void text_xml(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		size_t illegal = illegal_in_xml((const unsigned char *)text);
+
+		if (illegal) {
+			fputs("\xef\xbf\xbd", out);
+			text += illegal - 1;
+			continue;
+		}
+		switch (*text) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		case '\r':
+			fputs("&#13;", out);
+			break;
+		default:
+			fputc(*text, out);
+		}
+	}
+}
+
+/**
+ * text_duration - a time for people: "812 µs", "12.3 ms", "4.56 s"
+ * @buffer:      receives the text
+ * @nanoseconds: negative for a time that is not known: "-"
+ */
+void text_duration(char buffer[static 32], int64_t nanoseconds)
+{
+	double value = (double)nanoseconds;
+
+	if (nanoseconds < 0)
+		snprintf(buffer, 32, "-");
+	else if (nanoseconds < 1000 * 1000)
+		snprintf(buffer, 32, "%.0f µs", value / 1e3);
+	else if (nanoseconds < 100 * NSEC_PER_MSEC)
+		snprintf(buffer, 32, "%.1f ms", value / 1e6);
+	else if (nanoseconds < NSEC_PER_SEC)
+		snprintf(buffer, 32, "%.0f ms", value / 1e6);
+	else
+		snprintf(buffer, 32, "%.2f s", value / 1e9);
+}
+
+/**
+ * text_axes - the axes that say something, in one line: "process contained, host up"
+ * @buffer: receives the text
+ * @result: of one trial
+ */
+void text_axes(char buffer[static 256], const json_t *result)
+{
+	static const char *const names[] = {"guest", "process", "migration", "conversion", "iommu", "host"};
+	const json_t *axes = json_object_get(result, "axes");
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(names) && used < 200; i++) {
+		const char *value = json_text(axes, names[i], "none");
+
+		if (strcmp(value, "none") == 0 || (strcmp(names[i], "iommu") == 0 && strcmp(value, "quiet") == 0))
+			continue;
+		used += (size_t)snprintf(buffer + used, 256 - used, "%s%s %.24s", used ? ", " : "", names[i],
+					 value);
+	}
+	if (!used)
+		snprintf(buffer, 256, "-");
+}
+
+/** metric_ns - a metric of a trial in nanoseconds, -1 when it was not measured */
+int64_t metric_ns(const json_t *result, const char *name)
+{
+	return json_number(json_object_get(json_object_get(result, "metrics"), name), "value", -1);
+}
+
+/** text_columns - columns of a terminal that UTF-8 text takes, one a character */
+size_t text_columns(const char *text)
+{
+	size_t columns = 0;
+
+	for (; *text; text++)
+		columns += ((unsigned char)*text & 0xc0) != 0x80;
+	return columns;
+}

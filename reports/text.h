@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_REPORTS_TEXT_H
+#define BRINELL_REPORTS_TEXT_H
+
+#include "harness/base/util.h"
+
+void text_one_line(FILE *out, const char *text, const char *forbidden);
+void text_xml(FILE *out, const char *text);
+void text_duration(char buffer[static 32], int64_t nanoseconds);
+void text_axes(char buffer[static 256], const json_t *result);
+int64_t metric_ns(const json_t *result, const char *name);
+size_t text_columns(const char *text);
+
+#endif
