@@ -220,13 +220,12 @@ static int ensure_archive(const char *cache, const struct rig_options *options,
 static int pick_own_modules(const struct rig_options *options, const struct rig_profile *profile,
 			    const char *cache, char **picked, struct reason *why)
 {
-	const char *const *const lists[] = {profile->boot_modules, profile->modules};
 	__cleanup_free char *directory = format_text("%s/.new-XXXXXX", cache);
 	int error;
 
 	if (!mkdtemp(directory))
 		return fail(why, -errno, "cannot make a directory in %s: %s", cache, strerror(errno));
-	error = image_modules_pick(options->modules, lists, directory, why);
+	error = image_modules_pick(options->modules, profile->modules, directory, why);
 	if (error)
 		image_remove_tree(directory, NULL);
 	else

@@ -84,7 +84,7 @@ int image_kernel_ensure(const char *cache, const struct rig_options *options,
 			struct reason *why);
 void image_kernel_release(struct image_kernel *kernel);
 int image_kernel_check(const char *path, char **release, struct reason *why);
-int image_modules_pick(const char *tree, const char *const *const *lists, const char *target,
+int image_modules_pick(const char *tree, const char *const *names, const char *target,
 		       struct reason *why);
 
 /**

@@ -124,7 +124,7 @@ static int find_mirror(struct fetch *fetch, struct reason *why)
 static int write_configuration(struct fetch *fetch, struct reason *why)
 {
 	static const char *const argv[] = {"apt-config", "dump", "Acquire", NULL};
-	static const char *const directories[] = {"state/lists/partial", "cache/archives/partial", "etc"};
+	static const char *const directories[] = {"state/lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"};
 	__cleanup_free char *apt = format_text("%s/apt", fetch->cache);
 	__cleanup_free char *acquire = NULL;
 	__cleanup_free char *text = NULL;
@@ -373,7 +373,6 @@ static int copy_file(const char *from, const char *to, struct reason *why)
 static int assemble(struct fetch *fetch, const struct rig_profile *profile, const char *final,
 		    struct reason *why)
 {
-	const char *const *const lists[] = {profile->boot_modules, profile->modules};
 	__cleanup_free char *root = format_text("%s/root", fetch->work);
 	__cleanup_free char *ready = format_text("%s/ready", fetch->work);
 	__cleanup_free char *target = format_text("%s/vmlinuz", ready);
@@ -397,7 +396,7 @@ static int assemble(struct fetch *fetch, const struct rig_profile *profile, cons
 	if (!error)
 		error = image_kernel_check(target, &release, why);
 	if (!error)
-		error = image_modules_pick(tree, lists, ready, why);
+		error = image_modules_pick(tree, profile->modules, ready, why);
 	if (error)
 		return error;
 	facts = json_pack("{s:s, s:s}", "release", strrchr(tree, '/') + 1, "version", fetch->version);
@@ -452,9 +451,6 @@ static char *kernel_directory(const char *cache, const char *version,
 	uint64_t hash = IMAGE_HASH_START;
 	char *path;
 
-	for (const char *const *name = profile->boot_modules; *name; name++)
-		hash = image_hash(hash, *name, strlen(*name) + 1);
-	hash = image_hash(hash, "", 1);
 	for (const char *const *name = profile->modules; *name; name++)
 		hash = image_hash(hash, *name, strlen(*name) + 1);
 	path = format_text("%s/kernel-%s-%016llx", cache, version, (unsigned long long)hash);
@@ -469,6 +465,7 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 			struct image_kernel *kernel, struct reason *why)
 {
 	__cleanup_json json_t *facts = NULL;
+	struct reason unused;
 	int error = find_mirror(fetch, why);
 
 	if (!error)
@@ -479,7 +476,7 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 		return error;
 	kernel->version = strdup(fetch->version);
 	kernel->directory = kernel_directory(fetch->cache, fetch->version, profile);
-	if (image_verify(kernel->directory, &facts, why) != 0) {
+	if (image_verify(kernel->directory, &facts, &unused) != 0) {
 		/* The packages, what is unpacked of them, and the chosen part. */
 		error = image_check_space(fetch->cache, fetch->bytes * 5 / 2, "fetching the kernel", why);
 		if (!error)

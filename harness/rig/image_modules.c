@@ -133,8 +133,7 @@ static int pick(const struct module_index *index, const char *wanted, const char
 	return error;
 }
 
-static int write_list(const char *target, const char *name, const json_t *order,
-		      const char *ending, struct reason *why)
+static int write_list(const char *target, const json_t *order, struct reason *why)
 {
 	__cleanup_free char *text = NULL;
 	size_t size = 0;
@@ -144,27 +143,24 @@ static int write_list(const char *target, const char *name, const json_t *order,
 	if (!stream)
 		return -ENOMEM;
 	for (size_t i = 0; i < json_array_size(order); i++)
-		fprintf(stream, "%s%s\n", json_string_value(json_array_get(order, i)), ending);
+		fprintf(stream, "%s.ko\n", json_string_value(json_array_get(order, i)));
 	fclose(stream);
-	error = write_file_atomically(target, name, text, size);
-	return error ? fail(why, error, "cannot write %s/%s: %s", target, name, strerror(-error)) : 0;
+	error = write_file_atomically(target, "brinell.load", text, size);
+	return error ? fail(why, error, "cannot write %s/brinell.load: %s", target, strerror(-error)) : 0;
 }
 
 /**
  * image_modules_pick - the modules of a profile, with what they need, unpacked into one directory
  * @tree:   a /lib/modules/RELEASE or a build tree
- * @lists:  two lists of names: loaded before the agent, and after it
- * @target: directory; receives NAME.ko files, brinell.boot (files in the order of their dependencies) and
- *          brinell.later (names for modprobe)
+ * @names:  NULL-terminated
+ * @target: directory; receives NAME.ko files and brinell.load, their names in the order of their dependencies
  *
  * Modules that the tree does not have are built in or missing; both are fine here. Return: 0 or -errno.
  */
-int image_modules_pick(const char *tree, const char *const *const *lists, const char *target,
+int image_modules_pick(const char *tree, const char *const *names, const char *target,
 		       struct reason *why)
 {
 	__cleanup_json json_t *order = json_array();
-	__cleanup_json json_t *boot = NULL;
-	__cleanup_json json_t *later = json_array();
 	struct module_index index = {0};
 	int error = 0;
 
@@ -175,16 +171,8 @@ int image_modules_pick(const char *tree, const char *const *const *lists, const 
 		return fail(why, error, "cannot look for kernel modules in %s: %s", tree,
 			    strerror(-error));
 	}
-	for (const char *const *name = lists[0]; !error && *name; name++)
-		error = pick(&index, *name, target, order, why);
-	boot = json_copy(order);
-	for (const char *const *name = lists[1]; !error && *name; name++) {
-		error = pick(&index, *name, target, order, why);
-		if (!error && index_find(&index, *name))
-			json_array_append_new(later, json_string(*name));
-	}
+	for (; !error && *names; names++)
+		error = pick(&index, *names, target, order, why);
 	index_free(&index);
-	if (!error)
-		error = write_list(target, "brinell.boot", boot, ".ko", why);
-	return error ? error : write_list(target, "brinell.later", later, "", why);
+	return error ? error : write_list(target, order, why);
 }

@@ -12,8 +12,7 @@
  * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset in the RAM file)
  * @processor:    value of QEMU's -cpu
  * @packages:     NULL-terminated Debian packages whose files the host carries besides busybox and the agent
- * @boot_modules: NULL-terminated kernel modules that must be loaded before the agent can speak
- * @modules:      NULL-terminated kernel modules that are on board, loaded after the agent started
+ * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on) before the agent
  * @arguments:    kernel command line besides what every rig host gets
  * @devices:      NULL-terminated further QEMU arguments
  */
@@ -24,7 +23,6 @@ struct rig_profile {
 	unsigned int memory_mib;
 	const char *processor;
 	const char *const *packages;
-	const char *const *boot_modules;
 	const char *const *modules;
 	const char *arguments;
 	const char *const *devices;

@@ -7,8 +7,8 @@
 #include "harness/rig/rig.h"
 
 static const char *const nothing[] = {NULL};
-static const char *const virtio_modules[] = {"virtio_pci", "virtio_console", NULL};
-static const char *const injection_modules[] = {"einj", "mce-inject", "hwpoison-inject", NULL};
+static const char *const host_modules[] = {"virtio_pci", "virtio_console", "einj", "mce-inject",
+					   "hwpoison-inject", NULL};
 
 /*
  * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel processor
@@ -31,8 +31,7 @@ static const struct rig_profile intel = {
 	.memory_mib = 2048,
 	.processor = "max,vendor=GenuineIntel,family=6,model=106,stepping=6",
 	.packages = nothing,
-	.boot_modules = virtio_modules,
-	.modules = injection_modules,
+	.modules = host_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
 };
