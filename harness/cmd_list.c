@@ -20,8 +20,8 @@ static const char usage[] =
 	"arrays without a word, parameters included.\n";
 
 static const char *const param_kinds[] = {
-	[PARAM_STRING] = "text",     [PARAM_BOOL] = "boolean",	    [PARAM_NUMBER] = "number",
-	[PARAM_SIZE] = "size",	     [PARAM_DURATION] = "duration", [PARAM_CHOICE] = "choice",
+	[PARAM_STRING] = "text", [PARAM_BOOL] = "boolean",	[PARAM_NUMBER] = "number",
+	[PARAM_SIZE] = "size",	 [PARAM_DURATION] = "duration", [PARAM_CHOICE] = "choice",
 	[PARAM_LIST] = "list",
 };
 
@@ -57,11 +57,11 @@ static json_t *describe_scenario(const char *name, const char *path)
 		log_error("%s", why.text);
 		return json_pack("{s:s, s:s, s:s}", "name", name, "path", path, "error", why.text);
 	}
-	entry = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s, s:O, s:O, s:O}", "name",
+	entry = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s, s:O, s:O, s:O}", "name",
 			  scenario->name, "path", path, "title", scenario->title, "objective",
-			  scenario->objective, "reference", scenario->reference, "bench",
-			  scenario->bench, "tags", scenario->tags, "requires", scenario->requires,
-			  "expect", scenario->expect);
+			  scenario->objective, "exercises", scenario->exercises, "reference",
+			  scenario->reference, "bench", scenario->bench, "tags", scenario->tags,
+			  "requires", scenario->requires, "expect", scenario->expect);
 	scenario_free(scenario);
 	return entry;
 }
@@ -154,10 +154,9 @@ static int list_reports(json_t *entries, struct reason *why)
 {
 	(void)why;
 	for (size_t i = 0; i < report_count(); i++)
-		json_array_append_new(entries,
-				      json_pack("{s:s, s:s, s:s*}", "name", report_at(i)->name,
-						"title", report_at(i)->summary, "file",
-						report_at(i)->file));
+		json_array_append_new(
+			entries, json_pack("{s:s, s:s, s:s*}", "name", report_at(i)->name, "title",
+					   report_at(i)->summary, "file", report_at(i)->file));
 	return sort_entries(entries);
 }
 

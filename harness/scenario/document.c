@@ -112,8 +112,7 @@ static int fail_in_parser(const struct document *document, const yaml_parser_t *
 {
 	__cleanup_free char *message =
 		format_text("not YAML: %s%s%s; check indentation, colons, brackets and quotes",
-			    parser->context ? parser->context : "",
-			    parser->context ? ": " : "",
+			    parser->context ? parser->context : "", parser->context ? ": " : "",
 			    parser->problem ? parser->problem : "no reason given");
 
 	if (parser->error == YAML_MEMORY_ERROR)
@@ -150,8 +149,7 @@ static int check_event(const struct document *document, struct event_check *chec
 	case YAML_SCALAR_EVENT:
 		anchor = event->data.scalar.anchor;
 		tag = event->data.scalar.tag;
-		if (strlen((const char *)event->data.scalar.value) !=
-		    event->data.scalar.length)
+		if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length)
 			return fail_at_mark(document, &event->start_mark,
 					    "NUL in a text; remove the \\0");
 		break;
@@ -234,8 +232,7 @@ static int load_nodes(struct document *document, const char *text, size_t length
 		error = fail_in_parser(document, &parser, text, length);
 	yaml_parser_delete(&parser);
 	if (!error)
-		document->file_nodes =
-			(int)(document->yaml.nodes.top - document->yaml.nodes.start);
+		document->file_nodes = (int)(document->yaml.nodes.top - document->yaml.nodes.start);
 	return error;
 }
 
@@ -277,7 +274,8 @@ static int put(struct document *document, int container, const char *key, const 
 	}
 	int key_node = add_setting_node(document, key, origin);
 
-	if (!key_node || !yaml_document_append_mapping_pair(&document->yaml, container, key_node, node))
+	if (!key_node ||
+	    !yaml_document_append_mapping_pair(&document->yaml, container, key_node, node))
 		return -ENOMEM;
 	return 0;
 }
@@ -294,8 +292,7 @@ static int no_such_part(const struct document *document, int container, const ch
 			    "%s: setting '%s': there is no '%s' in a list of %zu; count from 0",
 			    document->path, origin, part, document_count(document, container));
 	for (size_t i = 0; i < document_count(document, container); i++) {
-		const char *key =
-			document_scalar(document, document_key(document, container, i));
+		const char *key = document_scalar(document, document_key(document, container, i));
 
 		if (key)
 			json_array_append_new(known, json_string(key));
@@ -361,7 +358,8 @@ static int apply_setting(struct document *document, const char *key, const char 
 		}
 		if (!next)
 			return no_such_part(document, container, part, origin);
-		if (document_is_sequence(document, container) && !names_its_key(document, next, rest + 1))
+		if (document_is_sequence(document, container) &&
+		    !names_its_key(document, next, rest + 1))
 			next = document_value(document, next, 0);
 		container = next;
 		if (!document_is_mapping(document, container) &&
@@ -370,8 +368,8 @@ static int apply_setting(struct document *document, const char *key, const char 
 				    "%s: setting '%s': '%s' is one value and has no parts",
 				    document->path, origin, part);
 	}
-	if (*part == '\0' || (document_is_sequence(document, container) &&
-			      !part_of(document, container, part)))
+	if (*part == '\0' ||
+	    (document_is_sequence(document, container) && !part_of(document, container, part)))
 		return no_such_part(document, container, part, origin);
 	return put(document, container, part, value, origin);
 }
@@ -604,8 +602,8 @@ int document_check_keys(const struct document *document, int mapping, const char
 		json_t *name;
 
 		if (!text)
-			return document_fail(document, key, -EINVAL,
-					     "a key of '%s' must be a word", what);
+			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
+					     what);
 		json_array_foreach (names, index, name)
 			found = found || strcmp(json_string_value(name), text) == 0;
 		if (!found)

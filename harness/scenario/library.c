@@ -203,9 +203,8 @@ int scenario_select(const char *pattern, json_t *paths, struct reason *why)
 	json_array_foreach (names, index, item) {
 		__cleanup_free char *path =
 			format_text("%s/%s" SUFFIX, library, json_string_value(item));
-		int match = *pattern == '@'
-				    ? has_tag(path, pattern + 1, why)
-				    : fnmatch(pattern, json_string_value(item), 0) == 0;
+		int match = *pattern == '@' ? has_tag(path, pattern + 1, why)
+					    : fnmatch(pattern, json_string_value(item), 0) == 0;
 
 		if (match < 0)
 			return match;

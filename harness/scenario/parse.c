@@ -13,10 +13,10 @@
 #define DEFAULT_DEADLINE_NS (20 * NSEC_PER_SEC)
 #define DEFAULT_SETTLE_NS (2 * NSEC_PER_SEC)
 
-static const char *const scenario_keys[] = {
-	"scenario", "title",	  "objective", "reference", "bench",	 "rig",	  "tags",
-	"requires", "fresh-boot", "deadline",  "settle",    "workloads", "steps", "expect",
-	NULL};
+static const char *const scenario_keys[] = {"scenario",	 "title",      "objective", "exercises",
+					    "reference", "bench",      "rig",	    "tags",
+					    "requires",	 "fresh-boot", "deadline",  "settle",
+					    "workloads", "steps",      "expect",    NULL};
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
 
@@ -126,10 +126,11 @@ static int parse_head(const struct document *document, int root, struct scenario
 
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
 		if (!document_find(document, root, required[i]))
-			return document_fail(document, root, -EINVAL,
-					     "'%s' is missing; a scenario needs scenario, title and "
-					     "steps",
-					     required[i]);
+			return document_fail(
+				document, root, -EINVAL,
+				"'%s' is missing; a scenario needs scenario, title and "
+				"steps",
+				required[i]);
 	error = take_text(document, root, "scenario", &scenario->name);
 	if (!error)
 		error = check_name(document, document_find(document, root, "scenario"),
@@ -142,6 +143,8 @@ static int parse_head(const struct document *document, int root, struct scenario
 				      "'objective' for more");
 	if (!error)
 		error = take_text(document, root, "objective", &scenario->objective);
+	if (!error)
+		error = take_text(document, root, "exercises", &scenario->exercises);
 	if (!error)
 		error = take_text(document, root, "reference", &scenario->reference);
 	if (!error)
@@ -175,7 +178,8 @@ static int parse_options(const struct document *document, int root, struct scena
 		error = check_duration(document, settle, "settle", &scenario->settle_ns);
 	if (!error && scenario->settle_ns > scenario->deadline_ns)
 		error = document_fail(document, settle ? settle : deadline, -EINVAL,
-				      "'settle' (%" PRId64 " ms) is longer than 'deadline' (%" PRId64
+				      "'settle' (%" PRId64
+				      " ms) is longer than 'deadline' (%" PRId64
 				      " ms); make it shorter",
 				      (int64_t)(scenario->settle_ns / NSEC_PER_MSEC),
 				      (int64_t)(scenario->deadline_ns / NSEC_PER_MSEC));
@@ -304,6 +308,7 @@ static json_t *scenario_to_json(const struct scenario *scenario)
 	set_text(spec, "scenario", scenario->name);
 	set_text(spec, "title", scenario->title);
 	set_text(spec, "objective", scenario->objective);
+	set_text(spec, "exercises", scenario->exercises);
 	set_text(spec, "reference", scenario->reference);
 	set_text(spec, "bench", scenario->bench);
 	if (scenario->rig)
@@ -311,15 +316,14 @@ static json_t *scenario_to_json(const struct scenario *scenario)
 	json_object_set(spec, "tags", scenario->tags);
 	json_object_set(spec, "requires", scenario->requires);
 	json_object_set_new(spec, "fresh-boot", json_boolean(scenario->fresh_boot));
-	json_object_set_new(spec, "deadline",
-			    json_sprintf("%" PRId64 "ns", scenario->deadline_ns));
+	json_object_set_new(spec, "deadline", json_sprintf("%" PRId64 "ns", scenario->deadline_ns));
 	json_object_set_new(spec, "settle", json_sprintf("%" PRId64 "ns", scenario->settle_ns));
 	for (size_t i = 0; i < scenario->workload_count; i++) {
 		const struct scenario_workload *workload = &scenario->workloads[i];
 
-		json_object_set_new(
-			workloads, workload->name,
-			merged(json_pack("{s:s}", "kind", workload->kind), workload->arguments));
+		json_object_set_new(workloads, workload->name,
+				    merged(json_pack("{s:s}", "kind", workload->kind),
+					   workload->arguments));
 	}
 	json_object_set_new(spec, "workloads", workloads);
 	for (size_t i = 0; i < scenario->step_count; i++)
@@ -452,6 +456,7 @@ void scenario_free(struct scenario *scenario)
 	free(scenario->path);
 	free(scenario->title);
 	free(scenario->objective);
+	free(scenario->exercises);
 	free(scenario->reference);
 	free(scenario->bench);
 	json_decref(scenario->tags);

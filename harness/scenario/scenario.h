@@ -55,7 +55,7 @@ struct scenario_step {
 /**
  * struct scenario - a checked scenario file
  *
- * All owned by the scenario. @expect and @spec are JSON as in the journal (docs/journal.md); @requires is an
+ * @exercises is the code that the fault takes through the kernel. All owned by the scenario. @expect and @spec are JSON as in the journal (docs/journal.md); @requires is an
  * array of texts "FINDING" as the probes name them, e.g. "einj:memory-uncorrectable-nonfatal".
  */
 struct scenario {
@@ -63,6 +63,7 @@ struct scenario {
 	char *path;
 	char *title;
 	char *objective;
+	char *exercises;
 	char *reference;
 	char *bench;
 	json_t *tags;

@@ -215,10 +215,11 @@ static int parse_wait(const struct document *document, int node, struct walk *wa
 	if (error)
 		return error;
 	if (step->within_ns > walk->scenario->deadline_ns)
-		return document_fail(document, within ? within : node, -EINVAL,
-				     "the wait may last longer than the trial's deadline of %" PRId64
-				     " ms; make one of them fit",
-				     (int64_t)(walk->scenario->deadline_ns / NSEC_PER_MSEC));
+		return document_fail(
+			document, within ? within : node, -EINVAL,
+			"the wait may last longer than the trial's deadline of %" PRId64
+			" ms; make one of them fit",
+			(int64_t)(walk->scenario->deadline_ns / NSEC_PER_MSEC));
 	step->subject = strdup(name);
 	step->arguments = json_pack("{s:s}", "match", regex);
 	return step->subject && step->arguments ? 0 : -ENOMEM;

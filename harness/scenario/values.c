@@ -70,8 +70,8 @@ static int set_value(const struct document *document, int node, const struct par
 	if (param->kind == PARAM_LIST && document_is_setting(document, node))
 		return set_list_from_setting(document, node, param, table, arguments, text);
 	if (param->kind == PARAM_LIST)
-		return document_fail(document, node, -EINVAL,
-				     "'%s' must be a list; write [%s]", param->name, text);
+		return document_fail(document, node, -EINVAL, "'%s' must be a list; write [%s]",
+				     param->name, text);
 	return set_argument(document, node, param, table, arguments, text);
 }
 
@@ -134,8 +134,8 @@ int check_duration(const struct document *document, int node, const char *what,
 				     what, text);
 	if (*nanoseconds <= 0 || *nanoseconds > 86400 * NSEC_PER_SEC)
 		return document_fail(document, node, -ERANGE,
-				     "'%s' is '%s'; it must be more than 0s and at most a day", what,
-				     text);
+				     "'%s' is '%s'; it must be more than 0s and at most a day",
+				     what, text);
 	return 0;
 }
 
