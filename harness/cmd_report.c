@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell report: the results of a run in any format.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "harness/judge/judge.h"
+#include "harness/store/run_directory.h"
+#include "reports/report.h"
+
+static const char usage[] =
+	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
+	"\n"
+	"Prints the results of a run, judged from its journal.\n"
+	"\n"
+	"  --format FORMAT   ktap, junit, json, html: see 'brinell list reports'\n"
+	"  --output FILE     write there instead of standard output\n";
+
+static void complain_about_format(const char *name)
+{
+	__cleanup_free char *known = strdup("");
+
+	for (size_t i = 0; i < report_count(); i++) {
+		char *longer = format_text("%s%s%s", known, *known ? ", " : "", report_at(i)->name);
+
+		free(known);
+		known = longer;
+	}
+	if (name)
+		log_error("there is no report format '%s'; there are %s", name, known);
+	else
+		log_error("report: which --format? There are %s", known);
+}
+
+static int write_to(const char *path, const struct report *report, const json_t *results,
+		    const json_t *records)
+{
+	FILE *out = path ? fopen(path, "we") : stdout;
+	int error;
+
+	if (!out) {
+		log_error("writing %s: %s", path, strerror(errno));
+		return EXIT_USAGE;
+	}
+	error = report->write(out, results, records);
+	if (!error && (fflush(out) != 0 || ferror(out)))
+		error = -errno;
+	if (path && fclose(out) != 0 && !error)
+		error = -errno;
+	if (error) {
+		log_error("writing %s: %s", path ? path : "the report", strerror(-error));
+		return EXIT_INFRA;
+	}
+	return EXIT_PASSED;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option known[] = {{"format", required_argument, NULL, 'f'},
+					      {"output", required_argument, NULL, 'o'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
+	const char *format = NULL, *output = NULL;
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *results = NULL;
+	const struct report *report;
+	struct reason why = {""};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			format = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_PASSED;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (optind != argc - 1) {
+		log_error("report: give the one directory of the run; see brinell report --help");
+		return EXIT_USAGE;
+	}
+	report = format ? report_find(format) : NULL;
+	if (!report) {
+		complain_about_format(format);
+		return EXIT_USAGE;
+	}
+	if (run_directory_load(argv[optind], &records, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	results = judge_run(records);
+	return write_to(output, report, results, records);
+}
+
+static const struct command command_report = {
+	.name = "report",
+	.summary = "print the results of a run as KTAP, JUnit, JSON or HTML",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, command_report);

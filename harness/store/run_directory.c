@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading the directory of a run for the commands that look at one.
+ */
+#include "harness/journal/journal.h"
+#include "harness/store/run_directory.h"
+
+/**
+ * run_directory_load - the journal of a run, with a warning about each kind of damage
+ * @directory: of the run
+ * @records:   receives its records; owned by the caller
+ * @why:       filled on an error
+ *
+ * Return: what journal_load() returns.
+ */
+int run_directory_load(const char *directory, json_t **records, struct reason *why)
+{
+	struct journal_damage damage = {0};
+	int error = journal_load(directory, records, &damage, why);
+
+	if (error)
+		return error;
+	if (damage.torn_bytes)
+		log_warning("the journal in %s ends in the middle of a record (%zu bytes are left out); "
+			    "'brinell resume' goes on from there",
+			    directory, damage.torn_bytes);
+	if (damage.bad_lines)
+		log_warning("the journal in %s is damaged: %u lines, the first is line %u; trials around "
+			    "them can not pass",
+			    directory, damage.bad_lines, damage.first_bad);
+	if (damage.gaps)
+		log_warning("the journal in %s lacks %u records; trials around them can not pass", directory,
+			    damage.gaps);
+	return 0;
+}

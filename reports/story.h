@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_REPORTS_STORY_H
+#define BRINELL_REPORTS_STORY_H
+
+#include "harness/base/util.h"
+
+json_t *story_of(const json_t *records, const char *trial);
+const json_t *story_record(const json_t *records, const char *trial, const char *type);
+
+#endif
