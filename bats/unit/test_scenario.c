@@ -461,10 +461,10 @@ static void a_library_file_has_the_name_of_its_path(void **state)
 
 	(void)state;
 	assert_int_equal(scenario_library_path(&library), 0);
-	path = library_file(library, "einj/load");
+	path = library_file(library, "einj/single");
 	assert_int_not_equal(scenario_parse(path, GOOD, strlen(GOOD), NULL, &scenario, &why), 0);
-	assert_non_null(strstr(why.text, "einj/load.yaml:1:11: "));
-	assert_non_null(strstr(why.text, "write scenario: einj/load"));
+	assert_non_null(strstr(why.text, "einj/single.yaml:1:11: "));
+	assert_non_null(strstr(why.text, "write scenario: einj/single"));
 }
 
 static size_t selected(const char *pattern, struct reason *why)
@@ -484,17 +484,17 @@ static void scenarios_are_selected(void **state)
 
 	(void)state;
 	assert_int_equal(scenario_library_list(&names, &why), 0);
-	assert_int_equal(selected("einj/load", &why), 1);
+	assert_int_equal(selected("einj/single", &why), 1);
 	assert_int_equal(selected("einj/*", &why), count_of(names, "einj/"));
 	assert_int_equal(selected("*", &why), json_array_size(names));
 	assert_true(selected("@demo", &why) >= 12);
-	assert_int_equal(scenario_select("einj/load", paths, &why), 0);
-	assert_int_equal(scenario_select("einj/loa?", paths, &why), 0);
+	assert_int_equal(scenario_select("einj/single", paths, &why), 0);
+	assert_int_equal(scenario_select("einj/singl?", paths, &why), 0);
 	assert_int_equal(json_array_size(paths), 1);
 	assert_int_equal(selected(json_string_value(json_array_get(paths, 0)), &why), 1);
 
-	assert_int_equal(selected("einj/laod", &why), 0);
-	assert_non_null(strstr(why.text, "near: einj/load"));
+	assert_int_equal(selected("einj/signle", &why), 0);
+	assert_non_null(strstr(why.text, "near: einj/single"));
 	assert_int_equal(selected("thp", &why), 0);
 	assert_non_null(strstr(why.text, "einj/thp"));
 	assert_int_equal(selected("@nothing", &why), 0);
