@@ -272,6 +272,8 @@ static char **qemu_command(struct keeper *keeper, struct reason *why)
 	unlink(qmp);
 	unlink(agent);
 	arguments = qemu_arguments(&(struct qemu_config){.program = json_text(config, "qemu", ""),
+							 .version = (unsigned int)json_number(
+								 config, "qemu_version", 0),
 							 .profile = keeper->profile,
 							 .memory_mib = keeper->memory_mib,
 							 .processors = keeper->processors,

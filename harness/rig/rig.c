@@ -243,8 +243,8 @@ static int check_memory(unsigned int wanted_mib, struct reason *why)
 }
 
 static json_t *keeper_config(const struct rig_options *options, const struct rig_image *image,
-			     const char *directory, const char *qemu, const char *plugin,
-			     struct reason *why)
+			     const char *directory, const char *qemu, unsigned int version,
+			     const char *plugin, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
 	__cleanup_free char *artifacts =
@@ -258,11 +258,11 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 	}
 	console = format_text("%s/console.log", artifacts);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*}",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*}",
 		"name", strrchr(directory, '/') + 1, "directory", directory, "profile", profile->name,
 		"kernel", image->kernel, "initramfs", image->initramfs, "release",
 		*image->release ? image->release : image->kernel, "console_log", console, "qemu", qemu,
-		"plugin", plugin, "memory_mib",
+		"qemu_version", (int)version, "plugin", plugin, "memory_mib",
 		(int)(options->memory_mib ? options->memory_mib : profile->memory_mib), "processors",
 		(int)(options->processors ? options->processors : profile->processors),
 		"einj_revision", (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
@@ -367,7 +367,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	(void)rig_state_clean(&removed, &(struct reason){""});
 	error = rig_directory_create(profile->name, &directory, &lock, why);
 	if (!error) {
-		config = keeper_config(options, &image, directory, qemu, plugin, why);
+		config = keeper_config(options, &image, directory, qemu, version, plugin, why);
 		error = config ? spawn_keeper(config, directory, lock, rig, why) : -EINVAL;
 		if (error)
 			image_remove_tree(directory, NULL);
