@@ -23,13 +23,13 @@ else
 BUILD := build
 endif
 
-libraries := jansson yaml-0.1 libtracefs libtraceevent
+libraries := jansson yaml-0.1
 library_dir = $(abspath harness/scenario/library)
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
-AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson libtracefs libtraceevent 2>/dev/null) -pthread
+AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 
 agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) harness/agent/agent.c harness/agent/probe.c
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/%, \

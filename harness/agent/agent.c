@@ -176,8 +176,11 @@ static int serve_witness_focus(struct agent *agent, const json_t *arguments, jso
 	(void)why;
 	json_decref(agent->focus);
 	agent->focus = json_deep_copy(arguments);
-	for (struct agent_witness *entry = agent->witnesses; entry; entry = entry->next)
+	for (struct agent_witness *entry = agent->witnesses; entry; entry = entry->next) {
 		entry->run.focus = agent->focus;
+		/* A witness that compares takes its first look now, before the fault. */
+		entry->witness->collect(&entry->run);
+	}
 	*reply = json_object();
 	return 0;
 }

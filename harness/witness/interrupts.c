@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupt counts: machine checks (MCE), polls for them (MCP), thresholds (THR, which carries CMCI), deferred errors
+ * (DFR), and the fault interrupts of the IOMMU (dmarN); arch/x86/kernel/irq.c, arch_show_interrupts(). They count on
+ * their own, whatever the log says: a broadcast machine check adds one for each processor, a local one adds one.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/witness/witness.h"
+#include "inject/injector.h"
+
+#define INTERRUPTS "/proc/interrupts"
+
+/* Adds up the counts of all processors. Return: what stands behind them. */
+static const char *add_counts(const char *at, uint64_t *sum)
+{
+	char *end;
+
+	*sum = 0;
+	for (;; at = end) {
+		uint64_t count;
+
+		at += strspn(at, " \t");
+		if (!isdigit((unsigned char)*at))
+			return at;
+		count = strtoull(at, &end, 10);
+		/* "0-edge" and the like belong to the description. */
+		if (*end && !isspace((unsigned char)*end))
+			return at;
+		*sum += count;
+	}
+}
+
+static bool is_dmar(const char *description, char name[static 16])
+{
+	const char *last = strrchr(description, ' ');
+
+	last = last ? last + 1 : description;
+	if (strncmp(last, "dmar", 4) != 0 || strlen(last) >= 16)
+		return false;
+	strcpy(name, last);
+	return true;
+}
+
+static void read_row(json_t *counts, const char *line)
+{
+	static const char *const rows[] = {"MCE", "MCP", "THR", "DFR"};
+	const char *colon = strchr(line, ':');
+	const char *name = line + strspn(line, " ");
+	char dmar[16];
+	uint64_t sum;
+
+	if (!colon)
+		return;
+	const char *description = add_counts(colon + 1, &sum);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strlen(rows[i]) == (size_t)(colon - name) &&
+		    strncmp(rows[i], name, strlen(rows[i])) == 0)
+			json_object_set_new(counts, rows[i], json_integer((json_int_t)sum));
+	if (is_dmar(description, dmar))
+		json_object_set_new(counts, dmar, json_integer((json_int_t)sum));
+}
+
+static json_t *read_counts(void)
+{
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	json_t *counts;
+	char *rest, *line;
+
+	if (read_small_file(system_path(path, INTERRUPTS), &text, NULL))
+		return NULL;
+	counts = json_object();
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		read_row(counts, line);
+	return counts;
+}
+
+static void interrupts_probe(json_t *findings)
+{
+	__cleanup_json json_t *counts = read_counts();
+
+	finding_add(findings, "interrupts", json_object_get(counts, "MCE") != NULL,
+		    "/proc/interrupts has no MCE row", "boot a kernel with CONFIG_X86_MCE");
+}
+
+/* @private: {"before": counts at the start, "told": counts when last emitted} */
+static int interrupts_start(struct witness_run *run, struct reason *why)
+{
+	json_t *counts = read_counts();
+
+	if (!counts)
+		return fail(why, -EIO, "%s can not be read", INTERRUPTS);
+	run->private = json_pack("{s:o, s:O}", "before", counts, "told", counts);
+	return 0;
+}
+
+static void interrupts_collect(struct witness_run *run)
+{
+	const json_t *before = json_object_get(run->private, "before");
+	json_t *counts = read_counts();
+	json_t *data = json_object();
+	__cleanup_free char *text = strdup("");
+	const char *name;
+	json_t *now;
+
+	if (!counts || json_equal(counts, json_object_get(run->private, "told"))) {
+		json_decref(counts);
+		json_decref(data);
+		return;
+	}
+	json_object_foreach (counts, name, now) {
+		int64_t was = json_number(before, name, 0);
+		int64_t is = json_integer_value(now);
+		char *longer;
+
+		if (is == was)
+			continue;
+		json_object_set_new(data, name,
+				    json_pack("{s:I, s:I}", "before", (json_int_t)was, "after",
+					      (json_int_t)is));
+		longer = format_text("%s%s%s %+" PRId64, text, *text ? ", " : "", name, is - was);
+		free(text);
+		text = longer;
+	}
+	json_object_set_new(run->private, "told", counts);
+	run->emit(run->context, "interrupts", now_realtime_ns(), text, data);
+}
+
+static void interrupts_stop(struct witness_run *run)
+{
+	json_decref(run->private);
+}
+
+static const struct witness interrupts_witness = {
+	.name = "interrupts",
+	.summary = "counts of machine checks, thresholds and IOMMU faults in /proc/interrupts",
+	.probe = interrupts_probe,
+	.start = interrupts_start,
+	.collect = interrupts_collect,
+	.stop = interrupts_stop,
+};
+
+REGISTER(witness, interrupts_witness);

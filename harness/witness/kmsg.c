@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's log, read record by record from /dev/kmsg (Documentation/ABI/testing/dev-kmsg): each has a sequence
+ * number, so a record that was overwritten before it was read is known to be missing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/witness/witness.h"
+#include "inject/injector.h"
+
+#define KMSG "/dev/kmsg"
+/* The kernel gives one record a read, of at most PRINTK_MESSAGE_MAX (kernel/printk/internal.h) with its properties. */
+#define RECORD_MAX 8192
+
+struct kmsg {
+	uint64_t next;
+	bool following;
+};
+
+static void kmsg_probe(json_t *findings)
+{
+	char path[4096];
+	__cleanup_close int fd = open(system_path(path, KMSG), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	finding_add(findings, "kmsg", fd >= 0, "/dev/kmsg can not be read",
+		    "run as root; with kernel.dmesg_restrict=1 the reader needs CAP_SYSLOG");
+}
+
+static int kmsg_start(struct witness_run *run, struct reason *why)
+{
+	char path[4096];
+	struct kmsg *kmsg;
+	int fd = open(system_path(path, KMSG), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(why, -errno, "open %s: %s", KMSG, strerror(errno));
+	kmsg = calloc(1, sizeof(*kmsg));
+	if (!kmsg) {
+		close(fd);
+		return -ENOMEM;
+	}
+	/* Nothing older than now is evidence. */
+	(void)lseek(fd, 0, SEEK_END);
+	run->fd = fd;
+	run->private = kmsg;
+	return 0;
+}
+
+static void report_loss(struct witness_run *run, uint64_t lost)
+{
+	__cleanup_free char *text = format_text("%" PRIu64 " kernel log records lost", lost);
+
+	run->emit(run->context, "kmsg", now_realtime_ns(), text,
+		  json_pack("{s:I}", "lost", (json_int_t)lost));
+}
+
+/* Times of printk are local_clock(), which follows CLOCK_MONOTONIC. */
+static int64_t monotonic_to_realtime(int64_t time_ns)
+{
+	return time_ns + now_realtime_ns() - now_monotonic_ns();
+}
+
+/* "LEVEL,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE\n KEY=VALUE\n..." */
+static void read_record(struct witness_run *run, char *record)
+{
+	struct kmsg *kmsg = run->private;
+	char *message = strchr(record, ';');
+	unsigned int prefix;
+	uint64_t sequence;
+	int64_t microseconds;
+
+	if (!message ||
+	    sscanf(record, "%u,%" SCNu64 ",%" SCNd64, &prefix, &sequence, &microseconds) != 3)
+		return;
+	message++;
+	message[strcspn(message, "\n")] = '\0';
+	if (kmsg->following && sequence > kmsg->next)
+		report_loss(run, sequence - kmsg->next);
+	kmsg->following = true;
+	kmsg->next = sequence + 1;
+	run->emit(run->context, "kmsg", monotonic_to_realtime(microseconds * 1000), message,
+		  json_pack("{s:I, s:i}", "seq", (json_int_t)sequence, "level", (int)(prefix & 7)));
+}
+
+static void kmsg_read(struct witness_run *run)
+{
+	char record[RECORD_MAX + 1];
+
+	for (;;) {
+		ssize_t got = read(run->fd, record, RECORD_MAX);
+
+		if (got > 0) {
+			record[got] = '\0';
+			read_record(run, record);
+		} else if (got < 0 && errno == EPIPE) {
+			/* Overwritten before it was read; the next record's number tells how many there were. */
+			if (!((struct kmsg *)run->private)->following)
+				report_loss(run, 1);
+		} else if (got == 0 || errno != EINTR) {
+			return;
+		}
+	}
+}
+
+static void kmsg_stop(struct witness_run *run)
+{
+	close(run->fd);
+	run->fd = -1;
+	free(run->private);
+}
+
+static const struct witness kmsg_witness = {
+	.name = "kmsg",
+	.summary = "the kernel's log, with its sequence numbers",
+	.probe = kmsg_probe,
+	.start = kmsg_start,
+	.dispatch = kmsg_read,
+	.collect = kmsg_read,
+	.stop = kmsg_stop,
+};
+
+REGISTER(witness, kmsg_witness);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flags of the page frame that a trial is about, from /proc/kpageflags: 64 bits a frame, those of
+ * include/uapi/linux/kernel-page-flags.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/witness/witness.h"
+#include "inject/injector.h"
+#include "inject/machine.h"
+
+struct pageflags {
+	uint64_t pfn, before, told;
+	bool looking;
+};
+
+static void pageflags_probe(json_t *findings)
+{
+	char path[4096];
+	uint64_t flags;
+	__cleanup_close int fd = open(system_path(path, "/proc/kpageflags"), O_RDONLY | O_CLOEXEC);
+
+	finding_add(findings, "pageflags",
+		    fd >= 0 && pread(fd, &flags, sizeof(flags), 0) == sizeof(flags),
+		    "/proc/kpageflags can not be read",
+		    "run as root on a kernel with CONFIG_PROC_PAGE_MONITOR");
+}
+
+static int pageflags_start(struct witness_run *run, struct reason *why)
+{
+	char path[4096];
+
+	if (access(system_path(path, "/proc/kpageflags"), R_OK) != 0)
+		return fail(why, -errno, "/proc/kpageflags: %s", strerror(errno));
+	run->private = calloc(1, sizeof(struct pageflags));
+	return run->private ? 0 : -ENOMEM;
+}
+
+/* The first look at a frame is what it is compared with: the agent has it taken when the focus is set. */
+static void pageflags_collect(struct witness_run *run)
+{
+	struct pageflags *page = run->private;
+	uint64_t pfn = (uint64_t)json_number(run->focus, "pfn", 0);
+	bool poisoned;
+	uint64_t flags;
+
+	if (!pfn || machine_page_flags(pfn, &flags))
+		return;
+	if (!page->looking || pfn != page->pfn) {
+		*page = (struct pageflags){
+			.pfn = pfn, .before = flags, .told = flags, .looking = true};
+		return;
+	}
+	if (flags == page->told)
+		return;
+	page->told = flags;
+	poisoned = flags >> PAGE_FLAG_HWPOISON & 1;
+
+	__cleanup_free char *text =
+		format_text("pfn 0x%" PRIx64 "%s, flags 0x%" PRIx64 " -> 0x%" PRIx64, pfn,
+			    poisoned ? " hwpoison" : "", page->before, flags);
+	__cleanup_free char *number = format_text("0x%" PRIx64, pfn);
+	__cleanup_free char *before = format_text("0x%" PRIx64, page->before);
+	__cleanup_free char *after = format_text("0x%" PRIx64, flags);
+
+	run->emit(run->context, "pageflags", now_realtime_ns(), text,
+		  json_pack("{s:s, s:s, s:s, s:b}", "pfn", number, "before", before, "after", after,
+			    "hwpoison", poisoned));
+}
+
+static void pageflags_stop(struct witness_run *run)
+{
+	free(run->private);
+}
+
+static const struct witness pageflags_witness = {
+	.name = "pageflags",
+	.summary = "flags of the page frame that the trial is about (/proc/kpageflags)",
+	.probe = pageflags_probe,
+	.start = pageflags_start,
+	.collect = pageflags_collect,
+	.stop = pageflags_stop,
+};
+
+REGISTER(witness, pageflags_witness);

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Trace events of errors, in a tracefs instance of our own, so that nobody else's tracing is disturbed. The five files
+ * that this needs are used directly (Documentation/trace/ftrace.rst): the agent stays small, and a made-up tracefs can
+ * test it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/witness/witness.h"
+#include "inject/injector.h"
+
+#define TRACING "/sys/kernel/tracing"
+#define PREFIX "brinell-"
+#define LINE_MAX_BYTES 4096
+
+/* memory_failure_event moved from ras to a system of its own in Linux 6.19. */
+static const struct {
+	const char *system, *name;
+} events[] = {
+	{"mce", "mce_record"},
+	{"ras", "mc_event"},
+	{"ras", "memory_failure_event"},
+	{"memory_failure", "memory_failure_event"},
+	{"ras", "extlog_mem_event"},
+	{"ras", "non_standard_event"},
+	{"ras", "aer_event"},
+};
+
+/* @enabled: which of the events this kernel has; @line: begin of a line whose end was not there yet. */
+struct trace {
+	char *instance;
+	bool enabled[ARRAY_SIZE(events)];
+	char line[LINE_MAX_BYTES];
+	size_t used;
+};
+
+static void trace_probe(json_t *findings)
+{
+	char path[4096];
+
+	finding_add(findings, "tracefs", access(system_path(path, TRACING "/instances"), W_OK) == 0,
+		    "tracefs is not mounted on " TRACING " or not writable",
+		    "as root: mount -t tracefs tracefs " TRACING);
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const systems[] = {"mce", "ras"};
+		__cleanup_free char *name = format_text("tracefs:%s", systems[i]);
+		__cleanup_free char *directory = format_text(TRACING "/events/%s", systems[i]);
+
+		finding_add(findings, name, access(system_path(path, directory), F_OK) == 0,
+			    "this kernel has no such trace events",
+			    "boot a kernel with CONFIG_RAS and CONFIG_X86_MCE");
+	}
+}
+
+/* An agent that was killed leaves its instance behind; its name tells whose it was. */
+static void remove_leftovers(void)
+{
+	char path[4096];
+	DIR *directory = opendir(system_path(path, TRACING "/instances"));
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		__cleanup_free char *instance = format_text("%s/%s", path, entry->d_name);
+		long pid;
+
+		if (sscanf(entry->d_name, PREFIX "%ld", &pid) == 1 && kill((pid_t)pid, 0) < 0 &&
+		    errno == ESRCH)
+			(void)rmdir(instance);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static int write_instance(const struct trace *trace, const char *file, const char *text)
+{
+	__cleanup_free char *path = format_text("%s/%s", trace->instance, file);
+
+	return write_small_file(path, text);
+}
+
+static void trace_stop(struct witness_run *run)
+{
+	struct trace *trace = run->private;
+
+	if (run->fd >= 0)
+		close(run->fd);
+	run->fd = -1;
+	(void)rmdir(trace->instance);
+	free(trace->instance);
+	free(trace);
+}
+
+static int open_instance(struct witness_run *run, struct trace *trace, struct reason *why)
+{
+	__cleanup_free char *pipe = format_text("%s/trace_pipe", trace->instance);
+	bool any = false;
+
+	if (mkdir(trace->instance, 0700) < 0 && errno != EEXIST)
+		return fail(why, -errno, "mkdir %s: %s", trace->instance, strerror(errno));
+	/* Times that can be set beside those of the kernel's log; and a reader that is woken by the first event. */
+	(void)write_instance(trace, "trace_clock", "mono");
+	(void)write_instance(trace, "buffer_percent", "0");
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		__cleanup_free char *enable =
+			format_text("events/%s/%s/enable", events[i].system, events[i].name);
+
+		trace->enabled[i] = write_instance(trace, enable, "1") == 0;
+		any = any || trace->enabled[i];
+	}
+	if (!any)
+		return fail(why, -EOPNOTSUPP, "this kernel has none of the trace events of errors");
+	run->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return run->fd < 0 ? fail(why, -errno, "open %s: %s", pipe, strerror(errno)) : 0;
+}
+
+static int trace_start(struct witness_run *run, struct reason *why)
+{
+	struct trace *trace = calloc(1, sizeof(*trace));
+	char path[4096];
+	int error;
+
+	if (!trace)
+		return -ENOMEM;
+	remove_leftovers();
+	trace->instance = format_text("%s/" PREFIX "%d", system_path(path, TRACING "/instances"),
+				      (int)getpid());
+	run->private = trace;
+	error = open_instance(run, trace, why);
+	if (error)
+		trace_stop(run);
+	return error;
+}
+
+static void add_number(json_t *fields, const char *name, const char *text, const char *before)
+{
+	const char *at = strstr(text, before);
+	uint64_t number;
+
+	if (!at || sscanf(at + strlen(before), "%" SCNx64, &number) != 1)
+		return;
+
+	__cleanup_free char *value = format_text("0x%" PRIx64, number);
+
+	json_object_set_new(fields, name, json_string(value));
+}
+
+/* The fields by which a trial recognises its own error; formats of include/trace/events/mce.h and include/ras/ras_event.h. */
+static json_t *read_fields(const char *name, const char *text)
+{
+	json_t *fields = json_object();
+
+	if (strcmp(name, "mce_record") == 0) {
+		const char *bank = strstr(text, ", MC");
+
+		/* The records of older kernels have "ADDR/MISC/SYND: a/b/c". */
+		add_number(fields, "addr", text, "ADDR: ");
+		add_number(fields, "addr", text, "ADDR/MISC/SYND: ");
+		if (bank)
+			add_number(fields, "status", bank, ": ");
+	} else {
+		add_number(fields, "pfn", text, "pfn 0x");
+		add_number(fields, "address", text, "address:0x");
+	}
+	return fields;
+}
+
+static const char *system_of(const struct trace *trace, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		if (trace->enabled[i] && strcmp(events[i].name, name) == 0)
+			return events[i].system;
+	return NULL;
+}
+
+/* "          <...>-93      [001] d..1.    12.345678: mce_record: CPU: 1, ...", or "CPU:1 [LOST 12 EVENTS]". */
+static void read_line(struct witness_run *run, char *line)
+{
+	char *colon = strstr(line, ": ");
+	unsigned long lost;
+	char *name, *end, *stamp;
+	const char *system;
+	int64_t time_ns;
+
+	if (sscanf(line, "CPU:%*d [LOST %lu EVENTS]", &lost) == 1) {
+		__cleanup_free char *text = format_text("%lu trace events lost", lost);
+
+		run->emit(run->context, "trace", now_realtime_ns(), text,
+			  json_pack("{s:I}", "lost", (json_int_t)lost));
+		return;
+	}
+	if (!colon)
+		return;
+	*colon = '\0';
+	stamp = strrchr(line, ' ');
+	name = colon + 2;
+	end = strchr(name, ':');
+	if (!stamp || !end)
+		return;
+	*end = '\0';
+	system = system_of(run->private, name);
+	if (!system)
+		return;
+	time_ns = (int64_t)(strtod(stamp, NULL) * NSEC_PER_SEC) + now_realtime_ns() -
+		  now_monotonic_ns();
+
+	__cleanup_free char *event = format_text("%s:%s", system, name);
+	__cleanup_free char *text = format_text("%s:%s", name, end + 1);
+
+	run->emit(run->context, "trace", time_ns, text,
+		  json_pack("{s:s, s:o}", "event", event, "fields", read_fields(name, end + 1)));
+}
+
+static void trace_read(struct witness_run *run)
+{
+	struct trace *trace = run->private;
+	ssize_t got;
+
+	while ((got = read(run->fd, trace->line + trace->used,
+			   sizeof(trace->line) - 1 - trace->used)) > 0) {
+		char *begin = trace->line, *newline;
+
+		trace->used += (size_t)got;
+		trace->line[trace->used] = '\0';
+		while ((newline = strchr(begin, '\n'))) {
+			*newline = '\0';
+			read_line(run, begin);
+			begin = newline + 1;
+		}
+		trace->used -= (size_t)(begin - trace->line);
+		memmove(trace->line, begin, trace->used);
+		/* No event line is that long: what fills the buffer without a newline is no line. */
+		if (trace->used == sizeof(trace->line) - 1)
+			trace->used = 0;
+	}
+}
+
+static const struct witness trace_witness = {
+	.name = "trace",
+	.summary = "trace events of machine checks and memory failures, in an own tracefs instance",
+	.probe = trace_probe,
+	.start = trace_start,
+	.dispatch = trace_read,
+	.collect = trace_read,
+	.stop = trace_stop,
+};
+
+REGISTER(witness, trace_witness);
