@@ -433,6 +433,11 @@ static void the_library_is_whole(void **state)
 			fail_msg("%s", why.text);
 		if (!json_equal(scenario->spec, again->spec))
 			fail_msg("%s: its spec reads back as another scenario", path);
+		assert_string_equal(scenario->title, again->title);
+		assert_string_equal(scenario->objective, again->objective);
+		assert_string_equal(scenario->exercises, again->exercises);
+		assert_string_equal(scenario->reference, again->reference);
+		assert_int_equal(scenario->step_count, again->step_count);
 		scenario_free(again);
 		scenario_free(scenario);
 	}
