@@ -210,8 +210,10 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 
 static void raise_process(struct trial_case *trial, enum process_axis axis, const json_t *record)
 {
-	if (axis > trial->process)
+	if (axis > trial->process) {
 		trial->process = axis;
+		trial->process_proof = record;
+	}
 	case_cite(trial, record, "process");
 }
 

@@ -68,12 +68,14 @@ enum state {
 
 /**
  * struct finding - one expectation compared with the evidence
+ * @what:   key of the expectation
  * @state:  of it
  * @harm:   broken towards the worse. Harm fails a trial at once; when less happened than expected, the trial only fails
  *          if the fault was proven delivered.
  * @reason: for people
  */
 struct finding {
+	const char *what;
 	enum state state;
 	bool harm;
 	struct reason reason;
@@ -118,6 +120,7 @@ struct trial_case {
 	enum process_axis process;
 	bool process_contradicted;
 	struct reason process_reason;
+	const json_t *process_proof;
 	bool touched_fine;
 	const char *touched_data;
 	bool victim_spoke;

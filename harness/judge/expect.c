@@ -142,7 +142,7 @@ static void expect_process(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "process", NULL);
 	const char *seen = process_axis_name(trial->process);
-	const char *proof = last_proof_of(trial, "process");
+	const char *proof = text_of(trial->process_proof);
 	int wanted;
 
 	/* Never acceptable, whatever was expected. */
@@ -507,11 +507,24 @@ static void expect_page(struct trial_case *trial)
 	broken(trial, "the page is intact, expected poisoned: %s", text_of(last));
 }
 
-static void (*const expectations[])(struct trial_case *trial) = {
-	expect_process,	 expect_delivered, expect_refused,    expect_host,
-	expect_iommu,	 expect_signal,	   expect_error,      expect_data,
-	expect_log,	 expect_not_log,   expect_interrupts, expect_corrupted_kb,
-	expect_page,	 expect_axes_without_witness,
+static const struct {
+	const char *name;
+	void (*compare)(struct trial_case *trial);
+} expectations[] = {
+	{"process", expect_process},
+	{"delivered", expect_delivered},
+	{"refused", expect_refused},
+	{"host", expect_host},
+	{"iommu", expect_iommu},
+	{"signal", expect_signal},
+	{"error", expect_error},
+	{"data", expect_data},
+	{"log", expect_log},
+	{"not_log", expect_not_log},
+	{"interrupts", expect_interrupts},
+	{"corrupted_kb", expect_corrupted_kb},
+	{"page", expect_page},
+	{"axes", expect_axes_without_witness},
 };
 
 /**
@@ -520,6 +533,11 @@ static void (*const expectations[])(struct trial_case *trial) = {
  */
 void case_compare(struct trial_case *trial)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++)
-		expectations[i](trial);
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++) {
+		size_t first = trial->finding_count;
+
+		expectations[i].compare(trial);
+		for (; first < trial->finding_count; first++)
+			trial->findings[first].what = expectations[i].name;
+	}
 }
