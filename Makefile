@@ -23,7 +23,7 @@ else
 BUILD := build
 endif
 
-libraries := jansson yaml-0.1
+libraries := jansson yaml-0.1 libsystemd
 library_dir = $(abspath harness/scenario/library)
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #include "harness/base/param.h"
 #include "harness/base/registry.h"
@@ -160,7 +161,7 @@ static json_t *run_record(const struct plan *plan, const struct run_options *opt
 {
 	struct utsname name;
 	uint32_t random[2] = {0};
-	char id[48];
+	char id[64];
 	time_t now = time(NULL);
 	struct tm date;
 

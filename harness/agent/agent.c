@@ -519,7 +519,7 @@ static int serve_run(struct agent *agent, const json_t *arguments, json_t **repl
 		now_monotonic_ns() + json_number(arguments, "timeout_ms", 60000) * NSEC_PER_MSEC;
 	struct output outputs[2] = {{.fd = -1}, {.fd = -1}};
 	bool late = false;
-	pid_t pid;
+	pid_t pid = -1;
 	int status = 0;
 	int error;
 
