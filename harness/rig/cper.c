@@ -43,6 +43,7 @@ enum {
 	PCIE_VERSION_VALID = 1 << 1,
 	PCIE_DEVICE_VALID = 1 << 3,
 	PCIE_AER_VALID = 1 << 7,
+	SBDF_FUNCTION_MASK = 0xffff00,
 	AER_CORRECTED_BAD_TLP = 1 << 6,
 	AER_POISONED_TLP = 1 << 12,
 };
@@ -76,17 +77,21 @@ static void put_processor(struct bytes *bytes, const struct cper_record *record)
 	bytes_put(bytes, PROCESSOR_CACHE_ERROR, 1);
 	bytes_put_data(bytes, NULL, 1 + 1 + 1 + 2 + 8 + 128);
 	bytes_put(bytes, record->processor, 8);
-	bytes_put_data(bytes, NULL, 40);
+	bytes_put_data(bytes, NULL, 32);
 }
 
-/* N.2.7, 208 bytes. */
+/*
+ * N.2.7, 208 bytes. Registers of Advanced Error Reporting make Linux reset the function. The host bridge, which is meant
+ * when no function was named, is no PCI Express function, and Linux up to 7.2 dereferences NULL when it recovers one of those.
+ */
 static void put_pcie(struct bytes *bytes, const struct cper_record *record)
 {
 	uint32_t uncorrected = record->severity == CPER_CORRECTED ? 0 : AER_POISONED_TLP;
 	size_t aer;
 
 	bytes_put(bytes,
-		  PCIE_PORT_TYPE_VALID | PCIE_VERSION_VALID | PCIE_DEVICE_VALID | PCIE_AER_VALID,
+		  PCIE_PORT_TYPE_VALID | PCIE_VERSION_VALID | PCIE_DEVICE_VALID |
+			  (record->sbdf & SBDF_FUNCTION_MASK ? PCIE_AER_VALID : 0),
 		  8);
 	bytes_put(bytes, 0, 4);	     /* PCI Express end point */
 	bytes_put(bytes, 0x0103, 4); /* version 3.1 */

@@ -4,7 +4,7 @@
  * errors that follow.
  *
  * The model runs beside QEMU. It shares the RAM of the machine, where the registers are (harness/rig/acpi_einj.c), and a
- * page with the TCG plugin (harness/rig/poison.h). Two threads: one only drains the doorbell, so that a guest that rings
+ * page with the TCG plugin (harness/rig/poison.h). Two threads: one only drains the doorbell into a queue, so that a guest that rings
  * without end can not block its machine in the port's write while the model waits for that same machine; the other does
  * the work. Both sleep until something happens.
  *
@@ -213,16 +213,41 @@ static int bind_socket(const char *path, const char *suffix, int type)
 	return fd;
 }
 
-/* Turns bytes of the doorbell into flags: however often it is rung meanwhile, a command is done once. */
-static void ring(struct firmware *firmware, const uint8_t *bytes, size_t length)
+/**
+ * bell_ring - remember bytes of the doorbell
+ * @bell:   where
+ * @values: as the guest wrote them
+ * @count:  their number
+ *
+ * A guest that rings faster than it is answered loses what does not fit: it breaks the protocol, which is to wait.
+ */
+void bell_ring(struct bell *bell, const uint8_t *values, size_t count)
 {
-	for (size_t i = 0; i < length; i++) {
-		if (bytes[i] == DOORBELL_EXECUTE)
-			atomic_store(&firmware->rung_execute, 1);
-		else if (bytes[i] == DOORBELL_TRIGGER)
-			atomic_store(&firmware->rung_trigger, 1);
+	pthread_mutex_lock(&bell->mutex);
+	for (size_t i = 0; i < count; i++) {
+		unsigned int last = (bell->first + bell->count - 1) % BELL_LENGTH;
+
+		if ((values[i] != DOORBELL_EXECUTE && values[i] != DOORBELL_TRIGGER) ||
+		    bell->count == BELL_LENGTH || (bell->count && bell->rung[last] == values[i]))
+			continue;
+		bell->rung[(bell->first + bell->count++) % BELL_LENGTH] = values[i];
 	}
-	eventfd_write(firmware->wake_fd, 1);
+	pthread_mutex_unlock(&bell->mutex);
+}
+
+static bool bell_take(struct bell *bell, uint8_t *value)
+{
+	bool any;
+
+	pthread_mutex_lock(&bell->mutex);
+	any = bell->count > 0;
+	if (any) {
+		*value = bell->rung[bell->first];
+		bell->first = (bell->first + 1) % BELL_LENGTH;
+		bell->count--;
+	}
+	pthread_mutex_unlock(&bell->mutex);
+	return any;
 }
 
 static void *read_doorbell(void *argument)
@@ -242,7 +267,8 @@ static void *read_doorbell(void *argument)
 			ssize_t got = read(machine, bytes, sizeof(bytes));
 
 			if (got > 0) {
-				ring(firmware, bytes, (size_t)got);
+				bell_ring(&firmware->bell, bytes, (size_t)got);
+				eventfd_write(firmware->wake_fd, 1);
 			} else if (got == 0 || errno != EINTR) {
 				close(machine);
 				machine = -1;
@@ -267,13 +293,16 @@ static void *read_doorbell(void *argument)
 /** firmware_step - do everything that there is to do now; the caller holds the lock */
 void firmware_step(struct firmware *firmware)
 {
+	uint8_t value;
 	int64_t now;
 
-	/* A guest orders these two: it reads "not busy" before it triggers. */
-	if (atomic_exchange(&firmware->rung_execute, 0))
-		einj_execute(firmware);
-	if (atomic_exchange(&firmware->rung_trigger, 0))
-		einj_trigger(firmware);
+	/* Bounded, so that a guest that rings without end does not keep the rest from being done. */
+	for (int i = 0; i < BELL_LENGTH && bell_take(&firmware->bell, &value); i++) {
+		if (value == DOORBELL_EXECUTE)
+			einj_execute(firmware);
+		else
+			einj_trigger(firmware);
+	}
 	poison_take_posts(firmware);
 	now = now_monotonic_ns();
 	if (firmware->answer_due && firmware->answer_due <= now)
@@ -335,6 +364,7 @@ static void free_firmware(struct firmware *firmware)
 	if (firmware->page)
 		munmap(firmware->page, sizeof(*firmware->page));
 	pthread_mutex_destroy(&firmware->mutex);
+	pthread_mutex_destroy(&firmware->bell.mutex);
 	free((char *)firmware->config.ram_path);
 	free((char *)firmware->config.doorbell_path);
 	free((char *)firmware->config.poison_path);
@@ -384,6 +414,7 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 	made->available_v2 = EINJV2_TYPES_OFFERED;
 	made->retire_ms = RETIRE_MS;
 	pthread_mutex_init(&made->mutex, NULL);
+	pthread_mutex_init(&made->bell.mutex, NULL);
 	error = map_ram(made);
 	if (!error)
 		error = make_page(made);
@@ -431,8 +462,9 @@ static void forget_machine(struct firmware *firmware)
 	firmware->answer_due = 0;
 	firmware->record_count = firmware->check_count = 0;
 	firmware->hold_until = firmware->block_retry = firmware->last_check = 0;
-	atomic_store(&firmware->rung_execute, 0);
-	atomic_store(&firmware->rung_trigger, 0);
+	pthread_mutex_lock(&firmware->bell.mutex);
+	firmware->bell.count = 0;
+	pthread_mutex_unlock(&firmware->bell.mutex);
 	if (firmware->interrupt_fd >= 0)
 		close(firmware->interrupt_fd);
 	firmware->interrupt_fd = -1;
@@ -545,8 +577,7 @@ static int control_types(struct firmware *firmware, const json_t *request)
 	firmware->available_v2 =
 		(uint32_t)json_number(request, "available_v2", firmware->available_v2) &
 		EINJV2_TYPES_OFFERED;
-	/* The kernel reads them once, when its module is loaded, and again for each list of them. */
-	einj_reset_registers(firmware);
+	einj_set_types(firmware);
 	return 0;
 }
 

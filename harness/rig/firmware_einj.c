@@ -10,16 +10,11 @@
 
 #include "harness/rig/firmware_internal.h"
 
-#define BANK POISON_BANK
 /* IA32_MCi_STATUS and IA32_MCG_STATUS, SDM volume 3 sections 17.3.2.2 and 17.9. */
-#define STATUS_SRAO_SCRUB UINT64_C(0xbd000000000000c0)
 #define STATUS_SRAO_WRITE_BACK UINT64_C(0xbd0000000000017a)
 #define STATUS_FATAL_MEMORY UINT64_C(0xbe00000000000090)
 #define STATUS_FATAL_PROCESSOR UINT64_C(0xb200000000000400)
-#define MCG_RIPV_MCIP 5
 #define MCG_MCIP 4
-/* Physical address, valid from bit 12 up. */
-#define MISC_PAGE 0x8c
 
 /* What the kernel writes to SET_ERROR_TYPE_WITH_ADDRESS; no padding. */
 struct parameters {
@@ -51,6 +46,15 @@ static void put64(const struct firmware *firmware, enum einj_layout offset, uint
 	__atomic_store_n((uint64_t *)at(firmware, offset), value, __ATOMIC_RELEASE);
 }
 
+/** einj_set_types - tell the guest which error types are offered */
+void einj_set_types(struct firmware *firmware)
+{
+	bool v2 = firmware->config.einj_revision >= 2;
+
+	put64(firmware, EINJ_AT_AVAILABLE, firmware->available | (v2 ? EINJ_TYPE_V2 : 0));
+	put64(firmware, EINJ_AT_AVAILABLE_V2, v2 ? firmware->available_v2 : 0);
+}
+
 /* As firmware does at power-on: registers idle, tables in place, parameters empty. */
 void einj_reset_registers(struct firmware *firmware)
 {
@@ -58,8 +62,7 @@ void einj_reset_registers(struct firmware *firmware)
 	struct parameters parameters = {0};
 
 	memset(at(firmware, 0), 0, FIRMWARE_REGION_MINIMUM);
-	put64(firmware, EINJ_AT_AVAILABLE, firmware->available | (v2 ? EINJ_TYPE_V2 : 0));
-	put64(firmware, EINJ_AT_AVAILABLE_V2, v2 ? firmware->available_v2 : 0);
+	einj_set_types(firmware);
 	put64(firmware, EINJ_AT_TRIGGER_POINTER, firmware->config.region + EINJ_AT_TRIGGER);
 	/* Nominal time in the low half, maximum in the high half, in microseconds. */
 	put64(firmware, EINJ_AT_TIMINGS, UINT64_C(1000000) << 32 | 10000);

@@ -19,6 +19,11 @@ enum einj_status {
 	EINJ_INVALID_ACCESS = 2,
 };
 
+/* IA32_MCi_STATUS, IA32_MCi_MISC and IA32_MCG_STATUS of an error that nobody has consumed (SDM volume 3, 17.3 and 17.9). */
+#define STATUS_SRAO_SCRUB UINT64_C(0xbd000000000000c0)
+#define MCG_RIPV_MCIP 5
+#define MISC_PAGE 0x8c
+
 /* ACPI 6.5 table 18.30, error types: three kinds by three severities from bit 0 on. */
 #define EINJ_TYPES_OFFERED UINT32_C(0x1ff)
 #define EINJ_TYPE_V2 (UINT32_C(1) << 30)
@@ -71,6 +76,15 @@ struct machine_check {
 
 #define QUEUE_LENGTH 128
 
+/* What was rung and not answered yet, in order; a value that is rung again and again counts once. */
+#define BELL_LENGTH 64
+
+struct bell {
+	pthread_mutex_t mutex;
+	uint8_t rung[BELL_LENGTH];
+	unsigned int first, count;
+};
+
 struct counts {
 	unsigned int execute, trigger, stray, srao, srar, fatal, corrected, ucna, overwritten, lost;
 };
@@ -83,7 +97,7 @@ struct firmware {
 	pthread_mutex_t mutex; /* everything below that is not atomic */
 	pthread_t reader, worker;
 	int listen_fd, notify_fd, wake_fd, stop_fd, interrupt_fd;
-	_Atomic uint32_t rung_execute, rung_trigger;
+	struct bell bell;
 	atomic_bool stopping;
 
 	uint8_t *ram; /* the whole RAM of the machine, shared */
@@ -129,6 +143,7 @@ void einj_reset_registers(struct firmware *firmware);
 void einj_execute(struct firmware *firmware);
 void einj_trigger(struct firmware *firmware);
 void einj_answer(struct firmware *firmware, uint32_t status);
+void einj_set_types(struct firmware *firmware);
 
 /* firmware_poison.c */
 int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kind, int *line);
@@ -150,6 +165,7 @@ int interrupt_connect(struct firmware *firmware);
 /* firmware.c */
 void firmware_event(struct firmware *firmware, json_t *event);
 void firmware_step(struct firmware *firmware);
+void bell_ring(struct bell *bell, const uint8_t *values, size_t count);
 json_t *json_hex(uint64_t number);
 
 #endif

@@ -357,13 +357,12 @@ int poison_scrub(struct firmware *firmware)
 			continue;
 		}
 		/* The scrubber can not need the data: it never stops the machine. */
-		deliver_check(firmware,
-			      &(struct machine_check){.kind = "SRAO",
-						      .status = UINT64_C(0xbd000000000000c0),
-						      .mcg_status = 5,
-						      .address = address,
-						      .misc = 0x8c,
-						      .line = i});
+		deliver_check(firmware, &(struct machine_check){.kind = "SRAO",
+								.status = STATUS_SRAO_SCRUB,
+								.mcg_status = MCG_RIPV_MCIP,
+								.address = address,
+								.misc = MISC_PAGE,
+								.line = i});
 	}
 	return found;
 }
