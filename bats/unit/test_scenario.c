@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "harness/scenario/scenario.h"
+#include "inject/injector.h"
 
 #include <cmocka.h>
 
@@ -457,6 +458,41 @@ static void the_library_is_whole(void **state)
 	}
 }
 
+/* A requirement that nobody probes would skip its scenario for ever. */
+static void requirements_are_probed(void **state)
+{
+	__cleanup_free char *library = NULL;
+	__cleanup_json json_t *names = NULL;
+	__cleanup_json json_t *findings = json_array();
+	__cleanup_json json_t *probed = json_array();
+	struct reason why = {""};
+	size_t index;
+	json_t *item;
+
+	(void)state;
+	assert_int_equal(scenario_library_path(&library), 0);
+	assert_int_equal(scenario_library_list(&names, &why), 0);
+	system_root_set("/nonexistent");
+	for (size_t i = 0; i < injector_count(); i++)
+		injector_at(i)->probe(findings);
+	system_root_set("");
+	json_array_foreach (findings, index, item)
+		json_array_append(probed, json_object_get(item, "name"));
+	json_array_foreach (names, index, item) {
+		__cleanup_free char *path = library_file(library, json_string_value(item));
+		struct scenario *scenario = NULL;
+		size_t each;
+		json_t *needed;
+
+		assert_int_equal(scenario_load(path, NULL, &scenario, &why), 0);
+		json_array_foreach (scenario->requires, each, needed)
+			if (!has(probed, json_string_value(needed)))
+				fail_msg("%s requires '%s', which no injector probes", path,
+					 json_string_value(needed));
+		scenario_free(scenario);
+	}
+}
+
 static void a_library_file_has_the_name_of_its_path(void **state)
 {
 	__cleanup_free char *library = NULL;
@@ -534,6 +570,7 @@ int main(void)
 		cmocka_unit_test(settings_reach_what_they_name),
 		cmocka_unit_test(wrong_settings_are_named),
 		cmocka_unit_test(the_library_is_whole),
+		cmocka_unit_test(requirements_are_probed),
 		cmocka_unit_test(a_library_file_has_the_name_of_its_path),
 		cmocka_unit_test(scenarios_are_selected),
 		cmocka_unit_test(a_missing_library_is_named),
