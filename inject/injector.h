@@ -65,6 +65,7 @@ int injection_open(struct injection *injection, const struct injector *injector,
 		   const json_t *arguments, bool dry_run, struct reason *why);
 void injection_close(struct injection *injection);
 int injection_lock(struct injection *injection, struct reason *why);
+void injection_unlock(struct injection *injection);
 int injection_write(struct injection *injection, const char *path, const char *text,
 		    struct reason *why);
 int machine_is_expendable(struct reason *why);
