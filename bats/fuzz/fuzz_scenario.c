@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reason why = {""};
 
 	if (!settings)
-		settings = json_pack("{s:s, s:s}", "victim.page", "thp", "steps.1.type", "v2-memory");
+		settings =
+			json_pack("{s:s, s:s}", "victim.page", "thp", "steps.1.type", "v2-memory");
 	if (scenario_parse("-", (const char *)data, size, settings, &scenario, &why) == 0)
 		scenario_free(scenario);
 	else if (!why.text[0])

@@ -55,8 +55,9 @@ struct scenario_step {
 /**
  * struct scenario - a checked scenario file
  *
- * @exercises is the code that the fault takes through the kernel. All owned by the scenario. @expect and @spec are JSON as in the journal (docs/journal.md); @requires is an
- * array of texts "FINDING" as the probes name them, e.g. "einj:memory-uncorrectable-nonfatal".
+ * All owned by the scenario. @exercises is the code that the fault takes through the kernel. @expect and @spec are JSON
+ * as in the journal (docs/journal.md); @requires is an array of findings as the probes name them, such as
+ * "einj:memory-uncorrectable-nonfatal".
  */
 struct scenario {
 	char *name;
