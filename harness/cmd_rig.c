@@ -27,15 +27,19 @@
 static const char rig_usage[] =
 	"usage: brinell rig [status]                     the rigs that are up, and the profiles\n"
 	"       brinell rig build [PROFILE] [--refresh]  fetch the kernel and make the image\n"
-	"       brinell rig up [PROFILE] [OPTIONS]       a host that stays until its deadline or `down`\n"
+	"       brinell rig up [PROFILE] [OPTIONS]       a host that stays until its deadline or "
+	"`down`\n"
 	"       brinell rig run [PROFILE|NAME] [OPTIONS] [--file LOCAL[:REMOTE]]... -- COMMAND...\n"
 	"       brinell rig shell [PROFILE|NAME] [OPTIONS]\n"
 	"                                                a root shell; `exit` or Ctrl-] ends it\n"
 	"       brinell rig down [NAME] [--all]          end hosts that are up\n"
-	"       brinell rig clean                        remove the cache, and what killed rigs left\n"
+	"       brinell rig clean                        remove the cache, and what killed rigs "
+	"left\n"
 	"\n"
-	"The rig is an emulated host: a real kernel on a machine of software, where faults are safe. `run` and\n"
-	"`shell` use the host that is up when there is one of that name or profile, and boot one otherwise.\n"
+	"The rig is an emulated host: a real kernel on a machine of software, where faults are "
+	"safe. `run` and\n"
+	"`shell` use the host that is up when there is one of that name or profile, and boot one "
+	"otherwise.\n"
 	"Files land in /root, or where REMOTE says; the exit status is that of COMMAND.\n"
 	"\n"
 	"  --kernel FILE      boot this bzImage instead of Debian's newest kernel\n"
@@ -90,7 +94,10 @@ static int infra(int error, const struct reason *why)
 	return error == -EINVAL ? EXIT_USAGE : EXIT_INFRA;
 }
 
-/* One line that is rewritten on a terminal; elsewhere a line when the work changes, and every few seconds. */
+/*
+ * One line that is rewritten on a terminal; elsewhere a line when the work changes, and every few
+ * seconds.
+ */
 static void show_progress(void *context, const char *what, double fraction)
 {
 	static int64_t started, shown;
@@ -128,7 +135,8 @@ static int take_number(const char *option, const char *text, unsigned int least,
 	uint64_t value;
 
 	if (parse_number(text, &value) || value < least || value > most)
-		return bad_usage("--%s is a number from %u to %u, not '%s'", option, least, most, text);
+		return bad_usage("--%s is a number from %u to %u, not '%s'", option, least, most,
+				 text);
 	*number = (unsigned int)value;
 	return 0;
 }
@@ -248,7 +256,10 @@ static int parse(int argc, char **argv, unsigned int allowed, bool takes_command
 		abort();
 	optind = 1;
 	opterr = 0;
-	/* '+': what is behind the first word without dashes is looked at below, so that "--" keeps its meaning. */
+	/*
+	 * '+': what is behind the first word without dashes is looked at below, so that "--" keeps
+	 * its meaning.
+	 */
 	while (optind < argc) {
 		if (strcmp(argv[optind], "--") == 0) {
 			optind++;
@@ -256,9 +267,10 @@ static int parse(int argc, char **argv, unsigned int allowed, bool takes_command
 		}
 		if (argv[optind][0] != '-') {
 			if (line->target)
-				return bad_usage("one PROFILE or NAME is enough: '%s' and '%s'%s", line->target,
-						 argv[optind],
-						 takes_command ? " (the command comes behind --)" : "");
+				return bad_usage("one PROFILE or NAME is enough: '%s' and '%s'%s",
+						 line->target, argv[optind],
+						 takes_command ? " (the command comes behind --)"
+							       : "");
 			line->target = argv[optind++];
 			continue;
 		}
@@ -307,7 +319,8 @@ static int check_files(const struct rig_command_line *line)
 static int want_profile(struct rig_command_line *line)
 {
 	if (!rig_profile_find(line->target))
-		return bad_usage("there is no rig profile '%s', and no rig of that name is up", line->target);
+		return bad_usage("there is no rig profile '%s', and no rig of that name is up",
+				 line->target);
 	line->options.profile = line->target;
 	return 0;
 }
@@ -347,8 +360,9 @@ static struct channel *open_agent(struct rig *rig, json_t **hello, struct reason
 				break;
 		}
 	}
-	fail(why, -ETIMEDOUT, "the agent of rig %s did not speak within %d s (is another program connected to "
-			      "it, or did the host die? brinell rig shell shows its console)",
+	fail(why, -ETIMEDOUT,
+	     "the agent of rig %s did not speak within %d s (is another program connected to "
+	     "it, or did the host die? brinell rig shell shows its console)",
 	     rig_name(rig), HELLO_TIMEOUT_MS / 1000);
 	channel_free(channel);
 	return NULL;
@@ -467,7 +481,8 @@ static int run_command(struct channel *agent, const struct rig_command_line *lin
 	fflush(stdout);
 	fputs(json_text(reply, "stderr", ""), stderr);
 	if (json_number(reply, "dropped", 0))
-		log_warning("%lld bytes of output were dropped", (long long)json_number(reply, "dropped", 0));
+		log_warning("%lld bytes of output were dropped",
+			    (long long)json_number(reply, "dropped", 0));
 	if (json_is_true(json_object_get(reply, "timed_out")))
 		return fail(why, -ETIMEDOUT, "%s did not end within %u s", line->command[0],
 			    line->timeout_ms / 1000);
@@ -477,16 +492,20 @@ static int run_command(struct channel *agent, const struct rig_command_line *lin
 	return 0;
 }
 
-/* The host that is up under this name, or a new one. Return: 0, or an exit code after its message. */
+/*
+ * The host that is up under this name, or a new one. Return: 0, or an exit code after its message.
+ */
 static int find_or_boot(struct rig_command_line *line, struct rig **rig, bool *booted)
 {
 	struct reason why = {""};
 	int error = rig_connect(line->target, rig, &why);
 
 	*booted = false;
-	if (!error && (line->options.kernel || line->options.arguments || line->options.memory_mib ||
-		       line->options.processors || line->options.einj_revision))
-		log_warning("rig %s is up already: the options for a new host are not used", rig_name(*rig));
+	if (!error &&
+	    (line->options.kernel || line->options.arguments || line->options.memory_mib ||
+	     line->options.processors || line->options.einj_revision))
+		log_warning("rig %s is up already: the options for a new host are not used",
+			    rig_name(*rig));
 	if (!error)
 		return 0;
 	if (error != -ENOENT)
@@ -507,7 +526,8 @@ static int rig_run(int argc, char **argv)
 	struct reason why = {""};
 	struct rig *rig;
 	bool booted;
-	int status = parse(argc, argv, HOST_OPTIONS | BIT(OPTION_FILE) | BIT(OPTION_TIMEOUT), true, &line);
+	int status = parse(argc, argv, HOST_OPTIONS | BIT(OPTION_FILE) | BIT(OPTION_TIMEOUT), true,
+			   &line);
 	int error = 0, id = 1;
 
 	if (!status && !line.command)
@@ -567,7 +587,8 @@ static int rig_up(int argc, char **argv)
 		error = rig_start(&line.options, &rig, &why);
 		if (!error) {
 			agent = open_agent(rig, &hello, &why);
-			error = agent ? rig_call(rig, "status", NULL, 5000, &state, &why) : -ETIMEDOUT;
+			error = agent ? rig_call(rig, "status", NULL, 5000, &state, &why)
+				      : -ETIMEDOUT;
 			channel_free(agent);
 		}
 		if (error)
@@ -699,8 +720,9 @@ static int rig_build(int argc, char **argv)
 	struct rig_image image = {0};
 	struct reason why = {""};
 	int64_t started = now_monotonic_ns();
-	int status = parse(argc, argv,
-			   BIT(OPTION_KERNEL) | BIT(OPTION_MODULES) | BIT(OPTION_REFRESH), false, &line);
+	int status =
+		parse(argc, argv, BIT(OPTION_KERNEL) | BIT(OPTION_MODULES) | BIT(OPTION_REFRESH),
+		      false, &line);
 	int error;
 
 	if (!status)
@@ -713,9 +735,9 @@ static int rig_build(int argc, char **argv)
 		if (error)
 			status = infra(error, &why);
 		else
-			printf("kernel    %s\nrelease   %s\ninitramfs %s\n%s after %.1f s\n", image.kernel,
-			       *image.release ? image.release : "unknown", image.initramfs,
-			       image.built ? "built" : "nothing to do",
+			printf("kernel    %s\nrelease   %s\ninitramfs %s\n%s after %.1f s\n",
+			       image.kernel, *image.release ? image.release : "unknown",
+			       image.initramfs, image.built ? "built" : "nothing to do",
 			       (double)(now_monotonic_ns() - started) / NSEC_PER_SEC);
 		rig_image_release(&image);
 	}
@@ -729,6 +751,8 @@ static int stop_named(const char *name)
 	struct rig *rig;
 	int error = rig_connect(name, &rig, &why);
 
+	if (error == -ENOENT || error == -EEXIST)
+		return bad_usage("%s", why.text);
 	if (error)
 		return infra(error, &why);
 	name = strdupa(rig_name(rig));
@@ -840,9 +864,9 @@ static int rig_main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{"build", rig_build},	{"up", rig_up},		{"run", rig_run},
-		{"shell", rig_shell},	{"down", rig_down},	{"status", rig_status},
-		{"list", rig_status},	{"clean", rig_clean},	{"keep", rig_keep},
+		{"build", rig_build}, {"up", rig_up},	    {"run", rig_run},
+		{"shell", rig_shell}, {"down", rig_down},   {"status", rig_status},
+		{"list", rig_status}, {"clean", rig_clean}, {"keep", rig_keep},
 	};
 	char *none[] = {"status", NULL};
 

@@ -11,7 +11,10 @@
 
 #include "harness/rig/image.h"
 
-/* Changed when the archive is put together in another way, so that old ones are not taken for new ones. */
+/*
+ * Changed when the archive is put together in another way, so that old ones are not taken for new
+ * ones.
+ */
 #define LAYOUT "2"
 
 #define KEPT_IMAGES 6
@@ -21,7 +24,8 @@
  * @name: of the file
  * @path: receives it; owned by the caller
  *
- * Looked for beside the program, in the source tree that the program was built in, and where `make install` puts it.
+ * Looked for beside the program, in the source tree that the program was built in, and where `make
+ * install` puts it.
  * Return: 0 or -ENOENT.
  */
 int rig_find_file(const char *name, char **path)
@@ -139,7 +143,10 @@ static int64_t modified_ns(const char *cache, const char *name)
 		       : status.st_mtim.tv_sec * NSEC_PER_SEC + status.st_mtim.tv_nsec;
 }
 
-/* Each rebuilt agent makes an archive; the oldest go. Hosts that run hold theirs open and are not hurt. */
+/*
+ * Each rebuilt agent makes an archive; the oldest go. Hosts that run hold theirs open and are not
+ * hurt.
+ */
 static void prune_images(const char *cache)
 {
 	struct dirent **items = NULL;
@@ -149,8 +156,9 @@ static void prune_images(const char *cache)
 		int oldest = -1;
 
 		for (int i = 0; i < count; i++)
-			if (items[i] && (oldest < 0 || modified_ns(cache, items[i]->d_name) <
-							       modified_ns(cache, items[oldest]->d_name)))
+			if (items[i] &&
+			    (oldest < 0 || modified_ns(cache, items[i]->d_name) <
+						   modified_ns(cache, items[oldest]->d_name)))
 				oldest = i;
 		__cleanup_free char *path = format_text("%s/%s", cache, items[oldest]->d_name);
 
@@ -166,8 +174,8 @@ static int build_archive(const char *cache, const struct image_parts *parts, con
 			 struct reason *why)
 {
 	__cleanup_free char *work = format_text("%s/.new-XXXXXX", cache);
-	__cleanup_json json_t *facts = json_pack("{s:s, s:s}", "profile", parts->profile->name,
-						 "release", parts->release);
+	__cleanup_json json_t *facts =
+		json_pack("{s:s, s:s}", "profile", parts->profile->name, "release", parts->release);
 	__cleanup_free char *archive = NULL;
 	int error;
 
@@ -175,7 +183,8 @@ static int build_archive(const char *cache, const struct image_parts *parts, con
 	if (error)
 		return error;
 	if (!mkdtemp(work) || chmod(work, 0755) < 0)
-		return fail(why, -errno, "cannot make a directory in %s: %s", cache, strerror(errno));
+		return fail(why, -errno, "cannot make a directory in %s: %s", cache,
+			    strerror(errno));
 	archive = format_text("%s/initramfs", work);
 	error = image_archive_build(parts, work, archive, why);
 	if (!error)
@@ -206,7 +215,8 @@ static int ensure_archive(const char *cache, const struct rig_options *options,
 			    strrchr(final, '/') + 1, damage.text);
 	if (error) {
 		if (options->progress)
-			options->progress(options->context, "building the host's root file system (about 1 s)", 0.95);
+			options->progress(options->context,
+					  "building the host's root file system (about 1 s)", 0.95);
 		error = build_archive(cache, parts, final, why);
 		if (error)
 			return error;
@@ -224,7 +234,8 @@ static int pick_own_modules(const struct rig_options *options, const struct rig_
 	int error;
 
 	if (!mkdtemp(directory))
-		return fail(why, -errno, "cannot make a directory in %s: %s", cache, strerror(errno));
+		return fail(why, -errno, "cannot make a directory in %s: %s", cache,
+			    strerror(errno));
 	error = image_modules_pick(options->modules, profile->modules, directory, why);
 	if (error)
 		image_remove_tree(directory, NULL);
@@ -247,8 +258,9 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	if (error)
 		return error;
 	if (rig_find_file("brinell-agent", &agent) || rig_find_file("init", &init))
-		return fail(why, -ENOENT, "%s is not where brinell comes from (beside the program or in %s): "
-					  "run make",
+		return fail(why, -ENOENT,
+			    "%s is not where brinell comes from (beside the program or in %s): "
+			    "run make",
 			    agent ? "the rig's init script" : "brinell-agent", RIG_DIR);
 	if (options->kernel) {
 		error = image_kernel_check(options->kernel, &image->release, why);
@@ -282,11 +294,11 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
  * @options: profile, kernel, modules, refresh, progress
  * @image:   receives the paths; rig_image_release()
  *
- * Takes what the cache holds when it is whole and made of the same parts, builds it otherwise. Needs no root.
+ * Takes what the cache holds when it is whole and made of the same parts, builds it otherwise.
+ * Needs no root.
  * Return: 0 or -errno with the reason; nothing half made is left.
  */
-int rig_image_ensure(const struct rig_options *options, struct rig_image *image,
-		     struct reason *why)
+int rig_image_ensure(const struct rig_options *options, struct rig_image *image, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
 	__cleanup_free char *cache = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The root file system of a host: a newc archive, not compressed (unpacking costs an emulated processor more than
- * the few megabytes cost the loader), owned by root without needing root.
+ * The root file system of a host: a newc archive, not compressed (unpacking costs an emulated
+ * processor more than the few megabytes cost the loader), owned by root without needing root.
  */
 #include <elf.h>
 #include <errno.h>
@@ -29,7 +29,10 @@ static int list_entry(const char *path, const struct stat *status, int kind, str
 	return 0;
 }
 
-/* Is this an ELF program that needs no interpreter: only such a one runs where there is no C library. */
+/*
+ * Is this an ELF program that needs no interpreter: only such a one runs where there is no C
+ * library.
+ */
 static bool is_static(const char *path)
 {
 	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -64,7 +67,9 @@ int image_find_busybox(char **path, struct reason *why)
 			*path = strdup(places[i]);
 			return *path ? 0 : -ENOMEM;
 		}
-	return fail(why, -ENOENT, "no static busybox in /usr/bin or /bin: run ./setup, or install busybox-static");
+	return fail(
+		why, -ENOENT,
+		"no static busybox in /usr/bin or /bin: run ./setup, or install busybox-static");
 }
 
 static int put_text(const char *root, const char *name, const char *text)
@@ -122,9 +127,8 @@ static int put_modules(const char *root, const struct image_parts *parts, struct
 
 static int pack(const char *root, const char *archive, struct reason *why)
 {
-	static const char *const argv[] = {"cpio", "--quiet", "-o",	    "-H",
-					   "newc", "-R",	  "+0:+0", "--reproducible",
-					   NULL};
+	static const char *const argv[] = {"cpio",  "--quiet",	      "-o", "-H", "newc", "-R",
+					   "+0:+0", "--reproducible", NULL};
 	__cleanup_free char *names = format_text("%s.names", root);
 	__cleanup_close int input = -1;
 	__cleanup_close int output = open(archive, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -164,7 +168,8 @@ int image_archive_build(const struct image_parts *parts, const char *directory, 
 	int error = 0;
 
 	if (!is_static(parts->agent))
-		return fail(why, -EINVAL, "%s is no static program for x86-64: run make", parts->agent);
+		return fail(why, -EINVAL, "%s is no static program for x86-64: run make",
+			    parts->agent);
 	for (size_t i = 0; !error && i < ARRAY_SIZE(directories); i++) {
 		__cleanup_free char *path = format_text("%s/%s", root, directories[i]);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache on disk. What is in it is whole or not there: things are made in a temporary directory beside their place,
- * sealed with a manifest of checksums, made durable and renamed. Who reads one checks it against its manifest.
+ * The cache on disk. What is in it is whole or not there: things are made in a temporary directory
+ * beside their place, sealed with a manifest of checksums, made durable and renamed. Who reads one
+ * checks it against its manifest.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -103,8 +104,7 @@ int image_verify(const char *directory, json_t **facts, struct reason *why)
 	manifest = json_load_file(path, 0, NULL);
 	if (!json_is_object(json_object_get(manifest, "files")))
 		return fail(why, -EBADMSG, "its %s is missing or unreadable", MANIFEST);
-	json_object_foreach(json_object_get(manifest, "files"), name, expected)
-	{
+	json_object_foreach (json_object_get(manifest, "files"), name, expected) {
 		__cleanup_free char *file = format_text("%s/%s", directory, name);
 		__cleanup_json json_t *found = NULL;
 		int error = checksum_file(file, &found);
@@ -112,7 +112,8 @@ int image_verify(const char *directory, json_t **facts, struct reason *why)
 		if (error)
 			return fail(why, -EBADMSG, "%s: %s", name, strerror(-error));
 		if (!json_equal(found, expected))
-			return fail(why, -EBADMSG, "%s has %lld bytes and checksum %s instead of %lld and %s",
+			return fail(why, -EBADMSG,
+				    "%s has %lld bytes and checksum %s instead of %lld and %s",
 				    name, (long long)json_number(found, "size", -1),
 				    json_text(found, "crc32c", "?"),
 				    (long long)json_number(expected, "size", -1),
@@ -144,7 +145,8 @@ int image_publish(const char *temporary, const char *final, struct reason *why)
 		error = -errno;
 	if (!error)
 		error = sync_path(parent);
-	return error ? fail(why, error, "cannot move %s to %s: %s", temporary, final, strerror(-error))
+	return error ? fail(why, error, "cannot move %s to %s: %s", temporary, final,
+			    strerror(-error))
 		     : 0;
 }
 
@@ -170,8 +172,9 @@ int image_cache_directory(char **path, struct reason *why)
 		return fail(why, -ENOENT, "no place for the cache: set HOME or XDG_CACHE_HOME");
 	error = make_directories(cache);
 	if (error)
-		return fail(why, error, "cannot make the cache %s: %s; set XDG_CACHE_HOME to a directory "
-				       "that can be written",
+		return fail(why, error,
+			    "cannot make the cache %s: %s; set XDG_CACHE_HOME to a directory "
+			    "that can be written",
 			    cache, strerror(-error));
 	*path = steal(cache);
 	return 0;
@@ -189,7 +192,11 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 		     struct reason *why)
 {
 	__cleanup_free char *path = format_text("%s/lock", cache);
-	__cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	/*
+	 * Inherited by the tools: when this process is killed, the next builder waits until they
+	 * are gone too.
+	 */
+	__cleanup_close int fd = open(path, O_RDWR | O_CREAT, 0644);
 	struct dirent *item;
 	DIR *listing;
 
@@ -199,10 +206,12 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 		if (errno != EWOULDBLOCK)
 			return fail(why, -errno, "cannot lock %s: %s", path, strerror(errno));
 		if (progress)
-			progress(context, "waiting for another brinell that builds in the same cache", -1);
+			progress(context,
+				 "waiting for another brinell that builds in the same cache", -1);
 		while (flock(fd, LOCK_EX) < 0)
 			if (errno != EINTR)
-				return fail(why, -errno, "cannot lock %s: %s", path, strerror(errno));
+				return fail(why, -errno, "cannot lock %s: %s", path,
+					    strerror(errno));
 	}
 	listing = opendir(cache);
 	while (listing && (item = readdir(listing))) {

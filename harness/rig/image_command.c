@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Running the tools that make the image: apt, dpkg-deb, modinfo, depmod, cpio, and taking trees away again.
+ * Running the tools that make the image: apt, dpkg-deb, modinfo, depmod, cpio, and taking trees
+ * away again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -134,10 +135,8 @@ int image_run_text(const char *const *argv, const char *environment, char **text
 	__cleanup_free char *output = NULL;
 	size_t size = 0;
 	FILE *stream = open_memstream(&output, &size);
-	struct image_command command = {.argv = argv,
-					.environment = environment,
-					.line = collect_line,
-					.context = stream};
+	struct image_command command = {
+		.argv = argv, .environment = environment, .line = collect_line, .context = stream};
 	int error;
 
 	if (!stream)
@@ -201,7 +200,8 @@ int image_check_space(const char *path, unsigned long long bytes, const char *wh
 	if (available >= bytes)
 		return 0;
 	return fail(why, -ENOSPC,
-		    "%s needs %llu MiB free in %s, there are %llu MiB; make room, or set XDG_CACHE_HOME "
+		    "%s needs %llu MiB free in %s, there are %llu MiB; make room, or set "
+		    "XDG_CACHE_HOME "
 		    "to a directory on another disk",
 		    what, (bytes + (1u << 20) - 1) >> 20, path, available >> 20);
 }

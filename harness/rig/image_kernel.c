@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel of a host: Debian's newest, fetched with apt as an ordinary user and with a configuration of its own, so that
- * nothing of the machine's package state is touched; or one that the user built.
+ * The kernel of a host: Debian's newest, fetched with apt as an ordinary user and with a
+ * configuration of its own, so that nothing of the machine's package state is touched; or one that
+ * the user built.
  *
  * Which mirror, which proxy: what the machine's own apt uses.
  */
@@ -87,9 +88,12 @@ static char *control_field(const char *paragraph, const char *field)
 
 static int find_mirror(struct fetch *fetch, struct reason *why)
 {
-	static const char *const argv[] = {"apt-get", "indextargets", "--format",
+	static const char *const argv[] = {"apt-get",
+					   "indextargets",
+					   "--format",
 					   "$(SITE) $(RELEASE) $(COMPONENT)",
-					   "Created-By: Packages", NULL};
+					   "Created-By: Packages",
+					   NULL};
 	__cleanup_free char *system = NULL;
 	__cleanup_free char *targets = NULL;
 	char *rest, *line;
@@ -100,8 +104,9 @@ static int find_mirror(struct fetch *fetch, struct reason *why)
 			if (strncmp(line, "VERSION_CODENAME=", 17) == 0)
 				fetch->release = strdup(line + 17);
 	if (!fetch->release)
-		return fail(why, -ENOENT, "this machine's /etc/os-release names no Debian release; boot a "
-					  "kernel of your own with --kernel");
+		return fail(why, -ENOENT,
+			    "this machine's /etc/os-release names no Debian release; boot a "
+			    "kernel of your own with --kernel");
 	error = image_run_text(argv, NULL, &targets, why);
 	if (error)
 		return error;
@@ -115,16 +120,20 @@ static int find_mirror(struct fetch *fetch, struct reason *why)
 		}
 	}
 	return fail(why, -ENOENT,
-		    "apt on this machine has no mirror of Debian %s main in its sources; add one, or boot a "
+		    "apt on this machine has no mirror of Debian %s main in its sources; add one, "
+		    "or boot a "
 		    "kernel of your own with --kernel",
 		    fetch->release);
 }
 
-/* The machine's way to the network (proxies, time-outs, certificates) with directories of our own. */
+/*
+ * The machine's way to the network (proxies, time-outs, certificates) with directories of our own.
+ */
 static int write_configuration(struct fetch *fetch, struct reason *why)
 {
 	static const char *const argv[] = {"apt-config", "dump", "Acquire", NULL};
-	static const char *const directories[] = {"state/lists/partial", "cache/archives/partial", "etc/apt.conf.d", "etc/preferences.d"};
+	static const char *const directories[] = {"state/lists/partial", "cache/archives/partial",
+						  "etc/apt.conf.d", "etc/preferences.d"};
 	__cleanup_free char *apt = format_text("%s/apt", fetch->cache);
 	__cleanup_free char *acquire = NULL;
 	__cleanup_free char *text = NULL;
@@ -175,8 +184,8 @@ static int show_package(const struct fetch *fetch, const char *package, char **p
 }
 
 /*
- * Debian's kernel is one package up to 6.18, and split into image, binary and modules since: all of the names that
- * the metapackage leads to are wanted, the tools they also depend on are not.
+ * Debian's kernel is one package up to 6.18, and split into image, binary and modules since: all of
+ * the names that the metapackage leads to are wanted, the tools they also depend on are not.
  */
 static int add_package(struct fetch *fetch, const char *package, struct reason *why)
 {
@@ -194,7 +203,8 @@ static int add_package(struct fetch *fetch, const char *package, struct reason *
 	json_array_append_new(fetch->packages, json_string(package));
 	for (word = depends ? strtok_r(depends, ", |", &rest) : NULL; word && !error;
 	     word = strtok_r(NULL, ", |", &rest)) {
-		static const char *const wanted[] = {"linux-image-", "linux-binary-", "linux-modules-"};
+		static const char *const wanted[] = {"linux-image-", "linux-binary-",
+						     "linux-modules-"};
 
 		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 			if (strncmp(word, wanted[i], strlen(wanted[i])) == 0)
@@ -221,7 +231,8 @@ static int find_in_suite(struct fetch *fetch, const char *suite, struct reason *
 			keyring = keyrings[i];
 	if (!keyring)
 		return fail(why, -ENOENT,
-			    "no Debian archive keyring in /usr/share/keyrings; install debian-archive-keyring");
+			    "no Debian archive keyring in /usr/share/keyrings; install "
+			    "debian-archive-keyring");
 	source = format_text("deb [signed-by=%s] %s %s main\n", keyring, fetch->site, suite);
 	what = format_text("asking %s for its newest kernel", suite);
 	tell(fetch->options, 0.01, what);
@@ -264,19 +275,23 @@ static int find_package(struct fetch *fetch, struct reason *why)
 			continue;
 		}
 		sscanf(fetch->version, "%u.%u", &major, &minor);
-		if (suites[i] && (major < WANTED_MAJOR || (major == WANTED_MAJOR && minor < WANTED_MINOR)))
+		if (suites[i] &&
+		    (major < WANTED_MAJOR || (major == WANTED_MAJOR && minor < WANTED_MINOR)))
 			continue;
 		if (!suites[i])
-			log_warning("no kernel of %s can be had (%s); taking %s of Debian %s, which %s EINJv2",
+			log_warning("no kernel of %s can be had (%s); taking %s of Debian %s, "
+				    "which %s EINJv2",
 				    suites[0], *first.text ? first.text : "it is too old",
 				    fetch->version, suite,
-				    major > WANTED_MAJOR || (major == WANTED_MAJOR && minor >= WANTED_MINOR)
+				    major > WANTED_MAJOR ||
+						    (major == WANTED_MAJOR && minor >= WANTED_MINOR)
 					    ? "knows"
 					    : "does not know");
 		return 0;
 	}
-	return fail(why, error, "no kernel can be fetched from %s: %s. Without a network, boot a kernel of your "
-				"own with --kernel",
+	return fail(why, error,
+		    "no kernel can be fetched from %s: %s; check the network, or boot a kernel of "
+		    "your own with --kernel",
 		    fetch->site, first.text);
 }
 
@@ -294,8 +309,8 @@ static void download_line(void *context, const char *text)
 	what = format_text("downloading %s, %.0f of %llu MB", fetch->version,
 			   percent / 100 * (double)fetch->bytes / 1e6, fetch->bytes / 1000000);
 	if (percent > 1 && seconds > 1) {
-		char *longer = format_text("%s, %.0f s left", what,
-					   seconds * (100 - percent) / percent);
+		char *longer =
+			format_text("%s, %.0f s left", what, seconds * (100 - percent) / percent);
 
 		free(what);
 		what = longer;
@@ -305,7 +320,8 @@ static void download_line(void *context, const char *text)
 
 static int download(struct fetch *fetch, struct reason *why)
 {
-	__cleanup_free const char **argv = calloc(json_array_size(fetch->packages) + 8, sizeof(*argv));
+	__cleanup_free const char **argv =
+		calloc(json_array_size(fetch->packages) + 8, sizeof(*argv));
 	struct image_command command = {.argv = argv,
 					.environment = fetch->environment,
 					.directory = fetch->work,
@@ -333,12 +349,13 @@ static int unpack(struct fetch *fetch, struct reason *why)
 
 	for (size_t i = 0; !error && i < json_array_size(fetch->packages); i++) {
 		const char *package = json_string_value(json_array_get(fetch->packages, i));
-		__cleanup_free char *script =
-			format_text("dpkg-deb -x %s_*.deb root && rm -f %s_*.deb", package, package);
+		__cleanup_free char *script = format_text(
+			"dpkg-deb -x %s_*.deb root && rm -f %s_*.deb", package, package);
 		const char *const argv[] = {"sh", "-c", script, NULL};
 		struct image_command command = {.argv = argv, .directory = fetch->work};
 
-		tell(fetch->options, 0.82 + 0.1 * (double)i / (double)json_array_size(fetch->packages),
+		tell(fetch->options,
+		     0.82 + 0.1 * (double)i / (double)json_array_size(fetch->packages),
 		     "unpacking the kernel's packages");
 		error = image_run(&command, why);
 	}
@@ -357,7 +374,8 @@ static int find_kernel_entry(const char *path, const struct stat *status, int ki
 	(void)status;
 	if (kind == FTW_F && strncmp(name, "vmlinuz", 7) == 0 && !found_kernel)
 		found_kernel = strdup(path);
-	if (kind == FTW_D && in_modules && !strchr(strstr(path, "lib/modules/") + 12, '/') && !found_tree)
+	if (kind == FTW_D && in_modules && !strchr(strstr(path, "lib/modules/") + 12, '/') &&
+	    !found_tree)
 		found_tree = strdup(path);
 	return 0;
 }
@@ -399,7 +417,8 @@ static int assemble(struct fetch *fetch, const struct rig_profile *profile, cons
 		error = image_modules_pick(tree, profile->modules, ready, why);
 	if (error)
 		return error;
-	facts = json_pack("{s:s, s:s}", "release", strrchr(tree, '/') + 1, "version", fetch->version);
+	facts = json_pack("{s:s, s:s}", "release", strrchr(tree, '/') + 1, "version",
+			  fetch->version);
 	error = image_seal(ready, facts, why);
 	return error ? error : image_publish(ready, final, why);
 }
@@ -409,7 +428,8 @@ static int assemble(struct fetch *fetch, const struct rig_profile *profile, cons
  * @path:    file of the user
  * @release: receives what uname -r will say, "" when the image does not tell; owned by the caller
  *
- * Documentation/arch/x86/boot.rst: "HdrS" at 0x202, the offset of the version's text less 0x200 at 0x20e.
+ * Documentation/arch/x86/boot.rst: "HdrS" at 0x202, the offset of the version's text less 0x200 at
+ * 0x20e.
  * Return: 0 or -errno with the reason.
  */
 int image_kernel_check(const char *path, char **release, struct reason *why)
@@ -424,9 +444,11 @@ int image_kernel_check(const char *path, char **release, struct reason *why)
 		return fail(why, -errno, "cannot open the kernel %s: %s", path, strerror(errno));
 	if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
 		return fail(why, -EINVAL, "the kernel %s is no plain file", path);
-	if (pread(fd, header, sizeof(header), 0) != sizeof(header) || memcmp(header + 0x202, "HdrS", 4))
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+	    memcmp(header + 0x202, "HdrS", 4))
 		return fail(why, -EINVAL,
-			    "%s is no bzImage; after `make bzImage` it is arch/x86/boot/bzImage in the kernel's "
+			    "%s is no bzImage; after `make bzImage` it is arch/x86/boot/bzImage in "
+			    "the kernel's "
 			    "build tree (vmlinux is something else)",
 			    path);
 	offset = header[0x20e] + header[0x20f] * 256 + 0x200;
@@ -478,7 +500,8 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 	kernel->directory = kernel_directory(fetch->cache, fetch->version, profile);
 	if (image_verify(kernel->directory, &facts, &unused) != 0) {
 		/* The packages, what is unpacked of them, and the chosen part. */
-		error = image_check_space(fetch->cache, fetch->bytes * 5 / 2, "fetching the kernel", why);
+		error = image_check_space(fetch->cache, fetch->bytes * 5 / 2, "fetching the kernel",
+					  why);
 		if (!error)
 			error = download(fetch, why);
 		if (!error)
@@ -496,8 +519,8 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 
 static int remember(const char *cache, const struct image_kernel *kernel, int64_t ask_next)
 {
-	__cleanup_json json_t *state =
-		json_pack("{s:s, s:I}", "version", kernel->version, "ask_next_ns", (json_int_t)ask_next);
+	__cleanup_json json_t *state = json_pack("{s:s, s:I}", "version", kernel->version,
+						 "ask_next_ns", (json_int_t)ask_next);
 	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
 
 	return text ? write_file_atomically(cache, "kernel.json", text, strlen(text)) : -ENOMEM;
@@ -514,7 +537,8 @@ static int fetch_into_cache(const char *cache, const struct rig_options *options
 
 	if (!mkdtemp(work)) {
 		json_decref(fetch.packages);
-		return fail(why, -errno, "cannot make a directory in %s: %s", cache, strerror(errno));
+		return fail(why, -errno, "cannot make a directory in %s: %s", cache,
+			    strerror(errno));
 	}
 	error = fetch_kernel(&fetch, profile, kernel, why);
 	image_remove_tree(work, NULL);
@@ -553,8 +577,8 @@ int image_kernel_ensure(const char *cache, const struct rig_options *options,
 		known = kernel_directory(cache, version, profile);
 		error = image_verify(known, &facts, &damage);
 		if (error == -EBADMSG) {
-			log_warning("the cached kernel %s is damaged (%s); fetching it again", version,
-				    damage.text);
+			log_warning("the cached kernel %s is damaged (%s); fetching it again",
+				    version, damage.text);
 			image_remove_tree(known, NULL);
 		}
 	}
@@ -565,7 +589,8 @@ int image_kernel_ensure(const char *cache, const struct rig_options *options,
 			return remember(cache, kernel, now + ASK_AGAIN_NS);
 		if (!facts)
 			return error;
-		log_warning("cannot ask for a newer kernel (%s); going on with %s", why->text, version);
+		log_warning("cannot ask for a newer kernel (%s); going on with %s", why->text,
+			    version);
 		kernel->version = strdup(version);
 		remember(cache, kernel, now + ASK_AGAIN_OFFLINE_NS);
 	}

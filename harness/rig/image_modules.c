@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Picks the few modules that a host needs out of a kernel's thousands, with all that they depend on, unpacked.
+ * Picks the few modules that a host needs out of a kernel's thousands, with all that they depend
+ * on, unpacked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,9 @@
 
 #include "harness/rig/image.h"
 
-/* A module found in the tree: its canonical name ('-' is '_', as the kernel has it) and its file. */
+/*
+ * A module found in the tree: its canonical name ('-' is '_', as the kernel has it) and its file.
+ */
 struct module {
 	char *name;
 	char *path;
@@ -146,16 +149,20 @@ static int write_list(const char *target, const json_t *order, struct reason *wh
 		fprintf(stream, "%s.ko\n", json_string_value(json_array_get(order, i)));
 	fclose(stream);
 	error = write_file_atomically(target, "brinell.load", text, size);
-	return error ? fail(why, error, "cannot write %s/brinell.load: %s", target, strerror(-error)) : 0;
+	return error ? fail(why, error, "cannot write %s/brinell.load: %s", target,
+			    strerror(-error))
+		     : 0;
 }
 
 /**
  * image_modules_pick - the modules of a profile, with what they need, unpacked into one directory
  * @tree:   a /lib/modules/RELEASE or a build tree
  * @names:  NULL-terminated
- * @target: directory; receives NAME.ko files and brinell.load, their names in the order of their dependencies
+ * @target: directory; receives NAME.ko files and brinell.load, their names in the order of their
+ *          dependencies
  *
- * Modules that the tree does not have are built in or missing; both are fine here. Return: 0 or -errno.
+ * Modules that the tree does not have are built in or missing; both are fine here. Return: 0 or
+ * -errno.
  */
 int image_modules_pick(const char *tree, const char *const *names, const char *target,
 		       struct reason *why)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keeper: one process for each emulated host. It starts QEMU and the firmware model, reads the serial console,
- * switches power, and ends everything at the deadline or when the process that wanted the host is gone.
+ * The keeper: one process for each emulated host. It starts QEMU and the firmware model, reads the
+ * serial console, switches power, and ends everything at the deadline or when the process that
+ * wanted the host is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +128,7 @@ static int on_mail(sd_event_source *source, int fd, uint32_t events, void *conte
 	mail = keeper->mail;
 	keeper->mail = json_array();
 	pthread_mutex_unlock(&keeper->mutex);
-	json_array_foreach(mail, index, event)
+	json_array_foreach (mail, index, event)
 		keeper_broadcast(keeper, json_incref(event));
 	json_decref(mail);
 	return 0;
@@ -162,11 +163,15 @@ static void qemu_ended(struct keeper *keeper, int status, int signal, const char
 	keeper->qmp = NULL;
 	keeper->qemu = 0;
 	on_mail(NULL, keeper->mail_fd, 0, keeper);
-	keeper_broadcast(keeper, json_pack("{s:s, s:s, s:i, s:i, s:s, s:s*, s:I}", "event", "power",
-					   "state", "off", "status", status, "signal", signal, "cause",
-					   cause ? cause : *keeper->cause ? keeper->cause : "unknown",
-					   "complaint", *keeper->complaint ? keeper->complaint : NULL,
-					   "time_ns", (json_int_t)now_realtime_ns()));
+	keeper_broadcast(keeper,
+			 json_pack("{s:s, s:s, s:i, s:i, s:s, s:s*, s:I}", "event", "power",
+				   "state", "off", "status", status, "signal", signal, "cause",
+				   cause	    ? cause
+				   : *keeper->cause ? keeper->cause
+				   : signal	    ? "emulator-crash"
+						    : "unknown",
+				   "complaint", *keeper->complaint ? keeper->complaint : NULL,
+				   "time_ns", (json_int_t)now_realtime_ns()));
 }
 
 static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, void *context)
@@ -175,8 +180,8 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, v
 	bool exited = information->si_code == CLD_EXITED;
 
 	(void)source;
-	qemu_ended(keeper, exited ? information->si_status : -1, exited ? 0 : information->si_status,
-		   NULL);
+	qemu_ended(keeper, exited ? information->si_status : -1,
+		   exited ? 0 : information->si_status, NULL);
 	/* Nobody is there who could power a detached rig on again. */
 	if (keeper->detached)
 		sd_event_exit(keeper->loop, 0);
@@ -271,19 +276,19 @@ static char **qemu_command(struct keeper *keeper, struct reason *why)
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", keeper->initramfs);
 	unlink(qmp);
 	unlink(agent);
-	arguments = qemu_arguments(&(struct qemu_config){.program = json_text(config, "qemu", ""),
-							 .version = (unsigned int)json_number(
-								 config, "qemu_version", 0),
-							 .profile = keeper->profile,
-							 .memory_mib = keeper->memory_mib,
-							 .processors = keeper->processors,
-							 .ram = ram,
-							 .kernel = kernel,
-							 .initramfs = initramfs,
-							 .arguments = keeper->arguments,
-							 .qmp = qmp,
-							 .agent = agent,
-							 .firmware = firmware});
+	arguments = qemu_arguments(&(
+		struct qemu_config){.program = json_text(config, "qemu", ""),
+				    .version = (unsigned int)json_number(config, "qemu_version", 0),
+				    .profile = keeper->profile,
+				    .memory_mib = keeper->memory_mib,
+				    .processors = keeper->processors,
+				    .ram = ram,
+				    .kernel = kernel,
+				    .initramfs = initramfs,
+				    .arguments = keeper->arguments,
+				    .qmp = qmp,
+				    .agent = agent,
+				    .firmware = firmware});
 	qemu_arguments_free(firmware);
 	return arguments;
 }
@@ -350,7 +355,8 @@ int keeper_power_on(struct keeper *keeper, struct reason *why)
 	if (!error) {
 		error = firmware_attach(keeper->firmware, keeper->qmp);
 		if (error)
-			fail(why, error, "the firmware model can not attach to QEMU: %s", strerror(-error));
+			fail(why, error, "the firmware model can not attach to QEMU: %s",
+			     strerror(-error));
 	}
 	if (error) {
 		keeper_power_off(keeper, "start failed");
@@ -362,16 +368,17 @@ int keeper_power_on(struct keeper *keeper, struct reason *why)
 		return error;
 	}
 	keeper->boots++;
-	sd_event_add_io(keeper->loop, &keeper->output_source, keeper->output, EPOLLIN, on_output, keeper);
+	sd_event_add_io(keeper->loop, &keeper->output_source, keeper->output, EPOLLIN, on_output,
+			keeper);
 	sd_event_add_io(keeper->loop, &keeper->complaint_source, keeper->complaints, EPOLLIN,
 			on_complaints, keeper);
 	sd_event_add_child(keeper->loop, &keeper->qemu_source, keeper->qemu, WEXITED, on_qemu_exit,
 			   keeper);
 	/* The console must be read to its end before the exit is told. */
 	sd_event_source_set_priority(keeper->qemu_source, SD_EVENT_PRIORITY_IDLE);
-	keeper_broadcast(keeper, json_pack("{s:s, s:s, s:i, s:I}", "event", "power", "state", "on",
-					   "boot", keeper->boots, "time_ns",
-					   (json_int_t)keeper->powered_ns));
+	keeper_broadcast(keeper,
+			 json_pack("{s:s, s:s, s:i, s:I}", "event", "power", "state", "on", "boot",
+				   keeper->boots, "time_ns", (json_int_t)keeper->powered_ns));
 	return 0;
 }
 
@@ -432,7 +439,8 @@ int keeper_serve(struct keeper *keeper, const char *call, const json_t *argument
 		sd_event_exit(keeper->loop, 0);
 		return 0;
 	}
-	return fail(why, -ENOSYS, "the keeper knows status, power, firmware and stop, not '%s'", call);
+	return fail(why, -ENOSYS, "the keeper knows status, power, firmware and stop, not '%s'",
+		    call);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t now, void *context)
@@ -460,7 +468,8 @@ static int open_part(const struct keeper *keeper, const char *key, int *fd, stru
 	const char *path = json_text(keeper->config, key, "");
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	return *fd < 0 ? fail(why, -errno, "cannot open the %s %s: %s", key, path, strerror(errno)) : 0;
+	return *fd < 0 ? fail(why, -errno, "cannot open the %s %s: %s", key, path, strerror(errno))
+		       : 0;
 }
 
 static int prepare_firmware(struct keeper *keeper, struct reason *why)
@@ -479,15 +488,16 @@ static int prepare_firmware(struct keeper *keeper, struct reason *why)
 	error = firmware_write_tables(config, keeper->directory);
 	if (!error)
 		error = firmware_open(config, on_firmware, keeper, &keeper->firmware);
-	return error ? fail(why, error, "the firmware model can not start: %s", strerror(-error)) : 0;
+	return error ? fail(why, error, "the firmware model can not start: %s", strerror(-error))
+		     : 0;
 }
 
 static int write_state(struct keeper *keeper)
 {
 	__cleanup_json json_t *state =
-		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", keeper->profile->name, "kernel",
-			  json_text(keeper->config, "release", ""), "pid", (int)getpid(), "started_ns",
-			  (json_int_t)now_realtime_ns(), "deadline_ns",
+		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", keeper->profile->name,
+			  "kernel", json_text(keeper->config, "release", ""), "pid", (int)getpid(),
+			  "started_ns", (json_int_t)now_realtime_ns(), "deadline_ns",
 			  (json_int_t)keeper->deadline_ns, "detached", keeper->detached);
 	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
 
@@ -511,11 +521,12 @@ static int prepare_loop(struct keeper *keeper)
 	for (size_t i = 0; error >= 0 && i < ARRAY_SIZE(signals); i++)
 		error = sd_event_add_signal(keeper->loop, NULL, signals[i], on_signal, keeper);
 	if (error >= 0)
-		error = sd_event_add_io(keeper->loop, NULL, keeper->mail_fd, EPOLLIN, on_mail, keeper);
+		error = sd_event_add_io(keeper->loop, NULL, keeper->mail_fd, EPOLLIN, on_mail,
+					keeper);
 	keeper->deadline_ns = now_realtime_ns() + (int64_t)deadline_us * 1000;
 	if (error >= 0)
-		error = sd_event_add_time_relative(keeper->loop, NULL, CLOCK_MONOTONIC, deadline_us, 0,
-						   on_deadline, keeper);
+		error = sd_event_add_time_relative(keeper->loop, NULL, CLOCK_MONOTONIC, deadline_us,
+						   0, on_deadline, keeper);
 	return error < 0 ? error : 0;
 }
 
@@ -540,8 +551,8 @@ static int keeper_prepare(struct keeper *keeper, struct reason *why)
 	keeper->log = open(json_text(config, "console_log", ""),
 			   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (keeper->log < 0)
-		return fail(why, -errno, "cannot write %s: %s", json_text(config, "console_log", ""),
-			    strerror(errno));
+		return fail(why, -errno, "cannot write %s: %s",
+			    json_text(config, "console_log", ""), strerror(errno));
 	/* Memory without a name: nothing of it can stay behind, whoever is killed. */
 	keeper->ram = memfd_create("brinell-ram", MFD_CLOEXEC);
 	if (keeper->ram < 0 || ftruncate(keeper->ram, (off_t)keeper->memory_mib << 20) < 0)
@@ -553,7 +564,8 @@ static int keeper_prepare(struct keeper *keeper, struct reason *why)
 	if (!error) {
 		error = prepare_loop(keeper);
 		if (error)
-			fail(why, error, "cannot make the keeper's event loop: %s", strerror(-error));
+			fail(why, error, "cannot make the keeper's event loop: %s",
+			     strerror(-error));
 	}
 	if (!error)
 		error = prepare_firmware(keeper, why);
@@ -575,8 +587,15 @@ static void keeper_end(struct keeper *keeper)
 		firmware_close(keeper->firmware);
 	if (keeper->loop)
 		keeper_drop_clients(keeper);
+	sd_event_unref(keeper->loop);
 	if (keeper->directory && *keeper->directory == '/')
 		image_remove_tree(keeper->directory, NULL);
+	free((char *)keeper->firmware_config.ram_path);
+	free((char *)keeper->firmware_config.doorbell_path);
+	free((char *)keeper->firmware_config.poison_path);
+	free(keeper->arguments);
+	json_decref(keeper->mail);
+	json_decref(keeper->config);
 }
 
 /* The first line over the control socket says what to keep. */
@@ -601,12 +620,20 @@ static json_t *read_config(struct channel *channel)
 int keeper_main(int control)
 {
 	struct keeper keeper = {
-		.ram = -1, .kernel = -1, .initramfs = -1, .listener = -1, .console_listener = -1,
-		.log = -1, .input = -1,	 .output = -1,	  .complaints = -1,
+		.ram = -1,
+		.kernel = -1,
+		.initramfs = -1,
+		.listener = -1,
+		.console_listener = -1,
+		.log = -1,
+		.input = -1,
+		.output = -1,
+		.complaints = -1,
 	};
 	pid_t parent = getppid();
 	struct channel *channel;
 	struct reason why = {""};
+	json_t *answer;
 	int error;
 
 	fcntl(control, F_SETFD, FD_CLOEXEC);
@@ -618,7 +645,10 @@ int keeper_main(int control)
 	}
 	setsid();
 	if (!json_is_true(json_object_get(keeper.config, "detached"))) {
-		/* The socket's end tells as well; this helps when somebody else holds the other end open. */
+		/*
+		 * The socket's end tells as well; this helps when somebody else holds the other end
+		 * open.
+		 */
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)
 			return EXIT_INFRA;
@@ -631,16 +661,17 @@ int keeper_main(int control)
 	keeper.complaint_lines.emit = on_complaint_line;
 	keeper.complaint_lines.context = &keeper;
 	error = keeper_prepare(&keeper, &why);
-	if (error)
-		channel_send(channel, json_pack("{s:i, s:{s:i, s:s, s:s}}", "id", 0, "error", "errno", error,
-						"name", error_name(error), "text", why.text),
-			     1000);
-	else
-		channel_send(channel, json_pack("{s:i, s:o}", "id", 0, "ok", keeper_status(&keeper)), 1000);
+	answer = error ? json_pack("{s:i, s:{s:i, s:s, s:s}}", "id", 0, "error", "errno", error,
+				   "name", error_name(error), "text", why.text)
+		       : json_pack("{s:i, s:o}", "id", 0, "ok", keeper_status(&keeper));
+	channel_send(channel, answer, 1000);
+	json_decref(answer);
 	if (!error) {
 		keeper_add_client(&keeper, fcntl(control, F_DUPFD_CLOEXEC, 3), true);
 		channel_free(channel);
 		error = sd_event_loop(keeper.loop);
+	} else {
+		channel_free(channel);
 	}
 	keeper_end(&keeper);
 	return error < 0 ? EXIT_INFRA : EXIT_PASSED;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who talks to a keeper: clients of the control protocol (JSON lines), and terminals at the serial console (plain bytes).
- * None of them can hold the keeper up or make it grow.
+ * Who talks to a keeper: clients of the control protocol (JSON lines), and terminals at the serial
+ * console (plain bytes). None of them can hold the keeper up or make it grow.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +75,8 @@ void keeper_client_send(struct keeper_client *client, json_t *message, bool drop
 		return;
 	}
 	if (client->lost) {
-		__cleanup_free char *notice = format_text("{\"event\":\"lost\",\"count\":%llu}", client->lost);
+		__cleanup_free char *notice =
+			format_text("{\"event\":\"lost\",\"count\":%llu}", client->lost);
 
 		client->lost = 0;
 		queue_text(client, notice, strlen(notice));
@@ -104,15 +105,17 @@ static void answer(struct keeper_client *client, const json_t *message)
 	int error;
 
 	if (!call || !json_is_integer(id)) {
-		keeper_client_send(client, json_pack("{s:s, s:s}", "event", "protocol", "text",
-						     "a message that is no call was ignored"),
+		keeper_client_send(client,
+				   json_pack("{s:s, s:s}", "event", "protocol", "text",
+					     "a message that is no call was ignored"),
 				   false);
 		return;
 	}
 	error = keeper_serve(client->keeper, call, json_object_get(message, "args"), &reply, &why);
 	if (!error) {
-		keeper_client_send(client, json_pack("{s:O, s:o}", "id", id, "ok",
-						     reply ? reply : json_object()),
+		keeper_client_send(client,
+				   json_pack("{s:O, s:o}", "id", id, "ok",
+					     reply ? reply : json_object()),
 				   false);
 		return;
 	}
@@ -140,8 +143,9 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		filled = channel_fill(client->channel);
 	while ((got = channel_next(client->channel, &message, &why)) != 0) {
 		if (got < 0) {
-			keeper_client_send(client, json_pack("{s:s, s:s}", "event", "protocol", "text",
-							     why.text),
+			keeper_client_send(client,
+					   json_pack("{s:s, s:s}", "event", "protocol", "text",
+						     why.text),
 					   false);
 			continue;
 		}
@@ -200,13 +204,17 @@ static void drop_terminal(struct keeper_terminal *terminal)
  */
 void keeper_terminal_output(struct keeper *keeper, const void *data, size_t length)
 {
-	for (struct keeper_terminal *terminal = keeper->terminals; terminal; terminal = terminal->next)
+	for (struct keeper_terminal *terminal = keeper->terminals; terminal;
+	     terminal = terminal->next)
 		(void)!send(terminal->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static int on_input_room(sd_event_source *source, int fd, uint32_t events, void *context);
 
-/* What was typed goes to QEMU; when its pipe is full, this terminal is not read until there is room. */
+/*
+ * What was typed goes to QEMU; when its pipe is full, this terminal is not read until there is
+ * room.
+ */
 static void pass_typed(struct keeper_terminal *terminal)
 {
 	struct keeper *keeper = terminal->keeper;
@@ -231,7 +239,8 @@ static int on_input_room(sd_event_source *source, int fd, uint32_t events, void 
 	(void)events;
 	sd_event_source_disable_unref(source);
 	keeper->input_source = NULL;
-	for (struct keeper_terminal *terminal = keeper->terminals; terminal; terminal = terminal->next)
+	for (struct keeper_terminal *terminal = keeper->terminals; terminal;
+	     terminal = terminal->next)
 		if (terminal->length)
 			pass_typed(terminal);
 	return 0;
@@ -299,7 +308,8 @@ static int listen_on(struct keeper *keeper, const char *name, int *listener,
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*listener < 0 || bind(*listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(*listener, 8) < 0)
-		return fail(why, -errno, "cannot listen on %s: %s", address.sun_path, strerror(errno));
+		return fail(why, -errno, "cannot listen on %s: %s", address.sun_path,
+			    strerror(errno));
 	error = sd_event_add_io(keeper->loop, NULL, *listener, EPOLLIN, handler, keeper);
 	return error < 0 ? error : 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A serial console is bytes that a dying machine sends: lines without end, NULs, half characters. What becomes of
- * them here is always a line of printable ASCII, and no byte is lost.
+ * A serial console is bytes that a dying machine sends: lines without end, NULs, half characters.
+ * What becomes of them here is always a line of printable ASCII, and no byte is lost.
  */
 #include <string.h>
 
@@ -41,7 +41,8 @@ void console_feed(struct console *console, const void *data, size_t length, int6
 		if ((byte >= 32 && byte < 127) || byte == '\t')
 			console->line[console->used++] = (char)byte;
 		else
-			console->used += (size_t)sprintf(console->line + console->used, "\\x%02x", byte);
+			console->used +=
+				(size_t)sprintf(console->line + console->used, "\\x%02x", byte);
 		if (console->used >= CONSOLE_LINE_MAX)
 			emit(console, true);
 	}

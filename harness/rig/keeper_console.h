@@ -8,7 +8,8 @@
 
 /**
  * struct console - cuts a serial console into lines with a time
- * @emit:    gets each line, without its end, as printable ASCII; @more: the line was too long and goes on
+ * @emit:    gets each line, without its end, as printable ASCII; @more: the line was too long and
+ *           goes on
  * @context: for @emit
  *
  * Zero the rest. A line's time is that of its first byte. Memory is bounded.

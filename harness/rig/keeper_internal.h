@@ -58,7 +58,8 @@ struct keeper_terminal {
  * @config:        as it came from the starter
  * @directory:     private directory of the rig
  * @profile:       kind of host
- * @ram, @kernel, @initramfs: open files that QEMU gets; so neither a cleaned cache nor a killed keeper matters
+ * @ram, @kernel, @initramfs: open files that QEMU gets; so neither a cleaned cache nor a killed
+ *                            keeper matters
  * @lock:          of @directory
  * @listener:      control socket;  @console_listener: serial console
  * @log:           console.log

@@ -40,8 +40,8 @@ static void add_all(struct argument_list *list, const char *const *items)
  * qemu_firmware_region - where the megabyte of the firmware model lies
  * @memory_mib: RAM of the host
  *
- * 256 MiB below the end of RAM: clear of what SeaBIOS puts at the very end, and of the kernel's early
- * allocations, which begin there. Return: guest physical address.
+ * 256 MiB below the end of RAM: clear of what SeaBIOS puts at the very end, and of the kernel's
+ * early allocations, which begin there. Return: guest physical address.
  */
 uint64_t qemu_firmware_region(unsigned int memory_mib)
 {
@@ -56,17 +56,18 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
  * @verbose:    the whole boot on the console
  * @more:       further words, or NULL
  *
- * A panic (an oops is made one) restarts at once, which ends QEMU with -no-reboot: the host died, and the console
- * shows why. Return: the text, owned by the caller.
+ * A panic (an oops is made one) restarts at once, which ends QEMU with -no-reboot: the host died,
+ * and the console shows why. Return: the text, owned by the caller.
  */
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
 			    const char *shell, bool verbose, const char *more)
 {
-	return format_text("console=ttyS0,115200 panic=-1 oops=panic memmap=%uM$0x%llx %s%s%s%s%s%s",
-			   QEMU_FIRMWARE_REGION_SIZE >> 20,
-			   (unsigned long long)qemu_firmware_region(memory_mib), profile->arguments,
-			   verbose ? "" : " loglevel=4", shell ? " brinell.shell=" : "",
-			   shell ? shell : "", more ? " " : "", more ? more : "");
+	return format_text(
+		"console=ttyS0,115200 panic=-1 oops=panic memmap=%uM$0x%llx %s%s%s%s%s%s",
+		QEMU_FIRMWARE_REGION_SIZE >> 20,
+		(unsigned long long)qemu_firmware_region(memory_mib), profile->arguments,
+		verbose ? "" : " loglevel=4", shell ? " brinell.shell=" : "", shell ? shell : "",
+		more ? " " : "", more ? more : "");
 }
 
 /**
@@ -79,21 +80,27 @@ char **qemu_arguments(const struct qemu_config *config)
 {
 	struct argument_list list = {0};
 	static const char *const fixed[] = {
-		"-display", "none",
+		"-display",
+		"none",
 		"-no-reboot",
 		"-nodefaults",
 		"-no-user-config",
-		"-chardev", "stdio,id=console,signal=off",
-		"-serial",  "chardev:console",
-		"-device",  "virtio-serial-pci,id=ports",
-		"-device",  "virtserialport,bus=ports.0,chardev=agent,name=brinell.agent",
+		"-chardev",
+		"stdio,id=console,signal=off",
+		"-serial",
+		"chardev:console",
+		"-device",
+		"virtio-serial-pci,id=ports",
+		"-device",
+		"virtserialport,bus=ports.0,chardev=agent,name=brinell.agent",
 		NULL,
 	};
 
 	/*
-	 * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another one changed it, and go on
-	 * with the old bytes: a kernel that patches its own code, as static keys and tracing do, then died of a breakpoint
-	 * of its own ("Oops: int3"), some one boot in sixty. One thread for all processors does not have that race.
+	 * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another
+	 * one changed it, and go on with the old bytes: a kernel that patches its own code, as
+	 * static keys and tracing do, then died of a breakpoint of its own ("Oops: int3"), some one
+	 * boot in sixty. One thread for all processors does not have that race.
 	 */
 	add(&list, "%s", config->program);
 	add(&list, "-accel");
@@ -159,16 +166,18 @@ int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 	}
 	if (!*path)
 		return fail(why, -ENOENT,
-			    "qemu-system-x86_64 is not installed, and the rig is made of it: run ./setup, or "
+			    "qemu-system-x86_64 is not installed, and the rig is made of it: run "
+			    "./setup, or "
 			    "install the package qemu-system-x86");
 	const char *const argv[] = {*path, "--version", NULL};
 
 	error = image_run_text(argv, NULL, &text, why);
 	if (!error && sscanf(text, "QEMU emulator version %u.%u", &major, &minor) != 2)
-		error = fail(why, -EPROTO, "%s --version says '%.60s', which is no QEMU", *path, text);
+		error = fail(why, -EPROTO, "%s --version says '%.60s', which is no QEMU", *path,
+			     text);
 	if (!error && major < 7)
-		error = fail(why, -EPROTO, "%s is version %u.%u; the rig needs 7.2 or newer", *path, major,
-			     minor);
+		error = fail(why, -EPROTO, "%s is version %u.%u; the rig needs 7.2 or newer", *path,
+			     major, minor);
 	if (error)
 		free(steal(*path));
 	*version = major * 100 + minor;

@@ -107,25 +107,27 @@ static int take_answer(const json_t *message, json_t **reply, struct reason *why
 
 /**
  * rig_call - ask the keeper and wait for its answer
- * @call:       status, power ({"action": "cycle" | "off"}), firmware (as firmware_control() takes it), stop
+ * @call:       status, power ({"action": "cycle" | "off"}), firmware (as firmware_control() takes
+ *              it), stop
  * @arguments:  borrowed; may be NULL
  * @timeout_ms: for the answer
  * @reply:      receives it; owned by the caller; may be NULL
  *
- * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the keeper says.
+ * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the keeper
+ * says.
  */
 int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigned int timeout_ms,
 	     json_t **reply, struct reason *why)
 {
-	__cleanup_json json_t *request = json_pack("{s:I, s:s, s:O*}", "id", rig->next_id, "call", call,
-						   "args", (json_t *)arguments);
+	__cleanup_json json_t *request = json_pack("{s:I, s:s, s:O*}", "id", rig->next_id, "call",
+						   call, "args", (json_t *)arguments);
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
 	json_int_t id = rig->next_id++;
 	int got = channel_send(rig->channel, request, timeout_ms);
 
 	if (got < 0)
-		return fail(why, got, "the keeper of rig %s does not take the call %s: %s", rig->name, call,
-			    strerror(-got));
+		return fail(why, got, "the keeper of rig %s does not take the call %s: %s",
+			    rig->name, call, strerror(-got));
 	for (;;) {
 		__cleanup_json json_t *message = NULL;
 
@@ -133,7 +135,8 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
 		if (got < 0)
 			return got;
 		if (got == 0)
-			return fail(why, -ETIMEDOUT, "the keeper of rig %s does not answer %s within %u ms",
+			return fail(why, -ETIMEDOUT,
+				    "the keeper of rig %s does not answer %s within %u ms",
 				    rig->name, call, timeout_ms);
 		if (!json_object_get(message, "id"))
 			json_array_append(rig->events, message);
@@ -146,9 +149,10 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
  * rig_receive - the next event, without waiting
  * @event: receives it; owned by the caller
  *
- * Events: {"event": "console", "time_ns", "text"}, {"event": "power", "state": "on" | "off", "status", "signal",
- * "cause", "time_ns"}, {"event": "firmware", "time_ns", "data"}, {"event": "emulator", "time_ns", "text"},
- * {"event": "lost", "count"}. Return: 1 with an event, 0 when there is none, or -errno when the keeper is gone.
+ * Events: {"event": "console", "time_ns", "text"}, {"event": "power", "state": "on" | "off",
+ * "status", "signal", "cause", "time_ns"}, {"event": "firmware", "time_ns", "data"}, {"event":
+ * "emulator", "time_ns", "text"}, {"event": "lost", "count"}. Return: 1 with an event, 0 when there
+ * is none, or -errno when the keeper is gone.
  */
 int rig_receive(struct rig *rig, json_t **event, struct reason *why)
 {
@@ -190,7 +194,10 @@ const char *rig_name(const struct rig *rig)
 	return rig->name;
 }
 
-/** rig_agent_path - Unix stream socket whose other end is the agent's port; made anew at each power-on; borrowed */
+/**
+ * rig_agent_path - Unix stream socket whose other end is the agent's port; made anew at each
+ * power-on; borrowed
+ */
 const char *rig_agent_path(const struct rig *rig)
 {
 	return rig->agent;
@@ -209,20 +216,26 @@ static int check_options(const struct rig_options *options, struct reason *why)
 	if (!profile)
 		return fail(why, -EINVAL, "there is no rig profile '%s'; `brinell rig` lists them",
 			    options->profile);
-	if (options->memory_mib && (options->memory_mib < RIG_MEMORY_MIN_MIB ||
-				    options->memory_mib > RIG_MEMORY_MAX_MIB))
-		return fail(why, -EINVAL, "a rig host has %d to %d MiB of memory, not %u", RIG_MEMORY_MIN_MIB,
-			    RIG_MEMORY_MAX_MIB, options->memory_mib);
+	if (options->memory_mib &&
+	    (options->memory_mib < RIG_MEMORY_MIN_MIB || options->memory_mib > RIG_MEMORY_MAX_MIB))
+		return fail(why, -EINVAL, "a rig host has %d to %d MiB of memory, not %u",
+			    RIG_MEMORY_MIN_MIB, RIG_MEMORY_MAX_MIB, options->memory_mib);
 	if (options->processors > 64)
-		return fail(why, -EINVAL, "a rig host has 1 to 64 processors, not %u", options->processors);
+		return fail(why, -EINVAL, "a rig host has 1 to 64 processors, not %u",
+			    options->processors);
 	if (options->einj_revision > 2)
-		return fail(why, -EINVAL, "there is EINJ revision 1 and 2, not %u", options->einj_revision);
+		return fail(why, -EINVAL, "there is EINJ revision 1 and 2, not %u",
+			    options->einj_revision);
 	if (options->modules && !options->kernel)
-		return fail(why, -EINVAL, "modules without a kernel of your own: give --kernel too");
+		return fail(why, -EINVAL,
+			    "modules without a kernel of your own: give --kernel too");
 	return 0;
 }
 
-/* An emulated host whose RAM does not fit would be ended by the out-of-memory killer in the middle of a trial. */
+/*
+ * An emulated host whose RAM does not fit would be ended by the out-of-memory killer in the middle
+ * of a trial.
+ */
 static int check_memory(unsigned int wanted_mib, struct reason *why)
 {
 	__cleanup_free char *text = NULL;
@@ -237,7 +250,8 @@ static int check_memory(unsigned int wanted_mib, struct reason *why)
 	if (available_kb / 1024 >= wanted_mib)
 		return 0;
 	return fail(why, -ENOMEM,
-		    "the host needs %u MiB of memory, this machine has %llu MiB left; end something, or give it "
+		    "the host needs %u MiB of memory, this machine has %llu MiB left; end "
+		    "something, or give it "
 		    "less",
 		    wanted_mib, available_kb / 1024);
 }
@@ -257,18 +271,21 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 		return NULL;
 	}
 	console = format_text("%s/console.log", artifacts);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s*, s:i, s:i, s:i, s:i, s:b, s:b, s:s*, s:s*}",
-		"name", strrchr(directory, '/') + 1, "directory", directory, "profile", profile->name,
-		"kernel", image->kernel, "initramfs", image->initramfs, "release",
-		*image->release ? image->release : image->kernel, "console_log", console, "qemu", qemu,
-		"qemu_version", (int)version, "plugin", plugin, "memory_mib",
-		(int)(options->memory_mib ? options->memory_mib : profile->memory_mib), "processors",
-		(int)(options->processors ? options->processors : profile->processors),
-		"einj_revision", (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
-		(int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S), "detached",
-		options->detached, "verbose", options->verbose, "shell", options->shell, "arguments",
-		options->arguments);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s*, s:i, s:i, s:i, s:i, "
+			 "s:b, s:b, s:s*, s:s*}",
+			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
+			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
+			 "release", *image->release ? image->release : image->kernel, "console_log",
+			 console, "qemu", qemu, "qemu_version", (int)version, "plugin", plugin,
+			 "memory_mib",
+			 (int)(options->memory_mib ? options->memory_mib : profile->memory_mib),
+			 "processors",
+			 (int)(options->processors ? options->processors : profile->processors),
+			 "einj_revision",
+			 (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
+			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
+			 "detached", options->detached, "verbose", options->verbose, "shell",
+			 options->shell, "arguments", options->arguments);
 }
 
 __attribute__((noreturn)) static void become_keeper(int control, int lock, bool detached)
@@ -313,7 +330,8 @@ static int spawn_keeper(json_t *config, const char *directory, int lock, struct 
 	started->keeper = child;
 	error = channel_send(started->channel, config, 5000);
 	if (!error)
-		error = await_message(started, now_monotonic_ns() + START_TIMEOUT_MS * NSEC_PER_MSEC,
+		error = await_message(started,
+				      now_monotonic_ns() + START_TIMEOUT_MS * NSEC_PER_MSEC,
 				      &answer, why);
 	if (error == 0)
 		error = fail(why, -ETIMEDOUT, "the rig's keeper did not start a host within %d s",
@@ -333,8 +351,9 @@ static int spawn_keeper(json_t *config, const char *directory, int lock, struct 
  * @options: what to start
  * @rig:     receives it; rig_stop(), or rig_disconnect() for a detached one
  *
- * Unless detached, the host ends with the calling process, however that ends, and with the calling thread. Return: 0,
- * -EINVAL for options that can not be, -ENOENT when something is not installed, -ENOSPC, -ENOMEM, or another -errno.
+ * Unless detached, the host ends with the calling process, however that ends, and with the calling
+ * thread. Return: 0, -EINVAL for options that can not be, -ENOENT when something is not installed,
+ * -ENOSPC, -ENOMEM, or another -errno.
  */
 int rig_start(const struct rig_options *options, struct rig **rig, struct reason *why)
 {
@@ -351,15 +370,20 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	if (!error)
 		error = rig_find_qemu(&qemu, &version, why);
 	if (!error)
-		error = check_memory(options->memory_mib ? options->memory_mib : profile->memory_mib, why);
+		error = check_memory(
+			options->memory_mib ? options->memory_mib : profile->memory_mib, why);
 	if (!error && options->artifacts) {
 		error = make_directories(options->artifacts);
 		if (error)
-			fail(why, error, "cannot make %s: %s", options->artifacts, strerror(-error));
+			fail(why, error, "cannot make %s: %s", options->artifacts,
+			     strerror(-error));
 	}
 	if (error)
 		return error;
-	/* The plugin interface changed with QEMU 8.2; without the plugin, latent poison is not consumed. */
+	/*
+	 * The plugin interface changed with QEMU 8.2; without the plugin, latent poison is not
+	 * consumed.
+	 */
 	rig_find_file(version < 802 ? "poison-v1.so" : "poison-v2.so", &plugin);
 	error = rig_image_ensure(options, &image, why);
 	if (error)
@@ -402,17 +426,19 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 		matches++;
 	}
 	if (matches != 1) {
-		error = matches ? fail(why, -EEXIST, "%zu rigs %s%s are up; say which, `brinell rig` lists them",
+		error = matches ? fail(why, -EEXIST,
+				       "%zu rigs %s%s are up; say which, `brinell rig` lists them",
 				       matches, name ? "of " : "", name ? name : "")
-				: fail(why, -ENOENT, "no rig %s%sis up; `brinell rig up` starts one",
+				: fail(why, -ENOENT,
+				       "no rig %s%sis up; `brinell rig up` starts one",
 				       name ? name : "", name ? " " : "");
 	} else {
 		snprintf(address.sun_path, sizeof(address.sun_path), "%s/" KEEPER_CONTROL,
 			 found->directory);
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-			error = fail(why, -errno, "cannot reach the keeper at %s: %s", address.sun_path,
-				     strerror(errno));
+			error = fail(why, -errno, "cannot reach the keeper at %s: %s",
+				     address.sun_path, strerror(errno));
 			if (fd >= 0)
 				close(fd);
 		} else {

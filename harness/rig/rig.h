@@ -9,10 +9,11 @@
  * @name:         word on the command line
  * @summary:      one line of what it is good for
  * @processors:   number of virtual processors
- * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset in the RAM file)
+ * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset
+ *                in the RAM file)
  * @processor:    value of QEMU's -cpu
- * @packages:     NULL-terminated Debian packages whose files the host carries besides busybox and the agent
- * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on) before the agent
+ * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on)
+ *                before the agent
  * @arguments:    kernel command line besides what every rig host gets
  * @devices:      NULL-terminated further QEMU arguments
  */
@@ -22,7 +23,6 @@ struct rig_profile {
 	unsigned int processors;
 	unsigned int memory_mib;
 	const char *processor;
-	const char *const *packages;
 	const char *const *modules;
 	const char *arguments;
 	const char *const *devices;
@@ -34,21 +34,27 @@ const struct rig_profile *rig_profile_find(const char *name);
 #define RIG_MEMORY_MIN_MIB 512
 #define RIG_MEMORY_MAX_MIB 2560
 
-/* What a long-running part is doing: @what is a short text, @fraction 0 to 1, or below 0 when it is not known. */
+/*
+ * What a long-running part is doing: @what is a short text, @fraction 0 to 1, or below 0 when it is
+ * not known.
+ */
 typedef void (*rig_progress_fn)(void *context, const char *what, double fraction);
 
 /**
  * struct rig_options - what to start
  * @profile:       name of the profile; NULL is "intel"
  * @kernel:        bzImage of the user, or NULL for Debian's newest
- * @modules:       directory with modules of that kernel (a /lib/modules/RELEASE or a build tree), or NULL
- * @artifacts:     directory that receives console.log; NULL keeps it with the rig, to vanish with it
+ * @modules:       directory with modules of that kernel (a /lib/modules/RELEASE or a build tree),
+ *                 or NULL
+ * @artifacts:     directory that receives console.log; NULL keeps it with the rig, to vanish with
+ *                 it
  * @memory_mib:    0: as the profile says
  * @processors:    0: as the profile says
  * @einj_revision: 1, or 2 for a table with EINJv2; 0 is 1
  * @deadline_s:    the host is ended after so many seconds; 0 is one hour
  * @detached:      lives on after the process that started it
- * @shell:         a root shell on the serial console: NULL none, "once" (its end powers the host off), "again"
+ * @shell:         a root shell on the serial console: NULL none, "once" (its end powers the host
+ *                 off), "again"
  * @verbose:       the whole boot on the console, not only warnings
  * @arguments:     more for the kernel command line, or NULL
  * @refresh:       ask for a newer kernel even when the last answer is fresh

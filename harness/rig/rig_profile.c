@@ -6,31 +6,28 @@
 
 #include "harness/rig/rig.h"
 
-static const char *const nothing[] = {NULL};
-static const char *const host_modules[] = {"virtio_pci", "virtio_console", "einj", "mce-inject",
-					   "hwpoison-inject", NULL};
+static const char *const host_modules[] = {"virtio_pci", "virtio_console",  "einj",
+					   "mce-inject", "hwpoison-inject", NULL};
 
 /*
- * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel processor
- * (arch/x86/kernel/cpu/mce/severity.c; target/i386/helper.c): 6/106/6 is an Ice Lake server.
+ * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel
+ * processor (arch/x86/kernel/cpu/mce/severity.c; target/i386/helper.c): 6/106/6 is an Ice Lake
+ * server.
  */
 static const char *const intel_devices[] = {
-	"-device",
-	"intel-iommu,intremap=on,caching-mode=on",
-	"-blockdev",
-	"driver=null-co,node-name=scratch,size=1048576,read-zeroes=on",
-	"-device",
-	"nvme,serial=RIG0,drive=scratch,addr=4",
+	"-device",   "intel-iommu,intremap=on,caching-mode=on",
+	"-blockdev", "driver=null-co,node-name=scratch,size=1048576,read-zeroes=on",
+	"-device",   "nvme,serial=RIG0,drive=scratch,addr=4",
 	NULL,
 };
 
 static const struct rig_profile intel = {
 	.name = "intel",
-	.summary = "Intel server with EINJ firmware, machine checks, IOMMU (DMAR) and one NVMe device",
+	.summary =
+		"Intel server with EINJ firmware, machine checks, IOMMU (DMAR) and one NVMe device",
 	.processors = 2,
 	.memory_mib = 2048,
 	.processor = "max,vendor=GenuineIntel,family=6,model=106,stepping=6",
-	.packages = nothing,
 	.modules = host_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where rigs live while they are up: a private directory each, below ${XDG_RUNTIME_DIR}/brinell or /tmp/brinell-UID.
- * The keeper holds a lock in it for as long as it lives, so a directory whose lock is free belonged to one that was killed.
+ * Where rigs live while they are up: a private directory each, below ${XDG_RUNTIME_DIR}/brinell or
+ * /tmp/brinell-UID. The keeper holds a lock in it for as long as it lives, so a directory whose
+ * lock is free belonged to one that was killed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,14 +42,18 @@ int rig_runtime_directory(char **path, struct reason *why)
 	/* /tmp is everybody's: a directory that was put there by another user is a trap. */
 	if (lstat(directory, &status) < 0 || !S_ISDIR(status.st_mode) ||
 	    status.st_uid != geteuid() || (status.st_mode & 077))
-		return fail(why, -EPERM, "%s is not a private directory of this user; remove it, or set "
-					 "XDG_RUNTIME_DIR",
+		return fail(why, -EPERM,
+			    "%s is not a private directory of this user; remove it, or set "
+			    "XDG_RUNTIME_DIR",
 			    directory);
 	*path = steal(directory);
 	return 0;
 }
 
-/* Held while a directory is made or dead ones are removed, so that one without a lock yet is not taken for dead. */
+/*
+ * Held while a directory is made or dead ones are removed, so that one without a lock yet is not
+ * taken for dead.
+ */
 static int lock_base(const char *base)
 {
 	int fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -81,7 +86,8 @@ int rig_directory_create(const char *profile, char **directory, int *lock, struc
 	guard = lock_base(base);
 	path = format_text("%s/%s-XXXXXX", base, profile);
 	if (!mkdtemp(path))
-		return fail(why, -errno, "cannot make a directory in %s: %s", base, strerror(errno));
+		return fail(why, -errno, "cannot make a directory in %s: %s", base,
+			    strerror(errno));
 	file = format_text("%s/" KEEPER_LOCK, path);
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -195,7 +201,8 @@ int rig_state_clean(unsigned int *removed, struct reason *why)
 			continue;
 		error = image_remove_tree(states[i].directory, NULL);
 		if (error)
-			fail(why, error, "cannot remove %s: %s", states[i].directory, strerror(-error));
+			fail(why, error, "cannot remove %s: %s", states[i].directory,
+			     strerror(-error));
 		else
 			(*removed)++;
 	}
