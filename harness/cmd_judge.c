@@ -59,7 +59,6 @@ static int run(int argc, char **argv)
 	__cleanup_json json_t *records = NULL;
 	__cleanup_json json_t *results = NULL;
 	struct reason why = {""};
-	unsigned int differences;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
@@ -79,9 +78,8 @@ static int run(int argc, char **argv)
 		return EXIT_INFRA;
 	}
 	table_print(stdout, results);
-	differences = tell_differences(records, results);
-	if (!differences)
-		puts("Every verdict is as recorded.");
+	if (!tell_differences(records, results))
+		puts("No verdict differs from a recorded one.");
 	return judge_exit_code(results);
 }
 

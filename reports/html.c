@@ -365,7 +365,7 @@ static void write_evidence(FILE *out, const json_t *result, int64_t intent_ns)
 		fputs("<p class=\"soft\">None.</p>", out);
 		return;
 	}
-	fputs("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">After intent</th><th scope=\"col\">Witness</th>"
+	fputs("<div class=\"scroll\"><table class=\"trials\"><thead><tr><th scope=\"col\">After intent</th><th scope=\"col\">Witness</th>"
 	      "<th scope=\"col\">Proves</th><th scope=\"col\">Line</th></tr></thead><tbody>", out);
 	json_array_foreach(evidence, index, line) {
 		int64_t offset = 0;

@@ -40,7 +40,7 @@ static const char html_style[] =
 	".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}"
 	"th{text-align:left;font-weight:600;color:var(--soft);font-size:.82rem;padding:8px 14px 8px 0;border-bottom:1px solid var(--line);white-space:nowrap}"
 	"td{padding:8px 14px 8px 0;border-bottom:1px solid var(--line);vertical-align:top}"
-	"tr:last-child td{border-bottom:0}td.num{font-variant-numeric:tabular-nums;white-space:nowrap}"
+	".trials td{white-space:nowrap}.trials td.text{white-space:normal}tr:last-child td{border-bottom:0}td.num{font-variant-numeric:tabular-nums;white-space:nowrap}"
 	"td.text{overflow-wrap:anywhere;min-width:12em}"
 	"pre{background:var(--tint);padding:10px 14px;border-radius:8px;overflow-x:auto;margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere}"
 	".timeline{overflow-x:auto;margin:6px 0}svg{display:block;width:100%;min-width:600px;height:auto}"
@@ -56,7 +56,7 @@ static const char html_style[] =
 	"summary .time{margin-left:0}dl{grid-template-columns:1fr}dt{margin-top:6px}"
 	".trials thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}.trials tr{display:block;"
 	"border-bottom:1px solid var(--line);padding:10px 0}.trials tr:last-child{border-bottom:0}"
-	".trials td{display:inline-block;border:0;padding:0 12px 0 0}.trials td.text{display:block}}";
+	".trials td{display:inline-block;white-space:normal!important;border:0;padding:0 12px 0 0}.trials td.text{display:block}}";
 
 /* The page is whole without it: it only adds buttons that hide trials. */
 static const char html_script[] =

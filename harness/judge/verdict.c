@@ -189,8 +189,8 @@ static json_t *metrics_of(const struct trial_case *trial)
 static json_t *axes_of(const struct trial_case *trial)
 {
 	bool fired = trial->intent != NULL;
-	bool victim = case_expects(trial, "process") || trial->process != PROCESS_UNKNOWN ||
-		      trial->process_contradicted;
+	bool victim = fired && (case_expects(trial, "process") || trial->process != PROCESS_UNKNOWN ||
+		      trial->process_contradicted);
 	const char *iommu = trial->iommu_fault ? "fault" : trial->log_lost ? "unknown" : "quiet";
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest",

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the journal survives what can happen to it: a kill at any byte, flipped bits, a full disk, a second writer,
+ * a later version.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "harness/journal/journal.h"
+
+#include <cmocka.h>
+
+static int make_directory(void **state)
+{
+	static char directory[64];
+
+	strcpy(directory, "/tmp/brinell-test-XXXXXX");
+	*state = mkdtemp(directory);
+	log_level_set(2);
+	return *state ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+	__cleanup_free char *command = format_text("rm -rf '%s'", (char *)*state);
+
+	return system(command);
+}
+
+static void write_records(const char *directory, int count)
+{
+	struct journal *journal;
+	struct reason why;
+
+	assert_int_equal(journal_create(directory, &journal, &why), 0);
+	for (int i = 0; i < count; i++)
+		assert_int_equal(journal_append(journal, i ? "event" : "run", i ? "0001" : NULL,
+						json_pack("{s:i, s:i}", "journal", 1, "number", i)), 0);
+	assert_int_equal(journal_close(journal), 0);
+}
+
+static char *read_journal(const char *directory, size_t *length)
+{
+	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
+	char *text = NULL;
+
+	assert_int_equal(read_small_file(path, &text, length), 0);
+	return text;
+}
+
+static void what_is_written_is_read(void **state)
+{
+	__cleanup_json json_t *records = NULL;
+	struct journal_damage damage;
+	struct reason why;
+
+	write_records(*state, 5);
+	assert_int_equal(journal_load(*state, &records, &damage, &why), 0);
+	assert_int_equal(json_array_size(records), 5);
+	for (int i = 0; i < 5; i++) {
+		const json_t *record = json_array_get(records, (size_t)i);
+
+		assert_int_equal(json_number(record, "seq", 0), i + 1);
+		assert_int_equal(json_number(json_object_get(record, "body"), "number", -1), i);
+	}
+	assert_int_equal(damage.torn_bytes + damage.bad_lines + damage.gaps, 0);
+}
+
+static void a_line_has_its_documented_form(void **state)
+{
+	__cleanup_json json_t *body = json_pack("{s:s}", "text", "a\n\"b\"\x01");
+	__cleanup_free char *line = journal_encode(7, 42, "event", "0001", body);
+	uint32_t sum = crc32c(0, line, strlen(line) - 19);
+	__cleanup_free char *expected = format_text(
+		"{\"seq\":7,\"time_ns\":42,\"type\":\"event\",\"trial\":\"0001\","
+		"\"body\":{\"text\":\"a\\n\\\"b\\\"\\u0001\"},\"crc\":\"%08" PRIx32 "\"}\n", sum);
+
+	(void)state;
+	assert_string_equal(line, expected);
+}
+
+/* A crash can leave any part of the last write: every prefix must give exactly the whole records before it. */
+static void every_torn_tail_is_cut(void **state)
+{
+	__cleanup_free char *text = NULL;
+	struct reason why;
+	size_t length, whole = 0;
+
+	write_records(*state, 3);
+	text = read_journal(*state, &length);
+	for (size_t cut = 0; cut <= length; cut++) {
+		__cleanup_json json_t *records = NULL;
+		struct journal_damage damage = {0};
+		int error = journal_parse(text, cut, &records, &damage, &why);
+
+		if (cut && text[cut - 1] == '\n')
+			whole++;
+		if (!whole) {
+			assert_int_equal(error, -ENODATA);
+			continue;
+		}
+		assert_int_equal(error, 0);
+		assert_int_equal(json_array_size(records), whole);
+		assert_int_equal(damage.bad_lines, 0);
+		assert_int_equal(damage.torn_bytes == 0, text[cut - 1] == '\n');
+	}
+}
+
+static void opening_keeps_the_torn_tail_beside(void **state)
+{
+	__cleanup_free char *path = format_text("%s/%s", (char *)*state, JOURNAL_FILE);
+	__cleanup_free char *torn = format_text("%s/%s.torn-4", (char *)*state, JOURNAL_FILE);
+	__cleanup_free char *kept = NULL;
+	__cleanup_json json_t *records = NULL;
+	struct journal_damage damage;
+	struct journal *journal;
+	struct reason why;
+	FILE *file;
+
+	write_records(*state, 3);
+	file = fopen(path, "ae");
+	fputs("{\"seq\":4,\"ti", file);
+	fclose(file);
+	assert_int_equal(journal_open(*state, &journal, &damage, &why), 0);
+	assert_int_equal(damage.torn_bytes, 12);
+	assert_int_equal(journal_append(journal, "resume", NULL, json_object()), 0);
+	assert_int_equal(journal_close(journal), 0);
+	assert_int_equal(read_small_file(torn, &kept, NULL), 0);
+	assert_string_equal(kept, "{\"seq\":4,\"ti");
+	assert_int_equal(journal_load(*state, &records, &damage, &why), 0);
+	assert_int_equal(json_array_size(records), 4);
+	assert_int_equal(damage.torn_bytes + damage.bad_lines + damage.gaps, 0);
+}
+
+static void a_foreign_file_is_left_alone(void **state)
+{
+	struct journal *journal;
+	struct reason why;
+	__cleanup_free char *text = NULL;
+	size_t length;
+
+	write_file_atomically(*state, JOURNAL_FILE, "my diary\nday 2\n", 15);
+	assert_int_equal(journal_open(*state, &journal, NULL, &why), -ENODATA);
+	text = read_journal(*state, &length);
+	assert_int_equal(length, 15);
+}
+
+/* Any single flipped bit is noticed; the records around it still count. */
+static void every_flipped_bit_is_noticed(void **state)
+{
+	__cleanup_free char *text = NULL;
+	struct reason why;
+	size_t length;
+
+	write_records(*state, 3);
+	text = read_journal(*state, &length);
+	for (size_t bit = 0; bit < length * 8; bit++) {
+		__cleanup_json json_t *records = NULL;
+		struct journal_damage damage = {0};
+		int error;
+
+		text[bit / 8] ^= (char)(1 << bit % 8);
+		error = journal_parse(text, length, &records, &damage, &why);
+		text[bit / 8] ^= (char)(1 << bit % 8);
+		assert_true(error || damage.bad_lines || damage.torn_bytes || damage.gaps);
+	}
+}
+
+static void damage_in_the_middle_names_its_line(void **state)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_free char *text = NULL;
+	struct journal_damage damage;
+	struct reason why;
+	size_t length;
+
+	write_records(*state, 4);
+	text = read_journal(*state, &length);
+	*(strstr(text, "\"number\":2") + 9) = '7';
+	assert_int_equal(journal_parse(text, length, &records, &damage, &why), 0);
+	assert_int_equal(damage.bad_lines, 1);
+	assert_int_equal(damage.first_bad, 3);
+	assert_int_equal(json_array_size(records), 4);
+	assert_string_equal(json_text(json_array_get(records, 2), "type", ""), JOURNAL_DAMAGE);
+}
+
+static void a_missing_line_is_a_gap(void **state)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_free char *text = NULL;
+	struct journal_damage damage;
+	struct reason why;
+	char *second, *third;
+	size_t length;
+
+	write_records(*state, 4);
+	text = read_journal(*state, &length);
+	second = strchr(text, '\n') + 1;
+	third = strchr(second, '\n') + 1;
+	memmove(second, third, strlen(third) + 1);
+	assert_int_equal(journal_parse(text, strlen(text), &records, &damage, &why), 0);
+	assert_int_equal(damage.gaps, 1);
+}
+
+static void a_later_version_is_refused(void **state)
+{
+	__cleanup_json json_t *body = json_pack("{s:i}", "journal", JOURNAL_VERSION + 1);
+	__cleanup_free char *line = journal_encode(1, 1, "run", NULL, body);
+	json_t *records = NULL;
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(journal_parse(line, strlen(line), &records, NULL, &why), -ENOTSUP);
+	assert_non_null(strstr(why.text, "version 2"));
+}
+
+static void a_second_writer_is_kept_out(void **state)
+{
+	struct journal *journal, *second;
+	struct reason why;
+
+	assert_int_equal(journal_create(*state, &journal, &why), 0);
+	assert_int_equal(journal_append(journal, "run", NULL, json_object()), 0);
+	assert_int_equal(journal_create(*state, &second, &why), -EEXIST);
+	assert_int_equal(journal_open(*state, &second, NULL, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "another brinell"));
+	journal_close(journal);
+}
+
+static void a_full_disk_ends_the_run(void **state)
+{
+	struct rlimit limit, small = {.rlim_cur = 600, .rlim_max = RLIM_INFINITY};
+	__cleanup_json json_t *records = NULL;
+	struct journal_damage damage;
+	struct journal *journal;
+	struct reason why;
+	int error = 0, written = 0;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	small.rlim_max = limit.rlim_max;
+	assert_int_equal(journal_create(*state, &journal, &why), 0);
+	setrlimit(RLIMIT_FSIZE, &small);
+	while (!error && written < 100) {
+		error = journal_append(journal, "event", "0001", json_pack("{s:i}", "number", written));
+		written += !error;
+	}
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_true(error == -ENOSPC || error == -EFBIG);
+	assert_in_range(written, 3, 20);
+	/* There is room again, but what was lost stays lost. */
+	assert_int_equal(journal_append(journal, "event", "0001", json_object()), error);
+	assert_non_null(strstr(journal_failure(journal), "disk"));
+	assert_int_equal(journal_close(journal), error);
+	assert_int_equal(journal_load(*state, &records, &damage, &why), 0);
+	assert_int_equal(json_array_size(records), written);
+}
+
+/* A writer is killed over and over; each time the journal is read, opened and gone on with. */
+static void a_kill_at_any_moment_leaves_a_journal(void **state)
+{
+	for (int round = 0; round < 20; round++) {
+		__cleanup_json json_t *records = NULL;
+		struct journal_damage damage;
+		struct journal *journal;
+		struct reason why;
+		int ready[2];
+		char byte;
+		pid_t writer;
+
+		assert_int_equal(pipe(ready), 0);
+		writer = fork();
+		if (writer == 0) {
+			if ((round ? journal_open(*state, &journal, NULL, &why) :
+				     journal_create(*state, &journal, &why)) != 0)
+				_exit(1);
+			for (int i = 0;; i++) {
+				journal_append(journal, "event", "0001", json_pack("{s:i}", "number", i));
+				if (i == 10 * round)
+					(void)!write(ready[1], "x", 1);
+			}
+		}
+		close(ready[1]);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		close(ready[0]);
+		kill(writer, SIGKILL);
+		waitpid(writer, NULL, 0);
+		assert_int_equal(journal_load(*state, &records, &damage, &why), 0);
+		assert_true(json_array_size(records) > (size_t)(10 * round));
+		assert_int_equal(damage.bad_lines + damage.gaps, 0);
+	}
+}
+
+static void no_journal_says_what_to_do(void **state)
+{
+	json_t *records = NULL;
+	struct reason why;
+
+	assert_int_equal(journal_load(*state, &records, NULL, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "brinell run"));
+	assert_int_equal(journal_load("/nowhere/at/all", &records, NULL, &why), -ENOENT);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(what_is_written_is_read),
+		test(a_line_has_its_documented_form),
+		test(every_torn_tail_is_cut),
+		test(opening_keeps_the_torn_tail_beside),
+		test(a_foreign_file_is_left_alone),
+		test(every_flipped_bit_is_noticed),
+		test(damage_in_the_middle_names_its_line),
+		test(a_missing_line_is_a_gap),
+		test(a_later_version_is_refused),
+		test(a_second_writer_is_kept_out),
+		test(a_full_disk_ends_the_run),
+		test(a_kill_at_any_moment_leaves_a_journal),
+		test(no_journal_says_what_to_do),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

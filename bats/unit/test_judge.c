@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the judge on recorded journals (bats/unit/golden), on every part of one, and on lines of the kernel's log.
+ * BRINELL_GOLDEN=write writes the expected results anew; look at what changed before you commit it.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "harness/journal/journal.h"
+#include "harness/judge/evidence.h"
+#include "harness/judge/judge.h"
+
+#include <cmocka.h>
+
+#define GOLDEN "bats/unit/golden"
+
+static json_t *load(const char *name)
+{
+	__cleanup_free char *directory = format_text(GOLDEN "/%s", name);
+	json_t *records = NULL;
+	struct reason why;
+
+	if (journal_load(directory, &records, NULL, &why))
+		fail_msg("%s", why.text);
+	return records;
+}
+
+static const char *first_verdict(const json_t *results)
+{
+	return json_text(json_array_get(json_object_get(results, "trials"), 0), "verdict", "none");
+}
+
+static int no_dots(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void for_each_golden(void (*check)(const char *name))
+{
+	struct dirent **names = NULL;
+	int count = scandir(GOLDEN, &names, no_dots, alphasort);
+
+	assert_true(count >= 20);
+	for (int i = 0; i < count; i++) {
+		check(names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void check_golden(const char *name)
+{
+	__cleanup_json json_t *records = load(name);
+	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_json json_t *expected = NULL;
+	__cleanup_free char *path = format_text(GOLDEN "/%s/results.json", name);
+	__cleanup_free char *word = strndup(name, strcspn(name, "-"));
+	const char *mode = getenv("BRINELL_GOLDEN");
+
+	if (mode && strcmp(mode, "write") == 0) {
+		__cleanup_free char *text = json_dumps(results, JSON_INDENT(1));
+		__cleanup_free char *line = format_text("%s\n", text);
+		__cleanup_free char *directory = format_text(GOLDEN "/%s", name);
+
+		assert_int_equal(write_file_atomically(directory, "results.json", line, strlen(line)), 0);
+	}
+	expected = json_load_file(path, 0, NULL);
+	if (!json_equal(results, expected)) {
+		__cleanup_free char *got = json_dumps(results, JSON_INDENT(1));
+
+		fail_msg("%s: the results differ from %s:\n%s", name, path, got);
+	}
+	/* The name of a case tells its verdict, so that a rewritten file can not hide a changed one. */
+	if (strcmp(word, "pending") != 0 && strcmp(word, first_verdict(results)) != 0)
+		fail_msg("%s: the verdict is %s", name, first_verdict(results));
+}
+
+static void golden_journals_give_their_results(void **state)
+{
+	(void)state;
+	for_each_golden(check_golden);
+}
+
+/* Without one of its records a trial may not pass, unless what is left proves the same. */
+static void check_prefixes(const char *name)
+{
+	__cleanup_json json_t *records = load(name);
+	__cleanup_json json_t *part = json_array();
+	json_t *record;
+	size_t index;
+
+	json_array_foreach(records, index, record) {
+		__cleanup_json json_t *before = judge_trial(part, "0001");
+
+		if (strcmp(json_text(before, "verdict", ""), "pass") == 0)
+			assert_true(index + 4 >= json_array_size(records));
+		json_array_append(part, record);
+	}
+}
+
+static void a_part_of_a_journal_does_not_pass(void **state)
+{
+	(void)state;
+	check_prefixes("pass-contained");
+	check_prefixes("pass-killed");
+	check_prefixes("pass-refused");
+	check_prefixes("pass-host-died-console-and-bench");
+}
+
+/* Settled means that the end would be a pass; it must come with the last evidence that is expected, not before. */
+static void a_trial_settles_when_all_evidence_is_there(void **state)
+{
+	__cleanup_json json_t *records = load("pass-contained");
+	__cleanup_json json_t *part = json_array();
+	const char *last_witness = "";
+	bool settled = false;
+	json_t *record;
+	size_t index;
+
+	(void)state;
+	json_array_foreach(records, index, record) {
+		if (strcmp(json_text(record, "type", ""), "close") == 0)
+			break;
+		assert_false(settled);
+		json_array_append(part, record);
+		settled = judge_is_settled(part, "0001");
+		last_witness = json_text(json_object_get(record, "body"), "witness", "");
+	}
+	assert_true(settled);
+	assert_string_equal(last_witness, "pageflags");
+}
+
+static void check_never_settled(const char *name)
+{
+	__cleanup_json json_t *records = load(name);
+	size_t last = json_array_size(records);
+
+	if (strncmp(name, "fail-", 5) != 0 && strncmp(name, "inconclusive-", 13) != 0)
+		return;
+	/* The engine asks before the close; a cut-off or a lost agent is told to the judge by the close alone. */
+	if (strstr(name, "agent-lost") || strstr(name, "closed-by-resume") || strstr(name, "fired-twice") ||
+	    strstr(name, "flipped") || strstr(name, "record-missing"))
+		return;
+	while (last && strcmp(json_text(json_array_get(records, last - 1), "type", ""), "close") != 0)
+		json_array_remove(records, --last);
+	json_array_remove(records, last - 1);
+	if (judge_is_settled(records, "0001"))
+		fail_msg("%s counts as settled", name);
+}
+
+static void what_will_not_pass_never_settles(void **state)
+{
+	(void)state;
+	for_each_golden(check_never_settled);
+}
+
+/* Evidence that comes in another order, but after the intent, tells the same. */
+static void the_order_of_the_evidence_does_not_matter(void **state)
+{
+	__cleanup_json json_t *records = load("pass-contained");
+	__cleanup_json json_t *shuffled = json_array();
+	__cleanup_json json_t *result = NULL;
+	size_t intent = 0, close = 0, index;
+	json_t *record;
+
+	(void)state;
+	json_array_foreach(records, index, record) {
+		if (strcmp(json_text(record, "type", ""), "intent") == 0)
+			intent = index;
+		if (strcmp(json_text(record, "type", ""), "close") == 0)
+			close = index;
+	}
+	for (index = 0; index <= intent; index++)
+		json_array_append(shuffled, json_array_get(records, index));
+	for (index = close - 1; index > intent; index--)
+		json_array_append(shuffled, json_array_get(records, index));
+	json_array_append(shuffled, json_array_get(records, close));
+	result = judge_trial(shuffled, "0001");
+	assert_string_equal(json_text(result, "verdict", ""), "pass");
+}
+
+static void the_gravest_verdict_decides_the_exit(void **state)
+{
+	static const struct {
+		const char *counts;
+		enum brinell_exit code;
+	} cases[] = {
+		{"{\"counts\":{\"pass\":3,\"skip\":1}}", EXIT_PASSED},
+		{"{\"counts\":{\"pass\":3,\"infra\":1}}", EXIT_INFRA},
+		{"{\"counts\":{\"pass\":3,\"pending\":1}}", EXIT_INFRA},
+		{"{\"counts\":{\"infra\":1,\"inconclusive\":1}}", EXIT_INCONCLUSIVE},
+		{"{\"counts\":{\"inconclusive\":1,\"fail\":1}}", EXIT_FAILED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *results = json_loads(cases[i].counts, 0, NULL);
+
+		assert_int_equal(judge_exit_code(results), cases[i].code);
+	}
+}
+
+static void kernel_lines_mean_what_they_say(void **state)
+{
+	static const struct {
+		const char *text;
+		enum meaning meaning;
+		uint64_t pfn;
+		int64_t pid;
+	} lines[] = {
+		{"mce: [Hardware Error]: Machine check events logged", MEANS_HARDWARE_ERROR, 0, 0},
+		{"mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: be00", MEANS_HARDWARE_ERROR, 0, 0},
+		{"mce: [Hardware Error]: TSC 5f1c ADDR 11a3f4000 MISC 8c", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
+		{"mce: Uncorrected hardware memory error in user-access at 11a3f4040", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
+		{"{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 0", MEANS_HARDWARE_ERROR, 0, 0},
+		{"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
+		{"Memory failure: 0x11a3f4: Sending SIGBUS to a b:412 due to hardware memory corruption", MEANS_SIGBUS_SENT, 0x11a3f4, 412},
+		{"Memory failure: 0x1: recovery action for clean LRU page: Recovered", MEANS_PAGE_HANDLED, 1, 0},
+		{"Memory failure: 0x1: recovery action for reserved kernel page: Ignored", MEANS_PAGE_HANDLED, 1, 0},
+		{"Memory failure: 0x1: forcibly killing x:9 because of failure to unmap corrupted page", MEANS_KILLED, 1, 9},
+		{"MCE: Killing memory:412 due to hardware memory corruption fault at 7f3309503400", MEANS_SIGBUS_SENT, 0, 412},
+		{"Unpoison: Software-unpoisoned page 0x11a3f4", MEANS_PAGE_HANDLED, 0x11a3f4, 0},
+		{"[   12.3] Kernel panic - not syncing: Fatal machine check", MEANS_PANIC, 0, 0},
+		{"INFO: task memory:412 blocked for more than 120 seconds.", MEANS_STUCK, 0, 0},
+		{"rcu: INFO: rcu_preempt self-detected stall on CPU", MEANS_STUCK, 0, 0},
+		{"DMAR: [DMA Write NO_PASID] Request device [00:02.0] fault addr 0x1000 [fault reason 0x05]", MEANS_IOMMU_FAULT, 0, 0},
+		/* What an injector announces proves nothing, nor does a panic that only plays one. */
+		{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f00", MEANS_NOTHING, 0, 0},
+		{"Soft offlining pfn 0x11a3f4 at process virtual address 0x7f00", MEANS_NOTHING, 0, 0},
+		{"mce: Triggering MCE exception on CPU 0", MEANS_NOTHING, 0, 0},
+		{"mce: [Hardware Error]: Fake kernel panic: Fatal machine check", MEANS_NOTHING, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct kernel_line line = kernel_line_read(lines[i].text);
+
+		if (line.meaning != lines[i].meaning || line.pfn != lines[i].pfn || line.pid != lines[i].pid)
+			fail_msg("'%s' is read as meaning %d, pfn %llx, pid %lld", lines[i].text, line.meaning,
+				 (unsigned long long)line.pfn, (long long)line.pid);
+	}
+}
+
+static void patterns_that_would_eat_the_machine_are_refused(void **state)
+{
+	struct reason why = {""};
+
+	(void)state;
+	assert_int_equal(regex_check("Memory failure: 0x[0-9a-f]{1,16}: .*Recovered", &why), 0);
+	assert_int_not_equal(regex_check("((a{1,255}){1,255}){1,255}", &why), 0);
+	assert_int_not_equal(regex_check("(a*)\\1", &why), 0);
+	assert_int_not_equal(regex_check("((", &why), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden_journals_give_their_results),
+		cmocka_unit_test(a_part_of_a_journal_does_not_pass),
+		cmocka_unit_test(a_trial_settles_when_all_evidence_is_there),
+		cmocka_unit_test(what_will_not_pass_never_settles),
+		cmocka_unit_test(the_order_of_the_evidence_does_not_matter),
+		cmocka_unit_test(the_gravest_verdict_decides_the_exit),
+		cmocka_unit_test(kernel_lines_mean_what_they_say),
+		cmocka_unit_test(patterns_that_would_eat_the_machine_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
