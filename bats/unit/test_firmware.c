@@ -651,6 +651,25 @@ static void test_partial_store_and_overwrite(void **state)
 	assert_null(monitor_line(fixture, 0));
 }
 
+static void test_cached_line_is_written_back(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *delivered, *reply;
+
+	parameters(fixture, 0x2, 3, TARGET);
+	assert_int_equal(execute(fixture), 0);
+	assert_int_equal(atomic_load(&fixture->page->lines[0].kind), POISON_CACHED);
+	/* It is not in memory yet. */
+	control(fixture, json_pack("{s:s}", "call", "scrub"), &reply);
+	assert_int_equal(json_number(reply, "found", -1), 0);
+	json_decref(reply);
+	post(fixture, POISON_WRITE_BACK, 1, 1);
+	delivered = event(fixture, "delivered", 0);
+	assert_string_equal(json_text(delivered, "act", ""), "write-back");
+	assert_string_equal(json_text(delivered, "status", ""), "0xbd0000000000017a");
+	assert_null(monitor_line(fixture, 0));
+}
+
 static void test_scrubber_finds_latent_poison(void **state)
 {
 	struct fixture *fixture = *state;
@@ -840,6 +859,7 @@ int main(void)
 		TEST(test_consumption_by_load_and_fetch),
 		TEST(test_line_is_retired_after_its_report),
 		TEST(test_partial_store_and_overwrite),
+		TEST(test_cached_line_is_written_back),
 		TEST(test_scrubber_finds_latent_poison),
 		TEST(test_old_news_of_a_line_is_ignored),
 		TEST(test_many_lines),

@@ -11,7 +11,6 @@
 #include "harness/rig/firmware_internal.h"
 
 /* IA32_MCi_STATUS and IA32_MCG_STATUS, SDM volume 3 sections 17.3.2.2 and 17.9. */
-#define STATUS_SRAO_WRITE_BACK UINT64_C(0xbd0000000000017a)
 #define STATUS_FATAL_MEMORY UINT64_C(0xbe00000000000090)
 #define STATUS_FATAL_PROCESSOR UINT64_C(0xb200000000000400)
 #define MCG_MCIP 4
@@ -248,9 +247,10 @@ void einj_execute(struct firmware *firmware)
 		   (request.section == CPER_PROCESSOR && request.severity == CPER_RECOVERABLE &&
 		    request.flags & EINJ_FLAG_ADDRESS)) {
 		error = poison_arm(firmware, request.address,
-				   request.severity == CPER_CORRECTED ? POISON_CORRECTED
-				   : request.severity == CPER_FATAL   ? POISON_FATAL
-								      : POISON_UNCORRECTED,
+				   request.section == CPER_PROCESSOR	? POISON_CACHED
+				   : request.severity == CPER_CORRECTED ? POISON_CORRECTED
+				   : request.severity == CPER_FATAL	? POISON_FATAL
+									: POISON_UNCORRECTED,
 				   &line);
 		if (error) {
 			status = EINJ_FAILURE;
@@ -333,7 +333,7 @@ static void trigger_processor(struct firmware *firmware, const struct einj_reque
 	if (request->severity == CPER_RECOVERABLE && line >= 0) {
 		/* A poisoned line in the last-level cache, noticed when it is written back. */
 		check.kind = "SRAO";
-		check.status = STATUS_SRAO_WRITE_BACK;
+		check.status = POISON_STATUS_SRAO_WRITE_BACK;
 		check.mcg_status = MCG_RIPV_MCIP;
 		check.address = request->address;
 		check.misc = MISC_PAGE;

@@ -97,7 +97,8 @@ int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kin
 {
 	static const char *const kinds[] = {[POISON_UNCORRECTED] = "uncorrected",
 					    [POISON_FATAL] = "fatal",
-					    [POISON_CORRECTED] = "corrected"};
+					    [POISON_CORRECTED] = "corrected",
+					    [POISON_CACHED] = "cached"};
 	uint64_t start = address & ~(uint64_t)(POISON_LINE_SIZE - 1);
 	struct poison_line *shared;
 	int unused = -1, error;
@@ -176,6 +177,16 @@ void poison_disarm_all(struct firmware *firmware)
 	firmware->posts_taken = atomic_load(&firmware->page->posted);
 }
 
+/* A machine check has told the kernel of the line. */
+static void reported(struct firmware *firmware, int line)
+{
+	firmware->lines[line].reported = true;
+	firmware->lines[line].partial_due = 0;
+	if (firmware->retire_ms)
+		firmware->lines[line].retire_due =
+			now_monotonic_ns() + firmware->retire_ms * NSEC_PER_MSEC;
+}
+
 static void consumed(struct firmware *firmware, const struct poison_post *post, int line,
 		     uint32_t kind)
 {
@@ -202,12 +213,31 @@ static void consumed(struct firmware *firmware, const struct poison_post *post, 
 			  (unsigned long long)post->address, POISON_MISC);
 		firmware->last_check = now_monotonic_ns();
 	}
-	firmware->lines[line].reported = true;
-	firmware->lines[line].partial_due = 0;
-	if (firmware->retire_ms)
-		firmware->lines[line].retire_due =
-			now_monotonic_ns() + firmware->retire_ms * NSEC_PER_MSEC;
+	reported(firmware, line);
 	firmware_event(firmware, event);
+}
+
+static void written_back(struct firmware *firmware, const struct poison_post *post, int line)
+{
+	struct machine_check check = {.kind = "SRAO",
+				      .processor = post->processor,
+				      .status = POISON_STATUS_SRAO_WRITE_BACK,
+				      .mcg_status = MCG_RIPV_MCIP,
+				      .address = post->address,
+				      .misc = MISC_PAGE,
+				      .line = line};
+
+	if (!post->raised) {
+		deliver_check(firmware, &check);
+		return;
+	}
+	firmware->counts.srao++;
+	reported(firmware, line);
+	firmware_event(firmware,
+		       json_pack("{s:s, s:s, s:s, s:i, s:o, s:o, s:I}", "event", "delivered",
+				 "kind", "SRAO", "act", "write-back", "cpu", (int)post->processor,
+				 "address", json_hex(post->address), "status",
+				 json_hex(check.status), "time_ns", (json_int_t)post->time_ns));
 }
 
 static void take_post(struct firmware *firmware, const struct poison_post *post)
@@ -228,7 +258,7 @@ static void take_post(struct firmware *firmware, const struct poison_post *post)
 	switch (post->act) {
 	case POISON_LOAD:
 	case POISON_FETCH:
-		if (kind == POISON_UNCORRECTED || kind == POISON_FATAL) {
+		if (kind && kind != POISON_CORRECTED) {
 			consumed(firmware, post, line, kind);
 		} else {
 			deliver_record(firmware, &(struct cper_record){
@@ -240,6 +270,9 @@ static void take_post(struct firmware *firmware, const struct poison_post *post)
 						 });
 			poison_disarm(firmware, line);
 		}
+		break;
+	case POISON_WRITE_BACK:
+		written_back(firmware, post, line);
 		break;
 	case POISON_PARTIAL_STORE:
 		if (kind && !state->reported && !state->partial_due)
@@ -341,7 +374,7 @@ int poison_scrub(struct firmware *firmware)
 		uint32_t kind = atomic_load(&firmware->page->lines[i].kind);
 		uint64_t address = atomic_load(&firmware->page->lines[i].address);
 
-		if (!kind || firmware->lines[i].reported)
+		if (!kind || kind == POISON_CACHED || firmware->lines[i].reported)
 			continue;
 		found++;
 		firmware->lines[i].reported = true;

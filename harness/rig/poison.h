@@ -21,6 +21,7 @@ enum poison_kind {
 	POISON_UNCORRECTED = 1,
 	POISON_FATAL,
 	POISON_CORRECTED,
+	POISON_CACHED, /* uncorrected, still in a cache; found too when a cache line is flushed */
 };
 
 /* What the processor did. */
@@ -29,15 +30,19 @@ enum poison_act {
 	POISON_FETCH,
 	POISON_PARTIAL_STORE,
 	POISON_OVERWRITE,
+	POISON_WRITE_BACK,
 };
 
 /* Machine check as the plugin raises it, by IA32_MCi_STATUS, _ADDR, _MISC and IA32_MCG_STATUS (SDM volume 3, 17.3). */
 #define POISON_BANK 9
 #define POISON_STATUS_SRAR_LOAD UINT64_C(0xbd80000000100134)
 #define POISON_STATUS_SRAR_FETCH UINT64_C(0xbd80000000100150)
+#define POISON_STATUS_SRAO_WRITE_BACK UINT64_C(0xbd0000000000017a)
 #define POISON_STATUS_FATAL UINT64_C(0xbe80000000100134)
 /* RIPV, EIPV, MCIP, LMCE_S: the machine check is signalled to the consuming processor only. */
 #define POISON_MCG_LOCAL 0xf
+/* RIPV, MCIP, LMCE_S: not caused by the instruction that it interrupts. */
+#define POISON_MCG_LOCAL_OPTIONAL 0xd
 /* MCIP, LMCE_S: the program can not go on. */
 #define POISON_MCG_LOCAL_FATAL 0xc
 #define POISON_MISC 0x86

@@ -20,7 +20,7 @@
  * A poisoned fetch is noticed at the start of the translation block that contains it: RIP is that of the block's first
  * instruction, from which execution can go on, at most a block (never more than two pages) before the poisoned line.
  *
- * Not seen: accesses by devices (DMA), by the page-table walker, and cache maintenance instructions. Prefetch
+ * Not seen: accesses by devices (DMA) and by the page-table walker. Prefetch
  * instructions do not access memory under TCG, so they are as harmless as they have to be.
  *
  * Arguments: page=PATH of the shared page.
@@ -78,6 +78,9 @@ extern void qemu_plugin_register_vcpu_idle_cb(qemu_plugin_id_t id, processor_cal
 extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translate_callback callback);
 extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
 						 execute_callback callback, int flags, void *data);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+						   execute_callback callback, int flags,
+						   void *data);
 extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 					     memory_callback callback, int flags, int rw,
 					     void *data);
@@ -192,12 +195,18 @@ static void raise_machine_check(struct processor *processor, union work_data dat
 {
 	struct poison_post *entry = &page->posts[data.number % POISON_POSTS];
 	bool fatal = atomic_load(&page->lines[entry->line].kind) == POISON_FATAL;
-	uint64_t status = fatal			       ? POISON_STATUS_FATAL
-			  : entry->act == POISON_FETCH ? POISON_STATUS_SRAR_FETCH
-						       : POISON_STATUS_SRAR_LOAD;
+	uint64_t status = POISON_STATUS_SRAR_LOAD, mcg_status = POISON_MCG_LOCAL;
 
-	qemu.inject(NULL, processor, POISON_BANK, status,
-		    fatal ? POISON_MCG_LOCAL_FATAL : POISON_MCG_LOCAL, entry->address, POISON_MISC,
+	if (entry->act == POISON_WRITE_BACK) {
+		status = POISON_STATUS_SRAO_WRITE_BACK;
+		mcg_status = POISON_MCG_LOCAL_OPTIONAL;
+	} else if (fatal) {
+		status = POISON_STATUS_FATAL;
+		mcg_status = POISON_MCG_LOCAL_FATAL;
+	} else if (entry->act == POISON_FETCH) {
+		status = POISON_STATUS_SRAR_FETCH;
+	}
+	qemu.inject(NULL, processor, POISON_BANK, status, mcg_status, entry->address, POISON_MISC,
 		    0);
 	atomic_store(&page->raised_ns, clock_ns(CLOCK_MONOTONIC));
 	atomic_fetch_sub(&page->raising, 1);
@@ -320,6 +329,50 @@ static void on_block(unsigned int number, void *data)
 		consume(number, index, POISON_FETCH, physical);
 }
 
+/*
+ * A processor flushes a line of its cache. Which one is in registers that plugins of this age can not read: the first
+ * poisoned line that is still in a cache counts as the one.
+ */
+static void on_flush_line(unsigned int number, void *data)
+{
+	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
+
+	(void)data;
+	atomic_fetch_add(&page->raising, 1);
+	/* While a broadcast is on its way, the line stays in its cache. */
+	for (int i = 0; i < POISON_LINES && !atomic_load(&page->hold); i++) {
+		uint32_t kind = POISON_CACHED;
+		uint64_t sequence;
+
+		if (!atomic_compare_exchange_strong(&page->lines[i].kind, &kind,
+						    POISON_UNCORRECTED))
+			continue;
+		sequence = post(number, i, POISON_WRITE_BACK, atomic_load(&page->lines[i].address),
+				processor != NULL);
+		if (!processor)
+			break;
+		/* It counts "raising" down. */
+		qemu.run_on(processor, raise_machine_check, (union work_data){.number = sequence});
+		return;
+	}
+	atomic_fetch_sub(&page->raising, 1);
+}
+
+/* CLFLUSH (0F AE /7), CLFLUSHOPT (66 before it) and CLWB (66 0F AE /6) of memory. */
+static bool flushes_line(const uint8_t *code, size_t size)
+{
+	size_t at = 0;
+	bool operand_size = false;
+
+	while (at < size && (code[at] == 0x66 || (code[at] & 0xf0) == 0x40)) {
+		operand_size |= code[at] == 0x66;
+		at++;
+	}
+	if (size - at < 3 || code[at] != 0x0f || code[at + 1] != 0xae || code[at + 2] >> 6 == 3)
+		return false;
+	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
+}
+
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	(void)id;
@@ -332,6 +385,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 						 MEMORY_READ_WRITE, NULL);
 		if (!size || host < ram_start || host >= ram_end)
 			continue;
+		if (host % 4096 + size <= 4096 && flushes_line((const uint8_t *)host, size))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_flush_line,
+							       CALLBACK_NO_REGISTERS, NULL);
 		/* First and last byte: an instruction is shorter than a line. */
 		for (size_t byte = 0; byte<size; byte += size> 1 ? size - 1 : 1) {
 			uint64_t physical = host - ram_start + ram_offset + byte;
