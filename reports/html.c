@@ -394,18 +394,14 @@ static void write_metrics(FILE *out, const json_t *result)
 		return;
 	fputs("<h3>Measured</h3><dl>", out);
 	json_object_foreach(json_object_get(result, "metrics"), name, metric) {
+		__cleanup_free char *words = format_text("%s", name);
 		char time[32];
 
 		text_duration(time, json_number(metric, "value", -1));
 		fputs("<dt>", out);
-		for (const char *letter = name; *letter; letter++) {
-			char one[2] = {*letter == '_' ? ' ' : *letter, '\0'};
-
-			if ((unsigned char)*letter < 0x80)
-				text_xml(out, one);
-			else
-				fputc(*letter, out);
-		}
+		for (char *underscore = words; (underscore = strchr(underscore, '_')); underscore++)
+			*underscore = ' ';
+		text_xml(out, words);
 		fprintf(out, "</dt><dd>%s</dd>", time);
 	}
 	fputs("</dl>", out);

@@ -18,16 +18,16 @@ static double seconds(const json_t *result)
 	return time < 0 ? 0 : (double)time / (double)NSEC_PER_SEC;
 }
 
+/* Readers group by the dots of a class name, as in a path of packages. */
 static void write_class(FILE *out, const char *scenario)
 {
-	for (; *scenario; scenario++) {
-		char letter[2] = {*scenario == '/' ? '.' : *scenario, '\0'};
+	__cleanup_free char *name = strdup(scenario);
 
-		if ((unsigned char)letter[0] < 0x80)
-			text_xml(out, letter);
-		else
-			fputc(letter[0], out);
-	}
+	if (!name)
+		return;
+	for (char *slash = name; (slash = strchr(slash, '/')); slash++)
+		*slash = '.';
+	text_xml(out, name);
 }
 
 static void write_evidence(FILE *out, const json_t *result)

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: directories of runs: made once, never overwritten, with a link to the latest; reports replaced as a whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "harness/journal/journal.h"
+#include "harness/judge/judge.h"
+#include "harness/store/store.h"
+
+#include <cmocka.h>
+
+static int home = -1;
+
+static int enter_directory(void **state)
+{
+	static char directory[64];
+
+	log_level_set(2);
+	strcpy(directory, "/tmp/brinell-test-XXXXXX");
+	*state = mkdtemp(directory);
+	home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *state && home >= 0 ? chdir(directory) : -1;
+}
+
+static int leave_directory(void **state)
+{
+	__cleanup_free char *command = format_text("rm -rf '%s'", (char *)*state);
+	int error = fchdir(home);
+
+	close(home);
+	return error ? error : system(command);
+}
+
+static void latest_points_at_the_last_run(void **state)
+{
+	__cleanup_free char *first = NULL;
+	__cleanup_free char *second = NULL;
+	struct reason why;
+	struct stat wanted, latest;
+
+	(void)state;
+	assert_int_equal(store_create_run(NULL, &first, &why), 0);
+	assert_int_equal(store_create_run(NULL, &second, &why), 0);
+	assert_string_not_equal(first, second);
+	assert_int_equal(stat(second, &wanted), 0);
+	assert_int_equal(stat("brinell-runs/latest", &latest), 0);
+	assert_int_equal(wanted.st_ino, latest.st_ino);
+	assert_int_equal(access("brinell-runs/latest/artifacts", F_OK), 0);
+}
+
+static void a_run_is_never_overwritten(void **state)
+{
+	__cleanup_free char *directory = NULL;
+	__cleanup_free char *again = NULL;
+	struct journal *journal;
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(store_create_run("mine", &directory, &why), 0);
+	assert_int_equal(store_create_run("mine", &again, &why), 0);
+	assert_int_equal(journal_create(directory, &journal, &why), 0);
+	journal_close(journal);
+	free(again);
+	again = NULL;
+	assert_int_equal(store_create_run("mine", &again, &why), -EEXIST);
+	assert_non_null(strstr(why.text, "brinell resume mine"));
+}
+
+static void an_impossible_directory_is_named(void **state)
+{
+	char *directory = NULL;
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(write_file_atomically(".", "file", "", 0), 0);
+	assert_int_not_equal(store_create_run("file/run", &directory, &why), 0);
+	assert_non_null(strstr(why.text, "file/run"));
+}
+
+static void all_reports_are_written(void **state)
+{
+	static const char *const files[] = {"results.json", "report.html", "junit.xml", "ktap.txt"};
+	__cleanup_json json_t *records = json_array();
+	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_json json_t *read = NULL;
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(store_read_results(".", &read), -ENOENT);
+	assert_int_equal(store_write_reports(".", results, records, &why), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		assert_int_equal(access(files[i], R_OK), 0);
+	assert_int_equal(store_read_results(".", &read), 0);
+	assert_true(json_equal(read, results));
+}
+
+static void two_writers_do_not_mix(void **state)
+{
+	__cleanup_close int other = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__cleanup_json json_t *records = json_array();
+	__cleanup_json json_t *results = judge_run(records);
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	assert_int_equal(store_write_reports(".", results, records, &why), -EBUSY);
+	assert_int_not_equal(access("results.json", F_OK), 0);
+}
+
+static void a_directory_in_the_way_spares_the_other_reports(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_json json_t *results = judge_run(records);
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(mkdir("junit.xml", 0755), 0);
+	assert_int_not_equal(store_write_reports(".", results, records, &why), 0);
+	assert_non_null(strstr(why.text, "junit.xml"));
+	assert_int_equal(access("results.json", R_OK), 0);
+	assert_int_equal(access("report.html", R_OK), 0);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, enter_directory, leave_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(latest_points_at_the_last_run),
+		test(a_run_is_never_overwritten),
+		test(an_impossible_directory_is_named),
+		test(all_reports_are_written),
+		test(two_writers_do_not_mix),
+		test(a_directory_in_the_way_spares_the_other_reports),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
