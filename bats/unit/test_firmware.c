@@ -123,7 +123,7 @@ static void answer_qmp(struct fixture *fixture, int fd, const char *line)
 	} else if (!strcmp(command, "silence")) {
 		return;
 	} else if (!strcmp(command, "rubbish")) {
-		(void)!write(fd, "}{\n", 3);
+		(void)!write(fd, "{\"what\": 1}\n", 12);
 		return;
 	}
 	text = json_dumps(reply, JSON_COMPACT);
@@ -701,9 +701,11 @@ static void test_old_news_of_a_line_is_ignored(void **state)
 	/* Absurd indices too. */
 	for (sequence = 2; sequence < 5; sequence++) {
 		entry = &fixture->page->posts[sequence];
-		*entry = (struct poison_post){.line = UINT32_MAX - (uint32_t)sequence,
-					      .processor = UINT32_MAX,
-					      .act = POISON_LOAD};
+		*entry = (struct poison_post){
+			.line = sequence == 4 ? 0 : UINT32_MAX - (uint32_t)sequence,
+			.processor = sequence == 4 ? UINT32_MAX : 0,
+			.armed = atomic_load(&fixture->page->lines[0].armed),
+			.act = POISON_LOAD};
 		atomic_store(&entry->sequence, sequence);
 		atomic_store(&fixture->page->posted, sequence);
 	}
@@ -770,6 +772,22 @@ static void test_a_flood_of_bells(void **state)
 		assert_int_equal(write(fixture->bell, flood, sizeof(flood)), sizeof(flood));
 	parameters(fixture, 0x8, 2, TARGET);
 	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "status"), NULL), 0);
+}
+
+static void test_bells_that_repeat_do_not_drown_others(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t deadline = now_monotonic_ns() + PATIENCE_NS;
+	uint8_t bells[200];
+
+	parameters(fixture, 0x8, 2, TARGET);
+	put(fixture, 0x18, 1, 8);
+	memset(bells, 0x54, sizeof(bells));
+	bells[sizeof(bells) - 1] = 0x45;
+	assert_int_equal(write(fixture->bell, bells, sizeof(bells)), sizeof(bells));
+	while (get(fixture, 0x18) & 1 && now_monotonic_ns() < deadline)
+		poll(NULL, 0, 1);
+	assert_int_equal(get(fixture, 0x18), 0);
 }
 
 static void test_impossible_requests(void **state)
@@ -865,6 +883,7 @@ int main(void)
 		TEST(test_many_lines),
 		TEST(test_power_cycle),
 		TEST(test_a_flood_of_bells),
+		TEST(test_bells_that_repeat_do_not_drown_others),
 		TEST(test_impossible_requests),
 		TEST(test_configuration_is_checked),
 		TEST(test_qemu_arguments),

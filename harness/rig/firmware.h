@@ -18,8 +18,9 @@ struct firmware;
  * @region_size:   its size in bytes
  * @processors:    number of virtual processors
  * @einj_revision: 1, or 2 for a table with EINJv2
- * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it
- * @poison_path:   file shared with the TCG plugin, made by the model
+ * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it. QEMU makes
+ *                 one beside it, with ".irq" behind the name
+ * @poison_path:   file shared with the TCG plugin, made by the model; a socket with ".notify" behind the name beside it
  */
 struct firmware_config {
 	const char *ram_path;

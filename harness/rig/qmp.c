@@ -48,14 +48,13 @@ static void deadline_from_now(struct timespec *deadline, unsigned int timeout_ms
 	deadline->tv_nsec = when % NSEC_PER_SEC;
 }
 
+/* What is no JSON at all has none of the keys of a message either. */
 static int take_message(struct qmp *qmp, const char *line, size_t length)
 {
 	__cleanup_json json_t *message = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
 	const json_t *id = json_object_get(message, "id");
 	int error = 0;
 
-	if (!json_is_object(message))
-		return -EPROTO;
 	if (json_object_get(message, "event")) {
 		if (qmp->event)
 			qmp->event(qmp->context, message);
