@@ -10,12 +10,13 @@
 #include "harness/store/store.h"
 #include "reports/table.h"
 
-static const char usage[] =
-	"usage: brinell judge DIR\n"
-	"\n"
-	"Judges the journal of a run again, writes its results and reports anew, and tells where a\n"
-	"verdict differs from the recorded one. Nothing is run, no host is asked. Exits as a run with\n"
-	"these results would.\n";
+static const char usage[] = "usage: brinell judge DIR\n"
+			    "\n"
+			    "Judges the journal of a run again, writes its results and reports "
+			    "anew, and tells where a\n"
+			    "verdict differs from the recorded one. Nothing is run, no host is "
+			    "asked. Exits as a run with\n"
+			    "these results would.\n";
 
 /* The verdicts as they were recorded during the run: {TRIAL: VERDICT}. */
 static json_t *recorded_verdicts(const json_t *records)
@@ -23,12 +24,13 @@ static json_t *recorded_verdicts(const json_t *records)
 	json_t *recorded = json_object(), *record;
 	size_t index;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		const char *trial = json_text(record, "trial", NULL);
 
 		if (trial && strcmp(json_text(record, "type", ""), "verdict") == 0)
 			json_object_set(recorded, trial,
-					json_object_get(json_object_get(record, "body"), "verdict"));
+					json_object_get(json_object_get(record, "body"),
+							"verdict"));
 	}
 	return recorded;
 }
@@ -40,7 +42,7 @@ static unsigned int tell_differences(const json_t *records, const json_t *result
 	json_t *result;
 	size_t index;
 
-	json_array_foreach(json_object_get(results, "trials"), index, result) {
+	json_array_foreach (json_object_get(results, "trials"), index, result) {
 		const char *trial = json_text(result, "trial", "");
 		const char *verdict = json_text(result, "verdict", "");
 		const char *before = json_text(recorded, trial, NULL);

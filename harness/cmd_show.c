@@ -12,19 +12,20 @@
 #include "reports/table.h"
 #include "reports/text.h"
 
-static const char usage[] =
-	"usage: brinell show DIR [TRIAL]\n"
-	"\n"
-	"Without TRIAL: the table of the run. With the id of a trial (such as 0003 or 3): its events in\n"
-	"order, with their time before (-) or after (+) the moment in which the fault was about to be\n"
-	"fired, and the evidence for its verdict.\n";
+static const char usage[] = "usage: brinell show DIR [TRIAL]\n"
+			    "\n"
+			    "Without TRIAL: the table of the run. With the id of a trial (such as "
+			    "0003 or 3): its events in\n"
+			    "order, with their time before (-) or after (+) the moment in which "
+			    "the fault was about to be\n"
+			    "fired, and the evidence for its verdict.\n";
 
 static const json_t *find_result(const json_t *results, const char *wanted)
 {
 	json_t *result;
 	size_t index;
 
-	json_array_foreach(json_object_get(results, "trials"), index, result) {
+	json_array_foreach (json_object_get(results, "trials"), index, result) {
 		const char *id = json_text(result, "trial", "");
 
 		if (strcmp(id, wanted) == 0 ||
@@ -41,14 +42,14 @@ static void print_story(const json_t *records, const char *id)
 	json_t *line;
 	size_t index;
 
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		int64_t offset = json_number(line, "offset_ns", 0);
 		char time[32];
 
 		text_duration(time, offset < 0 ? -offset : offset);
 		/* "µ" takes two bytes and one column. */
-		printf("%c%*s%s  %-10s ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "", time,
-		       json_text(line, "witness", ""));
+		printf("%c%*s%s  %-10s ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+		       time, json_text(line, "witness", ""));
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		putchar('\n');
 	}
@@ -65,7 +66,7 @@ static void print_verdict(const json_t *result)
 	text_one_line(stdout, json_text(result, "reason", ""), "");
 	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
-	json_array_foreach(json_object_get(result, "evidence"), index, line) {
+	json_array_foreach (json_object_get(result, "evidence"), index, line) {
 		printf("  %-10s ", json_text(line, "witness", ""));
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		printf("  (%s)\n", json_text(line, "proves", ""));
@@ -86,7 +87,8 @@ static int run(int argc, char **argv)
 		return EXIT_PASSED;
 	}
 	if (argc < 2 || argc > 3 || argv[1][0] == '-') {
-		log_error("show: give the directory of the run, and perhaps a trial; see brinell show --help");
+		log_error("show: give the directory of the run, and perhaps a trial; see brinell "
+			  "show --help");
 		return EXIT_USAGE;
 	}
 	if (run_directory_load(argv[1], &records, &why)) {
@@ -100,8 +102,9 @@ static int run(int argc, char **argv)
 	}
 	result = find_result(results, argv[2]);
 	if (!result) {
-		log_error("there is no trial '%s' with a result in %s; 'brinell show %s' lists them", argv[2],
-			  argv[1], argv[1]);
+		log_error(
+			"there is no trial '%s' with a result in %s; 'brinell show %s' lists them",
+			argv[2], argv[1], argv[1]);
 		return EXIT_USAGE;
 	}
 	printf("trial %s  %s  on %s  seed %" PRId64 "\n\n", json_text(result, "trial", ""),

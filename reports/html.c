@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The HTML report: one file that opens offline, on a phone, in the dark and on paper. It asks for nothing from
- * anywhere, which its content security policy enforces.
+ * The HTML report: one file that opens offline, on a phone, in the dark and on paper. It asks for
+ * nothing from anywhere, which its content security policy enforces.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +20,8 @@
 static const struct {
 	const char *name, *symbol;
 } verdicts[] = {
-	{"pass", "✓"}, {"fail", "✗"}, {"inconclusive", "?"}, {"infra", "!"}, {"skip", "–"}, {"pending", "…"},
+	{"pass", "✓"},	{"fail", "✗"}, {"inconclusive", "?"},
+	{"infra", "!"}, {"skip", "–"}, {"pending", "…"},
 };
 
 static const char *symbol_of(const char *verdict)
@@ -42,8 +43,8 @@ static const char *class_of(const char *verdict)
 
 static void write_verdict(FILE *out, const char *verdict)
 {
-	fprintf(out, "<span class=\"v %s\"><span aria-hidden=\"true\">%s</span> ", class_of(verdict),
-		symbol_of(verdict));
+	fprintf(out, "<span class=\"v %s\"><span aria-hidden=\"true\">%s</span> ",
+		class_of(verdict), symbol_of(verdict));
 	text_xml(out, verdict);
 	fputs("</span>", out);
 }
@@ -67,7 +68,7 @@ static const json_t *find_type(const json_t *records, const char *type)
 	json_t *record;
 	size_t index;
 
-	json_array_foreach(records, index, record)
+	json_array_foreach (records, index, record)
 		if (strcmp(json_text(record, "type", ""), type) == 0)
 			return record;
 	return NULL;
@@ -90,7 +91,7 @@ static char *joined(const json_t *words)
 	json_t *word;
 	size_t index;
 
-	json_array_foreach(words, index, word) {
+	json_array_foreach (words, index, word) {
 		char *longer = format_text("%s%s%s", all, *all ? " " : "",
 					   json_string_value(word) ? json_string_value(word) : "");
 
@@ -108,11 +109,12 @@ static char *boot_values(const json_t *records, const char *key)
 	json_t *record;
 	size_t index;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		const char *value = json_text(body_of(record), key, NULL);
 		char *longer;
 
-		if (!value || strcmp(json_text(record, "type", ""), "boot") != 0 || json_object_get(seen, value))
+		if (!value || strcmp(json_text(record, "type", ""), "boot") != 0 ||
+		    json_object_get(seen, value))
 			continue;
 		json_object_set_new(seen, value, json_true());
 		longer = format_text("%s%s%s", all, *all ? ", " : "", value);
@@ -128,7 +130,7 @@ static void write_bench_note(FILE *out, const json_t *records)
 	json_t *record;
 	size_t index;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		if (strcmp(json_text(record, "type", ""), "boot") != 0)
 			continue;
 		if (json_is_true(json_object_get(body_of(record), "rig")))
@@ -137,13 +139,18 @@ static void write_bench_note(FILE *out, const json_t *records)
 			real++;
 	}
 	if (emulated)
-		fprintf(out, "<p class=\"bench\"><strong>%s emulated rig.</strong> The software is real: kernel, drivers and "
-			     "programs are what a machine runs. The silicon is not: processor, memory and firmware are "
-			     "modelled.</p>",
+		fprintf(out,
+			"<p class=\"bench\"><strong>%s emulated rig.</strong> The software is "
+			"real: kernel, drivers and "
+			"programs are what a machine runs. The silicon is not: processor, memory "
+			"and firmware are "
+			"modelled.</p>",
 			real ? "Partly the" : "The");
 	else if (real)
-		fputs("<p class=\"bench\"><strong>Real machines.</strong> The faults were pressed into the hosts named "
-		      "below.</p>", out);
+		fputs("<p class=\"bench\"><strong>Real machines.</strong> The faults were pressed "
+		      "into the hosts named "
+		      "below.</p>",
+		      out);
 }
 
 static void write_counts(FILE *out, const json_t *results)
@@ -155,8 +162,11 @@ static void write_counts(FILE *out, const json_t *results)
 		int64_t count = json_number(counts, verdicts[i].name, 0);
 
 		if (count || i < 3)
-			fprintf(out, "<li><b>%" PRId64 "</b><span class=\"v %s\"><span aria-hidden=\"true\">%s</span> "
-				     "%s</span></li>", count, verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
+			fprintf(out,
+				"<li><b>%" PRId64
+				"</b><span class=\"v %s\"><span aria-hidden=\"true\">%s</span> "
+				"%s</span></li>",
+				count, verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
 	}
 	fputs("</ul>", out);
 }
@@ -173,7 +183,8 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 	__cleanup_free char *hosts = boot_values(records, "host");
 	char duration[32];
 
-	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1) : NULL;
+	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1)
+					: NULL;
 	end = json_number(last, "time_ns", begin);
 	text_duration(duration, end >= begin ? end - begin : -1);
 	fputs("<header><h1>brinell report</h1><p class=\"soft\">", out);
@@ -182,10 +193,14 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 	write_bench_note(out, records);
 	write_counts(out, results);
 	if (json_array_size(damage))
-		fprintf(out, "<p class=\"bench\"><strong>The journal is damaged</strong> in %zu places: trials around them "
-			     "can not pass.</p>", json_array_size(damage));
+		fprintf(out,
+			"<p class=\"bench\"><strong>The journal is damaged</strong> in %zu places: "
+			"trials around them "
+			"can not pass.</p>",
+			json_array_size(damage));
 	if (json_array_size(json_object_get(results, "pending")))
-		fputs("<p class=\"bench\"><strong>The run is not finished.</strong> <code>brinell resume</code> goes on.</p>",
+		fputs("<p class=\"bench\"><strong>The run is not finished.</strong> <code>brinell "
+		      "resume</code> goes on.</p>",
 		      out);
 	fputs("<dl>", out);
 	write_fact(out, "Kernel", kernels);
@@ -202,10 +217,13 @@ static void write_filter(FILE *out, const json_t *results)
 	const json_t *counts = json_object_get(results, "counts");
 
 	fputs("<div class=\"filter\" role=\"group\" aria-label=\"Show trials\" hidden>"
-	      "<button type=\"button\" data-show=\"all\" aria-pressed=\"true\">all</button>", out);
+	      "<button type=\"button\" data-show=\"all\" aria-pressed=\"true\">all</button>",
+	      out);
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(verdicts); i++)
 		if (json_number(counts, verdicts[i].name, 0))
-			fprintf(out, "<button type=\"button\" data-show=\"%s\" aria-pressed=\"false\">%s %s</button>",
+			fprintf(out,
+				"<button type=\"button\" data-show=\"%s\" "
+				"aria-pressed=\"false\">%s %s</button>",
 				verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
 	fputs("</div>", out);
 }
@@ -217,14 +235,15 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 
 	text_axes(axes, result);
 	text_duration(time, metric_ns(result, "trial_time"));
-	fprintf(out, "<tr data-verdict=\"%s\"><td class=\"num\"><a href=\"#t%zu\">", class_of(verdict), number);
+	fprintf(out, "<tr data-verdict=\"%s\"><td class=\"num\"><a href=\"#t%zu\">",
+		class_of(verdict), number);
 	text_xml(out, json_text(result, "trial", "?"));
 	fputs("</a></td><td>", out);
 	write_verdict(out, verdict);
 	fputs("</td><td>", out);
 	text_xml(out, json_text(result, "scenario", "unknown"));
-	fprintf(out, "</td><td>%s</td><td>", json_is_true(json_object_get(result, "delivered")) ? "delivered" :
-	       "not delivered");
+	fprintf(out, "</td><td>%s</td><td>",
+		json_is_true(json_object_get(result, "delivered")) ? "delivered" : "not delivered");
 	text_xml(out, axes);
 	fprintf(out, "</td><td class=\"num\">%s</td><td class=\"text soft\">", time);
 	if (strcmp(verdict, "pass") != 0)
@@ -237,10 +256,13 @@ static void write_table(FILE *out, const json_t *trials)
 	json_t *result;
 	size_t index;
 
-	fputs("<div class=\"card scroll\"><table class=\"trials\"><thead><tr><th scope=\"col\">Trial</th><th scope=\"col\">"
-	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th scope=\"col\">Outcome</th>"
-	      "<th scope=\"col\">Time</th><th scope=\"col\">Reason</th></tr></thead><tbody>", out);
-	json_array_foreach(trials, index, result)
+	fputs("<div class=\"card scroll\"><table class=\"trials\"><thead><tr><th "
+	      "scope=\"col\">Trial</th><th scope=\"col\">"
+	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
+	      "scope=\"col\">Outcome</th>"
+	      "<th scope=\"col\">Time</th><th scope=\"col\">Reason</th></tr></thead><tbody>",
+	      out);
+	json_array_foreach (trials, index, result)
 		write_row(out, result, index + 1);
 	fputs("</tbody></table></div>", out);
 }
@@ -250,9 +272,10 @@ static void write_flat(FILE *out, const json_t *object, const char *prefix)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value) {
-		__cleanup_free char *text = json_is_string(value) ? strdup(json_string_value(value)) :
-								    json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_object_foreach ((json_t *)object, key, value) {
+		__cleanup_free char *text =
+			json_is_string(value) ? strdup(json_string_value(value))
+					      : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
 		fputs("<dt>", out);
 		text_xml(out, prefix);
@@ -276,8 +299,9 @@ static void write_fault(FILE *out, const json_t *records, const char *id)
 	write_fact(out, "target", json_text(intent, "target", NULL));
 	write_flat(out, json_object_get(intent, "arguments"), "");
 	if (outcome)
-		write_fact(out, "outcome", json_text(outcome, "error_name",
-						     json_number(outcome, "error", 0) ? "error" : "fired"));
+		write_fact(out, "outcome",
+			   json_text(outcome, "error_name",
+				     json_number(outcome, "error", 0) ? "error" : "fired"));
 	write_fact(out, "because", json_text(outcome, "reason", NULL));
 	fputs("</dl>", out);
 	if (!json_object_size(json_object_get(facts, "facts")))
@@ -304,9 +328,11 @@ static char *expected_text(const json_t *expect, const char *check)
 
 			if (!part)
 				continue;
-			text = json_is_string(part) ? strdup(json_string_value(part)) :
-						      json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
-			longer = format_text("%s%s%s %s", all, *all ? ", " : "", i ? keys[i] : "", text ? text : "");
+			text = json_is_string(part)
+				       ? strdup(json_string_value(part))
+				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
+			longer = format_text("%s%s%s %s", all, *all ? ", " : "", i ? keys[i] : "",
+					     text ? text : "");
 			free(all);
 			all = longer;
 		}
@@ -314,12 +340,15 @@ static char *expected_text(const json_t *expect, const char *check)
 	}
 	if (json_is_string(value))
 		return strdup(json_string_value(value));
-	if (json_is_array(value) && json_array_size(value) == 1 && json_is_string(json_array_get(value, 0)))
+	if (json_is_array(value) && json_array_size(value) == 1 &&
+	    json_is_string(json_array_get(value, 0)))
 		return strdup(json_string_value(json_array_get(value, 0)));
 	if (value)
 		return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	return strdup(strcmp(check, "host") == 0 ? "up" : strcmp(check, "iommu") == 0 ? "quiet" :
-		      strcmp(check, "delivered") == 0 ? "false" : "");
+	return strdup(strcmp(check, "host") == 0	? "up"
+		      : strcmp(check, "iommu") == 0	? "quiet"
+		      : strcmp(check, "delivered") == 0 ? "false"
+							: "");
 }
 
 static void write_checks(FILE *out, const json_t *result, const json_t *expect)
@@ -335,10 +364,13 @@ static void write_checks(FILE *out, const json_t *result, const json_t *expect)
 
 	if (!json_array_size(checks))
 		return;
-	fputs("<h3>Expected and seen</h3><div class=\"scroll\"><table><thead><tr><th scope=\"col\">What</th>"
-	      "<th scope=\"col\">Expected</th><th scope=\"col\">Seen</th></tr></thead><tbody>", out);
-	json_array_foreach(checks, index, check) {
-		const char *name = json_text(check, "check", "?"), *state = json_text(check, "state", "");
+	fputs("<h3>Expected and seen</h3><div class=\"scroll\"><table><thead><tr><th "
+	      "scope=\"col\">What</th>"
+	      "<th scope=\"col\">Expected</th><th scope=\"col\">Seen</th></tr></thead><tbody>",
+	      out);
+	json_array_foreach (checks, index, check) {
+		const char *name = json_text(check, "check", "?"),
+			   *state = json_text(check, "state", "");
 		__cleanup_free char *expected = expected_text(expect, name);
 		size_t which = strcmp(state, "met") == 0 ? 0 : strcmp(state, "broken") == 0 ? 1 : 2;
 
@@ -346,7 +378,9 @@ static void write_checks(FILE *out, const json_t *result, const json_t *expect)
 		text_xml(out, name);
 		fputs("</td><td class=\"mono\">", out);
 		text_xml(out, expected ? expected : "");
-		fprintf(out, "</td><td class=\"text\"><span class=\"v %s\"><span aria-hidden=\"true\">%s</span> %s</span> ",
+		fprintf(out,
+			"</td><td class=\"text\"><span class=\"v %s\"><span "
+			"aria-hidden=\"true\">%s</span> %s</span> ",
 			states[which].class, states[which].symbol, states[which].word);
 		text_xml(out, json_text(check, "reason", ""));
 		fputs("</td></tr>", out);
@@ -365,9 +399,11 @@ static void write_evidence(FILE *out, const json_t *result, int64_t intent_ns)
 		fputs("<p class=\"soft\">None.</p>", out);
 		return;
 	}
-	fputs("<div class=\"scroll\"><table class=\"trials\"><thead><tr><th scope=\"col\">After intent</th><th scope=\"col\">Witness</th>"
-	      "<th scope=\"col\">Proves</th><th scope=\"col\">Line</th></tr></thead><tbody>", out);
-	json_array_foreach(evidence, index, line) {
+	fputs("<div class=\"scroll\"><table class=\"trials\"><thead><tr><th scope=\"col\">After "
+	      "intent</th><th scope=\"col\">Witness</th>"
+	      "<th scope=\"col\">Proves</th><th scope=\"col\">Line</th></tr></thead><tbody>",
+	      out);
+	json_array_foreach (evidence, index, line) {
 		int64_t offset = 0;
 		char time[32];
 
@@ -393,7 +429,7 @@ static void write_metrics(FILE *out, const json_t *result)
 	if (!json_object_size(json_object_get(result, "metrics")))
 		return;
 	fputs("<h3>Measured</h3><dl>", out);
-	json_object_foreach(json_object_get(result, "metrics"), name, metric) {
+	json_object_foreach (json_object_get(result, "metrics"), name, metric) {
 		__cleanup_free char *words = format_text("%s", name);
 		char time[32];
 
@@ -414,21 +450,28 @@ static void write_story(FILE *out, const json_t *story)
 
 	if (!json_array_size(story))
 		return;
-	fprintf(out, "<h3>All that was heard</h3><details><summary><span class=\"name\">%zu lines</span></summary><pre>",
+	fprintf(out,
+		"<h3>All that was heard</h3><details><summary><span class=\"name\">%zu "
+		"lines</span></summary><pre>",
 		json_array_size(story));
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		int64_t offset = json_number(line, "offset_ns", 0);
 		char time[32];
 
 		if (index == STORY_LIMIT) {
-			fprintf(out, "... %zu more lines are in the journal\n", json_array_size(story) - index);
+			fprintf(out, "... %zu more lines are in the journal\n",
+				json_array_size(story) - index);
 			break;
 		}
 		text_duration(time, offset < 0 ? -offset : offset);
-		fprintf(out, "%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "", time);
+		fprintf(out, "%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+			time);
 		text_xml(out, json_text(line, "witness", ""));
-		fprintf(out, "%*s  ", (int)text_columns(json_text(line, "witness", "")) < 10 ?
-			10 - (int)text_columns(json_text(line, "witness", "")) : 0, "");
+		fprintf(out, "%*s  ",
+			(int)text_columns(json_text(line, "witness", "")) < 10
+				? 10 - (int)text_columns(json_text(line, "witness", ""))
+				: 0,
+			"");
 		text_xml(out, json_text(line, "text", ""));
 		fputc('\n', out);
 	}
@@ -441,8 +484,11 @@ static void write_shell_word(FILE *out, const char *word)
 	__cleanup_free char *quoted = NULL;
 	size_t used = 0;
 
-	if (*word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+")] ==
-			     '\0') {
+	if (*word &&
+	    word[strspn(
+		    word,
+		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+")] ==
+		    '\0') {
 		text_xml(out, word);
 		return;
 	}
@@ -474,8 +520,9 @@ static void write_command(FILE *out, const json_t *result, const json_t *records
 		const char *word = json_string_value(json_array_get(words, i));
 		const char *next = json_string_value(json_array_get(words, i + 1));
 
-		if (!word || !next || (strcmp(word, "--set") != 0 && strcmp(word, "--kernel") != 0 &&
-				       strcmp(word, "--modules") != 0))
+		if (!word || !next ||
+		    (strcmp(word, "--set") != 0 && strcmp(word, "--kernel") != 0 &&
+		     strcmp(word, "--modules") != 0))
 			continue;
 		fprintf(out, " %s ", word);
 		write_shell_word(out, next);
@@ -485,16 +532,19 @@ static void write_command(FILE *out, const json_t *result, const json_t *records
 	fputs("</pre>", out);
 }
 
-static void write_trial(FILE *out, const json_t *result, const json_t *records, size_t number, bool open)
+static void write_trial(FILE *out, const json_t *result, const json_t *records, size_t number,
+			bool open)
 {
-	const char *id = json_text(result, "trial", ""), *verdict = json_text(result, "verdict", "inconclusive");
-	const json_t *expect = json_object_get(body_of(story_record(records, id, "trial")), "expect");
+	const char *id = json_text(result, "trial", ""),
+		   *verdict = json_text(result, "verdict", "inconclusive");
+	const json_t *expect =
+		json_object_get(body_of(story_record(records, id, "trial")), "expect");
 	__cleanup_json json_t *story = story_of(records, id);
 	char time[32];
 
 	text_duration(time, metric_ns(result, "trial_time"));
-	fprintf(out, "<details class=\"card\" id=\"t%zu\" data-verdict=\"%s\"%s><summary>", number, class_of(verdict),
-		open ? " open" : "");
+	fprintf(out, "<details class=\"card\" id=\"t%zu\" data-verdict=\"%s\"%s><summary>", number,
+		class_of(verdict), open ? " open" : "");
 	write_verdict(out, verdict);
 	fputs("<span class=\"soft\">", out);
 	text_xml(out, id);
@@ -523,9 +573,12 @@ static int write_html(FILE *out, const json_t *results, const json_t *records)
 	size_t index;
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-	      "script-src 'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-	      "<title>brinell report ", out);
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'; "
+	      "script-src 'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width, "
+	      "initial-scale=1\">"
+	      "<title>brinell report ",
+	      out);
 	text_xml(out, json_text(results, "run", ""));
 	fprintf(out, "</title><style>%s</style></head><body>\n", html_style);
 	write_header(out, results, records);
@@ -533,13 +586,17 @@ static int write_html(FILE *out, const json_t *results, const json_t *records)
 	write_filter(out, results);
 	write_table(out, trials);
 	fputs("<h2>Each trial</h2>\n", out);
-	json_array_foreach(trials, index, result)
+	json_array_foreach (trials, index, result)
 		write_trial(out, result, records, index + 1,
 			    few || strcmp(json_text(result, "verdict", ""), "pass") != 0);
-	fprintf(out, "</main><footer>In a timeline a full circle is a line of evidence that the verdict rests on, an open "
-		     "one another event, a square a step of the trial; times count from the moment in which the fault "
-		     "was about to be fired. Written by brinell %s from the journal alone.</footer>"
-		     "<script>%s</script></body></html>\n", BRINELL_VERSION, html_script);
+	fprintf(out,
+		"</main><footer>In a timeline a full circle is a line of evidence that the verdict "
+		"rests on, an open "
+		"one another event, a square a step of the trial; times count from the moment in "
+		"which the fault "
+		"was about to be fired. Written by brinell %s from the journal alone.</footer>"
+		"<script>%s</script></body></html>\n",
+		BRINELL_VERSION, html_script);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * JUnit XML in the one dialect that Jenkins' strict junit-10.xsd, GitLab and Buildbot all take: no file=, no properties in
- * a test case, three decimals, the message both as attribute and as text, a name that is unique.
+ * JUnit XML in the one dialect that Jenkins' strict junit-10.xsd, GitLab and Buildbot all take: no
+ * file=, no properties in a test case, three decimals, the message both as attribute and as text, a
+ * name that is unique.
  */
 #include <string.h>
 
@@ -39,7 +40,7 @@ static void write_evidence(FILE *out, const json_t *result)
 	if (!json_array_size(evidence))
 		return;
 	fputs("<system-out>", out);
-	json_array_foreach(evidence, index, line) {
+	json_array_foreach (evidence, index, line) {
 		const char *text = json_text(line, "text", "");
 
 		written += strlen(text);
@@ -59,9 +60,10 @@ static void write_case(FILE *out, const json_t *result)
 {
 	const char *verdict = json_text(result, "verdict", "inconclusive");
 	const char *reason = json_text(result, "reason", "");
-	const char *element = strcmp(verdict, "fail") == 0 ? "failure" :
-			      strcmp(verdict, "skip") == 0 ? "skipped" :
-			      strcmp(verdict, "pass") == 0 ? NULL : "error";
+	const char *element = strcmp(verdict, "fail") == 0   ? "failure"
+			      : strcmp(verdict, "skip") == 0 ? "skipped"
+			      : strcmp(verdict, "pass") == 0 ? NULL
+							     : "error";
 
 	fputs("    <testcase classname=\"", out);
 	write_class(out, json_text(result, "scenario", "unknown"));
@@ -90,7 +92,7 @@ static int write_junit(FILE *out, const json_t *results, const json_t *records)
 	size_t index;
 
 	(void)records;
-	json_array_foreach(trials, index, result) {
+	json_array_foreach (trials, index, result) {
 		const char *verdict = json_text(result, "verdict", "inconclusive");
 
 		failures += strcmp(verdict, "fail") == 0;
@@ -98,11 +100,14 @@ static int write_junit(FILE *out, const json_t *results, const json_t *records)
 		errors += strcmp(verdict, "inconclusive") == 0 || strcmp(verdict, "infra") == 0;
 		total += seconds(result);
 	}
-	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"brinell.", out);
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite "
+	      "name=\"brinell.",
+	      out);
 	text_xml(out, json_text(results, "run", "unknown"));
-	fprintf(out, "\" tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
+	fprintf(out,
+		"\" tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
 		json_array_size(trials), failures, errors, skipped, total);
-	json_array_foreach(trials, index, result)
+	json_array_foreach (trials, index, result)
 		write_case(out, result);
 	fputs("  </testsuite>\n</testsuites>\n", out);
 	return 0;

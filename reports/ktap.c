@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KTAP version 1 (Documentation/dev-tools/ktap.rst): live on standard output, and as a file. The plan comes first, so
- * that a run that is cut off shows as results that are missing.
+ * KTAP version 1 (Documentation/dev-tools/ktap.rst): live on standard output, and as a file. The
+ * plan comes first, so that a run that is cut off shows as results that are missing.
  */
 #include <string.h>
 
@@ -39,9 +39,9 @@ void ktap_result(FILE *out, size_t number, const json_t *result)
 
 	text_axes(axes, result);
 	text_duration(time, metric_ns(result, "trial_time"));
-	fprintf(out, "# trial %s: %s, delivered: %s, time: %s\n", json_text(result, "trial", "?"), axes,
-		json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", time);
-	json_array_foreach(json_object_get(result, "evidence"), index, line)
+	fprintf(out, "# trial %s: %s, delivered: %s, time: %s\n", json_text(result, "trial", "?"),
+		axes, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", time);
+	json_array_foreach (json_object_get(result, "evidence"), index, line)
 		diagnostic(out, json_text(line, "witness", "?"), json_text(line, "text", ""));
 	if (!skip)
 		diagnostic(out, "reason", json_text(result, "reason", ""));
@@ -67,8 +67,9 @@ static int write_ktap(FILE *out, const json_t *results, const json_t *records)
 
 	(void)records;
 	/* Pending trials are in the plan: their missing lines are what a reader must see. */
-	ktap_begin(out, json_array_size(trials) + json_array_size(json_object_get(results, "pending")));
-	json_array_foreach(trials, index, result)
+	ktap_begin(out,
+		   json_array_size(trials) + json_array_size(json_object_get(results, "pending")));
+	json_array_foreach (trials, index, result)
 		ktap_result(out, index + 1, result);
 	return 0;
 }

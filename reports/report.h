@@ -10,7 +10,8 @@
  * @name:    as in `brinell report --format NAME`
  * @summary: one line
  * @file:    its file name in a run's directory, or NULL when it is only printed
- * @write:   writes the whole report; @results is results.json, @records the journal (for timelines), both borrowed
+ * @write:   writes the whole report; @results is results.json, @records the journal (for
+ *           timelines), both borrowed
  */
 struct report {
 	const char *name;

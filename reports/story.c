@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A trial's records as lines for people, in the order of the journal, with the intent to fire as time zero.
+ * A trial's records as lines for people, in the order of the journal, with the intent to fire as
+ * time zero.
  */
 #include <string.h>
 
@@ -22,8 +23,9 @@ static size_t last_attempt(const json_t *records, const char *trial)
 	size_t begin = json_array_size(records), index;
 	json_t *record;
 
-	json_array_foreach(records, index, record)
-		if (is_of(record, trial) && (strcmp(type_of(record), "trial") == 0 || begin > index))
+	json_array_foreach (records, index, record)
+		if (is_of(record, trial) &&
+		    (strcmp(type_of(record), "trial") == 0 || begin > index))
 			begin = index;
 	return begin;
 }
@@ -52,8 +54,8 @@ static char *arguments_text(const json_t *body)
 	if (json_object_size(given))
 		arguments = json_dumps(given, JSON_COMPACT);
 	return format_text("about to fire %s%s%s %s", json_text(body, "injector", "a fault"),
-			   json_text(body, "target", NULL) ? " at " : "", json_text(body, "target", ""),
-			   arguments ? arguments : "");
+			   json_text(body, "target", NULL) ? " at " : "",
+			   json_text(body, "target", ""), arguments ? arguments : "");
 }
 
 static char *facts_text(const json_t *body)
@@ -86,7 +88,8 @@ static char *line_of(const json_t *record, const char **witness)
 		return event_text(body);
 	}
 	if (strcmp(type, "trial") == 0)
-		return format_text("%s on %s", json_text(body, "scenario", "?"), json_text(body, "bench", "?"));
+		return format_text("%s on %s", json_text(body, "scenario", "?"),
+				   json_text(body, "bench", "?"));
 	if (strcmp(type, "boot") == 0)
 		return format_text("%s runs %s, boot %s", json_text(body, "host", "the host"),
 				   json_text(body, "kernel", "?"), json_text(body, "boot_id", "?"));
@@ -100,10 +103,12 @@ static char *line_of(const json_t *record, const char **witness)
 		return format_text("%s: %s%s%s", json_text(body, "injector", "injector"),
 				   json_text(body, "error_name",
 					     json_number(body, "error", 0) ? "error" : "fired"),
-				   *json_text(body, "reason", "") ? ": " : "", json_text(body, "reason", ""));
+				   *json_text(body, "reason", "") ? ": " : "",
+				   json_text(body, "reason", ""));
 	if (strcmp(type, "close") == 0)
 		return format_text("%s%s%s", json_text(body, "cause", "?"),
-				   *json_text(body, "reason", "") ? ": " : "", json_text(body, "reason", ""));
+				   *json_text(body, "reason", "") ? ": " : "",
+				   json_text(body, "reason", ""));
 	return NULL;
 }
 
@@ -112,8 +117,8 @@ static char *line_of(const json_t *record, const char **witness)
  * @records: of the journal; borrowed
  * @trial:   id
  *
- * Return: array of {"offset_ns", "type", "witness", "text"}; offsets count from the intent, or from the first record when
- * no fault was about to be fired. Owned by the caller.
+ * Return: array of {"offset_ns", "type", "witness", "text"}; offsets count from the intent, or from
+ * the first record when no fault was about to be fired. Owned by the caller.
  */
 json_t *story_of(const json_t *records, const char *trial)
 {
@@ -138,9 +143,9 @@ json_t *story_of(const json_t *records, const char *trial)
 		    __builtin_sub_overflow(json_number(record, "time_ns", 0), origin, &offset) ||
 		    offset == INT64_MIN)
 			continue;
-		json_array_append_new(story, json_pack("{s:I, s:s, s:s, s:s}", "offset_ns", (json_int_t)offset,
-						       "type", type_of(record), "witness", witness, "text",
-						       text));
+		json_array_append_new(story, json_pack("{s:I, s:s, s:s, s:s}", "offset_ns",
+						       (json_int_t)offset, "type", type_of(record),
+						       "witness", witness, "text", text));
 	}
 	return story;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table that ends a run on a terminal: one line a trial, as wide as the terminal, the reason under what did not pass.
+ * The table that ends a run on a terminal: one line a trial, as wide as the terminal, the reason
+ * under what did not pass.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -66,7 +67,7 @@ static size_t widest(const json_t *trials, const char *key, size_t least, size_t
 	size_t width = least, index;
 	json_t *result;
 
-	json_array_foreach(trials, index, result) {
+	json_array_foreach (trials, index, result) {
 		size_t columns = text_columns(json_text(result, key, ""));
 
 		width = columns > width ? columns : width;
@@ -80,10 +81,11 @@ static void print_counts(FILE *out, const json_t *results)
 	const char *name, *separator = "";
 	json_t *count;
 
-	json_object_foreach((json_t *)counts, name, count) {
+	json_object_foreach ((json_t *)counts, name, count) {
 		if (!json_integer_value(count))
 			continue;
-		fprintf(out, "%s%" JSON_INTEGER_FORMAT " %s", separator, json_integer_value(count), name);
+		fprintf(out, "%s%" JSON_INTEGER_FORMAT " %s", separator, json_integer_value(count),
+			name);
 		separator = ", ";
 	}
 	fputs(*separator ? "\n" : "no trials\n", out);
@@ -110,7 +112,7 @@ void table_print(FILE *out, const json_t *results)
 	cell(out, "delivered", 9, false);
 	cell(out, "time", 8, false);
 	cell(out, "outcome", axes_width, true);
-	json_array_foreach(trials, index, result) {
+	json_array_foreach (trials, index, result) {
 		const char *verdict = json_text(result, "verdict", "inconclusive");
 		bool pass = strcmp(verdict, "pass") == 0;
 		char axes[256], time[32];
@@ -122,7 +124,8 @@ void table_print(FILE *out, const json_t *results)
 		cell(out, verdict, 12, false);
 		fputs(style.colour ? "\033[0m" : "", out);
 		cell(out, json_text(result, "scenario", "unknown"), scenario, false);
-		cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9, false);
+		cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9,
+		     false);
 		cell(out, time, 8, false);
 		cell(out, axes, axes_width, true);
 		if (!pass) {

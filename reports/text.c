@@ -10,7 +10,8 @@
  * text_one_line - write text into a format of lines
  * @out:       file
  * @text:      any text
- * @forbidden: characters that mean something in the format; a space stands for each, as for control characters
+ * @forbidden: characters that mean something in the format; a space stands for each, as for control
+ *             characters
  */
 void text_one_line(FILE *out, const char *text, const char *forbidden)
 {
@@ -21,7 +22,10 @@ void text_one_line(FILE *out, const char *text, const char *forbidden)
 	}
 }
 
-/* XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF (section 2.2). */
+/*
+ * XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF
+ * (section 2.2).
+ */
 static size_t illegal_in_xml(const unsigned char *text)
 {
 	if (text[0] < 0x20 && text[0] != '\t' && text[0] != '\n' && text[0] != '\r')
@@ -101,7 +105,8 @@ void text_duration(char buffer[static 32], int64_t nanoseconds)
  */
 void text_axes(char buffer[static 256], const json_t *result)
 {
-	static const char *const names[] = {"guest", "process", "migration", "conversion", "iommu", "host"};
+	static const char *const names[] = {"guest",	  "process", "migration",
+					    "conversion", "iommu",   "host"};
 	const json_t *axes = json_object_get(result, "axes");
 	size_t used = 0;
 
@@ -109,10 +114,11 @@ void text_axes(char buffer[static 256], const json_t *result)
 	for (size_t i = 0; i < ARRAY_SIZE(names) && used < 200; i++) {
 		const char *value = json_text(axes, names[i], "none");
 
-		if (strcmp(value, "none") == 0 || (strcmp(names[i], "iommu") == 0 && strcmp(value, "quiet") == 0))
+		if (strcmp(value, "none") == 0 ||
+		    (strcmp(names[i], "iommu") == 0 && strcmp(value, "quiet") == 0))
 			continue;
-		used += (size_t)snprintf(buffer + used, 256 - used, "%s%s %.24s", used ? ", " : "", names[i],
-					 value);
+		used += (size_t)snprintf(buffer + used, 256 - used, "%s%s %.24s", used ? ", " : "",
+					 names[i], value);
 	}
 	if (!used)
 		snprintf(buffer, 256, "-");

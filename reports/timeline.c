@@ -37,7 +37,8 @@ static const char *lane_name(const json_t *line)
 {
 	if (is_type(line, "event"))
 		return json_text(line, "witness", "event");
-	if (is_type(line, "intent") || is_type(line, "outcome") || is_type(line, "step") || is_type(line, "close"))
+	if (is_type(line, "intent") || is_type(line, "outcome") || is_type(line, "step") ||
+	    is_type(line, "close"))
 		return "harness";
 	return is_type(line, "boot") ? "boot" : NULL;
 }
@@ -59,13 +60,16 @@ static void measure(struct timeline *timeline, const json_t *story)
 	size_t index;
 
 	find_lane(timeline, "harness");
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		const char *lane = lane_name(line);
 
 		if (!lane || in_ms(line) < 0)
 			continue;
 		find_lane(timeline, lane);
-		/* A trial that waits in vain for its deadline must not squeeze what happened into one point. */
+		/*
+		 * A trial that waits in vain for its deadline must not squeeze what happened into
+		 * one point.
+		 */
 		if (!is_type(line, "close") && in_ms(line) > timeline->last_ms)
 			timeline->last_ms = in_ms(line);
 	}
@@ -113,14 +117,19 @@ static void write_axis(FILE *out, const struct timeline *timeline)
 		double x = x_of(timeline, i * step);
 
 		if (i)
-			fprintf(out, "<line class=\"tick\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", x, TOP, x,
-				bottom);
-		fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g%s</text>", x, bottom + 18,
-			i * step, i ? "" : " ms");
+			fprintf(out,
+				"<line class=\"tick\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" "
+				"y2=\"%d\"/>",
+				x, TOP, x, bottom);
+		fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g%s</text>", x,
+			bottom + 18, i * step, i ? "" : " ms");
 	}
 	for (size_t i = 0; i < timeline->lane_count; i++) {
-		fprintf(out, "<line class=\"lane\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" "
-			     "text-anchor=\"end\">", LEFT, y_of((int)i), WIDTH - RIGHT, y_of((int)i), LEFT - 10,
+		fprintf(out,
+			"<line class=\"lane\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/><text "
+			"x=\"%d\" y=\"%d\" "
+			"text-anchor=\"end\">",
+			LEFT, y_of((int)i), WIDTH - RIGHT, y_of((int)i), LEFT - 10,
 			y_of((int)i) + 4);
 		text_xml(out, timeline->lanes[i]);
 		fputs("</text>", out);
@@ -134,7 +143,7 @@ static bool is_proof(const json_t *line, const json_t *result)
 
 	if (!is_type(line, "event"))
 		return false;
-	json_array_foreach(json_object_get(result, "evidence"), index, cited)
+	json_array_foreach (json_object_get(result, "evidence"), index, cited)
 		if (strcmp(json_text(cited, "witness", ""), json_text(line, "witness", "")) == 0 &&
 		    strcmp(json_text(cited, "text", ""), json_text(line, "text", "")) == 0)
 			return true;
@@ -153,17 +162,22 @@ static void write_title(FILE *out, const json_t *line)
 	fputs("</title>", out);
 }
 
-static void write_instant(FILE *out, const struct timeline *timeline, const json_t *line, const char *class,
-			  const char *word, bool before)
+static void write_instant(FILE *out, const struct timeline *timeline, const json_t *line,
+			  const char *class, const char *word, bool before)
 {
 	double x = x_of(timeline, in_ms(line));
 	int bottom = TOP + (int)timeline->lane_count * LANE_HEIGHT;
 
-	fprintf(out, "<g><line class=\"%s\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", class, x, TOP - 4, x,
-		bottom);
+	fprintf(out, "<g><line class=\"%s\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", class,
+		x, TOP - 4, x, bottom);
 	if (word)
-		fprintf(out, "<text class=\"strong\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>", x, TOP - 12,
-			before ? "middle" : x > WIDTH - 120 ? "end" : "start", word);
+		fprintf(out,
+			"<text class=\"strong\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%s</text>",
+			x, TOP - 12,
+			before		  ? "middle"
+			: x > WIDTH - 120 ? "end"
+					  : "start",
+			word);
 	write_title(out, line);
 	fputs("</g>", out);
 }
@@ -185,33 +199,41 @@ void timeline_write(FILE *out, const json_t *story, const json_t *result)
 	json_t *line;
 	int height;
 
-	json_array_foreach(story, index, line)
+	json_array_foreach (story, index, line)
 		fired = fired || is_type(line, "intent");
 	if (!fired)
 		return;
 	measure(&timeline, story);
 	height = TOP + (int)timeline.lane_count * LANE_HEIGHT + 28;
-	fprintf(out, "<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline, scrolls sideways\">"
-		     "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Timeline of trial ", WIDTH, height);
+	fprintf(out,
+		"<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline, "
+		"scrolls sideways\">"
+		"<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Timeline of trial ",
+		WIDTH, height);
 	text_xml(out, json_text(result, "trial", ""));
-	fprintf(out, ": %zu lanes from the intent to the last evidence; the same events are listed below\">",
+	fprintf(out,
+		": %zu lanes from the intent to the last evidence; the same events are listed "
+		"below\">",
 		timeline.lane_count);
 	write_axis(out, &timeline);
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		if (is_type(line, "intent"))
-			write_instant(out, &timeline, line, "when", outcome || in_ms(line) > 0 ? NULL : "intent", true);
+			write_instant(out, &timeline, line, "when",
+				      outcome || in_ms(line) > 0 ? NULL : "intent", true);
 		if (is_type(line, "outcome")) {
 			outcome = line;
 			write_instant(out, &timeline, line, "outcome",
-				      x_of(&timeline, in_ms(line)) > LEFT + 90 ? "outcome" : NULL, false);
+				      x_of(&timeline, in_ms(line)) > LEFT + 90 ? "outcome" : NULL,
+				      false);
 		}
 	}
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		const char *name = lane_name(line);
 		int lane = name ? find_lane(&timeline, name) : -1;
 		bool proof;
 
-		if (lane < 0 || in_ms(line) < 0 || is_type(line, "intent") || is_type(line, "outcome"))
+		if (lane < 0 || in_ms(line) < 0 || is_type(line, "intent") ||
+		    is_type(line, "outcome"))
 			continue;
 		if (marks++ >= MARK_LIMIT) {
 			hidden++;
@@ -219,10 +241,13 @@ void timeline_write(FILE *out, const json_t *story, const json_t *result)
 		}
 		proof = is_proof(line, result);
 		if (is_type(line, "event"))
-			fprintf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%d\" r=\"%s\">", proof ? "proof" : "mark",
-				x_of(&timeline, in_ms(line)), y_of(lane), proof ? "6" : "4.5");
+			fprintf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%d\" r=\"%s\">",
+				proof ? "proof" : "mark", x_of(&timeline, in_ms(line)), y_of(lane),
+				proof ? "6" : "4.5");
 		else
-			fprintf(out, "<rect class=\"mark\" x=\"%.1f\" y=\"%d\" width=\"8\" height=\"8\">",
+			fprintf(out,
+				"<rect class=\"mark\" x=\"%.1f\" y=\"%d\" width=\"8\" "
+				"height=\"8\">",
 				x_of(&timeline, in_ms(line)) - 4, y_of(lane) - 4);
 		write_title(out, line);
 		fputs(is_type(line, "event") ? "</circle>" : "</rect>", out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz: a journal of any bytes is read, judged and reported without a crash or a leak. The input is tried twice: as the
- * bytes of a file, and, so that the fuzzer need not guess checksums, as JSON bodies that are sealed here: each line is
- * a record {"type", "trial", "body", "time_ns"}.
+ * Fuzz: a journal of any bytes is read, judged and reported without a crash or a leak. The input is
+ * tried twice: as the bytes of a file, and, so that the fuzzer need not guess checksums, as JSON
+ * bodies that are sealed here: each line is a record {"type", "trial", "body", "time_ns"}.
  */
 #include <string.h>
 
@@ -45,8 +45,9 @@ static void append_sealed(FILE *out, uint64_t sequence, const char *line, size_t
 	const json_t *body = json_object_get(given, "body");
 	__cleanup_free char *sealed = NULL;
 
-	sealed = journal_encode(sequence, json_number(given, "time_ns", 0), json_text(given, "type", "event"),
-				json_text(given, "trial", NULL), json_is_object(body) ? body : empty);
+	sealed = journal_encode(sequence, json_number(given, "time_ns", 0),
+				json_text(given, "type", "event"), json_text(given, "trial", NULL),
+				json_is_object(body) ? body : empty);
 	if (sealed)
 		fputs(sealed, out);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the journal survives what can happen to it: a kill at any byte, flipped bits, a full disk, a second writer,
- * a later version.
+ * Description: the journal survives what can happen to it: a kill at any byte, flipped bits, a full
+ * disk, a second writer, a later version.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,8 @@ static void write_records(const char *directory, int count)
 	assert_int_equal(journal_create(directory, &journal, &why), 0);
 	for (int i = 0; i < count; i++)
 		assert_int_equal(journal_append(journal, i ? "event" : "run", i ? "0001" : NULL,
-						json_pack("{s:i, s:i}", "journal", 1, "number", i)), 0);
+						json_pack("{s:i, s:i}", "journal", 1, "number", i)),
+				 0);
 	assert_int_equal(journal_close(journal), 0);
 }
 
@@ -79,15 +80,20 @@ static void a_line_has_its_documented_form(void **state)
 	__cleanup_json json_t *body = json_pack("{s:s}", "text", "a\n\"b\"\x01");
 	__cleanup_free char *line = journal_encode(7, 42, "event", "0001", body);
 	uint32_t sum = crc32c(0, line, strlen(line) - 19);
-	__cleanup_free char *expected = format_text(
-		"{\"seq\":7,\"time_ns\":42,\"type\":\"event\",\"trial\":\"0001\","
-		"\"body\":{\"text\":\"a\\n\\\"b\\\"\\u0001\"},\"crc\":\"%08" PRIx32 "\"}\n", sum);
+	__cleanup_free char *expected =
+		format_text("{\"seq\":7,\"time_ns\":42,\"type\":\"event\",\"trial\":\"0001\","
+			    "\"body\":{\"text\":\"a\\n\\\"b\\\"\\u0001\"},\"crc\":\"%08" PRIx32
+			    "\"}\n",
+			    sum);
 
 	(void)state;
 	assert_string_equal(line, expected);
 }
 
-/* A crash can leave any part of the last write: every prefix must give exactly the whole records before it. */
+/*
+ * A crash can leave any part of the last write: every prefix must give exactly the whole records
+ * before it.
+ */
 static void every_torn_tail_is_cut(void **state)
 {
 	__cleanup_free char *text = NULL;
@@ -250,7 +256,8 @@ static void a_full_disk_ends_the_run(void **state)
 	assert_int_equal(journal_create(*state, &journal, &why), 0);
 	setrlimit(RLIMIT_FSIZE, &small);
 	while (!error && written < 100) {
-		error = journal_append(journal, "event", "0001", json_pack("{s:i}", "number", written));
+		error = journal_append(journal, "event", "0001",
+				       json_pack("{s:i}", "number", written));
 		written += !error;
 	}
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -279,11 +286,12 @@ static void a_kill_at_any_moment_leaves_a_journal(void **state)
 		assert_int_equal(pipe(ready), 0);
 		writer = fork();
 		if (writer == 0) {
-			if ((round ? journal_open(*state, &journal, NULL, &why) :
-				     journal_create(*state, &journal, &why)) != 0)
+			if ((round ? journal_open(*state, &journal, NULL, &why)
+				   : journal_create(*state, &journal, &why)) != 0)
 				_exit(1);
 			for (int i = 0;; i++) {
-				journal_append(journal, "event", "0001", json_pack("{s:i}", "number", i));
+				journal_append(journal, "event", "0001",
+					       json_pack("{s:i}", "number", i));
 				if (i == 10 * round)
 					(void)!write(ready[1], "x", 1);
 			}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the judge on recorded journals (bats/unit/golden), on every part of one, and on lines of the kernel's log.
- * BRINELL_GOLDEN=write writes the expected results anew; look at what changed before you commit it.
+ * Description: the judge on recorded journals (bats/unit/golden), on every part of one, and on
+ * lines of the kernel's log. BRINELL_GOLDEN=write writes the expected results anew; look at what
+ * changed before you commit it.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -64,7 +65,8 @@ static void check_golden(const char *name)
 		__cleanup_free char *line = format_text("%s\n", text);
 		__cleanup_free char *directory = format_text(GOLDEN "/%s", name);
 
-		assert_int_equal(write_file_atomically(directory, "results.json", line, strlen(line)), 0);
+		assert_int_equal(
+			write_file_atomically(directory, "results.json", line, strlen(line)), 0);
 	}
 	expected = json_load_file(path, 0, NULL);
 	if (!json_equal(results, expected)) {
@@ -72,7 +74,10 @@ static void check_golden(const char *name)
 
 		fail_msg("%s: the results differ from %s:\n%s", name, path, got);
 	}
-	/* The name of a case tells its verdict, so that a rewritten file can not hide a changed one. */
+	/*
+	 * The name of a case tells its verdict, so that a rewritten file can not hide a changed
+	 * one.
+	 */
 	if (strcmp(word, "pending") != 0 && strcmp(word, first_verdict(results)) != 0)
 		fail_msg("%s: the verdict is %s", name, first_verdict(results));
 }
@@ -91,7 +96,7 @@ static void check_prefixes(const char *name)
 	json_t *record;
 	size_t index;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		__cleanup_json json_t *before = judge_trial(part, "0001");
 
 		if (strcmp(json_text(before, "verdict", ""), "pass") == 0)
@@ -109,7 +114,10 @@ static void a_part_of_a_journal_does_not_pass(void **state)
 	check_prefixes("pass-host-died-console-and-bench");
 }
 
-/* Settled means that the end would be a pass; it must come with the last evidence that is expected, not before. */
+/*
+ * Settled means that the end would be a pass; it must come with the last evidence that is expected,
+ * not before.
+ */
 static void a_trial_settles_when_all_evidence_is_there(void **state)
 {
 	__cleanup_json json_t *records = load("pass-contained");
@@ -120,7 +128,7 @@ static void a_trial_settles_when_all_evidence_is_there(void **state)
 	size_t index;
 
 	(void)state;
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		if (strcmp(json_text(record, "type", ""), "close") == 0)
 			break;
 		assert_false(settled);
@@ -139,11 +147,16 @@ static void check_never_settled(const char *name)
 
 	if (strncmp(name, "fail-", 5) != 0 && strncmp(name, "inconclusive-", 13) != 0)
 		return;
-	/* The engine asks before the close; a cut-off or a lost agent is told to the judge by the close alone. */
-	if (strstr(name, "agent-lost") || strstr(name, "closed-by-resume") || strstr(name, "fired-twice") ||
-	    strstr(name, "flipped") || strstr(name, "record-missing"))
+	/*
+	 * The engine asks before the close; a cut-off or a lost agent is told to the judge by the
+	 * close alone.
+	 */
+	if (strstr(name, "agent-lost") || strstr(name, "closed-by-resume") ||
+	    strstr(name, "fired-twice") || strstr(name, "flipped") ||
+	    strstr(name, "record-missing"))
 		return;
-	while (last && strcmp(json_text(json_array_get(records, last - 1), "type", ""), "close") != 0)
+	while (last &&
+	       strcmp(json_text(json_array_get(records, last - 1), "type", ""), "close") != 0)
 		json_array_remove(records, --last);
 	json_array_remove(records, last - 1);
 	if (judge_is_settled(records, "0001"))
@@ -166,7 +179,7 @@ static void the_order_of_the_evidence_does_not_matter(void **state)
 	json_t *record;
 
 	(void)state;
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		if (strcmp(json_text(record, "type", ""), "intent") == 0)
 			intent = index;
 		if (strcmp(json_text(record, "type", ""), "close") == 0)
@@ -211,35 +224,55 @@ static void kernel_lines_mean_what_they_say(void **state)
 		int64_t pid;
 	} lines[] = {
 		{"mce: [Hardware Error]: Machine check events logged", MEANS_HARDWARE_ERROR, 0, 0},
-		{"mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: be00", MEANS_HARDWARE_ERROR, 0, 0},
-		{"mce: [Hardware Error]: TSC 5f1c ADDR 11a3f4000 MISC 8c", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
-		{"mce: Uncorrected hardware memory error in user-access at 11a3f4040", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
-		{"{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 0", MEANS_HARDWARE_ERROR, 0, 0},
-		{"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000", MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
-		{"Memory failure: 0x11a3f4: Sending SIGBUS to a b:412 due to hardware memory corruption", MEANS_SIGBUS_SENT, 0x11a3f4, 412},
-		{"Memory failure: 0x1: recovery action for clean LRU page: Recovered", MEANS_PAGE_HANDLED, 1, 0},
-		{"Memory failure: 0x1: recovery action for reserved kernel page: Ignored", MEANS_PAGE_HANDLED, 1, 0},
-		{"Memory failure: 0x1: forcibly killing x:9 because of failure to unmap corrupted page", MEANS_KILLED, 1, 9},
-		{"MCE: Killing memory:412 due to hardware memory corruption fault at 7f3309503400", MEANS_SIGBUS_SENT, 0, 412},
+		{"mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: be00",
+		 MEANS_HARDWARE_ERROR, 0, 0},
+		{"mce: [Hardware Error]: TSC 5f1c ADDR 11a3f4000 MISC 8c", MEANS_HARDWARE_ERROR,
+		 0x11a3f4, 0},
+		{"mce: Uncorrected hardware memory error in user-access at 11a3f4040",
+		 MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
+		{"{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 0",
+		 MEANS_HARDWARE_ERROR, 0, 0},
+		{"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000",
+		 MEANS_HARDWARE_ERROR, 0x11a3f4, 0},
+		{"Memory failure: 0x11a3f4: Sending SIGBUS to a b:412 due to hardware memory "
+		 "corruption",
+		 MEANS_SIGBUS_SENT, 0x11a3f4, 412},
+		{"Memory failure: 0x1: recovery action for clean LRU page: Recovered",
+		 MEANS_PAGE_HANDLED, 1, 0},
+		{"Memory failure: 0x1: recovery action for reserved kernel page: Ignored",
+		 MEANS_PAGE_HANDLED, 1, 0},
+		{"Memory failure: 0x1: forcibly killing x:9 because of failure to unmap corrupted "
+		 "page",
+		 MEANS_KILLED, 1, 9},
+		{"MCE: Killing memory:412 due to hardware memory corruption fault at 7f3309503400",
+		 MEANS_SIGBUS_SENT, 0, 412},
 		{"Unpoison: Software-unpoisoned page 0x11a3f4", MEANS_PAGE_HANDLED, 0x11a3f4, 0},
 		{"[   12.3] Kernel panic - not syncing: Fatal machine check", MEANS_PANIC, 0, 0},
 		{"INFO: task memory:412 blocked for more than 120 seconds.", MEANS_STUCK, 0, 0},
 		{"rcu: INFO: rcu_preempt self-detected stall on CPU", MEANS_STUCK, 0, 0},
-		{"DMAR: [DMA Write NO_PASID] Request device [00:02.0] fault addr 0x1000 [fault reason 0x05]", MEANS_IOMMU_FAULT, 0, 0},
-		/* What an injector announces proves nothing, nor does a panic that only plays one. */
-		{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f00", MEANS_NOTHING, 0, 0},
-		{"Soft offlining pfn 0x11a3f4 at process virtual address 0x7f00", MEANS_NOTHING, 0, 0},
+		{"DMAR: [DMA Write NO_PASID] Request device [00:02.0] fault addr 0x1000 [fault "
+		 "reason 0x05]",
+		 MEANS_IOMMU_FAULT, 0, 0},
+		/*
+		 * What an injector announces proves nothing, nor does a panic that only plays one.
+		 */
+		{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f00",
+		 MEANS_NOTHING, 0, 0},
+		{"Soft offlining pfn 0x11a3f4 at process virtual address 0x7f00", MEANS_NOTHING, 0,
+		 0},
 		{"mce: Triggering MCE exception on CPU 0", MEANS_NOTHING, 0, 0},
-		{"mce: [Hardware Error]: Fake kernel panic: Fatal machine check", MEANS_NOTHING, 0, 0},
+		{"mce: [Hardware Error]: Fake kernel panic: Fatal machine check", MEANS_NOTHING, 0,
+		 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct kernel_line line = kernel_line_read(lines[i].text);
 
-		if (line.meaning != lines[i].meaning || line.pfn != lines[i].pfn || line.pid != lines[i].pid)
-			fail_msg("'%s' is read as meaning %d, pfn %llx, pid %lld", lines[i].text, line.meaning,
-				 (unsigned long long)line.pfn, (long long)line.pid);
+		if (line.meaning != lines[i].meaning || line.pfn != lines[i].pfn ||
+		    line.pid != lines[i].pid)
+			fail_msg("'%s' is read as meaning %d, pfn %llx, pid %lld", lines[i].text,
+				 line.meaning, (unsigned long long)line.pfn, (long long)line.pid);
 	}
 }
 

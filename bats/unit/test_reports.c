@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: each report of journals that hold every verdict, and of texts that are made to break a format. JUnit is
- * checked by xmllint against bats/unit/junit-10.xsd, the HTML page for whatever could reach out of it.
+ * Description: each report of journals that hold every verdict, and of texts that are made to break
+ * a format. JUnit is checked by xmllint against bats/unit/junit-10.xsd, the HTML page for whatever
+ * could reach out of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,30 +47,35 @@ static json_t *golden(const char *name, json_t **results)
 /* One trial with the same hostile text wherever a text can be. */
 static json_t *hostile_records(void)
 {
-	return json_pack(
-		"[{s:i, s:I, s:s, s:{s:i, s:s, s:s, s:[s, s, s], s:[{s:s, s:s}]}},"
-		" {s:i, s:I, s:s, s:s, s:{s:s, s:s, s:s, s:{s:[s]}}},"
-		" {s:i, s:I, s:s, s:s, s:{s:s, s:{s:s}}},"
-		" {s:i, s:I, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:s}},"
-		" {s:i, s:I, s:s, s:s, s:{s:s, s:s}},"
-		" {s:i, s:I, s:s, s:s, s:{s:s, s:s}}]",
-		"seq", 1, "time_ns", (json_int_t)1000, "type", "run", "body", "journal", 1, "run", HOSTILE, "version",
-		HOSTILE, "argv", "run", "--set", HOSTILE, "plan", "trial", "0001", "scenario", HOSTILE, "seq", 2,
-		"time_ns", (json_int_t)2000, "type", "trial", "trial", "0001", "body", "scenario", HOSTILE, "title",
-		HOSTILE, "bench", HOSTILE, "expect", "not_log", "<script>", "seq", 3, "time_ns", (json_int_t)3000,
-		"type", "facts", "trial", "0001", "body", "workload", HOSTILE, "facts", "address", HOSTILE, "seq", 4,
-		"time_ns", (json_int_t)4000, "type", "intent", "trial", "0001", "body", "injector", HOSTILE, "target",
-		HOSTILE, "arguments", "type", HOSTILE, "host", "h0", "seq", 5, "time_ns", (json_int_t)5000, "type",
-		"event", "trial", "0001", "body", "witness", "kmsg", "text",
-		"Kernel panic - not syncing: " HOSTILE, "seq", 6, "time_ns", (json_int_t)6000, "type", "close",
-		"trial", "0001", "body", "cause", "infra", "reason", HOSTILE);
+	return json_pack("[{s:i, s:I, s:s, s:{s:i, s:s, s:s, s:[s, s, s], s:[{s:s, s:s}]}},"
+			 " {s:i, s:I, s:s, s:s, s:{s:s, s:s, s:s, s:{s:[s]}}},"
+			 " {s:i, s:I, s:s, s:s, s:{s:s, s:{s:s}}},"
+			 " {s:i, s:I, s:s, s:s, s:{s:s, s:s, s:{s:s}, s:s}},"
+			 " {s:i, s:I, s:s, s:s, s:{s:s, s:s}},"
+			 " {s:i, s:I, s:s, s:s, s:{s:s, s:s}}]",
+			 "seq", 1, "time_ns", (json_int_t)1000, "type", "run", "body", "journal", 1,
+			 "run", HOSTILE, "version", HOSTILE, "argv", "run", "--set", HOSTILE,
+			 "plan", "trial", "0001", "scenario", HOSTILE, "seq", 2, "time_ns",
+			 (json_int_t)2000, "type", "trial", "trial", "0001", "body", "scenario",
+			 HOSTILE, "title", HOSTILE, "bench", HOSTILE, "expect", "not_log",
+			 "<script>", "seq", 3, "time_ns", (json_int_t)3000, "type", "facts",
+			 "trial", "0001", "body", "workload", HOSTILE, "facts", "address", HOSTILE,
+			 "seq", 4, "time_ns", (json_int_t)4000, "type", "intent", "trial", "0001",
+			 "body", "injector", HOSTILE, "target", HOSTILE, "arguments", "type",
+			 HOSTILE, "host", "h0", "seq", 5, "time_ns", (json_int_t)5000, "type",
+			 "event", "trial", "0001", "body", "witness", "kmsg", "text",
+			 "Kernel panic - not syncing: " HOSTILE, "seq", 6, "time_ns",
+			 (json_int_t)6000, "type", "close", "trial", "0001", "body", "cause",
+			 "infra", "reason", HOSTILE);
 }
 
 static void assert_valid_junit(const char *text)
 {
-	FILE *lint = popen("xmllint --noout --schema bats/unit/junit-10.xsd - 2>/tmp/brinell-xmllint.$PPID; "
-			   "code=$?; [ $code = 0 ] || cat /tmp/brinell-xmllint.$PPID >&2; "
-			   "rm -f /tmp/brinell-xmllint.$PPID; exit $code", "we");
+	FILE *lint = popen(
+		"xmllint --noout --schema bats/unit/junit-10.xsd - 2>/tmp/brinell-xmllint.$PPID; "
+		"code=$?; [ $code = 0 ] || cat /tmp/brinell-xmllint.$PPID >&2; "
+		"rm -f /tmp/brinell-xmllint.$PPID; exit $code",
+		"we");
 
 	assert_non_null(lint);
 	fputs(text, lint);
@@ -78,8 +84,9 @@ static void assert_valid_junit(const char *text)
 
 static void junit_is_valid_for_every_verdict(void **state)
 {
-	static const char *const names[] = {"pass-contained", "fail-corrupted", "inconclusive-nothing-seen",
-					    "infra-never-started", "skip-named", "pending-unfinished-run"};
+	static const char *const names[] = {
+		"pass-contained",      "fail-corrupted", "inconclusive-nothing-seen",
+		"infra-never-started", "skip-named",	 "pending-unfinished-run"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -130,7 +137,8 @@ static void hostile_text_breaks_no_format(void **state)
 
 static void html_stands_alone(void **state)
 {
-	static const char *const outside[] = {"http://", "https://", " src=", "@import", "url(", "<link", "<iframe"};
+	static const char *const outside[] = {"http://", "https://", " src=",  "@import",
+					      "url(",	 "<link",    "<iframe"};
 	__cleanup_json json_t *results = NULL;
 	__cleanup_json json_t *records = golden("pass-contained", &results);
 	__cleanup_free char *html = render("html", results, records);
@@ -142,7 +150,8 @@ static void html_stands_alone(void **state)
 	assert_non_null(strstr(html, "default-src 'none'"));
 	assert_non_null(strstr(html, "The emulated rig."));
 	assert_non_null(strstr(html, "<svg "));
-	assert_non_null(strstr(html, "Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered"));
+	assert_non_null(strstr(
+		html, "Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered"));
 	assert_non_null(strstr(html, "prefers-color-scheme:dark"));
 }
 
@@ -168,7 +177,8 @@ static void ktap_words_the_verdicts(void **state)
 		{"fail-corrupted", "\nnot ok 1 einj/load 0001\n"},
 		{"inconclusive-nothing-seen", "\nnot ok 1 einj/load 0001 # ERROR inconclusive\n"},
 		{"infra-bench-failed", "\nnot ok 1 einj/load 0001 # ERROR infra\n"},
-		{"skip-named", "\nok 1 einj/load 0001 # SKIP needs einj:v2: the firmware has no EINJv2\n"},
+		{"skip-named",
+		 "\nok 1 einj/load 0001 # SKIP needs einj:v2: the firmware has no EINJv2\n"},
 	};
 
 	(void)state;
@@ -210,8 +220,11 @@ static void times_are_for_people(void **state)
 	static const struct {
 		int64_t time;
 		const char *text;
-	} cases[] = {{-1, "-"},		  {812000, "812 µs"},	    {12300000, "12.3 ms"},
-		     {812000000, "812 ms"}, {4560000000, "4.56 s"}};
+	} cases[] = {{-1, "-"},
+		     {812000, "812 µs"},
+		     {12300000, "12.3 ms"},
+		     {812000000, "812 ms"},
+		     {4560000000, "4.56 s"}};
 	char text[32];
 
 	(void)state;
@@ -232,7 +245,7 @@ static void a_story_counts_from_the_intent(void **state)
 	size_t index;
 
 	(void)state;
-	json_array_foreach(story, index, line) {
+	json_array_foreach (story, index, line) {
 		assert_true(json_number(line, "offset_ns", 0) >= last);
 		last = json_number(line, "offset_ns", 0);
 		zero = zero || (last == 0 && strcmp(json_text(line, "type", ""), "intent") == 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: directories of runs: made once, never overwritten, with a link to the latest; reports replaced as a whole.
+ * Description: directories of runs: made once, never overwritten, with a link to the latest;
+ * reports replaced as a whole.
  */
 #include <errno.h>
 #include <fcntl.h>

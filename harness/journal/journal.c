@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The journal's writer: one JSON line a record, one write(2) a line, durable where a crash must not lose it.
+ * The journal's writer: one JSON line a record, one write(2) a line, durable where a crash must not
+ * lose it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ struct journal {
 /* The records that must be on the disk before the run goes on: what a crash must not undo. */
 static bool durable(const char *type)
 {
-	static const char *const types[] = {"intent", "outcome", "close",  "verdict",
+	static const char *const types[] = {"intent", "outcome", "close", "verdict",
 					    "run",    "resume",	 "end"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
@@ -41,13 +42,17 @@ static bool durable(const char *type)
 	return false;
 }
 
-/* A JSON string literal. Names and ids need no escaping, which spares the slow way for nearly all of them. */
+/*
+ * A JSON string literal. Names and ids need no escaping, which spares the slow way for nearly all
+ * of them.
+ */
 static char *quoted(const char *text)
 {
 	__cleanup_json json_t *string = NULL;
 	char *dumped = NULL;
 
-	if (text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")] ==
+	if (text[strspn(text,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")] ==
 	    '\0')
 		return format_text("\"%s\"", text);
 	string = json_string(text);
@@ -64,7 +69,8 @@ static char *quoted(const char *text)
  * @trial:    id, or NULL for a record of the whole run
  * @body:     JSON object
  *
- * Return: the line with its checksum and newline, owned by the caller; NULL when @body can not be written as JSON.
+ * Return: the line with its checksum and newline, owned by the caller; NULL when @body can not be
+ * written as JSON.
  */
 char *journal_encode(uint64_t sequence, int64_t time_ns, const char *type, const char *trial,
 		     const json_t *body)
@@ -137,7 +143,8 @@ static int lock(const struct journal *journal, const char *path, struct reason *
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return fail(why, -EBUSY,
-			    "%s is being written by another brinell: wait until it has ended, or end it",
+			    "%s is being written by another brinell: wait until it has ended, or "
+			    "end it",
 			    path);
 	return fail(why, -errno, "locking %s: %s", path, strerror(errno));
 }
@@ -148,7 +155,8 @@ static int lock(const struct journal *journal, const char *path, struct reason *
  * @journal:   receives the journal, to be given to journal_close()
  * @why:       filled on an error
  *
- * File and directory entry are on the disk when it returns, and no second writer can open the journal.
+ * File and directory entry are on the disk when it returns, and no second writer can open the
+ * journal.
  *
  * Return: 0; -EEXIST when there is one already; -EBUSY when another brinell has it; -errno.
  */
@@ -162,10 +170,11 @@ int journal_create(const char *directory, struct journal **journal, struct reaso
 		return fail(why, -ENOMEM, "no memory for a journal");
 	created->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (created->fd < 0 && errno == EEXIST)
-		return fail(why, -EEXIST,
-			    "%s holds a run already: give another directory, or finish that run with "
-			    "'brinell resume %s'",
-			    directory, directory);
+		return fail(
+			why, -EEXIST,
+			"%s holds a run already: give another directory, or finish that run with "
+			"'brinell resume %s'",
+			directory, directory);
 	if (created->fd < 0)
 		return fail(why, -errno, "creating %s: %s", path, strerror(errno));
 	error = lock(created, path, why);
@@ -181,7 +190,10 @@ int journal_create(const char *directory, struct journal **journal, struct reaso
 	return 0;
 }
 
-/* Moves a torn tail into a file of its own beside the journal. Evidence is never thrown away, not even half of it. */
+/*
+ * Moves a torn tail into a file of its own beside the journal. Evidence is never thrown away, not
+ * even half of it.
+ */
 static int cut_torn_tail(const struct journal *journal, const char *path, const char *text,
 			 size_t length, const struct journal_end *end, struct reason *why)
 {
@@ -216,8 +228,9 @@ static int cut_torn_tail(const struct journal *journal, const char *path, const 
  * @damage:    receives what was wrong with it; may be NULL
  * @why:       filled on an error
  *
- * A torn tail is cut off and kept beside as journal.jsonl.torn-SEQ, SEQ being the number of the record that it was to
- * be. The lock is taken before the file is read: what a running writer is writing just now is no torn tail.
+ * A torn tail is cut off and kept beside as journal.jsonl.torn-SEQ, SEQ being the number of the
+ * record that it was to be. The lock is taken before the file is read: what a running writer is
+ * writing just now is no torn tail.
  *
  * Return: 0; -ENOENT; -EBUSY; what journal_parse() returns; -errno.
  */
@@ -236,10 +249,11 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 		return fail(why, -ENOMEM, "no memory for a journal");
 	opened->fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 	if (opened->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return fail(why, -errno,
-			    "'%s' is no directory of a run: there is no %s in it; give the directory "
-			    "that 'brinell run' named",
-			    directory, JOURNAL_FILE);
+		return fail(
+			why, -errno,
+			"'%s' is no directory of a run: there is no %s in it; give the directory "
+			"that 'brinell run' named",
+			directory, JOURNAL_FILE);
 	if (opened->fd < 0)
 		return fail(why, -errno, "opening %s: %s", path, strerror(errno));
 	error = lock(opened, path, why);
@@ -255,7 +269,8 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 		return fail(why, error, "%s: %s", path, inner.text);
 	if (end.bytes == 0)
 		return fail(why, -ENODATA,
-			    "%s holds no whole record: nothing of that run was started, or it is no journal; "
+			    "%s holds no whole record: nothing of that run was started, or it is "
+			    "no journal; "
 			    "it was left as it is. Begin a new run",
 			    path);
 	if (end.bytes < length) {
@@ -272,7 +287,8 @@ static int stop(struct journal *journal, int error, const char *what)
 {
 	journal->error = error;
 	fail(&journal->failure, error,
-	     "%s record %" PRIu64 " of %s/%s failed: %s; the run ends here, because what it would do next "
+	     "%s record %" PRIu64
+	     " of %s/%s failed: %s; the run ends here, because what it would do next "
 	     "could not be recorded. Look at the disk (space, health), then 'brinell resume %s'",
 	     what, journal->sequence + 1, journal->directory, JOURNAL_FILE, strerror(-error),
 	     journal->directory);
@@ -285,11 +301,13 @@ static int stop(struct journal *journal, int error, const char *what)
  * @journal: open journal
  * @type:    of the record (docs/journal.md)
  * @trial:   id, or NULL for a record of the whole run
- * @body:    JSON object; its reference is taken over, also on an error, and it must not be changed any more
+ * @body:    JSON object; its reference is taken over, also on an error, and it must not be changed
+ *           any more
  *
- * Records that a crash must not undo (run, resume, intent, outcome, close, verdict, end) are on the disk when it
- * returns; fdatasync() takes all records before them along. After one failed write nothing more is written: a page
- * that could not be stored may be marked clean, so that trying again would only seem to succeed.
+ * Records that a crash must not undo (run, resume, intent, outcome, close, verdict, end) are on the
+ * disk when it returns; fdatasync() takes all records before them along. After one failed write
+ * nothing more is written: a page that could not be stored may be marked clean, so that trying
+ * again would only seem to succeed.
  *
  * Return: 0; -EINVAL for a body that is no object; the first -errno of the disk from then on.
  */

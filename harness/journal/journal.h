@@ -7,7 +7,10 @@
 #define JOURNAL_FILE "journal.jsonl"
 #define JOURNAL_VERSION 1
 
-/* Type of the records that a reader puts where lines of the file were lost; never written to a file. */
+/*
+ * Type of the records that a reader puts where lines of the file were lost; never written to a
+ * file.
+ */
 #define JOURNAL_DAMAGE "damage"
 
 struct journal;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From the bytes of a journal to its records. Whatever the bytes are, reading ends: with the records that can be
- * trusted, a mark where others were lost, and a count of the damage.
+ * From the bytes of a journal to its records. Whatever the bytes are, reading ends: with the
+ * records that can be trusted, a mark where others were lost, and a count of the damage.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -70,14 +70,15 @@ static void note_damage(json_t *records, unsigned int line, int64_t time_ns, con
  * journal_scan - split the bytes of a journal into records
  * @text:    content of the file; need not end in NUL
  * @length:  its length
- * @records: receives an array of records in file order, without their checksums; owned by the caller. Where lines
- *           in the middle were damaged or are missing stands a record of type JOURNAL_DAMAGE with their line.
+ * @records: receives an array of records in file order, without their checksums; owned by the
+ *           caller. Where lines in the middle were damaged or are missing stands a record of type
+ *           JOURNAL_DAMAGE with their line.
  * @damage:  receives what was wrong; may be NULL
  * @end:     receives the state behind the last good record
  * @why:     filled on an error
  *
- * Lines at the very end that can not be trusted (no newline, wrong checksum) are the torn tail of a write that
- * a crash cut off: they are counted and left out.
+ * Lines at the very end that can not be trusted (no newline, wrong checksum) are the torn tail of a
+ * write that a crash cut off: they are counted and left out.
  *
  * Return: 0, or -ENOTSUP for a journal of a later version of brinell.
  */
@@ -147,7 +148,8 @@ int journal_scan(const char *text, size_t length, json_t **records, struct journ
  * journal_parse - read the records of a journal from memory
  * @text:    content of the file; need not end in NUL
  * @length:  its length in bytes
- * @records: receives an array of records; owned by the caller. Lost lines leave a record of type JOURNAL_DAMAGE.
+ * @records: receives an array of records; owned by the caller. Lost lines leave a record of type
+ *           JOURNAL_DAMAGE.
  * @damage:  receives what was wrong; may be NULL
  * @why:     filled on an error
  *
@@ -164,9 +166,10 @@ int journal_parse(const char *text, size_t length, json_t **records, struct jour
 	if (end.bytes == 0) {
 		json_decref(*records);
 		*records = NULL;
-		return fail(why, -ENODATA,
-			    "the journal holds no whole record (%zu bytes, none with a right checksum)",
-			    length);
+		return fail(
+			why, -ENODATA,
+			"the journal holds no whole record (%zu bytes, none with a right checksum)",
+			length);
 	}
 	return 0;
 }
@@ -178,7 +181,8 @@ int journal_parse(const char *text, size_t length, json_t **records, struct jour
  * @damage:    receives what was wrong; may be NULL
  * @why:       filled on an error
  *
- * Return: 0; -ENOENT when there is no such directory or no journal in it; what journal_parse() returns; -errno.
+ * Return: 0; -ENOENT when there is no such directory or no journal in it; what journal_parse()
+ * returns; -errno.
  */
 int journal_load(const char *directory, json_t **records, struct journal_damage *damage,
 		 struct reason *why)
@@ -190,10 +194,11 @@ int journal_load(const char *directory, json_t **records, struct journal_damage 
 	int error = read_small_file(path, &text, &length);
 
 	if (error == -ENOENT || error == -ENOTDIR)
-		return fail(why, error,
-			    "'%s' is no directory of a run: there is no %s in it; give the directory "
-			    "that 'brinell run' named",
-			    directory, JOURNAL_FILE);
+		return fail(
+			why, error,
+			"'%s' is no directory of a run: there is no %s in it; give the directory "
+			"that 'brinell run' named",
+			directory, JOURNAL_FILE);
 	if (error)
 		return fail(why, error, "reading %s: %s", path, strerror(-error));
 	error = journal_parse(text, length, records, damage, &inner);

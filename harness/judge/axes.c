@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From evidence to what became of the victim, the host and the IOMMU, and to the proof that the fault was delivered.
+ * From evidence to what became of the victim, the host and the IOMMU, and to the proof that the
+ * fault was delivered.
  */
 #include <signal.h>
 #include <string.h>
@@ -77,9 +78,11 @@ static enum relation relation_of(const struct trial_case *trial, const struct ke
 
 /**
  * struct observation - what is gathered while the evidence is read in its order
- * @panic, @bench_died, @boot_changed: the three kinds of evidence that a host died; the record that says so, or NULL
+ * @panic, @bench_died, @boot_changed: the three kinds of evidence that a host died; the record that
+ *                                     says so, or NULL
  * @stuck: record that says that the host hangs
- * @alive_after_death: an agent's event after the bench had said that the host died, with no boot between
+ * @alive_after_death: an agent's event after the bench had said that the host died, with no boot
+ *                     between
  * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
  * @exit: the victim's end by a signal; @exit_pid its process
  * @killed: its end by SIGKILL or SIGTERM
@@ -95,7 +98,8 @@ struct observation {
 	bool stopped, answered;
 };
 
-static void read_kernel_line(struct trial_case *trial, struct observation *seen, const json_t *record)
+static void read_kernel_line(struct trial_case *trial, struct observation *seen,
+			     const json_t *record)
 {
 	struct kernel_line line = kernel_line_read(json_text(record_body(record), "text", ""));
 	enum relation relation = relation_of(trial, &line);
@@ -132,14 +136,17 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	}
 }
 
-/* Bit 58 of IA32_MCi_STATUS, ADDRV: without it the address of a machine check means nothing (SDM vol. 3B, 16.3.2.2). */
+/*
+ * Bit 58 of IA32_MCi_STATUS, ADDRV: without it the address of a machine check means nothing (SDM
+ * vol. 3B, 16.3.2.2).
+ */
 #define MCI_STATUS_ADDRV (1ull << 58)
 
 static void read_trace(struct trial_case *trial, const json_t *record)
 {
 	static const char *const proofs[] = {
-		"mce:mce_record",	   "ras:mc_event",	 "ras:memory_failure_event",
-		"ras:extlog_mem_event",	   "ras:aer_event",	 "memory_failure:memory_failure_event",
+		"mce:mce_record",	  "ras:mc_event",  "ras:memory_failure_event",
+		"ras:extlog_mem_event",	  "ras:aer_event", "memory_failure:memory_failure_event",
 		"ras:non_standard_event",
 	};
 	const json_t *body = record_body(record), *data = json_object_get(body, "data");
@@ -171,15 +178,18 @@ static int64_t delta_of(const json_t *change)
 	int64_t difference;
 
 	/* Counters of a journal can be any numbers. */
-	if (__builtin_sub_overflow(json_number(change, "after", 0), json_number(change, "before", 0),
-				   &difference))
+	if (__builtin_sub_overflow(json_number(change, "after", 0),
+				   json_number(change, "before", 0), &difference))
 		return 0;
 	return difference;
 }
 
 static void read_interrupts(struct trial_case *trial, const json_t *record)
 {
-	/* Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c). */
+	/*
+	 * Not MCP: the machine check poller runs on its timer, fault or no fault
+	 * (arch/x86/kernel/cpu/mce/core.c).
+	 */
 	static const char *const names[] = {"MCE", "THR", "DFR"};
 	const json_t *data = json_object_get(record_body(record), "data");
 
@@ -201,8 +211,8 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 	const json_t *data = json_object_get(record_body(record), "data");
 	struct kernel_line line = {.has_pfn = true, .pfn = (uint64_t)json_number(data, "pfn", 0)};
 	/* KPF_HWPOISON is bit 19 (include/uapi/linux/kernel-page-flags.h). */
-	uint64_t changed = (uint64_t)json_number(data, "before", 0) ^
-			   (uint64_t)json_number(data, "after", 0);
+	uint64_t changed =
+		(uint64_t)json_number(data, "before", 0) ^ (uint64_t)json_number(data, "after", 0);
 
 	if (changed & 1ull << 19 || json_is_true(json_object_get(data, "hwpoison")))
 		prove(trial, GROUP_PAGEFLAGS, record, relation_of(trial, &line));
@@ -233,9 +243,13 @@ static void read_signal(struct trial_case *trial, const json_t *record)
 
 static void read_error(struct trial_case *trial, const json_t *record)
 {
-	/* What the kernel answers when a system call meets poison: copy_from_user(), the page cache, GUP. */
+	/*
+	 * What the kernel answers when a system call meets poison: copy_from_user(), the page
+	 * cache, GUP.
+	 */
 	static const char *const names[] = {"EFAULT", "EIO", "EHWPOISON"};
-	const char *name = json_text(json_object_get(record_body(record), "data"), "errno_name", "");
+	const char *name =
+		json_text(json_object_get(record_body(record), "data"), "errno_name", "");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -255,7 +269,9 @@ static void read_touch(struct trial_case *trial, struct observation *seen, const
 	trial->touched_fine = trial->touched_fine || fine;
 	if (!json_object_get(data, "value_ok") && !read)
 		return;
-	/* Zeros in place of data are a loss that a scenario can foresee, and then they harm nobody. */
+	/*
+	 * Zeros in place of data are a loss that a scenario can foresee, and then they harm nobody.
+	 */
 	if (fine || (read && expected && strcmp(read, expected) == 0))
 		raise_process(trial, PROCESS_UNHARMED, record);
 	else
@@ -302,7 +318,8 @@ static void read_workload(struct trial_case *trial, struct observation *seen, co
 		read_signal(trial, record);
 	else if (case_victim_event(trial, record, "error"))
 		read_error(trial, record);
-	else if (case_victim_event(trial, record, "touched") || case_victim_event(trial, record, "value"))
+	else if (case_victim_event(trial, record, "touched") ||
+		 case_victim_event(trial, record, "value"))
 		read_touch(trial, seen, record);
 	else if (case_victim_event(trial, record, "exit"))
 		read_exit(trial, seen, record);
@@ -382,11 +399,12 @@ static const char *text_of(const json_t *record)
 
 static void decide_host(struct trial_case *trial, const struct observation *seen)
 {
-	unsigned int signs = (seen->panic != NULL) + (seen->bench_died != NULL) +
-			     (seen->boot_changed != NULL);
+	unsigned int signs =
+		(seen->panic != NULL) + (seen->bench_died != NULL) + (seen->boot_changed != NULL);
 	const char *cause = json_text(record_body(trial->close), "cause", "");
-	const json_t *sign = seen->panic ? seen->panic :
-			     seen->bench_died ? seen->bench_died : seen->boot_changed;
+	const json_t *sign = seen->panic	? seen->panic
+			     : seen->bench_died ? seen->bench_died
+						: seen->boot_changed;
 
 	if (seen->panic)
 		prove(trial, GROUP_KERNEL_LOG, seen->panic, RELATION_ANONYMOUS);
@@ -395,10 +413,14 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	if (seen->boot_changed)
 		prove(trial, GROUP_BOOT, seen->boot_changed, RELATION_ANONYMOUS);
 	if (signs && seen->alive_after_death) {
-		fail(&trial->host_reason, 0, "the bench says that the host died, but its agent went on");
+		fail(&trial->host_reason, 0,
+		     "the bench says that the host died, but its agent went on");
 	} else if (signs >= 2) {
 		trial->host = HOST_DIED;
-		/* Whatever another page's error did before, the death of the host is no stranger to this fault. */
+		/*
+		 * Whatever another page's error did before, the death of the host is no stranger to
+		 * this fault.
+		 */
 		trial->identified = true;
 		fail(&trial->host_reason, 0, "%s", text_of(sign));
 	} else if (signs == 1) {
@@ -409,7 +431,8 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 		fail(&trial->host_reason, 0, "%s", text_of(seen->stuck));
 	} else if (strcmp(cause, "host-died") == 0 || strcmp(cause, "agent-lost") == 0) {
 		fail(&trial->host_reason, 0,
-		     "the trial ended with '%s', and no evidence says what became of the host", cause);
+		     "the trial ended with '%s', and no evidence says what became of the host",
+		     cause);
 	} else if (trial->outcome || seen->answered) {
 		trial->host = HOST_UP;
 	} else {
@@ -455,14 +478,15 @@ void case_read_axes(struct trial_case *trial)
 	size_t index;
 	json_t *record;
 
-	json_array_foreach(trial->records, index, record) {
+	json_array_foreach (trial->records, index, record) {
 		const json_t *body = record_body(record);
 		bool after = case_after_intent(trial, index);
 
 		if (strcmp(record_type(record), "event") == 0)
 			read_event(trial, &seen, record, after);
 		else if (after && strcmp(record_type(record), "boot") == 0 &&
-			 on_our_host(trial, body) && another_boot(trial, body) && !seen.boot_changed)
+			 on_our_host(trial, body) && another_boot(trial, body) &&
+			 !seen.boot_changed)
 			seen.boot_changed = record;
 		else if (after && strcmp(record_type(record), "step") == 0 &&
 			 strcmp(json_text(body, "step", ""), "stop") == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A trial as the judge sees it: its own records out of the journal, and the pages, addresses and processes that the
- * fault was meant for. Evidence about others is no proof.
+ * A trial as the judge sees it: its own records out of the journal, and the pages, addresses and
+ * processes that the fault was meant for. Evidence about others is no proof.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -72,7 +72,7 @@ static void add_pids(struct trial_case *trial, const json_t *value)
 
 	if (json_is_integer(value) && trial->pid_count < RANGE_LIMIT)
 		trial->pids[trial->pid_count++] = json_integer_value(value);
-	json_array_foreach(value, index, each)
+	json_array_foreach (value, index, each)
 		if (json_is_integer(each) && trial->pid_count < RANGE_LIMIT)
 			trial->pids[trial->pid_count++] = json_integer_value(each);
 }
@@ -94,8 +94,9 @@ static void add_facts(struct trial_case *trial, const json_t *facts)
 }
 
 /*
- * What the fault was aimed at. An injector's "address" is physical or virtual, by its kind; reading it both ways is
- * harmless, because no virtual address of a process is the number of a page frame that exists.
+ * What the fault was aimed at. An injector's "address" is physical or virtual, by its kind; reading
+ * it both ways is harmless, because no virtual address of a process is the number of a page frame
+ * that exists.
  */
 static void add_aim(struct trial_case *trial, const json_t *aim)
 {
@@ -122,7 +123,10 @@ static bool names_target(const struct trial_case *trial, const json_t *body)
 	return !target || !name || strcmp(target, name) == 0;
 }
 
-/* Evidence that carries no trial's id (console, boot) counts for the trial during which it came, if the host is right. */
+/*
+ * Evidence that carries no trial's id (console, boot) counts for the trial during which it came, if
+ * the host is right.
+ */
 static bool belongs(const json_t *record, const char *id)
 {
 	const char *trial = json_text(record, "trial", NULL);
@@ -139,7 +143,7 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 	bool fired_before = false, fired = false;
 	json_t *record;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		const char *of = json_text(record, "trial", NULL);
 
 		if (!of || strcmp(of, id) != 0)
@@ -162,7 +166,8 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 			continue;
 		if (has_type(record, JOURNAL_DAMAGE)) {
 			if (!trial->damaged_line)
-				trial->damaged_line = (int)json_number(record_body(record), "line", 1);
+				trial->damaged_line =
+					(int)json_number(record_body(record), "line", 1);
 			continue;
 		}
 		json_array_append(trial->records, record);
@@ -170,8 +175,8 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 			break;
 	}
 	/*
-	 * A lost line next to the trial belongs to it when the record that should stand there is missing: its start
-	 * or its end.
+	 * A lost line next to the trial belongs to it when the record that should stand there is
+	 * missing: its start or its end.
 	 */
 	record = first ? json_array_get(records, first - 1) : NULL;
 	if (record && has_type(record, JOURNAL_DAMAGE) && trial->attempts == 0)
@@ -200,7 +205,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 	trial->evidence = json_array();
 	collect(trial, records, id);
 	trial->intent_at = json_array_size(trial->records);
-	json_array_foreach(trial->records, index, record) {
+	json_array_foreach (trial->records, index, record) {
 		if (has_type(record, "trial") && !trial->start)
 			trial->start = record;
 		if (has_type(record, "intent") && !trial->intent) {
@@ -212,7 +217,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 		if (has_type(record, "close"))
 			trial->close = record;
 	}
-	json_array_foreach(trial->records, index, record) {
+	json_array_foreach (trial->records, index, record) {
 		const json_t *body = record_body(record);
 
 		if (has_type(record, "facts") && names_target(trial, body))
@@ -283,11 +288,14 @@ bool case_victim_event(const struct trial_case *trial, const json_t *record, con
 	const json_t *body = record_body(record);
 	const json_t *data = json_object_get(body, "data");
 
-	return has_type(record, "event") && strcmp(json_text(body, "witness", ""), "workload") == 0 &&
+	return has_type(record, "event") &&
+	       strcmp(json_text(body, "witness", ""), "workload") == 0 &&
 	       strcmp(json_text(data, "event", ""), event) == 0 && names_target(trial, data);
 }
 
-/** is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory? */
+/**
+ * is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory?
+ */
 bool is_memory_error_signal(const json_t *data)
 {
 	const char *code = json_text(data, "code_name", "");
@@ -306,10 +314,11 @@ static char *describe(const json_t *body)
 	if (*text)
 		return strdup(text);
 	if (strcmp(event, "signal") == 0)
-		return format_text("%s: %s %s at %s, lsb %" PRId64, json_text(data, "workload", "workload"),
+		return format_text("%s: %s %s at %s, lsb %" PRId64,
+				   json_text(data, "workload", "workload"),
 				   json_text(data, "signal_name", "signal"),
-				   json_text(data, "code_name", "?"), json_text(data, "address", "?"),
-				   json_number(data, "lsb", 0));
+				   json_text(data, "code_name", "?"),
+				   json_text(data, "address", "?"), json_number(data, "lsb", 0));
 	if (strcmp(event, "error") == 0)
 		return format_text("%s: %s failed with %s", json_text(data, "workload", "workload"),
 				   json_text(data, "call", "a system call"),
@@ -317,8 +326,9 @@ static char *describe(const json_t *body)
 	if (strcmp(event, "touched") == 0)
 		return format_text("%s: touched, data %s", json_text(data, "workload", "workload"),
 				   json_text(data, "data",
-					     json_is_true(json_object_get(data, "value_ok")) ? "intact" :
-												"wrong"));
+					     json_is_true(json_object_get(data, "value_ok"))
+						     ? "intact"
+						     : "wrong"));
 	if (strcmp(event, "exit") == 0)
 		return format_text("%s: ended, status %" PRId64 ", signal %" PRId64,
 				   json_text(data, "workload", "workload"),
@@ -331,7 +341,8 @@ static char *describe(const json_t *body)
  * case_cite - quote a record in the result
  * @trial:  the case
  * @record: an event, boot, outcome or close record
- * @proves: what it proves: "delivered" or the name of an axis; a record is quoted once, for the first
+ * @proves: what it proves: "delivered" or the name of an axis; a record is quoted once, for the
+ *          first
  */
 void case_cite(struct trial_case *trial, const json_t *record, const char *proves)
 {
@@ -342,11 +353,14 @@ void case_cite(struct trial_case *trial, const json_t *record, const char *prove
 	size_t index;
 	json_t *cited;
 
-	/* A quote is known by its record's place: records that the engine still holds have no number yet. */
-	json_array_foreach(trial->records, index, cited)
+	/*
+	 * A quote is known by its record's place: records that the engine still holds have no
+	 * number yet.
+	 */
+	json_array_foreach (trial->records, index, cited)
 		if (cited == record)
 			sequence = (json_int_t)index;
-	json_array_foreach(trial->evidence, index, cited)
+	json_array_foreach (trial->evidence, index, cited)
 		if (json_number(cited, "place", 0) == sequence)
 			return;
 	if (json_array_size(trial->evidence) >= EVIDENCE_LIMIT)
@@ -358,15 +372,18 @@ void case_cite(struct trial_case *trial, const json_t *record, const char *prove
 				   json_text(body, "host", "the host"));
 	else if (strcmp(type, "outcome") == 0)
 		text = format_text("%s: %s%s%s", json_text(body, "injector", "injector"),
-				   json_text(body, "error_name", json_number(body, "error", 0) ? "error" : "done"),
-				   *json_text(body, "reason", "") ? ": " : "", json_text(body, "reason", ""));
+				   json_text(body, "error_name",
+					     json_number(body, "error", 0) ? "error" : "done"),
+				   *json_text(body, "reason", "") ? ": " : "",
+				   json_text(body, "reason", ""));
 	else
 		text = strdup(json_text(body, "reason", type));
 	json_array_append_new(
 		trial->evidence,
 		json_pack("{s:s, s:I, s:s*, s:s, s:I}", "witness",
-			  strcmp(type, "event") == 0 ? json_text(body, "witness", "event") :
-			  strcmp(type, "outcome") == 0 ? json_text(body, "injector", "injector") : type,
-			  "time_ns", (json_int_t)record_time(record), "text", text, "proves", proves, "place",
-			  sequence));
+			  strcmp(type, "event") == 0	 ? json_text(body, "witness", "event")
+			  : strcmp(type, "outcome") == 0 ? json_text(body, "injector", "injector")
+							 : type,
+			  "time_ns", (json_int_t)record_time(record), "text", text, "proves",
+			  proves, "place", sequence));
 }

@@ -11,8 +11,8 @@
 /**
  * enum group - witnesses that can not have the same source
  *
- * /dev/kmsg and the console show the same messages, so they are one. A boot_id that changed and the bench that saw the
- * power go are two: one comes from inside, the other from outside.
+ * /dev/kmsg and the console show the same messages, so they are one. A boot_id that changed and the
+ * bench that saw the power go are two: one comes from inside, the other from outside.
  */
 enum group {
 	GROUP_KERNEL_LOG = 1 << 0,
@@ -70,8 +70,8 @@ enum state {
  * struct finding - one expectation compared with the evidence
  * @what:   key of the expectation
  * @state:  of it
- * @harm:   broken towards the worse. Harm fails a trial at once; when less happened than expected, the trial only fails
- *          if the fault was proven delivered.
+ * @harm:   broken towards the worse. Harm fails a trial at once; when less happened than expected,
+ *          the trial only fails if the fault was proven delivered.
  * @reason: for people
  */
 struct finding {
@@ -87,12 +87,29 @@ struct finding {
  * struct trial_case - all that the judge knows about one trial
  * @records: of its last attempt, in order; owned array of borrowed records
  * @expect:  of the scenario; an empty object when the record says nothing; owned
- * @start, @intent, @outcome, @close: the records of these types (first intent and the last outcome); NULL when missing
+ * @start, @intent, @outcome, @close: the records of these types (first intent and the last
+ *                                    outcome); NULL when missing
  * @intent_at: index of the first intent in @records
  * @settled_view: judged before its end: there is no close record yet, and none is missed
  * @damaged_line: line of the journal that was lost within this trial, 0 for none
  * @repeated: the trial was started again although its fault had been fired before
  * @attempts: how often it was started
+ * @pfns, @addresses, @pids: what belongs to the victim or was aimed at
+ * @witnesses: groups that saw the fault
+ * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
+ * @identified: a proof named the victim
+ * @foreign: the first evidence that named another page or process, "" for none
+ * @log_lost, @log_seen: kernel log records were lost; at least one was heard
+ * @process, @process_proof: axis of the victim, and the record that decided it
+ * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
+ * @touched_fine, @touched_data: a touch after the fault found its data; what it read
+ * @victim_spoke: the victim reported anything after the intent
+ * @kernel_signalled: the kernel log says that the victim was sent a signal
+ * @ended_by: signal that ended the victim, 0 for none
+ * @host, @host_reason: axis of the host, and the evidence for it
+ * @iommu_fault: an IOMMU reported a fault
+ * @evidence: quotes for the result; owned
+ * @findings: one for each expectation
  */
 struct trial_case {
 	json_t *records;

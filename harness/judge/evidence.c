@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lines of the kernel's log mean. One table, each entry with the kernel file that prints the line; the wording
- * was compared in Linux 6.1 to 7.2. Lines in which an injector only announces what it is about to do
- * ("Injecting memory failure for pfn", "Soft offlining pfn", "Triggering MCE exception on CPU") are left out on
- * purpose: they prove nothing.
+ * What lines of the kernel's log mean. One table, each entry with the kernel file that prints the
+ * line, in the wording of Linux 6.1 and later. Lines in which an injector only announces what it is
+ * about to do ("Injecting memory failure for pfn", "Soft offlining pfn", "Triggering MCE exception
+ * on CPU") are left out on purpose: they prove nothing.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +22,8 @@
 
 /**
  * struct line_kind - one kind of line
- * @pattern:  POSIX extended regular expression, not anchored: the console puts a time before the line
+ * @pattern:  POSIX extended regular expression, not anchored: the console puts a time before the
+ *            line
  * @meaning:  what it says
  * @pfn:      number of the group that holds a page frame number, 0 for none
  * @physical: of the group with a physical address
@@ -38,51 +39,86 @@ struct line_kind {
 };
 
 static const struct line_kind kinds[] = {
-	{.pattern = "Kernel panic - not syncing: ", .meaning = MEANS_PANIC, .source = "kernel/panic.c"},
-	{.pattern = "Memory failure: " PFN ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
-	 .meaning = MEANS_PAGE_HANDLED, .pfn = 1, .source = "mm/memory-failure.c, action_result()"},
-	{.pattern = "Memory failure: " PFN ": Sending SIGBUS to .*:([0-9]+) due to hardware memory corruption",
-	 .meaning = MEANS_SIGBUS_SENT, .pfn = 1, .pid = 2, .source = "mm/memory-failure.c, kill_proc()"},
-	{.pattern = "Memory failure: " PFN ": forcibly killing .*:([0-9]+) because of failure to unmap",
-	 .meaning = MEANS_KILLED, .pfn = 1, .pid = 2, .source = "mm/memory-failure.c, kill_procs()"},
+	{.pattern = "Kernel panic - not syncing: ",
+	 .meaning = MEANS_PANIC,
+	 .source = "kernel/panic.c"},
+	{.pattern = "Memory failure: " PFN
+		    ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
+	 .meaning = MEANS_PAGE_HANDLED,
+	 .pfn = 1,
+	 .source = "mm/memory-failure.c, action_result()"},
+	{.pattern = "Memory failure: " PFN
+		    ": Sending SIGBUS to .*:([0-9]+) due to hardware memory corruption",
+	 .meaning = MEANS_SIGBUS_SENT,
+	 .pfn = 1,
+	 .pid = 2,
+	 .source = "mm/memory-failure.c, kill_proc()"},
+	{.pattern = "Memory failure: " PFN
+		    ": forcibly killing .*:([0-9]+) because of failure to unmap",
+	 .meaning = MEANS_KILLED,
+	 .pfn = 1,
+	 .pid = 2,
+	 .source = "mm/memory-failure.c, kill_procs()"},
 	/* In spite of its word it sends SIGBUS BUS_MCEERR_AR, which a process can handle. */
 	{.pattern = "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
-	 .meaning = MEANS_SIGBUS_SENT, .pid = 1, .address = 2, .source = "arch/x86/mm/fault.c, do_sigbus()"},
+	 .meaning = MEANS_SIGBUS_SENT,
+	 .pid = 1,
+	 .address = 2,
+	 .source = "arch/x86/mm/fault.c, do_sigbus()"},
 	{.pattern = "Unpoison: (Software-unpoisoned|Unpoisoned) (free )?page " PFN,
-	 .meaning = MEANS_PAGE_HANDLED, .pfn = 3, .source = "mm/memory-failure.c, unpoison_memory()"},
+	 .meaning = MEANS_PAGE_HANDLED,
+	 .pfn = 3,
+	 .source = "mm/memory-failure.c, unpoison_memory()"},
 	{.pattern = "Uncorrected hardware memory error in user-access at " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR, .physical = 1,
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .physical = 1,
 	 .source = "arch/x86/kernel/cpu/mce/core.c, kill_me_maybe()"},
 	{.pattern = "Kernel accessed poison in user space at " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR, .physical = 1,
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .physical = 1,
 	 .source = "arch/x86/kernel/cpu/mce/core.c, kill_me_never()"},
 	{.pattern = "\\[Hardware Error\\]: Machine check events logged",
-	 .meaning = MEANS_HARDWARE_ERROR, .source = "arch/x86/kernel/cpu/mce/core.c"},
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .source = "arch/x86/kernel/cpu/mce/core.c"},
 	{.pattern = "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
-	 .meaning = MEANS_HARDWARE_ERROR, .source = "arch/x86/kernel/cpu/mce/core.c, print_mce()"},
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .source = "arch/x86/kernel/cpu/mce/core.c, print_mce()"},
 	{.pattern = "\\[Hardware Error\\]: TSC [0-9a-f]+ .*ADDR " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR, .physical = 1,
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .physical = 1,
 	 .source = "arch/x86/kernel/cpu/mce/core.c, print_mce()"},
 	{.pattern = "\\[Hardware Error\\]: Hardware error from APEI Generic Hardware Error Source",
-	 .meaning = MEANS_HARDWARE_ERROR, .source = "drivers/acpi/apei/ghes.c"},
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .source = "drivers/acpi/apei/ghes.c"},
 	{.pattern = "\\[Hardware Error\\]: +physical_address: 0x" HEX,
-	 .meaning = MEANS_HARDWARE_ERROR, .physical = 1, .source = "drivers/firmware/efi/cper.c"},
-	{.pattern = "BERT: Error records from previous boot", .meaning = MEANS_HARDWARE_ERROR,
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .physical = 1,
+	 .source = "drivers/firmware/efi/cper.c"},
+	{.pattern = "BERT: Error records from previous boot",
+	 .meaning = MEANS_HARDWARE_ERROR,
 	 .source = "drivers/acpi/apei/bert.c"},
-	{.pattern = "EDAC MC[0-9]+: [0-9]+ [CU]E .*page:" PFN, .meaning = MEANS_HARDWARE_ERROR, .pfn = 1,
+	{.pattern = "EDAC MC[0-9]+: [0-9]+ [CU]E .*page:" PFN,
+	 .meaning = MEANS_HARDWARE_ERROR,
+	 .pfn = 1,
 	 .source = "drivers/edac/edac_mc.c"},
-	{.pattern = "AER: .*(rror|rrors) (message )?received", .meaning = MEANS_HARDWARE_ERROR,
+	{.pattern = "AER: .*(rror|rrors) (message )?received",
+	 .meaning = MEANS_HARDWARE_ERROR,
 	 .source = "drivers/pci/pcie/aer.c"},
-	{.pattern = "DMAR: \\[.*\\] Request device \\[.*\\] .*fault (addr|index)", .meaning = MEANS_IOMMU_FAULT,
+	{.pattern = "DMAR: \\[.*\\] Request device \\[.*\\] .*fault (addr|index)",
+	 .meaning = MEANS_IOMMU_FAULT,
 	 .source = "drivers/iommu/intel/dmar.c"},
-	{.pattern = "AMD-Vi: Event logged \\[IO_PAGE_FAULT", .meaning = MEANS_IOMMU_FAULT,
+	{.pattern = "AMD-Vi: Event logged \\[IO_PAGE_FAULT",
+	 .meaning = MEANS_IOMMU_FAULT,
 	 .source = "drivers/iommu/amd/iommu.c"},
-	{.pattern = "BUG: soft lockup - CPU|etected hard LOCKUP", .meaning = MEANS_STUCK,
+	{.pattern = "BUG: soft lockup - CPU|etected hard LOCKUP",
+	 .meaning = MEANS_STUCK,
 	 .source = "kernel/watchdog.c"},
 	{.pattern = "INFO: task .*:[0-9]+ (<.*> )?blocked .*for more than [0-9]+ seconds",
-	 .meaning = MEANS_STUCK, .source = "kernel/hung_task.c"},
+	 .meaning = MEANS_STUCK,
+	 .source = "kernel/hung_task.c"},
 	{.pattern = "rcu: INFO: .*(self-detected stall|detected stalls|detected expedited stalls)",
-	 .meaning = MEANS_STUCK, .source = "kernel/rcu/tree_stall.h"},
+	 .meaning = MEANS_STUCK,
+	 .source = "kernel/rcu/tree_stall.h"},
 };
 
 static regex_t compiled[ARRAY_SIZE(kinds)];
@@ -143,8 +179,9 @@ struct kernel_line kernel_line_read(const char *text)
 }
 
 /*
- * glibc expands an interval such as x{1,1000} into copies of x, nested ones into their product: a short pattern can
- * ask for more memory than the machine has. Back references need exponential time.
+ * glibc expands an interval such as x{1,1000} into copies of x, nested ones into their product: a
+ * short pattern can ask for more memory than the machine has. Back references need exponential
+ * time.
  */
 static bool too_costly(const char *pattern)
 {
@@ -178,12 +215,14 @@ static int compile(const char *pattern, regex_t *regex, struct reason *why)
 	int error;
 
 	if (too_costly(pattern))
-		return fail(why, -E2BIG, "the pattern '%.80s' is too long or repeats too much", pattern);
+		return fail(why, -E2BIG, "the pattern '%.80s' is too long or repeats too much",
+			    pattern);
 	error = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
 	if (!error)
 		return 0;
 	regerror(error, regex, message, sizeof(message));
-	return fail(why, -EINVAL, "the pattern '%.80s' is no regular expression: %s", pattern, message);
+	return fail(why, -EINVAL, "the pattern '%.80s' is no regular expression: %s", pattern,
+		    message);
 }
 
 /**

@@ -27,7 +27,8 @@ enum meaning {
 };
 
 /**
- * struct kernel_line - what a line of the kernel's log says, with the page and process that it names
+ * struct kernel_line - what a line of the kernel's log says, with the page and process that it
+ * names
  * @meaning:      of the line
  * @has_pfn:      @pfn is set: from a pfn or from a physical address
  * @has_pid:      @pid is set; it may be that of a thread

@@ -28,17 +28,18 @@ static json_t *read_progress(const json_t *records)
 	json_t *progress = json_object(), *record, *planned;
 	size_t index, position;
 
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		if (strcmp(record_type(record), "run") != 0)
 			continue;
-		json_array_foreach(json_object_get(record_body(record), "plan"), position, planned) {
+		json_array_foreach (json_object_get(record_body(record), "plan"), position,
+				    planned) {
 			const char *id = json_text(planned, "trial", NULL);
 
 			if (id)
 				json_object_set(progress_of(progress, id), "plan", planned);
 		}
 	}
-	json_array_foreach(records, index, record) {
+	json_array_foreach (records, index, record) {
 		const char *id = json_text(record, "trial", NULL);
 
 		if (!id)
@@ -59,7 +60,7 @@ static const json_t *find_last(const json_t *records, const char *type)
 	json_t *record;
 	size_t index;
 
-	json_array_foreach(records, index, record)
+	json_array_foreach (records, index, record)
 		if (strcmp(record_type(record), type) == 0)
 			found = record;
 	return found;
@@ -67,13 +68,15 @@ static const json_t *find_last(const json_t *records, const char *type)
 
 static json_t *never_started(const json_t *planned, const char *id)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:s, s:s, s:[], s:{}}",
-			 "trial", id, "scenario", json_text(planned, "scenario", "unknown"), "bench",
-			 json_text(planned, "bench", "unknown"), "seed",
-			 (json_int_t)json_number(planned, "seed", 0), "attempts", (json_int_t)0, "delivered", 0,
-			 "axes", "guest", "none", "migration", "none", "iommu", "none", "host", "none",
-			 "conversion", "none", "process", "none", "verdict", "infra", "reason",
-			 "never started: the run ended before this trial's turn", "evidence", "metrics");
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:s, "
+			 "s:s, s:[], s:{}}",
+			 "trial", id, "scenario", json_text(planned, "scenario", "unknown"),
+			 "bench", json_text(planned, "bench", "unknown"), "seed",
+			 (json_int_t)json_number(planned, "seed", 0), "attempts", (json_int_t)0,
+			 "delivered", 0, "axes", "guest", "none", "migration", "none", "iommu",
+			 "none", "host", "none", "conversion", "none", "process", "none", "verdict",
+			 "infra", "reason", "never started: the run ended before this trial's turn",
+			 "evidence", "metrics");
 }
 
 static json_t *damage_of(const json_t *records)
@@ -81,12 +84,13 @@ static json_t *damage_of(const json_t *records)
 	json_t *lines = json_array(), *record;
 	size_t index;
 
-	json_array_foreach(records, index, record)
+	json_array_foreach (records, index, record)
 		if (strcmp(record_type(record), JOURNAL_DAMAGE) == 0)
 			json_array_append_new(
-				lines, json_pack("{s:I, s:s}", "line",
-						 (json_int_t)json_number(record_body(record), "line", 0),
-						 "what", json_text(record_body(record), "what", "")));
+				lines,
+				json_pack("{s:I, s:s}", "line",
+					  (json_int_t)json_number(record_body(record), "line", 0),
+					  "what", json_text(record_body(record), "what", "")));
 	return lines;
 }
 
@@ -97,7 +101,7 @@ static json_t *count_verdicts(const json_t *trials, const json_t *pending)
 
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
 		json_object_set_new(counts, verdicts[i], json_integer(0));
-	json_array_foreach(trials, index, trial) {
+	json_array_foreach (trials, index, trial) {
 		json_t *count = json_object_get(counts, json_text(trial, "verdict", ""));
 
 		json_integer_set(count, json_integer_value(count) + 1);
@@ -110,8 +114,8 @@ static json_t *count_verdicts(const json_t *trials, const json_t *pending)
  * judge_run - judge a whole journal
  * @records: of the journal; borrowed
  *
- * A trial of the plan without an end is pending as long as the run can be resumed; when the run has ended it is `infra`
- * (never started) or judged by what there is.
+ * A trial of the plan without an end is pending as long as the run can be resumed; when the run has
+ * ended it is `infra` (never started) or judged by what there is.
  *
  * Return: results.json (docs/verdicts.md), owned by the caller.
  */
@@ -126,24 +130,30 @@ json_t *judge_run(const json_t *records)
 	json_t *results, *trial;
 	const char *id;
 
-	json_object_foreach(progress, id, trial) {
+	json_object_foreach (progress, id, trial) {
 		bool started = json_object_size(trial) > (json_object_get(trial, "plan") ? 1u : 0u);
-		/* What `brinell resume` would do: an end before the fault means another attempt, unless it was judged. */
-		bool closed = json_object_get(trial, "verdict") ||
-			      (json_object_get(trial, "close") &&
-			       (json_object_get(trial, "intent") || json_object_get(trial, "skip")));
+		/*
+		 * What `brinell resume` would do: an end before the fault means another attempt,
+		 * unless it was judged.
+		 */
+		bool closed =
+			json_object_get(trial, "verdict") ||
+			(json_object_get(trial, "close") &&
+			 (json_object_get(trial, "intent") || json_object_get(trial, "skip")));
 
 		if (!ended && !closed)
 			json_array_append_new(pending, json_string(id));
 		else if (!started)
-			json_array_append_new(trials, never_started(json_object_get(trial, "plan"), id));
+			json_array_append_new(trials,
+					      never_started(json_object_get(trial, "plan"), id));
 		else
 			json_array_append_new(trials, judge_trial(records, id));
 	}
-	results = json_pack("{s:s, s:s, s:b, s:O, s:o, s:O}", "run", json_text(run, "run", "unknown"), "version",
-			    json_text(run, "version", "unknown"), "complete",
-			    ended && json_array_size(pending) == 0, "trials", trials, "counts",
-			    count_verdicts(trials, pending), "pending", pending);
+	results =
+		json_pack("{s:s, s:s, s:b, s:O, s:o, s:O}", "run", json_text(run, "run", "unknown"),
+			  "version", json_text(run, "version", "unknown"), "complete",
+			  ended && json_array_size(pending) == 0, "trials", trials, "counts",
+			  count_verdicts(trials, pending), "pending", pending);
 	if (json_array_size(damage))
 		json_object_set(results, "damage", damage);
 	return results;
@@ -158,8 +168,8 @@ static int64_t count_of(const json_t *results, const char *verdict)
  * judge_exit_code - how a run ends on the command line
  * @results: of judge_run()
  *
- * The gravest verdict decides: a failure, then inconclusive, then infra. Trials that are still pending count as infra:
- * they must not look like success.
+ * The gravest verdict decides: a failure, then inconclusive, then infra. Trials that are still
+ * pending count as infra: they must not look like success.
  */
 enum brinell_exit judge_exit_code(const json_t *results)
 {

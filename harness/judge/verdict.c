@@ -33,8 +33,9 @@ static char *witness_names(const struct trial_case *trial)
 		enum group group;
 		const char *name;
 	} names[] = {
-		{GROUP_KERNEL_LOG, "kernel log"}, {GROUP_TRACE, "trace"},	{GROUP_INTERRUPTS, "interrupts"},
-		{GROUP_MEMINFO, "meminfo"},	  {GROUP_PAGEFLAGS, "pageflags"}, {GROUP_WORKLOAD, "workload"},
+		{GROUP_KERNEL_LOG, "kernel log"}, {GROUP_TRACE, "trace"},
+		{GROUP_INTERRUPTS, "interrupts"}, {GROUP_MEMINFO, "meminfo"},
+		{GROUP_PAGEFLAGS, "pageflags"},	  {GROUP_WORKLOAD, "workload"},
 		{GROUP_BENCH, "bench"},		  {GROUP_BOOT, "boot"},
 	};
 	char *all = strdup("");
@@ -73,8 +74,9 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 		rule(ruling, "skip", "%s", close_reason(trial, "skipped without a reason"));
 	else if (strcmp(cause, "infra") == 0)
 		rule(ruling, "infra", "%s", close_reason(trial, "the bench failed"));
-	else if (before_fault && (strcmp(cause, "agent-lost") == 0 || strcmp(cause, "host-died") == 0 ||
-				  strcmp(cause, "interrupted") == 0 || strcmp(cause, "deadline") == 0))
+	else if (before_fault &&
+		 (strcmp(cause, "agent-lost") == 0 || strcmp(cause, "host-died") == 0 ||
+		  strcmp(cause, "interrupted") == 0 || strcmp(cause, "deadline") == 0))
 		rule(ruling, "infra", "ended before the fault was fired (%s): %s", cause,
 		     close_reason(trial, "no reason recorded"));
 	else
@@ -88,12 +90,15 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 
 	if (!case_is_delivered(trial) && trial->foreign[0])
 		rule(ruling, "inconclusive",
-		     "the evidence is about another page or process than the fault: %s", trial->foreign);
+		     "the evidence is about another page or process than the fault: %s",
+		     trial->foreign);
 	else if (!case_is_delivered(trial) && json_number(outcome, "error", 0))
 		rule(ruling, "inconclusive", "the fault was not delivered: %s reported %s%s%s",
 		     json_text(outcome, "injector", "the injector"),
-		     json_text(outcome, "error_name", error_name((int)json_number(outcome, "error", 0))),
-		     *json_text(outcome, "reason", "") ? ": " : "", json_text(outcome, "reason", ""));
+		     json_text(outcome, "error_name",
+			       error_name((int)json_number(outcome, "error", 0))),
+		     *json_text(outcome, "reason", "") ? ": " : "",
+		     json_text(outcome, "reason", ""));
 	else if (!case_is_delivered(trial))
 		rule(ruling, "inconclusive",
 		     "the fault is not proven delivered: no witness but the injector saw it");
@@ -101,7 +106,8 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		__cleanup_free char *names = witness_names(trial);
 
 		rule(ruling, "inconclusive",
-		     "the fault was seen by only one independent witness (%s); two must agree", names);
+		     "the fault was seen by only one independent witness (%s); two must agree",
+		     names);
 	}
 }
 
@@ -111,7 +117,7 @@ static bool took_all_steps(const struct trial_case *trial)
 	size_t planned = json_array_size(json_object_get(spec, "steps")), taken = 0, index;
 	json_t *record;
 
-	json_array_foreach(trial->records, index, record)
+	json_array_foreach (trial->records, index, record)
 		taken += strcmp(record_type(record), "step") == 0;
 	return planned && taken >= planned && trial->outcome;
 }
@@ -131,7 +137,8 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 			    "the trial was started again although its fault had been fired before");
 	if (!trial->start)
 		return rule(ruling, "inconclusive",
-			    "the journal does not say what the trial expects: its first record is missing");
+			    "the journal does not say what the trial expects: its first record is "
+			    "missing");
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive",
 			    "the journal ends before the trial does: its close is missing");
@@ -148,11 +155,12 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (finding)
 		return rule(ruling, "inconclusive", "%s", finding->reason.text);
 	if (trial->damaged_line)
-		return rule(ruling, "inconclusive", "journal damaged at line %d", trial->damaged_line);
+		return rule(ruling, "inconclusive", "journal damaged at line %d",
+			    trial->damaged_line);
 	if (strcmp(cause_of(trial), "agent-lost") == 0 ||
 	    (strcmp(cause_of(trial), "interrupted") == 0 && !took_all_steps(trial)))
-		return rule(ruling, "inconclusive", "the trial was cut short (%s): %s", cause_of(trial),
-			    close_reason(trial, "no reason recorded"));
+		return rule(ruling, "inconclusive", "the trial was cut short (%s): %s",
+			    cause_of(trial), close_reason(trial, "no reason recorded"));
 	if (case_expects_delivery(trial)) {
 		__cleanup_free char *names = witness_names(trial);
 
@@ -169,7 +177,8 @@ static void metric(json_t *metrics, const char *name, int64_t from, int64_t to)
 
 	if (from && to && !__builtin_sub_overflow(to, from, &value) && value >= 0)
 		json_object_set_new(metrics, name,
-				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit", "ns"));
+				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit",
+					      "ns"));
 }
 
 static json_t *metrics_of(const struct trial_case *trial)
@@ -189,15 +198,16 @@ static json_t *metrics_of(const struct trial_case *trial)
 static json_t *axes_of(const struct trial_case *trial)
 {
 	bool fired = trial->intent != NULL;
-	bool victim = fired && (case_expects(trial, "process") || trial->process != PROCESS_UNKNOWN ||
-		      trial->process_contradicted);
+	bool victim = fired && (case_expects(trial, "process") ||
+				trial->process != PROCESS_UNKNOWN || trial->process_contradicted);
 	const char *iommu = trial->iommu_fault ? "fault" : trial->log_lost ? "unknown" : "quiet";
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest",
 			 case_expects(trial, "guest") ? "unknown" : "none", "migration",
 			 case_expects(trial, "migration") ? "unknown" : "none", "iommu",
-			 fired ? iommu : "none", "host", fired ? host_axis_name(trial->host) : "none",
-			 "conversion", case_expects(trial, "conversion") ? "unknown" : "none", "process",
+			 fired ? iommu : "none", "host",
+			 fired ? host_axis_name(trial->host) : "none", "conversion",
+			 case_expects(trial, "conversion") ? "unknown" : "none", "process",
 			 victim ? process_axis_name(trial->process) : "none");
 }
 
@@ -207,13 +217,13 @@ static json_t *evidence_in_order(const json_t *evidence)
 	json_t *ordered = json_array();
 
 	while (json_array_size(ordered) < json_array_size(evidence)) {
-		int64_t last = json_number(json_array_get(ordered, json_array_size(ordered) - 1), "place",
-					   INT64_MIN);
+		int64_t last = json_number(json_array_get(ordered, json_array_size(ordered) - 1),
+					   "place", INT64_MIN);
 		const json_t *next = NULL;
 		json_t *each;
 		size_t index;
 
-		json_array_foreach(evidence, index, each) {
+		json_array_foreach (evidence, index, each) {
 			int64_t place = json_number(each, "place", 0);
 
 			if (place > last && (!next || place < json_number(next, "place", 0)))
@@ -241,7 +251,10 @@ static const char *whole_characters(struct reason *reason)
 	return reason->text;
 }
 
-/* Every expectation with what became of it, for people who want to see more than the first that decided. */
+/*
+ * Every expectation with what became of it, for people who want to see more than the first that
+ * decided.
+ */
 static json_t *checks_of(struct trial_case *trial)
 {
 	static const char *const states[] = {"met", "broken", "unknown"};
@@ -250,8 +263,8 @@ static json_t *checks_of(struct trial_case *trial)
 	for (size_t i = 0; i < trial->finding_count; i++) {
 		struct finding *finding = &trial->findings[i];
 
-		json_array_append_new(checks, json_pack("{s:s, s:s, s:s}", "check", finding->what, "state",
-							states[finding->state], "reason",
+		json_array_append_new(checks, json_pack("{s:s, s:s, s:s}", "check", finding->what,
+							"state", states[finding->state], "reason",
 							whole_characters(&finding->reason)));
 	}
 	return checks;
@@ -273,16 +286,18 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 	size_t index;
 
 	rule_trial(trial, &ruling);
-	json_array_foreach(evidence, index, each)
+	json_array_foreach (evidence, index, each)
 		json_object_del(each, "place");
-	result = json_pack("{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s*, s:O, s:o, s:o}", "trial", id,
-			   "scenario", json_text(start, "scenario", "unknown"), "title",
-			   json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
-			   "seed", (json_int_t)json_number(start, "seed", 0), "attempts",
-			   (json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
-			   axes_of(trial), "verdict", ruling.verdict, "reason", whole_characters(&ruling.reason), "cause",
-			   json_text(record_body(trial->close), "cause", NULL), "evidence", evidence,
-			   "checks", checks_of(trial), "metrics", metrics_of(trial));
+	result = json_pack(
+		"{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s*, s:O, s:o, s:o}", "trial",
+		id, "scenario", json_text(start, "scenario", "unknown"), "title",
+		json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
+		"seed", (json_int_t)json_number(start, "seed", 0), "attempts",
+		(json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
+		axes_of(trial), "verdict", ruling.verdict, "reason",
+		whole_characters(&ruling.reason), "cause",
+		json_text(record_body(trial->close), "cause", NULL), "evidence", evidence, "checks",
+		checks_of(trial), "metrics", metrics_of(trial));
 	return result;
 }
 
@@ -319,8 +334,9 @@ json_t *judge_trial(const json_t *records, const char *trial)
  * @records: so far; borrowed
  * @trial:   id
  *
- * The engine closes a trial early when this holds: every expectation is met and nothing speaks against one. It never
- * holds for a trial that could only fail or that misses evidence: such a trial gets all the time that it has.
+ * The engine closes a trial early when this holds: every expectation is met and nothing speaks
+ * against one. It never holds for a trial that could only fail or that misses evidence: such a
+ * trial gets all the time that it has.
  *
  * Return: true when there is nothing more to wait for.
  */

@@ -21,15 +21,17 @@ int run_directory_load(const char *directory, json_t **records, struct reason *w
 	if (error)
 		return error;
 	if (damage.torn_bytes)
-		log_warning("the journal in %s ends in the middle of a record (%zu bytes are left out); "
+		log_warning("the journal in %s ends in the middle of a record (%zu bytes are left "
+			    "out); "
 			    "'brinell resume' goes on from there",
 			    directory, damage.torn_bytes);
 	if (damage.bad_lines)
-		log_warning("the journal in %s is damaged: %u lines, the first is line %u; trials around "
+		log_warning("the journal in %s is damaged: %u lines, the first is line %u; trials "
+			    "around "
 			    "them can not pass",
 			    directory, damage.bad_lines, damage.first_bad);
 	if (damage.gaps)
-		log_warning("the journal in %s lacks %u records; trials around them can not pass", directory,
-			    damage.gaps);
+		log_warning("the journal in %s lacks %u records; trials around them can not pass",
+			    directory, damage.gaps);
 	return 0;
 }

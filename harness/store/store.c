@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The directory of a run: made once, never overwritten; results and reports are replaced as a whole or not at all.
+ * The directory of a run: made once, never overwritten; results and reports are replaced as a whole
+ * or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,10 @@ static char *default_name(void)
 			   date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, random);
 }
 
-/* The link is a comfort: a file system without links, or a user's own file of that name, is no reason to fail. */
+/*
+ * The link is a comfort: a file system without links, or a user's own file of that name, is no
+ * reason to fail.
+ */
 static void point_latest(const char *name)
 {
 	__cleanup_free char *link = format_text("%s/latest", STORE_RUNS);
@@ -45,12 +49,13 @@ static void point_latest(const char *name)
 
 /**
  * store_create_run - make the directory of a new run
- * @out:       where the user wants it, or NULL for brinell-runs/DATE-ID with a link brinell-runs/latest to it
+ * @out:       where the user wants it, or NULL for brinell-runs/DATE-ID with a link
+ *             brinell-runs/latest to it
  * @directory: receives its path; owned by the caller
  * @why:       filled on an error
  *
- * A directory of the user's may be there already, but not with a run in it. Two programs that want the same one are
- * told apart by journal_create(), which only one of them passes.
+ * A directory of the user's may be there already, but not with a run in it. Two programs that want
+ * the same one are told apart by journal_create(), which only one of them passes.
  *
  * Return: 0; -EEXIST when a run is there; -errno.
  */
@@ -64,16 +69,18 @@ int store_create_run(const char *out, char **directory, struct reason *why)
 
 	if (access(journal, F_OK) == 0)
 		return fail(why, -EEXIST,
-			    "'%s' holds a run already: give another directory with --out, or finish that "
+			    "'%s' holds a run already: give another directory with --out, or "
+			    "finish that "
 			    "run with 'brinell resume %s'",
 			    path, path);
 	error = make_directories(artifacts);
 	if (error)
-		return fail(why, error, "making the directory '%s': %s; give another with --out", path,
-			    strerror(-error));
+		return fail(why, error, "making the directory '%s': %s; give another with --out",
+			    path, strerror(-error));
 	if (access(path, W_OK) < 0)
-		return fail(why, -errno, "'%s' can not be written: %s; give another directory with --out",
-			    path, strerror(errno));
+		return fail(why, -errno,
+			    "'%s' can not be written: %s; give another directory with --out", path,
+			    strerror(errno));
 	if (name)
 		point_latest(name);
 	*directory = steal(path);
@@ -118,7 +125,9 @@ static int write_report(const char *directory, const struct report *report, cons
 		error = -ENOMEM;
 	if (!error)
 		error = write_file_atomically(directory, report->file, text, length);
-	return error ? fail(why, error, "writing %s/%s: %s", directory, report->file, strerror(-error)) : 0;
+	return error ? fail(why, error, "writing %s/%s: %s", directory, report->file,
+			    strerror(-error))
+		     : 0;
 }
 
 /**
@@ -139,13 +148,16 @@ int store_write_reports(const char *directory, const json_t *results, const json
 	int first = 0;
 
 	if (folder < 0)
-		return fail(why, -errno, "opening the directory '%s': %s", directory, strerror(errno));
+		return fail(why, -errno, "opening the directory '%s': %s", directory,
+			    strerror(errno));
 	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
-		return fail(why, -EBUSY, "another brinell writes the reports of '%s' just now", directory);
+		return fail(why, -EBUSY, "another brinell writes the reports of '%s' just now",
+			    directory);
 	for (size_t i = 0; i < report_count(); i++) {
 		const struct report *report = report_at(i);
 		struct reason inner = {""};
-		int error = report->file ? write_report(directory, report, results, records, &inner) : 0;
+		int error = report->file ? write_report(directory, report, results, records, &inner)
+					 : 0;
 
 		if (error && !first)
 			first = fail(why, error, "%s", inner.text);
