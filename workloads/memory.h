@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_WORKLOADS_MEMORY_H
+#define BRINELL_WORKLOADS_MEMORY_H
+
+#include "harness/base/util.h"
+
+#define MEMORY_LINE 64
+#define MEMORY_PAGE 4096
+#define MEMORY_HUGE (2u << 20)
+#define MEMORY_PAGES 16
+#define MEMORY_VICTIM_PAGE 8
+#define MEMORY_CANARY (1u << 24)
+
+enum memory_page {
+	PAGE_ANONYMOUS,
+	PAGE_THP,
+	PAGE_HUGETLB,
+	PAGE_SHARED,
+	PAGE_MLOCKED,
+	PAGE_FILE_CLEAN,
+	PAGE_FILE_DIRTY,
+	PAGE_TMPFS,
+	PAGE_INSTRUCTION,
+};
+
+enum memory_touch {
+	TOUCH_LOAD,
+	TOUCH_STORE,
+	TOUCH_EXECUTE,
+	TOUCH_COPYIN,
+	TOUCH_COPYOUT,
+	TOUCH_COPY_ON_WRITE,
+	TOUCH_THREADS,
+	TOUCH_PREFETCH,
+	TOUCH_UNALIGNED,
+	TOUCH_MEMCPY,
+	TOUCH_FUTEX,
+	TOUCH_FULL_STORE,
+	TOUCH_NONE,
+};
+
+/** struct memory_options - what a victim is told before it starts */
+struct memory_options {
+	enum memory_page page;
+	enum memory_touch touch;
+	bool handler;
+	int mce_kill;
+	uint64_t offset;
+	const char *directory;
+};
+
+/**
+ * struct memory_region - the memory of a victim
+ * @base:      of the region, in this process
+ * @size:      in bytes
+ * @victim:    the 4 KiB page that is struck
+ * @line:      the line in it that is struck
+ * @page_size: of the mapping: 4096, or 2 MiB
+ * @canary:    MEMORY_PAGES other pages, which nothing may harm
+ * @fd:        of the file behind the region, or -1
+ * @file_at:   offset of @victim in that file
+ */
+struct memory_region {
+	unsigned char *base;
+	size_t size;
+	unsigned char *victim;
+	unsigned char *line;
+	size_t page_size;
+	unsigned char *canary;
+	int fd;
+	off_t file_at;
+};
+
+enum memory_request {
+	REQUEST_TOUCH = 'T',
+	REQUEST_MADVISE_HARD = 'H',
+	REQUEST_MADVISE_SOFT = 'S',
+	REQUEST_QUIT = 'Q',
+};
+
+enum memory_report_kind {
+	REPORT_READY,
+	REPORT_FAILED,
+	REPORT_SIGNAL,
+	REPORT_TOUCHED,
+	REPORT_ERROR,
+	REPORT_CORRUPTED,
+	REPORT_CHECKED,
+	REPORT_MEMBER_EXIT,
+	REPORT_ANSWER,
+	REPORT_DONE,
+};
+
+enum memory_data {
+	DATA_UNREAD,
+	DATA_INTACT,
+	DATA_ZERO,
+	DATA_OTHER,
+};
+
+/**
+ * struct memory_report - what a victim says, one packet each
+ *
+ * Plain bytes and not JSON: a signal handler sends it, also while the heap is in any state.
+ */
+struct memory_report {
+	enum memory_report_kind kind;
+	enum memory_data data;
+	int32_t pid;
+	int32_t error;
+	int32_t signal;
+	int32_t code;
+	int32_t lsb;
+	int32_t status;
+	int64_t time_ns;
+	uint64_t address;
+	uint64_t pfn;
+	uint64_t page_size;
+	uint64_t region;
+	uint64_t region_size;
+	uint64_t expected;
+	uint64_t found;
+	char call[24];
+	char text[200];
+};
+
+void memory_fill_page(void *page, uint64_t number);
+void memory_fill_code(void *page, uint64_t number);
+uint64_t memory_word(uint64_t number, size_t word);
+uint32_t memory_code_value(uint64_t number, size_t line);
+enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first, size_t words);
+
+int memory_region_make(const struct memory_options *options, struct memory_region *region,
+		       struct reason *why);
+uint64_t memory_pfn(const void *address);
+bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why);
+
+_Noreturn void memory_victim(int socket, const struct memory_options *options);
+
+#endif
