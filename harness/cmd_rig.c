@@ -356,8 +356,15 @@ static struct channel *open_agent(struct rig *rig, json_t **hello, struct reason
 				json_decref(message);
 			if (got)
 				continue;
-			if (poll(&readable, 1, 1000) > 0 && channel_fill(channel) < 0)
-				break;
+			if (poll(&readable, 1, 1000) > 0 && channel_fill(channel) < 0) {
+				fail(why, -EPIPE,
+				     "rig %s went down before its agent spoke; --artifacts DIR "
+				     "keeps "
+				     "its console",
+				     rig_name(rig));
+				channel_free(channel);
+				return NULL;
+			}
 		}
 	}
 	fail(why, -ETIMEDOUT,

@@ -43,13 +43,12 @@ static const char *value_of(char **arguments, const char *option)
 	return NULL;
 }
 
-static char **command_line(unsigned int version)
+static char **command_line(void)
 {
 	char *firmware[] = {"-acpitable", "file=einj.bin", NULL};
 
 	return qemu_arguments(&(struct qemu_config){
 		.program = "/usr/bin/qemu-system-x86_64",
-		.version = version,
 		.profile = rig_profile_find("intel"),
 		.memory_mib = 1024,
 		.processors = 3,
@@ -65,7 +64,7 @@ static char **command_line(unsigned int version)
 
 static void test_command_line(void **state)
 {
-	char **arguments = command_line(802);
+	char **arguments = command_line();
 
 	(void)state;
 	assert_string_equal(arguments[0], "/usr/bin/qemu-system-x86_64");
@@ -81,13 +80,16 @@ static void test_command_line(void **state)
 	qemu_arguments_free(arguments);
 }
 
-static void test_old_qemu_gets_one_thread(void **state)
+static void test_old_qemu_gets_one_processor(void **state)
 {
-	char **arguments = command_line(702);
-
 	(void)state;
-	assert_non_null(strstr(value_of(arguments, "-accel"), "thread=single"));
-	qemu_arguments_free(arguments);
+	log_level_set(3);
+	assert_int_equal(rig_processors(2, 702), 1);
+	assert_int_equal(rig_processors(2, 800), 1);
+	assert_int_equal(rig_processors(2, 801), 2);
+	assert_int_equal(rig_processors(4, 1000), 4);
+	assert_int_equal(rig_processors(1, 702), 1);
+	log_level_set(6);
 }
 
 static void test_kernel_arguments(void **state)
@@ -201,7 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_command_line),
-		cmocka_unit_test(test_old_qemu_gets_one_thread),
+		cmocka_unit_test(test_old_qemu_gets_one_processor),
 		cmocka_unit_test(test_kernel_arguments),
 		cmocka_unit_test(test_bad_options_start_nothing),
 		cmocka_unit_test(test_no_qemu),

@@ -276,19 +276,17 @@ static char **qemu_command(struct keeper *keeper, struct reason *why)
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", keeper->initramfs);
 	unlink(qmp);
 	unlink(agent);
-	arguments = qemu_arguments(&(
-		struct qemu_config){.program = json_text(config, "qemu", ""),
-				    .version = (unsigned int)json_number(config, "qemu_version", 0),
-				    .profile = keeper->profile,
-				    .memory_mib = keeper->memory_mib,
-				    .processors = keeper->processors,
-				    .ram = ram,
-				    .kernel = kernel,
-				    .initramfs = initramfs,
-				    .arguments = keeper->arguments,
-				    .qmp = qmp,
-				    .agent = agent,
-				    .firmware = firmware});
+	arguments = qemu_arguments(&(struct qemu_config){.program = json_text(config, "qemu", ""),
+							 .profile = keeper->profile,
+							 .memory_mib = keeper->memory_mib,
+							 .processors = keeper->processors,
+							 .ram = ram,
+							 .kernel = kernel,
+							 .initramfs = initramfs,
+							 .arguments = keeper->arguments,
+							 .qmp = qmp,
+							 .agent = agent,
+							 .firmware = firmware});
 	qemu_arguments_free(firmware);
 	return arguments;
 }

@@ -80,6 +80,8 @@ char **qemu_arguments(const struct qemu_config *config)
 {
 	struct argument_list list = {0};
 	static const char *const fixed[] = {
+		"-accel",
+		"tcg,thread=multi,tb-size=512",
 		"-display",
 		"none",
 		"-no-reboot",
@@ -96,15 +98,7 @@ char **qemu_arguments(const struct qemu_config *config)
 		NULL,
 	};
 
-	/*
-	 * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another
-	 * one changed it, and go on with the old bytes: a kernel that patches its own code, as
-	 * static keys and tracing do, then died of a breakpoint of its own ("Oops: int3"), some one
-	 * boot in sixty. One thread for all processors does not have that race.
-	 */
 	add(&list, "%s", config->program);
-	add(&list, "-accel");
-	add(&list, "tcg,thread=%s,tb-size=512", config->version < 801 ? "single" : "multi");
 	add(&list, "-chardev");
 	add(&list, "socket,id=agent,path=%s,server=on,wait=off", config->agent);
 	add_all(&list, fixed);

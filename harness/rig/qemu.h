@@ -7,7 +7,6 @@
 /**
  * struct qemu_config - one emulated host as QEMU is to see it
  * @program:    qemu-system-x86_64
- * @version:    of it, major * 100 + minor
  * @profile:    kind of host
  * @memory_mib: RAM
  * @processors: number of virtual processors
@@ -21,7 +20,6 @@
  */
 struct qemu_config {
 	const char *program;
-	unsigned int version;
 	const struct rig_profile *profile;
 	unsigned int memory_mib;
 	unsigned int processors;

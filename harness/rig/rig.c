@@ -256,8 +256,30 @@ static int check_memory(unsigned int wanted_mib, struct reason *why)
 		    wanted_mib, available_kb / 1024);
 }
 
+/**
+ * rig_processors - how many processors a host may have
+ * @wanted:  number
+ * @version: of QEMU, major * 100 + minor
+ *
+ * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another one
+ * changed it, and go on with the old bytes: a kernel that patches its own code, as static keys and
+ * tracing do, then died of a breakpoint of its own ("Oops: int3"), one boot in some dozens.
+ *
+ * Return: @wanted, or 1 after a warning.
+ */
+unsigned int rig_processors(unsigned int wanted, unsigned int version)
+{
+	if (version >= 801 || wanted == 1)
+		return wanted;
+	log_warning(
+		"QEMU %u.%u corrupts kernels on several processors: the host gets 1 instead of %u; "
+		"./setup installs a newer QEMU",
+		version / 100, version % 100, wanted);
+	return 1;
+}
+
 static json_t *keeper_config(const struct rig_options *options, const struct rig_image *image,
-			     const char *directory, const char *qemu, unsigned int version,
+			     const char *directory, const char *qemu, unsigned int processors,
 			     const char *plugin, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
@@ -271,17 +293,14 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 		return NULL;
 	}
 	console = format_text("%s/console.log", artifacts);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s*, s:i, s:i, s:i, s:i, "
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
 			 "s:b, s:b, s:s*, s:s*}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
-			 console, "qemu", qemu, "qemu_version", (int)version, "plugin", plugin,
-			 "memory_mib",
+			 console, "qemu", qemu, "plugin", plugin, "memory_mib",
 			 (int)(options->memory_mib ? options->memory_mib : profile->memory_mib),
-			 "processors",
-			 (int)(options->processors ? options->processors : profile->processors),
-			 "einj_revision",
+			 "processors", (int)processors, "einj_revision",
 			 (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
 			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
 			 "detached", options->detached, "verbose", options->verbose, "shell",
@@ -364,7 +383,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	__cleanup_free char *qemu = NULL;
 	__cleanup_close int lock = -1;
 	struct rig_image image = {0};
-	unsigned int version, removed;
+	unsigned int version, processors, removed;
 	int error = check_options(options, why);
 
 	if (!error)
@@ -388,10 +407,12 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	error = rig_image_ensure(options, &image, why);
 	if (error)
 		return error;
+	processors = rig_processors(options->processors ? options->processors : profile->processors,
+				    version);
 	(void)rig_state_clean(&removed, &(struct reason){""});
 	error = rig_directory_create(profile->name, &directory, &lock, why);
 	if (!error) {
-		config = keeper_config(options, &image, directory, qemu, version, plugin, why);
+		config = keeper_config(options, &image, directory, qemu, processors, plugin, why);
 		error = config ? spawn_keeper(config, directory, lock, rig, why) : -EINVAL;
 		if (error)
 			image_remove_tree(directory, NULL);

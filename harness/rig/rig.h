@@ -98,6 +98,7 @@ void rig_disconnect(struct rig *rig);
  */
 
 int rig_find_file(const char *name, char **path);
+unsigned int rig_processors(unsigned int wanted, unsigned int version);
 int rig_find_qemu(char **path, unsigned int *version, struct reason *why);
 
 #endif
