@@ -114,8 +114,7 @@ static int check_target(const struct firmware *firmware, struct einj_request *re
 		return -EDESTADDRREQ;
 	if (!(request->flags & EINJ_FLAG_ADDRESS))
 		return 0;
-	/* Bits outside of the mask are the firmware's to choose: the lowest address that fits. */
-	request->address &= request->mask;
+	/* Bits outside of the mask are the firmware's to choose: it takes what it was given, as most do. */
 	if (request->address >= config->ram_size ||
 	    (request->address >= config->region &&
 	     request->address < config->region + config->region_size))
