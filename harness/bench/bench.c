@@ -88,6 +88,20 @@ static void agent_lost(struct bench *bench, const char *text)
 	report_bench(bench, "agent-lost", text);
 }
 
+/**
+ * bench_emulator_crashed - the emulator of a rig host ended by a fault of its own
+ * @bench:     its bench
+ * @complaint: last words of the emulator
+ *
+ * That says nothing about the host: its trial is the bench's failure.
+ */
+void bench_emulator_crashed(struct bench *bench, const char *complaint)
+{
+	__cleanup_free char *text = format_text("the emulator crashed: %s", complaint);
+
+	agent_lost(bench, text);
+}
+
 static void take_hello(struct bench *bench, const json_t *hello)
 {
 	const char *boot_id = json_text(hello, "boot_id", "");

@@ -27,8 +27,13 @@ static void rig_event(struct bench *bench, const json_t *event)
 			     json_deep_copy(data ? data : event));
 	} else if (strcmp(kind, "power") == 0 &&
 		   strcmp(json_text(event, "state", ""), "off") == 0) {
-		bench_host_ended(bench, (int)json_number(event, "status", -1),
-				 (int)json_number(event, "signal", 0));
+		bool crashed = strcmp(json_text(event, "cause", ""), "emulator-crash") == 0;
+
+		if (crashed)
+			bench_emulator_crashed(bench, json_text(event, "complaint", ""));
+		else
+			bench_host_ended(bench, (int)json_number(event, "status", -1),
+					 (int)json_number(event, "signal", 0));
 	}
 }
 

@@ -533,6 +533,17 @@ static void clean_up(struct engine *engine)
 	}
 }
 
+/* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */
+static int start_witnesses(struct engine *engine, struct reason *why)
+{
+	json_t *reply = NULL;
+	int error = call(engine, "witness.start", NULL, CALL_TIMEOUT_MS, &reply, why);
+
+	if (!error)
+		journal_write(engine, "witnesses", reply);
+	return error;
+}
+
 static void run_attempt(struct engine *engine, struct closing *closing)
 {
 	struct reason why = {0};
@@ -553,7 +564,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		return;
 	}
 	if (!error)
-		error = call(engine, "witness.start", NULL, CALL_TIMEOUT_MS, NULL, &why);
+		error = start_witnesses(engine, &why);
 	if (!error)
 		error = run_steps(engine, &why);
 	if (!error)
@@ -607,8 +618,8 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 		return engine->journal_error;
 	if (!engine->intended && strcmp(closing.cause, "interrupted") == 0)
 		return -EINTR;
-	if (!engine->intended && strcmp(closing.cause, "infra") == 0 &&
-	    trial->attempts < ATTEMPTS_MAX) {
+	if (!engine->intended && trial->attempts < ATTEMPTS_MAX &&
+	    (strcmp(closing.cause, "infra") == 0 || strcmp(closing.cause, "agent-lost") == 0)) {
 		log_warning("trial %s: %s; trying once more on a fresh host", trial->id,
 			    closing.reason);
 		bench_close(engine->bench);

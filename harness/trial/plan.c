@@ -14,14 +14,17 @@
  * @seed:  of the run
  * @index: of the trial
  *
- * One step of SplitMix64 (Steele, Lea, Flood 2014): neighbours get seeds that have nothing in common.
+ * The first trial has the seed of the run, so that `--seed` with the seed of any trial repeats that trial alone. The
+ * others get a step of SplitMix64 (Steele, Lea, Flood 2014): neighbours have nothing in common.
  *
  * Return: below 2^63, so that it is a JSON integer.
  */
 uint64_t plan_seed(uint64_t seed, size_t index)
 {
-	uint64_t mixed = seed + (index + 1) * 0x9e3779b97f4a7c15ull;
+	uint64_t mixed = seed + index * 0x9e3779b97f4a7c15ull;
 
+	if (index == 0)
+		return seed;
 	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
 	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
 	return (mixed ^ mixed >> 31) >> 1;

@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The rig and the runs on it, with real kernels: what only shows on an emulated host.
+
+setup_file() {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	export top brinell=$top/build/brinell
+	cc -O1 -static -o "$BATS_FILE_TMPDIR/stranger" "$BATS_TEST_DIRNAME/stranger.c"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	out=$BATS_TEST_TMPDIR/run
+}
+
+verdict() { # TRIAL
+	"$brinell" report "$out" --format json | tr -d ' \n' | grep -oE "\"trial\":\"$1\".*" |
+		grep -oE '"verdict":"[a-z]+"' | head -n 1 | cut -d'"' -f4
+}
+
+# Waits until the journal holds a record of the type, or the controller is gone: TYPE CONTROLLER
+await_record() {
+	grep -q -m1 "\"type\":\"$1\"" < <(tail --pid="$2" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null)
+}
+
+@test "a command runs on a rig host, and its exit status comes back" {
+	run "$brinell" rig run intel -- uname -n
+	[ "$status" -eq 0 ]
+	[[ $output == *rig-intel* ]]
+	run "$brinell" rig run intel -- sh -c 'exit 7'
+	[ "$status" -eq 7 ]
+}
+
+@test "a program that knows nothing of brinell gets SIGBUS for the line it loads, and for no other" {
+	run "$brinell" rig run --file "$BATS_FILE_TMPDIR/stranger" intel -- /root/stranger
+	[ "$status" -eq 0 ]
+	[[ $output == *"other line: 0"* ]]
+	[[ $output == *"SIGBUS code 4"*"lsb 12"* ]]
+}
+
+@test "the doctor finds every injector and witness on a rig host" {
+	run "$brinell" doctor --bench intel
+	[ "$status" -eq 0 ]
+	for finding in einj:table einj:memory-uncorrectable-nonfatal mce-inject hwpoison kmsg tracefs iommu; do
+		grep -qE "^  ok +$finding" <<<"$output"
+	done
+}
+
+@test "the user's own kernel boots without any module" {
+	for kernel in "${XDG_CACHE_HOME:-$HOME/.cache}"/brinell/kernel-*/vmlinuz; do break; done
+	cp "$kernel" mine
+	modules=$(dirname "$kernel")
+	run "$brinell" rig run --kernel "$PWD/mine" --modules "$modules" intel -- uname -s
+	[ "$status" -eq 0 ]
+	[[ $output == *Linux* ]]
+}
+
+@test "a host that dies ends its trial, and the next one runs on a fresh boot" {
+	run "$brinell" run --out "$out" einj/fatal einj/processor-correctable
+	[ "$status" -eq 0 ]
+	[ "$(verdict 0001)" = pass ]
+	[ "$(verdict 0002)" = pass ]
+	grep -q '"event":"host-died"' "$out/journal.jsonl"
+	grep -q 'Kernel panic' "$out"/artifacts/*
+	[ "$(grep -o '"boot_id":"[^"]*"' "$out/journal.jsonl" | sort -u | wc -l)" -ge 2 ]
+}
+
+@test "an expectation that is wrong fails, whatever the fault does" {
+	run "$brinell" run --out "$out" --set expect.process=unharmed einj/single
+	[ "$status" -eq 1 ]
+	[ "$(verdict 0001)" = fail ]
+}
+
+@test "kill -9 of the controller leaves nothing running, and resume finishes the run" {
+	"$brinell" run --out "$out" --trials 3 einj/single 3>&- >/dev/null 2>&1 &
+	controller=$!
+	await_record verdict $controller
+	keepers=$(pgrep -P $controller)
+	kill -9 $controller
+	wait $controller || true
+	for keeper in $keepers; do
+		timeout 10 tail --pid="$keeper" -f /dev/null
+	done
+	run "$brinell" resume "$out"
+	[ "$status" -ne 2 ] && [ "$status" -ne 4 ]
+	for trial in 0001 0002 0003; do
+		[ "$(grep -c "\"type\":\"verdict\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
+		[ "$(grep -c "\"type\":\"intent\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
+	done
+	[ "$(verdict 0001)" = pass ]
+	[ "$(verdict 0003)" = pass ]
+}
+
+@test "Ctrl-C stops the emulated host, and resume finishes the run" {
+	"$brinell" run --out "$out" --trials 2 einj/patrol-scrub 3>&- >/dev/null 2>&1 &
+	controller=$!
+	await_record boot $controller
+	keepers=$(pgrep -P $controller)
+	kill -INT $controller
+	code=0
+	wait $controller || code=$?
+	[ "$code" -eq 3 ]
+	for keeper in $keepers; do
+		[ ! -e "/proc/$keeper" ]
+	done
+	run "$brinell" resume "$out"
+	[ "$(verdict 0002)" = pass ]
+}
+
+@test "two runs at the same time each have their own host" {
+	"$brinell" run --out "$out-a" einj/single 3>&- >/dev/null 2>&1 &
+	other=$!
+	run "$brinell" run --out "$out" einj/single
+	[ "$status" -eq 0 ]
+	wait $other
+}
+
+@test "many faults in one boot leak nothing in the agent, and every verdict is the same" {
+	run "$brinell" run --out "$out" --trials 40 einj/single
+	[ "$status" -eq 0 ]
+	[ "$(grep -o '"boot_id":"[^"]*"' "$out/journal.jsonl" | sort -u | wc -l)" -eq 1 ]
+	fds=$(grep '"type":"usage"' "$out/journal.jsonl" | grep -o '"fds":[0-9]*' | sort -u | wc -l)
+	[ "$fds" -eq 1 ]
+	first=$(grep '"type":"usage"' "$out/journal.jsonl" | sed -n 5p | grep -o '"resident_kb":[0-9]*' | cut -d: -f2)
+	last=$(grep '"type":"usage"' "$out/journal.jsonl" | tail -n 1 | grep -o '"resident_kb":[0-9]*' | cut -d: -f2)
+	[ "$last" -le $((first + 64)) ]
+}
+
+@test "a damaged image in the cache is noticed and made again" {
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+	mkdir -p "$XDG_CACHE_HOME"
+	cp -r "${HOME}/.cache/brinell" "$XDG_CACHE_HOME/" 2>/dev/null || skip "the image is not in the default cache"
+	for image in "$XDG_CACHE_HOME"/brinell/image-*/initramfs; do
+		printf 'damage' | dd of="$image" bs=1 seek=100000 conv=notrunc status=none
+	done
+	run "$brinell" rig run intel -- true
+	[ "$status" -eq 0 ]
+	[[ $output == *damaged* || $output == *again* ]]
+}
+
+@test "without QEMU it says which package is missing" {
+	mkdir bin
+	for tool in bash cat; do ln -s "$(command -v $tool)" bin/; done
+	PATH=$PWD/bin run "$brinell" run --out "$out" einj/single
+	[ "$status" -eq 4 ]
+	[[ $output == *qemu* ]]
+}

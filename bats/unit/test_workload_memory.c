@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the memory workload without any fault: every kind of page touched in every way is intact, what can not be
+ * is refused, and no process is left behind. Nothing here poisons anything.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "inject/injector.h"
+#include "workloads/memory.h"
+#include "workloads/workload.h"
+
+#include <cmocka.h>
+
+static json_t *events;
+
+static void keep_event(void *context, json_t *event)
+{
+	(void)context;
+	json_array_append_new(events, event);
+}
+
+static int start(struct workload_run *run, const json_t *given, struct reason *why)
+{
+	const struct workload *workload = workload_find("memory");
+	int error;
+
+	assert_non_null(workload);
+	*run = (struct workload_run){.workload = workload,
+				     .name = strdup("victim"),
+				     .facts = json_object(),
+				     .fd = -1,
+				     .emit = keep_event};
+	events = json_array();
+	error = param_check(workload->params, given, &run->arguments, why);
+	return error ? error : workload->start(run, why);
+}
+
+static void finish(struct workload_run *run)
+{
+	run->workload->stop(run);
+	json_decref(run->arguments);
+	json_decref(run->facts);
+	json_decref(events);
+	free(run->name);
+}
+
+static const json_t *find_event(const char *name)
+{
+	const json_t *event;
+	size_t index;
+
+	json_array_foreach (events, index, event)
+		if (strcmp(json_text(event, "event", ""), name) == 0)
+			return event;
+	return NULL;
+}
+
+static bool await_event(struct workload_run *run, const char *name)
+{
+	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+
+	while (!find_event(name) && now_monotonic_ns() < until) {
+		struct pollfd state = {.fd = run->fd, .events = POLLIN};
+
+		(void)poll(&state, 1, 1000);
+		run->workload->dispatch(run);
+	}
+	return find_event(name) != NULL;
+}
+
+static size_t count_events(const char *name)
+{
+	const json_t *event;
+	size_t index, count = 0;
+
+	json_array_foreach (events, index, event)
+		count += strcmp(json_text(event, "event", ""), name) == 0;
+	return count;
+}
+
+static void assert_no_children(void)
+{
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static const char *const pages[] = {"anonymous",  "thp",	"hugetlb", "shared",	 "mlocked",
+				    "file-clean", "file-dirty", "tmpfs",   "instruction"};
+static const char *const touches[] = {"load",	   "store",	    "execute", "copyin",
+				      "copyout",   "copy-on-write", "threads", "prefetch",
+				      "unaligned", "memcpy",	    "futex",   "full-store",
+				      "none"};
+
+static bool reads(const char *touch)
+{
+	static const char *const blind[] = {"store", "prefetch", "copy-on-write", "none"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(blind); i++)
+		if (strcmp(touch, blind[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Return: whether the machine has such pages. */
+static bool touch_page(const char *page, const char *touch)
+{
+	__cleanup_json json_t *given = json_pack("{s:s, s:s}", "page", page, "touch", touch);
+	struct workload_run run;
+	struct reason why = {0};
+	int error = start(&run, given, &why);
+
+	if (error) {
+		/* What does not fit together is refused as such; what this machine lacks as that. */
+		assert_true(error == -EINVAL || error == -ENOTSUP);
+		assert_true(why.text[0]);
+		finish(&run);
+		assert_no_children();
+		return error == -EINVAL;
+	}
+	assert_true(json_integer_value(json_object_get(run.facts, "pid")) > 0);
+	assert_true(json_number(run.facts, "address", 0) % 4096 == 0x400);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	if (!await_event(&run, "checked"))
+		fail_msg("%s touched by %s did not come back", page, touch);
+	if (!find_event("touched"))
+		fail_msg("%s touched by %s: %s", page, touch, json_dumps(events, JSON_INDENT(1)));
+	assert_true(json_is_true(json_object_get(find_event("touched"), "value_ok")));
+	assert_string_equal(json_text(find_event("touched"), "data", "none"),
+			    reads(touch) ? "intact" : "none");
+	assert_null(find_event("corrupted"));
+	assert_null(find_event("signal"));
+	assert_null(find_event("error"));
+	assert_int_equal(count_events("touched"), strcmp(touch, "threads") == 0
+							  ? (strcmp(page, "shared") == 0 ? 3 : 2)
+						  : strcmp(page, "shared") == 0 ? 2
+										: 1);
+	finish(&run);
+	assert_no_children();
+	return true;
+}
+
+static void touch_in_every_way(const char *page)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(touches); i++) {
+		if (touch_page(page, touches[i]))
+			continue;
+		print_message("skipped: this machine gives no page of kind %s\n", page);
+		skip();
+	}
+}
+
+#define PAGE_TEST(function, number)                                                                \
+	static void function(void **state)                                                         \
+	{                                                                                          \
+		(void)state;                                                                       \
+		touch_in_every_way(pages[number]);                                                 \
+	}
+PAGE_TEST(anonymous_is_intact, 0)
+PAGE_TEST(thp_is_intact, 1)
+PAGE_TEST(hugetlb_is_intact, 2)
+PAGE_TEST(shared_is_intact, 3)
+PAGE_TEST(mlocked_is_intact, 4)
+PAGE_TEST(file_clean_is_intact, 5)
+PAGE_TEST(file_dirty_is_intact, 6)
+PAGE_TEST(tmpfs_is_intact, 7)
+PAGE_TEST(instruction_is_intact, 8)
+
+/* A page can be touched again and again by one process. */
+static void touches_repeat(void **state)
+{
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(start(&run, NULL, &why), 0);
+	for (int i = 0; i < 3; i++) {
+		json_array_clear(events);
+		assert_int_equal(run.workload->touch(&run, &why), 0);
+		assert_true(await_event(&run, "checked"));
+		assert_true(await_event(&run, "touched"));
+	}
+	finish(&run);
+	assert_no_children();
+}
+
+/* The process is killed from outside: its end is told with the signal, and the next touch is refused. */
+static void end_is_told(void **state)
+{
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(start(&run, NULL, &why), 0);
+	kill(run.pid, SIGBUS);
+	assert_true(await_event(&run, "signal"));
+	assert_string_equal(json_text(find_event("signal"), "signal_name", ""), "SIGBUS");
+	assert_true(await_event(&run, "exit"));
+	assert_int_equal(run.workload->touch(&run, &why), -ESRCH);
+	finish(&run);
+	assert_no_children();
+}
+
+static void unhandled_signal_ends_the_process(void **state)
+{
+	__cleanup_json json_t *given = json_pack("{s:s}", "handler", "none");
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(start(&run, given, &why), 0);
+	kill(run.pid, SIGBUS);
+	assert_true(await_event(&run, "exit"));
+	assert_null(find_event("signal"));
+	assert_int_equal(json_number(find_event("exit"), "signal", 0), SIGBUS);
+	finish(&run);
+	assert_no_children();
+}
+
+/* A victim that does not come back is told of after its deadline, and can still be ended. */
+static void hanging_is_told(void **state)
+{
+	__cleanup_json json_t *given = json_pack("{s:s}", "deadline", "50ms");
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(start(&run, given, &why), 0);
+	kill(run.pid, SIGSTOP);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	assert_true(await_event(&run, "hung"));
+	assert_null(find_event("touched"));
+	finish(&run);
+	assert_no_children();
+}
+
+/* Poisoning is for machines that may be broken: here the victim is not even asked. */
+static void poisoning_needs_permission(void **state)
+{
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	system_root_set("/nonexistent");
+	assert_int_equal(start(&run, NULL, &why), 0);
+	assert_int_equal(run.workload->command(&run, "madvise-hard", &why), -EPERM);
+	assert_non_null(strstr(why.text, "expendable"));
+	assert_int_equal(run.workload->command(&run, "dance", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "madvise-soft"));
+	finish(&run);
+	system_root_set("");
+	assert_no_children();
+}
+
+static void comparison_sees_one_wrong_bit(void **state)
+{
+	unsigned char page[MEMORY_PAGE] __attribute__((aligned(8)));
+
+	(void)state;
+	memory_fill_page(page, 7);
+	assert_int_equal(memory_compare(page, 7, 0, 512), DATA_INTACT);
+	assert_int_equal(memory_compare(page, 8, 0, 512), DATA_OTHER);
+	assert_int_equal(memory_compare(page, 7, 1, 511), DATA_OTHER);
+	page[4095] ^= 0x80;
+	assert_int_equal(memory_compare(page, 7, 0, 512), DATA_OTHER);
+	memset(page, 0, sizeof(page));
+	assert_int_equal(memory_compare(page, 7, 0, 512), DATA_ZERO);
+}
+
+static void bad_offsets_are_refused(void **state)
+{
+	static const char *const offsets[] = {"0", "0x20", "0xfc0", "0x1000"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		__cleanup_json json_t *given = json_pack("{s:s}", "offset", offsets[i]);
+		struct workload_run run;
+		struct reason why = {0};
+
+		assert_int_equal(start(&run, given, &why), -EINVAL);
+		assert_non_null(strstr(why.text, "multiple of 64"));
+		finish(&run);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comparison_sees_one_wrong_bit),
+		cmocka_unit_test(bad_offsets_are_refused),
+		cmocka_unit_test(anonymous_is_intact),
+		cmocka_unit_test(thp_is_intact),
+		cmocka_unit_test(hugetlb_is_intact),
+		cmocka_unit_test(shared_is_intact),
+		cmocka_unit_test(mlocked_is_intact),
+		cmocka_unit_test(file_clean_is_intact),
+		cmocka_unit_test(file_dirty_is_intact),
+		cmocka_unit_test(tmpfs_is_intact),
+		cmocka_unit_test(instruction_is_intact),
+		cmocka_unit_test(touches_repeat),
+		cmocka_unit_test(end_is_told),
+		cmocka_unit_test(unhandled_signal_ends_the_process),
+		cmocka_unit_test(hanging_is_told),
+		cmocka_unit_test(poisoning_needs_permission),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
