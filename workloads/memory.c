@@ -272,6 +272,8 @@ static void handle_report(struct workload_run *run, const struct memory_report *
 		emit_corrupted(run, report);
 		break;
 	case REPORT_CHECKED:
+		memory->touching = false;
+		arm(memory, 0);
 		emit(run, "checked", report,
 		     json_pack("{s:s}", "elsewhere", report->error ? "lost" : "read"),
 		     report->error ? "a page beside the struck one is lost too"
@@ -279,10 +281,6 @@ static void handle_report(struct workload_run *run, const struct memory_report *
 		break;
 	case REPORT_MEMBER_EXIT:
 		emit_exit(run, report->code, report->status, report->signal);
-		break;
-	case REPORT_DONE:
-		memory->touching = false;
-		arm(memory, 0);
 		break;
 	default:
 		break;

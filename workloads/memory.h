@@ -88,7 +88,6 @@ enum memory_report_kind {
 	REPORT_CHECKED,
 	REPORT_MEMBER_EXIT,
 	REPORT_ANSWER,
-	REPORT_DONE,
 };
 
 enum memory_data {
