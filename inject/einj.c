@@ -139,7 +139,9 @@ int einj_parse_sbdf(const char *text, uint64_t *sbdf)
 	unsigned int segment, bus, device, function;
 	int end = 0;
 
-	if (sscanf(text, "%x:%x:%x.%x%n", &segment, &bus, &device, &function, &end) == 4 &&
+	/* glibc takes a bare "0x" for a zero, so its x must be kept out. */
+	if (!strchr(text, 'x') &&
+	    sscanf(text, "%x:%x:%x.%x%n", &segment, &bus, &device, &function, &end) == 4 &&
 	    !text[end] && segment <= 0xff && bus <= 0xff && device <= 0x1f && function <= 7) {
 		*sbdf = (uint64_t)segment << 24 | bus << 16 | device << 11 | function << 8;
 		return 0;

@@ -1,0 +1,754 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the injectors against made-up machines: what is written in which order, that sticky state comes back
+ * whatever fails, what is refused before anything is written, and what the probes find missing. Nothing real is touched.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "inject/einj.h"
+#include "inject/injector.h"
+#include "inject/machine.h"
+
+#include <cmocka.h>
+
+#define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
+#define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
+
+static char root[64];
+
+static void put(const char *path, const char *text)
+{
+	char whole[512];
+	__cleanup_free char *directory = NULL;
+	FILE *file;
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	directory = strdup(whole);
+	*strrchr(directory, '/') = '\0';
+	assert_int_equal(make_directories(directory), 0);
+	file = fopen(whole, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void drop(const char *path)
+{
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	assert_int_equal(unlink(whole), 0);
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+	__cleanup_free char *text = NULL;
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	assert_int_equal(read_small_file(whole, &text, NULL), 0);
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, expected) != 0)
+		fail_msg("%s holds '%s' instead of '%s'", path, text, expected);
+}
+
+/* Readable as any file, but every write fails with EIO: /proc/version. */
+static void break_writes(const char *path)
+{
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	unlink(whole);
+	assert_int_equal(symlink("/proc/version", whole), 0);
+}
+
+static void put_expendable(void)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	put("/etc/brinell/expendable", host);
+}
+
+static const struct {
+	const char *name, *before;
+} einj_files[] = {
+	{"error_type", "0x8"}, {"flags", "0x1"},     {"param1", "0xabc000"}, {"param2", "0x123"},
+	{"param3", "0x7"},     {"param4", "0x9000"}, {"notrigger", "0x1"},
+};
+
+static void make_einj_machine(void)
+{
+	char path[128];
+
+	put_expendable();
+	put("/sys/firmware/acpi/tables/EINJ", "EINJ");
+	put("/sys/module/einj/initstate", "live");
+	put("/proc/mounts", "debugfs /sys/kernel/debug debugfs rw 0 0\n");
+	put("/proc/iomem", "00001000-0009ffff : System RAM\n"
+			   "00100000-7fffffff : System RAM\n"
+			   "  01000000-01ffffff : Kernel code\n"
+			   "80000000-800fffff : Reserved\n"
+			   "fee00000-fee00fff : Local APIC\n");
+	put(EINJ_DIRECTORY "/available_error_type",
+	    "0x00000008\tMemory Correctable\n0x00000010\tMemory Uncorrectable non-fatal\n"
+	    "0x00000001\tProcessor Correctable\n0x00000040\tPCI Express Correctable\n"
+	    "V2_0x00000002\tEINJV2 Memory Error\n");
+	put(EINJ_DIRECTORY "/error_inject", "");
+	for (size_t i = 0; i < ARRAY_SIZE(einj_files); i++) {
+		snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", einj_files[i].name);
+		put(path, einj_files[i].before);
+	}
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), EINJ_DIRECTORY "/component_id%d", i);
+		put(path, "ffffffffffffffffffffffffffffffff\n");
+		snprintf(path, sizeof(path), EINJ_DIRECTORY "/component_syndrome%d", i);
+		put(path, "00000000000000000000000000000005\n");
+	}
+}
+
+static void make_mce_machine(void)
+{
+	put_expendable();
+	put("/sys/devices/system/cpu/cpu0/topology/core_id", "0");
+	put("/sys/devices/system/cpu/cpu1/online", "0\n");
+	put("/proc/mounts", "debugfs /sys/kernel/debug debugfs rw 0 0\n");
+	put("/sys/module/mce_inject/initstate", "live");
+	put(MCE_DIRECTORY "/cpu", "3\n");
+	put(MCE_DIRECTORY "/bank", "1\n");
+	put(MCE_DIRECTORY "/flags", "th\n");
+	put(MCE_DIRECTORY "/status", "10\n");
+	put(MCE_DIRECTORY "/addr", "99\n");
+	put(MCE_DIRECTORY "/misc", "8c\n");
+	put(MCE_DIRECTORY "/synd", "0\n");
+	put("/sys/kernel/debug/mce/fake_panic", "0\n");
+}
+
+static void make_hwpoison_machine(void)
+{
+	make_einj_machine();
+	put("/sys/module/hwpoison_inject/initstate", "live");
+	put("/sys/devices/system/memory/hard_offline_page", "");
+	put("/sys/devices/system/memory/soft_offline_page", "");
+	put(HWPOISON_DIRECTORY "/corrupt-pfn", "");
+	put(HWPOISON_DIRECTORY "/unpoison-pfn", "");
+	put(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1\n");
+	put(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "8\n");
+	put(HWPOISON_DIRECTORY "/corrupt-filter-dev-minor", "1\n");
+	put(HWPOISON_DIRECTORY "/corrupt-filter-flags-mask", "4095\n");
+	put(HWPOISON_DIRECTORY "/corrupt-filter-flags-value", "4\n");
+}
+
+static int open_injection(struct injection *injection, const char *name, const char *arguments,
+			  bool dry_run, struct reason *why)
+{
+	__cleanup_json json_t *given = json_loads(arguments, 0, NULL);
+
+	assert_non_null(given);
+	*why = (struct reason){0};
+	return injection_open(injection, injector_find(name), given, dry_run, why);
+}
+
+static int prepare_only(const char *name, const char *arguments, struct reason *why)
+{
+	struct injection injection;
+	int error;
+
+	assert_int_equal(open_injection(&injection, name, arguments, false, why), 0);
+	error = injection.injector->prepare(&injection, why);
+	if (!error)
+		injection.injector->restore(&injection, NULL);
+	injection_close(&injection);
+	return error;
+}
+
+static void refuse(const char *name, const char *arguments, int error, const char *message)
+{
+	struct reason why;
+	int got = prepare_only(name, arguments, &why);
+
+	if (got != error || !strstr(why.text, message))
+		fail_msg("%s %s: %s '%s' instead of %s '%s'", name, arguments,
+			 got ? error_name(got) : "no error", why.text, error_name(error), message);
+}
+
+static const char *const MEMORY =
+	"{\"type\":\"memory-uncorrectable-nonfatal\",\"address\":\"0x5000400\",\"notrigger\":true}";
+
+static void assert_einj_untouched(void)
+{
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(einj_files); i++) {
+		snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", einj_files[i].name);
+		assert_content(path, einj_files[i].before);
+	}
+	assert_content(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
+}
+
+static void einj_sets_whole_and_restores(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_einj_machine();
+	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_content(EINJ_DIRECTORY "/flags", "0x2");
+	assert_content(EINJ_DIRECTORY "/param1", "0x5000400");
+	assert_content(EINJ_DIRECTORY "/param2", "0xfffffffffffff000");
+	assert_content(EINJ_DIRECTORY "/param3", "0x0");
+	assert_content(EINJ_DIRECTORY "/param4", "0x0");
+	assert_content(EINJ_DIRECTORY "/notrigger", "1");
+	assert_content(EINJ_DIRECTORY "/error_inject", "");
+	assert_int_equal(injection.injector->fire(&injection, &why), 0);
+	assert_content(EINJ_DIRECTORY "/error_inject", "1");
+	assert_true(json_is_integer(json_object_get(injection.result, "duration_ns")));
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	assert_einj_untouched();
+	injection_close(&injection);
+}
+
+/* Whichever file refuses, all that were set before it are put back. */
+static void einj_restores_after_every_failure(void **state)
+{
+	char path[128];
+
+	(void)state;
+	for (size_t broken = 0; broken < ARRAY_SIZE(einj_files); broken++) {
+		struct reason why;
+
+		make_einj_machine();
+		snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", einj_files[broken].name);
+		break_writes(path);
+		assert_int_equal(prepare_only("einj", MEMORY, &why), -EIO);
+		assert_non_null(strstr(why.text, path));
+		drop(path);
+		put(path, einj_files[broken].before);
+		assert_einj_untouched();
+	}
+}
+
+static void einj_restores_after_a_failed_fire(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_einj_machine();
+	break_writes(EINJ_DIRECTORY "/error_inject");
+	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_int_equal(injection.injector->fire(&injection, &why), -EIO);
+	assert_non_null(strstr(why.text, "trigger table"));
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	assert_einj_untouched();
+	injection_close(&injection);
+}
+
+static void v2_writes_components_as_lines(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_einj_machine();
+	assert_int_equal(
+		open_injection(&injection, "einj",
+			       "{\"type\":\"v2-memory\",\"address\":\"0x5000000\","
+			       "\"component-id\":[\"0x12\"],\"component-syndrome\":[\"a\"]}",
+			       false, &why),
+		0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_content(EINJ_DIRECTORY "/error_type", "V2_0x2");
+	assert_content(EINJ_DIRECTORY "/component_id0", "12");
+	assert_content(EINJ_DIRECTORY "/component_syndrome0", "a");
+	/* The entry behind the last one is made invalid by an empty line. */
+	assert_content(EINJ_DIRECTORY "/component_id1", "");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	assert_content(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
+	assert_content(EINJ_DIRECTORY "/component_syndrome0", "00000000000000000000000000000005");
+	assert_content(EINJ_DIRECTORY "/component_id1", "ffffffffffffffffffffffffffffffff");
+	injection_close(&injection);
+}
+
+static void einj_refuses_with_the_cause(void **state)
+{
+	(void)state;
+	make_einj_machine();
+	refuse("einj", "{\"type\":\"memory-correctable\"}", -EINVAL, "needs an address");
+	refuse("einj", "{\"type\":\"memory-correctable\",\"address\":\"0xfee00000\"}", -EINVAL,
+	       "no RAM");
+	refuse("einj",
+	       "{\"type\":\"memory-correctable\",\"address\":\"0x5000000\","
+	       "\"mask\":\"0xffffffffffe00000\"}",
+	       -EINVAL, "more than a page");
+	refuse("einj", "{\"type\":\"memory-uncorrectable-fatal\",\"address\":\"0x5000000\"}",
+	       -EINVAL, "does not offer");
+	refuse("einj", "{\"type\":\"processor-correctable\",\"flags\":\"0x10\"}", -EINVAL,
+	       "flags 0x10");
+	refuse("einj", "{\"type\":\"pcie-correctable\",\"sbdf\":\"4.0\"}", -EINVAL, "sbdf");
+	refuse("einj", "{\"type\":\"vendor\"}", -EINVAL, "vendor-type");
+	refuse("einj", "{\"type\":\"processor-correctable\",\"component-id\":[\"1\"]}", -EINVAL,
+	       "v2 types");
+	refuse("einj",
+	       "{\"type\":\"v2-memory\",\"address\":\"0x5000000\",\"component-id\":[\"xyz\"]}",
+	       -EINVAL, "hexadecimal");
+	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	refuse("einj", MEMORY, -EPERM, "locked down");
+	drop("/sys/kernel/security/lockdown");
+	drop(EINJ_DIRECTORY "/param1");
+	refuse("einj", MEMORY, -ENOENT, "takes no address");
+	drop("/sys/firmware/acpi/tables/EINJ");
+	refuse("einj", MEMORY, -ENODEV, "BIOS");
+	assert_content(EINJ_DIRECTORY "/error_type", "0x8");
+}
+
+static void zero_page_and_poison_are_seen_before(void **state)
+{
+	uint64_t flags[16] = {[3] = 1ull << PAGE_FLAG_ZERO_PAGE, [4] = 1ull << PAGE_FLAG_HWPOISON};
+	char whole[128];
+	FILE *file;
+
+	(void)state;
+	make_hwpoison_machine();
+	put("/proc/kpageflags", "");
+	snprintf(whole, sizeof(whole), "%s/proc/kpageflags", root);
+	file = fopen(whole, "w");
+	fwrite(flags, sizeof(flags), 1, file);
+	fclose(file);
+	refuse("einj", "{\"type\":\"memory-correctable\",\"address\":\"0x3040\"}", -EADDRINUSE,
+	       "zero page");
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"3\"}", -EADDRINUSE, "zero page");
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"4\"}", -EHWPOISON, "already");
+	refuse("hwpoison", "{\"method\":\"unpoison-pfn\",\"pfn\":\"5\"}", -EINVAL, "not poisoned");
+}
+
+static void every_errno_has_its_own_text(void **state)
+{
+	static const int errors[] = {-EBUSY, -EINVAL, -EIO,    -EADDRINUSE, -ENOENT,
+				     -EPERM, -ENODEV, -ENOMEM, -E2BIG};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(einj_explain(errors[i], 0),
+						einj_explain(errors[j], 0));
+	assert_non_null(strstr(einj_explain(-EBUSY, 0), "command status 1"));
+	assert_non_null(strstr(einj_explain(-EINVAL, 0), "command status 2"));
+	/* The same errno after the second that the kernel waits is another cause. */
+	assert_non_null(strstr(einj_explain(-EIO, NSEC_PER_SEC), "did not respond in time"));
+	assert_null(strstr(einj_explain(-EIO, NSEC_PER_MSEC), "did not respond in time"));
+}
+
+static void functions_are_read_as_acpi_wants(void **state)
+{
+	uint64_t sbdf;
+
+	(void)state;
+	assert_int_equal(einj_parse_sbdf("0000:00:04.0", &sbdf), 0);
+	assert_int_equal(sbdf, 0x2000);
+	assert_int_equal(einj_parse_sbdf("01:ff:1f.7", &sbdf), 0);
+	assert_int_equal(sbdf, 0x01ffff00);
+	assert_int_equal(einj_parse_sbdf("0x2000", &sbdf), 0);
+	assert_int_equal(sbdf, 0x2000);
+	assert_int_equal(einj_parse_sbdf("0000:00:20.0", &sbdf), -EINVAL);
+	assert_int_equal(einj_parse_sbdf("0000:00:04.0x", &sbdf), -EINVAL);
+	assert_int_equal(einj_parse_sbdf("100:00:04.0", &sbdf), -EINVAL);
+	assert_int_equal(einj_parse_sbdf("", &sbdf), -EINVAL);
+}
+
+static void dry_run_writes_nothing(void **state)
+{
+	static const char *const uses[][2] = {
+		{"einj", "{\"type\":\"memory-uncorrectable-fatal\",\"address\":\"0x5000000\"}"},
+		{"mce-inject", "{\"preset\":\"fatal\",\"mode\":\"hw\",\"cpu\":\"77\"}"},
+		{"hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"0x5000\"}"},
+	};
+
+	(void)state;
+	make_hwpoison_machine();
+	make_mce_machine();
+	drop("/etc/brinell/expendable");
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		struct injection injection;
+		struct reason why;
+
+		assert_int_equal(open_injection(&injection, uses[i][0], uses[i][1], true, &why), 0);
+		assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+		assert_int_equal(injection.injector->fire(&injection, &why), 0);
+		assert_true(json_array_size(injection.writes) >= 6);
+		assert_int_equal(injection.injector->restore(&injection, &why), 0);
+		injection_close(&injection);
+	}
+	assert_einj_untouched();
+	assert_content(EINJ_DIRECTORY "/error_inject", "");
+	assert_content(MCE_DIRECTORY "/status", "10");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-pfn", "");
+	assert_false(machine_has_file("/run/brinell/inject.lock"));
+}
+
+static void permission_names_the_host(void **state)
+{
+	struct reason why;
+
+	(void)state;
+	make_einj_machine();
+	assert_int_equal(machine_is_expendable(&why), 0);
+	put("/etc/brinell/expendable", "some-other-host\n");
+	assert_int_equal(machine_is_expendable(&why), -EPERM);
+	assert_non_null(strstr(why.text, "does not name this host"));
+	refuse("einj", MEMORY, -EPERM, "expendable");
+	drop("/etc/brinell/expendable");
+	assert_int_equal(machine_is_expendable(&why), -EPERM);
+	assert_non_null(strstr(why.text, "put its hostname into that file"));
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"5\"}", -EPERM, "expendable");
+	refuse("mce-inject", "{\"preset\":\"corrected\"}", -EPERM, "expendable");
+	assert_einj_untouched();
+}
+
+static void a_second_injector_is_kept_out(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_einj_machine();
+	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	refuse("einj", MEMORY, -EBUSY, "another injector");
+	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	injection_close(&injection);
+	assert_int_equal(prepare_only("einj", MEMORY, &why), 0);
+}
+
+/* The kernel prints these as bare hexadecimal digits and would take them for decimal. */
+static void mce_inject_restores_what_the_kernel_means(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_mce_machine();
+	assert_int_equal(open_injection(&injection, "mce-inject",
+					"{\"preset\":\"srao\",\"mode\":\"hw\",\"bank\":\"9\","
+					"\"address\":\"0x7000\",\"fake-panic\":true}",
+					false, &why),
+			 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_content(MCE_DIRECTORY "/status", "0xbd000000000000c0");
+	assert_content(MCE_DIRECTORY "/addr", "0x7000");
+	assert_content(MCE_DIRECTORY "/misc", "0x8c");
+	assert_content(MCE_DIRECTORY "/flags", "hw");
+	assert_content(MCE_DIRECTORY "/cpu", "0");
+	assert_content("/sys/kernel/debug/mce/fake_panic", "1");
+	assert_content(MCE_DIRECTORY "/bank", "1");
+	assert_int_equal(injection.injector->fire(&injection, &why), 0);
+	assert_content(MCE_DIRECTORY "/bank", "9");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	assert_content(MCE_DIRECTORY "/status", "0x10");
+	assert_content(MCE_DIRECTORY "/addr", "0x99");
+	assert_content(MCE_DIRECTORY "/misc", "0x8c");
+	assert_content(MCE_DIRECTORY "/flags", "th");
+	assert_content(MCE_DIRECTORY "/cpu", "3");
+	assert_content("/sys/kernel/debug/mce/fake_panic", "0");
+	injection_close(&injection);
+}
+
+static void mce_inject_refuses_the_traps(void **state)
+{
+	(void)state;
+	make_mce_machine();
+	refuse("mce-inject", "{\"preset\":\"corrected\",\"cpu\":\"4095\"}", -EINVAL,
+	       "no processor 4095");
+	refuse("mce-inject", "{\"preset\":\"corrected\",\"cpu\":\"1\"}", -EINVAL, "offline");
+	refuse("mce-inject", "{}", -EINVAL, "one of 'preset' and 'status'");
+	refuse("mce-inject", "{\"preset\":\"ucna\",\"status\":\"1\"}", -EINVAL, "one of");
+	refuse("mce-inject", "{\"status\":\"0xbe00000000000090\",\"mode\":\"hw\"}", -EINVAL,
+	       "allow-panic");
+	refuse("mce-inject", "{\"preset\":\"deferred\",\"mode\":\"hw\"}", -EINVAL, "mode df");
+	assert_content(MCE_DIRECTORY "/status", "10");
+}
+
+static void hwpoison_sets_filters_and_restores(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_hwpoison_machine();
+	assert_int_equal(open_injection(&injection, "hwpoison",
+					"{\"method\":\"corrupt-pfn\",\"pfn\":\"0x5000\"}", false,
+					&why),
+			 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "0");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "0xffffffff");
+	assert_int_equal(injection.injector->fire(&injection, &why), 0);
+	assert_content(HWPOISON_DIRECTORY "/corrupt-pfn", "0x5000");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "8");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-flags-mask", "4095");
+	injection_close(&injection);
+}
+
+static void hwpoison_offlines_by_address(void **state)
+{
+	struct injection injection;
+	struct reason why;
+
+	(void)state;
+	make_hwpoison_machine();
+	assert_int_equal(open_injection(&injection, "hwpoison",
+					"{\"method\":\"soft-offline-page\",\"pfn\":\"0x5000\"}",
+					false, &why),
+			 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	assert_int_equal(injection.injector->fire(&injection, &why), 0);
+	assert_content("/sys/devices/system/memory/soft_offline_page", "0x5000000");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	injection_close(&injection);
+}
+
+static void hwpoison_refuses_with_the_cause(void **state)
+{
+	(void)state;
+	make_hwpoison_machine();
+	refuse("hwpoison", "{\"method\":\"madvise-hard\"}", -EINVAL, "owns the page");
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\"}", -EINVAL, "needs a page");
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"0\"}", -EPERM, "CAP_SYS_ADMIN");
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"0x400000000\"}", -ENXIO,
+	       "no RAM");
+	refuse("hwpoison",
+	       "{\"method\":\"hard-offline-page\",\"pfn\":\"5\",\"filter-memcg\":\"1\"}", -EINVAL,
+	       "corrupt-pfn");
+	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+}
+
+static const json_t *finding(const json_t *findings, const char *name)
+{
+	const json_t *entry;
+	size_t index;
+
+	json_array_foreach ((json_t *)findings, index, entry)
+		if (strcmp(json_text(entry, "name", ""), name) == 0)
+			return entry;
+	fail_msg("no finding '%s'", name);
+	return NULL;
+}
+
+static json_t *probe_all(void)
+{
+	json_t *findings = json_array();
+
+	for (size_t i = 0; i < injector_count(); i++)
+		injector_at(i)->probe(findings);
+	return findings;
+}
+
+static void assert_found(const json_t *findings, const char *name)
+{
+	if (!json_is_true(json_object_get(finding(findings, name), "ok")))
+		fail_msg("'%s' is missing: %s", name,
+			 json_text(finding(findings, name), "reason", ""));
+}
+
+static void assert_missing(const json_t *findings, const char *name, const char *reason,
+			   const char *remedy)
+{
+	const json_t *entry = finding(findings, name);
+
+	if (json_is_true(json_object_get(entry, "ok")) ||
+	    !strstr(json_text(entry, "reason", ""), reason) ||
+	    !strstr(json_text(entry, "remedy", ""), remedy))
+		fail_msg("%s: %s; %s", name, json_text(entry, "reason", "ok"),
+			 json_text(entry, "remedy", ""));
+}
+
+static void probes_find_what_is_there(void **state)
+{
+	static const char *const names[] = {"einj:table",
+					    "einj:module",
+					    "debugfs",
+					    "lockdown",
+					    "einj",
+					    "einj:parameters",
+					    "einj:memory-correctable",
+					    "einj:memory-uncorrectable-nonfatal",
+					    "einj:processor-correctable",
+					    "einj:pcie-correctable",
+					    "einj:v2-memory",
+					    "mce-inject:module",
+					    "mce-inject",
+					    "mce-inject:hw",
+					    "mce-inject:fake-panic",
+					    "hwpoison:memory-failure",
+					    "hwpoison:madvise",
+					    "hwpoison:hard-offline-page",
+					    "hwpoison:soft-offline-page",
+					    "hwpoison:corrupt-pfn",
+					    "hwpoison:unpoison-pfn",
+					    "hwpoison"};
+
+	(void)state;
+	make_hwpoison_machine();
+	make_mce_machine();
+
+	__cleanup_json json_t *findings = probe_all();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_found(findings, names[i]);
+	assert_missing(findings, "einj:memory-uncorrectable-fatal", "does not offer", "BIOS");
+	assert_missing(findings, "einj:v2-processor", "does not offer", "BIOS");
+	assert_missing(findings, "mce-inject:df", "AMD", "17h");
+}
+
+/* An empty machine lacks everything, each with its own reason and remedy; nobody loads a module there. */
+static void probes_of_an_empty_machine(void **state)
+{
+	const json_t *entry;
+	size_t index;
+
+	(void)state;
+	put("/proc/mounts", "proc /proc proc rw 0 0\n");
+
+	__cleanup_json json_t *findings = probe_all();
+
+	json_array_foreach (findings, index, entry) {
+		const char *name = json_text(entry, "name", "");
+
+		if (strcmp(name, "lockdown") == 0)
+			continue;
+		assert_false(json_is_true(json_object_get(entry, "ok")));
+		assert_true(json_text(entry, "reason", "")[0]);
+		assert_true(json_text(entry, "remedy", "")[0]);
+	}
+	assert_missing(findings, "einj:table", "EINJ table", "WHEA");
+	assert_missing(findings, "einj:module", "no module", "CONFIG_ACPI_APEI_EINJ");
+	assert_missing(findings, "debugfs", "not mounted", "mount -t debugfs");
+}
+
+static void probes_tell_causes_apart(void **state)
+{
+	(void)state;
+	make_einj_machine();
+	put("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+	drop(EINJ_DIRECTORY "/param1");
+
+	__cleanup_json json_t *locked = probe_all();
+
+	assert_missing(locked, "lockdown", "locked down", "Secure Boot");
+	assert_missing(locked, "einj:parameters", "takes no address", "ACPI 5.0");
+	drop("/etc/brinell/expendable");
+	drop(EINJ_DIRECTORY "/error_inject");
+
+	/* The module could be loaded, but this machine may not be changed. */
+	__cleanup_json json_t *unloaded = probe_all();
+
+	assert_found(unloaded, "einj:module");
+	assert_missing(unloaded, "einj", "expendable", "modprobe einj");
+	assert_missing(unloaded, "einj:memory-correctable", "does not run", "'einj'");
+}
+
+/* On an expendable machine the module is loaded: here by a program that makes the files appear. */
+static void probe_loads_the_module(void **state)
+{
+	char script[512], whole[128];
+
+	(void)state;
+	make_einj_machine();
+	drop(EINJ_DIRECTORY "/error_inject");
+	snprintf(script, sizeof(script),
+		 "#!/bin/sh\n[ \"$1 $2\" = '-q einj' ] && : >%s" EINJ_DIRECTORY "/error_inject\n",
+		 root);
+	put("/sbin/modprobe", script);
+	snprintf(whole, sizeof(whole), "%s/sbin/modprobe", root);
+	assert_int_equal(chmod(whole, 0755), 0);
+
+	__cleanup_json json_t *findings = probe_all();
+
+	assert_found(findings, "einj");
+	assert_found(findings, "einj:memory-correctable");
+}
+
+static void addresses_are_hidden_without_privileges(void **state)
+{
+	(void)state;
+	make_einj_machine();
+	assert_int_equal(machine_memory_kind(0x5000), MEMORY_RAM);
+	assert_int_equal(machine_memory_kind(0x80000010), MEMORY_OTHER);
+	assert_int_equal(machine_memory_kind(0xfee00000), MEMORY_DEVICE);
+	put("/proc/iomem", "00000000-00000000 : System RAM\n00000000-00000000 : PCI Bus\n");
+	assert_int_equal(machine_memory_kind(0xfee00000), MEMORY_UNKNOWN);
+	drop("/proc/iomem");
+	assert_int_equal(machine_memory_kind(0x5000), MEMORY_UNKNOWN);
+}
+
+static int make_root(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/brinell-machine.XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	system_root_set(root);
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static int remove_root(void **state)
+{
+	(void)state;
+	system_root_set("");
+	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(einj_sets_whole_and_restores),
+		MACHINE_TEST(einj_restores_after_every_failure),
+		MACHINE_TEST(einj_restores_after_a_failed_fire),
+		MACHINE_TEST(v2_writes_components_as_lines),
+		MACHINE_TEST(einj_refuses_with_the_cause),
+		MACHINE_TEST(zero_page_and_poison_are_seen_before),
+		MACHINE_TEST(every_errno_has_its_own_text),
+		MACHINE_TEST(functions_are_read_as_acpi_wants),
+		MACHINE_TEST(dry_run_writes_nothing),
+		MACHINE_TEST(permission_names_the_host),
+		MACHINE_TEST(a_second_injector_is_kept_out),
+		MACHINE_TEST(mce_inject_restores_what_the_kernel_means),
+		MACHINE_TEST(mce_inject_refuses_the_traps),
+		MACHINE_TEST(hwpoison_sets_filters_and_restores),
+		MACHINE_TEST(hwpoison_offlines_by_address),
+		MACHINE_TEST(hwpoison_refuses_with_the_cause),
+		MACHINE_TEST(probes_find_what_is_there),
+		MACHINE_TEST(probes_of_an_empty_machine),
+		MACHINE_TEST(probes_tell_causes_apart),
+		MACHINE_TEST(probe_loads_the_module),
+		MACHINE_TEST(addresses_are_hidden_without_privileges),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
