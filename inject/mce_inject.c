@@ -184,7 +184,10 @@ static int set_mode(struct injection *injection, struct reason *why)
 {
 	const char *mode = param_text(injection->arguments, "mode");
 	struct reason reason = {0};
-	int error = set(injection, MCE_DIRECTORY "/flags", STICKY_TEXT, mode, &reason);
+	int error;
+
+	/* The kernel overwrites the last byte of this file without a look at it: it must be a newline. */
+	error = set(injection, MCE_DIRECTORY "/flags", STICKY_LINE, mode, &reason);
 
 	if (error == -EINVAL && strcmp(mode, "sw") != 0)
 		return fail(why, error,

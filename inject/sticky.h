@@ -10,7 +10,7 @@
  * enum sticky_format - how a file of the kernel wants back what was read from it
  * @STICKY_TEXT:     as it was read
  * @STICKY_BARE_HEX: it prints hexadecimal digits without 0x, but takes them for decimal ("%llx" of mce-inject)
- * @STICKY_LINE:     it takes only whole lines, newline included (component files of EINJv2)
+ * @STICKY_LINE:     it takes only whole lines, newline included (components of EINJv2, flags of mce-inject)
  */
 enum sticky_format {
 	STICKY_TEXT,

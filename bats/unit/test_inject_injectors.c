@@ -466,6 +466,26 @@ static void mce_inject_restores_what_the_kernel_means(void **state)
 	injection_close(&injection);
 }
 
+/* The kernel drops the last byte that is written to flags, whatever it is. */
+static void mce_inject_writes_whole_lines(void **state)
+{
+	__cleanup_free char *text = NULL;
+	struct injection injection;
+	struct reason why;
+	char whole[128];
+
+	(void)state;
+	make_mce_machine();
+	assert_int_equal(
+		open_injection(&injection, "mce-inject", "{\"preset\":\"ucna\"}", false, &why), 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	snprintf(whole, sizeof(whole), "%s" MCE_DIRECTORY "/flags", root);
+	assert_int_equal(read_small_file(whole, &text, NULL), 0);
+	assert_string_equal(text, "sw\n");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	injection_close(&injection);
+}
+
 static void mce_inject_refuses_the_traps(void **state)
 {
 	(void)state;
@@ -739,6 +759,7 @@ int main(void)
 		MACHINE_TEST(permission_names_the_host),
 		MACHINE_TEST(a_second_injector_is_kept_out),
 		MACHINE_TEST(mce_inject_restores_what_the_kernel_means),
+		MACHINE_TEST(mce_inject_writes_whole_lines),
 		MACHINE_TEST(mce_inject_refuses_the_traps),
 		MACHINE_TEST(hwpoison_sets_filters_and_restores),
 		MACHINE_TEST(hwpoison_offlines_by_address),
