@@ -6,8 +6,9 @@
 
 #include "harness/rig/rig.h"
 
-static const char *const host_modules[] = {"virtio_pci", "virtio_console",  "einj",
-					   "mce-inject", "hwpoison-inject", NULL};
+static const char *const host_modules[] = {
+	"virtio_pci",	   "virtio_console", "einj", "mce-inject",
+	"hwpoison-inject", "loop",	     "ext4", NULL};
 
 /*
  * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel

@@ -137,6 +137,8 @@ static int open_bench(struct engine *engine, struct reason *why)
 		return 0;
 	bench_close(engine->bench);
 	engine->bench = NULL;
+	json_decref(engine->findings);
+	engine->findings = NULL;
 	json_decref(engine->rig);
 	engine->rig = json_deep_copy(trial->scenario->rig);
 	return bench_open(trial->bench,

@@ -15,9 +15,15 @@
 /* The kernel gives one record a read, of at most PRINTK_MESSAGE_MAX (kernel/printk/internal.h) with its properties. */
 #define RECORD_MAX 8192
 
+/*
+ * @next:      sequence number that is expected
+ * @following: a record was read, so @next is known
+ * @offset_ns: from the times of the records to CLOCK_REALTIME
+ */
 struct kmsg {
 	uint64_t next;
 	bool following;
+	int64_t offset_ns;
 };
 
 static void kmsg_probe(json_t *findings)
@@ -29,11 +35,37 @@ static void kmsg_probe(json_t *findings)
 		    "run as root; with kernel.dmesg_restrict=1 the reader needs CAP_SYSLOG");
 }
 
+/*
+ * Times of printk are local_clock(), which begins a little after CLOCK_MONOTONIC does: a record of our own, whose time
+ * on both clocks is known, tells by how much. It also shows readers of the log where a trial begins.
+ */
+static void measure_offset(struct witness_run *run)
+{
+	static const char marker[] = "<6>brinell: a trial begins";
+	struct kmsg *kmsg = run->private;
+	char record[RECORD_MAX + 1];
+	int64_t microseconds, now;
+	ssize_t got;
+
+	kmsg->offset_ns = now_realtime_ns() - now_monotonic_ns();
+	if (write(run->fd, marker, sizeof(marker) - 1) < 0)
+		return;
+	now = now_realtime_ns();
+	while ((got = read(run->fd, record, RECORD_MAX)) > 0) {
+		record[got] = '\0';
+		if (!strstr(record, marker + 3) ||
+		    sscanf(record, "%*u,%*u,%" SCNd64, &microseconds) != 1)
+			continue;
+		kmsg->offset_ns = now - microseconds * 1000;
+		return;
+	}
+}
+
 static int kmsg_start(struct witness_run *run, struct reason *why)
 {
 	char path[4096];
 	struct kmsg *kmsg;
-	int fd = open(system_path(path, KMSG), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(system_path(path, KMSG), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail(why, -errno, "open %s: %s", KMSG, strerror(errno));
@@ -46,6 +78,7 @@ static int kmsg_start(struct witness_run *run, struct reason *why)
 	(void)lseek(fd, 0, SEEK_END);
 	run->fd = fd;
 	run->private = kmsg;
+	measure_offset(run);
 	return 0;
 }
 
@@ -55,12 +88,6 @@ static void report_loss(struct witness_run *run, uint64_t lost)
 
 	run->emit(run->context, "kmsg", now_realtime_ns(), text,
 		  json_pack("{s:I}", "lost", (json_int_t)lost));
-}
-
-/* Times of printk are local_clock(), which follows CLOCK_MONOTONIC. */
-static int64_t monotonic_to_realtime(int64_t time_ns)
-{
-	return time_ns + now_realtime_ns() - now_monotonic_ns();
 }
 
 /* "LEVEL,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE\n KEY=VALUE\n..." */
@@ -81,7 +108,7 @@ static void read_record(struct witness_run *run, char *record)
 		report_loss(run, sequence - kmsg->next);
 	kmsg->following = true;
 	kmsg->next = sequence + 1;
-	run->emit(run->context, "kmsg", monotonic_to_realtime(microseconds * 1000), message,
+	run->emit(run->context, "kmsg", microseconds * 1000 + kmsg->offset_ns, message,
 		  json_pack("{s:I, s:i}", "seq", (json_int_t)sequence, "level", (int)(prefix & 7)));
 }
 
