@@ -518,50 +518,6 @@ static int request(struct workload_run *run, enum memory_request what, struct re
 	return 0;
 }
 
-static int memory_touch(struct workload_run *run, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	int error = request(run, REQUEST_TOUCH, why);
-
-	if (error)
-		return error;
-	memory->touching = true;
-	arm(memory, param_duration_ns(run->arguments, "deadline"));
-	return 0;
-}
-
-static int memory_command(struct workload_run *run, const char *command, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	int64_t until = now_monotonic_ns() + param_duration_ns(run->arguments, "deadline");
-	struct memory_report report;
-	bool hard = strcmp(command, "madvise-hard") == 0;
-	int error, got;
-
-	if (!hard && strcmp(command, "madvise-soft") != 0)
-		return fail(why, -EINVAL, "%s: no command '%s'; known: madvise-hard, madvise-soft",
-			    run->name, command);
-	error = machine_is_expendable(why);
-	if (!error)
-		error = request(run, hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
-	if (error)
-		return error;
-	while ((got = await_report(memory, until, &report)) == 1) {
-		if (report.kind != REPORT_ANSWER) {
-			handle_report(run, &report);
-			continue;
-		}
-		if (!report.error)
-			return 0;
-		return fail(why, -report.error, "%s: madvise(%s) on its own page: %s", run->name,
-			    hard ? "MADV_HWPOISON" : "MADV_SOFT_OFFLINE", strerror(report.error));
-	}
-	/* Killed in the middle is what a poisoned process may look like: the event says so. */
-	if (got == 0)
-		return 0;
-	return fail(why, -ETIME, "%s: madvise on its own page did not come back", run->name);
-}
-
 static void drain(struct workload_run *run)
 {
 	struct memory_run *memory = run->private;
@@ -599,6 +555,58 @@ static void memory_dispatch(struct workload_run *run)
 	if (read(memory->timer, &expirations, sizeof(expirations)) == sizeof(expirations) &&
 	    memory->touching)
 		emit(run, "hung", NULL, json_object(), "did not come back from its touch");
+}
+
+static int memory_touch(struct workload_run *run, struct reason *why)
+{
+	struct memory_run *memory = run->private;
+	int error;
+
+	memory_dispatch(run);
+	error = request(run, REQUEST_TOUCH, why);
+	/* A fault that has killed it already is a result, not a failure of the request. */
+	if (error == -ESRCH || error == -EPIPE || error == -ECONNRESET) {
+		emit(run, "gone", NULL, json_object(),
+		     "has ended: nobody is there to touch the page");
+		return 0;
+	}
+	if (error)
+		return error;
+	memory->touching = true;
+	arm(memory, param_duration_ns(run->arguments, "deadline"));
+	return 0;
+}
+
+static int memory_command(struct workload_run *run, const char *command, struct reason *why)
+{
+	struct memory_run *memory = run->private;
+	int64_t until = now_monotonic_ns() + param_duration_ns(run->arguments, "deadline");
+	struct memory_report report;
+	bool hard = strcmp(command, "madvise-hard") == 0;
+	int error, got;
+
+	if (!hard && strcmp(command, "madvise-soft") != 0)
+		return fail(why, -EINVAL, "%s: no command '%s'; known: madvise-hard, madvise-soft",
+			    run->name, command);
+	error = machine_is_expendable(why);
+	if (!error)
+		error = request(run, hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
+	if (error)
+		return error;
+	while ((got = await_report(memory, until, &report)) == 1) {
+		if (report.kind != REPORT_ANSWER) {
+			handle_report(run, &report);
+			continue;
+		}
+		if (!report.error)
+			return 0;
+		return fail(why, -report.error, "%s: madvise(%s) on its own page: %s", run->name,
+			    hard ? "MADV_HWPOISON" : "MADV_SOFT_OFFLINE", strerror(report.error));
+	}
+	/* Killed in the middle is what a poisoned process may look like: the event says so. */
+	if (got == 0)
+		return 0;
+	return fail(why, -ETIME, "%s: madvise on its own page did not come back", run->name);
 }
 
 static const struct workload memory = {

@@ -469,8 +469,13 @@ static void serve_madvise(int advice)
 	bool huge = victim.options->page == PAGE_HUGETLB;
 	void *at = huge ? victim.region.base : victim.region.victim;
 
-	if (madvise(at, huge ? MEMORY_HUGE : MEMORY_PAGE, advice) < 0)
-		report.error = errno;
+	/* The owner of a hard-poisoned page is signalled from within the call. */
+	if (sigsetjmp(landing, 1) == 0) {
+		may_land = 1;
+		if (madvise(at, huge ? MEMORY_HUGE : MEMORY_PAGE, advice) < 0)
+			report.error = errno;
+	}
+	may_land = 0;
 	snprintf(report.call, sizeof(report.call), "madvise");
 	send_report(&report);
 }
