@@ -4,6 +4,7 @@
  * that this needs are used directly (Documentation/trace/ftrace.rst): the agent stays small, and a made-up tracefs can
  * test it.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -157,6 +158,10 @@ static json_t *read_fields(const char *name, const char *text)
 
 	if (strcmp(name, "mce_record") == 0) {
 		const char *bank = strstr(text, ", MC");
+
+		/* ", MCGc/s: " comes before ", MC5: ". */
+		while (bank && !isdigit((unsigned char)bank[4]))
+			bank = strstr(bank + 1, ", MC");
 
 		/* The records of older kernels have "ADDR/MISC/SYND: a/b/c". */
 		add_number(fields, "addr", text, "ADDR: ");

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the witnesses against a made-up machine: losses of the kernel log, interrupt counts of many processors,
+ * trace lines of old and new kernels, and what changes only in comparison.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/witness/witness.h"
+
+#include <cmocka.h>
+
+static char root[64];
+static json_t *seen;
+
+static void keep(void *context, const char *witness, int64_t time_ns, const char *text,
+		 json_t *data)
+{
+	(void)context;
+	json_array_append_new(seen,
+			      json_pack("{s:s, s:I, s:s, s:o*}", "witness", witness, "time_ns",
+					(json_int_t)time_ns, "text", text, "data", data));
+}
+
+static const char *place(const char *path)
+{
+	static char whole[512];
+
+	snprintf(whole, sizeof(whole), "%s%s", root, path);
+	return whole;
+}
+
+static void put_bytes(const char *path, const void *bytes, size_t length)
+{
+	__cleanup_free char *directory = strdup(place(path));
+	FILE *file;
+
+	*strrchr(directory, '/') = '\0';
+	assert_int_equal(make_directories(directory), 0);
+	file = fopen(place(path), "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	fclose(file);
+}
+
+static void put(const char *path, const char *text)
+{
+	put_bytes(path, text, strlen(text));
+}
+
+/* Return: the end to write to; the witness reads the other one, without blocking. */
+static int put_pipe(const char *path)
+{
+	int fd;
+
+	put(path, "");
+	assert_int_equal(unlink(place(path)), 0);
+	assert_int_equal(mkfifo(place(path), 0600), 0);
+	fd = open(place(path), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static const struct witness *start(struct witness_run *run, const char *name)
+{
+	const struct witness *witness = witness_find(name);
+	struct reason why = {0};
+
+	assert_non_null(witness);
+	*run = (struct witness_run){.fd = -1, .emit = keep};
+	if (witness->start(run, &why))
+		fail_msg("%s: %s", name, why.text);
+	return witness;
+}
+
+static const json_t *nth(size_t index)
+{
+	const json_t *event = json_array_get(seen, index);
+
+	if (!event)
+		fail_msg("only %zu events were seen", json_array_size(seen));
+	return event;
+}
+
+static const json_t *data_of(size_t index)
+{
+	return json_object_get(nth(index), "data");
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void kmsg_tells_records_and_losses(void **state)
+{
+	struct witness_run run;
+	int log = put_pipe("/dev/kmsg");
+	const struct witness *witness = start(&run, "kmsg");
+	char line[128];
+
+	(void)state;
+	snprintf(line, sizeof(line), "2,100,%" PRId64 ",-;mce: [Hardware Error]: x\n SUBSYSTEM=a\n",
+		 now_monotonic_ns() / 1000);
+	say(log, line);
+	witness->dispatch(&run);
+	say(log, "6,101,5,-;Memory failure: 0x5000: Recovered\n");
+	witness->dispatch(&run);
+	say(log, "14,105,6,c;after the gap\n");
+	witness->dispatch(&run);
+	say(log, "rubbish without a header\n");
+	witness->dispatch(&run);
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 4);
+	assert_string_equal(json_text(nth(0), "text", ""), "mce: [Hardware Error]: x");
+	assert_int_equal(json_number(data_of(0), "seq", -1), 100);
+	assert_int_equal(json_number(data_of(0), "level", -1), 2);
+	/* What was stamped now was said now: the two clocks are told apart. */
+	assert_true(llabs(json_number(nth(0), "time_ns", 0) - now_realtime_ns()) < NSEC_PER_SEC);
+	assert_string_equal(json_text(nth(1), "text", ""), "Memory failure: 0x5000: Recovered");
+	assert_string_equal(json_text(nth(2), "text", ""), "3 kernel log records lost");
+	assert_int_equal(json_number(data_of(2), "lost", -1), 3);
+	/* The facility is no part of the level. */
+	assert_int_equal(json_number(data_of(3), "level", -1), 6);
+	witness->stop(&run);
+	close(log);
+}
+
+static void put_interrupts(unsigned int processors, unsigned int mce, unsigned int dmar)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	fputs("    ", file);
+	for (unsigned int i = 0; i < processors; i++)
+		fprintf(file, "      CPU%u", i);
+	fputs("\n  24:", file);
+	for (unsigned int i = 0; i < processors; i++)
+		fprintf(file, " %10u", i ? 0 : dmar);
+	fputs("  DMAR-MSI    0-edge      dmar0\n MCE:", file);
+	for (unsigned int i = 0; i < processors; i++)
+		fprintf(file, " %10u", mce);
+	fputs("   Machine check exceptions\n MCP:", file);
+	for (unsigned int i = 0; i < processors; i++)
+		fprintf(file, " %10u", 7u);
+	fputs("   Machine check polls\n ERR:          0\n", file);
+	fclose(file);
+	put("/proc/interrupts", text);
+	free(text);
+}
+
+static void interrupts_sum_many_processors(void **state)
+{
+	struct witness_run run;
+	const struct witness *witness;
+	const json_t *change;
+
+	(void)state;
+	put_interrupts(300, 1, 0);
+	witness = start(&run, "interrupts");
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 0);
+	put_interrupts(300, 2, 3);
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 1);
+	change = json_object_get(data_of(0), "MCE");
+	assert_int_equal(json_number(change, "before", -1), 300);
+	assert_int_equal(json_number(change, "after", -1), 600);
+	assert_int_equal(json_number(json_object_get(data_of(0), "dmar0"), "after", -1), 3);
+	assert_null(json_object_get(data_of(0), "MCP"));
+	assert_non_null(strstr(json_text(nth(0), "text", ""), "MCE +300"));
+	/* The same again is no news. */
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 1);
+	witness->stop(&run);
+}
+
+static void meminfo_tells_the_difference(void **state)
+{
+	struct witness_run run;
+	const struct witness *witness;
+	const json_t *change;
+
+	(void)state;
+	put("/proc/meminfo", "MemTotal: 100 kB\nHardwareCorrupted:     8 kB\nHugetlb: 0 kB\n");
+	witness = start(&run, "meminfo");
+	witness->collect(&run);
+	put("/proc/meminfo", "MemTotal: 100 kB\nHardwareCorrupted:    12 kB\nHugetlb: 0 kB\n");
+	witness->collect(&run);
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 1);
+	change = json_object_get(data_of(0), "HardwareCorrupted");
+	assert_int_equal(json_number(change, "before", -1), 8);
+	assert_int_equal(json_number(change, "after", -1), 12);
+	assert_string_equal(json_text(nth(0), "text", ""), "HardwareCorrupted +4 kB");
+	witness->stop(&run);
+}
+
+static void pageflags_follow_the_focus(void **state)
+{
+	__cleanup_json json_t *focus = json_pack("{s:s}", "pfn", "0x3");
+	uint64_t flags[4] = {[3] = 0x868};
+	struct witness_run run;
+	const struct witness *witness;
+
+	(void)state;
+	put_bytes("/proc/kpageflags", flags, sizeof(flags));
+	witness = start(&run, "pageflags");
+	witness->collect(&run);
+	run.focus = focus;
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 0);
+	flags[3] = 1u << 19 | 0x4;
+	put_bytes("/proc/kpageflags", flags, sizeof(flags));
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 1);
+	assert_true(json_is_true(json_object_get(data_of(0), "hwpoison")));
+	assert_string_equal(json_text(data_of(0), "pfn", ""), "0x3");
+	assert_string_equal(json_text(data_of(0), "before", ""), "0x868");
+	assert_string_equal(json_text(data_of(0), "after", ""), "0x80004");
+	witness->stop(&run);
+}
+
+static int put_tracing(const char *system)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/brinell-%d/trace_pipe",
+		 (int)getpid());
+	fd = put_pipe(path);
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/tracing/instances/brinell-%d/events/mce/mce_record/enable",
+		 (int)getpid());
+	put(path, "0");
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/tracing/instances/brinell-%d/events/%s/memory_failure_event/enable",
+		 (int)getpid(), system);
+	put(path, "0");
+	return fd;
+}
+
+static void trace_reads_events_and_losses(void **state)
+{
+	static const char *const systems[] = {"ras", "memory_failure"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++) {
+		__cleanup_free char *name = format_text("%s:memory_failure_event", systems[i]);
+		struct witness_run run;
+		int pipe = put_tracing(systems[i]);
+		const struct witness *witness = start(&run, "trace");
+
+		json_array_clear(seen);
+		/* The end of a line may come later than its begin. */
+		say(pipe,
+		    "     kworker/0:1-93      [000] d..1.     12.345678: memory_failure_event: "
+		    "pfn 0x5000: recovery action for dirty LRU page: Reco");
+		witness->dispatch(&run);
+		assert_int_equal(json_array_size(seen), 0);
+		say(pipe, "vered\nCPU:1 [LOST 12 EVENTS]\n"
+			  "  <...>-9  [001] .....     12.5: mce_record: CPU: 1, MCGc/s: 0/0, MC5: "
+			  "bd000000000000c0, ADDR/MISC/SYND: 0000000005000400/8c/0, RIP: 0\n");
+		witness->dispatch(&run);
+		assert_int_equal(json_array_size(seen), 3);
+		assert_string_equal(json_text(data_of(0), "event", ""), name);
+		assert_int_equal(json_number(json_object_get(data_of(0), "fields"), "pfn", 0),
+				 0x5000);
+		assert_non_null(strstr(json_text(nth(0), "text", ""), "Recovered"));
+		assert_int_equal(json_number(data_of(1), "lost", 0), 12);
+		assert_string_equal(json_text(data_of(2), "event", ""), "mce:mce_record");
+		assert_int_equal(json_number(json_object_get(data_of(2), "fields"), "addr", 0),
+				 0x5000400);
+		assert_string_equal(json_text(json_object_get(data_of(2), "fields"), "status", ""),
+				    "0xbd000000000000c0");
+		witness->stop(&run);
+		close(pipe);
+	}
+}
+
+static void what_is_missing_is_told(void **state)
+{
+	static const char *const names[] = {"kmsg", "trace", "interrupts", "meminfo", "pageflags"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct witness *witness = witness_find(names[i]);
+		struct witness_run run = {.fd = -1, .emit = keep};
+		__cleanup_json json_t *findings = json_array();
+		struct reason why = {0};
+
+		assert_non_null(witness);
+		assert_true(witness->start(&run, &why) < 0);
+		assert_true(why.text[0]);
+		witness->probe(findings);
+		assert_true(json_array_size(findings) > 0);
+		assert_true(json_is_false(json_object_get(json_array_get(findings, 0), "ok")));
+		assert_true(json_text(json_array_get(findings, 0), "remedy", "")[0]);
+	}
+}
+
+static int make_root(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/brinell-witness.XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	system_root_set(root);
+	seen = json_array();
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static int remove_root(void **state)
+{
+	(void)state;
+	json_decref(seen);
+	system_root_set("");
+	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(kmsg_tells_records_and_losses),
+		MACHINE_TEST(interrupts_sum_many_processors),
+		MACHINE_TEST(meminfo_tells_the_difference),
+		MACHINE_TEST(pageflags_follow_the_focus),
+		MACHINE_TEST(trace_reads_events_and_losses),
+		MACHINE_TEST(what_is_missing_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
