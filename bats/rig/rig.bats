@@ -67,7 +67,7 @@ await_record() {
 }
 
 @test "an expectation that is wrong fails, whatever the fault does" {
-	run "$brinell" run --out "$out" --set expect.process=unharmed einj/single
+	run "$brinell" run --out "$out" --set expect.lsb=21 einj/single
 	[ "$status" -eq 1 ]
 	[ "$(verdict 0001)" = fail ]
 }
