@@ -466,6 +466,18 @@ static void decide_process(struct trial_case *trial, const struct observation *s
 	trial->process_contradicted = true;
 }
 
+/* A log that was followed and stayed silent is as good as one of which lines were heard. */
+static bool names(const json_t *list, const char *wanted)
+{
+	json_t *name;
+	size_t index;
+
+	json_array_foreach ((json_t *)list, index, name)
+		if (json_is_string(name) && strcmp(json_string_value(name), wanted) == 0)
+			return true;
+	return false;
+}
+
 /**
  * case_read_axes - read the evidence once, in its order
  * @trial: opened case; its axes, proofs and quotes are filled in
@@ -491,6 +503,8 @@ void case_read_axes(struct trial_case *trial)
 		else if (after && strcmp(record_type(record), "step") == 0 &&
 			 strcmp(json_text(body, "step", ""), "stop") == 0)
 			seen.stopped = true;
+		else if (strcmp(record_type(record), "witnesses") == 0)
+			trial->log_seen |= names(json_object_get(body, "started"), "kmsg");
 	}
 	decide_host(trial, &seen);
 	decide_process(trial, &seen);

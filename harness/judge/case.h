@@ -99,7 +99,7 @@ struct finding {
  * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
  * @identified: a proof named the victim
  * @foreign: the first evidence that named another page or process, "" for none
- * @log_lost, @log_seen: kernel log records were lost; at least one was heard
+ * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
  * @touched_fine, @touched_data: a touch after the fault found its data; what it read
