@@ -760,6 +760,29 @@ static void test_power_cycle(void **state)
 	json_decref(reply);
 }
 
+static void test_reset_between_two_trials(void **state)
+{
+	struct fixture *fixture = *state;
+	json_t *reply;
+
+	latent(fixture);
+	control(fixture,
+		json_pack("{s:s, s:s, s:i}", "call", "answer", "status", "busy-for-ever", "count",
+			  0),
+		NULL);
+	control(fixture, json_pack("{s:s, s:i}", "call", "types", "available", 1), NULL);
+	control(fixture, json_pack("{s:s, s:i}", "call", "delay", "ms", 60000), NULL);
+	assert_int_equal(execute_within(fixture, 50 * NSEC_PER_MSEC), -1);
+	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "reset"), NULL), 0);
+	control(fixture, json_pack("{s:s}", "call", "status"), &reply);
+	assert_int_equal(json_array_size(json_object_get(reply, "armed")), 0);
+	assert_string_equal(json_text(reply, "available", ""), "0x1ff");
+	assert_string_equal(json_text(reply, "answer", ""), "as-is");
+	json_decref(reply);
+	parameters(fixture, 0x8, 2, TARGET);
+	assert_int_equal(execute(fixture), 0);
+}
+
 static void test_a_flood_of_bells(void **state)
 {
 	struct fixture *fixture = *state;
@@ -882,6 +905,7 @@ int main(void)
 		TEST(test_old_news_of_a_line_is_ignored),
 		TEST(test_many_lines),
 		TEST(test_power_cycle),
+		TEST(test_reset_between_two_trials),
 		TEST(test_a_flood_of_bells),
 		TEST(test_bells_that_repeat_do_not_drown_others),
 		TEST(test_impossible_requests),

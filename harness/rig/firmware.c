@@ -638,6 +638,36 @@ static int control_retire(struct firmware *firmware, const json_t *request)
 	return 0;
 }
 
+/*
+ * The end of a trial for the firmware: what one scenario asked for, poisoned or left under way must not strike the next.
+ * Counts stay, they are of the whole life of the host.
+ */
+static int control_reset(struct firmware *firmware)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&firmware->bell.mutex);
+	firmware->bell.count = 0;
+	pthread_mutex_unlock(&firmware->bell.mutex);
+	firmware->record_count = firmware->check_count = 0;
+	firmware->block_retry = 0;
+	for (int i = 0; i < POISON_LINES; i++) {
+		int disarmed = atomic_load(&firmware->page->lines[i].kind)
+				       ? poison_disarm(firmware, i)
+				       : 0;
+
+		if (disarmed && !error)
+			error = disarmed;
+	}
+	firmware->answer.name = NULL;
+	firmware->delay.ms = firmware->delay.count = 0;
+	firmware->retire_ms = RETIRE_MS;
+	firmware->available = EINJ_TYPES_OFFERED;
+	firmware->available_v2 = EINJV2_TYPES_OFFERED;
+	einj_reset_registers(firmware);
+	return error;
+}
+
 /**
  * firmware_control - ask the model for something; from any thread but the one of an event
  * @firmware: model
@@ -649,7 +679,8 @@ static int control_retire(struct firmware *firmware, const json_t *request)
  *            "types" with "available", "available_v2": masks;
  *            "scrub": the patrol scrubber finds latent poison;
  *            "poison" with "address", "kind" (uncorrected, fatal, corrected); "clear" with "address", or everything;
- *            "retire" with "ms": how long poison outlives its report (0: for ever)
+ *            "retire" with "ms": how long poison outlives its report (0: for ever);
+ *            "reset": nothing poisoned, nothing under way, and nothing asked for any more
  * @reply:    receives an object, owned by the caller; on an error it has "error" and the "reason"; may be NULL
  *
  * Return: 0; -ENOSYS for an unknown call, -EINVAL for impossible values, or another -errno.
@@ -677,6 +708,8 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 		error = control_clear(firmware, request, answer);
 	else if (!strcmp(call, "retire"))
 		error = control_retire(firmware, request);
+	else if (!strcmp(call, "reset"))
+		error = control_reset(firmware);
 	else
 		error = -ENOSYS;
 	pthread_mutex_unlock(&firmware->mutex);

@@ -181,6 +181,10 @@ static int make_host_ready(struct engine *engine, struct reason *why)
 		int64_t before = now_realtime_ns();
 
 		error = bench_call(engine->bench, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
+		/* A host that went down between two trials is not warm, whoever answers. */
+		if (!error && strcmp(json_text(hello, "boot_id", ""),
+				     json_text(engine->bench->hello, "boot_id", "")) != 0)
+			error = -ESTALE;
 		if (!error) {
 			engine->bench->clock_offset_ns =
 				(before + now_realtime_ns()) / 2 - json_number(hello, "time_ns", 0);
@@ -316,7 +320,7 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 	__cleanup_json json_t *prepared = NULL;
 	__cleanup_json json_t *fired = NULL;
 	const char *address = param_text(arguments, "address");
-	int error;
+	int error, collected;
 
 	error = call(engine, "inject.prepare",
 		     json_pack("{s:s, s:O, s:s*}", "injector", step->injector, "arguments",
@@ -324,6 +328,10 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 		     CALL_TIMEOUT_MS, &prepared, why);
 	if (error == -EPERM || is_bench_error(error))
 		return error;
+	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
+	collected = call(engine, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
+	if (collected)
+		return collected;
 	journal_write(engine, "intent",
 		      json_pack("{s:s, s:O, s:s*, s:s*, s:s*, s:s, s:s}", "injector",
 				step->injector, "arguments", arguments, "target", step->subject,
@@ -528,11 +536,19 @@ static void clean_up(struct engine *engine)
 	(void)call(engine, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
 		journal_write(engine, "usage", usage);
-	if (engine->bench->ops->firmware) {
-		__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
+}
 
-		(void)engine->bench->ops->firmware(engine->bench, reset, NULL, NULL);
-	}
+/*
+ * What the trial before asked of the rig's firmware, or left poisoned, must not become evidence of this one. Not at the end
+ * of a trial: it throws away the translated code of the whole machine, and the last trial of a host needs none.
+ */
+static int reset_firmware(struct engine *engine, struct reason *why)
+{
+	__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
+
+	if (!engine->bench->ops->firmware)
+		return 0;
+	return engine->bench->ops->firmware(engine->bench, reset, NULL, why);
 }
 
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */
@@ -553,6 +569,8 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 
 	*closing = (struct closing){.cause = "done"};
 	error = make_host_ready(engine, &why);
+	if (!error)
+		error = reset_firmware(engine, &why);
 	if (error) {
 		closing->cause = error == -EINTR ? "interrupted" : "infra";
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
