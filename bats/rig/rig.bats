@@ -92,6 +92,17 @@ await_record() {
 	[ "$(verdict 0003)" = pass ]
 }
 
+@test "a rig host that is taken away is a failure of the bench, not a host that died" {
+	"$brinell" run --out "$out" einj/patrol-scrub 3>&- >/dev/null 2>&1 &
+	controller=$!
+	await_record intent $controller
+	kill -9 "$(pgrep -P $controller)"
+	wait $controller || true
+	grep -q '"event":"host-taken"' "$out/journal.jsonl"
+	! grep -q '"event":"host-died"' "$out/journal.jsonl"
+	[ "$(verdict 0001)" = inconclusive ]
+}
+
 @test "Ctrl-C stops the emulated host, and resume finishes the run" {
 	"$brinell" run --out "$out" --trials 2 einj/patrol-scrub 3>&- >/dev/null 2>&1 &
 	controller=$!

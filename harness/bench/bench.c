@@ -89,17 +89,18 @@ static void agent_lost(struct bench *bench, const char *text)
 }
 
 /**
- * bench_emulator_crashed - the emulator of a rig host ended by a fault of its own
- * @bench:     its bench
- * @complaint: last words of the emulator
+ * bench_host_taken - the host is gone through no doing of its own: a failure of the bench
+ * @bench: its bench
+ * @text:  what took it: the emulator's crash, a deadline, a keeper that was killed
  *
- * That says nothing about the host: its trial is the bench's failure.
+ * That says nothing about the host, so it is no sign that the host died.
  */
-void bench_emulator_crashed(struct bench *bench, const char *complaint)
+void bench_host_taken(struct bench *bench, const char *text)
 {
-	__cleanup_free char *text = format_text("the emulator crashed: %s", complaint);
-
-	agent_lost(bench, text);
+	if (bench->state == HOST_DOWN || bench->state == HOST_DIED)
+		return;
+	bench->state = HOST_LOST;
+	report_bench(bench, "host-taken", text);
 }
 
 static void take_hello(struct bench *bench, const json_t *hello)

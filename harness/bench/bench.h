@@ -116,7 +116,7 @@ void bench_close(struct bench *bench);
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
 		  json_t *data);
 void bench_host_ended(struct bench *bench, int status, int signal);
-void bench_emulator_crashed(struct bench *bench, const char *complaint);
+void bench_host_taken(struct bench *bench, const char *text);
 int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why);
 
 #endif

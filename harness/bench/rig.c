@@ -12,6 +12,33 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/rig.h"
 
+/*
+ * Only an end that the guest asked for is the host's own: QEMU calls those guest-shutdown, guest-reset and guest-panic
+ * (qapi/run-state.json, ShutdownCause). A crash of the emulator, a deadline or a power cut says nothing about the host.
+ */
+static bool ended_by_itself(const json_t *event)
+{
+	const char *cause = json_text(event, "cause", "");
+
+	return strncmp(cause, "guest-", strlen("guest-")) == 0 ||
+	       (strcmp(cause, "unknown") == 0 && json_number(event, "status", -1) == 0);
+}
+
+static void take_power_off(struct bench *bench, const json_t *event)
+{
+	const char *complaint = json_text(event, "complaint", NULL);
+	__cleanup_free char *text = NULL;
+
+	if (ended_by_itself(event)) {
+		bench_host_ended(bench, (int)json_number(event, "status", -1),
+				 (int)json_number(event, "signal", 0));
+		return;
+	}
+	text = format_text("the rig ended the host (%s)%s%s", json_text(event, "cause", "unknown"),
+			   complaint ? ": " : "", complaint ? complaint : "");
+	bench_host_taken(bench, text);
+}
+
 static void rig_event(struct bench *bench, const json_t *event)
 {
 	const char *kind = json_text(event, "event", "");
@@ -25,15 +52,17 @@ static void rig_event(struct bench *bench, const json_t *event)
 		bench_report(bench, "firmware", time_ns,
 			     json_text(data ? data : event, "event", kind),
 			     json_deep_copy(data ? data : event));
+	} else if (strcmp(kind, "lost") == 0) {
+		int64_t count = json_number(event, "count", 1);
+		__cleanup_free char *text =
+			format_text("%lld events of the rig were lost", (long long)count);
+
+		/* Lines of the console may be among them: whoever looks for one can not say that it is missing. */
+		bench_report(bench, "console", time_ns, text,
+			     json_pack("{s:I}", "lost", (json_int_t)count));
 	} else if (strcmp(kind, "power") == 0 &&
 		   strcmp(json_text(event, "state", ""), "off") == 0) {
-		bool crashed = strcmp(json_text(event, "cause", ""), "emulator-crash") == 0;
-
-		if (crashed)
-			bench_emulator_crashed(bench, json_text(event, "complaint", ""));
-		else
-			bench_host_ended(bench, (int)json_number(event, "status", -1),
-					 (int)json_number(event, "signal", 0));
+		take_power_off(bench, event);
 	}
 }
 
@@ -49,7 +78,7 @@ static void rig_dispatch(struct bench *bench)
 	}
 	if (got < 0) {
 		bench->out_of_band_fd = -1;
-		bench_host_ended(bench, -1, 0);
+		bench_host_taken(bench, "the keeper of the rig host is gone");
 	}
 }
 
