@@ -83,7 +83,8 @@ await_record() {
 		timeout 10 tail --pid="$keeper" -f /dev/null
 	done
 	run "$brinell" resume "$out"
-	[ "$status" -ne 2 ] && [ "$status" -ne 4 ]
+	[ "$status" -ne 2 ]
+	[ "$status" -ne 4 ]
 	for trial in 0001 0002 0003; do
 		[ "$(grep -c "\"type\":\"verdict\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
 		[ "$(grep -c "\"type\":\"intent\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
@@ -99,7 +100,7 @@ await_record() {
 	kill -9 "$(pgrep -P $controller)"
 	wait $controller || true
 	grep -q '"event":"host-taken"' "$out/journal.jsonl"
-	! grep -q '"event":"host-died"' "$out/journal.jsonl"
+	[ "$(grep -c '"event":"host-died"' "$out/journal.jsonl")" -eq 0 ]
 	[ "$(verdict 0001)" = inconclusive ]
 }
 
