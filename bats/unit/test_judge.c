@@ -287,6 +287,131 @@ static void patterns_that_would_eat_the_machine_are_refused(void **state)
 	assert_int_not_equal(regex_check("((", &why), 0);
 }
 
+static size_t find(const json_t *records, const char *type)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach ((json_t *)records, index, record)
+		if (strcmp(json_text(record, "type", ""), type) == 0)
+			return index;
+	fail_msg("no record of type %s", type);
+	return 0;
+}
+
+static json_t *event_of(const char *witness, const char *data)
+{
+	return json_pack("{s:i, s:s, s:s, s:{s:s, s:s, s:s, s:o}}", "time_ns", 1, "type", "event",
+			 "trial", "0001", "body", "witness", witness, "host", "h0", "text", "",
+			 "data", json_loads(data, 0, NULL));
+}
+
+/* The journal of a good trial whose events after the intent are others. */
+static json_t *with_events(const char *const (*events)[2])
+{
+	json_t *records = load("pass-contained"), *record;
+
+	for (size_t index = json_array_size(records); index-- > 0;) {
+		record = json_array_get(records, index);
+		if (strcmp(json_text(record, "type", ""), "event") == 0)
+			json_array_remove(records, index);
+	}
+	for (; (*events)[0]; events++)
+		json_array_insert_new(records, find(records, "close"),
+				      event_of((*events)[0], (*events)[1]));
+	return records;
+}
+
+static void close_with(json_t *records, const char *cause)
+{
+	json_t *close = json_array_get(records, find(records, "close"));
+
+	json_object_set_new(json_object_get(close, "body"), "cause", json_string(cause));
+}
+
+static void assert_verdict(const json_t *records, const char *verdict, bool delivered)
+{
+	__cleanup_json json_t *result = judge_trial(records, "0001");
+
+	assert_string_equal(json_text(result, "verdict", ""), verdict);
+	assert_int_equal(json_is_true(json_object_get(result, "delivered")), delivered);
+}
+
+static void wrong_data_fail_whatever_became_of_the_bench(void **state)
+{
+	__cleanup_json json_t *records = load("pass-contained");
+
+	(void)state;
+	close_with(records, "skip");
+	assert_verdict(records, "infra", true);
+	json_array_insert_new(records, find(records, "close"),
+			      event_of("workload",
+				       "{\"workload\": \"victim\", \"event\": \"corrupted\"}"));
+	assert_verdict(records, "fail", true);
+	close_with(records, "infra");
+	assert_verdict(records, "fail", true);
+}
+
+static void counters_from_before_the_intent_prove_nothing(void **state)
+{
+	static const char *const counters[][2] = {
+		{"interrupts", "{\"MCE\": {\"before\": 0, \"after\": 2}}"},
+		{"meminfo", "{\"HardwareCorrupted\": {\"before\": 0, \"after\": 4}}"},
+		{NULL, NULL}};
+	__cleanup_json json_t *records = with_events(counters);
+
+	(void)state;
+	assert_verdict(records, "inconclusive", true);
+	for (size_t i = 0; counters[i][0]; i++)
+		json_array_insert_new(records, find(records, "intent"),
+				      event_of(counters[i][0], counters[i][1]));
+	assert_verdict(records, "inconclusive", false);
+}
+
+static void a_page_that_was_poisoned_before_proves_nothing(void **state)
+{
+	static const char *const after[][2] = {
+		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"before\": \"0x80828\", \"after\": "
+			      "\"0x85828\", \"hwpoison\": true}"},
+		{NULL, NULL}};
+	__cleanup_json json_t *records = with_events(after);
+
+	(void)state;
+	assert_verdict(records, "inconclusive", false);
+}
+
+/* What names nobody may be of the stranger whose error is about at the same time. */
+static void beside_a_stranger_only_those_count_who_name_the_victim(void **state)
+{
+	static const char *const mixed[][2] = {
+		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"before\": \"0x5828\", \"after\": "
+			      "\"0x85828\", \"hwpoison\": true}"},
+		{"interrupts", "{\"MCE\": {\"before\": 0, \"after\": 2}}"},
+		{"trace", "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": "
+			  "\"0x777\"}}"},
+		{NULL, NULL}};
+	__cleanup_json json_t *records = with_events(mixed);
+	__cleanup_json json_t *result = NULL;
+
+	(void)state;
+	result = judge_trial(records, "0001");
+	assert_string_equal(json_text(result, "verdict", ""), "inconclusive");
+	assert_non_null(strstr(json_text(result, "reason", ""), "(pageflags)"));
+}
+
+static void a_host_that_no_longer_answers_is_not_up(void **state)
+{
+	__cleanup_json json_t *records = load("pass-contained");
+
+	(void)state;
+	close_with(records, "deadline");
+	assert_verdict(records, "inconclusive", true);
+	json_array_insert_new(records, find(records, "close"),
+			      json_pack("{s:i, s:s, s:s, s:{s:i}}", "time_ns", 1, "type", "usage",
+					"trial", "0001", "body", "fds", 9));
+	assert_verdict(records, "pass", true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +422,11 @@ int main(void)
 		cmocka_unit_test(the_order_of_the_evidence_does_not_matter),
 		cmocka_unit_test(the_gravest_verdict_decides_the_exit),
 		cmocka_unit_test(kernel_lines_mean_what_they_say),
+		cmocka_unit_test(wrong_data_fail_whatever_became_of_the_bench),
+		cmocka_unit_test(counters_from_before_the_intent_prove_nothing),
+		cmocka_unit_test(a_page_that_was_poisoned_before_proves_nothing),
+		cmocka_unit_test(beside_a_stranger_only_those_count_who_name_the_victim),
+		cmocka_unit_test(a_host_that_no_longer_answers_is_not_up),
 		cmocka_unit_test(patterns_that_would_eat_the_machine_are_refused),
 	};
 

@@ -36,10 +36,20 @@ const char *host_axis_name(enum host_axis axis)
 	return axis == HOST_UNKNOWN ? "unknown" : names[axis];
 }
 
+/**
+ * case_proofs - the groups of witnesses that saw the fault
+ *
+ * While the error of another page or process is about, what names nobody may be of that one and does not count.
+ */
+unsigned int case_proofs(const struct trial_case *trial)
+{
+	return trial->foreign[0] ? trial->identified_by : trial->witnesses;
+}
+
 /** case_witness_count - how many independent witnesses saw the fault */
 unsigned int case_witness_count(const struct trial_case *trial)
 {
-	return (unsigned int)__builtin_popcount(trial->witnesses);
+	return (unsigned int)__builtin_popcount(case_proofs(trial));
 }
 
 /** case_is_delivered - did a witness other than the injector see the fault? */
@@ -59,8 +69,10 @@ static void prove(struct trial_case *trial, enum group group, const json_t *reco
 				 *text ? text : "an event without text");
 		return;
 	}
-	if (relation == RELATION_OURS)
+	if (relation == RELATION_OURS) {
 		trial->identified = true;
+		trial->identified_by |= group;
+	}
 	if (!trial->first_proof_ns)
 		trial->first_proof_ns = record_time(record);
 	trial->witnesses |= group;
@@ -88,6 +100,8 @@ static enum relation relation_of(const struct trial_case *trial, const struct ke
  * @killed: its end by SIGKILL or SIGTERM
  * @touch_after_exit: the victim spoke after its end
  * @stopped: the workload was told to end
+ * @answered: an agent spoke after the intent
+ * @answered_last: it told its own use of the machine, which it is asked for when all is over
  */
 struct observation {
 	const json_t *panic, *bench_died, *boot_changed, *stuck;
@@ -95,7 +109,7 @@ struct observation {
 	const json_t *killed_by_kernel, *signalled_by_kernel;
 	const json_t *exit, *killed, *touch_after_exit;
 	int64_t exit_pid;
-	bool stopped, answered;
+	bool stopped, answered, answered_last;
 };
 
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,
@@ -173,15 +187,13 @@ static void read_trace(struct trial_case *trial, const json_t *record)
 	prove(trial, GROUP_TRACE, record, relation_of(trial, &line));
 }
 
-static int64_t delta_of(const json_t *change)
+static bool grew(const struct trial_case *trial, const char *witness, const char *name,
+		 const json_t *data)
 {
 	int64_t difference;
 
-	/* Counters of a journal can be any numbers. */
-	if (__builtin_sub_overflow(json_number(change, "after", 0),
-				   json_number(change, "before", 0), &difference))
-		return 0;
-	return difference;
+	return case_change(trial, witness, name, json_object_get(data, name), &difference) &&
+	       difference > 0;
 }
 
 static void read_interrupts(struct trial_case *trial, const json_t *record)
@@ -194,15 +206,18 @@ static void read_interrupts(struct trial_case *trial, const json_t *record)
 	const json_t *data = json_object_get(record_body(record), "data");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (delta_of(json_object_get(data, names[i])) > 0)
+		if (json_object_get(data, names[i]) && grew(trial, "interrupts", names[i], data))
 			return prove(trial, GROUP_INTERRUPTS, record, RELATION_ANONYMOUS);
 }
 
 static void read_meminfo(struct trial_case *trial, const json_t *record)
 {
-	const json_t *data = json_object_get(record_body(record), "data");
+	const json_t *change =
+		json_object_get(json_object_get(record_body(record), "data"), "HardwareCorrupted");
+	int64_t difference;
 
-	if (delta_of(json_object_get(data, "HardwareCorrupted")) != 0)
+	if (change && case_change(trial, "meminfo", "HardwareCorrupted", change, &difference) &&
+	    difference != 0)
 		prove(trial, GROUP_MEMINFO, record, RELATION_ANONYMOUS);
 }
 
@@ -214,7 +229,8 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 	uint64_t changed =
 		(uint64_t)json_number(data, "before", 0) ^ (uint64_t)json_number(data, "after", 0);
 
-	if (changed & 1ull << 19 || json_is_true(json_object_get(data, "hwpoison")))
+	/* A page that was poisoned before and changes otherwise tells of an earlier fault. */
+	if (changed & 1ull << 19)
 		prove(trial, GROUP_PAGEFLAGS, record, relation_of(trial, &line));
 }
 
@@ -422,6 +438,7 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 		 * this fault.
 		 */
 		trial->identified = true;
+		trial->identified_by |= trial->witnesses;
 		fail(&trial->host_reason, 0, "%s", text_of(sign));
 	} else if (signs == 1) {
 		fail(&trial->host_reason, 0, "only one sign that the host died: %s", text_of(sign));
@@ -433,6 +450,9 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 		fail(&trial->host_reason, 0,
 		     "the trial ended with '%s', and no evidence says what became of the host",
 		     cause);
+	} else if (strcmp(cause, "deadline") == 0 && !seen->answered_last) {
+		fail(&trial->host_reason, 0,
+		     "the trial ran into its deadline, and the host did not answer after it");
 	} else if (trial->outcome || seen->answered) {
 		trial->host = HOST_UP;
 	} else {
@@ -503,6 +523,8 @@ void case_read_axes(struct trial_case *trial)
 		else if (after && strcmp(record_type(record), "step") == 0 &&
 			 strcmp(json_text(body, "step", ""), "stop") == 0)
 			seen.stopped = true;
+		else if (after && strcmp(record_type(record), "usage") == 0)
+			seen.answered_last = true;
 		else if (strcmp(record_type(record), "witnesses") == 0)
 			trial->log_seen |= names(json_object_get(body, "started"), "kmsg");
 	}

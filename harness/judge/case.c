@@ -247,6 +247,38 @@ bool case_after_intent(const struct trial_case *trial, size_t index)
 	return trial->intent && index > trial->intent_at;
 }
 
+/**
+ * case_change - by how much a counter has changed since the intent
+ * @trial:      the case
+ * @witness:    that counts
+ * @name:       of the counter
+ * @change:     {"before", "after"} as the witness told it: since it was started
+ * @difference: receives the change
+ *
+ * What the witness had told before the intent is none of the fault's doing.
+ *
+ * Return: false for counters that make no sense.
+ */
+bool case_change(const struct trial_case *trial, const char *witness, const char *name,
+		 const json_t *change, int64_t *difference)
+{
+	int64_t before = json_number(change, "before", 0);
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (trial->records, index, record) {
+		const json_t *body = record_body(record);
+		const json_t *told = json_object_get(json_object_get(body, "data"), name);
+
+		if (index >= trial->intent_at)
+			break;
+		if (has_type(record, "event") &&
+		    strcmp(json_text(body, "witness", ""), witness) == 0)
+			before = json_number(told, "after", before);
+	}
+	return !__builtin_sub_overflow(json_number(change, "after", 0), before, difference);
+}
+
 /** case_owns_pfn - is a page frame one that the fault was meant for? */
 bool case_owns_pfn(const struct trial_case *trial, uint64_t pfn)
 {

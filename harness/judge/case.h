@@ -98,6 +98,7 @@ struct finding {
  * @witnesses: groups that saw the fault
  * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
  * @identified: a proof named the victim
+ * @identified_by: groups whose proof named it
  * @foreign: the first evidence that named another page or process, "" for none
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @process, @process_proof: axis of the victim, and the record that decided it
@@ -128,7 +129,7 @@ struct trial_case {
 	int64_t pids[RANGE_LIMIT];
 	size_t pid_count;
 
-	unsigned int witnesses;
+	unsigned int witnesses, identified_by;
 	int64_t first_proof_ns, first_signal_ns;
 	bool identified;
 	char foreign[256];
@@ -164,6 +165,8 @@ bool case_victim_event(const struct trial_case *trial, const json_t *record, con
 bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t lsb);
 bool case_owns_pfn(const struct trial_case *trial, uint64_t pfn);
 bool case_owns_pid(const struct trial_case *trial, int64_t pid);
+bool case_change(const struct trial_case *trial, const char *witness, const char *name,
+		 const json_t *change, int64_t *difference);
 bool case_after_intent(const struct trial_case *trial, size_t index);
 bool is_memory_error_signal(const json_t *data);
 
@@ -173,6 +176,7 @@ json_t *case_verdict(struct trial_case *trial, const char *id);
 bool case_expects_delivery(const struct trial_case *trial);
 bool case_expects(const struct trial_case *trial, const char *key);
 bool case_is_delivered(const struct trial_case *trial);
+unsigned int case_proofs(const struct trial_case *trial);
 unsigned int case_witness_count(const struct trial_case *trial);
 const char *process_axis_name(enum process_axis axis);
 const char *host_axis_name(enum host_axis axis);

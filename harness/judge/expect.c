@@ -509,8 +509,7 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 	if (!change)
 		return unknown(trial, "%s did not report %s, expected %s%s", witness, name, wanted,
 			       unit);
-	if (__builtin_sub_overflow(json_number(change, "after", 0),
-				   json_number(change, "before", 0), &difference))
+	if (!case_change(trial, witness, name, change, &difference))
 		return unknown(trial, "%s reports nonsense about %s", witness, name);
 	compare_count(wanted, difference, &holds);
 	case_cite(trial, from, witness);

@@ -43,7 +43,7 @@ static char *witness_names(const struct trial_case *trial)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char *longer;
 
-		if (!(trial->witnesses & names[i].group))
+		if (!(case_proofs(trial) & names[i].group))
 			continue;
 		longer = format_text("%s%s%s", all, *all ? ", " : "", names[i].name);
 		free(all);
@@ -70,7 +70,10 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 	const char *cause = cause_of(trial);
 	bool before_fault = !trial->intent && trial->close;
 
-	if (strcmp(cause, "skip") == 0)
+	if (strcmp(cause, "skip") == 0 && trial->intent)
+		rule(ruling, "infra", "the trial could not be finished after its fault: %s",
+		     close_reason(trial, "no reason recorded"));
+	else if (strcmp(cause, "skip") == 0)
 		rule(ruling, "skip", "%s", close_reason(trial, "skipped without a reason"));
 	else if (strcmp(cause, "infra") == 0)
 		rule(ruling, "infra", "%s", close_reason(trial, "the bench failed"));
@@ -127,6 +130,10 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	const struct finding *finding;
 	bool proven = case_is_delivered(trial) && case_witness_count(trial) >= 2;
 
+	finding = first(trial, STATE_BROKEN, true);
+	/* Wrong data are the subject's failure, however the bench ended. */
+	if (finding && trial->process == PROCESS_CORRUPTED)
+		return rule(ruling, "fail", "%s", finding->reason.text);
 	if (rule_by_end(trial, ruling))
 		return;
 	finding = first(trial, STATE_BROKEN, true);
