@@ -59,6 +59,8 @@ static int put_pipe(const char *path)
 {
 	int fd;
 
+	/* A pipe that is there already would block who opens it to write. */
+	(void)unlink(place(path));
 	put(path, "");
 	assert_int_equal(unlink(place(path)), 0);
 	assert_int_equal(mkfifo(place(path), 0600), 0);
@@ -228,6 +230,7 @@ static void pageflags_follow_the_focus(void **state)
 	witness->stop(&run);
 }
 
+/* A tracefs that has the event in this system only. */
 static int put_tracing(const char *system)
 {
 	char path[256];
@@ -240,6 +243,10 @@ static int put_tracing(const char *system)
 		 "/sys/kernel/tracing/instances/brinell-%d/events/mce/mce_record/enable",
 		 (int)getpid());
 	put(path, "0");
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/tracing/instances/brinell-%d/events/%s/memory_failure_event/enable",
+		 (int)getpid(), strcmp(system, "ras") == 0 ? "memory_failure" : "ras");
+	(void)unlink(place(path));
 	snprintf(path, sizeof(path),
 		 "/sys/kernel/tracing/instances/brinell-%d/events/%s/memory_failure_event/enable",
 		 (int)getpid(), system);
