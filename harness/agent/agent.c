@@ -708,6 +708,9 @@ int agent_serve(struct channel *channel)
 	while (agent.workloads)
 		stop_workload(&agent, agent.workloads);
 	stop_witnesses(&agent);
+	for (size_t i = 0; i < witness_count(); i++)
+		if (witness_at(i)->release)
+			witness_at(i)->release();
 	json_decref(agent.focus);
 	return error;
 }

@@ -33,13 +33,22 @@ static const struct {
 	{"ras", "aer_event"},
 };
 
-/* @enabled: which of the events this kernel has; @line: begin of a line whose end was not there yet. */
+/*
+ * @fd: its trace_pipe; @enabled: which of the events this kernel has; @line: begin of a line whose end was not there yet.
+ */
 struct trace {
 	char *instance;
+	int fd;
 	bool enabled[ARRAY_SIZE(events)];
 	char line[LINE_MAX_BYTES];
 	size_t used;
 };
+
+/*
+ * Making an instance and switching its events patches the kernel and waits for all processors: some 400 ms of an
+ * emulated host, more than the whole rest of a trial. So it is kept from one trial to the next, until the agent ends.
+ */
+static struct trace *kept;
 
 static void trace_probe(json_t *findings)
 {
@@ -85,19 +94,19 @@ static int write_instance(const struct trace *trace, const char *file, const cha
 	return write_small_file(path, text);
 }
 
-static void trace_stop(struct witness_run *run)
+static void trace_release(void)
 {
-	struct trace *trace = run->private;
-
-	if (run->fd >= 0)
-		close(run->fd);
-	run->fd = -1;
-	(void)rmdir(trace->instance);
-	free(trace->instance);
-	free(trace);
+	if (!kept)
+		return;
+	if (kept->fd >= 0)
+		close(kept->fd);
+	(void)rmdir(kept->instance);
+	free(kept->instance);
+	free(kept);
+	kept = NULL;
 }
 
-static int open_instance(struct witness_run *run, struct trace *trace, struct reason *why)
+static int open_instance(struct trace *trace, struct reason *why)
 {
 	__cleanup_free char *pipe = format_text("%s/trace_pipe", trace->instance);
 	bool any = false;
@@ -116,26 +125,47 @@ static int open_instance(struct witness_run *run, struct trace *trace, struct re
 	}
 	if (!any)
 		return fail(why, -EOPNOTSUPP, "this kernel has none of the trace events of errors");
-	run->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return run->fd < 0 ? fail(why, -errno, "open %s: %s", pipe, strerror(errno)) : 0;
+	trace->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return trace->fd < 0 ? fail(why, -errno, "open %s: %s", pipe, strerror(errno)) : 0;
+}
+
+static int make_instance(struct reason *why)
+{
+	char path[4096];
+	int error;
+
+	kept = calloc(1, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	remove_leftovers();
+	kept->fd = -1;
+	kept->instance = format_text("%s/" PREFIX "%d", system_path(path, TRACING "/instances"),
+				     (int)getpid());
+	error = open_instance(kept, why);
+	if (error)
+		trace_release();
+	return error;
 }
 
 static int trace_start(struct witness_run *run, struct reason *why)
 {
-	struct trace *trace = calloc(1, sizeof(*trace));
-	char path[4096];
-	int error;
+	int error = kept ? 0 : make_instance(why);
 
-	if (!trace)
-		return -ENOMEM;
-	remove_leftovers();
-	trace->instance = format_text("%s/" PREFIX "%d", system_path(path, TRACING "/instances"),
-				      (int)getpid());
-	run->private = trace;
-	error = open_instance(run, trace, why);
 	if (error)
-		trace_stop(run);
-	return error;
+		return error;
+	/* What came since the trial before is no evidence of this one. */
+	while (read(kept->fd, kept->line, sizeof(kept->line)) > 0)
+		;
+	kept->used = 0;
+	run->fd = kept->fd;
+	run->private = kept;
+	return 0;
+}
+
+static void trace_stop(struct witness_run *run)
+{
+	run->fd = -1;
+	run->private = NULL;
 }
 
 static void add_number(json_t *fields, const char *name, const char *text, const char *before)
@@ -253,6 +283,7 @@ static const struct witness trace_witness = {
 	.dispatch = trace_read,
 	.collect = trace_read,
 	.stop = trace_stop,
+	.release = trace_release,
 };
 
 REGISTER(witness, trace_witness);

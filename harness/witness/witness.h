@@ -33,7 +33,8 @@ struct witness_run {
  * @dispatch: reads all that is there now, without blocking, and emits it; may be NULL
  * @collect:  reads all that is there now and emits what changed since the last call of @start or @collect (deltas are
  *            against @start); called as often as the engine likes, cheap
- * @stop:     lets go of everything
+ * @stop:     ends the evidence; may keep for the next @start what is costly to make
+ * @release:  gives back all that @stop kept; called when the agent ends its service; may be NULL
  */
 struct witness {
 	const char *name;
@@ -43,6 +44,7 @@ struct witness {
 	void (*dispatch)(struct witness_run *run);
 	void (*collect)(struct witness_run *run);
 	void (*stop)(struct witness_run *run);
+	void (*release)(void);
 };
 
 REGISTRY(witness)
