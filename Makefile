@@ -106,7 +106,8 @@ demo check check-fast bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 build/brinell build/brinell-agent $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/poison-v1.so build/poison-v2.so harness/rig/init $(DESTDIR)$(PREFIX)/lib/brinell
+	install -m 755 build/brinell-agent build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
+		$(DESTDIR)$(PREFIX)/lib/brinell
 	cp -r --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:

@@ -20,6 +20,7 @@
 #include "harness/rig/keeper.h"
 
 #define HELLO_TIMEOUT_MS 90000
+#define READY_TIMEOUT_MS 60000
 /* Base64 of it, with its JSON around, is below PROTOCOL_LINE_MAX. */
 #define CHUNK (384u << 10)
 #define DETACH_KEY 0x1d
@@ -500,6 +501,38 @@ static int run_command(struct channel *agent, const struct rig_command_line *lin
 }
 
 /*
+ * What a profile starts beside the agent: wait until it takes calls. Return: 0, also for a profile
+ * without such, or -errno.
+ */
+static int await_ready(struct rig *rig, struct channel *agent, int *id, struct reason *why)
+{
+	__cleanup_json json_t *state = NULL;
+	__cleanup_json json_t *reply = NULL;
+	const struct rig_profile *profile;
+	json_t *argv;
+	int error = rig_call(rig, "status", NULL, 5000, &state, why);
+
+	if (error)
+		return error;
+	profile = rig_profile_find(json_text(state, "profile", ""));
+	if (!profile || !profile->ready)
+		return 0;
+	argv = json_array();
+	for (const char *const *word = profile->ready; *word; word++)
+		json_array_append_new(argv, json_string(*word));
+	error = ask_agent(agent, ++*id, "run",
+			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
+				    (json_int_t)READY_TIMEOUT_MS),
+			  READY_TIMEOUT_MS + 10000, &reply, why);
+	if (!error && json_number(reply, "status", -1))
+		error = fail(why, -EIO,
+			     "what profile %s starts on its host (%s) does not run; brinell rig "
+			     "shell shows why on the console",
+			     profile->name, profile->start);
+	return error;
+}
+
+/*
  * The host that is up under this name, or a new one. Return: 0, or an exit code after its message.
  */
 static int find_or_boot(struct rig_command_line *line, struct rig **rig, bool *booted)
@@ -545,7 +578,7 @@ static int rig_run(int argc, char **argv)
 		status = find_or_boot(&line, &rig, &booted);
 	if (!status) {
 		agent = open_agent(rig, &hello, &why);
-		error = agent ? 0 : -ETIMEDOUT;
+		error = agent ? await_ready(rig, agent, &id, &why) : -ETIMEDOUT;
 		for (size_t i = 0; !error && i < line.file_count; i++)
 			error = put_file(agent, line.files[i], &id, &why);
 		if (!error)
@@ -571,48 +604,76 @@ static void print_deadline(int64_t deadline_ns, char *text, size_t size)
 	strftime(text, size, "%Y-%m-%d %H:%M:%S", &broken);
 }
 
-static int rig_up(int argc, char **argv)
+/* Seconds since a moment of CLOCK_MONOTONIC. */
+static double since(int64_t moment_ns)
 {
-	struct rig_command_line line;
+	return (double)(now_monotonic_ns() - moment_ns) / NSEC_PER_SEC;
+}
+
+/* Start one host that stays. Return: 0 or an exit code after its message; then nothing is left. */
+static int up_host(struct rig_options *options, struct rig **rig)
+{
 	__cleanup_json json_t *hello = NULL;
 	__cleanup_json json_t *state = NULL;
 	struct channel *agent = NULL;
 	struct reason why = {""};
-	struct rig *rig = NULL;
 	char until[32] = "";
 	int64_t started = now_monotonic_ns();
+	double spoke = 0;
+	int error = rig_start(options, rig, &why), id = 1;
+
+	if (error)
+		return infra(error, &why);
+	agent = open_agent(*rig, &hello, &why);
+	spoke = since(started);
+	error = agent ? await_ready(*rig, agent, &id, &why) : -ETIMEDOUT;
+	if (!error)
+		error = rig_call(*rig, "status", NULL, 5000, &state, &why);
+	channel_free(agent);
+	if (error) {
+		rig_stop(*rig);
+		return infra(error, &why);
+	}
+	print_deadline(json_number(state, "deadline_ns", 0), until, sizeof(until));
+	printf("%s\n", rig_name(*rig));
+	log_info("rig %s is up after %.1f s (its agent spoke after %.1f s), kernel %s, and ends at "
+		 "%s",
+		 rig_name(*rig), since(started), spoke, json_text(state, "kernel", "?"), until);
+	log_info("brinell rig run %s -- COMMAND, brinell rig shell %s, brinell rig down %s",
+		 rig_name(*rig), rig_name(*rig), rig_name(*rig));
+	return 0;
+}
+
+static int rig_up(int argc, char **argv)
+{
+	struct rig_command_line line;
+	struct rig *rigs[2] = {NULL, NULL};
+	const struct rig_profile *profile;
+	unsigned int up = 0;
 	int status = parse(argc, argv, HOST_OPTIONS, false, &line);
-	int error = 0;
 
 	if (!status)
 		status = check_files(&line);
 	if (!status)
 		status = want_profile(&line);
-	if (!status) {
-		line.options.detached = true;
-		line.options.shell = "again";
-		error = rig_start(&line.options, &rig, &why);
-		if (!error) {
-			agent = open_agent(rig, &hello, &why);
-			error = agent ? rig_call(rig, "status", NULL, 5000, &state, &why)
-				      : -ETIMEDOUT;
-			channel_free(agent);
-		}
-		if (error)
-			rig_stop(rig);
-		if (error)
-			status = infra(error, &why);
+	profile = rig_profile_find(line.target);
+	line.options.detached = true;
+	line.options.shell = "again";
+	while (!status && up < profile->hosts) {
+		if (profile->hosts > 1)
+			line.options.host_number = up + 1;
+		if (up)
+			line.options.link = rig_link_path(rigs[0]);
+		status = up_host(&line.options, &rigs[up]);
+		if (!status)
+			up++;
 	}
-	if (!status) {
-		print_deadline(json_number(state, "deadline_ns", 0), until, sizeof(until));
-		printf("%s\n", rig_name(rig));
-		log_info("rig %s is up after %.1f s, kernel %s, and ends at %s", rig_name(rig),
-			 (double)(now_monotonic_ns() - started) / NSEC_PER_SEC,
-			 json_text(state, "kernel", "?"), until);
-		log_info("brinell rig run %s -- COMMAND, brinell rig shell %s, brinell rig down %s",
-			 rig_name(rig), rig_name(rig), rig_name(rig));
-		rig_disconnect(rig);
-	}
+	/* Half a pair is of no use. */
+	for (unsigned int i = 0; i < up; i++)
+		if (status)
+			rig_stop(rigs[i]);
+		else
+			rig_disconnect(rigs[i]);
 	free(line.files);
 	return status;
 }

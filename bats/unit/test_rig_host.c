@@ -95,8 +95,8 @@ static void test_old_qemu_gets_one_processor(void **state)
 static void test_kernel_arguments(void **state)
 {
 	const struct rig_profile *intel = rig_profile_find("intel");
-	__cleanup_free char *plain = qemu_kernel_arguments(intel, 2048, NULL, false, NULL);
-	__cleanup_free char *more = qemu_kernel_arguments(intel, 1024, "once", true, "x=y");
+	__cleanup_free char *plain = qemu_kernel_arguments(intel, 2048, 0, NULL, false, NULL);
+	__cleanup_free char *more = qemu_kernel_arguments(intel, 1024, 0, "once", true, "x=y");
 
 	(void)state;
 	assert_non_null(strstr(plain, "memmap=1M$0x70000000 "));

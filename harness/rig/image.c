@@ -61,6 +61,7 @@ void rig_image_release(struct rig_image *image)
 {
 	free(image->kernel);
 	free(image->initramfs);
+	free(image->system);
 	free(image->release);
 	memset(image, 0, sizeof(*image));
 }
@@ -123,6 +124,10 @@ static int image_key(const struct image_parts *parts, uint64_t *key, struct reas
 		error = hash_file(key, parts->agent, why);
 	if (!error)
 		error = hash_file(key, parts->init, why);
+	if (!error && parts->start)
+		error = hash_file(key, parts->start, why);
+	if (!error && parts->kernel)
+		error = hash_file(key, parts->kernel, why);
 	if (!error && parts->modules)
 		error = hash_modules(key, parts->modules, why);
 	return error;
@@ -236,7 +241,7 @@ static int pick_own_modules(const struct rig_options *options, const struct rig_
 	if (!mkdtemp(directory))
 		return fail(why, -errno, "cannot make a directory in %s: %s", cache,
 			    strerror(errno));
-	error = image_modules_pick(options->modules, profile->modules, directory, why);
+	error = image_modules_pick_all(options->modules, profile, directory, why);
 	if (error)
 		image_remove_tree(directory, NULL);
 	else
@@ -250,6 +255,7 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	__cleanup_free char *busybox = NULL;
 	__cleanup_free char *agent = NULL;
 	__cleanup_free char *init = NULL;
+	__cleanup_free char *start = NULL;
 	__cleanup_free char *own = NULL;
 	struct image_kernel kernel = {0};
 	struct image_parts parts = {.profile = profile};
@@ -262,6 +268,11 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 			    "%s is not where brinell comes from (beside the program or in %s): "
 			    "run make",
 			    agent ? "the rig's init script" : "brinell-agent", RIG_DIR);
+	if (profile->start && rig_find_file(profile->start, &start))
+		return fail(why, -ENOENT,
+			    "%s is not where brinell comes from (beside the program or in %s): "
+			    "run make",
+			    profile->start, RIG_DIR);
 	if (options->kernel) {
 		error = image_kernel_check(options->kernel, &image->release, why);
 		if (!error && options->modules)
@@ -281,6 +292,10 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	parts.busybox = busybox;
 	parts.agent = agent;
 	parts.init = init;
+	parts.start = start;
+	parts.kernel = profile->guest_modules ? image->kernel : NULL;
+	if (!error && profile->system)
+		error = image_system_ensure(cache, options, profile, busybox, &image->system, why);
 	if (!error)
 		error = ensure_archive(cache, options, &parts, image, why);
 	if (own)

@@ -8,6 +8,7 @@
  * struct rig_image - what a host boots; rig_image_release() when done
  * @kernel:    path of the bzImage
  * @initramfs: path of the newc archive
+ * @system:    path of the disk with the root file system, or NULL
  * @release:   of the kernel, as uname -r says it; "" for a kernel of the user that does not tell
  * @stock:     Debian's kernel, not one of the user
  * @built:     the archive was made by this call
@@ -15,6 +16,7 @@
 struct rig_image {
 	char *kernel;
 	char *initramfs;
+	char *system;
 	char *release;
 	bool stock;
 	bool built;
@@ -68,6 +70,48 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 		     struct reason *why);
 
 /**
+ * struct image_apt - apt with a configuration of its own
+ * @options:     for progress; borrowed
+ * @directory:   with its configuration, lists and cache
+ * @environment: APT_CONFIG=...
+ * @site:        mirror
+ * @release:     code name of the machine's own release
+ */
+struct image_apt {
+	const struct rig_options *options;
+	char *directory;
+	char *environment;
+	char *site;
+	char *release;
+};
+
+/**
+ * struct image_packages - what to fetch
+ * @names: of packages
+ * @bytes: of the download
+ * @what:  one or two words for progress
+ * @from:  progress when it begins
+ * @to:    progress when it ends
+ */
+struct image_packages {
+	json_t *names;
+	unsigned long long bytes;
+	const char *what;
+	double from;
+	double to;
+};
+
+int image_apt_open(struct image_apt *apt, const char *cache, const char *name,
+		   const struct rig_options *options, struct reason *why);
+void image_apt_close(struct image_apt *apt);
+int image_apt_update(struct image_apt *apt, const char *suite, struct reason *why);
+int image_apt_show(const struct image_apt *apt, const char *package, char **paragraph,
+		   struct reason *why);
+int image_apt_fetch(struct image_apt *apt, const struct image_packages *packages, const char *work,
+		    struct reason *why);
+char *image_apt_field(const char *paragraph, const char *field);
+
+/**
  * struct image_kernel - an unpacked kernel in the cache
  * @directory: holds vmlinuz and modules/
  * @release:   uname -r
@@ -84,8 +128,18 @@ int image_kernel_ensure(const char *cache, const struct rig_options *options,
 			struct reason *why);
 void image_kernel_release(struct image_kernel *kernel);
 int image_kernel_check(const char *path, char **release, struct reason *why);
-int image_modules_pick(const char *tree, const char *const *names, const char *target,
+int image_modules_pick(const char *tree, const char *const *names, const char *list,
+		       const char *target, struct reason *why);
+int image_modules_pick_all(const char *tree, const struct rig_profile *profile, const char *target,
+			   struct reason *why);
+
+/* What is unpacked without root belongs to root in the file system. */
+int image_system_ensure(const char *cache, const struct rig_options *options,
+			const struct rig_profile *profile, const char *busybox, char **disk,
+			struct reason *why);
+int image_link_applets(const char *root, const char *directory, const char *busybox,
 		       struct reason *why);
+int image_elf_needed(const char *path, json_t *names, struct reason *why);
 
 /**
  * struct image_parts - what goes into an archive
@@ -95,6 +149,8 @@ int image_modules_pick(const char *tree, const char *const *names, const char *t
  * @busybox:  static busybox
  * @agent:    static agent
  * @init:     script
+ * @start:    script that is started beside the agent, or NULL
+ * @kernel:   bzImage that the host's guests boot, or NULL
  */
 struct image_parts {
 	const struct rig_profile *profile;
@@ -103,6 +159,8 @@ struct image_parts {
 	const char *busybox;
 	const char *agent;
 	const char *init;
+	const char *start;
+	const char *kernel;
 };
 
 int image_archive_build(const struct image_parts *parts, const char *directory, const char *archive,

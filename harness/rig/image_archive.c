@@ -12,8 +12,37 @@
 
 #include "harness/rig/image.h"
 
+/* Of a host that lives in memory. */
 static const char *const directories[] = {
 	"bin", "dev", "etc/brinell", "lib/modules", "proc", "root", "run", "sys", "tmp", "var",
+};
+
+/*
+ * Of a host whose root is a disk: the archive only holds what finds the disk, and in host/ what is
+ * laid over it.
+ */
+static const char *const disk_directories[] = {
+	"bin",
+	"dev",
+	"disk",
+	"host/boot",
+	"host/etc/brinell",
+	"host/usr/bin",
+	"host/usr/lib/modules",
+	"new",
+	"proc",
+	"sys",
+	"upper",
+};
+
+/* The layout of today's Debian, which packages count on. */
+static const struct {
+	const char *name;
+	const char *target;
+} disk_links[] = {
+	{"lib", "host/usr/lib"},
+	{"host/bin", "usr/bin"},
+	{"host/lib", "usr/lib"},
 };
 
 static __thread FILE *name_list;
@@ -89,7 +118,16 @@ static int put_program(const char *root, const char *name, const char *from, str
 	return image_run(&command, why);
 }
 
-static int link_applets(const char *root, const char *busybox, struct reason *why)
+/**
+ * image_link_applets - a link for each tool that busybox can be, where there is none of that name
+ * @root:      of a tree
+ * @directory: below it, with busybox in it
+ * @busybox:   program of this machine
+ *
+ * Return: 0 or -errno.
+ */
+int image_link_applets(const char *root, const char *directory, const char *busybox,
+		       struct reason *why)
 {
 	const char *const argv[] = {busybox, "--list", NULL};
 	__cleanup_free char *applets = NULL;
@@ -99,9 +137,9 @@ static int link_applets(const char *root, const char *busybox, struct reason *wh
 	if (error)
 		return error;
 	for (name = strtok_r(applets, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
-		__cleanup_free char *path = format_text("%s/bin/%s", root, name);
+		__cleanup_free char *path = format_text("%s/%s/%s", root, directory, name);
 
-		if (strcmp(name, "busybox") && symlink("busybox", path) < 0)
+		if (strcmp(name, "busybox") && symlink("busybox", path) < 0 && errno != EEXIST)
 			return fail(why, -errno, "cannot make %s: %s", path, strerror(errno));
 	}
 	return 0;
@@ -152,6 +190,26 @@ static int pack(const char *root, const char *archive, struct reason *why)
 	return error;
 }
 
+static int make_layout(const char *root, bool disk)
+{
+	const char *const *names = disk ? disk_directories : directories;
+	size_t count = disk ? ARRAY_SIZE(disk_directories) : ARRAY_SIZE(directories);
+	int error = 0;
+
+	for (size_t i = 0; !error && i < count; i++) {
+		__cleanup_free char *path = format_text("%s/%s", root, names[i]);
+
+		error = make_directories(path);
+	}
+	for (size_t i = 0; !error && disk && i < ARRAY_SIZE(disk_links); i++) {
+		__cleanup_free char *path = format_text("%s/%s", root, disk_links[i].name);
+
+		if (symlink(disk_links[i].target, path) < 0)
+			error = -errno;
+	}
+	return error;
+}
+
 /**
  * image_archive_build - make the archive
  * @parts:     what goes in
@@ -164,39 +222,46 @@ int image_archive_build(const struct image_parts *parts, const char *directory, 
 			struct reason *why)
 {
 	__cleanup_free char *root = format_text("%s/tree", directory);
-	__cleanup_free char *host = format_text("rig-%s\n", parts->profile->name);
-	int error = 0;
+	__cleanup_free char *host =
+		parts->profile->system ? format_text("%s/host", root) : strdup(root);
+	__cleanup_free char *name = format_text("rig-%s\n", parts->profile->name);
+	int error;
 
 	if (!is_static(parts->agent))
 		return fail(why, -EINVAL, "%s is no static program for x86-64: run make",
 			    parts->agent);
-	for (size_t i = 0; !error && i < ARRAY_SIZE(directories); i++) {
-		__cleanup_free char *path = format_text("%s/%s", root, directories[i]);
-
-		error = make_directories(path);
-	}
+	if (!host)
+		return -ENOMEM;
+	error = make_layout(root, parts->profile->system != NULL);
 	if (!error)
-		error = put_text(root, "etc/hostname", host);
+		error = put_text(host, "etc/hostname", name);
 	if (!error)
 		/* A rig host may be broken: the mark that the injectors ask for. */
-		error = put_text(root, "etc/brinell/expendable", host);
+		error = put_text(host, "etc/brinell/expendable", name);
 	if (!error)
-		error = put_text(root, "etc/brinell/rig", parts->profile->name);
-	if (!error)
-		error = put_text(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
-	if (!error)
-		error = put_text(root, "etc/group", "root:x:0:\n");
+		error = put_text(host, "etc/brinell/rig", parts->profile->name);
+	/* The disk has its own. */
+	if (!error && !parts->profile->system)
+		error = put_text(host, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+	if (!error && !parts->profile->system)
+		error = put_text(host, "etc/group", "root:x:0:\n");
 	if (error)
 		return fail(why, error, "cannot write to %s: %s", root, strerror(-error));
 	error = put_program(root, "bin/busybox", parts->busybox, why);
 	if (!error)
-		error = put_program(root, "bin/brinell-agent", parts->agent, why);
+		error = put_program(host, "bin/brinell-agent", parts->agent, why);
 	if (!error)
 		error = put_program(root, "init", parts->init, why);
 	if (!error)
-		error = link_applets(root, parts->busybox, why);
+		error = image_link_applets(root, "bin", parts->busybox, why);
+	if (!error && parts->profile->system)
+		error = put_program(host, "init", parts->init, why);
+	if (!error && parts->start)
+		error = put_program(host, "etc/brinell/start", parts->start, why);
+	if (!error && parts->kernel)
+		error = put_program(host, "boot/vmlinuz", parts->kernel, why);
 	if (!error && parts->modules)
-		error = put_modules(root, parts, why);
+		error = put_modules(host, parts, why);
 	if (!error)
 		error = pack(root, archive, why);
 	image_remove_tree(root, NULL);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel of a host: Debian's newest, fetched with apt as an ordinary user and with a
- * configuration of its own, so that nothing of the machine's package state is touched; or one that
- * the user built.
- *
- * Which mirror, which proxy: what the machine's own apt uses.
+ * The kernel of a host: Debian's newest, or one that the user built.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,35 +20,24 @@
 /* The suite with the newest kernel first; NULL stands for the machine's own release. */
 static const char *const suites[] = {"trixie-backports", NULL};
 
-static const char *const keyrings[] = {
-	"/usr/share/keyrings/debian-archive-keyring.gpg",
-	"/usr/share/keyrings/debian-archive-keyring.pgp",
-};
-
 /**
  * struct fetch - what one search for a kernel works with
- * @cache:       directory of the cache
- * @work:        temporary directory
- * @environment: APT_CONFIG=...
- * @site:        mirror
- * @release:     code name of the machine's own release
- * @packages:    names of packages to unpack
- * @bytes:       of the download
- * @version:     of the kernel's package
- * @options:     for progress
- * @started:     CLOCK_MONOTONIC
+ * @cache:    directory of the cache
+ * @work:     temporary directory
+ * @apt:      asks for packages
+ * @packages: names of packages to unpack
+ * @bytes:    of the download
+ * @version:  of the kernel's package
+ * @options:  for progress
  */
 struct fetch {
 	const char *cache;
 	const char *work;
-	char *environment;
-	char *site;
-	char *release;
+	struct image_apt apt;
 	json_t *packages;
 	unsigned long long bytes;
 	char *version;
 	const struct rig_options *options;
-	int64_t started;
 };
 
 static void tell(const struct rig_options *options, double fraction, const char *what)
@@ -63,124 +48,9 @@ static void tell(const struct rig_options *options, double fraction, const char 
 
 static void fetch_release(struct fetch *fetch)
 {
-	free(fetch->environment);
-	free(fetch->site);
-	free(fetch->release);
+	image_apt_close(&fetch->apt);
 	free(fetch->version);
 	json_decref(fetch->packages);
-}
-
-/* The value of a field of a Debian control paragraph, or NULL; owned by the caller. */
-static char *control_field(const char *paragraph, const char *field)
-{
-	size_t length = strlen(field);
-
-	for (const char *line = paragraph; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, field, length) == 0 && line[length] == ':') {
-			const char *value = line + length + 1 + strspn(line + length + 1, " ");
-
-			return strndup(value, strcspn(value, "\n"));
-		}
-	}
-	return NULL;
-}
-
-static int find_mirror(struct fetch *fetch, struct reason *why)
-{
-	static const char *const argv[] = {"apt-get",
-					   "indextargets",
-					   "--format",
-					   "$(SITE) $(RELEASE) $(COMPONENT)",
-					   "Created-By: Packages",
-					   NULL};
-	__cleanup_free char *system = NULL;
-	__cleanup_free char *targets = NULL;
-	char *rest, *line;
-	int error;
-
-	if (read_small_file("/etc/os-release", &system, NULL) == 0)
-		for (line = strtok_r(system, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-			if (strncmp(line, "VERSION_CODENAME=", 17) == 0)
-				fetch->release = strdup(line + 17);
-	if (!fetch->release)
-		return fail(why, -ENOENT,
-			    "this machine's /etc/os-release names no Debian release; boot a "
-			    "kernel of your own with --kernel");
-	error = image_run_text(argv, NULL, &targets, why);
-	if (error)
-		return error;
-	for (line = strtok_r(targets, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char site[512], suite[128], component[128];
-
-		if (sscanf(line, "%511s %127s %127s", site, suite, component) == 3 &&
-		    strcmp(suite, fetch->release) == 0 && strcmp(component, "main") == 0) {
-			fetch->site = strdup(site);
-			return 0;
-		}
-	}
-	return fail(why, -ENOENT,
-		    "apt on this machine has no mirror of Debian %s main in its sources; add one, "
-		    "or boot a "
-		    "kernel of your own with --kernel",
-		    fetch->release);
-}
-
-/*
- * The machine's way to the network (proxies, time-outs, certificates) with directories of our own.
- */
-static int write_configuration(struct fetch *fetch, struct reason *why)
-{
-	static const char *const argv[] = {"apt-config", "dump", "Acquire", NULL};
-	static const char *const directories[] = {"state/lists/partial", "cache/archives/partial",
-						  "etc/apt.conf.d", "etc/preferences.d"};
-	__cleanup_free char *apt = format_text("%s/apt", fetch->cache);
-	__cleanup_free char *acquire = NULL;
-	__cleanup_free char *text = NULL;
-	int error = image_run_text(argv, NULL, &acquire, why);
-
-	if (error)
-		return error;
-	for (size_t i = 0; !error && i < ARRAY_SIZE(directories); i++) {
-		__cleanup_free char *path = format_text("%s/%s", apt, directories[i]);
-
-		error = make_directories(path);
-	}
-	text = format_text("%s\n"
-			   "Dir::State \"%s/state\";\n"
-			   "Dir::State::status \"%s/status\";\n"
-			   "Dir::Cache \"%s/cache\";\n"
-			   "Dir::Etc \"%s/etc\";\n"
-			   "Dir::Etc::SourceList \"%s/etc/sources.list\";\n"
-			   "Dir::Etc::SourceParts \"/dev/null\";\n"
-			   "Dir::Etc::netrc \"/etc/apt/auth.conf\";\n"
-			   "Dir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n"
-			   "APT::Architecture \"amd64\";\n"
-			   "APT::Architectures { \"amd64\"; };\n"
-			   /* Without this apt as root drops to a user that can not write here. */
-			   "APT::Sandbox::User \"root\";\n"
-			   "Acquire::Languages \"none\";\n"
-			   "Acquire::http::Timeout \"20\";\n"
-			   "Acquire::https::Timeout \"20\";\n"
-			   "Acquire::Retries \"1\";\n",
-			   acquire, apt, apt, apt, apt, apt);
-	if (!error)
-		error = write_file_atomically(apt, "status", "", 0);
-	if (!error)
-		error = write_file_atomically(apt, "apt.conf", text, strlen(text));
-	if (error)
-		return fail(why, error, "cannot write apt's configuration in %s: %s", apt,
-			    strerror(-error));
-	fetch->environment = format_text("APT_CONFIG=%s/apt.conf", apt);
-	return 0;
-}
-
-static int show_package(const struct fetch *fetch, const char *package, char **paragraph,
-			struct reason *why)
-{
-	const char *const argv[] = {"apt-cache", "show", "--no-all-versions", package, NULL};
-
-	return image_run_text(argv, fetch->environment, paragraph, why);
 }
 
 /*
@@ -193,12 +63,12 @@ static int add_package(struct fetch *fetch, const char *package, struct reason *
 	__cleanup_free char *depends = NULL;
 	__cleanup_free char *size = NULL;
 	char *rest, *word;
-	int error = show_package(fetch, package, &paragraph, why);
+	int error = image_apt_show(&fetch->apt, package, &paragraph, why);
 
 	if (error)
 		return error;
-	size = control_field(paragraph, "Size");
-	depends = control_field(paragraph, "Depends");
+	size = image_apt_field(paragraph, "Size");
+	depends = image_apt_field(paragraph, "Depends");
 	fetch->bytes += size ? strtoull(size, NULL, 10) : 0;
 	json_array_append_new(fetch->packages, json_string(package));
 	for (word = depends ? strtok_r(depends, ", |", &rest) : NULL; word && !error;
@@ -215,38 +85,21 @@ static int add_package(struct fetch *fetch, const char *package, struct reason *
 
 static int find_in_suite(struct fetch *fetch, const char *suite, struct reason *why)
 {
-	static const char *const update[] = {"apt-get", "update", "-q", "--error-on=any", NULL};
-	__cleanup_free char *etc = format_text("%s/apt/etc", fetch->cache);
 	__cleanup_free char *paragraph = NULL;
 	__cleanup_free char *depends = NULL;
-	__cleanup_free char *source = NULL;
-	__cleanup_free char *what = NULL;
-	struct image_command command = {.argv = update, .environment = fetch->environment};
-	const char *keyring = NULL;
+	__cleanup_free char *what = format_text("asking %s for its newest kernel", suite);
 	char *rest, *word;
 	int error;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keyrings); i++)
-		if (!keyring && access(keyrings[i], R_OK) == 0)
-			keyring = keyrings[i];
-	if (!keyring)
-		return fail(why, -ENOENT,
-			    "no Debian archive keyring in /usr/share/keyrings; install "
-			    "debian-archive-keyring");
-	source = format_text("deb [signed-by=%s] %s %s main\n", keyring, fetch->site, suite);
-	what = format_text("asking %s for its newest kernel", suite);
 	tell(fetch->options, 0.01, what);
-	error = write_file_atomically(etc, "sources.list", source, strlen(source));
-	if (error)
-		return fail(why, error, "cannot write %s/sources.list: %s", etc, strerror(-error));
-	error = image_run(&command, why);
+	error = image_apt_update(&fetch->apt, suite, why);
 	if (!error)
-		error = show_package(fetch, "linux-image-amd64", &paragraph, why);
+		error = image_apt_show(&fetch->apt, "linux-image-amd64", &paragraph, why);
 	if (error)
 		return error;
 	free(fetch->version);
-	fetch->version = control_field(paragraph, "Version");
-	depends = control_field(paragraph, "Depends");
+	fetch->version = image_apt_field(paragraph, "Version");
+	depends = image_apt_field(paragraph, "Depends");
 	json_array_clear(fetch->packages);
 	fetch->bytes = 0;
 	for (word = depends ? strtok_r(depends, ", |", &rest) : NULL; word && !error;
@@ -265,7 +118,7 @@ static int find_package(struct fetch *fetch, struct reason *why)
 	int error = -ENOENT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(suites); i++) {
-		const char *suite = suites[i] ? suites[i] : fetch->release;
+		const char *suite = suites[i] ? suites[i] : fetch->apt.release;
 		unsigned int major = 0, minor = 0;
 
 		error = find_in_suite(fetch, suite, why);
@@ -292,74 +145,7 @@ static int find_package(struct fetch *fetch, struct reason *why)
 	return fail(why, error,
 		    "no kernel can be fetched from %s: %s; check the network, or boot a kernel of "
 		    "your own with --kernel",
-		    fetch->site, first.text);
-}
-
-static void download_line(void *context, const char *text)
-{
-	struct fetch *fetch = context;
-	__cleanup_free char *what = NULL;
-	double percent, seconds;
-	int item;
-
-	/* "dlstatus:ITEM:PERCENT:TEXT", README.progress-reporting of apt */
-	if (sscanf(text, "dlstatus:%d:%lf:", &item, &percent) != 2)
-		return;
-	seconds = (double)(now_monotonic_ns() - fetch->started) / NSEC_PER_SEC;
-	what = format_text("downloading %s, %.0f of %llu MB", fetch->version,
-			   percent / 100 * (double)fetch->bytes / 1e6, fetch->bytes / 1000000);
-	if (percent > 1 && seconds > 1) {
-		char *longer =
-			format_text("%s, %.0f s left", what, seconds * (100 - percent) / percent);
-
-		free(what);
-		what = longer;
-	}
-	tell(fetch->options, 0.03 + 0.77 * percent / 100, what);
-}
-
-static int download(struct fetch *fetch, struct reason *why)
-{
-	__cleanup_free const char **argv =
-		calloc(json_array_size(fetch->packages) + 8, sizeof(*argv));
-	struct image_command command = {.argv = argv,
-					.environment = fetch->environment,
-					.directory = fetch->work,
-					.line = download_line,
-					.context = fetch};
-	size_t used = 0;
-
-	if (!argv)
-		return -ENOMEM;
-	argv[used++] = "apt-get";
-	argv[used++] = "download";
-	argv[used++] = "-q";
-	argv[used++] = "-o";
-	argv[used++] = "APT::Status-Fd=1";
-	for (size_t i = 0; i < json_array_size(fetch->packages); i++)
-		argv[used++] = json_string_value(json_array_get(fetch->packages, i));
-	fetch->started = now_monotonic_ns();
-	return image_run(&command, why);
-}
-
-static int unpack(struct fetch *fetch, struct reason *why)
-{
-	__cleanup_free char *root = format_text("%s/root", fetch->work);
-	int error = 0;
-
-	for (size_t i = 0; !error && i < json_array_size(fetch->packages); i++) {
-		const char *package = json_string_value(json_array_get(fetch->packages, i));
-		__cleanup_free char *script = format_text(
-			"dpkg-deb -x %s_*.deb root && rm -f %s_*.deb", package, package);
-		const char *const argv[] = {"sh", "-c", script, NULL};
-		struct image_command command = {.argv = argv, .directory = fetch->work};
-
-		tell(fetch->options,
-		     0.82 + 0.1 * (double)i / (double)json_array_size(fetch->packages),
-		     "unpacking the kernel's packages");
-		error = image_run(&command, why);
-	}
-	return error;
+		    fetch->apt.site, first.text);
 }
 
 static __thread char *found_kernel;
@@ -414,7 +200,7 @@ static int assemble(struct fetch *fetch, const struct rig_profile *profile, cons
 	if (!error)
 		error = image_kernel_check(target, &release, why);
 	if (!error)
-		error = image_modules_pick(tree, profile->modules, ready, why);
+		error = image_modules_pick_all(tree, profile, ready, why);
 	if (error)
 		return error;
 	facts = json_pack("{s:s, s:s}", "release", strrchr(tree, '/') + 1, "version",
@@ -475,6 +261,8 @@ static char *kernel_directory(const char *cache, const char *version,
 
 	for (const char *const *name = profile->modules; *name; name++)
 		hash = image_hash(hash, *name, strlen(*name) + 1);
+	for (const char *const *name = profile->guest_modules; name && *name; name++)
+		hash = image_hash(hash, *name, strlen(*name) + 1);
 	path = format_text("%s/kernel-%s-%016llx", cache, version, (unsigned long long)hash);
 	/* ':' and '~' of Debian versions are legal in names, yet '~' reads badly in a shell. */
 	for (char *character = strrchr(path, '/'); *character; character++)
@@ -488,10 +276,8 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 {
 	__cleanup_json json_t *facts = NULL;
 	struct reason unused;
-	int error = find_mirror(fetch, why);
+	int error = image_apt_open(&fetch->apt, fetch->cache, "apt", fetch->options, why);
 
-	if (!error)
-		error = write_configuration(fetch, why);
 	if (!error)
 		error = find_package(fetch, why);
 	if (error)
@@ -503,9 +289,13 @@ static int fetch_kernel(struct fetch *fetch, const struct rig_profile *profile,
 		error = image_check_space(fetch->cache, fetch->bytes * 5 / 2, "fetching the kernel",
 					  why);
 		if (!error)
-			error = download(fetch, why);
-		if (!error)
-			error = unpack(fetch, why);
+			error = image_apt_fetch(&fetch->apt,
+						&(struct image_packages){.names = fetch->packages,
+									 .bytes = fetch->bytes,
+									 .what = fetch->version,
+									 .from = 0.03,
+									 .to = 0.92},
+						fetch->work, why);
 		if (!error)
 			error = assemble(fetch, profile, kernel->directory, why);
 		if (!error)

@@ -136,7 +136,7 @@ static int pick(const struct module_index *index, const char *wanted, const char
 	return error;
 }
 
-static int write_list(const char *target, const json_t *order, struct reason *why)
+static int write_list(const char *target, const char *list, const json_t *order, struct reason *why)
 {
 	__cleanup_free char *text = NULL;
 	size_t size = 0;
@@ -148,9 +148,8 @@ static int write_list(const char *target, const json_t *order, struct reason *wh
 	for (size_t i = 0; i < json_array_size(order); i++)
 		fprintf(stream, "%s.ko\n", json_string_value(json_array_get(order, i)));
 	fclose(stream);
-	error = write_file_atomically(target, "brinell.load", text, size);
-	return error ? fail(why, error, "cannot write %s/brinell.load: %s", target,
-			    strerror(-error))
+	error = write_file_atomically(target, list, text, size);
+	return error ? fail(why, error, "cannot write %s/%s: %s", target, list, strerror(-error))
 		     : 0;
 }
 
@@ -158,14 +157,15 @@ static int write_list(const char *target, const json_t *order, struct reason *wh
  * image_modules_pick - the modules of a profile, with what they need, unpacked into one directory
  * @tree:   a /lib/modules/RELEASE or a build tree
  * @names:  NULL-terminated
- * @target: directory; receives NAME.ko files and brinell.load, their names in the order of their
+ * @list:   name of a file
+ * @target: directory; receives NAME.ko files, and @list with their names in the order of their
  *          dependencies
  *
  * Modules that the tree does not have are built in or missing; both are fine here. Return: 0 or
  * -errno.
  */
-int image_modules_pick(const char *tree, const char *const *names, const char *target,
-		       struct reason *why)
+int image_modules_pick(const char *tree, const char *const *names, const char *list,
+		       const char *target, struct reason *why)
 {
 	__cleanup_json json_t *order = json_array();
 	struct module_index index = {0};
@@ -181,5 +181,24 @@ int image_modules_pick(const char *tree, const char *const *names, const char *t
 	for (; !error && *names; names++)
 		error = pick(&index, *names, target, order, why);
 	index_free(&index);
-	return error ? error : write_list(target, order, why);
+	return error ? error : write_list(target, list, order, why);
+}
+
+/**
+ * image_modules_pick_all - the modules that a host loads, and those that it has for its guests
+ * @tree:    a /lib/modules/RELEASE or a build tree
+ * @profile: names them
+ * @target:  directory; receives NAME.ko files, brinell.load and, with guests, brinell.guest
+ *
+ * Return: 0 or -errno.
+ */
+int image_modules_pick_all(const char *tree, const struct rig_profile *profile, const char *target,
+			   struct reason *why)
+{
+	int error = image_modules_pick(tree, profile->modules, "brinell.load", target, why);
+
+	if (!error && profile->guest_modules)
+		error = image_modules_pick(tree, profile->guest_modules, "brinell.guest", target,
+					   why);
+	return error;
 }

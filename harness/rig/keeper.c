@@ -213,7 +213,7 @@ void keeper_power_off(struct keeper *keeper, const char *cause)
 __attribute__((noreturn)) static void become_qemu(struct keeper *keeper, char **argv, int input,
 						  int output, int complaints, pid_t parent)
 {
-	const int inherited[] = {keeper->ram, keeper->kernel, keeper->initramfs};
+	const int inherited[] = {keeper->ram, keeper->kernel, keeper->initramfs, keeper->system};
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -226,7 +226,8 @@ __attribute__((noreturn)) static void become_qemu(struct keeper *keeper, char **
 	dup2(output, STDOUT_FILENO);
 	dup2(complaints, STDERR_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
-		fcntl(inherited[i], F_SETFD, 0);
+		if (inherited[i] >= 0)
+			fcntl(inherited[i], F_SETFD, 0);
 	execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -259,7 +260,7 @@ static int connect_qmp(struct keeper *keeper, struct reason *why)
 static char **qemu_command(struct keeper *keeper, struct reason *why)
 {
 	const json_t *config = keeper->config;
-	char ram[32], kernel[32], initramfs[32];
+	char ram[32], kernel[32], initramfs[32], system[32];
 	__cleanup_free char *qmp = format_text("%s/" KEEPER_QMP, keeper->directory);
 	__cleanup_free char *agent = format_text("%s/" KEEPER_AGENT, keeper->directory);
 	char **firmware = NULL;
@@ -274,19 +275,24 @@ static char **qemu_command(struct keeper *keeper, struct reason *why)
 	snprintf(ram, sizeof(ram), "/proc/self/fd/%d", keeper->ram);
 	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", keeper->kernel);
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", keeper->initramfs);
+	snprintf(system, sizeof(system), "/proc/self/fd/%d", keeper->system);
 	unlink(qmp);
 	unlink(agent);
-	arguments = qemu_arguments(&(struct qemu_config){.program = json_text(config, "qemu", ""),
-							 .profile = keeper->profile,
-							 .memory_mib = keeper->memory_mib,
-							 .processors = keeper->processors,
-							 .ram = ram,
-							 .kernel = kernel,
-							 .initramfs = initramfs,
-							 .arguments = keeper->arguments,
-							 .qmp = qmp,
-							 .agent = agent,
-							 .firmware = firmware});
+	arguments =
+		qemu_arguments(&(struct qemu_config){.program = json_text(config, "qemu", ""),
+						     .profile = keeper->profile,
+						     .memory_mib = keeper->memory_mib,
+						     .processors = keeper->processors,
+						     .ram = ram,
+						     .kernel = kernel,
+						     .initramfs = initramfs,
+						     .system = keeper->system >= 0 ? system : NULL,
+						     .link = json_text(config, "link", NULL),
+						     .host_number = keeper->host_number,
+						     .arguments = keeper->arguments,
+						     .qmp = qmp,
+						     .agent = agent,
+						     .firmware = firmware});
 	qemu_arguments_free(firmware);
 	return arguments;
 }
@@ -492,9 +498,13 @@ static int prepare_firmware(struct keeper *keeper, struct reason *why)
 
 static int write_state(struct keeper *keeper)
 {
+	__cleanup_free char *role =
+		keeper->host_number
+			? format_text("%s-%u", keeper->profile->name, keeper->host_number)
+			: strdup(keeper->profile->name);
 	__cleanup_json json_t *state =
-		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", keeper->profile->name,
-			  "kernel", json_text(keeper->config, "release", ""), "pid", (int)getpid(),
+		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", role, "kernel",
+			  json_text(keeper->config, "release", ""), "pid", (int)getpid(),
 			  "started_ns", (json_int_t)now_realtime_ns(), "deadline_ns",
 			  (json_int_t)keeper->deadline_ns, "detached", keeper->detached);
 	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
@@ -537,15 +547,17 @@ static int keeper_prepare(struct keeper *keeper, struct reason *why)
 	keeper->profile = rig_profile_find(json_text(config, "profile", ""));
 	keeper->memory_mib = (unsigned int)json_number(config, "memory_mib", 0);
 	keeper->processors = (unsigned int)json_number(config, "processors", 0);
+	keeper->host_number = (unsigned int)json_number(config, "host_number", 0);
 	keeper->detached = json_is_true(json_object_get(config, "detached"));
 	keeper->lock = (int)json_number(config, "lock", -1);
 	if (!keeper->profile || !keeper->memory_mib || !keeper->processors)
 		return fail(why, -EINVAL, "the keeper was started without a whole configuration");
 	fcntl(keeper->lock, F_SETFD, FD_CLOEXEC);
-	keeper->arguments = qemu_kernel_arguments(keeper->profile, keeper->memory_mib,
-						  json_text(config, "shell", NULL),
-						  json_is_true(json_object_get(config, "verbose")),
-						  json_text(config, "arguments", NULL));
+	keeper->arguments =
+		qemu_kernel_arguments(keeper->profile, keeper->memory_mib, keeper->host_number,
+				      json_text(config, "shell", NULL),
+				      json_is_true(json_object_get(config, "verbose")),
+				      json_text(config, "arguments", NULL));
 	keeper->log = open(json_text(config, "console_log", ""),
 			   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (keeper->log < 0)
@@ -559,6 +571,8 @@ static int keeper_prepare(struct keeper *keeper, struct reason *why)
 	error = open_part(keeper, "kernel", &keeper->kernel, why);
 	if (!error)
 		error = open_part(keeper, "initramfs", &keeper->initramfs, why);
+	if (!error && json_text(config, "system", NULL))
+		error = open_part(keeper, "system", &keeper->system, why);
 	if (!error) {
 		error = prepare_loop(keeper);
 		if (error)
@@ -621,6 +635,7 @@ int keeper_main(int control)
 		.ram = -1,
 		.kernel = -1,
 		.initramfs = -1,
+		.system = -1,
 		.listener = -1,
 		.console_listener = -1,
 		.log = -1,

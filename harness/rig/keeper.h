@@ -8,6 +8,7 @@
 #define KEEPER_CONSOLE "console"
 #define KEEPER_CONTROL "control"
 #define KEEPER_DOORBELL "doorbell"
+#define KEEPER_LINK "link"
 #define KEEPER_LOCK "lock"
 #define KEEPER_QMP "qmp"
 #define KEEPER_STATE "state.json"

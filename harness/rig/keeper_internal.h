@@ -58,8 +58,9 @@ struct keeper_terminal {
  * @config:        as it came from the starter
  * @directory:     private directory of the rig
  * @profile:       kind of host
- * @ram, @kernel, @initramfs: open files that QEMU gets; so neither a cleaned cache nor a killed
+ * @ram, @kernel, @initramfs, @system: open files that QEMU gets; so neither a cleaned cache nor a killed
  *                            keeper matters
+ * @host_number:   of a pair, or 0
  * @lock:          of @directory
  * @listener:      control socket;  @console_listener: serial console
  * @log:           console.log
@@ -82,7 +83,8 @@ struct keeper {
 	const struct rig_profile *profile;
 	unsigned int memory_mib;
 	unsigned int processors;
-	int ram, kernel, initramfs, lock;
+	unsigned int host_number;
+	int ram, kernel, initramfs, system, lock;
 	int listener, console_listener;
 	int log;
 	struct firmware_config firmware_config;

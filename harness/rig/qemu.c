@@ -52,6 +52,7 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
  * qemu_kernel_arguments - the kernel's command line
  * @profile:    kind of host
  * @memory_mib: RAM, which decides where the firmware's region is
+ * @host_number: of a pair, or 0
  * @shell:      "once", "again" or NULL: a root shell on the console
  * @verbose:    the whole boot on the console
  * @more:       further words, or NULL
@@ -60,14 +61,41 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
  * and the console shows why. Return: the text, owned by the caller.
  */
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
-			    const char *shell, bool verbose, const char *more)
+			    unsigned int host_number, const char *shell, bool verbose,
+			    const char *more)
 {
+	__cleanup_free char *host =
+		host_number ? format_text(" brinell.host=%u", host_number) : strdup("");
+
 	return format_text(
-		"console=ttyS0,115200 panic=-1 oops=panic memmap=%uM$0x%llx %s%s%s%s%s%s",
+		"console=ttyS0,115200 panic=-1 oops=panic memmap=%uM$0x%llx %s%s%s%s%s%s%s",
 		QEMU_FIRMWARE_REGION_SIZE >> 20,
-		(unsigned long long)qemu_firmware_region(memory_mib), profile->arguments,
+		(unsigned long long)qemu_firmware_region(memory_mib), profile->arguments, host,
 		verbose ? "" : " loglevel=4", shell ? " brinell.shell=" : "", shell ? shell : "",
 		more ? " " : "", more ? more : "");
+}
+
+/*
+ * Datagrams: either side can be off, or come back, without the other one having to do anything, as
+ * with a cable.
+ */
+static void add_link(struct argument_list *list, const struct qemu_config *config)
+{
+	add(list, "-netdev");
+	add(list,
+	    "dgram,id=link,local.type=unix,local.path=%s.%u,remote.type=unix,remote.path=%s.%u",
+	    config->link, config->host_number, config->link, 3 - config->host_number);
+	add(list, "-device");
+	add(list, "virtio-net-pci,netdev=link,romfile=,mac=52:54:00:00:00:%02x",
+	    config->host_number);
+}
+
+static void add_system(struct argument_list *list, const char *disk)
+{
+	add(list, "-blockdev");
+	add(list, "driver=file,node-name=system,filename=%s,read-only=on", disk);
+	add(list, "-device");
+	add(list, "virtio-blk-pci,drive=system");
 }
 
 /**
@@ -117,6 +145,10 @@ char **qemu_arguments(const struct qemu_config *config)
 	add(&list, "unix:%s,server=on,wait=off", config->qmp);
 	add_all(&list, config->profile->devices);
 	add_all(&list, (const char *const *)config->firmware);
+	if (config->system)
+		add_system(&list, config->system);
+	if (config->link)
+		add_link(&list, config);
 	add(&list, "-kernel");
 	add(&list, "%s", config->kernel);
 	add(&list, "-initrd");

@@ -26,6 +26,7 @@
  * @directory: with its sockets
  * @agent:     path of the agent's socket
  * @console:   path of the serial console's socket
+ * @link:      beginning of the paths of a pair's network
  * @keeper:    pid when this process started it and its end is ours to wait for, else 0
  * @events:    that came while an answer was awaited
  * @next_id:   of the next call
@@ -36,6 +37,7 @@ struct rig {
 	char *directory;
 	char *agent;
 	char *console;
+	char *link;
 	pid_t keeper;
 	json_t *events;
 	json_int_t next_id;
@@ -52,6 +54,7 @@ static struct rig *rig_new(int fd, const char *directory)
 	rig->name = strdup(strrchr(directory, '/') + 1);
 	rig->agent = format_text("%s/" KEEPER_AGENT, directory);
 	rig->console = format_text("%s/" KEEPER_CONSOLE, directory);
+	rig->link = format_text("%s/" KEEPER_LINK, directory);
 	rig->events = json_array();
 	rig->next_id = 1;
 	return rig;
@@ -68,6 +71,7 @@ void rig_disconnect(struct rig *rig)
 	free(rig->directory);
 	free(rig->agent);
 	free(rig->console);
+	free(rig->link);
 	free(rig);
 }
 
@@ -209,6 +213,15 @@ const char *rig_console_path(const struct rig *rig)
 	return rig->console;
 }
 
+/**
+ * rig_link_path - where a host 1 keeps the sockets of the network of its pair; for the options of
+ * host 2; borrowed
+ */
+const char *rig_link_path(const struct rig *rig)
+{
+	return rig->link;
+}
+
 static int check_options(const struct rig_options *options, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
@@ -226,6 +239,17 @@ static int check_options(const struct rig_options *options, struct reason *why)
 	if (options->einj_revision > 2)
 		return fail(why, -EINVAL, "there is EINJ revision 1 and 2, not %u",
 			    options->einj_revision);
+	if (options->host_number > profile->hosts || (profile->hosts == 1 && options->host_number))
+		return fail(why, -EINVAL, "profile %s has %u host%s, not a host number %u",
+			    profile->name, profile->hosts, profile->hosts > 1 ? "s" : "",
+			    options->host_number);
+	if (profile->hosts > 1 && !options->host_number)
+		return fail(why, -EINVAL,
+			    "profile %s is %u hosts: start one after the other, with their numbers",
+			    profile->name, profile->hosts);
+	if (profile->hosts > 1 && !options->link != (options->host_number == 1))
+		return fail(why, -EINVAL,
+			    "the network of a pair is made by host 1 and told to host 2");
 	if (options->modules && !options->kernel)
 		return fail(why, -EINVAL,
 			    "modules without a kernel of your own: give --kernel too");
@@ -286,15 +310,22 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 	__cleanup_free char *artifacts =
 		realpath(options->artifacts ? options->artifacts : directory, NULL);
 	__cleanup_free char *console = NULL;
+	__cleanup_free char *link = NULL;
 
 	if (!artifacts) {
 		fail(why, -errno, "the directory for the console's log, %s: %s", options->artifacts,
 		     strerror(errno));
 		return NULL;
 	}
-	console = format_text("%s/console.log", artifacts);
+	if (options->host_number)
+		console = format_text("%s/console-%u.log", artifacts, options->host_number);
+	else
+		console = format_text("%s/console.log", artifacts);
+	if (options->host_number)
+		link = options->link ? strdup(options->link)
+				     : format_text("%s/" KEEPER_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
-			 "s:b, s:b, s:s*, s:s*}",
+			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:i}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
@@ -304,7 +335,8 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 			 (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
 			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
 			 "detached", options->detached, "verbose", options->verbose, "shell",
-			 options->shell, "arguments", options->arguments);
+			 options->shell, "arguments", options->arguments, "system", image->system,
+			 "link", link, "host_number", (int)options->host_number);
 }
 
 __attribute__((noreturn)) static void become_keeper(int control, int lock, bool detached)
@@ -379,6 +411,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	const struct rig_profile *profile = rig_profile_find(options->profile);
 	__cleanup_json json_t *config = NULL;
 	__cleanup_free char *directory = NULL;
+	__cleanup_free char *role = NULL;
 	__cleanup_free char *plugin = NULL;
 	__cleanup_free char *qemu = NULL;
 	__cleanup_close int lock = -1;
@@ -410,7 +443,9 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	processors = rig_processors(options->processors ? options->processors : profile->processors,
 				    version);
 	(void)rig_state_clean(&removed, &(struct reason){""});
-	error = rig_directory_create(profile->name, &directory, &lock, why);
+	role = options->host_number ? format_text("%s-%u", profile->name, options->host_number)
+				    : strdup(profile->name);
+	error = rig_directory_create(role, &directory, &lock, why);
 	if (!error) {
 		config = keeper_config(options, &image, directory, qemu, processors, plugin, why);
 		error = config ? spawn_keeper(config, directory, lock, rig, why) : -EINVAL;

@@ -5,6 +5,22 @@
 #include "harness/base/util.h"
 
 /**
+ * struct rig_system - a root file system made of Debian packages, for hosts that need more than
+ *                     busybox
+ * @suite:    of Debian
+ * @packages: NULL-terminated; with all that they depend on
+ * @unused:   NULL-terminated beginnings of names: packages of that sort are not fetched
+ * @keep:     NULL-terminated paths below the root, files and directories: they are the file system,
+ *            together with the libraries that the programs among them are linked with
+ */
+struct rig_system {
+	const char *suite;
+	const char *const *packages;
+	const char *const *unused;
+	const char *const *keep;
+};
+
+/**
  * struct rig_profile - one kind of emulated host
  * @name:         word on the command line
  * @summary:      one line of what it is good for
@@ -16,6 +32,13 @@
  *                before the agent
  * @arguments:    kernel command line besides what every rig host gets
  * @devices:      NULL-terminated further QEMU arguments
+ * @system:       root file system of packages, on a disk; NULL: in memory, of busybox alone
+ * @guest_modules: NULL-terminated modules that lie ready for guests of this host, or NULL
+ * @start:        script that the host starts beside the agent, or NULL: a file that comes with
+ *                brinell
+ * @ready:        NULL-terminated argv of a command on the host that ends when what @start started
+ *                takes calls (status 0) or never will (another one), or NULL
+ * @hosts:        1, or 2 for a pair on a private network
  */
 struct rig_profile {
 	const char *name;
@@ -26,6 +49,11 @@ struct rig_profile {
 	const char *const *modules;
 	const char *arguments;
 	const char *const *devices;
+	const struct rig_system *system;
+	const char *const *guest_modules;
+	const char *start;
+	const char *const *ready;
+	unsigned int hosts;
 };
 
 extern const struct rig_profile *const rig_profiles[];
@@ -57,6 +85,8 @@ typedef void (*rig_progress_fn)(void *context, const char *what, double fraction
  *                 off), "again"
  * @verbose:       the whole boot on the console, not only warnings
  * @arguments:     more for the kernel command line, or NULL
+ * @host_number:   of a pair, 1 or 2; 0: a host without a network
+ * @link:          rig_link_path() of host 1, for host 2; NULL otherwise
  * @refresh:       ask for a newer kernel even when the last answer is fresh
  * @progress:      called while the image is made; may be NULL
  * @context:       for @progress
@@ -74,6 +104,8 @@ struct rig_options {
 	const char *shell;
 	bool verbose;
 	const char *arguments;
+	unsigned int host_number;
+	const char *link;
 	bool refresh;
 	rig_progress_fn progress;
 	void *context;
@@ -90,6 +122,7 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
 const char *rig_name(const struct rig *rig);
 const char *rig_agent_path(const struct rig *rig);
 const char *rig_console_path(const struct rig *rig);
+const char *rig_link_path(const struct rig *rig);
 int rig_stop(struct rig *rig);
 void rig_disconnect(struct rig *rig);
 

@@ -32,9 +32,113 @@ static const struct rig_profile intel = {
 	.modules = host_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
+	.hosts = 1,
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel, NULL};
+/* A host of virtual machines, which are Linux on the kernel of their host. */
+static const char *const kvm_modules[] = {
+	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
+	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
+	"loop",		  "ext4",  "kvm-amd",	 "vhost_vsock",
+	"virtio_net",	  "tun",   "bridge",	 NULL};
+static const char *const kvm_guest_modules[] = {
+	"virtio_pci", "virtio_console", "virtio_net",
+	"virtio_blk", "virtio_balloon", "vmw_vsock_virtio_transport",
+	NULL};
+
+static const char *const kvm_packages[] = {"qemu-system-x86",
+					   "libvirt-daemon",
+					   "libvirt-daemon-driver-qemu",
+					   "libvirt-clients",
+					   "stress-ng",
+					   "iproute2",
+					   "kmod",
+					   "util-linux",
+					   NULL};
+
+/*
+ * Half of the download, and nothing of it is linked with what is kept: drawing by the compilers of
+ * OpenGL, and the service manager.
+ */
+static const char *const kvm_unused[] = {"libegl-mesa", "libllvm", "libz3-",
+					 "mesa-",	"systemd", "libsystemd-shared",
+					 "libx11-data", "passwd",  "perl",
+					 NULL};
+
+static const char *const kvm_keep[] = {
+	"etc/libvirt",
+	"usr/bin/flock",
+	"usr/bin/kmod",
+	"usr/bin/qemu-system-x86_64",
+	"usr/bin/ss",
+	"usr/bin/stress-ng",
+	"usr/bin/virsh",
+	"usr/bin/ip",
+	"usr/lib/libvirt/libvirt_iohelper",
+	"usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+	"usr/lib64/ld-linux-x86-64.so.2",
+	"usr/sbin/bridge",
+	"usr/sbin/dmidecode",
+	"usr/sbin/libvirtd",
+	"usr/sbin/tc",
+	"usr/share/libvirt/cpu_map",
+	"usr/share/libvirt/schemas",
+	"usr/share/qemu/efi-virtio.rom",
+	"usr/share/qemu/keymaps/en-us",
+	"usr/share/qemu/kvmvapic.bin",
+	"usr/share/qemu/linuxboot_dma.bin",
+	"usr/share/seabios/bios-256k.bin",
+	"usr/share/seabios/vgabios-stdvga.bin",
+	"usr/share/seabios/vgabios-virtio.bin",
+	NULL,
+};
+
+static const struct rig_system kvm_system = {
+	.suite = "trixie",
+	.packages = kvm_packages,
+	.unused = kvm_unused,
+	.keep = kvm_keep,
+};
+
+static const char *const libvirt_ready[] = {
+	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/libvirt.ready", NULL};
+
+/*
+ * KVM inside software emulation is kvm_amd's nested paging, and kvm_amd wants a processor of AMD.
+ */
+static const struct rig_profile kvm = {
+	.name = "kvm",
+	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
+	.processors = 2,
+	.memory_mib = 2560,
+	.processor = "max,vendor=AuthenticAMD,+svm,+npt",
+	.modules = kvm_modules,
+	.arguments = "intel_iommu=on",
+	.devices = intel_devices,
+	.system = &kvm_system,
+	.guest_modules = kvm_guest_modules,
+	.start = "start-libvirt",
+	.ready = libvirt_ready,
+	.hosts = 1,
+};
+
+static const struct rig_profile kvm_pair = {
+	.name = "kvm-pair",
+	.summary = "two such hosts with a network between them, for live migration",
+	.processors = 1,
+	.memory_mib = 2048,
+	.processor = "max,vendor=AuthenticAMD,+svm,+npt",
+	.modules = kvm_modules,
+	.arguments = "intel_iommu=on",
+	.devices = intel_devices,
+	.system = &kvm_system,
+	.guest_modules = kvm_guest_modules,
+	.start = "start-libvirt",
+	.ready = libvirt_ready,
+	.hosts = 2,
+};
+
+const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, NULL};
 
 /**
  * rig_profile_find - a profile by its name
