@@ -97,6 +97,49 @@ static void reasons_are_cut_not_overrun(void **state)
 	assert_string_equal(error_name(133), "EHWPOISON");
 }
 
+static void what_is_no_text_is_mended(void **state)
+{
+	static const struct {
+		const char *bytes, *text;
+	} cases[] = {
+		{"plain", "plain"},
+		{"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		 "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+		{"a\xff"
+		 "b",
+		 "a?b"},
+		{"\xc0\x80", "??"},
+		{"\xed\xa0\x80", "???"},
+		{"\xf4\x90\x80\x80", "????"},
+		{"cut \xe2\x82", "cut ??"},
+	};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_free char *text = strdup(cases[i].bytes);
+		__cleanup_json json_t *json = json_string(mend_text(text));
+
+		assert_string_equal(text, cases[i].text);
+		assert_non_null(json);
+	}
+	/* A reason that is cut in the middle of a character can still be written into the journal. */
+	for (int before = 0; before < 4; before++) {
+		char longest[2 * sizeof(why.text)];
+		size_t used = 0;
+
+		while (used + 3 < sizeof(longest)) {
+			memcpy(longest + used, "\xe2\x82\xac", 3);
+			used += 3;
+		}
+		longest[used] = '\0';
+		(fail)(&why, -EINVAL, "%.*s%s", before, "aaaa", longest);
+		__cleanup_json json_t *json = json_string(why.text);
+
+		assert_non_null(json);
+	}
+}
+
 static void root_moves_the_machine(void **state)
 {
 	char path[4096];
@@ -118,6 +161,7 @@ int main(void)
 						remove_directory),
 		cmocka_unit_test(numbers_come_in_both_forms),
 		cmocka_unit_test(reasons_are_cut_not_overrun),
+		cmocka_unit_test(what_is_no_text_is_mended),
 		cmocka_unit_test(root_moves_the_machine),
 	};
 

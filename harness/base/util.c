@@ -11,6 +11,56 @@
 
 #include "harness/base/util.h"
 
+/* Length of the UTF-8 character at @at (RFC 3629: no overlong forms, no surrogates), or 0 when there is none. */
+static size_t character_length(const unsigned char *at)
+{
+	static const struct {
+		unsigned char first, last, least, most;
+		size_t length;
+	} forms[] = {
+		{0x01, 0x7f, 0, 0, 1},	     {0xc2, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		size_t have = 1;
+
+		if (*at < forms[i].first || *at > forms[i].last)
+			continue;
+		if (forms[i].length > 1 && (at[1] < forms[i].least || at[1] > forms[i].most))
+			return 0;
+		while (have < forms[i].length && (at[have] & 0xc0) == 0x80)
+			have++;
+		return have == forms[i].length ? have : 0;
+	}
+	return 0;
+}
+
+/**
+ * mend_text - put '?' in the place of every byte that is no UTF-8
+ * @text: of a kernel, a program or a buffer that was too short; changed in place
+ *
+ * JSON carries only Unicode: jansson answers anything else with NULL, and an event would be lost in silence.
+ *
+ * Return: @text.
+ */
+char *mend_text(char *text)
+{
+	unsigned char *at = (unsigned char *)text;
+
+	while (*at) {
+		size_t length = character_length(at);
+
+		if (!length)
+			*at = '?';
+		at += length ? length : 1;
+	}
+	return text;
+}
+
 /**
  * fail - fill a reason and hand the error on
  * @why:    filled with the formatted text; may be NULL
@@ -28,6 +78,7 @@ int fail(struct reason *why, int error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(why->text, sizeof(why->text), format, arguments);
 	va_end(arguments);
+	mend_text(why->text);
 	return error;
 }
 
@@ -298,8 +349,11 @@ int64_t json_number(const json_t *object, const char *key, int64_t fallback)
 
 	if (json_is_integer(value))
 		return json_integer_value(value);
-	if (json_is_real(value))
-		return (int64_t)json_real_value(value);
+	if (json_is_real(value)) {
+		double real = json_real_value(value);
+
+		return real >= -0x1p63 && real < 0x1p63 ? (int64_t)real : fallback;
+	}
 	if (!text || !*text)
 		return fallback;
 	errno = 0;

@@ -72,6 +72,7 @@ struct reason {
 	char text[1024];
 };
 
+char *mend_text(char *text);
 int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -108,7 +108,9 @@ static void take_hello(struct bench *bench, const json_t *hello)
 	const char *boot_id = json_text(hello, "boot_id", "");
 	const char *before = json_text(bench->hello, "boot_id", NULL);
 
-	bench->clock_offset_ns = now_realtime_ns() - json_number(hello, "time_ns", 0);
+	if (__builtin_sub_overflow(now_realtime_ns(), json_number(hello, "time_ns", 0),
+				   &bench->clock_offset_ns))
+		bench->clock_offset_ns = 0;
 	if (before && strcmp(before, boot_id) != 0 && bench->state != HOST_DOWN) {
 		bench->state = HOST_DIED;
 		bench_report(bench, "bench", now_realtime_ns(), "the host has another boot_id",
@@ -136,8 +138,12 @@ static void take_event(struct bench *bench, json_t *message)
 	if (strcmp(event, "hello") == 0) {
 		unexpected_hello(bench, message);
 	} else if (strcmp(event, "witness") == 0) {
-		int64_t time_ns = json_number(message, "time_ns", 0) + bench->clock_offset_ns;
+		int64_t time_ns;
 
+		/* The clock of a host, or a host that lies, may say anything. */
+		if (__builtin_add_overflow(json_number(message, "time_ns", 0),
+					   bench->clock_offset_ns, &time_ns))
+			time_ns = now_realtime_ns();
 		bench_report(bench, json_text(message, "witness", "unknown"), time_ns,
 			     json_text(message, "text", ""),
 			     json_incref(json_object_get(message, "data")));

@@ -243,36 +243,21 @@ static json_t *evidence_in_order(const json_t *evidence)
 	return ordered;
 }
 
-/* A reason that was cut to its buffer can end within a character, which JSON does not take. */
-static const char *whole_characters(struct reason *reason)
-{
-	for (unsigned char *at = (unsigned char *)reason->text; *at;) {
-		size_t length = *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4, have = 1;
-
-		while (have < length && (at[have] & 0xc0) == 0x80)
-			have++;
-		if (have < length || (*at & 0xc0) == 0x80)
-			memset(at, '?', have);
-		at += have;
-	}
-	return reason->text;
-}
-
 /*
  * Every expectation with what became of it, for people who want to see more than the first that
  * decided.
  */
-static json_t *checks_of(struct trial_case *trial)
+static json_t *checks_of(const struct trial_case *trial)
 {
 	static const char *const states[] = {"met", "broken", "unknown"};
 	json_t *checks = json_array();
 
 	for (size_t i = 0; i < trial->finding_count; i++) {
-		struct finding *finding = &trial->findings[i];
+		const struct finding *finding = &trial->findings[i];
 
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:s}", "check", finding->what,
 							"state", states[finding->state], "reason",
-							whole_characters(&finding->reason)));
+							finding->reason.text));
 	}
 	return checks;
 }
@@ -301,8 +286,7 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 		json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
 		"seed", (json_int_t)json_number(start, "seed", 0), "attempts",
 		(json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
-		axes_of(trial), "verdict", ruling.verdict, "reason",
-		whole_characters(&ruling.reason), "cause",
+		axes_of(trial), "verdict", ruling.verdict, "reason", ruling.reason.text, "cause",
 		json_text(record_body(trial->close), "cause", NULL), "evidence", evidence, "checks",
 		checks_of(trial), "metrics", metrics_of(trial));
 	return result;
