@@ -283,7 +283,11 @@ static int fire_at_target(struct injection *injection, const struct method *meth
 
 	json_array_append_new(injection->writes, json_pack("{s:s, s:s}", "path", "target's process",
 							   "text", method->name));
-	return injection->dry_run ? 0 : target->workload->command(target, method->name, why);
+	if (injection->dry_run)
+		return 0;
+	if (!target)
+		return fail(why, -ESRCH, "the target was stopped after the injection was prepared");
+	return target->workload->command(target, method->name, why);
 }
 
 static int fire_by_file(struct injection *injection, const struct method *method,

@@ -530,6 +530,10 @@ _Noreturn void memory_victim(int socket, const struct memory_options *options)
 	sigset_t none;
 
 	victim = (struct victim){.socket = socket, .options = options, .peer_in = -1};
+	/* Its agent catches these, to restore what it set; a victim just ends. */
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	catch_sigbus();

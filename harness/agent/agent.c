@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 
 #define SEND_TIMEOUT_MS 10000
 #define OUTPUT_MAX (256u << 10)
+#define RUN_LIMIT_MS (24 * 3600 * (int64_t)1000)
 
 struct agent_witness {
 	const struct witness *witness;
@@ -39,7 +41,7 @@ struct agent {
 	struct agent_witness *witnesses;
 	struct agent_workload *workloads;
 	struct injection injection;
-	bool injecting;
+	bool injecting, fired;
 	json_t *focus;
 	int error;
 };
@@ -50,10 +52,24 @@ struct agent_call {
 		     struct reason *why);
 };
 
+/* Set by SIGTERM, SIGINT and SIGHUP: the agent ends, but not before it has restored what its injector set. */
+static volatile sig_atomic_t ending;
+
+static void on_ending(int signal)
+{
+	(void)signal;
+	ending = 1;
+}
+
 static void agent_send(struct agent *agent, json_t *message)
 {
-	int error = channel_send(agent->channel, message, SEND_TIMEOUT_MS);
+	int error;
 
+	/* What can not be said as JSON is told as such, for evidence must not be lost in silence. */
+	if (!message)
+		message = json_pack("{s:s, s:s}", "event", "protocol", "text",
+				    "a message that can not be written as JSON was lost");
+	error = channel_send(agent->channel, message, SEND_TIMEOUT_MS);
 	json_decref(message);
 	if (error && !agent->error)
 		agent->error = error;
@@ -108,9 +124,11 @@ static int serve_probe(struct agent *agent, const json_t *arguments, json_t **re
 static void witness_emit(void *context, const char *witness, int64_t time_ns, const char *text,
 			 json_t *data)
 {
-	agent_send(context, json_pack("{s:s, s:s, s:I, s:s%, s:o*}", "event", "witness", "witness",
-				      witness, "time_ns", (json_int_t)time_ns, "text", text,
-				      strnlen(text, 4096), "data", data));
+	__cleanup_free char *shown = strndup(text, 4096);
+
+	agent_send(context, json_pack("{s:s, s:s, s:I, s:s, s:o*}", "event", "witness", "witness",
+				      witness, "time_ns", (json_int_t)time_ns, "text",
+				      mend_text(shown), "data", data));
 }
 
 static void stop_witnesses(struct agent *agent)
@@ -280,6 +298,8 @@ static void stop_workload(struct agent *agent, struct agent_workload *load)
 	while (*link != load)
 		link = &(*link)->next;
 	*link = load->next;
+	if (agent->injection.target == &load->run)
+		agent->injection.target = NULL;
 	load->run.workload->stop(&load->run);
 	free_workload(load);
 }
@@ -326,6 +346,7 @@ static int serve_inject_prepare(struct agent *agent, const json_t *arguments, js
 		return error;
 	}
 	agent->injecting = true;
+	agent->fired = false;
 	*reply = json_pack("{s:O, s:O}", "result", agent->injection.result, "writes",
 			   agent->injection.writes);
 	return 0;
@@ -341,6 +362,10 @@ static int serve_inject_fire(struct agent *agent, const json_t *arguments, json_
 	(void)arguments;
 	if (!agent->injecting)
 		return fail(why, -EINVAL, "inject.fire: nothing is prepared");
+	if (agent->fired)
+		return fail(why, -EALREADY,
+			    "inject.fire: what was prepared has been fired; prepare it again");
+	agent->fired = true;
 	error = agent->injection.injector->fire(&agent->injection, &reason);
 	/* A fault that the machine refused is a result of the trial, not a failed call. */
 	*reply = json_pack("{s:i, s:s, s:O, s:O, s:I}", "error", error, "reason", reason.text,
@@ -455,17 +480,30 @@ static void output_read(struct output *output)
 	output->dropped += (uint64_t)got - keep;
 }
 
-/* A program may print any bytes; JSON carries only text, so what is no UTF-8 becomes '?'. */
+/* A program may print any bytes. The text of JSON has neither what is no UTF-8 nor, as readers take it, a NUL. */
 static json_t *output_text(struct output *output)
 {
-	json_t *text = json_stringn(output->text, output->used);
+	for (char *nul; (nul = memchr(output->text, '\0', output->used));)
+		*nul = '?';
+	return json_string(mend_text(output->text));
+}
 
-	if (text)
-		return text;
-	for (size_t i = 0; i < output->used; i++)
-		if ((unsigned char)output->text[i] >= 0x80)
-			output->text[i] = '?';
-	return json_stringn(output->text, output->used);
+/* Return: whether it ended by itself before the deadline. */
+static bool await_end(pid_t pid, int64_t deadline)
+{
+	struct pollfd state = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	bool ended = false;
+
+	while (state.fd >= 0 && !ended) {
+		int64_t left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
+
+		if (left <= 0)
+			break;
+		ended = poll(&state, 1, left < INT32_MAX ? (int)left : INT32_MAX) > 0;
+	}
+	if (state.fd >= 0)
+		close(state.fd);
+	return ended;
 }
 
 static int spawn(const json_t *argv, struct output *outputs, pid_t *pid, struct reason *why)
@@ -492,6 +530,10 @@ static int spawn(const json_t *argv, struct output *outputs, pid_t *pid, struct 
 	if (*pid == 0) {
 		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		setsid();
 		dup2(null, 0);
 		dup2(pipes[0][1], 1);
@@ -515,8 +557,9 @@ static int spawn(const json_t *argv, struct output *outputs, pid_t *pid, struct 
 static int serve_run(struct agent *agent, const json_t *arguments, json_t **reply,
 		     struct reason *why)
 {
-	int64_t deadline =
-		now_monotonic_ns() + json_number(arguments, "timeout_ms", 60000) * NSEC_PER_MSEC;
+	int64_t timeout_ms = json_number(arguments, "timeout_ms", 60000);
+	int64_t deadline = now_monotonic_ns() +
+			   (timeout_ms < RUN_LIMIT_MS ? timeout_ms : RUN_LIMIT_MS) * NSEC_PER_MSEC;
 	struct output outputs[2] = {{.fd = -1}, {.fd = -1}};
 	bool late = false;
 	pid_t pid = -1;
@@ -529,25 +572,29 @@ static int serve_run(struct agent *agent, const json_t *arguments, json_t **repl
 		error = spawn(json_object_get(arguments, "argv"), outputs, &pid, why);
 	if (error)
 		return error;
-	outputs[0].text = malloc(OUTPUT_MAX);
-	outputs[1].text = malloc(OUTPUT_MAX);
+	/* One byte more, in which the text that came ends. */
+	outputs[0].text = calloc(1, OUTPUT_MAX + 1);
+	outputs[1].text = calloc(1, OUTPUT_MAX + 1);
+	if (!outputs[0].text || !outputs[1].text)
+		abort();
 	while (outputs[0].fd >= 0 || outputs[1].fd >= 0) {
 		struct pollfd fds[2] = {{.fd = outputs[0].fd, .events = POLLIN},
 					{.fd = outputs[1].fd, .events = POLLIN}};
 		int64_t left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
 
-		if (left <= 0 || poll(fds, 2, (int)left) == 0) {
-			late = true;
-			kill(-pid, SIGKILL);
+		if (left <= 0 || poll(fds, 2, (int)left) == 0)
 			break;
-		}
 		for (int i = 0; i < 2; i++)
 			if (fds[i].revents)
 				output_read(&outputs[i]);
 	}
-	/* After SIGKILL a process may still sit in an uninterruptible wait: do not sit there with it for ever. */
-	for (int tries = 0; waitpid(pid, &status, late ? WNOHANG : 0) == 0 && tries < 50; tries++)
-		poll(NULL, 0, 20);
+	/* A program that closed its output runs on; and after SIGKILL one may still sit in an uninterruptible wait. */
+	late = !await_end(pid, deadline);
+	if (late) {
+		kill(-pid, SIGKILL);
+		(void)await_end(pid, now_monotonic_ns() + NSEC_PER_SEC);
+	}
+	(void)waitpid(pid, &status, WNOHANG);
 	*reply = json_pack("{s:i, s:i, s:b, s:o, s:o, s:I}", "status",
 			   WIFEXITED(status) ? WEXITSTATUS(status) : -1, "signal",
 			   WIFSIGNALED(status) ? WTERMSIG(status) : 0, "timed_out", late, "stdout",
@@ -653,6 +700,22 @@ static void serve_messages(struct agent *agent)
 	}
 }
 
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+/* Blocked but while the agent waits: nothing that it does is left half done. */
+static void catch_ending_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_ending};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++) {
+		sigaddset(&blocked, ending_signals[i]);
+		sigaction(ending_signals[i], &action, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
 /* One turn: wait until somebody has something to say, and pass it on. Return: 0, or why the controller is gone. */
 static int agent_turn(struct agent *agent)
 {
@@ -660,14 +723,18 @@ static int agent_turn(struct agent *agent)
 	struct agent_witness *entry;
 	struct agent_workload *load, *next;
 	nfds_t count = 1, index = 1;
+	sigset_t waiting;
 	int got;
 
 	for (entry = agent->witnesses; entry && count < ARRAY_SIZE(fds); entry = entry->next)
 		fds[count++] = (struct pollfd){.fd = entry->run.fd, .events = POLLIN};
 	for (load = agent->workloads; load && count < ARRAY_SIZE(fds); load = load->next)
 		fds[count++] = (struct pollfd){.fd = load->run.fd, .events = POLLIN};
-	if (poll(fds, count, -1) < 0)
-		return errno == EINTR ? 0 : -errno;
+	sigprocmask(SIG_SETMASK, NULL, &waiting);
+	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++)
+		sigdelset(&waiting, ending_signals[i]);
+	if (ppoll(fds, count, NULL, &waiting) < 0)
+		return ending ? -ECANCELED : errno == EINTR ? 0 : -errno;
 	for (entry = agent->witnesses; entry && index < count; entry = entry->next)
 		if (fds[index++].revents && entry->witness->dispatch)
 			entry->witness->dispatch(&entry->run);
@@ -694,7 +761,7 @@ static int agent_turn(struct agent *agent)
  *
  * When the controller is gone the agent ends its workloads and restores what an injector had set.
  *
- * Return: -EPIPE at the end of the stream, or another -errno.
+ * Return: -EPIPE at the end of the stream, -ECANCELED when it was told to end by a signal, or another -errno.
  */
 int agent_serve(struct channel *channel)
 {
@@ -734,15 +801,19 @@ static int open_port(const char *path)
 }
 
 /*
+ * Return: false when the agent was told to end.
+ *
  * A virtio serial port hangs up while nobody is connected outside; the driver tells of a change by SIGIO
  * (drivers/char/virtio_console.c, send_sigio_to_port()). The bound is for ports of other drivers, which do not.
  */
-static void wait_for_controller(int fd)
+static bool wait_for_controller(int fd)
 {
 	struct timespec bound = {.tv_sec = 1};
 	sigset_t signals;
 
 	sigemptyset(&signals);
+	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++)
+		sigaddset(&signals, ending_signals[i]);
 	sigaddset(&signals, SIGIO);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	fcntl(fd, F_SETOWN, getpid());
@@ -750,9 +821,13 @@ static void wait_for_controller(int fd)
 	for (;;) {
 		struct pollfd state = {.fd = fd, .events = POLLOUT};
 
+		int signal;
+
 		if (poll(&state, 1, 0) >= 0 && !(state.revents & POLLHUP))
-			return;
-		(void)sigtimedwait(&signals, NULL, &bound);
+			return true;
+		signal = sigtimedwait(&signals, NULL, &bound);
+		if (signal > 0 && signal != SIGIO)
+			return false;
 	}
 }
 
@@ -761,16 +836,21 @@ static int serve_port(const char *path)
 {
 	for (;;) {
 		struct channel *channel;
-		int fd = open_port(path);
+		int fd = open_port(path), error;
 
 		if (fd < 0)
 			return EXIT_INFRA;
-		wait_for_controller(fd);
+		if (!wait_for_controller(fd)) {
+			close(fd);
+			return EXIT_PASSED;
+		}
 		channel = channel_new(fd, fd);
 		/* What an agent before this one left unfinished on the port ends here. */
 		(void)write_all(fd, "\n", 1);
-		(void)agent_serve(channel);
+		error = agent_serve(channel);
 		channel_free(channel);
+		if (error == -ECANCELED)
+			return EXIT_PASSED;
 	}
 }
 
@@ -801,10 +881,11 @@ int agent_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	catch_ending_signals();
 	if (port)
 		return serve_port(port);
 	channel = channel_new(dup(STDIN_FILENO), dup(STDOUT_FILENO));
 	error = agent_serve(channel);
 	channel_free(channel);
-	return error == -EPIPE ? EXIT_PASSED : EXIT_INFRA;
+	return error == -EPIPE || error == -ECANCELED ? EXIT_PASSED : EXIT_INFRA;
 }

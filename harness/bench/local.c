@@ -11,6 +11,9 @@
 
 #include "harness/bench/bench.h"
 
+/* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
+#define RESTORE_TIMEOUT_MS 15000
+
 static void reap(struct bench *bench)
 {
 	pid_t pid = (pid_t)(intptr_t)bench->private;
@@ -22,7 +25,7 @@ static void reap(struct bench *bench)
 	channel_free(bench->agent);
 	bench->agent = NULL;
 	end = (struct pollfd){.fd = pidfd_open(pid, 0), .events = POLLIN};
-	if (end.fd < 0 || poll(&end, 1, 2000) <= 0)
+	if (end.fd < 0 || poll(&end, 1, RESTORE_TIMEOUT_MS) <= 0)
 		kill(pid, SIGKILL);
 	if (end.fd >= 0)
 		close(end.fd);
