@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: bats/bench/run.sh [PART...]
+# Measures what docs/benchmarks.md tells, side by side in one run: boot, journal, trials, plugin, demo (all without
+# arguments, about 12 minutes on two cores). Ends with a block that can be put into that page. BOOT_ROUNDS,
+# PLUGIN_ROUNDS and TRIALS say how much is done. Nothing else should run on the machine meanwhile.
+# The parts are called by their names, which shellcheck does not see.
+# shellcheck disable=SC2317
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+
+rounds_boot=${BOOT_ROUNDS:-9}
+rounds_plugin=${PLUGIN_ROUNDS:-7}
+trials=${TRIALS:-200}
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+block=$scratch/block
+failed=0
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+# A part that fails is named and the others go on.
+part() { # NAME COMMAND...
+	local name=$1 status out=$scratch/out
+	shift
+	"$@" >"$out" 2>"$scratch/err" && status=0 || status=$?
+	cat "$out" >&2
+	printf '%s\n' "$name" >>"$block"
+	grep -v '^round ' "$out" | sed 's/^/    /' >>"$block"
+	if [ "$status" -ne 0 ]; then
+		failed=1
+		tail -n 20 "$scratch/err" >&2
+		printf '    ended with status %d\n' "$status" | tee -a "$block" >&2
+	fi
+	printf '\n' >>"$block"
+}
+
+# A root file system of busybox and an init of these lines.
+archive() { # NAME LINE...
+	local name=$1 root=$scratch/$1 line
+	shift
+	mkdir -p "$root/bin" "$root/dev" "$root/tmp"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for line in '#!/bin/busybox sh' "$@"; do
+		printf '%s\n' "$line"
+	done >"$root/init"
+	chmod 755 "$root/init"
+	(cd "$root" && find . | cpio --quiet -o -H newc -R +0:+0) >"$scratch/$name.cpio"
+	printf '%s\n' "$scratch/$name.cpio"
+}
+
+boot() {
+	local image
+	image=$(archive bare \
+		'/bin/busybox mount -t devtmpfs dev /dev' \
+		'exec /bin/busybox sh -c "echo bench: shell; exec /bin/busybox sh" <>/dev/console >&0 2>&1')
+	build/bench/host boot "$image" "$rounds_boot"
+}
+
+plugin() {
+	local image
+	image=$(archive work \
+		'/bin/busybox mount -t devtmpfs dev /dev' \
+		'exec <>/dev/console >&0 2>&1' \
+		'/bin/busybox dd if=/dev/zero of=/tmp/data bs=1M count=64 2>/dev/null' \
+		'/bin/busybox sha256sum /tmp/data >/dev/null' \
+		'echo bench: begin' \
+		'/bin/busybox sha256sum /tmp/data /tmp/data >/dev/null' \
+		'echo bench: end' \
+		'exec /bin/busybox sh')
+	build/bench/host plugin "$image" "$rounds_plugin"
+}
+
+journal() {
+	mkdir -p "$scratch/journal" && build/bench/journal "$scratch/journal"
+}
+
+trials() {
+	local began=$EPOCHREALTIME status
+	build/brinell run --trials "$trials" --out "$scratch/trials" einj/single >"$scratch/ktap"
+	status=$?
+	build/bench/summary "$scratch/trials" || return
+	awk -v began="$began" -v ended="$EPOCHREALTIME" -v trials="$trials" 'BEGIN {
+		printf "%-20s %.1f s for %d trials and one boot, %.2f s a trial\n", "whole run", ended - began, trials,
+			(ended - began) / trials }'
+	echo 'ras-tools            4 s a trial by its source: einj_mem_uc sleeps 3 s before it looks, and waits 1 s after'
+	return "$status"
+}
+
+# The packages of ./setup are there: their download and installation are not in these figures.
+demo() {
+	local turn began status=0
+	for turn in 'first time, empty cache' 'second time'; do
+		began=$EPOCHREALTIME
+		XDG_CACHE_HOME=$scratch/cache make -s demo >"$scratch/demo" 2>&1 || status=$?
+		awk -v turn="$turn" -v began="$began" -v ended="$EPOCHREALTIME" -v status="$status" 'BEGIN {
+			printf "make demo, %s: %.1f s, exit status %d\n", turn, ended - began, status }'
+	done
+	[ "$status" -eq 0 ] || tail -n 40 "$scratch/demo" >&2
+	return "$status"
+}
+
+machine() {
+	printf '%d cores, %s, QEMU %s, emulated kernel %s\n' "$(nproc)" \
+		"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
+		"$(qemu-system-x86_64 --version | sed -n "s/^QEMU emulator version \([0-9.]*\).*/\1/p")" \
+		"$(build/brinell rig run -- uname -r 2>/dev/null | tail -n 1 | tr -d '\r')"
+	if pgrep -c qemu-system >/dev/null; then
+		echo 'The machine was busy with another emulator: do not compare these figures with others.'
+	fi
+}
+
+[ $# -gt 0 ] || set -- boot journal trials plugin demo
+make -s build/bench/host build/bench/journal build/bench/summary || exit 1
+build/brinell rig build intel >&2 || exit 1
+machine >"$block"
+echo >>"$block"
+for name in "$@"; do
+	case $name in
+	boot)
+		say "power-on to the agent's hello, and the same machine to a bare shell: $rounds_boot rounds of some 15 s"
+		part 'Boot' boot
+		;;
+	journal)
+		say 'the journal and a bare loop of write and fdatasync'
+		part 'Journal' journal
+		;;
+	trials)
+		say "$trials trials of einj/single in one boot, some 0.4 s each"
+		part 'Trials' trials
+		;;
+	plugin)
+		say "sha256sum of 128 MiB with the idle plugin and without it: $rounds_plugin rounds of some 20 s"
+		part 'Plugin' plugin
+		;;
+	demo)
+		say 'make demo with an empty cache, and once more: some 3 minutes'
+		part 'Demo' demo
+		;;
+	*)
+		echo "usage: bats/bench/run.sh [boot|journal|trials|plugin|demo]..." >&2
+		exit 2
+		;;
+	esac
+done
+say "for docs/benchmarks.md"
+cat "$block"
+exit $failed
