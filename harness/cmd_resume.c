@@ -13,8 +13,9 @@ static const char usage[] =
 	"usage: brinell resume DIR\n"
 	"\n"
 	"Finishes the run in DIR that was cut off. A trial whose intent was on record is closed\n"
-	"from its evidence and not run again; a trial that had not come so far is run; those with\n"
-	"a verdict keep it.\n";
+	"from its evidence and not run again, as is one whose intent may be among damaged lines; "
+	"a\n"
+	"trial that had not come so far is run; those with a verdict keep it.\n";
 
 static bool has_record(const json_t *records, const char *trial, const char *type)
 {
@@ -26,6 +27,45 @@ static bool has_record(const json_t *records, const char *trial, const char *typ
 		    strcmp(json_text(record, "type", ""), type) == 0)
 			return true;
 	return false;
+}
+
+static size_t place_of(const struct plan *plan, const json_t *record)
+{
+	const char *id = json_text(record, "trial", "");
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->trials[i].id, id) == 0)
+			return i;
+	return plan->count;
+}
+
+/*
+ * Could an intent of this trial be among lines that were lost? Trials are written one after the other, so it could if
+ * the last trial before the damage is not a later one, and the first behind it not an earlier one.
+ */
+static bool may_have_fired(const json_t *records, const struct plan *plan, size_t trial)
+{
+	size_t before = 0, index;
+	bool damaged = false;
+	const json_t *record;
+
+	if (has_record(records, plan->trials[trial].id, "intent") ||
+	    has_record(records, plan->trials[trial].id, "outcome"))
+		return true;
+	json_array_foreach ((json_t *)records, index, record) {
+		size_t place = place_of(plan, record);
+
+		if (strcmp(json_text(record, "type", ""), JOURNAL_DAMAGE) == 0) {
+			damaged = true;
+		} else if (place < plan->count) {
+			if (damaged && before <= trial && trial <= place)
+				return true;
+			damaged = false;
+			before = place;
+		}
+	}
+	/* Nothing of a later trial is there: only the one that ran then, or the next, can have been hit. */
+	return damaged && before <= trial && trial <= before + 1;
 }
 
 static const json_t *run_body(const json_t *records)
@@ -41,7 +81,7 @@ static int close_cut_off(struct journal *journal, const json_t *records, struct 
 	for (size_t i = 0; i < plan->count && !error; i++) {
 		struct planned_trial *trial = &plan->trials[i];
 
-		if (trial->done || !has_record(records, trial->id, "intent"))
+		if (trial->done || !may_have_fired(records, plan, i))
 			continue;
 		error = engine_close_from_evidence(journal, records, trial->id);
 		trial->done = true;

@@ -3,6 +3,10 @@
 #
 # The trial engine against an agent that dies, lies and sends rubbish: no root, no rig.
 
+setup_file() {
+	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_FILE_TMPDIR/die_at.so" "$BATS_TEST_DIRNAME/fake/die_at.c" -ldl
+}
+
 setup() {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	brinell=${BRINELL:-$top/build/asan/brinell}
@@ -10,6 +14,7 @@ setup() {
 	export XDG_CACHE_HOME="$BATS_TEST_TMPDIR/cache"
 	scenario=$BATS_TEST_DIRNAME/fake/scenario.yaml
 	out=$BATS_TEST_TMPDIR/run
+	touch "$FAKE_FIRED"
 }
 
 run_it() { # FAULT [OPTIONS...]
@@ -88,7 +93,7 @@ await_record() {
 	run_it version
 	[ "$status" -eq 4 ]
 	[[ $output == *"speaks protocol 99"*"speaks 1"* ]]
-	[ ! -e "$FAKE_FIRED" ]
+	[ "$(fired)" -eq 0 ]
 }
 
 @test "an agent that does not answer runs into the deadline" {
@@ -103,7 +108,7 @@ await_record() {
 	[ "$status" -eq 4 ]
 	[[ $(cat "$out/journal.jsonl") == *"not declared expendable"* ]]
 	[ "$(records intent)" -eq 0 ]
-	[ ! -e "$FAKE_FIRED" ]
+	[ "$(fired)" -eq 0 ]
 }
 
 @test "a host that comes back with another boot_id has died" {
@@ -124,6 +129,77 @@ await_record() {
 	[ "$(fired)" -eq $((before + 1)) ]
 	[ "$(grep -c '"type":"verdict","trial":"0001"' "$out/journal.jsonl")" -eq 1 ]
 	[ "$(verdict 0001)" != pass ]
+	[ "$(verdict 0002)" = pass ]
+}
+
+# Kills the controller at a record and resumes: TYPE [DIE_TORN=1]
+die_and_resume() {
+	rm -rf "$out" "$FAKE_FIRED"
+	touch "$FAKE_FIRED"
+	run env FAKE=good DIE_AT="$1" "${@:2}" ASAN_OPTIONS=verify_asan_link_order=0 \
+		LD_PRELOAD="$BATS_FILE_TMPDIR/die_at.so" \
+		"$brinell" run --bench ssh:fake --out "$out" --trials 2 "$scenario"
+	echo "killed at the first $*: $status"
+	[ "$status" -eq 137 ]
+	FAKE=good run "$brinell" resume "$out"
+	echo "resumed after $*: $output"
+}
+
+# Both trials have their one verdict, and no fault was fired but once for its intent.
+check_whole() {
+	[ "$("$brinell" report "$out" --format json | tr -d ' \n' | grep -oE '"trial":"000[12]","scenario"' | sort -u | wc -l)" -eq 2 ]
+	for trial in 0001 0002; do
+		[ "$(grep -c "\"type\":\"verdict\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
+		[ "$(grep -c "\"type\":\"close\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
+		[ "$(grep -c "\"type\":\"intent\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
+	done
+	[ "$(fired)" -le 2 ]
+	[ "$(verdict 0002)" = pass ]
+}
+
+@test "kill -9 right behind any record: one verdict a trial, no fault fired twice, none lost" {
+	for type in run trial boot event witnesses step facts intent outcome usage close verdict; do
+		die_and_resume "$type"
+		check_whole
+		case $type in
+		intent) # nobody knows whether it was fired: not again
+			[ "$(fired)" -eq 1 ]
+			[ "$(verdict 0001)" = inconclusive ]
+			;;
+		outcome)
+			[ "$(fired)" -eq 2 ]
+			[ "$(verdict 0001)" != pass ]
+			;;
+		*)
+			[ "$(fired)" -eq 2 ]
+			[ "$(verdict 0001)" = pass ]
+			;;
+		esac
+	done
+}
+
+@test "kill -9 in the middle of any record: the torn end is kept beside, and nothing else differs" {
+	die_and_resume run DIE_TORN=1
+	[ "$status" -eq 2 ]
+	[ "$(fired)" -eq 0 ]
+	for type in trial boot event witnesses step facts intent outcome usage close verdict; do
+		die_and_resume "$type" DIE_TORN=1
+		ls "$out"/journal.jsonl.torn-*
+		check_whole
+		# An intent that is not whole was not followed by its fault; an outcome was.
+		[ "$(fired)" -eq 2 ]
+	done
+}
+
+@test "an intent that a damaged line may hide is not fired again" {
+	run env FAKE=good DIE_AT=outcome DIE_TORN=1 ASAN_OPTIONS=verify_asan_link_order=0 \
+		LD_PRELOAD="$BATS_FILE_TMPDIR/die_at.so" \
+		"$brinell" run --bench ssh:fake --out "$out" --trials 2 "$scenario"
+	[ "$(fired)" -eq 1 ]
+	sed -i 's/"type":"intent"/"type":"intemt"/' "$out/journal.jsonl"
+	FAKE=good run "$brinell" resume "$out"
+	[ "$(fired)" -eq 2 ]
+	[ "$(verdict 0001)" = inconclusive ]
 	[ "$(verdict 0002)" = pass ]
 }
 

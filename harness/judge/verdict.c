@@ -68,7 +68,8 @@ static const char *close_reason(const struct trial_case *trial, const char *fall
 static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 {
 	const char *cause = cause_of(trial);
-	bool before_fault = !trial->intent && trial->close;
+	/* An intent may be among the lines that were lost. */
+	bool before_fault = !trial->intent && trial->close && !trial->damaged_line;
 
 	if (strcmp(cause, "skip") == 0 && trial->intent)
 		rule(ruling, "infra", "the trial could not be finished after its fault: %s",
@@ -149,6 +150,10 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive",
 			    "the journal ends before the trial does: its close is missing");
+	if (!trial->intent && trial->damaged_line)
+		return rule(ruling, "inconclusive",
+			    "journal damaged at line %d: whether a fault was fired is not known",
+			    trial->damaged_line);
 	if (!trial->intent)
 		return rule(ruling, "inconclusive", "no fault was fired");
 	if (trial->process_contradicted)

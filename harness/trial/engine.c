@@ -714,16 +714,26 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 int engine_close_from_evidence(struct journal *journal, const json_t *records, const char *trial)
 {
 	__cleanup_json json_t *all = json_copy((json_t *)records);
-	json_t *body =
-		json_pack("{s:s, s:s}", "cause", "interrupted", "reason",
-			  "the controller ended in the middle; closed from the evidence on record");
+	const json_t *record;
+	bool closed = false;
+	size_t index;
+	json_t *body;
 	int error;
 
-	json_array_append_new(all, json_pack("{s:I, s:s, s:s, s:O}", "time_ns",
-					     (json_int_t)now_realtime_ns(), "type", "close",
-					     "trial", trial, "body", body));
-	error = journal_append(journal, "close", trial, body);
-	if (error)
-		return error;
+	/* Between its close and its verdict a trial lacks nothing but the judge's word. */
+	json_array_foreach (all, index, record)
+		if (strcmp(json_text(record, "trial", ""), trial) == 0)
+			closed = strcmp(json_text(record, "type", ""), "close") == 0;
+	if (!closed) {
+		body = json_pack("{s:s, s:s}", "cause", "interrupted", "reason",
+				 "the controller ended in the middle; closed from the evidence on "
+				 "record");
+		json_array_append_new(all, json_pack("{s:I, s:s, s:s, s:O}", "time_ns",
+						     (json_int_t)now_realtime_ns(), "type", "close",
+						     "trial", trial, "body", body));
+		error = journal_append(journal, "close", trial, body);
+		if (error)
+			return error;
+	}
 	return journal_append(journal, "verdict", trial, judge_trial(all, trial));
 }
