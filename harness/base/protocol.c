@@ -10,12 +10,15 @@
 
 #include "harness/base/protocol.h"
 
+/* @pending: what channel_queue() took and the peer did not yet read; @flushed of its @queued bytes are gone. */
 struct channel {
 	int in, out;
 	char *buffer;
 	size_t start, used, size;
 	size_t scanned;
 	bool skipping;
+	char *pending;
+	size_t flushed, queued;
 };
 
 /**
@@ -48,6 +51,7 @@ void channel_free(struct channel *channel)
 	if (channel->out >= 0 && channel->out != channel->in)
 		close(channel->out);
 	free(channel->buffer);
+	free(channel->pending);
 	free(channel);
 }
 
@@ -171,8 +175,68 @@ int channel_next(struct channel *channel, json_t **message, struct reason *why)
 	}
 }
 
+/** channel_pending - bytes that were queued and that the peer did not take yet */
+size_t channel_pending(const struct channel *channel)
+{
+	return channel->queued - channel->flushed;
+}
+
 /**
- * channel_send - write one message and its newline
+ * channel_flush - write what is queued, as far as the peer takes it now
+ *
+ * Never waits when the descriptor is non-blocking, as it is when both ends are one. Return: 0 or -errno.
+ */
+int channel_flush(struct channel *channel)
+{
+	while (channel->flushed < channel->queued) {
+		ssize_t wrote = write(channel->out, channel->pending + channel->flushed,
+				      channel->queued - channel->flushed);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return wrote < 0 && errno != EAGAIN ? -errno : 0;
+		channel->flushed += (size_t)wrote;
+	}
+	free(channel->pending);
+	channel->pending = NULL;
+	channel->flushed = channel->queued = 0;
+	return 0;
+}
+
+/**
+ * channel_queue - write one message as far as the peer takes it now, and keep the rest for channel_flush()
+ * @message: borrowed
+ *
+ * Return: 0, -EAGAIN when more than PROTOCOL_LINE_MAX bytes wait already (nothing was queued), or -errno.
+ */
+int channel_queue(struct channel *channel, const json_t *message)
+{
+	__cleanup_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII);
+	size_t length, waiting = channel_pending(channel);
+	char *pending;
+
+	if (!text)
+		return -EINVAL;
+	if (waiting > PROTOCOL_LINE_MAX)
+		return -EAGAIN;
+	length = strlen(text);
+	text[length++] = '\n';
+	pending = malloc(waiting + length);
+	if (!pending)
+		return -ENOMEM;
+	if (waiting)
+		memcpy(pending, channel->pending + channel->flushed, waiting);
+	memcpy(pending + waiting, text, length);
+	free(channel->pending);
+	channel->pending = pending;
+	channel->flushed = 0;
+	channel->queued = waiting + length;
+	return channel_flush(channel);
+}
+
+/**
+ * channel_send - write one message and its newline, after all that is queued
  * @message:    borrowed
  * @timeout_ms: how long a peer that does not read may hold us up
  *
@@ -180,28 +244,16 @@ int channel_next(struct channel *channel, json_t **message, struct reason *why)
  */
 int channel_send(struct channel *channel, const json_t *message, unsigned int timeout_ms)
 {
-	__cleanup_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII);
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	size_t length, put = 0;
+	int error = channel_queue(channel, message);
 
-	if (!text)
-		return -EINVAL;
-	length = strlen(text);
-	text[length++] = '\n';
-	while (put < length) {
-		ssize_t wrote = write(channel->out, text + put, length - put);
+	while (!error && channel_pending(channel)) {
 		struct pollfd poll_out = {.fd = channel->out, .events = POLLOUT};
-		int64_t left;
+		int64_t left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
 
-		if (wrote > 0) {
-			put += (size_t)wrote;
-			continue;
-		}
-		if (wrote < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
 		if (left <= 0 || poll(&poll_out, 1, (int)left) == 0)
 			return -ETIMEDOUT;
+		error = channel_flush(channel);
 	}
-	return 0;
+	return error == -EAGAIN ? -ETIMEDOUT : error;
 }
