@@ -31,7 +31,8 @@ CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
 AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 
-agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) harness/agent/agent.c harness/agent/probe.c
+agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
+	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c))
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/%, \
 	$(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
