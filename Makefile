@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make              build/brinell, the static build/brinell-agent and the rig's TCG plugin
+# make              build/brinell, the static build/brinell-agent and build/brinell-guest, and the rig's TCG plugin
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make bench        the figures of docs/benchmarks.md  make fuzz        a longer fuzz of every parser
@@ -32,11 +32,15 @@ LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
 AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 
 agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
-	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c))
-library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/%, \
-	$(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
+	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
+guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
+	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \
+	inject/injection.c inject/machine.c
+library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/% \
+	harness/guest/guest_link% harness/guest/program_main.c, $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
 agent_objects := $(agent_sources:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/harness/agent/agent_main.o
+guest_objects := $(guest_sources:%.c=$(BUILD)/obj/%.o)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 sources := $(wildcard harness/*.[ch] harness/*/*.[ch] harness/*/*/*.[ch] inject/*.[ch] workloads/*.[ch] \
@@ -45,7 +49,7 @@ scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/u
 
 .PHONY: all demo check check-fast bench fuzz fuzzers units install clean setup print-sources print-scripts
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/poison-v1.so build/poison-v2.so)
+all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/brinell-guest build/poison-v1.so build/poison-v2.so)
 
 setup:
 	@./setup
@@ -61,6 +65,9 @@ $(BUILD)/brinell: $(BUILD)/obj/harness/brinell.o $(library_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 build/brinell-agent: $(agent_objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
+
+build/brinell-guest: $(guest_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
 
 # The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
@@ -106,8 +113,8 @@ demo check check-fast bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
-	install -m 755 build/brinell build/brinell-agent $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
+	install -m 755 build/brinell build/brinell-agent build/brinell-guest $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/brinell-agent build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	cp -r --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a host makes of a guest's heartbeats: a report each second, each gap at once, and silence. The arrival of the beats
+ * on the host's clock is the measure that no guest and no migration can bend; what the guest's own clocks say goes along.
+ */
+#include <stdlib.h>
+
+#include "harness/guest/guest_peer.h"
+
+#define REPORT_NS NSEC_PER_SEC
+/* More gaps than this in one report are counted only: a guest may not flood by stumbling. */
+#define GAPS_TOLD 20
+/* A guest's clock may drift and be slewed; more than this between two beats is a jump. */
+#define JUMP_NS (100 * NSEC_PER_MSEC)
+
+static void report(struct guest_link *link, struct guest_peer *peer, int64_t now)
+{
+	struct guest_pulse *pulse = &peer->pulse;
+
+	if (pulse->beats)
+		guest_peer_tell(
+			link, peer, "heartbeat",
+			json_pack("{s:I, s:I, s:I, s:I, s:I}", "beats", (json_int_t)pulse->beats,
+				  "missed", (json_int_t)pulse->missed, "seq",
+				  (json_int_t)pulse->seq, "longest_ns", (json_int_t)pulse->worst_ns,
+				  "late_ns", (json_int_t)pulse->worst_late_ns),
+			"%llu heartbeats, longest time between two %lld us",
+			(unsigned long long)pulse->beats, (long long)pulse->worst_ns / 1000);
+	pulse->beats = pulse->missed = 0;
+	pulse->worst_ns = pulse->worst_late_ns = 0;
+	pulse->gaps = 0;
+	pulse->told_ns = now;
+}
+
+static void tell_gap(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
+		     int64_t arrival_ns, int64_t interval_ns)
+{
+	json_t *gap = json_object_get(beat, "gap");
+	json_t *jump = json_object_get(beat, "jump");
+
+	if (++peer->pulse.gaps > GAPS_TOLD)
+		return;
+	guest_peer_tell(link, peer, "gap",
+			json_pack("{s:I, s:I, s:I, s:O*, s:O*}", "arrival_ns",
+				  (json_int_t)arrival_ns, "interval_ns", (json_int_t)interval_ns,
+				  "missed", json_number(beat, "missed", 0), "guest_clocks",
+				  json_is_object(gap) ? gap : NULL, "jump",
+				  json_is_object(jump) ? jump : NULL),
+			"%lld us between two heartbeats", (long long)arrival_ns / 1000);
+}
+
+static void check_clock(struct guest_link *link, struct guest_peer *peer, int64_t guest_ns,
+			int64_t arrival_ns)
+{
+	int64_t passed;
+
+	/* A time that can not be one is told like a jump. */
+	if (__builtin_sub_overflow(guest_ns, peer->pulse.guest_ns, &passed))
+		passed = INT64_MIN;
+	if (passed >= 0 && passed < arrival_ns + JUMP_NS)
+		return;
+	if (++peer->pulse.gaps > GAPS_TOLD)
+		return;
+	guest_peer_tell(link, peer, "clock",
+			json_pack("{s:I, s:I}", "guest_ns", (json_int_t)passed, "host_ns",
+				  (json_int_t)arrival_ns),
+			"its clock went %lld us while that of the host went %lld us",
+			(long long)passed / 1000, (long long)arrival_ns / 1000);
+}
+
+/**
+ * guest_pulse_take - one heartbeat has come
+ * @beat: what the guest says; not trusted
+ * @now:  CLOCK_MONOTONIC of the host
+ */
+void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
+		      int64_t now)
+{
+	struct guest_pulse *pulse = &peer->pulse;
+	int64_t interval = json_number(beat, "interval_ns", 0);
+	int64_t seq = json_number(beat, "seq", -1), missed = json_number(beat, "missed", 0);
+	int64_t guest_ns = json_number(beat, "time_ns", 0);
+	int64_t arrival = pulse->heard_ns ? now - pulse->heard_ns : 0;
+	int64_t late = json_number(beat, "late_ns", 0);
+
+	if (pulse->silent) {
+		pulse->silent = false;
+		guest_peer_tell(link, peer, "heard",
+				json_pack("{s:I}", "arrival_ns", (json_int_t)arrival),
+				"heard again after %lld ms", (long long)(arrival / NSEC_PER_MSEC));
+	}
+	if (pulse->heard_ns)
+		check_clock(link, peer, guest_ns, arrival);
+	if (interval < NSEC_PER_MSEC || interval > 10 * NSEC_PER_SEC)
+		interval = 10 * NSEC_PER_MSEC;
+	if (pulse->heard_ns && (arrival > 2 * interval + interval / 2 ||
+				json_object_get(beat, "gap") || json_object_get(beat, "jump")))
+		tell_gap(link, peer, beat, arrival, interval);
+	pulse->beats++;
+	if (missed > 0 && missed < INT32_MAX)
+		pulse->missed += (uint64_t)missed;
+	if (arrival > pulse->worst_ns)
+		pulse->worst_ns = arrival;
+	if (late > pulse->worst_late_ns)
+		pulse->worst_late_ns = late;
+	pulse->seq = seq;
+	pulse->guest_ns = guest_ns;
+	pulse->heard_ns = now;
+	if (!pulse->told_ns)
+		pulse->told_ns = now;
+	if (now - pulse->told_ns >= REPORT_NS)
+		report(link, peer, now);
+}
+
+/** guest_pulse_tick - time has passed: report, and say when a guest has gone silent */
+void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t silence_ns,
+		      int64_t now)
+{
+	struct guest_pulse *pulse = &peer->pulse;
+
+	if (!pulse->heard_ns)
+		return;
+	if (pulse->beats && now - pulse->told_ns >= REPORT_NS)
+		report(link, peer, now);
+	if (!pulse->silent && now - pulse->heard_ns > silence_ns) {
+		pulse->silent = true;
+		guest_peer_tell(link, peer, "silent",
+				json_pack("{s:I, s:I}", "since_ns",
+					  (json_int_t)(now - pulse->heard_ns), "seq",
+					  (json_int_t)pulse->seq),
+				"no heartbeat for %lld ms",
+				(long long)((now - pulse->heard_ns) / NSEC_PER_MSEC));
+	}
+}
