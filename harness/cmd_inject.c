@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "inject/injector.h"
@@ -90,6 +91,7 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 {
 	struct reason why = {0}, restore_why = {0};
 	struct injection injection;
+	sigset_t ending, before;
 	int error = dry_run ? 0 : machine_is_expendable(&why);
 
 	if (!error)
@@ -98,6 +100,12 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 		log_error("inject %s: %s", injector->name, why.text);
 		return error == -EPERM ? EXIT_INFRA : EXIT_USAGE;
 	}
+	/* Between the first write and the last, nothing ends this program: what is set is put back. */
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, &before);
 	error = injector->prepare(&injection, &why);
 	if (!error) {
 		error = injector->fire(&injection, &why);
@@ -105,6 +113,7 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 			log_warning("inject %s: not all was put back: %s", injector->name,
 				    restore_why.text);
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (dry_run && !error) {
 		print_writes(&injection);
 	} else if (!error) {

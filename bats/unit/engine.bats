@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The trial engine against an agent that dies, lies and sends rubbish: no root, no rig.
+# shellcheck disable=SC2030,SC2031 # `run` sets its variables in the very shell of a test
 
 setup_file() {
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_FILE_TMPDIR/die_at.so" "$BATS_TEST_DIRNAME/fake/die_at.c" -ldl

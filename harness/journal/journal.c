@@ -17,7 +17,6 @@
  * @directory: of the run
  * @fd:        of the file; also holds the lock against a second writer
  * @sequence:  number of the last record
- * @records:   all records so far, as journal_parse() gives them
  * @failure:   why nothing more is written; empty while all is well
  * @error:     -errno that goes with @failure
  */
@@ -25,7 +24,6 @@ struct journal {
 	char *directory;
 	int fd;
 	uint64_t sequence;
-	json_t *records;
 	struct reason failure;
 	int error;
 };
@@ -111,7 +109,6 @@ static void journal_free(struct journal *journal)
 		return;
 	if (journal->fd >= 0)
 		close(journal->fd);
-	json_decref(journal->records);
 	free(journal->directory);
 	free(journal);
 }
@@ -129,8 +126,7 @@ static struct journal *journal_new(const char *directory)
 		return NULL;
 	journal->fd = -1;
 	journal->directory = strdup(directory);
-	journal->records = json_array();
-	if (!journal->directory || !journal->records) {
+	if (!journal->directory) {
 		journal_free(journal);
 		return NULL;
 	}
@@ -240,6 +236,7 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 	__attribute__((cleanup(cleanup_journal))) struct journal *opened = journal_new(directory);
 	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
 	__cleanup_free char *text = NULL;
+	__cleanup_json json_t *records = NULL;
 	struct reason inner = {""};
 	struct journal_end end;
 	size_t length = 0;
@@ -262,9 +259,7 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 	error = read_small_file(path, &text, &length);
 	if (error)
 		return fail(why, error, "reading %s: %s", path, strerror(-error));
-	json_decref(opened->records);
-	opened->records = NULL;
-	error = journal_scan(text, length, &opened->records, damage, &end, &inner);
+	error = journal_scan(text, length, &records, damage, &end, &inner);
 	if (error)
 		return fail(why, error, "%s: %s", path, inner.text);
 	if (end.bytes == 0)
@@ -316,7 +311,6 @@ int journal_append(struct journal *journal, const char *type, const char *trial,
 	__cleanup_json json_t *content = body;
 	__cleanup_free char *line = NULL;
 	int64_t time_ns = now_realtime_ns();
-	json_t *record;
 	size_t length;
 	ssize_t put;
 
@@ -338,23 +332,7 @@ int journal_append(struct journal *journal, const char *type, const char *trial,
 	if (durable(type) && fdatasync(journal->fd) < 0)
 		return stop(journal, -errno, "storing");
 	journal->sequence++;
-	record = json_pack("{s:I, s:I, s:s}", "seq", (json_int_t)journal->sequence, "time_ns",
-			   (json_int_t)time_ns, "type", type);
-	if (trial)
-		json_object_set_new(record, "trial", json_string(trial));
-	json_object_set(record, "body", content);
-	json_array_append_new(journal->records, record);
 	return 0;
-}
-
-/**
- * journal_records - all records so far, those from before a resume too
- *
- * Return: array for judge_trial(), judge_run() and the reports; borrowed, grows with each append.
- */
-const json_t *journal_records(const struct journal *journal)
-{
-	return journal->records;
 }
 
 /**

@@ -34,7 +34,6 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 		 struct reason *why);
 int journal_append(struct journal *journal, const char *type, const char *trial, json_t *body);
 int journal_close(struct journal *journal);
-const json_t *journal_records(const struct journal *journal);
 const char *journal_failure(const struct journal *journal);
 
 int journal_load(const char *directory, json_t **records, struct journal_damage *damage,

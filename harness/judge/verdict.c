@@ -313,7 +313,7 @@ static json_t *judge(const json_t *records, const char *id, bool settled_view)
 
 /**
  * judge_trial - judge one trial
- * @records: of a journal, as journal_parse() and journal_records() give them; borrowed
+ * @records: of a journal, as journal_parse() gives them; borrowed
  * @trial:   id
  *
  * Pure: the same records always give the same result. Records of other trials do not matter.

@@ -4,6 +4,7 @@
  * trial has taken and the time it took last; elsewhere KTAP, and plain lines for what takes long.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -91,6 +92,19 @@ static void *redraw(void *context)
 	}
 	pthread_mutex_unlock(&live->lock);
 	return NULL;
+}
+
+/* A signal is for the thread whose wait it must end, which is not this one. */
+static int start_redraw(struct live *live)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&live->thread, NULL, redraw, live);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
 }
 
 static void on_started(void *context, const struct planned_trial *trial, size_t index)
@@ -211,7 +225,7 @@ struct live *live_open(size_t trials)
 	load_durations(live);
 	if (!live->terminal)
 		ktap_begin(stdout, trials);
-	else if (pthread_create(&live->thread, NULL, redraw, live))
+	else if (start_redraw(live))
 		live->terminal = false;
 	return live;
 }
