@@ -17,6 +17,7 @@ struct firmware;
  * @region:        guest physical address of the megabyte that the kernel was told not to use (memmap=)
  * @region_size:   its size in bytes
  * @processors:    number of virtual processors
+ * @single:        a machine check reaches one processor, as with AMD; otherwise all of them, as with Intel
  * @einj_revision: 1, or 2 for a table with EINJv2
  * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it. QEMU makes
  *                 one beside it, with ".irq" behind the name
@@ -28,6 +29,7 @@ struct firmware_config {
 	uint64_t region;
 	size_t region_size;
 	unsigned int processors;
+	bool single;
 	unsigned int einj_revision;
 	const char *doorbell_path;
 	const char *poison_path;

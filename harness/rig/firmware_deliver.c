@@ -36,7 +36,8 @@ static void execute_check(struct firmware *firmware, const struct machine_check 
 		poll(NULL, 0, 1);
 	if (firmware->qmp)
 		error = qmp_human(firmware->qmp, QMP_TIMEOUT_MS, &text,
-				  "mce -b %u %d 0x%llx 0x%llx 0x%llx 0x%llx", check->processor,
+				  "mce %s%u %d 0x%llx 0x%llx 0x%llx 0x%llx",
+				  firmware->config.single ? "" : "-b ", check->processor,
 				  POISON_BANK, (unsigned long long)check->status,
 				  (unsigned long long)check->mcg_status,
 				  (unsigned long long)check->address,

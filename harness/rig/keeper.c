@@ -486,6 +486,8 @@ static int prepare_firmware(struct keeper *keeper, struct reason *why)
 	config->region = qemu_firmware_region(keeper->memory_mib);
 	config->region_size = QEMU_FIRMWARE_REGION_SIZE;
 	config->processors = keeper->processors;
+	/* QEMU refuses to broadcast to processors that are not Intel's (target/i386/helper.c). */
+	config->single = !strstr(keeper->profile->processor, "GenuineIntel");
 	config->einj_revision = (unsigned int)json_number(keeper->config, "einj_revision", 1);
 	config->doorbell_path = format_text("%s/" KEEPER_DOORBELL, keeper->directory);
 	config->poison_path = format_text("%s/poison", keeper->directory);
