@@ -180,3 +180,14 @@ static const struct bench_ops bench_intel = {
 };
 
 REGISTER(bench_ops, bench_intel);
+
+static const struct bench_ops bench_kvm = {
+	.name = "kvm",
+	.summary = "rig: an emulated AMD host that runs KVM guests, with libvirt and vsock",
+	.start = rig_bench_start,
+	.dispatch = rig_dispatch,
+	.firmware = rig_bench_firmware,
+	.stop = rig_bench_stop,
+};
+
+REGISTER(bench_ops, bench_kvm);
