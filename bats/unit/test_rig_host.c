@@ -28,6 +28,9 @@ static void test_profiles(void **state)
 		assert_true((*profile)->memory_mib >= RIG_MEMORY_MIN_MIB);
 		assert_true((*profile)->memory_mib <= RIG_MEMORY_MAX_MIB);
 		assert_true((*profile)->processors > 0);
+		assert_in_range((*profile)->hosts, 1, 2);
+		/* What is started must be waited for, and the other way round. */
+		assert_int_equal((*profile)->start != NULL, (*profile)->ready != NULL);
 		assert_non_null((*profile)->modules);
 		assert_non_null((*profile)->devices);
 		/* The longest socket below it must fit into an address. */
@@ -80,6 +83,42 @@ static void test_command_line(void **state)
 	qemu_arguments_free(arguments);
 }
 
+static void test_disk_and_pair(void **state)
+{
+	struct qemu_config config = {
+		.program = "q",
+		.profile = rig_profile_find("kvm-pair"),
+		.memory_mib = 2048,
+		.processors = 1,
+		.ram = "/ram",
+		.kernel = "/k",
+		.initramfs = "/i",
+		.system = "/disk",
+		.link = "/run/a/link",
+		.host_number = 2,
+		.arguments = "a",
+		.qmp = "/q",
+		.agent = "/a",
+	};
+	__cleanup_free char *kernel =
+		qemu_kernel_arguments(config.profile, 2048, 2, NULL, false, NULL);
+	char **arguments = qemu_arguments(&config);
+	const char *network = value_of(arguments, "-netdev");
+
+	(void)state;
+	assert_non_null(strstr(kernel, " brinell.host=2 "));
+	assert_non_null(network);
+	/* Each one's own socket is the other one's remote. */
+	assert_non_null(strstr(network, "local.path=/run/a/link.2"));
+	assert_non_null(strstr(network, "remote.path=/run/a/link.1"));
+	qemu_arguments_free(arguments);
+	config.link = NULL;
+	config.host_number = 0;
+	arguments = qemu_arguments(&config);
+	assert_null(value_of(arguments, "-netdev"));
+	qemu_arguments_free(arguments);
+}
+
 static void test_old_qemu_gets_one_processor(void **state)
 {
 	(void)state;
@@ -116,6 +155,12 @@ static void test_bad_options_start_nothing(void **state)
 {
 	static const struct rig_options bad[] = {
 		{.profile = "none"},
+		{.profile = "intel", .host_number = 1},
+		{.profile = "kvm", .host_number = 2, .link = "/l"},
+		{.profile = "kvm-pair"},
+		{.profile = "kvm-pair", .host_number = 3, .link = "/l"},
+		{.profile = "kvm-pair", .host_number = 2},
+		{.profile = "kvm-pair", .host_number = 1, .link = "/l"},
 		{.memory_mib = RIG_MEMORY_MIN_MIB - 1},
 		{.memory_mib = RIG_MEMORY_MAX_MIB + 1},
 		{.processors = 65},
@@ -203,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_disk_and_pair),
 		cmocka_unit_test(test_old_qemu_gets_one_processor),
 		cmocka_unit_test(test_kernel_arguments),
 		cmocka_unit_test(test_bad_options_start_nothing),

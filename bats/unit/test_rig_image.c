@@ -194,6 +194,59 @@ static void test_tools_tell_why_they_fail(void **state)
 	assert_string_equal(text, "a\nb\n");
 }
 
+static bool names_hold(const json_t *names, const char *wanted)
+{
+	for (size_t i = 0; i < json_array_size(names); i++)
+		if (strcmp(json_string_value(json_array_get(names, i)), wanted) == 0)
+			return true;
+	return false;
+}
+
+/* This very program is linked with libraries that are known. */
+static void test_libraries_of_a_program(void **state)
+{
+	__cleanup_free char *script = format_text("%s/script", home);
+	__cleanup_free char *missing = format_text("%s/missing", home);
+	__cleanup_json json_t *names = json_array();
+	__cleanup_json json_t *none = json_array();
+
+	(void)state;
+	assert_int_equal(image_elf_needed("/proc/self/exe", names, &why), 0);
+	assert_true(names_hold(names, "libc.so.6"));
+	assert_true(names_hold(names, "libcmocka.so.0"));
+	put(home, "script", "#!/bin/sh\n", 10);
+	assert_int_equal(image_elf_needed(script, none, &why), 0);
+	assert_int_equal(json_array_size(none), 0);
+	assert_int_equal(image_elf_needed(missing, none, &why), -ENOENT);
+}
+
+/* Cut off anywhere, and with any byte of its headers changed, a program is read within its bounds. */
+static void test_damaged_programs(void **state)
+{
+	__cleanup_free char *path = format_text("%s/program", home);
+	__cleanup_free char *bytes = NULL;
+	size_t length;
+	int refused = 0;
+
+	(void)state;
+	assert_int_equal(read_small_file("/proc/self/exe", &bytes, &length), 0);
+	for (size_t cut = 0; cut < length; cut += 1 + length / 97) {
+		__cleanup_json json_t *names = json_array();
+
+		put(home, "program", bytes, cut);
+		refused += image_elf_needed(path, names, &why) == -EBADMSG;
+	}
+	assert_true(refused > 0);
+	for (size_t i = 0; i < 1024 && i < length; i++) {
+		__cleanup_json json_t *names = json_array();
+
+		bytes[i] = (char)~bytes[i];
+		put(home, "program", bytes, length < 65536 ? length : 65536);
+		(void)image_elf_needed(path, names, &why);
+		bytes[i] = (char)~bytes[i];
+	}
+}
+
 static void test_hash_is_fnv_1a(void **state)
 {
 	(void)state;
@@ -216,6 +269,8 @@ int main(void)
 		TEST(test_kernel_is_looked_at),
 		TEST(test_tools_tell_why_they_fail),
 		TEST(test_hash_is_fnv_1a),
+		TEST(test_libraries_of_a_program),
+		TEST(test_damaged_programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,56 +10,67 @@
 
 /**
  * struct elf_file - a program or library in memory
- * @bytes: the whole file
- * @size:  of it
+ * @bytes:  the whole file
+ * @size:   of it
+ * @header: of it
  */
 struct elf_file {
 	const char *bytes;
 	size_t size;
+	Elf64_Ehdr header;
 };
 
-/* Part of the file, or NULL when it is not that long. */
-static const void *part(const struct elf_file *file, uint64_t offset, uint64_t size)
+/* Copies a part of the file, which may lie at any address. Return: is the file that long. */
+static bool part(const struct elf_file *file, uint64_t offset, void *target, size_t size)
 {
-	return offset <= file->size && size <= file->size - offset ? file->bytes + offset : NULL;
+	if (offset > file->size || size > file->size - offset)
+		return false;
+	memcpy(target, file->bytes + offset, size);
+	return true;
 }
 
-static const Elf64_Phdr *segment(const struct elf_file *file, unsigned int number)
+static bool segment(const struct elf_file *file, unsigned int number, Elf64_Phdr *found)
 {
-	const Elf64_Ehdr *header = (const void *)file->bytes;
-
-	if (number >= header->e_phnum || header->e_phentsize != sizeof(Elf64_Phdr))
-		return NULL;
-	return part(file, header->e_phoff + number * sizeof(Elf64_Phdr), sizeof(Elf64_Phdr));
+	if (number >= file->header.e_phnum || file->header.e_phentsize != sizeof(*found))
+		return false;
+	return part(file, file->header.e_phoff + number * sizeof(*found), found, sizeof(*found));
 }
 
 /* Where in the file an address of the running program comes from; 0 when nowhere. */
 static uint64_t file_offset(const struct elf_file *file, uint64_t address)
 {
-	const Elf64_Phdr *load;
+	Elf64_Phdr load;
 
-	for (unsigned int i = 0; (load = segment(file, i)); i++)
-		if (load->p_type == PT_LOAD && address >= load->p_vaddr &&
-		    address - load->p_vaddr < load->p_filesz)
-			return load->p_offset + (address - load->p_vaddr);
+	for (unsigned int i = 0; segment(file, i, &load); i++)
+		if (load.p_type == PT_LOAD && address >= load.p_vaddr &&
+		    address - load.p_vaddr < load.p_filesz)
+			return load.p_offset + (address - load.p_vaddr);
 	return 0;
+}
+
+static bool entry(const struct elf_file *file, const Elf64_Phdr *dynamic, size_t number,
+		  Elf64_Dyn *found)
+{
+	if (number >= dynamic->p_filesz / sizeof(*found))
+		return false;
+	return part(file, dynamic->p_offset + number * sizeof(*found), found, sizeof(*found)) &&
+	       found->d_tag != DT_NULL;
 }
 
 static int take_names(const struct elf_file *file, const Elf64_Phdr *dynamic, json_t *names)
 {
-	size_t count = dynamic->p_filesz / sizeof(Elf64_Dyn);
-	const Elf64_Dyn *entries = part(file, dynamic->p_offset, dynamic->p_filesz);
 	uint64_t strings = 0;
+	Elf64_Dyn item;
 
-	for (size_t i = 0; entries && i < count; i++)
-		if (entries[i].d_tag == DT_STRTAB)
-			strings = file_offset(file, entries[i].d_un.d_ptr);
+	for (size_t i = 0; entry(file, dynamic, i, &item); i++)
+		if (item.d_tag == DT_STRTAB)
+			strings = file_offset(file, item.d_un.d_ptr);
 	if (!strings)
 		return -EBADMSG;
-	for (size_t i = 0; i < count && entries[i].d_tag != DT_NULL; i++) {
-		uint64_t offset = strings + entries[i].d_un.d_val;
+	for (size_t i = 0; entry(file, dynamic, i, &item); i++) {
+		uint64_t offset = strings + item.d_un.d_val;
 
-		if (entries[i].d_tag != DT_NEEDED)
+		if (item.d_tag != DT_NEEDED)
 			continue;
 		if (offset >= file->size ||
 		    !memchr(file->bytes + offset, '\0', file->size - offset))
@@ -81,19 +92,19 @@ int image_elf_needed(const char *path, json_t *names, struct reason *why)
 {
 	__cleanup_free char *bytes = NULL;
 	struct elf_file file = {0};
-	const Elf64_Ehdr *header;
-	const Elf64_Phdr *candidate;
+	const Elf64_Ehdr *header = &file.header;
+	Elf64_Phdr candidate;
 	int error = read_small_file(path, &bytes, &file.size);
 
 	if (error)
 		return fail(why, error, "cannot read %s: %s", path, strerror(-error));
 	file.bytes = bytes;
-	header = part(&file, 0, sizeof(*header));
-	if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
-	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != EM_X86_64)
+	if (!part(&file, 0, &file.header, sizeof(file.header)) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header->e_machine != EM_X86_64)
 		return 0;
-	for (unsigned int i = 0; !error && (candidate = segment(&file, i)); i++)
-		if (candidate->p_type == PT_DYNAMIC)
-			error = take_names(&file, candidate, names);
+	for (unsigned int i = 0; !error && segment(&file, i, &candidate); i++)
+		if (candidate.p_type == PT_DYNAMIC)
+			error = take_names(&file, &candidate, names);
 	return error ? fail(why, error, "%s is a damaged program", path) : 0;
 }
