@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A rig host that runs KVM guests: libvirt on it takes calls, and real guests start and end, with a vsock.
+
+setup_file() {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	export top brinell=$top/build/brinell
+	host=$("$brinell" rig up kvm --deadline 10min --artifacts "$BATS_FILE_TMPDIR" 3>&-)
+	export host
+}
+
+teardown_file() {
+	[ -z "$host" ] || "$brinell" rig down "$host"
+}
+
+@test "libvirt takes calls as soon as the host is up" {
+	run "$brinell" rig run "$host" -- virsh -q version
+	[ "$status" -eq 0 ]
+	[[ $output == *"Running hypervisor: QEMU"* ]]
+	grep -q 'brinell: libvirt is ready' "$BATS_FILE_TMPDIR/console.log"
+}
+
+@test "the host has what guests, injectors and workloads want" {
+	# shellcheck disable=SC2016
+	run "$brinell" rig run "$host" -- sh -ec '
+		for file in /dev/kvm /dev/vhost-vsock /dev/net/tun /boot/vmlinuz /sys/firmware/acpi/tables/EINJ; do
+			[ -e $file ] || echo "$file is missing"
+		done
+		grep -q "^[YN1]" /sys/module/kvm_amd/parameters/npt
+		stress-ng --cpu 1 --cpu-ops 1 --quiet
+		ip -brief link show lo
+		modprobe --version
+		grep -x "$(hostname)" /etc/brinell/expendable'
+	[ "$status" -eq 0 ]
+	[[ $output != *missing* ]]
+}
+
+@test "guests start with a vsock and power themselves off, one after the other" {
+	run timeout 100 "$brinell" rig run "$host" --file "$BATS_TEST_DIRNAME/guest.sh" --timeout 90s -- sh /root/guest.sh 3
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^guest: up .* with vsock' <<<"$output")" -eq 3 ]
+}
+
+@test "a host of a pair can not be started without saying which of the two" {
+	run "$brinell" rig run kvm-pair -- true
+	[ "$status" -eq 2 ]
+	[[ $output == *"2 hosts"* ]]
+}
