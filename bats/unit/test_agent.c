@@ -257,12 +257,11 @@ static void evidence_that_is_no_text_is_not_lost(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *event = NULL;
+	__cleanup_json json_t *collect =
+		json_pack("{s:i, s:s}", "id", 99, "call", "witness.collect");
 
 	ask_well(fixture, "witness.start", NULL);
-	assert_int_equal(channel_send(fixture->channel,
-				      json_pack("{s:i, s:s}", "id", 99, "call", "witness.collect"),
-				      1000),
-			 0);
+	assert_int_equal(channel_send(fixture->channel, collect, 1000), 0);
 	event = await(fixture, "witness", "fake");
 	assert_string_equal(json_text(event, "text", ""), "DIMM ?? \xc3\xa9");
 	ask_well(fixture, "usage", NULL);
