@@ -46,6 +46,7 @@ await_record() {
 	[[ $output == *"ok 1 "* ]]
 	[ "$(verdict 0001)" = pass ]
 	[ "$(records intent)" -eq 1 ]
+	[ "$(wc -l <"$FAKE_FIRED.restored")" -eq 1 ]
 	for report in report.html junit.xml results.json ktap.txt; do
 		[ -s "$out/$report" ]
 	done
@@ -102,6 +103,8 @@ await_record() {
 	[ "$status" -ne 0 ]
 	grep -q '"cause":"deadline"' "$out/journal.jsonl"
 	[ "$(verdict 0001)" != pass ]
+	# What the injector may have set is put back all the same.
+	[ "$(wc -l <"$FAKE_FIRED.restored")" -eq 1 ]
 }
 
 @test "a host that is not declared expendable is not broken" {

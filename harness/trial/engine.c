@@ -35,6 +35,7 @@ struct engine {
 	int64_t deadline;
 	bool news;
 	bool intended;
+	bool prepared; /* an injector has set what it must restore */
 };
 
 /* How a trial came to its end; the names are those of the journal. */
@@ -326,6 +327,8 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 		     json_pack("{s:s, s:O, s:s*}", "injector", step->injector, "arguments",
 			       arguments, "target", step->subject),
 		     CALL_TIMEOUT_MS, &prepared, why);
+	/* When its answer is missing, it may have set something all the same. */
+	engine->prepared = error != -EPERM;
 	if (error == -EPERM || is_bench_error(error))
 		return error;
 	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
@@ -352,7 +355,9 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 		return error;
 	journal_outcome(engine, step, "fire", (int)json_number(fired, "error", 0),
 			json_text(fired, "reason", ""), fired);
-	return call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, why);
+	error = call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, why);
+	engine->prepared = engine->prepared && error;
+	return error;
 }
 
 static bool event_matches(const json_t *record, const char *witness, const char *workload,
@@ -532,7 +537,8 @@ static void clean_up(struct engine *engine)
 			(void)call(engine, "workload.stop",
 				   json_pack("{s:s}", "name", scenario->workloads[i].name),
 				   CALL_TIMEOUT_MS, NULL, NULL);
-	(void)call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, NULL);
+	if (engine->prepared)
+		(void)call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	(void)call(engine, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
 		journal_write(engine, "usage", usage);
@@ -625,6 +631,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	engine->records = json_array();
 	engine->facts = json_object();
 	engine->intended = false;
+	engine->prepared = false;
 	trial->attempts++;
 	journal_write(engine, "trial",
 		      json_pack("{s:s, s:s, s:s, s:I, s:i, s:O, s:O}", "scenario", scenario->name,
