@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * usage: summary DIR
- * The figures of a run of many trials of one scenario: verdicts, turnaround, and what the agent used at its first and its
+ * The figures of a run of many trials of one scenario: verdicts, turnaround, and what the agent used at its first, middle and
  * last trial.
  */
 #include <stdio.h>
@@ -43,23 +43,34 @@ static void print_metric(const json_t *trials, const char *name)
 
 static void print_usage(const json_t *records)
 {
-	const json_t *record, *first = NULL, *last = NULL;
-	size_t index;
+	const json_t *record, *usage[3] = {0};
+	size_t index, count = 0, middle;
 
+	json_array_foreach ((json_t *)records, index, record)
+		count += strcmp(json_text(record, "type", ""), "usage") == 0;
+	if (!count)
+		return;
+	middle = count / 2;
+	count = 0;
 	json_array_foreach ((json_t *)records, index, record) {
 		if (strcmp(json_text(record, "type", ""), "usage") != 0)
 			continue;
-		last = json_object_get(record, "body");
-		first = first ? first : last;
+		usage[2] = json_object_get(record, "body");
+		if (count == 0)
+			usage[0] = usage[2];
+		if (count++ == middle)
+			usage[1] = usage[2];
 	}
-	if (!first)
-		return;
-	printf("%-20s %lld file descriptors and %lld kB at the first trial, %lld and %lld kB at "
-	       "the last\n",
-	       "agent", (long long)json_number(first, "fds", 0),
-	       (long long)json_number(first, "resident_kb", 0),
-	       (long long)json_number(last, "fds", 0),
-	       (long long)json_number(last, "resident_kb", 0));
+	/* Buffers grow to what a trial needs; what still grows after the middle is a leak. */
+	printf("%-20s", "agent");
+	for (size_t i = 0; i < ARRAY_SIZE(usage); i++) {
+		static const char *const when[] = {"first", "middle", "last"};
+
+		printf(" %s trial %lld file descriptors, %lld kB;", when[i],
+		       (long long)json_number(usage[i], "fds", 0),
+		       (long long)json_number(usage[i], "resident_kb", 0));
+	}
+	putchar('\n');
 }
 
 int main(int argc, char **argv)
