@@ -132,7 +132,7 @@ for name in "$@"; do
 		part 'Trials' trials
 		;;
 	plugin)
-		say "sha256sum of 128 MiB with the idle plugin and without it: $rounds_plugin rounds of some 20 s"
+		say "the emulator's processor time for sha256sum of 128 MiB, with the idle plugin and without it: $rounds_plugin rounds"
 		part 'Plugin' plugin
 		;;
 	demo)
