@@ -662,8 +662,11 @@ static int rig_up(int argc, char **argv)
 	while (!status && up < profile->hosts) {
 		if (profile->hosts > 1)
 			line.options.host_number = up + 1;
-		if (up)
+		if (up) {
 			line.options.link = rig_link_path(rigs[0]);
+			/* The image is there. */
+			line.options.progress = NULL;
+		}
 		status = up_host(&line.options, &rigs[up]);
 		if (!status)
 			up++;
@@ -803,9 +806,11 @@ static int rig_build(int argc, char **argv)
 		if (error)
 			status = infra(error, &why);
 		else
-			printf("kernel    %s\nrelease   %s\ninitramfs %s\n%s after %.1f s\n",
+			printf("kernel    %s\nrelease   %s\ninitramfs %s\n%s%s%s%s after %.1f s\n",
 			       image.kernel, *image.release ? image.release : "unknown",
-			       image.initramfs, image.built ? "built" : "nothing to do",
+			       image.initramfs, image.system ? "disk      " : "",
+			       image.system ? image.system : "", image.system ? "\n" : "",
+			       image.built ? "built" : "nothing to do",
 			       (double)(now_monotonic_ns() - started) / NSEC_PER_SEC);
 		rig_image_release(&image);
 	}

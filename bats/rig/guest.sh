@@ -59,7 +59,7 @@ round=0
 while [ $round -lt "$1" ]; do
 	round=$((round + 1))
 	# QEMU's end, however it comes, is the end of this file.
-	timeout 60 cat console.out >console.log &
+	timeout 120 cat console.out >console.log &
 	reader=$!
 	read -r before _ </proc/uptime
 	sed "s/NUMBER/$round/" guest.xml >domain.xml

@@ -32,12 +32,13 @@ teardown_file() {
 		ip -brief link show lo
 		modprobe --version
 		grep -x "$(hostname)" /etc/brinell/expendable'
+	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output != *missing* ]]
 }
 
 @test "guests start with a vsock and power themselves off, one after the other" {
-	run timeout 100 "$brinell" rig run "$host" --file "$BATS_TEST_DIRNAME/guest.sh" --timeout 90s -- sh /root/guest.sh 3
+	run timeout 400 "$brinell" rig run "$host" --file "$BATS_TEST_DIRNAME/guest.sh" --timeout 390s -- sh /root/guest.sh 3
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^guest: up .* with vsock' <<<"$output")" -eq 3 ]

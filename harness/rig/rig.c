@@ -421,6 +421,13 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 
 	if (!error)
 		error = rig_find_qemu(&qemu, &version, why);
+	if (!error && version < profile->qemu_least)
+		error = fail(
+			why, -EPROTO,
+			"profile %s needs QEMU %u.%u or newer, %s is %u.%u; ./setup installs a "
+			"newer one",
+			profile->name, profile->qemu_least / 100, profile->qemu_least % 100, qemu,
+			version / 100, version % 100);
 	if (!error)
 		error = check_memory(
 			options->memory_mib ? options->memory_mib : profile->memory_mib, why);

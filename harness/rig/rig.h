@@ -38,6 +38,7 @@ struct rig_system {
  *                brinell
  * @ready:        NULL-terminated argv of a command on the host that ends when what @start started
  *                takes calls (status 0) or never will (another one), or NULL
+ * @qemu_least:   oldest QEMU that has what @processor and @devices name, major * 100 + minor; 0: any
  * @hosts:        1, or 2 for a pair on a private network
  */
 struct rig_profile {
@@ -53,6 +54,7 @@ struct rig_profile {
 	const char *const *guest_modules;
 	const char *start;
 	const char *const *ready;
+	unsigned int qemu_least;
 	unsigned int hosts;
 };
 

@@ -54,6 +54,7 @@ static const char *const kvm_packages[] = {"qemu-system-x86",
 					   "iproute2",
 					   "kmod",
 					   "util-linux",
+					   "dash",
 					   NULL};
 
 /*
@@ -67,6 +68,7 @@ static const char *const kvm_unused[] = {"libegl-mesa", "libllvm", "libz3-",
 
 static const char *const kvm_keep[] = {
 	"etc/libvirt",
+	"usr/bin/dash",
 	"usr/bin/flock",
 	"usr/bin/kmod",
 	"usr/bin/qemu-system-x86_64",
@@ -105,13 +107,17 @@ static const char *const libvirt_ready[] = {
 
 /*
  * KVM inside software emulation is kvm_amd's nested paging, and kvm_amd wants a processor of AMD.
+ * Software emulation does not offer SUCCOR and OVERFLOW_RECOV, although all that they promise is up
+ * to whoever raises the error; without them the kernel panics at every uncorrected one
+ * (arch/x86/kernel/cpu/mce/severity.c). QEMU knows their names since 9.1.
  */
 static const struct rig_profile kvm = {
 	.name = "kvm",
 	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
 	.processors = 2,
 	.memory_mib = 2560,
-	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov",
+	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,"
+		     "x-force-features=on",
 	.modules = kvm_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
@@ -119,6 +125,7 @@ static const struct rig_profile kvm = {
 	.guest_modules = kvm_guest_modules,
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
+	.qemu_least = 901,
 	.hosts = 1,
 };
 
@@ -127,7 +134,8 @@ static const struct rig_profile kvm_pair = {
 	.summary = "two such hosts with a network between them, for live migration",
 	.processors = 1,
 	.memory_mib = 2048,
-	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov",
+	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,"
+		     "x-force-features=on",
 	.modules = kvm_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
@@ -135,6 +143,7 @@ static const struct rig_profile kvm_pair = {
 	.guest_modules = kvm_guest_modules,
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
+	.qemu_least = 901,
 	.hosts = 2,
 };
 
