@@ -180,6 +180,25 @@ static void every_flipped_bit_is_noticed(void **state)
 	}
 }
 
+/* What was written whole can not be torn: a trial whose intent it was must not run again. */
+static void damage_in_the_last_line_is_no_torn_tail(void **state)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_free char *text = NULL;
+	struct journal_damage damage = {0};
+	struct reason why;
+	size_t length;
+
+	write_records(*state, 3);
+	text = read_journal(*state, &length);
+	text[length - 20] ^= 1;
+	assert_int_equal(journal_parse(text, length, &records, &damage, &why), 0);
+	assert_int_equal(damage.torn_bytes, 0);
+	assert_int_equal(damage.bad_lines, 1);
+	assert_int_equal(damage.first_bad, 3);
+	assert_string_equal(json_text(json_array_get(records, 2), "type", ""), JOURNAL_DAMAGE);
+}
+
 static void damage_in_the_middle_names_its_line(void **state)
 {
 	__cleanup_json json_t *records = NULL;
@@ -328,6 +347,7 @@ int main(void)
 		test(opening_keeps_the_torn_tail_beside),
 		test(a_foreign_file_is_left_alone),
 		test(every_flipped_bit_is_noticed),
+		test(damage_in_the_last_line_is_no_torn_tail),
 		test(damage_in_the_middle_names_its_line),
 		test(a_missing_line_is_a_gap),
 		test(a_later_version_is_refused),

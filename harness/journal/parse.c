@@ -77,8 +77,8 @@ static void note_damage(json_t *records, unsigned int line, int64_t time_ns, con
  * @end:     receives the state behind the last good record
  * @why:     filled on an error
  *
- * Lines at the very end that can not be trusted (no newline, wrong checksum) are the torn tail of a
- * write that a crash cut off: they are counted and left out.
+ * A last line without its newline is the torn tail of a write that a crash cut off: it is counted and
+ * left out. A whole line with a wrong checksum is damage wherever it stands.
  *
  * Return: 0, or -ENOTSUP for a journal of a later version of brinell.
  */
@@ -88,6 +88,7 @@ int journal_scan(const char *text, size_t length, json_t **records, struct journ
 	__cleanup_json json_t *all = json_array();
 	struct journal_damage found = {0};
 	unsigned int line_number = 0, pending_bad = 0, pending_first = 0;
+	size_t whole_lines = 0;
 	int64_t time_ns = 0;
 
 	*end = (struct journal_end){0};
@@ -98,7 +99,10 @@ int journal_scan(const char *text, size_t length, json_t **records, struct journ
 		__cleanup_json json_t *record = newline ? parse_line(line, line_length) : NULL;
 
 		line_number++;
-		at += line_length + (newline != NULL);
+		if (!newline)
+			break;
+		at += line_length + 1;
+		whole_lines = at;
 		if (!record) {
 			if (!pending_bad++)
 				pending_first = line_number;
@@ -136,6 +140,16 @@ int journal_scan(const char *text, size_t length, json_t **records, struct journ
 			end->sequence = sequence;
 		end->bytes = at;
 		json_array_append(all, record);
+	}
+	/* Whole lines that are wrong were written whole and damaged later: no crash does that. */
+	for (unsigned int i = 0; end->bytes && i < pending_bad; i++)
+		note_damage(all, pending_first + i, time_ns, "checksum");
+	if (end->bytes && pending_bad) {
+		if (!found.bad_lines)
+			found.first_bad = pending_first;
+		found.bad_lines += pending_bad;
+		end->sequence += pending_bad;
+		end->bytes = whole_lines;
 	}
 	found.torn_bytes = length - end->bytes;
 	if (damage)
