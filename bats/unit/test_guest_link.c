@@ -1,0 +1,734 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the host's end of a guest's stream, against guests that lie, flood, stop in the middle of a line, fall silent,
+ * or die. Each is an event; none crashes, and none costs more than a bounded piece of memory.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <linux/close_range.h>
+#include <linux/vm_sockets.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "harness/base/protocol.h"
+#include "harness/guest/guest_link.h"
+
+#include <cmocka.h>
+
+#define HELLO(boot, pid)                                                                           \
+	"{\"event\":\"hello\",\"protocol\":1,\"guest\":true,\"boot_id\":\"" boot                   \
+	"\",\"pid\":" #pid "}\n"
+
+/* @guest: the guest's end of the stream */
+struct fixture {
+	struct guest_link *link;
+	int guest;
+	json_t *events;
+	int answers;
+	int answer_error;
+	json_t *answer;
+	char answer_text[1024];
+};
+
+static const struct guest_limits limits = {
+	.bytes_per_second = 1u << 20,
+	.bytes_burst = 4u << 20,
+	.lines_per_second = 100,
+	.lines_burst = 50,
+	.rubbish = 20,
+	.hello_ns = 300 * NSEC_PER_MSEC,
+	.silence_ns = 300 * NSEC_PER_MSEC,
+	.refuse_ns = 300 * NSEC_PER_MSEC,
+};
+
+static void on_event(void *context, json_t *event)
+{
+	json_array_append_new(((struct fixture *)context)->events, event);
+}
+
+static void on_answer(void *context, void *cookie, int error, json_t *reply,
+		      const struct reason *why)
+{
+	struct fixture *fixture = context;
+
+	assert_ptr_equal(cookie, &fixture->answers);
+	fixture->answers++;
+	fixture->answer_error = error;
+	json_decref(fixture->answer);
+	fixture->answer = reply;
+	snprintf(fixture->answer_text, sizeof(fixture->answer_text), "%s", why ? why->text : "");
+}
+
+static int dial(struct fixture *fixture, const char *name)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(guest_link_adopt(fixture->link, name, ends[0], NULL), 0);
+	return ends[1];
+}
+
+static int make_link(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	signal(SIGPIPE, SIG_IGN);
+	fixture->events = json_array();
+	fixture->link = guest_link_new(&(struct guest_link_user){.event = on_event,
+								 .answer = on_answer,
+								 .context = fixture},
+				       &limits);
+	fixture->guest = dial(fixture, "g1");
+	*state = fixture;
+	return 0;
+}
+
+static int free_link(void **state)
+{
+	struct fixture *fixture = *state;
+
+	if (fixture->guest >= 0)
+		close(fixture->guest);
+	guest_link_free(fixture->link);
+	json_decref(fixture->events);
+	json_decref(fixture->answer);
+	free(fixture);
+	return 0;
+}
+
+static void turn(struct fixture *fixture, int timeout_ms)
+{
+	struct pollfd fds[16];
+	size_t count = guest_link_watch(fixture->link, fds, ARRAY_SIZE(fds));
+
+	if (poll(fds, count, timeout_ms) > 0)
+		guest_link_dispatch(fixture->link);
+}
+
+static const json_t *find(const struct fixture *fixture, const char *what)
+{
+	const json_t *event, *found = NULL;
+	size_t index;
+
+	json_array_foreach (fixture->events, index, event)
+		if (!found && strcmp(json_text(event, "what", ""), what) == 0)
+			found = event;
+	return found;
+}
+
+static size_t count(const struct fixture *fixture, const char *what)
+{
+	const json_t *event;
+	size_t index, found = 0;
+
+	json_array_foreach (fixture->events, index, event)
+		found += strcmp(json_text(event, "what", ""), what) == 0;
+	return found;
+}
+
+static const json_t *await(struct fixture *fixture, const char *what)
+{
+	int64_t until = now_monotonic_ns() + 5 * NSEC_PER_SEC;
+
+	while (!find(fixture, what) && now_monotonic_ns() < until)
+		turn(fixture, 100);
+	if (!find(fixture, what))
+		fail_msg("no event '%s' came", what);
+	return find(fixture, what);
+}
+
+static void await_answer(struct fixture *fixture, int answers)
+{
+	int64_t until = now_monotonic_ns() + 5 * NSEC_PER_SEC;
+
+	while (fixture->answers < answers && now_monotonic_ns() < until)
+		turn(fixture, 100);
+	assert_int_equal(fixture->answers, answers);
+}
+
+static void say(const struct fixture *fixture, const char *text)
+{
+	assert_int_equal(write_all(fixture->guest, text, strlen(text)), 0);
+}
+
+static void greet(struct fixture *fixture)
+{
+	say(fixture, HELLO("boot-1", 7));
+	(void)await(fixture, "hello");
+	json_array_clear(fixture->events);
+}
+
+static int call(struct fixture *fixture, const char *guest, int64_t timeout_ms, struct reason *why)
+{
+	return guest_link_call(fixture->link, guest, "ping", NULL, timeout_ms, &fixture->answers,
+			       why);
+}
+
+/* The id of the call that the guest has got. */
+static int64_t hear(const struct fixture *fixture)
+{
+	char line[512];
+	ssize_t got = read(fixture->guest, line, sizeof(line) - 1);
+	__cleanup_json json_t *message = NULL;
+
+	assert_true(got > 0);
+	message = json_loadb(line, (size_t)got, JSON_DISABLE_EOF_CHECK, NULL);
+	assert_string_equal(json_text(message, "call", ""), "ping");
+	return json_number(message, "id", 0);
+}
+
+static void a_guest_says_hello_and_answers(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_free char *answer = NULL;
+	struct reason why = {0};
+	const json_t *event;
+
+	say(fixture, HELLO("boot-1", 7) "{\"event\":\"witness\",\"witness\":\"kmsg\",\"text\":"
+					"\"oops\",\"number\":0}\n");
+	event = await(fixture, "hello");
+	assert_string_equal(json_text(event, "event", ""), "guest");
+	assert_string_equal(json_text(event, "guest", ""), "g1");
+	assert_string_equal(json_text(event, "boot_id", ""), "boot-1");
+	event = json_object_get(await(fixture, "said"), "said");
+	assert_string_equal(json_text(event, "witness", ""), "kmsg");
+	assert_int_equal(call(fixture, "g1", 5000, &why), 0);
+	turn(fixture, 0);
+	answer = format_text("{\"id\":%lld,\"ok\":{\"fine\":1}}\n", (long long)hear(fixture));
+	say(fixture, answer);
+	await_answer(fixture, 1);
+	assert_int_equal(fixture->answer_error, 0);
+	assert_int_equal(json_number(fixture->answer, "fine", 0), 1);
+	assert_null(find(fixture, "lost"));
+	assert_null(find(fixture, "rubbish"));
+}
+
+static void errors_of_a_guest_are_passed_on(void **state)
+{
+	static const char *const said[] = {"{\"errno\":-1,\"text\":\"no\"}", "{\"errno\":5}",
+					   "{\"errno\":-99999999}", "\"what\""};
+	static const int expected[] = {-EPERM, -EIO, -EIO, -EIO};
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		__cleanup_free char *answer = NULL;
+
+		assert_int_equal(call(fixture, "g1", 5000, NULL), 0);
+		answer = format_text("{\"id\":%lld,\"error\":%s}\n", (long long)hear(fixture),
+				     said[i]);
+		say(fixture, answer);
+		await_answer(fixture, (int)i + 1);
+		assert_int_equal(fixture->answer_error, expected[i]);
+	}
+}
+
+static void calls_that_can_not_be_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct reason why = {0};
+
+	assert_int_equal(call(fixture, "nobody", 1000, &why), -ENOENT);
+	assert_int_equal(call(fixture, "g1", 1000, &why), -ENOTCONN);
+	assert_non_null(strstr(why.text, "hello"));
+	greet(fixture);
+	assert_int_equal(call(fixture, "g1", 200, &why), 0);
+	await_answer(fixture, 1);
+	assert_int_equal(fixture->answer_error, -ETIMEDOUT);
+}
+
+static void a_guest_that_goes_ends_its_calls(void **state)
+{
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	assert_int_equal(call(fixture, "g1", 60000, NULL), 0);
+	say(fixture, "{\"id\":1,\"ok");
+	close(fixture->guest);
+	fixture->guest = -1;
+	await_answer(fixture, 1);
+	assert_int_equal(fixture->answer_error, -ECONNRESET);
+	assert_non_null(strstr(fixture->answer_text, "not known"));
+	assert_non_null(find(fixture, "gone"));
+	assert_null(find(fixture, "rubbish"));
+	/* It dials again, and all is well. */
+	fixture->guest = dial(fixture, "g1");
+	greet(fixture);
+	assert_int_equal(call(fixture, "g1", 60000, NULL), 0);
+	/* A link that ends answers too. */
+	assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), 0);
+	assert_int_equal(fixture->answers, 2);
+	assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), -ENOENT);
+}
+
+static void a_newer_stream_takes_the_place_of_the_older(void **state)
+{
+	struct fixture *fixture = *state;
+	int older = fixture->guest;
+	const json_t *event;
+	char byte;
+
+	greet(fixture);
+	fixture->guest = dial(fixture, "g1");
+	assert_int_equal(read(older, &byte, 1), 0);
+	close(older);
+	say(fixture, HELLO("boot-1", 7));
+	event = await(fixture, "hello");
+	assert_true(json_is_false(json_object_get(event, "rebooted")));
+	assert_true(json_is_false(json_object_get(event, "restarted")));
+	json_array_clear(fixture->events);
+	say(fixture, HELLO("boot-1", 8));
+	event = await(fixture, "hello");
+	assert_true(json_is_true(json_object_get(event, "restarted")));
+	json_array_clear(fixture->events);
+	say(fixture, HELLO("boot-2", 8));
+	assert_true(json_is_true(json_object_get(await(fixture, "hello"), "rebooted")));
+}
+
+static void rubbish_is_shown_then_counted_then_cut_off(void **state)
+{
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	say(fixture, "\x01\xff rubbish\n[]\n{\"a\":1,\"a\":2}\n");
+	for (int i = 0; i < 10; i++)
+		say(fixture, "more\n");
+	say(fixture, "{\"event\":\"still\",\"number\":0}\n");
+	(void)await(fixture, "said");
+	assert_int_equal(count(fixture, "rubbish"), 5);
+	for (int i = 0; i < 10; i++)
+		say(fixture, "more\n");
+	assert_int_equal(json_number(await(fixture, "flood"), "rubbish", 0), 21);
+	assert_int_equal(count(fixture, "rubbish"), 5);
+}
+
+static void lies_are_rubbish(void **state)
+{
+	static const char *const lies[] = {
+		"{\"id\":5,\"ok\":{}}\n",
+		"{\"id\":\"x\",\"error\":{\"errno\":-1}}\n",
+		"{\"id\":5}\n",
+		"{}\n",
+		"{\"event\":7}\n",
+		"{\"event\":\"hello\",\"protocol\":1,\"boot_id\":\"b\"}\n",
+		"{\"event\":\"hello\",\"protocol\":1,\"guest\":true,\"boot_id\":\"a b\"}\n",
+		"{\"event\":\"hello\",\"protocol\":1,\"guest\":true,\"boot_id\":[]}\n",
+	};
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		json_array_clear(fixture->events);
+		say(fixture, lies[i]);
+		say(fixture, "{\"event\":\"mark\"}\n");
+		(void)await(fixture, "said");
+		assert_int_equal(count(fixture, "said"), 1);
+		assert_int_equal(count(fixture, "rubbish"), i < 5);
+		assert_null(find(fixture, "hello"));
+	}
+}
+
+static void an_answer_to_the_call_of_another_is_a_lie(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_free char *answer = NULL;
+	int other;
+
+	greet(fixture);
+	assert_int_equal(call(fixture, "g1", 60000, NULL), 0);
+	answer = format_text("{\"id\":%lld,\"ok\":{}}\n", (long long)hear(fixture));
+	other = dial(fixture, "g2");
+	assert_int_equal(write_all(other, HELLO("boot-9", 1), strlen(HELLO("boot-9", 1))), 0);
+	assert_int_equal(write_all(other, answer, strlen(answer)), 0);
+	assert_string_equal(json_text(await(fixture, "rubbish"), "guest", ""), "g2");
+	assert_int_equal(fixture->answers, 0);
+	say(fixture, answer);
+	await_answer(fixture, 1);
+	close(other);
+}
+
+static void who_speaks_before_its_hello_is_not_heard(void **state)
+{
+	struct fixture *fixture = *state;
+
+	say(fixture, "{\"event\":\"witness\"}\n{\"event\":\"heartbeat\",\"seq\":1}\n");
+	(void)await(fixture, "rubbish");
+	assert_null(find(fixture, "said"));
+	/* And one that says none is let go. */
+	(void)await(fixture, "mute");
+}
+
+static void another_protocol_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+
+	say(fixture, "{\"event\":\"hello\",\"protocol\":2,\"guest\":true,\"boot_id\":\"b\"}\n");
+	assert_non_null(strstr(json_text(await(fixture, "protocol"), "text", ""), "protocol 2"));
+}
+
+static void what_is_too_deep_or_too_large_is_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	char *large = malloc(200000);
+
+	greet(fixture);
+	strcpy(large, "{\"event\":\"x\",\"deep\":");
+	memset(large + strlen(large), '[', 500);
+	strcpy(large + 20 + 500, "");
+	memset(large + 520, ']', 500);
+	strcpy(large + 1020, "}\n");
+	say(fixture, large);
+	assert_non_null(strstr(json_text(await(fixture, "rubbish"), "text", ""), "nested"));
+	json_array_clear(fixture->events);
+	strcpy(large, "{\"event\":\"x\",\"large\":\"");
+	memset(large + 22, 'x', 100000);
+	strcpy(large + 100022, "\"}\n");
+	say(fixture, large);
+	assert_non_null(strstr(json_text(await(fixture, "rubbish"), "text", ""), "bytes"));
+	assert_null(find(fixture, "said"));
+	free(large);
+}
+
+/* A GiB of rubbish from another process, for as long as the host takes it. Return: how much it took. */
+static uint64_t flood(struct fixture *fixture, const char *piece)
+{
+	uint64_t *taken = mmap(NULL, sizeof(*taken), PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t result;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		static char block[65536];
+		size_t length = strlen(piece);
+
+		/* Who holds the other end too never sees it closed. */
+		dup2(fixture->guest, 3);
+		(void)close_range(4, ~0u, 0);
+
+		for (size_t i = 0; i < sizeof(block); i++)
+			block[i] = piece[i % length];
+		while (*taken < 1u << 30) {
+			ssize_t wrote = write(3, block, sizeof(block));
+
+			if (wrote <= 0)
+				break;
+			*taken += (uint64_t)wrote;
+		}
+		_exit(0);
+	}
+	close(fixture->guest);
+	fixture->guest = -1;
+	(void)await(fixture, "flood");
+	waitpid(pid, NULL, 0);
+	result = *taken;
+	munmap(taken, sizeof(*taken));
+	return result;
+}
+
+static void a_flood_is_cut_off(void **state)
+{
+	static const char *const pieces[] = {"x", "rubbish\n", "{\"event\":\"x\"}\n", "[[[[[[[[\n",
+					     "{\"event\":\"heartbeat\",\"time_ns\":1}\n"};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		__cleanup_free char *name = format_text("flood-%zu", i);
+		struct rusage before, after;
+
+		if (fixture->guest >= 0)
+			close(fixture->guest);
+		fixture->guest = dial(fixture, name);
+		greet(fixture);
+		getrusage(RUSAGE_SELF, &before);
+		assert_true(flood(fixture, pieces[i]) < 8u << 20);
+		getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__
+		assert_true(after.ru_maxrss - before.ru_maxrss < 16 << 10);
+#endif
+		assert_int_equal(count(fixture, "flood"), 1);
+		/* Nothing of it may flood those who listen to the link. */
+		assert_true(json_array_size(fixture->events) < 100);
+	}
+}
+
+static void who_was_cut_off_is_refused_for_a_while(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t until = now_monotonic_ns() + 200 * NSEC_PER_MSEC;
+	char byte;
+
+	greet(fixture);
+	(void)flood(fixture, "rubbish\n");
+	json_array_clear(fixture->events);
+	for (int i = 0; i < 50 && now_monotonic_ns() < until; i++) {
+		int again = dial(fixture, "g1");
+
+		assert_int_equal(read(again, &byte, 1), 0);
+		close(again);
+	}
+	assert_int_equal(count(fixture, "refused"), 1);
+	assert_null(find(fixture, "connected"));
+	until += 300 * NSEC_PER_MSEC;
+	while (now_monotonic_ns() < until)
+		turn(fixture, 50);
+	fixture->guest = dial(fixture, "g1");
+	assert_true(json_number(await(fixture, "connected"), "refusals", 0) > 0);
+	greet(fixture);
+}
+
+static void one_that_floods_does_not_silence_the_others(void **state)
+{
+	struct fixture *fixture = *state;
+	int good = dial(fixture, "good");
+	const json_t *event;
+	size_t index;
+	bool heard = false;
+
+	assert_int_equal(write_all(good, HELLO("boot-2", 2), strlen(HELLO("boot-2", 2))), 0);
+	greet(fixture);
+	assert_int_equal(write_all(good, "{\"event\":\"here\"}\n", 17), 0);
+	(void)flood(fixture, "rubbish\n");
+	json_array_foreach (fixture->events, index, event)
+		heard = heard || (strcmp(json_text(event, "guest", ""), "good") == 0 &&
+				  strcmp(json_text(event, "what", ""), "said") == 0);
+	assert_true(heard);
+	close(good);
+}
+
+/* Calls to a guest that reads nothing. */
+static void a_guest_that_does_not_listen_costs_little(void **state)
+{
+	struct fixture *fixture = *state;
+	char *large = calloc(1, 600000);
+	__cleanup_json json_t *arguments = NULL;
+	int error = 0, calls = 0;
+
+	memset(large, 'x', 599999);
+	arguments = json_pack("{s:s}", "data", large);
+	free(large);
+	greet(fixture);
+	while (!error && calls < 100) {
+		error = guest_link_call(fixture->link, "g1", "file.put", arguments, 60000,
+					&fixture->answers, NULL);
+		calls += !error;
+	}
+	assert_int_equal(error, -EAGAIN);
+	assert_true(calls < 8);
+	assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), 0);
+	assert_int_equal(fixture->answers, calls);
+}
+
+static void missing_events_are_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	say(fixture, "{\"event\":\"a\",\"number\":0}\n{\"event\":\"b\",\"number\":4}\n");
+	assert_int_equal(json_number(await(fixture, "lost"), "lost", 0), 3);
+	json_array_clear(fixture->events);
+	/* What is said twice, or again, is no loss; and no number overflows. */
+	say(fixture, "{\"event\":\"a\",\"number\":4}\n{\"event\":\"b\",\"number\":5}\n"
+		     "{\"event\":\"c\",\"number\":-3}\n{\"event\":\"d\",\"number\":1e99}\n"
+		     "{\"event\":\"e\",\"number\":9223372036854775807}\n");
+	while (count(fixture, "said") < 5)
+		turn(fixture, 1000);
+	assert_null(find(fixture, "lost"));
+}
+
+static void beat(const struct fixture *fixture, int64_t seq, int64_t time_ns)
+{
+	__cleanup_free char *text =
+		format_text("{\"event\":\"heartbeat\",\"seq\":%lld,\"time_ns\":%lld,"
+			    "\"interval_ns\":10000000,\"late_ns\":5,\"beats\":1}\n",
+			    (long long)seq, (long long)time_ns);
+
+	say(fixture, text);
+}
+
+static void hold(struct fixture *fixture, int milliseconds)
+{
+	int64_t until = now_monotonic_ns() + milliseconds * NSEC_PER_MSEC;
+
+	while (now_monotonic_ns() < until)
+		turn(fixture, 5);
+}
+
+static void heartbeats_are_summed_up(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t begin = now_monotonic_ns();
+	const json_t *event;
+
+	greet(fixture);
+	for (int i = 1; i <= 60; i++) {
+		beat(fixture, i, now_monotonic_ns());
+		hold(fixture, 20);
+	}
+	event = await(fixture, "heartbeat");
+	assert_true(json_number(event, "beats", 0) > 10);
+	assert_int_equal(json_number(event, "late_ns", 0), 5);
+	assert_true(json_number(event, "longest_ns", 0) >= 20 * NSEC_PER_MSEC);
+	assert_int_equal(count(fixture, "heartbeat"), (now_monotonic_ns() - begin) / NSEC_PER_SEC);
+	assert_null(find(fixture, "said"));
+	assert_null(find(fixture, "clock"));
+	assert_null(find(fixture, "silent"));
+}
+
+static void a_gap_and_silence_are_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const json_t *event;
+
+	greet(fixture);
+	beat(fixture, 1, now_monotonic_ns());
+	hold(fixture, 5);
+	beat(fixture, 2, now_monotonic_ns());
+	hold(fixture, 5);
+	assert_null(find(fixture, "gap"));
+	event = await(fixture, "silent");
+	assert_int_equal(json_number(event, "seq", 0), 2);
+	assert_true(json_number(event, "since_ns", 0) >= limits.silence_ns);
+	beat(fixture, 3, now_monotonic_ns());
+	(void)await(fixture, "heard");
+	event = await(fixture, "gap");
+	assert_true(json_number(event, "arrival_ns", 0) >= limits.silence_ns);
+	assert_int_equal(count(fixture, "silent"), 1);
+}
+
+static void a_clock_that_jumps_is_told(void **state)
+{
+	static const int64_t times[] = {0, -1, INT64_MIN, INT64_MAX};
+	struct fixture *fixture = *state;
+
+	greet(fixture);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		int64_t now = now_monotonic_ns();
+
+		json_array_clear(fixture->events);
+		beat(fixture, 1, now);
+		hold(fixture, 2);
+		json_array_clear(fixture->events);
+		beat(fixture, 2, times[i]);
+		(void)await(fixture, "clock");
+		beat(fixture, 3, now_monotonic_ns());
+		hold(fixture, 2);
+	}
+}
+
+static void a_guest_is_named_by_its_cid(void **state)
+{
+	struct fixture *fixture = *state;
+	struct reason why = {0};
+	__cleanup_json json_t *list = NULL;
+
+	assert_int_equal(guest_link_expect(fixture->link, "g5", 5, &why), 0);
+	assert_int_equal(guest_link_expect(fixture->link, "g5", 5, &why), 0);
+	assert_int_equal(guest_link_expect(fixture->link, "g6", 5, &why), -EEXIST);
+	assert_int_equal(guest_link_expect(fixture->link, "g5", 6, &why), 0);
+	list = guest_link_list(fixture->link);
+	assert_int_equal(json_array_size(list), 2);
+	for (int i = 0; i < 100; i++) {
+		__cleanup_free char *name = format_text("more-%d", i);
+		int error = guest_link_expect(fixture->link, name, 100 + (unsigned int)i, &why);
+
+		assert_int_equal(error, i < 62 ? 0 : -ENOSPC);
+	}
+}
+
+static void a_socket_is_tried_until_somebody_listens(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_un here = {.sun_family = AF_UNIX};
+	char directory[] = "/tmp/brinell-link.XXXXXX";
+	__cleanup_close int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct reason why = {0};
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(here.sun_path, sizeof(here.sun_path), "%s/port", directory);
+	assert_int_equal(guest_link_connect(fixture->link, "serial", here.sun_path, &why), 0);
+	hold(fixture, 150);
+	json_array_clear(fixture->events);
+	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	(void)await(fixture, "connected");
+	close(fixture->guest);
+	fixture->guest = accept(listener, NULL, NULL);
+	json_array_clear(fixture->events);
+	greet(fixture);
+	/* The guest reboots: its port is closed, and opened again. */
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	json_array_clear(fixture->events);
+	(void)await(fixture, "connected");
+	fixture->guest = accept(listener, NULL, NULL);
+	greet(fixture);
+	unlink(here.sun_path);
+	rmdir(directory);
+}
+
+static void guests_dial_over_vsock(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sockaddr_vm there = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_LOCAL};
+	struct timeval patience = {.tv_usec = 200000};
+	struct reason why = {0};
+	unsigned int port = 0, same = 0;
+	int fd;
+
+	if (guest_link_listen(fixture->link, &port, &why)) {
+		print_message("SKIP: %s\n", why.text);
+		skip();
+	}
+	assert_int_equal(guest_link_listen(fixture->link, &same, &why), -EALREADY);
+	assert_int_equal(same, port);
+	there.svm_port = port;
+	fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&there, sizeof(there)) < 0) {
+		print_message("SKIP: this machine has no vsock_loopback: %s\n", strerror(errno));
+		close(fd);
+		skip();
+	}
+	close(fixture->guest);
+	fixture->guest = fd;
+	greet(fixture);
+	assert_int_equal(guest_link_expect(fixture->link, "local", VMADDR_CID_LOCAL, &why), 0);
+	assert_int_equal(call(fixture, "local", 1000, &why), 0);
+}
+
+int main(void)
+{
+#define WITH_LINK(test) cmocka_unit_test_setup_teardown(test, make_link, free_link)
+	const struct CMUnitTest tests[] = {
+		WITH_LINK(a_guest_says_hello_and_answers),
+		WITH_LINK(errors_of_a_guest_are_passed_on),
+		WITH_LINK(calls_that_can_not_be_are_refused),
+		WITH_LINK(a_guest_that_goes_ends_its_calls),
+		WITH_LINK(a_newer_stream_takes_the_place_of_the_older),
+		WITH_LINK(rubbish_is_shown_then_counted_then_cut_off),
+		WITH_LINK(lies_are_rubbish),
+		WITH_LINK(an_answer_to_the_call_of_another_is_a_lie),
+		WITH_LINK(who_speaks_before_its_hello_is_not_heard),
+		WITH_LINK(another_protocol_is_refused),
+		WITH_LINK(what_is_too_deep_or_too_large_is_dropped),
+		WITH_LINK(a_flood_is_cut_off),
+		WITH_LINK(who_was_cut_off_is_refused_for_a_while),
+		WITH_LINK(one_that_floods_does_not_silence_the_others),
+		WITH_LINK(a_guest_that_does_not_listen_costs_little),
+		WITH_LINK(missing_events_are_counted),
+		WITH_LINK(heartbeats_are_summed_up),
+		WITH_LINK(a_gap_and_silence_are_told),
+		WITH_LINK(a_clock_that_jumps_is_told),
+		WITH_LINK(a_guest_is_named_by_its_cid),
+		WITH_LINK(a_socket_is_tried_until_somebody_listens),
+		WITH_LINK(guests_dial_over_vsock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
