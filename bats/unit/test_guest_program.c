@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the program inside a guest, run here as an ordinary process: its stream may break at any time, and what it
+ * watches goes on.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "harness/base/protocol.h"
+#include "harness/guest/program.h"
+
+#include <cmocka.h>
+
+/* @listener: where the program dials; @host: the host's end of its stream */
+struct fixture {
+	char directory[64];
+	struct sockaddr_un here;
+	int listener;
+	struct channel *host;
+	pid_t pid;
+	int64_t id;
+};
+
+static void accept_program(struct fixture *fixture)
+{
+	struct pollfd state = {.fd = fixture->listener, .events = POLLIN};
+	int fd;
+
+	assert_int_equal(poll(&state, 1, 5000), 1);
+	fd = accept4(fixture->listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	channel_free(fixture->host);
+	fixture->host = channel_new(fd, fd);
+}
+
+static int start_program(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	pid_t parent = getpid();
+
+	strcpy(fixture->directory, "/tmp/brinell-guest.XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	fixture->here.sun_family = AF_UNIX;
+	snprintf(fixture->here.sun_path, sizeof(fixture->here.sun_path), "%s/host",
+		 fixture->directory);
+	fixture->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fixture->listener, (struct sockaddr *)&fixture->here,
+			      sizeof(fixture->here)),
+			 0);
+	assert_int_equal(listen(fixture->listener, 4), 0);
+	fixture->pid = fork();
+	if (fixture->pid == 0) {
+		char name[] = "brinell-guest", option[] = "--socket";
+		char *argv[] = {name, option, fixture->here.sun_path, NULL};
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		close(fixture->listener);
+		_exit(guest_main(3, argv));
+	}
+	accept_program(fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int stop_program(void **state)
+{
+	struct fixture *fixture = *state;
+
+	channel_free(fixture->host);
+	close(fixture->listener);
+	if (fixture->pid > 0) {
+		kill(fixture->pid, SIGKILL);
+		waitpid(fixture->pid, NULL, 0);
+	}
+	unlink(fixture->here.sun_path);
+	rmdir(fixture->directory);
+	free(fixture);
+	return 0;
+}
+
+/* The next message with @key (of @value); what comes before it is dropped. Owned by the caller. */
+static json_t *await(struct fixture *fixture, const char *key, const char *value)
+{
+	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+
+	while (now_monotonic_ns() < until) {
+		struct pollfd state = {.fd = channel_fd(fixture->host), .events = POLLIN};
+		json_t *message = NULL;
+		struct reason why;
+
+		while (channel_next(fixture->host, &message, &why) == 1) {
+			if (json_object_get(message, key) &&
+			    (!value || strcmp(json_text(message, key, ""), value) == 0))
+				return message;
+			json_decref(message);
+		}
+		(void)poll(&state, 1, 1000);
+		if (channel_fill(fixture->host) < 0)
+			break;
+	}
+	fail_msg("no message with '%s' (%s)", key, value ? value : "any");
+	return NULL;
+}
+
+static json_t *ask(struct fixture *fixture, const char *call, json_t *arguments)
+{
+	__cleanup_json json_t *request =
+		json_pack("{s:I, s:s, s:o*}", "id", (json_int_t)++fixture->id, "call", call, "args",
+			  arguments);
+
+	assert_int_equal(channel_send(fixture->host, request, 1000), 0);
+	return await(fixture, "id", NULL);
+}
+
+static void ask_well(struct fixture *fixture, const char *call, json_t *arguments)
+{
+	__cleanup_json json_t *answer = ask(fixture, call, arguments);
+
+	if (!json_object_get(answer, "ok"))
+		fail_msg("%s: %s", call,
+			 json_text(json_object_get(answer, "error"), "text", "no answer"));
+}
+
+static void it_says_who_it_is(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *hello = await(fixture, "event", "hello");
+	__cleanup_json json_t *usage = ask(fixture, "usage", NULL);
+	__cleanup_json json_t *ping = ask(fixture, "ping", NULL);
+
+	assert_true(json_is_true(json_object_get(hello, "guest")));
+	assert_int_equal(json_number(hello, "protocol", 0), PROTOCOL_VERSION);
+	assert_int_equal(json_number(hello, "pid", 0), fixture->pid);
+	assert_int_equal(json_number(hello, "connection", 0), 1);
+	assert_true(json_number(hello, "memory_kb", 0) > 1024);
+	assert_true(strlen(json_text(hello, "boot_id", "")) > 8);
+	assert_true(json_number(json_object_get(usage, "ok"), "fds", 0) > 2);
+	assert_true(json_number(json_object_get(ping, "ok"), "monotonic_ns", 0) > 0);
+}
+
+/* Calls of a host's agent, and those that could harm a guest that is not ours. */
+static void it_refuses_what_is_not_for_a_guest(void **state)
+{
+	static const char *const unknown[] = {"inject.prepare", "inject.fire", "guest.listen",
+					      "probe"};
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *power = ask(fixture, "poweroff", NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+		__cleanup_json json_t *answer = ask(fixture, unknown[i], NULL);
+
+		assert_int_equal(json_number(json_object_get(answer, "error"), "errno", 0),
+				 -ENOSYS);
+	}
+	assert_int_equal(json_number(json_object_get(power, "error"), "errno", 0), -EPERM);
+}
+
+/* What happens while there is no stream is told on the next one, and nothing is missing. */
+static void it_outlives_its_stream(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *answer = NULL, *event = NULL, *hello = NULL;
+	int64_t number;
+	pid_t victim;
+
+	answer = ask(fixture, "workload.start",
+		     json_pack("{s:s, s:s, s:{s:s}}", "name", "data", "kind", "pattern",
+			       "arguments", "size", "64K"));
+	victim = (pid_t)json_number(json_object_get(json_object_get(answer, "ok"), "facts"), "pid",
+				    0);
+	assert_true(victim > 0);
+	ask_well(fixture, "heartbeat.start", NULL);
+	json_decref(await(fixture, "event", "heartbeat"));
+	event = await(fixture, "event", "witness");
+	number = json_number(event, "number", -1);
+	json_decref(event);
+	channel_free(fixture->host);
+	fixture->host = NULL;
+	kill(victim, SIGKILL);
+	accept_program(fixture);
+	hello = await(fixture, "event", "hello");
+	assert_int_equal(json_number(hello, "connection", 0), 2);
+	assert_int_equal(json_number(hello, "pid", 0), fixture->pid);
+	do {
+		event = await(fixture, "number", NULL);
+		assert_int_equal(json_number(event, "number", -1), ++number);
+		answer = (json_decref(answer), json_incref(json_object_get(event, "data")));
+		json_decref(event);
+		event = NULL;
+	} while (strcmp(json_text(answer, "event", ""), "exit") != 0);
+	assert_int_equal(json_number(answer, "signal", 0), SIGKILL);
+	/* And the heart beats on, without a beat that is not accounted for. */
+	event = await(fixture, "event", "heartbeat");
+	assert_true(json_number(event, "seq", 0) > 1);
+}
+
+static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t seq = 0, beats = 0, most = 0;
+
+	ask_well(fixture, "heartbeat.start", json_pack("{s:i}", "interval_ns", 1000000));
+	/* Nobody reads meanwhile: the stream is full long before the end of it. */
+	(void)poll(NULL, 0, 1500);
+	while (seq < 2500) {
+		__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
+		int64_t told = json_number(event, "beats", 0);
+
+		assert_true(json_number(event, "seq", 0) > seq);
+		seq = json_number(event, "seq", 0);
+		beats += told + json_number(event, "missed", 0);
+		assert_int_equal(beats, seq);
+		most = told > most ? told : most;
+	}
+	assert_true(most > 100);
+	ask_well(fixture, "heartbeat.stop", NULL);
+}
+
+/* The program stands still, as a guest does in the downtime of a migration. */
+static void its_heart_tells_a_gap(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t missed = 0, gap = 0;
+
+	ask_well(fixture, "heartbeat.start", NULL);
+	json_decref(await(fixture, "event", "heartbeat"));
+	kill(fixture->pid, SIGSTOP);
+	(void)poll(NULL, 0, 400);
+	kill(fixture->pid, SIGCONT);
+	while (missed < 20) {
+		__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
+		const json_t *clocks = json_object_get(event, "gap");
+
+		missed = json_number(event, "missed", 0);
+		gap = json_number(clocks, "monotonic", 0);
+		if (missed >= 20)
+			assert_true(llabs(json_number(clocks, "realtime", 0) - gap) < 5000000);
+	}
+	assert_true(gap >= 390 * NSEC_PER_MSEC);
+	assert_true(missed >= 38);
+}
+
+static void its_heart_is_asked_sensibly(void **state)
+{
+	static const json_int_t bad[] = {0, -1, 1000, 1000000000000};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		__cleanup_json json_t *answer =
+			ask(fixture, "heartbeat.start", json_pack("{s:I}", "interval_ns", bad[i]));
+
+		assert_int_equal(json_number(json_object_get(answer, "error"), "errno", 0),
+				 -EINVAL);
+	}
+	ask_well(fixture, "heartbeat.start", NULL);
+	ask_well(fixture, "heartbeat.start", NULL);
+	ask_well(fixture, "heartbeat.stop", NULL);
+	ask_well(fixture, "heartbeat.stop", NULL);
+}
+
+static void rubbish_of_a_host_does_not_end_it(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char rubbish[] = "\xff\xff\n{\"call\":7}\n[[[[\n{}\n";
+
+	assert_int_equal(write_all(channel_fd(fixture->host), rubbish, sizeof(rubbish) - 1), 0);
+	ask_well(fixture, "ping", NULL);
+}
+
+static void a_signal_ends_it_and_its_workloads(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *answer = ask(fixture, "workload.start",
+					    json_pack("{s:s, s:s}", "name", "m", "kind", "memory"));
+	pid_t victim = (pid_t)json_number(json_object_get(json_object_get(answer, "ok"), "facts"),
+					  "pid", 0);
+	int status;
+
+	assert_true(victim > 0);
+	kill(fixture->pid, SIGTERM);
+	assert_int_equal(waitpid(fixture->pid, &status, 0), fixture->pid);
+	fixture->pid = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_PASSED);
+	assert_int_equal(kill(victim, 0), -1);
+}
+
+static void the_kernel_command_line_names_the_port(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned int port;
+	} lines[] = {
+		{NULL, GUEST_VSOCK_PORT},
+		{"", GUEST_VSOCK_PORT},
+		{"quiet brinell.port=4000 ro\n", 4000},
+		{"brinell.port=4000\n", 4000},
+		{"xbrinell.port=4000", GUEST_VSOCK_PORT},
+		{"brinell.port=x brinell.port=77", 77},
+		{"brinell.port=4000x", GUEST_VSOCK_PORT},
+		{"brinell.port=0", GUEST_VSOCK_PORT},
+		{"brinell.port=99999999999", GUEST_VSOCK_PORT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(guest_port_of(lines[i].line), lines[i].port);
+}
+
+static void the_serial_port_is_found_by_its_name(void **state)
+{
+	char root[] = "/tmp/brinell-root.XXXXXX";
+	__cleanup_free char *other = NULL, *ours = NULL, *names = NULL, *found = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	system_root_set(root);
+	assert_null(guest_find_serial());
+	other = format_text("%s/sys/class/virtio-ports/vport1p1", root);
+	ours = format_text("%s/sys/class/virtio-ports/vport1p2", root);
+	assert_int_equal(make_directories(other), 0);
+	assert_int_equal(make_directories(ours), 0);
+	assert_int_equal(write_file_atomically(other, "name", "brinell.agent\n", 14), 0);
+	assert_int_equal(write_file_atomically(ours, "name", "brinell.guest\n", 14), 0);
+	found = guest_find_serial();
+	names = format_text("%s/dev/vport1p2", root);
+	assert_string_equal(found, names);
+	system_root_set(NULL);
+	free(names);
+	names = format_text("rm -r %s", root);
+	assert_int_equal(system(names), 0);
+}
+
+static void bad_usage_is_refused(void **state)
+{
+	static char *const bad[][3] = {{"brinell-guest", "--port", "x"},
+				       {"brinell-guest", "--cid", "-1"},
+				       {"brinell-guest", "what", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			char *argv[] = {bad[i][0], bad[i][1], bad[i][2], NULL};
+
+			(void)!freopen("/dev/null", "w", stderr);
+			_exit(guest_main(bad[i][2] ? 3 : 2, argv));
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), EXIT_USAGE);
+	}
+}
+
+int main(void)
+{
+#define WITH_PROGRAM(test) cmocka_unit_test_setup_teardown(test, start_program, stop_program)
+	const struct CMUnitTest tests[] = {
+		WITH_PROGRAM(it_says_who_it_is),
+		WITH_PROGRAM(it_refuses_what_is_not_for_a_guest),
+		WITH_PROGRAM(it_outlives_its_stream),
+		WITH_PROGRAM(its_heart_counts_what_a_blocked_stream_held_up),
+		WITH_PROGRAM(its_heart_tells_a_gap),
+		WITH_PROGRAM(its_heart_is_asked_sensibly),
+		WITH_PROGRAM(rubbish_of_a_host_does_not_end_it),
+		WITH_PROGRAM(a_signal_ends_it_and_its_workloads),
+		cmocka_unit_test(the_kernel_command_line_names_the_port),
+		cmocka_unit_test(the_serial_port_is_found_by_its_name),
+		cmocka_unit_test(bad_usage_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
