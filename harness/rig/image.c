@@ -295,7 +295,7 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	parts.start = start;
 	parts.kernel = profile->guest_modules ? image->kernel : NULL;
 	if (!error && profile->system)
-		error = image_system_ensure(cache, options, profile, busybox, &image->system, why);
+		error = image_system_ensure(cache, options, profile, busybox, image, why);
 	if (!error)
 		error = ensure_archive(cache, options, &parts, image, why);
 	if (own)

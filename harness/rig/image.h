@@ -11,7 +11,7 @@
  * @system:    path of the disk with the root file system, or NULL
  * @release:   of the kernel, as uname -r says it; "" for a kernel of the user that does not tell
  * @stock:     Debian's kernel, not one of the user
- * @built:     the archive was made by this call
+ * @built:     the archive or the disk was made by this call
  */
 struct rig_image {
 	char *kernel;
@@ -135,8 +135,8 @@ int image_modules_pick_all(const char *tree, const struct rig_profile *profile, 
 
 /* What is unpacked without root belongs to root in the file system. */
 int image_system_ensure(const char *cache, const struct rig_options *options,
-			const struct rig_profile *profile, const char *busybox, char **disk,
-			struct reason *why);
+			const struct rig_profile *profile, const char *busybox,
+			struct rig_image *image, struct reason *why);
 int image_link_applets(const char *root, const char *directory, const char *busybox,
 		       struct reason *why);
 int image_elf_needed(const char *path, json_t *names, struct reason *why);

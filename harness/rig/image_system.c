@@ -290,7 +290,7 @@ static int make_disk(const struct build *build, const char *disk, struct reason 
 static int assemble(struct build *build, const char *final, struct reason *why)
 {
 	__cleanup_free char *ready = format_text("%s/ready", build->work);
-	__cleanup_free char *disk = format_text("%s/root.erofs", ready);
+	__cleanup_free char image->system = format_text("%s/root.erofs", ready);
 	__cleanup_json json_t *facts =
 		json_pack("{s:s, s:O}", "suite", build->system->suite, "packages", build->files);
 	int error = make_directories(ready);
@@ -421,14 +421,14 @@ static int build_into_cache(const char *cache, const struct rig_options *options
  * @options: refresh and progress
  * @profile: has a system
  * @busybox: static busybox of this machine
- * @disk:    receives the path; owned by the caller
+ * @image:   receives the path of the disk, and whether it was made by this call
  *
  * Made once, and again when it is damaged, when other things are wanted of it, or with a refresh
  * that finds newer packages. Return: 0 or -errno.
  */
 int image_system_ensure(const char *cache, const struct rig_options *options,
-			const struct rig_profile *profile, const char *busybox, char **disk,
-			struct reason *why)
+			const struct rig_profile *profile, const char *busybox,
+			struct rig_image *image, struct reason *why)
 {
 	__cleanup_free char *final = NULL;
 	__cleanup_json json_t *facts = NULL;
@@ -446,6 +446,7 @@ int image_system_ensure(const char *cache, const struct rig_options *options,
 	if (error || options->refresh) {
 		error = build_into_cache(cache, options, profile->system, busybox, final, facts,
 					 why);
+		image->built = image->built || !error;
 		if (error && !facts)
 			return error;
 		if (error)
