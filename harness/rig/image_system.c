@@ -290,7 +290,7 @@ static int make_disk(const struct build *build, const char *disk, struct reason 
 static int assemble(struct build *build, const char *final, struct reason *why)
 {
 	__cleanup_free char *ready = format_text("%s/ready", build->work);
-	__cleanup_free char image->system = format_text("%s/root.erofs", ready);
+	__cleanup_free char *disk = format_text("%s/root.erofs", ready);
 	__cleanup_json json_t *facts =
 		json_pack("{s:s, s:O}", "suite", build->system->suite, "packages", build->files);
 	int error = make_directories(ready);
@@ -454,6 +454,6 @@ int image_system_ensure(const char *cache, const struct rig_options *options,
 				"cannot ask for newer packages (%s); going on with what is there",
 				why->text);
 	}
-	*disk = format_text("%s/root.erofs", final);
+	image->system = format_text("%s/root.erofs", final);
 	return 0;
 }
