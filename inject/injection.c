@@ -7,10 +7,9 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "inject/injector.h"
+#include "inject/sticky.h"
 
-#define LOCK_DIRECTORY "/run/brinell"
-#define LOCK_FILE "/run/brinell/inject.lock"
+#define LOCK_FILE INJECTION_RUN_DIRECTORY "/inject.lock"
 #define EXPENDABLE_FILE "/etc/brinell/expendable"
 
 /**
@@ -58,6 +57,8 @@ void injection_close(struct injection *injection)
  * The kernel's injection files are global: two writers would fire each other's half-set faults. A planned injection
  * takes no lock.
  *
+ * What an injector left set that was killed is put back first.
+ *
  * Return: 0, -EBUSY when another process holds it, or -errno.
  */
 int injection_lock(struct injection *injection, struct reason *why)
@@ -67,7 +68,7 @@ int injection_lock(struct injection *injection, struct reason *why)
 
 	if (injection->dry_run || injection->lock_fd >= 0)
 		return 0;
-	error = make_directories(system_path(path, LOCK_DIRECTORY));
+	error = make_directories(system_path(path, INJECTION_RUN_DIRECTORY));
 	if (error)
 		return fail(why, error, "create %s: %s", path, strerror(-error));
 	fd = open(system_path(path, LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -84,6 +85,7 @@ int injection_lock(struct injection *injection, struct reason *why)
 		return fail(why, error, "lock %s: %s", LOCK_FILE, strerror(-error));
 	}
 	injection->lock_fd = fd;
+	sticky_recover(injection);
 	return 0;
 }
 

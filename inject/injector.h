@@ -5,6 +5,9 @@
 #include "harness/base/param.h"
 #include "harness/base/registry.h"
 
+/* The lock, and the record of what has to be put back. */
+#define INJECTION_RUN_DIRECTORY "/run/brinell"
+
 struct workload_run;
 struct injection;
 

@@ -4,8 +4,18 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "inject/sticky.h"
+
+#define STATE_NAME "inject.state"
+
+static char *state_path(char buffer[static 4096])
+{
+	system_path(buffer, INJECTION_RUN_DIRECTORY);
+	strncat(buffer, "/" STATE_NAME, 4096 - strlen(buffer) - 1);
+	return buffer;
+}
 
 static struct sticky_file *find(struct sticky *sticky, const char *path)
 {
@@ -49,6 +59,31 @@ static int put(struct injection *injection, const struct sticky_file *file, cons
 	return injection_write(injection, file->path, whole, why);
 }
 
+/*
+ * What is set is on record before it is set: an injector that is killed can not put anything back, so the next one does.
+ * The record lies in /run, as a reboot resets the kernel's files too.
+ */
+static int record_state(const struct sticky *sticky)
+{
+	__cleanup_json json_t *files = json_array();
+	__cleanup_free char *text = NULL;
+	char path[4096];
+
+	for (size_t i = 0; i < sticky->count; i++) {
+		const struct sticky_file *file = &sticky->files[i];
+
+		if (file->set && file->saved && *file->saved)
+			json_array_append_new(files, json_pack("{s:s, s:i, s:s}", "path",
+							       file->path, "format", file->format,
+							       "saved", file->saved));
+	}
+	text = json_dumps(files, JSON_COMPACT);
+	if (!text)
+		return -ENOMEM;
+	return write_file_atomically(system_path(path, INJECTION_RUN_DIRECTORY), STATE_NAME, text,
+				     strlen(text));
+}
+
 /**
  * sticky_set - write a file that was saved before
  * @sticky:    that holds it
@@ -68,6 +103,15 @@ int sticky_set(struct sticky *sticky, struct injection *injection, const char *p
 	if (!file)
 		return fail(why, -EINVAL, "%s was not saved before it was to be set", path);
 	file->set = true;
+	if (!injection->dry_run) {
+		int error = record_state(sticky);
+
+		if (error)
+			return fail(
+				why, error,
+				"nothing is set that could not be put back: record %s of %s: %s",
+				STATE_NAME, path, strerror(-error));
+	}
 	whole = format_text("%s%s", text, file->format == STICKY_LINE ? "\n" : "");
 	return injection_write(injection, path, whole, why);
 }
@@ -97,7 +141,37 @@ int sticky_restore(struct sticky *sticky, struct injection *injection, struct re
 			first = error;
 		file->set = false;
 	}
+	if (!first && !injection->dry_run) {
+		char path[4096];
+
+		unlink(state_path(path));
+	}
 	return first;
+}
+
+/**
+ * sticky_recover - put back what an injector set that was killed
+ * @injection: holds the lock; the writes are noted in it
+ *
+ * Files that are gone, with their module, need nothing.
+ */
+void sticky_recover(struct injection *injection)
+{
+	char path[4096];
+	__cleanup_json json_t *files = json_load_file(state_path(path), 0, NULL);
+
+	for (size_t i = json_array_size(files); i-- > 0;) {
+		const json_t *entry = json_array_get(files, i);
+		const struct sticky_file file = {
+			.path = (char *)json_text(entry, "path", ""),
+			.format = (enum sticky_format)json_number(entry, "format", STICKY_TEXT),
+		};
+		struct reason why = {0};
+
+		if (put(injection, &file, json_text(entry, "saved", ""), &why))
+			log_warning("left by an injector that was killed: %s", why.text);
+	}
+	unlink(state_path(path));
 }
 
 /** sticky_free - forget what was saved */

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "inject/einj.h"
 #include "inject/injector.h"
@@ -87,7 +89,11 @@ static const struct {
 static void make_einj_machine(void)
 {
 	char path[128];
+	char record[512];
 
+	/* Freshly booted: nothing is left in /run. */
+	snprintf(record, sizeof(record), "%s" INJECTION_RUN_DIRECTORY "/inject.state", root);
+	unlink(record);
 	put_expendable();
 	put("/sys/firmware/acpi/tables/EINJ", "EINJ");
 	put("/sys/module/einj/initstate", "live");
@@ -434,6 +440,37 @@ static void a_second_injector_is_kept_out(void **state)
 }
 
 /* The kernel prints these as bare hexadecimal digits and would take them for decimal. */
+/* A process that is killed between prepare and restore leaves its record; the next one that locks puts all back. */
+static void what_a_killed_injector_set_is_put_back(void **state)
+{
+	struct injection injection;
+	struct reason why;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	make_einj_machine();
+	pid = fork();
+	if (pid == 0) {
+		if (open_injection(&injection, "einj", MEMORY, false, &why) ||
+		    injection.injector->prepare(&injection, &why))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_int_equal(open_injection(&injection, "hwpoison",
+					"{\"method\":\"hard-offline-page\",\"pfn\":\"0x100\"}",
+					false, &why),
+			 0);
+	assert_int_equal(injection_lock(&injection, &why), 0);
+	injection_close(&injection);
+	assert_einj_untouched();
+	assert_int_equal(prepare_only("einj", MEMORY, &why), 0);
+	assert_einj_untouched();
+}
+
 static void mce_inject_restores_what_the_kernel_means(void **state)
 {
 	struct injection injection;
@@ -758,6 +795,7 @@ int main(void)
 		MACHINE_TEST(dry_run_writes_nothing),
 		MACHINE_TEST(permission_names_the_host),
 		MACHINE_TEST(a_second_injector_is_kept_out),
+		MACHINE_TEST(what_a_killed_injector_set_is_put_back),
 		MACHINE_TEST(mce_inject_restores_what_the_kernel_means),
 		MACHINE_TEST(mce_inject_writes_whole_lines),
 		MACHINE_TEST(mce_inject_refuses_the_traps),
