@@ -17,13 +17,17 @@ modules=/lib/modules/$(uname -r)
 done <"$modules/brinell.guest"
 cat >root/init <<'END'
 #!/bin/busybox sh
-/bin/busybox mkdir -p /proc /dev
+/bin/busybox mkdir -p /proc /dev /sys
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t sysfs sys /sys
 while read -r module; do
 	/bin/busybox insmod "/$module"
 done </load
-[ -c /dev/vsock ] && vsock=vsock
+# The file /dev/vsock is there with the module; a device that is driven is there with the device alone.
+for device in /sys/bus/virtio/drivers/vmw_vsock_virtio_transport/virtio*; do
+	[ -e "$device" ] && vsock=vsock
+done
 read -r seconds idle </proc/uptime
 echo "guest: up after $seconds s with ${vsock:-no vsock}, $(/bin/busybox grep -c ^processor /proc/cpuinfo) processors"
 /bin/busybox poweroff -f
@@ -69,6 +73,9 @@ while [ $round -lt "$1" ]; do
 		exit 1
 	fi
 	read -r after _ </proc/uptime
-	tr -d '\r' <console.log | grep -a '^guest: up .* with vsock'
+	tr -d '\r' <console.log | grep -a '^guest: up .* with vsock' || {
+		echo "guest $round did not come up with a vsock: $(tail -n 3 console.log)"
+		exit 1
+	}
 	echo "guest $round ended after $before to $after"
 done
