@@ -35,7 +35,7 @@ agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c work
 	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
 guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
 	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \
-	inject/injection.c inject/machine.c
+	inject/injection.c inject/sticky.c inject/machine.c
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/% \
 	harness/guest/guest_link% harness/guest/program_main.c, $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
