@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make              build/brinell, the static build/brinell-agent and build/brinell-guest, and the rig's TCG plugin
+# make              build/brinell, the static build/brinell-agent and build/brinell-guest, build/brinell-agent-kvm (with
+#                   libvirt), and the rig's TCG plugin
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make bench        the figures of docs/benchmarks.md  make fuzz        a longer fuzz of every parser
@@ -30,16 +31,20 @@ CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
 AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
+KVM_LDLIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null) -pthread
 
 agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
 	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
+# The host side of guests through libvirt, which no static program can link.
+domain_sources := $(addprefix harness/guest/, domain_libvirt.c domain_monitor.c domain_service.c)
 guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
 	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \
-	inject/injection.c inject/sticky.c inject/machine.c
+	inject/injection.c inject/machine.c inject/sticky.c
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/% \
-	harness/guest/guest_link% harness/guest/program_main.c, $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
+	harness/guest/guest_link% harness/guest/program_main.c $(domain_sources), $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
 agent_objects := $(agent_sources:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/harness/agent/agent_main.o
+kvm_objects := $(agent_objects) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard harness/guest/domain*.c))
 guest_objects := $(guest_sources:%.c=$(BUILD)/obj/%.o)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
@@ -49,7 +54,7 @@ scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/u
 
 .PHONY: all demo check check-fast bench fuzz fuzzers units install clean setup print-sources print-scripts
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/brinell-guest build/poison-v1.so build/poison-v2.so)
+all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so)
 
 setup:
 	@./setup
@@ -66,6 +71,9 @@ $(BUILD)/brinell: $(BUILD)/obj/harness/brinell.o $(library_objects)
 
 build/brinell-agent: $(agent_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
+
+build/brinell-agent-kvm: $(kvm_objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(KVM_LDLIBS)
 
 build/brinell-guest: $(guest_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
@@ -113,8 +121,8 @@ demo check check-fast bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
-	install -m 755 build/brinell build/brinell-agent build/brinell-guest $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
+	install -m 755 build/brinell build/brinell-agent build/brinell-agent-kvm build/brinell-guest $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	cp -r --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 

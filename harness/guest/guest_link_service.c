@@ -4,13 +4,19 @@
  */
 #include <errno.h>
 
-#include "harness/agent/core.h"
-#include "harness/guest/guest_link.h"
+#include "harness/guest/guest_service.h"
 
 #define CALL_TIMEOUT_MS 30000
 
 struct guests {
 	struct guest_link *link;
+};
+
+/* Who waits for the end of a call to a guest: the controller, or @then in this agent. */
+struct waiting {
+	struct agent_ticket ticket;
+	guest_then_fn then;
+	void *context;
 };
 
 static const struct agent_service guest_service;
@@ -22,16 +28,26 @@ static struct guests *guests_of(const struct agent *agent)
 
 static void on_event(void *agent, json_t *event)
 {
+	for (size_t i = 0; i < guest_listener_count(); i++)
+		guest_listener_at(i)->event(agent, event);
 	agent_send(agent, event);
 }
 
 static void on_answer(void *agent, void *cookie, int error, json_t *reply, const struct reason *why)
 {
-	agent_answer(agent, cookie, error, reply, why);
-	free(cookie);
+	struct waiting *waiting = cookie;
+
+	if (waiting->then) {
+		waiting->then(agent, waiting->context, error, reply, why);
+		json_decref(reply);
+	} else {
+		agent_answer(agent, &waiting->ticket, error, reply, why);
+	}
+	free(waiting);
 }
 
-static struct guest_link *link_of(struct agent *agent)
+/** guest_service_link - the link of this agent, made at its first use */
+struct guest_link *guest_service_link(struct agent *agent)
 {
 	struct guests *guests = guests_of(agent);
 
@@ -47,7 +63,7 @@ static int serve_listen(struct agent *agent, const json_t *arguments, json_t **r
 			struct reason *why)
 {
 	unsigned int port = (unsigned int)json_number(arguments, "port", 0);
-	int error = guest_link_listen(link_of(agent), &port, why);
+	int error = guest_link_listen(guest_service_link(agent), &port, why);
 
 	if (!error || error == -EALREADY)
 		*reply = json_pack("{s:I}", "port", (json_int_t)port);
@@ -75,7 +91,7 @@ static int serve_expect(struct agent *agent, const json_t *arguments, json_t **r
 	if (cid < 1 || cid >= UINT32_MAX)
 		return fail(why, -EINVAL, "guest.expect: 'cid' is %lld, which no guest can have",
 			    (long long)cid);
-	return guest_link_expect(link_of(agent), guest, (unsigned int)cid, why);
+	return guest_link_expect(guest_service_link(agent), guest, (unsigned int)cid, why);
 }
 
 static int serve_connect(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -90,7 +106,7 @@ static int serve_connect(struct agent *agent, const json_t *arguments, json_t **
 		return error;
 	if (!*path)
 		return fail(why, -EINVAL, "guest.connect: 'path' is missing");
-	return guest_link_connect(link_of(agent), guest, path, why);
+	return guest_link_connect(guest_service_link(agent), guest, path, why);
 }
 
 static int serve_forget(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -100,7 +116,7 @@ static int serve_forget(struct agent *agent, const json_t *arguments, json_t **r
 	int error = take_guest("guest.forget", arguments, &guest, why);
 
 	(void)reply;
-	return error ? error : guest_link_forget(link_of(agent), guest, why);
+	return error ? error : guest_link_forget(guest_service_link(agent), guest, why);
 }
 
 static int serve_list(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -108,7 +124,7 @@ static int serve_list(struct agent *agent, const json_t *arguments, json_t **rep
 {
 	(void)arguments;
 	(void)why;
-	*reply = json_pack("{s:o}", "guests", guest_link_list(link_of(agent)));
+	*reply = json_pack("{s:o}", "guests", guest_link_list(guest_service_link(agent)));
 	return 0;
 }
 
@@ -116,7 +132,7 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 		      struct reason *why)
 {
 	const char *call = json_text(arguments, "call", "");
-	struct agent_ticket *ticket;
+	struct waiting *waiting;
 	const char *guest;
 	int error = take_guest("guest.call", arguments, &guest, why);
 
@@ -125,18 +141,42 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 		return error;
 	if (!*call)
 		return fail(why, -EINVAL, "guest.call: 'call' is missing");
-	ticket = malloc(sizeof(*ticket));
-	if (!ticket)
+	waiting = calloc(1, sizeof(*waiting));
+	if (!waiting)
 		return -ENOMEM;
-	*ticket = agent_later(agent);
-	error = guest_link_call(link_of(agent), guest, call, json_object_get(arguments, "args"),
-				json_number(arguments, "timeout_ms", CALL_TIMEOUT_MS), ticket, why);
+	waiting->ticket = agent_later(agent);
+	error = guest_link_call(guest_service_link(agent), guest, call, json_object_get(arguments, "args"),
+				json_number(arguments, "timeout_ms", CALL_TIMEOUT_MS), waiting, why);
 	if (error) {
-		json_decref(ticket->id);
-		free(ticket);
+		json_decref(waiting->ticket.id);
+		free(waiting);
 		return error;
 	}
 	return AGENT_LATER;
+}
+
+/**
+ * guest_service_call - have a guest carry out a call, for this agent itself
+ * @then:    is called once when it is over, also when the guest goes; not when this fails
+ * @context: for it
+ *
+ * Return: 0 or -errno, see guest_link_call().
+ */
+int guest_service_call(struct agent *agent, const char *guest, const char *call,
+		       int64_t timeout_ms, guest_then_fn then, void *context, struct reason *why)
+{
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	int error;
+
+	if (!waiting)
+		return -ENOMEM;
+	waiting->then = then;
+	waiting->context = context;
+	error = guest_link_call(guest_service_link(agent), guest, call, NULL, timeout_ms, waiting,
+				why);
+	if (error)
+		free(waiting);
+	return error;
 }
 
 static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)

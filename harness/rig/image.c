@@ -122,6 +122,8 @@ static int image_key(const struct image_parts *parts, uint64_t *key, struct reas
 	error = hash_file(key, parts->busybox, why);
 	if (!error)
 		error = hash_file(key, parts->agent, why);
+	if (!error && parts->guest)
+		error = hash_file(key, parts->guest, why);
 	if (!error)
 		error = hash_file(key, parts->init, why);
 	if (!error && parts->start)
@@ -254,20 +256,30 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 {
 	__cleanup_free char *busybox = NULL;
 	__cleanup_free char *agent = NULL;
+	__cleanup_free char *guest = NULL;
 	__cleanup_free char *init = NULL;
 	__cleanup_free char *start = NULL;
 	__cleanup_free char *own = NULL;
 	struct image_kernel kernel = {0};
 	struct image_parts parts = {.profile = profile};
+	const char *program = profile->agent ? profile->agent : "brinell-agent";
+	const char *missing = NULL;
 	int error = image_find_busybox(&busybox, why);
 
 	if (error)
 		return error;
-	if (rig_find_file("brinell-agent", &agent) || rig_find_file("init", &init))
+	if (rig_find_file(program, &agent))
+		missing = program;
+	else if (profile->guest && rig_find_file("brinell-guest", &guest))
+		missing = "brinell-guest";
+	else if (rig_find_file("init", &init))
+		missing = "the rig's init script";
+	if (missing)
 		return fail(why, -ENOENT,
 			    "%s is not where brinell comes from (beside the program or in %s): "
 			    "run make",
-			    agent ? "the rig's init script" : "brinell-agent", RIG_DIR);
+			    missing,
+			    RIG_DIR);
 	if (profile->start && rig_find_file(profile->start, &start))
 		return fail(why, -ENOENT,
 			    "%s is not where brinell comes from (beside the program or in %s): "
@@ -291,6 +303,7 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	parts.release = image->release;
 	parts.busybox = busybox;
 	parts.agent = agent;
+	parts.guest = guest;
 	parts.init = init;
 	parts.start = start;
 	parts.kernel = profile->guest_modules ? image->kernel : NULL;

@@ -147,7 +147,8 @@ int image_elf_needed(const char *path, json_t *names, struct reason *why);
  * @release:  of the kernel
  * @modules:  directory of picked modules, or NULL
  * @busybox:  static busybox
- * @agent:    static agent
+ * @agent:     program that serves the host; static where there is no system
+ * @guest:    brinell-guest, or NULL
  * @init:     script
  * @start:    script that is started beside the agent, or NULL
  * @kernel:   bzImage that the host's guests boot, or NULL
@@ -158,6 +159,7 @@ struct image_parts {
 	const char *modules;
 	const char *busybox;
 	const char *agent;
+	const char *guest;
 	const char *init;
 	const char *start;
 	const char *kernel;

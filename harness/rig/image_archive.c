@@ -227,7 +227,7 @@ int image_archive_build(const struct image_parts *parts, const char *directory, 
 	__cleanup_free char *name = format_text("rig-%s\n", parts->profile->name);
 	int error;
 
-	if (!is_static(parts->agent))
+	if (!parts->profile->system && !is_static(parts->agent))
 		return fail(why, -EINVAL, "%s is no static program for x86-64: run make",
 			    parts->agent);
 	if (!host)
@@ -250,6 +250,8 @@ int image_archive_build(const struct image_parts *parts, const char *directory, 
 	error = put_program(root, "bin/busybox", parts->busybox, why);
 	if (!error)
 		error = put_program(host, "bin/brinell-agent", parts->agent, why);
+	if (!error && parts->guest)
+		error = put_program(host, "bin/brinell-guest", parts->guest, why);
 	if (!error)
 		error = put_program(root, "init", parts->init, why);
 	if (!error)

@@ -39,6 +39,8 @@ struct rig_system {
  * @ready:        NULL-terminated argv of a command on the host that ends when what @start started
  *                takes calls (status 0) or never will (another one), or NULL
  * @qemu_least:   oldest QEMU that has what @processor and @devices name, major * 100 + minor; 0: any
+ * @agent:        program that serves the host, NULL: brinell-agent; another one wants a @system
+ * @guest:        brinell-guest lies ready for guests of this host
  * @hosts:        1, or 2 for a pair on a private network
  */
 struct rig_profile {
@@ -55,6 +57,8 @@ struct rig_profile {
 	const char *start;
 	const char *const *ready;
 	unsigned int qemu_least;
+	const char *agent;
+	bool guest;
 	unsigned int hosts;
 };
 

@@ -44,7 +44,7 @@ static const char *const kvm_modules[] = {
 static const char *const kvm_guest_modules[] = {
 	"virtio_pci", "virtio_console", "virtio_net",
 	"virtio_blk", "virtio_balloon", "vmw_vsock_virtio_transport",
-	NULL};
+	"pvpanic-mmio", NULL};
 
 static const char *const kvm_packages[] = {"qemu-system-x86",
 					   "libvirt-daemon",
@@ -125,6 +125,8 @@ static const struct rig_profile kvm = {
 	.guest_modules = kvm_guest_modules,
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
+	.agent = "brinell-agent-kvm",
+	.guest = true,
 	.qemu_least = 901,
 	.hosts = 1,
 };
@@ -143,6 +145,8 @@ static const struct rig_profile kvm_pair = {
 	.guest_modules = kvm_guest_modules,
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
+	.agent = "brinell-agent-kvm",
+	.guest = true,
 	.qemu_least = 901,
 	.hosts = 2,
 };

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The initramfs of a micro guest: brinell-guest as /init, the modules that it wants, and a console to complain on. The
+ * format is that of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "harness/guest/domain.h"
+
+#define MODULES_MAX 128
+
+/* An archive in the making; the first error stays. */
+struct archive {
+	FILE *out;
+	unsigned int inode;
+	int error;
+};
+
+static void put(struct archive *archive, const void *data, size_t length)
+{
+	if (!archive->error && fwrite(data, 1, length, archive->out) != length)
+		archive->error = -EIO;
+}
+
+static void pad(struct archive *archive, size_t length)
+{
+	put(archive, "\0\0\0", -length & 3);
+}
+
+static void put_entry(struct archive *archive, const char *name, unsigned int mode, dev_t device,
+		      const void *data, size_t length)
+{
+	char header[111];
+	size_t name_size = strlen(name) + 1;
+
+	snprintf(header, sizeof(header),
+		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ++archive->inode, mode, 0u,
+		 0u, 1u, 0u, (unsigned int)length, 0u, 0u, major(device), minor(device),
+		 (unsigned int)name_size, 0u);
+	put(archive, header, 110);
+	put(archive, name, name_size);
+	pad(archive, 110 + name_size);
+	put(archive, data, length);
+	pad(archive, length);
+}
+
+static int put_file(struct archive *archive, const char *name, unsigned int mode, const char *from,
+		    struct reason *why)
+{
+	__cleanup_free char *text = NULL;
+	size_t length;
+	int error = read_small_file(from, &text, &length);
+
+	if (error)
+		return fail(why, error, "put %s into an initramfs: %s", from, strerror(-error));
+	put_entry(archive, name, S_IFREG | mode, 0, text, length);
+	return 0;
+}
+
+static int put_modules(struct archive *archive, const char *directory, struct reason *why)
+{
+	__cleanup_free char *list_path = format_text("%s/brinell.guest", directory);
+	__cleanup_free char *list = NULL;
+	__cleanup_free char *loaded = NULL;
+	size_t size = 0, count = 0;
+	__cleanup_file FILE *load = open_memstream(&loaded, &size);
+	char *rest, *line;
+	int error = read_small_file(list_path, &list, NULL);
+
+	if (error == -ENOENT)
+		return 0;
+	if (error || !load)
+		return fail(why, error ? error : -ENOMEM, "read %s: %s", list_path,
+			    strerror(error ? -error : ENOMEM));
+	put_entry(archive, "lib", S_IFDIR | 0755, 0, NULL, 0);
+	put_entry(archive, "lib/modules", S_IFDIR | 0755, 0, NULL, 0);
+	for (line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		__cleanup_free char *from = format_text("%s/%s", directory, line);
+		const char *base = strrchr(line, '/') ? strrchr(line, '/') + 1 : line;
+		__cleanup_free char *name = format_text("lib/modules/%s", base);
+
+		if (*line == '#')
+			continue;
+		if (++count > MODULES_MAX)
+			return fail(why, -E2BIG, "%s lists more than %d modules", list_path,
+				    MODULES_MAX);
+		error = put_file(archive, name, 0644, from, why);
+		if (error)
+			return error;
+		fprintf(load, "/%s\n", name);
+	}
+	if (fflush(load) != 0)
+		return -ENOMEM;
+	put_entry(archive, "modules", S_IFREG | 0644, 0, loaded, size);
+	return 0;
+}
+
+/**
+ * initramfs_write - make the initramfs of a micro guest
+ * @path:   of the archive; a file that is there is replaced
+ * @source: what goes in
+ * @why:    reason of a failure
+ *
+ * Return: 0 or -errno; then nothing is left at @path.
+ */
+int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why)
+{
+	static const char *const directories[] = {"dev", "proc", "sys", "tmp", "etc", "run"};
+	struct archive archive = {.out = fopen(path, "we")};
+	int error = 0;
+
+	if (!archive.out)
+		return fail(why, -errno, "write %s: %s", path, strerror(errno));
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		put_entry(&archive, directories[i], S_IFDIR | 0755, 0, NULL, 0);
+	/* The kernel opens it for /init before anything is mounted (init/main.c, console_on_rootfs()). */
+	put_entry(&archive, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);
+	error = put_file(&archive, "init", 0755, source->program, why);
+	if (!error && source->modules)
+		error = put_modules(&archive, source->modules, why);
+	put_entry(&archive, "TRAILER!!!", 0, 0, NULL, 0);
+	if (fclose(archive.out) != 0 && !archive.error)
+		archive.error = -errno;
+	if (!error && archive.error)
+		error = fail(why, archive.error, "write %s: %s", path, strerror(-archive.error));
+	if (error)
+		unlink(path);
+	return error;
+}

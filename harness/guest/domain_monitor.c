@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls guest.resolve and guest.monitor: what is asked of a guest's QEMU, through libvirt.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <libvirt/libvirt-qemu.h>
+
+#include "harness/guest/domain_service.h"
+#include "inject/injector.h"
+
+#define PAGE_BYTES 4096u
+#define TIMEOUT_MS 10000
+
+static int ask(virConnectPtr connection, struct virt_job *job, const char *command,
+	       unsigned int flags, char **answer)
+{
+	virDomainPtr domain = domain_of_job(connection, job);
+	int error = 0;
+
+	if (!domain)
+		return job->error;
+	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
+		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
+	virDomainFree(domain);
+	return error;
+}
+
+static int work_resolve(virConnectPtr connection, struct virt_job *job)
+{
+	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);
+	__cleanup_free char *answer = NULL;
+	struct host_page page;
+	uint64_t hva;
+	pid_t pid;
+	int error = ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer);
+
+	if (!error)
+		error = monitor_take_hva(answer, job->number, &hva, &job->why);
+	if (!error)
+		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+	if (!error)
+		error = host_page_find(pid, hva, &page, &job->why);
+	/* A process that ended in between, and another with its number, would have been looked at. */
+	if (!error)
+		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+	if (error)
+		return error;
+	job->reply = json_pack("{s:I, s:I, s:i, s:b, s:b, s:b, s:b, s:b, s:I}", "gpa",
+			       (json_int_t)job->number, "hva", (json_int_t)hva, "pid", (int)pid,
+			       "present", page.present, "swapped", page.swapped, "zero_page",
+			       page.zero, "huge", page.huge, "poisoned", page.poisoned, "page_size",
+			       (json_int_t)page.page_size);
+	if (page.flags_known)
+		json_object_set_new(job->reply, "flags", json_integer((json_int_t)page.flags));
+	if (page.pfn) {
+		json_object_set_new(job->reply, "pfn", json_integer((json_int_t)page.pfn));
+		json_object_set_new(
+			job->reply, "hpa",
+			json_integer((json_int_t)(page.pfn * PAGE_BYTES + hva % PAGE_BYTES)));
+	}
+	return 0;
+}
+
+int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.resolve", why);
+	int64_t gpa = json_number(arguments, "gpa", -1);
+	struct virt_job *job;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	if (gpa < 0)
+		return fail(why, -EINVAL, "guest.resolve: 'gpa' is missing, or below 0");
+	job = domain_job(guest, work_resolve);
+	job->number = (uint64_t)gpa;
+	return domain_job_answered(agent, job, TIMEOUT_MS, why);
+}
+
+static int work_monitor(virConnectPtr connection, struct virt_job *job)
+{
+	bool human = job->flags & VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP;
+	__cleanup_free char *answer = NULL;
+	json_t *parsed;
+	int error = ask(connection, job, job->text, job->flags, &answer);
+
+	if (error)
+		return error;
+	parsed = human ? NULL : json_loads(answer, 0, NULL);
+	if (parsed)
+		job->reply = json_pack("{s:o}", "answer", parsed);
+	else
+		job->reply = json_pack("{s:s}", "answer", mend_text(answer));
+	return 0;
+}
+
+int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.monitor", why);
+	const json_t *command = json_object_get(arguments, "command");
+	bool human = json_is_true(json_object_get(arguments, "human"));
+	struct virt_job *job;
+	int error;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	/* Its monitor can break a guest in any way. */
+	error = machine_is_expendable(why);
+	if (error)
+		return error;
+	if (!json_is_string(command) && (human || !json_is_object(command)))
+		return fail(why, -EINVAL, "guest.monitor: 'command' must be a text%s",
+			    human ? "" : ", or a QMP command as an object");
+	job = domain_job(guest, work_monitor);
+	job->text = json_is_string(command) ? strdup(json_string_value(command))
+					    : json_dumps(command, JSON_COMPACT);
+	job->flags = human ? VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+			   : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT;
+	return domain_job_answered(agent, job, TIMEOUT_MS, why);
+}
