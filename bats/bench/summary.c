@@ -61,7 +61,7 @@ static void print_usage(const json_t *records)
 		if (count++ == middle)
 			usage[1] = usage[2];
 	}
-	/* Buffers grow to what a trial needs; what still grows after the middle is a leak. */
+	/* Buffers grow to what a trial needs; what still grows after the middle is a leak, in a run long enough (some 200 trials). */
 	printf("%-20s", "agent");
 	for (size_t i = 0; i < ARRAY_SIZE(usage); i++) {
 		static const char *const when[] = {"first", "middle", "last"};

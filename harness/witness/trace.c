@@ -45,8 +45,8 @@ struct trace {
 };
 
 /*
- * Making an instance and switching its events patches the kernel and waits for all processors: some 400 ms of an
- * emulated host, more than the whole rest of a trial. So it is kept from one trial to the next, until the agent ends.
+ * Making an instance and switching its events patches the kernel and waits for all processors, which an
+ * emulated host feels in every trial. So it is kept from one trial to the next, until the agent ends.
  */
 static struct trace *kept;
 
