@@ -370,12 +370,15 @@ static void a_lost_write_is_told_while_pages_are_written(void **state)
 	struct workload_run run;
 	struct reason why = {0};
 	const json_t *event;
+	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	bool well = false;
 	uint64_t address;
 
 	(void)state;
+	/* The first pages are written at once, and then not again for more than a second. */
 	assert_int_equal(start(&run,
-			       json_pack("{s:s, s:s, s:s, s:s}", "size", "64K", "rate", "200",
-					 "verify", "continuous", "interval", "100ms"),
+			       json_pack("{s:s, s:s, s:s, s:s}", "size", "1M", "rate", "200",
+					 "victim", "3", "interval", "100ms"),
 			       &why),
 			 0);
 	address = fact(&run, "address");
@@ -388,26 +391,28 @@ static void a_lost_write_is_told_while_pages_are_written(void **state)
 	assert_true(json_number(event, "found_generation", 0) <
 		    json_number(event, "expected_generation", 0));
 	/* Once it is written anew all is well again. */
-	for (int i = 0; i < 50; i++) {
-		struct pollfd ready = {.fd = run.fd, .events = POLLIN};
-
-		(void)poll(&ready, 1, 100);
-		run.workload->dispatch(&run);
+	while (!well && now_monotonic_ns() < until) {
 		json_array_clear(events);
 		assert_int_equal(run.workload->touch(&run, &why), 0);
-		if (json_is_true(json_object_get(await(&run, "touched"), "value_ok")))
-			break;
+		well = json_is_true(json_object_get(await(&run, "touched"), "value_ok"));
 	}
-	assert_true(json_is_true(json_object_get(await(&run, "touched"), "value_ok")));
+	assert_true(well);
 	finish(&run);
 }
 
+static double rate_of(const json_t *event, const char *name)
+{
+	const json_t *metrics = json_object_get(event, "metrics");
+
+	return json_number_value(json_object_get(json_object_get(metrics, name), "value"));
+}
+
+/* It may make up for no more than a tenth of a second; a busy machine may be late, but not in each of six intervals. */
 static void it_keeps_its_rates(void **state)
 {
 	struct workload_run run;
 	struct reason why = {0};
-	const json_t *metrics, *totals;
-	double written, verified;
+	bool kept = false;
 
 	(void)state;
 	assert_int_equal(start(&run,
@@ -416,17 +421,21 @@ static void it_keeps_its_rates(void **state)
 					 "random"),
 			       &why),
 			 0);
-	metrics = json_object_get(await(&run, "metrics"), "metrics");
-	totals = json_object_get(await(&run, "metrics"), "totals");
-	written = json_number_value(
-		json_object_get(json_object_get(metrics, "pattern_written_pages"), "value"));
-	verified = json_number_value(
-		json_object_get(json_object_get(metrics, "pattern_verified_pages"), "value"));
-	/* It may make up for no more than a tenth of a second, and a busy machine may be late. */
-	assert_true(written > 1000 && written < 2500);
-	assert_true(verified > 2500 && verified < 6500);
-	assert_int_equal(json_object_size(json_object_get(totals, "mismatches")), 0);
-	assert_int_equal(json_number(totals, "unsaid", -1), 0);
+	for (int i = 0; i < 6 && !kept; i++) {
+		const json_t *event, *totals;
+		double written, verified;
+
+		json_array_clear(events);
+		event = await(&run, "metrics");
+		totals = json_object_get(event, "totals");
+		written = rate_of(event, "pattern_written_pages");
+		verified = rate_of(event, "pattern_verified_pages");
+		assert_true(written < 2500 && verified < 6500);
+		assert_int_equal(json_object_size(json_object_get(totals, "mismatches")), 0);
+		assert_int_equal(json_number(totals, "unsaid", -1), 0);
+		kept = written > 1800 && verified > 4500;
+	}
+	assert_true(kept);
 	finish(&run);
 }
 
