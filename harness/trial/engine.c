@@ -36,6 +36,7 @@ struct engine {
 	bool news;
 	bool intended;
 	bool prepared; /* an injector has set what it must restore */
+	bool closed;   /* the trial has its verdict: what comes now belongs to none */
 };
 
 /* How a trial came to its end; the names are those of the journal. */
@@ -46,10 +47,10 @@ struct closing {
 
 static void journal_write(struct engine *engine, const char *type, json_t *body)
 {
-	const char *trial = engine->trial ? engine->trial->id : NULL;
+	const char *trial = engine->trial && !engine->closed ? engine->trial->id : NULL;
 	int error;
 
-	if (engine->records)
+	if (engine->records && !engine->closed)
 		json_array_append_new(engine->records,
 				      json_pack("{s:I, s:s, s:s*, s:O}", "time_ns",
 						(json_int_t)now_realtime_ns(), "type", type,
@@ -314,6 +315,18 @@ static bool is_bench_error(int error)
 	       error == -EINTR;
 }
 
+/* What sticks in the kernel stays set until it is in the way or the trial is over: putting it back takes time. */
+static int restore_injector(struct engine *engine, struct reason *why)
+{
+	int error;
+
+	if (!engine->prepared)
+		return 0;
+	error = call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, why);
+	engine->prepared = error != 0;
+	return error;
+}
+
 static int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	__cleanup_json json_t *arguments = resolve_arguments(engine, step);
@@ -321,8 +334,10 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 	__cleanup_json json_t *prepared = NULL;
 	__cleanup_json json_t *fired = NULL;
 	const char *address = param_text(arguments, "address");
-	int error, collected;
+	int error = restore_injector(engine, why), collected;
 
+	if (error)
+		return error;
 	error = call(engine, "inject.prepare",
 		     json_pack("{s:s, s:O, s:s*}", "injector", step->injector, "arguments",
 			       arguments, "target", step->subject),
@@ -355,9 +370,7 @@ static int step_inject(struct engine *engine, const struct scenario_step *step, 
 		return error;
 	journal_outcome(engine, step, "fire", (int)json_number(fired, "error", 0),
 			json_text(fired, "reason", ""), fired);
-	error = call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, why);
-	engine->prepared = engine->prepared && error;
-	return error;
+	return 0;
 }
 
 static bool event_matches(const json_t *record, const char *witness, const char *workload,
@@ -526,19 +539,22 @@ static void hear_death_rattle(struct engine *engine)
 			return;
 }
 
+/* After the verdict: what is heard from here on belongs to no trial. */
 static void clean_up(struct engine *engine)
 {
 	const struct scenario *scenario = engine->trial->scenario;
+	struct reason why = {0};
 	json_t *usage = NULL;
 
 	engine->deadline = now_monotonic_ns() + CALL_TIMEOUT_MS * NSEC_PER_MSEC;
+	if (restore_injector(engine, &why))
+		log_warning("trial %s: the injector could not put everything back: %s",
+			    engine->trial->id, why.text);
 	for (size_t i = 0; i < scenario->workload_count; i++)
 		if (json_object_get(engine->facts, scenario->workloads[i].name))
 			(void)call(engine, "workload.stop",
 				   json_pack("{s:s}", "name", scenario->workloads[i].name),
 				   CALL_TIMEOUT_MS, NULL, NULL);
-	if (engine->prepared)
-		(void)call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	(void)call(engine, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL, NULL);
 	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
 		journal_write(engine, "usage", usage);
@@ -606,11 +622,6 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		if (engine->bench->state == HOST_DIED)
 			closing->cause = "host-died";
 	}
-	if (engine->bench->state == HOST_UP)
-		clean_up(engine);
-	/* A host that did not answer in time is not fit for the next trial. */
-	if (strcmp(closing->cause, "deadline") == 0)
-		engine->bench->state = HOST_LOST;
 }
 
 static json_t *judge_and_record(struct engine *engine)
@@ -630,6 +641,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	engine->trial = trial;
 	engine->records = json_array();
 	engine->facts = json_object();
+	engine->closed = false;
 	engine->intended = false;
 	engine->prepared = false;
 	trial->attempts++;
@@ -655,6 +667,12 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	}
 	*result = judge_and_record(engine);
 	trial->done = true;
+	engine->closed = true;
+	if (engine->bench && engine->bench->state == HOST_UP)
+		clean_up(engine);
+	/* A host that did not answer in time is not fit for the next trial. */
+	if (engine->bench && strcmp(closing.cause, "deadline") == 0)
+		engine->bench->state = HOST_LOST;
 	return engine->journal_error;
 }
 
