@@ -124,7 +124,7 @@ install: all
 	install -m 755 build/brinell build/brinell-agent build/brinell-agent-kvm build/brinell-guest $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
 		$(DESTDIR)$(PREFIX)/lib/brinell
-	cp -r --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
+	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:
 	rm -rf build

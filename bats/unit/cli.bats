@@ -198,3 +198,13 @@ write_scenario() { # NAME: the scenario of the engine's tests, to be spoilt
 	[[ $output == *sparc* ]]
 	nothing_started
 }
+
+@test "an installation works from wherever it was put, and can be repeated" {
+	[ -x "$top/build/brinell" ] || make -s -C "$top" all
+	make -s -C "$top" install DESTDIR="$PWD/image" PREFIX=/opt/brinell
+	make -s -C "$top" install DESTDIR="$PWD/image" PREFIX=/opt/brinell
+	run "$PWD/image/opt/brinell/bin/brinell" list scenarios
+	[ "$status" -eq 0 ]
+	[ "$(grep -cE '^(einj|mce|hwpoison)/' <<<"$output")" -eq "$("$brinell" list scenarios | grep -cE '^(einj|mce|hwpoison)/')" ]
+	"$PWD/image/opt/brinell/bin/brinell-agent" --help | grep -q '^usage: '
+}

@@ -21,7 +21,7 @@ static bool is_directory(const char *path)
 }
 
 /* In a source tree the program lies in build/ or build/asan/ or build/unit/: its own library comes first. */
-static char *library_of_tree(void)
+static char *library_around_program(void)
 {
 	char program[4096];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -40,6 +40,11 @@ static char *library_of_tree(void)
 		if (is_directory(directory))
 			return directory;
 		free(directory);
+		/* An installation can be anywhere: DESTDIR, or another prefix than the one that was built for. */
+		directory = format_text("%s/share/brinell/scenarios", program);
+		if (is_directory(directory))
+			return directory;
+		free(directory);
 	}
 	return NULL;
 }
@@ -48,14 +53,15 @@ static char *library_of_tree(void)
  * scenario_library_path - where the shipped scenarios are
  * @directory: receives an absolute path without symbolic links; owned by the caller
  *
- * $BRINELL_LIBRARY, else the source tree that the program was built in, else where `make install` put them.
+ * $BRINELL_LIBRARY, else the source tree or the installation that the program lies in, else where `make install` puts
+ * them.
  *
  * Return: 0, or -ENOENT when there is no such directory.
  */
 int scenario_library_path(char **directory)
 {
 	const char *chosen = getenv("BRINELL_LIBRARY");
-	__cleanup_free char *of_tree = chosen ? NULL : library_of_tree();
+	__cleanup_free char *of_tree = chosen ? NULL : library_around_program();
 
 	if (!chosen)
 		chosen = of_tree ? of_tree : SCENARIO_DIR;
