@@ -512,16 +512,8 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 static int einj_restore(struct injection *injection, struct reason *why)
 {
 	struct einj_private *private = injection->private;
-	int error = 0;
 
-	if (private) {
-		error = sticky_restore(&private->sticky, injection, why);
-		sticky_free(&private->sticky);
-		free(private);
-		injection->private = NULL;
-	}
-	injection_unlock(injection);
-	return error;
+	return sticky_finish(private ? &private->sticky : NULL, injection, why);
 }
 
 static int einj_prepare(struct injection *injection, struct reason *why)

@@ -189,16 +189,8 @@ static int set_filters(struct injection *injection, struct reason *why)
 static int hwpoison_restore(struct injection *injection, struct reason *why)
 {
 	struct hwpoison_private *private = injection->private;
-	int error = 0;
 
-	if (private) {
-		error = sticky_restore(&private->sticky, injection, why);
-		sticky_free(&private->sticky);
-		free(private);
-		injection->private = NULL;
-	}
-	injection_unlock(injection);
-	return error;
+	return sticky_finish(private ? &private->sticky : NULL, injection, why);
 }
 
 static int hwpoison_prepare(struct injection *injection, struct reason *why)

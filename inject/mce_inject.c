@@ -230,16 +230,8 @@ static int set_all(struct injection *injection, struct reason *why)
 static int mce_restore(struct injection *injection, struct reason *why)
 {
 	struct mce_private *private = injection->private;
-	int error = 0;
 
-	if (private) {
-		error = sticky_restore(&private->sticky, injection, why);
-		sticky_free(&private->sticky);
-		free(private);
-		injection->private = NULL;
-	}
-	injection_unlock(injection);
-	return error;
+	return sticky_finish(private ? &private->sticky : NULL, injection, why);
 }
 
 static int mce_prepare(struct injection *injection, struct reason *why)

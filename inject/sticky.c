@@ -183,3 +183,25 @@ void sticky_free(struct sticky *sticky)
 	}
 	sticky->count = 0;
 }
+
+/**
+ * sticky_finish - the end of an injection: put everything back, and let the next injector in
+ * @sticky:    part of the injector's @private, or NULL when it has none (yet)
+ * @injection: its @private is freed
+ * @why:       reason of the first failure
+ *
+ * Return: 0 or the first -errno of a write.
+ */
+int sticky_finish(struct sticky *sticky, struct injection *injection, struct reason *why)
+{
+	int error = 0;
+
+	if (sticky) {
+		error = sticky_restore(sticky, injection, why);
+		sticky_free(sticky);
+	}
+	free(injection->private);
+	injection->private = NULL;
+	injection_unlock(injection);
+	return error;
+}

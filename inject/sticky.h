@@ -42,6 +42,7 @@ struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum st
 int sticky_set(struct sticky *sticky, struct injection *injection, const char *path,
 	       const char *text, struct reason *why);
 int sticky_restore(struct sticky *sticky, struct injection *injection, struct reason *why);
+int sticky_finish(struct sticky *sticky, struct injection *injection, struct reason *why);
 void sticky_recover(struct injection *injection);
 void sticky_free(struct sticky *sticky);
 
