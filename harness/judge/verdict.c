@@ -203,7 +203,7 @@ static json_t *metrics_of(const struct trial_case *trial)
 	metric(metrics, "injector_time", intent, record_time(trial->outcome));
 	metric(metrics, "intent_to_evidence", intent, trial->first_proof_ns);
 	metric(metrics, "intent_to_signal", intent, trial->first_signal_ns);
-	metric(metrics, "intent_to_verdict", intent, close);
+	metric(metrics, "intent_to_close", intent, close);
 	return metrics;
 }
 
