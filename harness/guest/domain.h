@@ -14,6 +14,7 @@
  * @guest:      its name; domain_name_is_fine()
  * @uuid:       of its domain
  * @kernel, @initramfs, @console: paths
+ * @owner:      which agent has made it; domain_owner()
  * @arguments:  further words of the kernel command line; may be empty
  * @port:       of the host's vsock that it dials
  * @memory_mib, @processors: its size
@@ -23,11 +24,14 @@ struct domain_plan {
 	const char *uuid;
 	const char *kernel, *initramfs, *console;
 	const char *arguments;
+	const char *owner;
 	unsigned int port;
 	unsigned int memory_mib, processors;
 };
 
 bool domain_name_is_fine(const char *name);
+char *domain_owner(pid_t pid);
+bool domain_is_orphan(const char *owner);
 char *domain_make_xml(const struct domain_plan *plan);
 unsigned int domain_cid(const char *xml);
 char *domain_serial_socket(const char *xml, const char *port);

@@ -15,6 +15,9 @@
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PFN ((1ull << 55) - 1)
+/* Entries of swap: the type, and behind it the offset. The last types are no swap (include/linux/swap.h). */
+#define SWAP_TYPE_BITS 5
+#define SWAP_TYPE_SPECIAL 20u
 /* include/uapi/linux/kernel-page-flags.h */
 #define FLAG_HUGE (1ull << 17)
 #define FLAG_HWPOISON (1ull << 19)
@@ -54,12 +57,26 @@ static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct re
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &begin, &end) == 2)
 			inside = address >= begin && address < end;
-		else if (inside && sscanf(line, "KernelPageSize: %" SCNu64 " kB", &kilobytes) == 1) {
+		else if (inside &&
+			 sscanf(line, "KernelPageSize: %" SCNu64 " kB", &kilobytes) == 1) {
 			*size = kilobytes << 10;
 			return 0;
 		}
 	}
 	return fail(why, -ENXIO, "%s tells of no mapping at 0x%" PRIx64, path, address);
+}
+
+/* A page that the kernel has given up is taken out of the process: what stays there names its frame. */
+static void take_absence(struct host_page *page, uint64_t entry)
+{
+	uint64_t type = entry & ((1u << SWAP_TYPE_BITS) - 1);
+	uint64_t frame = (entry & PAGEMAP_PFN) >> SWAP_TYPE_BITS, flags;
+
+	if (!(entry & PAGEMAP_SWAPPED))
+		return;
+	page->swapped = type < SWAP_TYPE_SPECIAL;
+	page->poisoned = !page->swapped && !read_entry("/proc/kpageflags", frame, &flags, NULL) &&
+			 flags & FLAG_HWPOISON;
 }
 
 /**
@@ -82,9 +99,10 @@ int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct r
 	if (error)
 		return error;
 	page->present = entry & PAGEMAP_PRESENT;
-	page->swapped = !page->present && entry & PAGEMAP_SWAPPED;
-	if (!page->present)
+	if (!page->present) {
+		take_absence(page, entry);
 		return 0;
+	}
 	page->pfn = entry & PAGEMAP_PFN;
 	if (!page->pfn)
 		return fail(why, -EPERM,
@@ -162,6 +180,42 @@ int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *w
 }
 
 /**
+ * domain_owner - a name for a process that no later one with its number has
+ *
+ * Return: "brinell-agent PID START" with its start time of /proc/PID/stat, owned by the caller; NULL when it is gone.
+ */
+char *domain_owner(pid_t pid)
+{
+	__cleanup_free char *place = format_text("/proc/%d/stat", (int)pid);
+	__cleanup_free char *text = NULL;
+	unsigned long long start;
+	char path[4096];
+	const char *at;
+
+	if (read_small_file(system_path(path, place), &text, NULL))
+		return NULL;
+	/* The name in parentheses may hold anything; the start is the 20th field behind it (proc(5)). */
+	at = strrchr(text, ')');
+	for (int field = 0; at && field < 20; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %llu", &start) != 1)
+		return NULL;
+	return format_text("brinell-agent %d %llu", (int)pid, start);
+}
+
+/** domain_is_orphan - whether @owner names an agent that is gone; a text that names none is no orphan's */
+bool domain_is_orphan(const char *owner)
+{
+	__cleanup_free char *now = NULL;
+	int pid;
+
+	if (sscanf(owner, "brinell-agent %d ", &pid) != 1 || pid <= 0)
+		return false;
+	now = domain_owner(pid);
+	return !now || strcmp(now, owner) != 0;
+}
+
+/**
  * monitor_take_hva - what QEMU's monitor answered to gpa2hva
  * @text: the answer; not trusted
  * @gpa:  that was asked for
@@ -175,7 +229,7 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 {
 	static const char begin[] = "Host virtual address for 0x";
 	const char *is = NULL, *at = text;
-	uint64_t asked;
+	uint64_t asked, found;
 	char *end;
 
 	if (strstr(text, "is not RAM") || strstr(text, "No memory is mapped"))
@@ -193,10 +247,11 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 		return fail(why, -EPROTO,
 			    "QEMU was asked for 0x%" PRIx64 " and answers another: '%.200s'", gpa,
 			    text);
-	*hva = strtoull(is + strlen(" is 0x"), &end, 16);
-	if (errno || end == is + strlen(" is 0x") || strspn(end, "\r\n") != strlen(end) || !*hva ||
-	    *hva % PAGE_BYTES != gpa % PAGE_BYTES)
+	found = strtoull(is + strlen(" is 0x"), &end, 16);
+	if (errno || end == is + strlen(" is 0x") || strspn(end, "\r\n") != strlen(end) || !found ||
+	    found % PAGE_BYTES != gpa % PAGE_BYTES)
 		return fail(why, -EPROTO, "QEMU answers no address for 0x%" PRIx64 ": '%.200s'",
 			    gpa, text);
+	*hva = found;
 	return 0;
 }

@@ -38,8 +38,8 @@ static void put_entry(struct archive *archive, const char *name, unsigned int mo
 	size_t name_size = strlen(name) + 1;
 
 	snprintf(header, sizeof(header),
-		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ++archive->inode, mode, 0u,
-		 0u, 1u, 0u, (unsigned int)length, 0u, 0u, major(device), minor(device),
+		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", ++archive->inode,
+		 mode, 0u, 0u, 1u, 0u, (unsigned int)length, 0u, 0u, major(device), minor(device),
 		 (unsigned int)name_size, 0u);
 	put(archive, header, 110);
 	put(archive, name, name_size);

@@ -81,9 +81,9 @@ static const char *const states[] = {"defined", "undefined", "started",	    "sus
 				     "stopped", "shutdown",  "pmsuspended", "crashed"};
 static const char *const stopped_details[] = {"shutdown", "destroyed", "crashed",      "migrated",
 					      "saved",	  "failed",    "from-snapshot"};
-static const char *const suspended_details[] = {"paused",	 "migrated", "ioerror",
-						"watchdog",	 "restored", "from-snapshot",
-						"api-error",	 "postcopy", "postcopy-failed"};
+static const char *const suspended_details[] = {"paused",    "migrated", "ioerror",
+						"watchdog",  "restored", "from-snapshot",
+						"api-error", "postcopy", "postcopy-failed"};
 static const char *const resumed_details[] = {"unpaused", "migrated", "from-snapshot", "postcopy",
 					      "postcopy-failed"};
 static const char *const started_details[] = {"booted", "migrated", "restored", "from-snapshot",
@@ -407,7 +407,8 @@ int virt_start(struct virt_job *job, int64_t timeout_ms, struct reason *why)
 	/* Jobs that hang in a daemon that does not answer are not made more and more. */
 	if (!error && hub.count >= JOBS_MAX)
 		error = fail(why, -EBUSY,
-			     "%zu calls wait for libvirt already: does libvirtd answer?", hub.count);
+			     "%zu calls wait for libvirt already: does libvirtd answer?",
+			     hub.count);
 	job->until_ns = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
 	if (!error) {
 		error = start_thread(run_job, job);

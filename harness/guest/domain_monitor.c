@@ -8,6 +8,7 @@
 #include <libvirt/libvirt-qemu.h>
 
 #include "harness/guest/domain_service.h"
+#include "harness/base/param.h"
 #include "inject/injector.h"
 
 #define PAGE_BYTES 4096u
@@ -25,6 +26,12 @@ static int ask(virConnectPtr connection, struct virt_job *job, const char *comma
 		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
 	virDomainFree(domain);
 	return error;
+}
+
+/* Addresses are texts, as those of the workloads are: JSON's numbers have 53 bits for some readers. */
+static void put_hexadecimal(json_t *reply, const char *key, uint64_t number)
+{
+	json_object_set_new(reply, key, json_sprintf("0x%" PRIx64, number));
 }
 
 static int work_resolve(virConnectPtr connection, struct virt_job *job)
@@ -47,18 +54,17 @@ static int work_resolve(virConnectPtr connection, struct virt_job *job)
 		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
 	if (error)
 		return error;
-	job->reply = json_pack("{s:I, s:I, s:i, s:b, s:b, s:b, s:b, s:b, s:I}", "gpa",
-			       (json_int_t)job->number, "hva", (json_int_t)hva, "pid", (int)pid,
-			       "present", page.present, "swapped", page.swapped, "zero_page",
-			       page.zero, "huge", page.huge, "poisoned", page.poisoned, "page_size",
-			       (json_int_t)page.page_size);
+	job->reply = json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "pid", (int)pid, "present",
+			       page.present, "swapped", page.swapped, "zero_page", page.zero,
+			       "huge", page.huge, "poisoned", page.poisoned);
+	put_hexadecimal(job->reply, "gpa", job->number);
+	put_hexadecimal(job->reply, "hva", hva);
+	put_hexadecimal(job->reply, "page_size", page.page_size);
 	if (page.flags_known)
-		json_object_set_new(job->reply, "flags", json_integer((json_int_t)page.flags));
+		put_hexadecimal(job->reply, "flags", page.flags);
 	if (page.pfn) {
-		json_object_set_new(job->reply, "pfn", json_integer((json_int_t)page.pfn));
-		json_object_set_new(
-			job->reply, "hpa",
-			json_integer((json_int_t)(page.pfn * PAGE_BYTES + hva % PAGE_BYTES)));
+		put_hexadecimal(job->reply, "pfn", page.pfn);
+		put_hexadecimal(job->reply, "hpa", page.pfn * PAGE_BYTES + hva % PAGE_BYTES);
 	}
 	return 0;
 }
@@ -67,16 +73,20 @@ int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **r
 			struct reason *why)
 {
 	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.resolve", why);
-	int64_t gpa = json_number(arguments, "gpa", -1);
+	const json_t *gpa = json_object_get(arguments, "gpa");
+	uint64_t address = 0;
 	struct virt_job *job;
 
 	(void)reply;
 	if (!guest)
 		return -ENOENT;
-	if (gpa < 0)
-		return fail(why, -EINVAL, "guest.resolve: 'gpa' is missing, or below 0");
+	if (json_is_integer(gpa) && json_integer_value(gpa) >= 0)
+		address = (uint64_t)json_integer_value(gpa);
+	else if (!json_is_string(gpa) || parse_number(json_string_value(gpa), &address))
+		return fail(why, -EINVAL,
+			    "guest.resolve: 'gpa' must be an address, such as \"0x1234000\"");
 	job = domain_job(guest, work_resolve);
-	job->number = (uint64_t)gpa;
+	job->number = address;
 	return domain_job_answered(agent, job, TIMEOUT_MS, why);
 }
 

@@ -340,11 +340,37 @@ static int work_look_up(virConnectPtr connection, struct virt_job *job)
 	return error;
 }
 
-static int work_make(virConnectPtr connection, struct virt_job *job)
+/* What an agent that was killed has left behind is cleared away; any other domain of that name stays as it is. */
+static int make_room(virConnectPtr connection, struct virt_job *job)
 {
-	virDomainPtr domain = virDomainCreateXML(connection, job->text, 0);
+	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
+	__cleanup_free char *owner = NULL;
 	int error = 0;
 
+	if (!domain)
+		return 0;
+	owner = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
+	if (!owner || !domain_is_orphan(owner))
+		error = fail(&job->why, -EEXIST,
+			     "there is a domain '%s' already, of another agent (%s): choose "
+			     "another name, or "
+			     "end it by 'virsh destroy %s'",
+			     job->domain, owner ? owner : "it does not say which", job->domain);
+	else if (virDomainDestroy(domain) < 0)
+		error = virt_fail(&job->why, "destroy the domain '%s' that another agent left",
+				  job->domain);
+	virDomainFree(domain);
+	return error;
+}
+
+static int work_make(virConnectPtr connection, struct virt_job *job)
+{
+	virDomainPtr domain;
+	int error = make_room(connection, job);
+
+	if (error)
+		return error;
+	domain = virDomainCreateXML(connection, job->text, 0);
 	if (!domain)
 		return virt_fail(&job->why, "make the domain '%s'", job->domain);
 	job->answer = virDomainGetXMLDesc(domain, 0);
@@ -509,6 +535,7 @@ static char *make_micro(struct domain_guest *guest, const json_t *arguments, uns
 	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
 	__cleanup_free char *console = format_text("%s/console", guest->directory);
 	__cleanup_free char *program = find_program(why);
+	__cleanup_free char *owner = domain_owner(getpid());
 	__cleanup_free char *modules = NULL;
 	__cleanup_free char *kernel = NULL;
 	struct utsname system;
@@ -520,6 +547,7 @@ static char *make_micro(struct domain_guest *guest, const json_t *arguments, uns
 						      : find_kernel(system.release, why);
 	if (!program || !kernel)
 		return NULL;
+	plan.owner = owner ? owner : "brinell-agent";
 	if (take_size(arguments, "memory_mib", 256, MEMORY_LEAST_MIB, MEMORY_MOST_MIB,
 		      &plan.memory_mib, why) ||
 	    take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors, why))
@@ -787,8 +815,8 @@ static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
 		fds[count++] = (struct pollfd){.fd = virt_wake_fd(), .events = POLLIN};
 	for (; guest && count < room; guest = guest->next)
 		if (guest->console && console_fd(guest->console) >= 0)
-			fds[count++] = (struct pollfd){.fd = console_fd(guest->console),
-						       .events = POLLIN};
+			fds[count++] =
+				(struct pollfd){.fd = console_fd(guest->console), .events = POLLIN};
 	return count;
 }
 

@@ -62,6 +62,7 @@ static char *escape(const char *text)
  *
  * Without the timer tsc-deadline, because with it half of the guests hang when their host is itself emulated. A guest
  * that panics or restarts ends: what it has shown by then is the evidence.
+ * The boot says only what went wrong, because a serial line is slow; from its start on brinell-guest shows everything.
  *
  * Return: the XML, owned by the caller.
  */
@@ -76,13 +77,14 @@ char *domain_make_xml(const struct domain_plan *plan)
 		"<domain type='kvm'>\n"
 		"  <name>" DOMAIN_PREFIX "%s</name>\n"
 		"  <uuid>%s</uuid>\n"
+		"  <description>%s</description>\n"
 		"  <memory unit='MiB'>%u</memory>\n"
 		"  <vcpu>%u</vcpu>\n"
 		"  <os>\n"
 		"    <type arch='x86_64' machine='q35'>hvm</type>\n"
 		"    <kernel>%s</kernel>\n"
 		"    <initrd>%s</initrd>\n"
-		"    <cmdline>console=ttyS0 panic=-1 brinell.port=%u%s%s</cmdline>\n"
+		"    <cmdline>console=ttyS0 loglevel=4 panic=-1 brinell.port=%u%s%s</cmdline>\n"
 		"  </os>\n"
 		"  <features><acpi/><apic/></features>\n"
 		"  <cpu mode='host-passthrough'><feature policy='disable' name='tsc-deadline'/>"
@@ -98,8 +100,8 @@ char *domain_make_xml(const struct domain_plan *plan)
 		"    <panic model='isa'/>\n"
 		"  </devices>\n"
 		"</domain>\n",
-		plan->guest, plan->uuid, plan->memory_mib, plan->processors, kernel, initramfs,
-		plan->port, *arguments ? " " : "", arguments, console);
+		plan->guest, plan->uuid, plan->owner, plan->memory_mib, plan->processors, kernel,
+		initramfs, plan->port, *arguments ? " " : "", arguments, console);
 }
 
 /* The value of an attribute of the element that begins at @element; owned by the caller, NULL when it has none. */

@@ -145,8 +145,10 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 	if (!waiting)
 		return -ENOMEM;
 	waiting->ticket = agent_later(agent);
-	error = guest_link_call(guest_service_link(agent), guest, call, json_object_get(arguments, "args"),
-				json_number(arguments, "timeout_ms", CALL_TIMEOUT_MS), waiting, why);
+	error = guest_link_call(guest_service_link(agent), guest, call,
+				json_object_get(arguments, "args"),
+				json_number(arguments, "timeout_ms", CALL_TIMEOUT_MS), waiting,
+				why);
 	if (error) {
 		json_decref(waiting->ticket.id);
 		free(waiting);
@@ -162,8 +164,8 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
  *
  * Return: 0 or -errno, see guest_link_call().
  */
-int guest_service_call(struct agent *agent, const char *guest, const char *call,
-		       int64_t timeout_ms, guest_then_fn then, void *context, struct reason *why)
+int guest_service_call(struct agent *agent, const char *guest, const char *call, int64_t timeout_ms,
+		       guest_then_fn then, void *context, struct reason *why)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 	int error;

@@ -21,7 +21,7 @@ typedef void (*guest_then_fn)(struct agent *agent, void *context, int error, con
 			      const struct reason *why);
 
 struct guest_link *guest_service_link(struct agent *agent);
-int guest_service_call(struct agent *agent, const char *guest, const char *call,
-		       int64_t timeout_ms, guest_then_fn then, void *context, struct reason *why);
+int guest_service_call(struct agent *agent, const char *guest, const char *call, int64_t timeout_ms,
+		       guest_then_fn then, void *context, struct reason *why);
 
 #endif

@@ -278,8 +278,7 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 		return fail(why, -ENOENT,
 			    "%s is not where brinell comes from (beside the program or in %s): "
 			    "run make",
-			    missing,
-			    RIG_DIR);
+			    missing, RIG_DIR);
 	if (profile->start && rig_find_file(profile->start, &start))
 		return fail(why, -ENOENT,
 			    "%s is not where brinell comes from (beside the program or in %s): "
