@@ -158,3 +158,15 @@ await_record() {
 	[ "$status" -eq 4 ]
 	[[ $output == *qemu* ]]
 }
+
+@test "without space in the cache it says how much is needed, and leaves nothing half built" {
+	[ "$(id -u)" -eq 0 ] || skip "mounting a small file system needs root"
+	mkdir small
+	mount -t tmpfs -o size=64m none small
+	XDG_CACHE_HOME=$PWD/small run "$brinell" rig build intel
+	left=$(find small -name 'kernel-*' -o -name 'image-*' | wc -l)
+	umount small
+	[ "$status" -eq 4 ]
+	[[ $output == *"MiB free"* ]]
+	[ "$left" -eq 0 ]
+}
