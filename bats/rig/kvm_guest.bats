@@ -35,3 +35,7 @@ converse() { # TEST
 @test "a guest that can not be is refused with a reason, and other domains are left alone" {
 	converse refusals
 }
+
+@test "a guest whose kernel panics is told from one that was switched off" {
+	converse panic
+}

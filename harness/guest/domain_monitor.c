@@ -107,6 +107,13 @@ static int work_monitor(virConnectPtr connection, struct virt_job *job)
 	return 0;
 }
 
+static char *quote_command(const char *name)
+{
+	__cleanup_json json_t *command = json_pack("{s:s}", "execute", name);
+
+	return json_dumps(command, JSON_COMPACT);
+}
+
 int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **reply,
 			struct reason *why)
 {
@@ -127,8 +134,13 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 		return fail(why, -EINVAL, "guest.monitor: 'command' must be a text%s",
 			    human ? "" : ", or a QMP command as an object");
 	job = domain_job(guest, work_monitor);
-	job->text = json_is_string(command) ? strdup(json_string_value(command))
-					    : json_dumps(command, JSON_COMPACT);
+	/* The bare name of a QMP command is enough. */
+	if (!json_is_string(command))
+		job->text = json_dumps(command, JSON_COMPACT);
+	else if (human || *json_string_value(command) == '{')
+		job->text = strdup(json_string_value(command));
+	else
+		job->text = quote_command(json_string_value(command));
 	job->flags = human ? VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
 			   : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT;
 	return domain_job_answered(agent, job, TIMEOUT_MS, why);
