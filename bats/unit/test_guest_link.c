@@ -684,7 +684,7 @@ static void guests_dial_over_vsock(void **state)
 	int fd;
 
 	if (guest_link_listen(fixture->link, &port, &why)) {
-		print_message("SKIP: %s\n", why.text);
+		print_message("skipped: %s\n", why.text);
 		skip();
 	}
 	assert_int_equal(guest_link_listen(fixture->link, &same, &why), -EALREADY);
@@ -693,7 +693,7 @@ static void guests_dial_over_vsock(void **state)
 	fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&there, sizeof(there)) < 0) {
-		print_message("SKIP: this machine has no vsock_loopback: %s\n", strerror(errno));
+		print_message("skipped: this machine has no vsock_loopback: %s\n", strerror(errno));
 		close(fd);
 		skip();
 	}
