@@ -22,7 +22,8 @@ struct archive {
 
 static void put(struct archive *archive, const void *data, size_t length)
 {
-	if (!archive->error && fwrite(data, 1, length, archive->out) != length)
+	/* Directories and devices have no data. */
+	if (length && !archive->error && fwrite(data, 1, length, archive->out) != length)
 		archive->error = -EIO;
 }
 
