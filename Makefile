@@ -4,7 +4,8 @@
 #                   libvirt), and the rig's TCG plugin
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
-# make bench        the figures of docs/benchmarks.md  make fuzz        a longer fuzz of every parser
+# make check-guests guests on emulated hosts (5 min)   make fuzz        a longer fuzz of every parser
+# make bench        the figures of docs/benchmarks.md
 # make install      DESTDIR= PREFIX=
 #
 # SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings into errors, as CI does.
@@ -50,9 +51,9 @@ unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 sources := $(wildcard harness/*.[ch] harness/*/*.[ch] harness/*/*/*.[ch] inject/*.[ch] workloads/*.[ch] \
 	reports/*.[ch] bats/unit/*.[ch] bats/fuzz/*.[ch] bats/bench/*.[ch])
-scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats)
+scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 
-.PHONY: all demo check check-fast bench fuzz fuzzers units install clean setup print-sources print-scripts
+.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup print-sources print-scripts
 
 all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so)
 
@@ -116,7 +117,7 @@ print-sources:
 print-scripts:
 	@printf "%s\n" $(scripts)
 
-demo check check-fast bench:
+demo check check-fast check-guests bench:
 	@bats/run.sh $@
 
 install: all

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Drives what the Makefile's larger targets do: demo, check-fast, check, bench. Says what it does and how long it will
+# Drives what the larger targets of the Makefile do: demo, check-fast, check, check-guests, bench. Says what it does and how
 # take, keeps going after a failure, and ends with one plain line of counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -158,13 +158,21 @@ check)
 	rig
 	finish
 	;;
+check-guests)
+	./setup || exit 1
+	build
+	build/brinell rig build kvm || exit 1
+	say "guests on emulated hosts (about 5 minutes)"
+	TEST_TIMEOUT=1800 tap guests bats --tap bats/guests/guests.bats
+	finish
+	;;
 bench)
 	./setup || exit 1
 	build
 	exec bats/bench/run.sh
 	;;
 *)
-	echo "usage: bats/run.sh demo|check|check-fast|bench (make runs it)" >&2
+	echo "usage: bats/run.sh demo|check|check-fast|check-guests|bench (make runs it)" >&2
 	exit 2
 	;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A rig host that runs KVM guests: libvirt on it takes calls, and real guests start and end, with a vsock.
+# A rig host that runs KVM guests: libvirt on it takes calls. Its guests are in bats/guests.
 
 setup_file() {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -35,13 +35,6 @@ teardown_file() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output != *missing* ]]
-}
-
-@test "guests start with a vsock and power themselves off, one after the other" {
-	run timeout 400 "$brinell" rig run "$host" --file "$BATS_TEST_DIRNAME/guest.sh" --timeout 390s -- sh /root/guest.sh 3
-	echo "$output"
-	[ "$status" -eq 0 ]
-	[ "$(grep -c '^guest: up .* with vsock' <<<"$output")" -eq 3 ]
 }
 
 @test "a host of a pair can not be started without saying which of the two" {
