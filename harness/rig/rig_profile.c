@@ -111,13 +111,15 @@ static const char *const libvirt_ready[] = {
  * to whoever raises the error; without them the kernel panics at every uncorrected one
  * (arch/x86/kernel/cpu/mce/severity.c). QEMU knows their names since 9.1.
  */
+#define KVM_PROCESSOR                                                                              \
+	"max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,x-force-features=on"
+
 static const struct rig_profile kvm = {
 	.name = "kvm",
 	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
 	.processors = 2,
 	.memory_mib = 2560,
-	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,"
-		     "x-force-features=on",
+	.processor = KVM_PROCESSOR,
 	.modules = kvm_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
@@ -136,8 +138,7 @@ static const struct rig_profile kvm_pair = {
 	.summary = "two such hosts with a network between them, for live migration",
 	.processors = 1,
 	.memory_mib = 2048,
-	.processor = "max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,"
-		     "x-force-features=on",
+	.processor = KVM_PROCESSOR,
 	.modules = kvm_modules,
 	.arguments = "intel_iommu=on",
 	.devices = intel_devices,
