@@ -290,8 +290,9 @@ static json_t *step_to_json(const struct scenario_step *step)
 		if (step->subject)
 			json_object_set_new(inner, "at", json_string(step->subject));
 		return json_pack("{s:o}", "inject", merged(inner, step->arguments));
+	default:
+		return NULL;
 	}
-	return NULL;
 }
 
 static void set_text(json_t *object, const char *key, const char *text)

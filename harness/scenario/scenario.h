@@ -12,6 +12,12 @@
  * @STEP_WAIT:     waits for a piece of evidence
  * @STEP_STOP:     ends a workload
  * @STEP_FIRMWARE: tells the rig's firmware model how to behave (rig only)
+ * @STEP_MIGRATE:  begins the migration of a guest, and does not wait for its end
+ * @STEP_WHEN:     waits until a condition on a migration holds
+ * @STEP_LIMIT:    changes bandwidth and downtime of a running migration
+ * @STEP_POST_COPY: switches a running migration to post-copy
+ * @STEP_CANCEL:   cancels a running migration
+ * @STEP_BALLOON:  sets the memory of a guest, and waits until it has given up the rest
  */
 enum step_kind {
 	STEP_START,
@@ -20,17 +26,36 @@ enum step_kind {
 	STEP_WAIT,
 	STEP_STOP,
 	STEP_FIRMWARE,
+	STEP_MIGRATE,
+	STEP_WHEN,
+	STEP_LIMIT,
+	STEP_POST_COPY,
+	STEP_CANCEL,
+	STEP_BALLOON,
+};
+
+/**
+ * struct scenario_guest - a virtual machine that a scenario names
+ * @name:      "g1"
+ * @arguments: {"kind": "micro", "memory", "processors", "backing", "kernel-arguments", "programs", "fresh"}, every default
+ *             written out; or {"kind": "domain", "domain": NAME}
+ */
+struct scenario_guest {
+	char *name;
+	json_t *arguments;
 };
 
 /**
  * struct scenario_workload - a workload that a scenario names
  * @name:      "victim"
  * @kind:      name in the workload registry
+ * @guest:     in which it runs, or NULL: on the host
  * @arguments: checked by that workload's table
  */
 struct scenario_workload {
 	char *name;
 	char *kind;
+	char *guest;
 	json_t *arguments;
 };
 
@@ -40,14 +65,19 @@ struct scenario_workload {
  * @line:      in the scenario's file
  * @subject:   workload name (start, touch, stop, or the target of an inject: may be NULL), witness (wait)
  * @injector:  name in the injector registry (inject)
- * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}
- * @within_ns: wait: how long at the most
+ * @guest:     that is meant: migrate, when, limit, post-copy, cancel, balloon, or an inject into a guest; else NULL
+ * @host:      of an inject: "h0", "h1", "source", "target", or NULL: where its target is
+ * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}; when: {"condition": text};
+ *             migrate, limit, balloon: checked by the table of the step
+ * @within_ns: wait, when: how long at the most
  */
 struct scenario_step {
 	enum step_kind kind;
 	unsigned int line;
 	char *subject;
 	char *injector;
+	char *guest;
+	char *host;
 	json_t *arguments;
 	int64_t within_ns;
 };
@@ -57,7 +87,7 @@ struct scenario_step {
  *
  * All owned by the scenario. @exercises is the code that the fault takes through the kernel. @expect and @spec are JSON
  * as in the journal (docs/journal.md); @requires is an array of findings as the probes name them, such as
- * "einj:memory-uncorrectable-nonfatal".
+ * "einj:memory-uncorrectable-nonfatal". @versions and @known_failure are as in the file, or NULL.
  */
 struct scenario {
 	char *name;
@@ -70,6 +100,10 @@ struct scenario {
 	json_t *tags;
 	json_t *requires;
 	json_t *rig;
+	json_t *versions;
+	json_t *known_failure;
+	struct scenario_guest *guests;
+	size_t guest_count;
 	struct scenario_workload *workloads;
 	size_t workload_count;
 	struct scenario_step *steps;
