@@ -164,7 +164,7 @@ static int run(int argc, char **argv)
 	}
 	error = param_finish(injector->params, arguments, &why);
 	if (!error && injector->check)
-		error = injector->check(arguments, false, &why);
+		error = injector->check(arguments, TARGET_NONE, &why);
 	if (error) {
 		log_error("inject %s: %s", injector->name, why.text);
 		return EXIT_USAGE;

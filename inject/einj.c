@@ -243,7 +243,7 @@ static int check_components(const json_t *arguments, const struct einj_type *typ
 	return 0;
 }
 
-static int einj_check(const json_t *arguments, bool target, struct reason *why)
+static int einj_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	const struct einj_type *type = find_type(param_text(arguments, "type"));
 	const char *sbdf = param_text(arguments, "sbdf");
@@ -252,7 +252,7 @@ static int einj_check(const json_t *arguments, bool target, struct reason *why)
 	if (!type)
 		return fail(why, -EINVAL, "'type' is missing");
 	if ((type->subject == ABOUT_MEMORY || param_number(arguments, "flags") & FLAG_MEMORY) &&
-	    !target && !param_given(arguments, "address"))
+	    target == TARGET_NONE && !param_given(arguments, "address"))
 		return fail(why, -EINVAL,
 			    "'%s' needs an address: give a target with 'at', or 'address'",
 			    type->name);
@@ -521,7 +521,7 @@ static int einj_prepare(struct injection *injection, struct reason *why)
 	struct einj_plan plan;
 	int error;
 
-	error = einj_check(injection->arguments, false, why);
+	error = einj_check(injection->arguments, TARGET_NONE, why);
 	if (error)
 		return error;
 	plan_injection(injection->arguments, &plan);

@@ -81,17 +81,25 @@ static const struct method *find_method(const char *name)
 	return NULL;
 }
 
-static int hwpoison_check(const json_t *arguments, bool target, struct reason *why)
+static int hwpoison_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	const struct method *method = find_method(param_text(arguments, "method"));
 
 	if (!method)
 		return fail(why, -EINVAL, "'method' is missing");
-	if (method->input == INPUT_COMMAND && !target)
+	if (method->input == INPUT_COMMAND && target == TARGET_GUEST)
+		return fail(
+			why, -EINVAL,
+			"'%s' is done by the process that owns the page; that of a workload in a "
+			"guest belongs to QEMU, which does no such thing: use corrupt-pfn, "
+			"hard-offline-page or soft-offline-page",
+			method->name);
+	if (method->input == INPUT_COMMAND && target == TARGET_NONE)
 		return fail(why, -EINVAL,
 			    "'%s' is done by the process that owns the page: give it with 'at'",
 			    method->name);
-	if (method->input != INPUT_COMMAND && !target && !param_given(arguments, "pfn"))
+	if (method->input != INPUT_COMMAND && target == TARGET_NONE &&
+	    !param_given(arguments, "pfn"))
 		return fail(why, -EINVAL, "'%s' needs a page: give a target with 'at', or 'pfn'",
 			    method->name);
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
@@ -196,11 +204,12 @@ static int hwpoison_restore(struct injection *injection, struct reason *why)
 static int hwpoison_prepare(struct injection *injection, struct reason *why)
 {
 	const struct method *method = find_method(param_text(injection->arguments, "method"));
-	struct hwpoison_private *private;
-	int error;
-
 	/* A planned injection has no running target: what it would be told is noted all the same. */
-	error = hwpoison_check(injection->arguments, injection->target || injection->dry_run, why);
+	enum injector_target target =
+		injection->target || injection->dry_run ? TARGET_WORKLOAD : TARGET_NONE;
+	struct hwpoison_private *private;
+	int error = hwpoison_check(injection->arguments, target, why);
+
 	if (!error && !injection->dry_run)
 		error = machine_is_expendable(why);
 	if (!error && !injection->dry_run)

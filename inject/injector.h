@@ -8,8 +8,22 @@
 /* The lock, and the record of what has to be put back. */
 #define INJECTION_RUN_DIRECTORY "/run/brinell"
 
+struct agent;
 struct workload_run;
 struct injection;
+
+/**
+ * enum injector_target - whose page an injection is aimed at
+ * @TARGET_NONE:     nobody's
+ * @TARGET_WORKLOAD: that of a workload on this machine
+ * @TARGET_GUEST:    that of a workload in a guest: on this machine it is a page of QEMU. Injectors get its frame as pfn
+ *                   and address, and its address in the guest as gpa
+ */
+enum injector_target {
+	TARGET_NONE,
+	TARGET_WORKLOAD,
+	TARGET_GUEST,
+};
 
 /**
  * struct injector - a way to press a fault into this machine
@@ -17,8 +31,7 @@ struct injection;
  * @summary: one line
  * @params:  its parameters
  * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
- *           missing; @target tells whether a workload is given as target. Pure: scenarios are checked with it before
- *           anything starts. May be NULL
+ *           missing. Pure: scenarios are checked with it before anything starts. May be NULL
  * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
  *           {"name", "ok": bool, "reason", "remedy"}; never changes anything
  * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
@@ -33,7 +46,7 @@ struct injector {
 	const char *name;
 	const char *summary;
 	const struct param *params;
-	int (*check)(const json_t *arguments, bool target, struct reason *why);
+	int (*check)(const json_t *arguments, enum injector_target target, struct reason *why);
 	void (*probe)(json_t *findings);
 	int (*prepare)(struct injection *injection, struct reason *why);
 	int (*fire)(struct injection *injection, struct reason *why);

@@ -107,7 +107,7 @@ static uint64_t status_of(const json_t *arguments)
 	return status;
 }
 
-static int mce_check(const json_t *arguments, bool target, struct reason *why)
+static int mce_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	const char *mode = param_text(arguments, "mode");
 	const char *preset = param_text(arguments, "preset");
@@ -237,7 +237,7 @@ static int mce_restore(struct injection *injection, struct reason *why)
 static int mce_prepare(struct injection *injection, struct reason *why)
 {
 	struct mce_private *private;
-	int error = mce_check(injection->arguments, injection->target, why);
+	int error = mce_check(injection->arguments, TARGET_NONE, why);
 
 	if (!error && !injection->dry_run)
 		error = machine_is_expendable(why);

@@ -163,7 +163,8 @@ static int parse_inject(const struct document *document, int node, struct walk *
 		error = take_subject(document, at, "inject", walk, step, &index);
 	if (error)
 		return error;
-	error = injector->check ? injector->check(step->arguments, at != 0, &why) : 0;
+	if (injector->check)
+		error = injector->check(step->arguments, at ? TARGET_WORKLOAD : TARGET_NONE, &why);
 	if (error)
 		return document_fail(document, node, error, "%s", why.text);
 	step->injector = strdup(name);
