@@ -14,6 +14,8 @@
 
 #define SEND_TIMEOUT_MS 5000
 #define HELLO_TIMEOUT_MS 60000
+/* A migration is between two. */
+#define HOSTS_MAX 2
 /* An agent whose stream ended and a host that went down look alike until the out-of-band side has spoken. */
 #define DEATH_NOTICE_NS (3 * NSEC_PER_SEC)
 
@@ -47,10 +49,20 @@ const struct bench_ops *bench_kind(const char *name)
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
 		  json_t *data)
 {
+	bench_report_guest(bench, NULL, witness, time_ns, text, data);
+}
+
+/**
+ * bench_report_guest - hand on one piece of evidence that is from a guest, or about it
+ * @guest: its name; NULL: it is about the host
+ */
+void bench_report_guest(struct bench *bench, const char *guest, const char *witness,
+			int64_t time_ns, const char *text, json_t *data)
+{
 	bench->options.event(bench->options.context,
-			     json_pack("{s:s, s:s, s:I, s:s, s:o*}", "witness", witness, "host",
-				       bench->host, "host_time_ns", (json_int_t)time_ns, "text",
-				       text, "data", data));
+			     json_pack("{s:s, s:s, s:s*, s:I, s:s, s:o*}", "witness", witness,
+				       "host", bench->host, "guest", guest, "host_time_ns",
+				       (json_int_t)time_ns, "text", text, "data", data));
 }
 
 static void report_bench(struct bench *bench, const char *event, const char *text)
@@ -131,6 +143,82 @@ static void unexpected_hello(struct bench *bench, const json_t *hello)
 	agent_lost(bench, "the agent started anew in the middle of the trial");
 }
 
+/* The clock of a host, or a host that lies, may say anything. */
+static int64_t controller_time(const struct bench *bench, int64_t host_ns)
+{
+	int64_t time_ns;
+
+	return __builtin_add_overflow(host_ns, bench->clock_offset_ns, &time_ns) ? now_realtime_ns()
+										 : time_ns;
+}
+
+/* What a program in a guest may call itself a witness of. Whatever else it says is not believed to be of the host. */
+static bool is_guest_witness(const char *name)
+{
+	static const char *const names[] = {"kmsg", "workload", "interrupts", "meminfo"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* What a guest has said by itself (docs/guest-program.md). */
+static void take_guest_word(struct bench *bench, const char *guest, int64_t time_ns,
+			    const json_t *said)
+{
+	const char *witness = json_text(said, "witness", "");
+	json_t *data;
+
+	if (strcmp(json_text(said, "event", ""), "witness") != 0 || !is_guest_witness(witness)) {
+		bench_report_guest(bench, guest, "guest-link", time_ns, "the guest said something",
+				   json_pack("{s:s, s:O}", "what", "said", "said", said));
+		return;
+	}
+	data = json_deep_copy(json_object_get(said, "data"));
+	if (!json_is_object(data)) {
+		json_decref(data);
+		data = json_object();
+	}
+	json_object_set(data, "guest_time_ns", json_object_get(said, "time_ns"));
+	bench_report_guest(bench, guest, witness, time_ns, json_text(said, "text", ""), data);
+}
+
+/* What the agent tells of the stream of a guest. */
+static void take_guest_event(struct bench *bench, const json_t *message)
+{
+	static const char *const beats[] = {"heartbeat", "gap", "silent", "heard", "clock"};
+	const char *guest = json_text(message, "guest", "unknown");
+	const char *what = json_text(message, "what", "");
+	int64_t time_ns = controller_time(bench, json_number(message, "time_ns", 0));
+	const char *witness = "guest-link";
+	json_t *data;
+
+	if (strcmp(what, "said") == 0) {
+		take_guest_word(bench, guest, time_ns, json_object_get(message, "said"));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(beats); i++)
+		if (strcmp(beats[i], what) == 0)
+			witness = "heartbeat";
+	data = json_deep_copy(message);
+	json_object_del(data, "event");
+	json_object_del(data, "guest");
+	json_object_del(data, "text");
+	bench_report_guest(bench, guest, witness, time_ns, json_text(message, "text", what), data);
+}
+
+/* The guest that evidence of the host's agent is about. */
+static const char *guest_of(const char *witness, const json_t *data)
+{
+	static const char *const about[] = {"libvirt", "guest-console", "migration", "heartbeat"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(about); i++)
+		if (strcmp(about[i], witness) == 0)
+			return json_text(data, "guest", NULL);
+	return NULL;
+}
+
 static void take_event(struct bench *bench, json_t *message)
 {
 	const char *event = json_text(message, "event", "");
@@ -138,15 +226,14 @@ static void take_event(struct bench *bench, json_t *message)
 	if (strcmp(event, "hello") == 0) {
 		unexpected_hello(bench, message);
 	} else if (strcmp(event, "witness") == 0) {
-		int64_t time_ns;
+		const char *witness = json_text(message, "witness", "unknown");
+		json_t *data = json_object_get(message, "data");
 
-		/* The clock of a host, or a host that lies, may say anything. */
-		if (__builtin_add_overflow(json_number(message, "time_ns", 0),
-					   bench->clock_offset_ns, &time_ns))
-			time_ns = now_realtime_ns();
-		bench_report(bench, json_text(message, "witness", "unknown"), time_ns,
-			     json_text(message, "text", ""),
-			     json_incref(json_object_get(message, "data")));
+		bench_report_guest(bench, guest_of(witness, data), witness,
+				   controller_time(bench, json_number(message, "time_ns", 0)),
+				   json_text(message, "text", ""), json_incref(data));
+	} else if (strcmp(event, "guest") == 0) {
+		take_guest_event(bench, message);
 	} else {
 		bench_report(bench, "protocol", now_realtime_ns(),
 			     json_text(message, "text", event),
@@ -179,39 +266,51 @@ static void take_messages(struct bench *bench)
 	}
 }
 
+static void hear_agent(struct bench *bench)
+{
+	int got = channel_fill(bench->agent);
+
+	take_messages(bench);
+	if (got < 0) {
+		channel_free(bench->agent);
+		bench->agent = NULL;
+		agent_lost(bench, "the agent's stream ended");
+	}
+}
+
 /**
- * bench_pump - let one batch of what comes in become events
- * @bench:    open bench
+ * bench_pump - let one batch of what comes in become events, from all hosts of the bench
+ * @bench:    one of them
  * @until_ns: CLOCK_MONOTONIC: return at that time at the latest
  *
  * Return: 0 when something came or the time is over, -EINTR when the user interrupted.
  */
 int bench_pump(struct bench *bench, int64_t until_ns)
 {
-	struct pollfd fds[2] = {
-		{.fd = bench->agent ? channel_fd(bench->agent) : -1, .events = POLLIN},
-		{.fd = bench->out_of_band_fd, .events = POLLIN},
-	};
+	const volatile int *interrupted = bench->options.interrupted;
+	struct pollfd fds[2 * HOSTS_MAX];
 	int64_t left = until_ns - now_monotonic_ns();
 	struct timespec wait = {.tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC};
+	struct bench *host = bench;
+	size_t count = 0;
 
-	if (bench->options.interrupted && *bench->options.interrupted)
+	if (interrupted && *interrupted)
 		return -EINTR;
 	if (left < 0)
 		wait = (struct timespec){0};
-	if (ppoll(fds, 2, &wait, NULL) < 0)
-		return bench->options.interrupted && *bench->options.interrupted ? -EINTR : 0;
-	if (fds[1].revents && bench->ops->dispatch)
-		bench->ops->dispatch(bench);
-	if (fds[0].revents) {
-		int got = channel_fill(bench->agent);
-
-		take_messages(bench);
-		if (got < 0) {
-			channel_free(bench->agent);
-			bench->agent = NULL;
-			agent_lost(bench, "the agent's stream ended");
-		}
+	do {
+		fds[count++] = (struct pollfd){.fd = host->agent ? channel_fd(host->agent) : -1,
+					       .events = POLLIN};
+		fds[count++] = (struct pollfd){.fd = host->out_of_band_fd, .events = POLLIN};
+		host = host->next;
+	} while (host != bench);
+	if (ppoll(fds, count, &wait, NULL) < 0)
+		return interrupted && *interrupted ? -EINTR : 0;
+	for (size_t i = 0; i < count; i += 2, host = host->next) {
+		if (fds[i + 1].revents && host->ops->dispatch)
+			host->ops->dispatch(host);
+		if (fds[i].revents)
+			hear_agent(host);
 	}
 	return 0;
 }
@@ -294,7 +393,12 @@ int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	return send_and_wait(bench, call, arguments, timeout_ms, reply, why);
 }
 
-static int say_hello(struct bench *bench, struct reason *why)
+/**
+ * bench_greet - wait for the hello of a host that was started
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int bench_greet(struct bench *bench, struct reason *why)
 {
 	__cleanup_json json_t *hello = NULL;
 	int error = send_and_wait(bench, "hello", NULL, HELLO_TIMEOUT_MS, &hello, why);
@@ -320,67 +424,161 @@ static int say_hello(struct bench *bench, struct reason *why)
 }
 
 /**
- * bench_boot - bring the host up, again when it was up
+ * bench_start - begin to bring a host up, again when it was up; bench_greet() ends it
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int bench_start(struct bench *bench, struct reason *why)
+{
+	channel_free(bench->agent);
+	bench->agent = NULL;
+	bench->state = HOST_DOWN;
+	return bench->ops->start(bench, why);
+}
+
+/**
+ * bench_boot - bring a host up, again when it was up
  *
  * Return: 0 or -errno with a reason.
  */
 int bench_boot(struct bench *bench, struct reason *why)
 {
+	int error = bench_start(bench, why);
+
+	return error ? error : bench_greet(bench, why);
+}
+
+/**
+ * bench_ready - wait until a host that is up can start guests
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int bench_ready(struct bench *bench, struct reason *why)
+{
 	int error;
 
-	channel_free(bench->agent);
-	bench->agent = NULL;
-	bench->state = HOST_DOWN;
-	error = bench->ops->start(bench, why);
+	if (bench->ready_boot == bench->boots || !bench->ops->ready)
+		return 0;
+	error = bench->ops->ready(bench, why);
 	if (!error)
-		error = say_hello(bench, why);
+		bench->ready_boot = bench->boots;
 	return error;
+}
+
+/** bench_host - a host of a bench by its name in the journal; NULL when it has none of that name */
+struct bench *bench_host(struct bench *bench, const char *host)
+{
+	struct bench *each = bench;
+
+	do {
+		if (strcmp(each->host, host) == 0)
+			return each;
+		each = each->next;
+	} while (each != bench);
+	return NULL;
+}
+
+/* The address of host @number among those that commas part. */
+static char *address_of(const char *name, unsigned int number)
+{
+	const char *at = strchr(name, ':');
+
+	if (!at)
+		return NULL;
+	for (at++; number; number--)
+		at = strchr(at, ',') + 1;
+	return strndup(at, strcspn(at, ","));
+}
+
+static unsigned int count_hosts(const struct bench_ops *ops, const char *name)
+{
+	unsigned int count = 1;
+
+	if (ops->hosts)
+		return ops->hosts;
+	for (const char *comma = name; (comma = strchr(comma, ',')); comma++)
+		count++;
+	return count;
+}
+
+static struct bench *new_host(const struct bench_ops *ops, const char *name, unsigned int number,
+			      const struct bench_options *options)
+{
+	struct bench *host = calloc(1, sizeof(*host));
+
+	if (!host)
+		abort();
+	host->ops = ops;
+	host->name = strdup(name);
+	host->address = address_of(name, number);
+	host->number = number;
+	snprintf(host->host, sizeof(host->host), "h%u", number);
+	host->options = *options;
+	host->out_of_band_fd = -1;
+	return host;
 }
 
 /**
  * bench_open - make a bench ready; nothing is booted yet
- * @name:    "local", a rig profile, "ssh:HOST"
+ * @name:    "local", a rig profile, "ssh:HOST", "ssh:HOST,HOST"
  * @options: copied; the texts in it must outlive the bench
- * @bench:   receives it
+ * @bench:   receives its first host; the others follow by @next
  * @why:     reason of a failure
  *
- * Return: 0 or -ENOENT for a name that means no bench.
+ * Return: 0, -ENOENT for a name that means no bench, -EINVAL for more than two hosts.
  */
 int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
 	       struct reason *why)
 {
 	const struct bench_ops *ops = bench_kind(name);
-	const char *colon = strchr(name, ':');
-	struct bench *opened;
+	unsigned int count = ops ? count_hosts(ops, name) : 0;
+	struct bench *last = NULL;
 
 	if (!ops)
 		return fail(why, -ENOENT,
 			    "there is no bench '%s'; `brinell list benches` shows them", name);
-	opened = calloc(1, sizeof(*opened));
-	if (!opened)
-		return -ENOMEM;
-	opened->ops = ops;
-	opened->name = strdup(name);
-	opened->address = colon ? opened->name + (colon + 1 - name) : NULL;
-	opened->host = "h0";
-	opened->options = *options;
-	opened->out_of_band_fd = -1;
-	*bench = opened;
+	if (count > HOSTS_MAX)
+		return fail(why, -EINVAL, "bench '%s' has %u hosts; a migration needs two", name,
+			    count);
+	for (unsigned int i = 0; i < count; i++) {
+		struct bench *host = new_host(ops, name, i, options);
+
+		if (last)
+			last->next = host;
+		else
+			*bench = host;
+		host->next = *bench;
+		last = host;
+	}
 	return 0;
 }
 
-/** bench_close - stop the host where it is ours, and free the bench; NULL is fine */
+static void close_host(struct bench *host)
+{
+	host->state = HOST_DOWN;
+	host->ops->stop(host);
+	channel_free(host->agent);
+	json_decref(host->hello);
+	json_decref(host->answer);
+	free(host->address);
+	free(host->name);
+	free(host);
+}
+
+/** bench_close - stop its hosts where they are ours, and free the bench; NULL is fine */
 void bench_close(struct bench *bench)
 {
-	if (!bench)
-		return;
-	bench->state = HOST_DOWN;
-	bench->ops->stop(bench);
-	channel_free(bench->agent);
-	json_decref(bench->hello);
-	json_decref(bench->answer);
-	free(bench->name);
-	free(bench);
+	struct bench *other = bench ? bench->next : NULL;
+
+	/* The network of a pair is with its first host. */
+	while (other != bench) {
+		struct bench *next = other->next;
+
+		close_host(other);
+		other = next;
+	}
+	if (bench)
+		close_host(bench);
 }
 
 /**

@@ -20,6 +20,7 @@ typedef void (*bench_progress_fn)(void *context, const char *what, double fracti
  * @kernel:      bzImage for a rig host, or NULL
  * @modules:     its modules, or NULL
  * @rig:         the `rig` section of a scenario ({"einj-revision", "memory", ...}) or NULL
+ * @guests:      virtual machines will be wanted: the agent must be the one that is linked with libvirt
  * @deadline_s:  a rig host is ended after so many seconds
  * @event:       receives evidence, with @context
  * @progress:    receives progress, with @context; may be NULL
@@ -30,6 +31,7 @@ struct bench_options {
 	const char *kernel;
 	const char *modules;
 	const json_t *rig;
+	bool guests;
 	unsigned int deadline_s;
 	bench_event_fn event;
 	bench_progress_fn progress;
@@ -41,18 +43,25 @@ struct bench_options {
  * struct bench_ops - a kind of bench
  * @name:     as in `--bench NAME`; the part before a colon when it takes an address ("ssh:HOST")
  * @summary:  one line
+ * @hosts:    how many there are; 0: one for each address, which commas part
  * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_open()
  * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
+ * @ready:    waits until the host can start guests, after its hello; NULL: it can, or it will say why not
+ * @reach:    by what the other host of a pair reaches this one for a migration: libvirt's URI and the address for QEMU's
+ *            stream; both owned by the caller. NULL: by none
  * @stop:     lets go; a rig host is ended
  */
 struct bench_ops {
 	const char *name;
 	const char *summary;
+	unsigned int hosts;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
 	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
 			struct reason *why);
+	int (*ready)(struct bench *bench, struct reason *why);
+	void (*reach)(const struct bench *bench, char **uri, char **address);
 	void (*stop)(struct bench *bench);
 };
 
@@ -73,11 +82,13 @@ enum host_state {
 };
 
 /**
- * struct bench - one host under test and the ways to it
+ * struct bench - one host under test and the ways to it; those of a bench of several hosts are linked in a ring
+ * @next:           the next host of the same bench; itself when there is one
  * @ops:            its kind
  * @name:           as the user gave it
- * @address:        the part of @name behind a colon, or NULL
- * @host:           name of the host in the journal
+ * @address:        of this host: from the part of @name behind a colon, or NULL; owned
+ * @number:         of this host, from 0
+ * @host:           its name in the journal, "h0"
  * @options:        as opened
  * @agent:          channel to the agent, or NULL
  * @out_of_band_fd: to poll for @ops->dispatch, or -1
@@ -85,12 +96,15 @@ enum host_state {
  * @state:          what is known of the host
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
  * @boots:          number of boots seen
+ * @ready_boot:     the boot of which @ops->ready has told
  */
 struct bench {
+	struct bench *next;
 	const struct bench_ops *ops;
 	char *name;
-	const char *address;
-	const char *host;
+	char *address;
+	unsigned int number;
+	char host[8];
 	struct bench_options options;
 	struct channel *agent;
 	int out_of_band_fd;
@@ -98,6 +112,7 @@ struct bench {
 	enum host_state state;
 	int64_t clock_offset_ns;
 	unsigned int boots;
+	unsigned int ready_boot;
 	uint64_t next_id;
 	uint64_t awaited_id;
 	json_t *answer;
@@ -107,7 +122,11 @@ struct bench {
 const struct bench_ops *bench_kind(const char *name);
 int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
 	       struct reason *why);
+int bench_start(struct bench *bench, struct reason *why);
+int bench_greet(struct bench *bench, struct reason *why);
 int bench_boot(struct bench *bench, struct reason *why);
+int bench_ready(struct bench *bench, struct reason *why);
+struct bench *bench_host(struct bench *bench, const char *host);
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	       unsigned int timeout_ms, json_t **reply, struct reason *why);
 int bench_pump(struct bench *bench, int64_t until_ns);
@@ -115,6 +134,8 @@ void bench_close(struct bench *bench);
 
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
 		  json_t *data);
+void bench_report_guest(struct bench *bench, const char *guest, const char *witness,
+			int64_t time_ns, const char *text, json_t *data);
 void bench_host_ended(struct bench *bench, int status, int signal);
 void bench_host_taken(struct bench *bench, const char *text);
 int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "harness/bench/bench.h"
+#include "harness/rig/rig.h"
 
 /* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
 #define RESTORE_TIMEOUT_MS 15000
@@ -33,27 +34,53 @@ static void reap(struct bench *bench)
 	bench->private = NULL;
 }
 
+/* An agent that can start guests is a program of its own, because it is linked with libvirt. */
 static int local_start(struct bench *bench, struct reason *why)
 {
-	const char *const argv[] = {"/proc/self/exe", "agent", NULL};
+	const char *const own[] = {"/proc/self/exe", "agent", NULL};
+	const char *const linked[] = {"brinell-agent-kvm", NULL};
+	__cleanup_free char *beside = NULL;
 
 	reap(bench);
-	return bench_spawn_agent(bench, argv, why);
+	if (!bench->options.guests)
+		return bench_spawn_agent(bench, own, why);
+	if (rig_find_file("brinell-agent-kvm", &beside) == 0) {
+		const char *const found[] = {beside, NULL};
+
+		return bench_spawn_agent(bench, found, why);
+	}
+	return bench_spawn_agent(bench, linked, why);
 }
 
 static int ssh_start(struct bench *bench, struct reason *why)
 {
-	const char *const argv[] = {"ssh",	     "-o", "BatchMode=yes", "--", bench->address,
-				    "brinell-agent", NULL};
+	const char *const argv[] = {"ssh",
+				    "-o",
+				    "BatchMode=yes",
+				    "--",
+				    bench->address,
+				    bench->options.guests ? "brinell-agent-kvm" : "brinell-agent",
+				    NULL};
 
 	if (!bench->address || !*bench->address)
-		return fail(why, -EINVAL, "bench '%s': write ssh:HOST", bench->name);
+		return fail(why, -EINVAL, "bench '%s': write ssh:HOST, or ssh:HOST,HOST",
+			    bench->name);
 	reap(bench);
 	return bench_spawn_agent(bench, argv, why);
 }
 
+/* The hosts reach each other as the controller reaches them, without a password. */
+static void ssh_reach(const struct bench *bench, char **uri, char **address)
+{
+	const char *at = strchr(bench->address, '@');
+
+	*uri = format_text("qemu+ssh://%s/system", bench->address);
+	*address = format_text("tcp://%s", at ? at + 1 : bench->address);
+}
+
 static const struct bench_ops bench_local = {
 	.name = "local",
+	.hosts = 1,
 	.summary = "this machine (it must be declared expendable)",
 	.start = local_start,
 	.stop = reap,
@@ -62,8 +89,10 @@ static const struct bench_ops bench_local = {
 static const struct bench_ops bench_ssh = {
 	.name = "ssh",
 	.summary =
-		"ssh:HOST, a machine with brinell-agent installed (it must be declared expendable)",
+		"ssh:HOST or ssh:HOST,HOST: machines with brinell-agent, or brinell-agent-kvm for "
+		"guests (they must be declared expendable)",
 	.start = ssh_start,
+	.reach = ssh_reach,
 	.stop = reap,
 };
 

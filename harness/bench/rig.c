@@ -12,6 +12,9 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/rig.h"
 
+/* libvirt on an emulated host that is busy. */
+#define READY_TIMEOUT_MS 90000
+
 /*
  * Only an end that the guest asked for is the host's own: QEMU calls those guest-shutdown, guest-reset and guest-panic
  * (qapi/run-state.json, ShutdownCause). A crash of the emulator, a deadline or a power cut says nothing about the host.
@@ -110,6 +113,7 @@ static int connect_agent(struct bench *bench, struct reason *why)
 static int rig_bench_start(struct bench *bench, struct reason *why)
 {
 	const struct bench_options *options = &bench->options;
+	bool pair = bench->next != bench;
 	uint64_t memory = 0;
 	int error = 0;
 
@@ -135,6 +139,8 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 				.einj_revision =
 					(unsigned int)json_number(options->rig, "einj-revision", 0),
 				.arguments = json_text(options->rig, "kernel-arguments", NULL),
+				.host_number = pair ? bench->number + 1 : 0,
+				.link = bench->number ? rig_link_path(bench->next->private) : NULL,
 				.deadline_s = options->deadline_s,
 				.progress = options->progress,
 				.context = options->context,
@@ -161,6 +167,33 @@ static int rig_bench_firmware(struct bench *bench, const json_t *request, json_t
 	return rig_call(bench->private, "firmware", request, 5000, reply, why);
 }
 
+static int rig_bench_ready(struct bench *bench, struct reason *why)
+{
+	const struct rig_profile *profile = rig_profile_find(bench->ops->name);
+	__cleanup_json json_t *arguments = NULL;
+	__cleanup_json json_t *reply = NULL;
+	json_t *argv = json_array();
+	int error;
+
+	for (const char *const *word = profile->ready; word && *word; word++)
+		json_array_append_new(argv, json_string(*word));
+	arguments = json_pack("{s:o, s:i}", "argv", argv, "timeout_ms", READY_TIMEOUT_MS);
+	error = bench_call(bench, "run", arguments, READY_TIMEOUT_MS + 5000, &reply, why);
+	if (!error && json_number(reply, "status", -1) != 0)
+		error = fail(why, -EHOSTDOWN,
+			     "libvirt does not start on rig host %s; the end of "
+			     "its console says why",
+			     bench->host);
+	return error;
+}
+
+/* The network of a pair knows its hosts by these names and addresses (start-libvirt). */
+static void rig_bench_reach(const struct bench *bench, char **uri, char **address)
+{
+	*uri = format_text("qemu+tcp://host-%u/system", bench->number + 1);
+	*address = format_text("tcp://10.0.0.%u", bench->number + 1);
+}
+
 static void rig_bench_stop(struct bench *bench)
 {
 	if (!bench->private)
@@ -173,6 +206,7 @@ static void rig_bench_stop(struct bench *bench)
 static const struct bench_ops bench_intel = {
 	.name = "intel",
 	.summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d",
+	.hosts = 1,
 	.start = rig_bench_start,
 	.dispatch = rig_dispatch,
 	.firmware = rig_bench_firmware,
@@ -184,10 +218,26 @@ REGISTER(bench_ops, bench_intel);
 static const struct bench_ops bench_kvm = {
 	.name = "kvm",
 	.summary = "rig: an emulated AMD host that runs KVM guests, with libvirt and vsock",
+	.hosts = 1,
 	.start = rig_bench_start,
 	.dispatch = rig_dispatch,
 	.firmware = rig_bench_firmware,
+	.ready = rig_bench_ready,
 	.stop = rig_bench_stop,
 };
 
 REGISTER(bench_ops, bench_kvm);
+
+static const struct bench_ops bench_kvm_pair = {
+	.name = "kvm-pair",
+	.summary = "rig: two such hosts with a network between them, for live migration",
+	.hosts = 2,
+	.start = rig_bench_start,
+	.dispatch = rig_dispatch,
+	.firmware = rig_bench_firmware,
+	.ready = rig_bench_ready,
+	.reach = rig_bench_reach,
+	.stop = rig_bench_stop,
+};
+
+REGISTER(bench_ops, bench_kvm_pair);
