@@ -61,6 +61,7 @@ REGISTRY(injector)
  * @arguments: checked by its table; owned
  * @dry_run:   note the writes, do none
  * @writes:    array of {"path", "text"} in order: what was written, or would be; owned
+ * @agent:     that serves, or NULL outside of one; borrowed
  * @target:    the running workload whose page is hit, or NULL; a method that only the owner of a page can use
  *             (madvise) is executed by it through its @command; borrowed
  * @result:    object that @fire may add facts to (pfn, address, attempts); owned
@@ -72,6 +73,7 @@ struct injection {
 	bool dry_run;
 	json_t *writes;
 	json_t *result;
+	struct agent *agent;
 	struct workload_run *target;
 	int lock_fd;
 	void *private;

@@ -53,6 +53,7 @@ static int serve_prepare(struct agent *agent, const json_t *arguments, json_t **
 			       false, why);
 	if (error)
 		return error;
+	now->injection.agent = agent;
 	now->injection.target = load;
 	error = injector->prepare(&now->injection, why);
 	if (error) {

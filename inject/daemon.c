@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Daemons of a machine: found by their name, and started again as they were.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "inject/daemon.h"
+
+/* A service manager restarts what died within a fraction of a second, or after the pause that its unit asks for. */
+#define RESTART_MS 1000
+#define SUPERVISED_RESTART_MS 15000
+#define START_TIMEOUT_MS 15000
+#define LOOK_AGAIN_NS (20 * NSEC_PER_MSEC)
+
+static int read_of_process(pid_t pid, const char *file, char **text, size_t *length)
+{
+	__cleanup_free char *place = format_text("/proc/%d/%s", (int)pid, file);
+	char path[4096];
+
+	return read_small_file(system_path(path, place), text, length);
+}
+
+/** process_name - of /proc/PID/comm, 15 letters at most. Return: owned by the caller, or NULL when it is gone */
+char *process_name(pid_t pid)
+{
+	char *text;
+
+	if (read_of_process(pid, "comm", &text, NULL))
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* What has ended and waits for its parent has no arguments any more. */
+static bool runs_as(pid_t pid, const char *name)
+{
+	__cleanup_free char *is = process_name(pid);
+	__cleanup_free char *arguments = NULL;
+	size_t length = 0;
+
+	return is && strcmp(is, name) == 0 &&
+	       read_of_process(pid, "cmdline", &arguments, &length) == 0 && length;
+}
+
+/**
+ * daemon_find - the one process of a name
+ * @name:   as in /proc/PID/comm
+ * @except: this process does not count
+ *
+ * Return: 0; -ESRCH when none runs; -EEXIST when there are several, and nobody knows which is meant.
+ */
+int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
+{
+	char path[4096];
+	DIR *directory = opendir(system_path(path, "/proc"));
+	struct dirent *entry;
+	pid_t found = 0;
+	bool several = false;
+
+	while (directory && (entry = readdir(directory))) {
+		pid_t at = (pid_t)atoi(entry->d_name);
+
+		if (!isdigit((unsigned char)*entry->d_name) || at == except || !runs_as(at, name))
+			continue;
+		several = found != 0;
+		found = at;
+	}
+	if (directory)
+		closedir(directory);
+	if (several)
+		return fail(why, -EEXIST,
+			    "several processes are called %s, and which one is meant nobody says",
+			    name);
+	if (!found)
+		return fail(why, -ESRCH, "no process is called %s", name);
+	*pid = found;
+	return 0;
+}
+
+static char *read_program(pid_t pid)
+{
+	__cleanup_free char *place = format_text("/proc/%d/exe", (int)pid);
+	char path[4096], target[PATH_MAX];
+	ssize_t length = readlink(system_path(path, place), target, sizeof(target) - 1);
+
+	if (length < 0)
+		return NULL;
+	target[length] = '\0';
+	return strdup(target);
+}
+
+/**
+ * daemon_read - how a daemon was started
+ * @daemon: receives it; to be freed by daemon_free(), also after an error
+ *
+ * Return: 0 or -errno.
+ */
+int daemon_read(struct daemon *daemon, pid_t pid, struct reason *why)
+{
+	__cleanup_free char *groups = NULL;
+	int error;
+
+	daemon->name = process_name(pid);
+	daemon->program = read_program(pid);
+	error = read_of_process(pid, "cmdline", &daemon->arguments, &daemon->arguments_size);
+	if (!error)
+		error = read_of_process(pid, "environ", &daemon->environment,
+					&daemon->environment_size);
+	if (error || !daemon->name || !daemon->program || !daemon->arguments_size)
+		return fail(
+			why, error ? error : -ESRCH,
+			"how process %d was started can not be read, so it could not be brought "
+			"back",
+			(int)pid);
+	daemon->supervised =
+		read_of_process(pid, "cgroup", &groups, NULL) == 0 && strstr(groups, ".service");
+	return 0;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	free(daemon->name);
+	free(daemon->program);
+	free(daemon->arguments);
+	free(daemon->environment);
+	*daemon = (struct daemon){0};
+}
+
+/* Return: the texts as a list that ends in NULL, which borrows them. */
+static char **list_texts(char *texts, size_t size)
+{
+	size_t count = 0, index = 0;
+	char **list;
+
+	for (size_t i = 0; i < size; i++)
+		count += texts[i] == '\0';
+	list = calloc(count + 2, sizeof(*list));
+	if (!list)
+		abort();
+	for (char *at = texts; at < texts + size; at += strlen(at) + 1)
+		list[index++] = at;
+	return list;
+}
+
+static bool goes_to_background(char **arguments)
+{
+	for (; *arguments; arguments++)
+		if (strcmp(*arguments, "--daemon") == 0 || strcmp(*arguments, "-d") == 0)
+			return true;
+	return false;
+}
+
+/* In the child of a program with threads: only what signal handlers may do, too. */
+static void become(const struct daemon *daemon, char **arguments, char **environment, bool detach)
+{
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	/* One that stays in the foreground is nobody's child. */
+	if (detach && fork() > 0)
+		_exit(0);
+	sigemptyset(&none);
+	sigaction(SIGPIPE, &usual, NULL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	close_range(3, ~0u, 0);
+	(void)!chdir("/");
+	execve(daemon->program, arguments, environment);
+	_exit(127);
+}
+
+static int await_child(pid_t pid, int *status)
+{
+	__cleanup_close int fd = pidfd_open(pid, 0);
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0)
+		return -errno;
+	if (poll(&end, 1, START_TIMEOUT_MS) <= 0)
+		return -ETIMEDOUT;
+	return waitpid(pid, status, 0) == pid ? 0 : -errno;
+}
+
+static int start(const struct daemon *daemon, struct reason *why)
+{
+	char **arguments = list_texts(daemon->arguments, daemon->arguments_size);
+	char **environment = list_texts(daemon->environment, daemon->environment_size);
+	int status = 0, error;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(daemon, arguments, environment, !goes_to_background(arguments));
+	error = pid < 0 ? -errno : await_child(pid, &status);
+	free(arguments);
+	free(environment);
+	if (error)
+		return fail(why, error, "start %s again: %s", daemon->program, strerror(-error));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return fail(why, -EIO, "%s was started again, and ended with %d: its log says why",
+			    daemon->program, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	return 0;
+}
+
+static bool appears(const struct daemon *daemon, pid_t dead, int64_t within_ms)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+	int64_t until = now_monotonic_ns() + within_ms * NSEC_PER_MSEC;
+	pid_t pid;
+
+	for (;;) {
+		int error = daemon_find(daemon->name, dead, &pid, NULL);
+
+		if (error != -ESRCH)
+			return true;
+		if (now_monotonic_ns() > until)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/**
+ * daemon_bring_back - a daemon that is dead runs again
+ * @daemon: as daemon_read() found it
+ * @dead:   the process that it was
+ *
+ * Who restarts it by himself has a second; a service manager is left alone with its own.
+ *
+ * Return: 0, or -errno when it does not run.
+ */
+int daemon_bring_back(const struct daemon *daemon, pid_t dead, struct reason *why)
+{
+	int error;
+
+	if (appears(daemon, dead, daemon->supervised ? SUPERVISED_RESTART_MS : RESTART_MS))
+		return 0;
+	if (daemon->supervised)
+		return fail(why, -ESRCH,
+			    "%s is a service, and its manager has not restarted it: give its unit "
+			    "Restart=on-failure; 'systemctl start %s' brings it back",
+			    daemon->name, daemon->name);
+	error = start(daemon, why);
+	if (error)
+		return error;
+	if (!appears(daemon, dead, START_TIMEOUT_MS))
+		return fail(why, -ESRCH, "%s was started again, and is not there: its log says why",
+			    daemon->name);
+	return 0;
+}

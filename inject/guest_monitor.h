@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_INJECT_GUEST_MONITOR_H
+#define BRINELL_INJECT_GUEST_MONITOR_H
+
+#include "inject/injector.h"
+
+/**
+ * struct guest_monitor - the way of injectors to the hypervisor of a guest
+ * @name:    for people
+ * @command: has QEMU carry out a command of its human monitor. Blocks until it has answered, or for @timeout_ms at
+ *           most; after -ETIMEDOUT nobody knows whether it was carried out. @answer is owned by the caller
+ * @process: the process that runs the guest: it was seen to be this guest's at the time of the call
+ *
+ * @guest is the name that guest.start gave. Only a program that is linked with libvirt has one of these.
+ */
+struct guest_monitor {
+	const char *name;
+	int (*command)(struct agent *agent, const char *guest, const char *text, int64_t timeout_ms,
+		       char **answer, struct reason *why);
+	int (*process)(struct agent *agent, const char *guest, pid_t *pid, struct reason *why);
+};
+
+REGISTRY(guest_monitor)
+
+#define GUEST_MONITOR_MISSING "this agent is not linked with libvirt, the way to QEMU of a guest"
+#define GUEST_MONITOR_REMEDY "use brinell-agent-kvm"
+
+/** guest_monitor_here - that of this program. Return: it, or NULL with a reason */
+static inline const struct guest_monitor *guest_monitor_here(struct reason *why)
+{
+	if (guest_monitor_count())
+		return guest_monitor_at(0);
+	fail(why, -EOPNOTSUPP, "%s: %s", GUEST_MONITOR_MISSING, GUEST_MONITOR_REMEDY);
+	return NULL;
+}
+
+#endif

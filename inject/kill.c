@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kill: one process of a host that runs guests dies without a word: the QEMU of a guest, or the daemon that watches over
+ * them. A daemon is brought back as it was started, unless somebody else does it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "inject/daemon.h"
+#include "inject/guest_monitor.h"
+#include "inject/sticky.h"
+
+#define END_TIMEOUT_MS 5000
+
+static const char *const victims[] = {"qemu", "libvirtd", "virtqemud", NULL};
+static const char *const restarts[] = {"at-end", "at-once", NULL};
+
+static const struct param kill_params[] = {
+	{"what", PARAM_CHOICE, "whose process dies", NULL, victims, true},
+	{"guest", PARAM_STRING, "name of the guest, for what: qemu", NULL, NULL, false},
+	{"restart", PARAM_CHOICE,
+	 "when a daemon is brought back that nobody else restarts: with the trial's end, or as "
+	 "soon as it is dead",
+	 "at-end", restarts, false},
+	{0},
+};
+
+/**
+ * struct kill_private - whom it strikes
+ * @pid, @fd: of the process: the descriptor stands for it, and for no later one with its number
+ * @daemon:   how it was started; for a daemon
+ * @dead:     it was killed here, and is to be brought back
+ */
+struct kill_private {
+	pid_t pid;
+	int fd;
+	struct daemon daemon;
+	bool dead;
+};
+
+static bool kills_qemu(const json_t *arguments)
+{
+	return strcmp(param_text(arguments, "what"), "qemu") == 0;
+}
+
+static int kill_check(const json_t *arguments, enum injector_target target, struct reason *why)
+{
+	const char *what = param_text(arguments, "what");
+
+	if (!what)
+		return fail(why, -EINVAL, "'what' is missing");
+	if (target != TARGET_NONE)
+		return fail(why, -EINVAL,
+			    "'kill' strikes a process of the host, not a page: leave 'at' out");
+	if (kills_qemu(arguments) && !param_given(arguments, "guest"))
+		return fail(why, -EINVAL, "what: qemu needs 'guest', the name of the guest");
+	if (!kills_qemu(arguments) && param_given(arguments, "guest"))
+		return fail(why, -EINVAL,
+			    "'guest' is for what: qemu; %s serves all guests of its host: say by "
+			    "'on' which host",
+			    what);
+	return 0;
+}
+
+/* Whom a guest's process must look like: a number alone may have gone to another one. */
+static int check_name(pid_t pid, const char *begin, struct reason *why)
+{
+	__cleanup_free char *name = process_name(pid);
+
+	if (!name || strncmp(name, begin, strlen(begin)) != 0)
+		return fail(why, -ESRCH, "process %d is '%s' instead of '%s'", (int)pid,
+			    name ? name : "gone", begin);
+	return 0;
+}
+
+static int find_process(struct injection *injection, pid_t *pid, struct reason *why)
+{
+	const char *what = param_text(injection->arguments, "what");
+	const struct guest_monitor *monitor;
+
+	if (!kills_qemu(injection->arguments))
+		return daemon_find(what, 0, pid, why);
+	monitor = guest_monitor_here(why);
+	if (!monitor)
+		return -EOPNOTSUPP;
+	return monitor->process(injection->agent, param_text(injection->arguments, "guest"), pid,
+				why);
+}
+
+static int take_process(struct injection *injection, struct kill_private *private,
+			struct reason *why)
+{
+	bool qemu = kills_qemu(injection->arguments);
+	const char *what = param_text(injection->arguments, "what");
+	int error = find_process(injection, &private->pid, why);
+
+	if (error)
+		return error;
+	private->fd = pidfd_open(private->pid, 0);
+	if (private->fd < 0)
+		return fail(why, -errno, "take hold of process %d: %s", (int)private->pid,
+			    strerror(errno));
+	/* Only what is seen after that is about the process of the descriptor. */
+	error = check_name(private->pid, qemu ? "qemu" : what, why);
+	if (!error && !qemu)
+		error = daemon_read(&private->daemon, private->pid, why);
+	return error;
+}
+
+static void forget(struct injection *injection)
+{
+	struct kill_private *private = injection->private;
+
+	if (private->fd >= 0)
+		close(private->fd);
+	daemon_free(&private->daemon);
+}
+
+static int kill_restore(struct injection *injection, struct reason *why)
+{
+	struct kill_private *private = injection->private;
+	int error = 0;
+
+	if (private && private->dead)
+		error = daemon_bring_back(&private->daemon, private->pid, why);
+	if (private)
+		forget(injection);
+	(void)sticky_finish(NULL, injection, NULL);
+	return error;
+}
+
+static int kill_prepare(struct injection *injection, struct reason *why)
+{
+	struct kill_private *private;
+	int error = kill_check(injection->arguments, TARGET_NONE, why);
+
+	if (error || injection->dry_run)
+		return error;
+	error = machine_is_expendable(why);
+	if (!error)
+		error = injection_lock(injection, why);
+	if (error)
+		return error;
+	private = calloc(1, sizeof(*private));
+	if (!private) {
+		injection_unlock(injection);
+		return -ENOMEM;
+	}
+	private->fd = -1;
+	injection->private = private;
+	error = take_process(injection, private, why);
+	if (error)
+		(void)kill_restore(injection, NULL);
+	return error;
+}
+
+/* Its memory takes its time to be given back; a process that waits for a device dies later. */
+static void await_end(struct injection *injection, int fd)
+{
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+
+	json_object_set_new(injection->result, "ended",
+			    json_boolean(poll(&end, 1, END_TIMEOUT_MS) > 0));
+}
+
+static int kill_fire(struct injection *injection, struct reason *why)
+{
+	struct kill_private *private = injection->private;
+	const char *what = param_text(injection->arguments, "what");
+	const char *guest = param_text(injection->arguments, "guest");
+	__cleanup_free char *place =
+		guest ? format_text("QEMU of guest '%s'", guest) : strdup(what);
+	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	int64_t before;
+
+	if (error)
+		return error;
+	json_array_append_new(injection->writes,
+			      json_pack("{s:s, s:s}", "path", place, "text", "SIGKILL"));
+	if (injection->dry_run)
+		return 0;
+	before = now_monotonic_ns();
+	if (pidfd_send_signal(private->fd, SIGKILL, NULL, 0) < 0)
+		return fail(why, -errno, "kill: SIGKILL to %s, process %d: %s", place,
+			    (int)private->pid, strerror(errno));
+	await_end(injection, private->fd);
+	json_object_set_new(injection->result, "duration_ns",
+			    json_integer(now_monotonic_ns() - before));
+	json_object_set_new(injection->result, "pid", json_integer(private->pid));
+	private->dead = !guest;
+	if (guest || strcmp(param_text(injection->arguments, "restart"), "at-once") != 0)
+		return 0;
+	private->dead = false;
+	return daemon_bring_back(&private->daemon, private->pid, why);
+}
+
+static void probe_daemon(json_t *findings, const char *finding, const char *name)
+{
+	struct reason why = {0};
+	pid_t pid;
+
+	finding_add(findings, finding, daemon_find(name, 0, &pid, &why) == 0, why.text,
+		    "start it, if this machine has it: libvirt's daemon is libvirtd or virtqemud");
+}
+
+static void kill_probe(json_t *findings)
+{
+	finding_add(findings, "kill:qemu", guest_monitor_count() > 0, GUEST_MONITOR_MISSING,
+		    GUEST_MONITOR_REMEDY);
+	probe_daemon(findings, "kill:libvirtd", "libvirtd");
+	probe_daemon(findings, "kill:virtqemud", "virtqemud");
+}
+
+static const struct injector kill_injector = {
+	.name = "kill",
+	.summary = "QEMU of a guest, or libvirt's daemon, dies at once (SIGKILL)",
+	.params = kill_params,
+	.check = kill_check,
+	.probe = kill_probe,
+	.prepare = kill_prepare,
+	.fire = kill_fire,
+	.restore = kill_restore,
+};
+
+REGISTER(injector, kill_injector);

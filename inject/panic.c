@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * panic: the kernel of this machine is crashed by sysrq, in the middle of whatever it does. What comes then is the
+ * machine's own business: kernel.panic restarts it, kdump saves it, or it stays dead.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "inject/machine.h"
+#include "inject/sticky.h"
+
+#define SYSRQ_TRIGGER "/proc/sysrq-trigger"
+#define PANIC_TIMEOUT "/proc/sys/kernel/panic"
+
+static const struct param panic_params[] = {{0}};
+
+static int panic_check(const json_t *arguments, enum injector_target target, struct reason *why)
+{
+	(void)arguments;
+	if (target != TARGET_NONE)
+		return fail(
+			why, -EINVAL,
+			"'panic' strikes a whole machine, not a page: leave 'at' out, and say by "
+			"'on' which machine");
+	return 0;
+}
+
+/* Seconds until it restarts; negative: at once, 0: never. */
+static int panic_timeout(long *seconds)
+{
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	int error = read_small_file(system_path(path, PANIC_TIMEOUT), &text, NULL);
+
+	if (!error)
+		*seconds = strtol(text, NULL, 10);
+	return error;
+}
+
+static int panic_restore(struct injection *injection, struct reason *why)
+{
+	return sticky_finish(NULL, injection, why);
+}
+
+static int panic_prepare(struct injection *injection, struct reason *why)
+{
+	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	long seconds;
+
+	if (error)
+		return error;
+	/* /proc/sys/kernel/sysrq is about keys: the file takes every command. */
+	if (!injection->dry_run && !machine_has_file(SYSRQ_TRIGGER))
+		return fail(why, -ENOENT, "%s is missing: this kernel has no CONFIG_MAGIC_SYSRQ",
+			    SYSRQ_TRIGGER);
+	if (!panic_timeout(&seconds))
+		json_object_set_new(injection->result, "panic_timeout", json_integer(seconds));
+	return injection_lock(injection, why);
+}
+
+static int panic_fire(struct injection *injection, struct reason *why)
+{
+	struct reason reason = {0};
+	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+
+	if (error)
+		return error;
+	error = injection_write(injection, SYSRQ_TRIGGER, "c", &reason);
+	if (error)
+		return fail(why, error, "panic: %s", reason.text);
+	/* A kernel that is crashed does not return from the write. */
+	return injection->dry_run
+		       ? 0
+		       : fail(why, -EIO, "panic: the kernel took 'c' in %s, and lives on",
+			      SYSRQ_TRIGGER);
+}
+
+static void panic_probe(json_t *findings)
+{
+	long seconds = 0;
+
+	finding_add(findings, "panic", machine_has_file(SYSRQ_TRIGGER), SYSRQ_TRIGGER " is missing",
+		    "use a kernel with CONFIG_MAGIC_SYSRQ");
+	finding_add(findings, "panic:restarts", panic_timeout(&seconds) == 0 && seconds != 0,
+		    "after a panic this machine stays as it is, until somebody resets it",
+		    "sysctl kernel.panic=10, or a reset from outside (BMC)");
+}
+
+static const struct injector panic_injector = {
+	.name = "panic",
+	.summary = "the kernel of the machine is crashed (sysrq c)",
+	.params = panic_params,
+	.check = panic_check,
+	.probe = panic_probe,
+	.prepare = panic_prepare,
+	.fire = panic_fire,
+	.restore = panic_restore,
+};
+
+REGISTER(injector, panic_injector);
