@@ -21,12 +21,14 @@
 /*
  * @opening: held while a connection is made, which may take for ever
  * @lock:    of all below
+ * @done:    a job has finished; with @lock
  * @jobs:    that have not been given back to the loop
  * @events:  for the loop
  * @dropped: events that found the queue full
  */
 static struct {
 	pthread_mutex_t opening, lock;
+	pthread_cond_t done;
 	bool ready;
 	int wake;
 	virConnectPtr connection;
@@ -37,6 +39,7 @@ static struct {
 } hub = {
 	.opening = PTHREAD_MUTEX_INITIALIZER,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.done = PTHREAD_COND_INITIALIZER,
 	.wake = -1,
 };
 
@@ -326,6 +329,7 @@ static void *run_job(void *context)
 		virConnectClose(connection);
 	pthread_mutex_lock(&hub.lock);
 	job->finished = true;
+	pthread_cond_broadcast(&hub.done);
 	pthread_mutex_unlock(&hub.lock);
 	wake_loop();
 	return NULL;
@@ -384,7 +388,8 @@ static int get_ready(struct reason *why)
 	return 0;
 }
 
-static void free_job(struct virt_job *job)
+/** virt_free - of a job that virt_await() has given back */
+void virt_free(struct virt_job *job)
 {
 	json_decref(job->ticket.id);
 	json_decref(job->reply);
@@ -416,7 +421,7 @@ int virt_start(struct virt_job *job, int64_t timeout_ms, struct reason *why)
 			fail(why, error, "start a thread for libvirt: %s", strerror(-error));
 	}
 	if (error) {
-		free_job(job);
+		virt_free(job);
 		return error;
 	}
 	job->next = hub.jobs;
@@ -441,13 +446,45 @@ static bool is_finished(const struct virt_job *job)
 	return finished;
 }
 
+/**
+ * virt_await - have a job done, and wait for it: for those who can not be answered later
+ * @job:        of malloc(), without callbacks; after 0 owned by the caller, who frees it with virt_free()
+ * @timeout_ms: after which it is left alone, and its result is thrown away
+ *
+ * Return: 0 when it is done, well or not; or -errno.
+ */
+int virt_await(struct virt_job *job, int64_t timeout_ms, struct reason *why)
+{
+	int64_t until = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	const struct timespec end = {until / NSEC_PER_SEC, until % NSEC_PER_SEC};
+	struct virt_job **at = &hub.jobs;
+	int error = virt_start(job, timeout_ms, why);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&hub.lock);
+	while (!job->finished && !error)
+		error = pthread_cond_clockwait(&hub.done, &hub.lock, CLOCK_MONOTONIC, &end);
+	job->left = !job->finished;
+	pthread_mutex_unlock(&hub.lock);
+	if (job->left)
+		return fail(why, -ETIMEDOUT,
+			    "libvirt did not answer in time about guest '%s': does libvirtd hang?",
+			    job->guest);
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	hub.count--;
+	return 0;
+}
+
 static void hand_back(struct agent *agent, struct virt_job *job)
 {
 	if (!job->left)
 		job->done(agent, job);
 	else if (job->late)
 		job->late(agent, job);
-	free_job(job);
+	virt_free(job);
 }
 
 static void dispatch_jobs(struct agent *agent)

@@ -46,6 +46,8 @@ struct virt_job {
 int virt_start(struct virt_job *job, int64_t timeout_ms, struct reason *why);
 int virt_wake_fd(void);
 void virt_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_t *event));
+int virt_await(struct virt_job *job, int64_t timeout_ms, struct reason *why);
+void virt_free(struct virt_job *job);
 void virt_leave_all(void);
 int virt_fail(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

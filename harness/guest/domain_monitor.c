@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.resolve and guest.monitor: what is asked of a guest's QEMU, through libvirt.
+ * The calls guest.resolve and guest.monitor, and the way of injectors: what is asked of a guest's QEMU, through libvirt.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "harness/guest/domain_service.h"
 #include "harness/base/param.h"
-#include "inject/injector.h"
+#include "inject/guest_monitor.h"
 
 #define PAGE_BYTES 4096u
 #define TIMEOUT_MS 10000
@@ -145,3 +145,55 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 			   : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT;
 	return domain_job_answered(agent, job, TIMEOUT_MS, why);
 }
+
+static int work_command(virConnectPtr connection, struct virt_job *job)
+{
+	return ask(connection, job, job->text, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &job->answer);
+}
+
+static struct domain_guest *find_for_injector(const struct agent *agent, const char *name,
+					      struct reason *why)
+{
+	__cleanup_json json_t *arguments = json_pack("{s:s}", "name", name);
+
+	return domain_guest_find(agent, arguments, "inject", why);
+}
+
+/* The loop of the agent stands still meanwhile: an injection is over when its call is answered. */
+static int command_qemu(struct agent *agent, const char *name, const char *text, int64_t timeout_ms,
+			char **answer, struct reason *why)
+{
+	const struct domain_guest *guest = find_for_injector(agent, name, why);
+	struct virt_job *job;
+	int error;
+
+	if (!guest)
+		return -ENOENT;
+	job = domain_job(guest, work_command);
+	job->text = strdup(text);
+	error = virt_await(job, timeout_ms, why);
+	if (error)
+		return error;
+	error = job->error;
+	if (error)
+		*why = job->why;
+	else
+		*answer = job->answer ? steal(job->answer) : strdup("");
+	virt_free(job);
+	return error;
+}
+
+static int find_qemu(struct agent *agent, const char *name, pid_t *pid, struct reason *why)
+{
+	const struct domain_guest *guest = find_for_injector(agent, name, why);
+
+	return guest ? qemu_find(guest->domain, guest->uuid, pid, why) : -ENOENT;
+}
+
+static const struct guest_monitor libvirt_monitor = {
+	.name = "libvirt",
+	.command = command_qemu,
+	.process = find_qemu,
+};
+
+REGISTER(guest_monitor, libvirt_monitor);
