@@ -571,6 +571,17 @@ int document_unknown(const struct document *document, int node, const char *what
 			     near ? "'? " : "", names);
 }
 
+static bool is_among(const json_t *texts, const char *text)
+{
+	size_t index;
+	json_t *item;
+
+	json_array_foreach (texts, index, item)
+		if (strcmp(json_string_value(item), text) == 0)
+			return true;
+	return false;
+}
+
 /**
  * document_check_keys - check that a mapping has only known keys, each once
  * @document: borrowed
@@ -593,20 +604,16 @@ int document_check_keys(const struct document *document, int mapping, const char
 	for (; known && *known; known++)
 		json_array_append_new(names, json_string(*known));
 	for (; table && table->name; table++)
-		json_array_append_new(names, json_string(table->name));
+		if (!is_among(names, table->name))
+			json_array_append_new(names, json_string(table->name));
 	for (size_t i = 0; i < document_count(document, mapping); i++) {
 		int key = document_key(document, mapping, i);
 		const char *text = document_scalar(document, key);
-		bool found = false;
-		size_t index;
-		json_t *name;
 
 		if (!text)
 			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
 					     what);
-		json_array_foreach (names, index, name)
-			found = found || strcmp(json_string_value(name), text) == 0;
-		if (!found)
+		if (!is_among(names, text))
 			return document_unknown(document, key, "key", text, names);
 		json_t *before = json_object_get(seen, text);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a scenario expects: each value by itself, and that they do not contradict each other. A contradiction could
- * never be met, so the trial would fail whatever the machine does.
+ * What a scenario expects: each value by itself. That they fit each other is checked in contradictions.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,8 +13,8 @@ static const char *const axis_guest[] = {"none", "unharmed",  "contained", "kill
 					 "hung", "corrupted", NULL};
 static const char *const axis_host[] = {"up", "hung", "died", NULL};
 static const char *const axis_iommu[] = {"quiet", "fault", NULL};
-static const char *const axis_migration[] = {"none",   "completed", "refused",
-					     "failed", "lost",	    NULL};
+static const char *const axis_migration[] = {"none",	  "completed", "refused", "failed",
+					     "cancelled", "lost",      NULL};
 static const char *const axis_conversion[] = {"none", "done", "refused-intact", "refused-torn",
 					      NULL};
 static const char *const signals[] = {"SIGBUS", "none", NULL};
@@ -178,6 +177,29 @@ static int expect_interrupts(const struct document *document, int node,
 	return 0;
 }
 
+/* Lists of expressions for each source of events about guests. */
+static int expect_events(const struct document *document, int node,
+			 const struct expectation *expectation, json_t **value)
+{
+	static const char *const sources[] = {"libvirt",   "migration",	    "guest-link",
+					      "heartbeat", "guest-console", NULL};
+	__cleanup_json json_t *events = json_object();
+	int error = document_check_keys(document, node, expectation->name, sources, NULL);
+
+	for (size_t i = 0; !error && i < document_count(document, node); i++) {
+		const char *source = document_scalar(document, document_key(document, node, i));
+		json_t *patterns = NULL;
+
+		error = check_texts(document, document_value(document, node, i), source,
+				    check_regex, &patterns);
+		if (!error)
+			json_object_set_new(events, source, patterns);
+	}
+	if (!error)
+		*value = steal(events);
+	return error;
+}
+
 static const struct expectation expectations[] = {
 	{"delivered", expect_bool, NULL},
 	{"process", expect_choice, axis_process},
@@ -194,139 +216,14 @@ static const struct expectation expectations[] = {
 	{"refused", expect_errno, NULL},
 	{"log", expect_patterns, NULL},
 	{"not_log", expect_patterns, NULL},
+	{"guest-log", expect_patterns, NULL},
+	{"not-guest-log", expect_patterns, NULL},
+	{"events", expect_events, NULL},
 	{"interrupts", expect_interrupts, NULL},
 	{"corrupted_kb", expect_comparison, NULL},
 	{"page", expect_choice, pages},
 	{"data", expect_choice, contents},
 };
-
-/*
- * Pairs that can not both come true. A value of "*" stands for any.
- */
-static const struct contradiction {
-	const char *key, *value, *other_key, *other_value, *reason;
-} contradictions[] = {
-	{"refused", "*", "delivered", "true", "a refused fault is never delivered"},
-	{"refused", "*", "process", "contained", "a refused fault harms nobody"},
-	{"refused", "*", "process", "killed", "a refused fault harms nobody"},
-	{"refused", "*", "process", "hung", "a refused fault harms nobody"},
-	{"refused", "*", "host", "died", "a refused fault harms nobody"},
-	{"refused", "*", "host", "hung", "a refused fault harms nobody"},
-	{"refused", "*", "signal", "SIGBUS", "a refused fault harms nobody"},
-	{"refused", "*", "page", "poisoned", "a refused fault poisons no page"},
-	{"delivered", "false", "process", "contained",
-	 "a fault that is not delivered harms nobody"},
-	{"delivered", "false", "process", "killed", "a fault that is not delivered harms nobody"},
-	{"delivered", "false", "process", "hung", "a fault that is not delivered harms nobody"},
-	{"delivered", "false", "host", "died", "a fault that is not delivered harms nobody"},
-	{"delivered", "false", "host", "hung", "a fault that is not delivered harms nobody"},
-	{"delivered", "false", "signal", "SIGBUS", "a fault that is not delivered sends no signal"},
-	{"process", "unharmed", "signal", "SIGBUS", "a process with a SIGBUS is not unharmed"},
-	{"process", "unharmed", "code", "*", "a process with a SIGBUS is not unharmed"},
-	{"process", "unharmed", "error", "*", "a process whose call failed is not unharmed"},
-	{"process", "unharmed", "data", "other", "a process that reads wrong data is corrupted"},
-	{"process", "killed", "signal", "none", "a process is killed by a signal"},
-	{"process", "killed", "code", "*", "a killed process can not tell what it was sent"},
-	{"process", "killed", "lsb", "*", "a killed process can not tell what it was sent"},
-	{"process", "killed", "address", "*", "a killed process can not tell what it was sent"},
-	{"process", "killed", "data", "*", "a killed process read nothing"},
-	{"process", "killed", "error", "*", "a killed process can not tell an error"},
-	{"signal", "none", "code", "*", "no signal has no code"},
-	{"signal", "none", "lsb", "*", "no signal has no lsb"},
-	{"signal", "none", "address", "*", "no signal has no address"},
-	{"host", "died", "process", "*", "nothing is known of a process on a dead host"},
-	{"host", "died", "signal", "*", "nothing is known of a process on a dead host"},
-	{"host", "died", "error", "*", "nothing is known of a process on a dead host"},
-	{"host", "died", "data", "*", "nothing is known of a process on a dead host"},
-	{"host", "died", "page", "*", "nothing is known of a page of a dead host"},
-	{"host", "died", "corrupted_kb", "*", "a dead host has no counters"},
-	{"host", "died", "interrupts", "*", "a dead host has no counters"},
-};
-
-static const char *expected_text(const json_t *expect, const char *key)
-{
-	const json_t *value = json_object_get(expect, key);
-
-	if (json_is_boolean(value))
-		return json_is_true(value) ? "true" : "false";
-	if (json_is_string(value))
-		return json_string_value(value);
-	return value ? "" : NULL;
-}
-
-static bool expects(const json_t *expect, const char *key, const char *value)
-{
-	const char *text = expected_text(expect, key);
-
-	return text && (strcmp(value, "*") == 0 || strcmp(value, text) == 0);
-}
-
-static size_t count_steps(const struct scenario *scenario, enum step_kind kind)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < scenario->step_count; i++)
-		count += scenario->steps[i].kind == kind;
-	return count;
-}
-
-/*
- * With several injections one may be refused although another is delivered (the second error in one page), if the file
- * says "delivered: true" itself.
- */
-static bool may_be_both(const struct contradiction *pair, const struct scenario *scenario)
-{
-	return strcmp(pair->key, "refused") == 0 && count_steps(scenario, STEP_INJECT) > 1 &&
-	       json_is_true(json_object_get(scenario->expect, "delivered"));
-}
-
-static int check_contradictions(const struct document *document, int node,
-				const struct scenario *scenario)
-{
-	const json_t *expect = scenario->expect;
-
-	for (size_t i = 0; i < ARRAY_SIZE(contradictions); i++) {
-		const struct contradiction *pair = &contradictions[i];
-
-		if (!expects(expect, pair->key, pair->value) ||
-		    !expects(expect, pair->other_key, pair->other_value) ||
-		    may_be_both(pair, scenario))
-			continue;
-		return document_fail(document, document_find(document, node, pair->other_key),
-				     -EINVAL,
-				     "'%s: %s' contradicts '%s: %s': %s; remove one of them",
-				     pair->other_key, expected_text(expect, pair->other_key),
-				     pair->key, expected_text(expect, pair->key), pair->reason);
-	}
-	return 0;
-}
-
-/* What the steps make impossible: evidence of a fault that no step makes, or of a process that there is not. */
-static int check_against_steps(const struct document *document, int node,
-			       const struct scenario *scenario)
-{
-	static const char *const of_process[] = {"process", "signal", "code", "lsb",
-						 "address", "error",  "data"};
-	const json_t *expect = scenario->expect;
-
-	if (count_steps(scenario, STEP_INJECT) == 0 &&
-	    json_is_true(json_object_get(expect, "delivered")))
-		return document_fail(document, document_find(document, 1, "steps"), -EINVAL,
-				     "no step injects, so nothing can be delivered; add - inject: "
-				     "or expect delivered: false");
-	for (size_t i = 0; i < ARRAY_SIZE(of_process); i++)
-		if (json_object_get(expect, of_process[i]) && scenario->workload_count == 0)
-			return document_fail(
-				document, document_find(document, node, of_process[i]), -EINVAL,
-				"'%s' is expected of a process, but there is no workload; declare "
-				"one under 'workloads'",
-				of_process[i]);
-	if (json_object_get(expect, "data") && count_steps(scenario, STEP_TOUCH) == 0)
-		return document_fail(document, document_find(document, node, "data"), -EINVAL,
-				     "'data' is what a touch reads, but no step touches; add - "
-				     "touch: WORKLOAD");
-	return 0;
-}
 
 /* The journal tells the whole expectation, so that the judge of another version reads the same. */
 static void fill_defaults(json_t *expect)
@@ -341,19 +238,19 @@ static void fill_defaults(json_t *expect)
 }
 
 /**
- * parse_expectations - check the `expect` section
+ * read_expectations - the values of an `expect` mapping, each by itself
  * @document: borrowed
- * @node:     mapping, or 0 when the scenario has none
- * @scenario: with its workloads and steps; receives the expectations
+ * @node:     mapping, or 0: nothing is named
+ * @expect:   receives them; owned by the caller
  *
  * Return: 0 or -errno with the place and the message.
  */
-int parse_expectations(const struct document *document, int node, struct scenario *scenario)
+int read_expectations(const struct document *document, int node, json_t **expect)
 {
 	const char *names[ARRAY_SIZE(expectations) + 1] = {NULL};
+	__cleanup_json json_t *read = json_object();
 	int error = 0;
 
-	scenario->expect = json_object();
 	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++)
 		names[i] = expectations[i].name;
 	if (node)
@@ -366,12 +263,27 @@ int parse_expectations(const struct document *document, int node, struct scenari
 			continue;
 		error = expectations[i].check(document, value_node, &expectations[i], &value);
 		if (!error)
-			json_object_set_new(scenario->expect, expectations[i].name, value);
+			json_object_set_new(read, expectations[i].name, value);
 	}
 	if (!error)
-		error = check_contradictions(document, node, scenario);
+		*expect = steal(read);
+	return error;
+}
+
+/**
+ * parse_expectations - check the `expect` section
+ * @document: borrowed
+ * @node:     mapping, or 0 when the scenario has none
+ * @scenario: with its workloads and steps; receives the expectations
+ *
+ * Return: 0 or -errno with the place and the message.
+ */
+int parse_expectations(const struct document *document, int node, struct scenario *scenario)
+{
+	int error = read_expectations(document, node, &scenario->expect);
+
 	if (error)
 		return error;
 	fill_defaults(scenario->expect);
-	return check_against_steps(document, node, scenario);
+	return check_expectations(document, node, scenario->expect, scenario);
 }

@@ -9,14 +9,11 @@
 #include "harness/scenario/parse.h"
 #include "workloads/workload.h"
 
-#define DEFAULT_BENCH "intel"
-#define DEFAULT_DEADLINE_NS (20 * NSEC_PER_SEC)
-#define DEFAULT_SETTLE_NS (2 * NSEC_PER_SEC)
-
-static const char *const scenario_keys[] = {"scenario",	 "title",      "objective", "exercises",
-					    "reference", "bench",      "rig",	    "tags",
-					    "requires",	 "fresh-boot", "deadline",  "settle",
-					    "workloads", "steps",      "expect",    NULL};
+static const char *const scenario_keys[] = {"scenario",	 "title",	  "objective", "exercises",
+					    "reference", "bench",	  "rig",       "tags",
+					    "requires",	 "fresh-boot",	  "deadline",  "settle",
+					    "guests",	 "workloads",	  "steps",     "expect",
+					    "versions",	 "known-failure", NULL};
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
 
@@ -33,8 +30,18 @@ static const struct param rig_table[] = {
 	 .help = "added to the kernel's command line"},
 	{.name = NULL}};
 
-static int check_word(const struct document *document, int node, const char *what, const char *text,
-		      const char *also)
+/**
+ * check_word - a name: letters, digits and a few signs
+ * @document: borrowed
+ * @node:     where it stands
+ * @what:     its name for messages
+ * @text:     the name
+ * @also:     further signs that it may have, but not at its begin
+ *
+ * Return: 0 or -EINVAL.
+ */
+int check_word(const struct document *document, int node, const char *what, const char *text,
+	       const char *also)
 {
 	size_t good = 0;
 
@@ -149,13 +156,28 @@ static int parse_head(const struct document *document, int root, struct scenario
 		error = take_text(document, root, "reference", &scenario->reference);
 	if (!error)
 		error = take_text(document, root, "bench", &scenario->bench);
-	if (!error && !scenario->bench && !(scenario->bench = strdup(DEFAULT_BENCH)))
-		error = -ENOMEM;
 	if (!error)
 		error = take_texts(document, root, "tags", check_tag, &scenario->tags);
 	if (!error)
 		error = take_texts(document, root, "requires", check_finding, &scenario->requires);
 	return error;
+}
+
+/*
+ * What a scenario gets that does not say it: guests take their time on an emulated host, migrations more of it.
+ */
+static const struct defaults {
+	const char *bench;
+	int64_t deadline_ns, settle_ns;
+} host_defaults = {"intel", 20 * NSEC_PER_SEC, 2 * NSEC_PER_SEC},
+  guest_defaults = {"kvm", 60 * NSEC_PER_SEC, 5 * NSEC_PER_SEC},
+  migration_defaults = {"kvm-pair", 180 * NSEC_PER_SEC, 5 * NSEC_PER_SEC};
+
+static const struct defaults *defaults_of(const struct document *document, int root)
+{
+	if (names_step(document, document_find(document, root, "steps"), "migrate"))
+		return &migration_defaults;
+	return document_find(document, root, "guests") ? &guest_defaults : &host_defaults;
 }
 
 static int parse_options(const struct document *document, int root, struct scenario *scenario)
@@ -164,10 +186,11 @@ static int parse_options(const struct document *document, int root, struct scena
 	int fresh_boot = document_find(document, root, "fresh-boot");
 	int deadline = document_find(document, root, "deadline");
 	int settle = document_find(document, root, "settle");
+	const struct defaults *defaults = defaults_of(document, root);
 	int error = 0;
 
-	scenario->deadline_ns = DEFAULT_DEADLINE_NS;
-	scenario->settle_ns = DEFAULT_SETTLE_NS;
+	scenario->deadline_ns = defaults->deadline_ns;
+	scenario->settle_ns = defaults->settle_ns;
 	if (rig)
 		error = check_arguments(document, rig, "rig", NULL, rig_table, &scenario->rig);
 	if (!error && fresh_boot)
@@ -187,9 +210,9 @@ static int parse_options(const struct document *document, int root, struct scena
 }
 
 static int parse_workload(const struct document *document, int key, int value,
-			  struct scenario_workload *entry)
+			  const struct scenario *scenario, struct scenario_workload *entry)
 {
-	static const char *const own_keys[] = {"kind", NULL};
+	static const char *const own_keys[] = {"kind", "in", NULL};
 	const char *name = document_scalar(document, key), *kind_name;
 	const struct workload *kind;
 	int kind_node, error;
@@ -225,7 +248,10 @@ static int parse_workload(const struct document *document, int key, int value,
 		return error;
 	entry->name = strdup(name);
 	entry->kind = strdup(kind_name);
-	return entry->name && entry->kind ? 0 : -ENOMEM;
+	if (!entry->name || !entry->kind)
+		return -ENOMEM;
+	return parse_workload_guest(document, document_find(document, value, "in"), scenario,
+				    entry);
 }
 
 static int parse_workloads(const struct document *document, int root, struct scenario *scenario)
@@ -243,8 +269,9 @@ static int parse_workloads(const struct document *document, int root, struct sce
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		int key = document_key(document, workloads, i);
-		int error = parse_workload(document, key, document_value(document, workloads, i),
-					   &scenario->workloads[scenario->workload_count++]);
+		int error =
+			parse_workload(document, key, document_value(document, workloads, i),
+				       scenario, &scenario->workloads[scenario->workload_count++]);
 
 		for (size_t j = 0; !error && j < i; j++)
 			if (strcmp(scenario->workloads[i].name, scenario->workloads[j].name) == 0)
@@ -258,80 +285,6 @@ static int parse_workloads(const struct document *document, int root, struct sce
 			return error;
 	}
 	return 0;
-}
-
-/* {"name": arguments...} in one object: arguments are the table's, extra keys are ours. */
-static json_t *merged(json_t *first, const json_t *arguments)
-{
-	if (arguments)
-		json_object_update_missing(first, (json_t *)arguments);
-	return first;
-}
-
-static json_t *step_to_json(const struct scenario_step *step)
-{
-	json_t *inner;
-
-	switch (step->kind) {
-	case STEP_START:
-		return json_pack("{s:s}", "start", step->subject);
-	case STEP_TOUCH:
-		return json_pack("{s:s}", "touch", step->subject);
-	case STEP_STOP:
-		return json_pack("{s:s}", "stop", step->subject);
-	case STEP_FIRMWARE:
-		return json_pack("{s:O}", "firmware", step->arguments);
-	case STEP_WAIT:
-		inner = json_pack("{s:s, s:o}", "for", step->subject, "within",
-				  json_sprintf("%" PRId64 "ns", step->within_ns));
-		return json_pack("{s:o}", "wait", merged(inner, step->arguments));
-	case STEP_INJECT:
-		inner = json_pack("{s:s}", "with", step->injector);
-		if (step->subject)
-			json_object_set_new(inner, "at", json_string(step->subject));
-		return json_pack("{s:o}", "inject", merged(inner, step->arguments));
-	default:
-		return NULL;
-	}
-}
-
-static void set_text(json_t *object, const char *key, const char *text)
-{
-	if (text)
-		json_object_set_new(object, key, json_string(text));
-}
-
-/* The whole scenario in the shape of its own file, with every default written out. */
-static json_t *scenario_to_json(const struct scenario *scenario)
-{
-	json_t *spec = json_object(), *workloads = json_object(), *steps = json_array();
-
-	set_text(spec, "scenario", scenario->name);
-	set_text(spec, "title", scenario->title);
-	set_text(spec, "objective", scenario->objective);
-	set_text(spec, "exercises", scenario->exercises);
-	set_text(spec, "reference", scenario->reference);
-	set_text(spec, "bench", scenario->bench);
-	if (scenario->rig)
-		json_object_set(spec, "rig", scenario->rig);
-	json_object_set(spec, "tags", scenario->tags);
-	json_object_set(spec, "requires", scenario->requires);
-	json_object_set_new(spec, "fresh-boot", json_boolean(scenario->fresh_boot));
-	json_object_set_new(spec, "deadline", json_sprintf("%" PRId64 "ns", scenario->deadline_ns));
-	json_object_set_new(spec, "settle", json_sprintf("%" PRId64 "ns", scenario->settle_ns));
-	for (size_t i = 0; i < scenario->workload_count; i++) {
-		const struct scenario_workload *workload = &scenario->workloads[i];
-
-		json_object_set_new(workloads, workload->name,
-				    merged(json_pack("{s:s}", "kind", workload->kind),
-					   workload->arguments));
-	}
-	json_object_set_new(spec, "workloads", workloads);
-	for (size_t i = 0; i < scenario->step_count; i++)
-		json_array_append_new(steps, step_to_json(&scenario->steps[i]));
-	json_object_set_new(spec, "steps", steps);
-	json_object_set(spec, "expect", scenario->expect);
-	return spec;
 }
 
 static int parse_document(const struct document *document, struct scenario *scenario)
@@ -349,12 +302,23 @@ static int parse_document(const struct document *document, struct scenario *scen
 	if (!error)
 		error = parse_options(document, root, scenario);
 	if (!error)
+		error = parse_guests(document, document_find(document, root, "guests"), scenario);
+	if (!error)
 		error = parse_workloads(document, root, scenario);
 	if (!error)
 		error = parse_steps(document, document_find(document, root, "steps"), scenario);
 	if (!error)
 		error = parse_expectations(document, document_find(document, root, "expect"),
 					   scenario);
+	if (!error)
+		error = parse_versions(document, document_find(document, root, "versions"),
+				       scenario);
+	if (!error)
+		error = parse_known_failure(
+			document, document_find(document, root, "known-failure"), scenario);
+	if (!error && !scenario->bench &&
+	    !(scenario->bench = strdup(defaults_of(document, root)->bench)))
+		error = -ENOMEM;
 	if (!error)
 		scenario->spec = scenario_to_json(scenario);
 	return error;
@@ -441,16 +405,24 @@ void scenario_free(struct scenario *scenario)
 {
 	if (!scenario)
 		return;
+	for (size_t i = 0; i < scenario->guest_count; i++) {
+		free(scenario->guests[i].name);
+		json_decref(scenario->guests[i].arguments);
+	}
 	for (size_t i = 0; i < scenario->workload_count; i++) {
 		free(scenario->workloads[i].name);
 		free(scenario->workloads[i].kind);
+		free(scenario->workloads[i].guest);
 		json_decref(scenario->workloads[i].arguments);
 	}
 	for (size_t i = 0; i < scenario->step_count; i++) {
 		free(scenario->steps[i].subject);
 		free(scenario->steps[i].injector);
+		free(scenario->steps[i].guest);
+		free(scenario->steps[i].host);
 		json_decref(scenario->steps[i].arguments);
 	}
+	free(scenario->guests);
 	free(scenario->workloads);
 	free(scenario->steps);
 	free(scenario->name);
@@ -463,6 +435,8 @@ void scenario_free(struct scenario *scenario)
 	json_decref(scenario->tags);
 	json_decref(scenario->requires);
 	json_decref(scenario->rig);
+	json_decref(scenario->versions);
+	json_decref(scenario->known_failure);
 	json_decref(scenario->expect);
 	json_decref(scenario->spec);
 	free(scenario);

@@ -6,32 +6,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "harness/scenario/parse.h"
+#include "harness/scenario/steps.h"
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
 #include "workloads/workload.h"
 
 #define DEFAULT_WITHIN_NS (5 * NSEC_PER_SEC)
 
-enum life {
-	LIFE_DECLARED,
-	LIFE_STARTED,
-	LIFE_STOPPED,
-};
-
-/**
- * struct walk - what is known at a step
- * @lives:    of the scenario's workloads, in their order
- * @injected: a step before this one injects
- */
-struct walk {
-	struct scenario *scenario;
-	enum life *lives;
-	bool injected;
-};
-
-/* Sources of evidence that are no witness on the host: they come from the bench or from the workloads. */
+/* Sources of evidence that are no witness on the host: they come from the bench, the workloads, or guests. */
 static const char *const other_sources[] = {"workload", "console", "bench", "firmware"};
+static const char *const guest_sources[] = {"heartbeat", "guest-link", "guest-console", "libvirt",
+					    "migration"};
 
 static int find_workload(const struct document *document, int node, const char *name,
 			 const struct scenario *scenario, size_t *index)
@@ -49,8 +33,8 @@ static int find_workload(const struct document *document, int node, const char *
 }
 
 /* The workload that a step works on; it must be running, or for a start not yet. */
-static int take_subject(const struct document *document, int node, const char *step,
-			const struct walk *walk, struct scenario_step *entry, size_t *index)
+int take_subject(const struct document *document, int node, const char *step,
+		 const struct walk *walk, struct scenario_step *entry, size_t *index)
 {
 	const char *name;
 	int error = document_text(document, node, step, &name);
@@ -120,59 +104,8 @@ static int parse_touch(const struct document *document, int node, struct walk *w
 	return 0;
 }
 
-static int find_injector(const struct document *document, int node, const char *name,
-			 const struct injector **injector)
-{
-	__cleanup_json json_t *known = json_array();
-
-	*injector = injector_find(name);
-	if (*injector)
-		return 0;
-	for (size_t i = 0; i < injector_count(); i++)
-		json_array_append_new(known, json_string(injector_at(i)->name));
-	return document_unknown(document, node, "injector", name, known);
-}
-
-static int parse_inject(const struct document *document, int node, struct walk *walk,
-			struct scenario_step *step)
-{
-	static const char *const own_keys[] = {"with", "at", NULL};
-	const struct injector *injector;
-	struct reason why = {""};
-	const char *name;
-	int with, at, error;
-	size_t index;
-
-	if (!document_is_mapping(document, node))
-		return document_fail(document, node, -EINVAL,
-				     "'inject' must be a mapping; write inject: {with: INJECTOR, "
-				     "at: WORKLOAD, ...}");
-	with = document_find(document, node, "with");
-	if (!with)
-		return document_fail(document, node, -EINVAL,
-				     "'inject' has no 'with'; name an injector of `brinell list "
-				     "injectors`");
-	error = document_text(document, with, "with", &name);
-	if (!error)
-		error = find_injector(document, with, name, &injector);
-	if (!error)
-		error = check_arguments(document, node, "inject", own_keys, injector->params,
-					&step->arguments);
-	at = document_find(document, node, "at");
-	if (!error && at)
-		error = take_subject(document, at, "inject", walk, step, &index);
-	if (error)
-		return error;
-	if (injector->check)
-		error = injector->check(step->arguments, at ? TARGET_WORKLOAD : TARGET_NONE, &why);
-	if (error)
-		return document_fail(document, node, error, "%s", why.text);
-	step->injector = strdup(name);
-	walk->injected = true;
-	return step->injector ? 0 : -ENOMEM;
-}
-
-static int check_source(const struct document *document, int node, const char *name)
+static int check_source(const struct document *document, int node, const char *name,
+			const struct walk *walk)
 {
 	__cleanup_json json_t *known = json_array();
 
@@ -180,6 +113,15 @@ static int check_source(const struct document *document, int node, const char *n
 		json_array_append_new(known, json_string(witness_at(i)->name));
 	for (size_t i = 0; i < ARRAY_SIZE(other_sources); i++)
 		json_array_append_new(known, json_string(other_sources[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(guest_sources); i++) {
+		if (strcmp(guest_sources[i], name) == 0 && walk->scenario->guest_count == 0)
+			return document_fail(document, node, -EINVAL,
+					     "'%s' tells of guests, and there is none; declare one "
+					     "under 'guests'",
+					     name);
+		if (walk->scenario->guest_count)
+			json_array_append_new(known, json_string(guest_sources[i]));
+	}
 	for (size_t i = 0; i < json_array_size(known); i++)
 		if (strcmp(json_string_value(json_array_get(known, i)), name) == 0)
 			return 0;
@@ -189,11 +131,12 @@ static int check_source(const struct document *document, int node, const char *n
 static int parse_wait(const struct document *document, int node, struct walk *walk,
 		      struct scenario_step *step)
 {
-	static const char *const keys[] = {"for", "match", "within", NULL};
+	static const char *const keys[] = {"for", "match", "guest", "within", NULL};
 	int source = document_find(document, node, "for");
 	int match = document_find(document, node, "match");
-	int within = document_find(document, node, "within");
+	int guest = document_find(document, node, "guest");
 	const char *name, *regex;
+	size_t index;
 	int error = document_check_keys(document, node, "wait", keys, NULL);
 
 	if (error)
@@ -205,22 +148,18 @@ static int parse_wait(const struct document *document, int node, struct walk *wa
 				     source ? "match" : "for");
 	error = document_text(document, source, "for", &name);
 	if (!error)
-		error = check_source(document, source, name);
+		error = check_source(document, source, name, walk);
 	if (!error)
 		error = document_text(document, match, "match", &regex);
 	if (!error)
 		error = check_regex(document, match, "match", regex);
-	step->within_ns = DEFAULT_WITHIN_NS;
-	if (!error && within)
-		error = check_duration(document, within, "within", &step->within_ns);
+	if (!error && guest)
+		error = take_guest(document, guest, node, "wait", walk, step, &index);
+	if (!error)
+		error = take_within(document, document_find(document, node, "within"), node,
+				    DEFAULT_WITHIN_NS, walk, step);
 	if (error)
 		return error;
-	if (step->within_ns > walk->scenario->deadline_ns)
-		return document_fail(
-			document, within ? within : node, -EINVAL,
-			"the wait may last longer than the trial's deadline of %" PRId64
-			" ms; make one of them fit",
-			(int64_t)(walk->scenario->deadline_ns / NSEC_PER_MSEC));
 	step->subject = strdup(name);
 	step->arguments = json_pack("{s:s}", "match", regex);
 	return step->subject && step->arguments ? 0 : -ENOMEM;
@@ -265,9 +204,18 @@ static const struct {
 	int (*parse)(const struct document *document, int node, struct walk *walk,
 		     struct scenario_step *step);
 } step_kinds[] = {
-	[STEP_START] = {"start", parse_start}, [STEP_INJECT] = {"inject", parse_inject},
-	[STEP_TOUCH] = {"touch", parse_touch}, [STEP_WAIT] = {"wait", parse_wait},
-	[STEP_STOP] = {"stop", parse_stop},    [STEP_FIRMWARE] = {"firmware", parse_firmware},
+	[STEP_START] = {"start", parse_start},
+	[STEP_INJECT] = {"inject", parse_inject},
+	[STEP_TOUCH] = {"touch", parse_touch},
+	[STEP_WAIT] = {"wait", parse_wait},
+	[STEP_STOP] = {"stop", parse_stop},
+	[STEP_FIRMWARE] = {"firmware", parse_firmware},
+	[STEP_MIGRATE] = {"migrate", parse_migrate},
+	[STEP_WHEN] = {"when", parse_when},
+	[STEP_LIMIT] = {"limit", parse_limit},
+	[STEP_POST_COPY] = {"post-copy", parse_post_copy},
+	[STEP_CANCEL] = {"cancel", parse_cancel},
+	[STEP_BALLOON] = {"balloon", parse_balloon},
 };
 
 static int parse_step(const struct document *document, int node, struct walk *walk,
@@ -313,18 +261,56 @@ static int check_lives(const struct document *document, const struct walk *walk)
 	return 0;
 }
 
+/* So is a guest that nobody works in or on. */
+static int check_guests(const struct document *document, const struct walk *walk)
+{
+	const struct scenario *scenario = walk->scenario;
+	int guests = document_find(document, 1, "guests");
+	size_t index;
+
+	for (size_t i = 0; i < scenario->workload_count; i++) {
+		const char *guest = scenario->workloads[i].guest;
+
+		for (index = 0; guest && index < scenario->guest_count; index++)
+			if (strcmp(scenario->guests[index].name, guest) == 0)
+				walk->guests[index].used = true;
+	}
+	for (index = 0; index < scenario->guest_count; index++)
+		if (!walk->guests[index].used)
+			return document_fail(document, document_key(document, guests, index),
+					     -EINVAL,
+					     "nobody uses guest '%s'; run a workload in it (in: "
+					     "%s), name it in a step, or remove it",
+					     scenario->guests[index].name,
+					     scenario->guests[index].name);
+	return 0;
+}
+
+/** names_step - whether a list of steps has one of that kind; for what must be known before they are checked */
+bool names_step(const struct document *document, int steps, const char *name)
+{
+	if (!document_is_sequence(document, steps))
+		return false;
+	for (size_t i = 0; i < document_count(document, steps); i++)
+		if (document_find(document, document_item(document, steps, i), name))
+			return true;
+	return false;
+}
+
 /**
  * parse_steps - check the steps of a scenario, and that each is possible at its turn
  * @document: borrowed
  * @node:     list of one-key mappings
- * @scenario: with its workloads; receives the steps
+ * @scenario: with its guests and workloads; receives the steps
  *
  * Return: 0 or -errno with the place and the message.
  */
 int parse_steps(const struct document *document, int node, struct scenario *scenario)
 {
 	__cleanup_free enum life *lives = calloc(scenario->workload_count + 1, sizeof(*lives));
-	struct walk walk = {.scenario = scenario, .lives = lives};
+	__cleanup_free struct guest_walk *guests =
+		calloc(scenario->guest_count + 1, sizeof(*guests));
+	struct walk walk = {.scenario = scenario, .lives = lives, .guests = guests};
 	size_t count = document_count(document, node);
 	int error = 0;
 
@@ -333,12 +319,14 @@ int parse_steps(const struct document *document, int node, struct scenario *scen
 				     "'steps' must be a list with at least one step, such as - "
 				     "start: victim");
 	scenario->steps = calloc(count, sizeof(*scenario->steps));
-	if (!lives || !scenario->steps)
+	if (!lives || !guests || !scenario->steps)
 		return -ENOMEM;
 	for (size_t i = 0; !error && i < count; i++)
 		error = parse_step(document, document_item(document, node, i), &walk,
 				   &scenario->steps[scenario->step_count++]);
 	if (!error)
 		error = check_lives(document, &walk);
+	if (!error)
+		error = check_guests(document, &walk);
 	return error;
 }

@@ -64,6 +64,10 @@ static int set_value(const struct document *document, int node, const struct par
 
 	if (param->kind == PARAM_LIST && document_is_sequence(document, node))
 		return set_list(document, node, param, table, arguments);
+	/* Where nothing is a value by itself, a spec writes it out. */
+	text = document_scalar(document, node);
+	if (text && !*text && param->fallback && !*param->fallback)
+		return set_argument(document, node, param, table, arguments, text);
 	error = document_text(document, node, param->name, &text);
 	if (error)
 		return error;
@@ -90,14 +94,15 @@ static bool is_own_key(const char *const *own_keys, const char *key)
  * @what:      its name for messages
  * @own_keys:  keys that the caller looks at himself; NULL-terminated, or NULL
  * @table:     of an injector, a workload or a section
- * @arguments: receives them in canonical form with defaults filled in; owned by the caller
+ * @arguments: receives them in canonical form with defaults filled in; owned by the caller. It may hold some already, which
+ *             are kept
  *
  * Return: 0 or -errno with the place and the message.
  */
 int check_arguments(const struct document *document, int mapping, const char *what,
 		    const char *const *own_keys, const struct param *table, json_t **arguments)
 {
-	__cleanup_json json_t *checked = json_object();
+	__cleanup_json json_t *checked = *arguments ? json_copy(*arguments) : json_object();
 	struct reason why = {""};
 	int error = document_check_keys(document, mapping, what, own_keys, table);
 
@@ -114,6 +119,7 @@ int check_arguments(const struct document *document, int mapping, const char *wh
 	error = param_finish(table, checked, &why);
 	if (error)
 		return document_fail(document, mapping, error, "in '%s', %s", what, why.text);
+	json_decref(*arguments);
 	*arguments = steal(checked);
 	return 0;
 }
@@ -187,9 +193,7 @@ int check_bool(const struct document *document, int node, const char *what, bool
  * Return: 0 or -errno with the place and the message.
  */
 int check_texts(const struct document *document, int node, const char *what,
-		int (*check_item)(const struct document *document, int node, const char *what,
-				  const char *text),
-		json_t **texts)
+		check_text_fn check_item, json_t **texts)
 {
 	const struct param table[] = {{.name = what, .kind = PARAM_LIST}, {.name = NULL}};
 	__cleanup_json json_t *arguments = json_object();

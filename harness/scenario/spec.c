@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A checked scenario in the shape of its own file, as the journal keeps it.
+ */
+#include <inttypes.h>
+
+#include "harness/scenario/parse.h"
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(object, key, json_string(text));
+}
+
+/* {"name": arguments...} in one object: arguments are the table's, extra keys are ours. */
+static json_t *merged(json_t *first, const json_t *arguments)
+{
+	if (arguments)
+		json_object_update_missing(first, (json_t *)arguments);
+	return first;
+}
+
+static json_t *duration(int64_t nanoseconds)
+{
+	return json_sprintf("%" PRId64 "ns", nanoseconds);
+}
+
+static json_t *inject_to_json(const struct scenario_step *step)
+{
+	json_t *inner = json_pack("{s:s}", "with", step->injector);
+
+	set_text(inner, "at", step->subject);
+	set_text(inner, "guest", step->guest);
+	set_text(inner, "on", step->host);
+	return merged(inner, step->arguments);
+}
+
+static json_t *wait_to_json(const struct scenario_step *step)
+{
+	json_t *inner = json_object();
+
+	set_text(inner, "for", step->subject);
+	set_text(inner, "guest", step->guest);
+	json_object_set_new(inner, "within", duration(step->within_ns));
+	return merged(inner, step->arguments);
+}
+
+/* migrate, limit: a guest and what the step's table knows; when, balloon: a time too. */
+static json_t *guest_step_to_json(const struct scenario_step *step)
+{
+	json_t *inner = json_pack("{s:s}", "guest", step->guest);
+
+	if (step->within_ns)
+		json_object_set_new(inner, "within", duration(step->within_ns));
+	return merged(inner, step->arguments);
+}
+
+static json_t *step_to_json(const struct scenario_step *step)
+{
+	switch (step->kind) {
+	case STEP_START:
+		return json_pack("{s:s}", "start", step->subject);
+	case STEP_TOUCH:
+		return json_pack("{s:s}", "touch", step->subject);
+	case STEP_STOP:
+		return json_pack("{s:s}", "stop", step->subject);
+	case STEP_FIRMWARE:
+		return json_pack("{s:O}", "firmware", step->arguments);
+	case STEP_WAIT:
+		return json_pack("{s:o}", "wait", wait_to_json(step));
+	case STEP_INJECT:
+		return json_pack("{s:o}", "inject", inject_to_json(step));
+	case STEP_MIGRATE:
+		return json_pack("{s:o}", "migrate", guest_step_to_json(step));
+	case STEP_WHEN:
+		return json_pack("{s:o}", "when", guest_step_to_json(step));
+	case STEP_LIMIT:
+		return json_pack("{s:o}", "limit", guest_step_to_json(step));
+	case STEP_BALLOON:
+		return json_pack("{s:o}", "balloon", guest_step_to_json(step));
+	case STEP_POST_COPY:
+		return json_pack("{s:s}", "post-copy", step->guest);
+	case STEP_CANCEL:
+		return json_pack("{s:s}", "cancel", step->guest);
+	}
+	return NULL;
+}
+
+static json_t *workload_to_json(const struct scenario_workload *workload)
+{
+	json_t *inner = json_pack("{s:s}", "kind", workload->kind);
+
+	set_text(inner, "in", workload->guest);
+	return merged(inner, workload->arguments);
+}
+
+/**
+ * scenario_to_json - the whole scenario in the shape of its own file, with every default written out
+ * @scenario: checked
+ *
+ * Return: to be released by the caller.
+ */
+json_t *scenario_to_json(const struct scenario *scenario)
+{
+	json_t *spec = json_object(), *steps = json_array();
+	json_t *guests = json_object(), *workloads = json_object();
+
+	set_text(spec, "scenario", scenario->name);
+	set_text(spec, "title", scenario->title);
+	set_text(spec, "objective", scenario->objective);
+	set_text(spec, "exercises", scenario->exercises);
+	set_text(spec, "reference", scenario->reference);
+	set_text(spec, "bench", scenario->bench);
+	if (scenario->rig)
+		json_object_set(spec, "rig", scenario->rig);
+	json_object_set(spec, "tags", scenario->tags);
+	json_object_set(spec, "requires", scenario->requires);
+	json_object_set_new(spec, "fresh-boot", json_boolean(scenario->fresh_boot));
+	json_object_set_new(spec, "deadline", duration(scenario->deadline_ns));
+	json_object_set_new(spec, "settle", duration(scenario->settle_ns));
+	for (size_t i = 0; i < scenario->guest_count; i++)
+		json_object_set(guests, scenario->guests[i].name, scenario->guests[i].arguments);
+	if (scenario->guest_count)
+		json_object_set(spec, "guests", guests);
+	json_decref(guests);
+	for (size_t i = 0; i < scenario->workload_count; i++)
+		json_object_set_new(workloads, scenario->workloads[i].name,
+				    workload_to_json(&scenario->workloads[i]));
+	json_object_set_new(spec, "workloads", workloads);
+	for (size_t i = 0; i < scenario->step_count; i++)
+		json_array_append_new(steps, step_to_json(&scenario->steps[i]));
+	json_object_set_new(spec, "steps", steps);
+	json_object_set(spec, "expect", scenario->expect);
+	if (scenario->versions)
+		json_object_set(spec, "versions", scenario->versions);
+	if (scenario->known_failure)
+		json_object_set(spec, "known-failure", scenario->known_failure);
+	return spec;
+}

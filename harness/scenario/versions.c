@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What differs between versions: expectations of their own, and failures that are known.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/scenario/parse.h"
+#include "harness/scenario/version.h"
+
+/* Software whose version a trial's journal tells. */
+static const char *const software[] = {"qemu", "kernel", "libvirt", NULL};
+
+static int take_version(const struct document *document, int mapping, const char *name,
+			json_t *conditions)
+{
+	int node = document_find(document, mapping, name);
+	struct reason why = {""};
+	const char *text;
+	int error;
+
+	if (!node)
+		return 0;
+	error = document_text(document, node, name, &text);
+	if (!error && version_check(text, &why))
+		error = document_fail(document, node, -EINVAL, "%s", why.text);
+	if (!error)
+		json_object_set_new(conditions, name, json_string(text));
+	return error;
+}
+
+static int parse_conditions(const struct document *document, int node, json_t **conditions)
+{
+	int error = document_check_keys(document, node, "when", software, NULL);
+
+	if (error)
+		return error;
+	if (document_count(document, node) == 0)
+		return document_fail(document, node, -EINVAL,
+				     "'when' has no condition; write when: {qemu: \">=9.0\"}");
+	*conditions = json_object();
+	for (const char *const *name = software; !error && *name; name++)
+		error = take_version(document, node, *name, *conditions);
+	return error;
+}
+
+/* A fault that is refused in a version is not delivered there, unless the file says otherwise. */
+static void complete(json_t *changed)
+{
+	if (json_object_get(changed, "refused") && !json_object_get(changed, "delivered"))
+		json_object_set_new(changed, "delivered", json_false());
+}
+
+static int parse_version(const struct document *document, int node, const struct scenario *scenario,
+			 json_t **entry)
+{
+	static const char *const keys[] = {"when", "expect", NULL};
+	int when = document_find(document, node, "when");
+	int expect = document_find(document, node, "expect");
+	__cleanup_json json_t *conditions = NULL, *changed = NULL;
+	__cleanup_json json_t *whole = json_copy(scenario->expect);
+	int error = document_check_keys(document, node, "versions", keys, NULL);
+
+	if (error)
+		return error;
+	if (!when || !expect)
+		return document_fail(document, node, -EINVAL,
+				     "an entry of 'versions' has no '%s'; write - {when: {qemu: "
+				     "\">=9.0\"}, expect: {KEY: VALUE}}",
+				     when ? "expect" : "when");
+	error = parse_conditions(document, when, &conditions);
+	if (!error)
+		error = read_expectations(document, expect, &changed);
+	if (!error && json_object_size(changed) == 0)
+		error = document_fail(document, expect, -EINVAL,
+				      "'expect' changes nothing; give it a key or remove the "
+				      "entry");
+	if (error)
+		return error;
+	complete(changed);
+	json_object_update(whole, changed);
+	error = check_expectations(document, expect, whole, scenario);
+	if (!error)
+		*entry = json_pack("{s:O, s:O}", "when", conditions, "expect", changed);
+	return error;
+}
+
+/**
+ * parse_versions - check the `versions` section
+ * @document: borrowed
+ * @node:     list, or 0 when the scenario has none
+ * @scenario: with its expectations; receives the versions
+ *
+ * Each entry is checked together with the expectations that it does not change.
+ *
+ * Return: 0 or -errno with the place and the message.
+ */
+int parse_versions(const struct document *document, int node, struct scenario *scenario)
+{
+	size_t count = document_count(document, node);
+
+	if (!node)
+		return 0;
+	if (!document_is_sequence(document, node) || count == 0)
+		return document_fail(document, node, -EINVAL,
+				     "'versions' must be a list of {when: {qemu: \">=9.0\"}, "
+				     "expect: {KEY: VALUE}}");
+	scenario->versions = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_t *entry = NULL;
+		int error =
+			parse_version(document, document_item(document, node, i), scenario, &entry);
+
+		if (error)
+			return error;
+		json_array_append_new(scenario->versions, entry);
+	}
+	return 0;
+}
+
+static int take_line(const struct document *document, int mapping, const char *name, json_t *object)
+{
+	int node = document_find(document, mapping, name);
+	const char *text;
+	int error;
+
+	if (!node)
+		return document_fail(document, mapping, -EINVAL,
+				     "'known-failure' has no '%s'; write known-failure: {match: "
+				     "REGEX, reason: \"what is broken, where\"}",
+				     name);
+	error = document_text(document, node, name, &text);
+	if (!error && strchr(text, '\n'))
+		error = document_fail(document, node, -EINVAL,
+				      "'%s' has several lines; keep it to one", name);
+	if (!error)
+		json_object_set_new(object, name, json_string(text));
+	return error;
+}
+
+/**
+ * parse_known_failure - check the `known-failure` section
+ * @document: borrowed
+ * @node:     mapping, or 0 when the scenario has none
+ * @scenario: receives it
+ *
+ * Return: 0 or -errno with the place and the message.
+ */
+int parse_known_failure(const struct document *document, int node, struct scenario *scenario)
+{
+	static const char *const keys[] = {"qemu", "kernel", "libvirt", "match", "reason", NULL};
+	int error;
+
+	if (!node)
+		return 0;
+	scenario->known_failure = json_object();
+	error = document_check_keys(document, node, "known-failure", keys, NULL);
+	for (const char *const *name = software; !error && *name; name++)
+		error = take_version(document, node, *name, scenario->known_failure);
+	if (!error)
+		error = take_line(document, node, "match", scenario->known_failure);
+	if (!error)
+		error = check_regex(document, document_find(document, node, "match"), "match",
+				    json_text(scenario->known_failure, "match", ""));
+	if (!error)
+		error = take_line(document, node, "reason", scenario->known_failure);
+	return error;
+}
