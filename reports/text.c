@@ -22,61 +22,6 @@ void text_one_line(FILE *out, const char *text, const char *forbidden)
 	}
 }
 
-/*
- * XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF
- * (section 2.2).
- */
-static size_t illegal_in_xml(const unsigned char *text)
-{
-	if (text[0] < 0x20 && text[0] != '\t' && text[0] != '\n' && text[0] != '\r')
-		return 1;
-	if (text[0] == 0x7f)
-		return 1;
-	if (text[0] == 0xef && text[1] == 0xbf && (text[2] == 0xbe || text[2] == 0xbf))
-		return 3;
-	return 0;
-}
-
-/**
- * text_xml - write text as content or attribute value of XML 1.0 and HTML
- * @out:  file
- * @text: UTF-8; characters that XML can not hold become U+FFFD
- */
-void text_xml(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		size_t illegal = illegal_in_xml((const unsigned char *)text);
-
-		if (illegal) {
-			fputs("\xef\xbf\xbd", out);
-			text += illegal - 1;
-			continue;
-		}
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\'':
-			fputs("&#39;", out);
-			break;
-		case '\r':
-			fputs("&#13;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
 /**
  * text_duration - a time for people: "812 µs", "12.3 ms", "4.56 s"
  * @buffer:      receives the text

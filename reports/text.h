@@ -2,10 +2,9 @@
 #ifndef BRINELL_REPORTS_TEXT_H
 #define BRINELL_REPORTS_TEXT_H
 
-#include "harness/base/util.h"
+#include "harness/base/text.h"
 
 void text_one_line(FILE *out, const char *text, const char *forbidden);
-void text_xml(FILE *out, const char *text);
 void text_duration(char buffer[static 32], int64_t nanoseconds);
 void text_axes(char buffer[static 256], const json_t *result);
 int64_t metric_ns(const json_t *result, const char *name);

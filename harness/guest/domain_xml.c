@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "harness/base/text.h"
 #include "harness/guest/domain.h"
 
 #define NAME_MAX_LENGTH 48
@@ -21,41 +22,6 @@ bool domain_name_is_fine(const char *name)
 		       length;
 }
 
-/* Text between tags or in an attribute. Bytes that XML can not say at all become '?'. */
-static char *escape(const char *text)
-{
-	char *escaped = NULL;
-	size_t length;
-	FILE *out = open_memstream(&escaped, &length);
-
-	if (!out)
-		abort();
-	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '\'':
-			fputs("&apos;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc((unsigned char)*text < ' ' && *text != '\t' ? '?' : *text, out);
-		}
-	}
-	if (fclose(out) != 0)
-		abort();
-	return mend_text(escaped);
-}
-
 /**
  * domain_make_xml - a micro guest as libvirt wants it
  * @plan: borrowed
@@ -68,10 +34,10 @@ static char *escape(const char *text)
  */
 char *domain_make_xml(const struct domain_plan *plan)
 {
-	__cleanup_free char *kernel = escape(plan->kernel);
-	__cleanup_free char *initramfs = escape(plan->initramfs);
-	__cleanup_free char *console = escape(plan->console);
-	__cleanup_free char *arguments = escape(plan->arguments);
+	__cleanup_free char *kernel = text_xml_copy(plan->kernel);
+	__cleanup_free char *initramfs = text_xml_copy(plan->initramfs);
+	__cleanup_free char *console = text_xml_copy(plan->console);
+	__cleanup_free char *arguments = text_xml_copy(plan->arguments);
 
 	return format_text(
 		"<domain type='kvm'>\n"
