@@ -175,9 +175,16 @@ static int nothing_selected(const char *pattern, const json_t *names, struct rea
 	return fail(why, -ENOENT, "no scenario matches '%s'; near: %s", pattern, list);
 }
 
+/* As in a shell, so that "kvm" with a star does not mean what is below kvm/migration too. A star alone means all of them. */
+static bool name_matches(const char *pattern, const char *name)
+{
+	return strcmp(pattern, "*") == 0 || fnmatch(pattern, name, FNM_PATHNAME) == 0;
+}
+
 /**
  * scenario_select - the scenario files that a word of the command line means
- * @pattern: path of a file; "@TAG"; or a name of the library, or a pattern of names where '*' matches slashes too
+ * @pattern: path of a file; "@TAG"; or a name of the library, or a pattern of names (a star stops at a slash; a star alone
+ *           means all)
  * @paths:   array to append paths to, each once
  * @why:     says what is near when nothing matches
  *
@@ -210,7 +217,7 @@ int scenario_select(const char *pattern, json_t *paths, struct reason *why)
 		__cleanup_free char *path =
 			format_text("%s/%s" SUFFIX, library, json_string_value(item));
 		int match = *pattern == '@' ? has_tag(path, pattern + 1, why)
-					    : fnmatch(pattern, json_string_value(item), 0) == 0;
+					    : name_matches(pattern, json_string_value(item));
 
 		if (match < 0)
 			return match;

@@ -5,39 +5,18 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <regex.h>
 #include <string.h>
 
-#include "harness/bench/bench.h"
 #include "harness/judge/judge.h"
-#include "harness/trial/engine.h"
-#include "inject/injector.h"
+#include "harness/trial/engine_internal.h"
 
-#define CALL_TIMEOUT_MS 10000
-#define FIRE_TIMEOUT_MS 30000
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
 #define DEATH_RATTLE_NS (5 * NSEC_PER_SEC)
 #define ATTEMPTS_MAX 2
 #define RIG_DEADLINE_S 7200
-
-struct engine {
-	const struct engine_options *options;
-	struct bench *bench;
-	json_t *rig;
-	json_t *findings;
-	unsigned int findings_boot;
-	int journal_error;
-
-	/* Of the trial that runs now. */
-	const struct planned_trial *trial;
-	json_t *records;
-	json_t *facts;
-	int64_t deadline;
-	bool news;
-	bool intended;
-	bool prepared; /* an injector has set what it must restore */
-	bool closed;   /* the trial has its verdict: what comes now belongs to none */
-};
+/* Hosts and guests get ready. */
+#define START_TIMEOUT_NS (300 * NSEC_PER_SEC)
+#define CLEAN_UP_TIMEOUT_NS (60 * NSEC_PER_SEC)
 
 /* How a trial came to its end; the names are those of the journal. */
 struct closing {
@@ -45,7 +24,8 @@ struct closing {
 	char reason[sizeof(((struct reason *)0)->text)];
 };
 
-static void journal_write(struct engine *engine, const char *type, json_t *body)
+/** engine_journal - write a record, of the trial that runs; @body is stolen */
+void engine_journal(struct engine *engine, const char *type, json_t *body)
 {
 	const char *trial = engine->trial && !engine->closed ? engine->trial->id : NULL;
 	int error;
@@ -70,7 +50,8 @@ static void on_event(void *context, json_t *event)
 	struct engine *engine = context;
 
 	engine->news = true;
-	journal_write(engine, "event", event);
+	guests_take_event(engine, event);
+	engine_journal(engine, "event", event);
 }
 
 static void on_progress(void *context, const char *what, double fraction)
@@ -81,7 +62,8 @@ static void on_progress(void *context, const char *what, double fraction)
 		engine->options->view.progress(engine->options->view.context, what, fraction);
 }
 
-static void doing(struct engine *engine, const char *what)
+/** engine_doing - tell whoever watches what the trial does now */
+void engine_doing(struct engine *engine, const char *what)
 {
 	if (engine->options->view.doing)
 		engine->options->view.doing(engine->options->view.context, what);
@@ -96,14 +78,69 @@ static unsigned int time_left_ms(const struct engine *engine, unsigned int most)
 	return left < (int64_t)most ? (unsigned int)left : most;
 }
 
-static int call(struct engine *engine, const char *name, json_t *arguments, unsigned int timeout_ms,
-		json_t **reply, struct reason *why)
+/**
+ * engine_tell - put an event of the engine itself on record
+ * @guest:  that it is about, or NULL
+ * @event:  its kind: "trigger-missed", "moved", "guest-gone"
+ * @format: its text
+ */
+void engine_tell(struct engine *engine, const struct engine_guest *guest, const char *event,
+		 const char *format, ...)
 {
-	int error = bench_call(engine->bench, name, arguments, time_left_ms(engine, timeout_ms),
-			       reply, why);
+	struct reason text;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text.text, sizeof(text.text), format, arguments);
+	va_end(arguments);
+	engine_journal(engine, "event",
+		       json_pack("{s:s, s:s, s:s*, s:I, s:s, s:{s:s}}", "witness", "engine", "host",
+				 guest ? guest->host->host : engine->bench->host, "guest",
+				 guest ? guest->name : NULL, "host_time_ns",
+				 (json_int_t)now_realtime_ns(), "text", text.text, "data", "event",
+				 event));
+}
+
+/**
+ * engine_call - ask the agent of a host for something, within the deadline of the trial
+ * @arguments: stolen; may be NULL
+ *
+ * Return: as bench_call().
+ */
+int engine_call(struct engine *engine, struct bench *host, const char *name, json_t *arguments,
+		unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	int error = bench_call(host, name, arguments, time_left_ms(engine, timeout_ms), reply, why);
 
 	json_decref(arguments);
 	return error;
+}
+
+/** engine_lost_host - whether an error of a call says that the host does not answer */
+bool engine_lost_host(const struct bench *host, int error)
+{
+	return error == -EINTR || error == -EHOSTDOWN || error == -ETIMEDOUT ||
+	       (error == -ECONNRESET && host->state != HOST_UP);
+}
+
+/** engine_any_host_up - whether one of the hosts still answers */
+bool engine_any_host_up(const struct engine *engine)
+{
+	const struct bench *host = engine->bench;
+
+	do {
+		if (host->state == HOST_UP)
+			return true;
+		host = host->next;
+	} while (host != engine->bench);
+	return false;
+}
+
+/* A call to the first host, where a trial without guests takes place. */
+static int call(struct engine *engine, const char *name, json_t *arguments, unsigned int timeout_ms,
+		json_t **reply, struct reason *why)
+{
+	return engine_call(engine, engine->bench, name, arguments, timeout_ms, reply, why);
 }
 
 /* What an error of a call says about the end of the trial. */
@@ -113,6 +150,7 @@ static void close_on_error(struct closing *closing, int error, const struct reas
 			 : error == -ECONNRESET ? "agent-lost"
 			 : error == -EINTR	? "interrupted"
 			 : error == -ETIMEDOUT	? "deadline"
+			 : error == -ECANCELED	? "trigger-missed"
 						: "infra";
 	snprintf(closing->reason, sizeof(closing->reason), "%s", why->text);
 }
@@ -137,6 +175,7 @@ static int open_bench(struct engine *engine, struct reason *why)
 
 	if (engine->bench && same_rig(engine, trial))
 		return 0;
+	guests_free(engine);
 	bench_close(engine->bench);
 	engine->bench = NULL;
 	json_decref(engine->findings);
@@ -149,6 +188,7 @@ static int open_bench(struct engine *engine, struct reason *why)
 				  .kernel = engine->options->kernel,
 				  .modules = engine->options->modules,
 				  .rig = engine->rig,
+				  .guests = engine->wants_guests,
 				  .deadline_s = RIG_DEADLINE_S,
 				  .event = on_event,
 				  .progress = on_progress,
@@ -158,48 +198,81 @@ static int open_bench(struct engine *engine, struct reason *why)
 			  &engine->bench, why);
 }
 
-static void journal_boot(struct engine *engine)
+static void journal_boot(struct engine *engine, const struct bench *host)
 {
-	const json_t *hello = engine->bench->hello;
+	const json_t *hello = host->hello;
 
-	journal_write(engine, "boot",
-		      json_pack("{s:s, s:s, s:s, s:O*, s:O}", "host", engine->bench->host,
-				"boot_id", json_text(hello, "boot_id", ""), "kernel",
-				json_text(hello, "kernel", ""), "rig",
-				json_object_get(hello, "rig"), "facts", hello));
+	engine_journal(engine, "boot",
+		       json_pack("{s:s, s:s, s:s, s:O*, s:O}", "host", host->host, "boot_id",
+				 json_text(hello, "boot_id", ""), "kernel",
+				 json_text(hello, "kernel", ""), "rig",
+				 json_object_get(hello, "rig"), "facts", hello));
 }
 
-/* Brings up the host that the trial needs: a warm one when it is fit, a fresh boot otherwise. */
-static int make_host_ready(struct engine *engine, struct reason *why)
+/*
+ * Whether a host that is up is fit for the next trial. A hello again measures the offset between the clocks; it drifts
+ * under emulation. Return: 0, -EINTR, or another error when it is not.
+ */
+static int greet_again(struct bench *host)
 {
-	bool fresh = engine->trial->scenario->fresh_boot;
+	__cleanup_json json_t *hello = NULL;
+	int64_t before = now_realtime_ns();
+	int error = bench_call(host, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
+
+	/* A host that went down between two trials is not warm, whoever answers. */
+	if (!error &&
+	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
+		error = -ESTALE;
+	if (!error)
+		host->clock_offset_ns =
+			(before + now_realtime_ns()) / 2 - json_number(hello, "time_ns", 0);
+	return error;
+}
+
+/* Brings up the hosts that the trial needs: warm ones when they are fit, a fresh boot otherwise; both boot at once. */
+static int make_hosts_ready(struct engine *engine, struct reason *why)
+{
+	bool fresh = engine->trial->scenario->fresh_boot, booting[2] = {false};
 	int error = open_bench(engine, why);
+	struct bench *host = engine->bench;
 
 	if (error)
 		return error;
-	if (engine->bench->state == HOST_UP && !fresh) {
-		/* A hello again measures the offset between the clocks; it drifts under emulation. */
-		__cleanup_json json_t *hello = NULL;
-		int64_t before = now_realtime_ns();
-
-		error = bench_call(engine->bench, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
-		/* A host that went down between two trials is not warm, whoever answers. */
-		if (!error && strcmp(json_text(hello, "boot_id", ""),
-				     json_text(engine->bench->hello, "boot_id", "")) != 0)
-			error = -ESTALE;
-		if (!error) {
-			engine->bench->clock_offset_ns =
-				(before + now_realtime_ns()) / 2 - json_number(hello, "time_ns", 0);
-			journal_boot(engine);
-			return 0;
-		}
+	do {
+		error = host->state == HOST_UP && !fresh ? greet_again(host) : -ESTALE;
 		if (error == -EINTR)
 			return fail(why, error, "interrupted");
-	}
-	doing(engine, "booting the host");
-	error = bench_boot(engine->bench, why);
-	if (!error)
-		journal_boot(engine);
+		booting[host->number] = error != 0;
+		error = 0;
+		if (booting[host->number]) {
+			engine_doing(engine, "booting the host");
+			guests_forget_host(engine, host);
+			error = bench_start(host, why);
+		}
+		host = host->next;
+	} while (!error && host != engine->bench);
+	if (error)
+		return error;
+	do {
+		if (booting[host->number])
+			error = bench_greet(host, why);
+		if (!error)
+			journal_boot(engine, host);
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
+}
+
+static int ready_hosts(struct engine *engine, struct reason *why)
+{
+	struct bench *host = engine->bench;
+	int error;
+
+	engine_doing(engine, "waiting for libvirt");
+	do {
+		error = bench_ready(host, why);
+		host = host->next;
+	} while (!error && host != engine->bench);
 	return error;
 }
 
@@ -246,259 +319,41 @@ static int check_requirements(struct engine *engine, struct reason *why)
 	return 0;
 }
 
-static const struct scenario_workload *find_workload(const struct scenario *scenario,
-						     const char *name)
-{
-	for (size_t i = 0; i < scenario->workload_count; i++)
-		if (strcmp(scenario->workloads[i].name, name) == 0)
-			return &scenario->workloads[i];
-	return NULL;
-}
-
-static int step_start(struct engine *engine, const struct scenario_step *step, struct reason *why)
-{
-	const struct scenario_workload *load =
-		find_workload(engine->trial->scenario, step->subject);
-	__cleanup_json json_t *reply = NULL;
-	json_t *facts;
-	int error;
-
-	error = call(engine, "workload.start",
-		     json_pack("{s:s, s:s, s:O}", "name", load->name, "kind", load->kind,
-			       "arguments", load->arguments),
-		     CALL_TIMEOUT_MS, &reply, why);
-	if (error)
-		return error;
-	facts = json_object_get(reply, "facts");
-	json_object_set(engine->facts, load->name, facts);
-	journal_write(engine, "facts",
-		      json_pack("{s:s, s:O}", "workload", load->name, "facts", facts));
-	return call(engine, "witness.focus",
-		    json_pack("{s:s*, s:[O*]}", "pfn", json_text(facts, "pfn", NULL), "pids",
-			      json_object_get(facts, "pid")),
-		    CALL_TIMEOUT_MS, NULL, why);
-}
-
-/* The arguments of an injection with what is only known now: where the target's page is. */
-static json_t *resolve_arguments(struct engine *engine, const struct scenario_step *step)
-{
-	const struct injector *injector = injector_find(step->injector);
-	json_t *arguments = json_deep_copy(step->arguments);
-	const json_t *facts = step->subject ? json_object_get(engine->facts, step->subject) : NULL;
-	static const struct {
-		const char *argument, *fact;
-	} known[] = {{"address", "physical"}, {"pfn", "pfn"}};
-
-	for (size_t i = 0; facts && i < ARRAY_SIZE(known); i++)
-		if (param_find(injector->params, known[i].argument) &&
-		    !json_object_get(arguments, known[i].argument))
-			json_object_set(arguments, known[i].argument,
-					json_object_get(facts, known[i].fact));
-	return arguments;
-}
-
-static void journal_outcome(struct engine *engine, const struct scenario_step *step,
-			    const char *phase, int error, const char *reason, const json_t *reply)
-{
-	journal_write(engine, "outcome",
-		      json_pack("{s:s, s:s, s:i, s:s*, s:s, s:O*, s:O*, s:O*}", "injector",
-				step->injector, "phase", phase, "error", error, "error_name",
-				error ? error_name(error) : NULL, "reason", reason, "result",
-				json_object_get(reply, "result"), "writes",
-				json_object_get(reply, "writes"), "duration_ns",
-				json_object_get(reply, "duration_ns")));
-}
-
-static bool is_bench_error(int error)
-{
-	return error == -EHOSTDOWN || error == -ECONNRESET || error == -ETIMEDOUT ||
-	       error == -EINTR;
-}
-
 /* What sticks in the kernel stays set until it is in the way or the trial is over: putting it back takes time. */
-static int restore_injector(struct engine *engine, struct reason *why)
+int engine_restore_injector(struct engine *engine, struct reason *why)
 {
 	int error;
 
 	if (!engine->prepared)
 		return 0;
-	error = call(engine, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL, why);
-	engine->prepared = error != 0;
+	error = engine_call(engine, engine->prepared, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL,
+			    why);
+	if (!error)
+		engine->prepared = NULL;
 	return error;
 }
 
-static int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
+/* Have all hosts that still answer tell what only shows as a difference, and where the guests are. */
+static int collect(struct engine *engine, struct reason *why)
 {
-	__cleanup_json json_t *arguments = resolve_arguments(engine, step);
-	const json_t *facts = step->subject ? json_object_get(engine->facts, step->subject) : NULL;
-	__cleanup_json json_t *prepared = NULL;
-	__cleanup_json json_t *fired = NULL;
-	const char *address = param_text(arguments, "address");
-	int error = restore_injector(engine, why), collected;
+	struct bench *host = engine->bench;
+	int error = -EHOSTDOWN, collected;
 
-	if (error)
-		return error;
-	error = call(engine, "inject.prepare",
-		     json_pack("{s:s, s:O, s:s*}", "injector", step->injector, "arguments",
-			       arguments, "target", step->subject),
-		     CALL_TIMEOUT_MS, &prepared, why);
-	/* When its answer is missing, it may have set something all the same. */
-	engine->prepared = error != -EPERM;
-	if (error == -EPERM || is_bench_error(error))
-		return error;
-	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
-	collected = call(engine, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
-	if (collected)
-		return collected;
-	journal_write(engine, "intent",
-		      json_pack("{s:s, s:O, s:s*, s:s*, s:s*, s:s, s:s}", "injector",
-				step->injector, "arguments", arguments, "target", step->subject,
-				"address", address ? address : json_text(facts, "physical", NULL),
-				"pfn", json_text(facts, "pfn", NULL), "boot_id",
-				json_text(engine->bench->hello, "boot_id", ""), "host",
-				engine->bench->host));
-	engine->intended = true;
-	if (engine->journal_error)
-		return fail(why, -EIO, "no fault is fired without a journal");
-	if (error) {
-		/* The machine refused before anything was fired: for some scenarios just what they expect. */
-		journal_outcome(engine, step, "prepare", error, why->text, NULL);
-		return 0;
-	}
-	error = call(engine, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
-	if (error)
-		return error;
-	journal_outcome(engine, step, "fire", (int)json_number(fired, "error", 0),
-			json_text(fired, "reason", ""), fired);
-	return 0;
-}
-
-/* What comes last of a touch: its signals and errors come before, and until then the workload takes no other touch. */
-static bool ends_touch(const char *event)
-{
-	static const char *const ends[] = {"checked", "exit", "hung", "gone"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		if (strcmp(ends[i], event) == 0)
-			return true;
-	return false;
-}
-
-static bool event_matches(const json_t *record, const char *witness, const char *workload,
-			  const regex_t *pattern)
-{
-	const json_t *body = json_object_get(record, "body");
-	const json_t *data = json_object_get(body, "data");
-
-	if (strcmp(json_text(record, "type", ""), "event") != 0)
-		return false;
-	if (witness && strcmp(json_text(body, "witness", ""), witness) != 0)
-		return false;
-	if (workload && (strcmp(json_text(data, "workload", ""), workload) != 0 ||
-			 !ends_touch(json_text(data, "event", ""))))
-		return false;
-	return !pattern || regexec(pattern, json_text(body, "text", ""), 0, NULL, 0) == 0;
-}
-
-/* Waits for a piece of evidence among the records from @from on. Return: 0, -ETIME when it did not come, or an error. */
-static int await_event(struct engine *engine, size_t from, const char *witness,
-		       const char *workload, const regex_t *pattern, int64_t until,
-		       struct reason *why)
-{
-	if (until > engine->deadline)
-		until = engine->deadline;
-	for (;;) {
-		for (; from < json_array_size(engine->records); from++)
-			if (event_matches(json_array_get(engine->records, from), witness, workload,
-					  pattern))
-				return 0;
-		if (engine->bench->state == HOST_DIED)
-			return fail(why, -EHOSTDOWN, "the host died");
-		if (engine->bench->state != HOST_UP)
-			return fail(why, -ECONNRESET, "the agent on the host is gone");
-		if (now_monotonic_ns() >= until)
-			return -ETIME;
-		if (bench_pump(engine->bench, until))
-			return fail(why, -EINTR, "interrupted");
-	}
-}
-
-static int step_touch(struct engine *engine, const struct scenario_step *step, struct reason *why)
-{
-	size_t from = json_array_size(engine->records);
-	int error;
-
-	error = call(engine, "workload.touch", json_pack("{s:s}", "name", step->subject),
-		     CALL_TIMEOUT_MS, NULL, why);
-	if (error)
-		return error;
-	error = await_event(engine, from, "workload", step->subject, NULL, engine->deadline, why);
-	return error == -ETIME ? fail(why, -ETIMEDOUT, "'%s' did not come back from its touch",
-				      step->subject)
-			       : error;
-}
-
-static int step_wait(struct engine *engine, const struct scenario_step *step, struct reason *why)
-{
-	const char *match = json_text(step->arguments, "match", ".*");
-	int64_t until = now_monotonic_ns() + step->within_ns;
-	regex_t pattern;
-	int error;
-
-	if (regcomp(&pattern, match, REG_EXTENDED | REG_NOSUB))
-		return fail(why, -EINVAL, "bad pattern '%s'", match);
-	error = await_event(engine, 0, step->subject, NULL, &pattern, until, why);
-	regfree(&pattern);
-	/* Evidence that did not come is for the judge to weigh. */
-	return error == -ETIME ? 0 : error;
-}
-
-static int step_stop(struct engine *engine, const struct scenario_step *step, struct reason *why)
-{
-	return call(engine, "workload.stop", json_pack("{s:s}", "name", step->subject),
-		    CALL_TIMEOUT_MS, NULL, why);
-}
-
-static int step_firmware(struct engine *engine, const struct scenario_step *step,
-			 struct reason *why)
-{
-	if (!engine->bench->ops->firmware)
-		return fail(why, -ENOTSUP, "needs the rig's firmware model, bench '%s' has its own",
-			    engine->bench->name);
-	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
-}
-
-static const struct {
-	const char *name;
-	int (*run)(struct engine *engine, const struct scenario_step *step, struct reason *why);
-} steps[] = {
-	[STEP_START] = {"start", step_start}, [STEP_INJECT] = {"inject", step_inject},
-	[STEP_TOUCH] = {"touch", step_touch}, [STEP_WAIT] = {"wait", step_wait},
-	[STEP_STOP] = {"stop", step_stop},    [STEP_FIRMWARE] = {"firmware", step_firmware},
-};
-
-static int run_steps(struct engine *engine, struct reason *why)
-{
-	const struct scenario *scenario = engine->trial->scenario;
-
-	for (size_t i = 0; i < scenario->step_count; i++) {
-		const struct scenario_step *step = &scenario->steps[i];
-		const char *object = step->kind == STEP_INJECT ? step->injector : step->subject;
-		__cleanup_free char *text =
-			format_text("%s %s", steps[step->kind].name, object ? object : "");
-		int error;
-
-		doing(engine, text);
-		journal_write(engine, "step",
-			      json_pack("{s:i, s:s, s:s}", "index", (int)i, "step",
-					steps[step->kind].name, "text", text));
-		if (engine->journal_error)
-			return fail(why, -EIO, "the journal can not be written");
-		error = steps[step->kind].run(engine, step, why);
-		if (error)
-			return error;
-	}
-	return 0;
+	fail(why, error, "no host answers");
+	do {
+		if (host->state == HOST_UP) {
+			collected = engine_call(engine, host, "witness.collect", NULL,
+						CALL_TIMEOUT_MS, NULL, why);
+			if (collected && !engine_lost_host(host, collected))
+				return collected;
+			if (error)
+				error = collected;
+		}
+		host = host->next;
+	} while (host != engine->bench);
+	if (!error)
+		guests_collect(engine);
+	return error;
 }
 
 /*
@@ -510,12 +365,12 @@ static int settle(struct engine *engine, struct reason *why)
 	int64_t until = now_monotonic_ns() + engine->trial->scenario->settle_ns;
 	int64_t pause = COLLECT_INTERVAL_NS;
 
-	doing(engine, "gathering evidence");
+	engine_doing(engine, "gathering evidence");
 	if (until > engine->deadline)
 		until = engine->deadline;
 	for (;;) {
 		int64_t now;
-		int error = call(engine, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
+		int error = collect(engine, why);
 
 		if (error)
 			return error;
@@ -525,7 +380,7 @@ static int settle(struct engine *engine, struct reason *why)
 		if (now >= until)
 			return 0;
 		engine->news = false;
-		while (!engine->news && now < until && engine->bench->state == HOST_UP) {
+		while (!engine->news && now < until) {
 			int64_t next = now + pause < until ? now + pause : until;
 
 			if (bench_pump(engine->bench, next))
@@ -539,36 +394,49 @@ static int settle(struct engine *engine, struct reason *why)
 	}
 }
 
-/* The last words of a host that died come out of band, some time after its agent fell silent. */
-static void hear_death_rattle(struct engine *engine)
+/** engine_hear_death_rattle - the last words of a host that died come out of band, some time after its agent fell silent */
+void engine_hear_death_rattle(struct bench *host)
 {
 	int64_t until = now_monotonic_ns() + DEATH_RATTLE_NS;
 
-	while (engine->bench->out_of_band_fd >= 0 && now_monotonic_ns() < until &&
-	       engine->bench->state != HOST_DIED)
-		if (bench_pump(engine->bench, until))
+	while (host->out_of_band_fd >= 0 && now_monotonic_ns() < until && host->state != HOST_DIED)
+		if (bench_pump(host, until))
 			return;
 }
 
+static void stop_witnesses(struct engine *engine)
+{
+	struct bench *host = engine->bench;
+
+	do {
+		if (host->state == HOST_UP)
+			(void)engine_call(engine, host, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL,
+					  NULL);
+		host = host->next;
+	} while (host != engine->bench);
+}
+
 /* After the verdict: what is heard from here on belongs to no trial. */
-static void clean_up(struct engine *engine)
+static void clean_up(struct engine *engine, const json_t *result)
 {
 	const struct scenario *scenario = engine->trial->scenario;
 	struct reason why = {0};
 	json_t *usage = NULL;
 
-	engine->deadline = now_monotonic_ns() + CALL_TIMEOUT_MS * NSEC_PER_MSEC;
-	if (restore_injector(engine, &why))
+	engine->deadline = now_monotonic_ns() + CLEAN_UP_TIMEOUT_NS;
+	if (engine_restore_injector(engine, &why))
 		log_warning("trial %s: the injector could not put everything back: %s",
 			    engine->trial->id, why.text);
 	for (size_t i = 0; i < scenario->workload_count; i++)
-		if (json_object_get(engine->facts, scenario->workloads[i].name))
+		if (!scenario->workloads[i].guest &&
+		    json_object_get(engine->facts, scenario->workloads[i].name))
 			(void)call(engine, "workload.stop",
 				   json_pack("{s:s}", "name", scenario->workloads[i].name),
 				   CALL_TIMEOUT_MS, NULL, NULL);
-	(void)call(engine, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL, NULL);
+	guests_clean_up(engine, result);
+	stop_witnesses(engine);
 	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
-		journal_write(engine, "usage", usage);
+		engine_journal(engine, "usage", usage);
 }
 
 /*
@@ -587,11 +455,36 @@ static int reset_firmware(struct engine *engine, struct reason *why)
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */
 static int start_witnesses(struct engine *engine, struct reason *why)
 {
-	json_t *reply = NULL;
-	int error = call(engine, "witness.start", NULL, CALL_TIMEOUT_MS, &reply, why);
+	struct bench *host = engine->bench;
+	int error = 0;
 
+	do {
+		json_t *reply = NULL;
+
+		error = engine_call(engine, host, "witness.start", NULL, CALL_TIMEOUT_MS, &reply,
+				    why);
+		if (!error) {
+			json_object_set_new(reply, "host", json_string(host->host));
+			engine_journal(engine, "witnesses", reply);
+		}
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
+}
+
+/* The guests run before the clock of the trial does: how long they take to start says nothing about it. */
+static int start_trial(struct engine *engine, struct reason *why)
+{
+	bool guests = engine->trial->scenario->guest_count > 0;
+	int error = start_witnesses(engine, why);
+
+	if (!error && guests)
+		error = ready_hosts(engine, why);
 	if (!error)
-		journal_write(engine, "witnesses", reply);
+		error = guests_prepare(engine, why);
+	engine->deadline = now_monotonic_ns() + engine->trial->scenario->deadline_ns;
+	if (!error && guests)
+		error = guests_watch(engine, why);
 	return error;
 }
 
@@ -601,7 +494,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	int error;
 
 	*closing = (struct closing){.cause = "done"};
-	error = make_host_ready(engine, &why);
+	error = make_hosts_ready(engine, &why);
 	if (!error)
 		error = reset_firmware(engine, &why);
 	if (error) {
@@ -609,7 +502,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
 		return;
 	}
-	engine->deadline = now_monotonic_ns() + engine->trial->scenario->deadline_ns;
+	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
 	error = check_requirements(engine, &why);
 	if (error == -ENOTSUP) {
 		closing->cause = "skip";
@@ -617,9 +510,9 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		return;
 	}
 	if (!error)
-		error = start_witnesses(engine, &why);
+		error = start_trial(engine, &why);
 	if (!error)
-		error = run_steps(engine, &why);
+		error = steps_run(engine, &why);
 	if (!error)
 		error = settle(engine, &why);
 	if (error == -ENOTSUP) {
@@ -629,7 +522,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		close_on_error(closing, error, &why);
 	}
 	if (engine->bench->state == HOST_LOST) {
-		hear_death_rattle(engine);
+		engine_hear_death_rattle(engine->bench);
 		if (engine->bench->state == HOST_DIED)
 			closing->cause = "host-died";
 	}
@@ -639,7 +532,7 @@ static json_t *judge_and_record(struct engine *engine)
 {
 	json_t *result = judge_trial(engine->records, engine->trial->id);
 
-	journal_write(engine, "verdict", json_incref(result));
+	engine_journal(engine, "verdict", json_incref(result));
 	return result;
 }
 
@@ -654,16 +547,17 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	engine->facts = json_object();
 	engine->closed = false;
 	engine->intended = false;
-	engine->prepared = false;
+	engine->step = 0;
+	engine->prepared = NULL;
 	trial->attempts++;
-	journal_write(engine, "trial",
-		      json_pack("{s:s, s:s, s:s, s:I, s:i, s:O, s:O}", "scenario", scenario->name,
-				"title", scenario->title, "bench", trial->bench, "seed",
-				(json_int_t)trial->seed, "attempt", (int)trial->attempts, "expect",
-				scenario->expect, "spec", scenario->spec));
+	engine_journal(engine, "trial",
+		       json_pack("{s:s, s:s, s:s, s:I, s:i, s:O, s:O}", "scenario", scenario->name,
+				 "title", scenario->title, "bench", trial->bench, "seed",
+				 (json_int_t)trial->seed, "attempt", (int)trial->attempts, "expect",
+				 scenario->expect, "spec", scenario->spec));
 	run_attempt(engine, &closing);
-	journal_write(engine, "close",
-		      json_pack("{s:s, s:s}", "cause", closing.cause, "reason", closing.reason));
+	engine_journal(engine, "close",
+		       json_pack("{s:s, s:s}", "cause", closing.cause, "reason", closing.reason));
 	if (engine->journal_error)
 		return engine->journal_error;
 	if (!engine->intended && strcmp(closing.cause, "interrupted") == 0)
@@ -672,6 +566,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	    (strcmp(closing.cause, "infra") == 0 || strcmp(closing.cause, "agent-lost") == 0)) {
 		log_warning("trial %s: %s; trying once more on a fresh host", trial->id,
 			    closing.reason);
+		guests_free(engine);
 		bench_close(engine->bench);
 		engine->bench = NULL;
 		return -EAGAIN;
@@ -679,8 +574,8 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	*result = judge_and_record(engine);
 	trial->done = true;
 	engine->closed = true;
-	if (engine->bench && engine->bench->state == HOST_UP)
-		clean_up(engine);
+	if (engine->bench && engine_any_host_up(engine))
+		clean_up(engine, *result);
 	/* A host that did not answer in time is not fit for the next trial. */
 	if (engine->bench && strcmp(closing.cause, "deadline") == 0)
 		engine->bench->state = HOST_LOST;
@@ -711,6 +606,8 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 	struct engine engine = {.options = options};
 	int error = 0;
 
+	for (size_t i = 0; i < count; i++)
+		engine.wants_guests |= plan[i].scenario->guest_count > 0;
 	for (size_t i = 0; i < count && !error; i++) {
 		if (plan[i].done)
 			continue;
@@ -727,6 +624,7 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 		if (!error && options->interrupted && *options->interrupted)
 			error = -EINTR;
 	}
+	guests_free(&engine);
 	bench_close(engine.bench);
 	json_decref(engine.rig);
 	json_decref(engine.findings);

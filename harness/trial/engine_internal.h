@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_TRIAL_ENGINE_INTERNAL_H
+#define BRINELL_TRIAL_ENGINE_INTERNAL_H
+
+#include <regex.h>
+
+#include "harness/bench/bench.h"
+#include "harness/scenario/condition.h"
+#include "harness/trial/engine.h"
+
+#define CALL_TIMEOUT_MS 10000
+
+/**
+ * struct engine_guest - a virtual machine that a trial has started; kept for the next trials while it is well
+ * @arguments: as its scenario has them; another scenario takes the guest over when it has the same
+ * @host:     where it runs, as far as is known: its last hello came from there
+ * @source:   where it ran when its migration began; NULL without one
+ * @facts:    what its host said of its start; owned
+ * @linked:   its stream stands
+ * @gone:     its end was seen
+ * @used:     by the trial that runs now
+ * @view:     what is known of its migration
+ * @stage:    holds the name of @view.stage
+ * @outcome:  how its migration ended, "" before
+ * @lost_link: where its stream broke last, so that the target of a migration is known by its hello
+ */
+struct engine_guest {
+	struct engine_guest *next;
+	char *name;
+	json_t *arguments;
+	struct bench *host, *source;
+	json_t *facts;
+	bool linked, gone, used;
+	struct migration_view view;
+	char stage[16], outcome[16];
+};
+
+struct engine {
+	const struct engine_options *options;
+	struct bench *bench;
+	json_t *rig;
+	json_t *findings;
+	unsigned int findings_boot;
+	bool wants_guests;
+	int journal_error;
+	struct engine_guest *guests;
+
+	/* Of the trial that runs now. */
+	const struct planned_trial *trial;
+	json_t *records;
+	json_t *facts;
+	int64_t deadline;
+	size_t step;
+	bool news;
+	bool intended;
+	struct bench *prepared; /* where an injector has set what it must restore, or NULL */
+	bool closed;		/* the trial has its verdict: what comes now belongs to none */
+};
+
+void engine_journal(struct engine *engine, const char *type, json_t *body);
+void engine_tell(struct engine *engine, const struct engine_guest *guest, const char *event,
+		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+void engine_doing(struct engine *engine, const char *what);
+int engine_call(struct engine *engine, struct bench *host, const char *name, json_t *arguments,
+		unsigned int timeout_ms, json_t **reply, struct reason *why);
+bool engine_lost_host(const struct bench *host, int error);
+bool engine_any_host_up(const struct engine *engine);
+void engine_hear_death_rattle(struct bench *host);
+int engine_restore_injector(struct engine *engine, struct reason *why);
+
+int steps_run(struct engine *engine, struct reason *why);
+const struct scenario_workload *find_workload(const struct scenario *scenario, const char *name);
+
+struct engine_guest *guest_find(const struct engine *engine, const char *name);
+int guests_prepare(struct engine *engine, struct reason *why);
+int guests_watch(struct engine *engine, struct reason *why);
+void guests_collect(struct engine *engine);
+void guests_clean_up(struct engine *engine, const json_t *result);
+void guests_forget_host(struct engine *engine, const struct bench *host);
+void guests_free(struct engine *engine);
+void guests_take_event(struct engine *engine, const json_t *body);
+int guest_call(struct engine *engine, struct engine_guest *guest, const char *call,
+	       json_t *arguments, unsigned int timeout_ms, json_t **reply, struct reason *why);
+int guest_resolve(struct engine *engine, struct engine_guest *guest, const char *workload,
+		  const char *gpa, json_t **page, struct reason *why);
+struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
+
+int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_limit(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_post_copy(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why);
+void migration_take_event(struct engine_guest *guest, const json_t *data);
+void migration_forget(struct engine_guest *guest);
+
+#endif

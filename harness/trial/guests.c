@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The virtual machines of a run: started when a trial wants them, kept for the next one while they are well, and
+ * followed when they move from one host to the other.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/base/param.h"
+#include "harness/trial/engine_internal.h"
+
+#define START_TIMEOUT_MS 120000
+#define STATUS_TIMEOUT_MS 5000
+#define STOP_TIMEOUT_MS 20000
+#define LINK_TIMEOUT_NS (30 * NSEC_PER_SEC)
+#define CLEAN_UP_TIMEOUT_MS 3000
+/* A migration's downtime is measured by the beats; elsewhere they only have to show that the guest lives. */
+#define MIGRATION_BEAT_NS (10 * NSEC_PER_MSEC)
+#define PLAIN_BEAT_NS (100 * NSEC_PER_MSEC)
+
+/** guest_find - a guest that runs, or ran, in this run; NULL: none of that name was started */
+struct engine_guest *guest_find(const struct engine *engine, const char *name)
+{
+	for (struct engine_guest *guest = engine->guests; guest; guest = guest->next)
+		if (strcmp(guest->name, name) == 0)
+			return guest;
+	return NULL;
+}
+
+/** guest_of_step - the guest that a step names */
+struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step)
+{
+	return step->guest ? guest_find(engine, step->guest) : NULL;
+}
+
+static void free_guest(struct engine *engine, struct engine_guest *guest)
+{
+	struct engine_guest **at = &engine->guests;
+
+	while (*at != guest)
+		at = &(*at)->next;
+	*at = guest->next;
+	json_decref(guest->arguments);
+	json_decref(guest->facts);
+	free(guest->name);
+	free(guest);
+}
+
+/** guests_free - forget all; their hosts end them */
+void guests_free(struct engine *engine)
+{
+	while (engine->guests)
+		free_guest(engine, engine->guests);
+}
+
+static void stop_on(struct engine *engine, struct bench *host, const struct engine_guest *guest)
+{
+	/* What it has to say while it goes down is of no interest, so it is not given the time. */
+	if (host->state == HOST_UP)
+		(void)engine_call(engine, host, "guest.stop",
+				  json_pack("{s:s, s:i}", "name", guest->name, "timeout_ms", 1),
+				  STOP_TIMEOUT_MS, NULL, NULL);
+}
+
+static void stop_guest(struct engine *engine, struct engine_guest *guest)
+{
+	if (guest->source && guest->source->next != guest->source)
+		stop_on(engine, guest->source->next, guest);
+	stop_on(engine, guest->source ? guest->source : guest->host, guest);
+	free_guest(engine, guest);
+}
+
+/** guests_forget_host - a host is booted anew: what ran on it is gone */
+void guests_forget_host(struct engine *engine, const struct bench *host)
+{
+	struct engine_guest *guest = engine->guests, *next;
+
+	for (; guest; guest = next) {
+		next = guest->next;
+		if (guest->host == host || guest->source == host)
+			stop_guest(engine, guest);
+	}
+}
+
+/* The arguments of guest.start and guest.receive: what the scenario says in the units of the protocol. */
+static json_t *guest_arguments(const struct engine_guest *guest)
+{
+	const json_t *given = guest->arguments;
+	json_t *arguments =
+		json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:O*}", "name", guest->name, "kind",
+			  json_text(given, "kind", "micro"), "domain", param_text(given, "domain"),
+			  "arguments", param_text(given, "kernel-arguments"), "backing",
+			  param_text(given, "backing"), "programs",
+			  json_object_get(given, "programs"));
+
+	if (param_given(given, "memory"))
+		json_object_set_new(
+			arguments, "memory_mib",
+			json_integer((json_int_t)(param_number(given, "memory") >> 20)));
+	if (param_given(given, "processors"))
+		json_object_set_new(arguments, "processors",
+				    json_integer((json_int_t)param_number(given, "processors")));
+	return arguments;
+}
+
+static void journal_guest(struct engine *engine, const struct engine_guest *guest, bool warm)
+{
+	engine_journal(engine, "guest",
+		       json_pack("{s:s, s:s, s:b, s:O*}", "guest", guest->name, "host",
+				 guest->host->host, "warm", warm, "facts", guest->facts));
+}
+
+static bool wants_migration(const struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->step_count; i++)
+		if (scenario->steps[i].kind == STEP_MIGRATE)
+			return true;
+	return false;
+}
+
+static int start_guest(struct engine *engine, const struct scenario_guest *wanted,
+		       struct reason *why)
+{
+	struct engine_guest *guest = calloc(1, sizeof(*guest));
+	json_t *arguments;
+	int error;
+
+	if (!guest)
+		return -ENOMEM;
+	guest->name = strdup(wanted->name);
+	guest->arguments = json_deep_copy(wanted->arguments);
+	guest->host = engine->bench;
+	guest->used = true;
+	guest->view.stage = guest->stage;
+	guest->next = engine->guests;
+	engine->guests = guest;
+	arguments = guest_arguments(guest);
+	/* The trial's own deadline is for the trial: a start has its own. */
+	json_object_set_new(arguments, "timeout_ms", json_integer(START_TIMEOUT_MS - 10000));
+	error = engine_call(engine, guest->host, "guest.start", arguments, START_TIMEOUT_MS,
+			    &guest->facts, why);
+	if (error) {
+		free_guest(engine, guest);
+		return error;
+	}
+	guest->linked = true;
+	journal_guest(engine, guest, false);
+	return 0;
+}
+
+/* Whether a guest of the trials before serves this one as if it were new. */
+static bool is_fit(struct engine *engine, const struct engine_guest *guest,
+		   const struct scenario_guest *wanted)
+{
+	__cleanup_json json_t *status = NULL;
+
+	if (guest->gone || guest->source || !guest->linked || guest->host->state != HOST_UP ||
+	    param_bool(wanted->arguments, "fresh") ||
+	    !json_equal(guest->arguments, wanted->arguments))
+		return false;
+	return engine_call(engine, guest->host, "guest.status",
+			   json_pack("{s:s}", "name", guest->name), STATUS_TIMEOUT_MS, &status,
+			   NULL) == 0 &&
+	       strcmp(json_text(status, "state", ""), "running") == 0 &&
+	       json_is_true(json_object_get(status, "connected"));
+}
+
+/* Those that this trial does not name would only take time from those that it does. */
+static void stop_others(struct engine *engine)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+	struct engine_guest *guest = engine->guests, *next;
+
+	for (; guest; guest = next) {
+		bool wanted = false;
+
+		next = guest->next;
+		guest->used = false;
+		for (size_t i = 0; i < scenario->guest_count; i++)
+			wanted |= strcmp(scenario->guests[i].name, guest->name) == 0;
+		if (!wanted)
+			stop_guest(engine, guest);
+	}
+}
+
+/**
+ * guests_prepare - have the guests of a trial run, before its clock starts
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int guests_prepare(struct engine *engine, struct reason *why)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+	int error = 0;
+
+	stop_others(engine);
+	for (size_t i = 0; !error && i < scenario->guest_count; i++) {
+		const struct scenario_guest *wanted = &scenario->guests[i];
+		struct engine_guest *guest = guest_find(engine, wanted->name);
+
+		if (guest && is_fit(engine, guest, wanted)) {
+			guest->used = true;
+			journal_guest(engine, guest, true);
+			continue;
+		}
+		if (guest)
+			stop_guest(engine, guest);
+		engine_doing(engine, "starting a guest");
+		error = start_guest(engine, wanted, why);
+	}
+	return error;
+}
+
+/**
+ * guests_watch - have the guests of the trial beat, and follow their own witnesses
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int guests_watch(struct engine *engine, struct reason *why)
+{
+	int64_t beat_ns =
+		wants_migration(engine->trial->scenario) ? MIGRATION_BEAT_NS : PLAIN_BEAT_NS;
+	int error = 0;
+
+	for (struct engine_guest *guest = engine->guests; !error && guest; guest = guest->next) {
+		if (!guest->used)
+			continue;
+		error = guest_call(engine, guest, "witness.start", NULL, CALL_TIMEOUT_MS, NULL,
+				   why);
+		if (!error)
+			error = guest_call(engine, guest, "heartbeat.start",
+					   json_pack("{s:I}", "interval_ns", (json_int_t)beat_ns),
+					   CALL_TIMEOUT_MS, NULL, why);
+	}
+	return error;
+}
+
+/* The hosts are asked where they think a guest is; both while it moves. */
+static void ask_status(struct engine *engine, struct bench *host, const struct engine_guest *guest)
+{
+	if (host->state == HOST_UP)
+		(void)engine_call(engine, host, "guest.status",
+				  json_pack("{s:s}", "name", guest->name), STATUS_TIMEOUT_MS, NULL,
+				  NULL);
+}
+
+/** guests_collect - have the hosts say what they know of the guests; their answers come as evidence */
+void guests_collect(struct engine *engine)
+{
+	for (struct engine_guest *guest = engine->guests; guest; guest = guest->next) {
+		if (!guest->used)
+			continue;
+		ask_status(engine, guest->host, guest);
+		if (guest->source && guest->source->next != guest->source)
+			ask_status(engine, guest->host->next, guest);
+	}
+}
+
+static bool is_well(const struct engine_guest *guest, const json_t *result)
+{
+	const char *axis = json_text(json_object_get(result, "axes"), "guest", "unknown");
+	static const char *const well[] = {"unharmed", "contained"};
+
+	if (guest->gone || guest->source)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(well); i++)
+		if (strcmp(axis, well[i]) == 0)
+			return true;
+	return false;
+}
+
+/**
+ * guests_clean_up - after the verdict: end the workloads of guests that are kept, and those guests that are not well
+ * @result: of the trial
+ */
+void guests_clean_up(struct engine *engine, const json_t *result)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+	struct engine_guest *guest = engine->guests, *next;
+
+	for (; guest; guest = next) {
+		bool keep = is_well(guest, result);
+
+		next = guest->next;
+		for (size_t i = 0; keep && i < scenario->workload_count; i++) {
+			const struct scenario_workload *load = &scenario->workloads[i];
+
+			if (load->guest && strcmp(load->guest, guest->name) == 0 &&
+			    json_object_get(engine->facts, load->name))
+				keep = guest_call(engine, guest, "workload.stop",
+						  json_pack("{s:s}", "name", load->name),
+						  CLEAN_UP_TIMEOUT_MS, NULL, NULL) == 0;
+		}
+		if (keep)
+			keep = guest_call(engine, guest, "witness.stop", NULL, CLEAN_UP_TIMEOUT_MS,
+					  NULL, NULL) == 0;
+		if (!keep)
+			stop_guest(engine, guest);
+	}
+}
+
+/* Return: 0 when the guest has a stream to its host, -ENXIO when it has ended or gets none in time, or -EINTR. */
+static int await_link(struct engine *engine, struct engine_guest *guest, struct reason *why)
+{
+	int64_t until = now_monotonic_ns() + LINK_TIMEOUT_NS;
+
+	if (until > engine->deadline)
+		until = engine->deadline;
+	while (!guest->linked && !guest->gone && now_monotonic_ns() < until)
+		if (bench_pump(engine->bench, until))
+			return fail(why, -EINTR, "interrupted");
+	if (guest->gone)
+		return fail(why, -ENXIO, "guest '%s' has ended", guest->name);
+	if (!guest->linked)
+		return fail(why, -ENXIO, "guest '%s' has no stream to its host", guest->name);
+	return 0;
+}
+
+/**
+ * guest_call - ask the program in a guest for something, wherever the guest is now
+ * @guest:     it
+ * @call:      of docs/guest-program.md
+ * @arguments: stolen; may be NULL
+ * @reply:     owned by the caller; may be NULL
+ *
+ * Return: 0, the -errno that the guest's program answers, -ENXIO when the guest does not answer, or an error of its host.
+ */
+int guest_call(struct engine *engine, struct engine_guest *guest, const char *call,
+	       json_t *arguments, unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	__cleanup_json json_t *owned = arguments;
+	struct reason said = {0};
+	struct bench *host;
+	int error = await_link(engine, guest, why);
+
+	if (error)
+		return error;
+	host = guest->host;
+	/* The agent's own deadline comes first: then it is the guest that does not answer, and not the host. */
+	error = engine_call(engine, host, "guest.call",
+			    json_pack("{s:s, s:s, s:O*, s:I}", "guest", guest->name, "call", call,
+				      "args", owned, "timeout_ms", (json_int_t)timeout_ms),
+			    timeout_ms + 5000, reply, &said);
+	if (!error)
+		return 0;
+	if (host->state == HOST_UP &&
+	    (error == -ECONNRESET || error == -ENOTCONN || error == -ETIMEDOUT || error == -ENOENT))
+		error = -ENXIO;
+	return fail(why, error, "guest '%s': %s: %s", guest->name, call, said.text);
+}
+
+/**
+ * guest_resolve - find the frame of the host in which a page of a guest lies
+ * @workload: for the journal
+ * @gpa:      guest physical address, as 0x text
+ * @page:     receives the answer of guest.resolve; owned by the caller
+ *
+ * Return: 0, or -EADDRNOTAVAIL with the step at which the way to the frame ends.
+ */
+int guest_resolve(struct engine *engine, struct engine_guest *guest, const char *workload,
+		  const char *gpa, json_t **page, struct reason *why)
+{
+	const char *lacks = NULL;
+	int error;
+
+	*page = NULL;
+	error = engine_call(engine, guest->host, "guest.resolve",
+			    json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
+			    CALL_TIMEOUT_MS, page, why);
+	if (error)
+		return error == -ENOENT ? -ENXIO : error;
+	if (json_is_true(json_object_get(*page, "zero_page")))
+		lacks = "is the page of zeroes, which is not the guest's own";
+	else if (json_is_true(json_object_get(*page, "swapped")))
+		lacks = "is in the host's swap";
+	else if (json_is_true(json_object_get(*page, "poisoned")))
+		lacks = "is poisoned already";
+	else if (!json_is_true(json_object_get(*page, "present")) || !json_text(*page, "pfn", NULL))
+		lacks = "is not in the host's memory";
+	engine_journal(engine, "resolved",
+		       json_pack("{s:s, s:s, s:s, s:O}", "guest", guest->name, "workload", workload,
+				 "host", guest->host->host, "page", *page));
+	if (!lacks)
+		return 0;
+	json_decref(*page);
+	*page = NULL;
+	return fail(why, -EADDRNOTAVAIL, "the page of '%s' at guest address %s %s", workload, gpa,
+		    lacks);
+}
+
+static void take_link_event(struct engine *engine, struct engine_guest *guest, struct bench *host,
+			    const json_t *data)
+{
+	const char *what = json_text(data, "what", "");
+
+	if (strcmp(what, "hello") == 0) {
+		guest->linked = true;
+		if (guest->host != host) {
+			guest->host = host;
+			engine_journal(engine, "guest",
+				       json_pack("{s:s, s:s, s:b, s:O*}", "guest", guest->name,
+						 "host", host->host, "arrived", 1, "facts",
+						 guest->facts));
+		}
+	} else if (strcmp(what, "gone") == 0 && guest->host == host) {
+		guest->linked = false;
+	}
+}
+
+static void take_libvirt_event(struct engine_guest *guest, const struct bench *host,
+			       const json_t *data)
+{
+	bool stopped = strcmp(json_text(data, "state", ""), "stopped") == 0;
+	bool moved = strcmp(json_text(data, "detail", ""), "migrated") == 0;
+
+	/* The domain that waits at the target for a guest that does not come ends without harm. */
+	if (stopped && !moved && guest->host == host)
+		guest->gone = true;
+}
+
+/** guests_take_event - follow what is told of guests; @body of an event of the journal */
+void guests_take_event(struct engine *engine, const json_t *body)
+{
+	const char *name = json_text(body, "guest", NULL);
+	const char *witness = json_text(body, "witness", "");
+	struct engine_guest *guest = name ? guest_find(engine, name) : NULL;
+	const json_t *data = json_object_get(body, "data");
+	struct bench *host;
+
+	if (!guest || !engine->bench)
+		return;
+	host = bench_host(engine->bench, json_text(body, "host", ""));
+	if (!host)
+		return;
+	if (strcmp(witness, "guest-link") == 0)
+		take_link_event(engine, guest, host, data);
+	else if (strcmp(witness, "libvirt") == 0)
+		take_libvirt_event(guest, host, data);
+	else if (strcmp(witness, "migration") == 0)
+		migration_take_event(guest, data);
+}

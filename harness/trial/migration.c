@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The steps of a migration. The agent of the source tells its stages and counters; a step can wait for one of them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/base/param.h"
+#include "harness/trial/engine_internal.h"
+
+/* Until QEMU's migration is active: libvirt has started the QEMU of the target by then. */
+#define BEGIN_TIMEOUT_MS 90000
+#define CONTROL_TIMEOUT_MS 15000
+#define BALLOON_TIMEOUT_MS 30000
+
+static void set_stage(struct engine_guest *guest, const char *stage)
+{
+	snprintf(guest->stage, sizeof(guest->stage), "%s", stage);
+	guest->view.stage = guest->stage;
+}
+
+/** migration_take_event - follow a migration by what the agent of its source tells (docs/protocol.md) */
+void migration_take_event(struct engine_guest *guest, const json_t *data)
+{
+	struct migration_view *view = &guest->view;
+
+	set_stage(guest, json_text(data, "stage", guest->stage));
+	view->iteration = json_number(data, "iteration", view->iteration);
+	view->remaining = json_number(data, "remaining", view->remaining);
+	view->processed = json_number(data, "processed", view->processed);
+	view->elapsed_ns = json_number(data, "elapsed_ns", view->elapsed_ns);
+	if (strcmp(json_text(data, "event", ""), "end") == 0) {
+		snprintf(guest->outcome, sizeof(guest->outcome), "%s",
+			 json_text(data, "outcome", "failed"));
+		set_stage(guest, guest->outcome);
+		view->ended = true;
+	}
+}
+
+/** migration_forget - what is known of a migration that is over, before another one */
+void migration_forget(struct engine_guest *guest)
+{
+	guest->view = (struct migration_view){.remaining = INT64_MAX};
+	guest->outcome[0] = '\0';
+	set_stage(guest, "setup");
+}
+
+static void set_number(json_t *arguments, const char *key, const json_t *given, const char *name,
+		       int64_t unit)
+{
+	if (param_given(given, name))
+		json_object_set_new(arguments, key,
+				    json_integer((json_int_t)param_number(given, name) / unit));
+}
+
+static void set_milliseconds(json_t *arguments, const char *key, const json_t *given,
+			     const char *name)
+{
+	if (param_given(given, name))
+		json_object_set_new(
+			arguments, key,
+			json_integer((json_int_t)(param_duration_ns(given, name) / NSEC_PER_MSEC)));
+}
+
+static json_t *migrate_arguments(const struct engine_guest *guest, const json_t *given,
+				 const char *uri, const char *address)
+{
+	json_t *arguments = json_pack(
+		"{s:s, s:s, s:s, s:s, s:b}", "name", guest->name, "uri", uri, "address", address,
+		"mode", param_given(given, "mode") ? param_text(given, "mode") : "pre-copy",
+		"auto_converge",
+		param_given(given, "auto-converge") && param_bool(given, "auto-converge"));
+
+	set_number(arguments, "multifd", given, "multifd", 1);
+	set_number(arguments, "bandwidth", given, "bandwidth", 1);
+	set_milliseconds(arguments, "downtime_ms", given, "downtime");
+	return arguments;
+}
+
+/* The other host makes ready for the guest: files that its QEMU opens, and the address of the guest's stream. */
+static int announce(struct engine *engine, const struct engine_guest *guest, struct bench *target,
+		    struct reason *why)
+{
+	const json_t *given = guest->arguments;
+	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*}", "name",
+				      guest->name, "kind", json_text(given, "kind", "micro"),
+				      "uuid", json_object_get(guest->facts, "uuid"), "domain",
+				      json_object_get(guest->facts, "domain"), "arguments",
+				      param_text(given, "kernel-arguments"), "backing",
+				      param_text(given, "backing"), "programs",
+				      json_object_get(given, "programs"));
+
+	set_number(arguments, "memory_mib", given, "memory", 1 << 20);
+	set_number(arguments, "processors", given, "processors", 1);
+	return engine_call(engine, target, "guest.receive", arguments, CONTROL_TIMEOUT_MS, NULL,
+			   why);
+}
+
+int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	struct engine_guest *guest = guest_of_step(engine, step);
+	struct bench *target = guest->host->next;
+	__cleanup_free char *uri = NULL;
+	__cleanup_free char *address = NULL;
+	__cleanup_json json_t *reply = NULL;
+	int error;
+
+	if (target == guest->host || !target->ops->reach)
+		return fail(why, -ENOTSUP, "a migration needs two hosts, bench '%s' has one",
+			    engine->bench->name);
+	if (guest->gone)
+		return fail(why, -ENXIO, "guest '%s' has ended", guest->name);
+	target->ops->reach(target, &uri, &address);
+	if (param_given(step->arguments, "uri")) {
+		free(uri);
+		uri = strdup(param_text(step->arguments, "uri"));
+	}
+	if (param_given(step->arguments, "address")) {
+		free(address);
+		address = strdup(param_text(step->arguments, "address"));
+	}
+	guest->source = guest->host;
+	migration_forget(guest);
+	error = announce(engine, guest, target, why);
+	if (!error)
+		error = engine_call(engine, guest->source, "guest.migrate",
+				    migrate_arguments(guest, step->arguments, uri, address),
+				    BEGIN_TIMEOUT_MS, &reply, why);
+	return error == -ENOENT ? -ENXIO : error;
+}
+
+/* A fault that would strike at another moment than it should must not be fired. */
+static int miss(struct engine *engine, const struct engine_guest *guest, const char *condition,
+		struct reason *why)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+	size_t next = engine->step + 1;
+
+	if (guest->view.ended)
+		fail(why, 0, "the migration ended (%s) before %s", guest->outcome, condition);
+	else
+		fail(why, 0, "%s did not come in time: stage %s, iteration %lld", condition,
+		     guest->stage, (long long)guest->view.iteration);
+	engine_tell(engine, guest, "trigger-missed", "%s", why->text);
+	if (next < scenario->step_count && scenario->steps[next].kind == STEP_INJECT)
+		return -ECANCELED;
+	return 0;
+}
+
+int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	struct engine_guest *guest = guest_of_step(engine, step);
+	const char *text = json_text(step->arguments, "condition", "");
+	int64_t until = now_monotonic_ns() + step->within_ns;
+	struct condition condition;
+	int error = condition_parse(text, &condition, why);
+
+	if (error)
+		return error;
+	if (until > engine->deadline)
+		until = engine->deadline;
+	while (!condition_holds(&condition, &guest->view)) {
+		/* Without its source nobody tells of the migration any more. */
+		if (guest->view.ended || now_monotonic_ns() >= until ||
+		    (guest->source && guest->source->state != HOST_UP))
+			return miss(engine, guest, text, why);
+		if (bench_pump(engine->bench, until))
+			return fail(why, -EINTR, "interrupted");
+	}
+	return 0;
+}
+
+static int control(struct engine *engine, const struct scenario_step *step, const char *action,
+		   struct reason *why)
+{
+	struct engine_guest *guest = guest_of_step(engine, step);
+	json_t *arguments = json_pack("{s:s, s:s}", "name", guest->name, "action", action);
+	struct reason said = {0};
+	int error;
+
+	set_number(arguments, "bandwidth", step->arguments, "bandwidth", 1);
+	set_milliseconds(arguments, "downtime_ms", step->arguments, "downtime");
+	if (guest->view.ended) {
+		json_decref(arguments);
+		engine_tell(engine, guest, "trigger-missed",
+			    "the migration ended (%s) before the step %s", guest->outcome, action);
+		return 0;
+	}
+	error = engine_call(engine, guest->source, "guest.migration", arguments, CONTROL_TIMEOUT_MS,
+			    NULL, &said);
+	if (!error || engine_lost_host(guest->source, error))
+		return fail(why, error, "%s", said.text);
+	/* It may have ended this very moment: its end is evidence, and says more than the refusal. */
+	engine_tell(engine, guest, "trigger-missed", "%s of the migration: %s", action, said.text);
+	return 0;
+}
+
+int step_limit(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "limit", why);
+}
+
+int step_post_copy(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "post-copy", why);
+}
+
+int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "cancel", why);
+}
+
+int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	struct engine_guest *guest = guest_of_step(engine, step);
+	json_t *arguments =
+		json_pack("{s:s, s:i}", "name", guest->name, "timeout_ms", BALLOON_TIMEOUT_MS);
+	int error;
+
+	set_number(arguments, "memory_mib", step->arguments, "memory", 1 << 20);
+	error = engine_call(engine, guest->host, "guest.balloon", arguments,
+			    BALLOON_TIMEOUT_MS + 5000, NULL, why);
+	return error == -ENOENT ? -ENXIO : error;
+}

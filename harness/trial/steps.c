@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The steps of a trial, one function each. A workload may be on the host or in a guest; a fault strikes the host, where
+ * the page of a guest is found first.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/trial/engine_internal.h"
+#include "inject/injector.h"
+
+#define FIRE_TIMEOUT_MS 30000
+/* A workload that starts in a guest fills its memory, under emulation of emulation. */
+#define GUEST_START_TIMEOUT_MS 60000
+#define GUEST_TOUCH_NS (15 * NSEC_PER_SEC)
+#define GUEST_CALL_TIMEOUT_MS 15000
+/* How often a page that the host's kernel moves is aimed at again. */
+#define AIMS_MAX 4
+
+const struct scenario_workload *find_workload(const struct scenario *scenario, const char *name)
+{
+	for (size_t i = 0; name && i < scenario->workload_count; i++)
+		if (strcmp(scenario->workloads[i].name, name) == 0)
+			return &scenario->workloads[i];
+	return NULL;
+}
+
+/* The guest that a workload is in; NULL: it is on the host. */
+static struct engine_guest *guest_of_workload(const struct engine *engine, const char *name)
+{
+	const struct scenario_workload *load = find_workload(engine->trial->scenario, name);
+
+	return load && load->guest ? guest_find(engine, load->guest) : NULL;
+}
+
+/* A call about a workload, to where it is. */
+static int workload_call(struct engine *engine, const char *name, const char *call,
+			 json_t *arguments, unsigned int timeout_ms, json_t **reply,
+			 struct reason *why)
+{
+	struct engine_guest *guest = guest_of_workload(engine, name);
+
+	return guest ? guest_call(engine, guest, call, arguments, timeout_ms, reply, why)
+		     : engine_call(engine, engine->bench, call, arguments, timeout_ms, reply, why);
+}
+
+static int focus(struct engine *engine, struct bench *host, const char *pfn, json_t *pid,
+		 struct reason *why)
+{
+	return engine_call(engine, host, "witness.focus",
+			   json_pack("{s:s*, s:[O*]}", "pfn", pfn, "pids", pid), CALL_TIMEOUT_MS,
+			   NULL, why);
+}
+
+static int step_start(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	const struct scenario_workload *load =
+		find_workload(engine->trial->scenario, step->subject);
+	__cleanup_json json_t *reply = NULL;
+	json_t *facts;
+	int error;
+
+	error = workload_call(engine, load->name, "workload.start",
+			      json_pack("{s:s, s:s, s:O}", "name", load->name, "kind", load->kind,
+					"arguments", load->arguments),
+			      load->guest ? GUEST_START_TIMEOUT_MS : CALL_TIMEOUT_MS, &reply, why);
+	if (error)
+		return error;
+	facts = json_object_get(reply, "facts");
+	json_object_set(engine->facts, load->name, facts);
+	engine_journal(engine, "facts",
+		       json_pack("{s:s, s:s*, s:O}", "workload", load->name, "guest", load->guest,
+				 "facts", facts));
+	if (load->guest)
+		return 0;
+	return focus(engine, engine->bench, json_text(facts, "pfn", NULL),
+		     json_object_get(facts, "pid"), why);
+}
+
+/*
+ * struct aim - where an injection goes
+ * @host:  whose injector it is
+ * @guest: whose page it is, or NULL
+ * @facts: of the workload that it is aimed at, or NULL; those of a guest are the guest's addresses
+ * @page:  of a guest, where the host has it; owned
+ * @direct: the injector itself works on the guest: the guest's addresses are right
+ */
+struct aim {
+	struct bench *host;
+	struct engine_guest *guest;
+	const json_t *facts;
+	json_t *page;
+	bool direct;
+};
+
+static struct bench *host_of_step(struct engine *engine, const struct scenario_step *step,
+				  const struct engine_guest *guest)
+{
+	const struct engine_guest *mover = guest ? guest : guest_of_step(engine, step);
+	struct bench *source = mover ? mover->source ? mover->source : mover->host : engine->bench;
+
+	if (!step->host)
+		return guest ? guest->host : engine->bench;
+	if (strcmp(step->host, "source") == 0)
+		return source;
+	if (strcmp(step->host, "target") == 0)
+		return source->next;
+	return bench_host(engine->bench, step->host);
+}
+
+static int take_aim(struct engine *engine, const struct scenario_step *step, struct aim *aim,
+		    struct reason *why)
+{
+	const struct injector *injector = injector_find(step->injector);
+	const char *gpa;
+
+	aim->facts = step->subject ? json_object_get(engine->facts, step->subject) : NULL;
+	aim->guest = step->guest ? guest_of_step(engine, step)
+				 : guest_of_workload(engine, step->subject);
+	aim->direct = param_find(injector->params, "guest") != NULL;
+	aim->host = host_of_step(engine, step, aim->guest);
+	if (!aim->host)
+		return fail(why, -ENOTSUP, "bench '%s' has no host '%s'", engine->bench->name,
+			    step->host);
+	if (!aim->guest || aim->direct || !aim->facts)
+		return 0;
+	gpa = json_text(aim->facts, "physical", NULL);
+	if (!gpa)
+		return fail(why, -EADDRNOTAVAIL,
+			    "'%s' in guest '%s' does not know the physical address of its page",
+			    step->subject, aim->guest->name);
+	return guest_resolve(engine, aim->guest, step->subject, gpa, &aim->page, why);
+}
+
+/* The arguments of an injection with what is only known now: where the target's page is. */
+static json_t *resolve_arguments(const struct scenario_step *step, const struct aim *aim)
+{
+	const struct injector *injector = injector_find(step->injector);
+	json_t *arguments = json_deep_copy(step->arguments);
+	const struct {
+		const char *argument;
+		const json_t *from;
+		const char *key;
+	} known[] = {
+		{"address", aim->page ? aim->page : aim->facts, aim->page ? "hpa" : "physical"},
+		{"pfn", aim->page ? aim->page : aim->facts, "pfn"},
+		{"gpa", aim->facts, "physical"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].from && param_find(injector->params, known[i].argument) &&
+		    !json_object_get(arguments, known[i].argument))
+			json_object_set(arguments, known[i].argument,
+					json_object_get(known[i].from, known[i].key));
+	if (aim->direct && aim->guest)
+		json_object_set_new(arguments, "guest", json_string(aim->guest->name));
+	return arguments;
+}
+
+static void journal_outcome(struct engine *engine, const struct scenario_step *step,
+			    const struct aim *aim, const char *phase, int error, const char *reason,
+			    const json_t *reply)
+{
+	engine_journal(engine, "outcome",
+		       json_pack("{s:s, s:s, s:s, s:s*, s:i, s:s*, s:s, s:O*, s:O*, s:O*}",
+				 "injector", step->injector, "phase", phase, "host",
+				 aim->host->host, "guest", aim->guest ? aim->guest->name : NULL,
+				 "error", error, "error_name", error ? error_name(error) : NULL,
+				 "reason", reason, "result", json_object_get(reply, "result"),
+				 "writes", json_object_get(reply, "writes"), "duration_ns",
+				 json_object_get(reply, "duration_ns")));
+}
+
+static void journal_intent(struct engine *engine, const struct scenario_step *step,
+			   const struct aim *aim, json_t *arguments)
+{
+	const json_t *where = aim->page ? aim->page : aim->direct ? NULL : aim->facts;
+	const char *address = param_text(arguments, "address");
+
+	if (!address)
+		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
+	engine_journal(engine, "intent",
+		       json_pack("{s:s, s:O, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}", "injector",
+				 step->injector, "arguments", arguments, "target", step->subject,
+				 "guest", aim->guest ? aim->guest->name : NULL, "gpa",
+				 aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
+				 "address", address, "pfn", json_text(where, "pfn", NULL),
+				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
+				 aim->host->host));
+	engine->intended = true;
+}
+
+/* Whether the page of a guest is still where it was found. */
+static int look_again(struct engine *engine, const struct scenario_step *step,
+		      const struct aim *aim, struct reason *why)
+{
+	__cleanup_json json_t *page = NULL;
+	const char *before = json_text(aim->page, "pfn", "");
+	int error;
+
+	if (!aim->page)
+		return 0;
+	error = guest_resolve(engine, aim->guest, step->subject, json_text(aim->page, "gpa", ""),
+			      &page, why);
+	if (error || strcmp(json_text(page, "pfn", ""), before) == 0)
+		return error;
+	engine_tell(engine, aim->guest, "moved",
+		    "the page of '%s' moved from frame %s to %s before the fault", step->subject,
+		    before, json_text(page, "pfn", "?"));
+	return -EAGAIN;
+}
+
+static int prepare(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
+		   json_t *arguments, struct reason *why)
+{
+	/* A target in a guest is no workload of the host's agent. */
+	const char *target = aim->guest ? NULL : step->subject;
+	int error = engine_call(engine, aim->host, "inject.prepare",
+				json_pack("{s:s, s:O, s:s*}", "injector", step->injector,
+					  "arguments", arguments, "target", target),
+				CALL_TIMEOUT_MS, NULL, why);
+
+	/* When its answer is missing, it may have set something all the same. */
+	engine->prepared = error != -EPERM ? aim->host : NULL;
+	return error;
+}
+
+/* A host that dies of the fault is what some scenarios want: the trial goes on when another one can tell the rest. */
+static int after_host_loss(struct engine *engine, const struct aim *aim, int error)
+{
+	struct bench *other = aim->host->next;
+
+	if (!engine_lost_host(aim->host, error) || other == aim->host || other->state != HOST_UP)
+		return error;
+	engine_hear_death_rattle(aim->host);
+	engine->prepared = NULL;
+	return 0;
+}
+
+static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
+		json_t *arguments, int prepared, struct reason *why)
+{
+	__cleanup_json json_t *fired = NULL;
+	int error;
+
+	journal_intent(engine, step, aim, arguments);
+	if (engine->journal_error)
+		return fail(why, -EIO, "no fault is fired without a journal");
+	if (prepared) {
+		/* The machine refused before anything was fired: for some scenarios just what they expect. */
+		journal_outcome(engine, step, aim, "prepare", prepared, why->text, NULL);
+		return 0;
+	}
+	error = engine_call(engine, aim->host, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
+	if (error)
+		return after_host_loss(engine, aim, error);
+	journal_outcome(engine, step, aim, "fire", (int)json_number(fired, "error", 0),
+			json_text(fired, "reason", ""), fired);
+	return 0;
+}
+
+/* One try: -EAGAIN when the page moved before the fault. */
+static int aim_and_fire(struct engine *engine, const struct scenario_step *step, struct aim *aim,
+			struct reason *why)
+{
+	__cleanup_json json_t *arguments = NULL;
+	int error = engine_restore_injector(engine, why), prepared;
+
+	if (!error)
+		error = take_aim(engine, step, aim, why);
+	if (!error && aim->page)
+		error = focus(engine, aim->host, json_text(aim->page, "pfn", NULL),
+			      json_object_get(aim->page, "pid"), why);
+	if (error)
+		return error;
+	arguments = resolve_arguments(step, aim);
+	prepared = prepare(engine, step, aim, arguments, why);
+	if (prepared == -EPERM || engine_lost_host(aim->host, prepared))
+		return prepared;
+	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
+	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
+	if (!error)
+		error = look_again(engine, step, aim, why);
+	return error ? error : fire(engine, step, aim, arguments, prepared, why);
+}
+
+static int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	int error = -EAGAIN;
+
+	for (int i = 0; error == -EAGAIN && i < AIMS_MAX; i++) {
+		struct aim aim = {0};
+
+		error = aim_and_fire(engine, step, &aim, why);
+		json_decref(aim.page);
+	}
+	return error == -EAGAIN ? fail(why, -EADDRNOTAVAIL,
+				       "the page of '%s' moved each of %d times before the fault "
+				       "could be fired",
+				       step->subject, AIMS_MAX)
+				: error;
+}
+
+/* What comes last of a touch: its signals and errors come before, and until then the workload takes no other touch. */
+static bool ends_touch(const char *event)
+{
+	static const char *const ends[] = {"checked", "exit", "hung", "gone"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (strcmp(ends[i], event) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * struct awaited - a piece of evidence that is waited for
+ * @witness:  who tells, or NULL for anybody
+ * @workload: whose end of a touch it is, or NULL
+ * @guest:    in which that is, or NULL
+ * @pattern:  of its text, or NULL
+ */
+struct awaited {
+	const char *witness, *workload;
+	const struct engine_guest *guest;
+	const regex_t *pattern;
+};
+
+static bool event_matches(const json_t *record, const struct awaited *awaited)
+{
+	const json_t *body = json_object_get(record, "body");
+	const json_t *data = json_object_get(body, "data");
+
+	if (strcmp(json_text(record, "type", ""), "event") != 0)
+		return false;
+	if (awaited->witness && strcmp(json_text(body, "witness", ""), awaited->witness) != 0)
+		return false;
+	if (awaited->workload &&
+	    (strcmp(json_text(data, "workload", ""), awaited->workload) != 0 ||
+	     !ends_touch(json_text(data, "event", "")) ||
+	     strcmp(json_text(body, "guest", ""), awaited->guest ? awaited->guest->name : "") != 0))
+		return false;
+	return !awaited->pattern ||
+	       regexec(awaited->pattern, json_text(body, "text", ""), 0, NULL, 0) == 0;
+}
+
+/*
+ * Waits for a piece of evidence among the records from @from on. Return: 0, -ETIME when it did not come, -ENXIO when the
+ * guest that it had to come from has ended, or an error.
+ */
+static int await_event(struct engine *engine, size_t from, const struct awaited *awaited,
+		       int64_t until, struct reason *why)
+{
+	if (until > engine->deadline)
+		until = engine->deadline;
+	for (;;) {
+		for (; from < json_array_size(engine->records); from++)
+			if (event_matches(json_array_get(engine->records, from), awaited))
+				return 0;
+		if (!engine_any_host_up(engine))
+			return engine->bench->state == HOST_DIED
+				       ? fail(why, -EHOSTDOWN, "the host died")
+				       : fail(why, -ECONNRESET, "the agent on the host is gone");
+		if (awaited->guest && awaited->guest->gone)
+			return fail(why, -ENXIO, "guest '%s' has ended", awaited->guest->name);
+		if (now_monotonic_ns() >= until)
+			return -ETIME;
+		if (bench_pump(engine->bench, until))
+			return fail(why, -EINTR, "interrupted");
+	}
+}
+
+static int step_touch(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	size_t from = json_array_size(engine->records);
+	const struct engine_guest *guest = guest_of_workload(engine, step->subject);
+	const struct awaited awaited = {
+		.witness = "workload", .workload = step->subject, .guest = guest};
+	int64_t until = guest ? now_monotonic_ns() + GUEST_TOUCH_NS : engine->deadline;
+	int error;
+
+	error = workload_call(engine, step->subject, "workload.touch",
+			      json_pack("{s:s}", "name", step->subject), GUEST_CALL_TIMEOUT_MS,
+			      NULL, why);
+	if (!error)
+		error = await_event(engine, from, &awaited, until, why);
+	/* A guest that hangs does not end the trial: what became of it is what the trial wants to know. */
+	if (error == -ETIME && guest)
+		return fail(why, -ENXIO, "'%s' did not come back from its touch", step->subject);
+	return error == -ETIME ? fail(why, -ETIMEDOUT, "'%s' did not come back from its touch",
+				      step->subject)
+			       : error;
+}
+
+static int step_wait(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	const char *match = json_text(step->arguments, "match", ".*");
+	int64_t until = now_monotonic_ns() + step->within_ns;
+	regex_t pattern;
+	int error;
+
+	if (regcomp(&pattern, match, REG_EXTENDED | REG_NOSUB))
+		return fail(why, -EINVAL, "bad pattern '%s'", match);
+	error = await_event(engine, 0,
+			    &(struct awaited){.witness = step->subject, .pattern = &pattern}, until,
+			    why);
+	regfree(&pattern);
+	/* Evidence that did not come is for the judge to weigh. */
+	return error == -ETIME ? 0 : error;
+}
+
+static int step_stop(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return workload_call(engine, step->subject, "workload.stop",
+			     json_pack("{s:s}", "name", step->subject), CALL_TIMEOUT_MS, NULL, why);
+}
+
+static int step_firmware(struct engine *engine, const struct scenario_step *step,
+			 struct reason *why)
+{
+	if (!engine->bench->ops->firmware)
+		return fail(why, -ENOTSUP, "needs the rig's firmware model, bench '%s' has its own",
+			    engine->bench->name);
+	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct engine *engine, const struct scenario_step *step, struct reason *why);
+} steps[] = {
+	[STEP_START] = {"start", step_start},
+	[STEP_INJECT] = {"inject", step_inject},
+	[STEP_TOUCH] = {"touch", step_touch},
+	[STEP_WAIT] = {"wait", step_wait},
+	[STEP_STOP] = {"stop", step_stop},
+	[STEP_FIRMWARE] = {"firmware", step_firmware},
+	[STEP_MIGRATE] = {"migrate", step_migrate},
+	[STEP_WHEN] = {"when", step_when},
+	[STEP_LIMIT] = {"limit", step_limit},
+	[STEP_POST_COPY] = {"post-copy", step_post_copy},
+	[STEP_CANCEL] = {"cancel", step_cancel},
+	[STEP_BALLOON] = {"balloon", step_balloon},
+};
+
+/* What a step works on, for people. */
+static const char *object_of(const struct scenario_step *step)
+{
+	if (step->kind == STEP_INJECT)
+		return step->injector;
+	if (step->kind == STEP_WHEN)
+		return json_text(step->arguments, "condition", "");
+	return step->subject ? step->subject : step->guest;
+}
+
+static bool has_migrated(const struct engine *engine)
+{
+	for (const struct engine_guest *guest = engine->guests; guest; guest = guest->next)
+		if (guest->used && guest->source)
+			return true;
+	return false;
+}
+
+/**
+ * steps_run - take the trial through all its steps
+ *
+ * A guest that does not answer any more after the fault is an outcome of the trial: the steps that are left are tried all
+ * the same, for they may be about another one.
+ *
+ * Return: 0, or what ended the trial.
+ */
+int steps_run(struct engine *engine, struct reason *why)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+
+	for (engine->step = 0; engine->step < scenario->step_count; engine->step++) {
+		const struct scenario_step *step = &scenario->steps[engine->step];
+		const char *object = object_of(step);
+		__cleanup_free char *text =
+			format_text("%s %s", steps[step->kind].name, object ? object : "");
+		int error;
+
+		engine_doing(engine, text);
+		engine_journal(engine, "step",
+			       json_pack("{s:i, s:s, s:s}", "index", (int)engine->step, "step",
+					 steps[step->kind].name, "text", text));
+		if (engine->journal_error)
+			return fail(why, -EIO, "the journal can not be written");
+		error = steps[step->kind].run(engine, step, why);
+		if (error == -ENXIO && (engine->intended || has_migrated(engine))) {
+			engine_tell(engine, NULL, "guest-gone", "%s: %s", text, why->text);
+			continue;
+		}
+		if (error)
+			return error;
+	}
+	return 0;
+}
