@@ -3,18 +3,11 @@
  * Scenario files: every kind of mistake is found at its exact place, settings reach what they name, the journal's spec
  * reads back as the same scenario, and the shipped library is whole.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <errno.h>
 #include <string.h>
 
-#include "harness/scenario/scenario.h"
+#include "bats/unit/scenario_refusal.h"
 #include "inject/injector.h"
-
-#include <cmocka.h>
 
 #define HEAD "scenario: x/y\ntitle: t\n"
 #define WORKLOAD "workloads:\n  victim: {kind: memory}\n"
@@ -23,40 +16,7 @@
 #define GOOD HEAD WORKLOAD STEPS INJECT
 #define EXPECT GOOD "expect:\n"
 
-static int parse(const char *text, size_t length, const json_t *settings,
-		 struct scenario **scenario, struct reason *why)
-{
-	return scenario_parse("t.yaml", text, length, settings, scenario, why);
-}
-
-static struct scenario *parse_good(const char *text, const json_t *settings)
-{
-	struct scenario *scenario = NULL;
-	struct reason why = {""};
-
-	if (parse(text, strlen(text), settings, &scenario, &why))
-		fail_msg("must be accepted: %s", why.text);
-	return scenario;
-}
-
-static void expect_refusal(const char *text, size_t length, const char *place, const char *message)
-{
-	struct scenario *scenario = NULL;
-	struct reason why = {""};
-	__cleanup_free char *prefix = format_text("t.yaml:%s: ", place);
-	int error = parse(text, length, NULL, &scenario, &why);
-
-	if (!error) {
-		scenario_free(scenario);
-		fail_msg("must be refused at %s with '%s':\n%.400s", place, message, text);
-	}
-	if (strncmp(why.text, prefix, strlen(prefix)) != 0 || !strstr(why.text, message))
-		fail_msg("expected '%s... %s', got '%s'", prefix, message, why.text);
-}
-
-static const struct refusal {
-	const char *text, *place, *message;
-} refusals[] = {
+static const struct refusal refusals[] = {
 	/* the form of the file */
 	{"", "1:1", "empty"},
 	{"# only a comment\n", "1:1", "empty"},
@@ -193,9 +153,7 @@ static const struct refusal {
 static void mistakes_are_found_at_their_place(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
-		expect_refusal(refusals[i].text, strlen(refusals[i].text), refusals[i].place,
-			       refusals[i].message);
+	expect_refusals(refusals, ARRAY_SIZE(refusals));
 }
 
 static void nul_bytes_are_found(void **state)
