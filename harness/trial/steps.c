@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/trial/engine_internal.h"
+#include "harness/witness/witness.h"
 #include "inject/injector.h"
 
 #define FIRE_TIMEOUT_MS 30000
@@ -318,11 +319,13 @@ static bool ends_touch(const char *event)
  * @workload: whose end of a touch it is, or NULL
  * @guest:    in which that is, or NULL
  * @pattern:  of its text, or NULL
+ * @from:     guest whose word alone counts; "" for the host's own; NULL: anybody's
  */
 struct awaited {
 	const char *witness, *workload;
 	const struct engine_guest *guest;
 	const regex_t *pattern;
+	const char *from;
 };
 
 static bool event_matches(const json_t *record, const struct awaited *awaited)
@@ -333,6 +336,8 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 	if (strcmp(json_text(record, "type", ""), "event") != 0)
 		return false;
 	if (awaited->witness && strcmp(json_text(body, "witness", ""), awaited->witness) != 0)
+		return false;
+	if (awaited->from && strcmp(json_text(body, "guest", ""), awaited->from) != 0)
 		return false;
 	if (awaited->workload &&
 	    (strcmp(json_text(data, "workload", ""), awaited->workload) != 0 ||
@@ -391,6 +396,14 @@ static int step_touch(struct engine *engine, const struct scenario_step *step, s
 			       : error;
 }
 
+/* What a host and its guests have alike, such as a kernel log, is the host's own when no guest is named. */
+static const char *source_of_wait(const struct scenario_step *step)
+{
+	if (step->guest)
+		return step->guest;
+	return witness_find(step->subject) ? "" : NULL;
+}
+
 static int step_wait(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	const char *match = json_text(step->arguments, "match", ".*");
@@ -401,8 +414,10 @@ static int step_wait(struct engine *engine, const struct scenario_step *step, st
 	if (regcomp(&pattern, match, REG_EXTENDED | REG_NOSUB))
 		return fail(why, -EINVAL, "bad pattern '%s'", match);
 	error = await_event(engine, 0,
-			    &(struct awaited){.witness = step->subject, .pattern = &pattern}, until,
-			    why);
+			    &(struct awaited){.witness = step->subject,
+					      .pattern = &pattern,
+					      .from = source_of_wait(step)},
+			    until, why);
 	regfree(&pattern);
 	/* Evidence that did not come is for the judge to weigh. */
 	return error == -ETIME ? 0 : error;
