@@ -101,8 +101,10 @@ static int doctor(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (bench_open(name,
-		       &(struct bench_options){
-			       .event = ignore_event, .progress = tell_progress, .deadline_s = 300},
+		       &(struct bench_options){.event = ignore_event,
+					       .progress = tell_progress,
+					       .guests = true,
+					       .deadline_s = 300},
 		       &bench, &why)) {
 		log_error("%s", why.text);
 		return EXIT_USAGE;

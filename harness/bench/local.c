@@ -38,29 +38,25 @@ static void reap(struct bench *bench)
 static int local_start(struct bench *bench, struct reason *why)
 {
 	const char *const own[] = {"/proc/self/exe", "agent", NULL};
-	const char *const linked[] = {"brinell-agent-kvm", NULL};
-	__cleanup_free char *beside = NULL;
+	__cleanup_free char *linked = NULL;
 
 	reap(bench);
-	if (!bench->options.guests)
-		return bench_spawn_agent(bench, own, why);
-	if (rig_find_file("brinell-agent-kvm", &beside) == 0) {
-		const char *const found[] = {beside, NULL};
+	if (bench->options.guests && rig_find_file("brinell-agent-kvm", &linked) == 0) {
+		const char *const argv[] = {linked, NULL};
 
-		return bench_spawn_agent(bench, found, why);
+		return bench_spawn_agent(bench, argv, why);
 	}
-	return bench_spawn_agent(bench, linked, why);
+	return bench_spawn_agent(bench, own, why);
 }
 
+/* The agent that is linked with libvirt does all that the other one does, where it is installed. */
 static int ssh_start(struct bench *bench, struct reason *why)
 {
-	const char *const argv[] = {"ssh",
-				    "-o",
-				    "BatchMode=yes",
-				    "--",
-				    bench->address,
-				    bench->options.guests ? "brinell-agent-kvm" : "brinell-agent",
-				    NULL};
+	static const char command[] =
+		"command -v brinell-agent-kvm >/dev/null && exec brinell-agent-kvm; "
+		"exec brinell-agent";
+	const char *const argv[] = {"ssh",   "-o", "BatchMode=yes", "--", bench->address,
+				    command, NULL};
 
 	if (!bench->address || !*bench->address)
 		return fail(why, -EINVAL, "bench '%s': write ssh:HOST, or ssh:HOST,HOST",
