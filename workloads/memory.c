@@ -5,25 +5,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/close_range.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/timerfd.h>
-#include <sys/wait.h>
 
 #include "inject/injector.h"
 #include "inject/machine.h"
 #include "workloads/memory.h"
-#include "workloads/workload.h"
 
-#define READY_TIMEOUT_MS 8000
-#define QUIT_TIMEOUT_MS 1000
-#define KILL_TIMEOUT_MS 2000
+#define READY_NS (8 * NSEC_PER_SEC)
 #define HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
 static const char *const pages[] = {
@@ -45,14 +33,13 @@ static const char *const touches[] = {
 };
 
 static const char *const handlers[] = {"catch", "none", NULL};
-static const char *const mce_kills[] = {"default", "early", "late", NULL};
 
 static const struct param memory_params[] = {
 	{"page", PARAM_CHOICE, "kind of page", "anonymous", pages, false},
 	{"touch", PARAM_CHOICE, "how it is touched", "load", touches, false},
 	{"handler", PARAM_CHOICE, "catch SIGBUS, or none: die of it", "catch", handlers, false},
 	{"mce-kill", PARAM_CHOICE, "prctl(PR_MCE_KILL): told early, late, or as the host's default",
-	 "default", mce_kills, false},
+	 "default", process_mce_kills, false},
 	{"offset", PARAM_NUMBER, "of the struck line in its page; a multiple of 64", "0x400", NULL,
 	 false},
 	{"deadline", PARAM_DURATION, "a touch that takes longer is reported as hung", "5s", NULL,
@@ -63,33 +50,18 @@ static const struct param memory_params[] = {
 };
 
 struct memory_run {
+	struct process process;
 	struct memory_options options;
-	int socket;
-	int pidfd;
-	int timer;
 	char *huge_pages_before;
-	bool touching;
 };
-
-static size_t choice_index(const char *const *choices, const char *text)
-{
-	size_t index = 0;
-
-	while (choices[index] && strcmp(choices[index], text) != 0)
-		index++;
-	return index;
-}
 
 static int take_options(const json_t *arguments, struct memory_options *options, struct reason *why)
 {
-	static const int kills[] = {PR_MCE_KILL_DEFAULT, PR_MCE_KILL_EARLY, PR_MCE_KILL_LATE};
-	const char *kill_text = param_text(arguments, "mce-kill");
-
 	*options = (struct memory_options){
-		.page = (enum memory_page)choice_index(pages, param_text(arguments, "page")),
-		.touch = (enum memory_touch)choice_index(touches, param_text(arguments, "touch")),
+		.page = (enum memory_page)process_choice(arguments, "page", pages),
+		.touch = (enum memory_touch)process_choice(arguments, "touch", touches),
 		.handler = strcmp(param_text(arguments, "handler"), "catch") == 0,
-		.mce_kill = kills[choice_index(mce_kills, kill_text)],
+		.mce_kill = process_mce_kill(arguments),
 		.offset = param_number(arguments, "offset"),
 		.directory = param_text(arguments, "directory"),
 	};
@@ -146,57 +118,6 @@ static void give_back_huge_page(struct memory_run *memory)
 	memory->huge_pages_before = NULL;
 }
 
-static const char *signal_code_name(int number, int code)
-{
-	if (number != SIGBUS)
-		return "";
-	switch (code) {
-	case BUS_ADRALN:
-		return "BUS_ADRALN";
-	case BUS_ADRERR:
-		return "BUS_ADRERR";
-	case BUS_OBJERR:
-		return "BUS_OBJERR";
-	case BUS_MCEERR_AR:
-		return "BUS_MCEERR_AR";
-	case BUS_MCEERR_AO:
-		return "BUS_MCEERR_AO";
-	default:
-		return "unknown";
-	}
-}
-
-static void emit(struct workload_run *run, const char *event, const struct memory_report *report,
-		 json_t *data, const char *text)
-{
-	__cleanup_free char *whole = format_text("%s: %s", run->name, text);
-
-	json_object_set_new(data, "workload", json_string(run->name));
-	json_object_set_new(data, "event", json_string(event));
-	json_object_set_new(data, "pid", json_integer(report ? report->pid : run->pid));
-	json_object_set_new(data, "time_ns",
-			    json_integer(report && report->time_ns ? report->time_ns
-								   : now_realtime_ns()));
-	json_object_set_new(data, "text", json_string(whole));
-	run->emit(run->context, data);
-}
-
-static void emit_signal(struct workload_run *run, const struct memory_report *report)
-{
-	const char *code = signal_code_name(report->signal, report->code);
-	__cleanup_free char *text =
-		format_text("SIG%s %s at 0x%" PRIx64 ", lsb %d", sigabbrev_np(report->signal), code,
-			    report->address, report->lsb);
-
-	emit(run, "signal", report,
-	     json_pack("{s:i, s:o, s:i, s:s, s:o, s:i, s:o}", "signal", report->signal,
-		       "signal_name", json_sprintf("SIG%s", sigabbrev_np(report->signal)), "code",
-		       report->code, "code_name", code, "address",
-		       json_sprintf("0x%" PRIx64, report->address), "lsb", report->lsb,
-		       "expected_address", json_sprintf("0x%" PRIx64, report->expected)),
-	     text);
-}
-
 static void emit_touched(struct workload_run *run, const struct memory_report *report)
 {
 	static const char *const names[] = {"unread", "intact", "zero", "other"};
@@ -208,59 +129,45 @@ static void emit_touched(struct workload_run *run, const struct memory_report *r
 
 	if (report->data != DATA_UNREAD)
 		json_object_set_new(data, "data", json_string(names[report->data]));
-	emit(run, "touched", report, data, text);
+	process_emit(run, "touched", &report->base, data, text);
 }
 
 static void emit_error(struct workload_run *run, const struct memory_report *report)
 {
-	__cleanup_free char *text = format_text("%s failed: %s (%s)", report->call,
-						error_name(report->error), strerror(report->error));
+	__cleanup_free char *text =
+		format_text("%s failed: %s (%s)", report->call, error_name(report->base.error),
+			    strerror(report->base.error));
 
-	emit(run, "error", report,
-	     json_pack("{s:s, s:i, s:s}", "call", report->call, "errno", report->error,
-		       "errno_name", error_name(report->error)),
-	     text);
+	process_emit(run, "error", &report->base,
+		     json_pack("{s:s, s:i, s:s}", "call", report->call, "errno", report->base.error,
+			       "errno_name", error_name(report->base.error)),
+		     text);
 }
 
 static void emit_corrupted(struct workload_run *run, const struct memory_report *report)
 {
 	__cleanup_free char *text =
 		format_text("0x%" PRIx64 " holds 0x%" PRIx64 " instead of 0x%" PRIx64,
-			    report->address, report->found, report->expected);
+			    report->base.address, report->found, report->expected);
 
-	emit(run, "corrupted", report,
-	     json_pack("{s:o, s:o, s:o}", "address", json_sprintf("0x%" PRIx64, report->address),
-		       "found", json_sprintf("0x%" PRIx64, report->found), "expected",
-		       json_sprintf("0x%" PRIx64, report->expected)),
-	     text);
+	process_emit(run, "corrupted", &report->base,
+		     json_pack("{s:o, s:o, s:o}", "address",
+			       json_sprintf("0x%" PRIx64, report->base.address), "found",
+			       json_sprintf("0x%" PRIx64, report->found), "expected",
+			       json_sprintf("0x%" PRIx64, report->expected)),
+		     text);
 }
 
-static void emit_exit(struct workload_run *run, pid_t pid, int status, int number)
-{
-	struct memory_report report = {.pid = pid};
-	__cleanup_free char *text =
-		number ? format_text("process %d ended by SIG%s", pid, sigabbrev_np(number))
-		       : format_text("process %d ended with status %d", pid, status);
-
-	emit(run, "exit", &report, json_pack("{s:i, s:i}", "status", status, "signal", number),
-	     text);
-}
-
-static void arm(struct memory_run *memory, int64_t nanoseconds)
-{
-	struct itimerspec time = {.it_value = {.tv_sec = nanoseconds / NSEC_PER_SEC,
-					       .tv_nsec = nanoseconds % NSEC_PER_SEC}};
-
-	timerfd_settime(memory->timer, 0, &time, NULL);
-}
-
-static void handle_report(struct workload_run *run, const struct memory_report *report)
+static void handle_report(struct workload_run *run, const void *packet)
 {
 	struct memory_run *memory = run->private;
+	const struct memory_report *report = packet;
 
-	switch (report->kind) {
-	case REPORT_SIGNAL:
-		emit_signal(run, report);
+	switch (report->base.kind) {
+	case PROCESS_SIGNAL:
+		process_emit_signal(run, &report->base,
+				    json_pack("{s:o}", "expected_address",
+					      json_sprintf("0x%" PRIx64, report->expected)));
 		break;
 	case REPORT_TOUCHED:
 		emit_touched(run, report);
@@ -272,210 +179,55 @@ static void handle_report(struct workload_run *run, const struct memory_report *
 		emit_corrupted(run, report);
 		break;
 	case REPORT_CHECKED:
-		memory->touching = false;
-		arm(memory, 0);
-		emit(run, "checked", report,
-		     json_pack("{s:s}", "elsewhere", report->error ? "lost" : "read"),
-		     report->error ? "a page beside the struck one is lost too"
-				   : "all other pages were read again");
+		process_touched(&memory->process);
+		process_emit(run, "checked", &report->base,
+			     json_pack("{s:s}", "elsewhere", report->base.error ? "lost" : "read"),
+			     report->base.error ? "a page beside the struck one is lost too"
+						: "all other pages were read again");
 		break;
 	case REPORT_MEMBER_EXIT:
-		emit_exit(run, report->code, report->status, report->signal);
+		process_emit_exit(run, report->member, report->status, report->base.signal);
 		break;
 	default:
 		break;
 	}
 }
 
-/* Return: 1 for a report, 0 when the victim closed its end, -EAGAIN when there is none now. */
-static int receive(struct memory_run *memory, struct memory_report *report)
+static void note_facts(struct workload_run *run, const void *packet)
 {
-	ssize_t got;
+	const struct memory_options *options = &((struct memory_run *)run->private)->options;
+	const struct memory_report *ready = packet;
 
-	if (memory->socket < 0)
-		return 0;
-	do {
-		got = recv(memory->socket, report, sizeof(*report), MSG_DONTWAIT);
-	} while (got < 0 && errno == EINTR);
-	if (got == sizeof(*report)) {
-		report->call[sizeof(report->call) - 1] = '\0';
-		report->text[sizeof(report->text) - 1] = '\0';
-		return 1;
-	}
-	if (got < 0 && errno == EAGAIN)
-		return -EAGAIN;
-	return 0;
+	if (ready->member > 0)
+		json_object_set_new(run->facts, "children", json_pack("[i]", ready->member));
+	process_fact(run, "address", ready->base.address);
+	process_fact(run, "page_size", ready->page_size);
+	process_fact(run, "offset", options->offset);
+	process_fact(run, "region", ready->region);
+	process_fact(run, "region_size", ready->region_size);
+	process_fact(run, "pfn", ready->pfn);
+	process_fact(run, "physical", ready->pfn ? ready->pfn << 12 | options->offset : 0);
+	json_object_set_new(run->facts, "page", json_string(pages[options->page]));
 }
 
-/* Waits for a report, at most until a time of CLOCK_MONOTONIC. Return: as receive(), -ETIMEDOUT. */
-static int await_report(struct memory_run *memory, int64_t until, struct memory_report *report)
-{
-	for (;;) {
-		struct pollfd state = {.fd = memory->socket, .events = POLLIN};
-		int got = receive(memory, report);
-		int64_t left = (until - now_monotonic_ns()) / NSEC_PER_MSEC;
-
-		if (got != -EAGAIN)
-			return got;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		(void)poll(&state, 1, (int)left);
-	}
-}
-
-/* Waits, bounded, for the end of the process. Return: whether it was reaped. */
-static bool reap(struct memory_run *memory, int timeout_ms, siginfo_t *info)
-{
-	struct pollfd state = {.fd = memory->pidfd, .events = POLLIN};
-	int64_t until = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-
-	for (;;) {
-		int64_t left = (until - now_monotonic_ns()) / NSEC_PER_MSEC;
-
-		*info = (siginfo_t){0};
-		if (waitid(P_PIDFD, (id_t)memory->pidfd, info, WEXITED | WNOHANG) == 0 &&
-		    info->si_pid)
-			return true;
-		if (left <= 0)
-			return false;
-		(void)poll(&state, 1, (int)left);
-	}
-}
-
-static void close_all(struct workload_run *run)
-{
-	struct memory_run *memory = run->private;
-
-	give_back_huge_page(memory);
-	if (memory->socket >= 0)
-		close(memory->socket);
-	if (memory->pidfd >= 0)
-		close(memory->pidfd);
-	if (memory->timer >= 0)
-		close(memory->timer);
-	if (run->fd >= 0)
-		close(run->fd);
-	run->fd = -1;
-	run->pid = 0;
-	free(memory);
-	run->private = NULL;
-}
+static const struct process_kind victim_kind = {
+	.name = "memory",
+	.report_size = sizeof(struct memory_report),
+	.body = memory_victim,
+	.ready = note_facts,
+	.report = handle_report,
+};
 
 static void memory_stop(struct workload_run *run)
 {
 	struct memory_run *memory = run->private;
-	siginfo_t info;
 
 	if (!memory)
 		return;
-	if (run->pid > 0) {
-		bool gone = false;
-
-		if (!memory->touching && send(memory->socket, (char[]){REQUEST_QUIT}, 1,
-					      MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
-			gone = reap(memory, QUIT_TIMEOUT_MS, &info);
-		if (!gone) {
-			kill(run->pid, SIGKILL);
-			gone = reap(memory, KILL_TIMEOUT_MS, &info);
-		}
-		if (!gone)
-			log_warning(
-				"%s: process %d does not die of SIGKILL: it hangs in the kernel",
-				run->name, run->pid);
-	}
-	close_all(run);
-}
-
-static int fork_victim(struct workload_run *run, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	pid_t agent = getpid();
-	int sockets[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-		return fail(why, -errno, "memory: socketpair: %s", strerror(errno));
-	run->pid = fork();
-	if (run->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != agent)
-			_exit(1);
-		/* What the agent has open is none of the victim's business. */
-		if (dup2(sockets[1], 3) < 0)
-			_exit(1);
-		(void)close_range(4, ~0u, 0);
-		memory_victim(3, &memory->options);
-	}
-	close(sockets[1]);
-	memory->socket = sockets[0];
-	if (run->pid < 0) {
-		run->pid = 0;
-		return fail(why, -errno, "memory: fork: %s", strerror(errno));
-	}
-	memory->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
-	if (memory->pidfd < 0)
-		return fail(why, -errno, "memory: pidfd_open: %s", strerror(errno));
-	return 0;
-}
-
-static int watch(struct workload_run *run, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	const int fds[] = {memory->socket, memory->pidfd, memory->timer};
-
-	run->fd = epoll_create1(EPOLL_CLOEXEC);
-	for (size_t i = 0; run->fd >= 0 && i < ARRAY_SIZE(fds); i++) {
-		struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
-
-		if (epoll_ctl(run->fd, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			return fail(why, -errno, "memory: epoll_ctl: %s", strerror(errno));
-	}
-	return run->fd < 0 ? fail(why, -errno, "memory: epoll_create: %s", strerror(errno)) : 0;
-}
-
-static void note_facts(struct workload_run *run, const struct memory_report *ready)
-{
-	struct memory_run *memory = run->private;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} facts[] = {
-		{"address", ready->address},
-		{"page_size", ready->page_size},
-		{"offset", memory->options.offset},
-		{"region", ready->region},
-		{"region_size", ready->region_size},
-		/* Without CAP_SYS_ADMIN the frame reads as zero: then nobody may take it for one. */
-		{"pfn", ready->pfn},
-		{"physical", ready->pfn ? ready->pfn << 12 | memory->options.offset : 0},
-	};
-
-	json_object_set_new(run->facts, "pid", json_integer(run->pid));
-	if (ready->code > 0)
-		json_object_set_new(run->facts, "children", json_pack("[i]", ready->code));
-	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
-		if (facts[i].value)
-			json_object_set_new(run->facts, facts[i].name,
-					    json_sprintf("0x%" PRIx64, facts[i].value));
-	json_object_set_new(run->facts, "page", json_string(pages[memory->options.page]));
-}
-
-static int await_ready(struct workload_run *run, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	int64_t until = now_monotonic_ns() + READY_TIMEOUT_MS * NSEC_PER_MSEC;
-	struct memory_report report;
-	int got = await_report(memory, until, &report);
-
-	if (got == 1 && report.kind == REPORT_READY) {
-		note_facts(run, &report);
-		emit(run, "ready", &report, json_object(), "ready");
-		return 0;
-	}
-	if (got == 1 && report.kind == REPORT_FAILED)
-		return fail(why, report.error, "memory: %s", report.text);
-	return fail(why, got == -ETIMEDOUT ? -EAGAIN : -ECHILD,
-		    "memory: the victim %s before its page was ready",
-		    got == -ETIMEDOUT ? "took too long" : "ended");
+	process_stop(run, &memory->process);
+	give_back_huge_page(memory);
+	free(memory);
+	run->private = NULL;
 }
 
 static int memory_start(struct workload_run *run, struct reason *why)
@@ -485,103 +237,38 @@ static int memory_start(struct workload_run *run, struct reason *why)
 
 	if (!memory)
 		return -ENOMEM;
-	*memory = (struct memory_run){.socket = -1, .pidfd = -1};
 	run->private = memory;
-	memory->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	error = memory->timer < 0 ? fail(why, -errno, "memory: timerfd_create: %s", strerror(errno))
-				  : take_options(run->arguments, &memory->options, why);
+	error = take_options(run->arguments, &memory->options, why);
 	if (!error && memory->options.page == PAGE_HUGETLB)
 		error = reserve_huge_page(memory, why);
 	if (!error)
-		error = fork_victim(run, why);
-	if (!error)
-		error = watch(run, why);
-	if (!error)
-		error = await_ready(run, why);
+		error = process_start(run, &memory->process, &victim_kind, &memory->options,
+				      READY_NS, why);
 	if (error)
 		memory_stop(run);
 	return error;
 }
 
-static int request(struct workload_run *run, enum memory_request what, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-	char byte = (char)what;
-
-	if (!memory || memory->socket < 0 || run->pid <= 0)
-		return fail(why, -ESRCH, "%s: its process has ended", run->name);
-	if (memory->touching)
-		return fail(why, -EBUSY, "%s: it is still at its last touch", run->name);
-	if (send(memory->socket, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return fail(why, -errno, "%s: its process takes no request: %s", run->name,
-			    strerror(errno));
-	return 0;
-}
-
-static void drain(struct workload_run *run)
-{
-	struct memory_run *memory = run->private;
-	struct memory_report report;
-	int got;
-
-	while ((got = receive(memory, &report)) == 1)
-		handle_report(run, &report);
-	if (got == 0 && memory->socket >= 0) {
-		epoll_ctl(run->fd, EPOLL_CTL_DEL, memory->socket, NULL);
-		close(memory->socket);
-		memory->socket = -1;
-	}
-}
-
 static void memory_dispatch(struct workload_run *run)
 {
 	struct memory_run *memory = run->private;
-	uint64_t expirations;
-	siginfo_t info;
 
-	if (!memory)
-		return;
-	/* All that it said before it ended comes before the news of its end. */
-	drain(run);
-	if (run->pid > 0 && reap(memory, 0, &info)) {
-		drain(run);
-		epoll_ctl(run->fd, EPOLL_CTL_DEL, memory->pidfd, NULL);
-		arm(memory, 0);
-		memory->touching = false;
-		emit_exit(run, run->pid, info.si_code == CLD_EXITED ? info.si_status : -1,
-			  info.si_code == CLD_EXITED ? 0 : info.si_status);
-		run->pid = 0;
-	}
-	if (read(memory->timer, &expirations, sizeof(expirations)) == sizeof(expirations) &&
-	    memory->touching)
-		emit(run, "hung", NULL, json_object(), "did not come back from its touch");
+	if (memory)
+		process_dispatch(run, &memory->process);
 }
 
 static int memory_touch(struct workload_run *run, struct reason *why)
 {
 	struct memory_run *memory = run->private;
-	int error;
 
-	memory_dispatch(run);
-	error = request(run, REQUEST_TOUCH, why);
-	/* A fault that has killed it already is a result, not a failure of the request. */
-	if (error == -ESRCH || error == -EPIPE || error == -ECONNRESET) {
-		emit(run, "gone", NULL, json_object(),
-		     "has ended: nobody is there to touch the page");
-		return 0;
-	}
-	if (error)
-		return error;
-	memory->touching = true;
-	arm(memory, param_duration_ns(run->arguments, "deadline"));
-	return 0;
+	return process_touch(run, &memory->process, REQUEST_TOUCH, why);
 }
 
 static int memory_command(struct workload_run *run, const char *command, struct reason *why)
 {
 	struct memory_run *memory = run->private;
 	int64_t until = now_monotonic_ns() + param_duration_ns(run->arguments, "deadline");
-	struct memory_report report;
+	const struct memory_report *report = memory->process.packet;
 	bool hard = strcmp(command, "madvise-hard") == 0;
 	int error, got;
 
@@ -590,18 +277,20 @@ static int memory_command(struct workload_run *run, const char *command, struct 
 			    run->name, command);
 	error = machine_is_expendable(why);
 	if (!error)
-		error = request(run, hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
+		error = process_request(run, &memory->process,
+					hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
 	if (error)
 		return error;
-	while ((got = await_report(memory, until, &report)) == 1) {
-		if (report.kind != REPORT_ANSWER) {
-			handle_report(run, &report);
+	while ((got = process_await(&memory->process, until)) == 1) {
+		if (report->base.kind != REPORT_ANSWER) {
+			handle_report(run, report);
 			continue;
 		}
-		if (!report.error)
+		if (!report->base.error)
 			return 0;
-		return fail(why, -report.error, "%s: madvise(%s) on its own page: %s", run->name,
-			    hard ? "MADV_HWPOISON" : "MADV_SOFT_OFFLINE", strerror(report.error));
+		return fail(why, -report->base.error, "%s: madvise(%s) on its own page: %s",
+			    run->name, hard ? "MADV_HWPOISON" : "MADV_SOFT_OFFLINE",
+			    strerror(report->base.error));
 	}
 	/* Killed in the middle is what a poisoned process may look like: the event says so. */
 	if (got == 0)

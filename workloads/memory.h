@@ -2,7 +2,7 @@
 #ifndef BRINELL_WORKLOADS_MEMORY_H
 #define BRINELL_WORKLOADS_MEMORY_H
 
-#include "harness/base/util.h"
+#include "workloads/process.h"
 
 #define MEMORY_LINE 64
 #define MEMORY_PAGE 4096
@@ -75,14 +75,11 @@ enum memory_request {
 	REQUEST_TOUCH = 'T',
 	REQUEST_MADVISE_HARD = 'H',
 	REQUEST_MADVISE_SOFT = 'S',
-	REQUEST_QUIT = 'Q',
+	REQUEST_QUIT = PROCESS_QUIT,
 };
 
 enum memory_report_kind {
-	REPORT_READY,
-	REPORT_FAILED,
-	REPORT_SIGNAL,
-	REPORT_TOUCHED,
+	REPORT_TOUCHED = PROCESS_OWN,
 	REPORT_ERROR,
 	REPORT_CORRUPTED,
 	REPORT_CHECKED,
@@ -98,21 +95,13 @@ enum memory_data {
 };
 
 /**
- * struct memory_report - what a victim says, one packet each
- *
- * Plain bytes and not JSON: a signal handler sends it, also while the heap is in any state.
+ * struct memory_report - what a victim says, one packet each; base.text is the reason of a failure
  */
 struct memory_report {
-	enum memory_report_kind kind;
+	struct process_report base;
 	enum memory_data data;
-	int32_t pid;
-	int32_t error;
-	int32_t signal;
-	int32_t code;
-	int32_t lsb;
+	int32_t member;
 	int32_t status;
-	int64_t time_ns;
-	uint64_t address;
 	uint64_t pfn;
 	uint64_t page_size;
 	uint64_t region;
@@ -120,7 +109,6 @@ struct memory_report {
 	uint64_t expected;
 	uint64_t found;
 	char call[24];
-	char text[200];
 };
 
 void memory_fill_page(void *page, uint64_t number);
@@ -134,6 +122,6 @@ int memory_region_make(const struct memory_options *options, struct memory_regio
 uint64_t memory_pfn(const void *address);
 bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why);
 
-_Noreturn void memory_victim(int socket, const struct memory_options *options);
+_Noreturn void memory_victim(int socket, const void *options);
 
 #endif

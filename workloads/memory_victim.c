@@ -41,28 +41,16 @@ static __thread volatile sig_atomic_t may_land;
 
 static void send_report(struct memory_report *report)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	report->time_ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-	report->pid = (int32_t)syscall(SYS_gettid);
-	while (send(victim.socket, report, sizeof(*report), MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	(void)process_say(victim.socket, &report->base, sizeof(*report), 0);
 }
 
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
-	struct memory_report report = {
-		.kind = REPORT_SIGNAL,
-		.signal = number,
-		.code = info->si_code,
-		.address = (uintptr_t)info->si_addr,
-		.lsb = info->si_addr_lsb,
-		.expected = (uintptr_t)victim.region.line,
-	};
+	struct memory_report report = {.expected = (uintptr_t)victim.region.line};
 	int saved = errno;
 
 	(void)context;
+	process_note_signal(&report.base, number, info);
 	send_report(&report);
 	errno = saved;
 	/* Action optional: nobody consumed anything yet, the process goes on where it was. */
@@ -77,7 +65,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 
 static void report_error(const char *call, int error)
 {
-	struct memory_report report = {.kind = REPORT_ERROR, .error = error};
+	struct memory_report report = {.base = {.kind = REPORT_ERROR, .error = error}};
 
 	snprintf(report.call, sizeof(report.call), "%s", call);
 	send_report(&report);
@@ -85,7 +73,7 @@ static void report_error(const char *call, int error)
 
 static void report_touched(enum memory_data data)
 {
-	struct memory_report report = {.kind = REPORT_TOUCHED, .data = data};
+	struct memory_report report = {.base.kind = REPORT_TOUCHED, .data = data};
 
 	send_report(&report);
 }
@@ -268,8 +256,7 @@ static bool touch_once(void)
 
 static void check_word(const void *at, uint64_t found, uint64_t expected)
 {
-	struct memory_report report = {.kind = REPORT_CORRUPTED,
-				       .address = (uintptr_t)at,
+	struct memory_report report = {.base = {.kind = REPORT_CORRUPTED, .address = (uintptr_t)at},
 				       .found = found,
 				       .expected = expected};
 
@@ -316,13 +303,13 @@ static void check_beside(void)
 /* All that the fault must not have reached. Its report ends a touch. */
 static void check_elsewhere(bool alive)
 {
-	struct memory_report report = {.kind = REPORT_CHECKED};
+	struct memory_report report = {.base.kind = REPORT_CHECKED};
 	bool code = victim.options->page == PAGE_INSTRUCTION;
 	bool whole = victim.options->page == PAGE_HUGETLB && !alive;
 
 	if (sigsetjmp(landing, 1)) {
 		/* The handler has told of the signal. */
-		report.error = EFAULT;
+		report.base.error = EFAULT;
 		send_report(&report);
 		return;
 	}
@@ -368,7 +355,7 @@ static void touch_in_threads(void)
 
 static void report_member(pid_t pid)
 {
-	struct memory_report report = {.kind = REPORT_MEMBER_EXIT, .code = pid};
+	struct memory_report report = {.base.kind = REPORT_MEMBER_EXIT, .member = pid};
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
@@ -377,7 +364,7 @@ static void report_member(pid_t pid)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
 	report.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	report.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	report.base.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	send_report(&report);
 }
 
@@ -465,7 +452,7 @@ static void serve_touch(void)
 
 static void serve_madvise(int advice)
 {
-	struct memory_report report = {.kind = REPORT_ANSWER};
+	struct memory_report report = {.base.kind = REPORT_ANSWER};
 	bool huge = victim.options->page == PAGE_HUGETLB;
 	void *at = huge ? victim.region.base : victim.region.victim;
 
@@ -473,7 +460,7 @@ static void serve_madvise(int advice)
 	if (sigsetjmp(landing, 1) == 0) {
 		may_land = 1;
 		if (madvise(at, huge ? MEMORY_HUGE : MEMORY_PAGE, advice) < 0)
-			report.error = errno;
+			report.base.error = errno;
 	}
 	may_land = 0;
 	snprintf(report.call, sizeof(report.call), "madvise");
@@ -487,21 +474,19 @@ static void catch_sigbus(void)
 	if (!victim.options->handler)
 		action = (struct sigaction){.sa_handler = SIG_DFL};
 	sigaction(SIGBUS, &action, NULL);
-	if (victim.options->mce_kill >= 0)
-		prctl(PR_MCE_KILL, PR_MCE_KILL_SET, victim.options->mce_kill, 0, 0);
+	process_set_mce_kill(victim.options->mce_kill);
 }
 
 static void report_ready(void)
 {
 	uint64_t pfn = memory_pfn(victim.region.victim);
 	struct memory_report report = {
-		.kind = REPORT_READY,
-		.address = (uintptr_t)victim.region.line,
+		.base = {.kind = PROCESS_READY, .address = (uintptr_t)victim.region.line},
 		.pfn = pfn,
 		.page_size = victim.region.page_size,
 		.region = (uintptr_t)victim.region.base,
 		.region_size = victim.region.size,
-		.code = victim.peer,
+		.member = victim.peer,
 	};
 
 	send_report(&report);
@@ -519,27 +504,21 @@ static int set_up(struct reason *why)
 /**
  * memory_victim - be the process that owns the page
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct memory_report out
- * @options: what to be; borrowed
+ * @options: struct memory_options: what to be; borrowed
  *
  * Ends with the socket.
  */
-_Noreturn void memory_victim(int socket, const struct memory_options *options)
+_Noreturn void memory_victim(int socket, const void *options)
 {
-	struct memory_report failed = {.kind = REPORT_FAILED};
+	struct memory_report failed = {.base.kind = PROCESS_FAILED};
 	struct reason why = {0};
-	sigset_t none;
 
 	victim = (struct victim){.socket = socket, .options = options, .peer_in = -1};
-	/* Its agent catches these, to restore what it set; a victim just ends. */
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_begin();
 	catch_sigbus();
-	failed.error = set_up(&why);
-	if (failed.error) {
-		snprintf(failed.text, sizeof(failed.text), "%.199s", why.text);
+	failed.base.error = set_up(&why);
+	if (failed.base.error) {
+		snprintf(failed.base.text, sizeof(failed.base.text), "%.199s", why.text);
 		send_report(&failed);
 		_exit(1);
 	}

@@ -2,7 +2,7 @@
 #ifndef BRINELL_WORKLOADS_PATTERN_H
 #define BRINELL_WORKLOADS_PATTERN_H
 
-#include "harness/base/util.h"
+#include "workloads/process.h"
 
 #define PATTERN_PAGE 4096
 #define PATTERN_LINE 64
@@ -119,14 +119,11 @@ struct pattern_options {
 
 enum pattern_request {
 	PATTERN_VERIFY = 'V',
-	PATTERN_QUIT = 'Q',
+	PATTERN_QUIT = PROCESS_QUIT,
 };
 
 enum pattern_report_kind {
-	PATTERN_READY,
-	PATTERN_FAILED,
-	PATTERN_SIGNAL,
-	PATTERN_MISMATCH,
+	PATTERN_MISMATCH = PROCESS_OWN,
 	PATTERN_TOTALS,
 	PATTERN_VERIFIED,
 };
@@ -144,18 +141,14 @@ struct pattern_totals {
 	uint64_t lost, unsaid;
 };
 
-/** struct pattern_report - what the process says, one packet each; plain bytes, for a signal handler sends it too */
+/** struct pattern_report - what the process says, one packet each */
 struct pattern_report {
-	enum pattern_report_kind kind;
-	int32_t error;
-	int32_t signal, code, lsb;
-	int64_t time_ns, monotonic_ns;
-	uint64_t address, pfn, region;
+	struct process_report base;
+	uint64_t pfn, region;
 	struct pattern_mismatch mismatch;
 	struct pattern_totals totals;
-	char text[200];
 };
 
-_Noreturn void pattern_process(int socket, const struct pattern_options *options);
+_Noreturn void pattern_process(int socket, const void *options);
 
 #endif

@@ -53,15 +53,9 @@ static volatile sig_atomic_t may_land;
 
 static void send_report(struct pattern_report *report)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	report->time_ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	report->monotonic_ns = now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 	report->totals = owner.totals;
 	/* An agent that does not listen must not stop the walk. */
-	if (send(owner.socket, report, sizeof(*report), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (!process_say(owner.socket, &report->base, sizeof(*report), MSG_DONTWAIT))
 		owner.totals.unsaid++;
 }
 
@@ -76,16 +70,13 @@ static bool is_ours(uintptr_t address, size_t *page)
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
-	struct pattern_report report = {.kind = PATTERN_SIGNAL,
-					.signal = number,
-					.code = info->si_code,
-					.lsb = info->si_addr_lsb,
-					.address = address};
+	struct pattern_report report = {0};
 	int saved = errno;
 	size_t page;
 	bool ours = is_ours(address, &page);
 
 	(void)context;
+	process_note_signal(&report.base, number, info);
 	report.mismatch.page = ours ? page : UINT64_MAX;
 	if (owner.signals++ < owner.options->shown)
 		send_report(&report);
@@ -103,7 +94,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 
 static void report_mismatch(size_t page)
 {
-	struct pattern_report report = {.kind = PATTERN_MISMATCH};
+	struct pattern_report report = {.base.kind = PATTERN_MISMATCH};
 	enum pattern_fault fault;
 
 	if (owner.states[page] == PAGE_TOLD)
@@ -114,7 +105,7 @@ static void report_mismatch(size_t page)
 		report.mismatch.fault = fault = PATTERN_GARBAGE;
 	owner.states[page] = PAGE_TOLD;
 	owner.totals.found[fault]++;
-	report.address =
+	report.base.address =
 		(uintptr_t)owner.pattern.base + page * PATTERN_PAGE + report.mismatch.offset;
 	if (owner.shown++ < owner.options->shown)
 		send_report(&report);
@@ -230,7 +221,7 @@ static int64_t wait_for(const struct allowance *allowance, int64_t now, int64_t 
 
 static void verify_all(void)
 {
-	struct pattern_report report = {.kind = PATTERN_VERIFIED};
+	struct pattern_report report = {.base.kind = PATTERN_VERIFIED};
 	struct pattern_totals before = owner.totals;
 
 	verify_range(0, owner.pattern.pages);
@@ -238,7 +229,7 @@ static void verify_all(void)
 	/* Pages that were told of before are still not what was written. */
 	for (size_t i = 0; i < owner.pattern.pages; i++)
 		report.mismatch.bits += owner.states[i] == PAGE_TOLD;
-	report.error = before.lost != owner.totals.lost;
+	report.base.error = before.lost != owner.totals.lost;
 	report.mismatch.lines = (uint32_t)(owner.totals.lost - before.lost);
 	send_report(&report);
 }
@@ -304,8 +295,8 @@ static int set_up(struct reason *why)
 static void report_ready(void)
 {
 	const unsigned char *victim = owner.pattern.base + owner.options->victim * PATTERN_PAGE;
-	struct pattern_report report = {.kind = PATTERN_READY,
-					.address = (uintptr_t)victim,
+	struct pattern_report report = {.base = {.kind = PROCESS_READY,
+						 .address = (uintptr_t)victim},
 					.region = (uintptr_t)owner.pattern.base,
 					.pfn = memory_pfn(victim)};
 
@@ -348,7 +339,7 @@ static void walk(void)
 			verify_next(allow(&verify, now, CHUNK));
 		now = now_monotonic_ns();
 		if (now >= tell_at) {
-			struct pattern_report report = {.kind = PATTERN_TOTALS};
+			struct pattern_report report = {.base.kind = PATTERN_TOTALS};
 
 			send_report(&report);
 			tell_at = now + options->interval_ns;
@@ -362,27 +353,24 @@ static void walk(void)
 /**
  * pattern_process - be the process that owns the pattern
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct pattern_report out
- * @options: what to be; borrowed
+ * @options: struct pattern_options: what to be; borrowed
  *
  * Ends with the socket.
  */
-_Noreturn void pattern_process(int socket, const struct pattern_options *options)
+_Noreturn void pattern_process(int socket, const void *options)
 {
 	/* Not deferred: the handler is left by a jump. */
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
-	struct pattern_report failed = {.kind = PATTERN_FAILED};
+	struct pattern_report failed = {.base.kind = PROCESS_FAILED};
 	struct reason why = {0};
-	sigset_t none;
 
 	owner = (struct owner){.socket = socket, .options = options};
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_begin();
 	sigaction(SIGBUS, &action, NULL);
-	if (options->mce_kill >= 0)
-		prctl(PR_MCE_KILL, PR_MCE_KILL_SET, options->mce_kill, 0, 0);
-	failed.error = set_up(&why);
-	if (failed.error) {
-		snprintf(failed.text, sizeof(failed.text), "%.199s", why.text);
+	process_set_mce_kill(owner.options->mce_kill);
+	failed.base.error = set_up(&why);
+	if (failed.base.error) {
+		snprintf(failed.base.text, sizeof(failed.base.text), "%.199s", why.text);
 		send_report(&failed);
 		_exit(1);
 	}
