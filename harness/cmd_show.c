@@ -48,7 +48,7 @@ static void print_story(const json_t *records, const char *id)
 
 		text_duration(time, offset < 0 ? -offset : offset);
 		/* "µ" takes two bytes and one column. */
-		printf("%c%*s%s  %-10s ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+		printf("%c%*s%s  %-13s ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
 		       time, json_text(line, "witness", ""));
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		putchar('\n');
@@ -67,7 +67,7 @@ static void print_verdict(const json_t *result)
 	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
 	json_array_foreach (json_object_get(result, "evidence"), index, line) {
-		printf("  %-10s ", json_text(line, "witness", ""));
+		printf("  %-13s ", json_text(line, "witness", ""));
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		printf("  (%s)\n", json_text(line, "proves", ""));
 	}

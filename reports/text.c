@@ -44,6 +44,30 @@ void text_duration(char buffer[static 32], int64_t nanoseconds)
 }
 
 /**
+ * text_size - an amount of memory for people: "812 B", "12.4 MiB"
+ * @buffer: receives the text
+ * @bytes:  negative when it is not known: "-"
+ */
+void text_size(char buffer[static 32], int64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes / 1024;
+	size_t unit = 0;
+
+	if (bytes < 0) {
+		snprintf(buffer, 32, "-");
+		return;
+	}
+	if (bytes < 1024) {
+		snprintf(buffer, 32, "%d B", (int)bytes);
+		return;
+	}
+	for (; value >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
+		value /= 1024;
+	snprintf(buffer, 32, value < 100 ? "%.3g %s" : "%.0f %s", value, units[unit]);
+}
+
+/**
  * text_axes - the axes that say something, in one line: "process contained, host up"
  * @buffer: receives the text
  * @result: of one trial

@@ -6,6 +6,7 @@
 
 void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_duration(char buffer[static 32], int64_t nanoseconds);
+void text_size(char buffer[static 32], int64_t bytes);
 void text_axes(char buffer[static 256], const json_t *result);
 int64_t metric_ns(const json_t *result, const char *name);
 size_t text_columns(const char *text);
