@@ -2,8 +2,8 @@
 #ifndef BRINELL_REPORTS_TIMELINE_H
 #define BRINELL_REPORTS_TIMELINE_H
 
-#include "harness/base/util.h"
+#include "reports/course.h"
 
-void timeline_write(FILE *out, const json_t *story, const json_t *result);
+void timeline_write(FILE *out, const struct course *course, const json_t *result);
 
 #endif

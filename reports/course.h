@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_REPORTS_COURSE_H
+#define BRINELL_REPORTS_COURSE_H
+
+#include "harness/base/util.h"
+
+/* All times are nanoseconds from the intent, on the controller's clock; all texts and JSON are borrowed from the records. */
+
+/**
+ * struct course_stage - a stage of a migration, or one iteration of it
+ * @name:      "setup", "pre-copy", "switchover", "post-copy"
+ * @iteration: of pre-copy, from 1; 0 when it is not known
+ * @remaining: bytes that were left when it began, -1 when nobody said
+ */
+struct course_stage {
+	const char *name;
+	int64_t iteration;
+	int64_t from_ns, to_ns;
+	int64_t remaining;
+};
+
+/**
+ * struct course_migration - one migration of a guest
+ * @source:      host that sends
+ * @target:      host at which the guest was heard afterwards, or NULL
+ * @outcome:     "completed", "cancelled", "failed", "refused"; NULL when its end was never told
+ * @reason:      why it ended so, or ""
+ * @downtime_ns: as the hypervisor claims, -1 when it does not
+ */
+struct course_migration {
+	const char *guest, *source, *target, *outcome, *reason;
+	struct course_stage *stages;
+	size_t stage_count;
+	int64_t from_ns, to_ns, downtime_ns;
+};
+
+/**
+ * struct course_life - a time in which a guest was heard from one host
+ * @longest_ns: between two heartbeats
+ */
+struct course_life {
+	const char *host;
+	int64_t from_ns, to_ns;
+	int64_t beats, missed, longest_ns;
+};
+
+enum course_hole_kind {
+	COURSE_GAP,
+	COURSE_MOVE,
+	COURSE_SILENT
+};
+
+/**
+ * struct course_hole - a time in which nothing was heard of a guest
+ * @kind:   a gap between two heartbeats on one host; from the last on one host to the first on another; or a silence
+ * @open:   a silence that never ended
+ * @clocks: how far the guest's own clocks went meanwhile, or NULL
+ */
+struct course_hole {
+	enum course_hole_kind kind;
+	const char *host, *next;
+	int64_t from_ns, to_ns;
+	bool open;
+	const json_t *clocks;
+};
+
+/**
+ * struct course_guest - what is known of a guest
+ * @record: body of its first guest record, or NULL
+ */
+struct course_guest {
+	const char *name;
+	const json_t *record;
+	struct course_life *lives;
+	size_t life_count;
+	struct course_hole *holes;
+	size_t hole_count;
+	/* Of the life that is being told: it ended in silence, or its stream broke. */
+	bool silent, ended;
+};
+
+/**
+ * struct course - what happened in the last attempt of a trial
+ * @records: of the attempt, in order
+ * @fired:   time zero is an intent; else the first record
+ * @end_ns:  of the last record
+ */
+struct course {
+	json_t *records;
+	int64_t zero_ns, end_ns;
+	bool fired;
+	const char **hosts;
+	size_t host_count;
+	struct course_guest *guests;
+	size_t guest_count;
+	struct course_migration *migrations;
+	size_t migration_count;
+};
+
+struct course *course_new(const json_t *records, const json_t *result);
+void course_free(struct course *course);
+int64_t course_time(const struct course *course, const json_t *record);
+int64_t course_first(const struct course *course);
+const json_t *course_event(const json_t *record);
+bool course_is_pulse(const json_t *record);
+int64_t course_stage_ns(const struct course_migration *migration, const char *name,
+			int64_t *from_ns);
+
+static inline void cleanup_course(struct course **course)
+{
+	course_free(*course);
+}
+
+#define __cleanup_course __attribute__((cleanup(cleanup_course)))
+
+#endif
