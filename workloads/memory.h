@@ -119,7 +119,6 @@ enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first
 
 int memory_region_make(const struct memory_options *options, struct memory_region *region,
 		       struct reason *why);
-uint64_t memory_pfn(const void *address);
 bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why);
 
 _Noreturn void memory_victim(int socket, const void *options);

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "inject/machine.h"
+#include "workloads/frames.h"
 #include "workloads/memory.h"
 
 #ifndef MADV_COLLAPSE
@@ -79,19 +80,6 @@ enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first
 		zero = zero && word == 0;
 	}
 	return intact ? DATA_INTACT : zero ? DATA_ZERO : DATA_OTHER;
-}
-
-/** memory_pfn - the page frame behind an address of this process; 0 when it is not there, or not ours to know */
-uint64_t memory_pfn(const void *address)
-{
-	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry;
-
-	/* Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bits 54:0 the frame. */
-	if (fd < 0 || pread(fd, &entry, sizeof(entry),
-			    (off_t)((uintptr_t)address / MEMORY_PAGE * 8)) != sizeof(entry))
-		return 0;
-	return entry >> 63 ? entry & ((1ull << 55) - 1) : 0;
 }
 
 /** memory_touch_fits - whether a kind of page can be touched in a way; @why says what would do */
@@ -169,9 +157,9 @@ static int make_thp(struct memory_region *region, struct reason *why)
 			    "(CONFIG_TRANSPARENT_HUGEPAGE)",
 			    strerror(errno));
 	fill(region, 0);
-	if (!is_huge_frame(memory_pfn(region->base))) {
+	if (!is_huge_frame(frame_of(region->base))) {
 		(void)madvise(region->base, region->size, MADV_COLLAPSE);
-		if (!is_huge_frame(memory_pfn(region->base)))
+		if (!is_huge_frame(frame_of(region->base)))
 			return fail(
 				why, -ENOTSUP,
 				"the kernel gave no transparent huge page; see "

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <emmintrin.h>
 
+#include "workloads/frames.h"
 #include "workloads/memory.h"
 
 #ifndef MADV_HWPOISON
@@ -479,7 +480,7 @@ static void catch_sigbus(void)
 
 static void report_ready(void)
 {
-	uint64_t pfn = memory_pfn(victim.region.victim);
+	uint64_t pfn = frame_of(victim.region.victim);
 	struct memory_report report = {
 		.base = {.kind = PROCESS_READY, .address = (uintptr_t)victim.region.line},
 		.pfn = pfn,

@@ -30,8 +30,12 @@ static const struct param pattern_params[] = {
 	{"verify-rate", PARAM_NUMBER, "pages verified, a second; 0 for as fast as it goes", "0",
 	 NULL, false},
 	{"seed", PARAM_NUMBER, "of the pattern and of a random order", "1", NULL, false},
-	{"victim", PARAM_NUMBER, "number of the page that a fault is meant for; the middle one",
-	 NULL, NULL, false},
+	{"victim", PARAM_STRING,
+	 "page that a fault is meant for: its number, or the one of the lowest or highest physical "
+	 "address",
+	 "middle", NULL, false},
+	{"victim-dirty", PARAM_BOOL, "the victim is among the pages that are written anew", "yes",
+	 NULL, false},
 	{"lock", PARAM_BOOL, "mlock(2)", "false", NULL, false},
 	{"mce-kill", PARAM_CHOICE, "prctl(PR_MCE_KILL): told early, late, or as the host's default",
 	 "default", process_mce_kills, false},
@@ -66,6 +70,35 @@ static uint64_t available_bytes(void)
 								       : UINT64_MAX;
 }
 
+/* The page with the lowest or highest address is found when the memory is there. */
+static int take_victim(const json_t *arguments, struct pattern_options *options, struct reason *why)
+{
+	static const char *const places[] = {[PLACE_NUMBER] = "",
+					     [PLACE_LOWEST] = "lowest",
+					     [PLACE_HIGHEST] = "highest",
+					     [PLACE_MIDDLE] = "middle",
+					     NULL};
+	const char *text = param_text(arguments, "victim");
+	uint64_t pages = options->size / PATTERN_PAGE;
+
+	options->place = (enum pattern_place)process_choice(arguments, "victim", places);
+	if (places[options->place] && options->place != PLACE_NUMBER) {
+		options->victim = pages / 2;
+		return 0;
+	}
+	options->place = PLACE_NUMBER;
+	if (parse_number(text, &options->victim))
+		return fail(why, -EINVAL,
+			    "'victim' is '%s': it must be lowest, highest, middle, or the number "
+			    "of a page",
+			    text);
+	if (options->victim >= pages)
+		return fail(why, -EINVAL,
+			    "'victim' is %" PRIu64 ", but there are %" PRIu64 " pages",
+			    options->victim, pages);
+	return 0;
+}
+
 static int take_options(const json_t *arguments, struct pattern_options *options,
 			struct reason *why)
 {
@@ -80,20 +113,15 @@ static int take_options(const json_t *arguments, struct pattern_options *options
 		.continuous = process_choice(arguments, "verify", verifies) == 0,
 		.random = process_choice(arguments, "order", orders) == 1,
 		.lock = param_bool(arguments, "lock"),
+		.spare_victim = !param_bool(arguments, "victim-dirty"),
 		.interval_ns = param_duration_ns(arguments, "interval"),
 		.shown = param_number(arguments, "shown"),
 		.mce_kill = process_mce_kill(arguments),
 	};
 	pages = options->size / PATTERN_PAGE;
-	options->victim =
-		param_given(arguments, "victim") ? param_number(arguments, "victim") : pages / 2;
 	if (!pages || options->size % PATTERN_PAGE || pages >= PATTERN_PAGES_MAX)
 		return fail(why, -EINVAL, "'size' is %" PRIu64 ": it must be whole pages of 4 KiB",
 			    options->size);
-	if (options->victim >= pages)
-		return fail(why, -EINVAL,
-			    "'victim' is %" PRIu64 ", but there are %" PRIu64 " pages",
-			    options->victim, pages);
 	if (options->dirty_rate > NSEC_PER_SEC || options->verify_rate > NSEC_PER_SEC)
 		return fail(why, -EINVAL, "'rate' and 'verify-rate' are at most 1000000000");
 	if (options->interval_ns < 10 * NSEC_PER_MSEC)
@@ -103,7 +131,7 @@ static int take_options(const json_t *arguments, struct pattern_options *options
 			    "'size' is %" PRIu64 " MiB, but only %" PRIu64
 			    " MiB are available: the kernel would kill for it",
 			    options->size >> 20, available >> 20);
-	return 0;
+	return take_victim(arguments, options, why);
 }
 
 static void emit_signal(struct workload_run *run, const struct pattern_report *report)
@@ -234,7 +262,7 @@ static void note_facts(struct workload_run *run, const void *packet)
 	process_fact(run, "page_size", PATTERN_PAGE);
 	process_fact(run, "region", ready->region);
 	process_fact(run, "region_size", options->size);
-	process_fact(run, "victim", options->victim);
+	json_object_set_new(run->facts, "victim", json_sprintf("0x%" PRIx64, ready->mismatch.page));
 	process_fact(run, "seed", options->seed);
 	process_fact(run, "pfn", ready->pfn);
 	process_fact(run, "physical", ready->pfn << 12);

@@ -92,6 +92,20 @@ enum pattern_backing {
 };
 
 /**
+ * enum pattern_place - which page a fault is meant for
+ * @PLACE_NUMBER:  that of this number
+ * @PLACE_LOWEST:  that of the lowest physical address: a migration sends it first
+ * @PLACE_HIGHEST: that of the highest one: it is sent last
+ * @PLACE_MIDDLE:  the one in the middle of the memory
+ */
+enum pattern_place {
+	PLACE_NUMBER,
+	PLACE_LOWEST,
+	PLACE_HIGHEST,
+	PLACE_MIDDLE,
+};
+
+/**
  * struct pattern_options - what the process that owns the pattern is told
  * @size:        bytes
  * @seed:        of the pattern and of the random order
@@ -100,7 +114,9 @@ enum pattern_backing {
  * @continuous:  verify without being asked
  * @random:      order of writing
  * @lock:        mlock(2)
- * @victim:      number of the page that facts tell of
+ * @place:       how the page is chosen that facts tell of
+ * @victim:      its number, unless only the memory tells
+ * @spare_victim: it is written once, and never again
  * @interval_ns: between two reports of totals
  * @shown:       how many mismatches, and how many signals, are reported one by one
  * @mce_kill:    prctl(PR_MCE_KILL)
@@ -110,7 +126,8 @@ struct pattern_options {
 	uint64_t size;
 	uint64_t seed;
 	uint64_t dirty_rate, verify_rate;
-	bool continuous, random, lock;
+	bool continuous, random, lock, spare_victim;
+	enum pattern_place place;
 	uint64_t victim;
 	int64_t interval_ns;
 	uint64_t shown;

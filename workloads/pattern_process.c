@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "workloads/memory.h"
+#include "workloads/frames.h"
 #include "workloads/pattern.h"
 
 /* Pages between two looks at the requests: a tenth of a millisecond or so. */
@@ -43,6 +43,7 @@ static struct owner {
 	unsigned char *states;
 	struct pattern_totals totals;
 	uint64_t shown, signals;
+	size_t victim;
 	size_t verify_at, write_at;
 	uint64_t random;
 } owner;
@@ -182,7 +183,8 @@ static void write_pages(volatile uint64_t pages)
 	for (; pages; pages--) {
 		size_t page = next_to_write();
 
-		if (owner.states[page] == PAGE_LOST)
+		if (owner.states[page] == PAGE_LOST ||
+		    (owner.options->spare_victim && page == owner.victim))
 			continue;
 		pattern_write(&owner.pattern, page);
 		owner.states[page] = PAGE_GOOD;
@@ -276,6 +278,37 @@ static int map_pattern(unsigned char **base, struct reason *why)
 	return 0;
 }
 
+/*
+ * The page whose frame is the first or the last of all. A frame may change later, when the kernel compacts memory; then the
+ * facts are those of the start.
+ */
+static int find_victim(struct reason *why)
+{
+	bool highest = owner.options->place == PLACE_HIGHEST;
+	__cleanup_free uint64_t *pfns = NULL;
+	uint64_t best = 0;
+	int error;
+
+	owner.victim = owner.options->victim;
+	if (owner.options->place != PLACE_LOWEST && !highest)
+		return 0;
+	pfns = calloc(owner.pattern.pages, sizeof(*pfns));
+	if (!pfns)
+		return -ENOMEM;
+	error = frames_of(owner.pattern.base, owner.pattern.pages, pfns);
+	for (size_t page = 0; !error && page < owner.pattern.pages; page++) {
+		if (!pfns[page] || (best && (highest ? pfns[page] < best : pfns[page] > best)))
+			continue;
+		best = pfns[page];
+		owner.victim = page;
+	}
+	return best ? 0
+		    : fail(why, -ENOTSUP,
+			   "/proc/self/pagemap shows no page frames: it takes CAP_SYS_ADMIN to "
+			   "tell "
+			   "the lowest and the highest page");
+}
+
 static int set_up(struct reason *why)
 {
 	const struct pattern_options *options = owner.options;
@@ -289,16 +322,17 @@ static int set_up(struct reason *why)
 		return fail(why, -ENOMEM, "no memory for the tables of %llu bytes",
 			    (unsigned long long)options->size);
 	owner.random = options->seed | 1;
-	return 0;
+	return find_victim(why);
 }
 
 static void report_ready(void)
 {
-	const unsigned char *victim = owner.pattern.base + owner.options->victim * PATTERN_PAGE;
+	const unsigned char *victim = owner.pattern.base + owner.victim * PATTERN_PAGE;
 	struct pattern_report report = {.base = {.kind = PROCESS_READY,
 						 .address = (uintptr_t)victim},
 					.region = (uintptr_t)owner.pattern.base,
-					.pfn = memory_pfn(victim)};
+					.mismatch.page = owner.victim,
+					.pfn = frame_of(victim)};
 
 	send_report(&report);
 }

@@ -556,15 +556,102 @@ static void a_hung_process_is_told(void **state)
 	finish(&run);
 }
 
+/* The pages' frames as this machine tells them: no other page of the pattern is beyond the victim. */
+static void expect_extreme(const char *place, bool highest)
+{
+	struct workload_run run;
+	struct reason why = {0};
+	__cleanup_free char *path = NULL;
+	uint64_t pfn, pfns[256];
+	int error = start(&run,
+			  json_pack("{s:s, s:s, s:s}", "size", "1M", "victim", place, "rate", "0"),
+			  &why);
+	int fd;
+
+	if (error)
+		fail_msg("%s", why.text);
+	pfn = fact(&run, "pfn");
+	assert_int_equal(fact(&run, "physical"), pfn << 12);
+	assert_int_equal(fact(&run, "address"),
+			 fact(&run, "region") + fact(&run, "victim") * PATTERN_PAGE);
+	path = format_text("/proc/%d/pagemap", run.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(pread(fd, pfns, sizeof(pfns), (off_t)(fact(&run, "region") / 4096 * 8)),
+			 sizeof(pfns));
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(pfns); i++) {
+		uint64_t other = pfns[i] & ((1ull << 55) - 1);
+
+		assert_true(highest ? other <= pfn : other >= pfn);
+		assert_true((other == pfn) == (i == fact(&run, "victim")));
+	}
+	finish(&run);
+}
+
+static void the_extreme_page_is_found(void **state)
+{
+	uint64_t entry = 0;
+	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	(void)!pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)&entry / 4096 * 8));
+	if (!(entry & ((1ull << 55) - 1)))
+		skip();
+	expect_extreme("lowest", false);
+	expect_extreme("highest", true);
+}
+
+static void without_frames_the_extreme_page_is_refused(void **state)
+{
+	struct workload_run run;
+	struct reason why = {0};
+
+	(void)state;
+	system_root_set("/nonexistent");
+	assert_int_equal(start(&run, json_pack("{s:s, s:s}", "size", "1M", "victim", "highest"),
+			       &why),
+			 -ENOTSUP);
+	assert_non_null(strstr(why.text, "CAP_SYS_ADMIN"));
+	finish(&run);
+	system_root_set("");
+}
+
+/* All pages are written a few times over: the one page that is spared keeps its first generation. */
+static void a_spared_victim_is_never_written_anew(void **state)
+{
+	struct workload_run run;
+	struct reason why = {0};
+	uint32_t generations[2];
+
+	(void)state;
+	assert_int_equal(start(&run,
+			       json_pack("{s:s, s:s, s:s, s:s, s:s}", "size", "64K", "rate",
+					 "10000", "victim", "3", "victim-dirty", "no", "interval",
+					 "50ms"),
+			       &why),
+			 0);
+	while (json_number(json_object_get(await(&run, "metrics"), "totals"), "written", 0) < 64)
+		json_array_clear(events);
+	peek(&run, fact(&run, "address") + 12, &generations[0], sizeof(generations[0]));
+	peek(&run, fact(&run, "address") + PATTERN_PAGE + 12, &generations[1],
+	     sizeof(generations[1]));
+	assert_int_equal(generations[0], 1);
+	assert_true(generations[1] > 1);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	assert_true(json_is_true(json_object_get(await(&run, "touched"), "value_ok")));
+	finish(&run);
+}
+
 static void what_can_not_be_is_refused(void **state)
 {
 	const struct {
 		const char *key, *value;
 		int error;
-	} bad[] = {{"size", "0", -EINVAL},	   {"size", "1000", -EINVAL},
-		   {"size", "100000G", -ENOMEM},   {"victim", "16384", -EINVAL},
-		   {"interval", "1ms", -EINVAL},   {"rate", "10000000000", -EINVAL},
-		   {"page", "imaginary", -EINVAL}, {"sise", "1M", -ENOENT}};
+	} bad[] = {{"size", "0", -EINVAL},	     {"size", "1000", -EINVAL},
+		   {"size", "100000G", -ENOMEM},     {"victim", "16384", -EINVAL},
+		   {"victim", "nearest", -EINVAL},   {"interval", "1ms", -EINVAL},
+		   {"rate", "10000000000", -EINVAL}, {"page", "imaginary", -EINVAL},
+		   {"sise", "1M", -ENOENT}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -604,6 +691,9 @@ int main(void)
 		cmocka_unit_test(many_lost_pages_are_counted),
 		cmocka_unit_test(its_death_is_told),
 		cmocka_unit_test(a_hung_process_is_told),
+		cmocka_unit_test(the_extreme_page_is_found),
+		cmocka_unit_test(without_frames_the_extreme_page_is_refused),
+		cmocka_unit_test(a_spared_victim_is_never_written_anew),
 		cmocka_unit_test(what_can_not_be_is_refused),
 	};
 

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page frames of the machine that this runs on, as the kernel tells root of them: those behind the addresses
+ * process, those of a kind, and those of the kernel's own code (Documentation/admin-guide/mm/pagemap.rst).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "workloads/frames.h"
+
+#define PRESENT (1ull << 63)
+#define NUMBER ((1ull << 55) - 1)
+/* Frames that are asked for at once. */
+#define CHUNK 8192
+
+/**
+ * frames_of - the page frames behind a range of this process
+ * @address: of its first page
+ * @count:   pages of 4 KiB
+ * @pfns:    receives them; 0 for a page that is not there, or not ours to know
+ *
+ * Return: 0 or -errno of /proc/self/pagemap.
+ */
+int frames_of(const void *address, size_t count, uint64_t *pfns)
+{
+	char path[4096];
+	__cleanup_close int fd =
+		open(system_path(path, "/proc/self/pagemap"), O_RDONLY | O_CLOEXEC);
+	size_t size = count * sizeof(*pfns);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	got = pread(fd, pfns, size, (off_t)((uintptr_t)address / FRAME_SIZE * sizeof(*pfns)));
+	if (got != (ssize_t)size)
+		return got < 0 ? -errno : -EIO;
+	for (size_t i = 0; i < count; i++)
+		pfns[i] = pfns[i] & PRESENT ? pfns[i] & NUMBER : 0;
+	return 0;
+}
+
+/** frame_of - the page frame behind an address of this process; 0 when it is not there, or not ours to know */
+uint64_t frame_of(const void *address)
+{
+	uint64_t pfn;
+
+	return frames_of(address, 1, &pfn) ? 0 : pfn;
+}
+
+static int grow(struct frame_set *set, uint64_t count)
+{
+	size_t before = (set->count + 7) / 8, after = (count + 7) / 8;
+	unsigned char *bits = realloc(set->bits, after);
+
+	if (!bits)
+		return -ENOMEM;
+	memset(bits + before, 0, after - before);
+	set->bits = bits;
+	set->count = count;
+	return 0;
+}
+
+static int take_chunks(struct frame_set *set, int fd, unsigned int flag)
+{
+	__cleanup_free uint64_t *flags = calloc(CHUNK, sizeof(*flags));
+	uint64_t first = 0;
+
+	while (flags) {
+		ssize_t got =
+			pread(fd, flags, CHUNK * sizeof(*flags), (off_t)(first * sizeof(*flags)));
+		uint64_t count = got > 0 ? (uint64_t)got / sizeof(*flags) : 0;
+		int error;
+
+		if (got < 0)
+			return -errno;
+		if (!count)
+			return 0;
+		error = grow(set, first + count);
+		if (error)
+			return error;
+		for (uint64_t i = 0; i < count; i++)
+			if (flags[i] >> flag & 1)
+				set->bits[(first + i) / 8] |= (unsigned char)(1 << (first + i) % 8);
+		first += count;
+	}
+	return -ENOMEM;
+}
+
+/**
+ * frame_set_take - the frames that have a flag now
+ * @set:  receives them; frame_set_release() when done
+ * @flag: number of a bit of /proc/kpageflags
+ * @why:  reason of a failure
+ *
+ * Return: 0, -ENOTSUP when the kernel does not tell this process, or -errno.
+ */
+int frame_set_take(struct frame_set *set, unsigned int flag, struct reason *why)
+{
+	char path[4096];
+	__cleanup_close int fd = open(system_path(path, "/proc/kpageflags"), O_RDONLY | O_CLOEXEC);
+	int error;
+
+	*set = (struct frame_set){0};
+	if (fd < 0)
+		return fail(why, -ENOTSUP,
+			    "/proc/kpageflags: %s; it takes root (CAP_SYS_ADMIN) and a kernel with "
+			    "CONFIG_PROC_PAGE_MONITOR",
+			    strerror(errno));
+	error = take_chunks(set, fd, flag);
+	if (!error && !set->count)
+		error = -ENODATA;
+	if (error)
+		frame_set_release(set);
+	return error ? fail(why, error, "read /proc/kpageflags: %s", strerror(-error)) : 0;
+}
+
+/** frame_set_release - give up the memory of a set */
+void frame_set_release(struct frame_set *set)
+{
+	free(set->bits);
+	*set = (struct frame_set){0};
+}
+
+/** frame_set_has - whether a frame is in a set */
+bool frame_set_has(const struct frame_set *set, uint64_t pfn)
+{
+	return pfn < set->count && set->bits[pfn / 8] >> pfn % 8 & 1;
+}
+
+/**
+ * frame_set_new - what has been added
+ * @number: receives how many frames @after has that @before has not
+ *
+ * Return: the one in the middle of these; 0 when there is none.
+ */
+uint64_t frame_set_new(const struct frame_set *before, const struct frame_set *after,
+		       uint64_t *number)
+{
+	uint64_t seen = 0;
+
+	*number = 0;
+	for (uint64_t pfn = 0; pfn < after->count; pfn++)
+		*number += frame_set_has(after, pfn) && !frame_set_has(before, pfn);
+	for (uint64_t pfn = 0; pfn < after->count; pfn++)
+		if (frame_set_has(after, pfn) && !frame_set_has(before, pfn) &&
+		    seen++ == *number / 2)
+			return pfn;
+	return 0;
+}
+
+/**
+ * frame_set_middle_of_longest - the frame that has the most of its kind around it
+ * @align:  frames; the buddy allocator splits blocks of this size, so half a block is kept away from its ends
+ * @length: receives how many frames of the kind are in a row there
+ *
+ * Return: a frame, of the last of equally long rows; 0 when the set is empty.
+ */
+uint64_t frame_set_middle_of_longest(const struct frame_set *set, uint64_t align, uint64_t *length)
+{
+	uint64_t row = 0, best_end = 0, middle;
+
+	*length = 0;
+	for (uint64_t pfn = 0; pfn < set->count; pfn++) {
+		row = frame_set_has(set, pfn) ? row + 1 : 0;
+		if (!row || row < *length)
+			continue;
+		*length = row;
+		best_end = pfn + 1;
+	}
+	if (!*length)
+		return 0;
+	middle = (best_end - *length / 2) & ~(align - 1);
+	middle += align / 2;
+	return frame_set_has(set, middle) && middle < best_end && middle >= best_end - *length
+		       ? middle
+		       : best_end - 1 - *length / 2;
+}
