@@ -124,6 +124,7 @@ int daemon_read(struct daemon *daemon, pid_t pid, struct reason *why)
 			(int)pid);
 	daemon->supervised =
 		read_of_process(pid, "cgroup", &groups, NULL) == 0 && strstr(groups, ".service");
+	daemon->patience_ms = daemon->supervised ? SUPERVISED_RESTART_MS : RESTART_MS;
 	return 0;
 }
 
@@ -236,7 +237,7 @@ static bool appears(const struct daemon *daemon, pid_t dead, int64_t within_ms)
  * @daemon: as daemon_read() found it
  * @dead:   the process that it was
  *
- * Who restarts it by himself has a second; a service manager is left alone with its own.
+ * Somebody else may do it, a service manager with its own always does.
  *
  * Return: 0, or -errno when it does not run.
  */
@@ -244,7 +245,7 @@ int daemon_bring_back(const struct daemon *daemon, pid_t dead, struct reason *wh
 {
 	int error;
 
-	if (appears(daemon, dead, daemon->supervised ? SUPERVISED_RESTART_MS : RESTART_MS))
+	if (appears(daemon, dead, daemon->patience_ms))
 		return 0;
 	if (daemon->supervised)
 		return fail(why, -ESRCH,

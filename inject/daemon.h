@@ -11,11 +11,13 @@
  * @arguments, @environment: texts one after another, each with its NUL, as in /proc; @arguments_size,
  *               @environment_size bytes of them
  * @supervised:  a service manager has started it, and alone may start it again
+ * @patience_ms: how long somebody else has to start it again
  */
 struct daemon {
 	char *name, *program, *arguments, *environment;
 	size_t arguments_size, environment_size;
 	bool supervised;
+	int64_t patience_ms;
 };
 
 char *process_name(pid_t pid);

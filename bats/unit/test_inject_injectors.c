@@ -595,6 +595,16 @@ static void hwpoison_refuses_with_the_cause(void **state)
 	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
 }
 
+/* This program is not linked with libvirt. */
+static void guests_are_out_of_reach(void **state)
+{
+	(void)state;
+	put_expendable();
+	refuse("qemu-mce", "{\"guest\":\"g1\",\"kind\":\"corrected\"}", -EOPNOTSUPP,
+	       "brinell-agent-kvm");
+	refuse("kill", "{\"what\":\"qemu\",\"guest\":\"g1\"}", -EOPNOTSUPP, "brinell-agent-kvm");
+}
+
 static const json_t *finding(const json_t *findings, const char *name)
 {
 	const json_t *entry;
@@ -671,6 +681,7 @@ static void probes_find_what_is_there(void **state)
 	assert_missing(findings, "einj:memory-uncorrectable-fatal", "does not offer", "BIOS");
 	assert_missing(findings, "einj:v2-processor", "does not offer", "BIOS");
 	assert_missing(findings, "mce-inject:df", "AMD", "17h");
+	assert_missing(findings, "qemu-mce", "not linked with libvirt", "brinell-agent-kvm");
 }
 
 /* An empty machine lacks everything, each with its own reason and remedy; nobody loads a module there. */
@@ -802,6 +813,7 @@ int main(void)
 		MACHINE_TEST(hwpoison_sets_filters_and_restores),
 		MACHINE_TEST(hwpoison_offlines_by_address),
 		MACHINE_TEST(hwpoison_refuses_with_the_cause),
+		MACHINE_TEST(guests_are_out_of_reach),
 		MACHINE_TEST(probes_find_what_is_there),
 		MACHINE_TEST(probes_of_an_empty_machine),
 		MACHINE_TEST(probes_tell_causes_apart),
