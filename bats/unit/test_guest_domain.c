@@ -108,11 +108,12 @@ static void orphans_are_known(void **state)
 	(void)state;
 	put_text("proc/4711/stat",
 		 "4711 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20");
+	put_text("proc/sys/kernel/random/boot_id", "the-boot\n");
 	self = domain_owner(PID);
-	assert_string_equal(self, "brinell-agent 4711 1234");
+	assert_string_equal(self, "brinell-agent 4711 1234 the-boot");
 	assert_false(domain_is_orphan(self));
-	assert_true(domain_is_orphan("brinell-agent 4711 1233"));
-	assert_true(domain_is_orphan("brinell-agent 4712 1234"));
+	assert_true(domain_is_orphan("brinell-agent 4711 1233 the-boot"));
+	assert_true(domain_is_orphan("brinell-agent 4712 1234 the-boot"));
 	assert_false(domain_is_orphan("my own domain"));
 	assert_null(domain_owner(4712));
 }
@@ -167,13 +168,14 @@ static void cpio_reads_the_initramfs(void **state)
 	put_text("modules/a.ko", "A");
 	put_text("modules/deep/b.ko", "module B");
 	put_text("modules/brinell.guest", "a.ko\n# nothing\ndeep/b.ko\n");
-	assert_int_equal(
-		initramfs_write(archive, &(struct initramfs_source){program, modules}, &why), 0);
+	assert_int_equal(initramfs_write(archive,
+					 &(struct initramfs_source){program, modules, NULL}, &why),
+			 0);
 	if (geteuid() == 0)
 		assert_int_equal(system(command), 0);
 	put_text("modules/brinell.guest", "missing.ko\n");
-	assert_int_equal(initramfs_write(archive, &(struct initramfs_source){program, modules},
-					 &why),
+	assert_int_equal(initramfs_write(archive,
+					 &(struct initramfs_source){program, modules, NULL}, &why),
 			 -ENOENT);
 	assert_non_null(strstr(why.text, "missing.ko"));
 	assert_int_equal(access(archive, F_OK), -1);

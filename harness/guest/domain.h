@@ -18,6 +18,7 @@
  * @arguments:  further words of the kernel command line; may be empty
  * @port:       of the host's vsock that it dials
  * @memory_mib, @processors: its size
+ * @huge_pages: of hugetlbfs make its memory
  */
 struct domain_plan {
 	const char *guest;
@@ -27,11 +28,15 @@ struct domain_plan {
 	const char *owner;
 	unsigned int port;
 	unsigned int memory_mib, processors;
+	bool huge_pages;
 };
 
 bool domain_name_is_fine(const char *name);
 char *domain_owner(pid_t pid);
 bool domain_is_orphan(const char *owner);
+int domain_claim(const char *guest);
+void domain_disclaim(const char *guest);
+char *domain_keeper(const char *guest, const char *description);
 char *domain_make_xml(const struct domain_plan *plan);
 unsigned int domain_cid(const char *xml);
 char *domain_serial_socket(const char *xml, const char *port);
@@ -41,10 +46,12 @@ char *domain_serial_socket(const char *xml, const char *port);
  * @program:  becomes /init; static
  * @modules:  directory of kernel modules; its file brinell.guest lists those of a guest in the order of loading. A
  *            directory without that file means a kernel that needs none
+ * @programs: array of the names of programs of this machine that go in with all that they need; NULL is none
  */
 struct initramfs_source {
 	const char *program;
 	const char *modules;
+	const json_t *programs;
 };
 
 int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why);
@@ -71,6 +78,10 @@ struct host_page {
 int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct reason *why);
 int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why);
 int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why);
+
+int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *why);
+void huge_pages_release(uint64_t added);
+char *transparent_pages_policy(void);
 
 struct console;
 

@@ -180,42 +180,6 @@ int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *w
 }
 
 /**
- * domain_owner - a name for a process that no later one with its number has
- *
- * Return: "brinell-agent PID START" with its start time of /proc/PID/stat, owned by the caller; NULL when it is gone.
- */
-char *domain_owner(pid_t pid)
-{
-	__cleanup_free char *place = format_text("/proc/%d/stat", (int)pid);
-	__cleanup_free char *text = NULL;
-	unsigned long long start;
-	char path[4096];
-	const char *at;
-
-	if (read_small_file(system_path(path, place), &text, NULL))
-		return NULL;
-	/* The name in parentheses may hold anything; the start is the 20th field behind it (proc(5)). */
-	at = strrchr(text, ')');
-	for (int field = 0; at && field < 20; field++)
-		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %llu", &start) != 1)
-		return NULL;
-	return format_text("brinell-agent %d %llu", (int)pid, start);
-}
-
-/** domain_is_orphan - whether @owner names an agent that is gone; a text that names none is no orphan's */
-bool domain_is_orphan(const char *owner)
-{
-	__cleanup_free char *now = NULL;
-	int pid;
-
-	if (sscanf(owner, "brinell-agent %d ", &pid) != 1 || pid <= 0)
-		return false;
-	now = domain_owner(pid);
-	return !now || strcmp(now, owner) != 0;
-}
-
-/**
  * monitor_take_hva - what QEMU's monitor answered to gpa2hva
  * @text: the answer; not trusted
  * @gpa:  that was asked for

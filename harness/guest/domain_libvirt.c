@@ -50,8 +50,8 @@ static void wake_loop(void)
 	(void)!write(hub.wake, &one, sizeof(one));
 }
 
-/* @event: stolen */
-static void queue_event(json_t *event)
+/** virt_tell - hand an event to the loop, from any thread. @event is stolen */
+void virt_tell(json_t *event)
 {
 	json_object_set_new(event, "time_ns", json_integer(now_realtime_ns()));
 	pthread_mutex_lock(&hub.lock);
@@ -63,156 +63,6 @@ static void queue_event(json_t *event)
 	}
 	pthread_mutex_unlock(&hub.lock);
 	wake_loop();
-}
-
-static json_t *event_of(virDomainPtr domain, const char *what)
-{
-	char uuid[VIR_UUID_STRING_BUFLEN] = "";
-
-	virDomainGetUUIDString(domain, uuid);
-	return json_pack("{s:s, s:s}", "uuid", uuid, "event", what);
-}
-
-static const char *name_at(const char *const *names, size_t count, int index)
-{
-	return index >= 0 && (size_t)index < count ? names[index] : "unknown";
-}
-#define NAME_AT(names, index) name_at(names, ARRAY_SIZE(names), index)
-
-/* The orders are those of the enumerations of libvirt-domain.h. */
-static const char *const states[] = {"defined", "undefined", "started",	    "suspended", "resumed",
-				     "stopped", "shutdown",  "pmsuspended", "crashed"};
-static const char *const stopped_details[] = {"shutdown", "destroyed", "crashed",      "migrated",
-					      "saved",	  "failed",    "from-snapshot"};
-static const char *const suspended_details[] = {"paused",    "migrated", "ioerror",
-						"watchdog",  "restored", "from-snapshot",
-						"api-error", "postcopy", "postcopy-failed"};
-static const char *const resumed_details[] = {"unpaused", "migrated", "from-snapshot", "postcopy",
-					      "postcopy-failed"};
-static const char *const started_details[] = {"booted", "migrated", "restored", "from-snapshot",
-					      "wakeup"};
-static const char *const crashed_details[] = {"panicked", "crashloaded"};
-
-static const char *detail_name(int state, int detail)
-{
-	switch (state) {
-	case VIR_DOMAIN_EVENT_STARTED:
-		return NAME_AT(started_details, detail);
-	case VIR_DOMAIN_EVENT_SUSPENDED:
-		return NAME_AT(suspended_details, detail);
-	case VIR_DOMAIN_EVENT_RESUMED:
-		return NAME_AT(resumed_details, detail);
-	case VIR_DOMAIN_EVENT_STOPPED:
-		return NAME_AT(stopped_details, detail);
-	case VIR_DOMAIN_EVENT_CRASHED:
-		return NAME_AT(crashed_details, detail);
-	default:
-		return "";
-	}
-}
-
-/* What of a guest's life has a name of its own. */
-static const char *lifecycle_name(int state, int detail)
-{
-	if (state == VIR_DOMAIN_EVENT_CRASHED)
-		return detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED ? "panicked" : "crashed";
-	if (state == VIR_DOMAIN_EVENT_SHUTDOWN)
-		return "shutdown";
-	/* QEMU has gone without a word: libvirt calls it failed. */
-	if (state == VIR_DOMAIN_EVENT_STOPPED && (detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED ||
-						  detail == VIR_DOMAIN_EVENT_STOPPED_FAILED))
-		return "crashed";
-	return "lifecycle";
-}
-
-static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int state, int detail,
-			void *context)
-{
-	json_t *event = event_of(domain, lifecycle_name(state, detail));
-
-	(void)connection;
-	(void)context;
-	json_object_set_new(event, "state", json_string(NAME_AT(states, state)));
-	json_object_set_new(event, "detail", json_string(detail_name(state, detail)));
-	queue_event(event);
-	return 0;
-}
-
-static void on_memory_failure(virConnectPtr connection, virDomainPtr domain, int recipient,
-			      int action, unsigned int flags, void *context)
-{
-	static const char *const recipients[] = {"hypervisor", "guest"};
-	static const char *const actions[] = {"ignore", "inject", "fatal", "reset"};
-	json_t *event = event_of(domain, "memory-failure");
-
-	(void)connection;
-	(void)context;
-	json_object_set_new(event, "recipient", json_string(NAME_AT(recipients, recipient)));
-	json_object_set_new(event, "action", json_string(NAME_AT(actions, action)));
-	json_object_set_new(event, "action_required",
-			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_ACTION_REQUIRED));
-	json_object_set_new(event, "recursive",
-			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_RECURSIVE));
-	queue_event(event);
-}
-
-static void on_iteration(virConnectPtr connection, virDomainPtr domain, int iteration,
-			 void *context)
-{
-	json_t *event = event_of(domain, "migration-iteration");
-
-	(void)connection;
-	(void)context;
-	json_object_set_new(event, "iteration", json_integer(iteration));
-	queue_event(event);
-}
-
-static json_t *parameter_value(const virTypedParameter *parameter)
-{
-	switch (parameter->type) {
-	case VIR_TYPED_PARAM_INT:
-		return json_integer(parameter->value.i);
-	case VIR_TYPED_PARAM_UINT:
-		return json_integer(parameter->value.ui);
-	case VIR_TYPED_PARAM_LLONG:
-		return json_integer(parameter->value.l);
-	case VIR_TYPED_PARAM_ULLONG:
-		return json_integer((json_int_t)parameter->value.ul);
-	case VIR_TYPED_PARAM_DOUBLE:
-		return json_real(parameter->value.d);
-	case VIR_TYPED_PARAM_BOOLEAN:
-		return json_boolean(parameter->value.b);
-	case VIR_TYPED_PARAM_STRING:
-		return json_string(parameter->value.s);
-	default:
-		return json_null();
-	}
-}
-
-static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
-			     virTypedParameterPtr parameters, int count, void *context)
-{
-	json_t *event = event_of(domain, "job-completed");
-	json_t *statistics = json_object();
-
-	(void)connection;
-	(void)context;
-	for (int i = 0; i < count; i++)
-		json_object_set_new(statistics, parameters[i].field,
-				    parameter_value(&parameters[i]));
-	json_object_set_new(event, "statistics", statistics);
-	queue_event(event);
-}
-
-static void on_close(virConnectPtr connection, int reason, void *context)
-{
-	static const char *const reasons[] = {"an error of the stream", "its end",
-					      "no answer to keepalive", "the client"};
-
-	(void)connection;
-	(void)context;
-	queue_event(json_pack("{s:s, s:s}", "event", "connection-lost", "detail",
-			      NAME_AT(reasons, reason)));
 }
 
 /**
@@ -271,26 +121,6 @@ int virt_fail(struct reason *why, const char *format, ...)
 	return fail(why, error, "%s: %.600s", tried, last->message);
 }
 
-static void register_events(virConnectPtr connection)
-{
-	static const struct {
-		int id;
-		virConnectDomainEventGenericCallback call;
-	} wanted[] = {
-		{VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
-		{VIR_DOMAIN_EVENT_ID_MEMORY_FAILURE, VIR_DOMAIN_EVENT_CALLBACK(on_memory_failure)},
-		{VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},
-		{VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job_completed)},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		if (virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].call,
-						     NULL, NULL) < 0)
-			queue_event(json_pack("{s:s, s:i, s:s}", "event", "unwatched", "id",
-					      wanted[i].id, "detail", virGetLastErrorMessage()));
-	virConnectRegisterCloseCallback(connection, on_close, NULL, NULL);
-}
-
 /* Return: the connection with a reference of the caller's own, or NULL. */
 static virConnectPtr connect_to_daemon(struct reason *why)
 {
@@ -299,7 +129,7 @@ static virConnectPtr connect_to_daemon(struct reason *why)
 	pthread_mutex_lock(&hub.opening);
 	connection = hub.connection;
 	if (connection && virConnectIsAlive(connection) != 1) {
-		virConnectUnregisterCloseCallback(connection, on_close);
+		virt_unwatch_events(connection);
 		virConnectClose(connection);
 		hub.connection = connection = NULL;
 	}
@@ -307,8 +137,8 @@ static virConnectPtr connect_to_daemon(struct reason *why)
 		connection = hub.connection = virConnectOpen(URI);
 		if (connection) {
 			virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
-			register_events(connection);
-			queue_event(json_pack("{s:s}", "event", "connected"));
+			virt_watch_events(connection);
+			virt_tell(json_pack("{s:s}", "event", "connected"));
 		} else {
 			(void)virt_fail(why, "connect to libvirt");
 		}
@@ -393,6 +223,7 @@ void virt_free(struct virt_job *job)
 {
 	json_decref(job->ticket.id);
 	json_decref(job->reply);
+	json_decref(job->request);
 	free(job->answer);
 	free(job->text);
 	free(job);

@@ -16,6 +16,7 @@
  * @domain: name of its domain
  * @uuid:   of its domain; may be empty
  * @text:   XML, command or address; owned; may be NULL
+ * @request: further arguments; owned; may be NULL. Nobody else may hold it while the work goes on
  * @number, @flags: as the work needs them
  * @error:  0 or -errno with @why
  * @answer: text; owned
@@ -29,6 +30,7 @@ struct virt_job {
 	struct agent_ticket ticket;
 	char guest[64], domain[128], uuid[VIR_UUID_STRING_BUFLEN];
 	char *text;
+	json_t *request;
 	uint64_t number;
 	unsigned int flags;
 
@@ -49,6 +51,10 @@ void virt_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_
 int virt_await(struct virt_job *job, int64_t timeout_ms, struct reason *why);
 void virt_free(struct virt_job *job);
 void virt_leave_all(void);
+void virt_tell(json_t *event);
+void virt_watch_events(virConnectPtr connection);
+void virt_unwatch_events(virConnectPtr connection);
+json_t *virt_statistics(const virTypedParameter *parameters, int count);
 int virt_fail(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -45,6 +45,7 @@ char *domain_make_xml(const struct domain_plan *plan)
 		"  <uuid>%s</uuid>\n"
 		"  <description>%s</description>\n"
 		"  <memory unit='MiB'>%u</memory>\n"
+		"%s"
 		"  <vcpu>%u</vcpu>\n"
 		"  <os>\n"
 		"    <type arch='x86_64' machine='q35'>hvm</type>\n"
@@ -66,8 +67,10 @@ char *domain_make_xml(const struct domain_plan *plan)
 		"    <panic model='isa'/>\n"
 		"  </devices>\n"
 		"</domain>\n",
-		plan->guest, plan->uuid, plan->owner, plan->memory_mib, plan->processors, kernel,
-		initramfs, plan->port, *arguments ? " " : "", arguments, console);
+		plan->guest, plan->uuid, plan->owner, plan->memory_mib,
+		plan->huge_pages ? "  <memoryBacking><hugepages/></memoryBacking>\n" : "",
+		plan->processors, kernel, initramfs, plan->port, *arguments ? " " : "", arguments,
+		console);
 }
 
 /* The value of an attribute of the element that begins at @element; owned by the caller, NULL when it has none. */

@@ -534,19 +534,28 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	return 0;
 }
 
-/** guest_link_list - the guests and how they are. Return: an array, owned by the caller */
+/**
+ * guest_link_list - the guests and how they are, "seq" and "age_ns" of the last heartbeat: -1 before the first
+ *
+ * Return: an array, owned by the caller.
+ */
 json_t *guest_link_list(const struct guest_link *link)
 {
 	json_t *list = json_array();
+	int64_t now = now_monotonic_ns();
 
 	for (const struct guest_peer *peer = link->peers; peer; peer = peer->next)
-		json_array_append_new(list, json_pack("{s:s, s:I, s:s*, s:b, s:b, s:s*, s:I, s:I}",
-						      "guest", peer->name, "cid",
-						      (json_int_t)peer->cid, "path", peer->path,
-						      "connected", peer->channel != NULL, "greeted",
-						      peer->greeted, "boot_id", peer->boot_id,
-						      "pid", (json_int_t)peer->pid, "streams",
-						      (json_int_t)peer->streams));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:I, s:s*, s:b, s:b, s:s*, s:I, s:I, s:I, s:I}", "guest",
+				  peer->name, "cid", (json_int_t)peer->cid, "path", peer->path,
+				  "connected", peer->channel != NULL, "greeted", peer->greeted,
+				  "boot_id", peer->boot_id, "pid", (json_int_t)peer->pid, "streams",
+				  (json_int_t)peer->streams, "seq",
+				  (json_int_t)(peer->pulse.heard_ns ? peer->pulse.seq : -1),
+				  "age_ns",
+				  (json_int_t)(peer->pulse.heard_ns ? now - peer->pulse.heard_ns
+								    : -1)));
 	return list;
 }
 
