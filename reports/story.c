@@ -107,15 +107,28 @@ static char *guest_text(const json_t *body)
 			   *qemu ? ", QEMU " : "", qemu, *libvirt ? ", libvirt " : "", libvirt);
 }
 
+/**
+ * story_page - the way to a page of a guest, of the body of a resolved record
+ *
+ * Return: borrowed: {"gpa", "hva", "pfn", "huge", ...}, whether the record holds it or what the agent answered.
+ */
+const json_t *story_page(const json_t *body)
+{
+	const json_t *page = json_object_get(body, "page");
+
+	return json_is_object(page) ? page : body;
+}
+
 static char *resolved_text(const json_t *body)
 {
-	const char *size = json_is_true(json_object_get(body, "huge")) ? ", a huge page" : "";
+	const json_t *page = story_page(body);
 
 	return format_text("%s of %s: gpa %s -> hva %s -> pfn %s on %s%s",
 			   json_text(body, "workload", "page"),
-			   json_text(body, "guest", "the guest"), json_text(body, "gpa", "?"),
-			   json_text(body, "hva", "?"), json_text(body, "pfn", "?"),
-			   json_text(body, "host", "the host"), size);
+			   json_text(body, "guest", "the guest"), json_text(page, "gpa", "?"),
+			   json_text(page, "hva", "?"), json_text(page, "pfn", "?"),
+			   json_text(body, "host", "the host"),
+			   json_is_true(json_object_get(page, "huge")) ? ", a huge page" : "");
 }
 
 static char *migration_text(const json_t *body)
