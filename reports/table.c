@@ -91,6 +91,17 @@ static void print_counts(FILE *out, const json_t *results)
 	fputs(*separator ? "\n" : "no trials\n", out);
 }
 
+/* What became of guest, migration and host does not fit beside the rest of a narrow line: then it is the next. */
+static void print_outcome(FILE *out, const char *axes, size_t columns, size_t width)
+{
+	if (text_columns(axes) <= columns) {
+		cell(out, axes, columns, true);
+		return;
+	}
+	fputs("...\n       ", out);
+	cell(out, axes, width - 7, true);
+}
+
 /**
  * table_print - the results of a run for people
  * @out:     file; colours only when it is a terminal and NO_COLOR is not set
@@ -127,7 +138,7 @@ void table_print(FILE *out, const json_t *results)
 		cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9,
 		     false);
 		cell(out, time, 8, false);
-		cell(out, axes, axes_width, true);
+		print_outcome(out, axes, axes_width, style.width);
 		if (!pass) {
 			fputs("       ", out);
 			cell(out, json_text(result, "reason", ""), style.width - 7, true);

@@ -11,6 +11,7 @@
 #include "reports/course.h"
 #include "reports/report.h"
 #include "reports/story.h"
+#include "reports/table.h"
 #include "reports/text.h"
 
 #include <cmocka.h>
@@ -493,6 +494,25 @@ static void two_migrations_are_two(void **state)
 	assert_null(course->migrations[2].outcome);
 }
 
+static void the_table_tells_all_axes_in_80_columns(void **state)
+{
+	__cleanup_json json_t *results = results_with(
+		json_pack("{s:{s:s, s:s, s:s, s:s}}", "axes", "guest", "contained", "process",
+			  "contained", "migration", "completed", "host", "up"));
+	__cleanup_free char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	(void)state;
+	setenv("COLUMNS", "80", 1);
+	table_print(out, results);
+	unsetenv("COLUMNS");
+	fclose(out);
+	assert_holds(text, "guest contained, process contained, migration completed, host up\n");
+	for (const char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(text_columns(line) <= 80);
+}
+
 static void sizes_are_for_people(void **state)
 {
 	static const struct {
@@ -528,6 +548,7 @@ int main(void)
 		cmocka_unit_test(a_late_report_moves_no_guest),
 		cmocka_unit_test(the_measured_downtime_is_drawn),
 		cmocka_unit_test(two_migrations_are_two),
+		cmocka_unit_test(the_table_tells_all_axes_in_80_columns),
 		cmocka_unit_test(sizes_are_for_people),
 	};
 
