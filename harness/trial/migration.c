@@ -82,7 +82,7 @@ static int announce(struct engine *engine, const struct engine_guest *guest, str
 		    struct reason *why)
 {
 	const json_t *given = guest->arguments;
-	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*}", "name",
+	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*, s:O*}", "name",
 				      guest->name, "kind", json_text(given, "kind", "micro"),
 				      "uuid", json_object_get(guest->facts, "uuid"), "domain",
 				      json_object_get(guest->facts, "domain"), "arguments",
