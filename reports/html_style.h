@@ -24,8 +24,7 @@ static const char html_style[] =
 	"print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--pass:#0b5a2b;--"
 	"fail:#a0101c;"
 	"--inconclusive:#704300;--infra:#45379a;--mark:#134a9c;--tint:#fff;--life:#2c9258;"
-	"--setup:#d3d8e2;--copy:#bcd3f5;--odd:#dce8fb;--switch:#f5b8b4;--post:#f7dca4}"
-	".timeline,tr,li{break-inside:avoid}h3{break-after:avoid}.filter{display:none}}"
+	"--setup:#d3d8e2;--copy:#bcd3f5;--odd:#dce8fb;--switch:#f5b8b4;--post:#f7dca4}}"
 	"*{box-sizing:border-box}"
 	"body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 "
 	"system-ui,-apple-system,'Segoe UI',"
@@ -123,7 +122,16 @@ static const char html_style[] =
 	"tr{display:block;"
 	"border-bottom:1px solid var(--line);padding:10px 0}.trials tr:last-child{border-bottom:0}"
 	".trials td{display:inline-block;white-space:normal!important;border:0;padding:0 12px 0 "
-	"0}.trials td.text{display:block}}";
+	"0}.trials td.text{display:block}}"
+	"[hidden]{display:none!important}"
+	/* At the end, or the rules above would hold on paper too. */
+	"@media "
+	"print{html{font-size:13px}body{font-size:1rem}td.text{min-width:8em}.filter,.legend{"
+	"display:none}.scroll,.timeline{overflow:"
+	"visible}svg{min-width:0}td,th{padding-right:9px}"
+	".trials td,.trials th,.v{white-space:normal}.trials "
+	"td.num{white-space:nowrap}.timeline,tr,li{break-inside:avoid}"
+	"h2,h3,.caption,summary{break-after:avoid}}";
 
 /* The page is whole without it: it only adds buttons that hide trials. */
 static const char html_script[] =
