@@ -335,19 +335,6 @@ static void targets_are_told_apart(void **state)
 	assert_non_null(strstr(why.text, "leave 'at' out"));
 }
 
-static void nothing_without_permission(void **state)
-{
-	(void)state;
-	put("/proc/sysrq-trigger", "");
-	hypervisor.process = getpid();
-	refuse("qemu-mce", corrected, -EPERM, "expendable");
-	refuse("panic", "{}", -EPERM, "expendable");
-	refuse("kill", "{\"what\":\"qemu\",\"guest\":\"g1\"}", -EPERM, "expendable");
-	refuse("kill", "{\"what\":\"libvirtd\"}", -EPERM, "expendable");
-	assert_string_equal(hypervisor.told, "");
-	assert_content("/proc/sysrq-trigger", "");
-}
-
 static void panic_is_one_letter(void **state)
 {
 	__cleanup_json json_t *result = NULL;
@@ -414,6 +401,38 @@ static void lives_then_end(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	kill(pid, SIGTERM);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* It is asked for when an injection is prepared, and again when it is fired: it may have been withdrawn. */
+static void nothing_without_permission(void **state)
+{
+	static const char *const uses[][2] = {
+		{"qemu-mce", corrected},
+		{"panic", "{}"},
+		{"kill", "{\"what\":\"qemu\",\"guest\":\"g1\"}"},
+	};
+	pid_t pid = make_process("qemu-system-x86\n", "qemu", 5);
+
+	(void)state;
+	put("/proc/sysrq-trigger", "");
+	hypervisor.process = pid;
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		struct injection injection;
+		struct reason why;
+
+		put("/etc/brinell/expendable", "another-host\n");
+		open_injection(&injection, uses[i][0], uses[i][1], false);
+		assert_int_equal(injection.injector->prepare(&injection, &why), -EPERM);
+		put_expendable();
+		assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+		put("/etc/brinell/expendable", "another-host\n");
+		assert_int_equal(injection.injector->fire(&injection, &why), -EPERM);
+		assert_int_equal(injection.injector->restore(&injection, &why), 0);
+		injection_close(&injection);
+	}
+	assert_string_equal(hypervisor.told, "");
+	assert_content("/proc/sysrq-trigger", "");
+	lives_then_end(pid);
 }
 
 static void qemu_of_the_guest_dies(void **state)
