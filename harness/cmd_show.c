@@ -67,7 +67,8 @@ static void print_verdict(const json_t *result)
 	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
 	json_array_foreach (json_object_get(result, "evidence"), index, line) {
-		printf("  %-13s ", json_text(line, "witness", ""));
+		printf("  %-13s %s%s", json_text(line, "witness", ""), json_text(line, "guest", ""),
+		       json_text(line, "guest", NULL) ? ": " : "");
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		printf("  (%s)\n", json_text(line, "proves", ""));
 	}

@@ -11,6 +11,8 @@
 
 /* A report of heartbeats tells of the second before it. */
 #define REPORT_NS NSEC_PER_SEC
+/* A beat that is later than this is a silence. */
+#define LATE_NS NSEC_PER_SEC
 
 /* Makes room for one more element of an array that has as many as @count says. */
 static void *one_more(void *array, size_t count, size_t size)
@@ -130,9 +132,25 @@ static struct course_life *hear(struct course_guest *guest, const char *host, in
 		      (struct course_life){.host = host, .from_ns = since, .to_ns = at});
 }
 
+/*
+ * How long a gap was: between two arrivals, or longer as the guest has measured it, whose last beat before it may have come
+ * late. A beat that is late by a second is a silence, so a guest is not believed more than that.
+ */
+static int64_t gap_length(const json_t *data)
+{
+	static const char *const clocks[] = {"host", "boottime", "monotonic"};
+	int64_t length = json_number(data, "arrival_ns", 0), inside = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(clocks) && inside <= 0; i++)
+		inside = json_number(json_object_get(data, "guest_clocks"), clocks[i], 0);
+	if (length >= 0 && length < LATE_NS && inside > length && inside < length + LATE_NS)
+		return inside;
+	return length;
+}
+
 static void take_gap(struct course_guest *guest, const char *host, const json_t *data, int64_t at)
 {
-	int64_t length = json_number(data, "arrival_ns", 0), from;
+	int64_t length = gap_length(data), from;
 	struct course_hole *hole = hole_of(guest);
 	struct course_life *life;
 
@@ -298,6 +316,19 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 					     .remaining = json_number(data, "remaining", -1)});
 }
 
+/* What a guest says itself is a sign of life, between the reports of its heartbeats too. */
+static void take_word(struct course_guest *guest, const char *host, const char *witness, int64_t at)
+{
+	static const char *const own[] = {"kmsg", "workload", "interrupts", "meminfo"};
+	const struct course_life *life = life_of(guest);
+
+	if (guest->silent || (life && strcmp(life->host, host) != 0))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (strcmp(witness, own[i]) == 0)
+			hear(guest, host, at, at);
+}
+
 static void take_event(struct course *course, const json_t *event, int64_t at)
 {
 	const char *name = json_text(event, "guest", NULL), *witness;
@@ -317,6 +348,8 @@ static void take_event(struct course *course, const json_t *event, int64_t at)
 		take_link(guest, host, data, at);
 	else if (strcmp(witness, "migration") == 0)
 		take_migration(course, guest, host, data, at);
+	else
+		take_word(guest, host, witness, at);
 }
 
 static void take_record(struct course *course, const json_t *record)

@@ -157,7 +157,7 @@ static char *event_text(const json_t *body, bool name_host)
 {
 	__cleanup_free char *data = NULL;
 	__cleanup_free char *named = NULL;
-	const char *text = json_text(body, "text", "");
+	const char *text = json_text(body, "text", ""), *action = "";
 	const char *guest = json_text(body, "guest", NULL), *host = json_text(body, "host", NULL);
 
 	if (strcmp(json_text(body, "witness", ""), "migration") == 0 && guest &&
@@ -169,11 +169,17 @@ static char *event_text(const json_t *body, bool name_host)
 	}
 	if (!guest)
 		return name_host && host ? format_text("%s: %s", host, text) : strdup(text);
+	if (strcmp(json_text(body, "witness", ""), "libvirt") == 0)
+		action = json_text(json_object_get(body, "data"), "action", "");
 	/* The host's side of a guest names it already. */
 	named = format_text("%s: ", guest);
 	if (named && strncmp(text, named, strlen(named)) == 0)
 		text += strlen(named);
-	return format_text("%s%s%s: %s", guest, host ? " on " : "", host ? host : "", text);
+	/* Of a memory failure: what QEMU did with it. */
+	if (strstr(text, action))
+		action = "";
+	return format_text("%s%s%s: %s%s%s", guest, host ? " on " : "", host ? host : "", text,
+			   *action ? ", " : "", action);
 }
 
 /**

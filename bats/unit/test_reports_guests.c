@@ -436,6 +436,48 @@ static void a_silence_that_ends_is_one_hole(void **state)
 	assert_false(course->guests[0].holes[0].open);
 }
 
+static void what_a_guest_says_is_a_sign_of_life(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_json json_t *result = json_pack("{s:s}", "trial", "0001");
+	__cleanup_course struct course *course = NULL;
+
+	(void)state;
+	add_heartbeat(records, 1000, "h0", "heartbeat", "missed", 0);
+	add_event(records, 1400, "kmsg", "h0", "g1", "a line", json_object());
+	add_event(records, 1500, "guest-console", "h0", "g1", "a line", json_object());
+	add_event(records, 1600, "kmsg", "h1", "g1", "a line", json_object());
+	course = course_new(records, result);
+	assert_int_equal(course->guests[0].life_count, 1);
+	assert_int_equal(course->guests[0].lives[0].to_ns, 400 * NSEC_PER_MSEC);
+}
+
+/* A gap is as long as the guest has felt it, but a guest can not make one of hours. */
+static void a_gap_is_measured_from_inside(void **state)
+{
+	static const struct {
+		int64_t inside_ms, drawn_ms;
+	} cases[] = {{220, 220}, {40, 89}, {86400000, 89}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *records = json_array();
+		__cleanup_json json_t *result = json_pack("{s:s}", "trial", "0001");
+		__cleanup_course struct course *course = NULL;
+
+		add_heartbeat(records, 1000, "h0", "heartbeat", "missed", 0);
+		add_event(records, 1800, "heartbeat", "h0", "g1", "",
+			  json_pack("{s:s, s:I, s:{s:I}}", "what", "gap", "arrival_ns",
+				    (json_int_t)(89 * NSEC_PER_MSEC), "guest_clocks", "boottime",
+				    (json_int_t)(cases[i].inside_ms * NSEC_PER_MSEC)));
+		course = course_new(records, result);
+		assert_int_equal(course->guests[0].hole_count, 1);
+		assert_int_equal(course->guests[0].holes[0].to_ns -
+					 course->guests[0].holes[0].from_ns,
+				 cases[i].drawn_ms * NSEC_PER_MSEC);
+	}
+}
+
 /* The source's last report may be written after the guest was heard at the target: it is no way back. */
 static void a_late_report_moves_no_guest(void **state)
 {
@@ -545,6 +587,8 @@ int main(void)
 		cmocka_unit_test(a_storm_stays_small),
 		cmocka_unit_test(hostile_guests_stay_in_their_page),
 		cmocka_unit_test(a_silence_that_ends_is_one_hole),
+		cmocka_unit_test(what_a_guest_says_is_a_sign_of_life),
+		cmocka_unit_test(a_gap_is_measured_from_inside),
 		cmocka_unit_test(a_late_report_moves_no_guest),
 		cmocka_unit_test(the_measured_downtime_is_drawn),
 		cmocka_unit_test(two_migrations_are_two),

@@ -19,7 +19,7 @@
 3.6 kmsg h0: Memory failure: 0x1a3c7e: Sending SIGBUS to qemu-system-x86:811 due to hardware memory corruption
 4.1 kmsg h0: Memory failure: 0x1a3c7e: recovery action for dirty LRU page: Recovered
 5.2 outcome hwpoison: fired
-9.0 libvirt g1 on h0: memory-failure guest inject
+9.0 libvirt g1 on h0: memory-failure, inject
 14.0 step touch victim
 31.0 kmsg g1 on h0: mce: [Hardware Error]: Machine check events logged
 33.0 kmsg g1 on h0: Memory failure: 0x2f4b: Sending SIGBUS to memory:77 due to hardware memory corruption
