@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page frames of the machine that this runs on, as the kernel tells root of them: those behind the addresses
+ * Page frames of the machine that this runs on, as the kernel tells root of them: those behind the addresses of this
  * process, those of a kind, and those of the kernel's own code (Documentation/admin-guide/mm/pagemap.rst).
  */
 #include <errno.h>
@@ -62,58 +62,55 @@ static int grow(struct frame_set *set, uint64_t count)
 	return 0;
 }
 
-static int take_chunks(struct frame_set *set, int fd, unsigned int flag)
+/* Return: frames that were read, 0 at the end of the file, or -errno. */
+static int take_chunk(struct frame_set *set, int fd, unsigned int flag, size_t most)
 {
-	__cleanup_free uint64_t *flags = calloc(CHUNK, sizeof(*flags));
-	uint64_t first = 0;
+	uint64_t flags[CHUNK];
+	size_t had = set->count, count = most < CHUNK ? most : CHUNK;
+	ssize_t got = pread(fd, flags, count * sizeof(*flags),
+			    (off_t)((set->first + had) * sizeof(*flags)));
+	int error;
 
-	while (flags) {
-		ssize_t got =
-			pread(fd, flags, CHUNK * sizeof(*flags), (off_t)(first * sizeof(*flags)));
-		uint64_t count = got > 0 ? (uint64_t)got / sizeof(*flags) : 0;
-		int error;
-
-		if (got < 0)
-			return -errno;
-		if (!count)
-			return 0;
-		error = grow(set, first + count);
-		if (error)
-			return error;
-		for (uint64_t i = 0; i < count; i++)
-			if (flags[i] >> flag & 1)
-				set->bits[(first + i) / 8] |= (unsigned char)(1 << (first + i) % 8);
-		first += count;
-	}
-	return -ENOMEM;
+	if (got < (ssize_t)sizeof(*flags))
+		return got < 0 ? -errno : 0;
+	count = (size_t)got / sizeof(*flags);
+	error = grow(set, had + count);
+	for (size_t i = 0; !error && i < count; i++)
+		if (flags[i] >> flag & 1)
+			set->bits[(had + i) / 8] |= (unsigned char)(1 << (had + i) % 8);
+	return error ? error : (int)count;
 }
 
 /**
  * frame_set_take - the frames that have a flag now
- * @set:  receives them; frame_set_release() when done
- * @flag: number of a bit of /proc/kpageflags
- * @why:  reason of a failure
+ * @set:   receives them; frame_set_release() when done
+ * @flag:  number of a bit of /proc/kpageflags
+ * @range: where to look; its bits are of no interest, and a count of 0 means to the end
+ * @why:   reason of a failure
  *
  * Return: 0, -ENOTSUP when the kernel does not tell this process, or -errno.
  */
-int frame_set_take(struct frame_set *set, unsigned int flag, struct reason *why)
+int frame_set_take(struct frame_set *set, unsigned int flag, struct frame_set range,
+		   struct reason *why)
 {
 	char path[4096];
 	__cleanup_close int fd = open(system_path(path, "/proc/kpageflags"), O_RDONLY | O_CLOEXEC);
-	int error;
+	int got = 1;
 
-	*set = (struct frame_set){0};
+	*set = (struct frame_set){.first = range.first};
 	if (fd < 0)
 		return fail(why, -ENOTSUP,
 			    "/proc/kpageflags: %s; it takes root (CAP_SYS_ADMIN) and a kernel with "
 			    "CONFIG_PROC_PAGE_MONITOR",
 			    strerror(errno));
-	error = take_chunks(set, fd, flag);
-	if (!error && !set->count)
-		error = -ENODATA;
-	if (error)
-		frame_set_release(set);
-	return error ? fail(why, error, "read /proc/kpageflags: %s", strerror(-error)) : 0;
+	while (got > 0 && (!range.count || set->count < range.count))
+		got = take_chunk(set, fd, flag, range.count ? range.count - set->count : CHUNK);
+	if (got >= 0 && !set->count)
+		got = -ENODATA;
+	if (got >= 0)
+		return 0;
+	frame_set_release(set);
+	return fail(why, got, "read /proc/kpageflags: %s", strerror(-got));
 }
 
 /** frame_set_release - give up the memory of a set */
@@ -126,7 +123,9 @@ void frame_set_release(struct frame_set *set)
 /** frame_set_has - whether a frame is in a set */
 bool frame_set_has(const struct frame_set *set, uint64_t pfn)
 {
-	return pfn < set->count && set->bits[pfn / 8] >> pfn % 8 & 1;
+	uint64_t at = pfn - set->first;
+
+	return at < set->count && set->bits[at / 8] >> at % 8 & 1;
 }
 
 /**
@@ -141,9 +140,9 @@ uint64_t frame_set_new(const struct frame_set *before, const struct frame_set *a
 	uint64_t seen = 0;
 
 	*number = 0;
-	for (uint64_t pfn = 0; pfn < after->count; pfn++)
+	for (uint64_t pfn = after->first; pfn < after->first + after->count; pfn++)
 		*number += frame_set_has(after, pfn) && !frame_set_has(before, pfn);
-	for (uint64_t pfn = 0; pfn < after->count; pfn++)
+	for (uint64_t pfn = after->first; pfn < after->first + after->count; pfn++)
 		if (frame_set_has(after, pfn) && !frame_set_has(before, pfn) &&
 		    seen++ == *number / 2)
 			return pfn;
@@ -159,10 +158,10 @@ uint64_t frame_set_new(const struct frame_set *before, const struct frame_set *a
  */
 uint64_t frame_set_middle_of_longest(const struct frame_set *set, uint64_t align, uint64_t *length)
 {
-	uint64_t row = 0, best_end = 0, middle;
+	uint64_t row = 0, best_end = 0, middle, inner;
 
 	*length = 0;
-	for (uint64_t pfn = 0; pfn < set->count; pfn++) {
+	for (uint64_t pfn = set->first; pfn < set->first + set->count; pfn++) {
 		row = frame_set_has(set, pfn) ? row + 1 : 0;
 		if (!row || row < *length)
 			continue;
@@ -171,9 +170,7 @@ uint64_t frame_set_middle_of_longest(const struct frame_set *set, uint64_t align
 	}
 	if (!*length)
 		return 0;
-	middle = (best_end - *length / 2) & ~(align - 1);
-	middle += align / 2;
-	return frame_set_has(set, middle) && middle < best_end && middle >= best_end - *length
-		       ? middle
-		       : best_end - 1 - *length / 2;
+	middle = best_end - 1 - *length / 2;
+	inner = (middle & ~(align - 1)) + align / 2;
+	return inner < best_end && inner >= best_end - *length ? inner : middle;
 }

@@ -119,6 +119,7 @@ enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first
 
 int memory_region_make(const struct memory_options *options, struct memory_region *region,
 		       struct reason *why);
+int loop_disk_open(size_t size, struct reason *why);
 bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why);
 
 _Noreturn void memory_victim(int socket, const void *options);

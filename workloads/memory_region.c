@@ -205,13 +205,23 @@ static int open_file(const char *given, struct reason *why)
 {
 	const char *directory = disk_directory(given);
 	__cleanup_free char *path = NULL;
+	struct reason reason;
 	int fd;
 
+	if (!directory && !given) {
+		fd = loop_disk_open(MEMORY_PAGES * MEMORY_PAGE, &reason);
+		return fd >= 0 ? fd
+			       : fail(why, -ENOTSUP,
+				      "every directory for temporary files is on no disk, and a "
+				      "page of the page cache needs one that it can be read from "
+				      "again; name a directory with 'directory' (%s)",
+				      reason.text);
+	}
 	if (!directory)
 		return fail(why, -ENOTSUP,
 			    "%s is on no disk: a page of the page cache needs a file system that "
-			    "can read it again; name a directory with 'directory'",
-			    given ? given : "every directory for temporary files");
+			    "can read it again; name another with 'directory'",
+			    given);
 	path = format_text("%s/brinell-victim.XXXXXX", directory);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: frames of the kernel and of nobody, found in made-up files of /proc, and on this machine where it lets root see
+ * its frames. Nothing here poisons anything.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "bats/unit/workload_test.h"
+#include "workloads/frames.h"
+
+#define FRAMES 16384
+
+static char root[] = "/tmp/brinell-test-XXXXXX";
+
+static void put(const char *name, const void *data, size_t length)
+{
+	__cleanup_free char *directory = format_text("%s/proc", root);
+
+	assert_int_equal(make_directories(directory), 0);
+	assert_int_equal(write_file_atomically(directory, name, data, length), 0);
+}
+
+/* Frames of a made-up machine, from @first on, have one flag. */
+static void put_flags(unsigned int flag, size_t first, size_t count, size_t more)
+{
+	uint64_t *flags = calloc(FRAMES, sizeof(*flags));
+
+	for (size_t i = first; i < first + count; i++)
+		flags[i] = 1ull << flag;
+	flags[more] = 1ull << flag;
+	put("kpageflags", flags, FRAMES * sizeof(*flags));
+	free(flags);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(root + strlen(root) - 6, "XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	system_root_set(root);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	__cleanup_free char *command = format_text("rm -rf %s", root);
+
+	(void)state;
+	system_root_set("");
+	return system(command);
+}
+
+static void expect_refusal(json_t *given, int error, const char *text)
+{
+	struct workload_run run;
+	int got = start(&run, "frame", given);
+
+	if (got != error || !strstr(why.text, text))
+		fail_msg("%d: %s", got, why.text);
+	finish(&run);
+}
+
+static json_t *which(const char *name)
+{
+	return json_pack("{s:s}", "which", name);
+}
+
+static void sets_know_their_frames(void **state)
+{
+	struct frame_set before, after;
+	uint64_t number;
+
+	(void)state;
+	put_flags(FRAME_SLAB, 100, 3, 7);
+	assert_int_equal(frame_set_take(&before, FRAME_SLAB, (struct frame_set){0}, &why), 0);
+	assert_int_equal(before.count, FRAMES);
+	assert_true(frame_set_has(&before, 7) && frame_set_has(&before, 102));
+	assert_false(frame_set_has(&before, 103) || frame_set_has(&before, FRAMES));
+	put_flags(FRAME_SLAB, 100, 8, 7);
+	assert_int_equal(frame_set_take(&after, FRAME_SLAB, (struct frame_set){0}, &why), 0);
+	assert_int_equal(frame_set_new(&before, &after, &number), 105);
+	assert_int_equal(number, 5);
+	assert_int_equal(frame_set_new(&after, &before, &number), 0);
+	assert_int_equal(number, 0);
+	frame_set_release(&before);
+	frame_set_release(&after);
+	/* A part: nothing is known of the rest. */
+	assert_int_equal(frame_set_take(&after, FRAME_SLAB,
+					(struct frame_set){.first = 102, .count = 4}, &why),
+			 0);
+	assert_int_equal(after.count, 4);
+	assert_true(frame_set_has(&after, 102) && frame_set_has(&after, 105));
+	assert_false(frame_set_has(&after, 101) || frame_set_has(&after, 106));
+	frame_set_release(&after);
+}
+
+/* In the longest row of free frames, away from the ends of the blocks that it is split into. */
+static void a_free_frame_is_far_from_the_next_to_go(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	put_flags(FRAME_BUDDY, 4096, 3072, 3);
+	assert_int_equal(
+		start(&run, "frame", json_pack("{s:s, s:s}", "which", "free", "limit", "8M")), 0);
+	assert_int_equal(fact(&run, "pfn"), 4096 + 1024 + 512);
+	assert_int_equal(fact(&run, "physical"), (4096 + 1024 + 512) * 4096);
+	assert_int_equal(json_number(run.facts, "frames", 0), 3072);
+	assert_null(json_object_get(run.facts, "address"));
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	assert_false(json_is_true(json_object_get(await(&run, "checked"), "poisoned")));
+	assert_non_null(strstr(json_text(find_event("touched"), "text", ""),
+			       "not handed out, although 8 MiB"));
+	finish(&run);
+	put_flags(FRAME_BUDDY, 200, 3, 3);
+	assert_int_equal(start(&run, "frame", which("free")), 0);
+	assert_int_equal(fact(&run, "pfn"), 201);
+	finish(&run);
+}
+
+static void the_balloon_holds_its_frames(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	put_flags(FRAME_OFFLINE, 300, 5, 3);
+	assert_int_equal(start(&run, "frame", which("balloon")), 0);
+	assert_int_equal(fact(&run, "pfn"), 302);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	(void)await(&run, "checked");
+	assert_non_null(strstr(json_text(find_event("touched"), "text", ""), "still holds"));
+	finish(&run);
+	put_flags(FRAME_BUDDY, 300, 5, 3);
+	expect_refusal(which("balloon"), -ENOTSUP, "virtio_balloon");
+}
+
+static void put_kernel(const char *iomem, const char *kallsyms)
+{
+	put("iomem", iomem, strlen(iomem));
+	put("kallsyms", kallsyms, strlen(kallsyms));
+}
+
+static void kernel_text_is_that_of_a_system_call(void **state)
+{
+	static const char iomem[] = "00001000-0009fbff : System RAM\n"
+				    "00100000-bffdafff : System RAM\n"
+				    "  01000000-023fffff : Kernel code\n"
+				    "  02400000-02ff7fff : Kernel rodata\n";
+	static const char kallsyms[] = "ffffffff9a000000 T _text\n"
+				       "ffffffff9a0abcd0 T __x64_sys_ioprio_get\n"
+				       "ffffffff9a0abcf0 t __pfx___x64_sys_kcmp\n"
+				       "ffffffffc0000000 t __x64_sys_kcmp\t[other]\n";
+	struct workload_run run;
+
+	(void)state;
+	put_kernel(iomem, kallsyms);
+	expect_refusal(which("kernel-text"), -ENOTSUP, "is not in the kernel's code");
+	assert_int_equal(
+		start(&run, "frame",
+		      json_pack("{s:s, s:s}", "which", "kernel-text", "call", "ioprio_get")),
+		0);
+	assert_int_equal(fact(&run, "pfn"), 0x10ab);
+	assert_int_equal(fact(&run, "kernel_address"), 0xffffffff9a0abcd0);
+	assert_string_equal(json_text(run.facts, "call", ""), "ioprio_get");
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	(void)await(&run, "checked");
+	assert_true(json_is_true(json_object_get(find_event("touched"), "value_ok")));
+	finish(&run);
+	expect_refusal(json_pack("{s:s, s:s}", "which", "kernel-text", "call", "personality"),
+		       -ENOTSUP, "no function __x64_sys_personality");
+	/* Without one of them the next is taken. */
+	put_kernel(iomem, "ffffffff9a000000 T _text\nffffffff9a0fffff T __x64_sys_personality\n");
+	assert_int_equal(start(&run, "frame", which("kernel-text")), 0);
+	assert_string_equal(json_text(run.facts, "call", ""), "personality");
+	assert_int_equal(fact(&run, "pfn"), 0x10ff);
+	finish(&run);
+	put_kernel("00000000-00000000 : System RAM\n  00000000-00000000 : Kernel code\n", kallsyms);
+	expect_refusal(which("kernel-text"), -ENOTSUP, "CAP_SYS_ADMIN");
+	put_kernel(iomem, "0000000000000000 T _text\n0000000000000000 T __x64_sys_kcmp\n");
+	expect_refusal(which("kernel-text"), -ENOTSUP, "kptr_restrict");
+}
+
+static void what_the_kernel_hides_is_refused(void **state)
+{
+	static const char *const kinds[] = {"free", "page-table",  "balloon",
+					    "slab", "kernel-text", "page-cache"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		expect_refusal(which(kinds[i]), -ENOTSUP, "root");
+	put_flags(FRAME_BUDDY, 4, 4, 4);
+	expect_refusal(which("page-table"), -ENOTSUP, "KPF_PGTABLE");
+	expect_refusal(which("slab"), -ENOTSUP, "no new slab");
+	put("kpageflags", "short", 5);
+	expect_refusal(which("free"), -ENODATA, "kpageflags");
+	expect_refusal(json_object(), -EINVAL, "which");
+	expect_refusal(which("fresh"), -EINVAL, "fresh");
+}
+
+/* What is made for it lies in a frame of its kind, and all is well when it is used. */
+static void expect_real(const char *kind, int flag, bool reads)
+{
+	struct workload_run run;
+	int error = start(&run, "frame",
+			  json_pack("{s:s, s:s*}", "which", kind, "limit",
+				    strcmp(kind, "free") == 0 ? "16M" : NULL));
+	struct frame_set set;
+
+	/* Where others make page tables all the time nobody can tell, and it says so. */
+	if (error == -EAGAIN && strstr(why.text, "too many page tables")) {
+		finish(&run);
+		return;
+	}
+	if (error)
+		fail_msg("%s: %s", kind, why.text);
+	assert_int_equal(fact(&run, "page_size"), 4096);
+	assert_int_equal(fact(&run, "physical"), fact(&run, "pfn") * 4096);
+	assert_string_equal(json_text(run.facts, "which", ""), kind);
+	if (flag) {
+		assert_int_equal(
+			frame_set_take(&set, (unsigned int)flag, (struct frame_set){0}, &why), 0);
+		assert_true(frame_set_has(&set, fact(&run, "pfn")));
+		frame_set_release(&set);
+	}
+	for (int i = 0; i < 2; i++) {
+		json_array_clear(events);
+		assert_int_equal(run.workload->touch(&run, &why), 0);
+		(void)await(&run, "checked");
+		assert_true(json_is_true(json_object_get(find_event("touched"), "value_ok")));
+		assert_string_equal(json_text(find_event("touched"), "data", "none"),
+				    reads ? "intact" : "none");
+		assert_null(find_event("error"));
+	}
+	finish(&run);
+}
+
+static void frames_of_this_machine(void **state)
+{
+	struct frame_set set;
+
+	(void)state;
+	system_root_set("");
+	if (!frame_of(&set) || frame_set_take(&set, FRAME_SLAB, (struct frame_set){0}, &why))
+		skip();
+	frame_set_release(&set);
+	expect_real("free", FRAME_BUDDY, false);
+	expect_real("kernel-text", 0, false);
+	expect_real("page-table", FRAME_PGTABLE, true);
+	expect_real("page-cache", 0, true);
+	expect_real("slab", FRAME_SLAB, true);
+}
+
+static void its_end_is_told(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	put_flags(FRAME_OFFLINE, 300, 5, 3);
+	assert_int_equal(start(&run, "frame", which("balloon")), 0);
+	kill(run.pid, SIGBUS);
+	assert_string_equal(json_text(await(&run, "signal"), "signal_name", ""), "SIGBUS");
+	assert_int_equal(json_number(await(&run, "exit"), "status", 0), 128 + SIGBUS);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	(void)await(&run, "gone");
+	finish(&run);
+}
+
+int main(void)
+{
+#define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		WITH_ROOT(sets_know_their_frames),
+		WITH_ROOT(a_free_frame_is_far_from_the_next_to_go),
+		WITH_ROOT(the_balloon_holds_its_frames),
+		WITH_ROOT(kernel_text_is_that_of_a_system_call),
+		WITH_ROOT(what_the_kernel_hides_is_refused),
+		WITH_ROOT(frames_of_this_machine),
+		WITH_ROOT(its_end_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

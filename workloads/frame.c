@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * frame: finds a page frame of this machine that no process owns as plain memory: the kernel's code, a page table, a free
+ * one. Its process does what consumes it. This is the agent's side.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "workloads/frame.h"
+#include "workloads/frames.h"
+
+/* Reading the flags of all frames takes its time on an emulated machine. */
+#define READY_NS (30 * NSEC_PER_SEC)
+
+static const char *const names[] = {
+	[FRAME_IS_FREE] = "free",
+	[FRAME_IS_KERNEL_TEXT] = "kernel-text",
+	[FRAME_IS_PAGE_TABLE] = "page-table",
+	[FRAME_IS_PAGE_CACHE] = "page-cache",
+	[FRAME_IS_BALLOON] = "balloon",
+	[FRAME_IS_SLAB] = "slab",
+	NULL,
+};
+
+static const struct param frame_params[] = {
+	{"which", PARAM_CHOICE, "kind of frame", NULL, names, true},
+	{"call", PARAM_CHOICE, "of kernel-text: the system call in whose code it is", NULL,
+	 frame_calls, false},
+	{"limit", PARAM_SIZE,
+	 "of free and balloon: memory that a touch allocates at most; nine tenths of what is there",
+	 NULL, NULL, false},
+	{"directory", PARAM_STRING, "of page-cache: on a disk", NULL, NULL, false},
+	{"deadline", PARAM_DURATION, "a touch that takes longer is reported as hung", "30s", NULL,
+	 false},
+	{0},
+};
+
+struct frame_run {
+	struct process process;
+	struct frame_options options;
+};
+
+static void note_facts(struct workload_run *run, const void *packet)
+{
+	const struct frame_report *ready = packet;
+	const struct frame_options *options = &((struct frame_run *)run->private)->options;
+
+	json_object_set_new(run->facts, "which", json_string(names[options->which]));
+	process_fact(run, "pfn", ready->pfn);
+	process_fact(run, "physical", ready->pfn * FRAME_SIZE);
+	process_fact(run, "page_size", FRAME_SIZE);
+	process_fact(run, "address", ready->base.address);
+	process_fact(run, "kernel_address", ready->kernel_address);
+	json_object_set_new(run->facts, "frames", json_integer((json_int_t)ready->frames));
+	if (ready->call[0])
+		json_object_set_new(run->facts, "call", json_string(ready->call));
+}
+
+static void emit_touched(struct workload_run *run, const struct frame_report *report)
+{
+	json_t *data = json_pack("{s:b}", "value_ok", report->right);
+
+	if (report->read)
+		json_object_set_new(data, "data", json_string(report->right ? "intact" : "other"));
+	process_emit(run, "touched", &report->base, data, report->base.text);
+}
+
+static void emit_error(struct workload_run *run, const struct frame_report *report)
+{
+	int error = report->base.error;
+	__cleanup_free char *text = format_text("%s failed: %s (%s)", report->base.text,
+						error_name(error), strerror(error));
+
+	process_emit(run, "error", &report->base,
+		     json_pack("{s:s, s:i, s:s}", "call", report->base.text, "errno", error,
+			       "errno_name", error_name(error)),
+		     text);
+}
+
+static void handle_report(struct workload_run *run, const void *packet)
+{
+	struct frame_run *frame = run->private;
+	const struct frame_report *report = packet;
+	json_t *data = NULL;
+
+	switch (report->base.kind) {
+	case PROCESS_SIGNAL:
+		data = json_object();
+		json_object_set(data, "expected_address", json_object_get(run->facts, "address"));
+		process_emit_signal(run, &report->base, data);
+		break;
+	case FRAME_TOUCHED:
+		emit_touched(run, report);
+		break;
+	case FRAME_ERROR:
+		emit_error(run, report);
+		break;
+	case FRAME_CHECKED:
+		process_touched(&frame->process);
+		process_emit(run, "checked", &report->base,
+			     json_pack("{s:b}", "poisoned", report->poisoned),
+			     report->poisoned ? "the kernel has given the frame up"
+					      : "the frame is not marked as poisoned");
+		break;
+	default:
+		break;
+	}
+}
+
+static const struct process_kind finder_kind = {
+	.name = "frame",
+	.report_size = sizeof(struct frame_report),
+	.body = frame_process,
+	.ready = note_facts,
+	.report = handle_report,
+};
+
+static void frame_stop(struct workload_run *run)
+{
+	struct frame_run *frame = run->private;
+
+	if (!frame)
+		return;
+	process_stop(run, &frame->process);
+	free(frame);
+	run->private = NULL;
+}
+
+static int frame_start(struct workload_run *run, struct reason *why)
+{
+	struct frame_run *frame = calloc(1, sizeof(*frame));
+	int error;
+
+	if (!frame)
+		return -ENOMEM;
+	run->private = frame;
+	frame->options = (struct frame_options){
+		.which = (enum frame_which)process_choice(run->arguments, "which", names),
+		.call = param_text(run->arguments, "call"),
+		.directory = param_text(run->arguments, "directory"),
+		.limit = param_number(run->arguments, "limit"),
+	};
+	error = process_start(run, &frame->process, &finder_kind, &frame->options, READY_NS, why);
+	if (error)
+		frame_stop(run);
+	return error;
+}
+
+static void frame_dispatch(struct workload_run *run)
+{
+	struct frame_run *frame = run->private;
+
+	if (frame)
+		process_dispatch(run, &frame->process);
+}
+
+static int frame_touch(struct workload_run *run, struct reason *why)
+{
+	struct frame_run *frame = run->private;
+
+	return process_touch(run, &frame->process, FRAME_TOUCH, why);
+}
+
+static const struct workload frame = {
+	.name = "frame",
+	.summary = "a page frame of the kernel's, or of nobody, and what consumes it",
+	.params = frame_params,
+	.start = frame_start,
+	.touch = frame_touch,
+	.dispatch = frame_dispatch,
+	.stop = frame_stop,
+};
+
+REGISTER(workload, frame);

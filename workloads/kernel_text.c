@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where a function of the running kernel lies in memory. The kernel's image is one piece there: /proc/iomem tells where its
+ * code begins, /proc/kallsyms how far from that begin a function is.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "workloads/frames.h"
+
+static int find_code(uint64_t *first, uint64_t *last, struct reason *why)
+{
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	char *rest, *line;
+
+	if (read_small_file(system_path(path, "/proc/iomem"), &text, NULL))
+		return fail(why, -ENOTSUP, "/proc/iomem can not be read: root is needed");
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (!strstr(line, " : Kernel code") ||
+		    sscanf(line, " %" SCNx64 "-%" SCNx64, first, last) != 2)
+			continue;
+		if (*last > *first)
+			return 0;
+	}
+	return fail(why, -ENOTSUP,
+		    "/proc/iomem does not say where the kernel's code is: root (CAP_SYS_ADMIN) is "
+		    "needed");
+}
+
+/* The names of the begin of the code, and that of the function; one that is not there stays 0. */
+static int find_symbols(const char *symbol, uint64_t *begin, uint64_t *function, struct reason *why)
+{
+	char path[4096], line[512];
+	__cleanup_file FILE *symbols = fopen(system_path(path, "/proc/kallsyms"), "re");
+
+	*begin = *function = 0;
+	if (!symbols)
+		return fail(why, -ENOTSUP, "/proc/kallsyms: %s", strerror(errno));
+	while (fgets(line, sizeof(line), symbols)) {
+		char name[256] = "", kind;
+		uint64_t address;
+
+		if (sscanf(line, "%" SCNx64 " %c %255s", &address, &kind, name) != 3)
+			continue;
+		/* A module may call a function of its own the same. */
+		if (!*begin && strcmp(name, "_text") == 0)
+			*begin = address;
+		if (!*function && strcmp(name, symbol) == 0)
+			*function = address;
+		if (*begin && *function)
+			break;
+	}
+	return 0;
+}
+
+/**
+ * kernel_text_frame - where a function of the running kernel is
+ * @symbol:  its name in /proc/kallsyms
+ * @pfn:     receives the page frame that it begins in
+ * @address: receives its virtual address
+ * @why:     reason of a failure
+ *
+ * Return: 0, -ENOENT when this kernel has no such function, -ENOTSUP when it does not tell.
+ */
+int kernel_text_frame(const char *symbol, uint64_t *pfn, uint64_t *address, struct reason *why)
+{
+	uint64_t first, last, begin;
+	int error = find_code(&first, &last, why);
+
+	if (!error)
+		error = find_symbols(symbol, &begin, address, why);
+	if (error)
+		return error;
+	if (!begin)
+		return fail(why, -ENOTSUP,
+			    "/proc/kallsyms hides its addresses: root is needed, and "
+			    "kernel.kptr_restrict below 2");
+	if (!*address)
+		return fail(why, -ENOENT, "this kernel has no function %s", symbol);
+	if (*address < begin || *address - begin > last - first)
+		return fail(why, -ENOTSUP, "%s is not in the kernel's code at 0x%" PRIx64, symbol,
+			    first);
+	*pfn = (first + (*address - begin)) / FRAME_SIZE;
+	return 0;
+}
