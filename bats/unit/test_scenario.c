@@ -376,6 +376,8 @@ static void the_library_is_whole(void **state)
 	assert_true(count_of(names, "einj/") >= 20);
 	assert_true(count_of(names, "mce/") >= 8);
 	assert_true(count_of(names, "hwpoison/") >= 12);
+	assert_true(count_of(names, "kvm/") - count_of(names, "kvm/migration/") >= 26);
+	assert_true(count_of(names, "kvm/migration/") >= 20);
 	json_array_foreach (names, index, name) {
 		__cleanup_free char *path = library_file(library, json_string_value(name));
 		struct scenario *scenario = NULL, *again = NULL;
