@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -13,7 +14,8 @@
 #include "inject/guest_monitor.h"
 #include "inject/sticky.h"
 
-#define END_TIMEOUT_MS 5000
+/* The agent hears nothing of its guests meanwhile. */
+#define END_TIMEOUT_MS 1000
 
 static const char *const victims[] = {"qemu", "libvirtd", "virtqemud", NULL};
 static const char *const restarts[] = {"at-end", "at-once", NULL};
@@ -33,12 +35,16 @@ static const struct param kill_params[] = {
  * @pid, @fd: of the process: the descriptor stands for it, and for no later one with its number
  * @daemon:   how it was started; for a daemon
  * @dead:     it was killed here, and is to be brought back
+ * @helper:   brings it back meanwhile, when @helped; then @error and @why are its own until it has ended
  */
 struct kill_private {
 	pid_t pid;
 	int fd;
 	struct daemon daemon;
-	bool dead;
+	bool dead, helped;
+	pthread_t helper;
+	int error;
+	struct reason why;
 };
 
 static bool kills_qemu(const json_t *arguments)
@@ -119,15 +125,40 @@ static void forget(struct injection *injection)
 	daemon_free(&private->daemon);
 }
 
+static void *bring_back(void *context)
+{
+	struct kill_private *private = context;
+
+	private->error = daemon_bring_back(&private->daemon, private->pid, &private->why);
+	return NULL;
+}
+
+/* In a thread, because the agent must go on listening to the guests. */
+static void bring_back_at_once(struct kill_private *private)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	private->helped = pthread_create(&private->helper, NULL, bring_back, private) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int kill_restore(struct injection *injection, struct reason *why)
 {
 	struct kill_private *private = injection->private;
 	int error = 0;
 
-	if (private && private->dead)
-		error = daemon_bring_back(&private->daemon, private->pid, why);
-	if (private)
+	if (private && private->helped)
+		pthread_join(private->helper, NULL);
+	else if (private && private->dead)
+		(void)bring_back(private);
+	if (private) {
+		error = private->error;
+		if (error && why)
+			*why = private->why;
 		forget(injection);
+	}
 	(void)sticky_finish(NULL, injection, NULL);
 	return error;
 }
@@ -191,10 +222,9 @@ static int kill_fire(struct injection *injection, struct reason *why)
 			    json_integer(now_monotonic_ns() - before));
 	json_object_set_new(injection->result, "pid", json_integer(private->pid));
 	private->dead = !guest;
-	if (guest || strcmp(param_text(injection->arguments, "restart"), "at-once") != 0)
-		return 0;
-	private->dead = false;
-	return daemon_bring_back(&private->daemon, private->pid, why);
+	if (!guest && strcmp(param_text(injection->arguments, "restart"), "at-once") == 0)
+		bring_back_at_once(private);
+	return 0;
 }
 
 static void probe_daemon(json_t *findings, const char *finding, const char *name)
