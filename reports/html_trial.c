@@ -96,7 +96,7 @@ static void write_faults(FILE *out, const struct course *course)
 		const json_t *body = json_object_get(record, "body");
 
 		if (strcmp(type, "resolved") == 0)
-			resolved = story_page(body);
+			resolved = body;
 		else if (strcmp(type, "facts") == 0 && !facts)
 			facts = body;
 		if (strcmp(type, "intent") != 0)

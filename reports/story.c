@@ -107,21 +107,9 @@ static char *guest_text(const json_t *body)
 			   *qemu ? ", QEMU " : "", qemu, *libvirt ? ", libvirt " : "", libvirt);
 }
 
-/**
- * story_page - the way to a page of a guest, of the body of a resolved record
- *
- * Return: borrowed: {"gpa", "hva", "pfn", "huge", ...}, whether the record holds it or what the agent answered.
- */
-const json_t *story_page(const json_t *body)
-{
-	const json_t *page = json_object_get(body, "page");
-
-	return json_is_object(page) ? page : body;
-}
-
 static char *resolved_text(const json_t *body)
 {
-	const json_t *page = story_page(body);
+	const json_t *page = body;
 
 	return format_text("%s of %s: gpa %s -> hva %s -> pfn %s on %s%s",
 			   json_text(body, "workload", "page"),

@@ -404,7 +404,8 @@ static void test_migration(void **state)
 	    "  - when: migration.ended\n  - touch: victim\n",
 	    1);
 	assert_string_equal(cause(fixture), "done");
-	assert_non_null(strstr(fixture->calls, "h1 guest.receive "));
+	assert_non_null(strstr(fixture->calls,
+			       "h1 guest.receive {\"arguments\":\"\",\"backing\":\"anonymous\""));
 	assert_non_null(strstr(fixture->calls, "h0 guest.migrate {\"address\":\"tcp://h1\""));
 	assert_non_null(strstr(fixture->calls, "\"bandwidth\":2097152"));
 	/* It has said hello at the target: from then on it is asked there. */

@@ -361,6 +361,7 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, const char 
 		  const char *gpa, json_t **page, struct reason *why)
 {
 	const char *lacks = NULL;
+	json_t *resolved;
 	int error;
 
 	*page = NULL;
@@ -377,9 +378,11 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, const char 
 		lacks = "is poisoned already";
 	else if (!json_is_true(json_object_get(*page, "present")) || !json_text(*page, "pfn", NULL))
 		lacks = "is not in the host's memory";
-	engine_journal(engine, "resolved",
-		       json_pack("{s:s, s:s, s:s, s:O}", "guest", guest->name, "workload", workload,
-				 "host", guest->host->host, "page", *page));
+	resolved = json_deep_copy(*page);
+	json_object_set_new(resolved, "guest", json_string(guest->name));
+	json_object_set_new(resolved, "workload", json_string(workload));
+	json_object_set_new(resolved, "host", json_string(guest->host->host));
+	engine_journal(engine, "resolved", resolved);
 	if (!lacks)
 		return 0;
 	json_decref(*page);

@@ -88,7 +88,8 @@ static int announce(struct engine *engine, const struct engine_guest *guest, str
 				      json_object_get(guest->facts, "domain"), "arguments",
 				      param_text(given, "kernel-arguments"), "backing",
 				      param_text(given, "backing"), "programs",
-				      json_object_get(given, "programs"));
+				      json_object_get(given, "programs"), "port",
+				      json_object_get(guest->facts, "port"));
 
 	set_number(arguments, "memory_mib", given, "memory", 1 << 20);
 	set_number(arguments, "processors", given, "processors", 1);
