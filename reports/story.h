@@ -7,7 +7,6 @@
 json_t *story_of(const json_t *records, const char *trial);
 json_t *story_records(const json_t *records, const char *trial);
 const json_t *story_record(const json_t *records, const char *trial, const char *type);
-const json_t *story_page(const json_t *body);
 char *story_line(const json_t *record, bool name_host, const char **witness);
 
 #endif
