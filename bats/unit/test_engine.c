@@ -25,10 +25,11 @@
  * @moves:  how often the page of the guest moves
  * @dies:   the guest ends at its touch
  * @refuses: QEMU refuses the migration
+ * @poisons: a page that was struck is not found again
  */
 static struct {
 	int moves;
-	bool dies, refuses;
+	bool dies, refuses, poisons;
 	char calls[64];
 } fake;
 
@@ -113,6 +114,7 @@ static const char *answer(struct channel *channel, const char *call, const json_
 	static const char *const resolved[] = {"0x2000", "0x3000"};
 	static char text[256];
 	static int resolves;
+	static bool struck;
 
 	if (strcmp(call, "hello") == 0) {
 		snprintf(text, sizeof(text),
@@ -130,6 +132,8 @@ static const char *answer(struct channel *channel, const char *call, const json_
 		return "{\"state\":\"running\",\"connected\":true}";
 	if (strcmp(call, "guest.call") == 0)
 		return answer_guest(channel, json_text(arguments, "call", ""));
+	if (strcmp(call, "guest.resolve") == 0 && struck && fake.poisons)
+		return "{\"pid\":77,\"present\":false,\"poisoned\":true,\"gpa\":\"0x100000\"}";
 	if (strcmp(call, "guest.resolve") == 0) {
 		const char *pfn = resolved[resolves++ < fake.moves ? resolves % 2 : 0];
 
@@ -145,9 +149,11 @@ static const char *answer(struct channel *channel, const char *call, const json_
 			 "{\"event\":\"guest\",\"guest\":\"g1\",\"what\":\"hello\",\"time_ns\":3}");
 	if (strcmp(call, "guest.migrate") == 0)
 		return answer_migrate(channel);
-	if (strcmp(call, "inject.fire") == 0)
+	if (strcmp(call, "inject.fire") == 0) {
+		struck = true;
 		return "{\"error\":0,\"reason\":\"\",\"result\":{},\"writes\":[],\"duration_ns\":"
 		       "1}";
+	}
 	return "{}";
 }
 
@@ -372,6 +378,18 @@ static void test_page_never_rests(void **state)
 	assert_string_equal(cause(fixture), "infra");
 }
 
+/* A poisoned page is none of QEMU's any more; a second fault is aimed at where it was, and it is for the host to refuse it. */
+static void test_same_page_twice(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.poisons = true;
+	run(fixture, "fake", "  - start: victim\n" STRIKE STRIKE, 1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+	assert_int_equal(count_calls(fixture, "\"pfn\":\"0x2000\"},\"injector\":\"hwpoison\""), 2);
+}
+
 static void test_guest_is_kept(void **state)
 {
 	struct fixture *fixture = *state;
@@ -416,6 +434,21 @@ static void test_migration(void **state)
 	assert_int_equal(count_calls(fixture, "h0 guest.stop"), 1);
 }
 
+/* The page that a guest has left behind is looked for where it was. */
+static void test_page_at_the_source(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture, "fake-pair",
+	    "  - start: victim\n  - migrate: g1\n  - when: migration.ended\n  - inject: {with: "
+	    "hwpoison, at: victim, method: corrupt-pfn, on: source}\n",
+	    1);
+	assert_string_equal(cause(fixture), "done");
+	assert_non_null(strstr(fixture->calls, "h0 guest.resolve"));
+	assert_null(strstr(fixture->calls, "h1 guest.resolve"));
+	assert_non_null(strstr(fixture->calls, "h0 inject.fire"));
+}
+
 static void test_trigger_is_missed(void **state)
 {
 	struct fixture *fixture = *state;
@@ -443,6 +476,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_strike, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_never_rests, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same_page_twice, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_page_at_the_source, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_dies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_migration, set_up, tear_down),

@@ -545,6 +545,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	engine->trial = trial;
 	engine->records = json_array();
 	engine->facts = json_object();
+	engine->struck = json_object();
 	engine->closed = false;
 	engine->intended = false;
 	engine->step = 0;
@@ -586,7 +587,8 @@ static void forget_trial(struct engine *engine)
 {
 	json_decref(engine->records);
 	json_decref(engine->facts);
-	engine->records = engine->facts = NULL;
+	json_decref(engine->struck);
+	engine->records = engine->facts = engine->struck = NULL;
 	engine->trial = NULL;
 }
 

@@ -49,6 +49,7 @@ struct engine {
 	const struct planned_trial *trial;
 	json_t *records;
 	json_t *facts;
+	json_t *struck; /* by host and workload: where the page was; a poisoned one is not found again */
 	int64_t deadline;
 	size_t step;
 	bool news;
@@ -81,8 +82,8 @@ void guests_free(struct engine *engine);
 void guests_take_event(struct engine *engine, const json_t *body);
 int guest_call(struct engine *engine, struct engine_guest *guest, const char *call,
 	       json_t *arguments, unsigned int timeout_ms, json_t **reply, struct reason *why);
-int guest_resolve(struct engine *engine, struct engine_guest *guest, const char *workload,
-		  const char *gpa, json_t **page, struct reason *why);
+int guest_resolve(struct engine *engine, struct engine_guest *guest, struct bench *host,
+		  const char *workload, const char *gpa, json_t **page, struct reason *why);
 struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
 
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);

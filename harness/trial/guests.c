@@ -351,26 +351,34 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
 
 /**
  * guest_resolve - find the frame of the host in which a page of a guest lies
- * @workload: for the journal
+ * @host:     which may be the source that the guest has just left
+ * @workload: whose page it is
  * @gpa:      guest physical address, as 0x text
  * @page:     receives the answer of guest.resolve; owned by the caller
  *
+ * A page that this trial has poisoned is where it was: QEMU has it no more, but a second fault may be aimed at it.
+ *
  * Return: 0, or -EADDRNOTAVAIL with the step at which the way to the frame ends.
  */
-int guest_resolve(struct engine *engine, struct engine_guest *guest, const char *workload,
-		  const char *gpa, json_t **page, struct reason *why)
+int guest_resolve(struct engine *engine, struct engine_guest *guest, struct bench *host,
+		  const char *workload, const char *gpa, json_t **page, struct reason *why)
 {
+	json_t *before = json_object_get(json_object_get(engine->struck, host->host), workload);
 	const char *lacks = NULL;
 	json_t *resolved;
 	int error;
 
 	*page = NULL;
-	error = engine_call(engine, guest->host, "guest.resolve",
+	error = engine_call(engine, host, "guest.resolve",
 			    json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
 			    CALL_TIMEOUT_MS, page, why);
 	if (error)
 		return error == -ENOENT ? -ENXIO : error;
-	if (json_is_true(json_object_get(*page, "zero_page")))
+	if (json_is_true(json_object_get(*page, "poisoned")) &&
+	    strcmp(json_text(before, "gpa", ""), gpa) == 0) {
+		json_decref(*page);
+		*page = json_incref(before);
+	} else if (json_is_true(json_object_get(*page, "zero_page")))
 		lacks = "is the page of zeroes, which is not the guest's own";
 	else if (json_is_true(json_object_get(*page, "swapped")))
 		lacks = "is in the host's swap";
@@ -381,7 +389,7 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, const char 
 	resolved = json_deep_copy(*page);
 	json_object_set_new(resolved, "guest", json_string(guest->name));
 	json_object_set_new(resolved, "workload", json_string(workload));
-	json_object_set_new(resolved, "host", json_string(guest->host->host));
+	json_object_set_new(resolved, "host", json_string(host->host));
 	engine_journal(engine, "resolved", resolved);
 	if (!lacks)
 		return 0;

@@ -130,7 +130,7 @@ static int take_aim(struct engine *engine, const struct scenario_step *step, str
 		return fail(why, -EADDRNOTAVAIL,
 			    "'%s' in guest '%s' does not know the physical address of its page",
 			    step->subject, aim->guest->name);
-	return guest_resolve(engine, aim->guest, step->subject, gpa, &aim->page, why);
+	return guest_resolve(engine, aim->guest, aim->host, step->subject, gpa, &aim->page, why);
 }
 
 /* The arguments of an injection with what is only known now: where the target's page is. */
@@ -172,6 +172,17 @@ static void journal_outcome(struct engine *engine, const struct scenario_step *s
 				 json_object_get(reply, "duration_ns")));
 }
 
+static void remember_page(struct engine *engine, const struct aim *aim, const char *workload)
+{
+	json_t *pages = json_object_get(engine->struck, aim->host->host);
+
+	if (!pages) {
+		pages = json_object();
+		json_object_set_new(engine->struck, aim->host->host, pages);
+	}
+	json_object_set(pages, workload, aim->page);
+}
+
 static void journal_intent(struct engine *engine, const struct scenario_step *step,
 			   const struct aim *aim, json_t *arguments)
 {
@@ -189,6 +200,8 @@ static void journal_intent(struct engine *engine, const struct scenario_step *st
 				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
 				 aim->host->host));
 	engine->intended = true;
+	if (aim->page)
+		remember_page(engine, aim, step->subject);
 }
 
 /* Whether the page of a guest is still where it was found. */
@@ -201,8 +214,8 @@ static int look_again(struct engine *engine, const struct scenario_step *step,
 
 	if (!aim->page)
 		return 0;
-	error = guest_resolve(engine, aim->guest, step->subject, json_text(aim->page, "gpa", ""),
-			      &page, why);
+	error = guest_resolve(engine, aim->guest, aim->host, step->subject,
+			      json_text(aim->page, "gpa", ""), &page, why);
 	if (error || strcmp(json_text(page, "pfn", ""), before) == 0)
 		return error;
 	engine_tell(engine, aim->guest, "moved",
