@@ -213,7 +213,8 @@ static const char everything[] = HEAD
 	"  g2: {kind: domain, domain: mine}\n"
 	"  g3: {}\n" VICTIM STEPS "  - balloon: {guest: g1, memory: 128M, within: 7s}\n"
 	"  - migrate: {guest: g1, mode: post-copy, multifd: 2, auto-converge: true, bandwidth: "
-	"32M, downtime: 1s, uri: 'qemu+tcp://b/system', address: 'tcp://b'}\n"
+	"32M, post-copy-bandwidth: 1M, downtime: 1s, uri: 'qemu+tcp://b/system', address: "
+	"'tcp://b'}\n"
 	"  - when: {condition: 'migration.iteration >= 2', guest: g1, within: 50s}\n"
 	"  - inject: {with: hwpoison, at: victim, method: corrupt-pfn, on: source}\n"
 	"  - inject: {with: qemu-mce, kind: srao, at: victim}\n"
@@ -269,6 +270,7 @@ static void a_good_file_is_read_whole(void **state)
 	assert_string_equal(argument(&steps[2], "mode"), "post-copy");
 	assert_int_equal(param_number(steps[2].arguments, "multifd"), 2);
 	assert_int_equal(param_number(steps[2].arguments, "bandwidth"), 32 << 20);
+	assert_int_equal(param_number(steps[2].arguments, "post-copy-bandwidth"), 1 << 20);
 	assert_int_equal(param_duration_ns(steps[2].arguments, "downtime"), NSEC_PER_SEC);
 	assert_string_equal(argument(&steps[2], "address"), "tcp://b");
 	assert_int_equal(steps[3].kind, STEP_WHEN);

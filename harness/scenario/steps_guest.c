@@ -23,6 +23,8 @@ static const struct param migrate_table[] = {
 	{"auto-converge", PARAM_BOOL, "slow the guest down when it writes too fast", "false", NULL,
 	 false},
 	{"bandwidth", PARAM_SIZE, "bytes a second; 0: no limit", "0", NULL, false},
+	{"post-copy-bandwidth", PARAM_SIZE, "the same, after the switch to post-copy", "0", NULL,
+	 false},
 	{"downtime", PARAM_DURATION, "for how long the guest may stand still", "300ms", NULL,
 	 false},
 	{"uri", PARAM_STRING, "libvirt of the target, when it is not the bench's other host", NULL,

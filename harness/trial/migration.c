@@ -73,6 +73,7 @@ static json_t *migrate_arguments(const struct engine_guest *guest, const json_t 
 
 	set_number(arguments, "multifd", given, "multifd", 1);
 	set_number(arguments, "bandwidth", given, "bandwidth", 1);
+	set_number(arguments, "post_copy_bandwidth", given, "post-copy-bandwidth", 1);
 	set_milliseconds(arguments, "downtime_ms", given, "downtime");
 	return arguments;
 }
