@@ -54,6 +54,7 @@ struct initramfs_source {
 	const json_t *programs;
 };
 
+int programs_collect(const json_t *names, json_t **files, struct reason *why);
 int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why);
 
 /**

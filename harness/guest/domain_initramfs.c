@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The initramfs of a micro guest: brinell-guest as /init, the modules that it wants, and a console to complain on. The
+ * The initramfs of a micro guest: brinell-guest as /init, the modules and the programs that it wants, and a console to
+ * complain on. The
  * format is that of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include <errno.h>
@@ -100,6 +101,40 @@ static int put_modules(struct archive *archive, const char *directory, struct re
 	return 0;
 }
 
+/* The directories of a path, each once. */
+static void put_directories(struct archive *archive, const char *path, json_t *made)
+{
+	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		__cleanup_free char *directory = format_text("%.*s", (int)(slash - path), path);
+
+		if (json_object_get(made, directory))
+			continue;
+		json_object_set_new(made, directory, json_true());
+		put_entry(archive, directory + 1, S_IFDIR | 0755, 0, NULL, 0);
+	}
+}
+
+/* They lie where they lie on this machine, links followed: there the loader looks for them. */
+static int put_programs(struct archive *archive, const json_t *programs, struct reason *why)
+{
+	__cleanup_json json_t *made = json_object();
+	__cleanup_json json_t *files = NULL;
+	json_t *file;
+	size_t index;
+	int error = programs_collect(programs, &files, why);
+
+	json_array_foreach (files, index, file) {
+		const char *path = json_string_value(file);
+		char from[4096];
+
+		if (error)
+			break;
+		put_directories(archive, path, made);
+		error = put_file(archive, path + 1, 0755, system_path(from, path), why);
+	}
+	return error;
+}
+
 /**
  * initramfs_write - make the initramfs of a micro guest
  * @path:   of the archive; a file that is there is replaced
@@ -123,6 +158,8 @@ int initramfs_write(const char *path, const struct initramfs_source *source, str
 	error = put_file(&archive, "init", 0755, source->program, why);
 	if (!error && source->modules)
 		error = put_modules(&archive, source->modules, why);
+	if (!error)
+		error = put_programs(&archive, source->programs, why);
 	put_entry(&archive, "TRAILER!!!", 0, 0, NULL, 0);
 	if (fclose(archive.out) != 0 && !archive.error)
 		archive.error = -errno;

@@ -141,7 +141,7 @@ _Noreturn void guest_init(int argc, char **argv)
 {
 	mount_all();
 	open_console();
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	/* The console shows everything that the kernel says. */
 	(void)write_small_file("/proc/sys/kernel/printk", "8");
 	/* Errors that a hypervisor puts into a bank raise no interrupt; usually one looks every five minutes. */

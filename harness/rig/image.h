@@ -139,7 +139,6 @@ int image_system_ensure(const char *cache, const struct rig_options *options,
 			struct rig_image *image, struct reason *why);
 int image_link_applets(const char *root, const char *directory, const char *busybox,
 		       struct reason *why);
-int image_elf_needed(const char *path, json_t *names, struct reason *why);
 
 /**
  * struct image_parts - what goes into an archive

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/base/elf.h"
 #include "harness/rig/image.h"
 
 /* Changed when the disk is put together in another way. */
@@ -160,7 +161,7 @@ static int close_over_libraries(const struct build *build, json_t *libraries, st
 	for (size_t i = 0; i < json_array_size(programs); i++) {
 		const char *program = json_string_value(json_array_get(programs, i));
 		__cleanup_free char *path = format_text("%s/%s", build->root, program);
-		__cleanup_json json_t *names = json_array();
+		struct elf_links links = {0};
 		struct stat status;
 		json_t *name;
 		size_t index;
@@ -172,10 +173,8 @@ static int close_over_libraries(const struct build *build, json_t *libraries, st
 				    "brinell does not fit them any more",
 				    build->system->suite, program);
 		if (S_ISREG(status.st_mode))
-			error = image_elf_needed(path, names, why);
-		if (error)
-			return error;
-		json_array_foreach (names, index, name) {
+			error = elf_links_read(&links, path, why);
+		json_array_foreach (links.needed, index, name) {
 			const char *library = json_string_value(name);
 			__cleanup_free char *file = format_text(LIBRARIES "/%s", library);
 
@@ -185,6 +184,9 @@ static int close_over_libraries(const struct build *build, json_t *libraries, st
 			json_array_append_new(programs, json_string(file));
 			json_array_append_new(libraries, json_string(file));
 		}
+		elf_links_release(&links);
+		if (error)
+			return error;
 	}
 	return 0;
 }

@@ -41,10 +41,10 @@ static const char *const kvm_modules[] = {
 	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
 	"loop",		  "ext4",  "kvm-amd",	 "vhost_vsock",
 	"virtio_net",	  "tun",   "bridge",	 NULL};
-static const char *const kvm_guest_modules[] = {"virtio_pci",	  "virtio_console",
-						"virtio_net",	  "virtio_blk",
-						"virtio_balloon", "vmw_vsock_virtio_transport",
-						"pvpanic-mmio",	  NULL};
+static const char *const kvm_guest_modules[] = {
+	"virtio_pci",	"virtio_console", "virtio_net",
+	"virtio_blk",	"virtio_balloon", "vmw_vsock_virtio_transport",
+	"pvpanic-mmio", "loop",		  NULL};
 
 static const char *const kvm_packages[] = {"qemu-system-x86",
 					   "libvirt-daemon",

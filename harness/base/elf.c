@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which libraries a program is linked with, read from the file: nothing of it is run, as ldd would.
+ * What a program is linked with, read from the file: nothing of it is run, as ldd would.
  */
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
 
-#include "harness/rig/image.h"
+#include "harness/base/elf.h"
 
 /**
  * struct elf_file - a program or library in memory
@@ -57,9 +57,28 @@ static bool entry(const struct elf_file *file, const Elf64_Phdr *dynamic, size_t
 	       found->d_tag != DT_NULL;
 }
 
-static int take_names(const struct elf_file *file, const Elf64_Phdr *dynamic, json_t *names)
+/* The text at an offset of the file. Return: NULL when it does not end there. */
+static const char *text_at(const struct elf_file *file, uint64_t offset)
+{
+	if (offset >= file->size || !memchr(file->bytes + offset, '\0', file->size - offset))
+		return NULL;
+	return file->bytes + offset;
+}
+
+static int take_search(struct elf_links *links, const char *text, bool wins)
+{
+	if (links->search && !wins)
+		return 0;
+	free(links->search);
+	links->search = strdup(text);
+	return links->search ? 0 : -ENOMEM;
+}
+
+static int take_dynamic(const struct elf_file *file, const Elf64_Phdr *dynamic,
+			struct elf_links *links)
 {
 	uint64_t strings = 0;
+	int error = 0;
 	Elf64_Dyn item;
 
 	for (size_t i = 0; entry(file, dynamic, i, &item); i++)
@@ -67,28 +86,57 @@ static int take_names(const struct elf_file *file, const Elf64_Phdr *dynamic, js
 			strings = file_offset(file, item.d_un.d_ptr);
 	if (!strings)
 		return -EBADMSG;
-	for (size_t i = 0; entry(file, dynamic, i, &item); i++) {
-		uint64_t offset = strings + item.d_un.d_val;
+	for (size_t i = 0; !error && entry(file, dynamic, i, &item); i++) {
+		const char *text;
 
-		if (item.d_tag != DT_NEEDED)
+		if (item.d_tag != DT_NEEDED && item.d_tag != DT_RUNPATH && item.d_tag != DT_RPATH)
 			continue;
-		if (offset >= file->size ||
-		    !memchr(file->bytes + offset, '\0', file->size - offset))
+		text = text_at(file, strings + item.d_un.d_val);
+		if (!text)
 			return -EBADMSG;
-		json_array_append_new(names, json_string(file->bytes + offset));
+		if (item.d_tag == DT_NEEDED)
+			json_array_append_new(links->needed, json_string(text));
+		else
+			error = take_search(links, text, item.d_tag == DT_RUNPATH);
 	}
-	return 0;
+	return error;
+}
+
+static int take_segment(const struct elf_file *file, const Elf64_Phdr *header,
+			struct elf_links *links)
+{
+	const char *text;
+
+	if (header->p_type == PT_DYNAMIC)
+		return take_dynamic(file, header, links);
+	if (header->p_type != PT_INTERP || links->interpreter)
+		return 0;
+	text = text_at(file, header->p_offset);
+	if (!text)
+		return -EBADMSG;
+	links->interpreter = strdup(text);
+	return links->interpreter ? 0 : -ENOMEM;
+}
+
+/** elf_links_release - give up what elf_links_read() has made */
+void elf_links_release(struct elf_links *links)
+{
+	free(links->interpreter);
+	free(links->search);
+	json_decref(links->needed);
+	*links = (struct elf_links){0};
 }
 
 /**
- * image_elf_needed - the libraries that a program or a library asks for itself
+ * elf_links_read - what a program or a library asks for itself
+ * @links: receives it; elf_links_release() also after a failure
  * @path:  file
- * @names: array; receives names such as "libc.so.6"
+ * @why:   reason of a failure
  *
- * Return: 0, also for a file that is no x86-64 program and for one without libraries; -EBADMSG for
- * a damaged one, or another -errno.
+ * Return: 0, also for a file that is no x86-64 program and for one without libraries; -EBADMSG for a damaged one, or
+ * another -errno.
  */
-int image_elf_needed(const char *path, json_t *names, struct reason *why)
+int elf_links_read(struct elf_links *links, const char *path, struct reason *why)
 {
 	__cleanup_free char *bytes = NULL;
 	struct elf_file file = {0};
@@ -96,6 +144,7 @@ int image_elf_needed(const char *path, json_t *names, struct reason *why)
 	Elf64_Phdr candidate;
 	int error = read_small_file(path, &bytes, &file.size);
 
+	*links = (struct elf_links){.needed = json_array()};
 	if (error)
 		return fail(why, error, "cannot read %s: %s", path, strerror(-error));
 	file.bytes = bytes;
@@ -103,8 +152,8 @@ int image_elf_needed(const char *path, json_t *names, struct reason *why)
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_machine != EM_X86_64)
 		return 0;
+	links->program = true;
 	for (unsigned int i = 0; !error && segment(&file, i, &candidate); i++)
-		if (candidate.p_type == PT_DYNAMIC)
-			error = take_names(&file, &candidate, names);
+		error = take_segment(&file, &candidate, links);
 	return error ? fail(why, error, "%s is a damaged program", path) : 0;
 }
