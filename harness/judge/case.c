@@ -1,114 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A trial as the judge sees it: its own records out of the journal, and the pages, addresses and
- * processes that the fault was meant for. Evidence about others is no proof.
+ * A trial as the judge sees it: its own records out of the journal, what the fault was meant for, and from where on
+ * evidence counts.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "harness/journal/journal.h"
 #include "harness/judge/case.h"
-
-/** record_type - type of a record, "" when it has none; borrowed */
-const char *record_type(const json_t *record)
-{
-	return json_text(record, "type", "");
-}
-
-/** record_body - body of a record, NULL when it has none; borrowed */
-const json_t *record_body(const json_t *record)
-{
-	return json_object_get(record, "body");
-}
-
-/** record_time - when the controller wrote a record, CLOCK_REALTIME in nanoseconds */
-int64_t record_time(const json_t *record)
-{
-	return json_number(record, "time_ns", 0);
-}
-
-static bool has_type(const json_t *record, const char *type)
-{
-	return strcmp(record_type(record), type) == 0;
-}
-
-static void add_range(struct range *ranges, size_t *count, uint64_t first, uint64_t length)
-{
-	uint64_t end;
-
-	if (*count == RANGE_LIMIT)
-		return;
-	if (__builtin_add_overflow(first, length, &end))
-		end = UINT64_MAX;
-	ranges[(*count)++] = (struct range){first, end};
-}
-
-static bool in_ranges(const struct range *ranges, size_t count, uint64_t value)
-{
-	for (size_t i = 0; i < count; i++)
-		if (value >= ranges[i].first && value < ranges[i].end)
-			return true;
-	return false;
-}
-
-static bool read_number(const json_t *object, const char *key, uint64_t *number)
-{
-	*number = (uint64_t)json_number(object, key, 0);
-	return *number != 0;
-}
-
-/* A page of 2^n bytes; anything else that calls itself a page size is taken for 4 KiB. */
-static uint64_t page_size_of(const json_t *facts)
-{
-	uint64_t size = (uint64_t)json_number(facts, "page_size", 4096);
-
-	return size >= 4096 && size <= 1ull << 30 && (size & (size - 1)) == 0 ? size : 4096;
-}
-
-static void add_pids(struct trial_case *trial, const json_t *value)
-{
-	size_t index;
-	json_t *each;
-
-	if (json_is_integer(value) && trial->pid_count < RANGE_LIMIT)
-		trial->pids[trial->pid_count++] = json_integer_value(value);
-	json_array_foreach (value, index, each)
-		if (json_is_integer(each) && trial->pid_count < RANGE_LIMIT)
-			trial->pids[trial->pid_count++] = json_integer_value(each);
-}
-
-/* What belongs to a workload: its page frames, its addresses, its processes and threads. */
-static void add_facts(struct trial_case *trial, const json_t *facts)
-{
-	static const char *const pid_keys[] = {"pid", "pids", "tid", "tids", "threads", "children"};
-	uint64_t size = page_size_of(facts), pages = size / 4096, number;
-
-	if (read_number(facts, "pfn", &number))
-		add_range(trial->pfns, &trial->pfn_count, number & ~(pages - 1), pages);
-	if (read_number(facts, "physical", &number))
-		add_range(trial->pfns, &trial->pfn_count, number >> 12 & ~(pages - 1), pages);
-	if (read_number(facts, "address", &number))
-		add_range(trial->addresses, &trial->address_count, number & ~(size - 1), size);
-	for (size_t i = 0; i < ARRAY_SIZE(pid_keys); i++)
-		add_pids(trial, json_object_get(facts, pid_keys[i]));
-}
-
-/*
- * What the fault was aimed at. An injector's "address" is physical or virtual, by its kind; reading
- * it both ways is harmless, because no virtual address of a process is the number of a page frame
- * that exists.
- */
-static void add_aim(struct trial_case *trial, const json_t *aim)
-{
-	static const char *const address_keys[] = {"address", "physical", "param1"};
-	uint64_t number;
-
-	if (read_number(aim, "pfn", &number))
-		add_range(trial->pfns, &trial->pfn_count, number, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(address_keys); i++)
-		if (read_number(aim, address_keys[i], &number))
-			add_range(trial->pfns, &trial->pfn_count, number >> 12, 1);
-}
 
 static const char *target_of(const struct trial_case *trial)
 {
@@ -133,8 +32,8 @@ static bool belongs(const json_t *record, const char *id)
 
 	if (trial)
 		return strcmp(trial, id) == 0;
-	return has_type(record, "event") || has_type(record, "boot") ||
-	       has_type(record, JOURNAL_DAMAGE);
+	return record_is(record, "event") || record_is(record, "boot") ||
+	       record_is(record, JOURNAL_DAMAGE);
 }
 
 static void collect(struct trial_case *trial, const json_t *records, const char *id)
@@ -148,30 +47,30 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 
 		if (!of || strcmp(of, id) != 0)
 			continue;
-		if (has_type(record, "trial")) {
+		if (record_is(record, "trial")) {
 			trial->attempts++;
 			fired_before = fired_before || fired;
 			first = index;
 		} else if (first > index) {
 			first = index;
 		}
-		fired = fired || has_type(record, "intent");
-		if (!has_type(record, "verdict"))
+		fired = fired || record_is(record, "intent");
+		if (!record_is(record, "verdict"))
 			last = index;
 	}
 	trial->repeated = fired_before;
 	for (index = first; index <= last && index < json_array_size(records); index++) {
 		record = json_array_get(records, index);
-		if (!belongs(record, id) || has_type(record, "verdict"))
+		if (!belongs(record, id) || record_is(record, "verdict"))
 			continue;
-		if (has_type(record, JOURNAL_DAMAGE)) {
+		if (record_is(record, JOURNAL_DAMAGE)) {
 			if (!trial->damaged_line)
 				trial->damaged_line =
 					(int)json_number(record_body(record), "line", 1);
 			continue;
 		}
 		json_array_append(trial->records, record);
-		if (has_type(record, "close"))
+		if (record_is(record, "close"))
 			break;
 	}
 	/*
@@ -179,12 +78,126 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 	 * missing: its start or its end.
 	 */
 	record = first ? json_array_get(records, first - 1) : NULL;
-	if (record && has_type(record, JOURNAL_DAMAGE) && trial->attempts == 0)
+	if (record && record_is(record, JOURNAL_DAMAGE) && trial->attempts == 0)
 		trial->damaged_line = (int)json_number(record_body(record), "line", 1);
 	record = json_array_get(records, last + 1);
-	if (record && has_type(record, JOURNAL_DAMAGE) &&
-	    !has_type(json_array_get(trial->records, json_array_size(trial->records) - 1), "close"))
+	if (record && record_is(record, JOURNAL_DAMAGE) &&
+	    !record_is(json_array_get(trial->records, json_array_size(trial->records) - 1),
+		       "close"))
 		trial->damaged_line = (int)json_number(record_body(record), "line", 1);
+}
+
+static const json_t *first_record(const struct trial_case *trial, const char *type, const char *key,
+				  const char *value, size_t *at)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record) {
+		if (!record_is(record, type) ||
+		    (key && strcmp(json_text(record_body(record), key, ""), value) != 0))
+			continue;
+		if (at)
+			*at = index;
+		return record;
+	}
+	return NULL;
+}
+
+static const json_t *spec_of(const struct trial_case *trial)
+{
+	return json_object_get(record_body(trial->start), "spec");
+}
+
+/* The first step of a kind, as the scenario has it; NULL: there is none. */
+static const json_t *planned_step(const struct trial_case *trial, const char *kind)
+{
+	const json_t *step, *found;
+	size_t index;
+
+	json_array_foreach (json_object_get(spec_of(trial), "steps"), index, step) {
+		found = json_object_get(step, kind);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+static const char *guest_of_target(const struct trial_case *trial)
+{
+	const char *target = target_of(trial);
+	const json_t *facts =
+		target ? first_record(trial, "facts", "workload", target, NULL) : NULL;
+
+	return json_text(record_body(facts), "guest", NULL);
+}
+
+/* The guest that a trial is about: struck, or moved, or simply the first. */
+static void find_subject(struct trial_case *trial)
+{
+	const json_t *first = record_body(first_record(trial, "guest", NULL, NULL, NULL));
+	const char *name = json_text(record_body(trial->intent), "guest", NULL);
+
+	trial->victim_guest = guest_of_target(trial);
+	if (!trial->victim_guest)
+		trial->victim_guest = name;
+	if (!name)
+		name = trial->victim_guest;
+	if (!name)
+		name = json_text(planned_step(trial, "migrate"), "guest", NULL);
+	if (!name)
+		name = json_text(first, "guest", NULL);
+	trial->guest_name = name;
+	trial->host_name = json_text(record_body(trial->intent), "host", NULL);
+	if (!trial->host_name && name)
+		trial->host_name =
+			json_text(record_body(first_record(trial, "guest", "guest", name, NULL)),
+				  "host", NULL);
+}
+
+/* A plain migration: nobody asked for a fault, so none is missed. */
+static bool is_faultless(const struct trial_case *trial)
+{
+	return !trial->intent && trial->guest_name && !case_expects_delivery(trial) &&
+	       !case_expects(trial, "refused") &&
+	       json_array_size(json_object_get(spec_of(trial), "steps")) &&
+	       !planned_step(trial, "inject");
+}
+
+static void find_beginning(struct trial_case *trial)
+{
+	trial->from = json_array_size(trial->records);
+	if (trial->intent)
+		(void)first_record(trial, "intent", NULL, NULL, &trial->from);
+	else if (trial->faultless && !first_record(trial, "step", "step", "migrate", &trial->from))
+		(void)first_record(trial, "step", NULL, NULL, &trial->from);
+}
+
+/* What the fault was meant for: each machine counts its memory and its processes by itself. */
+static void find_belongings(struct trial_case *trial)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record) {
+		const json_t *body = record_body(record);
+		const json_t *page = json_object_get(body, "page");
+		bool in_guest = json_text(body, "guest", NULL) != NULL;
+
+		if (record_is(record, "facts") && names_target(trial, body))
+			scope_add_facts(in_guest ? &trial->in_guest : &trial->on_host,
+					json_object_get(body, "facts"));
+		if (record_is(record, "resolved") && names_target(trial, body))
+			scope_add_resolved(&trial->on_host, page ? page : body);
+		if (record_is(record, "intent")) {
+			scope_add_aim(&trial->on_host, body);
+			scope_add_aim(&trial->on_host, json_object_get(body, "arguments"));
+			scope_add_guest_aim(&trial->in_guest, body);
+			scope_add_guest_aim(&trial->in_guest, json_object_get(body, "arguments"));
+		}
+		if (record_is(record, "outcome") && trial->intent)
+			scope_add_aim(&trial->on_host, json_object_get(body, "result"));
+	}
 }
 
 /**
@@ -203,34 +216,25 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 	*trial = (struct trial_case){.process = PROCESS_UNKNOWN, .host = HOST_UNKNOWN};
 	trial->records = json_array();
 	trial->evidence = json_array();
+	trial->versions = json_object();
 	collect(trial, records, id);
-	trial->intent_at = json_array_size(trial->records);
 	json_array_foreach (trial->records, index, record) {
-		if (has_type(record, "trial") && !trial->start)
+		if (record_is(record, "trial") && !trial->start)
 			trial->start = record;
-		if (has_type(record, "intent") && !trial->intent) {
+		if (record_is(record, "intent") && !trial->intent)
 			trial->intent = record;
-			trial->intent_at = index;
-		}
-		if (has_type(record, "outcome") && trial->intent)
+		if (record_is(record, "outcome") && trial->intent)
 			trial->outcome = record;
-		if (has_type(record, "close"))
+		if (record_is(record, "close"))
 			trial->close = record;
 	}
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record);
-
-		if (has_type(record, "facts") && names_target(trial, body))
-			add_facts(trial, json_object_get(body, "facts"));
-		if (has_type(record, "intent")) {
-			add_aim(trial, body);
-			add_aim(trial, json_object_get(body, "arguments"));
-		}
-		if (has_type(record, "outcome") && trial->intent)
-			add_aim(trial, json_object_get(body, "result"));
-	}
 	record = json_object_get(record_body(trial->start), "expect");
-	trial->expect = json_is_object(record) ? json_incref(record) : json_object();
+	trial->expect = json_is_object(record) ? json_copy(record) : json_object();
+	find_subject(trial);
+	find_belongings(trial);
+	case_read_versions(trial);
+	trial->faultless = is_faultless(trial);
+	find_beginning(trial);
 }
 
 /** case_close - free what case_open() and the judging allocated */
@@ -238,28 +242,42 @@ void case_close(struct trial_case *trial)
 {
 	json_decref(trial->records);
 	json_decref(trial->expect);
+	json_decref(trial->versions);
 	json_decref(trial->evidence);
 }
 
-/** case_after_intent - is the record at an index later than the durable intent to fire? */
-bool case_after_intent(const struct trial_case *trial, size_t index)
+/** case_counts - is the record at an index later than the intent to fire, or than the beginning of a trial without fault? */
+bool case_counts(const struct trial_case *trial, size_t index)
 {
-	return trial->intent && index > trial->intent_at;
+	return (trial->intent || trial->faultless) && index > trial->from;
+}
+
+/** case_on_host - is a record about the host that the fault was aimed at? */
+bool case_on_host(const struct trial_case *trial, const json_t *body)
+{
+	const char *host = json_text(body, "host", NULL);
+
+	return !host || !trial->host_name || strcmp(host, trial->host_name) == 0;
+}
+
+static bool same_text(const char *one, const char *other)
+{
+	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
 /**
  * case_change - by how much a counter has changed since the intent
  * @trial:      the case
- * @witness:    that counts
+ * @event:      in which the witness tells it
  * @name:       of the counter
  * @change:     {"before", "after"} as the witness told it: since it was started
  * @difference: receives the change
  *
- * What the witness had told before the intent is none of the fault's doing.
+ * What the same witness of the same machine had told before the intent is none of the fault's doing.
  *
  * Return: false for counters that make no sense.
  */
-bool case_change(const struct trial_case *trial, const char *witness, const char *name,
+bool case_change(const struct trial_case *trial, const json_t *event, const char *name,
 		 const json_t *change, int64_t *difference)
 {
 	int64_t before = json_number(change, "before", 0);
@@ -267,31 +285,17 @@ bool case_change(const struct trial_case *trial, const char *witness, const char
 	size_t index;
 
 	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record);
-		const json_t *told = json_object_get(json_object_get(body, "data"), name);
-
-		if (index >= trial->intent_at)
+		if (index >= trial->from)
 			break;
-		if (has_type(record, "event") &&
-		    strcmp(json_text(body, "witness", ""), witness) == 0)
-			before = json_number(told, "after", before);
+		if (record_is(record, "event") &&
+		    strcmp(event_witness(record), event_witness(event)) == 0 &&
+		    same_text(event_guest(record), event_guest(event)) &&
+		    same_text(json_text(record_body(record), "host", NULL),
+			      json_text(record_body(event), "host", NULL)))
+			before = json_number(json_object_get(event_data(record), name), "after",
+					     before);
 	}
 	return !__builtin_sub_overflow(json_number(change, "after", 0), before, difference);
-}
-
-/** case_owns_pfn - is a page frame one that the fault was meant for? */
-bool case_owns_pfn(const struct trial_case *trial, uint64_t pfn)
-{
-	return in_ranges(trial->pfns, trial->pfn_count, pfn);
-}
-
-/** case_owns_pid - is a process, or a thread, one of the victim? */
-bool case_owns_pid(const struct trial_case *trial, int64_t pid)
-{
-	for (size_t i = 0; i < trial->pid_count; i++)
-		if (trial->pids[i] == pid)
-			return true;
-	return false;
 }
 
 /**
@@ -304,118 +308,38 @@ bool case_owns_pid(const struct trial_case *trial, int64_t pid)
  */
 bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t lsb)
 {
+	const struct scope *scope = trial->victim_guest ? &trial->in_guest : &trial->on_host;
 	uint64_t mask = lsb > 12 && lsb <= 30 ? ~((1ull << lsb) - 1) : ~0ull;
 
-	if (trial->address_count == 0 || in_ranges(trial->addresses, trial->address_count, address))
+	if (scope->address_count == 0 || scope_owns_address(scope, address))
 		return true;
-	for (size_t i = 0; i < trial->address_count; i++)
-		if ((trial->addresses[i].first & mask) == (address & mask))
+	for (size_t i = 0; i < scope->address_count; i++)
+		if ((scope->addresses[i].first & mask) == (address & mask))
 			return true;
 	return false;
+}
+
+/**
+ * case_is_victim - is an event of a workload that the fault was meant for?
+ *
+ * A workload is where its facts say: what a host tells of one in a guest is nothing that it can know, and the other way
+ * round. Without a target every workload of the machine that was struck is meant.
+ */
+bool case_is_victim(const struct trial_case *trial, const json_t *record)
+{
+	const json_t *data = event_data(record);
+	const char *name = json_text(data, "workload", NULL);
+	const json_t *facts = name ? first_record(trial, "facts", "workload", name, NULL) : NULL;
+	const char *place =
+		facts ? json_text(record_body(facts), "guest", NULL) : trial->victim_guest;
+
+	return record_is(record, "event") && strcmp(event_witness(record), "workload") == 0 &&
+	       names_target(trial, data) && same_text(place, event_guest(record));
 }
 
 /** case_victim_event - is a record this event of the workload that the fault was meant for? */
 bool case_victim_event(const struct trial_case *trial, const json_t *record, const char *event)
 {
-	const json_t *body = record_body(record);
-	const json_t *data = json_object_get(body, "data");
-
-	return has_type(record, "event") &&
-	       strcmp(json_text(body, "witness", ""), "workload") == 0 &&
-	       strcmp(json_text(data, "event", ""), event) == 0 && names_target(trial, data);
-}
-
-/**
- * is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory?
- */
-bool is_memory_error_signal(const json_t *data)
-{
-	const char *code = json_text(data, "code_name", "");
-
-	return strcmp(json_text(data, "signal_name", ""), "SIGBUS") == 0 &&
-	       (strcmp(code, "BUS_MCEERR_AR") == 0 || strcmp(code, "BUS_MCEERR_AO") == 0);
-}
-
-/* Workloads report fields; people read sentences. */
-static char *describe(const json_t *body)
-{
-	const json_t *data = json_object_get(body, "data");
-	const char *text = json_text(body, "text", "");
-	const char *event = json_text(data, "event", "");
-
-	if (*text)
-		return strdup(text);
-	if (strcmp(event, "signal") == 0)
-		return format_text("%s: %s %s at %s, lsb %" PRId64,
-				   json_text(data, "workload", "workload"),
-				   json_text(data, "signal_name", "signal"),
-				   json_text(data, "code_name", "?"),
-				   json_text(data, "address", "?"), json_number(data, "lsb", 0));
-	if (strcmp(event, "error") == 0)
-		return format_text("%s: %s failed with %s", json_text(data, "workload", "workload"),
-				   json_text(data, "call", "a system call"),
-				   json_text(data, "errno_name", "?"));
-	if (strcmp(event, "touched") == 0)
-		return format_text("%s: touched, data %s", json_text(data, "workload", "workload"),
-				   json_text(data, "data",
-					     json_is_true(json_object_get(data, "value_ok"))
-						     ? "intact"
-						     : "wrong"));
-	if (strcmp(event, "exit") == 0)
-		return format_text("%s: ended, status %" PRId64 ", signal %" PRId64,
-				   json_text(data, "workload", "workload"),
-				   json_number(data, "status", 0), json_number(data, "signal", 0));
-	return format_text("%s%s%s", json_text(data, "workload", ""),
-			   json_text(data, "workload", NULL) ? ": " : "", *event ? event : "event");
-}
-
-/**
- * case_cite - quote a record in the result
- * @trial:  the case
- * @record: an event, boot, outcome or close record
- * @proves: what it proves: "delivered" or the name of an axis; a record is quoted once, for the
- *          first
- */
-void case_cite(struct trial_case *trial, const json_t *record, const char *proves)
-{
-	const json_t *body = record_body(record);
-	const char *type = record_type(record);
-	json_int_t sequence = 0;
-	__cleanup_free char *text = NULL;
-	size_t index;
-	json_t *cited;
-
-	/*
-	 * A quote is known by its record's place: records that the engine still holds have no
-	 * number yet.
-	 */
-	json_array_foreach (trial->records, index, cited)
-		if (cited == record)
-			sequence = (json_int_t)index;
-	json_array_foreach (trial->evidence, index, cited)
-		if (json_number(cited, "place", 0) == sequence)
-			return;
-	if (json_array_size(trial->evidence) >= EVIDENCE_LIMIT)
-		return;
-	if (strcmp(type, "event") == 0)
-		text = describe(body);
-	else if (strcmp(type, "boot") == 0)
-		text = format_text("boot %s of %s", json_text(body, "boot_id", "?"),
-				   json_text(body, "host", "the host"));
-	else if (strcmp(type, "outcome") == 0)
-		text = format_text("%s: %s%s%s", json_text(body, "injector", "injector"),
-				   json_text(body, "error_name",
-					     json_number(body, "error", 0) ? "error" : "done"),
-				   *json_text(body, "reason", "") ? ": " : "",
-				   json_text(body, "reason", ""));
-	else
-		text = strdup(json_text(body, "reason", type));
-	json_array_append_new(
-		trial->evidence,
-		json_pack("{s:s, s:I, s:s*, s:s, s:I}", "witness",
-			  strcmp(type, "event") == 0	 ? json_text(body, "witness", "event")
-			  : strcmp(type, "outcome") == 0 ? json_text(body, "injector", "injector")
-							 : type,
-			  "time_ns", (json_int_t)record_time(record), "text", text, "proves",
-			  proves, "place", sequence));
+	return strcmp(json_text(event_data(record), "event", ""), event) == 0 &&
+	       case_is_victim(trial, record);
 }

@@ -8,7 +8,8 @@
 #include "harness/judge/case.h"
 #include "harness/judge/judge.h"
 
-static const char *const verdicts[] = {"pass", "fail", "inconclusive", "infra", "skip"};
+/* What is counted: a failure that the scenario names as known is counted apart. */
+static const char *const counted[] = {"pass", "fail", "known", "inconclusive", "infra", "skip"};
 
 /* How far a trial got, by the types of its records. */
 static json_t *progress_of(json_t *progress, const char *id)
@@ -99,10 +100,12 @@ static json_t *count_verdicts(const json_t *trials, const json_t *pending)
 	json_t *counts = json_object(), *trial;
 	size_t index;
 
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		json_object_set_new(counts, verdicts[i], json_integer(0));
+	for (size_t i = 0; i < ARRAY_SIZE(counted); i++)
+		json_object_set_new(counts, counted[i], json_integer(0));
 	json_array_foreach (trials, index, trial) {
-		json_t *count = json_object_get(counts, json_text(trial, "verdict", ""));
+		const char *verdict =
+			json_text(trial, "known", NULL) ? "known" : json_text(trial, "verdict", "");
+		json_t *count = json_object_get(counts, verdict);
 
 		json_integer_set(count, json_integer_value(count) + 1);
 	}
@@ -169,7 +172,7 @@ static int64_t count_of(const json_t *results, const char *verdict)
  * @results: of judge_run()
  *
  * The gravest verdict decides: a failure, then inconclusive, then infra. Trials that are still
- * pending count as infra: they must not look like success.
+ * pending count as infra: they must not look like success. Failures that are known do not count.
  */
 enum brinell_exit judge_exit_code(const json_t *results)
 {

@@ -37,6 +37,10 @@ static char *witness_names(const struct trial_case *trial)
 		{GROUP_INTERRUPTS, "interrupts"}, {GROUP_MEMINFO, "meminfo"},
 		{GROUP_PAGEFLAGS, "pageflags"},	  {GROUP_WORKLOAD, "workload"},
 		{GROUP_BENCH, "bench"},		  {GROUP_BOOT, "boot"},
+		{GROUP_PROCESS, "process"},	  {GROUP_LIBVIRT, "libvirt"},
+		{GROUP_GUEST_LOG, "guest log"},	  {GROUP_GUEST_INTERRUPTS, "guest interrupts"},
+		{GROUP_GUEST_LINK, "guest link"}, {GROUP_GUEST_MEMINFO, "guest meminfo"},
+		{GROUP_GUEST_BOOT, "guest boot"},
 	};
 	char *all = strdup("");
 
@@ -69,7 +73,8 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 {
 	const char *cause = cause_of(trial);
 	/* An intent may be among the lines that were lost. */
-	bool before_fault = !trial->intent && trial->close && !trial->damaged_line;
+	bool before_fault =
+		!trial->intent && !trial->faultless && trial->close && !trial->damaged_line;
 
 	if (strcmp(cause, "skip") == 0 && trial->intent)
 		rule(ruling, "infra", "the trial could not be finished after its fault: %s",
@@ -123,7 +128,7 @@ static bool took_all_steps(const struct trial_case *trial)
 
 	json_array_foreach (trial->records, index, record)
 		taken += strcmp(record_type(record), "step") == 0;
-	return planned && taken >= planned && trial->outcome;
+	return planned && taken >= planned && (trial->outcome || trial->faultless);
 }
 
 static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
@@ -150,11 +155,14 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive",
 			    "the journal ends before the trial does: its close is missing");
+	if (strcmp(cause_of(trial), "trigger-missed") == 0)
+		return rule(ruling, "inconclusive", "the fault was not fired: %s",
+			    close_reason(trial, "its moment did not come"));
 	if (!trial->intent && trial->damaged_line)
 		return rule(ruling, "inconclusive",
 			    "journal damaged at line %d: whether a fault was fired is not known",
 			    trial->damaged_line);
-	if (!trial->intent)
+	if (!trial->intent && !trial->faultless)
 		return rule(ruling, "inconclusive", "no fault was fired");
 	if (trial->process_contradicted)
 		return rule(ruling, "inconclusive", "%s", trial->process_reason.text);
@@ -178,6 +186,8 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 
 		return rule(ruling, "pass", "delivered (%s), and all is as expected", names);
 	}
+	if (trial->faultless)
+		return rule(ruling, "pass", "no fault was asked for, and all is as expected");
 	rule(ruling, "pass", "%s%s, and nothing was harmed",
 	     case_expects(trial, "refused") ? "refused with " : "without effect",
 	     json_text(trial->expect, "refused", ""));
@@ -193,6 +203,25 @@ static void metric(json_t *metrics, const char *name, int64_t from, int64_t to)
 					      "ns"));
 }
 
+static void metric_value(json_t *metrics, const char *name, int64_t value, const char *unit)
+{
+	if (value >= 0)
+		json_object_set_new(metrics, name,
+				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit",
+					      unit));
+}
+
+static void migration_metrics(const struct trial_case *trial, json_t *metrics)
+{
+	const struct migration_outcome *migration = &trial->migration;
+
+	if (migration->downtime_ns > 0)
+		metric_value(metrics, "guest_downtime", migration->downtime_ns, "ns");
+	metric_value(metrics, "libvirt_downtime", migration->libvirt_downtime_ns, "ns");
+	metric_value(metrics, "migration_time", migration->time_ns, "ns");
+	metric_value(metrics, "iterations", migration->iterations, "count");
+}
+
 static json_t *metrics_of(const struct trial_case *trial)
 {
 	json_t *metrics = json_object();
@@ -202,22 +231,31 @@ static json_t *metrics_of(const struct trial_case *trial)
 	metric(metrics, "trial_time", start, close);
 	metric(metrics, "injector_time", intent, record_time(trial->outcome));
 	metric(metrics, "intent_to_evidence", intent, trial->first_proof_ns);
-	metric(metrics, "intent_to_signal", intent, trial->first_signal_ns);
+	metric(metrics, trial->victim_guest ? "intent_to_guest_signal" : "intent_to_signal", intent,
+	       trial->first_signal_ns);
 	metric(metrics, "intent_to_close", intent, close);
+	if (trial->migration.axis != MIGRATION_NONE)
+		migration_metrics(trial, metrics);
 	return metrics;
 }
 
 static json_t *axes_of(const struct trial_case *trial)
 {
-	bool fired = trial->intent != NULL;
+	bool fired = trial->intent != NULL || trial->faultless;
 	bool victim = fired && (case_expects(trial, "process") ||
 				trial->process != PROCESS_UNKNOWN || trial->process_contradicted);
 	const char *iommu = trial->iommu_fault ? "fault" : trial->log_lost ? "unknown" : "quiet";
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest",
-			 case_expects(trial, "guest") ? "unknown" : "none", "migration",
-			 case_expects(trial, "migration") ? "unknown" : "none", "iommu",
-			 fired ? iommu : "none", "host",
+	const char *guest = trial->guest_count || case_expects(trial, "guest")
+				    ? guest_axis_name(case_guest_axis(trial))
+				    : "none";
+	const char *migration =
+		trial->migration.axis == MIGRATION_NONE && case_expects(trial, "migration")
+			? "unknown"
+			: migration_axis_name(trial->migration.axis);
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest", guest, "migration", migration,
+			 "iommu", fired ? iommu : "none", "host",
 			 fired ? host_axis_name(trial->host) : "none", "conversion",
 			 case_expects(trial, "conversion") ? "unknown" : "none", "process",
 			 victim ? process_axis_name(trial->process) : "none");
@@ -280,9 +318,15 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 	struct ruling ruling = {.verdict = "inconclusive"};
 	__cleanup_json json_t *evidence = evidence_in_order(trial->evidence);
 	json_t *result, *each;
+	bool is_here, fixed;
+	const char *known;
 	size_t index;
 
 	rule_trial(trial, &ruling);
+	known = case_known_failure(trial, ruling.reason.text, &is_here);
+	if (strcmp(ruling.verdict, "fail") != 0)
+		known = NULL;
+	fixed = is_here && strcmp(ruling.verdict, "pass") == 0;
 	json_array_foreach (evidence, index, each)
 		json_object_del(each, "place");
 	result = json_pack(
@@ -294,6 +338,10 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 		axes_of(trial), "verdict", ruling.verdict, "reason", ruling.reason.text, "cause",
 		json_text(record_body(trial->close), "cause", NULL), "evidence", evidence, "checks",
 		checks_of(trial), "metrics", metrics_of(trial));
+	if (known)
+		json_object_set_new(result, "known", json_string(known));
+	if (fixed)
+		json_object_set_new(result, "fixed", json_true());
 	return result;
 }
 
