@@ -250,8 +250,9 @@ static int judge_answer(const char *answer, struct injection *injection, struct 
 		{"does not support MCA broadcast", -EOPNOTSUPP,
 		 "no processor of AMD has it, nor one of Intel before family 6 model 14"},
 		{"reporting disabled", -ENODATA,
-		 "the guest's kernel has not turned on the reporting of uncorrected errors "
-		 "(mce=off), or not that of this bank"},
+		 "the guest's kernel has turned off the reporting of uncorrected errors (MCG_CTL), "
+		 "or "
+		 "that of this bank (MCi_CTL)"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
