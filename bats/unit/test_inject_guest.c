@@ -262,7 +262,7 @@ static void answers_of_qemu_have_their_meaning(void **state)
 		{"Invalid MCE bank number\r\n", -EINVAL, "fewer banks"},
 		{"Invalid MCE status code\r\n", -EINVAL, "VAL"},
 		{"Guest CPU does not support MCA broadcast\r\n", -EOPNOTSUPP, "AMD"},
-		{"CPU 0: Uncorrected error reporting disabled for bank 9\r\n", -ENODATA, "mce=off"},
+		{"CPU 0: Uncorrected error reporting disabled for bank 9\r\n", -ENODATA, "MCi_CTL"},
 		{"something new\r\n", -EPROTO, "'something new'"},
 	};
 	__cleanup_json json_t *result = NULL;
