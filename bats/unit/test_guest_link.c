@@ -597,10 +597,31 @@ static void a_gap_and_silence_are_told(void **state)
 	assert_int_equal(json_number(event, "seq", 0), 2);
 	assert_true(json_number(event, "since_ns", 0) >= limits.silence_ns);
 	beat(fixture, 3, now_monotonic_ns());
-	(void)await(fixture, "heard");
 	event = await(fixture, "gap");
 	assert_true(json_number(event, "arrival_ns", 0) >= limits.silence_ns);
 	assert_int_equal(count(fixture, "silent"), 1);
+	assert_int_equal(count(fixture, "heard"), 2);
+}
+
+/* When a guest was heard last on one host, and first on the other, is how long it was away. */
+static void the_first_and_the_last_beat_are_told(void **state)
+{
+	struct fixture *fixture = *state;
+	const json_t *event;
+
+	greet(fixture);
+	beat(fixture, 1, now_monotonic_ns());
+	event = await(fixture, "heard");
+	assert_true(json_is_true(json_object_get(event, "first")));
+	beat(fixture, 2, now_monotonic_ns());
+	hold(fixture, 40);
+	assert_int_equal(count(fixture, "heard"), 1);
+	close(fixture->guest);
+	fixture->guest = -1;
+	event = await(fixture, "gone");
+	assert_true(json_number(event, "age_ns", -1) >= 30 * NSEC_PER_MSEC);
+	event = await(fixture, "heartbeat");
+	assert_true(json_number(event, "age_ns", -1) >= 30 * NSEC_PER_MSEC);
 }
 
 static void a_clock_that_jumps_is_told(void **state)
@@ -726,6 +747,7 @@ int main(void)
 		WITH_LINK(missing_events_are_counted),
 		WITH_LINK(heartbeats_are_summed_up),
 		WITH_LINK(a_gap_and_silence_are_told),
+		WITH_LINK(the_first_and_the_last_beat_are_told),
 		WITH_LINK(a_clock_that_jumps_is_told),
 		WITH_LINK(a_guest_is_named_by_its_cid),
 		WITH_LINK(a_socket_is_tried_until_somebody_listens),

@@ -717,6 +717,7 @@ static void read_peer(struct guest_link *link, struct guest_peer *peer)
 	int64_t now = now_monotonic_ns();
 	int got = channel_fill(peer->channel);
 	__cleanup_free char *because = NULL;
+	json_t *gone;
 
 	if (got > 0 && !guest_budget_take(&peer->bytes, (uint64_t)got, now)) {
 		cut_off(link, peer, "flood", "it says more bytes than anybody could want");
@@ -726,8 +727,10 @@ static void read_peer(struct guest_link *link, struct guest_peer *peer)
 		return;
 	because = got == -EPIPE ? strdup("its stream has ended")
 				: format_text("its stream broke: %s", strerror(-got));
-	guest_peer_tell(link, peer, "gone", json_pack("{s:s}", "errno_name", error_name(-got)),
-			"%s", because);
+	gone = json_pack("{s:s}", "errno_name", error_name(-got));
+	if (peer->pulse.heard_ns)
+		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.heard_ns));
+	guest_peer_tell(link, peer, "gone", gone, "%s", because);
 	drop_stream(link, peer, because);
 	peer->retry_ns = now;
 }

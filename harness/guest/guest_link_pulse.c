@@ -18,14 +18,16 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 	struct guest_pulse *pulse = &peer->pulse;
 
 	if (pulse->beats)
-		guest_peer_tell(
-			link, peer, "heartbeat",
-			json_pack("{s:I, s:I, s:I, s:I, s:I}", "beats", (json_int_t)pulse->beats,
-				  "missed", (json_int_t)pulse->missed, "seq",
-				  (json_int_t)pulse->seq, "longest_ns", (json_int_t)pulse->worst_ns,
-				  "late_ns", (json_int_t)pulse->worst_late_ns),
-			"%llu heartbeats, longest time between two %lld us",
-			(unsigned long long)pulse->beats, (long long)pulse->worst_ns / 1000);
+		guest_peer_tell(link, peer, "heartbeat",
+				json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "beats",
+					  (json_int_t)pulse->beats, "missed",
+					  (json_int_t)pulse->missed, "seq", (json_int_t)pulse->seq,
+					  "longest_ns", (json_int_t)pulse->worst_ns, "late_ns",
+					  (json_int_t)pulse->worst_late_ns, "age_ns",
+					  (json_int_t)(now - pulse->heard_ns)),
+				"%llu heartbeats, longest time between two %lld us",
+				(unsigned long long)pulse->beats,
+				(long long)pulse->worst_ns / 1000);
 	pulse->beats = pulse->missed = 0;
 	pulse->worst_ns = pulse->worst_late_ns = 0;
 	pulse->gaps = 0;
@@ -83,6 +85,10 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	int64_t arrival = pulse->heard_ns ? now - pulse->heard_ns : 0;
 	int64_t late = json_number(beat, "late_ns", 0);
 
+	/* On which host a guest was heard last, and on which first, tells how long it was away. */
+	if (!pulse->heard_ns)
+		guest_peer_tell(link, peer, "heard", json_pack("{s:b}", "first", 1),
+				"heard for the first time");
 	if (pulse->silent) {
 		pulse->silent = false;
 		guest_peer_tell(link, peer, "heard",
