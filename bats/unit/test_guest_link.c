@@ -543,6 +543,21 @@ static void missing_events_are_counted(void **state)
 	assert_null(find(fixture, "lost"));
 }
 
+/* What was said to the host that a guest comes from is not missing here. */
+static void a_guest_that_was_moved_counts_on(void **state)
+{
+	struct fixture *fixture = *state;
+
+	say(fixture, "{\"event\":\"hello\",\"protocol\":1,\"guest\":true,\"boot_id\":\"boot-1\","
+		     "\"pid\":7,\"connection\":2}\n{\"event\":\"a\",\"number\":15}\n"
+		     "{\"event\":\"b\",\"number\":16}\n");
+	while (count(fixture, "said") < 2)
+		turn(fixture, 1000);
+	assert_null(find(fixture, "lost"));
+	say(fixture, "{\"event\":\"c\",\"number\":18}\n");
+	assert_int_equal(json_number(await(fixture, "lost"), "lost", 0), 1);
+}
+
 static void beat(const struct fixture *fixture, int64_t seq, int64_t time_ns)
 {
 	__cleanup_free char *text =
@@ -745,6 +760,7 @@ int main(void)
 		WITH_LINK(one_that_floods_does_not_silence_the_others),
 		WITH_LINK(a_guest_that_does_not_listen_costs_little),
 		WITH_LINK(missing_events_are_counted),
+		WITH_LINK(a_guest_that_was_moved_counts_on),
 		WITH_LINK(heartbeats_are_summed_up),
 		WITH_LINK(a_gap_and_silence_are_told),
 		WITH_LINK(the_first_and_the_last_beat_are_told),

@@ -64,6 +64,13 @@ static void mark_incoming(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
+/* QEMU of the source ends when the guest has gone; the guest itself does not. */
+static void mark_leaving(json_t *event)
+{
+	if (strcmp(json_text(event, "event", ""), "shutdown") == 0)
+		json_object_set_new(event, "event", json_string("lifecycle"));
+}
+
 /** domain_on_event - one event of libvirt, or of a thread that watches a migration; see virt_dispatch() */
 void domain_on_event(struct agent *agent, json_t *event)
 {
@@ -83,6 +90,8 @@ void domain_on_event(struct agent *agent, json_t *event)
 	}
 	incoming = domain_is_incoming(guest);
 	if (strcmp(what, "migration-sample") != 0) {
+		if (domain_is_leaving(guest))
+			mark_leaving(event);
 		if (incoming)
 			mark_incoming(event);
 		tell(agent, guest, event);

@@ -109,6 +109,13 @@ static void finish(struct agent *agent, struct domain_guest *guest)
 	free(migration);
 }
 
+/** domain_is_leaving - whether a guest stands still on this host, to run on another one */
+bool domain_is_leaving(const struct domain_guest *guest)
+{
+	return guest->migration && guest->migration->track.stage >= MIGRATION_SWITCHOVER &&
+	       guest->migration->track.stage <= MIGRATION_COMPLETED;
+}
+
 /** domain_migration_event - what libvirt or the sampler told of a guest, which may be on its way */
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
 {

@@ -116,6 +116,7 @@ void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const
 bool domain_is_incoming(const struct domain_guest *guest);
 
 /* domain_migrate.c */
+bool domain_is_leaving(const struct domain_guest *guest);
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event);
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);
 void domain_migration_forget(struct agent *agent, struct domain_guest *guest);

@@ -602,7 +602,8 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 	rebooted = peer->boot_id && strcmp(peer->boot_id, boot) != 0;
 	restarted = peer->boot_id && !rebooted && peer->pid != pid;
 	if (!peer->boot_id || rebooted || restarted) {
-		peer->number = 0;
+		/* What it said on its streams before went to another host. */
+		peer->number = !peer->boot_id && json_number(message, "connection", 1) > 1 ? -1 : 0;
 		peer->pulse = (struct guest_pulse){0};
 	}
 	free(peer->boot_id);
@@ -651,6 +652,8 @@ static void check_number(struct guest_link *link, struct guest_peer *peer, const
 
 	if (number < 0 || number == INT64_MAX)
 		return;
+	if (peer->number < 0)
+		peer->number = number;
 	if (number > peer->number)
 		guest_peer_tell(link, peer, "lost",
 				json_pack("{s:I}", "lost", (json_int_t)(number - peer->number)),

@@ -39,7 +39,7 @@ struct guest_pulse {
  * @pid:       of the program that said hello
  * @greeted:   it said hello on this stream
  * @since_ns:  begin of this stream
- * @number:    of the next event that it should send
+ * @number:    of the next event that it should send; -1: the next one tells
  * @rubbish:   lines of this stream that were no message
  * @refused_until_ns, @refuse_ns: after it was cut off
  * @refusals:  streams that were refused since
