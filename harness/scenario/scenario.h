@@ -37,8 +37,8 @@ enum step_kind {
 /**
  * struct scenario_guest - a virtual machine that a scenario names
  * @name:      "g1"
- * @arguments: {"kind": "micro", "memory", "processors", "backing", "kernel-arguments", "programs", "fresh"}, every default
- *             written out; or {"kind": "domain", "domain": NAME}
+ * @arguments: {"kind": "micro", "memory", "processors", "backing", "kernel-arguments", "programs", "fresh"}, every
+ *             default written out; or {"kind": "domain", "domain": NAME}
  */
 struct scenario_guest {
 	char *name;
@@ -65,12 +65,11 @@ struct scenario_workload {
  * @line:      in the scenario's file
  * @subject:   workload name (start, touch, stop, or the target of an inject: may be NULL), witness (wait)
  * @injector:  name in the injector registry (inject)
- * @guest:     that is meant: migrate, when, limit, post-copy, cancel, balloon; an inject whose injector works on a guest; a wait
- *             for events of a guest alone; else NULL
+ * @guest:     that is meant: migrate, when, limit, post-copy, cancel, balloon; an inject whose injector works on a
+ *             guest; a wait for events of a guest alone; else NULL
  * @host:      of an inject: "h0", "h1", "source", "target", or NULL: where its target is
- * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}; when: {"condition": text}, as
- *             condition_parse() takes it;
- *             migrate, limit, balloon: checked by the table of the step
+ * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}; when: {"condition": text},
+ *             as condition_parse() takes it; migrate, limit, balloon: checked by the table of the step
  * @within_ns: wait, when, balloon: how long at the most
  */
 struct scenario_step {
