@@ -43,6 +43,7 @@ static const struct refusal refusals[] = {
 	{HEAD "guests: {g1: {memory: 65537K}}\nsteps: []\n", "3:23", "in whole MiB"},
 	{HEAD "guests: {g1: {processors: 0}}\nsteps: []\n", "3:27", "from 1 to 64"},
 	{HEAD "guests: {g1: {processors: 65}}\nsteps: []\n", "3:27", "from 1 to 64"},
+	{HEAD "guests: {g1: {heartbeat: 100us}}\nsteps: []\n", "3:26", "from 1ms to 10s"},
 	{HEAD "guests: {g1: {backing: huge}}\nsteps: []\n", "3:24",
 	 "must be one of anonymous, thp, hugetlb"},
 	{HEAD "guests: {g1: {programs: stress-ng}}\nsteps: []\n", "3:25", "write [stress-ng]"},

@@ -16,6 +16,11 @@ static const char *const kinds[] = {"micro", "domain", NULL};
 static const char *const backings[] = {"anonymous", "thp", "hugetlb", NULL};
 static const char *const programs[] = {"stress-ng", NULL};
 
+#define HEARTBEAT                                                                                  \
+	{                                                                                          \
+		"heartbeat", PARAM_DURATION, "time between two beats", NULL, NULL, false           \
+	}
+
 static const struct param micro_table[] = {
 	{"memory", PARAM_SIZE, "RAM of the guest", "256M", NULL, false},
 	{"processors", PARAM_NUMBER, "virtual processors", "1", NULL, false},
@@ -25,11 +30,13 @@ static const struct param micro_table[] = {
 	{"programs", PARAM_LIST, "that it gets besides brinell-guest", NULL, NULL, false},
 	{"fresh", PARAM_BOOL, "started for this trial, never one that is still warm", "false", NULL,
 	 false},
+	HEARTBEAT,
 	{0},
 };
 
 static const struct param domain_table[] = {
 	{"domain", PARAM_STRING, "name in libvirt", NULL, NULL, true},
+	HEARTBEAT,
 	{0},
 };
 
@@ -71,7 +78,7 @@ static int check_domain_keys(const struct document *document, int node)
 		int key = document_key(document, node, i);
 		const char *name = document_scalar(document, key);
 
-		if (name && param_find(micro_table, name))
+		if (name && param_find(micro_table, name) && !param_find(domain_table, name))
 			return document_fail(document, key, -EINVAL,
 					     "'%s' is for guests that are made for the trial; a "
 					     "domain has what libvirt knows of it: remove it",
@@ -92,6 +99,18 @@ static int check_micro_keys(const struct document *document, int node)
 					     "or remove it");
 	}
 	return 0;
+}
+
+/* What brinell-guest can do (docs/guest-program.md). */
+static int check_heartbeat(const struct document *document, int node, const json_t *arguments)
+{
+	int64_t interval = param_duration_ns(arguments, "heartbeat");
+
+	if (!param_given(arguments, "heartbeat") ||
+	    (interval >= NSEC_PER_MSEC && interval <= 10 * NSEC_PER_SEC))
+		return 0;
+	return document_fail(document, document_find(document, node, "heartbeat"), -ERANGE,
+			     "'heartbeat' must be from 1ms to 10s");
 }
 
 static int parse_guest(const struct document *document, int key, int value,
@@ -123,6 +142,8 @@ static int parse_guest(const struct document *document, int key, int value,
 					domain ? domain_table : micro_table, &guest->arguments);
 	if (!error && !domain)
 		error = check_micro(document, value, guest->arguments);
+	if (!error)
+		error = check_heartbeat(document, value, guest->arguments);
 	if (error)
 		return error;
 	json_object_set_new(guest->arguments, "kind", json_string(kind));

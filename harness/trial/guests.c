@@ -14,9 +14,9 @@
 #define STOP_TIMEOUT_MS 20000
 #define LINK_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define CLEAN_UP_TIMEOUT_MS 3000
-/* A migration's downtime is measured by the beats; elsewhere they only have to show that the guest lives. */
-#define MIGRATION_BEAT_NS (10 * NSEC_PER_MSEC)
-#define PLAIN_BEAT_NS (100 * NSEC_PER_MSEC)
+/* The beats tell how long a guest stood still; inside two emulations they take much of the time that it has. */
+#define BEAT_NS (10 * NSEC_PER_MSEC)
+#define RIG_BEAT_NS (100 * NSEC_PER_MSEC)
 
 /** guest_find - a guest that runs, or ran, in this run; NULL: none of that name was started */
 struct engine_guest *guest_find(const struct engine *engine, const char *name)
@@ -110,12 +110,11 @@ static void journal_guest(struct engine *engine, const struct engine_guest *gues
 				 guest->host->host, "warm", warm, "facts", guest->facts));
 }
 
-static bool wants_migration(const struct scenario *scenario)
+static int64_t beat_ns(const struct engine_guest *guest)
 {
-	for (size_t i = 0; i < scenario->step_count; i++)
-		if (scenario->steps[i].kind == STEP_MIGRATE)
-			return true;
-	return false;
+	if (param_given(guest->arguments, "heartbeat"))
+		return param_duration_ns(guest->arguments, "heartbeat");
+	return json_is_true(json_object_get(guest->host->hello, "rig")) ? RIG_BEAT_NS : BEAT_NS;
 }
 
 static int start_guest(struct engine *engine, const struct scenario_guest *wanted,
@@ -218,8 +217,6 @@ int guests_prepare(struct engine *engine, struct reason *why)
  */
 int guests_watch(struct engine *engine, struct reason *why)
 {
-	int64_t beat_ns =
-		wants_migration(engine->trial->scenario) ? MIGRATION_BEAT_NS : PLAIN_BEAT_NS;
 	int error = 0;
 
 	for (struct engine_guest *guest = engine->guests; !error && guest; guest = guest->next) {
@@ -229,7 +226,8 @@ int guests_watch(struct engine *engine, struct reason *why)
 				   why);
 		if (!error)
 			error = guest_call(engine, guest, "heartbeat.start",
-					   json_pack("{s:I}", "interval_ns", (json_int_t)beat_ns),
+					   json_pack("{s:I}", "interval_ns",
+						     (json_int_t)beat_ns(guest)),
 					   CALL_TIMEOUT_MS, NULL, why);
 	}
 	return error;
