@@ -177,7 +177,9 @@ static void become(const struct daemon *daemon, char **arguments, char **environ
 	if (detach && fork() > 0)
 		_exit(0);
 	sigemptyset(&none);
-	sigaction(SIGPIPE, &usual, NULL);
+	/* Ignored signals would stay ignored. */
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &usual, NULL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int fd = 0; fd <= 2; fd++)
 		dup2(null, fd);
