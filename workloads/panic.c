@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * panic: a touch crashes the kernel of the machine that this runs on. Of a host the injector of that name does it; this is
+ * for a guest that is to fall while others are looked at.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "inject/injector.h"
+#include "workloads/process.h"
+
+#define SYSRQ_TRIGGER "/proc/sysrq-trigger"
+
+static const struct param panic_params[] = {{0}};
+
+static int panic_start(struct workload_run *run, struct reason *why)
+{
+	char path[4096];
+	int error = machine_is_expendable(why);
+
+	if (error)
+		return error;
+	if (access(system_path(path, SYSRQ_TRIGGER), W_OK) < 0)
+		return fail(why, -ENOTSUP, "panic: %s: %s; it takes root and CONFIG_MAGIC_SYSRQ",
+			    SYSRQ_TRIGGER, strerror(errno));
+	run->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (run->fd < 0)
+		return fail(why, -errno, "panic: eventfd: %s", strerror(errno));
+	process_emit(run, "ready", NULL, json_object(), "ready");
+	return 0;
+}
+
+/* The answer has to leave the machine first: the kernel is crashed at the next turn. */
+static int panic_touch(struct workload_run *run, struct reason *why)
+{
+	if (write(run->fd, &(uint64_t){1}, sizeof(uint64_t)) != sizeof(uint64_t))
+		return fail(why, -errno, "panic: eventfd: %s", strerror(errno));
+	return 0;
+}
+
+static void panic_dispatch(struct workload_run *run)
+{
+	__cleanup_free char *text = NULL;
+	uint64_t times;
+	char path[4096];
+	int error;
+
+	if (read(run->fd, &times, sizeof(times)) != sizeof(times))
+		return;
+	process_emit(run, "crash", NULL, json_object(), "crashes the kernel now");
+	error = write_small_file(system_path(path, SYSRQ_TRIGGER), "c");
+	/* A kernel that is crashed does not return from the write. */
+	text = error ? format_text("write c to %s: %s", SYSRQ_TRIGGER, strerror(-error))
+		     : format_text("the kernel took 'c' in %s, and lives on", SYSRQ_TRIGGER);
+	process_emit(run, "error", NULL,
+		     json_pack("{s:s, s:i, s:s}", "call", "write", "errno", -error, "errno_name",
+			       error ? error_name(-error) : "0"),
+		     text);
+	process_emit(run, "checked", NULL, json_object(), text);
+}
+
+static void panic_stop(struct workload_run *run)
+{
+	if (run->fd >= 0)
+		close(run->fd);
+	run->fd = -1;
+}
+
+static const struct workload panic = {
+	.name = "panic",
+	.summary = "a touch crashes the kernel of the machine, or the guest, that this runs on",
+	.params = panic_params,
+	.start = panic_start,
+	.touch = panic_touch,
+	.dispatch = panic_dispatch,
+	.stop = panic_stop,
+};
+
+REGISTER(workload, panic);

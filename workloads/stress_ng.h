@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_WORKLOADS_STRESS_NG_H
+#define BRINELL_WORKLOADS_STRESS_NG_H
+
+#include "workloads/process.h"
+
+/* What stress-ng ends with when a stressor has found something wrong (its manual, EXIT STATUS). */
+#define STRESS_NOT_SUCCESS 2
+
+/**
+ * struct stress_options - how stress-ng is run
+ * @stressor:  name
+ * @instances: of it; 0 for one on each processor
+ * @time_ns:   so long; 0 with no @ops: until it is touched
+ * @ops:       so many bogo operations, or 0
+ * @verify:    --verify
+ * @words:     further arguments: array of text, or NULL
+ */
+struct stress_options {
+	const char *stressor;
+	uint64_t instances;
+	int64_t time_ns;
+	uint64_t ops;
+	bool verify;
+	const json_t *words;
+};
+
+enum stress_request {
+	STRESS_TOUCH = 'T',
+	STRESS_QUIT = PROCESS_QUIT,
+};
+
+/**
+ * enum stress_report_kind - what its keeper says beyond what all processes do
+ * @STRESS_METRIC: name and value
+ * @STRESS_FAIL:   base.text is a line in which stress-ng says what is wrong
+ * @STRESS_ENDED:  status and base.signal; after all the others
+ */
+enum stress_report_kind {
+	STRESS_METRIC = PROCESS_OWN,
+	STRESS_FAIL,
+	STRESS_ENDED,
+};
+
+/** struct stress_report - one packet; @child is the process of stress-ng itself, @again: it was told before */
+struct stress_report {
+	struct process_report base;
+	int32_t child;
+	int32_t status;
+	bool again;
+	double value;
+	char name[96];
+};
+
+_Noreturn void stress_process(int socket, const void *options);
+
+#endif

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The keeper of stress-ng: it starts it, reads what it says, tells how it ended, and leaves nothing of it behind.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "workloads/stress_ng.h"
+
+#define FAILS_MOST 4
+#define METRICS_MOST 64
+#define ARGUMENTS_MOST 128
+#define REAP_TRIES 100
+#define BEGIN_TRIES 500
+
+/**
+ * struct keeper - what is known of the stress-ng that runs, or has run
+ * @output:   pipe of all that it says; @line the begin of a line that has not ended
+ * @figures:  file in memory that it writes its metrics to
+ * @last:     the last line that it said
+ * @fails:    lines in which it says what is wrong; the first ones
+ * @dispatched: its stressors have begun
+ */
+static struct keeper {
+	const struct stress_options *options;
+	int socket, output, pidfd, figures;
+	pid_t child;
+	char line[512], last[200];
+	size_t length;
+	char fails[FAILS_MOST][200];
+	size_t fail_count;
+	bool dispatched, ended, told;
+	int status, signal;
+} keeper;
+
+static void say(struct stress_report *report, int kind)
+{
+	report->base.kind = kind;
+	report->child = keeper.child;
+	report->again = keeper.told;
+	(void)process_say(keeper.socket, &report->base, sizeof(*report), 0);
+}
+
+static char *find_program(void)
+{
+	static const char *const places[] = {"/usr/local/bin/stress-ng", "/usr/bin/stress-ng",
+					     "/bin/stress-ng"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char path[4096];
+
+		if (access(system_path(path, places[i]), X_OK) == 0)
+			return strdup(path);
+	}
+	return NULL;
+}
+
+static _Noreturn void run_program(char *const *argv)
+{
+	int nothing = open("/dev/null", O_RDONLY);
+
+	/* A group of its own, so that all of it can be ended. */
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (nothing >= 0)
+		dup2(nothing, 0);
+	dup2(keeper.output, 1);
+	dup2(keeper.output, 2);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static size_t make_arguments(char **argv, char *program)
+{
+	const struct stress_options *options = keeper.options;
+	size_t used = 0, index;
+	const json_t *word;
+
+	argv[used++] = program;
+	argv[used++] = format_text("--%s", options->stressor);
+	argv[used++] = format_text("%" PRIu64, options->instances);
+	if (options->ops) {
+		argv[used++] = format_text("--%s-ops", options->stressor);
+		argv[used++] = format_text("%" PRIu64, options->ops);
+	}
+	argv[used++] = strdup("--timeout");
+	/* 0 is for ever. */
+	argv[used++] = format_text("%lld", (long long)(options->time_ns / NSEC_PER_SEC));
+	if (options->verify)
+		argv[used++] = strdup("--verify");
+	argv[used++] = strdup("--metrics-brief");
+	argv[used++] = strdup("--yaml");
+	argv[used++] = format_text("/proc/self/fd/%d", keeper.figures);
+	argv[used++] = strdup("--temp-path");
+	argv[used++] = strdup("/tmp");
+	json_array_foreach (options->words, index, word)
+		if (used < ARGUMENTS_MOST - 1)
+			argv[used++] = strdup(json_string_value(word));
+	argv[used] = NULL;
+	return used;
+}
+
+static int start_program(struct reason *why)
+{
+	char *argv[ARGUMENTS_MOST];
+	char *program = find_program();
+	size_t used;
+	int pipes[2];
+
+	if (!program)
+		return fail(why, -ENOTSUP,
+			    "this machine has no stress-ng: install the package stress-ng; a micro "
+			    "guest has it when its 'programs' name it");
+	keeper.figures = memfd_create("brinell-stress-ng", 0);
+	if (keeper.figures < 0 || pipe2(pipes, O_CLOEXEC) < 0)
+		return fail(why, -errno, "memfd_create or pipe: %s", strerror(errno));
+	used = make_arguments(argv, program);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	keeper.output = pipes[1];
+	keeper.child = fork();
+	if (keeper.child == 0)
+		run_program(argv);
+	while (used)
+		free(argv[--used]);
+	close(pipes[1]);
+	keeper.output = pipes[0];
+	if (keeper.child < 0)
+		return fail(why, -errno, "fork: %s", strerror(errno));
+	keeper.pidfd = (int)syscall(SYS_pidfd_open, keeper.child, 0);
+	(void)fcntl(keeper.output, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+/* "stress-ng: fail:  [123] cpu: ..." */
+static void take_line(const char *line)
+{
+	const char *wrong = strstr(line, "stress-ng: fail:");
+
+	/* Its advice is not the reason. */
+	if (*line && strncmp(line, "Try ", 4) != 0)
+		snprintf(keeper.last, sizeof(keeper.last), "%.199s", line);
+	keeper.dispatched = keeper.dispatched || strstr(line, " dispatching hogs");
+	if (wrong && keeper.fail_count < FAILS_MOST)
+		snprintf(keeper.fails[keeper.fail_count++], sizeof(keeper.fails[0]), "%.199s",
+			 line);
+}
+
+/* Return: whether there may be more later. */
+static bool read_output(void)
+{
+	char bytes[4096];
+	ssize_t got;
+
+	while ((got = read(keeper.output, bytes, sizeof(bytes))) > 0) {
+		for (ssize_t i = 0; i < got; i++) {
+			if (bytes[i] != '\n') {
+				if (keeper.length < sizeof(keeper.line) - 1)
+					keeper.line[keeper.length++] = bytes[i];
+				continue;
+			}
+			keeper.line[keeper.length] = '\0';
+			keeper.length = 0;
+			take_line(keeper.line);
+		}
+	}
+	return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* Reaps what there is. Stressors whose parent has ended are children of this process. */
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != keeper.child)
+			continue;
+		keeper.ended = true;
+		keeper.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		keeper.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	}
+}
+
+static void say_metric(const char *stressor, const char *key, double value)
+{
+	struct stress_report report = {.value = value};
+
+	snprintf(report.name, sizeof(report.name), "stress_ng_%.31s_%.47s", stressor, key);
+	for (char *letter = report.name; *letter; letter++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789", *letter))
+			*letter = '_';
+	say(&report, STRESS_METRIC);
+}
+
+/* The file is YAML, but of a form so plain that lines will do: "    - stressor: cpu", then "      key: number". */
+static void say_metrics(void)
+{
+	char stressor[64] = "", key[64], *end;
+	__cleanup_file FILE *file = fdopen(dup(keeper.figures), "r");
+	char line[256];
+	size_t count = 0;
+
+	if (!file)
+		return;
+	rewind(file);
+	while (fgets(line, sizeof(line), file) && count < METRICS_MOST) {
+		char *colon = strchr(line, ':');
+		double value;
+
+		if (sscanf(line, " - stressor: %63s", stressor) == 1 || !*stressor || !colon)
+			continue;
+		value = strtod(colon + 1, &end);
+		if (end == colon + 1 || sscanf(line, " %63[^:]", key) != 1)
+			continue;
+		say_metric(stressor, key, value);
+		count++;
+	}
+}
+
+static void say_end(void)
+{
+	struct stress_report report = {.status = keeper.status, .base.signal = keeper.signal};
+
+	say_metrics();
+	for (size_t i = 0; i < keeper.fail_count && keeper.status == STRESS_NOT_SUCCESS; i++) {
+		struct stress_report wrong = {0};
+
+		snprintf(wrong.base.text, sizeof(wrong.base.text), "%s", keeper.fails[i]);
+		say(&wrong, STRESS_FAIL);
+	}
+	say(&report, STRESS_ENDED);
+	keeper.told = true;
+}
+
+static _Noreturn void leave(void)
+{
+	/* Some are born while others are killed. */
+	for (int i = 0; i < REAP_TRIES && !keeper.ended; i++) {
+		kill(-keeper.child, SIGKILL);
+		kill(keeper.child, SIGKILL);
+		reap();
+		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
+	}
+	kill(-keeper.child, SIGKILL);
+	reap();
+	_exit(0);
+}
+
+static void serve_request(void)
+{
+	char request;
+	ssize_t got = recv(keeper.socket, &request, 1, MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got != 1 || request == STRESS_QUIT)
+		leave();
+	if (keeper.ended)
+		say_end();
+	else if (!keeper.options->time_ns && !keeper.options->ops)
+		kill(keeper.child, SIGINT);
+}
+
+/* Waits for something to happen, and takes it. */
+static void turn(void)
+{
+	struct pollfd fds[] = {{.fd = keeper.socket, .events = POLLIN},
+			       {.fd = keeper.output, .events = POLLIN},
+			       {.fd = keeper.ended ? -1 : keeper.pidfd, .events = POLLIN}};
+
+	(void)poll(fds, ARRAY_SIZE(fds), -1);
+	if (fds[1].revents && !read_output()) {
+		close(keeper.output);
+		keeper.output = -1;
+	}
+	reap();
+	if (fds[0].revents)
+		serve_request();
+}
+
+/* Whether a stressor has begun; where the kernel does not tell of children it is taken to have. */
+static bool has_children(void)
+{
+	__cleanup_free char *path =
+		format_text("/proc/%d/task/%d/children", keeper.child, keeper.child);
+	__cleanup_free char *children = NULL;
+
+	return read_small_file(path, &children, NULL) || *children;
+}
+
+/* Its own reports: what it says before its stressors begin is the reason that they do not. */
+static int await_dispatch(struct reason *why)
+{
+	while (!keeper.dispatched && !keeper.ended)
+		turn();
+	/* It says so before it is true, and nothing tells when it is. */
+	for (int i = 0; i < BEGIN_TRIES && !keeper.ended && !has_children(); i++) {
+		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
+		reap();
+	}
+	if (keeper.output >= 0)
+		(void)read_output();
+	if (keeper.dispatched)
+		return 0;
+	return fail(why, -EINVAL, "stress-ng ended with status %d before its stressors began: %s",
+		    keeper.status, keeper.last);
+}
+
+/**
+ * stress_process - keep a stress-ng
+ * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct stress_report out
+ * @options: struct stress_options: what to run; borrowed
+ *
+ * Ends with the socket, and stress-ng with it.
+ */
+_Noreturn void stress_process(int socket, const void *options)
+{
+	struct stress_report report = {0};
+	struct reason why = {0};
+
+	keeper = (struct keeper){
+		.socket = socket, .options = options, .output = -1, .pidfd = -1, .figures = -1};
+	process_begin();
+	(void)fcntl(socket, F_SETFD, FD_CLOEXEC);
+	report.base.error = start_program(&why);
+	if (!report.base.error)
+		report.base.error = await_dispatch(&why);
+	if (report.base.error) {
+		snprintf(report.base.text, sizeof(report.base.text), "%.199s", why.text);
+		say(&report, PROCESS_FAILED);
+		if (keeper.child > 0)
+			leave();
+		_exit(1);
+	}
+	say(&report, PROCESS_READY);
+	for (;;) {
+		if (keeper.ended && !keeper.told) {
+			if (keeper.output >= 0)
+				(void)read_output();
+			say_end();
+		}
+		turn();
+	}
+}
