@@ -30,10 +30,14 @@ static struct style style_of(FILE *out)
 	return style;
 }
 
-static const char *colour_of(const char *verdict)
+static const char *colour_of(const json_t *result, const char *verdict)
 {
+	if (json_is_true(json_object_get(result, "fixed")))
+		return "\033[1;35m";
 	if (strcmp(verdict, "pass") == 0)
 		return "\033[32m";
+	if (json_text(result, "known", NULL))
+		return "\033[33m";
 	if (strcmp(verdict, "fail") == 0)
 		return "\033[1;31m";
 	return strcmp(verdict, "skip") == 0 ? "\033[2m" : "\033[33m";
@@ -102,6 +106,39 @@ static void print_outcome(FILE *out, const char *axes, size_t columns, size_t wi
 	cell(out, axes, width - 7, true);
 }
 
+/* The verdict, and whether its failure is known, or was. */
+static void print_verdict(FILE *out, const json_t *result, const char *verdict, bool colour)
+{
+	const char *more = json_text(result, "known", NULL)		    ? ", known"
+			   : json_is_true(json_object_get(result, "fixed")) ? ", fixed"
+									    : "";
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s%s", verdict, more);
+	fputs(colour ? colour_of(result, verdict) : "", out);
+	cell(out, text, 12, false);
+	fputs(colour ? "\033[0m" : "", out);
+}
+
+/* Why it did not pass; what is known of it; that what was known is gone. */
+static void print_reason(FILE *out, const json_t *result, const char *verdict, size_t width)
+{
+	const char *known = json_text(result, "known", NULL);
+
+	if (strcmp(verdict, "pass") != 0) {
+		fputs("       ", out);
+		cell(out, json_text(result, "reason", ""), width - 7, true);
+	}
+	if (known) {
+		fputs("       known: ", out);
+		cell(out, known, width - 14, true);
+	}
+	if (json_is_true(json_object_get(result, "fixed"))) {
+		fputs("       ", out);
+		cell(out, "FIXED: the known failure of this scenario is gone", width - 7, true);
+	}
+}
+
 /**
  * table_print - the results of a run for people
  * @out:     file; colours only when it is a terminal and NO_COLOR is not set
@@ -125,24 +162,18 @@ void table_print(FILE *out, const json_t *results)
 	cell(out, "outcome", axes_width, true);
 	json_array_foreach (trials, index, result) {
 		const char *verdict = json_text(result, "verdict", "inconclusive");
-		bool pass = strcmp(verdict, "pass") == 0;
 		char axes[256], time[32];
 
 		text_axes(axes, result);
 		text_duration(time, metric_ns(result, "trial_time"));
 		cell(out, json_text(result, "trial", "?"), 5, false);
-		fputs(style.colour ? colour_of(verdict) : "", out);
-		cell(out, verdict, 12, false);
-		fputs(style.colour ? "\033[0m" : "", out);
+		print_verdict(out, result, verdict, style.colour);
 		cell(out, json_text(result, "scenario", "unknown"), scenario, false);
 		cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9,
 		     false);
 		cell(out, time, 8, false);
 		print_outcome(out, axes, axes_width, style.width);
-		if (!pass) {
-			fputs("       ", out);
-			cell(out, json_text(result, "reason", ""), style.width - 7, true);
-		}
+		print_reason(out, result, verdict, style.width);
 	}
 	fputc('\n', out);
 	print_counts(out, results);

@@ -50,12 +50,12 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		host->stuck = record;
 	if (!ours)
 		return;
-	if (is_error(line.meaning))
-		prove(trial, GROUP_KERNEL_LOG, record, relation_of(&trial->on_host, &line));
+	if (kernel_line_is_error(line.meaning))
+		case_prove(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line));
 	if (!trial->victim_guest)
-		read_victim_line(&trial->on_host, &seen->victim, &line, record);
+		case_read_victim_line(&trial->on_host, &seen->victim, &line, record);
 	else if (line.meaning == MEANS_KILLED &&
-		 relation_of(&trial->on_host, &line) == RELATION_OURS &&
+		 scope_relation(&trial->on_host, &line) == RELATION_OURS &&
 		 !seen->guests[0].qemu_struck)
 		seen->guests[0].qemu_struck = record;
 	if (line.meaning == MEANS_IOMMU_FAULT) {
@@ -113,7 +113,7 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	} else if (strcmp(witness, "bench") == 0) {
 		read_bench(host, record);
 	} else if (ours) {
-		read_host_proof(trial, record);
+		case_read_host_proof(trial, record);
 	}
 }
 
@@ -131,11 +131,11 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 	     strcmp(json_text(event_data(record), "event", ""), "lost") == 0))
 		trial->libvirt_lost = true;
 	if (strcmp(witness, "workload") == 0 && (host == &seen->hosts[0] || event_guest(record)))
-		read_victim(trial, &seen->victim, record, counts);
+		case_read_victim(trial, &seen->victim, record, counts);
 	if (strcmp(witness, "migration") == 0 || strcmp(witness, "libvirt") == 0)
-		read_migration_event(trial, seen, record, index);
+		case_read_migration(trial, seen, record, index);
 	if (event_guest(record))
-		read_guest_event(trial, seen, record, index);
+		case_read_guest_event(trial, seen, record, index);
 	else if (counts)
 		read_host_event(trial, seen, host, record);
 	if (counts && !is_out_of_band(witness))
@@ -223,14 +223,14 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	const char *cause = json_text(record_body(trial->close), "cause", "");
 
 	if (host->panic)
-		prove(trial, GROUP_KERNEL_LOG, host->panic, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_KERNEL_LOG, host->panic, RELATION_ANONYMOUS);
 	if (host->bench_died)
-		prove(trial, GROUP_BENCH, host->bench_died, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_BENCH, host->bench_died, RELATION_ANONYMOUS);
 	if (host->boot_changed)
-		prove(trial, GROUP_BOOT, host->boot_changed, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_BOOT, host->boot_changed, RELATION_ANONYMOUS);
 	if (decide_death(host, &trial->host, &trial->host_reason)) {
 		if (trial->host == HOST_DIED)
-			prove_all_by_death(trial);
+			case_prove_by_death(trial);
 	} else if (host->stuck) {
 		trial->host = HOST_HUNG;
 		case_cite(trial, host->stuck, "host");
@@ -286,14 +286,14 @@ void case_read_axes(struct trial_case *trial)
 		fired = json_array_get(trial->records, trial->from);
 	seen.fault_ns = record_time(fired);
 	open_hosts(trial, &seen);
-	open_guests(trial, &seen);
-	open_migration(trial, &seen);
+	case_open_guests(trial, &seen);
+	case_open_migration(trial, &seen);
 	json_array_foreach (trial->records, index, record)
 		read_record(trial, &seen, record, index);
-	read_injector_proof(trial);
+	case_read_injector_proof(trial);
 	decide_host(trial, &seen);
 	decide_other_hosts(trial, &seen);
-	decide_guests(trial, &seen);
-	decide_victim(trial, &seen.victim);
-	decide_migration(trial, &seen);
+	case_decide_guests(trial, &seen);
+	case_decide_victim(trial, &seen.victim);
+	case_decide_migration(trial, &seen);
 }

@@ -162,37 +162,34 @@ struct observation {
 };
 
 /* proof.c */
-enum relation relation_of(const struct scope *scope, const struct kernel_line *line);
-void prove(struct trial_case *trial, enum group group, const json_t *record,
-	   enum relation relation);
-void prove_all_by_death(struct trial_case *trial);
-bool is_error(enum meaning meaning);
-bool read_counters(struct trial_case *trial, const json_t *record);
-void read_host_proof(struct trial_case *trial, const json_t *record);
-void read_injector_proof(struct trial_case *trial);
+enum relation scope_relation(const struct scope *scope, const struct kernel_line *line);
+void case_prove(struct trial_case *trial, enum group group, const json_t *record,
+		enum relation relation);
+void case_prove_by_death(struct trial_case *trial);
+bool kernel_line_is_error(enum meaning meaning);
+bool case_read_counters(struct trial_case *trial, const json_t *record);
+void case_read_host_proof(struct trial_case *trial, const json_t *record);
+void case_read_injector_proof(struct trial_case *trial);
 
 /* victim.c */
-void read_victim_line(const struct scope *scope, struct victim_seen *seen,
-		      const struct kernel_line *line, const json_t *record);
-void read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
-		 bool counts);
-void decide_victim(struct trial_case *trial, const struct victim_seen *seen);
+void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
+			   const struct kernel_line *line, const json_t *record);
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
+		      bool counts);
+void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen);
 
 /* guests.c */
-void open_guests(const struct trial_case *trial, struct observation *seen);
-void read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
-		      size_t index);
+void case_open_guests(const struct trial_case *trial, struct observation *seen);
+void case_read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
+			   size_t index);
 
 /* guest_axis.c */
-void decide_guests(struct trial_case *trial, const struct observation *seen);
-int64_t alive_from(const struct observation *seen);
-bool beats_since(const struct guest_side *side, int64_t since_ns);
-bool runs_since(const struct guest_side *side, int64_t since_ns);
+void case_decide_guests(struct trial_case *trial, const struct observation *seen);
 
 /* migration_axis.c */
-void open_migration(const struct trial_case *trial, struct observation *seen);
-void read_migration_event(const struct trial_case *trial, struct observation *seen,
-			  const json_t *record, size_t index);
-void decide_migration(struct trial_case *trial, const struct observation *seen);
+void case_open_migration(const struct trial_case *trial, struct observation *seen);
+void case_read_migration(const struct trial_case *trial, struct observation *seen,
+			 const json_t *record, size_t index);
+void case_decide_migration(struct trial_case *trial, const struct observation *seen);
 
 #endif

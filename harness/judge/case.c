@@ -181,14 +181,13 @@ static void find_belongings(struct trial_case *trial)
 
 	json_array_foreach (trial->records, index, record) {
 		const json_t *body = record_body(record);
-		const json_t *page = json_object_get(body, "page");
 		bool in_guest = json_text(body, "guest", NULL) != NULL;
 
 		if (record_is(record, "facts") && names_target(trial, body))
 			scope_add_facts(in_guest ? &trial->in_guest : &trial->on_host,
 					json_object_get(body, "facts"));
 		if (record_is(record, "resolved") && names_target(trial, body))
-			scope_add_resolved(&trial->on_host, page ? page : body);
+			scope_add_resolved(&trial->on_host, body);
 		if (record_is(record, "intent")) {
 			scope_add_aim(&trial->on_host, body);
 			scope_add_aim(&trial->on_host, json_object_get(body, "arguments"));

@@ -29,7 +29,6 @@ enum group {
 	GROUP_GUEST_MEMINFO = 1 << 12,
 	GROUP_GUEST_LINK = 1 << 13,
 	GROUP_GUEST_BOOT = 1 << 14,
-	GROUP_MIGRATION = 1 << 15,
 };
 
 /**

@@ -224,9 +224,9 @@ static const struct {
 	void (*compare)(struct trial_case *trial);
 } expectations[] = {
 	{"process", expect_process},
+	{"migration", expect_migration},
 	{"guest", expect_guest},
 	{"guests", expect_bystanders},
-	{"migration", expect_migration},
 	{"delivered", expect_delivered},
 	{"refused", expect_refused},
 	{"host", expect_host},

@@ -49,24 +49,24 @@ enum guest_axis case_guest_axis(const struct trial_case *trial)
 	return trial->guest_count ? trial->guests[0].axis : GUEST_UNKNOWN;
 }
 
-/** alive_from - from when on a sign of life says that the guest has outlived all that was done to it */
-int64_t alive_from(const struct observation *seen)
+/* From when on a sign of life says that the guest has outlived all that was done to it. */
+static int64_t alive_from(const struct observation *seen)
 {
 	int64_t last = seen->fault_ns > seen->last_step_ns ? seen->fault_ns : seen->last_step_ns;
 
 	return last < INT64_MAX - MARGIN_NS ? last + MARGIN_NS : last;
 }
 
-/** beats_since - whether heartbeats of a guest were heard on a host, as late as that */
-bool beats_since(const struct guest_side *side, int64_t since_ns)
+/* Whether heartbeats of a guest were heard on a host, as late as that. */
+static bool beats_since(const struct guest_side *side, int64_t since_ns)
 {
-	return side && !side->down && side->last_ns >= since_ns;
+	return !side->down && side->last_ns >= since_ns;
 }
 
-/** runs_since - whether libvirt's last word of a guest on a host is that it runs, said as late as that */
-bool runs_since(const struct guest_side *side, int64_t since_ns)
+/* Whether libvirt's last word of a guest on a host is that it runs, said as late as that. */
+static bool runs_since(const struct guest_side *side, int64_t since_ns)
 {
-	return side && side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
+	return side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
 }
 
 static const char *told(const json_t *record)
@@ -208,7 +208,7 @@ static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest
 			continue;
 		case_cite(trial, deaths[i].record, "guest");
 		if (prove_it)
-			prove(trial, deaths[i].group, deaths[i].record, RELATION_ANONYMOUS);
+			case_prove(trial, deaths[i].group, deaths[i].record, RELATION_ANONYMOUS);
 	}
 }
 
@@ -265,7 +265,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		tell_death(guest, signs, &outcome->reason);
 		cite_deaths(trial, guest, signs, subject && trial->intent);
 		if (subject && trial->intent)
-			prove_all_by_death(trial);
+			case_prove_by_death(trial);
 	} else if (signs->down && (signs->runs || signs->waits) && !trial->settled_view) {
 		outcome->axis = GUEST_HUNG;
 		cite_deaths(trial, guest, signs, false);
@@ -334,8 +334,8 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 		decide_life(trial, guest, &signs, outcome);
 }
 
-/** decide_guests - the guest axis of each guest, when all evidence is read and the hosts are decided */
-void decide_guests(struct trial_case *trial, const struct observation *seen)
+/** case_decide_guests - the guest axis of each guest, when all evidence is read and the hosts are decided */
+void case_decide_guests(struct trial_case *trial, const struct observation *seen)
 {
 	for (size_t i = 0; i < seen->guest_count; i++) {
 		struct guest_outcome *outcome = &trial->guests[trial->guest_count++];

@@ -45,8 +45,8 @@ static struct guest_side *side_of(struct guest_seen *guest, const char *host)
 	return &guest->sides[guest->side_count++];
 }
 
-/** open_guests - the guests of a trial, the subject first, each on the host where it began */
-void open_guests(const struct trial_case *trial, struct observation *seen)
+/** case_open_guests - the guests of a trial, the subject first, each on the host where it began */
+void case_open_guests(const struct trial_case *trial, struct observation *seen)
 {
 	size_t index;
 	json_t *record;
@@ -248,11 +248,22 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 	const char *action = json_text(event_data(record), "action", "");
 
 	if (subject)
-		prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
 	if (is_text(action, "inject") && !guest->harmed)
 		guest->harmed = record;
 	if (is_text(action, "fatal") && !guest->qemu_struck)
 		guest->qemu_struck = record;
+}
+
+/* Whose QEMU was killed by the fault, even that which waits at a target: libvirt has seen it. */
+static bool ends_by_kill(const struct trial_case *trial, const struct guest_side *side)
+{
+	const json_t *intent = record_body(trial->intent);
+	const char *what = json_text(json_object_get(intent, "arguments"), "what", "");
+
+	return is_text(json_text(intent, "injector", ""), "kill") && is_text(what, "qemu") &&
+	       trial->host_name && is_text(side->host, trial->host_name) &&
+	       side->word == WORD_ENDED && side->end == END_QEMU_CRASH;
 }
 
 static void read_libvirt(struct trial_case *trial, struct guest_seen *guest,
@@ -268,6 +279,8 @@ static void read_libvirt(struct trial_case *trial, struct guest_seen *guest,
 		read_state(side, record, index);
 	else if (case_counts(trial, index))
 		read_memory_failure(trial, guest, record, subject);
+	if (subject && case_counts(trial, index) && ends_by_kill(trial, side))
+		case_prove(trial, GROUP_LIBVIRT, side->end_record, RELATION_ANONYMOUS);
 }
 
 static void read_log(struct trial_case *trial, struct observation *seen, struct guest_seen *guest,
@@ -285,14 +298,15 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		guest->panic = record;
 	if (strstr(text, "Linux version ") && !guest->booting)
 		guest->booting = record;
-	if (is_error(line.meaning) && line.meaning != MEANS_HARDWARE_ERROR && !guest->harmed)
+	if (kernel_line_is_error(line.meaning) && line.meaning != MEANS_HARDWARE_ERROR &&
+	    !guest->harmed)
 		guest->harmed = record;
 	if (!subject)
 		return;
-	if (is_error(line.meaning))
-		prove(trial, GROUP_GUEST_LOG, record, relation_of(&trial->in_guest, &line));
+	if (kernel_line_is_error(line.meaning))
+		case_prove(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, &line));
 	if (trial->victim_guest)
-		read_victim_line(&trial->in_guest, &seen->victim, &line, record);
+		case_read_victim_line(&trial->in_guest, &seen->victim, &line, record);
 }
 
 static bool is_struck(const json_t *record)
@@ -330,9 +344,9 @@ static void read_report(const struct trial_case *trial, struct guest_seen *guest
 		guest->harmed = record;
 }
 
-/** read_guest_event - an event that is from or about a guest, at its place in the journal */
-void read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
-		      size_t index)
+/** case_read_guest_event - an event that is from or about a guest, at its place in the journal */
+void case_read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
+			   size_t index)
 {
 	struct guest_seen *guest = find_guest(seen, event_guest(record));
 	const char *witness = event_witness(record);
@@ -361,5 +375,5 @@ void read_guest_event(struct trial_case *trial, struct observation *seen, const 
 	else if (is_text(witness, "workload"))
 		read_report(trial, guest, record, counts);
 	else if (subject && counts)
-		(void)read_counters(trial, record);
+		(void)case_read_counters(trial, record);
 }

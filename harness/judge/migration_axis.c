@@ -31,8 +31,8 @@ static const char *guest_of_step(const struct trial_case *trial)
 	return NULL;
 }
 
-/** open_migration - the last migration that was asked for, and whose it is */
-void open_migration(const struct trial_case *trial, struct observation *seen)
+/** case_open_migration - the last migration that was asked for, and whose it is */
+void case_open_migration(const struct trial_case *trial, struct observation *seen)
 {
 	struct migration_seen *migration = &seen->migration;
 	const char *name = guest_of_step(trial);
@@ -68,9 +68,9 @@ static void take_statistics(struct migration_seen *migration, const json_t *stat
 		migration->iterations = iteration;
 }
 
-/** read_migration_event - an event of the agent of the source, or libvirt's statistics of a job that completed */
-void read_migration_event(const struct trial_case *trial, struct observation *seen,
-			  const json_t *record, size_t index)
+/** case_read_migration - an event of the agent of the source, or libvirt's statistics of a job that completed */
+void case_read_migration(const struct trial_case *trial, struct observation *seen,
+			 const json_t *record, size_t index)
 {
 	struct migration_seen *migration = &seen->migration;
 	const json_t *data = event_data(record);
@@ -313,8 +313,8 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	}
 }
 
-/** decide_migration - the migration axis, when the guests are decided */
-void decide_migration(struct trial_case *trial, const struct observation *seen)
+/** case_decide_migration - the migration axis, when the guests are decided */
+void case_decide_migration(struct trial_case *trial, const struct observation *seen)
 {
 	const struct migration_seen *migration = &seen->migration;
 	struct migration_outcome *result = &trial->migration;

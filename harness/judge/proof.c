@@ -28,8 +28,9 @@ bool case_is_delivered(const struct trial_case *trial)
 	return trial->witnesses != 0 && (trial->identified || !trial->foreign[0]);
 }
 
-/** prove - a witness saw the fault, or that of another page or process */
-void prove(struct trial_case *trial, enum group group, const json_t *record, enum relation relation)
+/** case_prove - a witness saw the fault, or that of another page or process */
+void case_prove(struct trial_case *trial, enum group group, const json_t *record,
+		enum relation relation)
 {
 	const char *text = record_text(record);
 
@@ -49,15 +50,15 @@ void prove(struct trial_case *trial, enum group group, const json_t *record, enu
 	case_cite(trial, record, "delivered");
 }
 
-/** prove_all_by_death - whatever another page's error did before, a death is no stranger to this fault */
-void prove_all_by_death(struct trial_case *trial)
+/** case_prove_by_death - whatever another page's error did before, a death is no stranger to this fault */
+void case_prove_by_death(struct trial_case *trial)
 {
 	trial->identified = true;
 	trial->identified_by |= trial->witnesses;
 }
 
-/** relation_of - whom a line of the kernel's log is about; a thread of a process is known by the address alone */
-enum relation relation_of(const struct scope *scope, const struct kernel_line *line)
+/** scope_relation - whom a line of the kernel's log is about; a thread of a process is known by the address alone */
+enum relation scope_relation(const struct scope *scope, const struct kernel_line *line)
 {
 	if (line->has_pfn && scope->pfn_count)
 		return scope_owns_pfn(scope, line->pfn) ? RELATION_OURS : RELATION_FOREIGN;
@@ -70,8 +71,8 @@ enum relation relation_of(const struct scope *scope, const struct kernel_line *l
 	return RELATION_ANONYMOUS;
 }
 
-/** is_error - whether a line of the kernel's log tells of an error of the hardware, or of what became of it */
-bool is_error(enum meaning meaning)
+/** kernel_line_is_error - whether a line of the kernel's log tells of an error of the hardware, or of what became of it */
+bool kernel_line_is_error(enum meaning meaning)
 {
 	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
 	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
@@ -110,7 +111,7 @@ static void read_trace(struct trial_case *trial, const json_t *record)
 			line.pfn = address >> 12;
 	}
 	line.has_pfn = line.pfn != 0;
-	prove(trial, GROUP_TRACE, record, relation_of(&trial->on_host, &line));
+	case_prove(trial, GROUP_TRACE, record, scope_relation(&trial->on_host, &line));
 }
 
 static bool changed(const struct trial_case *trial, const json_t *record, const char *name,
@@ -130,15 +131,15 @@ static bool changed(const struct trial_case *trial, const json_t *record, const 
  *
  * Return: false when the record is of another witness.
  */
-bool read_counters(struct trial_case *trial, const json_t *record)
+bool case_read_counters(struct trial_case *trial, const json_t *record)
 {
 	static const char *const rows[] = {"MCE", "THR", "DFR"};
 	bool in_guest = event_guest(record) != NULL;
 
 	if (strcmp(event_witness(record), "meminfo") == 0) {
 		if (changed(trial, record, "HardwareCorrupted", false))
-			prove(trial, in_guest ? GROUP_GUEST_MEMINFO : GROUP_MEMINFO, record,
-			      RELATION_ANONYMOUS);
+			case_prove(trial, in_guest ? GROUP_GUEST_MEMINFO : GROUP_MEMINFO, record,
+				   RELATION_ANONYMOUS);
 		return true;
 	}
 	if (strcmp(event_witness(record), "interrupts") != 0)
@@ -146,8 +147,8 @@ bool read_counters(struct trial_case *trial, const json_t *record)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!changed(trial, record, rows[i], true))
 			continue;
-		prove(trial, in_guest ? GROUP_GUEST_INTERRUPTS : GROUP_INTERRUPTS, record,
-		      RELATION_ANONYMOUS);
+		case_prove(trial, in_guest ? GROUP_GUEST_INTERRUPTS : GROUP_INTERRUPTS, record,
+			   RELATION_ANONYMOUS);
 		break;
 	}
 	return true;
@@ -163,7 +164,7 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 
 	/* A page that was poisoned before and changes otherwise tells of an earlier fault. */
 	if (flipped & 1ull << 19)
-		prove(trial, GROUP_PAGEFLAGS, record, relation_of(&trial->on_host, &line));
+		case_prove(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line));
 }
 
 /* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
@@ -176,12 +177,12 @@ static bool kills_daemon(const struct trial_case *trial)
 	       strcmp(what, "qemu") != 0;
 }
 
-/** read_host_proof - proof by the witnesses of the host that the fault was aimed at, but its kernel log */
-void read_host_proof(struct trial_case *trial, const json_t *record)
+/** case_read_host_proof - proof by the witnesses of the host that the fault was aimed at, but its kernel log */
+void case_read_host_proof(struct trial_case *trial, const json_t *record)
 {
 	const char *witness = event_witness(record);
 
-	if (read_counters(trial, record))
+	if (case_read_counters(trial, record))
 		return;
 	if (strcmp(witness, "trace") == 0)
 		read_trace(trial, record);
@@ -189,15 +190,15 @@ void read_host_proof(struct trial_case *trial, const json_t *record)
 		read_pageflags(trial, record);
 	else if (strcmp(witness, "libvirt") == 0 && kills_daemon(trial) &&
 		 strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0)
-		prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
 }
 
-/** read_injector_proof - the end of a process that was killed is no word of the injector: the kernel tells it by a pidfd */
-void read_injector_proof(struct trial_case *trial)
+/** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel tells it by a pidfd */
+void case_read_injector_proof(struct trial_case *trial)
 {
 	const json_t *body = record_body(trial->outcome);
 
 	if (strcmp(json_text(body, "injector", ""), "kill") == 0 &&
 	    json_is_true(json_object_get(json_object_get(body, "result"), "ended")))
-		prove(trial, GROUP_PROCESS, trial->outcome, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_PROCESS, trial->outcome, RELATION_ANONYMOUS);
 }

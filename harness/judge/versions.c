@@ -50,19 +50,17 @@ struct match {
 static struct match match_versions(const struct trial_case *trial, const json_t *conditions)
 {
 	struct match match = {NULL, NULL};
+	const char *name;
+	json_t *condition;
 
-	for (size_t i = 0; i < ARRAY_SIZE(software); i++) {
-		const json_t *condition = json_object_get(conditions, software[i]);
-		const char *version = json_text(trial->versions, software[i], NULL);
+	json_object_foreach ((json_t *)conditions, name, condition) {
+		const char *text = json_string_value(condition);
+		const char *version = json_text(trial->versions, name, NULL);
 
-		if (!condition)
-			continue;
 		if (!version)
-			match.unknown = software[i];
-		else if (!json_is_string(condition) ||
-			 version_check(json_string_value(condition), NULL) ||
-			 !version_holds(json_string_value(condition), version))
-			match.differs = software[i];
+			match.unknown = name;
+		else if (!text || version_check(text, NULL) || !version_holds(text, version))
+			match.differs = name;
 	}
 	return match;
 }
@@ -126,11 +124,16 @@ void case_read_versions(struct trial_case *trial)
 const char *case_known_failure(const struct trial_case *trial, const char *reason, bool *is_here)
 {
 	const json_t *known = section_of(trial, "known-failure");
-	struct match match = match_versions(trial, known);
 	const char *pattern = json_text(known, "match", NULL);
+	__cleanup_json json_t *conditions =
+		json_is_object(known) ? json_copy((json_t *)known) : NULL;
+	struct match match;
 	struct reason why = {""};
 
-	*is_here = json_is_object(known) && pattern && !match.unknown && !match.differs;
+	json_object_del(conditions, "match");
+	json_object_del(conditions, "reason");
+	match = match_versions(trial, conditions);
+	*is_here = conditions && pattern && !match.unknown && !match.differs;
 	if (!*is_here || !regex_matches(pattern, reason, &why))
 		return NULL;
 	return json_text(known, "reason", "no reason given");

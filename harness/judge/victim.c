@@ -29,8 +29,8 @@ static void raise_process(struct trial_case *trial, enum process_axis axis, cons
  * read_victim_line - what a line of the kernel's log says about the victim
  * @scope: what belongs to the victim on the machine of that kernel
  */
-void read_victim_line(const struct scope *scope, struct victim_seen *seen,
-		      const struct kernel_line *line, const json_t *record)
+void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
+			   const struct kernel_line *line, const json_t *record)
 {
 	if (!scope_owns_pid(scope, line->pid))
 		return;
@@ -49,7 +49,7 @@ static void read_signal(struct trial_case *trial, const json_t *record)
 	if (is_memory_error_signal(data)) {
 		if (!trial->first_signal_ns && ours)
 			trial->first_signal_ns = record_time(record);
-		prove(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN);
+		case_prove(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN);
 	}
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
@@ -65,7 +65,7 @@ static void read_error(struct trial_case *trial, const json_t *record)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)
-			prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+			case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
 
@@ -108,7 +108,7 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen, const 
 	}
 	trial->ended_by = (int)signal;
 	if (signal == SIGBUS)
-		prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
 	if (!seen->exit) {
 		seen->exit = record;
 		seen->exit_pid = json_number(data, "pid", 0);
@@ -120,8 +120,8 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen, const 
  * read_victim - an event of a workload
  * @counts: it came after the intent
  */
-void read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
-		 bool counts)
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
+		      bool counts)
 {
 	const char *event = json_text(event_data(record), "event", "");
 	bool is_victim = case_is_victim(trial, record);
@@ -146,8 +146,8 @@ void read_victim(struct trial_case *trial, struct victim_seen *seen, const json_
 		raise_process(trial, PROCESS_HUNG, record);
 }
 
-/** decide_victim - the process axis, when all evidence is read */
-void decide_victim(struct trial_case *trial, const struct victim_seen *seen)
+/** case_decide_victim - the process axis, when all evidence is read */
+void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen)
 {
 	const json_t *against = NULL;
 

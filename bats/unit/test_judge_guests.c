@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the judge on trials with guests and migrations (bats/unit/guest_cases.h). BRINELL_GOLDEN=write writes their
+ * journals anew; test_judge then writes the results that belong to them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "bats/unit/guest_cases.h"
+#include "harness/judge/judge.h"
+
+#include <cmocka.h>
+
+#define GOLDEN "bats/unit/golden"
+
+static void golden_journals_are_what_is_told(void **state)
+{
+	const char *mode = getenv("BRINELL_GOLDEN");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(guest_cases); i++) {
+		__cleanup_free char *directory = format_text(GOLDEN "/%s", guest_cases[i].name);
+		__cleanup_free char *path = format_text("%s/journal.jsonl", directory);
+		__cleanup_free char *journal = write_case(&guest_cases[i]);
+		__cleanup_free char *golden = NULL;
+
+		if (mode && strcmp(mode, "write") == 0) {
+			(void)mkdir(directory, 0777);
+			assert_int_equal(write_file_atomically(directory, "journal.jsonl", journal,
+							       strlen(journal)),
+					 0);
+		}
+		if (read_small_file(path, &golden, NULL))
+			fail_msg("%s is missing", path);
+		if (strcmp(golden, journal) != 0)
+			fail_msg("%s is not what guest_cases.h tells", path);
+	}
+}
+
+static const struct guest_case *find_case(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(guest_cases); i++)
+		if (strcmp(guest_cases[i].name, name) == 0)
+			return &guest_cases[i];
+	fail_msg("there is no case %s", name);
+	return NULL;
+}
+
+static json_t *judge_case(const char *name)
+{
+	__cleanup_json json_t *records = tell_case(find_case(name));
+
+	return judge_trial(records, "0001");
+}
+
+static const char *axis(const json_t *result, const char *name)
+{
+	return json_text(json_object_get(result, "axes"), name, "");
+}
+
+static void axes_and_reasons_are_as_told(void **state)
+{
+	static const struct {
+		const char *name, *guest, *migration, *reason;
+	} cases[] = {
+		{"pass-guest-unharmed", "unharmed", "none", "delivered (kernel log, pageflags)"},
+		{"pass-guest-contained", "contained", "none", "libvirt, guest log"},
+		{"pass-guest-machine-check", "contained", "none", "(workload, guest log)"},
+		{"pass-guest-killed-by-panic", "killed", "none", ""},
+		{"pass-guest-killed-by-reboot", "killed", "none", "guest link, guest boot"},
+		{"pass-guest-killed-with-host", "killed", "none", ""},
+		{"pass-guest-hung", "hung", "none", ""},
+		{"fail-guest-qemu-crash", "killed", "none",
+		 "expected contained: QEMU crash: g1: crashed stopped failed"},
+		{"fail-guest-corrupted", "corrupted", "none", "load: corrupted"},
+		{"fail-guest-bystander-died", "contained", "none",
+		 "guest 'g2' was killed: guest kernel crash: Kernel panic"},
+		{"fail-guest-other-host-died", "contained", "none",
+		 "host 'h1', at which no fault was aimed, died: Kernel panic"},
+		{"inconclusive-guest-reports-nothing", "unknown", "none",
+		 "nothing was heard of the guest after the fault"},
+		{"inconclusive-guest-beat-before-fault", "unknown", "none",
+		 "only one sign that the guest lives: g1: status running"},
+		{"inconclusive-guest-panics-and-beats", "unknown", "none", "but its heart beats"},
+		{"inconclusive-guest-one-sign-of-death", "unknown", "none",
+		 "only one sign that the guest died"},
+		{"inconclusive-guest-another-page", "contained", "none",
+		 "about another page or process than the fault: Memory failure: 0x11a3f4"},
+		{"inconclusive-guest-frame-on-host", "unharmed", "none",
+		 "about another page or process than the fault: Memory failure: 0x5a3f"},
+		{"pass-libvirt-daemon-killed", "unknown", "none", "(process, libvirt)"},
+		{"inconclusive-libvirt-silent", "unknown", "none",
+		 "only one sign that the guest lives"},
+		{"pass-migration-completed", "unharmed", "completed", "no fault was asked for"},
+		{"pass-migration-refused", "unharmed", "refused", "no fault was asked for"},
+		{"pass-migration-cancelled", "unharmed", "cancelled", "no fault was asked for"},
+		{"pass-migration-failed-at-target", "unharmed", "failed", ""},
+		{"pass-migration-guest-killed", "killed", "failed", ""},
+		{"fail-migration-failed", "unharmed", "failed", "is failed, expected completed"},
+		{"fail-migration-lost", "killed", "lost", "the guest runs nowhere: QEMU crash"},
+		{"fail-migration-lost-in-post-copy", "hung", "lost", "the guest runs nowhere"},
+		{"fail-migration-another-boot", "unknown", "lost", "another boot of the guest"},
+		{"inconclusive-migration-only-source", "unknown", "unknown",
+		 "only the source says that the migration completed"},
+		{"inconclusive-migration-runs-twice", "unharmed", "unknown",
+		 "run on at the source, and libvirt says that it runs at the target"},
+		{"inconclusive-migration-trigger-missed", "unknown", "completed",
+		 "the fault was not fired"},
+		{"pass-version-refuses", "unharmed", "refused", ""},
+		{"fail-version-unknown", "unharmed", "refused", "is refused, expected completed"},
+		{"fail-known-failure", "unharmed", "failed", "is failed, expected completed"},
+		{"pass-known-failure-fixed", "unharmed", "completed", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *result = judge_case(cases[i].name);
+		const char *verdict = json_text(result, "verdict", "");
+		const char *reason = json_text(result, "reason", "");
+
+		if (strncmp(cases[i].name, verdict, strlen(verdict)) != 0 ||
+		    strcmp(axis(result, "guest"), cases[i].guest) != 0 ||
+		    strcmp(axis(result, "migration"), cases[i].migration) != 0 ||
+		    !strstr(reason, cases[i].reason))
+			fail_msg("%s: verdict %s, guest %s, migration %s: %s", cases[i].name,
+				 verdict, axis(result, "guest"), axis(result, "migration"), reason);
+	}
+}
+
+/* Without its end a trial passes only for who asks whether it is settled, and then by its last evidence alone. */
+static void what_passes_settles_with_its_last_evidence(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(guest_cases); i++) {
+		__cleanup_json json_t *records = tell_case(&guest_cases[i]);
+		__cleanup_json json_t *part = json_array();
+		bool passes = strncmp(guest_cases[i].name, "pass", 4) == 0, settled = false;
+		json_t *record;
+		size_t index;
+
+		json_array_foreach (records, index, record) {
+			__cleanup_json json_t *result = judge_trial(part, "0001");
+
+			assert_string_not_equal(json_text(result, "verdict", ""), "pass");
+			if (strcmp(json_text(record, "type", ""), "close") == 0)
+				break;
+			json_array_append(part, record);
+			settled = judge_is_settled(part, "0001");
+		}
+		/* Silence is only known when it lasts to the end, and so is that of a guest that hangs. */
+		if (strcmp(guest_cases[i].name, "pass-guest-hung") == 0)
+			passes = false;
+		if (settled != passes)
+			fail_msg("%s %s", guest_cases[i].name,
+				 settled ? "counts as settled" : "does not settle");
+	}
+}
+
+static void cut_at_close(json_t *records)
+{
+	size_t last = json_array_size(records);
+	bool closed = false;
+
+	while (last && !closed) {
+		closed = strcmp(json_text(json_array_get(records, --last), "type", ""), "close") ==
+			 0;
+		json_array_remove(records, last);
+	}
+}
+
+/* A guest that is asked too early may be about to die. */
+static void life_is_only_seen_after_the_last_step(void **state)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-guest-unharmed"));
+
+	(void)state;
+	cut_at_close(records);
+	assert_true(judge_is_settled(records, "0001"));
+	told.records = records;
+	at(1290);
+	step("wait");
+	assert_false(judge_is_settled(records, "0001"));
+	lives_on("h0");
+	assert_false(judge_is_settled(records, "0001"));
+	at(1500);
+	status("h0", "running", "booted");
+	heart_now("h0", 200);
+	assert_false(judge_is_settled(records, "0001"));
+	heart_now("h0", 5);
+	assert_true(judge_is_settled(records, "0001"));
+}
+
+static int64_t metric(const json_t *result, const char *name, const char *unit)
+{
+	const json_t *found = json_object_get(json_object_get(result, "metrics"), name);
+
+	assert_string_equal(json_text(found, "unit", "none"), unit);
+	return json_number(found, "value", -1);
+}
+
+static void a_migration_is_measured(void **state)
+{
+	__cleanup_json json_t *result = judge_case("pass-migration-completed");
+	__cleanup_json json_t *contained = judge_case("pass-guest-contained");
+
+	(void)state;
+	assert_int_equal(metric(result, "guest_downtime", "ns"), 700 * NSEC_PER_MSEC);
+	assert_int_equal(metric(result, "libvirt_downtime", "ns"), 62 * NSEC_PER_MSEC);
+	assert_int_equal(metric(result, "migration_time", "ns"), 3 * NSEC_PER_SEC);
+	assert_int_equal(metric(result, "iterations", "count"), 4);
+	assert_int_equal(metric(contained, "intent_to_guest_signal", "ns"), 101 * NSEC_PER_MSEC);
+	assert_null(json_object_get(json_object_get(contained, "metrics"), "guest_downtime"));
+}
+
+static json_t *judge_case_run(const char *name)
+{
+	__cleanup_json json_t *records = tell_case(find_case(name));
+
+	return judge_run(records);
+}
+
+static void a_known_failure_is_counted_apart(void **state)
+{
+	__cleanup_json json_t *known = judge_case_run("fail-known-failure");
+	__cleanup_json json_t *other = judge_case_run("fail-known-in-another-version");
+	__cleanup_json json_t *fixed = judge_case_run("pass-known-failure-fixed");
+	__cleanup_json json_t *expected = judge_case_run("pass-migration-completed");
+	const json_t *trial = json_array_get(json_object_get(known, "trials"), 0);
+
+	(void)state;
+	assert_string_equal(json_text(trial, "known", ""),
+			    "QEMU gives up too early, migration/ram.c");
+	assert_int_equal(json_number(json_object_get(known, "counts"), "known", 0), 1);
+	assert_int_equal(json_number(json_object_get(known, "counts"), "fail", -1), 0);
+	assert_int_equal(judge_exit_code(known), EXIT_PASSED);
+	assert_int_equal(json_number(json_object_get(other, "counts"), "known", -1), 0);
+	assert_int_equal(judge_exit_code(other), EXIT_FAILED);
+	trial = json_array_get(json_object_get(fixed, "trials"), 0);
+	assert_true(json_is_true(json_object_get(trial, "fixed")));
+	trial = json_array_get(json_object_get(expected, "trials"), 0);
+	assert_null(json_object_get(trial, "fixed"));
+}
+
+static bool has_check(const json_t *result, const char *check, const char *reason)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (json_object_get(result, "checks"), index, each)
+		if (strcmp(json_text(each, "check", ""), check) == 0 &&
+		    strstr(json_text(each, "reason", ""), reason))
+			return true;
+	return false;
+}
+
+static void the_checks_tell_which_versions_count(void **state)
+{
+	__cleanup_json json_t *applies = judge_case("pass-version-refuses");
+	__cleanup_json json_t *not_known = judge_case("fail-version-unknown");
+
+	(void)state;
+	assert_true(has_check(applies, "versions", "entry 3 of 'versions' applies"));
+	assert_false(has_check(applies, "versions", "entry 2"));
+	assert_true(has_check(not_known, "versions", "the version of qemu is not known"));
+}
+
+/* The witnesses of a guest are quoted as its own. */
+static void quotes_name_the_guest(void **state)
+{
+	__cleanup_json json_t *result = judge_case("pass-guest-contained");
+	size_t of_guest = 0, of_host = 0, index;
+	json_t *quote;
+
+	(void)state;
+	json_array_foreach (json_object_get(result, "evidence"), index, quote) {
+		if (strcmp(json_text(quote, "witness", ""), "kmsg") != 0)
+			continue;
+		of_guest += strcmp(json_text(quote, "guest", ""), "g1") == 0;
+		of_host += json_text(quote, "guest", NULL) == NULL;
+	}
+	assert_int_equal(of_guest, 2);
+	assert_int_equal(of_host, 2);
+}
+
+/* The same line means another thing from the guest than from its host. */
+static void a_guest_is_not_believed_about_its_host(void **state)
+{
+	__cleanup_json json_t *records = tell_case(find_case("inconclusive-guest-another-page"));
+	__cleanup_json json_t *result = NULL;
+
+	(void)state;
+	cut_at_close(records);
+	told.records = records;
+	at(1200);
+	guest_log("Kernel panic - not syncing: I am the host");
+	event("h0", "g1", "console", "Kernel panic - not syncing: I am the host", "{}");
+	event("h0", "g1", "bench", "the host went down", "{'event': 'host-died'}");
+	event("h0", "g1", "trace", "mce_record", "{'event': 'mce:mce_record', 'fields': {}}");
+	event("h0", "g1", "pageflags", "hwpoison",
+	      "{'pfn': '0x11a3f4', 'before': '0x5828', 'after': '0x85828'}");
+	put("close", "{'cause': 'done'}");
+	result = judge_trial(records, "0001");
+	assert_string_equal(axis(result, "host"), "up");
+	assert_false(json_is_true(json_object_get(result, "delivered")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden_journals_are_what_is_told),
+		cmocka_unit_test(axes_and_reasons_are_as_told),
+		cmocka_unit_test(what_passes_settles_with_its_last_evidence),
+		cmocka_unit_test(life_is_only_seen_after_the_last_step),
+		cmocka_unit_test(a_migration_is_measured),
+		cmocka_unit_test(a_known_failure_is_counted_apart),
+		cmocka_unit_test(the_checks_tell_which_versions_count),
+		cmocka_unit_test(quotes_name_the_guest),
+		cmocka_unit_test(a_guest_is_not_believed_about_its_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
