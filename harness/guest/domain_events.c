@@ -60,7 +60,7 @@ static void tell(struct agent *agent, const struct domain_guest *guest, json_t *
 static void mark_incoming(json_t *event)
 {
 	json_object_set_new(event, "incoming", json_true());
-	if (strcmp(json_text(event, "event", ""), "crashed") == 0)
+	if (json_object_get(event, "state"))
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <libvirt/virterror.h>
 
 #include "harness/guest/domain_migrate.h"
 #include "harness/guest/domain_service.h"
@@ -141,7 +142,9 @@ static int migrate(struct sampler *sampler, struct virt_job *job)
 	if (take_options(&options, job->request) ||
 	    virDomainMigrateToURI3(sampler->domain, uri, options.parameters,
 				   (unsigned int)options.count, options.flags) < 0)
-		error = virt_fail(&job->why, "migrate guest '%s' to %.100s", job->guest, uri);
+		/* Most of what goes wrong is about the other host: nothing is said of this one's libvirt. */
+		error = fail(&job->why, -EIO, "migrate guest '%s' to %.100s: %.700s", job->guest,
+			     uri, virGetLastErrorMessage());
 	else
 		error = 0;
 	virTypedParamsFree(options.parameters, options.count);

@@ -116,9 +116,13 @@ static void tell_pulse(struct agent *agent, const char *name, json_t *reply)
 static void answer_status(struct agent *agent, struct virt_job *job, json_t *reply)
 {
 	const struct domain_guest *guest = domain_guest_of_job(agent, job);
-	const char *state = json_text(reply, "state", "?");
+	const char *state;
 	__cleanup_free char *text = NULL;
 
+	if (guest && guest->stage == DOMAIN_AWAITED &&
+	    strcmp(json_text(reply, "state", ""), "gone") == 0)
+		json_object_set_new(reply, "state", json_string("awaited"));
+	state = json_text(reply, "state", "?");
 	if (guest && *guest->ending && !json_object_get(reply, "detail"))
 		json_object_set_new(reply, "detail", json_string(guest->ending));
 	text = format_text("%s: status %s %s", job->guest, state, json_text(reply, "detail", ""));
