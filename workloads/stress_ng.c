@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "inject/injector.h"
 #include "workloads/stress_ng.h"
 
 /* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */
@@ -200,6 +201,14 @@ static int stress_touch(struct workload_run *run, struct reason *why)
 	return process_touch(run, &stress->process, STRESS_TOUCH, why);
 }
 
+static void stress_probe(json_t *findings)
+{
+	__cleanup_free char *program = stress_find_program();
+
+	finding_add(findings, "stress-ng", program != NULL, "the program stress-ng is not there",
+		    "install the package stress-ng; only workloads of that kind need it");
+}
+
 static const struct workload stress_ng = {
 	.name = "stress-ng",
 	.summary = "any stressor of stress-ng, with its own check of what it computes",
@@ -208,6 +217,7 @@ static const struct workload stress_ng = {
 	.touch = stress_touch,
 	.dispatch = stress_dispatch,
 	.stop = stress_stop,
+	.probe = stress_probe,
 };
 
 REGISTER(workload, stress_ng);

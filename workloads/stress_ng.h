@@ -52,6 +52,7 @@ struct stress_report {
 	char name[96];
 };
 
+char *stress_find_program(void);
 _Noreturn void stress_process(int socket, const void *options);
 
 #endif

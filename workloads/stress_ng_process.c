@@ -49,7 +49,8 @@ static void say(struct stress_report *report, int kind)
 	(void)process_say(keeper.socket, &report->base, sizeof(*report), 0);
 }
 
-static char *find_program(void)
+/** stress_find_program - the path of stress-ng, owned by the caller; NULL where there is none */
+char *stress_find_program(void)
 {
 	static const char *const places[] = {"/usr/local/bin/stress-ng", "/usr/bin/stress-ng",
 					     "/bin/stress-ng"};
@@ -111,7 +112,7 @@ static size_t make_arguments(char **argv, char *program)
 static int start_program(struct reason *why)
 {
 	char *argv[ARGUMENTS_MOST];
-	char *program = find_program();
+	char *program = stress_find_program();
 	size_t used;
 	int pipes[2];
 

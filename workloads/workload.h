@@ -10,6 +10,9 @@ struct workload_run;
 /* Hands one event (stolen) to the agent, which sends it on; see docs/protocol.md for the fields. */
 typedef void (*workload_event_fn)(void *context, json_t *event);
 
+/* The workload of that name which runs on the same machine, or NULL. */
+typedef const struct workload_run *(*workload_find_fn)(void *context, const char *name);
+
 /**
  * struct workload - what a host (or a guest) does while a fault strikes, and checks about itself
  * @name:    as in scenarios: `kind: NAME`
@@ -21,6 +24,7 @@ typedef void (*workload_event_fn)(void *context, json_t *event);
  * @dispatch: reads what the child says; called when @run->fd is readable; emits events
  * @command: something else that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
  * @stop:    ends it, by its pid, and reaps it
+ * @probe:   adds to the findings what this machine lacks for it; may be NULL
  */
 struct workload {
 	const char *name;
@@ -31,6 +35,7 @@ struct workload {
 	int (*command)(struct workload_run *run, const char *command, struct reason *why);
 	void (*dispatch)(struct workload_run *run);
 	void (*stop)(struct workload_run *run);
+	void (*probe)(json_t *findings);
 };
 
 REGISTRY(workload)
@@ -43,6 +48,7 @@ REGISTRY(workload)
  * @facts:     what @start found out; owned
  * @fd:        to poll for reading, or -1
  * @pid:       of its process, or 0
+ * @find:      another running workload by its name, with @context; may be NULL
  * @emit:      where events go, with @context. Each is {"workload": NAME, "event": WHAT, ...}
  */
 struct workload_run {
@@ -52,6 +58,7 @@ struct workload_run {
 	json_t *facts;
 	int fd;
 	pid_t pid;
+	workload_find_fn find;
 	workload_event_fn emit;
 	void *context;
 	void *private;

@@ -10,6 +10,7 @@
 #include "harness/agent/probe.h"
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
+#include "workloads/workload.h"
 
 /* Injectors in the order in which people reach for them; one that is not named comes after these. */
 static const char *const injector_order[] = {"einj", "mce-inject", "hwpoison"};
@@ -121,6 +122,9 @@ json_t *probe_machine(void)
 			injector_at(i)->probe(findings);
 	for (size_t i = 0; i < witness_count(); i++)
 		witness_at(i)->probe(findings);
+	for (size_t i = 0; i < workload_count(); i++)
+		if (workload_at(i)->probe)
+			workload_at(i)->probe(findings);
 	probe_iommu(findings);
 	return findings;
 }

@@ -50,6 +50,11 @@ struct workload_run *agent_workload(const struct agent *agent, const char *name)
 	return load ? &load->run : NULL;
 }
 
+static const struct workload_run *workload_by_name(void *context, const char *name)
+{
+	return agent_workload(context, name);
+}
+
 /** agent_workloads_dispatch - send all that the workloads have said by now */
 void agent_workloads_dispatch(struct agent *agent)
 {
@@ -89,6 +94,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 					  .facts = json_object(),
 					  .fd = -1,
 					  .emit = workload_emit,
+					  .find = workload_by_name,
 					  .context = agent};
 	error = param_check(workload->params, json_object_get(arguments, "arguments"),
 			    &load->run.arguments, why);

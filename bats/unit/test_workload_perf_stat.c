@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the workload perf-stat counts what this test does, on all processors and in a process with its children.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "bats/unit/workload_test.h"
+#include "workloads/counters.h"
+
+static struct workload_run other = {.name = (char *)"load"};
+
+static const struct workload_run *find_other(void *context, const char *name)
+{
+	(void)context;
+	return strcmp(name, other.name) == 0 ? &other : NULL;
+}
+
+static int start_perf(struct workload_run *run, json_t *given)
+{
+	const struct workload *workload = workload_find("perf-stat");
+	int error;
+
+	why.text[0] = '\0';
+	*run = (struct workload_run){.workload = workload,
+				     .name = strdup("counts"),
+				     .facts = json_object(),
+				     .fd = -1,
+				     .find = find_other,
+				     .emit = keep_event};
+	events = json_array();
+	error = param_check(workload->params, given, &run->arguments, &why);
+	json_decref(given);
+	return error ? error : workload->start(run, &why);
+}
+
+static void skip_without_counters(void)
+{
+	struct counter counter;
+	int error = counter_open(&counter, "page-faults", (struct counted){.pid = getpid()}, &why);
+
+	counter_close(&counter);
+	if (error) {
+		print_message("skipped: %s\n", why.text);
+		skip();
+	}
+}
+
+/* Each page that is touched for the first time is a fault. */
+static void fault(size_t pages)
+{
+	size_t size = pages * 4096;
+	volatile char *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	(void)madvise((void *)memory, size, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < size; at += 4096)
+		memory[at] = 1;
+	munmap((void *)memory, size);
+}
+
+static double figure(const json_t *event, const char *name)
+{
+	const json_t *metric = json_object_get(json_object_get(event, "metrics"), name);
+
+	assert_non_null(metric);
+	return json_number_value(json_object_get(metric, "value"));
+}
+
+static double total(struct workload_run *run, const char *name)
+{
+	json_array_clear(events);
+	assert_int_equal(run->workload->touch(run, &why), 0);
+	return figure(find_event("checked"), name);
+}
+
+/* Two generations that fault when they are told to, and say when they have. */
+static pid_t start_children(int *go, int *done)
+{
+	int begin[2], end[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(begin, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		char byte;
+
+		close(begin[1]);
+		if (fork() == 0) {
+			(void)!write(end[1], "r", 1);
+			while (read(begin[0], &byte, 1) == 1) {
+				fault(1000);
+				(void)!write(end[1], "d", 1);
+			}
+			_exit(0);
+		}
+		while (wait(NULL) < 0 && errno == EINTR)
+			;
+		_exit(0);
+	}
+	close(begin[0]);
+	*go = begin[1];
+	*done = end[0];
+	return pid;
+}
+
+static void a_process_is_counted_with_its_children(void **state)
+{
+	struct workload_run run;
+	int go, done;
+	double before;
+	char byte;
+
+	(void)state;
+	skip_without_counters();
+	other.pid = start_children(&go, &done);
+	assert_int_equal(read(done, &byte, 1), 1);
+	if (start_perf(&run, json_pack("{s:s, s:[s, s]}", "of", "load", "events", "page-faults",
+				       "task-clock")))
+		fail_msg("%s", why.text);
+	assert_int_equal(json_number(run.facts, "places", 0), 2);
+	assert_int_equal(json_number(run.facts, "counted", 0), other.pid);
+	before = total(&run, "perf_page_faults");
+	assert_true(before < 1000);
+	assert_int_equal(write(go, "g", 1), 1);
+	assert_int_equal(read(done, &byte, 1), 1);
+	/* The count of this process itself is another one. */
+	fault(5000);
+	assert_true(total(&run, "perf_page_faults") >= before + 1000);
+	assert_true(total(&run, "perf_page_faults") < before + 3000);
+	assert_true(total(&run, "perf_task_clock") > 0);
+	close(go);
+	close(done);
+	assert_int_equal(waitpid(other.pid, NULL, 0), other.pid);
+	/* What was counted stays. */
+	assert_true(total(&run, "perf_page_faults") >= before + 1000);
+	finish(&run);
+}
+
+static void all_processors_are_counted_in_intervals(void **state)
+{
+	struct workload_run run;
+	const json_t *event;
+
+	(void)state;
+	skip_without_counters();
+	if (start_perf(&run,
+		       json_pack("{s:s, s:[s]}", "interval", "20ms", "events", "page-faults")))
+		fail_msg("%s", why.text);
+	assert_int_equal(json_number(run.facts, "places", 0), sysconf(_SC_NPROCESSORS_ONLN));
+	fault(3000);
+	event = await(&run, "metrics");
+	assert_true(figure(event, "perf_page_faults") >= 3000);
+	assert_true(json_number(event, "since_ns", 0) > 0);
+	assert_true(total(&run, "perf_page_faults") >= 3000);
+	finish(&run);
+}
+
+static void what_is_missing_is_told(void **state)
+{
+	struct workload_run run;
+	struct counter counter;
+	bool hardware;
+	const json_t *name;
+	size_t index, missing = 0;
+
+	(void)state;
+	skip_without_counters();
+	hardware = counter_open(&counter, "cycles", (struct counted){0}, &why) == 0;
+	counter_close(&counter);
+	assert_int_equal(start_perf(&run, json_object()), 0);
+	json_array_foreach (json_object_get(run.facts, "unsupported"), index, name)
+		missing += strcmp(json_string_value(name), "cycles") == 0;
+	assert_int_equal(missing, hardware ? 0 : 1);
+	assert_true(total(&run, "perf_cpu_clock") > 0);
+	finish(&run);
+	if (hardware)
+		return;
+	/* Who asks for it by its name is told that it is not there. */
+	assert_int_equal(start_perf(&run, json_pack("{s:[s]}", "events", "cycles")), -ENOTSUP);
+	assert_non_null(strstr(why.text, "no such counter"));
+	finish(&run);
+}
+
+static void expect_refusal(json_t *given, int error, const char *text)
+{
+	struct workload_run run;
+	int got = start_perf(&run, given);
+
+	if (got != error || !strstr(why.text, text))
+		fail_msg("%d: %s", got, why.text);
+	finish(&run);
+}
+
+static void what_can_not_be_is_refused(void **state)
+{
+	(void)state;
+	expect_refusal(json_pack("{s:s}", "of", "nobody"), -ENOENT, "start it before");
+	other.pid = 0;
+	expect_refusal(json_pack("{s:s}", "of", "load"), -ESRCH, "has no process");
+	expect_refusal(json_pack("{s:[s]}", "events", "cicles"), -EINVAL, "no event 'cicles'");
+	expect_refusal(json_pack("{s:[s]}", "events", "kvm:kvm_nothing"), -ENOTSUP, "tracefs");
+	expect_refusal(json_pack("{s:s}", "interval", "1ms"), -EINVAL, "10 ms");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_process_is_counted_with_its_children),
+		cmocka_unit_test(all_processors_are_counted_in_intervals),
+		cmocka_unit_test(what_is_missing_is_told),
+		cmocka_unit_test(what_can_not_be_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters of the kernel's and the processor's events, by perf_event_open(2): the program perf would bring libperl and
+ * libpython along, into every disk and into the memory of every guest, for the same system call.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "workloads/counters.h"
+
+#define PLACES_MOST 1024
+
+#define CACHE(level, operation, result)                                                            \
+	(PERF_COUNT_HW_CACHE_##level | PERF_COUNT_HW_CACHE_OP_##operation << 8 |                   \
+	 PERF_COUNT_HW_CACHE_RESULT_##result << 16)
+
+static const struct {
+	const char *name;
+	uint32_t type;
+	uint64_t config;
+} known[] = {
+	{"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK},
+	{"task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK},
+	{"context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+	{"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
+	{"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
+	{"minor-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MIN},
+	{"major-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MAJ},
+	{"alignment-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_ALIGNMENT_FAULTS},
+	{"emulation-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_EMULATION_FAULTS},
+	{"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+	{"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+	{"cache-references", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_REFERENCES},
+	{"cache-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+	{"branches", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_INSTRUCTIONS},
+	{"branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
+	{"bus-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BUS_CYCLES},
+	{"ref-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_REF_CPU_CYCLES},
+	{"L1-dcache-load-misses", PERF_TYPE_HW_CACHE, CACHE(L1D, READ, MISS)},
+	{"LLC-loads", PERF_TYPE_HW_CACHE, CACHE(LL, READ, ACCESS)},
+	{"LLC-load-misses", PERF_TYPE_HW_CACHE, CACHE(LL, READ, MISS)},
+	{"dTLB-load-misses", PERF_TYPE_HW_CACHE, CACHE(DTLB, READ, MISS)},
+	{"iTLB-load-misses", PERF_TYPE_HW_CACHE, CACHE(ITLB, READ, MISS)},
+	{"node-load-misses", PERF_TYPE_HW_CACHE, CACHE(NODE, READ, MISS)},
+};
+
+/* "kvm:kvm_exit" */
+static int find_tracepoint(const char *name, uint64_t *id, struct reason *why)
+{
+	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+	int system = (int)strcspn(name, ":");
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		__cleanup_free char *place = format_text("%s/events/%.*s/%s/id", places[i], system,
+							 name, name + system + 1);
+		__cleanup_free char *text = NULL;
+		char path[4096];
+
+		if (read_small_file(system_path(path, place), &text, NULL))
+			continue;
+		*id = strtoull(text, NULL, 10);
+		return 0;
+	}
+	return fail(why, -ENOTSUP,
+		    "this kernel has no trace event %s, or tracefs is not mounted on "
+		    "/sys/kernel/tracing",
+		    name);
+}
+
+static int describe(const char *name, struct perf_event_attr *attributes, struct reason *why)
+{
+	*attributes = (struct perf_event_attr){.size = sizeof(*attributes),
+					       .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED |
+							      PERF_FORMAT_TOTAL_TIME_RUNNING};
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(known[i].name, name) != 0)
+			continue;
+		attributes->type = known[i].type;
+		attributes->config = known[i].config;
+		return 0;
+	}
+	if (strchr(name, ':') && !strchr(name, '/')) {
+		uint64_t id = 0;
+		int error = find_tracepoint(name, &id, why);
+
+		attributes->type = PERF_TYPE_TRACEPOINT;
+		attributes->config = id;
+		return error;
+	}
+	return fail(why, -EINVAL,
+		    "no event '%s': use names of perf list such as task-clock, page-faults, "
+		    "cycles, LLC-load-misses, or SYSTEM:EVENT for a trace event",
+		    name);
+}
+
+static int add_place(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
+		     int processor)
+{
+	int *fds = realloc(counter->fds, (counter->count + 1) * sizeof(*fds));
+	int fd;
+
+	if (!fds)
+		return -ENOMEM;
+	counter->fds = fds;
+	if (counter->count >= PLACES_MOST)
+		return -E2BIG;
+	fd = (int)syscall(SYS_perf_event_open, attributes, pid, processor, -1,
+			  PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	fds[counter->count++] = fd;
+	return 0;
+}
+
+static int add_processors(struct counter *counter, struct perf_event_attr *attributes)
+{
+	long processors = sysconf(_SC_NPROCESSORS_CONF);
+	int error = 0;
+
+	for (int i = 0; i < processors && (!error || error == -ENODEV); i++)
+		error = add_place(counter, attributes, -1, i);
+	/* A processor that is off counts nothing. */
+	return error == -ENODEV && counter->count ? 0 : error;
+}
+
+static int add_descendants(struct counter *counter, struct perf_event_attr *attributes, pid_t pid);
+
+/* A thread, and the processes that it has started. */
+static int add_thread(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
+		      const char *thread)
+{
+	__cleanup_free char *path = format_text("/proc/%d/task/%s/children", pid, thread);
+	__cleanup_free char *children = NULL;
+	char *next, *end;
+	int error = add_place(counter, attributes, atoi(thread), -1);
+
+	/* It may end at any time. */
+	if (error == -ESRCH || read_small_file(path, &children, NULL))
+		return error == -ESRCH ? 0 : error;
+	for (next = children; !error; next = end) {
+		long child = strtol(next, &end, 10);
+
+		if (end == next)
+			break;
+		error = add_descendants(counter, attributes, (pid_t)child);
+	}
+	return error;
+}
+
+static int add_descendants(struct counter *counter, struct perf_event_attr *attributes, pid_t pid)
+{
+	__cleanup_free char *path = format_text("/proc/%d/task", pid);
+	DIR *threads = opendir(path);
+	struct dirent *entry;
+	int error = 0;
+
+	while (threads && !error && (entry = readdir(threads)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			error = add_thread(counter, attributes, pid, entry->d_name);
+	if (threads)
+		closedir(threads);
+	return error;
+}
+
+static int explain(const char *name, uint32_t type, int error, struct reason *why)
+{
+	bool hardware = type == PERF_TYPE_HARDWARE || type == PERF_TYPE_HW_CACHE;
+
+	if (error == -ENOENT || error == -EOPNOTSUPP || error == -ENODEV)
+		return fail(why, -ENOTSUP, "%s: not supported%s", name,
+			    hardware ? ": this processor, or what emulates it, has no such counter"
+				     : " by this kernel");
+	if (error == -EACCES || error == -EPERM)
+		return fail(why, error,
+			    "%s: not allowed: it takes root, CAP_PERFMON, or a lower "
+			    "kernel.perf_event_paranoid",
+			    name);
+	return fail(why, error, "perf_event_open for %s: %s", name, strerror(-error));
+}
+
+/**
+ * counter_open - begin to count an event
+ * @counter: counter_close() also after a failure
+ * @name:    as perf(1) calls it, or SYSTEM:EVENT
+ * @where:   processors, or a process
+ * @why:     reason of a failure
+ *
+ * Return: 0, -EINVAL for a name that nobody knows, -ENOTSUP for what this machine can not count, -ESRCH without such a
+ * process, or -errno.
+ */
+int counter_open(struct counter *counter, const char *name, struct counted where,
+		 struct reason *why)
+{
+	struct perf_event_attr attributes;
+	int error;
+
+	*counter = (struct counter){0};
+	snprintf(counter->name, sizeof(counter->name), "%s", name);
+	error = describe(name, &attributes, why);
+	if (error)
+		return error;
+	attributes.inherit = where.pid != 0;
+	error = where.pid ? add_descendants(counter, &attributes, where.pid)
+			  : add_processors(counter, &attributes);
+	if (!error && !counter->count)
+		error = -ESRCH;
+	return error ? explain(name, attributes.type, error, why) : 0;
+}
+
+/**
+ * counter_read - what has been counted in all places
+ * @value: receives it; an estimate where the processor has fewer counters than are wanted
+ *
+ * Return: 0 or -errno.
+ */
+int counter_read(const struct counter *counter, double *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < counter->count; i++) {
+		/* Value, time that it was wanted, time that it was counted (perf_event_open(2), read_format). */
+		uint64_t seen[3];
+		ssize_t got = read(counter->fds[i], seen, sizeof(seen));
+
+		if (got != sizeof(seen))
+			return got < 0 ? -errno : -EIO;
+		if (seen[2])
+			*value += (double)seen[0] * (double)seen[1] / (double)seen[2];
+	}
+	return 0;
+}
+
+/** counter_close - count no more */
+void counter_close(struct counter *counter)
+{
+	for (size_t i = 0; i < counter->count; i++)
+		close(counter->fds[i]);
+	free(counter->fds);
+	*counter = (struct counter){0};
+}
+
+/** counter_is_time - whether it counts nanoseconds */
+bool counter_is_time(const struct counter *counter)
+{
+	return strcmp(counter->name, "cpu-clock") == 0 || strcmp(counter->name, "task-clock") == 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_WORKLOADS_COUNTERS_H
+#define BRINELL_WORKLOADS_COUNTERS_H
+
+#include "harness/base/util.h"
+
+#define COUNTERS_MOST 16
+
+/**
+ * struct counter - one event of perf_event_open(2), counted in many places
+ * @name:  as perf(1) calls it
+ * @fds:   one for each processor, or for each thread
+ * @count: of these
+ */
+struct counter {
+	char name[64];
+	int *fds;
+	size_t count;
+};
+
+/**
+ * struct counted - where it is counted
+ * @pid: of a process: it, all its threads and all its descendants, also those to come; 0: all processors
+ */
+struct counted {
+	pid_t pid;
+};
+
+int counter_open(struct counter *counter, const char *name, struct counted where,
+		 struct reason *why);
+int counter_read(const struct counter *counter, double *value);
+void counter_close(struct counter *counter);
+bool counter_is_time(const struct counter *counter);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * perf-stat: counts events of the kernel and of the processor meanwhile, of all processors or of another workload.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+
+#include "inject/injector.h"
+#include "workloads/counters.h"
+#include "workloads/process.h"
+
+static const struct param perf_params[] = {
+	{"of", PARAM_STRING, "name of a workload that runs; without it: all processors", NULL, NULL,
+	 false},
+	{"events", PARAM_LIST, "as in perf list, and SYSTEM:EVENT; the usual ones that there are",
+	 NULL, NULL, false},
+	{"interval", PARAM_DURATION, "between two reports", "1s", NULL, false},
+	{0},
+};
+
+static const char *const usual[] = {"context-switches", "cpu-migrations", "page-faults",  "cycles",
+				    "instructions",	"cache-misses",	  "branch-misses"};
+
+/* @before: what was counted at the last report, at @before_ns; @begin_ns: when all began. */
+struct perf_run {
+	struct counter counters[COUNTERS_MOST];
+	size_t count;
+	double before[COUNTERS_MOST];
+	int64_t begin_ns, before_ns;
+};
+
+static void perf_stop(struct workload_run *run)
+{
+	struct perf_run *perf = run->private;
+
+	if (!perf)
+		return;
+	for (size_t i = 0; i < perf->count; i++)
+		counter_close(&perf->counters[i]);
+	if (run->fd >= 0)
+		close(run->fd);
+	run->fd = -1;
+	run->pid = 0;
+	free(perf);
+	run->private = NULL;
+}
+
+static int add_counter(struct perf_run *perf, const char *name, struct counted where,
+		       struct reason *why)
+{
+	int error;
+
+	if (perf->count == COUNTERS_MOST)
+		return fail(why, -E2BIG, "perf-stat: 'events' are more than %d", COUNTERS_MOST);
+	error = counter_open(&perf->counters[perf->count], name, where, why);
+	if (error)
+		counter_close(&perf->counters[perf->count]);
+	else
+		perf->count++;
+	return error;
+}
+
+/* What nobody has asked for by its name may be missing. */
+static int add_usual(struct workload_run *run, struct counted where, struct reason *why)
+{
+	struct perf_run *perf = run->private;
+	json_t *missing = json_array();
+	int error = add_counter(perf, where.pid ? "task-clock" : "cpu-clock", where, why);
+
+	json_object_set_new(run->facts, "unsupported", missing);
+	for (size_t i = 0; !error && i < ARRAY_SIZE(usual); i++) {
+		error = add_counter(perf, usual[i], where, why);
+		if (error != -ENOTSUP)
+			continue;
+		json_array_append_new(missing, json_string(usual[i]));
+		error = 0;
+	}
+	return error;
+}
+
+static int add_counters(struct workload_run *run, struct counted where, struct reason *why)
+{
+	const json_t *events = json_object_get(run->arguments, "events"), *event;
+	size_t index;
+	int error = 0;
+
+	if (!json_array_size(events))
+		return add_usual(run, where, why);
+	json_array_foreach (events, index, event)
+		if (!error)
+			error = add_counter(run->private, json_string_value(event), where, why);
+	return error;
+}
+
+static int find_place(struct workload_run *run, struct counted *where, struct reason *why)
+{
+	const char *name = param_text(run->arguments, "of");
+	const struct workload_run *other = name && run->find ? run->find(run->context, name) : NULL;
+
+	*where = (struct counted){0};
+	if (!name)
+		return 0;
+	if (!other)
+		return fail(
+			why, -ENOENT,
+			"perf-stat: no workload '%s' runs on this machine: start it before this "
+			"one",
+			name);
+	if (other->pid <= 0)
+		return fail(why, -ESRCH, "perf-stat: '%s' has no process", name);
+	where->pid = other->pid;
+	return 0;
+}
+
+static int arm(struct workload_run *run, struct reason *why)
+{
+	int64_t interval = param_duration_ns(run->arguments, "interval");
+	struct timespec every = {.tv_sec = interval / NSEC_PER_SEC,
+				 .tv_nsec = interval % NSEC_PER_SEC};
+	struct itimerspec time = {.it_interval = every, .it_value = every};
+
+	if (interval < 10 * NSEC_PER_MSEC)
+		return fail(why, -EINVAL, "'interval' must be 10 ms at least");
+	run->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (run->fd < 0 || timerfd_settime(run->fd, 0, &time, NULL) < 0)
+		return fail(why, -errno, "perf-stat: timerfd: %s", strerror(errno));
+	return 0;
+}
+
+static void note_facts(struct workload_run *run, struct counted where)
+{
+	const struct perf_run *perf = run->private;
+	json_t *events = json_array();
+
+	for (size_t i = 0; i < perf->count; i++)
+		json_array_append_new(events, json_string(perf->counters[i].name));
+	json_object_set_new(run->facts, "events", events);
+	json_object_set_new(run->facts, "places",
+			    json_integer((json_int_t)perf->counters[0].count));
+	if (where.pid)
+		json_object_set_new(run->facts, "counted", json_integer(where.pid));
+}
+
+static int perf_start(struct workload_run *run, struct reason *why)
+{
+	struct perf_run *perf = calloc(1, sizeof(*perf));
+	struct counted where;
+	int error;
+
+	if (!perf)
+		return -ENOMEM;
+	run->private = perf;
+	error = find_place(run, &where, why);
+	if (!error)
+		error = arm(run, why);
+	if (!error)
+		error = add_counters(run, where, why);
+	if (error) {
+		perf_stop(run);
+		return error;
+	}
+	perf->begin_ns = perf->before_ns = now_monotonic_ns();
+	note_facts(run, where);
+	process_emit(run, "ready", NULL, json_object(), "ready");
+	return 0;
+}
+
+static json_t *make_metric(const struct counter *counter, double value)
+{
+	return json_pack("{s:f, s:s, s:s}", "value", value, "unit",
+			 counter_is_time(counter) ? "ns" : "count", "better", "lower");
+}
+
+static char *metric_name(const struct counter *counter)
+{
+	char *name = format_text("perf_%s", counter->name);
+
+	for (char *letter = name; letter && *letter; letter++)
+		if (*letter == '-' || *letter == ':')
+			*letter = '_';
+	return name;
+}
+
+/* @since_begin: all that was counted; else what was since the last report. */
+static void emit_counts(struct workload_run *run, const char *event, bool since_begin)
+{
+	struct perf_run *perf = run->private;
+	int64_t now = now_monotonic_ns();
+	int64_t since = now - (since_begin ? perf->begin_ns : perf->before_ns);
+	json_t *metrics = json_object();
+	__cleanup_free char *text = NULL;
+
+	for (size_t i = 0; i < perf->count; i++) {
+		__cleanup_free char *name = metric_name(&perf->counters[i]);
+		double value;
+
+		if (counter_read(&perf->counters[i], &value))
+			continue;
+		json_object_set_new(metrics, name,
+				    make_metric(&perf->counters[i],
+						since_begin ? value : value - perf->before[i]));
+		if (!since_begin)
+			perf->before[i] = value;
+	}
+	if (!since_begin)
+		perf->before_ns = now;
+	text = format_text("%zu events counted for %.3f s", json_object_size(metrics),
+			   (double)since / NSEC_PER_SEC);
+	process_emit(run, event, NULL,
+		     json_pack("{s:o, s:I}", "metrics", metrics, "since_ns", (json_int_t)since),
+		     text);
+}
+
+static void perf_dispatch(struct workload_run *run)
+{
+	uint64_t expirations;
+
+	if (run->private && read(run->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		emit_counts(run, "metrics", false);
+}
+
+static int perf_touch(struct workload_run *run, struct reason *why)
+{
+	(void)why;
+	emit_counts(run, "checked", true);
+	return 0;
+}
+
+static void perf_probe(json_t *findings)
+{
+	static const char *const samples[] = {"cpu-clock", "cycles"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		struct reason why = {0};
+		struct counter counter;
+		int error = counter_open(&counter, samples[i], (struct counted){0}, &why);
+
+		counter_close(&counter);
+		finding_add(findings, i ? "perf-stat:hardware" : "perf-stat:software", error == 0,
+			    why.text,
+			    i ? "run on metal, or give the virtual machine a PMU; events of the "
+				"kernel are counted without it"
+			      : "run as root, on a kernel with CONFIG_PERF_EVENTS");
+	}
+}
+
+static const struct workload perf_stat = {
+	.name = "perf-stat",
+	.summary = "counts events of kernel and processor meanwhile, of all or of a workload",
+	.params = perf_params,
+	.start = perf_start,
+	.touch = perf_touch,
+	.dispatch = perf_dispatch,
+	.stop = perf_stop,
+	.probe = perf_probe,
+};
+
+REGISTER(workload, perf_stat);
