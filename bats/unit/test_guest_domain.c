@@ -60,6 +60,22 @@ static int teardown(void **state)
 	return system(command);
 }
 
+static void a_flood_is_counted(void **state)
+{
+	struct domain_flood flood = {0};
+	int64_t now = 5 * NSEC_PER_SEC;
+	int told = 0;
+
+	(void)state;
+	for (int i = 0; i < 400; i++)
+		told += domain_flood_takes(&flood, now + i * NSEC_PER_MSEC);
+	assert_int_equal(told, 10);
+	assert_int_equal(domain_flood_rest(&flood, now + 500 * NSEC_PER_MSEC), 0);
+	assert_int_equal(domain_flood_rest(&flood, now + NSEC_PER_SEC), 390);
+	assert_int_equal(domain_flood_rest(&flood, now + 2 * NSEC_PER_SEC), 0);
+	assert_true(domain_flood_takes(&flood, now + 2 * NSEC_PER_SEC));
+}
+
 static void names_are_checked(void **state)
 {
 	(void)state;
@@ -372,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_checked),
+		cmocka_unit_test(a_flood_is_counted),
 		cmocka_unit_test(xml_holds_what_was_planned),
 		cmocka_unit_test_setup_teardown(orphans_are_known, setup, teardown),
 		cmocka_unit_test(cid_is_read),

@@ -31,6 +31,21 @@ struct domain_plan {
 	bool huge_pages;
 };
 
+/**
+ * struct domain_flood - events of one kind, most of which are only counted when there are many
+ * @window_ns: begin of this second
+ * @told:      in this second
+ * @untold:    counted since the last were told
+ */
+struct domain_flood {
+	int64_t window_ns;
+	unsigned int told;
+	uint64_t untold;
+};
+
+bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns);
+uint64_t domain_flood_rest(struct domain_flood *flood, int64_t now_ns);
+
 bool domain_name_is_fine(const char *name);
 char *domain_owner(pid_t pid);
 bool domain_is_orphan(const char *owner);

@@ -94,13 +94,30 @@ void domain_on_event(struct agent *agent, json_t *event)
 			mark_leaving(event);
 		if (incoming)
 			mark_incoming(event);
-		tell(agent, guest, event);
+		if (strcmp(what, "memory-failure") != 0 ||
+		    domain_flood_takes(&guest->failures, now_monotonic_ns()))
+			tell(agent, guest, event);
 	}
 	domain_migration_event(agent, guest, event);
 	if (incoming)
 		domain_arrival_event(agent, guest, state);
 	else if (strcmp(state, "stopped") == 0)
 		take_end(agent, guest, json_text(event, "detail", ""));
+}
+
+/** domain_tell_rest - tell how many memory failures there were besides those that were told */
+void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns)
+{
+	uint64_t count = domain_flood_rest(&guest->failures, now_ns);
+	__cleanup_free char *text = NULL;
+
+	if (!count)
+		return;
+	text = format_text("%s: %llu more memory failures within a second", guest->name,
+			   (unsigned long long)count);
+	agent_emit(agent, "libvirt", now_realtime_ns(), text,
+		   json_pack("{s:s, s:s, s:s, s:I}", "guest", guest->name, "uuid", guest->uuid,
+			     "event", "memory-failures", "count", (json_int_t)count));
 }
 
 static int work_survey(virConnectPtr connection, struct virt_job *job)

@@ -41,6 +41,7 @@ enum domain_stage {
  * @qemu, @libvirt: versions
  * @boot_id, @kernel: of its last hello; NULL before
  * @ending:  libvirt's word for how it ended; empty before
+ * @failures: of memory, that libvirt tells of
  * @migration: to another host, or NULL
  */
 struct domain_guest {
@@ -58,6 +59,7 @@ struct domain_guest {
 	char backing[16], qemu[24], libvirt[24];
 	char *boot_id, *kernel;
 	char ending[24];
+	struct domain_flood failures;
 	struct migration *migration;
 };
 
@@ -109,6 +111,7 @@ void domain_end_all(struct agent *agent);
 
 /* domain_events.c */
 void domain_on_event(struct agent *agent, json_t *event);
+void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns);
 void domain_survey(struct agent *agent);
 
 /* domain_receive.c */
