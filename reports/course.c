@@ -32,13 +32,16 @@ static void *one_more(void *array, size_t count, size_t size)
 		&(array)[(count)++];                                                               \
 	})
 
-/** course_time - when a record was written */
+/* No trial lasts for centuries; beyond that spans can not be added without care. */
+#define OFFSET_MOST_NS (INT64_MAX / 16)
+
+/** course_time - when a record was written; 0 for a time that can not be one */
 int64_t course_time(const struct course *course, const json_t *record)
 {
 	int64_t offset;
 
 	if (__builtin_sub_overflow(json_number(record, "time_ns", 0), course->zero_ns, &offset) ||
-	    offset == INT64_MIN)
+	    offset > OFFSET_MOST_NS || offset < -OFFSET_MOST_NS)
 		return 0;
 	return offset;
 }

@@ -427,6 +427,47 @@ static void hangs(void)
 	end("done");
 }
 
+/* Silent because its host has closed its ears. */
+static void is_cut_off(void)
+{
+	begin(INJECT, "{'guest': 'hung'}", "");
+	hwpoison();
+	touched();
+	at(1500);
+	event("h0", "g1", "guest-link", "g1: it says more lines than anybody could want; cut off",
+	      "{'what': 'flood'}");
+	at(2500);
+	silent("h0");
+	at(3000);
+	status("h0", "running", "booted");
+	end("done");
+}
+
+static void is_destroyed(void)
+{
+	begin(INJECT, CONTAINED, "");
+	hwpoison();
+	touched();
+	at(1100);
+	libvirt("h0", "lifecycle", "stopped", "destroyed");
+	gone("h0");
+	end("done");
+}
+
+/* The end of a guest of the trial before, of the same name, is told late. */
+static void namesake_ends(void)
+{
+	begin(INJECT, "{'guest': 'unharmed'}", "");
+	hwpoison();
+	touched();
+	at(1100);
+	event("h0", "g1", "libvirt", "g1: lifecycle stopped destroyed",
+	      "{'guest': 'g1', 'uuid': '22222222-bbbb-4bbb-8bbb-000000000099', 'event': "
+	      "'lifecycle', 'state': 'stopped', 'detail': 'destroyed'}");
+	lives_on("h0");
+	end("done");
+}
+
 static void reads_wrong_data(void)
 {
 	begin(INJECT, CONTAINED, "");
@@ -599,6 +640,29 @@ static void arrives(const char *boot)
 	status("h0", "gone", "migrated");
 	status("h1", "running", "migrated");
 	heart_now("h1", 5);
+}
+
+/* Long enough to count as silent: it is not, while it moves. */
+static void is_away_for_long(void)
+{
+	begin(MIGRATE, PLAIN("completed"), "");
+	migrate();
+	at(3000);
+	beats("h0", 0);
+	libvirt("h0", "lifecycle", "suspended", "migrated");
+	at(4000);
+	silent("h0");
+	at(4400);
+	gone("h0");
+	libvirt("h1", "lifecycle", "resumed", "migrated");
+	libvirt("h0", "lifecycle", "stopped", "migrated");
+	migration_ends("completed");
+	hello("h1", BOOT_G1, false);
+	at(4500);
+	first_beat("h1");
+	status("h1", "running", "migrated");
+	heart_now("h1", 0);
+	end("done");
 }
 
 static void completes(void)
@@ -826,7 +890,10 @@ static const struct guest_case {
 	{"pass-guest-killed-with-host", killed_with_host},
 	{"pass-guest-hung", hangs},
 	{"fail-guest-qemu-crash", qemu_crashes},
+	{"fail-guest-destroyed", is_destroyed},
 	{"fail-guest-corrupted", reads_wrong_data},
+	{"inconclusive-guest-cut-off", is_cut_off},
+	{"pass-guest-namesake-ends", namesake_ends},
 	{"fail-guest-bystander-died", bystander_dies},
 	{"fail-guest-other-host-died", other_host_dies},
 	{"inconclusive-guest-reports-nothing", reports_nothing},
@@ -838,6 +905,7 @@ static const struct guest_case {
 	{"pass-libvirt-daemon-killed", daemon_dies_alone},
 	{"inconclusive-libvirt-silent", daemon_says_nothing},
 	{"pass-migration-completed", completes},
+	{"pass-migration-long-downtime", is_away_for_long},
 	{"pass-migration-refused", is_refused},
 	{"pass-migration-cancelled", is_cancelled},
 	{"pass-migration-failed-at-target", qemu_of_target_dies},

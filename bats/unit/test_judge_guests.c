@@ -74,6 +74,11 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"pass-guest-hung", "hung", "none", ""},
 		{"fail-guest-qemu-crash", "killed", "none",
 		 "expected contained: QEMU crash: g1: crashed stopped failed"},
+		{"fail-guest-destroyed", "killed", "none", "somebody destroyed the domain"},
+		{"inconclusive-guest-cut-off", "unknown", "none",
+		 "only one sign that the guest lives"},
+		{"pass-guest-namesake-ends", "unharmed", "none", ""},
+		{"pass-migration-long-downtime", "unharmed", "completed", ""},
 		{"fail-guest-corrupted", "corrupted", "none", "load: corrupted"},
 		{"fail-guest-bystander-died", "contained", "none",
 		 "guest 'g2' was killed: guest kernel crash: Kernel panic"},
@@ -192,6 +197,24 @@ static void life_is_only_seen_after_the_last_step(void **state)
 	assert_true(judge_is_settled(records, "0001"));
 }
 
+/* That it left the source, and that libvirt starts it at the target, is not yet that it lives there. */
+static void a_guest_is_awaited_at_the_target(void **state)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-migration-completed"));
+
+	(void)state;
+	cut_at_close(records);
+	assert_true(judge_is_settled(records, "0001"));
+	for (size_t index = json_array_size(records); index--;) {
+		const json_t *body = json_object_get(json_array_get(records, index), "body");
+
+		if (strcmp(json_text(body, "witness", ""), "heartbeat") == 0 &&
+		    strcmp(json_text(body, "host", ""), "h1") == 0)
+			json_array_remove(records, index);
+	}
+	assert_false(judge_is_settled(records, "0001"));
+}
+
 static int64_t metric(const json_t *result, const char *name, const char *unit)
 {
 	const json_t *found = json_object_get(json_object_get(result, "metrics"), name);
@@ -204,9 +227,11 @@ static void a_migration_is_measured(void **state)
 {
 	__cleanup_json json_t *result = judge_case("pass-migration-completed");
 	__cleanup_json json_t *contained = judge_case("pass-guest-contained");
+	__cleanup_json json_t *away = judge_case("pass-migration-long-downtime");
 
 	(void)state;
 	assert_int_equal(metric(result, "guest_downtime", "ns"), 700 * NSEC_PER_MSEC);
+	assert_int_equal(metric(away, "guest_downtime", "ns"), 1500 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "libvirt_downtime", "ns"), 62 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "migration_time", "ns"), 3 * NSEC_PER_SEC);
 	assert_int_equal(metric(result, "iterations", "count"), 4);
@@ -313,6 +338,7 @@ int main(void)
 		cmocka_unit_test(axes_and_reasons_are_as_told),
 		cmocka_unit_test(what_passes_settles_with_its_last_evidence),
 		cmocka_unit_test(life_is_only_seen_after_the_last_step),
+		cmocka_unit_test(a_guest_is_awaited_at_the_target),
 		cmocka_unit_test(a_migration_is_measured),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(the_checks_tell_which_versions_count),

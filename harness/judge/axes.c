@@ -92,10 +92,12 @@ static bool is_out_of_band(const char *witness)
 	return false;
 }
 
-static void hear_agent(struct host_seen *host)
+/* What an agent had said before its host died may be read later than the bench's word of the death. */
+static void hear_agent(struct host_seen *host, const json_t *record)
 {
 	host->answered = true;
-	if (host->bench_died && !host->boot_changed)
+	if (host->bench_died && !host->boot_changed &&
+	    event_time(record) > event_time(host->bench_died) + JUDGE_MARGIN_NS)
 		host->alive_after_death = true;
 }
 
@@ -139,7 +141,7 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 	else if (counts)
 		read_host_event(trial, seen, host, record);
 	if (counts && !is_out_of_band(witness))
-		hear_agent(host);
+		hear_agent(host, record);
 }
 
 static void read_boot(const struct trial_case *trial, struct observation *seen,

@@ -7,9 +7,6 @@
 
 #include "harness/judge/axes.h"
 
-/* Clocks of hosts and controller agree to some milliseconds; what is seen so soon after a step may have been before it. */
-#define MARGIN_NS (100 * NSEC_PER_MSEC)
-
 enum death {
 	DEATH_LIBVIRT = 1 << 0,
 	DEATH_LOG = 1 << 1,
@@ -54,7 +51,7 @@ static int64_t alive_from(const struct observation *seen)
 {
 	int64_t last = seen->fault_ns > seen->last_step_ns ? seen->fault_ns : seen->last_step_ns;
 
-	return last < INT64_MAX - MARGIN_NS ? last + MARGIN_NS : last;
+	return last < INT64_MAX - JUDGE_MARGIN_NS ? last + JUDGE_MARGIN_NS : last;
 }
 
 /* Whether heartbeats of a guest were heard on a host, as late as that. */
@@ -128,7 +125,8 @@ static void read_side(const struct trial_case *trial, const struct observation *
 		signs->waits = true;
 	if (is_down(guest, side) && event_time(side->down) >= seen->fault_ns)
 		signs->down = side;
-	if (beats_since(side, since))
+	/* A heart that beat at the source before the switchover says nothing of the target. */
+	if (side == place_of(guest) && beats_since(side, since))
 		signs->beats = side;
 }
 
@@ -232,7 +230,7 @@ static const json_t *contradiction(const struct guest_seen *guest, const struct 
 	if (guest->reboot || !signs->beats)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++)
-		if (deaths[i] && signs->beats->last_ns > event_time(deaths[i]) + MARGIN_NS)
+		if (deaths[i] && signs->beats->last_ns > event_time(deaths[i]) + JUDGE_MARGIN_NS)
 			return deaths[i];
 	return NULL;
 }

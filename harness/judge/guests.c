@@ -75,7 +75,6 @@ static void hear_word(struct guest_side *side, int64_t time_ns)
 	if (!side->down || time_ns <= side->down_ns)
 		return;
 	side->down = NULL;
-	side->cut_off = false;
 }
 
 static void hear_beat(struct guest_side *side, int64_t time_ns, const json_t *record)
@@ -142,6 +141,7 @@ static void read_hello(struct guest_seen *guest, struct guest_side *side, const 
 	if (boot && !counts && (another || !guest->boot_id))
 		guest->boot_id = boot;
 	side->lived = true;
+	side->cut_off = false;
 	hear_word(side, event_time(record));
 }
 

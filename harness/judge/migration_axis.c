@@ -7,8 +7,6 @@
 
 #include "harness/judge/axes.h"
 
-#define MARGIN_NS (100 * NSEC_PER_MSEC)
-
 static const char *const axis_names[] = {"none",      "completed", "refused",
 					 "cancelled", "failed",	   "lost"};
 
@@ -149,7 +147,7 @@ static void follow(struct course *course, const struct guest_seen *guest)
 				 target->last_ns > asked_ns);
 	course->stays = source && migration->end &&
 			((source->word == WORD_RUNNING && source->word_at > migration->end_at) ||
-			 (source->last_ns > end_ns + MARGIN_NS && !source->down));
+			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
 	course->arrivals = outcome_is(migration, "completed") + course->libvirt_arrived +
 			   course->guest_arrived;
 }

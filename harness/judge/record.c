@@ -6,6 +6,8 @@
 
 #include "harness/judge/case.h"
 
+#define TIME_LIMIT (INT64_MAX / 4)
+
 /** record_type - type of a record, "" when it has none; borrowed */
 const char *record_type(const json_t *record)
 {
@@ -57,14 +59,17 @@ const json_t *event_data(const json_t *record)
 /**
  * event_time - when an event was seen, on the controller's clock
  *
- * Not later than it was written down, whatever the clock of its host says.
+ * Not later than it was written down, whatever the clock of its host says; and so far from the ends of its type that spans
+ * can be added and subtracted.
  */
 int64_t event_time(const json_t *record)
 {
 	int64_t written = record_time(record);
 	int64_t seen = json_number(record_body(record), "host_time_ns", written);
 
-	return seen < written ? seen : written;
+	if (seen > written)
+		seen = written;
+	return seen < 0 ? 0 : seen > TIME_LIMIT ? TIME_LIMIT : seen;
 }
 
 /**
