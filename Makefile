@@ -37,7 +37,7 @@ KVM_LDLIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl
 agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
 	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
 # The host side of guests through libvirt, which no static program can link.
-domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood huge initramfs owner programs stages xml)
+domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood huge initramfs modules owner programs stages xml)
 domain_sources := $(filter-out $(domain_plain), $(wildcard harness/guest/domain*.c))
 guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
 	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \

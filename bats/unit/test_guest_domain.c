@@ -197,6 +197,27 @@ static void cpio_reads_the_initramfs(void **state)
 	assert_int_equal(access(archive, F_OK), -1);
 }
 
+/* A machine that is no rig host has no list: modprobe tells what is needed, and a dependency of two only once. */
+static void modprobe_knows_the_modules(void **state)
+{
+	__cleanup_free char *path = format_text("%s/bin:%s", root, getenv("PATH"));
+	__cleanup_free char *before = strdup(getenv("PATH"));
+	__cleanup_free char *modprobe = format_text("%s/bin/modprobe", root);
+	__cleanup_json json_t *paths = NULL;
+
+	(void)state;
+	put_text("bin/modprobe", "#!/bin/sh\n[ \"$2\" = 9.9-rig ] || exit 1\n"
+				 "[ \"$4\" = ptp_kvm ] && echo builtin ptp_kvm && exit\n"
+				 "echo insmod /m/virtio.ko.xz\necho \"insmod /m/$4.ko.xz a=1\"\n");
+	assert_int_equal(chmod(modprobe, 0755), 0);
+	setenv("PATH", path, 1);
+	assert_int_equal(modules_collect("/lib/modules/9.9-rig", &paths, &why), 0);
+	setenv("PATH", before, 1);
+	assert_int_equal(json_array_size(paths), 6);
+	assert_string_equal(json_string_value(json_array_get(paths, 0)), "/m/virtio.ko.xz");
+	assert_string_equal(json_string_value(json_array_get(paths, 1)), "/m/virtio_pci.ko.xz");
+}
+
 static void pagemap(uint64_t page, uint64_t entry)
 {
 	put_at("proc/4711/pagemap", &entry, sizeof(entry), (off_t)(page * 8));
@@ -394,6 +415,7 @@ int main(void)
 		cmocka_unit_test(cid_is_read),
 		cmocka_unit_test(serial_socket_is_found_by_its_name),
 		cmocka_unit_test_setup_teardown(cpio_reads_the_initramfs, setup, teardown),
+		cmocka_unit_test_setup_teardown(modprobe_knows_the_modules, setup, teardown),
 		cmocka_unit_test_setup_teardown(page_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(hidden_frames_are_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(zero_page_is_nobodys, setup, teardown),

@@ -59,8 +59,7 @@ char *domain_serial_socket(const char *xml, const char *port);
 /**
  * struct initramfs_source - what an initramfs is made of
  * @program:  becomes /init; static
- * @modules:  directory of kernel modules; its file brinell.guest lists those of a guest in the order of loading. A
- *            directory without that file means a kernel that needs none
+ * @modules:  directory of kernel modules; see modules_collect()
  * @programs: array of the names of programs of this machine that go in with all that they need; NULL is none
  */
 struct initramfs_source {
@@ -70,6 +69,7 @@ struct initramfs_source {
 };
 
 int programs_collect(const json_t *names, json_t **files, struct reason *why);
+int modules_collect(const char *directory, json_t **paths, struct reason *why);
 int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why);
 
 /**

@@ -65,37 +65,30 @@ static int put_file(struct archive *archive, const char *name, unsigned int mode
 
 static int put_modules(struct archive *archive, const char *directory, struct reason *why)
 {
-	__cleanup_free char *list_path = format_text("%s/brinell.guest", directory);
-	__cleanup_free char *list = NULL;
+	__cleanup_json json_t *paths = NULL;
 	__cleanup_free char *loaded = NULL;
-	size_t size = 0, count = 0;
+	size_t size = 0, index;
 	__cleanup_file FILE *load = open_memstream(&loaded, &size);
-	char *rest, *line;
-	int error = read_small_file(list_path, &list, NULL);
+	int error = modules_collect(directory, &paths, why);
+	json_t *path;
 
-	if (error == -ENOENT)
-		return 0;
-	if (error || !load)
-		return fail(why, error ? error : -ENOMEM, "read %s: %s", list_path,
-			    strerror(error ? -error : ENOMEM));
+	if (error || !json_array_size(paths))
+		return error;
+	if (json_array_size(paths) > MODULES_MAX)
+		return fail(why, -E2BIG, "a guest wants %zu modules of %s, more than %d",
+			    json_array_size(paths), directory, MODULES_MAX);
 	put_entry(archive, "lib", S_IFDIR | 0755, 0, NULL, 0);
 	put_entry(archive, "lib/modules", S_IFDIR | 0755, 0, NULL, 0);
-	for (line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		__cleanup_free char *from = format_text("%s/%s", directory, line);
-		const char *base = strrchr(line, '/') ? strrchr(line, '/') + 1 : line;
-		__cleanup_free char *name = format_text("lib/modules/%s", base);
+	json_array_foreach (paths, index, path) {
+		const char *from = json_string_value(path);
+		__cleanup_free char *name = format_text("lib/modules/%s", strrchr(from, '/') + 1);
 
-		if (*line == '#')
-			continue;
-		if (++count > MODULES_MAX)
-			return fail(why, -E2BIG, "%s lists more than %d modules", list_path,
-				    MODULES_MAX);
 		error = put_file(archive, name, 0644, from, why);
 		if (error)
 			return error;
 		fprintf(load, "/%s\n", name);
 	}
-	if (fflush(load) != 0)
+	if (!load || fflush(load) != 0)
 		return -ENOMEM;
 	put_entry(archive, "modules", S_IFREG | 0644, 0, loaded, size);
 	return 0;
