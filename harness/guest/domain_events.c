@@ -92,7 +92,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	if (strcmp(what, "migration-sample") != 0) {
 		if (domain_is_leaving(guest))
 			mark_leaving(event);
-		if (incoming)
+		if (guest->received && !guest->arrived)
 			mark_incoming(event);
 		if (strcmp(what, "memory-failure") != 0 ||
 		    domain_flood_takes(&guest->failures, now_monotonic_ns()))

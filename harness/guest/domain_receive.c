@@ -176,6 +176,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 		return error;
 	guest = domain_add(agent, name, ours, json_text(arguments, "domain", ""));
 	guest->port = port;
+	guest->received = true;
 	snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
 	error = prepare(guest, arguments, why);
 	if (!error) {

@@ -32,7 +32,7 @@ enum domain_stage {
 /**
  * struct domain_guest - a guest that this agent has started or taken
  * @ours:    its domain was made here or will come here, and is ended here
- * @arrived: it came from another host
+ * @received: it comes from another host; @arrived: it runs here
  * @ticket:  of the call that waits
  * @until_ns: when the wait of @stage is over
  * @port:    of the vsock that its kernel command line names
@@ -48,7 +48,7 @@ struct domain_guest {
 	struct domain_guest *next;
 	char *name, *domain, *directory;
 	char uuid[VIR_UUID_STRING_BUFLEN];
-	bool ours, arrived, graceful;
+	bool ours, received, arrived, graceful;
 	enum domain_stage stage;
 	struct console *console;
 	struct agent_ticket ticket;
