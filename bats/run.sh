@@ -152,6 +152,7 @@ guests() { # quick|all
 		scenarios migrations "kvm/migration/*"
 		say "conversations with the agent about guests (about 5 minutes)"
 		TEST_TIMEOUT=1800 tap guests.bats bats --tap bats/guests/guests.bats
+		TEST_TIMEOUT=1800 tap pair.bats bats --tap bats/guests/pair.bats
 		;;
 	esac
 }

@@ -17,7 +17,8 @@ teardown_file() {
 }
 
 converse() { # TEST
-	run timeout 150 "$brinell" rig run "$host" --file "$top/bats/rig/host_guest.sh" --timeout 140s -- \
+	run timeout 150 "$brinell" rig run "$host" --file "$top/bats/rig/host_guest.sh" \
+		--file "$top/bats/rig/converse.sh" --timeout 140s -- \
 		busybox sh /root/host_guest.sh "$1"
 	echo "$output"
 	[ "$status" -eq 0 ]

@@ -1,122 +1,14 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
-# busybox reads with a deadline, dash does not.
-# shellcheck shell=dash disable=SC3045
+# shellcheck shell=dash
 #
-# Runs on host 1 of a pair: speaks the protocol with an agent of its own, and with one on host 2 that it reaches over the
-# network of the pair (bats/guests/guests.bats starts it there). Usage: host_migrate.sh TEST. Prints the whole
-# conversation, each line with the number of the host, and fails with the first answer that is not as it should be.
-set -eu
+# Runs on host 1 of a pair, about guests that move to host 2, where an agent listens (bats/guests/guests.bats starts it).
+# Usage: host_migrate.sh TEST.
 
-port=7007
-work=$(mktemp -d)
-mkfifo "$work/calls1" "$work/calls2" "$work/said"
-exec 9<>"$work/said"
-
-# What both say, in one stream.
-follow() { # HOST
-	while read -r line; do
-		echo "$1 $line"
-	done >"$work/said"
-}
-brinell-agent <"$work/calls1" 2>&1 9<&- | follow 1 9<&- &
-exec 3>"$work/calls1"
-nc host-2 $port <"$work/calls2" 3>&- 9<&- | follow 2 3>&- 9<&- &
-exec 4>"$work/calls2"
-number=0
-answer=
-
-# The next line, at most $1 seconds later. What comes all the time is kept for await(), and not shown.
-next() { # SECONDS
-	read -t "$1" -r answer <&9 || return 1
-	echo "$answer" >>"$work/log"
-	case $answer in
-	*'"what":"gap"'* | *'"what":"clock"'* | *'"what":"heartbeat"'* | *'"event":"progress"'* | *'"metrics"'*) ;;
-	*) echo "$answer" | cut -c1-1500 ;;
-	esac
-}
-
-fail() { # TEXT
-	echo "FAILED: $*"
-	exit 1
-}
-
-# Makes a call, and waits for its answer; it is left in $answer.
-ask() { # HOST CALL ARGUMENTS
-	number=$((number + 1))
-	echo "> $1 $2 $3"
-	if [ "$1" = 1 ]; then
-		echo "{\"id\":$number,\"call\":\"$2\",\"args\":$3}" >&3
-	else
-		echo "{\"id\":$number,\"call\":\"$2\",\"args\":$3}" >&4
-	fi
-	while next 90; do
-		case $answer in
-		"$1 {\"id\":$number,"*) return ;;
-		"$1 {\"event\":\"protocol\""*) break ;;
-		esac
-	done
-	fail "no answer to $2"
-}
-
-ok() { # HOST CALL ARGUMENTS
-	ask "$@"
-	case $answer in
-	*'"ok":'*) ;;
-	*) fail "$2" ;;
-	esac
-}
-
-refused() { # ERROR HOST CALL ARGUMENTS
-	error=$1
-	shift
-	ask "$@"
-	case $answer in
-	*"\"name\":\"$error\""*) ;;
-	*) fail "$2 was not refused with $error" ;;
-	esac
-}
-
-# From here on, what await() finds has happened.
-mark() {
-	: >"$work/log"
-}
-
-matches() { # LINE TEXT...
-	matched=$1
-	shift
-	for text; do
-		case $matched in
-		*"$text"*) ;;
-		*) return 1 ;;
-		esac
-	done
-}
-
-# Waits for an event of a host that has all of these texts, unless it came since mark(); it is left in $answer.
-await() { # HOST TEXT...
-	awaited=$1
-	shift
-	while read -r answer; do
-		case $answer in
-		"$awaited "*) matches "$answer" "$@" && return ;;
-		esac
-	done <"$work/log"
-	while next 90; do
-		case $answer in
-		"$awaited "*) matches "$answer" "$@" && return ;;
-		esac
-	done
-	fail "no event of host $awaited with $*"
-}
-
-value_of() { # KEY: of a text or a number, in the last answer
-	echo "$answer" | sed -n "s/.*\"$1\":\"*\([0-9a-zA-Z_.-]*\).*/\\1/p"
-}
-
-has() { # TEXT: in the last answer
-	matches "$answer" "$1" || fail "no $1"
-}
+# shellcheck source=/dev/null
+. "${0%/*}/converse.sh"
+meet 1
+meet 2
 
 uri=qemu+tcp://host-2/system
 address=tcp://10.0.0.2
@@ -213,11 +105,25 @@ cancel() {
 	arrived
 }
 
+# Refused where nobody listens; failed when the target's QEMU dies; and then sent once more.
+failures() {
+	begin 8M
+	uri=qemu+tcp://host-2:1/system
+	migrate ''
+	has '"state":"ended","outcome":"refused"'
+	has 'Connection refused'
+	stayed refused
+	mark
+	uri=qemu+tcp://host-2/system
+	migrate ',"bandwidth":1'
+	has '"state":"begun"'
+	ok 2 run '{"argv":["killall","-9","qemu-system-x86_64"],"timeout_ms":20000}'
+	stayed failed
+	mark
+	migrate ''
+	arrived
+}
+
 "$1"
-exec 3>&- 4>&-
-# What they say while they end.
-while next 5; do
-	:
-done
-rm -rf "$work"
+part
 echo "PASSED $1"

@@ -356,6 +356,8 @@ void agent_catch_signals(void)
 	struct sigaction action = {.sa_handler = on_ending};
 	sigset_t blocked;
 
+	/* Who started the agent may have ignored it, and nobody could wait for what the agent starts then. */
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&blocked);
 	agent_ending_signals(&blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++)
