@@ -115,6 +115,11 @@ static void xml_holds_what_was_planned(void **state)
 	assert_non_null(strstr(xml, "<feature policy='disable' name='tsc-deadline'/>"));
 	assert_non_null(strstr(xml, "<on_crash>destroy</on_crash>"));
 	assert_non_null(strstr(xml, "<panic model='isa'/>"));
+	assert_null(strstr(xml, "memoryBacking"));
+	plan.huge_pages = true;
+	free(steal(xml));
+	xml = domain_make_xml(&plan);
+	assert_non_null(strstr(xml, "<memoryBacking><hugepages/></memoryBacking>"));
 }
 
 static void orphans_are_known(void **state)

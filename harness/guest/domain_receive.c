@@ -71,7 +71,8 @@ static int work_arrive(virConnectPtr connection, struct virt_job *job)
 		return job->error;
 	error = domain_describe(connection, domain, job);
 	virDomainFree(domain);
-	return error;
+	/* Without its process, it can be watched all the same. */
+	return error == -ESRCH ? 0 : error;
 }
 
 static void done_arrive(struct agent *agent, struct virt_job *job)
