@@ -798,6 +798,61 @@ static void waits_for_pages(void)
 	end("done");
 }
 
+#define POST_COPY "{'migrate': {'guest': 'g1'}}, {'post-copy': 'g1'}"
+
+static void switches_over(void)
+{
+	migrate();
+	at(2100);
+	step("post-copy");
+	event("h0", "g1", "migration", "g1: post-copy",
+	      "{'guest': 'g1', 'event': 'stage', 'stage': 'post-copy', 'iteration': 3}");
+	libvirt("h0", "lifecycle", "suspended", "postcopy");
+	libvirt("h1", "lifecycle", "resumed", "postcopy");
+	at(2200);
+	hello("h1", BOOT_G1, false);
+	at(2250);
+	first_beat("h1");
+}
+
+static void completes_in_post_copy(void)
+{
+	begin(POST_COPY, PLAIN("completed"), "");
+	switches_over();
+	at(4000);
+	migration_ends("completed");
+	libvirt("h0", "lifecycle", "stopped", "migrated");
+	status("h1", "running", "migrated");
+	heart_now("h1", 5);
+	end("done");
+}
+
+/* It speaks at the target, and libvirt calls it running: but not all of it is there yet. */
+static void is_still_in_post_copy(void)
+{
+	begin(POST_COPY, PLAIN("completed"), "");
+	switches_over();
+	at(4000);
+	status("h1", "running", "postcopy");
+	heart_now("h1", 5);
+	end("done");
+}
+
+/* The source is gone with the rest of its memory; libvirt goes on calling it running. */
+static void stands_still(void)
+{
+	begin(POST_COPY, PLAIN("completed"), "");
+	switches_over();
+	at(3000);
+	libvirt("h0", "crashed", "stopped", "failed");
+	migration_ends("failed");
+	at(3300);
+	silent("h1");
+	at(4000);
+	status("h1", "running", "postcopy");
+	end("done");
+}
+
 static void only_source_tells(void)
 {
 	begin(MIGRATE, "{'delivered': false, 'migration': 'completed'}", "");
@@ -914,6 +969,9 @@ static const struct guest_case {
 	{"fail-migration-lost", is_lost},
 	{"fail-migration-lost-in-post-copy", waits_for_pages},
 	{"fail-migration-another-boot", another_boot_arrives},
+	{"pass-migration-post-copy", completes_in_post_copy},
+	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
+	{"fail-migration-stands-still", stands_still},
 	{"inconclusive-migration-only-source", only_source_tells},
 	{"inconclusive-migration-runs-twice", runs_on_both},
 	{"inconclusive-migration-trigger-missed", trigger_is_missed},

@@ -84,9 +84,14 @@ static void assert_valid_junit(const char *text)
 
 static void junit_is_valid_for_every_verdict(void **state)
 {
-	static const char *const names[] = {
-		"pass-contained",      "fail-corrupted", "inconclusive-nothing-seen",
-		"infra-never-started", "skip-named",	 "pending-unfinished-run"};
+	static const char *const names[] = {"pass-contained",
+					    "fail-corrupted",
+					    "inconclusive-nothing-seen",
+					    "infra-never-started",
+					    "skip-named",
+					    "pending-unfinished-run",
+					    "fail-known-failure",
+					    "pass-known-failure-fixed"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -112,6 +117,52 @@ static void junit_tells_failures_from_errors(void **state)
 	assert_non_null(strstr(failure, "<failure message="));
 	assert_non_null(strstr(error, "failures=\"0\" errors=\"1\""));
 	assert_non_null(strstr(error, "<error message=\"the fault is not proven"));
+}
+
+/* No tool knows a failure that does not count: skipped is what each shows with its reason, and breaks no build. */
+static void junit_skips_what_is_known(void **state)
+{
+	__cleanup_json json_t *known = NULL;
+	__cleanup_json json_t *fixed = NULL;
+	__cleanup_json json_t *known_records = golden("fail-known-failure", &known);
+	__cleanup_json json_t *fixed_records = golden("pass-known-failure-fixed", &fixed);
+	__cleanup_free char *skipped = render("junit", known, known_records);
+	__cleanup_free char *passed = render("junit", fixed, fixed_records);
+
+	(void)state;
+	assert_non_null(strstr(skipped, "failures=\"0\" errors=\"0\" skipped=\"1\""));
+	assert_non_null(
+		strstr(skipped, "<skipped message=\"known failure: QEMU gives up too early"));
+	assert_non_null(strstr(passed, "failures=\"0\" errors=\"0\" skipped=\"0\""));
+	assert_non_null(strstr(passed, "FIXED: the known failure of this scenario is gone"));
+}
+
+static char *table_of(const char *name)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden(name, &results);
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	setenv("COLUMNS", "100", 1);
+	table_print(out, results);
+	fclose(out);
+	return text;
+}
+
+static void the_table_counts_known_failures_apart(void **state)
+{
+	__cleanup_free char *known = table_of("fail-known-failure");
+	__cleanup_free char *fixed = table_of("pass-known-failure-fixed");
+
+	(void)state;
+	assert_non_null(strstr(known, "fail, known"));
+	assert_non_null(strstr(known, "known: QEMU gives up too early, migration/ram.c\n"));
+	assert_non_null(strstr(known, "\n1 known\n"));
+	assert_non_null(strstr(fixed, "pass, fixed"));
+	assert_non_null(strstr(fixed, "FIXED: the known failure of this scenario is gone\n"));
+	assert_non_null(strstr(fixed, "\n1 pass\n"));
 }
 
 static void hostile_text_breaks_no_format(void **state)
@@ -179,6 +230,11 @@ static void ktap_words_the_verdicts(void **state)
 		{"infra-bench-failed", "\nnot ok 1 einj/load 0001 # ERROR infra\n"},
 		{"skip-named",
 		 "\nok 1 einj/load 0001 # SKIP needs einj:v2: the firmware has no EINJv2\n"},
+		{"fail-known-failure", "\nnot ok 1 kvm/case 0001 # TODO known failure: QEMU gives "
+				       "up too early, migration/ram.c\n"},
+		{"pass-known-failure-fixed",
+		 "\nok 1 kvm/case 0001 # TODO the known failure of this scenario is gone\n"},
+		{"pass-guest-contained", "\n# kmsg of g1: Memory failure: 0x5a3f"},
 	};
 
 	(void)state;
@@ -262,6 +318,8 @@ int main(void)
 		cmocka_unit_test(html_stands_alone),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),
+		cmocka_unit_test(junit_skips_what_is_known),
+		cmocka_unit_test(the_table_counts_known_failures_apart),
 		cmocka_unit_test(the_table_fits_its_width),
 		cmocka_unit_test(times_are_for_people),
 		cmocka_unit_test(a_story_counts_from_the_intent),

@@ -170,6 +170,17 @@ static bool names(const json_t *list, const char *wanted)
 	return false;
 }
 
+static void read_witnesses(struct trial_case *trial, const json_t *body)
+{
+	bool log = names(json_object_get(body, "started"), "kmsg");
+	const char *guest = json_text(body, "guest", NULL);
+
+	if (!guest && case_on_host(trial, body))
+		trial->log_seen |= log;
+	else if (guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0)
+		trial->guest_log_seen |= log;
+}
+
 static void read_record(struct trial_case *trial, struct observation *seen, const json_t *record,
 			size_t index)
 {
@@ -186,8 +197,8 @@ static void read_record(struct trial_case *trial, struct observation *seen, cons
 	} else if (record_is(record, "usage") && counts)
 		seen->answered_last = true;
 	/* A log that was followed and stayed silent is as good as one of which lines were heard. */
-	else if (record_is(record, "witnesses") && case_on_host(trial, body))
-		trial->log_seen |= names(json_object_get(body, "started"), "kmsg");
+	else if (record_is(record, "witnesses"))
+		read_witnesses(trial, body);
 }
 
 static unsigned int signs_of_death(const struct host_seen *host)

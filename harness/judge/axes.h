@@ -128,7 +128,7 @@ struct guest_seen {
  * struct migration_seen - the last migration of the subject as the evidence shows it
  * @guest:    that migrates; NULL: nobody says
  * @asked:    the step that began it; @asked_at its place
- * @begun:    an event told of it
+ * @begun:    an event told of it; @post_copy: it came to post-copy
  * @source:   host that told of it; borrowed
  * @end:      record of its end; @end_at its place
  * @outcome:  of that end; borrowed
@@ -137,7 +137,7 @@ struct migration_seen {
 	const struct guest_seen *guest;
 	const json_t *asked;
 	size_t asked_at;
-	bool begun;
+	bool begun, post_copy;
 	const char *source;
 	const json_t *end;
 	size_t end_at;

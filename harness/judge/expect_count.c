@@ -44,7 +44,8 @@ static bool looked(const struct trial_case *trial, const char *witness)
 	size_t index;
 
 	json_array_foreach (trial->records, index, record)
-		if (record_is(record, "witnesses") && case_on_host(trial, record_body(record)))
+		if (record_is(record, "witnesses") && !event_guest(record) &&
+		    case_on_host(trial, record_body(record)))
 			started = json_object_get(record_body(record), "started");
 	json_array_foreach ((json_t *)started, index, name)
 		if (strcmp(json_string_value(name) ? json_string_value(name) : "", witness) == 0)

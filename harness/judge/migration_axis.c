@@ -85,6 +85,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 		return;
 	}
 	migration->begun = true;
+	migration->post_copy |= strcmp(json_text(data, "stage", ""), "post-copy") == 0;
 	migration->source = json_text(record_body(record), "host", NULL);
 	if (iteration > migration->iterations)
 		migration->iterations = iteration;
@@ -103,13 +104,14 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
  * @source, @target: the guest there; @target NULL: nothing was ever heard of it there
  * @arrivals: how many witnesses say that it completed
  * @libvirt_arrived, @guest_arrived: libvirt of the target, and the guest there
+ * @arrived:  enough of them
  * @stays:    it is seen to run on at the source after the end
  */
 struct course {
 	const struct migration_seen *migration;
 	const struct guest_side *source, *target;
 	int arrivals;
-	bool libvirt_arrived, guest_arrived, stays;
+	bool libvirt_arrived, guest_arrived, arrived, stays;
 };
 
 static void find_sides(struct course *course, const struct guest_seen *guest)
@@ -150,6 +152,9 @@ static void follow(struct course *course, const struct guest_seen *guest)
 			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
 	course->arrivals = outcome_is(migration, "completed") + course->libvirt_arrived +
 			   course->guest_arrived;
+	/* In post-copy the guest runs at the target long before its memory is there. */
+	course->arrived = course->arrivals >= 2 &&
+			  (!migration->post_copy || outcome_is(migration, "completed"));
 }
 
 static void cite_course(struct trial_case *trial, const struct course *course)
@@ -206,8 +211,14 @@ static bool is_explained(const struct trial_case *trial, const struct guest_seen
 	return false;
 }
 
-static bool lives_nowhere(const struct guest_seen *guest, const struct guest_outcome *outcome)
+static bool lives_nowhere(const struct course *course, const struct guest_seen *guest,
+			  const struct guest_outcome *outcome)
 {
+	const struct migration_seen *migration = course->migration;
+
+	if (outcome->axis == GUEST_HUNG && migration->post_copy && !course->stays &&
+	    !outcome_is(migration, "completed"))
+		return true;
 	for (size_t i = 0; i < guest->side_count; i++)
 		if (guest->sides[i].word == WORD_RUNNING && outcome->axis != GUEST_KILLED)
 			return false;
@@ -292,14 +303,14 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 		case_cite(trial, course->target->hello, "migration");
 		fail(&migration->reason, 0, "another boot of the guest speaks at the target: %s",
 		     told(course->target->hello));
+	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
+		decide_dead(trial, guest, outcome);
 	} else if (contradicts(trial, course)) {
 		return;
-	} else if (course->arrivals >= 2) {
+	} else if (course->arrived) {
 		migration->axis = MIGRATION_COMPLETED;
 		fail(&migration->reason, 0, "%s",
 		     told(seen->end ? seen->end : course->target->word_record));
-	} else if (lives_nowhere(guest, outcome)) {
-		decide_dead(trial, guest, outcome);
 	} else if (!seen->end) {
 		fail(&migration->reason, 0, "nobody told how the migration ended");
 	} else if (outcome_is(seen, "completed")) {
@@ -333,7 +344,9 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	cite_course(trial, &course);
 	decide_course(trial, &course, migration->guest,
 		      &trial->guests[migration->guest - seen->guests]);
-	if (result->axis == MIGRATION_COMPLETED && course.source && course.target->first_ns &&
-	    course.source->last_ns)
+	if (result->axis != MIGRATION_COMPLETED)
+		result->libvirt_downtime_ns = -1;
+	else if (course.source && course.target && course.target->first_ns &&
+		 course.source->last_ns)
 		result->downtime_ns = course.target->first_ns - course.source->last_ns;
 }

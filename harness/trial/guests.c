@@ -12,6 +12,7 @@
 #define START_TIMEOUT_MS 120000
 #define STATUS_TIMEOUT_MS 5000
 #define STOP_TIMEOUT_MS 20000
+#define COLLECT_TIMEOUT_MS 1000
 #define LINK_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define CLEAN_UP_TIMEOUT_MS 3000
 /* The beats tell how long a guest stood still; inside two emulations they take much of the time that it has. */
@@ -220,15 +221,21 @@ int guests_watch(struct engine *engine, struct reason *why)
 	int error = 0;
 
 	for (struct engine_guest *guest = engine->guests; !error && guest; guest = guest->next) {
+		__cleanup_json json_t *reply = NULL;
+
 		if (!guest->used)
 			continue;
-		error = guest_call(engine, guest, "witness.start", NULL, CALL_TIMEOUT_MS, NULL,
+		error = guest_call(engine, guest, "witness.start", NULL, CALL_TIMEOUT_MS, &reply,
 				   why);
-		if (!error)
-			error = guest_call(engine, guest, "heartbeat.start",
-					   json_pack("{s:I}", "interval_ns",
-						     (json_int_t)beat_ns(guest)),
-					   CALL_TIMEOUT_MS, NULL, why);
+		if (error)
+			break;
+		engine_journal(engine, "witnesses",
+			       json_pack("{s:s, s:s, s:O*}", "guest", guest->name, "host",
+					 guest->host->host, "started",
+					 json_object_get(reply, "started")));
+		error = guest_call(engine, guest, "heartbeat.start",
+				   json_pack("{s:I}", "interval_ns", (json_int_t)beat_ns(guest)),
+				   CALL_TIMEOUT_MS, NULL, why);
 	}
 	return error;
 }
@@ -242,12 +249,21 @@ static void ask_status(struct engine *engine, struct bench *host, const struct e
 				  NULL);
 }
 
-/** guests_collect - have the hosts say what they know of the guests; their answers come as evidence */
+/* What only shows as a difference in a guest. One that does not answer tells nothing more: the hosts say how it is. */
+static void collect_in(struct engine *engine, struct engine_guest *guest)
+{
+	if (guest->linked && !guest->gone && guest->host->state == HOST_UP)
+		(void)guest_call(engine, guest, "witness.collect", NULL, COLLECT_TIMEOUT_MS, NULL,
+				 NULL);
+}
+
+/** guests_collect - have the guests, and the hosts about them, say what they know; their answers come as evidence */
 void guests_collect(struct engine *engine)
 {
 	for (struct engine_guest *guest = engine->guests; guest; guest = guest->next) {
 		if (!guest->used)
 			continue;
+		collect_in(engine, guest);
 		ask_status(engine, guest->host, guest);
 		if (guest->source && guest->source->next != guest->source)
 			ask_status(engine, guest->host->next, guest);
