@@ -91,7 +91,12 @@ $(BUILD)/unit/%: bats/unit/%.c $(library_objects) Makefile
 
 build/bench/%: bats/bench/%.c $(library_objects) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(LDLIBS) -lm
+
+# It runs in guests too, where there is no library.
+build/bench/pattern: bats/bench/pattern.c $(filter-out %/program_main.o, $(guest_objects)) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(filter-out %/program_main.o, $(guest_objects)) $(AGENT_LDLIBS)
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)

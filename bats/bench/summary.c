@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * usage: summary DIR
- * The figures of a run of many trials of one scenario: verdicts, turnaround, and what the agent used at its first, middle and
- * last trial.
+ * The figures of a run: verdicts, turnaround, what the agent used at its first, middle and last trial; with guests, what
+ * starting them took of the run, and with migrations, how long guests did not run.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "bats/bench/figures.h"
 #include "harness/journal/journal.h"
 #include "harness/judge/judge.h"
 
-static int compare(const void *one, const void *other)
-{
-	double a = *(const double *)one, b = *(const double *)other;
-
-	return a < b ? -1 : a > b;
-}
+/* Of a heartbeat every 10 ms. */
+#define RESOLUTION_MS 10
 
 static void print_spread(const char *name, double *values, size_t count)
 {
 	if (!count)
 		return;
-	qsort(values, count, sizeof(double), compare);
+	qsort(values, count, sizeof(double), figures_compare);
 	printf("%-20s median %8.1f ms, 99th percentile %8.1f ms, max %8.1f ms (%zu trials)\n", name,
 	       values[count / 2], values[count * 99 / 100], values[count - 1], count);
 }
@@ -66,6 +63,75 @@ static void print_turnaround(const json_t *records)
 		printf("%-20s %.0f times faster than a trial every 4 s\n", "turnaround",
 		       4000 / values[count / 2]);
 	free(values);
+}
+
+static double metric_of(const json_t *trial, const char *name)
+{
+	const json_t *metric = json_object_get(json_object_get(trial, "metrics"), name);
+
+	return metric ? json_number_value(json_object_get(metric, "value")) / 1e6 : -1;
+}
+
+/* How long guests did not run while they were moved: as their heartbeats tell, and as the hypervisor says. */
+static void print_downtimes(const json_t *trials)
+{
+	double *differences = calloc(json_array_size(trials) + 1, sizeof(double));
+	const json_t *trial;
+	size_t index, count = 0, near = 0;
+
+	json_array_foreach ((json_t *)trials, index, trial) {
+		double seen = metric_of(trial, "guest_downtime");
+		double said = metric_of(trial, "libvirt_downtime");
+
+		if (seen < 0 || said < 0)
+			continue;
+		printf("round %s: %.1f ms by heartbeats, %.1f ms by libvirt\n",
+		       json_text(trial, "scenario", "?"), seen, said);
+		near += seen - said <= RESOLUTION_MS && said - seen <= RESOLUTION_MS;
+		differences[count++] = seen - said;
+	}
+	if (count) {
+		print_metric(trials, "guest_downtime");
+		print_metric(trials, "libvirt_downtime");
+		figures_print_spread("downtime by heartbeats, less that of libvirt", differences,
+				     count, " ms");
+		printf("%-20s %zu of %zu agree within %d ms\n", "downtimes", near, count,
+		       RESOLUTION_MS);
+	}
+	free(differences);
+}
+
+/* What the starts of guests took of a run, from its first record to its last. */
+static void print_guests(const json_t *records)
+{
+	const json_t *record;
+	size_t index, started = 0, kept = 0;
+	double taken = 0, made = 0, whole;
+
+	json_array_foreach ((json_t *)records, index, record) {
+		const json_t *body = json_object_get(record, "body");
+		const json_t *facts = json_object_get(body, "facts");
+
+		if (strcmp(json_text(record, "type", ""), "guest") != 0 ||
+		    json_is_true(json_object_get(body, "arrived")))
+			continue;
+		if (json_is_true(json_object_get(body, "warm"))) {
+			kept++;
+			continue;
+		}
+		started++;
+		taken += (double)json_number(facts, "hello_ns", 0) / 1e9;
+		made += (double)json_number(facts, "made_ns", 0) / 1e9;
+	}
+	if (!started)
+		return;
+	whole = (double)(json_number(json_array_get(records, json_array_size(records) - 1),
+				     "time_ns", 0) -
+			 json_number(json_array_get(records, 0), "time_ns", 0)) /
+		1e9;
+	printf("%-20s %zu started, %.1f s of %.1f s (%.0f %%), libvirt %.1f s of it; kept from one "
+	       "trial to the next %zu times\n",
+	       "guests", started, taken, whole, 100 * taken / whole, made, kept);
 }
 
 static void print_usage(const json_t *records)
@@ -122,6 +188,9 @@ int main(int argc, char **argv)
 	print_turnaround(records);
 	print_metric(json_object_get(results, "trials"), "intent_to_evidence");
 	print_metric(json_object_get(results, "trials"), "intent_to_signal");
+	print_metric(json_object_get(results, "trials"), "intent_to_guest_signal");
+	print_downtimes(json_object_get(results, "trials"));
+	print_guests(records);
 	print_usage(records);
 	return 0;
 }
