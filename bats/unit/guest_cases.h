@@ -863,6 +863,27 @@ static void only_source_tells(void)
 	end("done");
 }
 
+/* It failed, says the source; whether the guest has outlived it nobody says. */
+static void nobody_saw_it_since(void)
+{
+	begin(MIGRATE, "{'delivered': false, 'migration': 'failed'}", "");
+	migrate();
+	at(3000);
+	migration_ends("failed");
+	at(5000);
+	end("done");
+}
+
+/* The bench breaks down: what was read before is wrong all the same. */
+static void reads_wrong_data_and_ends(void)
+{
+	begin(INJECT, CONTAINED, "");
+	victim_in_guest();
+	event("h0", "g1", "workload", "load: corrupted at 0x7f0000010000",
+	      "{'workload': 'load', 'event': 'corrupted'}");
+	end("infra");
+}
+
 static void runs_on_both(void)
 {
 	begin(MIGRATE, "{'delivered': false, 'migration': 'completed'}", "");
@@ -973,6 +994,8 @@ static const struct guest_case {
 	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
 	{"fail-migration-stands-still", stands_still},
 	{"inconclusive-migration-only-source", only_source_tells},
+	{"inconclusive-migration-failed-unseen", nobody_saw_it_since},
+	{"fail-guest-corrupted-before", reads_wrong_data_and_ends},
 	{"inconclusive-migration-runs-twice", runs_on_both},
 	{"inconclusive-migration-trigger-missed", trigger_is_missed},
 	{"pass-version-refuses", differs_by_version},

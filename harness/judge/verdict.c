@@ -131,6 +131,14 @@ static bool took_all_steps(const struct trial_case *trial)
 	return planned && taken >= planned && (trial->outcome || trial->faultless);
 }
 
+static bool read_wrong_data(const struct trial_case *trial)
+{
+	for (size_t i = 0; i < trial->guest_count; i++)
+		if (trial->guests[i].axis == GUEST_CORRUPTED)
+			return true;
+	return trial->process == PROCESS_CORRUPTED;
+}
+
 static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 {
 	const struct finding *finding;
@@ -138,7 +146,7 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 
 	finding = first(trial, STATE_BROKEN, true);
 	/* Wrong data are the subject's failure, however the bench ended. */
-	if (finding && trial->process == PROCESS_CORRUPTED)
+	if (finding && read_wrong_data(trial))
 		return rule(ruling, "fail", "%s", finding->reason.text);
 	if (rule_by_end(trial, ruling))
 		return;
