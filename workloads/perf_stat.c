@@ -22,12 +22,13 @@ static const struct param perf_params[] = {
 static const char *const usual[] = {"context-switches", "cpu-migrations", "page-faults",  "cycles",
 				    "instructions",	"cache-misses",	  "branch-misses"};
 
-/* @before: what was counted at the last report, at @before_ns; @begin_ns: when all began. */
+/* @before: what was counted at the last report, at @before_ns; @begin_ns: when all began; @touched: the next one is of all that. */
 struct perf_run {
 	struct counter counters[COUNTERS_MOST];
 	size_t count;
 	double before[COUNTERS_MOST];
 	int64_t begin_ns, before_ns;
+	bool touched;
 };
 
 static void perf_stop(struct workload_run *run)
@@ -113,19 +114,29 @@ static int find_place(struct workload_run *run, struct counted *where, struct re
 	return 0;
 }
 
-static int arm(struct workload_run *run, struct reason *why)
+static int arm(struct workload_run *run, int64_t first_ns, struct reason *why)
 {
 	int64_t interval = param_duration_ns(run->arguments, "interval");
-	struct timespec every = {.tv_sec = interval / NSEC_PER_SEC,
-				 .tv_nsec = interval % NSEC_PER_SEC};
-	struct itimerspec time = {.it_interval = every, .it_value = every};
+	struct itimerspec time = {.it_interval = {.tv_sec = interval / NSEC_PER_SEC,
+						  .tv_nsec = interval % NSEC_PER_SEC},
+				  .it_value = {.tv_sec = first_ns / NSEC_PER_SEC,
+					       .tv_nsec = first_ns % NSEC_PER_SEC}};
+
+	if (timerfd_settime(run->fd, 0, &time, NULL) < 0)
+		return fail(why, -errno, "perf-stat: timerfd_settime: %s", strerror(errno));
+	return 0;
+}
+
+static int start_timer(struct workload_run *run, struct reason *why)
+{
+	int64_t interval = param_duration_ns(run->arguments, "interval");
 
 	if (interval < 10 * NSEC_PER_MSEC)
 		return fail(why, -EINVAL, "'interval' must be 10 ms at least");
 	run->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (run->fd < 0 || timerfd_settime(run->fd, 0, &time, NULL) < 0)
-		return fail(why, -errno, "perf-stat: timerfd: %s", strerror(errno));
-	return 0;
+	if (run->fd < 0)
+		return fail(why, -errno, "perf-stat: timerfd_create: %s", strerror(errno));
+	return arm(run, interval, why);
 }
 
 static void note_facts(struct workload_run *run, struct counted where)
@@ -153,7 +164,7 @@ static int perf_start(struct workload_run *run, struct reason *why)
 	run->private = perf;
 	error = find_place(run, &where, why);
 	if (!error)
-		error = arm(run, why);
+		error = start_timer(run, why);
 	if (!error)
 		error = add_counters(run, where, why);
 	if (error) {
@@ -214,17 +225,20 @@ static void emit_counts(struct workload_run *run, const char *event, bool since_
 
 static void perf_dispatch(struct workload_run *run)
 {
+	struct perf_run *perf = run->private;
 	uint64_t expirations;
 
-	if (run->private && read(run->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
-		emit_counts(run, "metrics", false);
+	if (!perf || read(run->fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+		return;
+	emit_counts(run, perf->touched ? "checked" : "metrics", perf->touched);
+	perf->touched = false;
 }
 
+/* What comes of a touch comes after its answer. */
 static int perf_touch(struct workload_run *run, struct reason *why)
 {
-	(void)why;
-	emit_counts(run, "checked", true);
-	return 0;
+	((struct perf_run *)run->private)->touched = true;
+	return arm(run, 1, why);
 }
 
 static void perf_probe(json_t *findings)

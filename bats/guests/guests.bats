@@ -49,3 +49,11 @@ converse() { # TEST
 @test "a guest whose kernel panics is told from one that was switched off" {
 	converse panic
 }
+
+@test "in a guest each kind of frame is found, and can be used" {
+	converse frames
+}
+
+@test "stress-ng runs in a guest and is counted there, and the guest's kernel falls when it is told to" {
+	converse stress
+}

@@ -115,6 +115,11 @@ static void a_free_frame_is_far_from_the_next_to_go(void **state)
 	assert_non_null(strstr(json_text(find_event("touched"), "text", ""),
 			       "not handed out, although 8 MiB"));
 	finish(&run);
+	/* Of rows of one length the last. */
+	put_flags(FRAME_BUDDY, 200, 1, 3);
+	assert_int_equal(start(&run, "frame", which("free")), 0);
+	assert_int_equal(fact(&run, "pfn"), 200);
+	finish(&run);
 	put_flags(FRAME_BUDDY, 200, 3, 3);
 	assert_int_equal(start(&run, "frame", which("free")), 0);
 	assert_int_equal(fact(&run, "pfn"), 201);

@@ -74,10 +74,11 @@ static double total(struct workload_run *run, const char *name)
 {
 	json_array_clear(events);
 	assert_int_equal(run->workload->touch(run, &why), 0);
-	return figure(find_event("checked"), name);
+	assert_null(find_event("checked"));
+	return figure(await(run, "checked"), name);
 }
 
-/* Two generations that fault when they are told to, and say when they have. */
+/* Generations of processes; the last faults when it is told to, and says when it has. */
 static pid_t start_children(int *go, int *done)
 {
 	int begin[2], end[2];
@@ -93,7 +94,12 @@ static pid_t start_children(int *go, int *done)
 		if (fork() == 0) {
 			(void)!write(end[1], "r", 1);
 			while (read(begin[0], &byte, 1) == 1) {
-				fault(1000);
+				/* Born after the counting began. */
+				if (fork() == 0) {
+					fault(1000);
+					_exit(0);
+				}
+				(void)wait(NULL);
 				(void)!write(end[1], "d", 1);
 			}
 			_exit(0);

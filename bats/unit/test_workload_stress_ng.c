@@ -17,7 +17,6 @@ static const char fake[] =
 	"yaml=$2\n"
 	"[ -e ROOT/refuse ] && { echo \"unrecognized option '--cup'\"; echo \"Try 'stress-ng "
 	"--help'\"; exit 1; }\n"
-	"echo 'stress-ng: info:  [1] dispatching hogs: 1 cpu'\n"
 	"finish() {\n"
 	"	printf -- '---\\nsystem-info:\\n      cpus: 2\\n\\nmetrics:\\n    - stressor: "
 	"cpu\\n' >$yaml\n"
@@ -29,6 +28,7 @@ static const char fake[] =
 	"}\n"
 	"trap finish INT\n"
 	"sleep 100 & echo $! >ROOT/stressor\n"
+	"echo 'stress-ng: info:  [1] dispatching hogs: 1 cpu'\n"
 	"[ -e ROOT/run ] && { while :; do wait; done; }\n"
 	"finish\n";
 
