@@ -460,11 +460,11 @@ static void namesake_ends(void)
 	begin(INJECT, "{'guest': 'unharmed'}", "");
 	hwpoison();
 	touched();
-	at(1100);
+	lives_on("h0");
+	at(1400);
 	event("h0", "g1", "libvirt", "g1: lifecycle stopped destroyed",
 	      "{'guest': 'g1', 'uuid': '22222222-bbbb-4bbb-8bbb-000000000099', 'event': "
 	      "'lifecycle', 'state': 'stopped', 'detail': 'destroyed'}");
-	lives_on("h0");
 	end("done");
 }
 
