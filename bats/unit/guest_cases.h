@@ -326,6 +326,35 @@ static void machine_check_of_guest(void)
 	end("done");
 }
 
+/* Found by a poll, logged, and nothing else: the polls alone would be there without it. */
+static void corrected(bool logged)
+{
+	begin("{'inject': {}}", "{'guest': 'unharmed'}", "");
+	at(900);
+	step("inject");
+	at(1000);
+	put("intent", "{'injector': 'qemu-mce', 'arguments': {'guest': 'g1', 'kind': "
+		      "'corrected'}, 'guest': 'g1', 'boot_id': '" BOOT_H0 "', 'host': 'h0'}");
+	at(1010);
+	put("outcome", "{'injector': 'qemu-mce', 'error': 0}");
+	at(1100);
+	if (logged)
+		guest_log("mce: [Hardware Error]: Machine check events logged");
+	event("h0", "g1", "interrupts", "MCP +2", "{'MCP': {'before': 7, 'after': 9}}");
+	lives_on("h0");
+	end("done");
+}
+
+static void corrected_and_logged(void)
+{
+	corrected(true);
+}
+
+static void polled_alone(void)
+{
+	corrected(false);
+}
+
 /* The kernel log of the guest is not that of the host, and its frames are not the host's. */
 static void another_page_of_guest(void)
 {
@@ -961,6 +990,8 @@ static const struct guest_case {
 	{"pass-guest-unharmed", unharmed},
 	{"pass-guest-contained", contained},
 	{"pass-guest-machine-check", machine_check_of_guest},
+	{"pass-guest-corrected", corrected_and_logged},
+	{"inconclusive-guest-polled-alone", polled_alone},
 	{"pass-guest-killed-by-panic", killed_by_panic},
 	{"pass-guest-killed-by-reboot", killed_by_reboot},
 	{"pass-guest-killed-with-host", killed_with_host},

@@ -68,6 +68,8 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"pass-guest-unharmed", "unharmed", "none", "delivered (kernel log, pageflags)"},
 		{"pass-guest-contained", "contained", "none", "libvirt, guest log"},
 		{"pass-guest-machine-check", "contained", "none", "(workload, guest log)"},
+		{"pass-guest-corrected", "unharmed", "none", "(guest log, guest interrupts)"},
+		{"inconclusive-guest-polled-alone", "unharmed", "none", "not proven delivered"},
 		{"pass-guest-killed-by-panic", "killed", "none", ""},
 		{"pass-guest-killed-by-reboot", "killed", "none", "guest link, guest boot"},
 		{"pass-guest-killed-with-host", "killed", "none", ""},

@@ -127,7 +127,8 @@ static bool changed(const struct trial_case *trial, const json_t *record, const 
 /**
  * read_counters - proof by counters, of the host or of the subject
  *
- * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c).
+ * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c). That of the
+ * subject is only noted.
  *
  * Return: false when the record is of another witness.
  */
@@ -144,6 +145,8 @@ bool case_read_counters(struct trial_case *trial, const json_t *record)
 	}
 	if (strcmp(event_witness(record), "interrupts") != 0)
 		return false;
+	if (in_guest && changed(trial, record, "MCP", true))
+		trial->guest_polled = record;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!changed(trial, record, rows[i], true))
 			continue;
@@ -165,6 +168,21 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 	/* A page that was poisoned before and changes otherwise tells of an earlier fault. */
 	if (flipped & 1ull << 19)
 		case_prove(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line));
+}
+
+/**
+ * case_read_polls - the polls of a guest to which QEMU reported a machine check
+ *
+ * A corrected one is only found by polling, and leaves no trace but the line in the guest's log. That it polled then is no
+ * proof by itself, for it does so all the time; but it is the guest's interrupts that say so, and not its log.
+ */
+void case_read_polls(struct trial_case *trial)
+{
+	const char *injector = json_text(record_body(trial->intent), "injector", "");
+
+	if (trial->guest_polled && strcmp(injector, "qemu-mce") == 0 &&
+	    trial->witnesses & GROUP_GUEST_LOG)
+		case_prove(trial, GROUP_GUEST_INTERRUPTS, trial->guest_polled, RELATION_ANONYMOUS);
 }
 
 /* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
