@@ -53,3 +53,6 @@ move() { # TEST
 	move failures
 }
 
+@test "a guest with a poisoned page is not sent" {
+	move poisoned
+}
