@@ -114,6 +114,14 @@ static const char *const libvirt_ready[] = {
 #define KVM_PROCESSOR                                                                              \
 	"max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,x-force-features=on"
 
+/*
+ * A periodic tick. VMRUN and its exit in QEMU change the pending interrupts of a processor without the lock that other
+ * threads take for it (cs->interrupt_request in target/i386/tcg/system/svm_helper.c, QEMU 10.0), so that now and then
+ * one is lost. Of a timer that is set anew at each interrupt, a lost one is the last: the processor stays in its guest
+ * for ever. Of a periodic one, the next makes good for it.
+ */
+#define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
+
 static const struct rig_profile kvm = {
 	.name = "kvm",
 	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
@@ -121,7 +129,7 @@ static const struct rig_profile kvm = {
 	.memory_mib = 2560,
 	.processor = KVM_PROCESSOR,
 	.modules = kvm_modules,
-	.arguments = "intel_iommu=on",
+	.arguments = KVM_ARGUMENTS,
 	.devices = intel_devices,
 	.system = &kvm_system,
 	.guest_modules = kvm_guest_modules,
@@ -140,7 +148,7 @@ static const struct rig_profile kvm_pair = {
 	.memory_mib = 2048,
 	.processor = KVM_PROCESSOR,
 	.modules = kvm_modules,
-	.arguments = "intel_iommu=on",
+	.arguments = KVM_ARGUMENTS,
 	.devices = intel_devices,
 	.system = &kvm_system,
 	.guest_modules = kvm_guest_modules,
