@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # usage: bats/bench/run.sh [PART...]
-# Measures what docs/benchmarks.md tells, side by side in one run: boot, journal, trials, plugin, demo (all without
-# arguments, about 12 minutes on two cores). Ends with a block that can be put into that page. BOOT_ROUNDS,
-# PLUGIN_ROUNDS and TRIALS say how much is done. Nothing else should run on the machine meanwhile.
+# Measures what docs/benchmarks.md tells, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
+# idle, pattern, poison, downtime, library (all without arguments, about 90 minutes on two cores, most of it for guests). Ends
+# with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
+# meanwhile.
 # The parts are called by their names, which shellcheck does not see.
 # shellcheck disable=SC2317
 set -uo pipefail
@@ -13,6 +14,11 @@ cd "$(dirname "$0")/../.." || exit
 rounds_boot=${BOOT_ROUNDS:-9}
 rounds_plugin=${PLUGIN_ROUNDS:-7}
 trials=${TRIALS:-200}
+rounds_start=${START_ROUNDS:-10}
+rounds_idle=${IDLE_ROUNDS:-40}
+rounds_pattern=${PATTERN_ROUNDS:-15}
+trials_poison=${POISON_TRIALS:-100}
+trials_downtime=${DOWNTIME_TRIALS:-3}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -102,6 +108,25 @@ demo() {
 	return "$status"
 }
 
+# The figures of guests, each on an emulated host of its own.
+start() { build/bench/guest start "$rounds_start"; }
+idle() { build/bench/guest idle "$rounds_idle"; }
+pattern() { build/bench/guest pattern "$rounds_pattern"; }
+
+# What a run of guests tells: its verdicts are for the tests to judge, its figures count as long as it was a run.
+scenarios() { # NAME ARGUMENT...
+	local name=$1 began=$EPOCHREALTIME status=0
+	shift
+	build/brinell run --out "$scratch/$name" "$@" >"$scratch/ktap" || status=$?
+	build/bench/summary "$scratch/$name" || return
+	awk -v began="$began" -v ended="$EPOCHREALTIME" -v status="$status" 'BEGIN {
+		printf "%-20s %.1f s, the boot of the host included; exit status %d\n", "whole run", ended - began, status }'
+}
+
+poison() { scenarios poison --trials "$trials_poison" kvm/hwpoison-load; }
+downtime() { scenarios downtime --trials "$trials_downtime" kvm/migration/clean-untouched kvm/migration/dirty; }
+library() { scenarios library 'kvm/*'; }
+
 machine() {
 	printf '%d cores, %s, QEMU %s, emulated kernel %s\n' "$(nproc)" \
 		"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
@@ -112,8 +137,8 @@ machine() {
 	fi
 }
 
-[ $# -gt 0 ] || set -- boot journal trials plugin demo
-make -s build/bench/host build/bench/journal build/bench/summary || exit 1
+[ $# -gt 0 ] || set -- boot journal trials plugin demo start idle pattern poison downtime library
+make -s build/bench/host build/bench/journal build/bench/summary build/bench/guest build/bench/pattern || exit 1
 build/brinell rig build intel >&2 || exit 1
 machine >"$block"
 echo >>"$block"
@@ -139,8 +164,32 @@ for name in "$@"; do
 		say 'make demo with an empty cache, and once more: some 3 minutes'
 		part 'Demo' demo
 		;;
+	start)
+		say "start of a guest to its hello, and the same by hand: $rounds_start rounds of some 40 s"
+		part 'Guest: start' start
+		;;
+	idle)
+		say "what an armed program costs its guest: $rounds_idle rounds of some 40 s"
+		part 'Guest: armed and idle' idle
+		;;
+	pattern)
+		say 'pattern in a guest, and a plain read of the same memory'
+		part 'Guest: pattern' pattern
+		;;
+	poison)
+		say "$trials_poison trials of kvm/hwpoison-load, one guest each"
+		part 'Guest: poison' poison
+		;;
+	downtime)
+		say "$trials_downtime trials of two migrations, between two hosts"
+		part 'Guest: downtime' downtime
+		;;
+	library)
+		say 'all of kvm/*'
+		part 'Guest: all scenarios' library
+		;;
 	*)
-		echo "usage: bats/bench/run.sh [boot|journal|trials|plugin|demo]..." >&2
+		echo "usage: bats/bench/run.sh [boot|journal|trials|plugin|demo|start|idle|pattern|poison|downtime|library]..." >&2
 		exit 2
 		;;
 	esac
