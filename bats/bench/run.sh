@@ -137,7 +137,18 @@ machine() {
 	fi
 }
 
-[ $# -gt 0 ] || set -- boot journal trials plugin demo start idle pattern poison downtime library
+parts="boot journal trials plugin demo start idle pattern poison downtime library"
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $parts
+for name in "$@"; do
+	case " $parts " in
+	*" $name "*) ;;
+	*)
+		echo "usage: bats/bench/run.sh [${parts// /|}]..." >&2
+		exit 2
+		;;
+	esac
+done
 make -s build/bench/host build/bench/journal build/bench/summary build/bench/guest build/bench/pattern || exit 1
 build/brinell rig build intel >&2 || exit 1
 machine >"$block"
@@ -187,10 +198,6 @@ for name in "$@"; do
 	library)
 		say 'all of kvm/*'
 		part 'Guest: all scenarios' library
-		;;
-	*)
-		echo "usage: bats/bench/run.sh [boot|journal|trials|plugin|demo|start|idle|pattern|poison|downtime|library]..." >&2
-		exit 2
 		;;
 	esac
 done
