@@ -303,7 +303,12 @@ static void trigger_memory(struct firmware *firmware, const struct einj_request 
 		deliver_record(firmware, &record);
 		return;
 	case CPER_RECOVERABLE:
-		break;
+		if (!firmware->config.single)
+			break;
+		/* Firmware first, as servers of AMD do it: their machine checks give Linux no address here. */
+		record.severity = CPER_RECOVERABLE;
+		deliver_record(firmware, &record);
+		return;
 	case CPER_FATAL:
 		check.kind = "fatal";
 		check.status = STATUS_FATAL_MEMORY;
