@@ -46,6 +46,10 @@ converse() { # TEST
 	converse refusals
 }
 
+@test "a domain of the user is used as it is, and left running" {
+	converse adopt
+}
+
 @test "a guest whose kernel panics is told from one that was switched off" {
 	converse panic
 }

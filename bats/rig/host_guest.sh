@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=dash
+# converse.sh sets $work.
+# shellcheck shell=dash disable=SC2154
 #
 # Runs on a rig host, about the guests of one host. Usage: host_guest.sh TEST.
 
@@ -126,6 +127,26 @@ stress() {
 	in_guest workload.touch '{"name":"fall"}'
 	await 1 '"guest":"one"' '"event":"panicked"'
 	ok 1 guest.stop '{"name":"one"}'
+}
+
+# A domain of the user, with brinell-guest in it: it is used as it is, and left as it is.
+adopt() {
+	ok 1 guest.start '{"name":"one"}'
+	cp /run/brinell/guests/one/initramfs "$work/initramfs"
+	virsh -q dumpxml brinell-one | sed "s,<name>.*,<name>mine</name>,; /<uuid>/d; /<description>/d;
+		s,<initrd>.*,<initrd>$work/initramfs</initrd>,; s,<serial type='pipe'>,<serial type='null'>,;
+		/<source path='\/run\/brinell/d; /<alias /d; /<console type/,/<\/console>/d" >"$work/mine.xml"
+	ok 1 guest.stop '{"name":"one"}'
+	virsh -q create "$work/mine.xml" 3>&- 9<&-
+	ok 1 guest.start '{"name":"mine","kind":"domain","domain":"mine"}'
+	has '"kind":"domain"'
+	ok 1 guest.call '{"guest":"mine","call":"workload.start","args":{"name":"victim","kind":"memory","arguments":{}}}'
+	ok 1 guest.resolve "{\"name\":\"mine\",\"gpa\":\"$(value_of physical)\"}"
+	has '"present":true'
+	ok 1 guest.stop '{"name":"mine"}'
+	has '"stopped":false'
+	virsh -q domstate mine | grep -x running
+	virsh -q destroy mine
 }
 
 # What can not be: each call says why.
