@@ -31,6 +31,8 @@ static const struct param migrate_table[] = {
 	 NULL, false},
 	{"address", PARAM_STRING, "to which QEMU sends, when it is not the bench's other host",
 	 NULL, NULL, false},
+	{"reserve", PARAM_BOOL, "no: the target sets no huge pages aside for the guest", NULL, NULL,
+	 false},
 	{0},
 };
 

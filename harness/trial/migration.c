@@ -79,17 +79,19 @@ static json_t *migrate_arguments(const struct engine_guest *guest, const json_t 
 }
 
 /* The other host makes ready for the guest: files that its QEMU opens, and the address of the guest's stream. */
-static int announce(struct engine *engine, const struct engine_guest *guest, struct bench *target,
-		    struct reason *why)
+static int announce(struct engine *engine, const struct engine_guest *guest,
+		    const struct scenario_step *step, struct bench *target, struct reason *why)
 {
 	const json_t *given = guest->arguments;
+	bool reserve =
+		!param_given(step->arguments, "reserve") || param_bool(step->arguments, "reserve");
 	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*, s:O*}", "name",
 				      guest->name, "kind", json_text(given, "kind", "micro"),
 				      "uuid", json_object_get(guest->facts, "uuid"), "domain",
 				      json_object_get(guest->facts, "domain"), "arguments",
 				      param_text(given, "kernel-arguments"), "backing",
-				      param_text(given, "backing"), "programs",
-				      json_object_get(given, "programs"), "port",
+				      reserve ? param_text(given, "backing") : "anonymous",
+				      "programs", json_object_get(given, "programs"), "port",
 				      json_object_get(guest->facts, "port"));
 
 	set_number(arguments, "memory_mib", given, "memory", 1 << 20);
@@ -123,7 +125,7 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 	}
 	guest->source = guest->host;
 	migration_forget(guest);
-	error = announce(engine, guest, target, why);
+	error = announce(engine, guest, step, target, why);
 	if (!error)
 		error = engine_call(engine, guest->source, "guest.migrate",
 				    migrate_arguments(guest, step->arguments, uri, address),
