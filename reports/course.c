@@ -159,6 +159,11 @@ static void take_gap(struct course_guest *guest, const char *host, const json_t 
 
 	if (length < 0 || __builtin_sub_overflow(at, length, &from))
 		return;
+	/* The first beat that a host hears ends no hole that is not known already. */
+	if (!length && !(hole && hole->open)) {
+		hear(guest, host, at, at);
+		return;
+	}
 	/* The end of a silence is told twice, as heard and as gap; the latter knows more. */
 	if (hole && hole->kind != COURSE_SILENT && hole->to_ns >= from && hole->from_ns < at &&
 	    strcmp(hole->next ? hole->next : hole->host, host) == 0) {
