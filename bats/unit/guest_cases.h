@@ -882,6 +882,20 @@ static void stands_still(void)
 	end("done");
 }
 
+/* It goes on for as long as it needs none of the pages that were never sent. */
+static void lives_on_what_it_has(void)
+{
+	begin(POST_COPY, PLAIN("completed"), "");
+	switches_over();
+	at(3000);
+	libvirt("h0", "crashed", "stopped", "failed");
+	migration_ends("failed");
+	at(4000);
+	status("h1", "running", "postcopy-failed");
+	heart_now("h1", 5);
+	end("done");
+}
+
 static void only_source_tells(void)
 {
 	begin(MIGRATE, "{'delivered': false, 'migration': 'completed'}", "");
@@ -1021,6 +1035,7 @@ static const struct guest_case {
 	{"fail-migration-lost", is_lost},
 	{"fail-migration-lost-in-post-copy", waits_for_pages},
 	{"fail-migration-another-boot", another_boot_arrives},
+	{"fail-migration-torn-in-post-copy", lives_on_what_it_has},
 	{"pass-migration-post-copy", completes_in_post_copy},
 	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
 	{"fail-migration-stands-still", stands_still},

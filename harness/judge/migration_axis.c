@@ -232,6 +232,15 @@ static const char *told(const json_t *record)
 	return *text ? text : "an event without text";
 }
 
+/* A post-copy that broke: the target has a part of the memory, and the source, which had the rest, has ended. */
+static bool is_torn(const struct course *course)
+{
+	const struct migration_seen *migration = course->migration;
+
+	return migration->post_copy && migration->end && !outcome_is(migration, "completed") &&
+	       !course->stays && course->source && course->source->word == WORD_ENDED;
+}
+
 /* The guest lives nowhere: killed by the fault meanwhile, or lost between the hosts. */
 static void decide_dead(struct trial_case *trial, const struct guest_seen *guest,
 			const struct guest_outcome *outcome)
@@ -305,6 +314,13 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 		     told(course->target->hello));
 	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
+	} else if (is_torn(course)) {
+		migration->axis = MIGRATION_LOST;
+		case_cite(trial, course->source->end_record, "migration");
+		fail(&migration->reason, 0,
+		     "the source ended in post-copy, and the target lacks the rest of the memory: "
+		     "%s",
+		     told(seen->end));
 	} else if (contradicts(trial, course)) {
 		return;
 	} else if (course->arrived) {
