@@ -671,6 +671,33 @@ static void arrives(const char *boot)
 	heart_now("h1", 5);
 }
 
+/* Its own clock went 640 of the 700 ms between the two beats: it stood still for 60, and dialled for the rest. */
+static void tells_its_clock(void)
+{
+	begin(MIGRATE, PLAIN("completed"), "");
+	migrate();
+	at(3100);
+	event("h0", "g1", "heartbeat", "g1: 10 heartbeats, longest time between two 101000 us",
+	      "{'what': 'heartbeat', 'beats': 10, 'missed': 0, 'age_ns': 100000000, 'guest_ns': "
+	      "50000000000}");
+	libvirt("h0", "lifecycle", "suspended", "migrated");
+	at(3200);
+	libvirt("h1", "lifecycle", "resumed", "migrated");
+	libvirt("h0", "lifecycle", "stopped", "migrated");
+	migration_ends("completed");
+	at(3600);
+	hello("h1", BOOT_G1, false);
+	gone("h0");
+	at(3700);
+	event("h1", "g1", "heartbeat", "g1: heard for the first time",
+	      "{'what': 'heard', 'first': true, 'guest_ns': 50640000000}");
+	at(4000);
+	status("h0", "gone", "migrated");
+	status("h1", "running", "migrated");
+	heart_now("h1", 5);
+	end("done");
+}
+
 /* Long enough to count as silent: it is not, while it moves. */
 static void is_away_for_long(void)
 {
@@ -1037,6 +1064,7 @@ static const struct guest_case {
 	{"fail-migration-another-boot", another_boot_arrives},
 	{"fail-migration-torn-in-post-copy", lives_on_what_it_has},
 	{"pass-migration-post-copy", completes_in_post_copy},
+	{"pass-migration-own-clock", tells_its_clock},
 	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
 	{"fail-migration-stands-still", stands_still},
 	{"inconclusive-migration-only-source", only_source_tells},

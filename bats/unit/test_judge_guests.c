@@ -240,10 +240,12 @@ static void a_migration_is_measured(void **state)
 	__cleanup_json json_t *result = judge_case("pass-migration-completed");
 	__cleanup_json json_t *contained = judge_case("pass-guest-contained");
 	__cleanup_json json_t *away = judge_case("pass-migration-long-downtime");
+	__cleanup_json json_t *clock = judge_case("pass-migration-own-clock");
 
 	(void)state;
 	assert_int_equal(metric(result, "guest_downtime", "ns"), 700 * NSEC_PER_MSEC);
 	assert_int_equal(metric(away, "guest_downtime", "ns"), 1500 * NSEC_PER_MSEC);
+	assert_int_equal(metric(clock, "guest_downtime", "ns"), 60 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "libvirt_downtime", "ns"), 62 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "migration_time", "ns"), 3 * NSEC_PER_SEC);
 	assert_int_equal(metric(result, "iterations", "count"), 4);

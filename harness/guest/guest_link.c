@@ -731,8 +731,10 @@ static void read_peer(struct guest_link *link, struct guest_peer *peer)
 	because = got == -EPIPE ? strdup("its stream has ended")
 				: format_text("its stream broke: %s", strerror(-got));
 	gone = json_pack("{s:s}", "errno_name", error_name(-got));
-	if (peer->pulse.heard_ns)
+	if (peer->pulse.heard_ns) {
 		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.heard_ns));
+		json_object_set_new(gone, "guest_ns", json_integer(peer->pulse.guest_ns));
+	}
 	guest_peer_tell(link, peer, "gone", gone, "%s", because);
 	drop_stream(link, peer, because);
 	peer->retry_ns = now;

@@ -19,12 +19,13 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 
 	if (pulse->beats)
 		guest_peer_tell(link, peer, "heartbeat",
-				json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "beats",
+				json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "beats",
 					  (json_int_t)pulse->beats, "missed",
 					  (json_int_t)pulse->missed, "seq", (json_int_t)pulse->seq,
 					  "longest_ns", (json_int_t)pulse->worst_ns, "late_ns",
 					  (json_int_t)pulse->worst_late_ns, "age_ns",
-					  (json_int_t)(now - pulse->heard_ns)),
+					  (json_int_t)(now - pulse->heard_ns), "guest_ns",
+					  (json_int_t)pulse->guest_ns),
 				"%llu heartbeats, longest time between two %lld us",
 				(unsigned long long)pulse->beats,
 				(long long)pulse->worst_ns / 1000);
@@ -87,7 +88,9 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 
 	/* On which host a guest was heard last, and on which first, tells how long it was away. */
 	if (!pulse->heard_ns)
-		guest_peer_tell(link, peer, "heard", json_pack("{s:b}", "first", 1),
+		guest_peer_tell(link, peer, "heard",
+				json_pack("{s:b, s:I}", "first", 1, "guest_ns",
+					  (json_int_t)guest_ns),
 				"heard for the first time");
 	if (pulse->silent) {
 		pulse->silent = false;
