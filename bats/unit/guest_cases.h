@@ -784,6 +784,24 @@ static void kill_qemu(const char *host)
 	put("outcome", "{'injector': 'kill', 'error': 0, 'result': {'ended': true, 'pid': 901}}");
 }
 
+/* The stream of the guest breaks before the injector has answered. */
+static void dies_at_once(void)
+{
+	begin("{'inject': {}}", "{'guest': 'killed', 'host': 'up'}", "");
+	at(2500);
+	step("inject");
+	put("intent", "{'injector': 'kill', 'arguments': {'what': 'qemu', 'guest': 'g1'}, 'guest': "
+		      "'g1', 'boot_id': '" BOOT_H0 "', 'host': 'h0'}");
+	at(2505);
+	gone("h0");
+	at(2510);
+	put("outcome", "{'injector': 'kill', 'error': 0, 'result': {'ended': true, 'pid': 901}}");
+	at(2700);
+	libvirt("h0", "crashed", "stopped", "failed");
+	status("h0", "gone", "failed");
+	end("done");
+}
+
 #define KILL "{'migrate': {'guest': 'g1'}}, {'inject': {}}"
 
 static void qemu_of_target_dies(void)
@@ -1064,6 +1082,7 @@ static const struct guest_case {
 	{"fail-migration-another-boot", another_boot_arrives},
 	{"fail-migration-torn-in-post-copy", lives_on_what_it_has},
 	{"pass-migration-post-copy", completes_in_post_copy},
+	{"pass-guest-killed-at-once", dies_at_once},
 	{"pass-migration-own-clock", tells_its_clock},
 	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
 	{"fail-migration-stands-still", stands_still},

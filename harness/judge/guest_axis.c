@@ -116,6 +116,7 @@ static void read_side(const struct trial_case *trial, const struct observation *
 {
 	bool counts = side->word_record && case_counts(trial, side->word_at);
 	int64_t since = alive_from(seen);
+	int64_t begin_ns = trial->intent ? record_time(trial->intent) : seen->fault_ns;
 
 	if (counts && side->word == WORD_ENDED && side->lived)
 		signs->ended = side;
@@ -123,7 +124,8 @@ static void read_side(const struct trial_case *trial, const struct observation *
 		signs->runs = side;
 	if (counts && side->word == WORD_PAUSED && side->lived)
 		signs->waits = true;
-	if (is_down(guest, side) && event_time(side->down) >= seen->fault_ns)
+	/* A guest may be gone before the injector has said that it is done. */
+	if (is_down(guest, side) && event_time(side->down) >= begin_ns)
 		signs->down = side;
 	/* A heart that beat at the source before the switchover says nothing of the target. */
 	if (side == place_of(guest) && beats_since(side, since))
