@@ -21,9 +21,9 @@
 
 /**
  * bench_kind - which kind of bench a name means
- * @name: "local", "intel", "ssh:HOST"
+ * @name: "local", "kvm-pair", "ssh:HOST,HOST"
  *
- * Return: its operations, or NULL.
+ * Return: its operations, or NULL; also for an address behind a kind that takes none.
  */
 const struct bench_ops *bench_kind(const char *name)
 {
@@ -32,6 +32,8 @@ const struct bench_ops *bench_kind(const char *name)
 	for (size_t i = 0; i < bench_ops_count(); i++) {
 		const struct bench_ops *ops = bench_ops_at(i);
 
+		if (ops->hosts && name[length])
+			continue;
 		if (strlen(ops->name) == length && strncmp(ops->name, name, length) == 0)
 			return ops;
 	}
@@ -478,7 +480,7 @@ struct bench *bench_host(struct bench *bench, const char *host)
 	return NULL;
 }
 
-/* The address of host @number among those that commas part. */
+/* The address of host @number among those that commas part; NULL for a kind that takes none. */
 static char *address_of(const char *name, unsigned int number)
 {
 	const char *at = strchr(name, ':');

@@ -44,7 +44,7 @@ struct bench_options {
  * @name:     as in `--bench NAME`; the part before a colon when it takes an address ("ssh:HOST")
  * @summary:  one line
  * @hosts:    how many there are; 0: one for each address, which commas part
- * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_open()
+ * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_greet()
  * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
  * @ready:    waits until the host can start guests, after its hello; NULL: it can, or it will say why not
