@@ -180,7 +180,8 @@ static int rig_bench_ready(struct bench *bench, struct reason *why)
 	arguments = json_pack("{s:o, s:i}", "argv", argv, "timeout_ms", READY_TIMEOUT_MS);
 	error = bench_call(bench, "run", arguments, READY_TIMEOUT_MS + 5000, &reply, why);
 	if (!error && json_number(reply, "status", -1) != 0)
-		error = fail(why, -EHOSTDOWN,
+		/* The host is up: it did not die of anything. */
+		error = fail(why, -ENODEV,
 			     "libvirt does not start on rig host %s; the end of "
 			     "its console says why",
 			     bench->host);
