@@ -26,10 +26,11 @@
  * @dies:   the guest ends at its touch
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was struck is not found again
+ * @stingy: the guest gives no memory up
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons;
+	bool dies, refuses, poisons, stingy;
 	char calls[64];
 } fake;
 
@@ -187,6 +188,13 @@ _Noreturn static void be_host(const struct bench *bench, int fd)
 			const char *reply;
 
 			note(bench, call, arguments);
+			if (fake.stingy && strcmp(call, "guest.balloon") == 0) {
+				say(channel, json_pack("{s:O, s:{s:i, s:s}}", "id",
+						       json_object_get(request, "id"), "error",
+						       "errno", -ETIMEDOUT, "text", "not yet"));
+				json_decref(request);
+				continue;
+			}
 			reply = answer(channel, call, arguments);
 			say(channel, json_pack("{s:O, s:o}", "id", json_object_get(request, "id"),
 					       "ok", json_loads(reply, 0, NULL)));
@@ -470,6 +478,32 @@ static void test_one_host_can_not_migrate(void **state)
 	assert_string_equal(cause(fixture), "skip");
 }
 
+static void test_balloon(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.stingy = true;
+	run(fixture, "fake",
+	    "  - start: victim\n" STRIKE
+	    "  - balloon: {guest: g1, memory: 128M, within: 2s}\n  - touch: victim\n",
+	    1);
+	assert_non_null(strstr(fixture->calls, "\"timeout_ms\":2000"));
+	/* A guest that keeps its memory is an outcome, and not the end of the trial. */
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "workload.touch"), 1);
+}
+
+static void test_no_address(void **state)
+{
+	struct bench *bench = NULL;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(bench_open("fake-pair:x", &(struct bench_options){0}, &bench, &why),
+			 -ENOENT);
+	assert_null(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +517,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_trigger_is_missed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_host_can_not_migrate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_balloon, set_up, tear_down),
+		cmocka_unit_test(test_no_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,9 +223,10 @@ static int greet_again(struct bench *host)
 	if (!error &&
 	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
 		error = -ESTALE;
-	if (!error)
-		host->clock_offset_ns =
-			(before + now_realtime_ns()) / 2 - json_number(hello, "time_ns", 0);
+	if (!error &&
+	    __builtin_sub_overflow((before + now_realtime_ns()) / 2,
+				   json_number(hello, "time_ns", 0), &host->clock_offset_ns))
+		host->clock_offset_ns = 0;
 	return error;
 }
 

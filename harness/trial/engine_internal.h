@@ -22,7 +22,6 @@
  * @view:     what is known of its migration
  * @stage:    holds the name of @view.stage
  * @outcome:  how its migration ended, "" before
- * @lost_link: where its stream broke last, so that the target of a migration is known by its hello
  */
 struct engine_guest {
 	struct engine_guest *next;
@@ -70,7 +69,6 @@ void engine_hear_death_rattle(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);
 
 int steps_run(struct engine *engine, struct reason *why);
-const struct scenario_workload *find_workload(const struct scenario *scenario, const char *name);
 
 struct engine_guest *guest_find(const struct engine *engine, const char *name);
 int guests_prepare(struct engine *engine, struct reason *why);

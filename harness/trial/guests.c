@@ -405,8 +405,9 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 	error = engine_call(engine, host, "guest.resolve",
 			    json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
 			    CALL_TIMEOUT_MS, page, why);
+	/* Its QEMU may be gone a moment before libvirt says so. */
 	if (error)
-		return error == -ENOENT ? -ENXIO : error;
+		return error == -ENOENT || error == -ESRCH ? -ENXIO : error;
 	if (json_is_true(json_object_get(*page, "poisoned")) &&
 	    strcmp(json_text(before, "gpa", ""), gpa) == 0) {
 		json_decref(*page);

@@ -11,7 +11,6 @@
 /* Until QEMU's migration is active: libvirt has started the QEMU of the target by then. */
 #define BEGIN_TIMEOUT_MS 90000
 #define CONTROL_TIMEOUT_MS 15000
-#define BALLOON_TIMEOUT_MS 30000
 
 static void set_stage(struct engine_guest *guest, const char *stage)
 {
@@ -217,12 +216,16 @@ int step_cancel(struct engine *engine, const struct scenario_step *step, struct 
 int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
-	json_t *arguments =
-		json_pack("{s:s, s:i}", "name", guest->name, "timeout_ms", BALLOON_TIMEOUT_MS);
+	int64_t within_ms = step->within_ns / NSEC_PER_MSEC;
+	json_t *arguments = json_pack("{s:s, s:I}", "name", guest->name, "timeout_ms",
+				      (json_int_t)(within_ms > 0 ? within_ms : 1));
 	int error;
 
 	set_number(arguments, "memory_mib", step->arguments, "memory", 1 << 20);
 	error = engine_call(engine, guest->host, "guest.balloon", arguments,
-			    BALLOON_TIMEOUT_MS + 5000, NULL, why);
-	return error == -ENOENT ? -ENXIO : error;
+			    (unsigned int)within_ms + 5000, NULL, why);
+	/* The agent's own deadline comes first: then it is the guest that does not give its memory up. */
+	if (error == -ENOENT || (error == -ETIMEDOUT && now_monotonic_ns() < engine->deadline))
+		return -ENXIO;
+	return error;
 }

@@ -18,7 +18,8 @@
 /* How often a page that the host's kernel moves is aimed at again. */
 #define AIMS_MAX 4
 
-const struct scenario_workload *find_workload(const struct scenario *scenario, const char *name)
+static const struct scenario_workload *find_workload(const struct scenario *scenario,
+						     const char *name)
 {
 	for (size_t i = 0; name && i < scenario->workload_count; i++)
 		if (strcmp(scenario->workloads[i].name, name) == 0)
@@ -244,7 +245,8 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 {
 	struct bench *other = aim->host->next;
 
-	if (!engine_lost_host(aim->host, error) || other == aim->host || other->state != HOST_UP)
+	if (error == -EINTR || !engine_lost_host(aim->host, error) || other == aim->host ||
+	    other->state != HOST_UP)
 		return error;
 	engine_hear_death_rattle(aim->host);
 	engine->prepared = NULL;
