@@ -77,7 +77,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	const char *what = json_text(event, "event", ""), *uuid = json_text(event, "uuid", NULL);
 	struct domain_guest *guest = uuid ? find_by_uuid(agent, uuid) : NULL;
 	const char *state = json_text(event, "state", "");
-	bool incoming;
+	bool incoming, told;
 
 	/* The other domains of this host are none of our business. */
 	if (uuid && !guest)
@@ -89,14 +89,16 @@ void domain_on_event(struct agent *agent, json_t *event)
 		return;
 	}
 	incoming = domain_is_incoming(guest);
-	if (strcmp(what, "migration-sample") != 0) {
+	/* Before the marks: they give the event another name, and the text of this one is gone then. */
+	told = strcmp(what, "migration-sample") != 0 &&
+	       (strcmp(what, "memory-failure") != 0 ||
+		domain_flood_takes(&guest->failures, now_monotonic_ns()));
+	if (told) {
 		if (domain_is_leaving(guest))
 			mark_leaving(event);
 		if (guest->received && !guest->arrived)
 			mark_incoming(event);
-		if (strcmp(what, "memory-failure") != 0 ||
-		    domain_flood_takes(&guest->failures, now_monotonic_ns()))
-			tell(agent, guest, event);
+		tell(agent, guest, event);
 	}
 	domain_migration_event(agent, guest, event);
 	if (incoming)
@@ -150,6 +152,13 @@ static void done_survey(struct agent *agent, struct virt_job *job)
 	}
 }
 
+static void give_up_survey(struct agent *agent, struct virt_job *job, const struct reason *why)
+{
+	(void)job;
+	(void)why;
+	domain_survey_later(agent, SURVEY_PAUSE_NS);
+}
+
 /** domain_survey - after the connection was lost: make it anew, and find out who has ended or come meanwhile */
 void domain_survey(struct agent *agent)
 {
@@ -160,6 +169,8 @@ void domain_survey(struct agent *agent)
 			continue;
 		job = domain_job(guest, work_survey);
 		job->done = done_survey;
-		(void)virt_start(job, SURVEY_TIMEOUT_MS, NULL);
+		job->given_up = give_up_survey;
+		if (virt_start(job, SURVEY_TIMEOUT_MS, NULL))
+			domain_survey_later(agent, SURVEY_PAUSE_NS);
 	}
 }

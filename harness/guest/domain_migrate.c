@@ -319,5 +319,7 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 	job->given_up = give_up_control;
 	job->ticket = agent_later(agent);
 	error = virt_start(job, CONTROL_TIMEOUT_MS, why);
+	if (error)
+		guest->migration->cancelled = false;
 	return error ? error : AGENT_LATER;
 }

@@ -100,6 +100,8 @@ static void look_at_arrival(struct domain_guest *guest)
 
 	guest->stage = DOMAIN_ARRIVING;
 	job->done = done_arrive;
+	/* libvirt may be slow, but without this look the guest would stay unheard. */
+	job->late = done_arrive;
 	(void)virt_start(job, RECEIVE_TIMEOUT_MS, NULL);
 }
 
