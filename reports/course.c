@@ -46,6 +46,21 @@ int64_t course_time(const struct course *course, const json_t *record)
 	return offset;
 }
 
+/* A length of time as it is told; -1 for one that can not be. */
+static int64_t told_span(const json_t *data, const char *key)
+{
+	int64_t span = json_number(data, key, 0);
+
+	return span >= 0 && span <= OFFSET_MOST_NS ? span : -1;
+}
+
+static int64_t sum_of(int64_t one, int64_t other)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(one, other, &sum) ? one : sum;
+}
+
 /** course_event - the body of a record that is an event of a witness, else NULL */
 const json_t *course_event(const json_t *record)
 {
@@ -142,7 +157,7 @@ static struct course_life *hear(struct course_guest *guest, const char *host, in
 static int64_t gap_length(const json_t *data)
 {
 	static const char *const clocks[] = {"host", "boottime", "monotonic"};
-	int64_t length = json_number(data, "arrival_ns", 0), inside = 0;
+	int64_t length = told_span(data, "arrival_ns"), inside = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(clocks) && inside <= 0; i++)
 		inside = json_number(json_object_get(data, "guest_clocks"), clocks[i], 0);
@@ -153,11 +168,11 @@ static int64_t gap_length(const json_t *data)
 
 static void take_gap(struct course_guest *guest, const char *host, const json_t *data, int64_t at)
 {
-	int64_t length = gap_length(data), from;
+	int64_t length = gap_length(data), from = at - length;
 	struct course_hole *hole = hole_of(guest);
 	struct course_life *life;
 
-	if (length < 0 || __builtin_sub_overflow(at, length, &from))
+	if (length < 0)
 		return;
 	/* The first beat that a host hears ends no hole that is not known already. */
 	if (!length && !(hole && hole->open)) {
@@ -194,11 +209,10 @@ static void take_silence(struct course_guest *guest, const char *host, const jso
 			 int64_t at)
 {
 	struct course_life *life = life_of(guest);
-	int64_t from;
+	int64_t since = told_span(data, "since_ns"), from = at - since;
 
 	/* What the source misses after the move is no news. */
-	if (guest->silent || (life && strcmp(life->host, host) != 0) ||
-	    __builtin_sub_overflow(at, json_number(data, "since_ns", 0), &from))
+	if (since < 0 || guest->silent || (life && strcmp(life->host, host) != 0))
 		return;
 	if (life && from < life->from_ns)
 		from = life->from_ns;
@@ -230,8 +244,8 @@ static void take_heartbeat(struct course_guest *guest, const char *host, const j
 		    !guest->ended && !guest->silent)
 			return;
 		life = hear(guest, host, life ? at : at - REPORT_NS, at);
-		life->beats += json_number(data, "beats", 0);
-		life->missed += json_number(data, "missed", 0);
+		life->beats = sum_of(life->beats, json_number(data, "beats", 0));
+		life->missed = sum_of(life->missed, json_number(data, "missed", 0));
 		life->longest_ns = longest > life->longest_ns ? longest : life->longest_ns;
 	} else if (strcmp(what, "now") == 0 && json_is_true(json_object_get(data, "connected")) &&
 		   age >= 0 && age < REPORT_NS && !guest->silent &&
