@@ -54,6 +54,8 @@ void virt_leave_all(void);
 void virt_tell(json_t *event);
 void virt_watch_events(virConnectPtr connection);
 void virt_unwatch_events(virConnectPtr connection);
+const char *virt_name(const char *const *names, size_t count, int index);
+#define NAME_AT(names, index) virt_name(names, ARRAY_SIZE(names), index)
 json_t *virt_statistics(const virTypedParameter *parameters, int count);
 int virt_fail(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -14,11 +14,11 @@ static json_t *event_of(virDomainPtr domain, const char *what)
 	return json_pack("{s:s, s:s}", "uuid", uuid, "event", what);
 }
 
-static const char *name_at(const char *const *names, size_t count, int index)
+/** virt_name - libvirt's word for one of its numbers, of which later versions may have more */
+const char *virt_name(const char *const *names, size_t count, int index)
 {
 	return index >= 0 && (size_t)index < count ? names[index] : "unknown";
 }
-#define NAME_AT(names, index) name_at(names, ARRAY_SIZE(names), index)
 
 /* The orders are those of the enumerations of libvirt-domain.h. */
 static const char *const states[] = {"defined", "undefined", "started",	    "suspended", "resumed",

@@ -15,12 +15,6 @@
 #define BALLOON_TIMEOUT_MS 30000
 #define BALLOON_PAUSE_NS (50 * NSEC_PER_MSEC)
 
-static const char *name_at(const char *const *names, size_t count, int index)
-{
-	return index >= 0 && (size_t)index < count ? names[index] : "unknown";
-}
-#define NAME_AT(names, index) name_at(names, ARRAY_SIZE(names), index)
-
 /* The orders are those of the enumerations of libvirt-domain.h. */
 static const char *const states[] = {"none",	 "running", "blocked", "paused",
 				     "shutdown", "shutoff", "crashed", "pmsuspended"};

@@ -212,7 +212,7 @@ static const char *sign_of_death(const struct host_seen *host)
 			     : host->bench_died ? host->bench_died
 						: host->boot_changed;
 
-	return json_text(record_body(sign), "text", "an event without text");
+	return record_told(sign);
 }
 
 /* What the evidence by itself says of a host. Return: false when it says nothing of a death. */
@@ -247,8 +247,7 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	} else if (host->stuck) {
 		trial->host = HOST_HUNG;
 		case_cite(trial, host->stuck, "host");
-		fail(&trial->host_reason, 0, "%s",
-		     json_text(record_body(host->stuck), "text", "an event without text"));
+		fail(&trial->host_reason, 0, "%s", record_told(host->stuck));
 	} else if (strcmp(cause, "host-died") == 0 || strcmp(cause, "agent-lost") == 0) {
 		fail(&trial->host_reason, 0,
 		     "the trial ended with '%s', and no evidence says what became of the host",

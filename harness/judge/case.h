@@ -247,6 +247,7 @@ const char *record_type(const json_t *record);
 const json_t *record_body(const json_t *record);
 int64_t record_time(const json_t *record);
 const char *record_text(const json_t *record);
+const char *record_told(const json_t *record);
 bool record_is(const json_t *record, const char *type);
 const char *event_witness(const json_t *record);
 const char *event_guest(const json_t *record);

@@ -66,13 +66,6 @@ static bool runs_since(const struct guest_side *side, int64_t since_ns)
 	return side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
 }
 
-static const char *told(const json_t *record)
-{
-	const char *text = record_text(record);
-
-	return *text ? text : "an event without text";
-}
-
 /* The host that a guest is on: the last one where anything shows that it lives. */
 static const struct guest_side *place_of(const struct guest_seen *guest)
 {
@@ -176,18 +169,19 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 	if (signs->host)
 		fail(why, 0, "host crash: %s: %s", signs->host->name, signs->host->reason.text);
 	else if (guest->panic || end == END_PANIC)
-		fail(why, 0, "guest kernel crash: %s", told(guest->panic ? guest->panic : word));
+		fail(why, 0, "guest kernel crash: %s",
+		     record_told(guest->panic ? guest->panic : word));
 	else if (guest->reboot || guest->booting)
 		fail(why, 0, "the guest started anew: %s",
-		     told(guest->reboot ? guest->reboot : guest->booting));
+		     record_told(guest->reboot ? guest->reboot : guest->booting));
 	else if (end == END_QEMU_CRASH)
-		fail(why, 0, "QEMU crash: %s", told(word));
+		fail(why, 0, "QEMU crash: %s", record_told(word));
 	else if (end == END_SHUT_DOWN)
-		fail(why, 0, "the guest shut down: %s", told(word));
+		fail(why, 0, "the guest shut down: %s", record_told(word));
 	else if (end == END_DESTROYED)
-		fail(why, 0, "somebody destroyed the domain: %s", told(word));
+		fail(why, 0, "somebody destroyed the domain: %s", record_told(word));
 	else
-		fail(why, 0, "the domain is gone: %s", told(word));
+		fail(why, 0, "the domain is gone: %s", record_told(word));
 }
 
 static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest,
@@ -247,7 +241,7 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 			     : signs->down    ? signs->down->down
 					      : guest->gone_before_reboot;
 
-	fail(why, 0, "only one sign that the guest died: %s", told(sign));
+	fail(why, 0, "only one sign that the guest died: %s", record_told(sign));
 }
 
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
@@ -259,7 +253,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		case_cite(trial, against, "guest");
 		case_cite(trial, signs->beats->last_record, "guest");
 		fail(&outcome->reason, 0, "the guest died by one witness, but its heart beats: %s",
-		     told(against));
+		     record_told(against));
 	} else if (count_deaths(signs) >= 2) {
 		outcome->axis = GUEST_KILLED;
 		tell_death(guest, signs, &outcome->reason);
@@ -271,7 +265,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		cite_deaths(trial, guest, signs, false);
 		cite_life(trial, guest, signs);
 		fail(&outcome->reason, 0, "%s, and libvirt says that it %s",
-		     told(signs->down->down), signs->runs ? "runs" : "is paused");
+		     record_told(signs->down->down), signs->runs ? "runs" : "is paused");
 	} else {
 		cite_deaths(trial, guest, signs, false);
 		tell_single_death(guest, signs, &outcome->reason);
@@ -296,15 +290,15 @@ static void decide_life(struct trial_case *trial, const struct guest_seen *guest
 		fail(&outcome->reason, 0, "nothing was heard of the guest after the fault");
 	} else if (alive == 1) {
 		fail(&outcome->reason, 0, "only one sign that the guest lives: %s",
-		     told(signs->beats	? signs->beats->last_record
-			  : signs->runs ? signs->runs->word_record
-					: guest->report));
+		     record_told(signs->beats  ? signs->beats->last_record
+				 : signs->runs ? signs->runs->word_record
+					       : guest->report));
 	} else if (trial->settled_view && !signs->beats && was_ever_heard(guest)) {
 		fail(&outcome->reason, 0, "its heart was not heard since the last step");
 	} else if (guest->harmed) {
 		outcome->axis = GUEST_CONTAINED;
 		case_cite(trial, guest->harmed, "guest");
-		fail(&outcome->reason, 0, "%s", told(guest->harmed));
+		fail(&outcome->reason, 0, "%s", record_told(guest->harmed));
 	} else {
 		outcome->axis = GUEST_UNHARMED;
 	}
@@ -324,7 +318,7 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 	if (wrong) {
 		outcome->axis = GUEST_CORRUPTED;
 		case_cite(trial, wrong, "guest");
-		fail(&outcome->reason, 0, "%s", told(wrong));
+		fail(&outcome->reason, 0, "%s", record_told(wrong));
 		return;
 	}
 	find_signs(trial, seen, guest, &signs, &struck);

@@ -225,13 +225,6 @@ static bool lives_nowhere(const struct course *course, const struct guest_seen *
 	return outcome->axis == GUEST_KILLED || outcome->axis == GUEST_HUNG;
 }
 
-static const char *told(const json_t *record)
-{
-	const char *text = record_text(record);
-
-	return *text ? text : "an event without text";
-}
-
 /* A post-copy that broke: the target has a part of the memory, and the source, which had the rest, has ended. */
 static bool is_torn(const struct course *course)
 {
@@ -276,7 +269,7 @@ static void decide_stay(struct trial_case *trial, const struct course *course)
 		fail(&migration->reason, 0, "the migration ended as '%s', which is no outcome",
 		     outcome);
 	else
-		fail(&migration->reason, 0, "%s", told(course->migration->end));
+		fail(&migration->reason, 0, "%s", record_told(course->migration->end));
 }
 
 /* Both hosts can not be right. Return: whether they contradict each other. */
@@ -289,7 +282,8 @@ static bool contradicts(struct trial_case *trial, const struct course *course)
 		fail(why, 0, "the guest is seen to run on at the source, and %s: %s",
 		     course->libvirt_arrived ? "libvirt says that it runs at the target"
 					     : "the migration ended",
-		     told(course->libvirt_arrived ? course->target->word_record : migration->end));
+		     record_told(course->libvirt_arrived ? course->target->word_record
+							 : migration->end));
 	else if (migration->end && !outcome_is(migration, "completed") &&
 		 (course->libvirt_arrived || course->guest_arrived))
 		fail(why, 0, "the source says that the migration ended as %s, but %s",
@@ -311,7 +305,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 		migration->axis = MIGRATION_LOST;
 		case_cite(trial, course->target->hello, "migration");
 		fail(&migration->reason, 0, "another boot of the guest speaks at the target: %s",
-		     told(course->target->hello));
+		     record_told(course->target->hello));
 	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
 	} else if (is_torn(course)) {
@@ -320,13 +314,13 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 		fail(&migration->reason, 0,
 		     "the source ended in post-copy, and the target lacks the rest of the memory: "
 		     "%s",
-		     told(seen->end));
+		     record_told(seen->end));
 	} else if (contradicts(trial, course)) {
 		return;
 	} else if (course->arrived) {
 		migration->axis = MIGRATION_COMPLETED;
 		fail(&migration->reason, 0, "%s",
-		     told(seen->end ? seen->end : course->target->word_record));
+		     record_told(seen->end ? seen->end : course->target->word_record));
 	} else if (!seen->end) {
 		fail(&migration->reason, 0, "nobody told how the migration ended");
 	} else if (outcome_is(seen, "completed")) {

@@ -32,12 +32,9 @@ bool case_is_delivered(const struct trial_case *trial)
 void case_prove(struct trial_case *trial, enum group group, const json_t *record,
 		enum relation relation)
 {
-	const char *text = record_text(record);
-
 	if (relation == RELATION_FOREIGN) {
 		if (!trial->foreign[0])
-			snprintf(trial->foreign, sizeof(trial->foreign), "%s",
-				 *text ? text : "an event without text");
+			snprintf(trial->foreign, sizeof(trial->foreign), "%s", record_told(record));
 		return;
 	}
 	if (relation == RELATION_OURS) {

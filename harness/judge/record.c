@@ -38,6 +38,14 @@ const char *record_text(const json_t *record)
 	return json_text(record_body(record), "text", "");
 }
 
+/** record_told - text of an event for a reason, which is never empty; borrowed */
+const char *record_told(const json_t *record)
+{
+	const char *text = record_text(record);
+
+	return *text ? text : "an event without text";
+}
+
 /** event_witness - who tells an event; borrowed */
 const char *event_witness(const json_t *record)
 {

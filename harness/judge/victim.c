@@ -168,8 +168,7 @@ void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen
 		return;
 	case_cite(trial, against, "process");
 	fail(&trial->process_reason, 0, "the victim is %s by its own report, but: %s",
-	     process_axis_name(trial->process),
-	     json_text(record_body(against), "text", "an event without text"));
+	     process_axis_name(trial->process), record_told(against));
 	trial->process = PROCESS_UNKNOWN;
 	trial->process_contradicted = true;
 }
