@@ -4,7 +4,7 @@
 #                   libvirt), and the rig's TCG plugin
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
-# make check-guests guests on emulated hosts (5 min)   make fuzz        a longer fuzz of every parser
+# make check-guests guests on emulated hosts (40 min)  make fuzz        a longer fuzz of every parser
 # make bench        the figures of docs/benchmarks.md
 # make install      DESTDIR= PREFIX=
 #
