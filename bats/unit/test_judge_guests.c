@@ -362,6 +362,31 @@ static void a_guest_is_not_believed_about_its_host(void **state)
 	assert_false(json_is_true(json_object_get(result, "delivered")));
 }
 
+static json_t *judge_expecting(const char *witness)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-guest-contained"));
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "trial") == 0)
+			json_object_set_new(
+				json_object_get(json_object_get(record, "body"), "expect"),
+				"events", json_pack("{s:[s]}", witness, "what nobody says"));
+	return judge_trial(records, "0001");
+}
+
+/* A line that a witness did not say is missing; that of one who said nothing at all is not known. */
+static void who_never_spoke_denies_nothing(void **state)
+{
+	__cleanup_json json_t *spoken = judge_expecting("libvirt");
+	__cleanup_json json_t *silent = judge_expecting("guest-console");
+
+	(void)state;
+	assert_string_equal(json_text(spoken, "verdict", ""), "fail");
+	assert_string_equal(json_text(silent, "verdict", ""), "inconclusive");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +401,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_the_guest_is_aim_enough),
 		cmocka_unit_test(quotes_name_the_guest),
 		cmocka_unit_test(a_guest_is_not_believed_about_its_host),
+		cmocka_unit_test(who_never_spoke_denies_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
