@@ -189,11 +189,12 @@ static bool reap(const struct workload_run *run, const struct process *process, 
 
 static void end_process(const struct workload_run *run, const struct process *process)
 {
+	int quit_ms = process->kind->quit_ms ? process->kind->quit_ms : QUIT_TIMEOUT_MS;
 	siginfo_t info;
 
 	if (process->socket >= 0 && !process->touching &&
 	    send(process->socket, (char[]){PROCESS_QUIT}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 &&
-	    reap(run, process, QUIT_TIMEOUT_MS, &info))
+	    reap(run, process, quit_ms, &info))
 		return;
 	kill(run->pid, SIGKILL);
 	if (!reap(run, process, KILL_TIMEOUT_MS, &info))

@@ -41,6 +41,7 @@ struct process_report {
  * struct process_kind - what a workload does with its process
  * @name:        of the workload, for messages
  * @report_size: bytes of each packet; it begins with a struct process_report
+ * @quit_ms:     it may take so long to quit before it is killed, when it has others to end first; 0: a second
  * @body:        the process itself, which ends with its socket; it inherits nothing else but the standard streams
  * @ready:       fills the facts, beyond "pid"
  * @report:      handles a packet that is neither PROCESS_READY nor PROCESS_FAILED
@@ -48,6 +49,7 @@ struct process_report {
 struct process_kind {
 	const char *name;
 	size_t report_size;
+	int quit_ms;
 	void (*body)(int socket, const void *options) __attribute__((noreturn));
 	void (*ready)(struct workload_run *run, const void *report);
 	void (*report)(struct workload_run *run, const void *report);

@@ -10,6 +10,8 @@
 
 /* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */
 #define READY_NS (30 * NSEC_PER_SEC)
+/* Its keeper waits for the end of all that it has started. */
+#define QUIT_MS 5000
 
 static const struct param stress_params[] = {
 	{"stressor", PARAM_STRING, "as in stress-ng --STRESSOR: cpu, vm, memcpy, fork, ...", NULL,
@@ -152,6 +154,7 @@ static void note_facts(struct workload_run *run, const void *packet)
 static const struct process_kind keeper_kind = {
 	.name = "stress-ng",
 	.report_size = sizeof(struct stress_report),
+	.quit_ms = QUIT_MS,
 	.body = stress_process,
 	.ready = note_facts,
 	.report = handle_report,

@@ -18,7 +18,7 @@
 #define FAILS_MOST 4
 #define METRICS_MOST 64
 #define ARGUMENTS_MOST 128
-#define REAP_TRIES 100
+#define LEAVE_NS (4 * NSEC_PER_SEC)
 #define BEGIN_TRIES 500
 
 /**
@@ -175,8 +175,8 @@ static bool read_output(void)
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Reaps what there is. Stressors whose parent has ended are children of this process. */
-static void reap(void)
+/* Reaps what there is. Stressors whose parent has ended are children of this process. Return: whether any is left. */
+static bool reap(void)
 {
 	int status;
 	pid_t pid;
@@ -188,6 +188,7 @@ static void reap(void)
 		keeper.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 		keeper.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	}
+	return pid == 0;
 }
 
 static void say_metric(const char *stressor, const char *key, double value)
@@ -241,26 +242,26 @@ static void say_end(void)
 	keeper.told = true;
 }
 
-/* What a stress-ng that has ended leaves comes to this process; its number may be somebody else's when nothing is left. */
-static bool has_left(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
 static _Noreturn void leave(void)
 {
-	/* Some are born while others are killed. */
-	for (int i = 0; i < REAP_TRIES && !keeper.ended; i++) {
-		kill(-keeper.child, SIGKILL);
-		kill(keeper.child, SIGKILL);
-		reap();
-		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
+	const struct timespec pause = {.tv_nsec = 10 * NSEC_PER_MSEC};
+	int64_t until = now_monotonic_ns() + LEAVE_NS;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	/*
+	 * Some are born while others are killed, and what stress-ng leaves comes to this process. When nothing is left, its
+	 * number may be somebody else's.
+	 */
+	while (reap() && now_monotonic_ns() < until) {
+		if (!keeper.ended)
+			kill(keeper.child, SIGKILL);
+		if (kill(-keeper.child, SIGKILL) < 0 && keeper.ended)
+			break;
+		(void)sigtimedwait(&child, NULL, &pause);
 	}
-	if (has_left())
-		kill(-keeper.child, SIGKILL);
-	reap();
 	_exit(0);
 }
 
@@ -291,7 +292,7 @@ static void turn(void)
 		close(keeper.output);
 		keeper.output = -1;
 	}
-	reap();
+	(void)reap();
 	if (fds[0].revents)
 		serve_request();
 }
@@ -314,7 +315,7 @@ static int await_dispatch(struct reason *why)
 	/* It says so before it is true, and nothing tells when it is. */
 	for (int i = 0; i < BEGIN_TRIES && !keeper.ended && !has_children(); i++) {
 		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
-		reap();
+		(void)reap();
 	}
 	if (keeper.output >= 0)
 		(void)read_output();
