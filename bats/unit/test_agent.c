@@ -164,7 +164,7 @@ static int close_fixture(void **state)
 /* The next message that holds @key, owned by the caller. */
 static json_t *await(struct fixture *fixture, const char *key, const char *value)
 {
-	int64_t deadline = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	int64_t deadline = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 	struct pollfd state = {.fd = channel_fd(fixture->channel), .events = POLLIN};
 
 	while (now_monotonic_ns() < deadline) {
@@ -191,7 +191,7 @@ static json_t *ask(struct fixture *fixture, const char *call, json_t *arguments)
 	__cleanup_json json_t *request =
 		json_pack("{s:i, s:s, s:o*}", "id", ++id, "call", call, "args", arguments);
 
-	assert_int_equal(channel_send(fixture->channel, request, 1000), 0);
+	assert_int_equal(channel_send(fixture->channel, request, 60000), 0);
 	return await(fixture, "id", NULL);
 }
 
@@ -261,7 +261,7 @@ static void evidence_that_is_no_text_is_not_lost(void **state)
 		json_pack("{s:i, s:s}", "id", 99, "call", "witness.collect");
 
 	ask_well(fixture, "witness.start", NULL);
-	assert_int_equal(channel_send(fixture->channel, collect, 1000), 0);
+	assert_int_equal(channel_send(fixture->channel, collect, 60000), 0);
 	event = await(fixture, "witness", "fake");
 	assert_string_equal(json_text(event, "text", ""), "DIMM ?? \xc3\xa9");
 	ask_well(fixture, "usage", NULL);

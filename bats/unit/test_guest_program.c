@@ -34,7 +34,7 @@ static void accept_program(struct fixture *fixture)
 	struct pollfd state = {.fd = fixture->listener, .events = POLLIN};
 	int fd;
 
-	assert_int_equal(poll(&state, 1, 5000), 1);
+	assert_int_equal(poll(&state, 1, 60000), 1);
 	fd = accept4(fixture->listener, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(fd >= 0);
 	channel_free(fixture->host);
@@ -91,7 +91,7 @@ static int stop_program(void **state)
 /* The next message with @key (of @value); what comes before it is dropped. Owned by the caller. */
 static json_t *await(struct fixture *fixture, const char *key, const char *value)
 {
-	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
 	while (now_monotonic_ns() < until) {
 		struct pollfd state = {.fd = channel_fd(fixture->host), .events = POLLIN};
@@ -118,7 +118,7 @@ static json_t *ask(struct fixture *fixture, const char *call, json_t *arguments)
 		json_pack("{s:I, s:s, s:o*}", "id", (json_int_t)++fixture->id, "call", call, "args",
 			  arguments);
 
-	assert_int_equal(channel_send(fixture->host, request, 1000), 0);
+	assert_int_equal(channel_send(fixture->host, request, 60000), 0);
 	return await(fixture, "id", NULL);
 }
 
@@ -208,19 +208,22 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t seq = 0, beats = 0, most = 0;
+	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
 	ask_well(fixture, "heartbeat.start", json_pack("{s:i}", "interval_ns", 1000000));
-	/* Nobody reads meanwhile: the stream is full long before the end of it. */
-	(void)poll(NULL, 0, 1500);
-	while (seq < 2500) {
-		__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
-		int64_t told = json_number(event, "beats", 0);
+	/* Nobody reads meanwhile: the stream is full long before the end of it, if the program gets a processor. */
+	for (int hold = 1500; most <= 100 && now_monotonic_ns() < until; hold *= 2) {
+		(void)poll(NULL, 0, hold);
+		for (int64_t upto = seq + hold + 1000; seq < upto;) {
+			__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
+			int64_t told = json_number(event, "beats", 0);
 
-		assert_true(json_number(event, "seq", 0) > seq);
-		seq = json_number(event, "seq", 0);
-		beats += told + json_number(event, "missed", 0);
-		assert_int_equal(beats, seq);
-		most = told > most ? told : most;
+			assert_true(json_number(event, "seq", 0) > seq);
+			seq = json_number(event, "seq", 0);
+			beats += told + json_number(event, "missed", 0);
+			assert_int_equal(beats, seq);
+			most = told > most ? told : most;
+		}
 	}
 	assert_true(most > 100);
 	ask_well(fixture, "heartbeat.stop", NULL);
@@ -230,21 +233,26 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 static void its_heart_tells_a_gap(void **state)
 {
 	struct fixture *fixture = *state;
+	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 	int64_t missed = 0, gap = 0;
+	int status;
 
 	ask_well(fixture, "heartbeat.start", NULL);
 	json_decref(await(fixture, "event", "heartbeat"));
 	kill(fixture->pid, SIGSTOP);
+	assert_int_equal(waitpid(fixture->pid, &status, WUNTRACED), fixture->pid);
 	(void)poll(NULL, 0, 400);
 	kill(fixture->pid, SIGCONT);
-	while (missed < 20) {
+	/* A busy machine makes gaps of its own. */
+	while (gap < 390 * NSEC_PER_MSEC && now_monotonic_ns() < until) {
 		__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
 		const json_t *clocks = json_object_get(event, "gap");
 
 		missed = json_number(event, "missed", 0);
 		gap = json_number(clocks, "monotonic", 0);
-		if (missed >= 20)
-			assert_true(llabs(json_number(clocks, "realtime", 0) - gap) < 5000000);
+		if (gap >= 390 * NSEC_PER_MSEC)
+			assert_true(llabs(json_number(clocks, "realtime", 0) - gap) <
+				    200 * NSEC_PER_MSEC);
 	}
 	assert_true(gap >= 390 * NSEC_PER_MSEC);
 	assert_true(missed >= 38);

@@ -63,7 +63,7 @@ static const json_t *find_event(const char *name)
 
 static bool await_event(struct workload_run *run, const char *name)
 {
-	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
 	while (!find_event(name) && now_monotonic_ns() < until) {
 		struct pollfd state = {.fd = run->fd, .events = POLLIN};

@@ -68,7 +68,7 @@ static inline const json_t *find_event(const char *name)
 /* The first event of that name; fails when none comes. */
 static inline const json_t *await(struct workload_run *run, const char *name)
 {
-	int64_t until = now_monotonic_ns() + 30 * NSEC_PER_SEC;
+	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
 	while (!find_event(name) && now_monotonic_ns() < until) {
 		struct pollfd state = {.fd = run->fd, .events = POLLIN};
