@@ -124,7 +124,7 @@ scenarios() { # NAME ARGUMENT...
 }
 
 poison() { scenarios poison --trials "$trials_poison" kvm/hwpoison-load; }
-downtime() { scenarios downtime --trials "$trials_downtime" kvm/migration/clean-untouched kvm/migration/dirty; }
+downtime() { scenarios downtime --trials "$trials_downtime" kvm/migration/clean-untouched kvm/migration/after-untouched; }
 library() { scenarios library 'kvm/*'; }
 
 machine() {

@@ -60,7 +60,8 @@ static char *find_in(const char *const *places, size_t count, const char *name)
 static char *expand_origin(const char *directory, size_t length, const char *of)
 {
 	static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
-	int origin = (int)(strrchr(of, '/') - of);
+	const char *slash = strrchr(of, '/');
+	int origin = slash ? (int)(slash - of) : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		size_t word = strlen(words[i]);
