@@ -56,6 +56,20 @@ static bool runs_as(pid_t pid, const char *name)
 	       read_of_process(pid, "cmdline", &arguments, &length) == 0 && length;
 }
 
+/* A daemon forks before it becomes another program: for that moment there are two of its name. */
+static bool is_child_of_its_own(pid_t pid, const char *name)
+{
+	__cleanup_free char *status = NULL;
+	const char *behind;
+	int parent = 0;
+
+	if (read_of_process(pid, "stat", &status, NULL))
+		return false;
+	behind = strrchr(status, ')');
+	return behind && sscanf(behind, ") %*c %d", &parent) == 1 && parent > 1 &&
+	       runs_as(parent, name);
+}
+
 /**
  * daemon_find - the one process of a name
  * @name:   as in /proc/PID/comm
@@ -74,7 +88,8 @@ int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 	while (directory && (entry = readdir(directory))) {
 		pid_t at = (pid_t)atoi(entry->d_name);
 
-		if (!isdigit((unsigned char)*entry->d_name) || at == except || !runs_as(at, name))
+		if (!isdigit((unsigned char)*entry->d_name) || at == except || !runs_as(at, name) ||
+		    is_child_of_its_own(at, name))
 			continue;
 		several = found != 0;
 		found = at;

@@ -484,6 +484,12 @@ static void daemons_are_found_by_their_name(void **state)
 	put_bytes("/proc/13/cmdline", "libvirtd\0--daemon", 18);
 	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), 0);
 	assert_int_equal(pid, 13);
+	/* Its child, before that is another program. */
+	put("/proc/15/comm", "libvirtd\n");
+	put("/proc/15/cmdline", "libvirtd");
+	put("/proc/15/stat", "15 (libvirtd) S 13 13 13 0");
+	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), 0);
+	assert_int_equal(pid, 13);
 	put("/proc/14/comm", "libvirtd\n");
 	put("/proc/14/cmdline", "libvirtd");
 	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), -EEXIST);

@@ -537,6 +537,17 @@ static json_t *judge_and_record(struct engine *engine)
 	return result;
 }
 
+/* Ends of a trial that, before its fault, say nothing about the fault: an emulated host may die by itself. */
+static bool is_of_the_bench(const char *cause)
+{
+	static const char *const causes[] = {"infra", "agent-lost", "host-died"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		if (strcmp(causes[i], cause) == 0)
+			return true;
+	return false;
+}
+
 /* Return: 0 when the trial has its verdict, -EAGAIN when it may be tried again, -EINTR, or an error that ends the run. */
 static int run_trial(struct engine *engine, struct planned_trial *trial, json_t **result)
 {
@@ -564,8 +575,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 		return engine->journal_error;
 	if (!engine->intended && strcmp(closing.cause, "interrupted") == 0)
 		return -EINTR;
-	if (!engine->intended && trial->attempts < ATTEMPTS_MAX &&
-	    (strcmp(closing.cause, "infra") == 0 || strcmp(closing.cause, "agent-lost") == 0)) {
+	if (!engine->intended && trial->attempts < ATTEMPTS_MAX && is_of_the_bench(closing.cause)) {
 		log_warning("trial %s: %s; trying once more on a fresh host", trial->id,
 			    closing.reason);
 		guests_free(engine);
