@@ -13,6 +13,7 @@
 #include "harness/base/registry.h"
 #include "harness/bench/bench.h"
 #include "harness/store/store.h"
+#include "harness/trial/order.h"
 #include "harness/trial/session.h"
 
 struct run_options {
@@ -123,8 +124,13 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	size_t index;
 	int error = 0;
 
-	for (int i = 0; i < count && !error; i++)
+	for (int i = 0; i < count && !error; i++) {
+		size_t from = json_array_size(paths);
+
 		error = scenario_select(names[i], paths, &why);
+		if (!error)
+			error = order_paths(paths, from, options->settings, &why);
+	}
 	for (uint64_t round = 0; round < options->trials && !error; round++) {
 		json_array_foreach (paths, index, path) {
 			struct scenario *scenario;

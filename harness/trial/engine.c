@@ -9,6 +9,7 @@
 
 #include "harness/judge/judge.h"
 #include "harness/trial/engine_internal.h"
+#include "harness/trial/order.h"
 
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
 #define DEATH_RATTLE_NS (5 * NSEC_PER_SEC)
@@ -157,16 +158,8 @@ static void close_on_error(struct closing *closing, int error, const struct reas
 
 static bool same_rig(const struct engine *engine, const struct planned_trial *trial)
 {
-	static const char *const keys[] = {"einj-revision", "memory", "processors",
-					   "kernel-arguments"};
-
-	if (strcmp(engine->bench->name, trial->bench) != 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(json_text(engine->rig, keys[i], ""),
-			   json_text(trial->scenario->rig, keys[i], "")) != 0)
-			return false;
-	return true;
+	return order_same_host(engine->bench->name, engine->rig, trial->bench,
+			       trial->scenario->rig);
 }
 
 static int open_bench(struct engine *engine, struct reason *why)
