@@ -13,6 +13,7 @@
 #include "workloads/counters.h"
 
 #define PLACES_MOST 1024
+#define FAMILY_TRIES 20
 
 #define CACHE(level, operation, result)                                                            \
 	(PERF_COUNT_HW_CACHE_##level | PERF_COUNT_HW_CACHE_OP_##operation << 8 |                   \
@@ -127,42 +128,126 @@ static int add_processors(struct counter *counter, struct perf_event_attr *attri
 	return error == -ENODEV && counter->count ? 0 : error;
 }
 
-static int add_descendants(struct counter *counter, struct perf_event_attr *attributes, pid_t pid);
+/* Threads of a process, and the processes that these have started. */
+struct family {
+	pid_t *threads, *children;
+	size_t thread_count, child_count;
+};
 
-/* A thread, and the processes that it has started. */
-static int add_thread(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
-		      const char *thread)
+static void family_release(struct family *family)
+{
+	free(family->threads);
+	free(family->children);
+	*family = (struct family){0};
+}
+
+static int remember(pid_t **pids, size_t *count, pid_t pid)
+{
+	pid_t *more = realloc(*pids, (*count + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*pids = more;
+	more[(*count)++] = pid;
+	return 0;
+}
+
+static int family_add_thread(struct family *family, pid_t pid, const char *thread)
 {
 	__cleanup_free char *path = format_text("/proc/%d/task/%s/children", pid, thread);
 	__cleanup_free char *children = NULL;
 	char *next, *end;
-	int error = add_place(counter, attributes, atoi(thread), -1);
+	int error = remember(&family->threads, &family->thread_count, atoi(thread));
 
 	/* It may end at any time. */
-	if (error == -ESRCH || read_small_file(path, &children, NULL))
-		return error == -ESRCH ? 0 : error;
+	if (error || read_small_file(path, &children, NULL))
+		return error;
 	for (next = children; !error; next = end) {
 		long child = strtol(next, &end, 10);
 
 		if (end == next)
 			break;
-		error = add_descendants(counter, attributes, (pid_t)child);
+		error = remember(&family->children, &family->child_count, (pid_t)child);
 	}
 	return error;
 }
 
-static int add_descendants(struct counter *counter, struct perf_event_attr *attributes, pid_t pid)
+static int family_of(pid_t pid, struct family *family)
 {
 	__cleanup_free char *path = format_text("/proc/%d/task", pid);
 	DIR *threads = opendir(path);
 	struct dirent *entry;
 	int error = 0;
 
+	family_release(family);
 	while (threads && !error && (entry = readdir(threads)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			error = add_thread(counter, attributes, pid, entry->d_name);
+			error = family_add_thread(family, pid, entry->d_name);
 	if (threads)
 		closedir(threads);
+	return error;
+}
+
+static bool all_among(const pid_t *some, size_t some_count, const pid_t *all, size_t all_count)
+{
+	for (size_t i = 0; i < some_count; i++) {
+		size_t at = 0;
+
+		while (at < all_count && all[at] != some[i])
+			at++;
+		if (at == all_count)
+			return false;
+	}
+	return true;
+}
+
+static int add_threads(struct counter *counter, struct perf_event_attr *attributes,
+		       const struct family *family)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < family->thread_count && (!error || error == -ESRCH); i++)
+		error = add_place(counter, attributes, family->threads[i], -1);
+	return error == -ESRCH ? 0 : error;
+}
+
+/*
+ * What is born of a thread that is counted is counted with it, and must get no counter of its own. Nothing tells whether
+ * that is so, therefore nothing may be born between the look at the family and the last counter of its threads: if
+ * something is, the counters are closed, which ends those that were passed on too, and all is done again. What breeds
+ * faster than that may be counted too little, but never twice.
+ */
+static int add_family(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
+		      struct family *family)
+{
+	__attribute__((cleanup(family_release))) struct family now = {0};
+	size_t had = counter->count;
+
+	for (int i = 0;; i++) {
+		int error = family_of(pid, family);
+
+		if (!error)
+			error = add_threads(counter, attributes, family);
+		if (!error)
+			error = family_of(pid, &now);
+		if (error || i == FAMILY_TRIES ||
+		    (all_among(now.threads, now.thread_count, family->threads,
+			       family->thread_count) &&
+		     all_among(now.children, now.child_count, family->children,
+			       family->child_count)))
+			return error;
+		while (counter->count > had)
+			close(counter->fds[--counter->count]);
+	}
+}
+
+static int add_process(struct counter *counter, struct perf_event_attr *attributes, pid_t pid)
+{
+	__attribute__((cleanup(family_release))) struct family family = {0};
+	int error = add_family(counter, attributes, pid, &family);
+
+	for (size_t i = 0; !error && i < family.child_count; i++)
+		error = add_process(counter, attributes, family.children[i]);
 	return error;
 }
 
@@ -204,7 +289,7 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 	if (error)
 		return error;
 	attributes.inherit = where.pid != 0;
-	error = where.pid ? add_descendants(counter, &attributes, where.pid)
+	error = where.pid ? add_process(counter, &attributes, where.pid)
 			  : add_processors(counter, &attributes);
 	if (!error && !counter->count)
 		error = -ESRCH;

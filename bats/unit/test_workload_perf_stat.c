@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the workload perf-stat counts what this test does, on all processors and in a process with its children.
+ * Description: the workload perf-stat counts what this test does, on all processors and in a process with its children, each of
+ * which is counted once, whenever it is born.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "bats/unit/workload_test.h"
 #include "workloads/counters.h"
@@ -147,6 +150,91 @@ static void a_process_is_counted_with_its_children(void **state)
 	finish(&run);
 }
 
+/* What happens just after the next counter was opened on the process. */
+static int breed_go = -1, breed_done = -1;
+
+/* In place of the C library's: things happen between two system calls as they do on a busy machine. */
+long syscall(long number, ...)
+{
+	static long (*real)(long, ...);
+	long given[6], result;
+	va_list list;
+	char byte;
+
+	va_start(list, number);
+	for (size_t i = 0; i < 6; i++)
+		given[i] = va_arg(list, long);
+	va_end(list);
+	if (!real)
+		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	result = real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+	if (number == SYS_perf_event_open && breed_go >= 0 && (pid_t)given[1] == other.pid) {
+		(void)!write(breed_go, "b", 1);
+		(void)!read(breed_done, &byte, 1);
+		breed_go = -1;
+	}
+	return result;
+}
+
+/* The first byte makes it breed; the child faults at the second one. */
+static pid_t start_breeder(int *go, int *done)
+{
+	int begin[2], end[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(begin, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		char byte;
+
+		close(begin[1]);
+		(void)!read(begin[0], &byte, 1);
+		if (fork() == 0) {
+			(void)!write(end[1], "b", 1);
+			(void)!read(begin[0], &byte, 1);
+			fault(1000);
+			(void)!write(end[1], "d", 1);
+			(void)!read(begin[0], &byte, 1);
+			_exit(0);
+		}
+		(void)wait(NULL);
+		_exit(0);
+	}
+	close(begin[0]);
+	*go = begin[1];
+	*done = end[0];
+	return pid;
+}
+
+static void a_child_born_meanwhile_is_counted_once(void **state)
+{
+	struct workload_run run;
+	double before, after;
+	int go, done;
+	char byte;
+
+	(void)state;
+	skip_without_counters();
+	other.pid = start_breeder(&go, &done);
+	breed_go = go;
+	breed_done = done;
+	if (start_perf(&run, json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults")))
+		fail_msg("%s", why.text);
+	assert_int_equal(breed_go, -1);
+	assert_int_equal(json_number(run.facts, "places", 0), 2);
+	before = total(&run, "perf_page_faults");
+	assert_int_equal(write(go, "g", 1), 1);
+	assert_int_equal(read(done, &byte, 1), 1);
+	after = total(&run, "perf_page_faults");
+	assert_true(after >= before + 1000);
+	assert_true(after < before + 1900);
+	close(go);
+	close(done);
+	assert_int_equal(waitpid(other.pid, NULL, 0), other.pid);
+	finish(&run);
+}
+
 static void all_processors_are_counted_in_intervals(void **state)
 {
 	struct workload_run run;
@@ -217,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_is_counted_with_its_children),
+		cmocka_unit_test(a_child_born_meanwhile_is_counted_once),
 		cmocka_unit_test(all_processors_are_counted_in_intervals),
 		cmocka_unit_test(what_is_missing_is_told),
 		cmocka_unit_test(what_can_not_be_is_refused),
