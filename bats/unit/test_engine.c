@@ -26,11 +26,13 @@
  * @dies:   the guest ends at its touch
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was struck is not found again
- * @stingy: the guest gives no memory up
+ * @call:    of the host, or of the guest through it, that is answered with @error, but for the first @late times
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons, stingy;
+	bool dies, refuses, poisons;
+	const char *call;
+	int error, late;
 	char calls[64];
 } fake;
 
@@ -171,11 +173,23 @@ static void note(const struct bench *bench, const char *call, const json_t *argu
 	fclose(out);
 }
 
+static bool is_refused(const char *call, const json_t *arguments)
+{
+	static int asked;
+
+	if (!fake.call)
+		return false;
+	if (strcmp(call, "guest.call") == 0)
+		call = json_text(arguments, "call", "");
+	return strcmp(call, fake.call) == 0 && asked++ >= fake.late;
+}
+
 _Noreturn static void be_host(const struct bench *bench, int fd)
 {
 	struct channel *channel = channel_new(fd, fd);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	note(bench, "boot", NULL);
 	for (;;) {
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
 		json_t *request;
@@ -185,19 +199,17 @@ _Noreturn static void be_host(const struct bench *bench, int fd)
 		while (channel_next(channel, &request, NULL) > 0) {
 			const json_t *arguments = json_object_get(request, "args");
 			const char *call = json_text(request, "call", "");
-			const char *reply;
 
 			note(bench, call, arguments);
-			if (fake.stingy && strcmp(call, "guest.balloon") == 0) {
+			if (is_refused(call, arguments))
 				say(channel, json_pack("{s:O, s:{s:i, s:s}}", "id",
 						       json_object_get(request, "id"), "error",
-						       "errno", -ETIMEDOUT, "text", "not yet"));
-				json_decref(request);
-				continue;
-			}
-			reply = answer(channel, call, arguments);
-			say(channel, json_pack("{s:O, s:o}", "id", json_object_get(request, "id"),
-					       "ok", json_loads(reply, 0, NULL)));
+						       "errno", fake.error, "text", "not now"));
+			else
+				say(channel, json_pack("{s:O, s:o}", "id",
+						       json_object_get(request, "id"), "ok",
+						       json_loads(answer(channel, call, arguments),
+								  0, NULL)));
 			json_decref(request);
 		}
 	}
@@ -329,6 +341,17 @@ static const json_t *find_record(const struct fixture *fixture, const char *type
 	return NULL;
 }
 
+static int count_records(const struct fixture *fixture, const char *type)
+{
+	const json_t *record;
+	size_t index;
+	int count = 0;
+
+	json_array_foreach (fixture->records, index, record)
+		count += strcmp(json_text(record, "type", ""), type) == 0;
+	return count;
+}
+
 static int count_calls(const struct fixture *fixture, const char *call)
 {
 	int count = 0;
@@ -336,6 +359,12 @@ static int count_calls(const struct fixture *fixture, const char *call)
 	for (const char *at = fixture->calls; (at = strstr(at, call)); at++)
 		count++;
 	return count;
+}
+
+static void refuse(const char *call, int error)
+{
+	fake.call = call;
+	fake.error = error;
 }
 
 static const char *cause(const struct fixture *fixture)
@@ -482,7 +511,7 @@ static void test_balloon(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fake.stingy = true;
+	refuse("guest.balloon", -ETIMEDOUT);
 	run(fixture, "fake",
 	    "  - start: victim\n" STRIKE
 	    "  - balloon: {guest: g1, memory: 128M, within: 2s}\n  - touch: victim\n",
@@ -491,6 +520,68 @@ static void test_balloon(void **state)
 	/* A guest that keeps its memory is an outcome, and not the end of the trial. */
 	assert_string_equal(cause(fixture), "done");
 	assert_int_equal(count_calls(fixture, "workload.touch"), 1);
+}
+
+/* What an agent says of a guest, or of libvirt, in the words of the bench: none of it means that the host was lost. */
+static void test_host_that_answers_is_not_lost(void **state)
+{
+	static const int errors[] = {-ETIMEDOUT, -EHOSTDOWN, -ECONNRESET, -EINTR};
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		tear_down(state);
+		set_up(state);
+		refuse("workload.touch", errors[i]);
+		run(*state, "fake", "  - start: victim\n" STRIKE "  - touch: victim\n", 2);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "inject.fire"), 2);
+		assert_int_equal(count_calls(*state, " boot "), 1);
+
+		/* The page is looked for twice for each fault. */
+		tear_down(state);
+		set_up(state);
+		refuse("guest.resolve", errors[i]);
+		fake.late = 2;
+		run(*state, "fake", "  - start: victim\n" STRIKE STRIKE "  - touch: victim\n", 1);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "workload.touch"), 1);
+	}
+}
+
+/* Before the fault such an answer is a failure of the bench, and the trial is tried again: not the deadline of a host. */
+static void test_host_that_answers_before_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	refuse("guest.resolve", -ETIMEDOUT);
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "infra");
+	assert_int_equal(count_records(fixture, "trial"), 2);
+}
+
+/* An injector that gives up is an outcome, with its own error, and not the end of the trial. */
+static void test_injector_refuses(void **state)
+{
+	struct fixture *fixture = *state;
+
+	refuse("inject.prepare", -ETIMEDOUT);
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 0);
+	assert_int_equal(json_number(find_record(fixture, "outcome"), "error", 0), -ETIMEDOUT);
+}
+
+/* Whoever waits for a guest gives up before the deadline of the trial does: 20 s, here. */
+static void test_guest_is_awaited_within_the_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *at;
+
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	at = strstr(fixture->calls, "\"call\":\"workload.start\"");
+	assert_non_null(at);
+	at = strstr(at, "\"timeout_ms\":");
+	assert_non_null(at);
+	assert_in_range(atoi(at + strlen("\"timeout_ms\":")), 1, 15000);
 }
 
 static void test_no_address(void **state)
@@ -518,6 +609,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trigger_is_missed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_host_can_not_migrate, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_balloon, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_host_that_answers_before_the_fault, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_injector_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_guest_is_awaited_within_the_deadline, set_up,
+						tear_down),
 		cmocka_unit_test(test_no_address),
 	};
 

@@ -331,6 +331,17 @@ static int host_error(struct bench *bench, const char *call, struct reason *why)
 	return fail(why, -ECONNRESET, "%s: the agent on the host is gone", call);
 }
 
+/* What bench_call() says of the host itself; an agent that answers may say the same of a guest, or of libvirt. */
+static bool is_about_the_host(int error)
+{
+	static const int errors[] = {-EHOSTDOWN, -ECONNRESET, -ETIMEDOUT, -EINTR};
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i] == error)
+			return true;
+	return false;
+}
+
 static int send_and_wait(struct bench *bench, const char *call, const json_t *arguments,
 			 unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
@@ -343,6 +354,7 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
 	const json_t *error;
 	int result = 0;
 
+	bench->refusal = 0;
 	if (!bench->agent)
 		return host_error(bench, call, why);
 	result = channel_send(bench->agent, request, SEND_TIMEOUT_MS);
@@ -367,7 +379,9 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
 	error = json_object_get(answer, "error");
 	if (error) {
 		result = (int)json_number(error, "errno", -EIO);
-		return fail(why, result < 0 ? result : -EIO, "%s", json_text(error, "text", call));
+		bench->refusal = result < 0 ? result : -EIO;
+		return fail(why, is_about_the_host(bench->refusal) ? -EREMOTEIO : bench->refusal,
+			    "%s", json_text(error, "text", call));
 	}
 	if (reply)
 		*reply = json_incref(json_object_get(answer, "ok"));
@@ -385,11 +399,14 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
  *
  * Evidence that comes in meanwhile goes to the bench's event function.
  *
- * Return: 0, the agent's -errno, -EHOSTDOWN when the host died, -ECONNRESET when the agent is gone, -ETIMEDOUT, -EINTR.
+ * Return: 0; -EHOSTDOWN when the host died, -ECONNRESET when the agent is gone, -ETIMEDOUT when it does not answer, -EINTR;
+ * or the -errno that the agent answered. One of those four is then -EREMOTEIO, for it is not about the host: something that
+ * the agent asked did not answer it. @refusal of the bench has what it said.
  */
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	       unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
+	bench->refusal = 0;
 	if (bench->state != HOST_UP)
 		return host_error(bench, call, why);
 	return send_and_wait(bench, call, arguments, timeout_ms, reply, why);

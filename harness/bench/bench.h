@@ -113,6 +113,7 @@ struct bench {
 	int64_t clock_offset_ns;
 	unsigned int boots;
 	unsigned int ready_boot;
+	int refusal;
 	uint64_t next_id;
 	uint64_t awaited_id;
 	json_t *answer;

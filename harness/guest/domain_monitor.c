@@ -87,7 +87,8 @@ int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **r
 			    "guest.resolve: 'gpa' must be an address, such as \"0x1234000\"");
 	job = domain_job(guest, work_resolve);
 	job->number = address;
-	return domain_job_answered(agent, job, TIMEOUT_MS, why);
+	return domain_job_answered(agent, job, json_number(arguments, "timeout_ms", TIMEOUT_MS),
+				   why);
 }
 
 static int work_monitor(virConnectPtr connection, struct virt_job *job)

@@ -13,6 +13,8 @@
 
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
 #define DEATH_RATTLE_NS (5 * NSEC_PER_SEC)
+/* What an agent has to answer after its own deadline. */
+#define AGENT_ANSWER_MS 5000
 #define ATTEMPTS_MAX 2
 #define RIG_DEADLINE_S 7200
 /* Hosts and guests get ready. */
@@ -117,11 +119,33 @@ int engine_call(struct engine *engine, struct bench *host, const char *name, jso
 	return error;
 }
 
-/** engine_lost_host - whether an error of a call says that the host does not answer */
-bool engine_lost_host(const struct bench *host, int error)
+/**
+ * engine_call_guest - ask the agent of a host for something that may have to wait for a guest
+ * @arguments: stolen; "timeout_ms" is added: how long the agent waits, which is less than the engine waits for the agent.
+ *             So it is the agent that gives up first, and a guest that does not answer is never taken for a silent host
+ * @timeout_ms: how long the guest may take; less where the deadline of the trial comes before
+ *
+ * Return: as bench_call().
+ */
+int engine_call_guest(struct engine *engine, struct bench *host, const char *name,
+		      json_t *arguments, unsigned int timeout_ms, json_t **reply,
+		      struct reason *why)
+{
+	unsigned int whole = time_left_ms(engine, timeout_ms + AGENT_ANSWER_MS);
+	unsigned int patience =
+		whole > 2 * AGENT_ANSWER_MS ? whole - AGENT_ANSWER_MS : whole - whole / 2;
+
+	if (patience > timeout_ms)
+		patience = timeout_ms ? timeout_ms : 1;
+	json_object_set_new(arguments, "timeout_ms", json_integer((json_int_t)patience));
+	return engine_call(engine, host, name, arguments, whole, reply, why);
+}
+
+/** engine_lost_host - whether an error of bench_call() says that the host does not answer, or that nobody wants to know */
+bool engine_lost_host(int error)
 {
 	return error == -EINTR || error == -EHOSTDOWN || error == -ETIMEDOUT ||
-	       (error == -ECONNRESET && host->state != HOST_UP);
+	       error == -ECONNRESET;
 }
 
 /** engine_any_host_up - whether one of the hosts still answers */
@@ -338,7 +362,7 @@ static int collect(struct engine *engine, struct reason *why)
 		if (host->state == HOST_UP) {
 			collected = engine_call(engine, host, "witness.collect", NULL,
 						CALL_TIMEOUT_MS, NULL, why);
-			if (collected && !engine_lost_host(host, collected))
+			if (collected && !engine_lost_host(collected))
 				return collected;
 			if (error)
 				error = collected;

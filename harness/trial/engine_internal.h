@@ -63,7 +63,10 @@ void engine_tell(struct engine *engine, const struct engine_guest *guest, const 
 void engine_doing(struct engine *engine, const char *what);
 int engine_call(struct engine *engine, struct bench *host, const char *name, json_t *arguments,
 		unsigned int timeout_ms, json_t **reply, struct reason *why);
-bool engine_lost_host(const struct bench *host, int error);
+int engine_call_guest(struct engine *engine, struct bench *host, const char *name,
+		      json_t *arguments, unsigned int timeout_ms, json_t **reply,
+		      struct reason *why);
+bool engine_lost_host(int error);
 bool engine_any_host_up(const struct engine *engine);
 void engine_hear_death_rattle(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);

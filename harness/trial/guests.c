@@ -9,7 +9,7 @@
 #include "harness/base/param.h"
 #include "harness/trial/engine_internal.h"
 
-#define START_TIMEOUT_MS 90000
+#define START_TIMEOUT_MS 80000
 #define STARTS_MAX 2
 #define STATUS_TIMEOUT_MS 5000
 #define STOP_TIMEOUT_MS 20000
@@ -135,10 +135,8 @@ static int try_start(struct engine *engine, const struct scenario_guest *wanted,
 	guest->next = engine->guests;
 	engine->guests = guest;
 	arguments = guest_arguments(guest);
-	/* The trial's own deadline is for the trial: a start has its own. */
-	json_object_set_new(arguments, "timeout_ms", json_integer(START_TIMEOUT_MS - 10000));
-	error = engine_call(engine, guest->host, "guest.start", arguments, START_TIMEOUT_MS,
-			    &guest->facts, why);
+	error = engine_call_guest(engine, guest->host, "guest.start", arguments, START_TIMEOUT_MS,
+				  &guest->facts, why);
 	if (error) {
 		free_guest(engine, guest);
 		return error;
@@ -155,12 +153,11 @@ static int try_start(struct engine *engine, const struct scenario_guest *wanted,
 static int start_guest(struct engine *engine, const struct scenario_guest *wanted,
 		       struct reason *why)
 {
-	struct bench *host = engine->bench;
 	int error = 0;
 
 	for (int i = 0; i < STARTS_MAX; i++) {
 		error = try_start(engine, wanted, why);
-		if (!error || host->state != HOST_UP || error == -EINTR)
+		if (!error || engine_lost_host(error))
 			return error;
 		engine_tell(engine, NULL, "guest-start", "%s", why->text);
 	}
@@ -363,21 +360,17 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
 {
 	__cleanup_json json_t *owned = arguments;
 	struct reason said = {0};
-	struct bench *host;
 	int error = await_link(engine, guest, why);
 
 	if (error)
 		return error;
-	host = guest->host;
-	/* The agent's own deadline comes first: then it is the guest that does not answer, and not the host. */
-	error = engine_call(engine, host, "guest.call",
-			    json_pack("{s:s, s:s, s:O*, s:I}", "guest", guest->name, "call", call,
-				      "args", owned, "timeout_ms", (json_int_t)timeout_ms),
-			    timeout_ms + 5000, reply, &said);
+	error = engine_call_guest(engine, guest->host, "guest.call",
+				  json_pack("{s:s, s:s, s:O*}", "guest", guest->name, "call", call,
+					    "args", owned),
+				  timeout_ms, reply, &said);
 	if (!error)
 		return 0;
-	if (host->state == HOST_UP &&
-	    (error == -ECONNRESET || error == -ENOTCONN || error == -ETIMEDOUT || error == -ENOENT))
+	if (error == -EREMOTEIO || error == -ENOTCONN || error == -ENOENT)
 		error = -ENXIO;
 	return fail(why, error, "guest '%s': %s: %s", guest->name, call, said.text);
 }
@@ -391,7 +384,8 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
  *
  * A page that this trial has poisoned is where it was: QEMU has it no more, but a second fault may be aimed at it.
  *
- * Return: 0, or -EADDRNOTAVAIL with the step at which the way to the frame ends.
+ * Return: 0; -EADDRNOTAVAIL with the step at which the way to the frame ends; -ENXIO when QEMU does not answer; or an error
+ * of the host.
  */
 int guest_resolve(struct engine *engine, struct engine_guest *guest, struct bench *host,
 		  const char *workload, const char *gpa, json_t **page, struct reason *why)
@@ -402,12 +396,14 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 	int error;
 
 	*page = NULL;
-	error = engine_call(engine, host, "guest.resolve",
-			    json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
-			    CALL_TIMEOUT_MS, page, why);
-	/* Its QEMU may be gone a moment before libvirt says so. */
+	error = engine_call_guest(engine, host, "guest.resolve",
+				  json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
+				  CALL_TIMEOUT_MS, page, why);
+	/* Its QEMU may be gone a moment before libvirt says so, or stand still. */
+	if (error == -ENOENT || error == -ESRCH || error == -EREMOTEIO)
+		return -ENXIO;
 	if (error)
-		return error == -ENOENT || error == -ESRCH ? -ENXIO : error;
+		return error;
 	if (json_is_true(json_object_get(*page, "poisoned")) &&
 	    strcmp(json_text(before, "gpa", ""), gpa) == 0) {
 		json_decref(*page);

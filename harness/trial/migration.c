@@ -191,7 +191,7 @@ static int control(struct engine *engine, const struct scenario_step *step, cons
 	}
 	error = engine_call(engine, guest->source, "guest.migration", arguments, CONTROL_TIMEOUT_MS,
 			    NULL, &said);
-	if (!error || engine_lost_host(guest->source, error))
+	if (!error || engine_lost_host(error))
 		return fail(why, error, "%s", said.text);
 	/* It may have ended this very moment: its end is evidence, and says more than the refusal. */
 	engine_tell(engine, guest, "trigger-missed", "%s of the migration: %s", action, said.text);
@@ -217,15 +217,12 @@ int step_balloon(struct engine *engine, const struct scenario_step *step, struct
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
 	int64_t within_ms = step->within_ns / NSEC_PER_MSEC;
-	json_t *arguments = json_pack("{s:s, s:I}", "name", guest->name, "timeout_ms",
-				      (json_int_t)(within_ms > 0 ? within_ms : 1));
+	json_t *arguments = json_pack("{s:s}", "name", guest->name);
 	int error;
 
 	set_number(arguments, "memory_mib", step->arguments, "memory", 1 << 20);
-	error = engine_call(engine, guest->host, "guest.balloon", arguments,
-			    (unsigned int)within_ms + 5000, NULL, why);
-	/* The agent's own deadline comes first: then it is the guest that does not give its memory up. */
-	if (error == -ENOENT || (error == -ETIMEDOUT && now_monotonic_ns() < engine->deadline))
-		return -ENXIO;
-	return error;
+	error = engine_call_guest(engine, guest->host, "guest.balloon", arguments,
+				  (unsigned int)within_ms, NULL, why);
+	/* The guest does not give its memory up. */
+	return error == -ENOENT || error == -EREMOTEIO ? -ENXIO : error;
 }

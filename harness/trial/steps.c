@@ -225,8 +225,9 @@ static int look_again(struct engine *engine, const struct scenario_step *step,
 	return -EAGAIN;
 }
 
+/* Return: 0, also when the injector refused: @refused is its error then; or what ends the trial. */
 static int prepare(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
-		   json_t *arguments, struct reason *why)
+		   json_t *arguments, int *refused, struct reason *why)
 {
 	/* A target in a guest is no workload of the host's agent. */
 	const char *target = aim->guest ? NULL : step->subject;
@@ -237,7 +238,8 @@ static int prepare(struct engine *engine, const struct scenario_step *step, cons
 
 	/* When its answer is missing, it may have set something all the same. */
 	engine->prepared = error != -EPERM ? aim->host : NULL;
-	return error;
+	*refused = aim->host->refusal;
+	return error == -EPERM || engine_lost_host(error) ? error : 0;
 }
 
 /* A host that dies of the fault is what some scenarios want: the trial goes on when another one can tell the rest. */
@@ -245,7 +247,7 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 {
 	struct bench *other = aim->host->next;
 
-	if (error == -EINTR || !engine_lost_host(aim->host, error) || other == aim->host ||
+	if (error == -EINTR || !engine_lost_host(error) || other == aim->host ||
 	    other->state != HOST_UP)
 		return error;
 	engine_hear_death_rattle(aim->host);
@@ -254,7 +256,7 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 }
 
 static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
-		json_t *arguments, int prepared, struct reason *why)
+		json_t *arguments, int refused, struct reason *why)
 {
 	__cleanup_json json_t *fired = NULL;
 	int error;
@@ -262,9 +264,9 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 	journal_intent(engine, step, aim, arguments);
 	if (engine->journal_error)
 		return fail(why, -EIO, "no fault is fired without a journal");
-	if (prepared) {
+	if (refused) {
 		/* The machine refused before anything was fired: for some scenarios just what they expect. */
-		journal_outcome(engine, step, aim, "prepare", prepared, why->text, NULL);
+		journal_outcome(engine, step, aim, "prepare", refused, why->text, NULL);
 		return 0;
 	}
 	error = engine_call(engine, aim->host, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
@@ -280,7 +282,7 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 			struct reason *why)
 {
 	__cleanup_json json_t *arguments = NULL;
-	int error = engine_restore_injector(engine, why), prepared;
+	int error = engine_restore_injector(engine, why), refused;
 
 	if (!error)
 		error = take_aim(engine, step, aim, why);
@@ -290,14 +292,14 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 	if (error)
 		return error;
 	arguments = resolve_arguments(step, aim);
-	prepared = prepare(engine, step, aim, arguments, why);
-	if (prepared == -EPERM || engine_lost_host(aim->host, prepared))
-		return prepared;
+	error = prepare(engine, step, aim, arguments, &refused, why);
+	if (error)
+		return error;
 	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
 	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
 	if (!error)
 		error = look_again(engine, step, aim, why);
-	return error ? error : fire(engine, step, aim, arguments, prepared, why);
+	return error ? error : fire(engine, step, aim, arguments, refused, why);
 }
 
 static int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
