@@ -166,8 +166,20 @@ refusals() {
   <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
 </domain>
 END
-	virsh -q create /run/bare.xml 3>&- 9<&-
+	virsh -q define /run/bare.xml 3>&- 9<&-
+	refused EHOSTDOWN 1 guest.start '{"name":"mine","kind":"domain","domain":"bare"}'
+	has "does not run"
+	virsh -q start bare 3>&- 9<&-
 	refused ENODEV 1 guest.start '{"name":"mine","kind":"domain","domain":"bare"}'
+	virsh -q domstate bare | grep -x running
+	virsh -q destroy bare
+	virsh -q undefine bare
+	# Another domain has the CID that libvirt would choose first.
+	sed "s,<devices>,&<vsock><cid auto='no' address='3'/></vsock>," /run/bare.xml >/run/taken.xml
+	virsh -q create /run/taken.xml 3>&- 9<&-
+	ok 1 guest.start '{"name":"one"}'
+	[ "$(value_of cid)" -gt 3 ]
+	ok 1 guest.stop '{"name":"one"}'
 	virsh -q domstate bare | grep -x running
 	virsh -q destroy bare
 }
