@@ -70,6 +70,19 @@ static bool is_child_of_its_own(pid_t pid, const char *name)
 	       runs_as(parent, name);
 }
 
+/* Of several processes, the daemon is the one that its own file names: a start in the background is two for a while. */
+static pid_t named_by_file(const char *name)
+{
+	__cleanup_free char *place = format_text("/run/%s.pid", name), *text = NULL;
+	char path[4096];
+	pid_t pid;
+
+	if (read_small_file(system_path(path, place), &text, NULL))
+		return 0;
+	pid = (pid_t)atoi(text);
+	return pid > 1 && runs_as(pid, name) ? pid : 0;
+}
+
 /**
  * daemon_find - the one process of a name
  * @name:   as in /proc/PID/comm
@@ -97,6 +110,8 @@ int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 	if (directory)
 		closedir(directory);
 	if (several)
+		found = named_by_file(name);
+	if (several && (!found || found == except))
 		return fail(why, -EEXIST,
 			    "several processes are called %s, and which one is meant nobody says",
 			    name);

@@ -31,6 +31,7 @@
 static struct {
 	int moves;
 	bool dies, refuses, poisons;
+	const char *requires;
 	const char *call;
 	int error, late;
 	char calls[64];
@@ -126,6 +127,8 @@ static const char *answer(struct channel *channel, const char *call, const json_
 			 PROTOCOL_VERSION, (long long)now_realtime_ns());
 		return text;
 	}
+	if (strcmp(call, "probe") == 0)
+		return "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":true}]}";
 	if (strcmp(call, "witness.start") == 0)
 		return "{\"started\":[\"kmsg\"],\"missing\":[]}";
 	if (strcmp(call, "guest.start") == 0)
@@ -247,14 +250,25 @@ static void fake_stop(struct bench *bench)
 	bench->private = NULL;
 }
 
+static int fake_ready(struct bench *bench, struct reason *why)
+{
+	(void)why;
+	note(bench, "ready", NULL);
+	return 0;
+}
+
 static void fake_reach(const struct bench *bench, char **uri, char **address)
 {
 	*uri = format_text("qemu+tcp://%s/system", bench->host);
 	*address = format_text("tcp://%s", bench->host);
 }
 
-static const struct bench_ops fake_one = {
-	.name = "fake", .summary = "one", .hosts = 1, .start = fake_start, .stop = fake_stop};
+static const struct bench_ops fake_one = {.name = "fake",
+					  .summary = "one",
+					  .hosts = 1,
+					  .start = fake_start,
+					  .ready = fake_ready,
+					  .stop = fake_stop};
 static const struct bench_ops fake_two = {.name = "fake-pair",
 					  .summary = "two",
 					  .hosts = 2,
@@ -307,9 +321,9 @@ static void run(struct fixture *fixture, const char *bench, const char *steps, s
 {
 	__cleanup_free char *calls = format_text("%s/calls", fixture->directory);
 	__cleanup_free char *text = format_text(
-		"scenario: test\ntitle: t\nbench: %s\ndeadline: 20s\nsettle: 10ms\n" GUEST
+		"scenario: test\ntitle: t\nbench: %s\ndeadline: 20s\nsettle: 10ms\n%s" GUEST
 		"steps:\n%s",
-		bench, steps);
+		bench, fake.requires ? fake.requires : "", steps);
 	struct planned_trial plan[2] = {0};
 	struct journal_damage damage;
 	struct reason why = {0};
@@ -584,6 +598,19 @@ static void test_guest_is_awaited_within_the_deadline(void **state)
 	assert_in_range(atoi(at + strlen("\"timeout_ms\":")), 1, 15000);
 }
 
+/* What a host has is asked for when libvirt is up: before that, some of it is not there or is there twice. */
+static void test_libvirt_is_up_before_the_host_is_probed(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.requires = "requires: [kill:libvirtd]\n";
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, " ready "), 1);
+	assert_int_equal(count_calls(fixture, " probe "), 1);
+	assert_true(strstr(fixture->calls, " ready ") < strstr(fixture->calls, " probe "));
+}
+
 static void test_no_address(void **state)
 {
 	struct bench *bench = NULL;
@@ -616,6 +643,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_injector_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_is_awaited_within_the_deadline, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_libvirt_is_up_before_the_host_is_probed,
+						set_up, tear_down),
 		cmocka_unit_test(test_no_address),
 	};
 

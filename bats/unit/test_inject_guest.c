@@ -493,6 +493,11 @@ static void daemons_are_found_by_their_name(void **state)
 	put("/proc/14/comm", "libvirtd\n");
 	put("/proc/14/cmdline", "libvirtd");
 	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), -EEXIST);
+	put("/run/libvirtd.pid", "12\n");
+	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), -EEXIST);
+	put("/run/libvirtd.pid", "14\n");
+	assert_int_equal(daemon_find("libvirtd", 0, &pid, &why), 0);
+	assert_int_equal(pid, 14);
 	assert_int_equal(daemon_find("libvirtd", 13, &pid, &why), 0);
 	assert_int_equal(pid, 14);
 }

@@ -313,7 +313,9 @@ static int check_requirements(struct engine *engine, struct reason *why)
 
 	if (!json_array_size(engine->trial->scenario->requires))
 		return 0;
-	if (!engine->findings || engine->findings_boot != engine->bench->boots) {
+	/* With libvirt there is more to be found than before it. */
+	if (!engine->findings || engine->findings_boot != engine->bench->boots ||
+	    engine->findings_ready != engine->bench->ready_boot) {
 		__cleanup_json json_t *reply = NULL;
 		int error = call(engine, "probe", NULL, CALL_TIMEOUT_MS, &reply, why);
 
@@ -322,6 +324,7 @@ static int check_requirements(struct engine *engine, struct reason *why)
 		json_decref(engine->findings);
 		engine->findings = json_incref(json_object_get(reply, "findings"));
 		engine->findings_boot = engine->bench->boots;
+		engine->findings_ready = engine->bench->ready_boot;
 	}
 	json_array_foreach (engine->trial->scenario->requires, index, needed) {
 		const char *name = json_string_value(needed);
@@ -493,15 +496,12 @@ static int start_witnesses(struct engine *engine, struct reason *why)
 /* The guests run before the clock of the trial does: how long they take to start says nothing about it. */
 static int start_trial(struct engine *engine, struct reason *why)
 {
-	bool guests = engine->trial->scenario->guest_count > 0;
 	int error = start_witnesses(engine, why);
 
-	if (!error && guests)
-		error = ready_hosts(engine, why);
 	if (!error)
 		error = guests_prepare(engine, why);
 	engine->deadline = now_monotonic_ns() + engine->trial->scenario->deadline_ns;
-	if (!error && guests)
+	if (!error)
 		error = guests_watch(engine, why);
 	return error;
 }
@@ -521,7 +521,10 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		return;
 	}
 	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
-	error = check_requirements(engine, &why);
+	if (engine->trial->scenario->guest_count)
+		error = ready_hosts(engine, &why);
+	if (!error)
+		error = check_requirements(engine, &why);
 	if (error == -ENOTSUP) {
 		closing->cause = "skip";
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);

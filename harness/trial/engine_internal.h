@@ -39,7 +39,7 @@ struct engine {
 	struct bench *bench;
 	json_t *rig;
 	json_t *findings;
-	unsigned int findings_boot;
+	unsigned int findings_boot, findings_ready;
 	bool wants_guests;
 	int journal_error;
 	struct engine_guest *guests;
