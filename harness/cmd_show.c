@@ -36,6 +36,15 @@ static const json_t *find_result(const json_t *results, const char *wanted)
 	return NULL;
 }
 
+static void print_witness(const json_t *line)
+{
+	const char *witness = json_text(line, "witness", "");
+	size_t columns = text_columns(witness);
+
+	text_one_line(stdout, witness, "");
+	printf("%*s ", columns < 13 ? (int)(13 - columns) : 0, "");
+}
+
 static void print_story(const json_t *records, const char *id)
 {
 	__cleanup_json json_t *story = story_of(records, id);
@@ -48,8 +57,9 @@ static void print_story(const json_t *records, const char *id)
 
 		text_duration(time, offset < 0 ? -offset : offset);
 		/* "µ" takes two bytes and one column. */
-		printf("%c%*s%s  %-13s ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
-		       time, json_text(line, "witness", ""));
+		printf("%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+		       time);
+		print_witness(line);
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		putchar('\n');
 	}
@@ -67,8 +77,10 @@ static void print_verdict(const json_t *result)
 	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
 	json_array_foreach (json_object_get(result, "evidence"), index, line) {
-		printf("  %-13s %s%s", json_text(line, "witness", ""), json_text(line, "guest", ""),
-		       json_text(line, "guest", NULL) ? ": " : "");
+		fputs("  ", stdout);
+		print_witness(line);
+		text_one_line(stdout, json_text(line, "guest", ""), "");
+		fputs(json_text(line, "guest", NULL) ? ": " : "", stdout);
 		text_one_line(stdout, json_text(line, "text", ""), "");
 		printf("  (%s)\n", json_text(line, "proves", ""));
 	}
@@ -80,6 +92,7 @@ static int run(int argc, char **argv)
 {
 	__cleanup_json json_t *records = NULL;
 	__cleanup_json json_t *results = NULL;
+	__cleanup_free char *heading = NULL;
 	const json_t *result;
 	struct reason why = {""};
 
@@ -108,9 +121,11 @@ static int run(int argc, char **argv)
 			argv[2], argv[1], argv[1]);
 		return EXIT_USAGE;
 	}
-	printf("trial %s  %s  on %s  seed %" PRId64 "\n\n", json_text(result, "trial", ""),
-	       json_text(result, "scenario", ""), json_text(result, "bench", ""),
-	       json_number(result, "seed", 0));
+	heading = format_text("trial %s  %s  on %s  seed %" PRId64, json_text(result, "trial", ""),
+			      json_text(result, "scenario", ""), json_text(result, "bench", ""),
+			      json_number(result, "seed", 0));
+	text_one_line(stdout, heading ? heading : "", "");
+	puts("\n");
 	print_story(records, json_text(result, "trial", ""));
 	print_verdict(result);
 	return EXIT_PASSED;

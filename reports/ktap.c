@@ -18,7 +18,9 @@ void ktap_begin(FILE *out, size_t trials)
 
 static void diagnostic(FILE *out, const char *name, const char *text)
 {
-	fprintf(out, "# %s: ", name);
+	fputs("# ", out);
+	text_one_line(out, name, "");
+	fputs(": ", out);
 	text_one_line(out, text, "");
 	fputc('\n', out);
 }
@@ -48,7 +50,7 @@ static void quote(FILE *out, const json_t *line)
 	const char *witness = json_text(line, "witness", "?"), *text = json_text(line, "text", "");
 	const char *guest = json_text(line, "guest", NULL);
 	__cleanup_free char *name =
-		guest ? format_text("%s of %.64s", witness, guest) : strdup(witness);
+		guest ? format_text("%s of %s", witness, guest) : strdup(witness);
 
 	diagnostic(out, name ? name : witness, text);
 }
@@ -69,8 +71,10 @@ void ktap_result(FILE *out, size_t number, const json_t *result)
 
 	text_axes(axes, result);
 	text_duration(time, metric_ns(result, "trial_time"));
-	fprintf(out, "# trial %s: %s, delivered: %s, time: %s\n", json_text(result, "trial", "?"),
-		axes, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", time);
+	fputs("# trial ", out);
+	text_one_line(out, json_text(result, "trial", "?"), "");
+	fprintf(out, ": %s, delivered: %s, time: %s\n", axes,
+		json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", time);
 	json_array_foreach (json_object_get(result, "evidence"), index, line)
 		quote(out, line);
 	if (!skip)
