@@ -557,12 +557,19 @@ static json_t *judge_and_record(struct engine *engine)
 	return result;
 }
 
-/* Ends of a trial that, before its fault, say nothing about the fault: an emulated host may die by itself. */
-static bool is_of_the_bench(const char *cause)
+/*
+ * Whether a trial may be tried again: its end says nothing about its subject. An emulated host may die, or fall silent, by
+ * itself, but after a fault, or while that runs which a trial without fault is about, it is for the judge to say.
+ */
+static bool may_try_again(const struct engine *engine, const char *cause)
 {
-	static const char *const causes[] = {"infra", "agent-lost", "host-died"};
+	static const char *const causes[] = {"agent-lost", "host-died", "deadline"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+	if (engine->intended || engine->trial->attempts >= ATTEMPTS_MAX)
+		return false;
+	if (strcmp(cause, "infra") == 0)
+		return true;
+	for (size_t i = 0; !engine->decisive && i < ARRAY_SIZE(causes); i++)
 		if (strcmp(causes[i], cause) == 0)
 			return true;
 	return false;
@@ -580,6 +587,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	engine->struck = json_object();
 	engine->closed = false;
 	engine->intended = false;
+	engine->decisive = false;
 	engine->step = 0;
 	engine->prepared = NULL;
 	trial->attempts++;
@@ -595,7 +603,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 		return engine->journal_error;
 	if (!engine->intended && strcmp(closing.cause, "interrupted") == 0)
 		return -EINTR;
-	if (!engine->intended && trial->attempts < ATTEMPTS_MAX && is_of_the_bench(closing.cause)) {
+	if (may_try_again(engine, closing.cause)) {
 		log_warning("trial %s: %s; trying once more on a fresh host", trial->id,
 			    closing.reason);
 		guests_free(engine);

@@ -53,6 +53,7 @@ struct engine {
 	size_t step;
 	bool news;
 	bool intended;
+	bool decisive; /* without a fault: the steps that the trial is about have begun */
 	struct bench *prepared; /* where an injector has set what it must restore, or NULL */
 	bool closed;		/* the trial has its verdict: what comes now belongs to none */
 };

@@ -483,6 +483,19 @@ static const char *object_of(const struct scenario_step *step)
 	return step->subject ? step->subject : step->guest;
 }
 
+/* A trial without a fault is about its migration, or about all of its steps. */
+static bool is_decisive(const struct scenario *scenario, const struct scenario_step *step)
+{
+	bool migrates = false;
+
+	for (size_t i = 0; i < scenario->step_count; i++) {
+		if (scenario->steps[i].kind == STEP_INJECT)
+			return false;
+		migrates |= scenario->steps[i].kind == STEP_MIGRATE;
+	}
+	return !migrates || step->kind == STEP_MIGRATE;
+}
+
 static bool has_migrated(const struct engine *engine)
 {
 	for (const struct engine_guest *guest = engine->guests; guest; guest = guest->next)
@@ -516,6 +529,7 @@ int steps_run(struct engine *engine, struct reason *why)
 					 steps[step->kind].name, "text", text));
 		if (engine->journal_error)
 			return fail(why, -EIO, "the journal can not be written");
+		engine->decisive |= is_decisive(scenario, step);
 		error = steps[step->kind].run(engine, step, why);
 		if (error == -ENXIO && (engine->intended || has_migrated(engine))) {
 			engine_tell(engine, NULL, "guest-gone", "%s: %s", text, why->text);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_UNIT_FAKE_BENCH_H
+#define BRINELL_UNIT_FAKE_BENCH_H
+
+/*
+ * Benches of hosts that are made up: `fake` has one, `fake-pair` two. Each boot of one is a process, which answers as an
+ * agent would; its end is the end of the host.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "harness/bench/bench.h"
+
+#include <cmocka.h>
+
+/* What becomes of a call that goes wrong. */
+enum fake_mishap {
+	FAKE_REFUSES,
+	FAKE_DIES,
+	FAKE_IS_SILENT,
+};
+
+/*
+ * struct fake - how the made-up hosts behave, and what they were asked; shared by nobody: each host is a process of its own
+ * that is forked with these settings
+ * @moves:  how often the page of the guest moves
+ * @dies:   the guest ends at its touch
+ * @refuses: QEMU refuses the migration
+ * @poisons: a page that was struck is not found again
+ * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
+ * @host:    on which it does; NULL: on each
+ * @error:   that is answered to one that is refused
+ * @doomed:  in how many boots it goes wrong; 0: in all
+ * @boots:   so far
+ * @deadline: of the trial; NULL: 20 s; @requires: a line of the scenario, or NULL
+ */
+static struct {
+	int moves;
+	bool dies, refuses, poisons;
+	const char *call, *host;
+	const char *deadline, *requires;
+	enum fake_mishap mishap;
+	int error, late;
+	int doomed, boots;
+	char calls[64];
+} fake;
+
+static inline void say(struct channel *channel, json_t *message)
+{
+	if (channel_send(channel, message, 1000))
+		_exit(1);
+	json_decref(message);
+}
+
+static inline void say_text(struct channel *channel, const char *text)
+{
+	json_t *message = json_loads(text, 0, NULL);
+
+	if (!message)
+		_exit(2);
+	say(channel, message);
+}
+
+static inline void say_workload(struct channel *channel, const char *data)
+{
+	__cleanup_free char *text = format_text("{\"event\":\"guest\",\"guest\":\"g1\",\"what\":"
+						"\"said\",\"time_ns\":1,\"said\":{\"event\":"
+						"\"witness\",\"witness\":\"workload\",\"time_ns\":"
+						"2,\"text\":\"victim\",\"data\":%s}}",
+						data);
+
+	say_text(channel, text);
+}
+
+static inline const char *answer_guest(struct channel *channel, const char *call)
+{
+	if (strcmp(call, "workload.start") == 0)
+		return "{\"facts\":{\"pid\":\"0x9\",\"address\":\"0x7000\",\"pfn\":\"0x100\","
+		       "\"physical\":\"0x100000\","
+		       "\"page_size\":\"0x1000\"}}";
+	if (strcmp(call, "workload.touch") != 0)
+		return "{}";
+	if (fake.dies) {
+		say_text(channel, "{\"event\":\"witness\",\"witness\":\"libvirt\",\"time_ns\":1,"
+				  "\"text\":\"g1: crashed\",\"data\":"
+				  "{\"guest\":\"g1\",\"event\":\"crashed\",\"state\":\"stopped\","
+				  "\"detail\":\"failed\"}}");
+		return "{}";
+	}
+	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"signal\",\"signal\":7}");
+	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"checked\"}");
+	return "{}";
+}
+
+static inline void say_migration(struct channel *channel, const char *rest)
+{
+	__cleanup_free char *text = format_text("{\"event\":\"witness\",\"witness\":\"migration\","
+						"\"time_ns\":1,\"text\":\"m\",\"data\":{\"guest\":"
+						"\"g1\",%s}}",
+						rest);
+
+	say_text(channel, text);
+}
+
+static inline const char *answer_migrate(struct channel *channel)
+{
+	if (fake.refuses) {
+		say_migration(channel,
+			      "\"event\":\"end\",\"stage\":\"refused\",\"outcome\":\"refused\"");
+		return "{\"state\":\"ended\",\"outcome\":\"refused\",\"reason\":\"poison\"}";
+	}
+	for (int i = 1; i <= 3; i++) {
+		__cleanup_free char *stage = format_text("\"event\":\"stage\",\"stage\":\"pre-"
+							 "copy\",\"iteration\":%d,\"remaining\":%d",
+							 i, 4096 * (4 - i));
+
+		say_migration(channel, stage);
+	}
+	say_migration(channel,
+		      "\"event\":\"end\",\"stage\":\"completed\",\"outcome\":\"completed\"");
+	return "{\"state\":\"begun\"}";
+}
+
+static inline const char *answer(struct channel *channel, const char *call, const json_t *arguments)
+{
+	static const char *const resolved[] = {"0x2000", "0x3000"};
+	static char text[256];
+	static int resolves;
+	static bool struck;
+
+	if (strcmp(call, "hello") == 0) {
+		snprintf(text, sizeof(text),
+			 "{\"protocol\":%d,\"boot_id\":\"boot-%d\",\"kernel\":\"7.2.12\",\"pid\":5,"
+			 "\"time_ns\":%lld}",
+			 PROTOCOL_VERSION, fake.boots, (long long)now_realtime_ns());
+		return text;
+	}
+	if (strcmp(call, "probe") == 0)
+		return "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":true}]}";
+	if (strcmp(call, "witness.start") == 0)
+		return "{\"started\":[\"kmsg\"],\"missing\":[]}";
+	if (strcmp(call, "guest.start") == 0)
+		return "{\"kind\":\"micro\",\"pid\":77,\"domain\":\"brinell-g1\",\"uuid\":\"u\","
+		       "\"qemu\":\"10.0.2\"}";
+	if (strcmp(call, "guest.status") == 0)
+		return "{\"state\":\"running\",\"connected\":true}";
+	if (strcmp(call, "guest.call") == 0)
+		return answer_guest(channel, json_text(arguments, "call", ""));
+	if (strcmp(call, "guest.resolve") == 0 && struck && fake.poisons)
+		return "{\"pid\":77,\"present\":false,\"poisoned\":true,\"gpa\":\"0x100000\"}";
+	if (strcmp(call, "guest.resolve") == 0) {
+		const char *pfn = resolved[resolves++ < fake.moves ? resolves % 2 : 0];
+
+		snprintf(text, sizeof(text),
+			 "{\"pid\":77,\"present\":true,\"gpa\":\"0x100000\",\"hva\":"
+			 "\"0x7f0000000000\",\"pfn\":\"%s\",\"hpa\":"
+			 "\"%s000\"}",
+			 pfn, pfn);
+		return text;
+	}
+	if (strcmp(call, "guest.receive") == 0)
+		say_text(channel,
+			 "{\"event\":\"guest\",\"guest\":\"g1\",\"what\":\"hello\",\"time_ns\":3}");
+	if (strcmp(call, "guest.migrate") == 0)
+		return answer_migrate(channel);
+	if (strcmp(call, "inject.fire") == 0) {
+		struck = true;
+		return "{\"error\":0,\"reason\":\"\",\"result\":{},\"writes\":[],\"duration_ns\":"
+		       "1}";
+	}
+	return "{}";
+}
+
+static inline void note(const struct bench *bench, const char *call, const json_t *arguments)
+{
+	__cleanup_free char *path = format_text("%s/calls", fake.calls);
+	__cleanup_free char *text = json_dumps(arguments ? arguments : json_null(),
+					       JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	FILE *out = fopen(path, "a");
+
+	if (!out)
+		_exit(3);
+	fprintf(out, "%s %s %s\n", bench->host, call, text);
+	fclose(out);
+}
+
+static inline bool goes_wrong(const struct bench *bench, const char *call, const json_t *arguments)
+{
+	static int asked;
+
+	if (!fake.call || (fake.doomed && fake.boots > fake.doomed))
+		return false;
+	if (fake.host && strcmp(fake.host, bench->host) != 0)
+		return false;
+	if (strcmp(call, "guest.call") == 0)
+		call = json_text(arguments, "call", "");
+	return strcmp(call, fake.call) == 0 && asked++ >= fake.late;
+}
+
+static inline void serve(const struct bench *bench, struct channel *channel, const json_t *request)
+{
+	const json_t *arguments = json_object_get(request, "args");
+	const char *call = json_text(request, "call", "");
+	json_t *id = json_object_get(request, "id");
+
+	note(bench, call, arguments);
+	if (!goes_wrong(bench, call, arguments))
+		say(channel, json_pack("{s:O, s:o}", "id", id, "ok",
+				       json_loads(answer(channel, call, arguments), 0, NULL)));
+	else if (fake.mishap == FAKE_DIES)
+		_exit(0);
+	else if (fake.mishap == FAKE_REFUSES)
+		say(channel, json_pack("{s:O, s:{s:i, s:s}}", "id", id, "error", "errno",
+				       fake.error, "text", "not now"));
+}
+
+_Noreturn static inline void be_host(const struct bench *bench, int fd)
+{
+	struct channel *channel = channel_new(fd, fd);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	note(bench, "boot", NULL);
+	for (;;) {
+		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		json_t *request;
+
+		if (poll(&ready, 1, -1) < 0 || channel_fill(channel) < 0)
+			_exit(0);
+		while (channel_next(channel, &request, NULL) > 0) {
+			serve(bench, channel, request);
+			json_decref(request);
+		}
+	}
+}
+
+static inline void fake_stop(struct bench *bench)
+{
+	pid_t pid = (pid_t)(intptr_t)bench->private;
+
+	channel_free(bench->agent);
+	bench->agent = NULL;
+	if (bench->out_of_band_fd >= 0)
+		close(bench->out_of_band_fd);
+	bench->out_of_band_fd = -1;
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	bench->private = NULL;
+}
+
+static inline int fake_start(struct bench *bench, struct reason *why)
+{
+	int ends[2];
+	pid_t pid;
+
+	(void)why;
+	fake_stop(bench);
+	fake.boots++;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		be_host(bench, ends[1]);
+	}
+	close(ends[1]);
+	bench->agent = channel_new(ends[0], ends[0]);
+	bench->private = (void *)(intptr_t)pid;
+	bench->out_of_band_fd = pidfd_open(pid, 0);
+	bench->state = HOST_LOST;
+	return 0;
+}
+
+/* Its process has ended: the host is down. */
+static inline void fake_dispatch(struct bench *bench)
+{
+	close(bench->out_of_band_fd);
+	bench->out_of_band_fd = -1;
+	bench_host_ended(bench, 0, 0);
+}
+
+static inline int fake_ready(struct bench *bench, struct reason *why)
+{
+	(void)why;
+	note(bench, "ready", NULL);
+	return 0;
+}
+
+static inline void fake_reach(const struct bench *bench, char **uri, char **address)
+{
+	*uri = format_text("qemu+tcp://%s/system", bench->host);
+	*address = format_text("tcp://%s", bench->host);
+}
+
+static const struct bench_ops fake_one = {.name = "fake",
+					  .summary = "one",
+					  .hosts = 1,
+					  .start = fake_start,
+					  .dispatch = fake_dispatch,
+					  .ready = fake_ready,
+					  .stop = fake_stop};
+static const struct bench_ops fake_two = {.name = "fake-pair",
+					  .summary = "two",
+					  .hosts = 2,
+					  .start = fake_start,
+					  .dispatch = fake_dispatch,
+					  .ready = fake_ready,
+					  .reach = fake_reach,
+					  .stop = fake_stop};
+
+REGISTER(bench_ops, fake_one);
+REGISTER(bench_ops, fake_two);
+
+#endif

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: hosts that are lost, or only seem to be. One that dies or falls silent before the fault says nothing about the
+ * fault, and the trial is tried once more; what an agent answers about a guest says nothing about its host.
+ */
+#include "bats/unit/engine_test.h"
+
+#define START "  - start: victim\n"
+#define TOUCH "  - touch: victim\n"
+#define MIGRATE "  - migrate: g1\n  - when: migration.ended\n"
+#define NO_FAULT "expect: {delivered: false}\n"
+
+static void lose_at(enum fake_mishap mishap, const char *call, int doomed)
+{
+	fake.mishap = mishap;
+	fake.call = call;
+	fake.doomed = doomed;
+}
+
+static const char *verdict(const struct fixture *fixture)
+{
+	return json_text(find_record(fixture, "verdict"), "verdict", "");
+}
+
+/* What is on record of the attempts of one trial: how often it was begun, and how it ended the first time. */
+static void check_attempts(const struct fixture *fixture, int attempts, const char *first)
+{
+	assert_int_equal(count_records(fixture, "trial"), attempts);
+	assert_int_equal(count_records(fixture, "close"), attempts);
+	assert_int_equal(count_records(fixture, "verdict"), 1);
+	assert_string_equal(json_text(find_record(fixture, "close"), "cause", ""), first);
+}
+
+static void test_dies_before_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "workload.start", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "host-died");
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	/* The verdict is of the second attempt: there, a fault was fired. */
+	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
+	assert_string_not_equal(verdict(fixture), "infra");
+}
+
+static void test_dies_before_each_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "workload.start", 0);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "host-died");
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_string_equal(verdict(fixture), "infra");
+}
+
+static void test_dies_while_it_boots(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "hello", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "infra");
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+}
+
+static void test_dies_of_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "inject.fire", 0);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 1, "host-died");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
+	assert_int_equal(count_calls(fixture, " boot "), 1);
+}
+
+/* The next trial gets a host that was booted anew. */
+static void test_dies_after_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "workload.touch", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 2);
+	assert_int_equal(count_records(fixture, "trial"), 2);
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_string_equal(cause(fixture), "done");
+}
+
+static void test_silent_before_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.deadline = "2s";
+	lose_at(FAKE_IS_SILENT, "workload.start", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "deadline");
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
+}
+
+/* A trial without a fault is about what its steps do to the host: its death is no accident. */
+static void test_dies_without_a_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "workload.touch", 0);
+	run(fixture, "fake", START TOUCH NO_FAULT, 1);
+	check_attempts(fixture, 1, "host-died");
+}
+
+static void test_dies_before_its_migration(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "workload.start", 2);
+	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
+	check_attempts(fixture, 2, "host-died");
+	assert_string_equal(cause(fixture), "done");
+}
+
+static void test_dies_in_its_migration(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "guest.receive", 0);
+	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
+	check_attempts(fixture, 1, "host-died");
+}
+
+/* What an agent says of a guest, or of libvirt, in the words of the bench: none of it means that the host was lost. */
+static void test_host_that_answers_is_not_lost(void **state)
+{
+	static const int errors[] = {-ETIMEDOUT, -EHOSTDOWN, -ECONNRESET, -EINTR};
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		tear_down(state);
+		set_up(state);
+		refuse("workload.touch", errors[i]);
+		run(*state, "fake", "  - start: victim\n" STRIKE "  - touch: victim\n", 2);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "inject.fire"), 2);
+		assert_int_equal(count_calls(*state, " boot "), 1);
+
+		/* The page is looked for twice for each fault. */
+		tear_down(state);
+		set_up(state);
+		refuse("guest.resolve", errors[i]);
+		fake.late = 2;
+		run(*state, "fake", "  - start: victim\n" STRIKE STRIKE "  - touch: victim\n", 1);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "workload.touch"), 1);
+	}
+}
+
+/* Before the fault such an answer is a failure of the bench, and the trial is tried again: not the deadline of a host. */
+static void test_host_that_answers_before_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	refuse("guest.resolve", -ETIMEDOUT);
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "infra");
+	assert_int_equal(count_records(fixture, "trial"), 2);
+}
+
+/* An injector that gives up is an outcome, with its own error, and not the end of the trial. */
+static void test_injector_refuses(void **state)
+{
+	struct fixture *fixture = *state;
+
+	refuse("inject.prepare", -ETIMEDOUT);
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 0);
+	assert_int_equal(json_number(find_record(fixture, "outcome"), "error", 0), -ETIMEDOUT);
+}
+
+/* Whoever waits for a guest gives up before the deadline of the trial does: 20 s, here. */
+static void test_guest_is_awaited_within_the_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *at;
+
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	at = strstr(fixture->calls, "\"call\":\"workload.start\"");
+	assert_non_null(at);
+	at = strstr(at, "\"timeout_ms\":");
+	assert_non_null(at);
+	assert_in_range(atoi(at + strlen("\"timeout_ms\":")), 1, 15000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_dies_before_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_before_each_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_while_it_boots, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_of_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_after_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silent_before_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_without_a_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_before_its_migration, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_in_its_migration, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_host_that_answers_before_the_fault, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_injector_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_guest_is_awaited_within_the_deadline, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
