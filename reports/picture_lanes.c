@@ -8,7 +8,7 @@
 #include "reports/picture.h"
 
 #define WITNESS_HEIGHT 30
-#define HEADING_HEIGHT 30
+#define HEADING_HEIGHT 36
 #define LIFE_HEIGHT 38
 
 static bool same(const char *one, const char *other)

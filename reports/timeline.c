@@ -147,7 +147,7 @@ static void write_heading(const struct picture *picture, const struct lane *lane
 	fprintf(out,
 		"<line class=\"group\" x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>"
 		"<text class=\"heading\" x=\"0\" y=\"%d\">",
-		lane->y - 7, PICTURE_WIDTH, lane->y - 7, lane->y + 11);
+		lane->y - 11, PICTURE_WIDTH, lane->y - 11, lane->y + 7);
 	text_xml(out, lane->guest ? "guest " : "host ");
 	text_xml(out, lane->name);
 	if (migration) {
