@@ -54,13 +54,6 @@ static int64_t told_span(const json_t *data, const char *key)
 	return span >= 0 && span <= OFFSET_MOST_NS ? span : -1;
 }
 
-static int64_t sum_of(int64_t one, int64_t other)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(one, other, &sum) ? one : sum;
-}
-
 /** course_event - the body of a record that is an event of a witness, else NULL */
 const json_t *course_event(const json_t *record)
 {
@@ -244,8 +237,8 @@ static void take_heartbeat(struct course_guest *guest, const char *host, const j
 		    !guest->ended && !guest->silent)
 			return;
 		life = hear(guest, host, life ? at : at - REPORT_NS, at);
-		life->beats = sum_of(life->beats, json_number(data, "beats", 0));
-		life->missed = sum_of(life->missed, json_number(data, "missed", 0));
+		life->beats = number_sum(life->beats, json_number(data, "beats", 0));
+		life->missed = number_sum(life->missed, json_number(data, "missed", 0));
 		life->longest_ns = longest > life->longest_ns ? longest : life->longest_ns;
 	} else if (strcmp(what, "now") == 0 && json_is_true(json_object_get(data, "connected")) &&
 		   age >= 0 && age < REPORT_NS && !guest->silent &&

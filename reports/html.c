@@ -225,7 +225,7 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 {
 	const json_t *run = html_find(records, "run"), *last;
 	const json_t *damage = json_object_get(results, "damage");
-	int64_t begin = json_number(json_array_get(records, 0), "time_ns", 0), end;
+	int64_t begin = json_number(json_array_get(records, 0), "time_ns", 0), length;
 	__cleanup_free char *date = date_text(begin);
 	__cleanup_free char *command = joined(json_object_get(body_of(run), "argv"));
 	__cleanup_free char *line = format_text("brinell %s", command);
@@ -238,8 +238,9 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 
 	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1)
 					: NULL;
-	end = json_number(last, "time_ns", begin);
-	text_duration(duration, end >= begin ? end - begin : -1);
+	if (__builtin_sub_overflow(json_number(last, "time_ns", begin), begin, &length))
+		length = -1;
+	text_duration(duration, length);
 	fputs("<header><h1>brinell report</h1><p class=\"soft\">", out);
 	text_xml(out, date);
 	fputs("</p>", out);

@@ -367,8 +367,8 @@ static char *fold_beats(struct teller *teller, struct fold *fold, const json_t *
 	int64_t longest = json_number(data, "longest_ns", 0);
 
 	move_line(teller, fold, line);
-	fold->beats += json_number(data, "beats", 0);
-	fold->missed += json_number(data, "missed", 0);
+	fold->beats = number_sum(fold->beats, json_number(data, "beats", 0));
+	fold->missed = number_sum(fold->missed, json_number(data, "missed", 0));
 	fold->longest_ns = longest > fold->longest_ns ? longest : fold->longest_ns;
 	free(text);
 	return beats_text(fold);

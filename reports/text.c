@@ -99,6 +99,14 @@ int64_t metric_ns(const json_t *result, const char *name)
 	return json_number(json_object_get(json_object_get(result, "metrics"), name), "value", -1);
 }
 
+/** number_sum - of two numbers that a journal tells; @one alone when there is no such number */
+int64_t number_sum(int64_t one, int64_t other)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(one, other, &sum) ? one : sum;
+}
+
 /** text_columns - columns of a terminal that UTF-8 text takes, one a character */
 size_t text_columns(const char *text)
 {

@@ -9,6 +9,7 @@ void text_duration(char buffer[static 32], int64_t nanoseconds);
 void text_size(char buffer[static 32], int64_t bytes);
 void text_axes(char buffer[static 256], const json_t *result);
 int64_t metric_ns(const json_t *result, const char *name);
+int64_t number_sum(int64_t one, int64_t other);
 size_t text_columns(const char *text);
 
 #endif
