@@ -291,6 +291,12 @@ static void end_migration(struct course_migration *migration, const json_t *data
 		migration->downtime_ns = json_number(data, "downtime_ns", -1);
 }
 
+/** course_remaining - bytes left to send, as a migration tells; -1 before the hypervisor has counted the memory */
+int64_t course_remaining(const json_t *data)
+{
+	return json_number(data, "total", -1) == 0 ? -1 : json_number(data, "remaining", -1);
+}
+
 static void take_migration(struct course *course, struct course_guest *guest, const char *host,
 			   const json_t *data, int64_t at)
 {
@@ -328,7 +334,9 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 					     .iteration = iteration,
 					     .from_ns = at,
 					     .to_ns = at,
-					     .remaining = json_number(data, "remaining", -1)});
+					     .remaining = course_remaining(data)});
+	else if (last->remaining < 0)
+		last->remaining = course_remaining(data);
 }
 
 /* What a guest says itself is a sign of life, between the reports of its heartbeats too. */

@@ -100,6 +100,7 @@ struct course {
 struct course *course_new(const json_t *records, const json_t *result);
 void course_free(struct course *course);
 int64_t course_time(const struct course *course, const json_t *record);
+int64_t course_remaining(const json_t *data);
 int64_t course_first(const struct course *course);
 const json_t *course_event(const json_t *record);
 bool course_is_pulse(const json_t *record);

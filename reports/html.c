@@ -296,6 +296,7 @@ static void write_filter(FILE *out, const json_t *results)
 static void write_row(FILE *out, const json_t *result, size_t number)
 {
 	const char *verdict = json_text(result, "verdict", "inconclusive");
+	const char *known = json_text(result, "known", NULL);
 	char axes[256], time[32];
 
 	text_axes(axes, result);
@@ -311,14 +312,12 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 	fprintf(out, "</td><td>%s</td><td class=\"text\">",
 		json_is_true(json_object_get(result, "delivered")) ? "delivered" : "not delivered");
 	text_xml(out, axes);
-	fprintf(out, "</td><td class=\"num\">%s</td><td class=\"text soft\">", time);
-	if (json_text(result, "known", NULL)) {
-		fputs("known: ", out);
-		text_xml(out, json_text(result, "known", ""));
-	} else if (strcmp(verdict, "pass") != 0) {
-		text_xml(out, json_text(result, "reason", ""));
+	if (known || strcmp(verdict, "pass") != 0) {
+		fprintf(out, "<div class=\"soft\">%s", known ? "known: " : "");
+		text_xml(out, known ? known : json_text(result, "reason", ""));
+		fputs("</div>", out);
 	}
-	fputs("</td></tr>", out);
+	fprintf(out, "</td><td class=\"num\">%s</td></tr>", time);
 }
 
 static void write_table(FILE *out, const json_t *trials)
@@ -330,7 +329,7 @@ static void write_table(FILE *out, const json_t *trials)
 	      "scope=\"col\">Trial</th><th scope=\"col\">"
 	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
 	      "scope=\"col\">Outcome</th>"
-	      "<th scope=\"col\">Time</th><th scope=\"col\">Reason</th></tr></thead><tbody>",
+	      "<th scope=\"col\">Time</th></tr></thead><tbody>",
 	      out);
 	json_array_foreach (trials, index, result)
 		write_row(out, result, index + 1);

@@ -74,7 +74,7 @@ static const char html_style[] =
 	"pre{background:var(--tint);padding:10px 14px;border-radius:8px;overflow-x:auto;margin:6px "
 	"0;white-space:pre-wrap;overflow-wrap:anywhere}"
 	".timeline{overflow-x:auto;margin:6px "
-	"0}svg{display:block;width:100%;min-width:600px;height:auto}"
+	"0}svg{display:block;width:100%;min-width:760px;height:auto}"
 	"svg text{fill:var(--soft);font:12px system-ui,'DejaVu Sans',sans-serif}svg "
 	".lane{stroke:var(--line)}"
 	"svg .tick{stroke:var(--line);stroke-dasharray:2 4}svg "

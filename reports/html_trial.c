@@ -232,10 +232,11 @@ static void write_evidence(FILE *out, const struct course *course, const json_t 
 		course->fired ? "intent" : "start",
 		places ? "<th scope=\"col\">Guest, host</th>" : "");
 	json_array_foreach (evidence, index, line) {
+		int64_t at = course_time(course, line);
 		char time[32];
 
-		text_duration(time, course_time(course, line));
-		fprintf(out, "<tr><td class=\"num\">%s</td><td>", time);
+		text_duration(time, at < 0 ? -at : at);
+		fprintf(out, "<tr><td class=\"num\">%s%s</td><td>", at < 0 ? "−" : "", time);
 		text_xml(out, json_text(line, "witness", ""));
 		fputs("</td>", out);
 		if (places)

@@ -84,7 +84,13 @@ static void add_record(struct heap *heap, const json_t *record)
 	heap->count++;
 }
 
-static void write_marks(FILE *out, const struct picture *picture, bool deaths)
+/* What may not be hidden lies above the rest: a signal, and over all a death. */
+static int layer_of(enum mark_shape shape)
+{
+	return shape == MARK_DEATH ? 2 : shape == MARK_SIGNAL ? 1 : 0;
+}
+
+static void write_layer(FILE *out, const struct picture *picture, int layer)
 {
 	struct heap heaps[LANE_LIMIT] = {0};
 	json_t *record;
@@ -96,7 +102,7 @@ static void write_marks(FILE *out, const struct picture *picture, bool deaths)
 		struct mark mark;
 		double x;
 
-		if (!mark_of(picture, record, &mark) || (mark.shape == MARK_DEATH) != deaths ||
+		if (!mark_of(picture, record, &mark) || layer_of(mark.shape) != layer ||
 		    !picture_sees(picture, mark.at_ns, mark.at_ns))
 			continue;
 		lane = lane_of(picture, &mark);
@@ -115,9 +121,9 @@ static void write_marks(FILE *out, const struct picture *picture, bool deaths)
 		write_heap(out, picture, &heaps[i], picture->lanes[i].y);
 }
 
-/** marks_write - all marks of a picture, each with its text; nothing lies over a death */
+/** marks_write - all marks of a picture, each with its text */
 void marks_write(FILE *out, const struct picture *picture)
 {
-	write_marks(out, picture, false);
-	write_marks(out, picture, true);
+	for (int layer = 0; layer <= 2; layer++)
+		write_layer(out, picture, layer);
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "reports/course.h"
 #include "reports/story.h"
 #include "reports/text.h"
 
@@ -125,7 +126,7 @@ static char *migration_text(const json_t *body)
 	const char *guest = json_text(body, "guest", "the guest");
 	const char *reason = json_text(data, "reason", "");
 	int64_t iteration = json_number(data, "iteration", 0);
-	int64_t remaining = json_number(data, "remaining", -1);
+	int64_t remaining = course_remaining(data);
 	char number[48] = "", size[32] = "";
 
 	if (strcmp(json_text(data, "event", ""), "end") == 0)
@@ -354,7 +355,7 @@ static char *fold_progress(struct teller *teller, struct fold *fold, const json_
 	move_line(teller, fold, line);
 	if (fold->told <= ITERATIONS_TOLD || fold->first == iteration)
 		return text;
-	text_size(size, json_number(data, "remaining", -1));
+	text_size(size, course_remaining(data));
 	folded = format_text("%s: %s, iterations %" PRId64 " to %" PRId64 ", %s remaining",
 			     fold->guest, fold->stage, fold->first, iteration, size);
 	free(text);

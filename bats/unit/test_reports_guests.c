@@ -444,6 +444,78 @@ static void hostile_guests_stay_in_their_page(void **state)
 	}
 }
 
+static void evidence_may_come_before_the_fault(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_free char *page = NULL;
+
+	(void)state;
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "kvm/after"));
+	add_end(records, 852, "g1", "completed");
+	add_fault(records, 1000);
+	page = page_of(records,
+		       json_pack("{s:[{s:s, s:I, s:s, s:s}]}", "evidence", "witness", "migration",
+				 "time_ns", (json_int_t)(START_NS + 852000000LL), "text",
+				 "completed", "proves", "migration"));
+	assert_holds(page, "<td class=\"num\">−148 ms</td>");
+}
+
+static void a_signal_is_not_hidden(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_free char *page = NULL;
+	const char *signal;
+
+	(void)state;
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "einj/single"));
+	add_fault(records, 1000);
+	add_event(records, 1100, "workload", "h0", NULL, "victim: SIGBUS",
+		  json_pack("{s:s}", "event", "signal"));
+	add_event(records, 1100.1, "workload", "h0", NULL, "victim: checked",
+		  json_pack("{s:s}", "event", "checked"));
+	page = page_of(records, NULL);
+	signal = strstr(page, "l7 7l-7 7l-7 -7z");
+	assert_non_null(signal);
+	*strstr(page, "</svg>") = '\0';
+	assert_null(strstr(signal, "<circle"));
+}
+
+static void what_remains_is_told_when_it_is_known(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_free char *story = NULL;
+	__cleanup_free char *page = NULL;
+
+	(void)state;
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "kvm/moves"));
+	add_event(records, 100, "migration", "h0", "g1", "",
+		  json_pack("{s:s, s:s, s:i, s:i, s:i}", "event", "stage", "stage", "pre-copy",
+			    "iteration", 1, "remaining", 0, "total", 0));
+	add_event(records, 200, "migration", "h0", "g1", "",
+		  json_pack("{s:s, s:s, s:i, s:i, s:i}", "event", "progress", "stage", "pre-copy",
+			    "iteration", 1, "remaining", 3 << 20, "total", 4 << 20));
+	add_end(records, 500, "g1", "completed");
+	story = story_text(records);
+	page = page_of(records, NULL);
+	assert_null(strstr(story, "0 B"));
+	assert_holds(story, "3 MiB remaining");
+	assert_null(strstr(page, "0 B"));
+	assert_holds(page, "3 MiB</td>");
+}
+
+static void the_reason_stands_under_the_outcome(void **state)
+{
+	__cleanup_json json_t *records = load("migration");
+	__cleanup_free char *passed = page_of(records, NULL);
+	__cleanup_free char *failed = page_of(records, json_pack("{s:s, s:s}", "verdict", "fail",
+								 "reason", "too < much"));
+
+	(void)state;
+	assert_null(strstr(passed, ">Reason<"));
+	assert_null(strstr(passed, "<div class=\"soft\">"));
+	assert_holds(failed, "completed<div class=\"soft\">too &lt; much</div></td>");
+}
+
 static void a_silence_that_ends_is_one_hole(void **state)
 {
 	__cleanup_json json_t *records = json_array();
@@ -615,6 +687,10 @@ int main(void)
 		cmocka_unit_test(no_label_lies_on_another),
 		cmocka_unit_test(a_storm_stays_small),
 		cmocka_unit_test(hostile_guests_stay_in_their_page),
+		cmocka_unit_test(evidence_may_come_before_the_fault),
+		cmocka_unit_test(a_signal_is_not_hidden),
+		cmocka_unit_test(what_remains_is_told_when_it_is_known),
+		cmocka_unit_test(the_reason_stands_under_the_outcome),
 		cmocka_unit_test(a_silence_that_ends_is_one_hole),
 		cmocka_unit_test(what_a_guest_says_is_a_sign_of_life),
 		cmocka_unit_test(a_gap_is_measured_from_inside),
