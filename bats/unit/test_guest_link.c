@@ -28,7 +28,7 @@
 	"{\"event\":\"hello\",\"protocol\":1,\"guest\":true,\"boot_id\":\"" boot                   \
 	"\",\"pid\":" #pid "}\n"
 
-/* @guest: the guest's end of the stream */
+/* @guest: the guest's end of the stream; @forgets: the guest that is forgotten at each answer, or NULL */
 struct fixture {
 	struct guest_link *link;
 	int guest;
@@ -37,6 +37,7 @@ struct fixture {
 	int answer_error;
 	json_t *answer;
 	char answer_text[1024];
+	const char *forgets;
 };
 
 static const struct guest_limits limits = {
@@ -67,6 +68,8 @@ static void on_answer(void *context, void *cookie, int error, json_t *reply,
 	json_decref(fixture->answer);
 	fixture->answer = reply;
 	snprintf(fixture->answer_text, sizeof(fixture->answer_text), "%s", why ? why->text : "");
+	if (fixture->forgets)
+		(void)guest_link_forget(fixture->link, fixture->forgets, NULL);
 }
 
 static int dial(struct fixture *fixture, const char *name)
@@ -278,6 +281,68 @@ static void a_guest_that_goes_ends_its_calls(void **state)
 	assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), 0);
 	assert_int_equal(fixture->answers, 2);
 	assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), -ENOENT);
+}
+
+/* How a guest's calls end while three of them wait. */
+static void end_by_answer(struct fixture *fixture)
+{
+	__cleanup_free char *answer = format_text("{\"id\":%lld,\"ok\":{}}\n{\"event\":\"more\"}\n",
+						  (long long)hear(fixture));
+
+	say(fixture, answer);
+}
+
+static void end_by_hanging_up(struct fixture *fixture)
+{
+	close(fixture->guest);
+	fixture->guest = -1;
+}
+
+static void end_by_time(struct fixture *fixture)
+{
+	(void)fixture;
+}
+
+static void end_by_flood(struct fixture *fixture)
+{
+	for (int i = 0; i < 25; i++)
+		say(fixture, "rubbish\n");
+}
+
+static void who_is_answered_may_forget_the_guest(void **state)
+{
+	static void (*const ends[])(struct fixture * fixture) = {end_by_answer, end_by_hanging_up,
+								 end_by_time, end_by_flood};
+	struct fixture *fixture = *state;
+	int other, first = fixture->guest;
+
+	fixture->guest = other = dial(fixture, "g2");
+	greet(fixture);
+	fixture->guest = first;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		json_array_clear(fixture->events);
+		fixture->answers = 0;
+		if (i > 0) {
+			if (fixture->guest >= 0)
+				close(fixture->guest);
+			fixture->guest = dial(fixture, "g1");
+		}
+		greet(fixture);
+		for (int calls = 0; calls < 3; calls++)
+			assert_int_equal(
+				call(fixture, "g1", ends[i] == end_by_time ? 200 : 60000, NULL), 0);
+		fixture->forgets = "g1";
+		ends[i](fixture);
+		await_answer(fixture, 3);
+		fixture->forgets = NULL;
+		assert_int_equal(guest_link_forget(fixture->link, "g1", NULL), -ENOENT);
+		assert_null(find(fixture, "said"));
+	}
+	/* The other guest goes on. */
+	if (fixture->guest >= 0)
+		close(fixture->guest);
+	fixture->guest = other;
+	greet(fixture);
 }
 
 static void a_newer_stream_takes_the_place_of_the_older(void **state)
@@ -805,6 +870,7 @@ int main(void)
 		WITH_LINK(errors_of_a_guest_are_passed_on),
 		WITH_LINK(calls_that_can_not_be_are_refused),
 		WITH_LINK(a_guest_that_goes_ends_its_calls),
+		WITH_LINK(who_is_answered_may_forget_the_guest),
 		WITH_LINK(a_newer_stream_takes_the_place_of_the_older),
 		WITH_LINK(rubbish_is_shown_then_counted_then_cut_off),
 		WITH_LINK(lies_are_rubbish),

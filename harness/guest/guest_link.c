@@ -46,10 +46,16 @@ struct guest_call {
 	void *cookie;
 };
 
+/*
+ * @busy:      functions at work that may call the user, who may forget a guest from there
+ * @forgotten: those; freed when the last of these functions is done
+ */
 struct guest_link {
 	struct guest_link_user user;
 	struct guest_limits limits;
 	struct guest_peer *peers;
+	unsigned int busy;
+	struct guest_peer *forgotten;
 	struct guest_call *calls;
 	size_t peer_count, call_count;
 	int64_t next_id;
@@ -227,16 +233,23 @@ static void end_call(struct guest_link *link, struct guest_call *call, int error
 	free(call);
 }
 
+static struct guest_call *call_of_peer(const struct guest_link *link, const struct guest_peer *peer)
+{
+	struct guest_call *call = link->calls;
+
+	while (call && call->peer != peer)
+		call = call->next;
+	return call;
+}
+
 static void fail_calls(struct guest_link *link, const struct guest_peer *peer, const char *because)
 {
-	struct guest_call *call = link->calls, *next;
+	struct guest_call *call;
 
-	for (; call; call = next) {
+	/* Who is answered may end further calls: what came next before may be gone. */
+	while ((call = call_of_peer(link, peer))) {
 		struct reason why;
 
-		next = call->next;
-		if (call->peer != peer)
-			continue;
 		fail(&why, -ECONNRESET,
 		     "%s to guest '%s': %s; whether it was carried out is not known", call->name,
 		     peer->name, because);
@@ -301,19 +314,43 @@ static void start_stream(struct guest_link *link, struct guest_peer *peer, int f
 	peer->refusals = 0;
 }
 
-static void free_peer(struct guest_link *link, struct guest_peer *peer)
+static void free_forgotten(struct guest_link *link)
+{
+	struct guest_peer *peer;
+
+	while ((peer = link->forgotten)) {
+		link->forgotten = peer->next_forgotten;
+		free(peer->name);
+		free(peer->path);
+		free(peer->boot_id);
+		free(peer);
+	}
+}
+
+static void enter(struct guest_link *link)
+{
+	link->busy++;
+}
+
+static void leave(struct guest_link *link)
+{
+	if (--link->busy == 0)
+		free_forgotten(link);
+}
+
+/* Its memory, and what comes after it in the list, stays until leave(). */
+static void forget_peer(struct guest_link *link, struct guest_peer *peer)
 {
 	struct guest_peer **at = &link->peers;
 
-	drop_stream(link, peer, "it was forgotten");
 	while (*at != peer)
 		at = &(*at)->next;
 	*at = peer->next;
 	link->peer_count--;
-	free(peer->name);
-	free(peer->path);
-	free(peer->boot_id);
-	free(peer);
+	peer->is_forgotten = true;
+	peer->next_forgotten = link->forgotten;
+	link->forgotten = peer;
+	drop_stream(link, peer, "it was forgotten");
 }
 
 /** guest_link_free - close all streams; calls that wait are answered with -ECONNRESET */
@@ -321,8 +358,10 @@ void guest_link_free(struct guest_link *link)
 {
 	if (!link)
 		return;
+	enter(link);
 	while (link->peers)
-		free_peer(link, link->peers);
+		forget_peer(link, link->peers);
+	leave(link);
 	if (link->listener >= 0)
 		close(link->listener);
 	close(link->timer);
@@ -473,7 +512,9 @@ int guest_link_adopt(struct guest_link *link, const char *guest, int fd, struct 
 		close(fd);
 		return -ENOSPC;
 	}
+	enter(link);
 	start_stream(link, peer, fd);
+	leave(link);
 	return 0;
 }
 
@@ -484,7 +525,9 @@ int guest_link_forget(struct guest_link *link, const char *guest, struct reason 
 
 	if (!peer)
 		return fail(why, -ENOENT, "no guest '%s' is linked", guest);
-	free_peer(link, peer);
+	enter(link);
+	forget_peer(link, peer);
+	leave(link);
 	return 0;
 }
 
@@ -702,7 +745,7 @@ static bool take_lines(struct guest_link *link, struct guest_peer *peer, int64_t
 	json_t *message;
 	int got;
 
-	while ((got = channel_next(peer->channel, &message, &why)) != 0) {
+	while (peer->channel && (got = channel_next(peer->channel, &message, &why)) != 0) {
 		bool goes_on = got > 0 ? take_message(link, peer, message, now)
 				       : count_rubbish(link, peer, why.text);
 
@@ -711,7 +754,8 @@ static bool take_lines(struct guest_link *link, struct guest_peer *peer, int64_t
 		if (!goes_on)
 			return false;
 	}
-	return true;
+	/* One that was forgotten meanwhile has no stream any more. */
+	return peer->channel != NULL;
 }
 
 /* One read of a guest: what one guest says must not keep the others waiting. */
@@ -759,6 +803,8 @@ static void try_socket(struct guest_peer *peer, struct guest_link *link, int64_t
 
 static void tick_peer(struct guest_link *link, struct guest_peer *peer, int64_t now)
 {
+	if (peer->is_forgotten)
+		return;
 	try_socket(peer, link, now);
 	if (peer->channel && !peer->greeted && now - peer->since_ns > link->limits.hello_ns)
 		cut_off(link, peer, "mute", "it did not say hello in time");
@@ -768,16 +814,22 @@ static void tick_peer(struct guest_link *link, struct guest_peer *peer, int64_t 
 	guest_pulse_tick(link, peer, link->limits.silence_ns, now);
 }
 
+static struct guest_call *find_late_call(const struct guest_link *link, int64_t now)
+{
+	struct guest_call *call = link->calls;
+
+	while (call && now < call->until_ns)
+		call = call->next;
+	return call;
+}
+
 static void expire_calls(struct guest_link *link, int64_t now)
 {
-	struct guest_call *call = link->calls, *next;
+	struct guest_call *call;
 
-	for (; call; call = next) {
+	while ((call = find_late_call(link, now))) {
 		struct reason why;
 
-		next = call->next;
-		if (now < call->until_ns)
-			continue;
 		fail(&why, -ETIMEDOUT, "%s to guest '%s': no answer in time", call->name,
 		     call->peer->name);
 		end_call(link, call, -ETIMEDOUT, NULL, &why);
@@ -817,6 +869,7 @@ void guest_link_dispatch(struct guest_link *link)
 	int64_t now = now_monotonic_ns();
 	uint64_t expirations;
 
+	enter(link);
 	for (struct guest_peer *peer = link->peers; peer; peer = peer->next) {
 		if (!peer->channel)
 			continue;
@@ -826,9 +879,10 @@ void guest_link_dispatch(struct guest_link *link)
 	}
 	if (is_ready(link->listener, POLLIN))
 		accept_guest(link);
-	if (read(link->timer, &expirations, sizeof(expirations)) != sizeof(expirations))
-		return;
-	for (struct guest_peer *peer = link->peers; peer; peer = peer->next)
-		tick_peer(link, peer, now);
-	expire_calls(link, now);
+	if (read(link->timer, &expirations, sizeof(expirations)) == sizeof(expirations)) {
+		for (struct guest_peer *peer = link->peers; peer; peer = peer->next)
+			tick_peer(link, peer, now);
+		expire_calls(link, now);
+	}
+	leave(link);
 }

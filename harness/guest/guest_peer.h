@@ -44,6 +44,7 @@ struct guest_pulse {
  * @refused_until_ns, @refuse_ns: after it was cut off
  * @refusals:  streams that were refused since
  * @retry_ns, @pause_ns: when and how soon its Unix socket is tried again
+ * @is_forgotten: it is in no list but that of those, by @next_forgotten; @next still leads on
  */
 struct guest_peer {
 	struct guest_peer *next;
@@ -60,6 +61,8 @@ struct guest_peer {
 	struct guest_budget bytes, lines;
 	int64_t refused_until_ns, refuse_ns;
 	int64_t retry_ns, pause_ns;
+	bool is_forgotten;
+	struct guest_peer *next_forgotten;
 	struct guest_pulse pulse;
 };
 
