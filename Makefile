@@ -37,8 +37,9 @@ KVM_LDLIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl
 agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
 	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
 # The host side of guests through libvirt, which no static program can link.
-domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood huge initramfs modules owner programs stages xml)
+domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood huge initramfs last_words modules owner programs stages xml)
 domain_sources := $(filter-out $(domain_plain), $(wildcard harness/guest/domain*.c))
+domain_objects := $(domain_sources:%.c=$(BUILD)/obj/%.o)
 guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
 	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \
 	inject/injection.c inject/machine.c inject/sticky.c
@@ -88,6 +89,12 @@ build/poison-v%.so: harness/rig/plugin/poison.c harness/rig/poison.h Makefile
 $(BUILD)/unit/%: bats/unit/%.c $(library_objects) Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) -lcmocka $(LDLIBS)
+
+# With the part of the agent that needs libvirt.
+$(BUILD)/unit/test_guest_start: bats/unit/test_guest_start.c $(library_objects) $(domain_objects) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(domain_objects) -lcmocka $(LDLIBS) \
+		$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null)
 
 build/bench/%: bats/bench/%.c $(library_objects) Makefile
 	@mkdir -p $(@D)

@@ -363,6 +363,69 @@ static void count_line(void *context, const char *text)
 	json_array_append_new(context, json_string(text));
 }
 
+static void a_console_ends_with_its_panic(void **state)
+{
+	__cleanup_free char *path = format_text("%s/console", root);
+	__cleanup_free char *out = format_text("%s/console.out", root);
+	__cleanup_json json_t *lines = json_array();
+	struct console *console = console_open(path, &why);
+	__cleanup_free char *nothing = NULL;
+	__cleanup_free char *some = NULL;
+	__cleanup_free char *tail = NULL;
+	int fd;
+
+	(void)state;
+	assert_non_null(console);
+	fd = open(out, O_WRONLY);
+	nothing = console_tail(console, 100);
+	assert_string_equal(nothing, "");
+	assert_int_equal(dprintf(fd, "booting\nan open line"), 20);
+	console_read(console, count_line, lines);
+	some = console_tail(console, 100);
+	assert_string_equal(some, "booting | an open line");
+	dprintf(fd, "\nKernel panic - not syncing: one\n");
+	for (int i = 0; i < 20; i++)
+		dprintf(fd, " frame+0x%d/0x20\n", i);
+	dprintf(fd, "---[ end Kernel panic - not syncing: one ]---\n");
+	console_read(console, count_line, lines);
+	tail = console_tail(console, 110);
+	assert_string_equal(tail, "Kernel panic - not syncing: one |  frame+0x19/0x20 | "
+				  "---[ end Kernel panic - not syncing: one ]---");
+	close(fd);
+	console_free(console);
+}
+
+static void the_log_of_a_domain_ends_with_its_end(void **state)
+{
+	__cleanup_free char *long_line = malloc(6000);
+	__cleanup_free char *none = domain_log_tail("brinell-g1", 100);
+	__cleanup_free char *tail = NULL;
+	__cleanup_free char *cut = NULL;
+	__cleanup_free char *flood = NULL;
+	__cleanup_free char *words = NULL;
+
+	(void)state;
+	assert_string_equal(none, "");
+	put_text("var/log/libvirt/qemu/brinell-g1.log",
+		 "LC_ALL=C \\\n-msg timestamp=on\nwarning: one\n\nqemu-system-x86_64: terminating "
+		 "on "
+		 "signal 15 from pid 7\nshutting down, reason=\xff\n");
+	tail = domain_log_tail("brinell-g1", 200);
+	assert_string_equal(tail, "-msg timestamp=on | warning: one | qemu-system-x86_64: "
+				  "terminating on signal 15 from pid 7 | shutting down, reason=?");
+	cut = domain_log_tail("brinell-g1", 90);
+	assert_string_equal(cut, "qemu-system-x86_64: terminating on signal 15 from pid 7 | "
+				 "shutting down, reason=?");
+	words = domain_last_words("brinell-g1", NULL);
+	assert_non_null(strstr(words, "; the log of its QEMU ends with: "));
+	assert_null(strstr(words, "console"));
+	memset(long_line, 'x', 5999);
+	long_line[5999] = '\0';
+	put_text("var/log/libvirt/qemu/brinell-g1.log", long_line);
+	flood = domain_log_tail("brinell-g1", 200);
+	assert_string_equal(flood, "");
+}
+
 static void console_lines_are_bounded(void **state)
 {
 	__cleanup_free char *path = format_text("%s/console", root);
@@ -384,7 +447,7 @@ static void console_lines_are_bounded(void **state)
 	assert_string_equal(json_string_value(json_array_get(lines, 1)), "two?");
 	console_end(console, count_line, lines);
 	assert_string_equal(json_string_value(json_array_get(lines, 2)), "last");
-	tail = console_tail(console);
+	tail = console_tail(console, 100);
 	assert_string_equal(tail, "one | two? | last");
 	assert_int_equal(console_fd(console), -1);
 	close(fd);
@@ -428,6 +491,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(qemu_is_the_one_with_the_uuid, setup, teardown),
 		cmocka_unit_test(monitor_is_not_believed),
 		cmocka_unit_test_setup_teardown(console_lines_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_console_ends_with_its_panic, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_log_of_a_domain_ends_with_its_end, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

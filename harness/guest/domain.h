@@ -8,6 +8,8 @@
 #define DOMAIN_DIRECTORY "/run/brinell/guests"
 /* Domains that brinell makes are called so, and then as their guest. */
 #define DOMAIN_PREFIX "brinell-"
+/* Where libvirt keeps what the QEMU of each domain says. */
+#define DOMAIN_LOG_DIRECTORY "/var/log/libvirt/qemu"
 
 /**
  * struct domain_plan - a micro guest that is to be made
@@ -108,6 +110,9 @@ void console_read(struct console *console, void (*line)(void *context, const cha
 		  void *context);
 void console_end(struct console *console, void (*line)(void *context, const char *text),
 		 void *context);
-char *console_tail(const struct console *console);
+char *console_tail(const struct console *console, size_t most);
+
+char *domain_log_tail(const char *domain, size_t most);
+char *domain_last_words(const char *domain, const struct console *console);
 
 #endif

@@ -12,12 +12,14 @@
 
 #define LINE_MAX_BYTES 2048
 #define TAIL_LINES 12
+#define TAIL_LINE_BYTES 160
 #define LINES_PER_SECOND 2000
 #define LINES_BURST 8000
 
 /*
  * @line:    the one that has no end yet, @used bytes of it
  * @tail:    the last whole ones, a ring with the oldest at @next
+ * @panic:   the first one that tells of a panic, or NULL; what comes after it is long and says less
  * @dropped: lines beyond the budget since the last one that was passed on
  */
 struct console {
@@ -27,6 +29,7 @@ struct console {
 	size_t used;
 	char *tail[TAIL_LINES];
 	size_t next;
+	char *panic;
 	struct guest_budget budget;
 	uint64_t dropped;
 };
@@ -79,6 +82,7 @@ void console_free(struct console *console)
 	unlink(console->out);
 	for (size_t i = 0; i < TAIL_LINES; i++)
 		free(console->tail[i]);
+	free(console->panic);
 	free(console->in);
 	free(console->out);
 	free(console);
@@ -107,6 +111,8 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 	free(console->tail[console->next]);
 	console->tail[console->next] = strdup(text);
 	console->next = (console->next + 1) % TAIL_LINES;
+	if (!console->panic && strstr(text, "Kernel panic"))
+		console->panic = strdup(text);
 	if (!guest_budget_take(&console->budget, 1, now_monotonic_ns())) {
 		console->dropped++;
 		return;
@@ -151,22 +157,32 @@ void console_end(struct console *console, void (*line)(void *context, const char
 	console->fd = -1;
 }
 
-/** console_tail - the last lines, for the text of an error. Return: owned by the caller */
-char *console_tail(const struct console *console)
+/**
+ * console_tail - the last lines, for the text of an error; that of a panic before all others
+ * @most: bytes of the text
+ *
+ * Return: the lines, with " | " between them, owned by the caller; empty when nothing was shown.
+ */
+char *console_tail(const struct console *console, size_t most)
 {
-	char *text = NULL;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
+	__cleanup_free char *open_line = strndup(console->line, console->used);
+	const char *panic = console->panic ? console->panic : "";
+	char *tail = format_text("%.*s", TAIL_LINE_BYTES, mend_text(open_line));
+	size_t taken = strlen(panic) < TAIL_LINE_BYTES ? strlen(panic) : TAIL_LINE_BYTES;
+	char *whole;
 
-	if (!out)
-		abort();
-	for (size_t i = 0; i < TAIL_LINES; i++) {
-		const char *line = console->tail[(console->next + i) % TAIL_LINES];
+	/* From the last one to the first, as many as there is room for. */
+	for (size_t i = 1; i <= TAIL_LINES; i++) {
+		const char *line = console->tail[(console->next + TAIL_LINES - i) % TAIL_LINES];
 
-		if (line)
-			fprintf(out, "%s%.160s", ftell(out) > 0 ? " | " : "", line);
+		if (!line || strcmp(line, panic) == 0 ||
+		    taken + strlen(tail) + strnlen(line, TAIL_LINE_BYTES) + 6 > most)
+			break;
+		whole = format_text("%.*s%s%s", TAIL_LINE_BYTES, line, *tail ? " | " : "", tail);
+		free(tail);
+		tail = whole;
 	}
-	if (fclose(out) != 0)
-		abort();
-	return text;
+	whole = format_text("%.*s%s%s", TAIL_LINE_BYTES, panic, *panic && *tail ? " | " : "", tail);
+	free(tail);
+	return mend_text(whole);
 }

@@ -14,14 +14,10 @@
 /* The domain of a guest runs no more on this host. */
 static void take_end(struct agent *agent, struct domain_guest *guest, const char *detail)
 {
-	struct reason why;
-
 	snprintf(guest->ending, sizeof(guest->ending), "%s", detail);
 	switch (guest->stage) {
 	case DOMAIN_GREETING:
-		guest->stage = DOMAIN_GONE;
-		fail(&why, -EHOSTDOWN, "it ended before its hello (%s)", detail);
-		domain_fail_start(agent, guest, -EHOSTDOWN, &why);
+		domain_fail_ended(agent, guest);
 		return;
 	case DOMAIN_STOPPING:
 		guest->graceful = strcmp(detail, "shutdown") == 0;
@@ -100,6 +96,10 @@ void domain_on_event(struct agent *agent, json_t *event)
 			mark_incoming(event);
 		tell(agent, guest, event);
 	}
+	if (strcmp(state, "shutdown") == 0 &&
+	    strcmp(json_text(event, "detail", ""), "finished") != 0)
+		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
+			 json_text(event, "detail", ""));
 	domain_migration_event(agent, guest, event);
 	if (incoming)
 		domain_arrival_event(agent, guest, state);

@@ -33,6 +33,7 @@ static const char *const resumed_details[] = {"unpaused", "migrated", "from-snap
 static const char *const started_details[] = {"booted", "migrated", "restored", "from-snapshot",
 					      "wakeup"};
 static const char *const crashed_details[] = {"panicked", "crashloaded"};
+static const char *const shutdown_details[] = {"finished", "guest", "host"};
 
 static const char *detail_name(int state, int detail)
 {
@@ -45,6 +46,8 @@ static const char *detail_name(int state, int detail)
 		return NAME_AT(resumed_details, detail);
 	case VIR_DOMAIN_EVENT_STOPPED:
 		return NAME_AT(stopped_details, detail);
+	case VIR_DOMAIN_EVENT_SHUTDOWN:
+		return NAME_AT(shutdown_details, detail);
 	case VIR_DOMAIN_EVENT_CRASHED:
 		return NAME_AT(crashed_details, detail);
 	default:

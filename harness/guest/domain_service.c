@@ -102,6 +102,7 @@ void domain_forget(struct agent *agent, struct domain_guest *guest)
 	json_decref(guest->ticket.id);
 	free(guest->boot_id);
 	free(guest->kernel);
+	free(guest->failure);
 	free(guest->name);
 	free(guest->domain);
 	free(guest->directory);

@@ -41,6 +41,8 @@ enum domain_stage {
  * @qemu, @libvirt: versions
  * @boot_id, @kernel: of its last hello; NULL before
  * @ending:  libvirt's word for how it ended; empty before
+ * @shutdown_by: who has asked QEMU for its end, in libvirt's words: "guest" (a reset of its processor too) or "host"; or empty
+ * @failure: why guest.start failed with @failure_errno, told when its domain is gone; owned, or NULL
  * @failures: of memory, that libvirt tells of
  * @migration: to another host, or NULL
  */
@@ -58,7 +60,9 @@ struct domain_guest {
 	pid_t pid;
 	char backing[16], qemu[24], libvirt[24];
 	char *boot_id, *kernel;
-	char ending[24];
+	char ending[24], shutdown_by[16];
+	char *failure;
+	int failure_errno;
 	struct domain_flood failures;
 	struct migration *migration;
 };
@@ -101,6 +105,8 @@ int domain_link(struct agent *agent, struct domain_guest *guest, const char *xml
 		struct reason *why);
 void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
 		       const struct reason *why);
+void domain_fail_ended(struct agent *agent, struct domain_guest *guest);
+void domain_answer_failure(struct agent *agent, struct domain_guest *guest);
 
 /* domain_stop.c */
 int domain_work_destroy(virConnectPtr connection, struct virt_job *job);

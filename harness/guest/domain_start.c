@@ -12,23 +12,55 @@
 #define MAKE_TIMEOUT_MS 60000
 #define HELLO_TIMEOUT_MS 60000
 #define DESTROY_TIMEOUT_MS 10000
+/* A pipe holds 64 KiB, of which each read takes a quarter; a guest that does not end its lines is not waited for. */
+#define CONSOLE_READS_MOST 8
 
-/** domain_fail_start - a start that failed: says why, with what the console showed last, and takes away what was made */
+/** domain_answer_failure - guest.start has failed, and its domain is gone, or does not go */
+void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
+{
+	__cleanup_free char *text = steal(guest->failure);
+	struct reason why;
+
+	/* The agent ends: nobody waits any more. */
+	if (!guest->ticket.id)
+		return;
+	fail(&why, guest->failure_errno, "%s", text);
+	agent_answer(agent, &guest->ticket, guest->failure_errno, NULL, &why);
+}
+
+/**
+ * domain_fail_start - a start that failed: says why, with what the guest has left behind, and takes away what was made
+ *
+ * The answer comes when the domain is gone: whoever starts the guest once more must not find it there.
+ */
 void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
 		       const struct reason *why)
 {
-	__cleanup_free char *tail = NULL;
-	struct reason whole;
+	__cleanup_free char *last = NULL;
 
-	domain_take_console(agent, guest);
-	tail = guest->console ? console_tail(guest->console) : strdup("");
-	fail(&whole, error, "guest.start of '%s': %.500s%s%s", guest->name, why->text,
-	     *tail ? "; its console ends with: " : "", tail);
-	agent_answer(agent, &guest->ticket, error, NULL, &whole);
-	if (guest->ours && guest->stage == DOMAIN_GREETING)
+	for (int i = 0; i < CONSOLE_READS_MOST; i++)
+		domain_take_console(agent, guest);
+	last = domain_last_words(guest->domain, guest->console);
+	free(guest->failure);
+	guest->failure = format_text("guest.start of '%s': %.400s%s", guest->name, why->text, last);
+	guest->failure_errno = error;
+	if (guest->ours && guest->stage == DOMAIN_GREETING) {
 		domain_destroy(agent, guest);
-	else
-		domain_forget(agent, guest);
+		return;
+	}
+	domain_answer_failure(agent, guest);
+	domain_forget(agent, guest);
+}
+
+/** domain_fail_ended - its domain was there, and ended before the guest said hello */
+void domain_fail_ended(struct agent *agent, struct domain_guest *guest)
+{
+	struct reason why;
+
+	guest->stage = DOMAIN_GONE;
+	fail(&why, -EHOSTDOWN, "it ended before its hello (%s%s%s)", guest->ending,
+	     *guest->shutdown_by ? " by the " : "", guest->shutdown_by);
+	domain_fail_start(agent, guest, -EHOSTDOWN, &why);
 }
 
 /** domain_facts - what a guest is, on this host. Return: owned by the caller */
@@ -191,6 +223,11 @@ static void done_make(struct agent *agent, struct virt_job *job)
 
 	if (!guest || guest->stage != DOMAIN_MAKING)
 		return;
+	/* Events overtake jobs: it was made, and is gone already. */
+	if (*guest->ending) {
+		domain_fail_ended(agent, guest);
+		return;
+	}
 	if (job->error) {
 		domain_fail_start(agent, guest, job->error, &job->why);
 		return;
@@ -200,7 +237,7 @@ static void done_make(struct agent *agent, struct virt_job *job)
 	error = domain_link(agent, guest, job->answer, &why);
 	if (error)
 		domain_fail_start(agent, guest, error, &why);
-	else if (!guest->ours)
+	else
 		greet(agent, guest);
 }
 

@@ -38,6 +38,8 @@ void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int err
 	json_t *reply =
 		json_pack("{s:b, s:b}", "stopped", guest->ours, "graceful", guest->graceful);
 
+	if (guest->failure)
+		domain_answer_failure(agent, guest);
 	if (guest->ticket.id)
 		agent_answer(agent, &guest->ticket, error, reply, why);
 	else
