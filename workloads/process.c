@@ -187,12 +187,26 @@ static bool reap(const struct workload_run *run, const struct process *process, 
 	}
 }
 
+static void drain(struct workload_run *run, struct process *process)
+{
+	int got;
+
+	while ((got = receive(process)) == 1)
+		process->kind->report(run, process->packet);
+	if (got == 0 && process->socket >= 0) {
+		epoll_ctl(run->fd, EPOLL_CTL_DEL, process->socket, NULL);
+		close(process->socket);
+		process->socket = -1;
+	}
+}
+
 static void end_process(const struct workload_run *run, const struct process *process)
 {
 	int quit_ms = process->kind->quit_ms ? process->kind->quit_ms : QUIT_TIMEOUT_MS;
+	bool listens = !process->touching || process->kind->quit_ms;
 	siginfo_t info;
 
-	if (process->socket >= 0 && !process->touching &&
+	if (process->socket >= 0 && listens &&
 	    send(process->socket, (char[]){PROCESS_QUIT}, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 &&
 	    reap(run, process, quit_ms, &info))
 		return;
@@ -211,6 +225,9 @@ void process_stop(struct workload_run *run, struct process *process)
 		return;
 	if (run->pid > 0)
 		end_process(run, process);
+	/* What came of a touch is told, although nobody has waited for it. */
+	if (process->touching)
+		drain(run, process);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -316,19 +333,6 @@ int process_start(struct workload_run *run, struct process *process,
 	if (!error)
 		error = await_ready(run, process, ready_ns, why);
 	return error;
-}
-
-static void drain(struct workload_run *run, struct process *process)
-{
-	int got;
-
-	while ((got = receive(process)) == 1)
-		process->kind->report(run, process->packet);
-	if (got == 0 && process->socket >= 0) {
-		epoll_ctl(run->fd, EPOLL_CTL_DEL, process->socket, NULL);
-		close(process->socket);
-		process->socket = -1;
-	}
 }
 
 /** process_dispatch - handle all that the process has said, its end, and a touch that takes too long */

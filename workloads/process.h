@@ -41,7 +41,8 @@ struct process_report {
  * struct process_kind - what a workload does with its process
  * @name:        of the workload, for messages
  * @report_size: bytes of each packet; it begins with a struct process_report
- * @quit_ms:     it may take so long to quit before it is killed, when it has others to end first; 0: a second
+ * @quit_ms:     it may take so long to quit before it is killed, when it has others to end first; it must then listen while
+ *               it touches, too. 0: a second, and none in the middle of a touch
  * @body:        the process itself, which ends with its socket; it inherits nothing else but the standard streams
  * @ready:       fills the facts, beyond "pid"
  * @report:      handles a packet that is neither PROCESS_READY nor PROCESS_FAILED

@@ -10,8 +10,8 @@
 
 /* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */
 #define READY_NS (30 * NSEC_PER_SEC)
-/* Its keeper waits for the end of all that it has started. */
-#define QUIT_MS 5000
+/* Its keeper waits for the end of all that it has started, and before that for the figures of one that was told to end. */
+#define QUIT_MS 8000
 
 static const struct param stress_params[] = {
 	{"stressor", PARAM_STRING, "as in stress-ng --STRESSOR: cpu, vm, memcpy, fork, ...", NULL,

@@ -19,6 +19,7 @@
 #define METRICS_MOST 64
 #define ARGUMENTS_MOST 128
 #define LEAVE_NS (4 * NSEC_PER_SEC)
+#define FIGURES_NS (3 * NSEC_PER_SEC)
 #define BEGIN_TRIES 500
 
 /**
@@ -28,6 +29,7 @@
  * @last:     the last line that it said
  * @fails:    lines in which it says what is wrong; the first ones
  * @dispatched: its stressors have begun
+ * @interrupted: it was told to end at a touch
  */
 static struct keeper {
 	const struct stress_options *options;
@@ -37,7 +39,7 @@ static struct keeper {
 	size_t length;
 	char fails[FAILS_MOST][200];
 	size_t fail_count;
-	bool dispatched, ended, told;
+	bool dispatched, interrupted, ended, told;
 	int status, signal;
 } keeper;
 
@@ -175,6 +177,14 @@ static bool read_output(void)
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+static void take_output(short events)
+{
+	if (!events || keeper.output < 0 || read_output())
+		return;
+	close(keeper.output);
+	keeper.output = -1;
+}
+
 /* Reaps what there is. Stressors whose parent has ended are children of this process. Return: whether any is left. */
 static bool reap(void)
 {
@@ -242,6 +252,25 @@ static void say_end(void)
 	keeper.told = true;
 }
 
+/* What has been told to end says how it did, within a bound. */
+static void await_figures(void)
+{
+	int64_t until = now_monotonic_ns() + FIGURES_NS, left;
+
+	while (!keeper.ended && (left = until - now_monotonic_ns()) > 0) {
+		struct pollfd fds[] = {{.fd = keeper.output, .events = POLLIN},
+				       {.fd = keeper.pidfd, .events = POLLIN}};
+
+		(void)poll(fds, ARRAY_SIZE(fds), (int)(left / NSEC_PER_MSEC) + 1);
+		take_output(fds[0].revents);
+		(void)reap();
+	}
+	if (!keeper.ended)
+		return;
+	take_output(POLLIN);
+	say_end();
+}
+
 static _Noreturn void leave(void)
 {
 	const struct timespec pause = {.tv_nsec = 10 * NSEC_PER_MSEC};
@@ -272,12 +301,14 @@ static void serve_request(void)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (got == 1 && request == STRESS_QUIT && keeper.interrupted && !keeper.told)
+		await_figures();
 	if (got != 1 || request == STRESS_QUIT)
 		leave();
 	if (keeper.ended)
 		say_end();
 	else if (!keeper.options->time_ns && !keeper.options->ops)
-		kill(keeper.child, SIGINT);
+		keeper.interrupted = kill(keeper.child, SIGINT) == 0;
 }
 
 /* Waits for something to happen, and takes it. */
@@ -288,10 +319,7 @@ static void turn(void)
 			       {.fd = keeper.ended ? -1 : keeper.pidfd, .events = POLLIN}};
 
 	(void)poll(fds, ARRAY_SIZE(fds), -1);
-	if (fds[1].revents && !read_output()) {
-		close(keeper.output);
-		keeper.output = -1;
-	}
+	take_output(fds[1].revents);
 	(void)reap();
 	if (fds[0].revents)
 		serve_request();

@@ -184,6 +184,38 @@ static void one_that_runs_is_stopped_with_all_its_processes(void **state)
 	assert_nothing_left();
 }
 
+/* Who stops it right after a touch wants to hear what came of the touch, and finds nothing left either. */
+static void a_stop_waits_for_the_end_that_a_touch_began(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	put("run", "", 0644);
+	assert_int_equal(start(&run, "stress-ng", json_pack("{s:s}", "stressor", "cpu")), 0);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	run.workload->stop(&run);
+	assert_true(figure(find_event("checked"), "stress_ng_cpu_bogo_ops") == 42);
+	assert_non_null(find_event("touched"));
+	finish(&run);
+	assert_nothing_left();
+}
+
+static void a_stop_ends_what_a_touch_waits_for(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	put("run", "", 0644);
+	assert_int_equal(start(&run, "stress-ng",
+			       json_pack("{s:s, s:s}", "stressor", "cpu", "time", "1000s")),
+			 0);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	run.workload->stop(&run);
+	assert_null(find_event("checked"));
+	finish(&run);
+	assert_nothing_left();
+}
+
 static void wrong_data_are_told(void **state)
 {
 	struct workload_run run;
@@ -262,6 +294,8 @@ int main(void)
 		TEST(figures_come_with_its_end),
 		TEST(one_that_runs_for_ever_ends_at_a_touch),
 		TEST(one_that_runs_is_stopped_with_all_its_processes),
+		TEST(a_stop_waits_for_the_end_that_a_touch_began),
+		TEST(a_stop_ends_what_a_touch_waits_for),
 		TEST(wrong_data_are_told),
 		TEST(another_end_is_no_wrong_data),
 		TEST(what_can_not_be_is_refused),
