@@ -847,6 +847,9 @@ static void guests_dial_over_vsock(void **state)
 	}
 	assert_int_equal(guest_link_listen(fixture->link, &same, &why), -EALREADY);
 	assert_int_equal(same, port);
+	guest_link_listen_no_more(fixture->link);
+	assert_int_equal(guest_link_listen(fixture->link, &same, &why), 0);
+	assert_int_equal(same, port);
 	there.svm_port = port;
 	fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof(patience));

@@ -215,7 +215,7 @@ int domain_take_name(const char *call, const json_t *arguments, bool *ours, stru
 }
 
 /**
- * domain_listen - wait for guests on the vsock
+ * domain_listen - wait for guests on the vsock, until the last guest of this agent is forgotten
  * @ours: a micro guest, which is told the port; one of the user knows one port, and a serial port does without
  * @port: to listen on; receives where
  *
@@ -225,5 +225,16 @@ int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct rea
 {
 	int error = guest_link_listen(guest_service_link(agent), port, why);
 
+	/* Who called guest.listen before keeps what it asked for. */
+	if (!error)
+		*domain_listens(agent) = true;
 	return error == -EALREADY || !ours ? 0 : error;
+}
+
+/** domain_listen_no_more - the port is free for others again, when it was taken by domain_listen() */
+void domain_listen_no_more(struct agent *agent)
+{
+	if (*domain_listens(agent))
+		guest_link_listen_no_more(guest_service_link(agent));
+	*domain_listens(agent) = false;
 }

@@ -154,6 +154,14 @@ static int take_port(struct agent *agent, const json_t *arguments, bool ours, un
 	return error;
 }
 
+static bool is_awaited_so(const struct domain_guest *guest, const char *uuid,
+			  const json_t *arguments)
+{
+	return domain_is_incoming(guest) && strcmp(guest->uuid, uuid) == 0 &&
+	       (!guest->ours ||
+		strcmp(guest->backing, json_text(arguments, "backing", "anonymous")) == 0);
+}
+
 int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **reply,
 			struct reason *why)
 {
@@ -170,7 +178,10 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 		return error;
 	if (strlen(uuid) != VIR_UUID_STRING_BUFLEN - 1)
 		return fail(why, -EINVAL, "guest.receive: 'uuid' must be that of its domain");
-	if (guest && guest->stage != DOMAIN_GONE)
+	/* Its last migration did not bring it here, the next one may. */
+	if (guest && is_awaited_so(guest, uuid, arguments))
+		return 0;
+	if (guest && guest->stage != DOMAIN_GONE && guest->stage != DOMAIN_AWAITED)
 		return fail(why, -EEXIST, "guest.receive: there is a guest '%s' already", name);
 	if (guest)
 		domain_forget(agent, guest);

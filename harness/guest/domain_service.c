@@ -11,10 +11,12 @@
 #include "harness/guest/guest_service.h"
 
 /*
+ * @listens:   to guests on the vsock, because one of them wanted it
  * @survey_ns: when the guests are looked after, because the connection was lost; 0 for not at all
  */
 struct domains {
 	struct domain_guest *first;
+	bool listens;
 	int64_t survey_ns;
 };
 
@@ -29,6 +31,12 @@ static struct domains *domains_of(const struct agent *agent)
 struct domain_guest *domain_first(const struct agent *agent)
 {
 	return domains_of(agent)->first;
+}
+
+/** domain_listens - whether the agent listens to guests for the sake of this service */
+bool *domain_listens(const struct agent *agent)
+{
+	return &domains_of(agent)->listens;
 }
 
 /** domain_find - a guest by its name, or NULL */
@@ -107,6 +115,8 @@ void domain_forget(struct agent *agent, struct domain_guest *guest)
 	free(guest->domain);
 	free(guest->directory);
 	free(guest);
+	if (!domain_first(agent))
+		domain_listen_no_more(agent);
 }
 
 /** domain_survey_later - look after all guests in @pause_ns */

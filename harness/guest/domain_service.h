@@ -69,6 +69,7 @@ struct domain_guest {
 
 /* domain_service.c: the guests of this agent */
 struct domain_guest *domain_first(const struct agent *agent);
+bool *domain_listens(const struct agent *agent);
 struct domain_guest *domain_find(const struct agent *agent, const char *name);
 struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *arguments,
 				       const char *call, struct reason *why);
@@ -97,6 +98,7 @@ int domain_open_console(struct domain_guest *guest, struct reason *why);
 void domain_remove_files(struct domain_guest *guest);
 int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why);
 int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why);
+void domain_listen_no_more(struct agent *agent);
 
 /* domain_start.c */
 json_t *domain_facts(const struct domain_guest *guest);

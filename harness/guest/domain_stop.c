@@ -47,7 +47,7 @@ void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int err
 	if (!error)
 		domain_forget(agent, guest);
 	else
-		guest->stage = DOMAIN_RUNNING;
+		guest->stage = guest->received && !guest->arrived ? DOMAIN_AWAITED : DOMAIN_RUNNING;
 }
 
 static void done_destroy(struct agent *agent, struct virt_job *job)
@@ -106,13 +106,18 @@ int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **repl
 	if (guest->ticket.id)
 		return fail(why, -EBUSY, "guest.stop: another call about guest '%s' is not done",
 			    name);
-	if (!guest->ours || guest->stage == DOMAIN_GONE || guest->stage == DOMAIN_AWAITED) {
+	if (!guest->ours || guest->stage == DOMAIN_GONE) {
 		*reply = json_pack("{s:b, s:b}", "stopped", guest->stage == DOMAIN_GONE, "graceful",
 				   guest->graceful);
 		domain_forget(agent, guest);
 		return 0;
 	}
 	guest->ticket = agent_later(agent);
+	/* Its domain may be here before libvirt has told so, and would run here with nobody to end it. */
+	if (domain_is_incoming(guest)) {
+		domain_destroy(agent, guest);
+		return AGENT_LATER;
+	}
 	guest->stage = DOMAIN_STOPPING;
 	guest->until_ns = now_monotonic_ns() +
 			  json_number(arguments, "timeout_ms", STOP_TIMEOUT_MS) * NSEC_PER_MSEC;
@@ -127,8 +132,7 @@ int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **repl
 
 static bool is_here(const struct domain_guest *guest)
 {
-	return guest->stage != DOMAIN_GONE && guest->stage != DOMAIN_MAKING &&
-	       guest->stage != DOMAIN_AWAITED;
+	return guest->stage != DOMAIN_GONE && guest->stage != DOMAIN_MAKING;
 }
 
 static void destroy_all(struct agent *agent)

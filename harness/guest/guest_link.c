@@ -362,8 +362,7 @@ void guest_link_free(struct guest_link *link)
 	while (link->peers)
 		forget_peer(link, link->peers);
 	leave(link);
-	if (link->listener >= 0)
-		close(link->listener);
+	guest_link_listen_no_more(link);
 	close(link->timer);
 	free(link);
 }
@@ -399,6 +398,14 @@ int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason
 	link->listener = fd;
 	fd = -1;
 	return 0;
+}
+
+/** guest_link_listen_no_more - who dials is refused from now on; the streams that stand go on */
+void guest_link_listen_no_more(struct guest_link *link)
+{
+	if (link->listener >= 0)
+		close(link->listener);
+	link->listener = -1;
 }
 
 static void accept_guest(struct guest_link *link)

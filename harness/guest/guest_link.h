@@ -46,6 +46,7 @@ struct guest_link *guest_link_new(const struct guest_link_user *user,
 void guest_link_free(struct guest_link *link);
 
 int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason *why);
+void guest_link_listen_no_more(struct guest_link *link);
 int guest_link_expect(struct guest_link *link, const char *guest, unsigned int cid,
 		      struct reason *why);
 int guest_link_connect(struct guest_link *link, const char *guest, const char *path,

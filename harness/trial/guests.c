@@ -66,9 +66,12 @@ static void stop_on(struct engine *engine, struct bench *host, const struct engi
 
 static void stop_guest(struct engine *engine, struct engine_guest *guest)
 {
-	if (guest->source && guest->source->next != guest->source)
-		stop_on(engine, guest->source->next, guest);
-	stop_on(engine, guest->source ? guest->source : guest->host, guest);
+	struct bench *source = guest->source ? guest->source : guest->host;
+
+	/* First where it would come from: then nothing is on its way when the other one lets go of it. */
+	stop_on(engine, source, guest);
+	if (guest->source && source->next != source)
+		stop_on(engine, source->next, guest);
 	free_guest(engine, guest);
 }
 
