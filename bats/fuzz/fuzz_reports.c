@@ -60,7 +60,7 @@ static const char *end_of_tag(const char *output, const char *at)
 static void check_attributes(const char *output, const char *tag, const char *end)
 {
 	static const char *const wrong[] = {"=\"nan\"", "=\"-nan\"", "=\"inf\"", "=\"-inf\"",
-					    "Mnan",	"M-nan",     "Minf",	 "M-inf"};
+					    "d=\"Mnan", "d=\"M-nan", "d=\"Minf", "d=\"M-inf"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		if (memmem(tag, (size_t)(end - tag), wrong[i], strlen(wrong[i])))
