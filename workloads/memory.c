@@ -121,14 +121,16 @@ static void give_back_huge_page(struct memory_run *memory)
 static void emit_touched(struct workload_run *run, const struct memory_report *report)
 {
 	static const char *const names[] = {"unread", "intact", "zero", "other"};
-	bool fine = report->data == DATA_UNREAD || report->data == DATA_INTACT;
-	json_t *data = json_pack("{s:b}", "value_ok", fine);
+	bool read = report->data != DATA_UNREAD;
+	json_t *data = json_object();
 	__cleanup_free char *text =
 		format_text("touched by %s: %s", param_text(run->arguments, "touch"),
-			    report->data == DATA_UNREAD ? "done" : names[report->data]);
+			    read ? names[report->data] : "done");
 
-	if (report->data != DATA_UNREAD)
+	if (read) {
+		json_object_set_new(data, "value_ok", json_boolean(report->data == DATA_INTACT));
 		json_object_set_new(data, "data", json_string(names[report->data]));
+	}
 	process_emit(run, "touched", &report->base, data, text);
 }
 

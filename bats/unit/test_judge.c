@@ -194,6 +194,55 @@ static void the_order_of_the_evidence_does_not_matter(void **state)
 	assert_string_equal(json_text(result, "verdict", ""), "pass");
 }
 
+/* The verdict on a recorded trial that expects something else, whose touch has or has not read the line, and that is done. @expect is stolen. */
+static void expect_verdict(const char *name, bool read, json_t *expect, const char *verdict)
+{
+	__cleanup_json json_t *records = load(name);
+	__cleanup_json json_t *result = NULL;
+	json_t *record;
+	size_t index;
+
+	assert_non_null(expect);
+	json_array_foreach (records, index, record) {
+		json_t *body = json_object_get(record, "body");
+		json_t *data = json_object_get(body, "data");
+
+		if (strcmp(json_text(record, "type", ""), "trial") == 0)
+			json_object_set(body, "expect", expect);
+		if (strcmp(json_text(record, "type", ""), "close") == 0)
+			json_object_set_new(body, "cause", json_string("done"));
+		if (read || strcmp(json_text(data, "event", ""), "touched") != 0)
+			continue;
+		json_object_del(data, "value_ok");
+		json_object_del(data, "data");
+	}
+	json_decref(expect);
+	result = judge_trial(records, "0001");
+	if (strcmp(json_text(result, "verdict", ""), verdict) != 0)
+		fail_msg("%s, %s: %s, %s", name, read ? "read" : "not read",
+			 json_text(result, "verdict", ""), json_text(result, "reason", ""));
+}
+
+/* A touch that reads nothing shows that its process goes on, and nothing of the data. */
+static void what_was_not_read_is_not_intact(void **state)
+{
+	static const char corrected[] = "pass-unharmed-corrected";
+	static const char unseen[] = "inconclusive-nothing-seen";
+
+	(void)state;
+	for (int read = 0; read < 2; read++) {
+		const char *if_read = read ? "pass" : "inconclusive";
+
+		expect_verdict(corrected, read,
+			       json_pack("{s:s, s:s}", "process", "unharmed", "signal", "none"),
+			       "pass");
+		expect_verdict(corrected, read, json_pack("{s:s}", "data", "intact"), if_read);
+		expect_verdict(unseen, read,
+			       json_pack("{s:b, s:s}", "delivered", 0, "process", "unharmed"),
+			       if_read);
+	}
+}
+
 static void the_gravest_verdict_decides_the_exit(void **state)
 {
 	static const struct {
@@ -420,6 +469,7 @@ int main(void)
 		cmocka_unit_test(a_trial_settles_when_all_evidence_is_there),
 		cmocka_unit_test(what_will_not_pass_never_settles),
 		cmocka_unit_test(the_order_of_the_evidence_does_not_matter),
+		cmocka_unit_test(what_was_not_read_is_not_intact),
 		cmocka_unit_test(the_gravest_verdict_decides_the_exit),
 		cmocka_unit_test(kernel_lines_mean_what_they_say),
 		cmocka_unit_test(wrong_data_fail_whatever_became_of_the_bench),

@@ -245,6 +245,22 @@ static void wrong_data_are_told(void **state)
 	assert_nothing_left();
 }
 
+static void who_does_not_verify_vouches_for_nothing(void **state)
+{
+	struct workload_run run;
+
+	(void)state;
+	assert_int_equal(start(&run, "stress-ng",
+			       json_pack("{s:s, s:s, s:s}", "stressor", "cpu", "time", "1s",
+					 "verify", "no")),
+			 0);
+	(void)await(&run, "exit");
+	assert_non_null(find_event("touched"));
+	assert_null(json_object_get(find_event("touched"), "value_ok"));
+	assert_null(json_object_get(find_event("touched"), "data"));
+	finish(&run);
+}
+
 static void another_end_is_no_wrong_data(void **state)
 {
 	struct workload_run run;
@@ -297,6 +313,7 @@ int main(void)
 		TEST(a_stop_waits_for_the_end_that_a_touch_began),
 		TEST(a_stop_ends_what_a_touch_waits_for),
 		TEST(wrong_data_are_told),
+		TEST(who_does_not_verify_vouches_for_nothing),
 		TEST(another_end_is_no_wrong_data),
 		TEST(what_can_not_be_is_refused),
 	};

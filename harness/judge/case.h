@@ -177,7 +177,8 @@ struct migration_outcome {
  * @guest_polled: the subject's kernel polled for machine checks; NULL: not seen
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
- * @touched_fine, @touched_data: a touch after the fault found its data; what it read
+ * @touched: the victim came back from a touch after the fault
+ * @touched_fine, @touched_data: that touch found its data; what it read
  * @victim_spoke: the victim reported anything after the intent
  * @kernel_signalled: the kernel log says that the victim was sent a signal
  * @ended_by: signal that ended the victim, 0 for none
@@ -218,7 +219,7 @@ struct trial_case {
 	bool process_contradicted;
 	struct reason process_reason;
 	const json_t *process_proof;
-	bool touched_fine;
+	bool touched, touched_fine;
 	const char *touched_data;
 	bool victim_spoke;
 	bool kernel_signalled;

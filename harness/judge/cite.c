@@ -12,6 +12,17 @@
 #define QUOTES_OF_ONE_KIND 24
 
 /* Workloads report fields; people read sentences. */
+/* What a touch read: "" when it read nothing. */
+static const char *touched_data(const json_t *data)
+{
+	const json_t *value = json_object_get(data, "value_ok");
+
+	return json_text(data, "data",
+			 json_is_true(value)	? "intact"
+			 : json_is_false(value) ? "wrong"
+						: "");
+}
+
 static char *describe(const json_t *body)
 {
 	const json_t *data = json_object_get(body, "data");
@@ -31,11 +42,8 @@ static char *describe(const json_t *body)
 				   json_text(data, "call", "a system call"),
 				   json_text(data, "errno_name", "?"));
 	if (strcmp(event, "touched") == 0)
-		return format_text("%s: touched, data %s", json_text(data, "workload", "workload"),
-				   json_text(data, "data",
-					     json_is_true(json_object_get(data, "value_ok"))
-						     ? "intact"
-						     : "wrong"));
+		return format_text("%s: touched%s%s", json_text(data, "workload", "workload"),
+				   *touched_data(data) ? ", data " : "", touched_data(data));
 	if (strcmp(event, "exit") == 0)
 		return format_text("%s: ended, status %" PRId64 ", signal %" PRId64,
 				   json_text(data, "workload", "workload"),

@@ -113,7 +113,7 @@ void expect_signal(struct trial_case *trial)
 	if (none && trial->kernel_signalled)
 		return unknown(trial,
 			       "the kernel says that it sent the victim a signal, which got none");
-	if (none && trial->touched_fine)
+	if (none && trial->touched)
 		return met(trial);
 	if (trial->victim_spoke && ran_its_course(trial))
 		return none ? unknown(trial, "the victim did not touch its page after the fault")

@@ -71,20 +71,20 @@ static void read_error(struct trial_case *trial, const json_t *record)
 
 static void read_touch(struct trial_case *trial, struct victim_seen *seen, const json_t *record)
 {
-	const json_t *data = event_data(record);
+	const json_t *data = event_data(record), *value = json_object_get(data, "value_ok");
 	const char *read = json_text(data, "data", NULL);
 	const char *expected = json_text(trial->expect, "data", NULL);
-	bool fine = json_is_true(json_object_get(data, "value_ok"));
+	bool fine = json_is_true(value), checked = read || json_is_boolean(value);
 
 	if (read)
 		trial->touched_data = read;
+	trial->touched = true;
 	trial->touched_fine = trial->touched_fine || fine;
-	if (!json_object_get(data, "value_ok") && !read)
-		return;
 	/*
-	 * Zeros in place of data are a loss that a scenario can foresee, and then they harm nobody.
+	 * It goes on after a touch that read nothing, too. Zeros in place of data are a loss that a scenario can foresee,
+	 * and then they harm nobody.
 	 */
-	if (fine || (read && expected && strcmp(read, expected) == 0))
+	if (fine || !checked || (read && expected && strcmp(read, expected) == 0))
 		raise_process(trial, PROCESS_UNHARMED, record);
 	else
 		raise_process(trial, PROCESS_CORRUPTED, record);
