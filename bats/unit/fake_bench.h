@@ -129,7 +129,8 @@ static inline const char *answer_migrate(struct channel *channel)
 	return "{\"state\":\"begun\"}";
 }
 
-static inline const char *answer(struct channel *channel, const char *call, const json_t *arguments)
+static inline const char *answer(const struct bench *bench, struct channel *channel,
+				 const char *call, const json_t *arguments)
 {
 	static const char *const resolved[] = {"0x2000", "0x3000"};
 	static char text[256];
@@ -144,7 +145,10 @@ static inline const char *answer(struct channel *channel, const char *call, cons
 		return text;
 	}
 	if (strcmp(call, "probe") == 0)
-		return "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":true}]}";
+		return bench->number ? "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":false,"
+				       "\"reason\":\"it does not run\",\"remedy\":\"start "
+				       "it\"}]}"
+				     : "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":true}]}";
 	if (strcmp(call, "witness.start") == 0)
 		return "{\"started\":[\"kmsg\"],\"missing\":[]}";
 	if (strcmp(call, "guest.start") == 0)
@@ -213,8 +217,9 @@ static inline void serve(const struct bench *bench, struct channel *channel, con
 
 	note(bench, call, arguments);
 	if (!goes_wrong(bench, call, arguments))
-		say(channel, json_pack("{s:O, s:o}", "id", id, "ok",
-				       json_loads(answer(channel, call, arguments), 0, NULL)));
+		say(channel,
+		    json_pack("{s:O, s:o}", "id", id, "ok",
+			      json_loads(answer(bench, channel, call, arguments), 0, NULL)));
 	else if (fake.mishap == FAKE_DIES)
 		_exit(0);
 	else if (fake.mishap == FAKE_REFUSES)
@@ -290,9 +295,10 @@ static inline void fake_dispatch(struct bench *bench)
 
 static inline int fake_ready(struct bench *bench, struct reason *why)
 {
-	(void)why;
 	note(bench, "ready", NULL);
-	return 0;
+	/* cmocka has a macro of that name. */
+	return goes_wrong(bench, "ready", NULL) ? (fail)(why, -ENODEV, "libvirt does not start")
+						: 0;
 }
 
 static inline void fake_reach(const struct bench *bench, char **uri, char **address)
