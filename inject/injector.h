@@ -33,7 +33,7 @@ enum injector_target {
  * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
  *           missing. Pure: scenarios are checked with it before anything starts. May be NULL
  * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
- *           {"name", "ok": bool, "reason", "remedy"}; never changes anything
+ *           {"name", "ok": bool, "reason", "remedy"}; never changes anything but its module, by machine_load_module()
  * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
  *           whole; the fault is not there yet. On error everything is as before.
  * @fire:    makes the fault. -errno with a reason that says what this errno means here.

@@ -731,25 +731,64 @@ static void probes_tell_causes_apart(void **state)
 	assert_missing(unloaded, "einj:memory-correctable", "does not run", "'einj'");
 }
 
-/* On an expendable machine the module is loaded: here by a program that makes the files appear. */
-static void probe_loads_the_module(void **state)
+/* Injectors whose modules are there and not loaded; a modprobe that keeps a list, and makes the file of einj appear. */
+static void make_unloaded_machine(void)
 {
 	char script[512], whole[128];
 
-	(void)state;
 	make_einj_machine();
 	drop(EINJ_DIRECTORY "/error_inject");
+	put("/sys/module/mce_inject/initstate", "going");
+	put("/sys/module/hwpoison_inject/initstate", "going");
 	snprintf(script, sizeof(script),
-		 "#!/bin/sh\n[ \"$1 $2\" = '-q einj' ] && : >%s" EINJ_DIRECTORY "/error_inject\n",
-		 root);
+		 "#!/bin/sh\necho \"$*\" >>%s/asked\n[ \"$*\" = '-q einj' ] && : >%s" EINJ_DIRECTORY
+		 "/error_inject\n",
+		 root, root);
 	put("/sbin/modprobe", script);
 	snprintf(whole, sizeof(whole), "%s/sbin/modprobe", root);
 	assert_int_equal(chmod(whole, 0755), 0);
+}
+
+static char *modules_asked_for(void)
+{
+	__cleanup_free char *path = format_text("%s/asked", root);
+	char *text;
+
+	return read_small_file(path, &text, NULL) ? strdup("") : text;
+}
+
+/* On an expendable machine modules are loaded: only then it shows whether they work. */
+static void probe_loads_the_module(void **state)
+{
+	__cleanup_free char *asked = NULL;
+
+	(void)state;
+	make_unloaded_machine();
 
 	__cleanup_json json_t *findings = probe_all();
 
 	assert_found(findings, "einj");
 	assert_found(findings, "einj:memory-correctable");
+	asked = modules_asked_for();
+	assert_non_null(strstr(asked, "-q einj\n"));
+	assert_non_null(strstr(asked, "-q mce-inject\n"));
+	assert_non_null(strstr(asked, "-q hwpoison-inject\n"));
+}
+
+/* On any other one, whoever asks what there is changes nothing. */
+static void probe_loads_nothing_elsewhere(void **state)
+{
+	__cleanup_free char *asked = NULL;
+
+	(void)state;
+	make_unloaded_machine();
+	drop("/etc/brinell/expendable");
+
+	__cleanup_json json_t *findings = probe_all();
+
+	assert_missing(findings, "einj", "expendable", "modprobe einj");
+	asked = modules_asked_for();
+	assert_string_equal(asked, "");
 }
 
 static void addresses_are_hidden_without_privileges(void **state)
@@ -818,6 +857,7 @@ int main(void)
 		MACHINE_TEST(probes_of_an_empty_machine),
 		MACHINE_TEST(probes_tell_causes_apart),
 		MACHINE_TEST(probe_loads_the_module),
+		MACHINE_TEST(probe_loads_nothing_elsewhere),
 		MACHINE_TEST(addresses_are_hidden_without_privileges),
 	};
 

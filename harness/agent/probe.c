@@ -104,7 +104,10 @@ static bool in_order(const char *name)
 }
 
 /**
- * probe_machine - probe this machine; nothing is changed
+ * probe_machine - probe this machine
+ *
+ * On an expendable machine injectors load their modules, which stay: only so it shows whether they work. Elsewhere nothing is
+ * changed.
  *
  * Return: array of {"name", "ok", "reason", "remedy"}; owned by the caller.
  */
