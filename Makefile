@@ -41,7 +41,7 @@ domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood hu
 domain_sources := $(filter-out $(domain_plain), $(wildcard harness/guest/domain*.c))
 domain_objects := $(domain_sources:%.c=$(BUILD)/obj/%.o)
 guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
-	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c) \
+	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c trace.c) \
 	inject/injection.c inject/machine.c inject/sticky.c
 library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/% \
 	harness/guest/guest_link% harness/guest/program_main.c $(domain_sources), $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)

@@ -326,33 +326,61 @@ static void machine_check_of_guest(void)
 	end("done");
 }
 
-/* Found by a poll, logged, and nothing else: the polls alone would be there without it. */
-static void corrected(bool logged)
+/* Of a machine check, as the trace of the guest has it. */
+static void guest_trace(const char *address)
 {
-	begin("{'inject': {}}", "{'guest': 'unharmed'}", "");
-	at(900);
-	step("inject");
+	__cleanup_free char *data =
+		format_text("{'event': 'mce:mce_record', 'fields': {'addr': '%s', 'status': "
+			    "'0x8c00400000000813'}, 'guest_time_ns': 18}",
+			    address);
+	__cleanup_free char *text =
+		format_text("mce_record: CPU: 0, MC9: 8c00400000000813, ADDR: %s", address);
+
+	event("h0", "g1", "trace", text, data);
+}
+
+/* Found by a poll. That there was one is no sign of an error: it would be there without. */
+static void corrected(bool logged, const char *traced)
+{
+	begin(INJECT, "{'guest': 'unharmed', 'events': {'trace': ['mce_record.*ADDR: 0x5a3f000']}}",
+	      "");
+	victim_in_guest();
 	at(1000);
-	put("intent", "{'injector': 'qemu-mce', 'arguments': {'guest': 'g1', 'kind': "
-		      "'corrected'}, 'guest': 'g1', 'boot_id': '" BOOT_H0 "', 'host': 'h0'}");
+	put("intent", "{'injector': 'qemu-mce', 'arguments': {'guest': 'g1', 'kind': 'corrected', "
+		      "'gpa': '0x5a3f000'}, 'target': 'victim', 'guest': 'g1', 'gpa': "
+		      "'0x5a3f000', 'boot_id': '" BOOT_H0 "', 'host': 'h0'}");
 	at(1010);
 	put("outcome", "{'injector': 'qemu-mce', 'error': 0}");
 	at(1100);
 	if (logged)
 		guest_log("mce: [Hardware Error]: Machine check events logged");
+	if (traced)
+		guest_trace(traced);
+	/* The trace of the host is another one. */
+	event("h0", NULL, "trace", "mce_record: ADDR: 0x5a3f000", "{'event': 'nothing'}");
 	event("h0", "g1", "interrupts", "MCP +2", "{'MCP': {'before': 7, 'after': 9}}");
 	lives_on("h0");
 	end("done");
 }
 
-static void corrected_and_logged(void)
+static void corrected_and_traced(void)
 {
-	corrected(true);
+	corrected(true, "0x5a3f000");
+}
+
+static void corrected_elsewhere(void)
+{
+	corrected(true, "0x11a3f4000");
+}
+
+static void corrected_without_trace(void)
+{
+	corrected(true, NULL);
 }
 
 static void polled_alone(void)
 {
-	corrected(false);
+	corrected(false, NULL);
 }
 
 /* The kernel log of the guest is not that of the host, and its frames are not the host's. */
@@ -1049,7 +1077,9 @@ static const struct guest_case {
 	{"pass-guest-unharmed", unharmed},
 	{"pass-guest-contained", contained},
 	{"pass-guest-machine-check", machine_check_of_guest},
-	{"pass-guest-corrected", corrected_and_logged},
+	{"pass-guest-corrected", corrected_and_traced},
+	{"inconclusive-guest-corrected-elsewhere", corrected_elsewhere},
+	{"inconclusive-guest-corrected-untraced", corrected_without_trace},
 	{"inconclusive-guest-polled-alone", polled_alone},
 	{"pass-guest-killed-by-panic", killed_by_panic},
 	{"pass-guest-killed-by-reboot", killed_by_reboot},

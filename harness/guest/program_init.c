@@ -45,6 +45,7 @@ static void mount_all(void)
 		{"tmpfs", "/dev/shm"},
 		{"tmpfs", "/tmp"},
 		{"debugfs", "/sys/kernel/debug"},
+		{"tracefs", "/sys/kernel/tracing"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {

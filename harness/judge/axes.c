@@ -303,7 +303,6 @@ void case_read_axes(struct trial_case *trial)
 	json_array_foreach (trial->records, index, record)
 		read_record(trial, &seen, record, index);
 	case_read_injector_proof(trial);
-	case_read_polls(trial);
 	decide_host(trial, &seen);
 	decide_other_hosts(trial, &seen);
 	case_decide_guests(trial, &seen);

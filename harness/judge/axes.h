@@ -176,7 +176,7 @@ bool kernel_line_is_error(enum meaning meaning);
 bool case_read_counters(struct trial_case *trial, const json_t *record);
 void case_read_host_proof(struct trial_case *trial, const json_t *record);
 void case_read_injector_proof(struct trial_case *trial);
-void case_read_polls(struct trial_case *trial);
+void case_read_trace(struct trial_case *trial, const json_t *record);
 
 /* victim.c */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,

@@ -29,6 +29,7 @@ enum group {
 	GROUP_GUEST_MEMINFO = 1 << 12,
 	GROUP_GUEST_LINK = 1 << 13,
 	GROUP_GUEST_BOOT = 1 << 14,
+	GROUP_GUEST_TRACE = 1 << 15,
 };
 
 /**
@@ -174,7 +175,6 @@ struct migration_outcome {
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
  * @libvirt_lost: libvirt did not answer for a while, or events of it were lost
- * @guest_polled: the subject's kernel polled for machine checks; NULL: not seen
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
  * @touched: the victim came back from a touch after the fault
@@ -213,7 +213,6 @@ struct trial_case {
 	bool log_lost, log_seen;
 	bool guest_log_lost, guest_log_seen;
 	bool libvirt_lost;
-	const json_t *guest_polled;
 
 	enum process_axis process;
 	bool process_contradicted;

@@ -81,7 +81,8 @@ bool kernel_line_is_error(enum meaning meaning)
  */
 #define MCI_STATUS_ADDRV (1ull << 58)
 
-static void read_trace(struct trial_case *trial, const json_t *record)
+/** case_read_trace - proof by a trace event of an error, of the host's kernel or of the subject's */
+void case_read_trace(struct trial_case *trial, const json_t *record)
 {
 	static const char *const proofs[] = {
 		"mce:mce_record",	  "ras:mc_event",  "ras:memory_failure_event",
@@ -90,6 +91,7 @@ static void read_trace(struct trial_case *trial, const json_t *record)
 	};
 	const json_t *data = event_data(record), *fields = json_object_get(data, "fields");
 	const char *event = json_text(data, "event", "");
+	bool in_guest = event_guest(record) != NULL;
 	struct kernel_line line = {.meaning = MEANS_NOTHING};
 	uint64_t address = (uint64_t)json_number(fields, "addr", 0);
 
@@ -108,7 +110,8 @@ static void read_trace(struct trial_case *trial, const json_t *record)
 			line.pfn = address >> 12;
 	}
 	line.has_pfn = line.pfn != 0;
-	case_prove(trial, GROUP_TRACE, record, scope_relation(&trial->on_host, &line));
+	case_prove(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
+		   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line));
 }
 
 static bool changed(const struct trial_case *trial, const json_t *record, const char *name,
@@ -124,8 +127,7 @@ static bool changed(const struct trial_case *trial, const json_t *record, const 
 /**
  * read_counters - proof by counters, of the host or of the subject
  *
- * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c). That of the
- * subject is only noted.
+ * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c).
  *
  * Return: false when the record is of another witness.
  */
@@ -142,8 +144,6 @@ bool case_read_counters(struct trial_case *trial, const json_t *record)
 	}
 	if (strcmp(event_witness(record), "interrupts") != 0)
 		return false;
-	if (in_guest && changed(trial, record, "MCP", true))
-		trial->guest_polled = record;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!changed(trial, record, rows[i], true))
 			continue;
@@ -167,21 +167,6 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 		case_prove(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line));
 }
 
-/**
- * case_read_polls - the polls of a guest to which QEMU reported a machine check
- *
- * A corrected one is only found by polling, and leaves no trace but the line in the guest's log. That it polled then is no
- * proof by itself, for it does so all the time; but it is the guest's interrupts that say so, and not its log.
- */
-void case_read_polls(struct trial_case *trial)
-{
-	const char *injector = json_text(record_body(trial->intent), "injector", "");
-
-	if (trial->guest_polled && strcmp(injector, "qemu-mce") == 0 &&
-	    trial->witnesses & GROUP_GUEST_LOG)
-		case_prove(trial, GROUP_GUEST_INTERRUPTS, trial->guest_polled, RELATION_ANONYMOUS);
-}
-
 /* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
@@ -200,7 +185,7 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record)
 	if (case_read_counters(trial, record))
 		return;
 	if (strcmp(witness, "trace") == 0)
-		read_trace(trial, record);
+		case_read_trace(trial, record);
 	else if (strcmp(witness, "pageflags") == 0)
 		read_pageflags(trial, record);
 	else if (strcmp(witness, "libvirt") == 0 && kills_daemon(trial) &&

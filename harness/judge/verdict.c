@@ -40,7 +40,7 @@ static char *witness_names(const struct trial_case *trial)
 		{GROUP_PROCESS, "process"},	  {GROUP_LIBVIRT, "libvirt"},
 		{GROUP_GUEST_LOG, "guest log"},	  {GROUP_GUEST_INTERRUPTS, "guest interrupts"},
 		{GROUP_GUEST_LINK, "guest link"}, {GROUP_GUEST_MEMINFO, "guest meminfo"},
-		{GROUP_GUEST_BOOT, "guest boot"},
+		{GROUP_GUEST_BOOT, "guest boot"}, {GROUP_GUEST_TRACE, "guest trace"},
 	};
 	char *all = strdup("");
 
