@@ -36,11 +36,10 @@ static inline double figures_print_spread(const char *what, double *values, size
 
 /*
  * The mean of @values with the interval that has the true one in 95 of 100 such measurements, if they are independent:
- * Student's, whose quantile is that of the normal distribution and the first terms of its expansion in 1 / n. Tells too how
- * many values make the interval as narrow as @wanted on either side.
+ * Student's, whose quantile is that of the normal distribution and the first terms of its expansion in 1 / n.
  */
 static inline void figures_print_mean(const char *what, const double *values, size_t count,
-				      const char *unit, double wanted)
+				      const char *unit)
 {
 	const double normal = 1.959964;
 	double mean = 0, squares = 0, freedom = (double)count - 1, quantile, half, deviation;
@@ -58,10 +57,8 @@ static inline void figures_print_mean(const char *what, const double *values, si
 		normal + (pow(normal, 3) + normal) / (4 * freedom) +
 		(5 * pow(normal, 5) + 16 * pow(normal, 3) + 3 * normal) / (96 * freedom * freedom);
 	half = quantile * deviation / sqrt((double)count);
-	printf("%s: %.2f%s, 95 %% interval %.2f to %.2f (%zu rounds, standard deviation %.2f; "
-	       "+-%.1f wants %.0f rounds)\n",
-	       what, mean, unit, mean - half, mean + half, count, deviation, wanted,
-	       ceil(pow(normal * deviation / wanted, 2)));
+	printf("%s: %.3f%s, 95 %% interval %.3f to %.3f (%zu rounds, standard deviation %.3f)\n",
+	       what, mean, unit, mean - half, mean + half, count, deviation);
 }
 
 #endif

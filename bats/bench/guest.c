@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: guest start ROUNDS | guest idle ROUNDS | guest pattern ROUNDS
+ * usage: guest start ROUNDS | guest pattern ROUNDS
  *
  * On one emulated host of the profile kvm. start: from the call that starts a micro guest to its hello, against the same
- * QEMU and kernel started by hand (hand.sh), turn by turn. idle: what the program in a guest costs while it beats and
- * follows the kernel log, against the same program told to do neither, turn by turn in one guest: the work that
- * stress-ng gets done, the time that an idle guest is not idle, and the processor time of the program. pattern: the
- * program of that name, in a guest.
+ * QEMU and kernel started by hand (hand.sh), turn by turn. pattern: the program of that name, in a guest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +19,6 @@
 #define START_TIMEOUT_MS 120000
 #define CALL_TIMEOUT_MS 60000
 #define GUEST "bench"
-/* What an armed guest does: the beat of a scenario that migrates. */
-#define INTERVAL_NS (10 * NSEC_PER_MSEC)
-/* How long stress-ng works, and how long nobody does, in each turn. */
-#define WORK_S 4
-#define IDLE_S 5
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
 {
@@ -206,141 +198,6 @@ static json_t *run_in_guest(struct bench *bench, json_t *argv)
 			  json_pack("{s:o, s:i}", "argv", argv, "timeout_ms", CALL_TIMEOUT_MS));
 }
 
-static void arm(struct bench *bench, bool armed)
-{
-	json_decref(call_guest(bench, armed ? "witness.start" : "witness.stop", json_object()));
-	json_decref(call_guest(bench, armed ? "heartbeat.start" : "heartbeat.stop",
-			       armed ? json_pack("{s:I}", "interval_ns", (json_int_t)INTERVAL_NS)
-				     : json_object()));
-}
-
-/* Bogo operations in a second of the time that stress-ng worked. */
-static double stress(struct bench *bench, const char *stressor)
-{
-	__cleanup_free char *option = format_text("--%s", stressor);
-	__cleanup_free char *seconds = format_text("%ds", WORK_S);
-	__cleanup_json json_t *reply = run_in_guest(
-		bench, json_pack("[s, s, s, s, s, s, s, s]", "stress-ng", option, "1", "--timeout",
-				 seconds, "--metrics-brief", "--vm-bytes", "32M"));
-	double count, real, user, system, rate;
-	__cleanup_free char *text = NULL;
-	char *line, *rest;
-
-	(void)output_of(reply, "stress-ng");
-	text = format_text("%s%s", json_text(reply, "stdout", ""), json_text(reply, "stderr", ""));
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char *at = strchr(line, ']');
-		char name[64];
-
-		if (at &&
-		    sscanf(at + 1, "%63s %lf %lf %lf %lf %lf", name, &count, &real, &user, &system,
-			   &rate) == 6 &&
-		    strcmp(name, stressor) == 0 && real > 0)
-			return count / real;
-	}
-	die("stress-ng has not told of bogo operations: %s%s", json_text(reply, "stdout", ""),
-	    json_text(reply, "stderr", ""));
-}
-
-/* @own_ns: processor time of all threads of the program so far. */
-struct times {
-	double up, idle, own_ns;
-};
-
-static struct times read_times(struct bench *bench, int pid)
-{
-	__cleanup_free char *script = format_text(
-		"read -r up idle </proc/uptime; echo $up $idle; cat /proc/%d/task/*/schedstat",
-		pid);
-	__cleanup_json json_t *reply =
-		run_in_guest(bench, json_pack("[s, s, s, s]", "busybox", "sh", "-c", script));
-	const char *text = output_of(reply, "busybox");
-	struct times times = {0};
-	double own, waited, slices;
-	int used = 0;
-
-	if (sscanf(text, "%lf %lf%n", &times.up, &times.idle, &used) != 2)
-		die("/proc/uptime of the guest: '%s'", text);
-	for (text += used; sscanf(text, "%lf %lf %lf%n", &own, &waited, &slices, &used) == 3;
-	     text += used)
-		times.own_ns += own;
-	return times;
-}
-
-/*
- * @busy: of the time of one that has nothing to do; @own: the processor time of brinell-guest; both in percent
- */
-static void be_idle(struct bench *bench, int pid, double *busy, double *own)
-{
-	struct times before = read_times(bench, pid), after;
-	char seconds[16];
-
-	snprintf(seconds, sizeof(seconds), "%d", IDLE_S);
-	json_decref(run_in_guest(bench, json_pack("[s, s, s]", "busybox", "sleep", seconds)));
-	after = read_times(bench, pid);
-	*busy = 100 * (1 - (after.idle - before.idle) / (after.up - before.up));
-	*own = (after.own_ns - before.own_ns) / (after.up - before.up) / 1e7;
-}
-
-static const char *const stressors[] = {"matrix", "vm"};
-
-/* One turn. @work: of each stressor. */
-struct turn {
-	double work[ARRAY_SIZE(stressors)], busy, own;
-};
-
-static struct turn take_turn(struct bench *bench, int pid, bool armed)
-{
-	struct turn turn;
-
-	arm(bench, armed);
-	for (size_t i = 0; i < ARRAY_SIZE(stressors); i++)
-		turn.work[i] = stress(bench, stressors[i]);
-	be_idle(bench, pid, &turn.busy, &turn.own);
-	if (armed)
-		arm(bench, false);
-	return turn;
-}
-
-static void compare_idle(struct bench *bench, size_t rounds)
-{
-	__cleanup_json json_t *facts =
-		start_guest(bench, json_pack("[s, s]", "stress-ng", "busybox"));
-	__cleanup_json json_t *hello = call_guest(bench, "hello", json_object());
-	int pid = (int)json_number(hello, "pid", 0);
-	double cost[ARRAY_SIZE(stressors)][ROUNDS_MAX], busy[ROUNDS_MAX], own[ROUNDS_MAX];
-
-	/* The first runs read their files. */
-	(void)take_turn(bench, pid, true);
-	for (size_t i = 0; i < rounds; i++) {
-		struct turn turns[2];
-
-		/* Who goes first changes from round to round. */
-		turns[i % 2] = take_turn(bench, pid, i % 2);
-		turns[!(i % 2)] = take_turn(bench, pid, !(i % 2));
-		printf("round %zu:", i + 1);
-		for (size_t j = 0; j < ARRAY_SIZE(stressors); j++) {
-			cost[j][i] = 100 * (1 - turns[1].work[j] / turns[0].work[j]);
-			printf(" %s %.1f and %.1f operations/s,", stressors[j], turns[1].work[j],
-			       turns[0].work[j]);
-		}
-		busy[i] = turns[1].busy - turns[0].busy;
-		own[i] = turns[1].own;
-		printf(" busy %.2f and %.2f %%, own %.2f and %.2f %%\n", turns[1].busy,
-		       turns[0].busy, turns[1].own, turns[0].own);
-	}
-	for (size_t j = 0; j < ARRAY_SIZE(stressors); j++) {
-		__cleanup_free char *what =
-			format_text("bogo operations of %s lost while it is armed", stressors[j]);
-
-		figures_print_mean(what, cost[j], rounds, " %", 1);
-	}
-	figures_print_mean("time that an idle guest is busy, more while it is armed", busy, rounds,
-			   " %", 0.1);
-	figures_print_mean("processor time of the armed program itself", own, rounds, " %", 0.1);
-	stop_guest(bench);
-}
-
 static void run_pattern(struct bench *bench, size_t rounds)
 {
 	__cleanup_free char *text = format_text("%zu", rounds);
@@ -360,7 +217,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*measure)(struct bench *bench, size_t rounds);
-	} parts[] = {{"start", compare_starts}, {"idle", compare_idle}, {"pattern", run_pattern}};
+	} parts[] = {{"start", compare_starts}, {"pattern", run_pattern}};
 	int rounds = argc == 3 ? atoi(argv[2]) : 0;
 
 	/* The rig starts its keeper as this very program. */
@@ -377,5 +234,5 @@ int main(int argc, char **argv)
 		bench_close(bench);
 		return 0;
 	}
-	die("usage: guest start|idle|pattern ROUNDS");
+	die("usage: guest start|pattern ROUNDS");
 }
