@@ -42,17 +42,19 @@ static inline int tear_down(void **state)
 }
 
 #define GUEST "guests: {g1: {kind: micro}}\nworkloads:\n  victim: {kind: memory, in: g1}\n"
+#define ON_HOST "workloads:\n  victim: {kind: memory}\n"
 #define STRIKE "  - inject: {with: hwpoison, at: victim, method: corrupt-pfn}\n"
 
 /* Runs one scenario some times, and reads what was asked of the hosts and what is on record. */
 static inline void run(struct fixture *fixture, const char *bench, const char *steps, size_t trials)
 {
 	__cleanup_free char *calls = format_text("%s/calls", fixture->directory);
-	__cleanup_free char *text = format_text(
-		"scenario: test\ntitle: t\nbench: %s\ndeadline: %s\nsettle: 10ms\n%s" GUEST
-		"steps:\n%s",
-		bench, fake.deadline ? fake.deadline : "20s", fake.requires ? fake.requires : "",
-		steps);
+	__cleanup_free char *text =
+		format_text("scenario: test\ntitle: t\nbench: %s\ndeadline: %s\nsettle: 10ms\n%s%s"
+			    "steps:\n%s",
+			    bench, fake.deadline ? fake.deadline : "20s",
+			    fake.requires ? fake.requires : "", fake.on_host ? ON_HOST : GUEST,
+			    steps);
 	struct planned_trial plan[2] = {0};
 	struct journal_damage damage;
 	struct reason why = {0};

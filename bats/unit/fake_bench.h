@@ -26,6 +26,8 @@ enum fake_mishap {
 	FAKE_REFUSES,
 	FAKE_DIES,
 	FAKE_IS_SILENT,
+	/* Once it has answered. */
+	FAKE_DIES_THEN,
 };
 
 /*
@@ -40,11 +42,15 @@ enum fake_mishap {
  * @error:   that is answered to one that is refused
  * @doomed:  in how many boots it goes wrong; 0: in all
  * @boots:   so far
+ * @late_hello: the guest says hello at its new host only when the first host is down
+ * @on_host: the workload is on the first host, and there is no guest
+ * @first:   process of the first host
  * @deadline: of the trial; NULL: 20 s; @requires: a line of the scenario, or NULL
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons;
+	bool dies, refuses, poisons, late_hello, on_host;
+	pid_t first;
 	const char *call, *host;
 	const char *deadline, *requires;
 	enum fake_mishap mishap;
@@ -129,6 +135,12 @@ static inline const char *answer_migrate(struct channel *channel)
 	return "{\"state\":\"begun\"}";
 }
 
+static inline void say_hello(struct channel *channel)
+{
+	say_text(channel,
+		 "{\"event\":\"guest\",\"guest\":\"g1\",\"what\":\"hello\",\"time_ns\":3}");
+}
+
 static inline const char *answer(const struct bench *bench, struct channel *channel,
 				 const char *call, const json_t *arguments)
 {
@@ -149,6 +161,8 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 				       "\"reason\":\"it does not run\",\"remedy\":\"start "
 				       "it\"}]}"
 				     : "{\"findings\":[{\"name\":\"kill:libvirtd\",\"ok\":true}]}";
+	if (strcmp(call, "workload.start") == 0)
+		return answer_guest(channel, call);
 	if (strcmp(call, "witness.start") == 0)
 		return "{\"started\":[\"kmsg\"],\"missing\":[]}";
 	if (strcmp(call, "guest.start") == 0)
@@ -170,9 +184,8 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 			 pfn, pfn);
 		return text;
 	}
-	if (strcmp(call, "guest.receive") == 0)
-		say_text(channel,
-			 "{\"event\":\"guest\",\"guest\":\"g1\",\"what\":\"hello\",\"time_ns\":3}");
+	if (strcmp(call, "guest.receive") == 0 && !fake.late_hello)
+		say_hello(channel);
 	if (strcmp(call, "guest.migrate") == 0)
 		return answer_migrate(channel);
 	if (strcmp(call, "inject.fire") == 0) {
@@ -215,29 +228,40 @@ static inline void serve(const struct bench *bench, struct channel *channel, con
 	const char *call = json_text(request, "call", "");
 	json_t *id = json_object_get(request, "id");
 
+	bool wrong = goes_wrong(bench, call, arguments);
+
 	note(bench, call, arguments);
-	if (!goes_wrong(bench, call, arguments))
+
+	if (!wrong || fake.mishap == FAKE_DIES_THEN)
 		say(channel,
 		    json_pack("{s:O, s:o}", "id", id, "ok",
 			      json_loads(answer(bench, channel, call, arguments), 0, NULL)));
-	else if (fake.mishap == FAKE_DIES)
-		_exit(0);
 	else if (fake.mishap == FAKE_REFUSES)
 		say(channel, json_pack("{s:O, s:{s:i, s:s}}", "id", id, "error", "errno",
 				       fake.error, "text", "not now"));
+	if (wrong && (fake.mishap == FAKE_DIES || fake.mishap == FAKE_DIES_THEN))
+		_exit(0);
 }
 
 _Noreturn static inline void be_host(const struct bench *bench, int fd)
 {
 	struct channel *channel = channel_new(fd, fd);
+	int first = fake.late_hello && bench->number ? pidfd_open(fake.first, 0) : -1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	note(bench, "boot", NULL);
 	for (;;) {
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		struct pollfd ready[] = {{.fd = fd, .events = POLLIN},
+					 {.fd = first, .events = POLLIN}};
 		json_t *request;
 
-		if (poll(&ready, 1, -1) < 0 || channel_fill(channel) < 0)
+		if (poll(ready, 2, -1) < 0)
+			_exit(0);
+		if (ready[1].revents) {
+			say_hello(channel);
+			first = -1;
+		}
+		if (ready[0].revents && channel_fill(channel) < 0)
 			_exit(0);
 		while (channel_next(channel, &request, NULL) > 0) {
 			serve(bench, channel, request);
@@ -279,6 +303,8 @@ static inline int fake_start(struct bench *bench, struct reason *why)
 	}
 	close(ends[1]);
 	bench->agent = channel_new(ends[0], ends[0]);
+	if (!bench->number)
+		fake.first = pid;
 	bench->private = (void *)(intptr_t)pid;
 	bench->out_of_band_fd = pidfd_open(pid, 0);
 	bench->state = HOST_LOST;
@@ -301,6 +327,15 @@ static inline int fake_ready(struct bench *bench, struct reason *why)
 						: 0;
 }
 
+static inline int fake_firmware(struct bench *bench, const json_t *request, json_t **reply,
+				struct reason *why)
+{
+	(void)reply;
+	(void)why;
+	note(bench, "firmware", request);
+	return 0;
+}
+
 static inline void fake_reach(const struct bench *bench, char **uri, char **address)
 {
 	*uri = format_text("qemu+tcp://%s/system", bench->host);
@@ -313,6 +348,7 @@ static const struct bench_ops fake_one = {.name = "fake",
 					  .start = fake_start,
 					  .dispatch = fake_dispatch,
 					  .ready = fake_ready,
+					  .firmware = fake_firmware,
 					  .stop = fake_stop};
 static const struct bench_ops fake_two = {.name = "fake-pair",
 					  .summary = "two",
@@ -320,6 +356,7 @@ static const struct bench_ops fake_two = {.name = "fake-pair",
 					  .start = fake_start,
 					  .dispatch = fake_dispatch,
 					  .ready = fake_ready,
+					  .firmware = fake_firmware,
 					  .reach = fake_reach,
 					  .stop = fake_stop};
 

@@ -132,6 +132,68 @@ static void test_dies_in_its_migration(void **state)
 	check_attempts(fixture, 1, "host-died");
 }
 
+/* The other host of a pair is up, and can not say what becomes of the workload. */
+static void test_dies_with_its_workload(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.on_host = true;
+	fake.deadline = "5s";
+	lose_at(FAKE_DIES_THEN, "workload.touch", 0);
+	run(fixture, "fake-pair", START STRIKE TOUCH, 1);
+	assert_string_equal(cause(fixture), "host-died");
+}
+
+static void test_dies_with_its_guest(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "inject.fire", 0);
+	run(fixture, "fake-pair", START STRIKE TOUCH, 1);
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_string_equal(cause(fixture), "host-died");
+}
+
+/* What was set for its fault went down with it: the other host can be struck all the same. */
+static void test_dies_before_another_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.host = "h0";
+	lose_at(FAKE_DIES_THEN, "inject.fire", 0);
+	run(fixture, "fake-pair", START STRIKE "  - inject: {with: panic, on: h1}\n", 1);
+	assert_int_equal(count_calls(fixture, "h0 inject.fire"), 1);
+	assert_int_equal(count_calls(fixture, "h1 inject.fire"), 1);
+	assert_string_equal(cause(fixture), "done");
+}
+
+/* A guest that has left says hello at its new host a moment after the old one is down: it is awaited there. */
+static void test_dies_behind_its_guest(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.late_hello = true;
+	fake.host = "h0";
+	lose_at(FAKE_DIES, "inject.fire", 0);
+	run(fixture, "fake-pair",
+	    START MIGRATE "  - inject: {with: panic, on: source}\n" TOUCH "expect: {host: died}\n",
+	    1);
+	assert_string_equal(cause(fixture), "done");
+	assert_non_null(strstr(
+		fixture->calls,
+		"h1 guest.call {\"args\":{\"name\":\"victim\"},\"call\":\"workload.touch\""));
+}
+
+/* What one trial has poisoned on any host is no evidence for the next. */
+static void test_firmware_is_reset(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture, "fake-pair", START STRIKE, 2);
+	assert_int_equal(count_calls(fixture, "h0 firmware {\"call\":\"reset\"}"), 2);
+	assert_int_equal(count_calls(fixture, "h1 firmware {\"call\":\"reset\"}"), 2);
+}
+
 /* What an agent says of a guest, or of libvirt, in the words of the bench: none of it means that the host was lost. */
 static void test_host_that_answers_is_not_lost(void **state)
 {
@@ -206,6 +268,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dies_without_a_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_before_its_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_in_its_migration, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_with_its_workload, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_before_another_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_with_its_guest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_behind_its_guest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_firmware_is_reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_before_the_fault, set_up,

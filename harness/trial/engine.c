@@ -349,6 +349,9 @@ int engine_restore_injector(struct engine *engine, struct reason *why)
 		return 0;
 	error = engine_call(engine, engine->prepared, "inject.restore", NULL, CALL_TIMEOUT_MS, NULL,
 			    why);
+	/* An agent that ends puts it back itself, and in a host that went down nothing sticks. */
+	if (error == -ECONNRESET || error == -EHOSTDOWN)
+		error = 0;
 	if (!error)
 		engine->prepared = NULL;
 	return error;
@@ -467,10 +470,15 @@ static void clean_up(struct engine *engine, const json_t *result)
 static int reset_firmware(struct engine *engine, struct reason *why)
 {
 	__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
+	struct bench *host = engine->bench;
+	int error = 0;
 
-	if (!engine->bench->ops->firmware)
-		return 0;
-	return engine->bench->ops->firmware(engine->bench, reset, NULL, why);
+	do {
+		if (host->ops->firmware)
+			error = host->ops->firmware(host, reset, NULL, why);
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
 }
 
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */

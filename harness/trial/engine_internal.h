@@ -53,7 +53,7 @@ struct engine {
 	size_t step;
 	bool news;
 	bool intended;
-	bool decisive; /* without a fault: the steps that the trial is about have begun */
+	bool decisive;		/* without a fault: the steps that the trial is about have begun */
 	struct bench *prepared; /* where an injector has set what it must restore, or NULL */
 	bool closed;		/* the trial has its verdict: what comes now belongs to none */
 };
@@ -86,6 +86,7 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
 	       json_t *arguments, unsigned int timeout_ms, json_t **reply, struct reason *why);
 int guest_resolve(struct engine *engine, struct engine_guest *guest, struct bench *host,
 		  const char *workload, const char *gpa, json_t **page, struct reason *why);
+bool guest_may_be_heard(const struct engine_guest *guest);
 struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
 
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);

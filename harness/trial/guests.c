@@ -333,19 +333,31 @@ void guests_clean_up(struct engine *engine, const json_t *result)
 	}
 }
 
-/* Return: 0 when the guest has a stream to its host, -ENXIO when it has ended or gets none in time, or -EINTR. */
+/** guest_may_be_heard - whether a host is up that can tell of a guest: its own, or the other one of its migration */
+bool guest_may_be_heard(const struct engine_guest *guest)
+{
+	const struct bench *host = guest->host;
+
+	return host->state == HOST_UP || (guest->source && host->next->state == HOST_UP);
+}
+
+/*
+ * Return: 0 when the guest has a stream to a host that is up, or when there is no such host, -ENXIO when the guest has ended
+ * or gets no stream in time, or -EINTR.
+ */
 static int await_link(struct engine *engine, struct engine_guest *guest, struct reason *why)
 {
 	int64_t until = now_monotonic_ns() + LINK_TIMEOUT_NS;
 
 	if (until > engine->deadline)
 		until = engine->deadline;
-	while (!guest->linked && !guest->gone && now_monotonic_ns() < until)
+	while (!guest->gone && guest_may_be_heard(guest) && now_monotonic_ns() < until &&
+	       (!guest->linked || guest->host->state != HOST_UP))
 		if (bench_pump(engine->bench, until))
 			return fail(why, -EINTR, "interrupted");
 	if (guest->gone)
 		return fail(why, -ENXIO, "guest '%s' has ended", guest->name);
-	if (!guest->linked)
+	if (guest_may_be_heard(guest) && (!guest->linked || guest->host->state != HOST_UP))
 		return fail(why, -ENXIO, "guest '%s' has no stream to its host", guest->name);
 	return 0;
 }

@@ -365,6 +365,24 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 	       regexec(awaited->pattern, json_text(body, "text", ""), 0, NULL, 0) == 0;
 }
 
+/* Whether somebody can still tell what is waited for. Return: 0, -ENXIO when it had to come from a guest, or of the host. */
+static int check_teller(const struct engine *engine, const struct awaited *awaited,
+			struct reason *why)
+{
+	bool of_first_host = awaited->workload && !awaited->guest;
+
+	if (of_first_host ? engine->bench->state != HOST_UP : !engine_any_host_up(engine))
+		return engine->bench->state == HOST_DIED
+			       ? fail(why, -EHOSTDOWN, "the host died")
+			       : fail(why, -ECONNRESET, "the agent on the host is gone");
+	if (awaited->guest && awaited->guest->gone)
+		return fail(why, -ENXIO, "guest '%s' has ended", awaited->guest->name);
+	if (awaited->guest && !guest_may_be_heard(awaited->guest))
+		return fail(why, -ENXIO, "guest '%s' went down with its host",
+			    awaited->guest->name);
+	return 0;
+}
+
 /*
  * Waits for a piece of evidence among the records from @from on. Return: 0, -ETIME when it did not come, -ENXIO when the
  * guest that it had to come from has ended, or an error.
@@ -372,18 +390,17 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 static int await_event(struct engine *engine, size_t from, const struct awaited *awaited,
 		       int64_t until, struct reason *why)
 {
+	int error;
+
 	if (until > engine->deadline)
 		until = engine->deadline;
 	for (;;) {
 		for (; from < json_array_size(engine->records); from++)
 			if (event_matches(json_array_get(engine->records, from), awaited))
 				return 0;
-		if (!engine_any_host_up(engine))
-			return engine->bench->state == HOST_DIED
-				       ? fail(why, -EHOSTDOWN, "the host died")
-				       : fail(why, -ECONNRESET, "the agent on the host is gone");
-		if (awaited->guest && awaited->guest->gone)
-			return fail(why, -ENXIO, "guest '%s' has ended", awaited->guest->name);
+		error = check_teller(engine, awaited, why);
+		if (error)
+			return error;
 		if (now_monotonic_ns() >= until)
 			return -ETIME;
 		if (bench_pump(engine->bench, until))
