@@ -230,6 +230,18 @@ check_whole() {
 	[ "$(grep -c '"type":"verdict","trial":"0001"' "$out/journal.jsonl")" -eq 1 ]
 }
 
+@test "Ctrl-C, and once more: the agent has its time to put back what was set" {
+	FAKE=twice "$brinell" run --bench ssh:fake --out "$out" --set deadline=60s "$scenario" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+	controller=$!
+	await_record intent $controller
+	kill -INT $controller
+	wait $controller || true
+	[ -e "$FAKE_FIRED.left" ]
+	run cat "$BATS_TEST_TMPDIR/said"
+	[[ $output == *"interrupted"* ]]
+	[[ $output != *"put everything back"* ]]
+}
+
 @test "two runs at the same time do not disturb each other" {
 	FAKE=good "$brinell" run --bench ssh:fake --out "$out-a" --trials 3 "$scenario" 3>&- &
 	other=$!

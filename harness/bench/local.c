@@ -13,24 +13,37 @@
 #include "harness/rig/rig.h"
 
 /* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
-#define RESTORE_TIMEOUT_MS 15000
+#define RESTORE_TIMEOUT_NS (15 * NSEC_PER_SEC)
+
+/* A signal, such as a second Ctrl-C, does not cut short what the agent puts back. */
+static bool ends_in_time(pid_t pid)
+{
+	int64_t until = now_monotonic_ns() + RESTORE_TIMEOUT_NS, left;
+	__cleanup_close int fd = pidfd_open(pid, 0);
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+	int ready = -1;
+
+	while (fd >= 0 && ready < 0 && (left = until - now_monotonic_ns()) > 0) {
+		ready = poll(&end, 1, (int)(left / NSEC_PER_MSEC) + 1);
+		if (ready < 0 && errno != EINTR)
+			return false;
+	}
+	return ready > 0;
+}
 
 static void reap(struct bench *bench)
 {
 	pid_t pid = (pid_t)(intptr_t)bench->private;
-	struct pollfd end;
 
 	if (pid <= 0)
 		return;
 	/* The agent restores what its injector set before it leaves: the end of its stream tells it to. */
 	channel_free(bench->agent);
 	bench->agent = NULL;
-	end = (struct pollfd){.fd = pidfd_open(pid, 0), .events = POLLIN};
-	if (end.fd < 0 || poll(&end, 1, RESTORE_TIMEOUT_MS) <= 0)
+	if (!ends_in_time(pid))
 		kill(pid, SIGKILL);
-	if (end.fd >= 0)
-		close(end.fd);
-	waitpid(pid, NULL, 0);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	bench->private = NULL;
 }
 

@@ -446,9 +446,12 @@ static void clean_up(struct engine *engine, const json_t *result)
 	const struct scenario *scenario = engine->trial->scenario;
 	struct reason why = {0};
 	json_t *usage = NULL;
+	int error;
 
 	engine->deadline = now_monotonic_ns() + CLEAN_UP_TIMEOUT_NS;
-	if (engine_restore_injector(engine, &why))
+	error = engine_restore_injector(engine, &why);
+	/* One that is interrupted restores it when its stream ends. */
+	if (error && error != -EINTR)
 		log_warning("trial %s: the injector could not put everything back: %s",
 			    engine->trial->id, why.text);
 	for (size_t i = 0; i < scenario->workload_count; i++)
