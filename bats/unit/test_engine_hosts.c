@@ -184,6 +184,18 @@ static void test_dies_behind_its_guest(void **state)
 		"h1 guest.call {\"args\":{\"name\":\"victim\"},\"call\":\"workload.touch\""));
 }
 
+/* A bench that is so old that it could be ended in the middle of a trial is closed before, and opened anew. */
+static void test_old_bench_is_left_in_time(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.ages_ns = 7300 * NSEC_PER_SEC;
+	run(fixture, "fake", START STRIKE TOUCH, 2);
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_int_equal(count_records(fixture, "trial"), 2);
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+}
+
 /* What one trial has poisoned on any host is no evidence for the next. */
 static void test_firmware_is_reset(void **state)
 {
@@ -272,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dies_before_another_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_with_its_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_behind_its_guest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_old_bench_is_left_in_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_firmware_is_reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
 						tear_down),

@@ -484,6 +484,14 @@ int bench_ready(struct bench *bench, struct reason *why)
 	return error;
 }
 
+/** bench_time_left_ns - how long a bench that is open stays up at least */
+int64_t bench_time_left_ns(const struct bench *bench)
+{
+	if (!bench->ops->limited)
+		return INT64_MAX;
+	return bench->opened_ns + bench->options.deadline_s * NSEC_PER_SEC - now_monotonic_ns();
+}
+
 /** bench_host - a host of a bench by its name in the journal; NULL when it has none of that name */
 struct bench *bench_host(struct bench *bench, const char *host)
 {
@@ -534,6 +542,7 @@ static struct bench *new_host(const struct bench_ops *ops, const char *name, uns
 	snprintf(host->host, sizeof(host->host), "h%u", number);
 	host->options = *options;
 	host->out_of_band_fd = -1;
+	host->opened_ns = now_monotonic_ns();
 	return host;
 }
 

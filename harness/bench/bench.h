@@ -44,6 +44,7 @@ struct bench_options {
  * @name:     as in `--bench NAME`; the part before a colon when it takes an address ("ssh:HOST")
  * @summary:  one line
  * @hosts:    how many there are; 0: one for each address, which commas part
+ * @limited:  its hosts are ended at the deadline of the options
  * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_greet()
  * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
@@ -56,6 +57,7 @@ struct bench_ops {
 	const char *name;
 	const char *summary;
 	unsigned int hosts;
+	bool limited;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
 	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
@@ -97,6 +99,8 @@ enum host_state {
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
  * @boots:          number of boots seen
  * @ready_boot:     the boot of which @ops->ready has told
+ * @opened_ns:      CLOCK_MONOTONIC
+ * @refusal:        what its agent answered to the last call, when that was an error; else 0
  */
 struct bench {
 	struct bench *next;
@@ -113,6 +117,7 @@ struct bench {
 	int64_t clock_offset_ns;
 	unsigned int boots;
 	unsigned int ready_boot;
+	int64_t opened_ns;
 	int refusal;
 	uint64_t next_id;
 	uint64_t awaited_id;
@@ -127,6 +132,7 @@ int bench_start(struct bench *bench, struct reason *why);
 int bench_greet(struct bench *bench, struct reason *why);
 int bench_boot(struct bench *bench, struct reason *why);
 int bench_ready(struct bench *bench, struct reason *why);
+int64_t bench_time_left_ns(const struct bench *bench);
 struct bench *bench_host(struct bench *bench, const char *host);
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	       unsigned int timeout_ms, json_t **reply, struct reason *why);

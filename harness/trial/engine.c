@@ -186,11 +186,23 @@ static bool same_rig(const struct engine *engine, const struct planned_trial *tr
 			       trial->scenario->rig);
 }
 
+/* How long a trial may keep its hosts, from the first boot to the last answer. */
+static int64_t span_ns(const struct scenario *scenario)
+{
+	return START_TIMEOUT_NS + scenario->deadline_ns + CLEAN_UP_TIMEOUT_NS;
+}
+
+/* A rig host is ended at its deadline, whatever it does then: a trial that could meet it gets another one. */
+static bool outlasts_trial(const struct engine *engine)
+{
+	return bench_time_left_ns(engine->bench) > span_ns(engine->trial->scenario);
+}
+
 static int open_bench(struct engine *engine, struct reason *why)
 {
 	const struct planned_trial *trial = engine->trial;
 
-	if (engine->bench && same_rig(engine, trial))
+	if (engine->bench && same_rig(engine, trial) && outlasts_trial(engine))
 		return 0;
 	guests_free(engine);
 	bench_close(engine->bench);
@@ -206,7 +218,9 @@ static int open_bench(struct engine *engine, struct reason *why)
 				  .modules = engine->options->modules,
 				  .rig = engine->rig,
 				  .guests = engine->wants_guests,
-				  .deadline_s = RIG_DEADLINE_S,
+				  .deadline_s =
+					  RIG_DEADLINE_S +
+					  (unsigned int)(span_ns(trial->scenario) / NSEC_PER_SEC),
 				  .event = on_event,
 				  .progress = on_progress,
 				  .context = engine,
