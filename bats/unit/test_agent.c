@@ -17,8 +17,8 @@
 #include "harness/agent/agent.h"
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
-
-#include <cmocka.h>
+#include "bats/unit/agent_talk.h"
+#include "bats/unit/made_up_root.h"
 
 /* Shared with the process of the agent. */
 static struct {
@@ -97,20 +97,9 @@ static const struct witness fake_witness = {
 REGISTER(witness, fake_witness);
 
 struct fixture {
-	char root[32];
 	pid_t agent;
 	struct channel *channel;
 };
-
-static void write_expendable(const char *root)
-{
-	__cleanup_free char *directory = format_text("%s/etc/brinell", root);
-	char host[256] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	assert_int_equal(make_directories(directory), 0);
-	assert_int_equal(write_file_atomically(directory, "expendable", host, strlen(host)), 0);
-}
 
 static int open_fixture(void **state)
 {
@@ -118,9 +107,8 @@ static int open_fixture(void **state)
 	int ends[2];
 
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	strcpy(fixture->root, "/tmp/brinell-agent.XXXXXX");
-	assert_non_null(mkdtemp(fixture->root));
-	write_expendable(fixture->root);
+	assert_int_equal(make_root(state), 0);
+	put_expendable();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	fixture->agent = fork();
 	if (fixture->agent == 0) {
@@ -131,7 +119,6 @@ static int open_fixture(void **state)
 		dup2(ends[1], STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[1]);
-		system_root_set(fixture->root);
 		_exit(agent_main(1, argv));
 	}
 	close(ends[1]);
@@ -143,65 +130,15 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_free char *file = format_text("%s/etc/brinell/expendable", fixture->root);
-	__cleanup_free char *directory = format_text("%s/etc/brinell", fixture->root);
-	__cleanup_free char *etc = format_text("%s/etc", fixture->root);
 
 	channel_free(fixture->channel);
 	if (fixture->agent > 0) {
 		kill(fixture->agent, SIGKILL);
 		waitpid(fixture->agent, NULL, 0);
 	}
-	unlink(file);
-	rmdir(directory);
-	rmdir(etc);
-	rmdir(fixture->root);
 	munmap(seen, sizeof(*seen));
 	free(fixture);
-	return 0;
-}
-
-/* The next message that holds @key, owned by the caller. */
-static json_t *await(struct fixture *fixture, const char *key, const char *value)
-{
-	int64_t deadline = now_monotonic_ns() + 60 * NSEC_PER_SEC;
-	struct pollfd state = {.fd = channel_fd(fixture->channel), .events = POLLIN};
-
-	while (now_monotonic_ns() < deadline) {
-		json_t *message = NULL;
-		struct reason why;
-
-		while (channel_next(fixture->channel, &message, &why) == 1) {
-			if (json_object_get(message, key) &&
-			    (!value || strcmp(json_text(message, key, ""), value) == 0))
-				return message;
-			json_decref(message);
-		}
-		(void)poll(&state, 1, 1000);
-		if (channel_fill(fixture->channel) < 0)
-			break;
-	}
-	fail_msg("no message with '%s'", key);
-	return NULL;
-}
-
-static json_t *ask(struct fixture *fixture, const char *call, json_t *arguments)
-{
-	static int id;
-	__cleanup_json json_t *request =
-		json_pack("{s:i, s:s, s:o*}", "id", ++id, "call", call, "args", arguments);
-
-	assert_int_equal(channel_send(fixture->channel, request, 60000), 0);
-	return await(fixture, "id", NULL);
-}
-
-static void ask_well(struct fixture *fixture, const char *call, json_t *arguments)
-{
-	__cleanup_json json_t *answer = ask(fixture, call, arguments);
-
-	if (!json_object_get(answer, "ok"))
-		fail_msg("%s: %s", call,
-			 json_text(json_object_get(answer, "error"), "text", "no answer"));
+	return remove_root(state);
 }
 
 static void await_exit(struct fixture *fixture)
@@ -218,7 +155,7 @@ static void what_was_set_is_restored_when_the_controller_is_gone(void **state)
 {
 	struct fixture *fixture = *state;
 
-	ask_well(fixture, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
+	ask_well(fixture->channel, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
 	assert_int_equal(seen->set, 1);
 	channel_free(fixture->channel);
 	fixture->channel = NULL;
@@ -231,7 +168,7 @@ static void what_was_set_is_restored_at_a_signal(void **state)
 {
 	struct fixture *fixture = *state;
 
-	ask_well(fixture, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
+	ask_well(fixture->channel, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
 	kill(fixture->agent, SIGTERM);
 	await_exit(fixture);
 	assert_int_equal(seen->restored, 1);
@@ -242,14 +179,14 @@ static void what_was_prepared_is_fired_once(void **state)
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *again = NULL;
 
-	ask_well(fixture, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
-	ask_well(fixture, "inject.fire", NULL);
-	again = ask(fixture, "inject.fire", NULL);
+	ask_well(fixture->channel, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
+	ask_well(fixture->channel, "inject.fire", NULL);
+	again = ask(fixture->channel, "inject.fire", NULL);
 	assert_string_equal(json_text(json_object_get(again, "error"), "name", ""), "EALREADY");
 	assert_int_equal(seen->fired, 1);
-	ask_well(fixture, "inject.restore", NULL);
-	ask_well(fixture, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
-	ask_well(fixture, "inject.fire", NULL);
+	ask_well(fixture->channel, "inject.restore", NULL);
+	ask_well(fixture->channel, "inject.prepare", json_pack("{s:s}", "injector", "fake"));
+	ask_well(fixture->channel, "inject.fire", NULL);
 	assert_int_equal(seen->fired, 2);
 }
 
@@ -260,18 +197,18 @@ static void evidence_that_is_no_text_is_not_lost(void **state)
 	__cleanup_json json_t *collect =
 		json_pack("{s:i, s:s}", "id", 99, "call", "witness.collect");
 
-	ask_well(fixture, "witness.start", NULL);
+	ask_well(fixture->channel, "witness.start", NULL);
 	assert_int_equal(channel_send(fixture->channel, collect, 60000), 0);
-	event = await(fixture, "witness", "fake");
+	event = await(fixture->channel, "witness", "fake");
 	assert_string_equal(json_text(event, "text", ""), "DIMM ?? \xc3\xa9");
-	ask_well(fixture, "usage", NULL);
+	ask_well(fixture->channel, "usage", NULL);
 }
 
 static void a_program_that_closes_its_output_does_not_hold_the_agent_up(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *answer =
-		ask(fixture, "run",
+		ask(fixture->channel, "run",
 		    json_pack("{s:[s, s, s], s:i}", "argv", "sh", "-c",
 			      "exec >&- 2>&-; exec sleep 30", "timeout_ms", 200));
 	const json_t *ok = json_object_get(answer, "ok");
@@ -283,7 +220,7 @@ static void a_program_that_closes_its_output_does_not_hold_the_agent_up(void **s
 static void a_program_gets_its_status_and_its_text(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_json json_t *answer = ask(fixture, "run",
+	__cleanup_json json_t *answer = ask(fixture->channel, "run",
 					    json_pack("{s:[s, s, s]}", "argv", "sh", "-c",
 						      "printf 'a\\377\\000b'; exit 3"));
 	const json_t *ok = json_object_get(answer, "ok");

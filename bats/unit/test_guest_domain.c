@@ -12,14 +12,12 @@
 #include <sys/stat.h>
 
 #include "harness/guest/domain.h"
-
-#include <cmocka.h>
+#include "bats/unit/made_up_root.h"
 
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
 #define PID 4711
 
-static char root[] = "/tmp/brinell-test-XXXXXX";
 static struct reason why;
 
 static void put_at(const char *name, const void *data, size_t length, off_t offset)
@@ -34,30 +32,6 @@ static void put_at(const char *name, const void *data, size_t length, off_t offs
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, data, length, offset), length);
 	close(fd);
-}
-
-static void put_text(const char *name, const char *text)
-{
-	put_at(name, text, strlen(text), 0);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
-	system_root_set("");
-	return system(command);
 }
 
 static void a_flood_is_counted(void **state)
@@ -127,9 +101,8 @@ static void orphans_are_known(void **state)
 	__cleanup_free char *self = NULL;
 
 	(void)state;
-	put_text("proc/4711/stat",
-		 "4711 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20");
-	put_text("proc/sys/kernel/random/boot_id", "the-boot\n");
+	put("proc/4711/stat", "4711 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20");
+	put("proc/sys/kernel/random/boot_id", "the-boot\n");
 	self = domain_owner(PID);
 	assert_string_equal(self, "brinell-agent 4711 1234 the-boot");
 	assert_false(domain_is_orphan(self));
@@ -185,16 +158,16 @@ static void cpio_reads_the_initramfs(void **state)
 		root);
 
 	(void)state;
-	put_text("program", "#!/bin/true and an odd length");
-	put_text("modules/a.ko", "A");
-	put_text("modules/deep/b.ko", "module B");
-	put_text("modules/brinell.guest", "a.ko\n# nothing\ndeep/b.ko\n");
+	put("program", "#!/bin/true and an odd length");
+	put("modules/a.ko", "A");
+	put("modules/deep/b.ko", "module B");
+	put("modules/brinell.guest", "a.ko\n# nothing\ndeep/b.ko\n");
 	assert_int_equal(initramfs_write(archive,
 					 &(struct initramfs_source){program, modules, NULL}, &why),
 			 0);
 	if (geteuid() == 0)
 		assert_int_equal(system(command), 0);
-	put_text("modules/brinell.guest", "missing.ko\n");
+	put("modules/brinell.guest", "missing.ko\n");
 	assert_int_equal(initramfs_write(archive,
 					 &(struct initramfs_source){program, modules, NULL}, &why),
 			 -ENOENT);
@@ -211,9 +184,9 @@ static void modprobe_knows_the_modules(void **state)
 	__cleanup_json json_t *paths = NULL;
 
 	(void)state;
-	put_text("bin/modprobe", "#!/bin/sh\n[ \"$2\" = 9.9-rig ] || exit 1\n"
-				 "[ \"$4\" = ptp_kvm ] && echo builtin ptp_kvm && exit\n"
-				 "echo insmod /m/virtio.ko.xz\necho \"insmod /m/$4.ko.xz a=1\"\n");
+	put("bin/modprobe", "#!/bin/sh\n[ \"$2\" = 9.9-rig ] || exit 1\n"
+			    "[ \"$4\" = ptp_kvm ] && echo builtin ptp_kvm && exit\n"
+			    "echo insmod /m/virtio.ko.xz\necho \"insmod /m/$4.ko.xz a=1\"\n");
 	assert_int_equal(chmod(modprobe, 0755), 0);
 	setenv("PATH", path, 1);
 	assert_int_equal(modules_collect("/lib/modules/9.9-rig", &paths, &why), 0);
@@ -293,10 +266,10 @@ static void huge_pages_have_their_size(void **state)
 	(void)state;
 	pagemap(0x400, PRESENT | 0x10);
 	flags(0x10, 1ull << 17);
-	put_text("proc/4711/smaps", "00001000-00400000 rw-p 00000000 00:00 0\n"
-				    "KernelPageSize:        4 kB\n"
-				    "00400000-00800000 rw-p 00000000 00:00 0 /dev/hugepages/x\n"
-				    "Size: 4096 kB\nKernelPageSize:     2048 kB\n");
+	put("proc/4711/smaps", "00001000-00400000 rw-p 00000000 00:00 0\n"
+			       "KernelPageSize:        4 kB\n"
+			       "00400000-00800000 rw-p 00000000 00:00 0 /dev/hugepages/x\n"
+			       "Size: 4096 kB\nKernelPageSize:     2048 kB\n");
 	assert_int_equal(host_page_find(PID, 0x400000, &page, &why), 0);
 	assert_true(page.huge);
 	assert_int_equal(page.page_size, 2 << 20);
@@ -314,16 +287,16 @@ static void qemu_is_the_one_with_the_uuid(void **state)
 
 	(void)state;
 	assert_int_equal(qemu_find("one", "aaaa-bbbb", &pid, &why), -ESRCH);
-	put_text("run/libvirt/qemu/one.pid", "4711\n");
+	put("run/libvirt/qemu/one.pid", "4711\n");
 	assert_int_equal(qemu_find("one", "aaaa-bbbb", &pid, &why), -ESRCH);
 	put_at("proc/4711/cmdline", arguments, sizeof(arguments), 0);
 	assert_int_equal(qemu_find("one", "aaaa-bbbb", &pid, &why), 0);
 	assert_int_equal(pid, PID);
 	assert_int_equal(qemu_find("one", "aaaa", &pid, &why), -ESRCH);
-	put_text("run/libvirt/qemu/two.pid", "4712\n");
+	put("run/libvirt/qemu/two.pid", "4712\n");
 	put_at("proc/4712/cmdline", other, sizeof(other), 0);
 	assert_int_equal(qemu_find("two", "aaaa-bbbb", &pid, &why), -ESRCH);
-	put_text("run/libvirt/qemu/bad.pid", "-1");
+	put("run/libvirt/qemu/bad.pid", "-1");
 	assert_int_equal(qemu_find("bad", "aaaa-bbbb", &pid, &why), -ESRCH);
 }
 
@@ -406,10 +379,10 @@ static void the_log_of_a_domain_ends_with_its_end(void **state)
 
 	(void)state;
 	assert_string_equal(none, "");
-	put_text("var/log/libvirt/qemu/brinell-g1.log",
-		 "LC_ALL=C \\\n-msg timestamp=on\nwarning: one\n\nqemu-system-x86_64: terminating "
-		 "on "
-		 "signal 15 from pid 7\nshutting down, reason=\xff\n");
+	put("var/log/libvirt/qemu/brinell-g1.log",
+	    "LC_ALL=C \\\n-msg timestamp=on\nwarning: one\n\nqemu-system-x86_64: terminating "
+	    "on "
+	    "signal 15 from pid 7\nshutting down, reason=\xff\n");
 	tail = domain_log_tail("brinell-g1", 200);
 	assert_string_equal(tail, "-msg timestamp=on | warning: one | qemu-system-x86_64: "
 				  "terminating on signal 15 from pid 7 | shutting down, reason=?");
@@ -421,7 +394,7 @@ static void the_log_of_a_domain_ends_with_its_end(void **state)
 	assert_null(strstr(words, "console"));
 	memset(long_line, 'x', 5999);
 	long_line[5999] = '\0';
-	put_text("var/log/libvirt/qemu/brinell-g1.log", long_line);
+	put("var/log/libvirt/qemu/brinell-g1.log", long_line);
 	flood = domain_log_tail("brinell-g1", 200);
 	assert_string_equal(flood, "");
 }
@@ -479,21 +452,23 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(a_flood_is_counted),
 		cmocka_unit_test(xml_holds_what_was_planned),
-		cmocka_unit_test_setup_teardown(orphans_are_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(orphans_are_known, make_root, remove_root),
 		cmocka_unit_test(cid_is_read),
 		cmocka_unit_test(serial_socket_is_found_by_its_name),
-		cmocka_unit_test_setup_teardown(cpio_reads_the_initramfs, setup, teardown),
-		cmocka_unit_test_setup_teardown(modprobe_knows_the_modules, setup, teardown),
-		cmocka_unit_test_setup_teardown(page_is_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(hidden_frames_are_an_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(zero_page_is_nobodys, setup, teardown),
-		cmocka_unit_test_setup_teardown(huge_pages_have_their_size, setup, teardown),
-		cmocka_unit_test_setup_teardown(qemu_is_the_one_with_the_uuid, setup, teardown),
+		cmocka_unit_test_setup_teardown(cpio_reads_the_initramfs, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(modprobe_knows_the_modules, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(page_is_found, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(hidden_frames_are_an_error, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(zero_page_is_nobodys, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(huge_pages_have_their_size, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(qemu_is_the_one_with_the_uuid, make_root,
+						remove_root),
 		cmocka_unit_test(monitor_is_not_believed),
-		cmocka_unit_test_setup_teardown(console_lines_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_console_ends_with_its_panic, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_log_of_a_domain_ends_with_its_end, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(console_lines_are_bounded, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(a_console_ends_with_its_panic, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(the_log_of_a_domain_ends_with_its_end, make_root,
+						remove_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

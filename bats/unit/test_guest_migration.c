@@ -13,55 +13,19 @@
 
 #include "harness/guest/domain.h"
 #include "harness/guest/domain_stages.h"
-
-#include <cmocka.h>
+#include "bats/unit/made_up_root.h"
 
 #define MS NSEC_PER_MSEC
 #define POOL "sys/kernel/mm/hugepages/hugepages-2048kB/"
 
-static char root[] = "/tmp/brinell-test-XXXXXX";
 static struct reason why;
-
-static void put_text(const char *name, const char *text)
-{
-	__cleanup_free char *path = format_text("%s/%s", root, name);
-	__cleanup_free char *directory = strdup(path);
-	int fd;
-
-	*strrchr(directory, '/') = '\0';
-	assert_int_equal(make_directories(directory), 0);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
 
 static int64_t number_in(const char *name)
 {
-	__cleanup_free char *path = format_text("%s/%s", root, name);
-	__cleanup_free char *text = NULL;
+	__cleanup_free char *text = content(name);
 
-	assert_int_equal(read_small_file(path, &text, NULL), 0);
+	assert_string_not_equal(text, "(missing)");
 	return strtoll(text, NULL, 10);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
-	system_root_set("");
-	return system(command);
 }
 
 /* What virDomainGetJobStats() tells of a migration. */
@@ -196,7 +160,7 @@ static void put_self(const char *start)
 		format_text("%d (test) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %s 20",
 			    (int)getpid(), start);
 
-	put_text(name, text);
+	put(name, text);
 }
 
 static void an_arrival_is_no_orphan(void **state)
@@ -205,8 +169,8 @@ static void an_arrival_is_no_orphan(void **state)
 
 	(void)state;
 	put_self("77");
-	put_text("proc/sys/kernel/random/boot_id", "here\n");
-	put_text("run/brinell/guests/g1/initramfs", "");
+	put("proc/sys/kernel/random/boot_id", "here\n");
+	put("run/brinell/guests/g1/initramfs", "");
 	/* The agent of the other host has a number that is nobody's here: it may live. */
 	assert_false(domain_is_orphan("brinell-agent 99999 5 there"));
 	assert_true(domain_is_orphan("brinell-agent 99999 5 here"));
@@ -232,9 +196,9 @@ static void pool_is_given_back(void **state)
 	uint64_t added = 0;
 
 	(void)state;
-	put_text(POOL "nr_hugepages", "10\n");
-	put_text(POOL "free_hugepages", "6\n");
-	put_text(POOL "resv_hugepages", "4\n");
+	put(POOL "nr_hugepages", "10\n");
+	put(POOL "free_hugepages", "6\n");
+	put(POOL "resv_hugepages", "4\n");
 	assert_int_equal(huge_pages_reserve(256, &added, &why), 0);
 	assert_int_equal(added, 126);
 	assert_int_equal(number_in(POOL "nr_hugepages"), 136);
@@ -243,7 +207,7 @@ static void pool_is_given_back(void **state)
 
 	/* There are enough that nobody has. */
 	added = 0;
-	put_text(POOL "free_hugepages", "200\n");
+	put(POOL "free_hugepages", "200\n");
 	assert_int_equal(huge_pages_reserve(257, &added, &why), 0);
 	assert_int_equal(added, 0);
 	huge_pages_release(added);
@@ -267,12 +231,12 @@ static void policy_is_the_word_in_brackets(void **state)
 
 	(void)state;
 	assert_null(transparent_pages_policy());
-	put_text(file, "always [madvise] never\n");
+	put(file, "always [madvise] never\n");
 	policy = transparent_pages_policy();
 	assert_string_equal(policy, "madvise");
-	put_text(file, "nonsense\n");
+	put(file, "nonsense\n");
 	assert_null(transparent_pages_policy());
-	put_text(file, "never] [always\n");
+	put(file, "never] [always\n");
 	assert_null(transparent_pages_policy());
 }
 
@@ -284,11 +248,12 @@ int main(void)
 		cmocka_unit_test(an_event_may_be_the_first_sign),
 		cmocka_unit_test(ends_are_told_apart),
 		cmocka_unit_test(events_say_where_it_is),
-		cmocka_unit_test_setup_teardown(an_arrival_is_no_orphan, setup, teardown),
-		cmocka_unit_test_setup_teardown(pool_is_given_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(pool_that_is_not_there_is_an_error, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(policy_is_the_word_in_brackets, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_arrival_is_no_orphan, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(pool_is_given_back, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(pool_that_is_not_there_is_an_error, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(policy_is_the_word_in_brackets, make_root,
+						remove_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

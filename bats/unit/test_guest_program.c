@@ -16,8 +16,9 @@
 
 #include "harness/base/protocol.h"
 #include "harness/guest/program.h"
-
-#include <cmocka.h>
+#include "harness/witness/witness.h"
+#include "bats/unit/agent_talk.h"
+#include "bats/unit/made_up_root.h"
 
 /* @listener: where the program dials; @host: the host's end of its stream */
 struct fixture {
@@ -26,7 +27,6 @@ struct fixture {
 	int listener;
 	struct channel *host;
 	pid_t pid;
-	int64_t id;
 };
 
 static void accept_program(struct fixture *fixture)
@@ -88,55 +88,12 @@ static int stop_program(void **state)
 	return 0;
 }
 
-/* The next message with @key (of @value); what comes before it is dropped. Owned by the caller. */
-static json_t *await(struct fixture *fixture, const char *key, const char *value)
-{
-	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
-
-	while (now_monotonic_ns() < until) {
-		struct pollfd state = {.fd = channel_fd(fixture->host), .events = POLLIN};
-		json_t *message = NULL;
-		struct reason why;
-
-		while (channel_next(fixture->host, &message, &why) == 1) {
-			if (json_object_get(message, key) &&
-			    (!value || strcmp(json_text(message, key, ""), value) == 0))
-				return message;
-			json_decref(message);
-		}
-		(void)poll(&state, 1, 1000);
-		if (channel_fill(fixture->host) < 0)
-			break;
-	}
-	fail_msg("no message with '%s' (%s)", key, value ? value : "any");
-	return NULL;
-}
-
-static json_t *ask(struct fixture *fixture, const char *call, json_t *arguments)
-{
-	__cleanup_json json_t *request =
-		json_pack("{s:I, s:s, s:o*}", "id", (json_int_t)++fixture->id, "call", call, "args",
-			  arguments);
-
-	assert_int_equal(channel_send(fixture->host, request, 60000), 0);
-	return await(fixture, "id", NULL);
-}
-
-static void ask_well(struct fixture *fixture, const char *call, json_t *arguments)
-{
-	__cleanup_json json_t *answer = ask(fixture, call, arguments);
-
-	if (!json_object_get(answer, "ok"))
-		fail_msg("%s: %s", call,
-			 json_text(json_object_get(answer, "error"), "text", "no answer"));
-}
-
 static void it_says_who_it_is(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_json json_t *hello = await(fixture, "event", "hello");
-	__cleanup_json json_t *usage = ask(fixture, "usage", NULL);
-	__cleanup_json json_t *ping = ask(fixture, "ping", NULL);
+	__cleanup_json json_t *hello = await(fixture->host, "event", "hello");
+	__cleanup_json json_t *usage = ask(fixture->host, "usage", NULL);
+	__cleanup_json json_t *ping = ask(fixture->host, "ping", NULL);
 
 	assert_true(json_is_true(json_object_get(hello, "guest")));
 	assert_int_equal(json_number(hello, "protocol", 0), PROTOCOL_VERSION);
@@ -154,10 +111,10 @@ static void it_refuses_what_is_not_for_a_guest(void **state)
 	static const char *const unknown[] = {"inject.prepare", "inject.fire", "guest.listen",
 					      "probe"};
 	struct fixture *fixture = *state;
-	__cleanup_json json_t *power = ask(fixture, "poweroff", NULL);
+	__cleanup_json json_t *power = ask(fixture->host, "poweroff", NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		__cleanup_json json_t *answer = ask(fixture, unknown[i], NULL);
+		__cleanup_json json_t *answer = ask(fixture->host, unknown[i], NULL);
 
 		assert_int_equal(json_number(json_object_get(answer, "error"), "errno", 0),
 				 -ENOSYS);
@@ -173,26 +130,26 @@ static void it_outlives_its_stream(void **state)
 	int64_t number;
 	pid_t victim;
 
-	answer = ask(fixture, "workload.start",
+	answer = ask(fixture->host, "workload.start",
 		     json_pack("{s:s, s:s, s:{s:s}}", "name", "data", "kind", "pattern",
 			       "arguments", "size", "64K"));
 	victim = (pid_t)json_number(json_object_get(json_object_get(answer, "ok"), "facts"), "pid",
 				    0);
 	assert_true(victim > 0);
-	ask_well(fixture, "heartbeat.start", NULL);
-	json_decref(await(fixture, "event", "heartbeat"));
-	event = await(fixture, "event", "witness");
+	ask_well(fixture->host, "heartbeat.start", NULL);
+	json_decref(await(fixture->host, "event", "heartbeat"));
+	event = await(fixture->host, "event", "witness");
 	number = json_number(event, "number", -1);
 	json_decref(event);
 	channel_free(fixture->host);
 	fixture->host = NULL;
 	kill(victim, SIGKILL);
 	accept_program(fixture);
-	hello = await(fixture, "event", "hello");
+	hello = await(fixture->host, "event", "hello");
 	assert_int_equal(json_number(hello, "connection", 0), 2);
 	assert_int_equal(json_number(hello, "pid", 0), fixture->pid);
 	do {
-		event = await(fixture, "number", NULL);
+		event = await(fixture->host, "number", NULL);
 		assert_int_equal(json_number(event, "number", -1), ++number);
 		answer = (json_decref(answer), json_incref(json_object_get(event, "data")));
 		json_decref(event);
@@ -200,7 +157,7 @@ static void it_outlives_its_stream(void **state)
 	} while (strcmp(json_text(answer, "event", ""), "exit") != 0);
 	assert_int_equal(json_number(answer, "signal", 0), SIGKILL);
 	/* And the heart beats on, without a beat that is not accounted for. */
-	event = await(fixture, "event", "heartbeat");
+	event = await(fixture->host, "event", "heartbeat");
 	assert_true(json_number(event, "seq", 0) > 1);
 }
 
@@ -210,12 +167,12 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 	int64_t seq = 0, beats = 0, most = 0;
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
-	ask_well(fixture, "heartbeat.start", json_pack("{s:i}", "interval_ns", 1000000));
+	ask_well(fixture->host, "heartbeat.start", json_pack("{s:i}", "interval_ns", 1000000));
 	/* Nobody reads meanwhile: the stream is full long before the end of it, if the program gets a processor. */
 	for (int hold = 1500; most <= 100 && now_monotonic_ns() < until; hold *= 2) {
 		(void)poll(NULL, 0, hold);
 		for (int64_t upto = seq + hold + 1000; seq < upto;) {
-			__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
+			__cleanup_json json_t *event = await(fixture->host, "event", "heartbeat");
 			int64_t told = json_number(event, "beats", 0);
 
 			assert_true(json_number(event, "seq", 0) > seq);
@@ -226,7 +183,7 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 		}
 	}
 	assert_true(most > 100);
-	ask_well(fixture, "heartbeat.stop", NULL);
+	ask_well(fixture->host, "heartbeat.stop", NULL);
 }
 
 /* The program stands still, as a guest does in the downtime of a migration. */
@@ -237,15 +194,15 @@ static void its_heart_tells_a_gap(void **state)
 	int64_t missed = 0, gap = 0;
 	int status;
 
-	ask_well(fixture, "heartbeat.start", NULL);
-	json_decref(await(fixture, "event", "heartbeat"));
+	ask_well(fixture->host, "heartbeat.start", NULL);
+	json_decref(await(fixture->host, "event", "heartbeat"));
 	kill(fixture->pid, SIGSTOP);
 	assert_int_equal(waitpid(fixture->pid, &status, WUNTRACED), fixture->pid);
 	(void)poll(NULL, 0, 400);
 	kill(fixture->pid, SIGCONT);
 	/* A busy machine makes gaps of its own. */
 	while (gap < 390 * NSEC_PER_MSEC && now_monotonic_ns() < until) {
-		__cleanup_json json_t *event = await(fixture, "event", "heartbeat");
+		__cleanup_json json_t *event = await(fixture->host, "event", "heartbeat");
 		const json_t *clocks = json_object_get(event, "gap");
 
 		missed = json_number(event, "missed", 0);
@@ -264,16 +221,16 @@ static void its_heart_is_asked_sensibly(void **state)
 	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		__cleanup_json json_t *answer =
-			ask(fixture, "heartbeat.start", json_pack("{s:I}", "interval_ns", bad[i]));
+		__cleanup_json json_t *answer = ask(fixture->host, "heartbeat.start",
+						    json_pack("{s:I}", "interval_ns", bad[i]));
 
 		assert_int_equal(json_number(json_object_get(answer, "error"), "errno", 0),
 				 -EINVAL);
 	}
-	ask_well(fixture, "heartbeat.start", NULL);
-	ask_well(fixture, "heartbeat.start", NULL);
-	ask_well(fixture, "heartbeat.stop", NULL);
-	ask_well(fixture, "heartbeat.stop", NULL);
+	ask_well(fixture->host, "heartbeat.start", NULL);
+	ask_well(fixture->host, "heartbeat.start", NULL);
+	ask_well(fixture->host, "heartbeat.stop", NULL);
+	ask_well(fixture->host, "heartbeat.stop", NULL);
 }
 
 static void rubbish_of_a_host_does_not_end_it(void **state)
@@ -282,13 +239,13 @@ static void rubbish_of_a_host_does_not_end_it(void **state)
 	static const char rubbish[] = "\xff\xff\n{\"call\":7}\n[[[[\n{}\n";
 
 	assert_int_equal(write_all(channel_fd(fixture->host), rubbish, sizeof(rubbish) - 1), 0);
-	ask_well(fixture, "ping", NULL);
+	ask_well(fixture->host, "ping", NULL);
 }
 
 static void a_signal_ends_it_and_its_workloads(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_json json_t *answer = ask(fixture, "workload.start",
+	__cleanup_json json_t *answer = ask(fixture->host, "workload.start",
 					    json_pack("{s:s, s:s}", "name", "m", "kind", "memory"));
 	pid_t victim = (pid_t)json_number(json_object_get(json_object_get(answer, "ok"), "facts"),
 					  "pid", 0);
@@ -300,6 +257,31 @@ static void a_signal_ends_it_and_its_workloads(void **state)
 	fixture->pid = 0;
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_PASSED);
 	assert_int_equal(kill(victim, 0), -1);
+}
+
+/* It is linked of some of the library only; looked at and not started, for its witnesses would look at this machine. */
+static void its_witnesses_are_those_of_guests(void **state)
+{
+	static const struct {
+		const char *name;
+		bool there;
+	} witnesses[] = {{"interrupts", true},
+			 {"kmsg", true},
+			 {"meminfo", true},
+			 {"trace", true},
+			 {"pageflags", false}};
+	__cleanup_free char *program = NULL;
+	size_t length;
+
+	(void)state;
+	if (read_small_file("build/brinell-guest", &program, &length))
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(witnesses); i++) {
+		const char *summary = witness_find(witnesses[i].name)->summary;
+
+		if (!!memmem(program, length, summary, strlen(summary)) != witnesses[i].there)
+			fail_msg("witness '%s'", witnesses[i].name);
+	}
 }
 
 static void the_kernel_command_line_names_the_port(void **state)
@@ -326,26 +308,14 @@ static void the_kernel_command_line_names_the_port(void **state)
 
 static void the_serial_port_is_found_by_its_name(void **state)
 {
-	char root[] = "/tmp/brinell-root.XXXXXX";
-	__cleanup_free char *other = NULL, *ours = NULL, *names = NULL, *found = NULL;
+	__cleanup_free char *found = NULL;
 
 	(void)state;
-	assert_non_null(mkdtemp(root));
-	system_root_set(root);
 	assert_null(guest_find_serial());
-	other = format_text("%s/sys/class/virtio-ports/vport1p1", root);
-	ours = format_text("%s/sys/class/virtio-ports/vport1p2", root);
-	assert_int_equal(make_directories(other), 0);
-	assert_int_equal(make_directories(ours), 0);
-	assert_int_equal(write_file_atomically(other, "name", "brinell.agent\n", 14), 0);
-	assert_int_equal(write_file_atomically(ours, "name", "brinell.guest\n", 14), 0);
+	put("/sys/class/virtio-ports/vport1p1/name", "brinell.agent\n");
+	put("/sys/class/virtio-ports/vport1p2/name", "brinell.guest\n");
 	found = guest_find_serial();
-	names = format_text("%s/dev/vport1p2", root);
-	assert_string_equal(found, names);
-	system_root_set(NULL);
-	free(names);
-	names = format_text("rm -r %s", root);
-	assert_int_equal(system(names), 0);
+	assert_string_equal(found, place("/dev/vport1p2"));
 }
 
 static void bad_usage_is_refused(void **state)
@@ -382,8 +352,9 @@ int main(void)
 		WITH_PROGRAM(its_heart_is_asked_sensibly),
 		WITH_PROGRAM(rubbish_of_a_host_does_not_end_it),
 		WITH_PROGRAM(a_signal_ends_it_and_its_workloads),
+		cmocka_unit_test(its_witnesses_are_those_of_guests),
 		cmocka_unit_test(the_kernel_command_line_names_the_port),
-		cmocka_unit_test(the_serial_port_is_found_by_its_name),
+		WITH_ROOT(the_serial_port_is_found_by_its_name),
 		cmocka_unit_test(bad_usage_is_refused),
 	};
 

@@ -14,36 +14,17 @@
 
 #include "harness/base/elf.h"
 #include "harness/guest/domain.h"
+#include "bats/unit/made_up_root.h"
 
-#include <cmocka.h>
-
-static char root[] = "/tmp/brinell-test-XXXXXX";
 static struct reason why;
 
+/* The programs are those of this machine until a test wants others. */
 static int setup(void **state)
 {
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	return mkdtemp(root) ? 0 : -1;
-}
+	int error = make_root(state);
 
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
 	system_root_set("");
-	return system(command);
-}
-
-static void put(const char *name, const void *data, size_t length)
-{
-	__cleanup_free char *path = format_text("%s/%s", root, name);
-	char *base = strrchr(path, '/');
-
-	*base = '\0';
-	assert_int_equal(make_directories(path), 0);
-	assert_int_equal(write_file_atomically(path, base + 1, data, length), 0);
+	return error;
 }
 
 static bool holds(const json_t *files, const char *name)
@@ -130,7 +111,7 @@ static void put_small(const char *name, const char *needs, const char *search)
 	program.header.e_ident[EI_CLASS] = ELFCLASS64;
 	snprintf(program.strings + 1, 31, "%s", needs ? needs : "");
 	snprintf(program.strings + 32, 32, "%s", search ? search : "");
-	put(name, &program, sizeof(program));
+	put_bytes(name, &program, sizeof(program));
 }
 
 static void expect(const char *name, const char *const *wanted)
@@ -178,7 +159,7 @@ static void what_can_not_be_given_is_refused(void **state)
 {
 	(void)state;
 	system_root_set(root);
-	put("usr/bin/script", "#!/bin/sh\n", 10);
+	put("usr/bin/script", "#!/bin/sh\n");
 	put_small("usr/bin/lost", "libnowhere.so", NULL);
 	expect_refusal("stress-elsewhere", -ENOENT, "no program stress-elsewhere");
 	expect_refusal("script", -ENOEXEC, "/usr/bin/script is no x86-64 program; a script");
@@ -187,7 +168,7 @@ static void what_can_not_be_given_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, remove_root)
 	const struct CMUnitTest tests[] = {
 		TEST(libraries_of_libraries_are_found),
 		TEST(a_program_starts_from_the_archive),

@@ -13,8 +13,7 @@
 #include <sys/socket.h>
 
 #include "harness/guest/domain_service.h"
-
-#include <cmocka.h>
+#include "bats/unit/made_up_root.h"
 
 #define NAME "unit-test-of-start"
 #define UUID "11111111-2222-3333-4444-555555555555"
@@ -22,20 +21,10 @@
 
 /* @other: the controller's end of the agent's stream; @console: where the guest would write */
 struct fixture {
-	char root[32];
 	struct agent *agent;
 	struct channel *own, *other;
 	int console;
 };
-
-static void put_log(const struct fixture *fixture, const char *text)
-{
-	__cleanup_free char *directory = format_text("%s" DOMAIN_LOG_DIRECTORY, fixture->root);
-
-	assert_int_equal(make_directories(directory), 0);
-	assert_int_equal(
-		write_file_atomically(directory, DOMAIN_PREFIX NAME ".log", text, strlen(text)), 0);
-}
 
 static int start_agent(void **state)
 {
@@ -43,9 +32,7 @@ static int start_agent(void **state)
 	int ends[2];
 
 	signal(SIGPIPE, SIG_IGN);
-	strcpy(fixture->root, "/tmp/brinell-start.XXXXXX");
-	assert_non_null(mkdtemp(fixture->root));
-	system_root_set(fixture->root);
+	assert_int_equal(make_root(state), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	fixture->own = channel_new(ends[0], ends[0]);
 	fixture->other = channel_new(ends[1], ends[1]);
@@ -59,7 +46,6 @@ static int start_agent(void **state)
 static int end_agent(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_free char *command = format_text("rm -rf %s", fixture->root);
 
 	agent_free(fixture->agent);
 	channel_free(fixture->own);
@@ -67,15 +53,14 @@ static int end_agent(void **state)
 	if (fixture->console >= 0)
 		close(fixture->console);
 	free(fixture);
-	system_root_set("");
-	return system(command);
+	return remove_root(state);
 }
 
 /* A guest whose domain runs, and whose start is not answered. */
 static struct domain_guest *add_guest(struct fixture *fixture, enum domain_stage stage)
 {
 	struct domain_guest *guest = domain_add(fixture->agent, NAME, true, "");
-	__cleanup_free char *path = format_text("%s/console", fixture->root);
+	__cleanup_free char *path = format_text("%s/console", root);
 	__cleanup_free char *out = format_text("%s.out", path);
 
 	strcpy(guest->uuid, UUID);
@@ -140,7 +125,8 @@ static void a_guest_that_ends_early_says_why(void **state)
 	const char *text;
 
 	add_guest(fixture, DOMAIN_GREETING);
-	put_log(fixture, "qemu-system-x86_64: terminating on signal 15 from pid 7\n");
+	put(DOMAIN_LOG_DIRECTORY "/" DOMAIN_PREFIX NAME ".log",
+	    "qemu-system-x86_64: terminating on signal 15 from pid 7\n");
 	dprintf(fixture->console, "booting\nKernel panic - not syncing: no init\n");
 	for (int i = 0; i < 130; i++)
 		dprintf(fixture->console, "%-150s frame %d\n", "more than one read takes", i);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,10 +17,7 @@
 #include "inject/daemon.h"
 #include "inject/guest_monitor.h"
 #include "inject/machine.h"
-
-#include <cmocka.h>
-
-static char root[64];
+#include "bats/unit/made_up_root.h"
 
 /* The made-up hypervisor: what it was told, and what it answers. cmocka has a macro fail(): (fail) is the function. */
 static struct {
@@ -65,51 +61,6 @@ static const struct guest_monitor made_up = {
 	.name = "made-up", .command = hear_command, .process = tell_process};
 
 REGISTER(guest_monitor, made_up);
-
-static void put_bytes(const char *path, const char *bytes, size_t length)
-{
-	char whole[512];
-	__cleanup_free char *directory = NULL;
-	FILE *file;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	directory = strdup(whole);
-	*strrchr(directory, '/') = '\0';
-	assert_int_equal(make_directories(directory), 0);
-	file = fopen(whole, "w");
-	assert_non_null(file);
-	fwrite(bytes, 1, length, file);
-	fclose(file);
-}
-
-static void put(const char *path, const char *text)
-{
-	put_bytes(path, text, strlen(text));
-}
-
-static char *content(const char *path)
-{
-	char whole[512];
-	char *text;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	return read_small_file(whole, &text, NULL) ? strdup("(missing)") : text;
-}
-
-static void assert_content(const char *path, const char *expected)
-{
-	__cleanup_free char *text = content(path);
-
-	assert_string_equal(text, expected);
-}
-
-static void put_expendable(void)
-{
-	char host[256] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	put("/etc/brinell/expendable", host);
-}
 
 static void open_injection(struct injection *injection, const char *name, const char *arguments,
 			   bool dry_run)
@@ -739,33 +690,13 @@ static void probes_tell_what_can_be_struck(void **state)
 	assert_true(is_found("panic:restarts"));
 }
 
-static int make_root(void **state)
+static int make_machine(void **state)
 {
-	(void)state;
 	memset(&hypervisor, 0, sizeof(hypervisor));
-	strcpy(root, "/tmp/brinell-guests.XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
+	return make_root(state);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_root(void **state)
-{
-	(void)state;
-	system_root_set("");
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
+#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_machine, remove_root)
 
 int main(void)
 {

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,29 +16,10 @@
 #include "inject/einj.h"
 #include "inject/injector.h"
 #include "inject/machine.h"
-
-#include <cmocka.h>
+#include "bats/unit/made_up_root.h"
 
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
-
-static char root[64];
-
-static void put(const char *path, const char *text)
-{
-	char whole[512];
-	__cleanup_free char *directory = NULL;
-	FILE *file;
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	directory = strdup(whole);
-	*strrchr(directory, '/') = '\0';
-	assert_int_equal(make_directories(directory), 0);
-	file = fopen(whole, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
 
 static void drop(const char *path)
 {
@@ -49,13 +29,11 @@ static void drop(const char *path)
 	assert_int_equal(unlink(whole), 0);
 }
 
-static void assert_content(const char *path, const char *expected)
+/* The kernel ends what it shows by a newline. */
+static void assert_line(const char *path, const char *expected)
 {
-	__cleanup_free char *text = NULL;
-	char whole[512];
+	__cleanup_free char *text = content(path);
 
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	assert_int_equal(read_small_file(whole, &text, NULL), 0);
 	text[strcspn(text, "\n")] = '\0';
 	if (strcmp(text, expected) != 0)
 		fail_msg("%s holds '%s' instead of '%s'", path, text, expected);
@@ -69,14 +47,6 @@ static void break_writes(const char *path)
 	snprintf(whole, sizeof(whole), "%s%s", root, path);
 	unlink(whole);
 	assert_int_equal(symlink("/proc/version", whole), 0);
-}
-
-static void put_expendable(void)
-{
-	char host[256] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	put("/etc/brinell/expendable", host);
 }
 
 static const struct {
@@ -194,9 +164,9 @@ static void assert_einj_untouched(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(einj_files); i++) {
 		snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", einj_files[i].name);
-		assert_content(path, einj_files[i].before);
+		assert_line(path, einj_files[i].before);
 	}
-	assert_content(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
+	assert_line(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
 }
 
 static void einj_sets_whole_and_restores(void **state)
@@ -208,16 +178,16 @@ static void einj_sets_whole_and_restores(void **state)
 	make_einj_machine();
 	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
-	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
-	assert_content(EINJ_DIRECTORY "/flags", "0x2");
-	assert_content(EINJ_DIRECTORY "/param1", "0x5000400");
-	assert_content(EINJ_DIRECTORY "/param2", "0xfffffffffffff000");
-	assert_content(EINJ_DIRECTORY "/param3", "0x0");
-	assert_content(EINJ_DIRECTORY "/param4", "0x0");
-	assert_content(EINJ_DIRECTORY "/notrigger", "1");
-	assert_content(EINJ_DIRECTORY "/error_inject", "");
+	assert_line(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_line(EINJ_DIRECTORY "/flags", "0x2");
+	assert_line(EINJ_DIRECTORY "/param1", "0x5000400");
+	assert_line(EINJ_DIRECTORY "/param2", "0xfffffffffffff000");
+	assert_line(EINJ_DIRECTORY "/param3", "0x0");
+	assert_line(EINJ_DIRECTORY "/param4", "0x0");
+	assert_line(EINJ_DIRECTORY "/notrigger", "1");
+	assert_line(EINJ_DIRECTORY "/error_inject", "");
 	assert_int_equal(injection.injector->fire(&injection, &why), 0);
-	assert_content(EINJ_DIRECTORY "/error_inject", "1");
+	assert_line(EINJ_DIRECTORY "/error_inject", "1");
 	assert_true(json_is_integer(json_object_get(injection.result, "duration_ns")));
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
 	assert_einj_untouched();
@@ -275,15 +245,15 @@ static void v2_writes_components_as_lines(void **state)
 			       false, &why),
 		0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
-	assert_content(EINJ_DIRECTORY "/error_type", "V2_0x2");
-	assert_content(EINJ_DIRECTORY "/component_id0", "12");
-	assert_content(EINJ_DIRECTORY "/component_syndrome0", "a");
+	assert_line(EINJ_DIRECTORY "/error_type", "V2_0x2");
+	assert_line(EINJ_DIRECTORY "/component_id0", "12");
+	assert_line(EINJ_DIRECTORY "/component_syndrome0", "a");
 	/* The entry behind the last one is made invalid by an empty line. */
-	assert_content(EINJ_DIRECTORY "/component_id1", "");
+	assert_line(EINJ_DIRECTORY "/component_id1", "");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
-	assert_content(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
-	assert_content(EINJ_DIRECTORY "/component_syndrome0", "00000000000000000000000000000005");
-	assert_content(EINJ_DIRECTORY "/component_id1", "ffffffffffffffffffffffffffffffff");
+	assert_line(EINJ_DIRECTORY "/component_id0", "ffffffffffffffffffffffffffffffff");
+	assert_line(EINJ_DIRECTORY "/component_syndrome0", "00000000000000000000000000000005");
+	assert_line(EINJ_DIRECTORY "/component_id1", "ffffffffffffffffffffffffffffffff");
 	injection_close(&injection);
 }
 
@@ -316,7 +286,7 @@ static void einj_refuses_with_the_cause(void **state)
 	refuse("einj", MEMORY, -ENOENT, "takes no address");
 	drop("/sys/firmware/acpi/tables/EINJ");
 	refuse("einj", MEMORY, -ENODEV, "BIOS");
-	assert_content(EINJ_DIRECTORY "/error_type", "0x8");
+	assert_line(EINJ_DIRECTORY "/error_type", "0x8");
 }
 
 static void zero_page_and_poison_are_seen_before(void **state)
@@ -397,10 +367,10 @@ static void dry_run_writes_nothing(void **state)
 		injection_close(&injection);
 	}
 	assert_einj_untouched();
-	assert_content(EINJ_DIRECTORY "/error_inject", "");
-	assert_content(MCE_DIRECTORY "/status", "10");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-pfn", "");
+	assert_line(EINJ_DIRECTORY "/error_inject", "");
+	assert_line(MCE_DIRECTORY "/status", "10");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-pfn", "");
 	assert_false(machine_has_file("/run/brinell/inject.lock"));
 }
 
@@ -433,7 +403,7 @@ static void a_second_injector_is_kept_out(void **state)
 	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
 	refuse("einj", MEMORY, -EBUSY, "another injector");
-	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_line(EINJ_DIRECTORY "/error_type", "0x10");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
 	injection_close(&injection);
 	assert_int_equal(prepare_only("einj", MEMORY, &why), 0);
@@ -459,7 +429,7 @@ static void what_a_killed_injector_set_is_put_back(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
-	assert_content(EINJ_DIRECTORY "/error_type", "0x10");
+	assert_line(EINJ_DIRECTORY "/error_type", "0x10");
 	assert_int_equal(open_injection(&injection, "hwpoison",
 					"{\"method\":\"hard-offline-page\",\"pfn\":\"0x100\"}",
 					false, &why),
@@ -484,22 +454,22 @@ static void mce_inject_restores_what_the_kernel_means(void **state)
 					false, &why),
 			 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
-	assert_content(MCE_DIRECTORY "/status", "0xbd000000000000c0");
-	assert_content(MCE_DIRECTORY "/addr", "0x7000");
-	assert_content(MCE_DIRECTORY "/misc", "0x8c");
-	assert_content(MCE_DIRECTORY "/flags", "hw");
-	assert_content(MCE_DIRECTORY "/cpu", "0");
-	assert_content("/sys/kernel/debug/mce/fake_panic", "1");
-	assert_content(MCE_DIRECTORY "/bank", "1");
+	assert_line(MCE_DIRECTORY "/status", "0xbd000000000000c0");
+	assert_line(MCE_DIRECTORY "/addr", "0x7000");
+	assert_line(MCE_DIRECTORY "/misc", "0x8c");
+	assert_line(MCE_DIRECTORY "/flags", "hw");
+	assert_line(MCE_DIRECTORY "/cpu", "0");
+	assert_line("/sys/kernel/debug/mce/fake_panic", "1");
+	assert_line(MCE_DIRECTORY "/bank", "1");
 	assert_int_equal(injection.injector->fire(&injection, &why), 0);
-	assert_content(MCE_DIRECTORY "/bank", "9");
+	assert_line(MCE_DIRECTORY "/bank", "9");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
-	assert_content(MCE_DIRECTORY "/status", "0x10");
-	assert_content(MCE_DIRECTORY "/addr", "0x99");
-	assert_content(MCE_DIRECTORY "/misc", "0x8c");
-	assert_content(MCE_DIRECTORY "/flags", "th");
-	assert_content(MCE_DIRECTORY "/cpu", "3");
-	assert_content("/sys/kernel/debug/mce/fake_panic", "0");
+	assert_line(MCE_DIRECTORY "/status", "0x10");
+	assert_line(MCE_DIRECTORY "/addr", "0x99");
+	assert_line(MCE_DIRECTORY "/misc", "0x8c");
+	assert_line(MCE_DIRECTORY "/flags", "th");
+	assert_line(MCE_DIRECTORY "/cpu", "3");
+	assert_line("/sys/kernel/debug/mce/fake_panic", "0");
 	injection_close(&injection);
 }
 
@@ -535,7 +505,7 @@ static void mce_inject_refuses_the_traps(void **state)
 	refuse("mce-inject", "{\"status\":\"0xbe00000000000090\",\"mode\":\"hw\"}", -EINVAL,
 	       "allow-panic");
 	refuse("mce-inject", "{\"preset\":\"deferred\",\"mode\":\"hw\"}", -EINVAL, "mode df");
-	assert_content(MCE_DIRECTORY "/status", "10");
+	assert_line(MCE_DIRECTORY "/status", "10");
 }
 
 static void hwpoison_sets_filters_and_restores(void **state)
@@ -550,14 +520,14 @@ static void hwpoison_sets_filters_and_restores(void **state)
 					&why),
 			 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "0");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "0xffffffff");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-enable", "0");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "0xffffffff");
 	assert_int_equal(injection.injector->fire(&injection, &why), 0);
-	assert_content(HWPOISON_DIRECTORY "/corrupt-pfn", "0x5000");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-pfn", "0x5000");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "8");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-flags-mask", "4095");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-dev-major", "8");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-flags-mask", "4095");
 	injection_close(&injection);
 }
 
@@ -574,8 +544,8 @@ static void hwpoison_offlines_by_address(void **state)
 			 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
 	assert_int_equal(injection.injector->fire(&injection, &why), 0);
-	assert_content("/sys/devices/system/memory/soft_offline_page", "0x5000000");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_line("/sys/devices/system/memory/soft_offline_page", "0x5000000");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
 	injection_close(&injection);
 }
@@ -592,7 +562,7 @@ static void hwpoison_refuses_with_the_cause(void **state)
 	refuse("hwpoison",
 	       "{\"method\":\"hard-offline-page\",\"pfn\":\"5\",\"filter-memcg\":\"1\"}", -EINVAL,
 	       "corrupt-pfn");
-	assert_content(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
+	assert_line(HWPOISON_DIRECTORY "/corrupt-filter-enable", "1");
 }
 
 /* This program is not linked with libvirt. */
@@ -804,61 +774,34 @@ static void addresses_are_hidden_without_privileges(void **state)
 	assert_int_equal(machine_memory_kind(0x5000), MEMORY_UNKNOWN);
 }
 
-static int make_root(void **state)
-{
-	(void)state;
-	strcpy(root, "/tmp/brinell-machine.XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_root(void **state)
-{
-	(void)state;
-	system_root_set("");
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(einj_sets_whole_and_restores),
-		MACHINE_TEST(einj_restores_after_every_failure),
-		MACHINE_TEST(einj_restores_after_a_failed_fire),
-		MACHINE_TEST(v2_writes_components_as_lines),
-		MACHINE_TEST(einj_refuses_with_the_cause),
-		MACHINE_TEST(zero_page_and_poison_are_seen_before),
-		MACHINE_TEST(every_errno_has_its_own_text),
-		MACHINE_TEST(functions_are_read_as_acpi_wants),
-		MACHINE_TEST(dry_run_writes_nothing),
-		MACHINE_TEST(permission_names_the_host),
-		MACHINE_TEST(a_second_injector_is_kept_out),
-		MACHINE_TEST(what_a_killed_injector_set_is_put_back),
-		MACHINE_TEST(mce_inject_restores_what_the_kernel_means),
-		MACHINE_TEST(mce_inject_writes_whole_lines),
-		MACHINE_TEST(mce_inject_refuses_the_traps),
-		MACHINE_TEST(hwpoison_sets_filters_and_restores),
-		MACHINE_TEST(hwpoison_offlines_by_address),
-		MACHINE_TEST(hwpoison_refuses_with_the_cause),
-		MACHINE_TEST(guests_are_out_of_reach),
-		MACHINE_TEST(probes_find_what_is_there),
-		MACHINE_TEST(probes_of_an_empty_machine),
-		MACHINE_TEST(probes_tell_causes_apart),
-		MACHINE_TEST(probe_loads_the_module),
-		MACHINE_TEST(probe_loads_nothing_elsewhere),
-		MACHINE_TEST(addresses_are_hidden_without_privileges),
+		WITH_ROOT(einj_sets_whole_and_restores),
+		WITH_ROOT(einj_restores_after_every_failure),
+		WITH_ROOT(einj_restores_after_a_failed_fire),
+		WITH_ROOT(v2_writes_components_as_lines),
+		WITH_ROOT(einj_refuses_with_the_cause),
+		WITH_ROOT(zero_page_and_poison_are_seen_before),
+		WITH_ROOT(every_errno_has_its_own_text),
+		WITH_ROOT(functions_are_read_as_acpi_wants),
+		WITH_ROOT(dry_run_writes_nothing),
+		WITH_ROOT(permission_names_the_host),
+		WITH_ROOT(a_second_injector_is_kept_out),
+		WITH_ROOT(what_a_killed_injector_set_is_put_back),
+		WITH_ROOT(mce_inject_restores_what_the_kernel_means),
+		WITH_ROOT(mce_inject_writes_whole_lines),
+		WITH_ROOT(mce_inject_refuses_the_traps),
+		WITH_ROOT(hwpoison_sets_filters_and_restores),
+		WITH_ROOT(hwpoison_offlines_by_address),
+		WITH_ROOT(hwpoison_refuses_with_the_cause),
+		WITH_ROOT(guests_are_out_of_reach),
+		WITH_ROOT(probes_find_what_is_there),
+		WITH_ROOT(probes_of_an_empty_machine),
+		WITH_ROOT(probes_tell_causes_apart),
+		WITH_ROOT(probe_loads_the_module),
+		WITH_ROOT(probe_loads_nothing_elsewhere),
+		WITH_ROOT(addresses_are_hidden_without_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

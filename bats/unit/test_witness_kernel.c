@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +12,8 @@
 #include <sys/stat.h>
 
 #include "harness/witness/witness.h"
+#include "bats/unit/made_up_root.h"
 
-#include <cmocka.h>
-
-static char root[64];
 static json_t *seen;
 
 static void keep(void *context, const char *witness, int64_t time_ns, const char *text,
@@ -26,32 +23,6 @@ static void keep(void *context, const char *witness, int64_t time_ns, const char
 	json_array_append_new(seen,
 			      json_pack("{s:s, s:I, s:s, s:o*}", "witness", witness, "time_ns",
 					(json_int_t)time_ns, "text", text, "data", data));
-}
-
-static const char *place(const char *path)
-{
-	static char whole[512];
-
-	snprintf(whole, sizeof(whole), "%s%s", root, path);
-	return whole;
-}
-
-static void put_bytes(const char *path, const void *bytes, size_t length)
-{
-	__cleanup_free char *directory = strdup(place(path));
-	FILE *file;
-
-	*strrchr(directory, '/') = '\0';
-	assert_int_equal(make_directories(directory), 0);
-	file = fopen(place(path), "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, length, file), length);
-	fclose(file);
-}
-
-static void put(const char *path, const char *text)
-{
-	put_bytes(path, text, strlen(text));
 }
 
 /* Return: the end to write to; the witness reads the other one, without blocking. */
@@ -322,34 +293,19 @@ static void what_is_missing_is_told(void **state)
 	}
 }
 
-static int make_root(void **state)
+static int start_seeing(void **state)
 {
-	(void)state;
-	strcpy(root, "/tmp/brinell-witness.XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
 	seen = json_array();
-	return 0;
+	return make_root(state);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+static int stop_seeing(void **state)
 {
-	(void)status;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_root(void **state)
-{
-	(void)state;
 	json_decref(seen);
-	system_root_set("");
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_root(state);
 }
 
-#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
+#define MACHINE_TEST(function) cmocka_unit_test_setup_teardown(function, start_seeing, stop_seeing)
 
 int main(void)
 {

@@ -11,6 +11,7 @@
 
 #include "bats/unit/workload_test.h"
 #include "workloads/frames.h"
+#include "bats/unit/made_up_root.h"
 
 #define FRAMES 16384
 /* Of a machine with more, only kinds are looked for that do not take a look at all of them. */
@@ -18,16 +19,6 @@
 #define TRIES 5
 /* Objects that are made before the made-up machine has new slabs. */
 #define OBJECTS_UNTIL_SLABS 500
-
-static char root[] = "/tmp/brinell-test-XXXXXX";
-
-static void put(const char *name, const void *data, size_t length)
-{
-	__cleanup_free char *directory = format_text("%s/proc", root);
-
-	assert_int_equal(make_directories(directory), 0);
-	assert_int_equal(write_file_atomically(directory, name, data, length), 0);
-}
 
 /* Frames of a made-up machine, from @first on, have one flag. */
 static void put_flags(unsigned int flag, size_t first, size_t count, size_t more)
@@ -37,27 +28,8 @@ static void put_flags(unsigned int flag, size_t first, size_t count, size_t more
 	for (size_t i = first; i < first + count; i++)
 		flags[i] = 1ull << flag;
 	flags[more] = 1ull << flag;
-	put("kpageflags", flags, FRAMES * sizeof(*flags));
+	put_bytes("/proc/kpageflags", flags, FRAMES * sizeof(*flags));
 	free(flags);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
-	system_root_set("");
-	return system(command);
 }
 
 static void expect_refusal(json_t *given, int error, const char *text)
@@ -151,8 +123,8 @@ static void the_balloon_holds_its_frames(void **state)
 
 static void put_kernel(const char *iomem, const char *kallsyms)
 {
-	put("iomem", iomem, strlen(iomem));
-	put("kallsyms", kallsyms, strlen(kallsyms));
+	put("/proc/iomem", iomem);
+	put("/proc/kallsyms", kallsyms);
 }
 
 static bool slabs_come;
@@ -238,7 +210,7 @@ static void what_the_kernel_hides_is_refused(void **state)
 	put_flags(FRAME_BUDDY, 4, 4, 4);
 	expect_refusal(which("page-table"), -ENOTSUP, "KPF_PGTABLE");
 	expect_refusal(which("slab"), -ENOTSUP, "no new slab");
-	put("kpageflags", "short", 5);
+	put("/proc/kpageflags", "short");
 	expect_refusal(which("free"), -ENODATA, "kpageflags");
 	expect_refusal(json_object(), -EINVAL, "which");
 	expect_refusal(which("fresh"), -EINVAL, "fresh");
@@ -347,7 +319,6 @@ static void its_end_is_told(void **state)
 
 int main(void)
 {
-#define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(sets_know_their_frames),
 		WITH_ROOT(a_free_frame_is_far_from_the_next_to_go),

@@ -5,43 +5,7 @@
 #include <sys/stat.h>
 
 #include "bats/unit/workload_test.h"
-
-static char root[] = "/tmp/brinell-test-XXXXXX";
-
-static void put(const char *directory, const char *name, const char *text)
-{
-	__cleanup_free char *path = format_text("%s/%s", root, directory);
-
-	assert_int_equal(make_directories(path), 0);
-	assert_int_equal(write_file_atomically(path, name, text, strlen(text)), 0);
-}
-
-static void put_expendable(void)
-{
-	char host[256] = "";
-
-	assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
-	put("etc/brinell", "expendable", host);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
-	system_root_set(root);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
-	system_root_set("");
-	return system(command);
-}
+#include "bats/unit/made_up_root.h"
 
 static void the_kernel_is_crashed_after_the_answer(void **state)
 {
@@ -51,7 +15,7 @@ static void the_kernel_is_crashed_after_the_answer(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("proc", "sysrq-trigger", "");
+	put("/proc/sysrq-trigger", "");
 	put_expendable();
 	if (start(&run, "panic", json_object()))
 		fail_msg("%s", why.text);
@@ -80,7 +44,7 @@ static void expect_refusal(int error, const char *text)
 static void other_machines_are_not_crashed(void **state)
 {
 	(void)state;
-	put("proc", "sysrq-trigger", "");
+	put("/proc/sysrq-trigger", "");
 	expect_refusal(-EPERM, "expendable");
 }
 
@@ -93,7 +57,7 @@ static void a_kernel_without_the_file_is_told(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
 	const struct CMUnitTest tests[] = {
 		TEST(the_kernel_is_crashed_after_the_answer),
 		TEST(other_machines_are_not_crashed),

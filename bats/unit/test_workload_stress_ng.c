@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 
 #include "bats/unit/workload_test.h"
-
-static char root[] = "/tmp/brinell-test-XXXXXX";
+#include "bats/unit/made_up_root.h"
 
 /* The words that it was given are left in a file; --yaml is the one before the name of the file of figures. */
 static const char fake[] =
@@ -32,28 +31,13 @@ static const char fake[] =
 	"[ -e ROOT/run ] && { while :; do wait; done; }\n"
 	"finish\n";
 
-static void put(const char *name, const char *text, mode_t mode)
-{
-	__cleanup_free char *path = format_text("%s/%s", root, name);
-	char *base = strrchr(path, '/');
-
-	*base = '\0';
-	assert_int_equal(make_directories(path), 0);
-	assert_int_equal(write_file_atomically(path, base + 1, text, strlen(text)), 0);
-	*base = '/';
-	assert_int_equal(chmod(path, mode), 0);
-}
-
 static int setup(void **state)
 {
 	__cleanup_free char *script = NULL;
 	size_t size;
 	FILE *out = open_memstream(&script, &size);
 
-	(void)state;
-	strcpy(root + strlen(root) - 6, "XXXXXX");
-	if (!mkdtemp(root))
-		return -1;
+	assert_int_equal(make_root(state), 0);
 	for (const char *at = fake; *at; at++) {
 		if (strncmp(at, "ROOT", 4) == 0) {
 			fputs(root, out);
@@ -63,27 +47,9 @@ static int setup(void **state)
 		}
 	}
 	fclose(out);
-	put("usr/bin/stress-ng", script, 0755);
-	system_root_set(root);
+	put("usr/bin/stress-ng", script);
+	assert_int_equal(chmod(place("usr/bin/stress-ng"), 0755), 0);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	__cleanup_free char *command = format_text("rm -rf %s", root);
-
-	(void)state;
-	system_root_set("");
-	return system(command);
-}
-
-static char *content(const char *name)
-{
-	__cleanup_free char *path = format_text("%s/%s", root, name);
-	char *text = NULL;
-
-	assert_int_equal(read_small_file(path, &text, NULL), 0);
-	return text;
 }
 
 /* Neither it nor what it started is left: the pid of the latter is in a file. */
@@ -162,7 +128,7 @@ static void one_that_runs_for_ever_ends_at_a_touch(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("run", "", 0644);
+	put("run", "");
 	assert_int_equal(start(&run, "stress-ng", json_pack("{s:s}", "stressor", "cpu")), 0);
 	run.workload->dispatch(&run);
 	assert_null(find_event("checked"));
@@ -178,7 +144,7 @@ static void one_that_runs_is_stopped_with_all_its_processes(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("run", "", 0644);
+	put("run", "");
 	assert_int_equal(start(&run, "stress-ng", json_pack("{s:s}", "stressor", "cpu")), 0);
 	finish(&run);
 	assert_nothing_left();
@@ -190,7 +156,7 @@ static void a_stop_waits_for_the_end_that_a_touch_began(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("run", "", 0644);
+	put("run", "");
 	assert_int_equal(start(&run, "stress-ng", json_pack("{s:s}", "stressor", "cpu")), 0);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
 	run.workload->stop(&run);
@@ -205,7 +171,7 @@ static void a_stop_ends_what_a_touch_waits_for(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("run", "", 0644);
+	put("run", "");
 	assert_int_equal(start(&run, "stress-ng",
 			       json_pack("{s:s, s:s}", "stressor", "cpu", "time", "1000s")),
 			 0);
@@ -222,8 +188,8 @@ static void wrong_data_are_told(void **state)
 	const json_t *event;
 
 	(void)state;
-	put("fail", "", 0644);
-	put("status", "2", 0644);
+	put("fail", "");
+	put("status", "2");
 	assert_int_equal(start(&run, "stress-ng",
 			       json_pack("{s:s, s:s}", "stressor", "cpu", "time", "1s")),
 			 0);
@@ -266,7 +232,7 @@ static void another_end_is_no_wrong_data(void **state)
 	struct workload_run run;
 
 	(void)state;
-	put("status", "3", 0644);
+	put("status", "3");
 	assert_int_equal(start(&run, "stress-ng",
 			       json_pack("{s:s, s:s}", "stressor", "cpu", "time", "1s")),
 			 0);
@@ -290,7 +256,7 @@ static void expect_refusal(json_t *given, int error, const char *text)
 static void what_can_not_be_is_refused(void **state)
 {
 	(void)state;
-	put("refuse", "", 0644);
+	put("refuse", "");
 	expect_refusal(json_pack("{s:s}", "stressor", "cup"), -EINVAL,
 		       "status 1 before its stressors began: unrecognized option '--cup'");
 	expect_refusal(json_pack("{s:s}", "stressor", "cpu --all"), -EINVAL,
@@ -304,7 +270,7 @@ static void what_can_not_be_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, remove_root)
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_told_what_to_do),
 		TEST(figures_come_with_its_end),
