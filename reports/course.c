@@ -220,11 +220,20 @@ static void take_silence(struct course_guest *guest, const char *host, const jso
 	guest->silent = true;
 }
 
+/* When the last beat came before a report was made: the report itself tells, or it is as old as that. */
+static int64_t last_arrival(const json_t *data, int64_t at)
+{
+	int64_t age = told_span(data, "age_ns");
+
+	return age > 0 ? at - age : at;
+}
+
 static void take_heartbeat(struct course_guest *guest, const char *host, const json_t *data,
 			   int64_t at)
 {
 	const char *what = json_text(data, "what", "");
 	int64_t longest = json_number(data, "longest_ns", 0), age = json_number(data, "age_ns", 0);
+	int64_t heard = last_arrival(data, at);
 	struct course_life *life = life_of(guest);
 
 	if (strcmp(what, "gap") == 0 || strcmp(what, "heard") == 0) {
@@ -236,7 +245,7 @@ static void take_heartbeat(struct course_guest *guest, const char *host, const j
 		if (life && strcmp(life->host, host) != 0 && at - life->to_ns < 2 * REPORT_NS &&
 		    !guest->ended && !guest->silent)
 			return;
-		life = hear(guest, host, life ? at : at - REPORT_NS, at);
+		life = hear(guest, host, life ? heard : heard - REPORT_NS, heard);
 		life->beats = number_sum(life->beats, json_number(data, "beats", 0));
 		life->missed = number_sum(life->missed, json_number(data, "missed", 0));
 		life->longest_ns = longest > life->longest_ns ? longest : life->longest_ns;
@@ -250,6 +259,7 @@ static void take_heartbeat(struct course_guest *guest, const char *host, const j
 static void take_link(struct course_guest *guest, const char *host, const json_t *data, int64_t at)
 {
 	const char *what = json_text(data, "what", "");
+	int64_t heard = last_arrival(data, at);
 	struct course_life *life = life_of(guest);
 
 	if (strcmp(what, "hello") == 0)
@@ -257,8 +267,9 @@ static void take_link(struct course_guest *guest, const char *host, const json_t
 	if (strcmp(what, "gone") != 0 || !life || strcmp(life->host, host) != 0)
 		return;
 	/* While its stream stands and no silence is told, a guest beats. */
-	if (!guest->silent && !guest->ended && at - life->to_ns < 2 * REPORT_NS)
-		life->to_ns = at;
+	if (!guest->silent && !guest->ended && heard - life->to_ns < 2 * REPORT_NS &&
+	    heard > life->to_ns)
+		life->to_ns = heard;
 	guest->ended = true;
 }
 
@@ -393,7 +404,25 @@ static void take_record(struct course *course, const json_t *record)
 	}
 }
 
-/* Where a guest was heard after a migration; and its true downtime, where the judge has measured it. */
+/* A guest was away for as long as it stood still at least, also where its last beat is not known that exactly. */
+static void note_downtime(const struct course_guest *guest, struct course_hole *hole,
+			  int64_t downtime_ns)
+{
+	if (downtime_ns <= 0)
+		return;
+	if (downtime_ns < hole->to_ns - hole->from_ns) {
+		hole->downtime_ns = downtime_ns;
+		return;
+	}
+	if (__builtin_sub_overflow(hole->to_ns, downtime_ns, &hole->from_ns))
+		return;
+	for (size_t i = 0; i < guest->life_count; i++)
+		if (guest->lives[i].host == hole->host && guest->lives[i].from_ns < hole->from_ns &&
+		    guest->lives[i].to_ns <= hole->to_ns)
+			guest->lives[i].to_ns = hole->from_ns;
+}
+
+/* Where a guest was heard after a migration; and for how long it stood still, where the judge has measured it. */
 static void find_target(struct course *course, struct course_migration *migration,
 			int64_t downtime_ns)
 {
@@ -406,14 +435,7 @@ static void find_target(struct course *course, struct course_migration *migratio
 		    strcmp(hole->host, migration->source) != 0 || migration->target)
 			continue;
 		migration->target = hole->next;
-		if (downtime_ns < 0 ||
-		    __builtin_sub_overflow(hole->to_ns, downtime_ns, &hole->from_ns))
-			continue;
-		for (size_t j = 0; j < guest->life_count; j++)
-			if (guest->lives[j].host == hole->host &&
-			    guest->lives[j].from_ns < hole->from_ns &&
-			    guest->lives[j].to_ns <= hole->to_ns)
-				guest->lives[j].to_ns = hole->from_ns;
+		note_downtime(guest, hole, downtime_ns);
 	}
 }
 

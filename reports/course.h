@@ -55,6 +55,7 @@ enum course_hole_kind {
  * @kind:   a gap between two heartbeats on one host; from the last on one host to the first on another; or a silence
  * @open:   a silence that never ended
  * @clocks: how far the guest's own clocks went meanwhile, or NULL
+ * @downtime_ns: of a move: for how long of it the guest stood still, as the judge has measured it; 0 when it has not
  */
 struct course_hole {
 	enum course_hole_kind kind;
@@ -62,6 +63,7 @@ struct course_hole {
 	int64_t from_ns, to_ns;
 	bool open;
 	const json_t *clocks;
+	int64_t downtime_ns;
 };
 
 /**

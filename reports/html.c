@@ -346,7 +346,8 @@ static void write_legend(FILE *out)
 	      "death of a guest or host, a square a step of the trial, a triangle a touch.</p>"
 	      "<p>A thin green band is a guest that beats. A hole in it is a time in which nothing "
 	      "was heard of the guest, a dashed line its way to another host, a dashed box its "
-	      "silence; each has its length beside. Thick bands are the stages of a migration, "
+	      "silence; each has its length beside, and a move how long of it the guest stood "
+	      "still (down). Thick bands are the stages of a migration, "
 	      "with the numbers of the iterations. What is too small to be seen is drawn again as "
 	      "a close-up, and all of it is told in words below each picture.</p></details>\n",
 	      out);

@@ -98,6 +98,11 @@ static void write_hole(FILE *out, const struct course_hole *hole)
 		text_xml(out, hole->host);
 		fputs(" and its first on ", out);
 		text_xml(out, hole->next ? hole->next : "another host");
+		if (hole->downtime_ns) {
+			fputs("; measured downtime <strong>", out);
+			write_length(out, hole->downtime_ns);
+			fputs("</strong>", out);
+		}
 	} else {
 		fputs("on ", out);
 		text_xml(out, hole->host);

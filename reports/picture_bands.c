@@ -322,12 +322,14 @@ static void write_hole(FILE *out, const struct picture *picture, const struct co
 	const struct lane *lane = life_lane(picture, guest->name, hole->host);
 	double from = picture_x(picture, hole->from_ns), to = picture_x(picture, hole->to_ns);
 	const char *also = hole->kind == COURSE_SILENT ? "silent " : "";
-	char time[32], label[64];
+	char time[32], down[32], label[96];
 
 	if (!lane || !picture_sees(picture, hole->from_ns, hole->to_ns))
 		return;
 	text_duration(time, hole->to_ns - hole->from_ns);
-	snprintf(label, sizeof(label), "%s%s", also, time);
+	text_duration(down, hole->downtime_ns);
+	snprintf(label, sizeof(label), "%s%s%s%s", also, time, hole->downtime_ns ? ", down " : "",
+		 hole->downtime_ns ? down : "");
 	fprintf(out, "<g><title>%s%s</title>", label, hole->open ? ", to the end" : "");
 	if (hole->kind == COURSE_GAP)
 		write_gap(out, lane, from, to);

@@ -614,7 +614,34 @@ static void the_measured_downtime_is_drawn(void **state)
 	assert_string_equal(course->migrations[0].target, "h1");
 	assert_string_equal(course->migrations[0].outcome, "completed");
 	assert_int_equal(course->migrations[0].stage_count, 1499 + 3);
-	assert_int_equal(hole->to_ns - hole->from_ns, 75000000);
+	assert_int_equal(hole->downtime_ns, 75000000);
+	/* Where nothing was heard, nothing is drawn as heard. */
+	assert_true(hole->to_ns - hole->from_ns > 75000000);
+}
+
+/* A report, and the end of a stream, say how long before them the last beat came. */
+static void a_life_ends_with_its_last_beat(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_json json_t *result = json_pack("{s:s}", "trial", "0001");
+	__cleanup_course struct course *course = NULL;
+	const struct course_guest *guest;
+
+	(void)state;
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "kvm/moves"));
+	add_heartbeat(records, 1000, "h0", "heartbeat", "age_ns", 5 * NSEC_PER_MSEC);
+	add_heartbeat(records, 2000, "h0", "heartbeat", "age_ns", 300 * NSEC_PER_MSEC);
+	add_event(records, 2600, "guest-link", "h0", "g1", "g1: its stream broke",
+		  json_pack("{s:s, s:I}", "what", "gone", "age_ns",
+			    (json_int_t)(900 * NSEC_PER_MSEC)));
+	add_event(records, 2700, "guest-link", "h1", "g1", "g1: hello",
+		  json_pack("{s:s}", "what", "hello"));
+	course = course_new(records, result);
+	guest = &course->guests[0];
+	assert_int_equal(guest->hole_count, 1);
+	assert_int_equal(guest->holes[0].kind, COURSE_MOVE);
+	assert_int_equal(guest->holes[0].from_ns, 1700 * NSEC_PER_MSEC);
+	assert_int_equal(guest->holes[0].to_ns, 2700 * NSEC_PER_MSEC);
 }
 
 static void two_migrations_are_two(void **state)
@@ -696,6 +723,7 @@ int main(void)
 		cmocka_unit_test(a_gap_is_measured_from_inside),
 		cmocka_unit_test(a_late_report_moves_no_guest),
 		cmocka_unit_test(the_measured_downtime_is_drawn),
+		cmocka_unit_test(a_life_ends_with_its_last_beat),
 		cmocka_unit_test(two_migrations_are_two),
 		cmocka_unit_test(the_table_tells_all_axes_in_80_columns),
 		cmocka_unit_test(sizes_are_for_people),
