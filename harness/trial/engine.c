@@ -4,22 +4,16 @@
  * nothing itself: whatever happens becomes a record, and the verdict comes from the records alone.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "harness/judge/judge.h"
 #include "harness/trial/engine_internal.h"
-#include "harness/trial/order.h"
 
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
 #define DEATH_RATTLE_NS (5 * NSEC_PER_SEC)
 /* What an agent has to answer after its own deadline. */
 #define AGENT_ANSWER_MS 5000
 #define ATTEMPTS_MAX 2
-#define RIG_DEADLINE_S 7200
-/* Hosts and guests get ready. */
-#define START_TIMEOUT_NS (300 * NSEC_PER_SEC)
-#define CLEAN_UP_TIMEOUT_NS (60 * NSEC_PER_SEC)
 
 /* How a trial came to its end; the names are those of the journal. */
 struct closing {
@@ -48,7 +42,8 @@ void engine_journal(struct engine *engine, const char *type, json_t *body)
 	}
 }
 
-static void on_event(void *context, json_t *event)
+/** engine_take_event - the bench tells of a piece of evidence; a bench_event_fn */
+void engine_take_event(void *context, json_t *event)
 {
 	struct engine *engine = context;
 
@@ -57,7 +52,8 @@ static void on_event(void *context, json_t *event)
 	engine_journal(engine, "event", event);
 }
 
-static void on_progress(void *context, const char *what, double fraction)
+/** engine_take_progress - the bench does something that takes long; a bench_progress_fn */
+void engine_take_progress(void *context, const char *what, double fraction)
 {
 	struct engine *engine = context;
 
@@ -178,180 +174,6 @@ static void close_on_error(struct closing *closing, int error, const struct reas
 			 : error == -ECANCELED	? "trigger-missed"
 						: "infra";
 	snprintf(closing->reason, sizeof(closing->reason), "%s", why->text);
-}
-
-static bool same_rig(const struct engine *engine, const struct planned_trial *trial)
-{
-	return order_same_host(engine->bench->name, engine->rig, trial->bench,
-			       trial->scenario->rig);
-}
-
-/* How long a trial may keep its hosts, from the first boot to the last answer. */
-static int64_t span_ns(const struct scenario *scenario)
-{
-	return START_TIMEOUT_NS + scenario->deadline_ns + CLEAN_UP_TIMEOUT_NS;
-}
-
-/* A rig host is ended at its deadline, whatever it does then: a trial that could meet it gets another one. */
-static bool outlasts_trial(const struct engine *engine)
-{
-	return bench_time_left_ns(engine->bench) > span_ns(engine->trial->scenario);
-}
-
-static int open_bench(struct engine *engine, struct reason *why)
-{
-	const struct planned_trial *trial = engine->trial;
-
-	if (engine->bench && same_rig(engine, trial) && outlasts_trial(engine))
-		return 0;
-	guests_free(engine);
-	bench_close(engine->bench);
-	engine->bench = NULL;
-	json_decref(engine->findings);
-	engine->findings = NULL;
-	json_decref(engine->rig);
-	engine->rig = json_deep_copy(trial->scenario->rig);
-	return bench_open(trial->bench,
-			  &(struct bench_options){
-				  .artifacts = engine->options->artifacts,
-				  .kernel = engine->options->kernel,
-				  .modules = engine->options->modules,
-				  .rig = engine->rig,
-				  .guests = engine->wants_guests,
-				  .deadline_s =
-					  RIG_DEADLINE_S +
-					  (unsigned int)(span_ns(trial->scenario) / NSEC_PER_SEC),
-				  .event = on_event,
-				  .progress = on_progress,
-				  .context = engine,
-				  .interrupted = engine->options->interrupted,
-			  },
-			  &engine->bench, why);
-}
-
-static void journal_boot(struct engine *engine, const struct bench *host)
-{
-	const json_t *hello = host->hello;
-
-	engine_journal(engine, "boot",
-		       json_pack("{s:s, s:s, s:s, s:O*, s:O}", "host", host->host, "boot_id",
-				 json_text(hello, "boot_id", ""), "kernel",
-				 json_text(hello, "kernel", ""), "rig",
-				 json_object_get(hello, "rig"), "facts", hello));
-}
-
-/*
- * Whether a host that is up is fit for the next trial. A hello again measures the offset between the clocks; it drifts
- * under emulation. Return: 0, -EINTR, or another error when it is not.
- */
-static int greet_again(struct bench *host)
-{
-	__cleanup_json json_t *hello = NULL;
-	int64_t before = now_realtime_ns();
-	int error = bench_call(host, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
-
-	/* A host that went down between two trials is not warm, whoever answers. */
-	if (!error &&
-	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
-		error = -ESTALE;
-	if (!error &&
-	    __builtin_sub_overflow((before + now_realtime_ns()) / 2,
-				   json_number(hello, "time_ns", 0), &host->clock_offset_ns))
-		host->clock_offset_ns = 0;
-	return error;
-}
-
-/* Brings up the hosts that the trial needs: warm ones when they are fit, a fresh boot otherwise; both boot at once. */
-static int make_hosts_ready(struct engine *engine, struct reason *why)
-{
-	bool fresh = engine->trial->scenario->fresh_boot, booting[2] = {false};
-	int error = open_bench(engine, why);
-	struct bench *host = engine->bench;
-
-	if (error)
-		return error;
-	do {
-		error = host->state == HOST_UP && !fresh ? greet_again(host) : -ESTALE;
-		if (error == -EINTR)
-			return fail(why, error, "interrupted");
-		booting[host->number] = error != 0;
-		error = 0;
-		if (booting[host->number]) {
-			engine_doing(engine, "booting the host");
-			guests_forget_host(engine, host);
-			error = bench_start(host, why);
-		}
-		host = host->next;
-	} while (!error && host != engine->bench);
-	if (error)
-		return error;
-	do {
-		if (booting[host->number])
-			error = bench_greet(host, why);
-		if (!error)
-			journal_boot(engine, host);
-		host = host->next;
-	} while (!error && host != engine->bench);
-	return error;
-}
-
-static int ready_hosts(struct engine *engine, struct reason *why)
-{
-	struct bench *host = engine->bench;
-	int error;
-
-	engine_doing(engine, "waiting for libvirt");
-	do {
-		error = bench_ready(host, why);
-		host = host->next;
-	} while (!error && host != engine->bench);
-	return error;
-}
-
-static const json_t *find_finding(const json_t *findings, const char *name)
-{
-	const json_t *finding;
-	size_t index;
-
-	json_array_foreach ((json_t *)findings, index, finding)
-		if (strcmp(json_text(finding, "name", ""), name) == 0)
-			return finding;
-	return NULL;
-}
-
-/* Whether the host has what the scenario requires. Return: 0, or -ENOTSUP with the named reason of the skip. */
-static int check_requirements(struct engine *engine, struct reason *why)
-{
-	const json_t *needed;
-	size_t index;
-
-	if (!json_array_size(engine->trial->scenario->requires))
-		return 0;
-	/* With libvirt there is more to be found than before it. */
-	if (!engine->findings || engine->findings_boot != engine->bench->boots ||
-	    engine->findings_ready != engine->bench->ready_boot) {
-		__cleanup_json json_t *reply = NULL;
-		int error = call(engine, "probe", NULL, CALL_TIMEOUT_MS, &reply, why);
-
-		if (error)
-			return error;
-		json_decref(engine->findings);
-		engine->findings = json_incref(json_object_get(reply, "findings"));
-		engine->findings_boot = engine->bench->boots;
-		engine->findings_ready = engine->bench->ready_boot;
-	}
-	json_array_foreach (engine->trial->scenario->requires, index, needed) {
-		const char *name = json_string_value(needed);
-		const json_t *finding = find_finding(engine->findings, name);
-
-		if (!finding)
-			return fail(why, -ENOTSUP, "needs %s, which this brinell can not probe",
-				    name);
-		if (!json_is_true(json_object_get(finding, "ok")))
-			return fail(why, -ENOTSUP, "needs %s: %s", name,
-				    json_text(finding, "reason", "not there"));
-	}
-	return 0;
 }
 
 /* What sticks in the kernel stays set until it is in the way or the trial is over: putting it back takes time. */
@@ -480,24 +302,6 @@ static void clean_up(struct engine *engine, const json_t *result)
 		engine_journal(engine, "usage", usage);
 }
 
-/*
- * What the trial before asked of the rig's firmware, or left poisoned, must not become evidence of this one. Not at the end
- * of a trial: it throws away the translated code of the whole machine, and the last trial of a host needs none.
- */
-static int reset_firmware(struct engine *engine, struct reason *why)
-{
-	__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
-	struct bench *host = engine->bench;
-	int error = 0;
-
-	do {
-		if (host->ops->firmware)
-			error = host->ops->firmware(host, reset, NULL, why);
-		host = host->next;
-	} while (!error && host != engine->bench);
-	return error;
-}
-
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */
 static int start_witnesses(struct engine *engine, struct reason *why)
 {
@@ -537,9 +341,9 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	int error;
 
 	*closing = (struct closing){.cause = "done"};
-	error = make_hosts_ready(engine, &why);
+	error = hosts_prepare(engine, &why);
 	if (!error)
-		error = reset_firmware(engine, &why);
+		error = hosts_reset_firmware(engine, &why);
 	if (error) {
 		closing->cause = error == -EINTR ? "interrupted" : "infra";
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
@@ -547,9 +351,9 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	}
 	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
 	if (engine->trial->scenario->guest_count)
-		error = ready_hosts(engine, &why);
+		error = hosts_await_libvirt(engine, &why);
 	if (!error)
-		error = check_requirements(engine, &why);
+		error = hosts_check(engine, &why);
 	if (error == -ENOTSUP) {
 		closing->cause = "skip";
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);

@@ -9,6 +9,9 @@
 #include "harness/trial/engine.h"
 
 #define CALL_TIMEOUT_MS 10000
+/* Hosts and guests get ready. */
+#define START_TIMEOUT_NS (300 * NSEC_PER_SEC)
+#define CLEAN_UP_TIMEOUT_NS (60 * NSEC_PER_SEC)
 
 /**
  * struct engine_guest - a virtual machine that a trial has started; kept for the next trials while it is well
@@ -59,6 +62,8 @@ struct engine {
 };
 
 void engine_journal(struct engine *engine, const char *type, json_t *body);
+void engine_take_event(void *context, json_t *event);
+void engine_take_progress(void *context, const char *what, double fraction);
 void engine_tell(struct engine *engine, const struct engine_guest *guest, const char *event,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 void engine_doing(struct engine *engine, const char *what);
@@ -71,6 +76,11 @@ bool engine_lost_host(int error);
 bool engine_any_host_up(const struct engine *engine);
 void engine_hear_death_rattle(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);
+
+int hosts_prepare(struct engine *engine, struct reason *why);
+int hosts_reset_firmware(struct engine *engine, struct reason *why);
+int hosts_await_libvirt(struct engine *engine, struct reason *why);
+int hosts_check(struct engine *engine, struct reason *why);
 
 int steps_run(struct engine *engine, struct reason *why);
 

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hosts of a trial, before it begins: up, in the same state as for any other trial, and with all that it requires.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/trial/engine_internal.h"
+#include "harness/trial/order.h"
+
+#define RIG_DEADLINE_S 7200
+
+static bool same_rig(const struct engine *engine, const struct planned_trial *trial)
+{
+	return order_same_host(engine->bench->name, engine->rig, trial->bench,
+			       trial->scenario->rig);
+}
+
+/* How long a trial may keep its hosts, from the first boot to the last answer. */
+static int64_t span_ns(const struct scenario *scenario)
+{
+	return START_TIMEOUT_NS + scenario->deadline_ns + CLEAN_UP_TIMEOUT_NS;
+}
+
+/* A rig host is ended at its deadline, whatever it does then: a trial that could meet it gets another one. */
+static bool outlasts_trial(const struct engine *engine)
+{
+	return bench_time_left_ns(engine->bench) > span_ns(engine->trial->scenario);
+}
+
+static int open_bench(struct engine *engine, struct reason *why)
+{
+	const struct planned_trial *trial = engine->trial;
+
+	if (engine->bench && same_rig(engine, trial) && outlasts_trial(engine))
+		return 0;
+	guests_free(engine);
+	bench_close(engine->bench);
+	engine->bench = NULL;
+	json_decref(engine->findings);
+	engine->findings = NULL;
+	json_decref(engine->rig);
+	engine->rig = json_deep_copy(trial->scenario->rig);
+	return bench_open(trial->bench,
+			  &(struct bench_options){
+				  .artifacts = engine->options->artifacts,
+				  .kernel = engine->options->kernel,
+				  .modules = engine->options->modules,
+				  .rig = engine->rig,
+				  .guests = engine->wants_guests,
+				  .deadline_s =
+					  RIG_DEADLINE_S +
+					  (unsigned int)(span_ns(trial->scenario) / NSEC_PER_SEC),
+				  .event = engine_take_event,
+				  .progress = engine_take_progress,
+				  .context = engine,
+				  .interrupted = engine->options->interrupted,
+			  },
+			  &engine->bench, why);
+}
+
+static void journal_boot(struct engine *engine, const struct bench *host)
+{
+	const json_t *hello = host->hello;
+
+	engine_journal(engine, "boot",
+		       json_pack("{s:s, s:s, s:s, s:O*, s:O}", "host", host->host, "boot_id",
+				 json_text(hello, "boot_id", ""), "kernel",
+				 json_text(hello, "kernel", ""), "rig",
+				 json_object_get(hello, "rig"), "facts", hello));
+}
+
+/*
+ * Whether a host that is up is fit for the next trial. A hello again measures the offset between the clocks; it drifts
+ * under emulation. Return: 0, -EINTR, or another error when it is not.
+ */
+static int greet_again(struct bench *host)
+{
+	__cleanup_json json_t *hello = NULL;
+	int64_t before = now_realtime_ns();
+	int error = bench_call(host, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
+
+	/* A host that went down between two trials is not warm, whoever answers. */
+	if (!error &&
+	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
+		error = -ESTALE;
+	if (!error &&
+	    __builtin_sub_overflow((before + now_realtime_ns()) / 2,
+				   json_number(hello, "time_ns", 0), &host->clock_offset_ns))
+		host->clock_offset_ns = 0;
+	return error;
+}
+
+/**
+ * hosts_prepare - bring up the hosts that the trial needs: warm ones when they are fit, a fresh boot otherwise
+ *
+ * All boot at the same time.
+ *
+ * Return: 0, -EINTR, or another error with a reason.
+ */
+int hosts_prepare(struct engine *engine, struct reason *why)
+{
+	bool fresh = engine->trial->scenario->fresh_boot, booting[2] = {false};
+	int error = open_bench(engine, why);
+	struct bench *host = engine->bench;
+
+	if (error)
+		return error;
+	do {
+		error = host->state == HOST_UP && !fresh ? greet_again(host) : -ESTALE;
+		if (error == -EINTR)
+			return fail(why, error, "interrupted");
+		booting[host->number] = error != 0;
+		error = 0;
+		if (booting[host->number]) {
+			engine_doing(engine, "booting the host");
+			guests_forget_host(engine, host);
+			error = bench_start(host, why);
+		}
+		host = host->next;
+	} while (!error && host != engine->bench);
+	if (error)
+		return error;
+	do {
+		if (booting[host->number])
+			error = bench_greet(host, why);
+		if (!error)
+			journal_boot(engine, host);
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
+}
+
+/** hosts_await_libvirt - wait until all hosts can start guests. Return: 0 or -errno with a reason */
+int hosts_await_libvirt(struct engine *engine, struct reason *why)
+{
+	struct bench *host = engine->bench;
+	int error;
+
+	engine_doing(engine, "waiting for libvirt");
+	do {
+		error = bench_ready(host, why);
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
+}
+
+static const json_t *find_finding(const json_t *findings, const char *name)
+{
+	const json_t *finding;
+	size_t index;
+
+	json_array_foreach ((json_t *)findings, index, finding)
+		if (strcmp(json_text(finding, "name", ""), name) == 0)
+			return finding;
+	return NULL;
+}
+
+/** hosts_check - whether the first host has what the scenario requires. Return: 0, or -ENOTSUP with the reason of the skip */
+int hosts_check(struct engine *engine, struct reason *why)
+{
+	const json_t *needed;
+	size_t index;
+
+	if (!json_array_size(engine->trial->scenario->requires))
+		return 0;
+	/* With libvirt there is more to be found than before it. */
+	if (!engine->findings || engine->findings_boot != engine->bench->boots ||
+	    engine->findings_ready != engine->bench->ready_boot) {
+		__cleanup_json json_t *reply = NULL;
+		int error = engine_call(engine, engine->bench, "probe", NULL, CALL_TIMEOUT_MS,
+					&reply, why);
+
+		if (error)
+			return error;
+		json_decref(engine->findings);
+		engine->findings = json_incref(json_object_get(reply, "findings"));
+		engine->findings_boot = engine->bench->boots;
+		engine->findings_ready = engine->bench->ready_boot;
+	}
+	json_array_foreach (engine->trial->scenario->requires, index, needed) {
+		const char *name = json_string_value(needed);
+		const json_t *finding = find_finding(engine->findings, name);
+
+		if (!finding)
+			return fail(why, -ENOTSUP, "needs %s, which this brinell can not probe",
+				    name);
+		if (!json_is_true(json_object_get(finding, "ok")))
+			return fail(why, -ENOTSUP, "needs %s: %s", name,
+				    json_text(finding, "reason", "not there"));
+	}
+	return 0;
+}
+
+/**
+ * hosts_reset_firmware - before a trial
+ *
+ * What the trial before asked of the rig's firmware, or left poisoned, must not become evidence of this one. Not at the end
+ * of a trial: it throws away the translated code of the whole machine, and the last trial of a host needs none.
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int hosts_reset_firmware(struct engine *engine, struct reason *why)
+{
+	__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
+	struct bench *host = engine->bench;
+	int error = 0;
+
+	do {
+		if (host->ops->firmware)
+			error = host->ops->firmware(host, reset, NULL, why);
+		host = host->next;
+	} while (!error && host != engine->bench);
+	return error;
+}
