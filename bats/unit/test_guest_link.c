@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 
 #include "harness/base/protocol.h"
-#include "harness/guest/guest_peer.h"
+#include "harness/guest/guest_link_internal.h"
 
 #include <cmocka.h>
 
@@ -801,6 +801,41 @@ static void a_guest_is_named_by_its_cid(void **state)
 	}
 }
 
+/* It may be quicker than the hypervisor, which tells its CID. */
+static void a_guest_that_was_not_named_yet_is_not_lost(void **state)
+{
+	struct fixture *fixture = *state;
+	struct reason why = {0};
+	const json_t *event;
+
+	close(fixture->guest);
+	fixture->guest = dial(fixture, "cid-7");
+	guest_link_find(fixture->link, "cid-7")->cid = 7;
+	greet(fixture);
+	assert_int_equal(guest_link_expect(fixture->link, "g7", 7, &why), 0);
+	event = find(fixture, "hello");
+	assert_non_null(event);
+	assert_string_equal(json_text(event, "guest", ""), "g7");
+	assert_string_equal(json_text(event, "boot_id", ""), "boot-1");
+	assert_string_equal(json_text(json_object_get(event, "said"), "boot_id", ""), "boot-1");
+	assert_int_equal(call(fixture, "g7", 60000, &why), 0);
+	/* Its end is the end of its name, too: the next one from there has not rebooted. */
+	assert_int_equal(guest_link_forget(fixture->link, "g7", NULL), 0);
+	close(fixture->guest);
+	fixture->guest = dial(fixture, "cid-7");
+	guest_link_find(fixture->link, "cid-7")->cid = 7;
+	greet(fixture);
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	assert_int_equal(guest_link_expect(fixture->link, "g8", 7, &why), 0);
+	fixture->guest = dial(fixture, "g8");
+	json_array_clear(fixture->events);
+	say(fixture, HELLO("boot-2", 9));
+	event = await(fixture, "hello");
+	assert_string_equal(json_text(event, "guest", ""), "g8");
+	assert_true(json_is_false(json_object_get(event, "rebooted")));
+}
+
 static void a_socket_is_tried_until_somebody_listens(void **state)
 {
 	struct fixture *fixture = *state;
@@ -893,6 +928,7 @@ int main(void)
 		WITH_LINK(the_first_and_the_last_beat_are_told),
 		WITH_LINK(a_clock_that_jumps_is_told),
 		WITH_LINK(a_guest_is_named_by_its_cid),
+		WITH_LINK(a_guest_that_was_not_named_yet_is_not_lost),
 		WITH_LINK(a_socket_is_tried_until_somebody_listens),
 		WITH_LINK(guests_dial_over_vsock),
 	};

@@ -237,7 +237,7 @@ static void done_make(struct agent *agent, struct virt_job *job)
 	error = domain_link(agent, guest, job->answer, &why);
 	if (error)
 		domain_fail_start(agent, guest, error, &why);
-	else
+	else if (guest->stage == DOMAIN_GREETING)
 		greet(agent, guest);
 }
 

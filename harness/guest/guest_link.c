@@ -160,6 +160,21 @@ void guest_link_free(struct guest_link *link)
 	free(link);
 }
 
+/* Its hello was told under a name that nobody waited for. */
+static void give_name(struct guest_link *link, struct guest_peer *peer, const char *name)
+{
+	free(peer->name);
+	peer->name = strdup(name);
+	if (!peer->greeted)
+		return;
+	guest_link_enter(link);
+	guest_peer_tell(link, peer, "hello",
+			json_pack("{s:b, s:b, s:O}", "rebooted", false, "restarted", false, "said",
+				  peer->said),
+			"hello, before it had this name");
+	guest_link_leave(link);
+}
+
 /**
  * guest_link_expect - name the guest that will dial from a CID, or has done so
  *
@@ -176,9 +191,13 @@ int guest_link_expect(struct guest_link *link, const char *guest, unsigned int c
 	if (known && (named || strncmp(known->name, "cid-", 4) != 0))
 		return fail(why, -EEXIST, "CID %u is guest '%s' already: forget it first", cid,
 			    known->name);
+	/* Who dialled from there before and is gone was another one: no name has held that CID since. */
+	if (known && !known->channel) {
+		(void)guest_link_forget(link, known->name, NULL);
+		known = NULL;
+	}
 	if (known) {
-		free(known->name);
-		known->name = strdup(guest);
+		give_name(link, known, guest);
 		return 0;
 	}
 	named = guest_link_add(link, guest, why);

@@ -137,6 +137,8 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 	peer->boot_id = strdup(boot);
 	peer->pid = pid;
 	peer->greeted = true;
+	json_decref(peer->said);
+	peer->said = json_incref(message);
 	guest_peer_tell(link, peer, "hello",
 			json_pack("{s:b, s:b, s:O}", "rebooted", rebooted, "restarted", restarted,
 				  "said", message),

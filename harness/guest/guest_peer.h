@@ -38,6 +38,7 @@ struct guest_pulse {
  * @boot_id:   it said in its hello, or NULL before the first; kept when the stream breaks
  * @pid:       of the program that said hello
  * @greeted:   it said hello on this stream
+ * @said:      that hello, or NULL
  * @since_ns:  begin of this stream
  * @number:    of the next event that it should send; -1: the next one tells
  * @rubbish:   lines of this stream that were no message
@@ -55,6 +56,7 @@ struct guest_peer {
 	char *boot_id;
 	int64_t pid;
 	bool greeted;
+	json_t *said;
 	int64_t since_ns;
 	int64_t number;
 	uint64_t rubbish, streams, refusals;
