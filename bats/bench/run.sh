@@ -3,7 +3,7 @@
 #
 # usage: bats/bench/run.sh [PART...]
 # Measures what docs/benchmarks.md tells, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
-# idle, pattern, poison, downtime, library (all without arguments, about 90 minutes on two cores, most of it for guests). Ends
+# idle, pattern, poison, downtime, library (all without arguments, about 70 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
 # The parts are called by their names, which shellcheck does not see.
