@@ -51,11 +51,13 @@ static void cell(FILE *out, const char *text, size_t columns, bool last)
 
 	for (; *text; text++) {
 		bool begins = ((unsigned char)*text & 0xc0) != 0x80;
+		size_t control = text_control(text);
 
 		if (begins && shown == room)
 			break;
 		shown += begins;
-		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text, out);
+		fputc(control ? ' ' : *text, out);
+		text += control ? control - 1 : 0;
 	}
 	if (have > columns) {
 		fputs("…", out);

@@ -4,6 +4,7 @@
 
 #include "harness/base/text.h"
 
+size_t text_control(const char *text);
 void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_duration(char buffer[static 32], int64_t nanoseconds);
 void text_size(char buffer[static 32], int64_t bytes);

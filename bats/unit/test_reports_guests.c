@@ -683,6 +683,27 @@ static void the_table_tells_all_axes_in_80_columns(void **state)
 		assert_true(text_columns(line) <= 80);
 }
 
+/* A guest's name may hold what a terminal obeys: in one byte, or in two (U+009B begins a sequence as ESC [ does). */
+static void terminals_are_told_nothing(void **state)
+{
+	static const char name[] = "a\x1b[31mb\xc2\x9b"
+				   "1mc\xc3\xa9";
+	__cleanup_json json_t *results = results_with(json_pack("{s:s}", "scenario", name));
+	__cleanup_free char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	(void)state;
+	text_one_line(out, name, "c");
+	fputc('\n', out);
+	table_print(out, results);
+	fclose(out);
+	assert_holds(text, "a [31mb 1m \xc3\xa9\n");
+	assert_holds(text, "a [31mb 1mc\xc3\xa9");
+	assert_null(strstr(text, "\x1b"));
+	assert_null(strstr(text, "\xc2\x9b"));
+}
+
 static void sizes_are_for_people(void **state)
 {
 	static const struct {
@@ -726,6 +747,7 @@ int main(void)
 		cmocka_unit_test(a_life_ends_with_its_last_beat),
 		cmocka_unit_test(two_migrations_are_two),
 		cmocka_unit_test(the_table_tells_all_axes_in_80_columns),
+		cmocka_unit_test(terminals_are_told_nothing),
 		cmocka_unit_test(sizes_are_for_people),
 	};
 
