@@ -61,6 +61,6 @@ struct frame_report {
 
 extern const char *const frame_calls[];
 
-_Noreturn void frame_process(int socket, const void *options);
+void frame_process(int socket, const void *options) __attribute__((noreturn));
 
 #endif

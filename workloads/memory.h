@@ -122,6 +122,6 @@ int memory_region_make(const struct memory_options *options, struct memory_regio
 int loop_disk_open(size_t size, struct reason *why);
 bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why);
 
-_Noreturn void memory_victim(int socket, const void *options);
+void memory_victim(int socket, const void *options) __attribute__((noreturn));
 
 #endif

@@ -166,6 +166,6 @@ struct pattern_report {
 	struct pattern_totals totals;
 };
 
-_Noreturn void pattern_process(int socket, const void *options);
+void pattern_process(int socket, const void *options) __attribute__((noreturn));
 
 #endif

@@ -53,6 +53,6 @@ struct stress_report {
 };
 
 char *stress_find_program(void);
-_Noreturn void stress_process(int socket, const void *options);
+void stress_process(int socket, const void *options) __attribute__((noreturn));
 
 #endif
