@@ -84,7 +84,9 @@ style() {
 
 units() {
 	say "unit tests with AddressSanitizer and UBSan (about 40 s to build when nothing is built yet)"
-	if ! make -s -j"$jobs" SANITIZE=1 WERROR=1 units build/asan/brinell >"$log/build" 2>&1; then
+	# A static program can not be sanitized; one test looks into the real one.
+	if ! make -s -j"$jobs" WERROR=1 build/brinell-guest >"$log/build" 2>&1 ||
+		! make -s -j"$jobs" SANITIZE=1 WERROR=1 units build/asan/brinell >"$log/build" 2>&1; then
 		echo "not ok the sanitized build" | tee -a "$results"
 		tail -n 60 "$log/build"
 		return
