@@ -295,6 +295,8 @@ static inline int fake_start(struct bench *bench, struct reason *why)
 
 	(void)why;
 	fake_stop(bench);
+	/* As brinell does. */
+	signal(SIGPIPE, SIG_IGN);
 	fake.boots++;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return -errno;

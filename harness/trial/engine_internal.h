@@ -99,6 +99,10 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 bool guest_may_be_heard(const struct engine_guest *guest);
 struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
 
+struct engine_guest *workload_guest(const struct engine *engine, const char *name);
+int engine_focus(struct engine *engine, struct bench *host, const char *pfn, json_t *pid,
+		 struct reason *why);
+int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_limit(struct engine *engine, const struct scenario_step *step, struct reason *why);

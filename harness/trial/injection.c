@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The step that injects: where a fault goes, whether it still goes there at the last moment, and what is on record of it. It
+ * strikes a host, where the page of a guest is found first.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/trial/engine_internal.h"
+#include "inject/injector.h"
+
+#define FIRE_TIMEOUT_MS 30000
+/* How often a page that the host's kernel moves is aimed at again. */
+#define AIMS_MAX 4
+
+/*
+ * struct aim - where an injection goes
+ * @host:  whose injector it is
+ * @guest: whose page it is, or NULL
+ * @facts: of the workload that it is aimed at, or NULL; those of a guest are the guest's addresses
+ * @page:  of a guest, where the host has it; owned
+ * @direct: the injector itself works on the guest: the guest's addresses are right
+ */
+struct aim {
+	struct bench *host;
+	struct engine_guest *guest;
+	const json_t *facts;
+	json_t *page;
+	bool direct;
+};
+
+static struct bench *host_of_step(struct engine *engine, const struct scenario_step *step,
+				  const struct engine_guest *guest)
+{
+	const struct engine_guest *mover = guest ? guest : guest_of_step(engine, step);
+	struct bench *source = mover ? mover->source ? mover->source : mover->host : engine->bench;
+
+	if (!step->host)
+		return guest ? guest->host : engine->bench;
+	if (strcmp(step->host, "source") == 0)
+		return source;
+	if (strcmp(step->host, "target") == 0)
+		return source->next;
+	return bench_host(engine->bench, step->host);
+}
+
+static int take_aim(struct engine *engine, const struct scenario_step *step, struct aim *aim,
+		    struct reason *why)
+{
+	const struct injector *injector = injector_find(step->injector);
+	const char *gpa;
+
+	aim->facts = step->subject ? json_object_get(engine->facts, step->subject) : NULL;
+	aim->guest =
+		step->guest ? guest_of_step(engine, step) : workload_guest(engine, step->subject);
+	aim->direct = param_find(injector->params, "guest") != NULL;
+	aim->host = host_of_step(engine, step, aim->guest);
+	if (!aim->host)
+		return fail(why, -ENOTSUP, "bench '%s' has no host '%s'", engine->bench->name,
+			    step->host);
+	if (!aim->guest || aim->direct || !aim->facts)
+		return 0;
+	gpa = json_text(aim->facts, "physical", NULL);
+	if (!gpa)
+		return fail(why, -EADDRNOTAVAIL,
+			    "'%s' in guest '%s' does not know the physical address of its page",
+			    step->subject, aim->guest->name);
+	return guest_resolve(engine, aim->guest, aim->host, step->subject, gpa, &aim->page, why);
+}
+
+/* The arguments of an injection with what is only known now: where the target's page is. */
+static json_t *resolve_arguments(const struct scenario_step *step, const struct aim *aim)
+{
+	const struct injector *injector = injector_find(step->injector);
+	json_t *arguments = json_deep_copy(step->arguments);
+	const struct {
+		const char *argument;
+		const json_t *from;
+		const char *key;
+	} known[] = {
+		{"address", aim->page ? aim->page : aim->facts, aim->page ? "hpa" : "physical"},
+		{"pfn", aim->page ? aim->page : aim->facts, "pfn"},
+		{"gpa", aim->facts, "physical"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].from && param_find(injector->params, known[i].argument) &&
+		    !json_object_get(arguments, known[i].argument))
+			json_object_set(arguments, known[i].argument,
+					json_object_get(known[i].from, known[i].key));
+	if (aim->direct && aim->guest)
+		json_object_set_new(arguments, "guest", json_string(aim->guest->name));
+	return arguments;
+}
+
+static void journal_outcome(struct engine *engine, const struct scenario_step *step,
+			    const struct aim *aim, const char *phase, int error, const char *reason,
+			    const json_t *reply)
+{
+	engine_journal(engine, "outcome",
+		       json_pack("{s:s, s:s, s:s, s:s*, s:i, s:s*, s:s, s:O*, s:O*, s:O*}",
+				 "injector", step->injector, "phase", phase, "host",
+				 aim->host->host, "guest", aim->guest ? aim->guest->name : NULL,
+				 "error", error, "error_name", error ? error_name(error) : NULL,
+				 "reason", reason, "result", json_object_get(reply, "result"),
+				 "writes", json_object_get(reply, "writes"), "duration_ns",
+				 json_object_get(reply, "duration_ns")));
+}
+
+static void remember_page(struct engine *engine, const struct aim *aim, const char *workload)
+{
+	json_t *pages = json_object_get(engine->struck, aim->host->host);
+
+	if (!pages) {
+		pages = json_object();
+		json_object_set_new(engine->struck, aim->host->host, pages);
+	}
+	json_object_set(pages, workload, aim->page);
+}
+
+static void journal_intent(struct engine *engine, const struct scenario_step *step,
+			   const struct aim *aim, json_t *arguments)
+{
+	const json_t *where = aim->page ? aim->page : aim->direct ? NULL : aim->facts;
+	const char *address = param_text(arguments, "address");
+
+	if (!address)
+		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
+	engine_journal(engine, "intent",
+		       json_pack("{s:s, s:O, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}", "injector",
+				 step->injector, "arguments", arguments, "target", step->subject,
+				 "guest", aim->guest ? aim->guest->name : NULL, "gpa",
+				 aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
+				 "address", address, "pfn", json_text(where, "pfn", NULL),
+				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
+				 aim->host->host));
+	engine->intended = true;
+	if (aim->page)
+		remember_page(engine, aim, step->subject);
+}
+
+/* Whether the page of a guest is still where it was found. */
+static int look_again(struct engine *engine, const struct scenario_step *step,
+		      const struct aim *aim, struct reason *why)
+{
+	__cleanup_json json_t *page = NULL;
+	const char *before = json_text(aim->page, "pfn", "");
+	int error;
+
+	if (!aim->page)
+		return 0;
+	error = guest_resolve(engine, aim->guest, aim->host, step->subject,
+			      json_text(aim->page, "gpa", ""), &page, why);
+	if (error || strcmp(json_text(page, "pfn", ""), before) == 0)
+		return error;
+	engine_tell(engine, aim->guest, "moved",
+		    "the page of '%s' moved from frame %s to %s before the fault", step->subject,
+		    before, json_text(page, "pfn", "?"));
+	return -EAGAIN;
+}
+
+/* Return: 0, also when the injector refused: @refused is its error then; or what ends the trial. */
+static int prepare(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
+		   json_t *arguments, int *refused, struct reason *why)
+{
+	/* A target in a guest is no workload of the host's agent. */
+	const char *target = aim->guest ? NULL : step->subject;
+	int error = engine_call(engine, aim->host, "inject.prepare",
+				json_pack("{s:s, s:O, s:s*}", "injector", step->injector,
+					  "arguments", arguments, "target", target),
+				CALL_TIMEOUT_MS, NULL, why);
+
+	/* When its answer is missing, it may have set something all the same. */
+	engine->prepared = error != -EPERM ? aim->host : NULL;
+	*refused = aim->host->refusal;
+	return error == -EPERM || engine_lost_host(error) ? error : 0;
+}
+
+/* A host that dies of the fault is what some scenarios want: the trial goes on when another one can tell the rest. */
+static int after_host_loss(struct engine *engine, const struct aim *aim, int error)
+{
+	struct bench *other = aim->host->next;
+
+	if (error == -EINTR || !engine_lost_host(error) || other == aim->host ||
+	    other->state != HOST_UP)
+		return error;
+	engine_hear_death_rattle(aim->host);
+	engine->prepared = NULL;
+	return 0;
+}
+
+static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
+		json_t *arguments, int refused, struct reason *why)
+{
+	__cleanup_json json_t *fired = NULL;
+	int error;
+
+	journal_intent(engine, step, aim, arguments);
+	if (engine->journal_error)
+		return fail(why, -EIO, "no fault is fired without a journal");
+	if (refused) {
+		/* The machine refused before anything was fired: for some scenarios just what they expect. */
+		journal_outcome(engine, step, aim, "prepare", refused, why->text, NULL);
+		return 0;
+	}
+	error = engine_call(engine, aim->host, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
+	if (error)
+		return after_host_loss(engine, aim, error);
+	journal_outcome(engine, step, aim, "fire", (int)json_number(fired, "error", 0),
+			json_text(fired, "reason", ""), fired);
+	return 0;
+}
+
+/* One try: -EAGAIN when the page moved before the fault. */
+static int aim_and_fire(struct engine *engine, const struct scenario_step *step, struct aim *aim,
+			struct reason *why)
+{
+	__cleanup_json json_t *arguments = NULL;
+	int error = engine_restore_injector(engine, why), refused;
+
+	if (!error)
+		error = take_aim(engine, step, aim, why);
+	if (!error && aim->page)
+		error = engine_focus(engine, aim->host, json_text(aim->page, "pfn", NULL),
+				     json_object_get(aim->page, "pid"), why);
+	if (error)
+		return error;
+	arguments = resolve_arguments(step, aim);
+	error = prepare(engine, step, aim, arguments, &refused, why);
+	if (error)
+		return error;
+	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
+	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
+	if (!error)
+		error = look_again(engine, step, aim, why);
+	return error ? error : fire(engine, step, aim, arguments, refused, why);
+}
+
+int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	int error = -EAGAIN;
+
+	for (int i = 0; error == -EAGAIN && i < AIMS_MAX; i++) {
+		struct aim aim = {0};
+
+		error = aim_and_fire(engine, step, &aim, why);
+		json_decref(aim.page);
+	}
+	return error == -EAGAIN ? fail(why, -EADDRNOTAVAIL,
+				       "the page of '%s' moved each of %d times before the fault "
+				       "could be fired",
+				       step->subject, AIMS_MAX)
+				: error;
+}
