@@ -231,6 +231,27 @@ static void test_host_that_answers_is_not_lost(void **state)
 	}
 }
 
+static void test_libvirt_hangs_after_the_fault(void **state)
+{
+	static const char *const calls[] = {"guest.receive", "guest.migrate"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		tear_down(state);
+		set_up(state);
+		refuse(calls[i], -ETIMEDOUT);
+		run(*state, "fake-pair", START STRIKE "  - migrate: g1\n" TOUCH, 1);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "workload.touch"), 1);
+
+		tear_down(state);
+		set_up(state);
+		refuse(calls[i], -ETIMEDOUT);
+		run(*state, "fake-pair", START "  - migrate: g1\n" STRIKE, 1);
+		assert_string_equal(cause(*state), "infra");
+		assert_int_equal(count_records(*state, "trial"), 2);
+	}
+}
+
 /* Before the fault such an answer is a failure of the bench, and the trial is tried again: not the deadline of a host. */
 static void test_host_that_answers_before_the_fault(void **state)
 {
@@ -289,6 +310,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_before_the_fault, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_libvirt_hangs_after_the_fault, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_injector_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_is_awaited_within_the_deadline, set_up,

@@ -129,7 +129,10 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 		error = engine_call(engine, guest->source, "guest.migrate",
 				    migrate_arguments(guest, step->arguments, uri, address),
 				    BEGIN_TIMEOUT_MS, &reply, why);
-	return error == -ENOENT ? -ENXIO : error;
+	/* After a fault it is an outcome that libvirt does not answer any more; before it, a failure of the bench. */
+	if (error == -ENOENT || (error == -EREMOTEIO && engine->intended))
+		return -ENXIO;
+	return error;
 }
 
 /* A fault that would strike at another moment than it should must not be fired. */
