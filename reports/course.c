@@ -353,7 +353,7 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 /* What a guest says itself is a sign of life, between the reports of its heartbeats too. */
 static void take_word(struct course_guest *guest, const char *host, const char *witness, int64_t at)
 {
-	static const char *const own[] = {"kmsg", "workload", "interrupts", "meminfo"};
+	static const char *const own[] = {"kmsg", "trace", "workload", "interrupts", "meminfo"};
 	const struct course_life *life = life_of(guest);
 
 	if (guest->silent || (life && strcmp(life->host, host) != 0))

@@ -77,15 +77,20 @@ static inline void say_text(struct channel *channel, const char *text)
 	say(channel, message);
 }
 
-static inline void say_workload(struct channel *channel, const char *data)
+static inline void say_guest(struct channel *channel, const char *witness, const char *data)
 {
 	__cleanup_free char *text = format_text("{\"event\":\"guest\",\"guest\":\"g1\",\"what\":"
 						"\"said\",\"time_ns\":1,\"said\":{\"event\":"
-						"\"witness\",\"witness\":\"workload\",\"time_ns\":"
+						"\"witness\",\"witness\":\"%s\",\"time_ns\":"
 						"2,\"text\":\"victim\",\"data\":%s}}",
-						data);
+						witness, data);
 
 	say_text(channel, text);
+}
+
+static inline void say_workload(struct channel *channel, const char *data)
+{
+	say_guest(channel, "workload", data);
 }
 
 static inline const char *answer_guest(struct channel *channel, const char *call)
@@ -103,6 +108,8 @@ static inline const char *answer_guest(struct channel *channel, const char *call
 				  "\"detail\":\"failed\"}}");
 		return "{}";
 	}
+	say_guest(channel, "trace", "{\"event\":\"made-up\"}");
+	say_guest(channel, "pageflags", "{}");
 	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"signal\",\"signal\":7}");
 	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"checked\"}");
 	return "{}";

@@ -23,6 +23,34 @@ static void test_strike(void **state)
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 }
 
+static int count_words(const struct fixture *fixture, const char *witness)
+{
+	const json_t *record;
+	size_t index;
+	int count = 0;
+
+	json_array_foreach (fixture->records, index, record) {
+		const json_t *body = json_object_get(record, "body");
+
+		count += strcmp(json_text(record, "type", ""), "event") == 0 &&
+			 strcmp(json_text(body, "guest", ""), "g1") == 0 &&
+			 strcmp(json_text(body, "witness", ""), witness) == 0;
+	}
+	return count;
+}
+
+/* A guest is a witness of itself, and of its host never. */
+static void test_words_of_a_guest(void **state)
+{
+	struct fixture *fixture = *state;
+
+	run(fixture, "fake", "  - start: victim\n" STRIKE "  - touch: victim\n", 1);
+	assert_int_equal(count_words(fixture, "trace"), 1);
+	assert_int_equal(count_words(fixture, "workload"), 2);
+	assert_int_equal(count_words(fixture, "pageflags"), 0);
+	assert_int_equal(count_words(fixture, "guest-link"), 1);
+}
+
 static void test_page_moves(void **state)
 {
 	struct fixture *fixture = *state;
@@ -186,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_strike, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_words_of_a_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_never_rests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_same_page_twice, set_up, tear_down),

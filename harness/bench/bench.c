@@ -157,7 +157,7 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 /* What a program in a guest may call itself a witness of. Whatever else it says is not believed to be of the host. */
 static bool is_guest_witness(const char *name)
 {
-	static const char *const names[] = {"kmsg", "workload", "interrupts", "meminfo"};
+	static const char *const names[] = {"kmsg", "trace", "workload", "interrupts", "meminfo"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], name) == 0)
