@@ -230,6 +230,19 @@ static void a_program_gets_its_status_and_its_text(void **state)
 	assert_string_equal(json_text(ok, "stdout", ""), "a??b");
 }
 
+/* Even of a machine that may be broken only the rig sets the clock; the step is one that nobody would notice. */
+static void it_tells_the_time_and_lets_nobody_set_it(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t before = now_realtime_ns();
+	__cleanup_json json_t *told = ask(fixture, "clock", NULL);
+	__cleanup_json json_t *set = ask(fixture, "clock", json_pack("{s:i}", "step_ns", 1));
+	int64_t time_ns = json_number(json_object_get(told, "ok"), "time_ns", 0);
+
+	assert_true(time_ns >= before && time_ns <= now_realtime_ns());
+	assert_string_equal(json_text(json_object_get(set, "error"), "name", ""), "EPERM");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_fixture, close_fixture)
 
 int main(void)
@@ -241,6 +254,7 @@ int main(void)
 		TEST(evidence_that_is_no_text_is_not_lost),
 		TEST(a_program_that_closes_its_output_does_not_hold_the_agent_up),
 		TEST(a_program_gets_its_status_and_its_text),
+		TEST(it_tells_the_time_and_lets_nobody_set_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,12 @@ void agent_emit(void *agent, const char *witness, int64_t time_ns, const char *t
 				    mend_text(shown), "data", data));
 }
 
+/** agent_connection - how many streams there were, with that of now */
+unsigned int agent_connection(const struct agent *agent)
+{
+	return agent->connection;
+}
+
 /** agent_workload_ends - tell all services that a workload is about to be stopped and forgotten */
 void agent_workload_ends(struct agent *agent, const struct workload_run *run)
 {

@@ -83,6 +83,7 @@ void *agent_state(const struct agent *agent, const struct agent_service *service
 void agent_send(struct agent *agent, json_t *message);
 void agent_emit(void *agent, const char *witness, int64_t time_ns, const char *text, json_t *data);
 struct agent_ticket agent_later(const struct agent *agent);
+unsigned int agent_connection(const struct agent *agent);
 void agent_answer(struct agent *agent, struct agent_ticket *ticket, int error, json_t *reply,
 		  const struct reason *why);
 json_t *agent_hello(const struct agent *agent);

@@ -439,6 +439,9 @@ int bench_greet(struct bench *bench, struct reason *why)
 	bench->state = HOST_UP;
 	bench->boots++;
 	report_bench(bench, "agent-hello", "the agent said hello");
+	/* An agent that can not tell the time has told it with its hello, as well as that can be. */
+	if (bench_compare_clocks(bench, true, NULL))
+		log_debug("%s: its clock was not compared", bench->host);
 	return 0;
 }
 

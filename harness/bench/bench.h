@@ -45,6 +45,7 @@ struct bench_options {
  * @summary:  one line
  * @hosts:    how many there are; 0: one for each address, which commas part
  * @limited:  its hosts are ended at the deadline of the options
+ * @is_rig:   its hosts are emulated, and nobody else's: their clocks may be set
  * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_greet()
  * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
@@ -58,6 +59,7 @@ struct bench_ops {
 	const char *summary;
 	unsigned int hosts;
 	bool limited;
+	bool is_rig;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
 	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
@@ -131,6 +133,7 @@ int bench_open(const char *name, const struct bench_options *options, struct ben
 int bench_start(struct bench *bench, struct reason *why);
 int bench_greet(struct bench *bench, struct reason *why);
 int bench_boot(struct bench *bench, struct reason *why);
+int bench_compare_clocks(struct bench *bench, bool set, struct reason *why);
 int bench_ready(struct bench *bench, struct reason *why);
 int64_t bench_time_left_ns(const struct bench *bench);
 struct bench *bench_host(struct bench *bench, const char *host);

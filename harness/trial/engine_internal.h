@@ -111,5 +111,6 @@ int step_cancel(struct engine *engine, const struct scenario_step *step, struct 
 int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why);
 void migration_take_event(struct engine_guest *guest, const json_t *data);
 void migration_forget(struct engine_guest *guest);
+void migration_compare_clocks(struct engine_guest *guest);
 
 #endif

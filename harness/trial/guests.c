@@ -285,8 +285,10 @@ void guests_collect(struct engine *engine)
 			continue;
 		collect_in(engine, guest);
 		ask_status(engine, guest->host, guest);
-		if (guest->source && guest->source->next != guest->source)
+		if (guest->source && guest->source->next != guest->source) {
 			ask_status(engine, guest->host->next, guest);
+			migration_compare_clocks(guest);
+		}
 	}
 }
 

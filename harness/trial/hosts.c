@@ -71,24 +71,19 @@ static void journal_boot(struct engine *engine, const struct bench *host)
 }
 
 /*
- * Whether a host that is up is fit for the next trial. A hello again measures the offset between the clocks; it drifts
- * under emulation. Return: 0, -EINTR, or another error when it is not.
+ * Whether a host that is up is fit for the next trial. The clocks are compared again; they drift under emulation.
+ * Return: 0, -EINTR, or another error when it is not.
  */
 static int greet_again(struct bench *host)
 {
 	__cleanup_json json_t *hello = NULL;
-	int64_t before = now_realtime_ns();
 	int error = bench_call(host, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);
 
 	/* A host that went down between two trials is not warm, whoever answers. */
 	if (!error &&
 	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
 		error = -ESTALE;
-	if (!error &&
-	    __builtin_sub_overflow((before + now_realtime_ns()) / 2,
-				   json_number(hello, "time_ns", 0), &host->clock_offset_ns))
-		host->clock_offset_ns = 0;
-	return error;
+	return error ? error : bench_compare_clocks(host, false, NULL);
 }
 
 /**

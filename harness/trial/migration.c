@@ -99,6 +99,15 @@ static int announce(struct engine *engine, const struct engine_guest *guest,
 			   why);
 }
 
+/** migration_compare_clocks - both hosts tell times of a migration, each by its own clock */
+void migration_compare_clocks(struct engine_guest *guest)
+{
+	if (guest->host->state == HOST_UP)
+		(void)bench_compare_clocks(guest->host, false, NULL);
+	if (guest->host->next != guest->host && guest->host->next->state == HOST_UP)
+		(void)bench_compare_clocks(guest->host->next, false, NULL);
+}
+
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
@@ -123,6 +132,7 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 		address = strdup(param_text(step->arguments, "address"));
 	}
 	guest->source = guest->host;
+	migration_compare_clocks(guest);
 	migration_forget(guest);
 	error = announce(engine, guest, step, target, why);
 	if (!error)

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: how far the clock of a host is off is told by its quickest answer, and only a host of the rig is set right.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness/bench/bench.h"
+
+#include <cmocka.h>
+
+#define BEHIND_NS (700 * NSEC_PER_MSEC)
+#define SLOW_MS 100
+
+/*
+ * A host whose clock is BEHIND_NS behind. All of its answers but one are slow, on the way back, so that half of their way is
+ * no good guess.
+ */
+static struct {
+	struct channel *channel;
+	pthread_t thread;
+	atomic_int asked, steps;
+	int64_t behind_ns;
+	int quick;
+	bool refuses;
+} host;
+
+static json_t *answer(const json_t *request)
+{
+	json_int_t id = (json_int_t)json_number(request, "id", 0);
+	int64_t step = json_number(json_object_get(request, "args"), "step_ns", 0);
+	int64_t now;
+
+	if (host.refuses)
+		return json_pack("{s:I, s:{s:i, s:s}}", "id", id, "error", "errno", -ENOSYS, "text",
+				 "no such call");
+	if (step) {
+		host.behind_ns -= step;
+		atomic_fetch_add(&host.steps, 1);
+	}
+	now = now_realtime_ns() - host.behind_ns;
+	if (!step && atomic_fetch_add(&host.asked, 1) % 8 != host.quick)
+		(void)poll(NULL, 0, SLOW_MS);
+	return json_pack("{s:I, s:{s:I}}", "id", id, "ok", "time_ns", (json_int_t)now);
+}
+
+static void *serve(void *nothing)
+{
+	struct pollfd state = {.fd = channel_fd(host.channel), .events = POLLIN};
+	struct reason why;
+	json_t *request;
+
+	while (poll(&state, 1, -1) >= 0 && channel_fill(host.channel) >= 0)
+		while (channel_next(host.channel, &request, &why) == 1) {
+			__cleanup_json json_t *told = answer(request);
+
+			json_decref(request);
+			if (channel_send(host.channel, told, 60000))
+				return nothing;
+		}
+	return nothing;
+}
+
+static void take_event(void *context, json_t *event)
+{
+	json_array_append_new(context, event);
+}
+
+struct fixture {
+	struct bench bench;
+	struct bench_ops ops;
+	json_t *events;
+};
+
+static int open_fixture(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	fixture->events = json_array();
+	fixture->bench = (struct bench){
+		.next = &fixture->bench,
+		.ops = &fixture->ops,
+		.host = "h0",
+		.state = HOST_UP,
+		.out_of_band_fd = -1,
+		.agent = channel_new(ends[0], ends[0]),
+		.options = {.event = take_event, .context = fixture->events},
+	};
+	host.channel = channel_new(ends[1], ends[1]);
+	host.behind_ns = BEHIND_NS;
+	host.quick = 5;
+	host.refuses = false;
+	host.asked = host.steps = 0;
+	assert_int_equal(pthread_create(&host.thread, NULL, serve, NULL), 0);
+	*state = fixture;
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	struct fixture *fixture = *state;
+
+	channel_free(fixture->bench.agent);
+	pthread_join(host.thread, NULL);
+	channel_free(host.channel);
+	json_decref(fixture->events);
+	free(fixture);
+	return 0;
+}
+
+static const json_t *told(const struct fixture *fixture)
+{
+	const json_t *event = json_array_get(fixture->events, 0);
+
+	assert_int_equal(json_array_size(fixture->events), 1);
+	assert_string_equal(json_text(event, "witness", ""), "bench");
+	assert_string_equal(json_text(json_object_get(event, "data"), "event", ""), "clock");
+	return json_object_get(event, "data");
+}
+
+/* What it may be wrong by it tells itself, and that is less than what a slow answer would make it wrong by. */
+static void the_quickest_answer_counts(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t error, offset;
+
+	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), 0);
+	offset = json_number(told(fixture), "offset_ns", 0);
+	error = json_number(told(fixture), "error_ns", -1);
+	assert_int_equal(offset, fixture->bench.clock_offset_ns);
+	assert_true(error >= 0 && error < SLOW_MS * NSEC_PER_MSEC / 2);
+	assert_true(llabs(offset - BEHIND_NS) <= error + NSEC_PER_MSEC);
+	/* It is none of the rig. */
+	assert_int_equal(host.steps, 0);
+}
+
+static void a_host_of_the_rig_is_set_right(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->ops.is_rig = true;
+	/* Not in the middle of a trial, though. */
+	assert_int_equal(bench_compare_clocks(&fixture->bench, false, NULL), 0);
+	assert_int_equal(host.steps, 0);
+	json_array_clear(fixture->events);
+	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), 0);
+	assert_int_equal(host.steps, 1);
+	assert_true(llabs(host.behind_ns) < SLOW_MS * NSEC_PER_MSEC / 2);
+	assert_true(llabs(json_number(told(fixture), "offset_ns", INT64_MAX)) <
+		    SLOW_MS * NSEC_PER_MSEC);
+}
+
+/* An agent that can not tell leaves things as they were. */
+static void who_does_not_tell_is_not_believed(void **state)
+{
+	struct fixture *fixture = *state;
+
+	host.refuses = true;
+	fixture->bench.clock_offset_ns = 42;
+	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), -ENOSYS);
+	assert_int_equal(fixture->bench.clock_offset_ns, 42);
+	assert_int_equal(json_array_size(fixture->events), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, open_fixture, close_fixture)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_quickest_answer_counts),
+		TEST(a_host_of_the_rig_is_set_right),
+		TEST(who_does_not_tell_is_not_believed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

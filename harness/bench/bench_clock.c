@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How far the clock of a host is from that of the controller. An answer says what time it was somewhere between the
+ * question and its arrival, so that the quickest of several says it best, and half of its way is the most by which it can be
+ * wrong.
+ */
+#include "harness/bench/bench.h"
+
+#define QUESTIONS 8
+/* A clock that is busy elsewhere is asked at the next occasion. */
+#define CLOCK_TIMEOUT_MS 5000
+/* That a host of the rig may be off: what is seen then is how long its answers take. */
+#define OFF_NS (5 * NSEC_PER_MSEC)
+
+struct reading {
+	int64_t offset_ns, way_ns;
+};
+
+static int ask(struct bench *bench, struct reading *reading, struct reason *why)
+{
+	__cleanup_json json_t *reply = NULL;
+	int64_t before = now_realtime_ns(), after;
+	int error = bench_call(bench, "clock", NULL, CLOCK_TIMEOUT_MS, &reply, why);
+
+	after = now_realtime_ns();
+	reading->way_ns = after - before;
+	if (!error && __builtin_sub_overflow(before + reading->way_ns / 2,
+					     json_number(reply, "time_ns", 0), &reading->offset_ns))
+		reading->offset_ns = 0;
+	return error;
+}
+
+static int ask_often(struct bench *bench, struct reading *best, struct reason *why)
+{
+	struct reading reading;
+	int error;
+
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		error = ask(bench, &reading, why);
+		if (error)
+			return error;
+		if (i == 0 || reading.way_ns < best->way_ns)
+			*best = reading;
+	}
+	return 0;
+}
+
+static int step_clock(struct bench *bench, const struct reading *reading, struct reason *why)
+{
+	__cleanup_json json_t *step = json_pack("{s:I}", "step_ns", (json_int_t)reading->offset_ns);
+
+	return bench_call(bench, "clock", step, CLOCK_TIMEOUT_MS, NULL, why);
+}
+
+static bool is_off(const struct reading *reading)
+{
+	return reading->offset_ns > OFF_NS || reading->offset_ns < -OFF_NS;
+}
+
+/**
+ * bench_compare_clocks - find out what is to be added to the host's CLOCK_REALTIME to get the controller's
+ * @set: set that of a host of the rig right; that of others is never touched
+ *
+ * Tells of it by an event of the bench, "clock", for what compares times that two hosts have told by themselves.
+ *
+ * Return: 0, or -errno of bench_call() with what was known before.
+ */
+int bench_compare_clocks(struct bench *bench, bool set, struct reason *why)
+{
+	struct reading reading = {0};
+	int error = ask_often(bench, &reading, why);
+
+	if (!error && set && bench->ops->is_rig && is_off(&reading)) {
+		error = step_clock(bench, &reading, why);
+		if (!error)
+			error = ask_often(bench, &reading, why);
+	}
+	if (error)
+		return error;
+	bench->clock_offset_ns = reading.offset_ns;
+	{
+		__cleanup_free char *text = format_text(
+			"the clock of the host is %.3f ms behind that of the controller, give or "
+			"take %.3f ms",
+			(double)reading.offset_ns / 1e6, (double)reading.way_ns / 2e6);
+
+		bench_report(bench, "bench", now_realtime_ns(), text,
+			     json_pack("{s:s, s:I, s:I}", "event", "clock", "offset_ns",
+				       (json_int_t)reading.offset_ns, "error_ns",
+				       (json_int_t)(reading.way_ns / 2)));
+	}
+	return 0;
+}
