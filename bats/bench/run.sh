@@ -18,7 +18,7 @@ rounds_start=${START_ROUNDS:-10}
 rounds_idle=${IDLE_ROUNDS:-12}
 rounds_pattern=${PATTERN_ROUNDS:-15}
 trials_poison=${POISON_TRIALS:-100}
-trials_downtime=${DOWNTIME_TRIALS:-3}
+trials_downtime=${DOWNTIME_TRIALS:-10}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -124,7 +124,7 @@ scenarios() { # NAME ARGUMENT...
 }
 
 poison() { scenarios poison --trials "$trials_poison" kvm/hwpoison-load; }
-downtime() { scenarios downtime --trials "$trials_downtime" kvm/migration/clean-untouched kvm/migration/after-untouched; }
+downtime() { scenarios downtime --trials "$trials_downtime" bats/bench/downtime.yaml; }
 library() { scenarios library 'kvm/*'; }
 
 machine() {
@@ -192,7 +192,7 @@ for name in "$@"; do
 		part 'Guest: poison' poison
 		;;
 	downtime)
-		say "$trials_downtime trials of two migrations, between two hosts"
+		say "$trials_downtime migrations between two hosts, some 50 s each"
 		part 'Guest: downtime' downtime
 		;;
 	library)

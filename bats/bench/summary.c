@@ -65,40 +65,99 @@ static void print_turnaround(const json_t *records)
 	free(values);
 }
 
-static double metric_of(const json_t *trial, const char *name)
+static bool metric_of(const json_t *trial, const char *name, double *value_ms)
 {
 	const json_t *metric = json_object_get(json_object_get(trial, "metrics"), name);
 
-	return metric ? json_number_value(json_object_get(metric, "value")) / 1e6 : -1;
+	*value_ms = json_number_value(json_object_get(metric, "value")) / 1e6;
+	return metric != NULL;
+}
+
+/**
+ * struct downtimes - of each trial that tells them, in ms
+ * @difference: that of the guest, less that of libvirt without what the clocks of its two hosts are apart
+ * @to_stop:    from the last beat to QEMU's word that the guest is stopped
+ * @to_beat:    from QEMU's word that it goes on to the first beat
+ * @libvirt:    that of libvirt, less that between these two words
+ */
+struct downtimes {
+	double *difference, *to_stop, *to_beat, *libvirt;
+	size_t count, divided;
+};
+
+static void take_downtime(struct downtimes *downtimes, const json_t *trial)
+{
+	double guest, libvirt, apart, qemu, *difference = &downtimes->difference[downtimes->count];
+
+	if (!metric_of(trial, "guest_downtime", &guest) ||
+	    !metric_of(trial, "libvirt_downtime", &libvirt))
+		return;
+	(void)metric_of(trial, "clock_difference", &apart);
+	*difference = guest - libvirt + apart;
+	printf("round %s %s: guest %.1f ms, libvirt %.1f ms, clocks of the hosts %.1f ms apart: "
+	       "difference %.1f ms",
+	       json_text(trial, "scenario", "?"), json_text(trial, "trial", "?"), guest, libvirt,
+	       apart, *difference);
+	downtimes->count++;
+	if (metric_of(trial, "qemu_downtime", &qemu) &&
+	    metric_of(trial, "beat_to_stop", &downtimes->to_stop[downtimes->divided]) &&
+	    metric_of(trial, "resume_to_beat", &downtimes->to_beat[downtimes->divided])) {
+		downtimes->libvirt[downtimes->divided] = libvirt - apart - qemu;
+		printf(" (last beat to STOP %.1f, STOP to RESUME %.1f, RESUME to first beat %.1f)",
+		       downtimes->to_stop[downtimes->divided], qemu,
+		       downtimes->to_beat[downtimes->divided]);
+		downtimes->divided++;
+	}
+	putchar('\n');
+}
+
+static void print_differences(const double *differences, size_t count)
+{
+	size_t near = 0;
+	double worst = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		double off = differences[i] < 0 ? -differences[i] : differences[i];
+
+		near += off <= RESOLUTION_MS;
+		worst = off > worst ? off : worst;
+	}
+	printf("%-20s %zu of %zu agree within %d ms, the worst is off by %.1f ms\n", "downtimes",
+	       near, count, RESOLUTION_MS, worst);
 }
 
 /* How long guests did not run while they were moved: as their heartbeats tell, and as the hypervisor says. */
 static void print_downtimes(const json_t *trials)
 {
-	double *differences = calloc(json_array_size(trials) + 1, sizeof(double));
+	size_t most = json_array_size(trials) + 1, index;
+	struct downtimes downtimes = {.difference = calloc(most, sizeof(double)),
+				      .to_stop = calloc(most, sizeof(double)),
+				      .to_beat = calloc(most, sizeof(double)),
+				      .libvirt = calloc(most, sizeof(double))};
 	const json_t *trial;
-	size_t index, count = 0, near = 0;
 
-	json_array_foreach ((json_t *)trials, index, trial) {
-		double seen = metric_of(trial, "guest_downtime");
-		double said = metric_of(trial, "libvirt_downtime");
-
-		if (seen < 0 || said < 0)
-			continue;
-		printf("round %s: %.1f ms by heartbeats, %.1f ms by libvirt\n",
-		       json_text(trial, "scenario", "?"), seen, said);
-		near += seen - said <= RESOLUTION_MS && said - seen <= RESOLUTION_MS;
-		differences[count++] = seen - said;
-	}
-	if (count) {
+	json_array_foreach ((json_t *)trials, index, trial)
+		take_downtime(&downtimes, trial);
+	if (downtimes.count) {
 		print_metric(trials, "guest_downtime");
 		print_metric(trials, "libvirt_downtime");
-		figures_print_spread("downtime by heartbeats, less that of libvirt", differences,
-				     count, " ms");
-		printf("%-20s %zu of %zu agree within %d ms\n", "downtimes", near, count,
-		       RESOLUTION_MS);
+		print_metric(trials, "qemu_downtime");
+		figures_print_spread("downtime of the guest, less that of libvirt",
+				     downtimes.difference, downtimes.count, " ms");
+		print_differences(downtimes.difference, downtimes.count);
 	}
-	free(differences);
+	if (downtimes.divided) {
+		figures_print_spread("last beat to STOP", downtimes.to_stop, downtimes.divided,
+				     " ms");
+		figures_print_spread("RESUME to first beat", downtimes.to_beat, downtimes.divided,
+				     " ms");
+		figures_print_spread("downtime of libvirt, less STOP to RESUME", downtimes.libvirt,
+				     downtimes.divided, " ms");
+	}
+	free(downtimes.difference);
+	free(downtimes.to_stop);
+	free(downtimes.to_beat);
+	free(downtimes.libvirt);
 }
 
 /* What the starts of guests took of a run, from its first record to its last. */

@@ -726,6 +726,64 @@ static void tells_its_clock(void)
 	end("done");
 }
 
+static void tells_of_monitor(const char *host, const char *name)
+{
+	__cleanup_free char *data = format_text(
+		"{'guest': 'g1', 'uuid': '" UUID_G1 "', 'event': 'monitor', 'detail': '%s'}", name);
+
+	event(host, "g1", "libvirt", name, data);
+}
+
+static void clock_is_behind(const char *host, long long nanoseconds)
+{
+	__cleanup_free char *data = format_text(
+		"{'event': 'clock', 'offset_ns': %lld, 'error_ns': 100000}", nanoseconds);
+
+	event(host, NULL, "bench", "the clock of the host is behind that of the controller", data);
+}
+
+/*
+ * It stood still for 500 ms, from 3065 on; its own clock only for 300 of them. Of its beats the promptest at the source came
+ * when its clock was at 46990 ms more than the controller's, and the next one was lost. At the target it then got no processor
+ * for long. The clock of the target is 3 ms ahead.
+ */
+static void tells_its_gaps(void)
+{
+	begin(MIGRATE, PLAIN("completed"), "");
+	clock_is_behind("h0", 1000000);
+	clock_is_behind("h1", -2000000);
+	migrate();
+	at(3070);
+	tells_of_monitor("h0", "STOP");
+	at(3080);
+	libvirt("h0", "lifecycle", "suspended", "migrated");
+	at(3100);
+	event("h0", "g1", "heartbeat", "g1: 10 heartbeats, longest time between two 101000 us",
+	      "{'what': 'heartbeat', 'beats': 10, 'missed': 0, 'age_ns': 40000000, 'guest_ns': "
+	      "50040000000, 'prompt': {'age_ns': 90000000, 'guest_ns': 50000000000}}");
+	at(3560);
+	tells_of_monitor("h1", "RESUME");
+	libvirt("h1", "lifecycle", "resumed", "migrated");
+	libvirt("h0", "lifecycle", "stopped", "migrated");
+	migration_ends("completed");
+	at(3900);
+	hello("h1", BOOT_G1, false);
+	gone("h0");
+	event("h1", "g1", "heartbeat", "g1: heard for the first time",
+	      "{'what': 'heard', 'first': true, 'guest_ns': 50580000000, 'interval_ns': 10000000, "
+	      "'gaps': [{'monotonic': 900000000, 'after_ns': 48000000000}, "
+	      "{'monotonic': 260000000, 'after_ns': 50300000000}, "
+	      "{'monotonic': 205000000, 'after_ns': 50050000000}]}");
+	at(4100);
+	event("h1", "g1", "heartbeat", "g1: 9 heartbeats, longest time between two 101000 us",
+	      "{'what': 'heartbeat', 'beats': 9, 'missed': 0, 'age_ns': 4000000, 'guest_ns': "
+	      "50780000000, 'prompt': {'age_ns': 100000000, 'guest_ns': 50690000000}}");
+	status("h0", "gone", "migrated");
+	status("h1", "running", "migrated");
+	heart_now("h1", 5);
+	end("done");
+}
+
 /* Long enough to count as silent: it is not, while it moves. */
 static void is_away_for_long(void)
 {
@@ -1114,6 +1172,7 @@ static const struct guest_case {
 	{"pass-migration-post-copy", completes_in_post_copy},
 	{"pass-guest-killed-at-once", dies_at_once},
 	{"pass-migration-own-clock", tells_its_clock},
+	{"pass-migration-gaps", tells_its_gaps},
 	{"inconclusive-migration-post-copy-goes-on", is_still_in_post_copy},
 	{"fail-migration-stands-still", stands_still},
 	{"inconclusive-migration-only-source", only_source_tells},

@@ -669,13 +669,19 @@ static void heartbeats_are_summed_up(void **state)
 	int64_t begin = 1000 * NSEC_PER_SEC, now = begin;
 	const json_t *event;
 
-	for (int i = 1; i <= 60; i++, now += 20 * NSEC_PER_MSEC) {
+	for (int i = 1; i <= 73; i++, now += 20 * NSEC_PER_MSEC) {
 		take(fixture, &peer, i, now, now);
 		guest_pulse_tick(fixture->link, &peer, limits.silence_ns, now);
+		/* The first report comes soon, the second in its time. */
+		if (i != 14)
+			continue;
+		event = await(fixture, "heartbeat");
+		assert_int_equal(json_number(event, "beats", 0), 14);
+		json_array_clear(fixture->events);
 	}
 	event = await(fixture, "heartbeat");
-	assert_int_equal(json_number(event, "beats", 0), 51);
-	assert_int_equal(json_number(event, "seq", 0), 51);
+	assert_int_equal(json_number(event, "beats", 0), 50);
+	assert_int_equal(json_number(event, "seq", 0), 64);
 	assert_int_equal(json_number(event, "late_ns", 0), 5);
 	assert_int_equal(json_number(event, "longest_ns", 0), 20 * NSEC_PER_MSEC);
 	assert_int_equal(json_number(event, "age_ns", -1), 0);
@@ -685,10 +691,62 @@ static void heartbeats_are_summed_up(void **state)
 	assert_null(find(fixture, "silent"));
 	/* The rest comes in its time, although no beat does. */
 	json_array_clear(fixture->events);
-	guest_pulse_tick(fixture->link, &peer, limits.silence_ns, begin + 2 * NSEC_PER_SEC);
+	guest_pulse_tick(fixture->link, &peer, limits.silence_ns, begin + 3 * NSEC_PER_SEC);
 	event = await(fixture, "heartbeat");
 	assert_int_equal(json_number(event, "beats", 0), 9);
-	assert_int_equal(json_number(event, "age_ns", -1), 820 * NSEC_PER_MSEC);
+	assert_int_equal(json_number(event, "age_ns", -1), 1560 * NSEC_PER_MSEC);
+}
+
+/* Three beats that were under way for 7, 2 and 9 ms; the clock of the guest is 5 s behind. */
+static void the_promptest_beat_is_told(void **state)
+{
+	static const int ways_ms[] = {7, 2, 9};
+	struct fixture *fixture = *state;
+	struct guest_peer peer = {.name = "g2"};
+	int64_t now = 1000 * NSEC_PER_SEC, behind = 5 * NSEC_PER_SEC;
+	const json_t *prompt;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways_ms); i++, now += 100 * NSEC_PER_MSEC)
+		take(fixture, &peer, (int64_t)i + 1, now - behind - ways_ms[i] * NSEC_PER_MSEC,
+		     now);
+	guest_pulse_end(fixture->link, &peer, now);
+	prompt = json_object_get(await(fixture, "heartbeat"), "prompt");
+	assert_int_equal(json_number(prompt, "age_ns", -1), 200 * NSEC_PER_MSEC);
+	assert_int_equal(json_number(prompt, "guest_ns", 0),
+			 now - 200 * NSEC_PER_MSEC - behind - 2 * NSEC_PER_MSEC);
+	/* A report tells of its own beats only, and none is made of none. */
+	json_array_clear(fixture->events);
+	guest_pulse_end(fixture->link, &peer, now);
+	assert_null(find(fixture, "heartbeat"));
+	take(fixture, &peer, 4, now - behind - 8 * NSEC_PER_MSEC, now);
+	guest_pulse_end(fixture->link, &peer, now);
+	prompt = json_object_get(await(fixture, "heartbeat"), "prompt");
+	assert_int_equal(json_number(prompt, "age_ns", -1), 0);
+}
+
+/* What a guest tells of the time before it came goes along with its first beat, unless it is more than a guest would tell. */
+static void the_first_beat_tells_the_gaps_before(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t now = 1000 * NSEC_PER_SEC;
+
+	for (int count = 16; count <= 1000; count += 984) {
+		struct guest_peer peer = {.name = "g2"};
+		__cleanup_json json_t *message = make_beat(1, now);
+		json_t *gaps = json_array();
+		const json_t *heard;
+
+		for (int i = 0; i < count; i++)
+			json_array_append_new(gaps, json_pack("{s:i, s:i}", "after_ns", i,
+							      "monotonic", 1000 + i));
+		json_object_set_new(message, "gaps", gaps);
+		json_array_clear(fixture->events);
+		guest_pulse_take(fixture->link, &peer, message, now);
+		heard = await(fixture, "heard");
+		assert_int_equal(json_number(heard, "interval_ns", 0), 10000000);
+		assert_int_equal(json_array_size(json_object_get(heard, "gaps")),
+				 count == 16 ? 16 : 0);
+	}
 }
 
 static void a_gap_and_silence_are_told(void **state)
@@ -923,6 +981,8 @@ int main(void)
 		WITH_LINK(missing_events_are_counted),
 		WITH_LINK(a_guest_that_was_moved_counts_on),
 		WITH_LINK(heartbeats_are_summed_up),
+		WITH_LINK(the_promptest_beat_is_told),
+		WITH_LINK(the_first_beat_tells_the_gaps_before),
 		WITH_LINK(a_gap_and_silence_are_told),
 		WITH_LINK(a_guest_that_falls_silent_is_told),
 		WITH_LINK(the_first_and_the_last_beat_are_told),

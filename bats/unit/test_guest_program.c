@@ -215,6 +215,44 @@ static void its_heart_tells_a_gap(void **state)
 	assert_true(missed >= 38);
 }
 
+/* What told of the gap is lost with the stream, as in a migration: the next stream begins with it. */
+static void its_heart_tells_the_gaps_before_a_stream(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *event = NULL, *later = NULL;
+	int64_t before = INT64_MAX;
+	const json_t *gaps;
+	json_t *gap;
+	size_t index;
+	int status;
+
+	ask_well(fixture, "heartbeat.start", NULL);
+	event = await(fixture, "event", "heartbeat");
+	assert_null(json_object_get(event, "gaps"));
+	json_decref(event);
+	event = NULL;
+	kill(fixture->pid, SIGSTOP);
+	assert_int_equal(waitpid(fixture->pid, &status, WUNTRACED), fixture->pid);
+	(void)poll(NULL, 0, 400);
+	kill(fixture->pid, SIGCONT);
+	channel_free(fixture->host);
+	fixture->host = NULL;
+	accept_program(fixture);
+	event = await(fixture, "event", "heartbeat");
+	gaps = json_object_get(event, "gaps");
+	assert_in_range(json_array_size(gaps), 1, 16);
+	assert_true(json_number(json_array_get(gaps, 0), "monotonic", 0) >= 390 * NSEC_PER_MSEC);
+	json_array_foreach ((json_t *)gaps, index, gap) {
+		int64_t length = json_number(gap, "monotonic", 0);
+
+		assert_true(length <= before && length > 15 * NSEC_PER_MSEC);
+		assert_true(json_number(gap, "after_ns", 0) > 0);
+		before = length;
+	}
+	later = await(fixture, "event", "heartbeat");
+	assert_null(json_object_get(later, "gaps"));
+}
+
 static void its_heart_is_asked_sensibly(void **state)
 {
 	static const json_int_t bad[] = {0, -1, 1000, 1000000000000};
@@ -348,6 +386,7 @@ int main(void)
 		WITH_PROGRAM(it_outlives_its_stream),
 		WITH_PROGRAM(its_heart_counts_what_a_blocked_stream_held_up),
 		WITH_PROGRAM(its_heart_tells_a_gap),
+		WITH_PROGRAM(its_heart_tells_the_gaps_before_a_stream),
 		WITH_PROGRAM(its_heart_is_asked_sensibly),
 		WITH_PROGRAM(rubbish_of_a_host_does_not_end_it),
 		WITH_PROGRAM(a_signal_ends_it_and_its_workloads),

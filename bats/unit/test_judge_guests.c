@@ -84,6 +84,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		 "only one sign that the guest lives"},
 		{"pass-guest-namesake-ends", "unharmed", "none", ""},
 		{"pass-migration-long-downtime", "unharmed", "completed", ""},
+		{"pass-migration-gaps", "unharmed", "completed", ""},
 		{"fail-guest-corrupted", "corrupted", "none", "load: corrupted"},
 		{"fail-guest-bystander-died", "contained", "none",
 		 "guest 'g2' was killed: guest kernel crash: Kernel panic"},
@@ -244,11 +245,19 @@ static void a_migration_is_measured(void **state)
 	__cleanup_json json_t *contained = judge_case("pass-guest-contained");
 	__cleanup_json json_t *away = judge_case("pass-migration-long-downtime");
 	__cleanup_json json_t *clock = judge_case("pass-migration-own-clock");
+	__cleanup_json json_t *gaps = judge_case("pass-migration-gaps");
 
 	(void)state;
 	assert_int_equal(metric(result, "guest_downtime", "ns"), 700 * NSEC_PER_MSEC);
 	assert_int_equal(metric(away, "guest_downtime", "ns"), 1500 * NSEC_PER_MSEC);
 	assert_int_equal(metric(clock, "guest_downtime", "ns"), 60 * NSEC_PER_MSEC);
+	assert_int_equal(metric(gaps, "guest_downtime", "ns"), 500 * NSEC_PER_MSEC);
+	assert_int_equal(metric(gaps, "qemu_downtime", "ns"), 490 * NSEC_PER_MSEC);
+	assert_int_equal(metric(gaps, "beat_to_stop", "ns"), 10 * NSEC_PER_MSEC);
+	assert_int_equal(metric(gaps, "resume_to_beat", "ns"), 5 * NSEC_PER_MSEC);
+	assert_int_equal(metric(gaps, "clock_difference", "ns"), 3 * NSEC_PER_MSEC);
+	assert_null(json_object_get(json_object_get(result, "metrics"), "qemu_downtime"));
+	assert_null(json_object_get(json_object_get(result, "metrics"), "clock_difference"));
 	assert_int_equal(metric(result, "libvirt_downtime", "ns"), 62 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "migration_time", "ns"), 3 * NSEC_PER_SEC);
 	assert_int_equal(metric(result, "iterations", "count"), 4);

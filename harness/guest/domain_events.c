@@ -100,6 +100,9 @@ void domain_on_event(struct agent *agent, json_t *event)
 	    strcmp(json_text(event, "detail", ""), "finished") != 0)
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
 			 json_text(event, "detail", ""));
+	/* When QEMU did what libvirt tells of as well. */
+	if (strcmp(what, "monitor") == 0)
+		return;
 	domain_migration_event(agent, guest, event);
 	if (incoming)
 		domain_arrival_event(agent, guest, state);

@@ -50,10 +50,11 @@ static void wake_loop(void)
 	(void)!write(hub.wake, &one, sizeof(one));
 }
 
-/** virt_tell - hand an event to the loop, from any thread. @event is stolen */
+/** virt_tell - hand an event to the loop, from any thread. @event is stolen, of now when it does not say when */
 void virt_tell(json_t *event)
 {
-	json_object_set_new(event, "time_ns", json_integer(now_realtime_ns()));
+	if (!json_object_get(event, "time_ns"))
+		json_object_set_new(event, "time_ns", json_integer(now_realtime_ns()));
 	pthread_mutex_lock(&hub.lock);
 	if (json_array_size(hub.events) < EVENTS_MAX)
 		json_array_append_new(hub.events, event);

@@ -2,6 +2,7 @@
 /*
  * What libvirt tells by itself, in words. The callbacks run in the thread of libvirt's events.
  */
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 
 #include "harness/guest/domain_libvirt.h"
@@ -155,6 +156,21 @@ static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
 	virt_tell(event);
 }
 
+/* QEMU says itself when it stopped and started the processors of a guest; libvirt only hears of it. */
+static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char *name,
+		       long long seconds, unsigned int micros, const char *details, void *context)
+{
+	json_t *event = event_of(domain, "monitor");
+
+	(void)connection;
+	(void)details;
+	(void)context;
+	json_object_set_new(event, "detail", json_string(name));
+	json_object_set_new(event, "time_ns",
+			    json_integer(seconds * NSEC_PER_SEC + (json_int_t)micros * 1000));
+	virt_tell(event);
+}
+
 static void on_close(virConnectPtr connection, int reason, void *context)
 {
 	static const char *const reasons[] = {"an error of the stream", "its end",
@@ -178,12 +194,18 @@ void virt_watch_events(virConnectPtr connection)
 		{VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},
 		{VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job_completed)},
 	};
+	static const char *const monitored[] = {"STOP", "RESUME"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].call,
 						     NULL, NULL) < 0)
 			virt_tell(json_pack("{s:s, s:i, s:s}", "event", "unwatched", "id",
 					    wanted[i].id, "detail", virGetLastErrorMessage()));
+	for (size_t i = 0; i < ARRAY_SIZE(monitored); i++)
+		if (virConnectDomainQemuMonitorEventRegister(connection, NULL, monitored[i],
+							     on_monitor, NULL, NULL, 0) < 0)
+			virt_tell(json_pack("{s:s, s:s}", "event", "unwatched", "detail",
+					    virGetLastErrorMessage()));
 	virConnectRegisterCloseCallback(connection, on_close, NULL, NULL);
 }
 

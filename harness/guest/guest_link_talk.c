@@ -249,8 +249,9 @@ static bool take_lines(struct guest_link *link, struct guest_peer *peer, int64_t
 /** guest_peer_read - one read of a guest: what one guest says must not keep the others waiting */
 void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 {
-	int64_t now = now_monotonic_ns();
 	int got = channel_fill(peer->channel);
+	/* Not before: what came between would seem to have come before it was sent. */
+	int64_t now = now_monotonic_ns();
 	__cleanup_free char *because = NULL;
 	json_t *gone;
 
@@ -263,6 +264,7 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 		return;
 	because = got == -EPIPE ? strdup("its stream has ended")
 				: format_text("its stream broke: %s", strerror(-got));
+	guest_pulse_end(link, peer, now);
 	gone = json_pack("{s:s}", "errno_name", error_name(-got));
 	if (peer->pulse.heard_ns) {
 		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.heard_ns));

@@ -20,11 +20,14 @@ struct guest_budget {
  * @told_ns:  when the last report was made
  * @gaps:     that were told one by one since then
  * @silent:   its silence was told
+ * @prompt_ns, @prompt_guest_ns: arrival and own time of the beat of this report that was under way the shortest, by the two
+ *            clocks; 0: none yet
  */
 struct guest_pulse {
 	uint64_t beats, missed;
 	int64_t seq, guest_ns;
 	int64_t heard_ns, worst_ns, worst_late_ns, told_ns;
+	int64_t prompt_ns, prompt_guest_ns;
 	unsigned int gaps;
 	bool silent;
 };
@@ -77,6 +80,7 @@ void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, con
 		     json_t *more, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
 		      int64_t now);
+void guest_pulse_end(struct guest_link *link, struct guest_peer *peer, int64_t now);
 void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t silence_ns,
 		      int64_t now);
 

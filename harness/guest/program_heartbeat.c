@@ -28,6 +28,9 @@
 /* Clocks that differ by more than this over one beat have jumped. */
 #define JUMP_NS (5 * NSEC_PER_MSEC)
 #define STEAL_EVERY 100
+/* Of the beats before a stream, these many of the longest waits are told, and so far back. */
+#define GAPS_TOLD 16
+#define GAPS_BACK (RING_SIZE / 2)
 
 enum beat_clock {
 	CLOCK_OF_BEAT_MONOTONIC,
@@ -52,6 +55,7 @@ struct beat {
  * @host:      descriptor of the host's clock, or -1
  * @last:      the last beat that was read
  * @pending:   event about beats that could not be sent yet, or NULL
+ * @told:      the stream that knows of the gaps before it
  */
 struct heartbeat {
 	bool running;
@@ -64,6 +68,7 @@ struct heartbeat {
 	atomic_uint_fast64_t overrun;
 	struct beat last;
 	json_t *pending;
+	unsigned int told;
 	int64_t steal_ns;
 	uint64_t steal_age;
 };
@@ -239,6 +244,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	atomic_store(&heart->tail, 0);
 	atomic_store(&heart->overrun, 0);
 	heart->last = (struct beat){0};
+	heart->told = agent_connection(agent);
 	note_clocks(heart, &heart->last);
 	heart->begin_ns = heart->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
 	heart->steal_ns = stolen_ns();
@@ -338,6 +344,50 @@ static void add_beat(struct heartbeat *heart, const struct beat *beat)
 	heart->last = *beat;
 }
 
+/* How long nothing beat before the beat at @index. */
+static int64_t gap_before(const struct heartbeat *heart, size_t index)
+{
+	return heart->ring[index % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC] -
+	       heart->ring[(index - 1) % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC];
+}
+
+/* Puts the beat at @index into its place among the longest gaps. Return: how many they are now. */
+static size_t sort_in(const struct heartbeat *heart, size_t *longest, size_t count, size_t index)
+{
+	size_t place = count < GAPS_TOLD ? count++ : GAPS_TOLD;
+
+	for (; place && gap_before(heart, longest[place - 1]) < gap_before(heart, index); place--)
+		if (place < GAPS_TOLD)
+			longest[place] = longest[place - 1];
+	if (place < GAPS_TOLD)
+		longest[place] = index;
+	return count;
+}
+
+/*
+ * The gaps that a new stream should know of, the longest first: which of them a migration made, the host knows. What told of
+ * them before may have been lost with the stream before.
+ */
+static json_t *gaps_until(const struct heartbeat *heart, size_t tail)
+{
+	size_t first = tail > GAPS_BACK ? tail - GAPS_BACK : 0, longest[GAPS_TOLD], count = 0;
+	json_t *gaps = json_array();
+
+	for (size_t i = first + 1; i < tail; i++)
+		if (gap_before(heart, i) > heart->interval_ns * 3 / 2)
+			count = sort_in(heart, longest, count, i);
+	for (size_t i = 0; i < count; i++) {
+		const struct beat *before = &heart->ring[(longest[i] - 1) % RING_SIZE];
+		bool jumped;
+		json_t *gap = clock_gaps(before, &heart->ring[longest[i] % RING_SIZE], &jumped);
+
+		json_object_set_new(gap, "after_ns",
+				    json_integer(before->clocks[CLOCK_OF_BEAT_MONOTONIC]));
+		json_array_append_new(gaps, gap);
+	}
+	return gaps;
+}
+
 static void send_pending(struct agent *agent, struct heartbeat *heart)
 {
 	struct channel *channel = agent_channel(agent);
@@ -345,6 +395,12 @@ static void send_pending(struct agent *agent, struct heartbeat *heart)
 
 	if (!heart->pending || !channel || channel_flush(channel) || channel_pending(channel))
 		return;
+	if (heart->told != agent_connection(agent)) {
+		heart->told = agent_connection(agent);
+		json_object_set_new(heart->pending, "gaps",
+				    gaps_until(heart, atomic_load_explicit(&heart->tail,
+									   memory_order_relaxed)));
+	}
 	overrun = atomic_exchange(&heart->overrun, 0);
 	if (overrun)
 		add_number(heart->pending, "unrecorded", (int64_t)overrun);

@@ -82,8 +82,6 @@ enum libvirt_word {
  * @end, @end_record: how it ended, when the last word is that; the first record that says so
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
  * @first_record, @last_record: that tell them
- * @first_guest_ns: the guest's own clock at the first; @beat_ns, @beat_guest_ns: the last arrival of which that clock is known
- *                 too; 0: none
  * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or it was heard again
  * @hello:   the last hello here; @stranger: the first was of another boot
  * @cut_off: the host closed its ears: silence means nothing
@@ -98,7 +96,6 @@ struct guest_side {
 	const json_t *end_record;
 	int64_t first_ns, last_ns;
 	const json_t *first_record, *last_record;
-	int64_t first_guest_ns, beat_ns, beat_guest_ns;
 	const json_t *down;
 	int64_t down_ns;
 	const json_t *hello;
@@ -192,6 +189,10 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen, c
 
 /* guest_axis.c */
 void case_decide_guests(struct trial_case *trial, const struct observation *seen);
+
+/* downtime.c */
+void case_measure_downtime(struct trial_case *trial, const struct migration_seen *migration,
+			   const struct guest_side *source, const struct guest_side *target);
 
 /* migration_axis.c */
 void case_open_migration(const struct trial_case *trial, struct observation *seen);

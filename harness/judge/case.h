@@ -140,13 +140,19 @@ struct guest_outcome {
  * struct migration_outcome - how the trial's last migration went
  * @axis:        of it
  * @reason:      the evidence for it, or why it is not known
- * @downtime_ns: from the last heartbeat at the source to the first at the target; 0: not known
+ * @downtime_ns: how long the guest stood still, by its heartbeats; 0: not known
+ * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
+ * @before_stop_ns, @after_resume_ns: from the last beat to the first of these, and from the second to the first beat; -1: not known
+ * @clock_difference_ns: by how much the clock of the target is ahead of that of the source; @clocks_known
  * @libvirt_downtime_ns, @time_ns, @iterations: as libvirt tells them; -1: not known
  */
 struct migration_outcome {
 	enum migration_axis axis;
 	struct reason reason;
 	int64_t downtime_ns;
+	int64_t qemu_downtime_ns, clock_difference_ns;
+	int64_t before_stop_ns, after_resume_ns;
+	bool clocks_known;
 	int64_t libvirt_downtime_ns, time_ns, iterations;
 };
 

@@ -95,17 +95,6 @@ static int64_t before(int64_t time_ns, int64_t span_ns)
 										 : earlier;
 }
 
-/* A beat of which both clocks are known: that of its arrival, and the guest's own. */
-static void hear_clock(struct guest_side *side, int64_t time_ns, const json_t *data)
-{
-	int64_t guest_ns = json_number(data, "guest_ns", 0);
-
-	if (guest_ns <= 0 || time_ns <= side->beat_ns)
-		return;
-	side->beat_ns = time_ns;
-	side->beat_guest_ns = guest_ns;
-}
-
 static void read_heartbeat(struct guest_side *side, const json_t *record)
 {
 	const json_t *data = event_data(record);
@@ -119,8 +108,6 @@ static void read_heartbeat(struct guest_side *side, const json_t *record)
 	} else if (is_text(what, "heartbeat")) {
 		if (json_number(data, "beats", 0) > 0)
 			hear_beat(side, before(time_ns, age_ns < 0 ? REPORT_NS : age_ns), record);
-		if (age_ns >= 0)
-			hear_clock(side, before(time_ns, age_ns), data);
 	} else if (is_text(what, "now")) {
 		if (age_ns >= 0 && json_is_true(json_object_get(data, "connected")))
 			hear_beat(side, before(time_ns, age_ns), record);
@@ -129,7 +116,6 @@ static void read_heartbeat(struct guest_side *side, const json_t *record)
 		if (json_is_true(json_object_get(data, "first")) && !side->first_ns) {
 			side->first_ns = time_ns;
 			side->first_record = record;
-			side->first_guest_ns = json_number(data, "guest_ns", 0);
 		}
 	}
 }
@@ -177,10 +163,8 @@ static void read_link(struct trial_case *trial, struct guest_seen *guest, struct
 			side->cut_off = true;
 	if (!is_text(what, "gone"))
 		return;
-	if (age_ns >= 0) {
+	if (age_ns >= 0)
 		hear_beat(side, before(event_time(record), age_ns), record);
-		hear_clock(side, before(event_time(record), age_ns), data);
-	}
 	side->down = record;
 	side->down_ns = event_time(record);
 	if (counts)

@@ -332,23 +332,6 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	}
 }
 
-/*
- * How long the guest stood still. QEMU stops its CLOCK_MONOTONIC with it, so that is by how much less this clock went than
- * that of the controller between the last beat at the source and the first at the target. Without the guest's clock it is all
- * of the time between the two, in which the guest also had to dial anew.
- */
-static int64_t stood_still(const struct guest_side *source, const struct guest_side *target)
-{
-	int64_t apart, aged;
-
-	if (target->first_ns && target->first_guest_ns > 0 && source->beat_ns &&
-	    !__builtin_sub_overflow(target->first_ns, source->beat_ns, &apart) &&
-	    !__builtin_sub_overflow(target->first_guest_ns, source->beat_guest_ns, &aged) &&
-	    aged >= 0 && aged <= apart)
-		return apart - aged;
-	return target->first_ns && source->last_ns ? target->first_ns - source->last_ns : 0;
-}
-
 /** case_decide_migration - the migration axis, when the guests are decided */
 void case_decide_migration(struct trial_case *trial, const struct observation *seen)
 {
@@ -359,7 +342,10 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	*result = (struct migration_outcome){.axis = MIGRATION_NONE,
 					     .libvirt_downtime_ns = migration->libvirt_downtime_ns,
 					     .time_ns = migration->time_ns,
-					     .iterations = migration->iterations};
+					     .iterations = migration->iterations,
+					     .qemu_downtime_ns = -1,
+					     .before_stop_ns = -1,
+					     .after_resume_ns = -1};
 	if (!migration->asked && !migration->begun)
 		return;
 	result->axis = MIGRATION_UNKNOWN;
@@ -374,5 +360,5 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	if (result->axis != MIGRATION_COMPLETED)
 		result->libvirt_downtime_ns = -1;
 	else if (course.source && course.target)
-		result->downtime_ns = stood_still(course.source, course.target);
+		case_measure_downtime(trial, migration, course.source, course.target);
 }

@@ -226,6 +226,14 @@ static void migration_metrics(const struct trial_case *trial, json_t *metrics)
 	if (migration->downtime_ns > 0)
 		metric_value(metrics, "guest_downtime", migration->downtime_ns, "ns");
 	metric_value(metrics, "libvirt_downtime", migration->libvirt_downtime_ns, "ns");
+	metric_value(metrics, "qemu_downtime", migration->qemu_downtime_ns, "ns");
+	metric_value(metrics, "beat_to_stop", migration->before_stop_ns, "ns");
+	metric_value(metrics, "resume_to_beat", migration->after_resume_ns, "ns");
+	if (migration->axis == MIGRATION_COMPLETED && migration->clocks_known)
+		json_object_set_new(metrics, "clock_difference",
+				    json_pack("{s:I, s:s}", "value",
+					      (json_int_t)migration->clock_difference_ns, "unit",
+					      "ns"));
 	metric_value(metrics, "migration_time", migration->time_ns, "ns");
 	metric_value(metrics, "iterations", migration->iterations, "count");
 }
