@@ -69,7 +69,8 @@ static bool metric_of(const json_t *trial, const char *name, double *value_ms)
 {
 	const json_t *metric = json_object_get(json_object_get(trial, "metrics"), name);
 
-	*value_ms = json_number_value(json_object_get(metric, "value")) / 1e6;
+	*value_ms = json_number_value(json_object_get(metric, "value")) /
+		    (strcmp(json_text(metric, "unit", "ns"), "us") == 0 ? 1e3 : 1e6);
 	return metric != NULL;
 }
 

@@ -235,8 +235,9 @@ static void it_tells_the_time_and_lets_nobody_set_it(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t before = now_realtime_ns();
-	__cleanup_json json_t *told = ask(fixture, "clock", NULL);
-	__cleanup_json json_t *set = ask(fixture, "clock", json_pack("{s:i}", "step_ns", 1));
+	__cleanup_json json_t *told = ask(fixture->channel, "clock", NULL);
+	__cleanup_json json_t *set =
+		ask(fixture->channel, "clock", json_pack("{s:i}", "step_ns", 1));
 	int64_t time_ns = json_number(json_object_get(told, "ok"), "time_ns", 0);
 
 	assert_true(time_ns >= before && time_ns <= now_realtime_ns());

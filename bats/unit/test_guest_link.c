@@ -709,17 +709,17 @@ static void the_promptest_beat_is_told(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(ways_ms); i++, now += 100 * NSEC_PER_MSEC)
 		take(fixture, &peer, (int64_t)i + 1, now - behind - ways_ms[i] * NSEC_PER_MSEC,
 		     now);
-	guest_pulse_end(fixture->link, &peer, now);
+	guest_pulse_report(fixture->link, &peer, now);
 	prompt = json_object_get(await(fixture, "heartbeat"), "prompt");
 	assert_int_equal(json_number(prompt, "age_ns", -1), 200 * NSEC_PER_MSEC);
 	assert_int_equal(json_number(prompt, "guest_ns", 0),
 			 now - 200 * NSEC_PER_MSEC - behind - 2 * NSEC_PER_MSEC);
 	/* A report tells of its own beats only, and none is made of none. */
 	json_array_clear(fixture->events);
-	guest_pulse_end(fixture->link, &peer, now);
+	guest_pulse_report(fixture->link, &peer, now);
 	assert_null(find(fixture, "heartbeat"));
 	take(fixture, &peer, 4, now - behind - 8 * NSEC_PER_MSEC, now);
-	guest_pulse_end(fixture->link, &peer, now);
+	guest_pulse_report(fixture->link, &peer, now);
 	prompt = json_object_get(await(fixture, "heartbeat"), "prompt");
 	assert_int_equal(json_number(prompt, "age_ns", -1), 0);
 }

@@ -226,8 +226,8 @@ static void its_heart_tells_the_gaps_before_a_stream(void **state)
 	size_t index;
 	int status;
 
-	ask_well(fixture, "heartbeat.start", NULL);
-	event = await(fixture, "event", "heartbeat");
+	ask_well(fixture->host, "heartbeat.start", NULL);
+	event = await(fixture->host, "event", "heartbeat");
 	assert_null(json_object_get(event, "gaps"));
 	json_decref(event);
 	event = NULL;
@@ -238,7 +238,7 @@ static void its_heart_tells_the_gaps_before_a_stream(void **state)
 	channel_free(fixture->host);
 	fixture->host = NULL;
 	accept_program(fixture);
-	event = await(fixture, "event", "heartbeat");
+	event = await(fixture->host, "event", "heartbeat");
 	gaps = json_object_get(event, "gaps");
 	assert_in_range(json_array_size(gaps), 1, 16);
 	assert_true(json_number(json_array_get(gaps, 0), "monotonic", 0) >= 390 * NSEC_PER_MSEC);
@@ -249,7 +249,7 @@ static void its_heart_tells_the_gaps_before_a_stream(void **state)
 		assert_true(json_number(gap, "after_ns", 0) > 0);
 		before = length;
 	}
-	later = await(fixture, "event", "heartbeat");
+	later = await(fixture->host, "event", "heartbeat");
 	assert_null(json_object_get(later, "gaps"));
 }
 

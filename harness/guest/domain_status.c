@@ -90,6 +90,7 @@ static void tell_pulse(struct agent *agent, const char *name, json_t *reply)
 	json_t *entry;
 	size_t index;
 
+	guest_link_report(guest_service_link(agent), name);
 	json_array_foreach (list, index, entry) {
 		if (strcmp(json_text(entry, "guest", ""), name) != 0)
 			continue;

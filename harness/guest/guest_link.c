@@ -221,6 +221,14 @@ int guest_link_forget(struct guest_link *link, const char *guest, struct reason 
 	return 0;
 }
 
+/** guest_link_report - have the heartbeats of a guest told that were not told yet */
+void guest_link_report(struct guest_link *link, const char *guest)
+{
+	for (struct guest_peer *peer = link->peers; peer; peer = peer->next)
+		if (strcmp(peer->name, guest) == 0)
+			guest_pulse_report(link, peer, now_monotonic_ns());
+}
+
 /**
  * guest_link_list - the guests and how they are, "seq" and "age_ns" of the last heartbeat: -1 before the first
  *

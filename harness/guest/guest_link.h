@@ -57,6 +57,7 @@ int guest_link_forget(struct guest_link *link, const char *guest, struct reason 
 int guest_link_call(struct guest_link *link, const char *guest, const char *call,
 		    const json_t *arguments, int64_t timeout_ms, void *cookie, struct reason *why);
 json_t *guest_link_list(const struct guest_link *link);
+void guest_link_report(struct guest_link *link, const char *guest);
 
 size_t guest_link_watch(struct guest_link *link, struct pollfd *fds, size_t room);
 void guest_link_dispatch(struct guest_link *link);

@@ -163,8 +163,8 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 		report(link, peer, now);
 }
 
-/** guest_pulse_end - its stream has ended: what was not reported yet */
-void guest_pulse_end(struct guest_link *link, struct guest_peer *peer, int64_t now)
+/** guest_pulse_report - the heartbeats that were not reported yet, if there are any */
+void guest_pulse_report(struct guest_link *link, struct guest_peer *peer, int64_t now)
 {
 	if (peer->pulse.beats)
 		report(link, peer, now);

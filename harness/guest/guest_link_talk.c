@@ -264,7 +264,7 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 		return;
 	because = got == -EPIPE ? strdup("its stream has ended")
 				: format_text("its stream broke: %s", strerror(-got));
-	guest_pulse_end(link, peer, now);
+	guest_pulse_report(link, peer, now);
 	gone = json_pack("{s:s}", "errno_name", error_name(-got));
 	if (peer->pulse.heard_ns) {
 		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.heard_ns));

@@ -80,7 +80,7 @@ void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, con
 		     json_t *more, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
 		      int64_t now);
-void guest_pulse_end(struct guest_link *link, struct guest_peer *peer, int64_t now);
+void guest_pulse_report(struct guest_link *link, struct guest_peer *peer, int64_t now);
 void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t silence_ns,
 		      int64_t now);
 

@@ -232,8 +232,8 @@ static void migration_metrics(const struct trial_case *trial, json_t *metrics)
 	if (migration->axis == MIGRATION_COMPLETED && migration->clocks_known)
 		json_object_set_new(metrics, "clock_difference",
 				    json_pack("{s:I, s:s}", "value",
-					      (json_int_t)migration->clock_difference_ns, "unit",
-					      "ns"));
+					      (json_int_t)(migration->clock_difference_ns / 1000),
+					      "unit", "us"));
 	metric_value(metrics, "migration_time", migration->time_ns, "ns");
 	metric_value(metrics, "iterations", migration->iterations, "count");
 }
