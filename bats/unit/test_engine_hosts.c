@@ -3,6 +3,8 @@
  * Description: hosts that are lost, or only seem to be. One that dies or falls silent before the fault says nothing about the
  * fault, and the trial is tried once more; what an agent answers about a guest says nothing about its host.
  */
+#include <signal.h>
+
 #include "bats/unit/engine_test.h"
 
 #define START "  - start: victim\n"
@@ -318,5 +320,7 @@ int main(void)
 						tear_down),
 	};
 
+	/* A host that dies does not read what it is told, as brinell itself knows. */
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
