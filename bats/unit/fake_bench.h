@@ -41,6 +41,7 @@ enum fake_mishap {
  * @host:    on which it does; NULL: on each
  * @error:   that is answered to one that is refused
  * @doomed:  in how many boots it goes wrong; 0: in all
+ * @spared:  in how many boots nothing goes wrong yet
  * @boots:   so far
  * @ages_ns: how much older a bench is after each trial
  * @late_hello: the guest says hello at its new host only when the first host is down
@@ -56,7 +57,7 @@ static struct {
 	const char *deadline, *requires;
 	enum fake_mishap mishap;
 	int error, late;
-	int doomed, boots;
+	int doomed, spared, boots;
 	int64_t ages_ns;
 	char calls[64];
 } fake;
@@ -222,7 +223,7 @@ static inline bool goes_wrong(const struct bench *bench, const char *call, const
 {
 	static int asked;
 
-	if (!fake.call || (fake.doomed && fake.boots > fake.doomed))
+	if (!fake.call || (fake.doomed && fake.boots > fake.doomed) || fake.boots <= fake.spared)
 		return false;
 	if (fake.host && strcmp(fake.host, bench->host) != 0)
 		return false;
@@ -374,7 +375,16 @@ static const struct bench_ops fake_two = {.name = "fake-pair",
 					  .reach = fake_reach,
 					  .stop = fake_stop};
 
+static const struct bench_ops fake_metal = {.name = "fake-metal",
+					    .summary = "boots by itself",
+					    .hosts = 1,
+					    .return_s = 1,
+					    .start = fake_start,
+					    .dispatch = fake_dispatch,
+					    .stop = fake_stop};
+
 REGISTER(bench_ops, fake_one);
+REGISTER(bench_ops, fake_metal);
 REGISTER(bench_ops, fake_two);
 
 #endif

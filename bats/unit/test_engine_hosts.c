@@ -186,6 +186,45 @@ static void test_dies_behind_its_guest(void **state)
 		"h1 guest.call {\"args\":{\"name\":\"victim\"},\"call\":\"workload.touch\""));
 }
 
+/* A machine that was up, and went down, boots by itself, and that takes its time. */
+static void test_machine_that_boots_is_awaited(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.requires = "fresh-boot: true\n";
+	fake.spared = 1;
+	lose_at(FAKE_DIES, "hello", 3);
+	run(fixture, "fake-metal", START STRIKE TOUCH, 2);
+	assert_int_equal(count_calls(fixture, " boot "), 4);
+	assert_int_equal(count_records(fixture, "trial"), 2);
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+}
+
+static void test_machine_that_stays_away_is_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.requires = "fresh-boot: true\n";
+	fake.spared = 1;
+	lose_at(FAKE_DIES, "hello", 0);
+	run(fixture, "fake-metal", START STRIKE TOUCH, 2);
+	assert_true(count_calls(fixture, " boot ") > 3);
+	assert_int_equal(count_records(fixture, "trial"), 3);
+	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
+	assert_string_equal(cause(fixture), "infra");
+}
+
+/* That one never was up in this run: its name may be wrong, and nobody wants to wait for that. */
+static void test_machine_that_never_was_up_is_not_awaited(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_at(FAKE_DIES, "hello", 0);
+	run(fixture, "fake-metal", START STRIKE TOUCH, 1);
+	assert_int_equal(count_calls(fixture, " boot "), 2);
+	assert_string_equal(cause(fixture), "infra");
+}
+
 /* A bench that is so old that it could be ended in the middle of a trial is closed before, and opened anew. */
 static void test_old_bench_is_left_in_time(void **state)
 {
@@ -307,6 +346,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dies_before_another_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_with_its_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_behind_its_guest, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_machine_that_boots_is_awaited, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_machine_that_stays_away_is_given_up, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_machine_that_never_was_up_is_not_awaited,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_old_bench_is_left_in_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_firmware_is_reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,

@@ -45,6 +45,7 @@ struct bench_options {
  * @summary:  one line
  * @hosts:    how many there are; 0: one for each address, which commas part
  * @limited:  its hosts are ended at the deadline of the options
+ * @return_s: seconds that a host which was up, and went down, may take until it is up again; 0: @start is all that it takes
  * @is_rig:   its hosts are emulated, and nobody else's: their clocks may be set
  * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_greet()
  * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
@@ -59,6 +60,7 @@ struct bench_ops {
 	const char *summary;
 	unsigned int hosts;
 	bool limited;
+	unsigned int return_s;
 	bool is_rig;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);

@@ -15,6 +15,9 @@
 /* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
 #define RESTORE_TIMEOUT_NS (15 * NSEC_PER_SEC)
 
+/* Servers test their memory for minutes before they boot. */
+#define RETURN_S 900
+
 /* A signal, such as a second Ctrl-C, does not cut short what the agent puts back. */
 static bool ends_in_time(pid_t pid)
 {
@@ -68,8 +71,16 @@ static int ssh_start(struct bench *bench, struct reason *why)
 	static const char command[] =
 		"command -v brinell-agent-kvm >/dev/null && exec brinell-agent-kvm; "
 		"exec brinell-agent";
-	const char *const argv[] = {"ssh",   "-o", "BatchMode=yes", "--", bench->address,
-				    command, NULL};
+	/* A host that is down says nothing: half a minute of silence ends the stream. */
+	const char *const argv[] = {"ssh",
+				    "-oBatchMode=yes",
+				    "-oConnectTimeout=10",
+				    "-oServerAliveInterval=10",
+				    "-oServerAliveCountMax=3",
+				    "--",
+				    bench->address,
+				    command,
+				    NULL};
 
 	if (!bench->address || !*bench->address)
 		return fail(why, -EINVAL, "bench '%s': write ssh:HOST, or ssh:HOST,HOST",
@@ -100,6 +111,7 @@ static const struct bench_ops bench_ssh = {
 	.summary =
 		"ssh:HOST or ssh:HOST,HOST: machines with brinell-agent, or brinell-agent-kvm for "
 		"guests (they must be declared expendable)",
+	.return_s = RETURN_S,
 	.start = ssh_start,
 	.reach = ssh_reach,
 	.stop = reap,

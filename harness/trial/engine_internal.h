@@ -37,12 +37,17 @@ struct engine_guest {
 	char stage[16], outcome[16];
 };
 
+/**
+ * struct engine - a run
+ * @met: the bench whose hosts were up in this run, the last one of them
+ */
 struct engine {
 	const struct engine_options *options;
 	struct bench *bench;
 	json_t *rig;
 	json_t *findings;
 	unsigned int findings_boot, findings_ready;
+	const char *met;
 	bool wants_guests;
 	int journal_error;
 	struct engine_guest *guests;

@@ -10,6 +10,10 @@
 
 #define RIG_DEADLINE_S 7200
 
+/* Between two looks at a machine that boots: it has no way to say that it is up. */
+#define LOOK_AGAIN_NS (100 * NSEC_PER_MSEC)
+#define LOOK_AGAIN_MAX_NS (5 * NSEC_PER_SEC)
+
 static bool same_rig(const struct engine *engine, const struct planned_trial *trial)
 {
 	return order_same_host(engine->bench->name, engine->rig, trial->bench,
@@ -86,6 +90,36 @@ static int greet_again(struct bench *host)
 	return error ? error : bench_compare_clocks(host, false, NULL);
 }
 
+static int pause_ns(struct engine *engine, int64_t ns)
+{
+	int64_t until = now_monotonic_ns() + ns;
+
+	while (now_monotonic_ns() < until)
+		if (bench_pump(engine->bench, until))
+			return -EINTR;
+	return 0;
+}
+
+/* A machine that was up in this run, and went down, boots by itself: it is awaited. One that never was is not. */
+static int greet(struct engine *engine, struct bench *host, struct reason *why)
+{
+	bool was_up = engine->met && strcmp(engine->met, engine->trial->bench) == 0;
+	int64_t pause = LOOK_AGAIN_NS;
+	int64_t until =
+		now_monotonic_ns() + (was_up ? (int64_t)host->ops->return_s * NSEC_PER_SEC : 0);
+	int error = bench_greet(host, why);
+
+	while (engine_lost_host(error) && now_monotonic_ns() < until) {
+		engine_doing(engine, "waiting for the host to boot");
+		if (pause_ns(engine, pause))
+			return fail(why, -EINTR, "interrupted");
+		if (pause < LOOK_AGAIN_MAX_NS)
+			pause *= 2;
+		error = bench_boot(host, why);
+	}
+	return error;
+}
+
 /**
  * hosts_prepare - bring up the hosts that the trial needs: warm ones when they are fit, a fresh boot otherwise
  *
@@ -118,11 +152,13 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 		return error;
 	do {
 		if (booting[host->number])
-			error = bench_greet(host, why);
+			error = greet(engine, host, why);
 		if (!error)
 			journal_boot(engine, host);
 		host = host->next;
 	} while (!error && host != engine->bench);
+	if (!error)
+		engine->met = engine->trial->bench;
 	return error;
 }
 
