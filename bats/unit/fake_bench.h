@@ -37,6 +37,7 @@ enum fake_mishap {
  * @dies:   the guest ends at its touch
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was struck is not found again
+ * @busy:    the host can not take away the page that is struck; @strays: for it is elsewhere by then
  * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
  * @host:    on which it does; NULL: on each
  * @error:   that is answered to one that is refused
@@ -51,7 +52,7 @@ enum fake_mishap {
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons, late_hello, on_host;
+	bool dies, refuses, poisons, busy, strays, late_hello, on_host;
 	pid_t first;
 	const char *call, *host;
 	const char *deadline, *requires;
@@ -185,7 +186,9 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 	if (strcmp(call, "guest.resolve") == 0 && struck && fake.poisons)
 		return "{\"pid\":77,\"present\":false,\"poisoned\":true,\"gpa\":\"0x100000\"}";
 	if (strcmp(call, "guest.resolve") == 0) {
-		const char *pfn = resolved[resolves++ < fake.moves ? resolves % 2 : 0];
+		const char *pfn = struck && fake.strays
+					  ? "0x4000"
+					  : resolved[resolves++ < fake.moves ? resolves % 2 : 0];
 
 		snprintf(text, sizeof(text),
 			 "{\"pid\":77,\"present\":true,\"gpa\":\"0x100000\",\"hva\":"
@@ -200,6 +203,9 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 		return answer_migrate(channel);
 	if (strcmp(call, "inject.fire") == 0) {
 		struck = true;
+		if (fake.busy)
+			return "{\"error\":-16,\"reason\":\"busy\",\"result\":{},\"writes\":[],"
+			       "\"duration_ns\":1}";
 		return "{\"error\":0,\"reason\":\"\",\"result\":{},\"writes\":[],\"duration_ns\":"
 		       "1}";
 	}

@@ -284,6 +284,32 @@ static void unharmed(void)
 	end("done");
 }
 
+/* The frame was poisoned, and the page was elsewhere by then; before a fault that is no harm, for it is aimed anew. */
+static void unharmed_where(const char *moved)
+{
+	__cleanup_free char *data = format_text("{'event': '%s'}", moved);
+
+	begin(INJECT, CONTAINED, "");
+	hwpoison();
+	event("h0", "g1", "engine", "the host moved the page of the victim", data);
+	touched();
+	at(1100);
+	event("h0", "g1", "workload", "victim: touched",
+	      "{'workload': 'victim', 'event': 'touched', 'value_ok': true, 'data': 'intact'}");
+	lives_on("h0");
+	end("done");
+}
+
+static void moved_under_fault(void)
+{
+	unharmed_where("moved-under-fault");
+}
+
+static void moved_before_fault(void)
+{
+	unharmed_where("moved");
+}
+
 static void contained(void)
 {
 	begin(INJECT,
@@ -1136,6 +1162,8 @@ static const struct guest_case {
 	{"pass-guest-contained", contained},
 	{"pass-guest-machine-check", machine_check_of_guest},
 	{"pass-guest-corrected", corrected_and_traced},
+	{"inconclusive-guest-moved-under-fault", moved_under_fault},
+	{"fail-guest-moved-before-fault", moved_before_fault},
 	{"inconclusive-guest-corrected-elsewhere", corrected_elsewhere},
 	{"inconclusive-guest-corrected-untraced", corrected_without_trace},
 	{"inconclusive-guest-polled-alone", polled_alone},

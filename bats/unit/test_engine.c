@@ -76,6 +76,36 @@ static void test_page_never_rests(void **state)
 	assert_string_equal(cause(fixture), "infra");
 }
 
+static bool is_told(const struct fixture *fixture, const char *event)
+{
+	const json_t *record;
+	size_t index;
+
+	json_array_foreach (fixture->records, index, record) {
+		const json_t *body = json_object_get(record, "body");
+
+		if (strcmp(json_text(body, "witness", ""), "engine") == 0 &&
+		    strcmp(json_text(json_object_get(body, "data"), "event", ""), event) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel does not get hold of a page: because it moves it, or because somebody holds it. */
+static void test_page_moves_under_the_fault(void **state)
+{
+	for (int strays = 0; strays < 2; strays++) {
+		tear_down(state);
+		set_up(state);
+		fake.busy = true;
+		fake.strays = strays;
+		run(*state, "fake", "  - start: victim\n" STRIKE "  - touch: victim\n", 1);
+		assert_string_equal(cause(*state), "done");
+		assert_int_equal(count_calls(*state, "inject.fire"), 1);
+		assert_int_equal(is_told(*state, "moved-under-fault"), strays);
+	}
+}
+
 /* A poisoned page is none of QEMU's any more; a second fault is aimed at where it was, and it is for the host to refuse it. */
 static void test_same_page_twice(void **state)
 {
@@ -217,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_words_of_a_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_never_rests, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_page_moves_under_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_same_page_twice, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_at_the_source, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_is_kept, set_up, tear_down),

@@ -139,9 +139,27 @@ static bool read_wrong_data(const struct trial_case *trial)
 	return trial->process == PROCESS_CORRUPTED;
 }
 
+/* The engine saw that the page of a guest was elsewhere when the fault had been fired. */
+static const char *moved_under_fault(const struct trial_case *trial)
+{
+	bool fired = false;
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record) {
+		fired |= record_is(record, "intent");
+		if (fired && record_is(record, "event") &&
+		    strcmp(event_witness(record), "engine") == 0 &&
+		    strcmp(json_text(event_data(record), "event", ""), "moved-under-fault") == 0)
+			return json_text(record_body(record), "text", "the page moved");
+	}
+	return NULL;
+}
+
 static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 {
 	const struct finding *finding;
+	const char *moved;
 	bool proven = case_is_delivered(trial) && case_witness_count(trial) >= 2;
 
 	finding = first(trial, STATE_BROKEN, true);
@@ -153,6 +171,9 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	finding = first(trial, STATE_BROKEN, true);
 	if (finding)
 		return rule(ruling, "fail", "%s", finding->reason.text);
+	moved = moved_under_fault(trial);
+	if (moved)
+		return rule(ruling, "inconclusive", "the fault did not reach the guest: %s", moved);
 	if (trial->repeated)
 		return rule(ruling, "inconclusive",
 			    "the trial was started again although its fault had been fired before");

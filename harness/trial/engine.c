@@ -80,7 +80,7 @@ static unsigned int time_left_ms(const struct engine *engine, unsigned int most)
 /**
  * engine_tell - put an event of the engine itself on record
  * @guest:  that it is about, or NULL
- * @event:  its kind: "trigger-missed", "moved", "guest-gone", "guest-start"
+ * @event:  its kind: "trigger-missed", "moved", "moved-under-fault", "guest-gone", "guest-start"
  * @format: its text
  */
 void engine_tell(struct engine *engine, const struct engine_guest *guest, const char *event,

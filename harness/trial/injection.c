@@ -189,6 +189,28 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 	return 0;
 }
 
+/*
+ * The host's kernel can not take away a page that it moves at this moment: it poisons the frame that the page leaves, and the
+ * guest never meets it. A page that is still there was only held by somebody.
+ */
+static void look_behind(struct engine *engine, const struct scenario_step *step,
+			const struct aim *aim)
+{
+	__cleanup_json json_t *page = NULL;
+	const char *before = json_text(aim->page, "pfn", "");
+
+	if (engine_call_guest(engine, aim->host, "guest.resolve",
+			      json_pack("{s:s, s:s}", "name", aim->guest->name, "gpa",
+					json_text(aim->page, "gpa", "")),
+			      CALL_TIMEOUT_MS, &page, NULL) ||
+	    json_is_true(json_object_get(page, "poisoned")) ||
+	    strcmp(json_text(page, "pfn", ""), before) == 0)
+		return;
+	engine_tell(engine, aim->guest, "moved-under-fault",
+		    "the host moved the page of '%s' from frame %s to %s while the fault struck",
+		    step->subject, before, json_text(page, "pfn", "another"));
+}
+
 static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
 		json_t *arguments, int refused, struct reason *why)
 {
@@ -208,6 +230,8 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 		return after_host_loss(engine, aim, error);
 	journal_outcome(engine, step, aim, "fire", (int)json_number(fired, "error", 0),
 			json_text(fired, "reason", ""), fired);
+	if (aim->page && json_number(fired, "error", 0) == -EBUSY)
+		look_behind(engine, step, aim);
 	return 0;
 }
 
