@@ -25,101 +25,108 @@ else
 BUILD := build
 endif
 
-libraries := jansson yaml-0.1 libsystemd
-library_dir = $(abspath harness/scenario/library)
+libraries := jansson yaml-0.1 libsystemd libvirt libvirt-qemu
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(libraries) 2>/dev/null) -pthread
-AGENT_LDLIBS := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
-KVM_LDLIBS := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null) -pthread
+LDLIBS := $(shell $(PKG_CONFIG) --libs jansson yaml-0.1 libsystemd 2>/dev/null) -pthread
 
-agent_sources := $(wildcard harness/base/*.c harness/witness/*.c inject/*.c workloads/*.c) \
-	$(filter-out harness/agent/agent_main.c, $(wildcard harness/agent/*.c)) $(wildcard harness/guest/guest_link*.c)
-# The host side of guests through libvirt, which no static program can link.
-domain_plain := $(patsubst %, harness/guest/domain_%.c, address console flood huge initramfs last_words modules owner programs stages xml)
-domain_sources := $(filter-out $(domain_plain), $(wildcard harness/guest/domain*.c))
-domain_objects := $(domain_sources:%.c=$(BUILD)/obj/%.o)
-guest_sources := $(wildcard harness/base/*.c harness/guest/program*.c workloads/*.c) $(addprefix harness/agent/, core.c \
-	serve_run.c serve_system.c serve_witness.c serve_workload.c) $(addprefix harness/witness/, interrupts.c kmsg.c meminfo.c trace.c) \
-	inject/injection.c inject/machine.c inject/sticky.c
-library_sources := $(agent_sources) $(filter-out harness/brinell.c harness/agent/% harness/base/% harness/witness/% \
-	harness/guest/guest_link% harness/guest/program_main.c $(domain_sources), $(wildcard harness/*.c harness/*/*.c)) $(wildcard reports/*.c)
-library_objects := $(library_sources:%.c=$(BUILD)/obj/%.o)
-agent_objects := $(agent_sources:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/harness/agent/agent_main.o
-kvm_objects := $(agent_objects) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard harness/guest/domain*.c))
-guest_objects := $(guest_sources:%.c=$(BUILD)/obj/%.o)
+# A room is a folder: its sources are one archive, and it is linked whole, because parts of it register themselves.
+# $(whole.ROOM) is the room with all that it may include, $(archives BUILD,ROOMS) the files.
+rooms :=
+programs :=
+define room
+$(eval rooms += $(strip $1))
+$(eval whole.$(strip $1) := $(sort $(strip $1) $(foreach used,$2,$(or $(whole.$(used)),$(error rooms.mk: $1 uses $(used), which is no room above it)))))
+endef
+define program
+$(eval programs += $(strip $1))
+$(eval rooms.$(strip $1) := $(sort $(foreach used,$2,$(whole.$(used)))))
+$(eval main.$(strip $1) := harness/programs/$(basename $(strip $3)).o)
+endef
+include rooms.mk
+whole = $(sort $(foreach used,$1,$(whole.$(used))))
+archives = $(foreach used,$(call whole,$2),$1/rooms/$(used).a)
+linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
+
+sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench,$(wildcard $(place)/*.[ch]))
+scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
-sources := $(wildcard harness/*.[ch] harness/*/*.[ch] harness/*/*/*.[ch] inject/*.[ch] workloads/*.[ch] \
-	reports/*.[ch] bats/unit/*.[ch] bats/fuzz/*.[ch] bats/bench/*.[ch])
-scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 
 .PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup print-sources print-scripts
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so)
+all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs:%=build/%) build/poison-v1.so build/poison-v2.so)
 
 setup:
 	@./setup
+
+# Which rooms a test links: those whose headers it includes, by itself and through the headers beside it, and those that a
+# line "rooms: NAME..." of it names, because it finds something there by its name alone.
+build/tests.mk: bats/tests.sh $(wildcard bats/*/*.[ch])
+	@mkdir -p $(@D)
+	@bats/tests.sh >$@
+include build/tests.mk
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/harness/scenario/%.o: CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
-$(BUILD)/obj/harness/rig/%.o: CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
-
-$(BUILD)/brinell: $(BUILD)/obj/harness/brinell.o $(library_objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-build/brinell-agent: $(agent_objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
-
-build/brinell-agent-kvm: $(kvm_objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(KVM_LDLIBS)
-
-build/brinell-guest: $(guest_objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(AGENT_LDLIBS)
-
-# The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
-build/poison-v%.so: harness/rig/plugin/poison.c harness/rig/poison.h Makefile
-	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
-
-$(BUILD)/unit/%: bats/unit/%.c $(library_objects) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) -lcmocka $(LDLIBS)
-
-# With the part of the agent that needs libvirt.
-$(BUILD)/unit/test_guest_start: bats/unit/test_guest_start.c $(library_objects) $(domain_objects) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(domain_objects) -lcmocka $(LDLIBS) \
-		$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null)
-
-# With doubles in place of what reaches libvirt and makes files.
-service_objects := $(filter-out %/domain_libvirt.o %/domain_micro.o, $(domain_objects))
-$(BUILD)/unit/test_guest_service: $(service_objects)
-$(BUILD)/unit/test_guest_service: library_objects += $(service_objects)
-$(BUILD)/unit/test_guest_service: LDLIBS += $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null)
-
-build/bench/%: bats/bench/%.c $(library_objects) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(library_objects) $(LDLIBS) -lm
-
-# It runs in guests too, where there is no library.
-build/bench/pattern: bats/bench/pattern.c $(filter-out %/program_main.o, $(guest_objects)) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(filter-out %/program_main.o, $(guest_objects)) $(AGENT_LDLIBS)
-
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c -o $@ $<
 
-build/fuzz/obj/harness/scenario/%.o: CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
-build/fuzz/obj/harness/rig/%.o: CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
+$(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/scenario/%.o): CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
+$(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/rig/%.o): CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
 
-build/fuzz/%: build/fuzz/obj/bats/fuzz/%.o $(library_sources:%.c=build/fuzz/obj/%.o)
-	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+define archive
+$1/rooms/$2.a: $$(patsubst %.c,$1/obj/%.o,$$(wildcard $2/*.c)) Makefile
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcsT $$@ $$(filter %.o,$$^)
+endef
+$(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(rooms),$(eval $(call archive,$(build),$(name)))))
+
+$(BUILD)/brinell: LINK := $(LDLIBS)
+build/brinell-agent build/brinell-guest: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
+# libvirt can not be linked statically; what can be, is, so that the program runs on hosts that have libvirt alone.
+build/brinell-agent-kvm: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null) -pthread
+
+define link_program
+$(BUILD)/$1: $(BUILD)/obj/$(main.$1) $(foreach used,$(rooms.$1),$(BUILD)/rooms/$(used).a)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) $$(LINK)
+endef
+$(foreach name,$(programs),$(eval $(call link_program,$(name))))
+
+# The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
+build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/poison.h Makefile
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
+
+define link_test
+$(BUILD)/unit/$1: $(BUILD)/obj/bats/unit/$1.o $(call archives,$(BUILD),$(rooms.bats/unit/$1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) -lcmocka $(LDLIBS) $(if $(filter harness/hypervisor/libvirt,$(call whole,$(rooms.bats/unit/$1))),$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null))
+endef
+$(foreach test,$(notdir $(unit_tests)),$(eval $(call link_test,$(test))))
+
+# It brings doubles of what reaches libvirt and makes files; the first definition of a function counts.
+$(BUILD)/unit/test_guest_service: LDFLAGS += -Wl,--allow-multiple-definition
+
+define link_bench
+build/bench/$1: $(BUILD)/obj/bats/bench/$1.o $(call archives,$(BUILD),$(rooms.bats/bench/$1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) $$(or $$(LINK),$(LDLIBS)) -lm
+endef
+$(foreach name,$(patsubst bats/bench/%.c,%,$(wildcard bats/bench/*.c)),$(eval $(call link_bench,$(name))))
+# It runs in guests too, where there is no library.
+build/bench/pattern: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
+
+define link_fuzzer
+build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.bats/fuzz/$1))
+	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(linked) $(LDLIBS)
+endef
+$(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
 .SECONDARY:
 
@@ -142,7 +149,7 @@ demo check check-fast check-guests bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 build/brinell build/brinell-agent build/brinell-agent-kvm build/brinell-guest $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/init harness/rig/start-libvirt \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/image/init harness/rig/image/start-libvirt \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 

@@ -2,7 +2,7 @@
 #ifndef BRINELL_INJECT_DAEMON_H
 #define BRINELL_INJECT_DAEMON_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 /**
  * struct daemon - how a daemon was started, so that it can be started again

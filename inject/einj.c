@@ -9,8 +9,9 @@
 #include <string.h>
 
 #include "inject/einj.h"
-#include "inject/machine.h"
-#include "inject/sticky.h"
+#include "harness/host/machine.h"
+#include "harness/host/sticky.h"
+#include "inject/injector.h"
 
 #define EINJ_TABLE "/sys/firmware/acpi/tables/EINJ"
 #define EINJ_PAGE_MASK 0xfffffffffffff000ull
@@ -414,14 +415,14 @@ static int set(struct injection *injection, const char *name, struct reason *why
 
 	snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", name);
 	/* A planned injection shows the files of a whole interface; a machine may have fewer. */
-	if (!injection->dry_run && !machine_has_file(path))
+	if (!injection->change.dry_run && !machine_has_file(path))
 		return value ? fail(why, -ENOENT,
 				    "%s is missing: this einj driver does not know it", path)
 			     : 0;
 	snprintf(text, sizeof(text), format, value);
 	if (!sticky_save(&private->sticky, path, STICKY_TEXT))
 		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, injection, path, text, why);
+	return sticky_set(&private->sticky, &injection->change, path, text, why);
 }
 
 static int set_component(struct injection *injection, const char *kind, size_t index,
@@ -431,18 +432,18 @@ static int set_component(struct injection *injection, const char *kind, size_t i
 	char path[128];
 
 	snprintf(path, sizeof(path), EINJ_DIRECTORY "/component_%s%zu", kind, index);
-	if (!injection->dry_run && !machine_has_file(path)) {
+	if (!injection->change.dry_run && !machine_has_file(path)) {
 		if (!text)
 			return 0;
 		return fail(why, -EINVAL,
 			    "%s is missing: this firmware takes fewer components at a time", path);
 	}
-	if (!text && injection->dry_run)
+	if (!text && injection->change.dry_run)
 		return 0;
 	if (!sticky_save(&private->sticky, path, STICKY_LINE))
 		return fail(why, -E2BIG, "too many files to set");
 	/* An empty line makes the entry invalid, which ends the array. */
-	return sticky_set(&private->sticky, injection, path, text ? text : "", why);
+	return sticky_set(&private->sticky, &injection->change, path, text ? text : "", why);
 }
 
 static const char *component_at(const json_t *list, size_t index)
@@ -494,7 +495,7 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 	if (!error)
 		error = set(injection, "param1", why, "0x%" PRIx64, plan->param1);
 	/* The default mask means nothing to a firmware without parameters. */
-	if (!error && (injection->dry_run || machine_has_file(EINJ_DIRECTORY "/param2")))
+	if (!error && (injection->change.dry_run || machine_has_file(EINJ_DIRECTORY "/param2")))
 		error = set(injection, "param2", why, "0x%" PRIx64, plan->param2);
 	if (!error)
 		error = set(injection, "param3", why, "0x%" PRIx64, plan->param3);
@@ -513,7 +514,7 @@ static int einj_restore(struct injection *injection, struct reason *why)
 {
 	struct einj_private *private = injection->private;
 
-	return sticky_finish(private ? &private->sticky : NULL, injection, why);
+	return injection_finish(injection, private ? &private->sticky : NULL, why);
 }
 
 static int einj_prepare(struct injection *injection, struct reason *why)
@@ -526,19 +527,19 @@ static int einj_prepare(struct injection *injection, struct reason *why)
 		return error;
 	plan_injection(injection->arguments, &plan);
 	error = check_plan(&plan, true, why);
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = machine_is_expendable(why);
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = check_machine(&plan, why);
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = check_plan(&plan, false, why);
 	if (!error)
-		error = injection_lock(injection, why);
+		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
 	injection->private = calloc(1, sizeof(struct einj_private));
 	if (!injection->private) {
-		injection_unlock(injection);
+		change_unlock(&injection->change);
 		return -ENOMEM;
 	}
 	error = set_all(injection, &plan, why);
@@ -553,11 +554,11 @@ static int einj_fire(struct injection *injection, struct reason *why)
 	int64_t before, duration;
 	int error;
 
-	error = injection->dry_run ? 0 : machine_is_expendable(why);
+	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	if (error)
 		return error;
 	before = now_monotonic_ns();
-	error = injection_write(injection, EINJ_DIRECTORY "/error_inject", "1", &reason);
+	error = change_write(&injection->change, EINJ_DIRECTORY "/error_inject", "1", &reason);
 	duration = now_monotonic_ns() - before;
 	json_object_set_new(injection->result, "duration_ns", json_integer(duration));
 	if (error)

@@ -2,7 +2,7 @@
 #ifndef BRINELL_INJECT_EINJ_H
 #define BRINELL_INJECT_EINJ_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 #define EINJ_DIRECTORY "/sys/kernel/debug/apei/einj"
 

@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "inject/machine.h"
-#include "inject/sticky.h"
+#include "harness/host/machine.h"
+#include "harness/host/sticky.h"
 #include "workloads/workload.h"
+#include "inject/injector.h"
 
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
 #define MEMORY_DIRECTORY "/sys/devices/system/memory"
@@ -173,11 +174,11 @@ static int set(struct injection *injection, const char *file, const char *text, 
 	char path[128];
 
 	snprintf(path, sizeof(path), HWPOISON_DIRECTORY "/%s", file);
-	if (!injection->dry_run && !machine_has_file(path))
+	if (!injection->change.dry_run && !machine_has_file(path))
 		return 0;
 	if (!sticky_save(&private->sticky, path, STICKY_TEXT))
 		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, injection, path, text, why);
+	return sticky_set(&private->sticky, &injection->change, path, text, why);
 }
 
 static int set_filters(struct injection *injection, struct reason *why)
@@ -198,7 +199,7 @@ static int hwpoison_restore(struct injection *injection, struct reason *why)
 {
 	struct hwpoison_private *private = injection->private;
 
-	return sticky_finish(private ? &private->sticky : NULL, injection, why);
+	return injection_finish(injection, private ? &private->sticky : NULL, why);
 }
 
 static int hwpoison_prepare(struct injection *injection, struct reason *why)
@@ -206,21 +207,21 @@ static int hwpoison_prepare(struct injection *injection, struct reason *why)
 	const struct method *method = find_method(param_text(injection->arguments, "method"));
 	/* A planned injection has no running target: what it would be told is noted all the same. */
 	enum injector_target target =
-		injection->target || injection->dry_run ? TARGET_WORKLOAD : TARGET_NONE;
+		injection->target || injection->change.dry_run ? TARGET_WORKLOAD : TARGET_NONE;
 	struct hwpoison_private *private;
 	int error = hwpoison_check(injection->arguments, target, why);
 
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = machine_is_expendable(why);
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = check_machine(injection, method, why);
 	if (!error)
-		error = injection_lock(injection, why);
+		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
 	private = calloc(1, sizeof(*private));
 	if (!private) {
-		injection_unlock(injection);
+		change_unlock(&injection->change);
 		return -ENOMEM;
 	}
 	private->method = method;
@@ -269,7 +270,7 @@ static void note_page(struct injection *injection, const struct method *method)
 {
 	uint64_t pfn = param_number(injection->arguments, "pfn"), flags;
 
-	if (injection->dry_run || !pfn || method->input == INPUT_COMMAND)
+	if (injection->change.dry_run || !pfn || method->input == INPUT_COMMAND)
 		return;
 	json_object_set_new(injection->result, "pfn", json_sprintf("0x%" PRIx64, pfn));
 	if (machine_page_flags(pfn, &flags) == 0)
@@ -282,9 +283,10 @@ static int fire_at_target(struct injection *injection, const struct method *meth
 {
 	struct workload_run *target = injection->target;
 
-	json_array_append_new(injection->writes, json_pack("{s:s, s:s}", "path", "target's process",
-							   "text", method->name));
-	if (injection->dry_run)
+	json_array_append_new(injection->change.writes,
+			      json_pack("{s:s, s:s}", "path", "target's process", "text",
+					method->name));
+	if (injection->change.dry_run)
 		return 0;
 	if (!target)
 		return fail(why, -ESRCH, "the target was stopped after the injection was prepared");
@@ -299,7 +301,7 @@ static int fire_by_file(struct injection *injection, const struct method *method
 
 	snprintf(text, sizeof(text), "0x%" PRIx64,
 		 method->input == INPUT_ADDRESS ? pfn << 12 : pfn);
-	return injection_write(injection, method->path, text, why);
+	return change_write(&injection->change, method->path, text, why);
 }
 
 static int hwpoison_fire(struct injection *injection, struct reason *why)
@@ -310,7 +312,7 @@ static int hwpoison_fire(struct injection *injection, struct reason *why)
 	int64_t before;
 	int error;
 
-	error = injection->dry_run ? 0 : machine_is_expendable(why);
+	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	if (error)
 		return error;
 	before = now_monotonic_ns();

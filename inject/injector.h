@@ -2,15 +2,15 @@
 #ifndef BRINELL_INJECT_INJECTOR_H
 #define BRINELL_INJECT_INJECTOR_H
 
-#include "harness/base/param.h"
-#include "harness/base/registry.h"
-
-/* The lock, and the record of what has to be put back. */
-#define INJECTION_RUN_DIRECTORY "/run/brinell"
+#include "harness/host/change.h"
+#include "harness/host/machine.h"
+#include "harness/lib/param.h"
+#include "harness/lib/registry.h"
 
 struct agent;
 struct workload_run;
 struct injection;
+struct sticky;
 
 /**
  * enum injector_target - whose page an injection is aimed at
@@ -39,7 +39,7 @@ enum injector_target {
  * @fire:    makes the fault. -errno with a reason that says what this errno means here.
  * @restore: puts back all that @prepare saved, frees @private, drops the lock; also after a failed @fire
  *
- * A planned injection (`--dry-run`) runs the same three functions; injection_write() then notes each write
+ * A planned injection (`--dry-run`) runs the same three functions; change_write() then notes each write
  * instead of doing it.
  */
 struct injector {
@@ -59,8 +59,7 @@ REGISTRY(injector)
  * struct injection - one use of an injector
  * @injector:  which
  * @arguments: checked by its table; owned
- * @dry_run:   note the writes, do none
- * @writes:    array of {"path", "text"} in order: what was written, or would be; owned
+ * @change:    the writes to the kernel, and the lock while an injector holds it
  * @agent:     that serves, or NULL outside of one; borrowed
  * @target:    the running workload whose page is hit, or NULL; a method that only the owner of a page can use
  *             (madvise) is executed by it through its @command; borrowed
@@ -70,24 +69,16 @@ REGISTRY(injector)
 struct injection {
 	const struct injector *injector;
 	json_t *arguments;
-	bool dry_run;
-	json_t *writes;
+	struct change change;
 	json_t *result;
 	struct agent *agent;
 	struct workload_run *target;
-	int lock_fd;
 	void *private;
 };
 
 int injection_open(struct injection *injection, const struct injector *injector,
 		   const json_t *arguments, bool dry_run, struct reason *why);
 void injection_close(struct injection *injection);
-int injection_lock(struct injection *injection, struct reason *why);
-void injection_unlock(struct injection *injection);
-int injection_write(struct injection *injection, const char *path, const char *text,
-		    struct reason *why);
-int machine_is_expendable(struct reason *why);
-void finding_add(json_t *findings, const char *name, bool ok, const char *reason,
-		 const char *remedy);
+int injection_finish(struct injection *injection, struct sticky *sticky, struct reason *why);
 
 #endif

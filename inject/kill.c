@@ -12,7 +12,8 @@
 
 #include "inject/daemon.h"
 #include "inject/guest_monitor.h"
-#include "inject/sticky.h"
+#include "harness/host/sticky.h"
+#include "inject/injector.h"
 
 /* The agent hears nothing of its guests meanwhile. */
 #define END_TIMEOUT_MS 1000
@@ -159,7 +160,7 @@ static int kill_restore(struct injection *injection, struct reason *why)
 			*why = private->why;
 		forget(injection);
 	}
-	(void)sticky_finish(NULL, injection, NULL);
+	(void)injection_finish(injection, NULL, NULL);
 	return error;
 }
 
@@ -168,16 +169,16 @@ static int kill_prepare(struct injection *injection, struct reason *why)
 	struct kill_private *private;
 	int error = kill_check(injection->arguments, TARGET_NONE, why);
 
-	if (error || injection->dry_run)
+	if (error || injection->change.dry_run)
 		return error;
 	error = machine_is_expendable(why);
 	if (!error)
-		error = injection_lock(injection, why);
+		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
 	private = calloc(1, sizeof(*private));
 	if (!private) {
-		injection_unlock(injection);
+		change_unlock(&injection->change);
 		return -ENOMEM;
 	}
 	private->fd = -1;
@@ -204,14 +205,14 @@ static int kill_fire(struct injection *injection, struct reason *why)
 	const char *guest = param_text(injection->arguments, "guest");
 	__cleanup_free char *place =
 		guest ? format_text("QEMU of guest '%s'", guest) : strdup(what);
-	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	int64_t before;
 
 	if (error)
 		return error;
-	json_array_append_new(injection->writes,
+	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:s}", "path", place, "text", "SIGKILL"));
-	if (injection->dry_run)
+	if (injection->change.dry_run)
 		return 0;
 	before = now_monotonic_ns();
 	if (pidfd_send_signal(private->fd, SIGKILL, NULL, 0) < 0)

@@ -7,8 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "inject/machine.h"
-#include "inject/sticky.h"
+#include "harness/host/machine.h"
+#include "harness/host/sticky.h"
+#include "inject/injector.h"
 
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
 #define FAKE_PANIC "/sys/kernel/debug/mce/fake_panic"
@@ -167,7 +168,7 @@ static int set(struct injection *injection, const char *path, enum sticky_format
 
 	if (!sticky_save(&private->sticky, path, format))
 		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, injection, path, text, why);
+	return sticky_set(&private->sticky, &injection->change, path, text, why);
 }
 
 static int set_number(struct injection *injection, const char *name, uint64_t value,
@@ -205,8 +206,8 @@ static int set_all(struct injection *injection, struct reason *why)
 	uint64_t misc = param_given(arguments, "misc") ? param_number(arguments, "misc")
 			: preset		       ? MISC_PHYSICAL_PAGE
 						       : 0;
-	bool synd = injection->dry_run ? param_given(arguments, "synd")
-				       : machine_has_file(MCE_DIRECTORY "/synd");
+	bool synd = injection->change.dry_run ? param_given(arguments, "synd")
+					      : machine_has_file(MCE_DIRECTORY "/synd");
 	char cpu[24];
 	int error;
 
@@ -231,7 +232,7 @@ static int mce_restore(struct injection *injection, struct reason *why)
 {
 	struct mce_private *private = injection->private;
 
-	return sticky_finish(private ? &private->sticky : NULL, injection, why);
+	return injection_finish(injection, private ? &private->sticky : NULL, why);
 }
 
 static int mce_prepare(struct injection *injection, struct reason *why)
@@ -239,17 +240,17 @@ static int mce_prepare(struct injection *injection, struct reason *why)
 	struct mce_private *private;
 	int error = mce_check(injection->arguments, TARGET_NONE, why);
 
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = machine_is_expendable(why);
-	if (!error && !injection->dry_run)
+	if (!error && !injection->change.dry_run)
 		error = check_machine(injection->arguments, why);
 	if (!error)
-		error = injection_lock(injection, why);
+		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
 	private = calloc(1, sizeof(*private));
 	if (!private) {
-		injection_unlock(injection);
+		change_unlock(&injection->change);
 		return -ENOMEM;
 	}
 	injection->private = private;
@@ -268,11 +269,11 @@ static int mce_fire(struct injection *injection, struct reason *why)
 	int64_t before;
 	int error;
 
-	error = injection->dry_run ? 0 : machine_is_expendable(why);
+	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	if (error)
 		return error;
 	before = now_monotonic_ns();
-	error = injection_write(injection, MCE_DIRECTORY "/bank", private->bank, &reason);
+	error = change_write(&injection->change, MCE_DIRECTORY "/bank", private->bank, &reason);
 	json_object_set_new(injection->result, "duration_ns",
 			    json_integer(now_monotonic_ns() - before));
 	json_object_set_new(injection->result, "status",

@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "inject/machine.h"
-#include "inject/sticky.h"
+#include "harness/host/machine.h"
+#include "harness/host/sticky.h"
+#include "inject/injector.h"
 
 #define SYSRQ_TRIGGER "/proc/sysrq-trigger"
 #define PANIC_TIMEOUT "/proc/sys/kernel/panic"
@@ -39,37 +40,37 @@ static int panic_timeout(long *seconds)
 
 static int panic_restore(struct injection *injection, struct reason *why)
 {
-	return sticky_finish(NULL, injection, why);
+	return injection_finish(injection, NULL, why);
 }
 
 static int panic_prepare(struct injection *injection, struct reason *why)
 {
-	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	long seconds;
 
 	if (error)
 		return error;
 	/* /proc/sys/kernel/sysrq is about keys: the file takes every command. */
-	if (!injection->dry_run && !machine_has_file(SYSRQ_TRIGGER))
+	if (!injection->change.dry_run && !machine_has_file(SYSRQ_TRIGGER))
 		return fail(why, -ENOENT, "%s is missing: this kernel has no CONFIG_MAGIC_SYSRQ",
 			    SYSRQ_TRIGGER);
 	if (!panic_timeout(&seconds))
 		json_object_set_new(injection->result, "panic_timeout", json_integer(seconds));
-	return injection_lock(injection, why);
+	return change_lock(&injection->change, why);
 }
 
 static int panic_fire(struct injection *injection, struct reason *why)
 {
 	struct reason reason = {0};
-	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 
 	if (error)
 		return error;
-	error = injection_write(injection, SYSRQ_TRIGGER, "c", &reason);
+	error = change_write(&injection->change, SYSRQ_TRIGGER, "c", &reason);
 	if (error)
 		return fail(why, error, "panic: %s", reason.text);
 	/* A kernel that is crashed does not return from the write. */
-	return injection->dry_run
+	return injection->change.dry_run
 		       ? 0
 		       : fail(why, -EIO, "panic: the kernel took 'c' in %s, and lives on",
 			      SYSRQ_TRIGGER);

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "inject/guest_monitor.h"
-#include "inject/machine.h"
-#include "inject/sticky.h"
+#include "harness/host/machine.h"
+#include "harness/host/sticky.h"
+#include "inject/injector.h"
 
 #define COMMAND_TIMEOUT_MS 5000
 
@@ -214,7 +215,7 @@ static int check_processor(struct injection *injection, const struct guest_monit
 
 static int qemu_mce_restore(struct injection *injection, struct reason *why)
 {
-	return sticky_finish(NULL, injection, why);
+	return injection_finish(injection, NULL, why);
 }
 
 static int qemu_mce_prepare(struct injection *injection, struct reason *why)
@@ -222,7 +223,7 @@ static int qemu_mce_prepare(struct injection *injection, struct reason *why)
 	const struct guest_monitor *monitor;
 	int error = qemu_mce_check(injection->arguments, TARGET_NONE, why);
 
-	if (error || injection->dry_run)
+	if (error || injection->change.dry_run)
 		return error;
 	error = machine_is_expendable(why);
 	if (error)
@@ -231,7 +232,7 @@ static int qemu_mce_prepare(struct injection *injection, struct reason *why)
 	if (!monitor)
 		return -EOPNOTSUPP;
 	error = check_processor(injection, monitor, why);
-	return error ? error : injection_lock(injection, why);
+	return error ? error : change_lock(&injection->change, why);
 }
 
 /* What QEMU says instead of nothing. */
@@ -287,14 +288,14 @@ static int qemu_mce_fire(struct injection *injection, struct reason *why)
 	__cleanup_free char *answer = NULL;
 	struct reason reason = {0};
 	int64_t before;
-	int error = injection->dry_run ? 0 : machine_is_expendable(why);
+	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 
 	if (error)
 		return error;
-	json_array_append_new(injection->writes,
+	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:s}", "path", place, "text", command));
 	note_check(injection);
-	if (injection->dry_run)
+	if (injection->change.dry_run)
 		return 0;
 	before = now_monotonic_ns();
 	error = monitor->command(injection->agent, guest, command, COMMAND_TIMEOUT_MS, &answer,

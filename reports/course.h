@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_COURSE_H
 #define BRINELL_REPORTS_COURSE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 /* All times are nanoseconds from the intent, on the controller's clock; all texts and JSON are borrowed from the records. */
 

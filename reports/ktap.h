@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_KTAP_H
 #define BRINELL_REPORTS_KTAP_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 void ktap_begin(FILE *out, size_t trials);
 void ktap_result(FILE *out, size_t number, const json_t *result);

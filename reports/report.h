@@ -2,8 +2,8 @@
 #ifndef BRINELL_REPORTS_REPORT_H
 #define BRINELL_REPORTS_REPORT_H
 
-#include "harness/base/registry.h"
-#include "harness/base/util.h"
+#include "harness/lib/registry.h"
+#include "harness/lib/util.h"
 
 /**
  * struct report - one format of the results

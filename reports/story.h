@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_STORY_H
 #define BRINELL_REPORTS_STORY_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 json_t *story_of(const json_t *records, const char *trial);
 json_t *story_records(const json_t *records, const char *trial);

@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_TABLE_H
 #define BRINELL_REPORTS_TABLE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 void table_print(FILE *out, const json_t *results);
 

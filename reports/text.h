@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_TEXT_H
 #define BRINELL_REPORTS_TEXT_H
 
-#include "harness/base/text.h"
+#include "harness/lib/text.h"
 
 size_t text_control(const char *text);
 void text_one_line(FILE *out, const char *text, const char *forbidden);

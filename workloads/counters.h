@@ -2,7 +2,7 @@
 #ifndef BRINELL_WORKLOADS_COUNTERS_H
 #define BRINELL_WORKLOADS_COUNTERS_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 #define COUNTERS_MOST 16
 

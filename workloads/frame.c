@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "workloads/frame.h"
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 
 /* Reading the flags of all frames takes its time on an emulated machine. */
 #define READY_NS (30 * NSEC_PER_SEC)

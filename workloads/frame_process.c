@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "inject/machine.h"
+#include "harness/host/machine.h"
 #include "workloads/frame.h"
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 #include "workloads/memory.h"
 
 /* The largest block of the buddy allocator on x86: half of it is between the frame and what is split off first. */

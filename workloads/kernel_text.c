@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 
 static int find_code(uint64_t *first, uint64_t *last, struct reason *why)
 {

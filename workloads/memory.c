@@ -7,8 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "inject/injector.h"
-#include "inject/machine.h"
+#include "harness/host/machine.h"
 #include "workloads/memory.h"
 
 #define READY_NS (8 * NSEC_PER_SEC)

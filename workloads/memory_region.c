@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/vfs.h>
 
-#include "inject/machine.h"
-#include "workloads/frames.h"
+#include "harness/host/machine.h"
+#include "harness/host/frames.h"
 #include "workloads/memory.h"
 
 #ifndef MADV_COLLAPSE

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <emmintrin.h>
 
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 #include "workloads/memory.h"
 
 #ifndef MADV_HWPOISON

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 #include "workloads/memory.h"
 
 #define TABLE_SPAN (2ul << 20)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 #include "workloads/process.h"
 
 #define SYSRQ_TRIGGER "/proc/sysrq-trigger"

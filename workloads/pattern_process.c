@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 #include "workloads/pattern.h"
 
 /* Pages between two looks at the requests: a tenth of a millisecond or so. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/timerfd.h>
 
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 #include "workloads/counters.h"
 #include "workloads/process.h"
 

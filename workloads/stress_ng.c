@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 #include "workloads/stress_ng.h"
 
 /* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */

@@ -2,8 +2,8 @@
 #ifndef BRINELL_WORKLOADS_WORKLOAD_H
 #define BRINELL_WORKLOADS_WORKLOAD_H
 
-#include "harness/base/param.h"
-#include "harness/base/registry.h"
+#include "harness/lib/param.h"
+#include "harness/lib/registry.h"
 
 struct workload_run;
 

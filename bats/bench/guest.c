@@ -12,7 +12,7 @@
 
 #include "bats/bench/figures.h"
 #include "harness/bench/bench.h"
-#include "harness/rig/keeper.h"
+#include "harness/rig/host/keeper.h"
 
 #define ROUNDS_MAX 200
 #define CHUNK (192u << 10)

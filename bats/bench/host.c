@@ -21,10 +21,10 @@
 #include <time.h>
 
 #include "harness/bench/bench.h"
-#include "harness/rig/firmware.h"
-#include "harness/rig/image.h"
-#include "harness/rig/keeper.h"
-#include "harness/rig/qemu.h"
+#include "harness/rig/firmware/firmware.h"
+#include "harness/rig/image/image.h"
+#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/qemu.h"
 
 #define ROUNDS_MAX 99
 #define ARGUMENTS_MAX 128

@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 
 #include "bats/bench/figures.h"
-#include "harness/guest/domain.h"
-#include "harness/guest/guest_link.h"
-#include "harness/guest/program.h"
-#include "harness/rig/image.h"
+#include "harness/hypervisor/domain.h"
+#include "harness/link/link.h"
+#include "harness/guestd/guestd.h"
+#include "harness/rig/image/image.h"
 
 #define ROUNDS_MAX 200
 #define GUEST "bench"

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/rig/firmware_internal.h"
+#include "harness/rig/firmware/internal.h"
 
 #define RAM_SIZE (1u << 20)
 #define REGION 0x80000u

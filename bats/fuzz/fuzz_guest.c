@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/base/protocol.h"
-#include "harness/guest/guest_link.h"
+#include "harness/lib/protocol.h"
+#include "harness/link/link.h"
 
 static size_t events, calls, answers;
 

@@ -3,6 +3,8 @@
  * Fuzz: a journal of any bytes is read, judged and reported without a crash or a leak. The input is
  * tried twice: as the bytes of a file, and, so that the fuzzer need not guess checksums, as JSON
  * bodies that are sealed here: each line is a record {"type", "trial", "body", "time_ns"}.
+ *
+ * rooms: reports/html
  */
 #include <string.h>
 

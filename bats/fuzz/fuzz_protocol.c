@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "harness/base/protocol.h"
+#include "harness/lib/protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

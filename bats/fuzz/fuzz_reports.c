@@ -6,6 +6,8 @@
  *
  * Input: lines of records {"type", "trial", "time_ns", "body"}, which are sealed here. They are changed as records: left out,
  * doubled, moved, and with other values in them.
+ *
+ * rooms: reports/html
  */
 #include <string.h>
 

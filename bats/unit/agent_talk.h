@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "harness/base/protocol.h"
+#include "harness/lib/protocol.h"
 
 #include <cmocka.h>
 

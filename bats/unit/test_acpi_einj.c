@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "harness/rig/acpi_table.h"
+#include "harness/rig/firmware/acpi_table.h"
 
 #define REGION 0x70000000u
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "harness/rig/acpi_table.h"
-#include "harness/rig/cper.h"
+#include "harness/rig/firmware/acpi_table.h"
+#include "harness/rig/firmware/cper.h"
 
 #define DATA 20
 #define SECTION (DATA + 72)

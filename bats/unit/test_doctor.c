@@ -2,6 +2,8 @@
 /*
  * Description: brinell doctor on benches that are made up: each host is looked at, when its libvirt is up, and each finding
  * says of which host it is.
+ *
+ * rooms: harness/commands
  */
 #include "bats/unit/fake_bench.h"
 

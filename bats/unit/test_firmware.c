@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "harness/base/util.h"
-#include "harness/rig/acpi_table.h"
-#include "harness/rig/firmware.h"
-#include "harness/rig/poison.h"
+#include "harness/lib/util.h"
+#include "harness/rig/firmware/acpi_table.h"
+#include "harness/rig/firmware/firmware.h"
+#include "harness/rig/firmware/poison.h"
 #include "harness/rig/qmp.h"
 
 #include <cmocka.h>

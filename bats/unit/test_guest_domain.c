@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/guest/domain.h"
+#include "harness/hypervisor/domain.h"
 #include "bats/unit/made_up_root.h"
 
 #define PRESENT (1ull << 63)

@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "harness/base/protocol.h"
-#include "harness/guest/guest_link_internal.h"
+#include "harness/lib/protocol.h"
+#include "harness/link/internal.h"
 
 #include <cmocka.h>
 

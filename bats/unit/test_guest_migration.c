@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/guest/domain.h"
-#include "harness/guest/domain_stages.h"
+#include "harness/hypervisor/domain.h"
+#include "harness/hypervisor/stages.h"
 #include "bats/unit/made_up_root.h"
 
 #define MS NSEC_PER_MSEC

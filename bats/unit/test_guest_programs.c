@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "harness/base/elf.h"
-#include "harness/guest/domain.h"
+#include "harness/lib/elf.h"
+#include "harness/hypervisor/domain.h"
 #include "bats/unit/made_up_root.h"
 
 static struct reason why;

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <libvirt/virterror.h>
 
-#include "harness/guest/domain_service.h"
+#include "harness/hypervisor/libvirt/service.h"
 
 #include <cmocka.h>
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/guest/domain_service.h"
+#include "harness/hypervisor/libvirt/service.h"
 #include "bats/unit/made_up_root.h"
 
 #define NAME "unit-test-of-start"

@@ -16,7 +16,7 @@
 
 #include "inject/daemon.h"
 #include "inject/guest_monitor.h"
-#include "inject/machine.h"
+#include "harness/host/machine.h"
 #include "bats/unit/made_up_root.h"
 
 /* The made-up hypervisor: what it was told, and what it answers. cmocka has a macro fail(): (fail) is the function. */
@@ -88,11 +88,11 @@ static int inject(const char *name, const char *arguments, bool dry_run, json_t 
 		restored = injection.injector->restore(&injection, error ? NULL : why);
 		error = error ? error : restored;
 	}
-	assert_int_equal(injection.lock_fd, -1);
+	assert_int_equal(injection.change.lock_fd, -1);
 	if (result)
 		*result = json_incref(injection.result);
 	if (writes)
-		*writes = json_incref(injection.writes);
+		*writes = json_incref(injection.change.writes);
 	injection_close(&injection);
 	return error;
 }

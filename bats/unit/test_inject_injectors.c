@@ -15,7 +15,7 @@
 
 #include "inject/einj.h"
 #include "inject/injector.h"
-#include "inject/machine.h"
+#include "harness/host/machine.h"
 #include "bats/unit/made_up_root.h"
 
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
@@ -62,7 +62,7 @@ static void make_einj_machine(void)
 	char record[512];
 
 	/* Freshly booted: nothing is left in /run. */
-	snprintf(record, sizeof(record), "%s" INJECTION_RUN_DIRECTORY "/inject.state", root);
+	snprintf(record, sizeof(record), "%s" CHANGE_DIRECTORY "/inject.state", root);
 	unlink(record);
 	put_expendable();
 	put("/sys/firmware/acpi/tables/EINJ", "EINJ");
@@ -362,7 +362,7 @@ static void dry_run_writes_nothing(void **state)
 		assert_int_equal(open_injection(&injection, uses[i][0], uses[i][1], true, &why), 0);
 		assert_int_equal(injection.injector->prepare(&injection, &why), 0);
 		assert_int_equal(injection.injector->fire(&injection, &why), 0);
-		assert_true(json_array_size(injection.writes) >= 6);
+		assert_true(json_array_size(injection.change.writes) >= 6);
 		assert_int_equal(injection.injector->restore(&injection, &why), 0);
 		injection_close(&injection);
 	}
@@ -434,7 +434,7 @@ static void what_a_killed_injector_set_is_put_back(void **state)
 					"{\"method\":\"hard-offline-page\",\"pfn\":\"0x100\"}",
 					false, &why),
 			 0);
-	assert_int_equal(injection_lock(&injection, &why), 0);
+	assert_int_equal(change_lock(&injection.change, &why), 0);
 	injection_close(&injection);
 	assert_einj_untouched();
 	assert_int_equal(prepare_only("einj", MEMORY, &why), 0);

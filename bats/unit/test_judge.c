@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "harness/journal/journal.h"
-#include "harness/judge/evidence.h"
+#include "harness/evidence/evidence.h"
 #include "harness/judge/judge.h"
 
 #include <cmocka.h>

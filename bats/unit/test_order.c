@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 #include "harness/trial/order.h"
 
 #include <cmocka.h>

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 
 #include <cmocka.h>
 

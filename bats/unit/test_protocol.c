@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/base/protocol.h"
+#include "harness/lib/protocol.h"
 
 #include <cmocka.h>
 

@@ -3,6 +3,8 @@
  * Description: each report of journals that hold every verdict, and of texts that are made to break
  * a format. JUnit is checked by xmllint against bats/unit/junit-10.xsd, the HTML page for whatever
  * could reach out of it.
+ *
+ * rooms: reports/html
  */
 #include <setjmp.h>
 #include <stdarg.h>

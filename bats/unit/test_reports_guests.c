@@ -3,6 +3,8 @@
  * Description: what reports show and say of guests and migrations, from records in bats/unit/reports and from a storm of
  * short iterations that is made here. The stories are compared whole; of the page what it says in words, that no label lies
  * on another, that its drawings are well-formed, and that nothing in a record reaches out of it.
+ *
+ * rooms: reports/html
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/rig/image.h"
-#include "harness/rig/keeper.h"
-#include "harness/rig/qemu.h"
+#include "harness/rig/image/image.h"
+#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/qemu.h"
 
 #include <cmocka.h>
 

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "harness/base/elf.h"
-#include "harness/rig/image.h"
+#include "harness/lib/elf.h"
+#include "harness/rig/image/image.h"
 
 #include <cmocka.h>
 

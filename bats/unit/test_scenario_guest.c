@@ -6,9 +6,9 @@
 #include <errno.h>
 
 #include "bats/unit/scenario_refusal.h"
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 #include "harness/scenario/condition.h"
-#include "harness/scenario/version.h"
+#include "harness/lib/version.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
 #define GUEST "guests: {g1: {}}\n"

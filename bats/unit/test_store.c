@@ -2,6 +2,8 @@
 /*
  * Description: directories of runs: made once, never overwritten, with a link to the latest;
  * reports replaced as a whole.
+ *
+ * rooms: reports/html
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 #include <cmocka.h>
 

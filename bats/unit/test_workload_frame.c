@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "bats/unit/workload_test.h"
-#include "workloads/frames.h"
+#include "harness/host/frames.h"
 #include "bats/unit/made_up_root.h"
 
 #define FRAMES 16384

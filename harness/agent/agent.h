@@ -2,7 +2,7 @@
 #ifndef BRINELL_AGENT_AGENT_H
 #define BRINELL_AGENT_AGENT_H
 
-#include "harness/base/protocol.h"
+#include "harness/lib/protocol.h"
 
 int agent_serve(struct channel *channel);
 int agent_main(int argc, char **argv);

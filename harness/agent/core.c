@@ -180,6 +180,12 @@ static char *boot_id(void)
 	return text;
 }
 
+/** agent_role - which program serves */
+enum agent_role agent_role(const struct agent *agent)
+{
+	return agent->role;
+}
+
 /** agent_hello - who serves here, with the time now. Return: owned by the caller */
 json_t *agent_hello(const struct agent *agent)
 {

@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "harness/base/protocol.h"
-#include "harness/base/registry.h"
+#include "harness/lib/protocol.h"
+#include "harness/lib/registry.h"
 
 struct agent;
 struct workload_run;
@@ -86,6 +86,7 @@ struct agent_ticket agent_later(const struct agent *agent);
 unsigned int agent_connection(const struct agent *agent);
 void agent_answer(struct agent *agent, struct agent_ticket *ticket, int error, json_t *reply,
 		  const struct reason *why);
+enum agent_role agent_role(const struct agent *agent);
 json_t *agent_hello(const struct agent *agent);
 
 struct workload_run *agent_workload(const struct agent *agent, const char *name);

@@ -2,7 +2,7 @@
 #ifndef BRINELL_AGENT_PROBE_H
 #define BRINELL_AGENT_PROBE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 json_t *probe_machine(void);
 

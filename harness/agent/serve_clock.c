@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "harness/agent/core.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 static int step_clock(int64_t step_ns, struct reason *why)
 {

@@ -63,7 +63,7 @@ static int serve_prepare(struct agent *agent, const json_t *arguments, json_t **
 	now->prepared = true;
 	now->fired = false;
 	*reply = json_pack("{s:O, s:O}", "result", now->injection.result, "writes",
-			   now->injection.writes);
+			   now->injection.change.writes);
 	return 0;
 }
 
@@ -85,7 +85,7 @@ static int serve_fire(struct agent *agent, const json_t *arguments, json_t **rep
 	error = now->injection.injector->fire(&now->injection, &reason);
 	/* A fault that the machine refused is a result of the trial, not a failed call. */
 	*reply = json_pack("{s:i, s:s, s:O, s:O, s:I}", "error", error, "reason", reason.text,
-			   "result", now->injection.result, "writes", now->injection.writes,
+			   "result", now->injection.result, "writes", now->injection.change.writes,
 			   "duration_ns", (json_int_t)(now_monotonic_ns() - before));
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "harness/agent/core.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 #define OUTPUT_MAX (256u << 10)
 #define COMMANDS_MAX 8

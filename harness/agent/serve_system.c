@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "harness/agent/core.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 static int from_base64(const char *text, unsigned char **bytes, size_t *length)
 {

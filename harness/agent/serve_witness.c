@@ -47,9 +47,12 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	(void)why;
 	stop_witnesses(all);
 	for (size_t i = 0; i < witness_count(); i++) {
-		struct agent_witness *entry = calloc(1, sizeof(*entry));
+		struct agent_witness *entry;
 		struct reason reason = {0};
 
+		if (witness_at(i)->host_only && agent_role(agent) != AGENT_HOST)
+			continue;
+		entry = calloc(1, sizeof(*entry));
 		if (!entry)
 			return -ENOMEM;
 		entry->witness = witness_at(i);

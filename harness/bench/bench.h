@@ -2,9 +2,9 @@
 #ifndef BRINELL_BENCH_BENCH_H
 #define BRINELL_BENCH_BENCH_H
 
-#include "harness/base/protocol.h"
-#include "harness/base/registry.h"
-#include "harness/base/util.h"
+#include "harness/lib/protocol.h"
+#include "harness/lib/registry.h"
+#include "harness/lib/util.h"
 
 struct bench;
 

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "harness/bench/bench.h"
-#include "harness/rig/rig.h"
+#include "harness/rig/profile.h"
 
 /* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
 #define RESTORE_TIMEOUT_NS (15 * NSEC_PER_SEC)

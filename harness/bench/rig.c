@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 #include "harness/bench/bench.h"
-#include "harness/rig/rig.h"
+#include "harness/rig/host/rig.h"
 
 /* libvirt on an emulated host that is busy. */
 #define READY_TIMEOUT_MS 90000

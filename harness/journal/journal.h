@@ -2,7 +2,7 @@
 #ifndef BRINELL_JOURNAL_JOURNAL_H
 #define BRINELL_JOURNAL_JOURNAL_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 #define JOURNAL_FILE "journal.jsonl"
 #define JOURNAL_VERSION 1

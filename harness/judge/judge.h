@@ -2,7 +2,7 @@
 #ifndef BRINELL_JUDGE_JUDGE_H
 #define BRINELL_JUDGE_JUDGE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 json_t *judge_trial(const json_t *records, const char *trial);
 bool judge_is_settled(const json_t *records, const char *trial);

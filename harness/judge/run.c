@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "harness/journal/journal.h"
-#include "harness/judge/case.h"
+#include "harness/judge/read/case.h"
 #include "harness/judge/judge.h"
 
 /* What is counted: a failure that the scenario names as known is counted apart. */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "harness/judge/case.h"
+#include "harness/judge/read/case.h"
 #include "harness/judge/judge.h"
 
 /**

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 #include "harness/rig/qmp.h"
 
 /* A longer line is rubbish: QEMU's longest answer, query-qmp-schema, has a fifth of it. */

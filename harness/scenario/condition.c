@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 #include "harness/scenario/condition.h"
 #include "harness/scenario/document.h"
 

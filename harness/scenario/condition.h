@@ -2,7 +2,7 @@
 #ifndef BRINELL_SCENARIO_CONDITION_H
 #define BRINELL_SCENARIO_CONDITION_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 enum condition_field {
 	CONDITION_ITERATION,

@@ -4,7 +4,7 @@
 
 #include <yaml.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 
 /**
  * struct document - a YAML file, its overriding settings, and where each part of it stands

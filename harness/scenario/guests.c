@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/rig/rig.h"
+#include "harness/rig/profile.h"
 #include "harness/scenario/parse.h"
 
 #define GUESTS_MAX 8

@@ -2,7 +2,7 @@
 #ifndef BRINELL_SCENARIO_SCENARIO_H
 #define BRINELL_SCENARIO_SCENARIO_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 /**
  * enum step_kind - what a step of a trial does

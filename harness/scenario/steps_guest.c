@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "harness/rig/rig.h"
+#include "harness/rig/profile.h"
 #include "harness/scenario/condition.h"
 #include "harness/scenario/steps.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "harness/scenario/parse.h"
-#include "harness/scenario/version.h"
+#include "harness/lib/version.h"
 
 /* Software whose version a trial's journal tells. */
 static const char *const software[] = {"qemu", "kernel", "libvirt", NULL};

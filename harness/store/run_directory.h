@@ -2,7 +2,7 @@
 #ifndef BRINELL_STORE_RUN_DIRECTORY_H
 #define BRINELL_STORE_RUN_DIRECTORY_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 int run_directory_load(const char *directory, json_t **records, struct reason *why);
 

@@ -2,7 +2,7 @@
 #ifndef BRINELL_STORE_STORE_H
 #define BRINELL_STORE_STORE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 
 #define STORE_RUNS "brinell-runs"
 #define STORE_RESULTS "results.json"

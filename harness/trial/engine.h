@@ -2,7 +2,7 @@
 #ifndef BRINELL_TRIAL_ENGINE_H
 #define BRINELL_TRIAL_ENGINE_H
 
-#include "harness/base/util.h"
+#include "harness/lib/util.h"
 #include "harness/journal/journal.h"
 #include "harness/scenario/scenario.h"
 

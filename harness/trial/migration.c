@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 #include "harness/trial/engine_internal.h"
 
 /* Until QEMU's migration is active: libvirt has started the QEMU of the target by then. */

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/base/param.h"
+#include "harness/lib/param.h"
 #include "harness/trial/order.h"
 
 /**

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 #define INTERRUPTS "/proc/interrupts"
 

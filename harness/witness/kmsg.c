@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 #define KMSG "/dev/kmsg"
 /* The kernel gives one record a read, of at most PRINTK_MESSAGE_MAX (kernel/printk/internal.h) with its properties. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 struct meminfo {
 	int64_t before_kb, told_kb;

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
-#include "inject/machine.h"
+#include "harness/host/machine.h"
 
 struct pageflags {
 	uint64_t pfn, before, told;
@@ -79,6 +78,7 @@ static void pageflags_stop(struct witness_run *run)
 static const struct witness pageflags_witness = {
 	.name = "pageflags",
 	.summary = "flags of the page frame that the trial is about (/proc/kpageflags)",
+	.host_only = true,
 	.probe = pageflags_probe,
 	.start = pageflags_start,
 	.collect = pageflags_collect,

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "harness/witness/witness.h"
-#include "inject/injector.h"
+#include "harness/host/machine.h"
 
 #define TRACING "/sys/kernel/tracing"
 #define PREFIX "brinell-"

@@ -2,8 +2,8 @@
 #ifndef BRINELL_WITNESS_WITNESS_H
 #define BRINELL_WITNESS_WITNESS_H
 
-#include "harness/base/registry.h"
-#include "harness/base/util.h"
+#include "harness/lib/registry.h"
+#include "harness/lib/util.h"
 
 /* Hands one piece of evidence on: @data is stolen and may be NULL; @time_ns is CLOCK_REALTIME of this machine. */
 typedef void (*witness_event_fn)(void *context, const char *witness, int64_t time_ns,
@@ -28,6 +28,7 @@ struct witness_run {
  * struct witness - an independent source of evidence on this machine
  * @name:     as in the journal
  * @summary:  one line
+ * @host_only: what it reads means nothing in a guest
  * @probe:    appends findings ({"name", "ok", "reason", "remedy"})
  * @start:    notes the state before, opens what must be followed; nothing older than this call is evidence
  * @dispatch: reads all that is there now, without blocking, and emits it; may be NULL
@@ -39,6 +40,7 @@ struct witness_run {
 struct witness {
 	const char *name;
 	const char *summary;
+	bool host_only;
 	void (*probe)(json_t *findings);
 	int (*start)(struct witness_run *run, struct reason *why);
 	void (*dispatch)(struct witness_run *run);

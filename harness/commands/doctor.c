@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell doctor: what can be injected and witnessed on a bench; what is missing, why, and how to get it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "harness/lib/registry.h"
+#include "harness/bench/bench.h"
+
+/* Injectors may load a module each, on an emulated host. */
+#define PROBE_TIMEOUT_MS 30000
+/* The rig's hosts are ended after so long, whatever becomes of this. */
+#define RIG_DEADLINE_S 600
+
+static const char usage[] =
+	"usage: brinell doctor [--bench NAME] [--json]\n"
+	"\n"
+	"Tells what can be injected and witnessed on a bench, in the order in which things fail\n"
+	"on real machines. Changes nothing there, but for kernel modules of injectors, which it\n"
+	"loads where a machine is expendable.\n"
+	"\n"
+	"  --bench NAME   a rig profile, ssh:HOST, or local, which is this machine (default);\n"
+	"                 each of its hosts is looked at\n"
+	"  --json         for programs\n"
+	"\n"
+	"A host other than the rig's is only ever broken when its /etc/brinell/expendable holds\n"
+	"its own hostname.\n";
+
+static void ignore_event(void *context, json_t *event)
+{
+	(void)context;
+	json_decref(event);
+}
+
+static void tell_progress(void *context, const char *what, double fraction)
+{
+	(void)context;
+	if (fraction < 0)
+		log_debug("%s", what);
+}
+
+static void print_findings(const struct bench *host, const json_t *findings)
+{
+	const json_t *finding;
+	size_t index, missing = 0;
+
+	if (host->next != host)
+		printf("%s: ", host->host);
+	printf("%s, Linux %s\n\n", json_text(host->hello, "hostname", "?"),
+	       json_text(host->hello, "kernel", "?"));
+	json_array_foreach ((json_t *)findings, index, finding) {
+		bool ok = json_is_true(json_object_get(finding, "ok"));
+
+		printf("  %-8s %s\n", ok ? "ok" : "missing", json_text(finding, "name", "?"));
+		if (ok)
+			continue;
+		missing++;
+		printf("           why: %s\n", json_text(finding, "reason", "unknown"));
+		if (json_text(finding, "remedy", NULL))
+			printf("           do:  %s\n", json_text(finding, "remedy", ""));
+	}
+	printf("\n%zu found, %zu missing\n", index - missing, missing);
+	if (host->next->number)
+		putchar('\n');
+}
+
+static void tell_failure(const struct bench *host, const struct reason *why)
+{
+	if (host->next == host)
+		log_error("bench %s: %s", host->name, why->text);
+	else
+		log_error("bench %s, host %s: %s", host->name, host->host, why->text);
+}
+
+/* A host that has just booted is asked when its libvirt is up: before that, less is to be found. */
+static int probe(struct bench *host, json_t **reply)
+{
+	struct reason why = {0};
+	int error = bench_greet(host, &why), unready;
+
+	if (error) {
+		tell_failure(host, &why);
+		return error;
+	}
+	unready = bench_ready(host, &why);
+	if (unready)
+		tell_failure(host, &why);
+	error = bench_call(host, "probe", NULL, PROBE_TIMEOUT_MS, reply, &why);
+	if (error)
+		tell_failure(host, &why);
+	return error ? error : unready;
+}
+
+static void add_findings(const struct bench *host, const json_t *findings, json_t *report)
+{
+	__cleanup_json json_t *own = json_deep_copy(findings);
+	json_t *about = json_deep_copy(host->hello);
+	json_t *finding;
+	size_t index;
+
+	json_object_set_new(about, "host", json_string(host->host));
+	json_array_append_new(json_object_get(report, "hosts"), about);
+	json_array_foreach (own, index, finding)
+		json_object_set_new(finding, "host", json_string(host->host));
+	json_array_extend(json_object_get(report, "findings"), own);
+}
+
+/* What is wrong with one host does not keep the other one from being looked at. */
+static int examine(struct bench *bench, bool as_json)
+{
+	__cleanup_json json_t *report =
+		json_pack("{s:s, s:[], s:[]}", "bench", bench->name, "hosts", "findings");
+	struct bench *host = bench;
+	int error = 0;
+
+	do {
+		struct reason why = {0};
+
+		/* They boot at the same time. */
+		if (bench_start(host, &why)) {
+			tell_failure(host, &why);
+			return EXIT_INFRA;
+		}
+		host = host->next;
+	} while (host != bench);
+	do {
+		__cleanup_json json_t *reply = NULL;
+		const json_t *findings;
+		int failure = probe(host, &reply);
+
+		error = error ? error : failure;
+		findings = json_object_get(reply, "findings");
+		if (findings && as_json)
+			add_findings(host, findings, report);
+		else if (findings)
+			print_findings(host, findings);
+		host = host->next;
+	} while (host != bench);
+	if (as_json) {
+		json_dumpf(report, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	return error ? EXIT_INFRA : EXIT_PASSED;
+}
+
+static int doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"bench", required_argument, NULL, 'b'}, {"json", no_argument, NULL, 'j'}, {0}};
+	const char *name = "local";
+	struct bench *bench;
+	struct reason why = {0};
+	bool as_json = false;
+	int option, code;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'b')
+			name = optarg;
+		else if (option == 'j')
+			as_json = true;
+		else
+			return EXIT_USAGE;
+	}
+	if (optind != argc) {
+		log_error("doctor: unexpected '%s'; see brinell doctor --help", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (bench_open(name,
+		       &(struct bench_options){.event = ignore_event,
+					       .progress = tell_progress,
+					       .guests = true,
+					       .deadline_s = RIG_DEADLINE_S},
+		       &bench, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	code = examine(bench, as_json);
+	bench_close(bench);
+	return code;
+}
+
+static const struct command command_doctor = {
+	.name = "doctor",
+	.summary = "what can be injected and witnessed on a bench, and what is missing",
+	.usage = usage,
+	.run = doctor,
+};
+
+REGISTER(command, command_doctor);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell inject: one fault, by hand, into this machine.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "inject/injector.h"
+
+static const char usage[] =
+	"usage: brinell inject NAME [--OPTION VALUE]... [--dry-run]\n"
+	"       brinell inject NAME --help\n"
+	"\n"
+	"Makes one fault on this machine, whose /etc/brinell/expendable must hold its own\n"
+	"hostname. Kernel state that sticks is saved, set whole, and put back.\n"
+	"\n"
+	"  --dry-run   print every write that would be made, in order; needs no permission\n"
+	"  --help      the options of the injector NAME (brinell list injectors names them)\n";
+
+static void print_injectors(FILE *out)
+{
+	for (size_t i = 0; i < injector_count(); i++)
+		fprintf(out, "  %-12s %s\n", injector_at(i)->name, injector_at(i)->summary);
+}
+
+static void print_help(const struct injector *injector)
+{
+	printf("usage: brinell inject %s [--OPTION VALUE]... [--dry-run]\n\n%s\n\n", injector->name,
+	       injector->summary);
+	param_print_help(stdout, injector->params);
+	printf("  --%-16s %-10s %s\n", "dry-run", "", "print every write that would be made");
+}
+
+/* Takes --NAME VALUE and --NAME=VALUE; a boolean may stand alone. Return: how many words it took, or -errno. */
+static int take_option(const struct injector *injector, char **words, int count, json_t *arguments,
+		       struct reason *why)
+{
+	const char *option = words[0] + 2, *equals = strchr(option, '=');
+	__cleanup_free char *name =
+		equals ? strndup(option, (size_t)(equals - option)) : strdup(option);
+	const struct param *param = param_find(injector->params, name);
+	const char *value = equals ? equals + 1 : NULL;
+	__cleanup_free char *list = NULL;
+	char *rest, *item;
+	int error = 0, used = 1;
+
+	if (!value && param && param->kind == PARAM_BOOL &&
+	    (count < 2 || strncmp(words[1], "--", 2) == 0))
+		value = "true";
+	if (!value && param) {
+		if (count < 2)
+			return fail(why, -EINVAL, "'--%s' needs a value", name);
+		value = words[1];
+		used = 2;
+	}
+	if (!param || param->kind != PARAM_LIST) {
+		error = param_set(injector->params, arguments, name, value ? value : "", why);
+		return error ? error : used;
+	}
+	list = strdup(value);
+	for (item = strtok_r(list, ",", &rest); item && !error; item = strtok_r(NULL, ",", &rest))
+		error = param_set(injector->params, arguments, name, item, why);
+	return error ? error : used;
+}
+
+static void print_writes(const struct injection *injection)
+{
+	const json_t *entry;
+	size_t index;
+
+	json_array_foreach (injection->change.writes, index, entry)
+		printf("write %-24s to %s\n", json_text(entry, "text", ""),
+		       json_text(entry, "path", ""));
+}
+
+static void print_result(const struct injection *injection)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (injection->result, key, value) {
+		__cleanup_free char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+		printf("%s: %s\n", key, text);
+	}
+}
+
+static int inject(const struct injector *injector, const json_t *arguments, bool dry_run)
+{
+	struct reason why = {0}, restore_why = {0};
+	struct injection injection;
+	sigset_t ending, before;
+	int error = dry_run ? 0 : machine_is_expendable(&why);
+
+	if (!error)
+		error = injection_open(&injection, injector, arguments, dry_run, &why);
+	if (error) {
+		log_error("inject %s: %s", injector->name, why.text);
+		return error == -EPERM ? EXIT_INFRA : EXIT_USAGE;
+	}
+	/* Between the first write and the last, nothing ends this program: what is set is put back. */
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, &before);
+	error = injector->prepare(&injection, &why);
+	if (!error) {
+		error = injector->fire(&injection, &why);
+		if (injector->restore(&injection, &restore_why))
+			log_warning("inject %s: not all was put back: %s", injector->name,
+				    restore_why.text);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (dry_run && !error) {
+		print_writes(&injection);
+	} else if (!error) {
+		printf("%s: the fault was handed over; whether it arrived, the kernel log tells\n",
+		       injector->name);
+		print_result(&injection);
+	} else {
+		log_error("inject %s: %s (%s)", injector->name, why.text, error_name(error));
+	}
+	injection_close(&injection);
+	return error ? EXIT_FAILED : EXIT_PASSED;
+}
+
+static int run(int argc, char **argv)
+{
+	const struct injector *injector = argc > 1 ? injector_find(argv[1]) : NULL;
+	__cleanup_json json_t *arguments = json_object();
+	struct reason why = {0};
+	bool dry_run = false;
+	int error = 0;
+
+	if (!injector) {
+		if (argc > 1)
+			log_error("there is no injector '%s'; there are:", argv[1]);
+		else
+			fputs(usage, stderr);
+		print_injectors(stderr);
+		return EXIT_USAGE;
+	}
+	for (int i = 2; i < argc;) {
+		int taken = 1;
+
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			print_help(injector);
+			return EXIT_PASSED;
+		}
+		if (strcmp(argv[i], "--dry-run") == 0)
+			dry_run = true;
+		else if (strncmp(argv[i], "--", 2) == 0)
+			taken = take_option(injector, argv + i, argc - i, arguments, &why);
+		else
+			taken = fail(&why, -EINVAL, "'%s' is no option", argv[i]);
+		if (taken < 0) {
+			log_error("inject %s: %s", injector->name, why.text);
+			return EXIT_USAGE;
+		}
+		i += taken;
+	}
+	error = param_finish(injector->params, arguments, &why);
+	if (!error && injector->check)
+		error = injector->check(arguments, TARGET_NONE, &why);
+	if (error) {
+		log_error("inject %s: %s", injector->name, why.text);
+		return EXIT_USAGE;
+	}
+	return inject(injector, arguments, dry_run);
+}
+
+static const struct command inject_command = {
+	.name = "inject",
+	.summary = "make one fault by hand, on this machine",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, inject_command);

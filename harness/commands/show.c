@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell show: the story of a trial, in the order in which the controller heard it.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/lib/registry.h"
+#include "harness/judge/judge.h"
+#include "harness/store/run_directory.h"
+#include "reports/story.h"
+#include "reports/table.h"
+#include "reports/text.h"
+
+static const char usage[] = "usage: brinell show DIR [TRIAL]\n"
+			    "\n"
+			    "Without TRIAL: the table of the run. With the id of a trial (such as "
+			    "0003 or 3): its events in\n"
+			    "order, with their time before (-) or after (+) the moment in which "
+			    "the fault was about to be\n"
+			    "fired, and the evidence for its verdict.\n";
+
+static const json_t *find_result(const json_t *results, const char *wanted)
+{
+	json_t *result;
+	size_t index;
+
+	json_array_foreach (json_object_get(results, "trials"), index, result) {
+		const char *id = json_text(result, "trial", "");
+
+		if (strcmp(id, wanted) == 0 ||
+		    (*wanted && strspn(wanted, "0123456789") == strlen(wanted) &&
+		     strcmp(id + strspn(id, "0"), wanted + strspn(wanted, "0")) == 0))
+			return result;
+	}
+	return NULL;
+}
+
+static void print_witness(const json_t *line)
+{
+	const char *witness = json_text(line, "witness", "");
+	size_t columns = text_columns(witness);
+
+	text_one_line(stdout, witness, "");
+	printf("%*s ", columns < 13 ? (int)(13 - columns) : 0, "");
+}
+
+static void print_story(const json_t *records, const char *id)
+{
+	__cleanup_json json_t *story = story_of(records, id);
+	json_t *line;
+	size_t index;
+
+	json_array_foreach (story, index, line) {
+		int64_t offset = json_number(line, "offset_ns", 0);
+		char time[32];
+
+		text_duration(time, offset < 0 ? -offset : offset);
+		/* "µ" takes two bytes and one column. */
+		printf("%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+		       time);
+		print_witness(line);
+		text_one_line(stdout, json_text(line, "text", ""), "");
+		putchar('\n');
+	}
+}
+
+static void print_verdict(const json_t *result)
+{
+	char axes[256];
+	json_t *line;
+	size_t index;
+
+	text_axes(axes, result);
+	printf("\nverdict:   %s\nreason:    ", json_text(result, "verdict", "?"));
+	text_one_line(stdout, json_text(result, "reason", ""), "");
+	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
+	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
+	json_array_foreach (json_object_get(result, "evidence"), index, line) {
+		fputs("  ", stdout);
+		print_witness(line);
+		text_one_line(stdout, json_text(line, "guest", ""), "");
+		fputs(json_text(line, "guest", NULL) ? ": " : "", stdout);
+		text_one_line(stdout, json_text(line, "text", ""), "");
+		printf("  (%s)\n", json_text(line, "proves", ""));
+	}
+	if (!json_array_size(json_object_get(result, "evidence")))
+		puts("  none");
+}
+
+static int run(int argc, char **argv)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *results = NULL;
+	__cleanup_free char *heading = NULL;
+	const json_t *result;
+	struct reason why = {""};
+
+	if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return EXIT_PASSED;
+	}
+	if (argc < 2 || argc > 3 || argv[1][0] == '-') {
+		log_error("show: give the directory of the run, and perhaps a trial; see brinell "
+			  "show --help");
+		return EXIT_USAGE;
+	}
+	if (run_directory_load(argv[1], &records, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	results = judge_run(records);
+	if (argc == 2) {
+		table_print(stdout, results);
+		return EXIT_PASSED;
+	}
+	result = find_result(results, argv[2]);
+	if (!result) {
+		log_error(
+			"there is no trial '%s' with a result in %s; 'brinell show %s' lists them",
+			argv[2], argv[1], argv[1]);
+		return EXIT_USAGE;
+	}
+	heading = format_text("trial %s  %s  on %s  seed %" PRId64, json_text(result, "trial", ""),
+			      json_text(result, "scenario", ""), json_text(result, "bench", ""),
+			      json_number(result, "seed", 0));
+	text_one_line(stdout, heading ? heading : "", "");
+	puts("\n");
+	print_story(records, json_text(result, "trial", ""));
+	print_verdict(result);
+	return EXIT_PASSED;
+}
+
+static const struct command command_show = {
+	.name = "show",
+	.summary = "tell the story of a trial, with the evidence for its verdict",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, command_show);

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fields of the journal's records.
+ */
+#include <string.h>
+
+#include "harness/evidence/record.h"
+
+#define TIME_LIMIT (INT64_MAX / 4)
+
+/** record_type - type of a record, "" when it has none; borrowed */
+const char *record_type(const json_t *record)
+{
+	return json_text(record, "type", "");
+}
+
+/** record_is - whether a record is of a type */
+bool record_is(const json_t *record, const char *type)
+{
+	return strcmp(record_type(record), type) == 0;
+}
+
+/** record_body - body of a record, NULL when it has none; borrowed */
+const json_t *record_body(const json_t *record)
+{
+	return json_object_get(record, "body");
+}
+
+/** record_time - when the controller wrote a record, CLOCK_REALTIME in nanoseconds */
+int64_t record_time(const json_t *record)
+{
+	return json_number(record, "time_ns", 0);
+}
+
+/** record_text - text of an event, "" when it has none; borrowed */
+const char *record_text(const json_t *record)
+{
+	return json_text(record_body(record), "text", "");
+}
+
+/** record_told - text of an event for a reason, which is never empty; borrowed */
+const char *record_told(const json_t *record)
+{
+	const char *text = record_text(record);
+
+	return *text ? text : "an event without text";
+}
+
+/** event_witness - who tells an event; borrowed */
+const char *event_witness(const json_t *record)
+{
+	return json_text(record_body(record), "witness", "");
+}
+
+/** event_guest - the guest that an event is from or about; NULL: it is the host's own; borrowed */
+const char *event_guest(const json_t *record)
+{
+	return json_text(record_body(record), "guest", NULL);
+}
+
+/** event_data - fields of an event; NULL when it has none; borrowed */
+const json_t *event_data(const json_t *record)
+{
+	return json_object_get(record_body(record), "data");
+}
+
+/**
+ * event_time - when an event was seen, on the controller's clock
+ *
+ * Not later than it was written down, whatever the clock of its host says; and so far from the ends of its type that spans
+ * can be added and subtracted.
+ */
+int64_t event_time(const json_t *record)
+{
+	int64_t written = record_time(record);
+	int64_t seen = json_number(record_body(record), "host_time_ns", written);
+
+	if (seen > written)
+		seen = written;
+	return seen < 0 ? 0 : seen > TIME_LIMIT ? TIME_LIMIT : seen;
+}
+
+/**
+ * is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory?
+ */
+bool is_memory_error_signal(const json_t *data)
+{
+	const char *code = json_text(data, "code_name", "");
+
+	return strcmp(json_text(data, "signal_name", ""), "SIGBUS") == 0 &&
+	       (strcmp(code, "BUS_MCEERR_AR") == 0 || strcmp(code, "BUS_MCEERR_AO") == 0);
+}

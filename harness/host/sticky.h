@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_HOST_STICKY_H
+#define BRINELL_HOST_STICKY_H
+
+#include "harness/host/change.h"
+
+#define STICKY_FILE_LIMIT 96
+
+/**
+ * enum sticky_format - how a file of the kernel wants back what was read from it
+ * @STICKY_TEXT:     as it was read
+ * @STICKY_BARE_HEX: it prints hexadecimal digits without 0x, but takes them for decimal ("%llx" of mce-inject)
+ * @STICKY_LINE:     it takes only whole lines, newline included (components of EINJv2, flags of mce-inject)
+ */
+enum sticky_format {
+	STICKY_TEXT,
+	STICKY_BARE_HEX,
+	STICKY_LINE,
+};
+
+/**
+ * struct sticky_file - one file whose content outlives an injection
+ * @path:   absolute
+ * @format: for putting it back
+ * @saved:  what was read, without the newline; NULL when it can not be read; owned
+ * @set:    it was written since
+ */
+struct sticky_file {
+	char *path;
+	enum sticky_format format;
+	char *saved;
+	bool set;
+};
+
+/** struct sticky - the files that one injection sets */
+struct sticky {
+	struct sticky_file files[STICKY_FILE_LIMIT];
+	size_t count;
+};
+
+struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum sticky_format format);
+int sticky_set(struct sticky *sticky, struct change *change, const char *path, const char *text,
+	       struct reason *why);
+int sticky_restore(struct sticky *sticky, struct change *change, struct reason *why);
+void sticky_recover(struct change *change);
+void sticky_free(struct sticky *sticky);
+
+#endif

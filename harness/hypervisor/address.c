@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From an address of a guest to a page frame of its host: QEMU says where the guest's memory is in its own, the kernel
+ * where that is in the machine's (Documentation/admin-guide/mm/pagemap.rst). Each step is looked at: a fault that is
+ * pressed into a page of somebody else would be worse than none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/hypervisor/domain.h"
+
+#define PAGE_BYTES 4096u
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_PFN ((1ull << 55) - 1)
+/* Entries of swap: the type, and behind it the offset. The last types are no swap (include/linux/swap.h). */
+#define SWAP_TYPE_BITS 5
+#define SWAP_TYPE_SPECIAL 20u
+/* include/uapi/linux/kernel-page-flags.h */
+#define FLAG_HUGE (1ull << 17)
+#define FLAG_HWPOISON (1ull << 19)
+#define FLAG_TRANSPARENT_HUGE (1ull << 22)
+#define FLAG_ZERO_PAGE (1ull << 24)
+
+static int read_entry(const char *path, uint64_t index, uint64_t *entry, struct reason *why)
+{
+	char buffer[4096];
+	__cleanup_close int fd = open(system_path(buffer, path), O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+	got = pread(fd, entry, sizeof(*entry), (off_t)(index * sizeof(*entry)));
+	if (got < 0)
+		return fail(why, -errno, "read entry 0x%" PRIx64 " of %s: %s", index, path,
+			    strerror(errno));
+	if (got != sizeof(*entry))
+		return fail(why, -ENXIO, "%s has no entry 0x%" PRIx64 ": nothing is mapped there",
+			    path, index);
+	return 0;
+}
+
+/* The size of the pages of hugetlbfs around @address, of /proc/PID/smaps. */
+static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct reason *why)
+{
+	__cleanup_free char *path = format_text("/proc/%d/smaps", (int)pid);
+	char buffer[4096], line[8192];
+	__cleanup_file FILE *smaps = fopen(system_path(buffer, path), "re");
+	bool inside = false;
+
+	if (!smaps)
+		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), smaps)) {
+		uint64_t begin, end, kilobytes;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &begin, &end) == 2)
+			inside = address >= begin && address < end;
+		else if (inside &&
+			 sscanf(line, "KernelPageSize: %" SCNu64 " kB", &kilobytes) == 1) {
+			*size = kilobytes << 10;
+			return 0;
+		}
+	}
+	return fail(why, -ENXIO, "%s tells of no mapping at 0x%" PRIx64, path, address);
+}
+
+/* A page that the kernel has given up is taken out of the process: what stays there names its frame. */
+static void take_absence(struct host_page *page, uint64_t entry)
+{
+	uint64_t type = entry & ((1u << SWAP_TYPE_BITS) - 1);
+	uint64_t frame = (entry & PAGEMAP_PFN) >> SWAP_TYPE_BITS, flags;
+
+	if (!(entry & PAGEMAP_SWAPPED))
+		return;
+	page->swapped = type < SWAP_TYPE_SPECIAL;
+	page->poisoned = !page->swapped && !read_entry("/proc/kpageflags", frame, &flags, NULL) &&
+			 flags & FLAG_HWPOISON;
+}
+
+/**
+ * host_page_find - where a page of a process is in the memory of this machine
+ * @pid:     the process
+ * @address: in its address space
+ * @page:    receives what was found; a page that is not present is no error
+ * @why:     reason of a failure
+ *
+ * Return: 0; -EPERM when the kernel hides page frames from who asks; -EAGAIN when the page moved meanwhile; or another
+ * -errno.
+ */
+int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct reason *why)
+{
+	__cleanup_free char *pagemap = format_text("/proc/%d/pagemap", (int)pid);
+	uint64_t entry, again;
+	int error = read_entry(pagemap, address / PAGE_BYTES, &entry, why);
+
+	*page = (struct host_page){.page_size = PAGE_BYTES};
+	if (error)
+		return error;
+	page->present = entry & PAGEMAP_PRESENT;
+	if (!page->present) {
+		take_absence(page, entry);
+		return 0;
+	}
+	page->pfn = entry & PAGEMAP_PFN;
+	if (!page->pfn)
+		return fail(why, -EPERM,
+			    "%s shows a page that is present without its frame: that takes "
+			    "CAP_SYS_ADMIN; run the agent as root, in the first user namespace",
+			    pagemap);
+	error = read_entry("/proc/kpageflags", page->pfn, &page->flags, why);
+	if (error)
+		return error;
+	page->flags_known = true;
+	page->zero = page->flags & FLAG_ZERO_PAGE;
+	page->poisoned = page->flags & FLAG_HWPOISON;
+	page->huge = page->flags & (FLAG_HUGE | FLAG_TRANSPARENT_HUGE) && !page->zero;
+	if (page->flags & FLAG_HUGE)
+		error = find_page_size(pid, address, &page->page_size, why);
+	if (!error)
+		error = read_entry(pagemap, address / PAGE_BYTES, &again, why);
+	if (error)
+		return error;
+	if ((again & (PAGEMAP_PRESENT | PAGEMAP_PFN)) != (entry & (PAGEMAP_PRESENT | PAGEMAP_PFN)))
+		return fail(why, -EAGAIN,
+			    "the page at 0x%" PRIx64 " of process %d moved while it was looked up",
+			    address, (int)pid);
+	if (page->zero)
+		page->pfn = 0;
+	return 0;
+}
+
+/* Whether the arguments of a process have "-uuid" and @uuid side by side. */
+static bool has_uuid(const char *arguments, size_t length, const char *uuid)
+{
+	const char *end = arguments + length;
+
+	for (const char *at = arguments; at < end; at += strlen(at) + 1)
+		if (strcmp(at, "-uuid") == 0 && at + 6 < end && strcmp(at + 6, uuid) == 0)
+			return true;
+	return false;
+}
+
+/**
+ * qemu_find - the process that runs a domain
+ * @domain: its name
+ * @uuid:   its UUID, which the process must carry among its arguments
+ * @pid:    receives it
+ *
+ * libvirt has no call for it; the file where it keeps the number is the same since its beginning (qemu_process.c).
+ *
+ * Return: 0, or -ESRCH when it does not run, or its number has gone to another process.
+ */
+int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why)
+{
+	__cleanup_free char *file = format_text("/run/libvirt/qemu/%s.pid", domain);
+	__cleanup_free char *arguments = NULL;
+	__cleanup_free char *place = NULL;
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	size_t length;
+	long number;
+	int error = read_small_file(system_path(path, file), &text, NULL);
+
+	if (error)
+		return fail(why, -ESRCH, "find QEMU of domain %s: read %s: %s", domain, file,
+			    strerror(-error));
+	number = strtol(text, NULL, 10);
+	place = format_text("/proc/%ld/cmdline", number);
+	if (number <= 0 || read_small_file(system_path(path, place), &arguments, &length))
+		return fail(why, -ESRCH, "QEMU of domain %s, process %ld, is gone", domain, number);
+	if (!has_uuid(arguments, length, uuid))
+		return fail(why, -ESRCH,
+			    "process %ld of %s is not the QEMU of domain %s (-uuid %s): it has "
+			    "ended, and its number went to another one",
+			    number, file, domain, uuid);
+	*pid = (pid_t)number;
+	return 0;
+}
+
+/**
+ * monitor_take_hva - what QEMU's monitor answered to gpa2hva
+ * @text: the answer; not trusted
+ * @gpa:  that was asked for
+ * @hva:  receives the address in QEMU
+ *
+ * The texts are those of gpa2hva in QEMU's monitor/hmp-target.c.
+ *
+ * Return: 0; -EFAULT when the guest has no memory there; -EPROTO when the answer is none.
+ */
+int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why)
+{
+	static const char begin[] = "Host virtual address for 0x";
+	const char *is = NULL, *at = text;
+	uint64_t asked, found;
+	char *end;
+
+	if (strstr(text, "is not RAM") || strstr(text, "No memory is mapped"))
+		return fail(why, -EFAULT, "the guest has no memory at 0x%" PRIx64 ": %.200s", gpa,
+			    text);
+	/* The last one: the name of the memory stands between, and may be anything. */
+	while ((at = strstr(at, " is 0x")))
+		is = at++;
+	if (strncmp(text, begin, strlen(begin)) != 0 || !is)
+		return fail(why, -EPROTO, "QEMU does not say where 0x%" PRIx64 " is: '%.200s'", gpa,
+			    text);
+	errno = 0;
+	asked = strtoull(text + strlen(begin), &end, 16);
+	if (end == text + strlen(begin) || *end != ' ' || asked != gpa)
+		return fail(why, -EPROTO,
+			    "QEMU was asked for 0x%" PRIx64 " and answers another: '%.200s'", gpa,
+			    text);
+	found = strtoull(is + strlen(" is 0x"), &end, 16);
+	if (errno || end == is + strlen(" is 0x") || strspn(end, "\r\n") != strlen(end) || !found ||
+	    found % PAGE_BYTES != gpa % PAGE_BYTES)
+		return fail(why, -EPROTO, "QEMU answers no address for 0x%" PRIx64 ": '%.200s'",
+			    gpa, text);
+	*hva = found;
+	return 0;
+}

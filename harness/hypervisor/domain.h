@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GUEST_DOMAIN_H
+#define BRINELL_GUEST_DOMAIN_H
+
+#include "harness/lib/util.h"
+
+/* Where a micro guest's files are, one directory a guest; of the host's memory. */
+#define DOMAIN_DIRECTORY "/run/brinell/guests"
+/* Domains that brinell makes are called so, and then as their guest. */
+#define DOMAIN_PREFIX "brinell-"
+/* Where libvirt keeps what the QEMU of each domain says. */
+#define DOMAIN_LOG_DIRECTORY "/var/log/libvirt/qemu"
+
+/**
+ * struct domain_plan - a micro guest that is to be made
+ * @guest:      its name; domain_name_is_fine()
+ * @uuid:       of its domain
+ * @kernel, @initramfs, @console: paths
+ * @owner:      which agent has made it; domain_owner()
+ * @arguments:  further words of the kernel command line; may be empty
+ * @port:       of the host's vsock that it dials
+ * @memory_mib, @processors: its size
+ * @huge_pages: of hugetlbfs make its memory
+ */
+struct domain_plan {
+	const char *guest;
+	const char *uuid;
+	const char *kernel, *initramfs, *console;
+	const char *arguments;
+	const char *owner;
+	unsigned int port;
+	unsigned int memory_mib, processors;
+	bool huge_pages;
+};
+
+/**
+ * struct domain_flood - events of one kind, most of which are only counted when there are many
+ * @window_ns: begin of this second
+ * @told:      in this second
+ * @untold:    counted since the last were told
+ */
+struct domain_flood {
+	int64_t window_ns;
+	unsigned int told;
+	uint64_t untold;
+};
+
+bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns);
+uint64_t domain_flood_rest(struct domain_flood *flood, int64_t now_ns);
+
+bool domain_name_is_fine(const char *name);
+char *domain_owner(pid_t pid);
+bool domain_is_orphan(const char *owner);
+int domain_claim(const char *guest);
+void domain_disclaim(const char *guest);
+char *domain_keeper(const char *guest, const char *description);
+char *domain_make_xml(const struct domain_plan *plan);
+unsigned int domain_cid(const char *xml);
+char *domain_serial_socket(const char *xml, const char *port);
+
+/**
+ * struct initramfs_source - what an initramfs is made of
+ * @program:  becomes /init; static
+ * @modules:  directory of kernel modules; see modules_collect()
+ * @programs: array of the names of programs of this machine that go in with all that they need; NULL is none
+ */
+struct initramfs_source {
+	const char *program;
+	const char *modules;
+	const json_t *programs;
+};
+
+int programs_collect(const json_t *names, json_t **files, struct reason *why);
+int modules_collect(const char *directory, json_t **paths, struct reason *why);
+int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why);
+
+/**
+ * struct host_page - where a page of a process is
+ * @present:   it is in memory
+ * @swapped:   it is in swap
+ * @zero:      it is the kernel's page of zeroes, which all processes share
+ * @huge:      it belongs to a huge page, of hugetlbfs or transparent
+ * @poisoned:  the kernel has given it up (KPF_HWPOISON)
+ * @flags_known: /proc/kpageflags could be read
+ * @pfn:       its page frame; 0 when it has none of its own
+ * @page_size: bytes of the page that the kernel manages: 4096, or that of hugetlbfs
+ * @flags:     of /proc/kpageflags
+ */
+struct host_page {
+	bool present, swapped, zero, huge, poisoned, flags_known;
+	uint64_t pfn;
+	uint64_t page_size;
+	uint64_t flags;
+};
+
+int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct reason *why);
+int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why);
+int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why);
+
+int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *why);
+void huge_pages_release(uint64_t added);
+char *transparent_pages_policy(void);
+
+struct console;
+
+struct console *console_open(const char *path, struct reason *why);
+void console_free(struct console *console);
+int console_fd(const struct console *console);
+void console_read(struct console *console, void (*line)(void *context, const char *text),
+		  void *context);
+void console_end(struct console *console, void (*line)(void *context, const char *text),
+		 void *context);
+char *console_tail(const struct console *console, size_t most);
+
+char *domain_log_tail(const char *domain, size_t most);
+char *domain_last_words(const char *domain, const struct console *console);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a guest has left behind that did not come up: the end of its console, and of the log that libvirt keeps of its QEMU.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "harness/hypervisor/domain.h"
+
+#define LOG_READ_BYTES 4096
+#define CONSOLE_SHOWN_BYTES 300
+#define LOG_SHOWN_BYTES 200
+
+/* Reads the last bytes of a file. Return: how many, 0 when there are none. */
+static size_t read_end(const char *place, char *text, size_t most)
+{
+	char path[4096];
+	__cleanup_close int fd = open(system_path(path, place), O_RDONLY | O_CLOEXEC);
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	ssize_t got;
+
+	if (size <= 0)
+		return 0;
+	got = pread(fd, text, most, size > (off_t)most ? size - (off_t)most : 0);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* libvirt writes down QEMU's command line, one option a line that goes on. */
+static bool is_command(const char *line)
+{
+	size_t length = strlen(line);
+
+	return length && line[length - 1] == '\\';
+}
+
+/**
+ * domain_log_tail - the last lines that QEMU or libvirt wrote into the log of a domain: who has ended it, by which signal
+ * @domain: its name
+ * @most:   bytes of the text
+ *
+ * Return: the lines, with " | " between them, owned by the caller; empty when there is no log that could be read.
+ */
+char *domain_log_tail(const char *domain, size_t most)
+{
+	__cleanup_free char *place = format_text(DOMAIN_LOG_DIRECTORY "/%s.log", domain);
+	char text[LOG_READ_BYTES + 1];
+	size_t length = read_end(place, text, LOG_READ_BYTES);
+	char *tail = strdup("");
+
+	text[length] = '\0';
+	/* From the last one to the first, as many as there is room for. */
+	while (length) {
+		char *longer, *newline, *line;
+
+		if (text[length - 1] == '\n')
+			text[--length] = '\0';
+		newline = strrchr(text, '\n');
+		line = newline ? newline + 1 : text;
+		if (is_command(line) || strlen(line) + strlen(tail) + 3 > most)
+			break;
+		if (*line) {
+			longer = format_text("%s%s%s", line, *tail ? " | " : "", tail);
+			free(tail);
+			tail = longer;
+		}
+		length = (size_t)(line - text);
+		text[length] = '\0';
+	}
+	return mend_text(tail);
+}
+
+/**
+ * domain_last_words - why a guest did not come up, as far as what it has left behind tells
+ * @domain:  its name
+ * @console: of the guest, or NULL
+ *
+ * Return: text that goes behind a reason, owned by the caller; may be empty.
+ */
+char *domain_last_words(const char *domain, const struct console *console)
+{
+	__cleanup_free char *shown =
+		console ? console_tail(console, CONSOLE_SHOWN_BYTES) : strdup("");
+	__cleanup_free char *log = domain_log_tail(domain, LOG_SHOWN_BYTES);
+
+	return format_text("%s%s%s%s",
+			   *shown    ? "; its console ends with: "
+			   : console ? "; its console has shown nothing"
+				     : "",
+			   shown, *log ? "; the log of its QEMU ends with: " : "", log);
+}

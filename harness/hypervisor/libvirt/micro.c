@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a micro guest is made of: the same on the host that starts it, and on the one that it is moved to.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "harness/hypervisor/libvirt/service.h"
+#include "harness/link/guest_service.h"
+#include "harness/guestd/guestd.h"
+#include "harness/host/machine.h"
+
+#define MEMORY_LEAST_MIB 64
+#define MEMORY_MOST_MIB (1 << 20)
+#define PROCESSORS_MOST 256
+
+static char *find_program(struct reason *why)
+{
+	static const char *const places[] = {".", "../lib/brinell"};
+	char self[PATH_MAX] = "/";
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length > 0)
+		self[length] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char *path = format_text("%s/%s/brinell-guest", self, places[i]);
+
+		if (access(path, R_OK) == 0)
+			return path;
+		free(path);
+	}
+	fail(why, -ENOENT,
+	     "no brinell-guest beside this agent, in %s: copy it there, a micro guest is made of "
+	     "it",
+	     self);
+	return NULL;
+}
+
+static char *find_kernel(const char *release, struct reason *why)
+{
+	char *path = format_text("/boot/vmlinuz-%s", release);
+
+	if (access(path, R_OK) == 0)
+		return path;
+	free(path);
+	if (access("/boot/vmlinuz", R_OK) == 0)
+		return strdup("/boot/vmlinuz");
+	fail(why, -ENOENT,
+	     "neither /boot/vmlinuz-%s nor /boot/vmlinuz is there: name a kernel by 'kernel'",
+	     release);
+	return NULL;
+}
+
+static int take_size(const json_t *arguments, const char *key, int64_t usual, int64_t least,
+		     int64_t most, unsigned int *size, struct reason *why)
+{
+	int64_t number = json_number(arguments, key, usual);
+
+	if (number < least || number > most)
+		return fail(why, -EINVAL, "'%s' is %lld, it must be %lld to %lld", key,
+			    (long long)number, (long long)least, (long long)most);
+	*size = (unsigned int)number;
+	return 0;
+}
+
+static int check_programs(const json_t *programs, struct reason *why)
+{
+	const json_t *program;
+	size_t index;
+
+	if (programs && !json_is_array(programs))
+		return fail(why, -EINVAL, "'programs' must be an array of names");
+	json_array_foreach (programs, index, program)
+		if (!json_is_string(program) || !domain_name_is_fine(json_string_value(program)))
+			return fail(why, -EINVAL, "programs[%zu] is no name of a program", index);
+	return 0;
+}
+
+static int write_initramfs(const char *path, const char *program, const char *release,
+			   const json_t *programs, struct reason *why)
+{
+	__cleanup_free char *modules = format_text("/lib/modules/%s", release);
+	const struct initramfs_source source = {
+		.program = program, .modules = modules, .programs = programs};
+
+	return initramfs_write(path, &source, why);
+}
+
+/* The pages that back a guest's memory: reserved before libvirt asks for them. */
+static int take_backing(struct domain_guest *guest, const json_t *arguments,
+			struct domain_plan *plan, struct reason *why)
+{
+	const char *backing = json_text(arguments, "backing", "anonymous");
+	int error;
+
+	snprintf(guest->backing, sizeof(guest->backing), "%s", backing);
+	plan->huge_pages = strcmp(backing, "hugetlb") == 0;
+	if (plan->huge_pages) {
+		error = machine_is_expendable(why);
+		return error ? error
+			     : huge_pages_reserve(plan->memory_mib, &guest->huge_pages, why);
+	}
+	if (strcmp(backing, "thp") == 0) {
+		__cleanup_free char *policy = transparent_pages_policy();
+
+		if (!policy || strcmp(policy, "never") == 0)
+			return fail(why, -EOPNOTSUPP,
+				    "'backing' is thp, and this host gives nobody transparent huge "
+				    "pages: echo madvise "
+				    ">/sys/kernel/mm/transparent_hugepage/enabled");
+		return 0;
+	}
+	if (strcmp(backing, "anonymous") != 0)
+		return fail(why, -EINVAL, "'backing' must be anonymous, thp or hugetlb");
+	return 0;
+}
+
+/** domain_open_console - make the pipes of a guest's console, and wait for what it shows. Return: 0 or -errno */
+int domain_open_console(struct domain_guest *guest, struct reason *why)
+{
+	__cleanup_free char *path = format_text("%s/console", guest->directory);
+
+	console_free(guest->console);
+	guest->console = console_open(path, why);
+	return guest->console ? 0 : -EIO;
+}
+
+/**
+ * domain_make_files - make the directory of a micro guest with its initramfs and its console, and reserve its memory
+ * @xml: receives that of its domain, owned by the caller
+ *
+ * Return: 0 or -errno. What was made is removed by domain_remove_files(), also after an error.
+ */
+int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **xml,
+		      struct reason *why)
+{
+	const json_t *programs = json_object_get(arguments, "programs");
+	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
+	__cleanup_free char *console = format_text("%s/console", guest->directory);
+	__cleanup_free char *owner = domain_owner(getpid());
+	__cleanup_free char *program = NULL;
+	__cleanup_free char *kernel = NULL;
+	struct domain_plan plan = {.guest = guest->name,
+				   .uuid = guest->uuid,
+				   .port = guest->port,
+				   .initramfs = initramfs,
+				   .console = console,
+				   .owner = owner ? owner : "brinell-agent",
+				   .arguments = json_text(arguments, "arguments", "")};
+	struct utsname system;
+	int error;
+
+	uname(&system);
+	error = take_size(arguments, "memory_mib", 256, MEMORY_LEAST_MIB, MEMORY_MOST_MIB,
+			  &plan.memory_mib, why);
+	if (!error)
+		error = take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors,
+				  why);
+	if (!error)
+		error = check_programs(programs, why);
+	if (error)
+		return error;
+	program = find_program(why);
+	kernel = json_object_get(arguments, "kernel") ? strdup(json_text(arguments, "kernel", ""))
+						      : find_kernel(system.release, why);
+	if (!program || !kernel)
+		return -ENOENT;
+	plan.kernel = kernel;
+	error = make_directories(guest->directory);
+	if (error)
+		return fail(why, error, "make %s: %s", guest->directory, strerror(-error));
+	error = write_initramfs(initramfs, program, system.release, programs, why);
+	if (!error)
+		error = domain_open_console(guest, why);
+	if (!error)
+		error = take_backing(guest, arguments, &plan, why);
+	if (!error)
+		*xml = domain_make_xml(&plan);
+	return error;
+}
+
+/** domain_remove_files - what domain_make_files() has made, and reserved */
+void domain_remove_files(struct domain_guest *guest)
+{
+	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
+
+	console_free(steal(guest->console));
+	if (!guest->ours)
+		return;
+	huge_pages_release(guest->huge_pages);
+	guest->huge_pages = 0;
+	domain_disclaim(guest->name);
+	unlink(initramfs);
+	rmdir(guest->directory);
+}
+
+/** domain_take_name - check "name", "kind" and "domain" of a call that makes a guest. @ours receives whether it is micro */
+int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why)
+{
+	const char *kind = json_text(arguments, "kind", "micro");
+
+	*ours = strcmp(kind, "micro") == 0;
+	if (!domain_name_is_fine(json_text(arguments, "name", "")))
+		return fail(why, -EINVAL,
+			    "%s: 'name' must be 1 to 48 letters, digits, '.', '_' or '-'", call);
+	if (!*ours && (strcmp(kind, "domain") != 0 || !*json_text(arguments, "domain", "")))
+		return fail(why, -EINVAL,
+			    "%s: 'kind' must be \"micro\", or \"domain\" with the name of one in "
+			    "'domain'",
+			    call);
+	return 0;
+}
+
+/**
+ * domain_listen - wait for guests on the vsock, until the last guest of this agent is forgotten
+ * @ours: a micro guest, which is told the port; one of the user knows one port, and a serial port does without
+ * @port: to listen on; receives where
+ *
+ * Return: 0, also when it listens already, or -errno.
+ */
+int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why)
+{
+	int error = guest_link_listen(guest_service_link(agent), port, why);
+
+	/* Who called guest.listen before keeps what it asked for. */
+	if (!error)
+		*domain_listens(agent) = true;
+	return error == -EALREADY || !ours ? 0 : error;
+}
+
+/** domain_listen_no_more - the port is free for others again, when it was taken by domain_listen() */
+void domain_listen_no_more(struct agent *agent)
+{
+	if (*domain_listens(agent))
+		guest_link_listen_no_more(guest_service_link(agent));
+	*domain_listens(agent) = false;
+}

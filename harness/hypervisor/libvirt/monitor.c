@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls guest.resolve and guest.monitor, and the way of injectors: what is asked of a guest's QEMU, through libvirt.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <libvirt/libvirt-qemu.h>
+
+#include "harness/hypervisor/libvirt/service.h"
+#include "harness/lib/param.h"
+#include "inject/guest_monitor.h"
+
+#define PAGE_BYTES 4096u
+#define TIMEOUT_MS 10000
+
+static int ask(virConnectPtr connection, struct virt_job *job, const char *command,
+	       unsigned int flags, char **answer)
+{
+	virDomainPtr domain = domain_of_job(connection, job);
+	int error = 0;
+
+	if (!domain)
+		return job->error;
+	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
+		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
+	virDomainFree(domain);
+	return error;
+}
+
+/* Addresses are texts, as those of the workloads are: JSON's numbers have 53 bits for some readers. */
+static void put_hexadecimal(json_t *reply, const char *key, uint64_t number)
+{
+	json_object_set_new(reply, key, json_sprintf("0x%" PRIx64, number));
+}
+
+static int work_resolve(virConnectPtr connection, struct virt_job *job)
+{
+	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);
+	__cleanup_free char *answer = NULL;
+	struct host_page page;
+	uint64_t hva;
+	pid_t pid;
+	int error = ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer);
+
+	if (!error)
+		error = monitor_take_hva(answer, job->number, &hva, &job->why);
+	if (!error)
+		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+	if (!error)
+		error = host_page_find(pid, hva, &page, &job->why);
+	/* A process that ended in between, and another with its number, would have been looked at. */
+	if (!error)
+		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+	if (error)
+		return error;
+	job->reply = json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "pid", (int)pid, "present",
+			       page.present, "swapped", page.swapped, "zero_page", page.zero,
+			       "huge", page.huge, "poisoned", page.poisoned);
+	put_hexadecimal(job->reply, "gpa", job->number);
+	put_hexadecimal(job->reply, "hva", hva);
+	put_hexadecimal(job->reply, "page_size", page.page_size);
+	if (page.flags_known)
+		put_hexadecimal(job->reply, "flags", page.flags);
+	if (page.pfn) {
+		put_hexadecimal(job->reply, "pfn", page.pfn);
+		put_hexadecimal(job->reply, "hpa", page.pfn * PAGE_BYTES + hva % PAGE_BYTES);
+	}
+	return 0;
+}
+
+int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.resolve", why);
+	const json_t *gpa = json_object_get(arguments, "gpa");
+	uint64_t address = 0;
+	struct virt_job *job;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	if (json_is_integer(gpa) && json_integer_value(gpa) >= 0)
+		address = (uint64_t)json_integer_value(gpa);
+	else if (!json_is_string(gpa) || parse_number(json_string_value(gpa), &address))
+		return fail(why, -EINVAL,
+			    "guest.resolve: 'gpa' must be an address, such as \"0x1234000\"");
+	job = domain_job(guest, work_resolve);
+	job->number = address;
+	return domain_job_answered(agent, job, json_number(arguments, "timeout_ms", TIMEOUT_MS),
+				   why);
+}
+
+static int work_monitor(virConnectPtr connection, struct virt_job *job)
+{
+	bool human = job->flags & VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP;
+	__cleanup_free char *answer = NULL;
+	json_t *parsed;
+	int error = ask(connection, job, job->text, job->flags, &answer);
+
+	if (error)
+		return error;
+	parsed = human ? NULL : json_loads(answer, 0, NULL);
+	if (parsed)
+		job->reply = json_pack("{s:o}", "answer", parsed);
+	else
+		job->reply = json_pack("{s:s}", "answer", mend_text(answer));
+	return 0;
+}
+
+static char *quote_command(const char *name)
+{
+	__cleanup_json json_t *command = json_pack("{s:s}", "execute", name);
+
+	return json_dumps(command, JSON_COMPACT);
+}
+
+int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.monitor", why);
+	const json_t *command = json_object_get(arguments, "command");
+	bool human = json_is_true(json_object_get(arguments, "human"));
+	struct virt_job *job;
+	int error;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	/* Its monitor can break a guest in any way. */
+	error = machine_is_expendable(why);
+	if (error)
+		return error;
+	if (!json_is_string(command) && (human || !json_is_object(command)))
+		return fail(why, -EINVAL, "guest.monitor: 'command' must be a text%s",
+			    human ? "" : ", or a QMP command as an object");
+	job = domain_job(guest, work_monitor);
+	/* The bare name of a QMP command is enough. */
+	if (!json_is_string(command))
+		job->text = json_dumps(command, JSON_COMPACT);
+	else if (human || *json_string_value(command) == '{')
+		job->text = strdup(json_string_value(command));
+	else
+		job->text = quote_command(json_string_value(command));
+	job->flags = human ? VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+			   : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT;
+	return domain_job_answered(agent, job, TIMEOUT_MS, why);
+}
+
+static int work_command(virConnectPtr connection, struct virt_job *job)
+{
+	return ask(connection, job, job->text, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &job->answer);
+}
+
+static struct domain_guest *find_for_injector(const struct agent *agent, const char *name,
+					      struct reason *why)
+{
+	__cleanup_json json_t *arguments = json_pack("{s:s}", "name", name);
+
+	return domain_guest_find(agent, arguments, "inject", why);
+}
+
+/* The loop of the agent stands still meanwhile: an injection is over when its call is answered. */
+static int command_qemu(struct agent *agent, const char *name, const char *text, int64_t timeout_ms,
+			char **answer, struct reason *why)
+{
+	const struct domain_guest *guest = find_for_injector(agent, name, why);
+	struct virt_job *job;
+	int error;
+
+	if (!guest)
+		return -ENOENT;
+	job = domain_job(guest, work_command);
+	job->text = strdup(text);
+	error = virt_await(job, timeout_ms, why);
+	if (error)
+		return error;
+	error = job->error;
+	if (error)
+		*why = job->why;
+	else
+		*answer = job->answer ? steal(job->answer) : strdup("");
+	virt_free(job);
+	return error;
+}
+
+static int find_qemu(struct agent *agent, const char *name, pid_t *pid, struct reason *why)
+{
+	const struct domain_guest *guest = find_for_injector(agent, name, why);
+
+	return guest ? qemu_find(guest->domain, guest->uuid, pid, why) : -ENOENT;
+}
+
+static const struct guest_monitor libvirt_monitor = {
+	.name = "libvirt",
+	.command = command_qemu,
+	.process = find_qemu,
+};
+
+REGISTER(guest_monitor, libvirt_monitor);

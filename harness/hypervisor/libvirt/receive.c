@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The call guest.receive: this host is the target of a migration. What the guest's domain names is made, and its coming
+ * is seen by the events of libvirt. It may fail to come, and be sent once more.
+ */
+#include <errno.h>
+#include <string.h>
+#include <libvirt/virterror.h>
+
+#include "harness/hypervisor/libvirt/service.h"
+#include "harness/link/guest_service.h"
+#include "harness/guestd/guestd.h"
+
+#define RECEIVE_TIMEOUT_MS 10000
+
+/** domain_is_incoming - whether a guest is on its way here, and does not run here yet */
+bool domain_is_incoming(const struct domain_guest *guest)
+{
+	return guest->stage == DOMAIN_AWAITED || guest->stage == DOMAIN_ARRIVING;
+}
+
+static int work_receive(virConnectPtr connection, struct virt_job *job)
+{
+	bool ours = job->number;
+	int error = ours ? domain_make_room(connection, job) : 0;
+	virDomainPtr domain = error ? NULL : virDomainLookupByUUIDString(connection, job->uuid);
+
+	if (domain) {
+		virDomainFree(domain);
+		error = fail(&job->why, -EEXIST,
+			     "guest.receive of '%s': its domain is here already", job->guest);
+	}
+	if (!error && ours) {
+		error = domain_claim(job->guest);
+		if (error)
+			fail(&job->why, error, "guest.receive of '%s': write its receiver: %s",
+			     job->guest, strerror(-error));
+	}
+	return error;
+}
+
+static void done_receive(struct agent *agent, struct virt_job *job)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+
+	if (!guest || !guest->ticket.id)
+		return;
+	agent_answer(agent, &guest->ticket, job->error, NULL, &job->why);
+	if (job->error)
+		domain_forget(agent, guest);
+	else
+		guest->stage = DOMAIN_AWAITED;
+}
+
+static void give_up_receive(struct agent *agent, struct virt_job *job, const struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+
+	if (!guest || !guest->ticket.id)
+		return;
+	agent_answer(agent, &guest->ticket, -ETIMEDOUT, NULL, why);
+	domain_forget(agent, guest);
+}
+
+static int work_arrive(virConnectPtr connection, struct virt_job *job)
+{
+	virDomainPtr domain = domain_of_job(connection, job);
+	int error;
+
+	if (!domain)
+		return job->error;
+	error = domain_describe(connection, domain, job);
+	virDomainFree(domain);
+	/* Without its process, it can be watched all the same. */
+	return error == -ESRCH ? 0 : error;
+}
+
+static void done_arrive(struct agent *agent, struct virt_job *job)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+	struct reason why;
+
+	/* One that is incoming may end in between; libvirt tells. */
+	if (!guest || guest->stage != DOMAIN_ARRIVING || job->error)
+		return;
+	domain_take_description(guest, job);
+	if (domain_link(agent, guest, job->answer, &why))
+		agent_emit(agent, "libvirt", now_realtime_ns(), why.text,
+			   json_pack("{s:s, s:s, s:s}", "guest", guest->name, "uuid", guest->uuid,
+				     "event", "unlinked"));
+	if (!json_is_true(json_object_get(job->reply, "running")))
+		return;
+	guest->stage = DOMAIN_RUNNING;
+	guest->arrived = true;
+}
+
+static void look_at_arrival(struct domain_guest *guest)
+{
+	struct virt_job *job = domain_job(guest, work_arrive);
+
+	guest->stage = DOMAIN_ARRIVING;
+	job->done = done_arrive;
+	/* libvirt may be slow, but without this look the guest would stay unheard. */
+	job->late = done_arrive;
+	(void)virt_start(job, RECEIVE_TIMEOUT_MS, NULL);
+}
+
+/**
+ * domain_arrival_event - libvirt told of a guest that is awaited
+ * @state: of its domain: "started" as soon as it is there, "resumed" when it runs here, "stopped" when it did not come
+ */
+void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const char *state)
+{
+	if (strcmp(state, "started") == 0 || strcmp(state, "resumed") == 0) {
+		look_at_arrival(guest);
+	} else if (strcmp(state, "stopped") == 0 && guest->stage == DOMAIN_ARRIVING) {
+		struct reason why;
+
+		guest->stage = DOMAIN_AWAITED;
+		domain_take_console(agent, guest);
+		/* Its end was the end of the pipe. */
+		if (guest->ours && domain_open_console(guest, &why))
+			log_warning("guest '%s': %s", guest->name, why.text);
+	}
+}
+
+static int prepare(struct domain_guest *guest, const json_t *arguments, struct reason *why)
+{
+	__cleanup_free char *xml = NULL;
+	struct reason inner = {0};
+	int error = guest->ours ? domain_make_files(guest, arguments, &xml, &inner) : 0;
+
+	if (error)
+		fail(why, error, "guest.receive of '%s': %.900s", guest->name, inner.text);
+	return error;
+}
+
+static int take_port(struct agent *agent, const json_t *arguments, bool ours, unsigned int *port,
+		     struct reason *why)
+{
+	int64_t wanted = json_number(arguments, "port", GUEST_VSOCK_PORT);
+	int error;
+
+	if (wanted < 1 || wanted >= UINT32_MAX)
+		return fail(why, -EINVAL, "guest.receive: 'port' is %lld, which is none",
+			    (long long)wanted);
+	*port = (unsigned int)wanted;
+	error = domain_listen(agent, ours, port, why);
+	if (!error && ours && *port != (unsigned int)wanted)
+		error = fail(why, -EADDRINUSE,
+			     "guest.receive: the guest dials vsock port %lld, and this agent "
+			     "listens on %u",
+			     (long long)wanted, *port);
+	return error;
+}
+
+static bool is_awaited_so(const struct domain_guest *guest, const char *uuid,
+			  const json_t *arguments)
+{
+	return domain_is_incoming(guest) && strcmp(guest->uuid, uuid) == 0 &&
+	       (!guest->ours ||
+		strcmp(guest->backing, json_text(arguments, "backing", "anonymous")) == 0);
+}
+
+int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	const char *name = json_text(arguments, "name", "");
+	const char *uuid = json_text(arguments, "uuid", "");
+	struct domain_guest *guest = domain_find(agent, name);
+	struct virt_job *job;
+	unsigned int port;
+	bool ours;
+	int error = domain_take_name("guest.receive", arguments, &ours, why);
+
+	(void)reply;
+	if (error)
+		return error;
+	if (strlen(uuid) != VIR_UUID_STRING_BUFLEN - 1)
+		return fail(why, -EINVAL, "guest.receive: 'uuid' must be that of its domain");
+	/* Its last migration did not bring it here, the next one may. */
+	if (guest && is_awaited_so(guest, uuid, arguments))
+		return 0;
+	if (guest && guest->stage != DOMAIN_GONE && guest->stage != DOMAIN_AWAITED)
+		return fail(why, -EEXIST, "guest.receive: there is a guest '%s' already", name);
+	if (guest)
+		domain_forget(agent, guest);
+	error = take_port(agent, arguments, ours, &port, why);
+	if (error)
+		return error;
+	guest = domain_add(agent, name, ours, json_text(arguments, "domain", ""));
+	guest->port = port;
+	guest->received = true;
+	snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
+	error = prepare(guest, arguments, why);
+	if (!error) {
+		job = domain_job(guest, work_receive);
+		job->number = ours;
+		job->done = done_receive;
+		job->given_up = give_up_receive;
+		error = virt_start(job, RECEIVE_TIMEOUT_MS, why);
+	}
+	if (error) {
+		domain_forget(agent, guest);
+		return error;
+	}
+	guest->ticket = agent_later(agent);
+	return AGENT_LATER;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A migration as libvirt carries it out, from one host to the other without this program in between (peer to peer), and
+ * a look at its statistics every 20 ms. Runs in the threads of jobs.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <libvirt/virterror.h>
+
+#include "harness/hypervisor/libvirt/migrate.h"
+#include "harness/hypervisor/libvirt/service.h"
+
+#define SAMPLE_NS (20 * NSEC_PER_MSEC)
+#define MIB (1ull << 20)
+/* No limit, in MiB/s: what libvirt takes for it by itself (QEMU_DOMAIN_MIG_BANDWIDTH_MAX). */
+#define UNLIMITED (INT64_MAX / MIB)
+
+/*
+ * @downtime_ms: that is still to be set, because it can be set only while QEMU migrates; 0 when it was
+ */
+struct sampler {
+	virDomainPtr domain;
+	const struct virt_job *job;
+	int64_t downtime_ms;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool over;
+};
+
+static void sample(struct sampler *sampler)
+{
+	virTypedParameterPtr parameters = NULL;
+	int type = VIR_DOMAIN_JOB_NONE, count = 0;
+	json_t *statistics;
+
+	if (virDomainGetJobStats(sampler->domain, &type, &parameters, &count, 0) < 0)
+		return;
+	statistics = virt_statistics(parameters, count);
+	virTypedParamsFree(parameters, count);
+	if (sampler->downtime_ms && json_number(statistics, "memory_total", 0) &&
+	    virDomainMigrateSetMaxDowntime(sampler->domain,
+					   (unsigned long long)sampler->downtime_ms, 0) == 0)
+		sampler->downtime_ms = 0;
+	if (type == VIR_DOMAIN_JOB_NONE)
+		json_decref(statistics);
+	else
+		virt_tell(json_pack("{s:s, s:s, s:o}", "uuid", sampler->job->uuid, "event",
+				    "migration-sample", "statistics", statistics));
+}
+
+static void *run_sampler(void *context)
+{
+	struct sampler *sampler = context;
+	int64_t next = now_monotonic_ns();
+
+	pthread_mutex_lock(&sampler->lock);
+	while (!sampler->over) {
+		struct timespec until;
+
+		pthread_mutex_unlock(&sampler->lock);
+		sample(sampler);
+		next += SAMPLE_NS;
+		/* A busy libvirt is not asked faster afterwards. */
+		if (next < now_monotonic_ns())
+			next = now_monotonic_ns() + SAMPLE_NS;
+		until = (struct timespec){next / NSEC_PER_SEC, next % NSEC_PER_SEC};
+		pthread_mutex_lock(&sampler->lock);
+		while (!sampler->over && now_monotonic_ns() < next)
+			pthread_cond_clockwait(&sampler->wake, &sampler->lock, CLOCK_MONOTONIC,
+					       &until);
+	}
+	pthread_mutex_unlock(&sampler->lock);
+	return NULL;
+}
+
+static void end_sampler(struct sampler *sampler)
+{
+	pthread_mutex_lock(&sampler->lock);
+	sampler->over = true;
+	pthread_cond_broadcast(&sampler->wake);
+	pthread_mutex_unlock(&sampler->lock);
+	pthread_join(sampler->thread, NULL);
+}
+
+static uint64_t whole_mib(int64_t bytes)
+{
+	return ((uint64_t)bytes + MIB - 1) / MIB;
+}
+
+/*
+ * struct options - of one migration, as libvirt takes them
+ */
+struct options {
+	virTypedParameterPtr parameters;
+	int count, room;
+	unsigned int flags;
+};
+
+static int add_number(struct options *options, const char *name, uint64_t number)
+{
+	if (!number)
+		return 0;
+	return virTypedParamsAddULLong(&options->parameters, &options->count, &options->room, name,
+				       number);
+}
+
+static int take_options(struct options *options, const json_t *request)
+{
+	const char *address = json_text(request, "address", NULL);
+	int64_t channels = json_number(request, "multifd", 0);
+	int failed = 0;
+
+	options->flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER;
+	if (strcmp(json_text(request, "mode", ""), "post-copy") == 0)
+		options->flags |= VIR_MIGRATE_POSTCOPY;
+	if (json_is_true(json_object_get(request, "auto_converge")))
+		options->flags |= VIR_MIGRATE_AUTO_CONVERGE;
+	if (address)
+		failed |= virTypedParamsAddString(&options->parameters, &options->count,
+						  &options->room, VIR_MIGRATE_PARAM_URI, address);
+	failed |= add_number(options, VIR_MIGRATE_PARAM_BANDWIDTH,
+			     whole_mib(json_number(request, "bandwidth", 0)));
+	failed |= add_number(options, VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY,
+			     whole_mib(json_number(request, "post_copy_bandwidth", 0)));
+	if (channels) {
+		options->flags |= VIR_MIGRATE_PARALLEL;
+		failed |=
+			virTypedParamsAddInt(&options->parameters, &options->count, &options->room,
+					     VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, (int)channels);
+	}
+	return failed;
+}
+
+static int migrate(struct sampler *sampler, struct virt_job *job)
+{
+	const char *uri = json_text(job->request, "uri", "");
+	struct options options = {0};
+	int error;
+
+	if (take_options(&options, job->request) ||
+	    virDomainMigrateToURI3(sampler->domain, uri, options.parameters,
+				   (unsigned int)options.count, options.flags) < 0)
+		/* Most of what goes wrong is about the other host: nothing is said of this one's libvirt. */
+		error = fail(&job->why, -EIO, "migrate guest '%s' to %.100s: %.700s", job->guest,
+			     uri, virGetLastErrorMessage());
+	else
+		error = 0;
+	virTypedParamsFree(options.parameters, options.count);
+	return error;
+}
+
+/** domain_work_migrate - a job: move the guest to another host, and tell of it as events "migration-sample" */
+int domain_work_migrate(virConnectPtr connection, struct virt_job *job)
+{
+	struct sampler sampler = {
+		.job = job,
+		.domain = domain_of_job(connection, job),
+		.downtime_ms = json_number(job->request, "downtime_ms", 0),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.wake = PTHREAD_COND_INITIALIZER,
+	};
+	int error;
+
+	if (!sampler.domain)
+		return job->error;
+	error = -pthread_create(&sampler.thread, NULL, run_sampler, &sampler);
+	if (error) {
+		fail(&job->why, error, "start a thread for the statistics of guest '%s': %s",
+		     job->guest, strerror(-error));
+	} else {
+		error = migrate(&sampler, job);
+		end_sampler(&sampler);
+	}
+	virDomainFree(sampler.domain);
+	return error;
+}
+
+static int limit(virDomainPtr domain, const struct virt_job *job)
+{
+	const json_t *bandwidth = json_object_get(job->request, "bandwidth");
+	int64_t downtime = json_number(job->request, "downtime_ms", 0);
+	uint64_t mib = whole_mib(json_integer_value(bandwidth));
+	int failed = 0;
+
+	if (bandwidth)
+		failed = virDomainMigrateSetMaxSpeed(
+			domain, mib ? mib : UNLIMITED,
+			job->number ? VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY : 0);
+	if (!failed && downtime)
+		failed = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)downtime, 0);
+	return failed;
+}
+
+/** domain_work_control - a job: change a migration that goes on. @job->number: it is in post-copy */
+int domain_work_control(virConnectPtr connection, struct virt_job *job)
+{
+	const char *action = json_text(job->request, "action", "");
+	virDomainPtr domain = domain_of_job(connection, job);
+	int failed, error = 0;
+
+	if (!domain)
+		return job->error;
+	if (strcmp(action, "cancel") == 0)
+		failed = virDomainAbortJob(domain);
+	else if (strcmp(action, "post-copy") == 0)
+		failed = virDomainMigrateStartPostCopy(domain, 0);
+	else
+		failed = limit(domain, job);
+	if (failed)
+		error = virt_fail(&job->why, "%s the migration of guest '%s'", action, job->guest);
+	virDomainFree(domain);
+	return error;
+}

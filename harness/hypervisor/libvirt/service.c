@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guests that this agent starts, watches, moves and stops through libvirt. A domain that it did not make is never
+ * changed but by what its user asks for: it is looked up by its name, and left as it is.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "harness/hypervisor/libvirt/service.h"
+#include "harness/link/guest_service.h"
+
+/*
+ * @listens:   to guests on the vsock, because one of them wanted it
+ * @survey_ns: when the guests are looked after, because the connection was lost; 0 for not at all
+ */
+struct domains {
+	struct domain_guest *first;
+	bool listens;
+	int64_t survey_ns;
+};
+
+static const struct agent_service domain_service;
+
+static struct domains *domains_of(const struct agent *agent)
+{
+	return agent_state(agent, &domain_service);
+}
+
+/** domain_first - of the list of all guests */
+struct domain_guest *domain_first(const struct agent *agent)
+{
+	return domains_of(agent)->first;
+}
+
+/** domain_listens - whether the agent listens to guests for the sake of this service */
+bool *domain_listens(const struct agent *agent)
+{
+	return &domains_of(agent)->listens;
+}
+
+/** domain_find - a guest by its name, or NULL */
+struct domain_guest *domain_find(const struct agent *agent, const char *name)
+{
+	struct domain_guest *guest = domains_of(agent)->first;
+
+	while (guest && strcmp(guest->name, name) != 0)
+		guest = guest->next;
+	return guest;
+}
+
+/** domain_guest_of_job - the guest of a job, unless it was forgotten meanwhile, and another one has its name */
+struct domain_guest *domain_guest_of_job(const struct agent *agent, const struct virt_job *job)
+{
+	struct domain_guest *guest = domain_find(agent, job->guest);
+
+	return guest && strcmp(guest->uuid, job->uuid) == 0 ? guest : NULL;
+}
+
+/** domain_guest_find - the guest that a call is about, while it runs. Return: NULL with a reason */
+struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *arguments,
+				       const char *call, struct reason *why)
+{
+	const char *name = json_text(arguments, "name", "");
+	struct domain_guest *guest = domain_find(agent, name);
+
+	if (!guest)
+		fail(why, -ENOENT, "%s: no guest '%s' was started; guest.start does it", call,
+		     name);
+	else if (guest->stage == DOMAIN_GONE)
+		fail(why, -ENOENT, "%s: guest '%s' has ended%s", call, name,
+		     strcmp(guest->ending, "migrated") == 0 ? " here: it was moved to another host"
+							    : "");
+	else if (guest->stage == DOMAIN_AWAITED)
+		fail(why, -ENOENT, "%s: guest '%s' has not come here yet", call, name);
+	else
+		return guest;
+	return NULL;
+}
+
+/** domain_add - one more guest; @domain is its name when it is not @ours. Return: it; never NULL */
+struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours,
+				const char *domain)
+{
+	struct domain_guest *guest = calloc(1, sizeof(*guest));
+
+	if (!guest)
+		abort();
+	guest->name = strdup(name);
+	guest->ours = ours;
+	guest->domain = ours ? format_text(DOMAIN_PREFIX "%s", name) : strdup(domain);
+	guest->directory = format_text(DOMAIN_DIRECTORY "/%s", name);
+	guest->started_ns = now_monotonic_ns();
+	guest->next = domains_of(agent)->first;
+	domains_of(agent)->first = guest;
+	return guest;
+}
+
+/** domain_forget - of a guest that has ended: removes what was made for it */
+void domain_forget(struct agent *agent, struct domain_guest *guest)
+{
+	struct domain_guest **at = &domains_of(agent)->first;
+
+	domain_migration_forget(agent, guest);
+	while (*at != guest)
+		at = &(*at)->next;
+	*at = guest->next;
+	(void)guest_link_forget(guest_service_link(agent), guest->name, NULL);
+	domain_remove_files(guest);
+	json_decref(guest->ticket.id);
+	free(guest->boot_id);
+	free(guest->kernel);
+	free(guest->failure);
+	free(guest->name);
+	free(guest->domain);
+	free(guest->directory);
+	free(guest);
+	if (!domain_first(agent))
+		domain_listen_no_more(agent);
+}
+
+/** domain_survey_later - look after all guests in @pause_ns */
+void domain_survey_later(struct agent *agent, int64_t pause_ns)
+{
+	domains_of(agent)->survey_ns = now_monotonic_ns() + pause_ns;
+}
+
+static void on_console_line(void *context, const char *text)
+{
+	void **pair = context;
+	struct domain_guest *guest = pair[1];
+
+	agent_emit(pair[0], "guest-console", now_realtime_ns(), text,
+		   json_pack("{s:s}", "guest", guest->name));
+}
+
+/** domain_take_console - pass on what a guest has shown, without waiting */
+void domain_take_console(struct agent *agent, struct domain_guest *guest)
+{
+	struct pollfd state = {.events = POLLIN};
+	void *pair[] = {agent, guest};
+
+	if (!guest->console || console_fd(guest->console) < 0)
+		return;
+	state.fd = console_fd(guest->console);
+	if (poll(&state, 1, 0) <= 0)
+		return;
+	if (state.revents & POLLIN)
+		console_read(guest->console, on_console_line, pair);
+	else if (state.revents & (POLLHUP | POLLERR))
+		console_end(guest->console, on_console_line, pair);
+}
+
+/* The wait of a guest's stage has lasted too long. */
+static void expire(struct agent *agent, struct domain_guest *guest)
+{
+	struct reason why;
+
+	if (guest->stage == DOMAIN_STOPPING) {
+		domain_destroy(agent, guest);
+	} else if (guest->stage == DOMAIN_GREETING) {
+		fail(&why, -ETIMEDOUT,
+		     guest->ours ? "its domain runs, but it did not say hello in time"
+				 : "its domain runs, but no hello came in time: is brinell-guest "
+				   "started in it?");
+		domain_fail_start(agent, guest, -ETIMEDOUT, &why);
+	}
+}
+
+static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
+{
+	struct domain_guest *guest = domains_of(agent)->first;
+	size_t count = 0;
+
+	if (virt_wake_fd() >= 0 && count < room)
+		fds[count++] = (struct pollfd){.fd = virt_wake_fd(), .events = POLLIN};
+	for (; guest && count < room; guest = guest->next)
+		if (guest->console && console_fd(guest->console) >= 0)
+			fds[count++] =
+				(struct pollfd){.fd = console_fd(guest->console), .events = POLLIN};
+	return count;
+}
+
+/* The clock of the guest link wakes the loop ten times a second, so that what is late is seen. */
+static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count)
+{
+	struct domain_guest *guest, *next;
+	int64_t now = now_monotonic_ns();
+
+	(void)fds;
+	(void)count;
+	for (guest = domains_of(agent)->first; guest; guest = guest->next)
+		domain_take_console(agent, guest);
+	virt_dispatch(agent, domain_on_event);
+	for (guest = domains_of(agent)->first; guest; guest = next) {
+		next = guest->next;
+		domain_migration_tick(agent, guest, now);
+		domain_tell_rest(agent, guest, now);
+		if (now > guest->until_ns)
+			expire(agent, guest);
+	}
+	if (domains_of(agent)->survey_ns && now > domains_of(agent)->survey_ns) {
+		domains_of(agent)->survey_ns = 0;
+		domain_survey(agent);
+	}
+}
+
+static const struct agent_call calls[] = {
+	{"guest.start", serve_guest_start},	{"guest.stop", serve_guest_stop},
+	{"guest.status", serve_guest_status},	{"guest.receive", serve_guest_receive},
+	{"guest.migrate", serve_guest_migrate}, {"guest.migration", serve_guest_migration},
+	{"guest.balloon", serve_guest_balloon}, {"guest.resolve", serve_guest_resolve},
+	{"guest.monitor", serve_guest_monitor}, {0},
+};
+
+static const struct agent_service domain_service = {
+	.name = "domain",
+	.roles = AGENT_HOST,
+	/* Before the link to the guests. */
+	.rank = 20,
+	.state_size = sizeof(struct domains),
+	.calls = calls,
+	.watch = watch,
+	.dispatch = dispatch,
+	.close = domain_end_all,
+};
+
+REGISTER(agent_service, domain_service);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GUEST_DOMAIN_SERVICE_H
+#define BRINELL_GUEST_DOMAIN_SERVICE_H
+
+#include "harness/hypervisor/domain.h"
+#include "harness/hypervisor/libvirt/libvirt.h"
+
+struct migration;
+
+/**
+ * enum domain_stage - how far a guest is
+ * @DOMAIN_MAKING:   libvirt makes or looks up its domain
+ * @DOMAIN_GREETING: its hello is awaited
+ * @DOMAIN_AWAITED:  it will come from another host
+ * @DOMAIN_ARRIVING: its domain is here, and does not run yet
+ * @DOMAIN_RUNNING:  guest.start was answered, or it has arrived
+ * @DOMAIN_STOPPING: guest.stop waits for its end
+ * @DOMAIN_DESTROYING: libvirt destroys it
+ * @DOMAIN_GONE:     it has ended here; kept until somebody asks
+ */
+enum domain_stage {
+	DOMAIN_MAKING,
+	DOMAIN_GREETING,
+	DOMAIN_AWAITED,
+	DOMAIN_ARRIVING,
+	DOMAIN_RUNNING,
+	DOMAIN_STOPPING,
+	DOMAIN_DESTROYING,
+	DOMAIN_GONE,
+};
+
+/**
+ * struct domain_guest - a guest that this agent has started or taken
+ * @ours:    its domain was made here or will come here, and is ended here
+ * @received: it comes from another host; @arrived: it runs here
+ * @ticket:  of the call that waits
+ * @until_ns: when the wait of @stage is over
+ * @port:    of the vsock that its kernel command line names
+ * @huge_pages: how many were added to the pool of the host for it
+ * @backing: of its memory, as it was asked for
+ * @qemu, @libvirt: versions
+ * @boot_id, @kernel: of its last hello; NULL before
+ * @ending:  libvirt's word for how it ended; empty before
+ * @shutdown_by: who has asked QEMU for its end, in libvirt's words: "guest" (a reset of its processor too) or "host"; or empty
+ * @failure: why guest.start failed with @failure_errno, told when its domain is gone; owned, or NULL
+ * @failures: of memory, that libvirt tells of
+ * @migration: to another host, or NULL
+ */
+struct domain_guest {
+	struct domain_guest *next;
+	char *name, *domain, *directory;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	bool ours, received, arrived, graceful;
+	enum domain_stage stage;
+	struct console *console;
+	struct agent_ticket ticket;
+	int64_t until_ns, started_ns, made_ns, hello_ns;
+	unsigned int cid, port;
+	uint64_t huge_pages;
+	pid_t pid;
+	char backing[16], qemu[24], libvirt[24];
+	char *boot_id, *kernel;
+	char ending[24], shutdown_by[16];
+	char *failure;
+	int failure_errno;
+	struct domain_flood failures;
+	struct migration *migration;
+};
+
+/* domain_service.c: the guests of this agent */
+struct domain_guest *domain_first(const struct agent *agent);
+bool *domain_listens(const struct agent *agent);
+struct domain_guest *domain_find(const struct agent *agent, const char *name);
+struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *arguments,
+				       const char *call, struct reason *why);
+struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours,
+				const char *domain);
+void domain_forget(struct agent *agent, struct domain_guest *guest);
+void domain_take_console(struct agent *agent, struct domain_guest *guest);
+void domain_survey_later(struct agent *agent, int64_t pause_ns);
+struct domain_guest *domain_guest_of_job(const struct agent *agent, const struct virt_job *job);
+
+/* domain_job.c: jobs about a guest */
+struct virt_job *domain_job(const struct domain_guest *guest,
+			    int (*work)(virConnectPtr connection, struct virt_job *job));
+int domain_job_answered(struct agent *agent, struct virt_job *job, int64_t timeout_ms,
+			struct reason *why);
+void domain_job_ignore(struct agent *agent, struct virt_job *job);
+void domain_job_given_up(struct agent *agent, struct virt_job *job, const struct reason *why);
+virDomainPtr domain_of_job(virConnectPtr connection, struct virt_job *job);
+int domain_describe(virConnectPtr connection, virDomainPtr domain, struct virt_job *job);
+int domain_make_room(virConnectPtr connection, struct virt_job *job);
+
+/* domain_micro.c: what a guest is made of */
+int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **xml,
+		      struct reason *why);
+int domain_open_console(struct domain_guest *guest, struct reason *why);
+void domain_remove_files(struct domain_guest *guest);
+int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why);
+int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why);
+void domain_listen_no_more(struct agent *agent);
+
+/* domain_start.c */
+json_t *domain_facts(const struct domain_guest *guest);
+void domain_take_description(struct domain_guest *guest, const struct virt_job *job);
+int domain_link(struct agent *agent, struct domain_guest *guest, const char *xml,
+		struct reason *why);
+void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
+		       const struct reason *why);
+void domain_fail_ended(struct agent *agent, struct domain_guest *guest);
+void domain_answer_failure(struct agent *agent, struct domain_guest *guest);
+
+/* domain_stop.c */
+int domain_work_destroy(virConnectPtr connection, struct virt_job *job);
+void domain_destroy(struct agent *agent, struct domain_guest *guest);
+void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int error,
+			const struct reason *why);
+void domain_end_all(struct agent *agent);
+
+/* domain_events.c */
+void domain_on_event(struct agent *agent, json_t *event);
+void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns);
+void domain_survey(struct agent *agent);
+
+/* domain_receive.c */
+void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const char *state);
+bool domain_is_incoming(const struct domain_guest *guest);
+
+/* domain_migrate.c */
+bool domain_is_leaving(const struct domain_guest *guest);
+void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event);
+void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);
+void domain_migration_forget(struct agent *agent, struct domain_guest *guest);
+
+int serve_guest_start(struct agent *agent, const json_t *arguments, json_t **reply,
+		      struct reason *why);
+int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **reply,
+		     struct reason *why);
+int serve_guest_status(struct agent *agent, const json_t *arguments, json_t **reply,
+		       struct reason *why);
+int serve_guest_balloon(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why);
+int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why);
+int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why);
+int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
+			  struct reason *why);
+int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why);
+int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why);
+
+#endif

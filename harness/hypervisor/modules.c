@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which modules of the host's kernel a micro guest gets. A rig host has a list of them; elsewhere modprobe(8) is asked,
+ * which knows what depends on what, and what is built in.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/hypervisor/domain.h"
+
+/* The machine of domain_xml.c: vsock, a serial port, the balloon, and the host's clock. */
+static const char *const wanted[] = {
+	"virtio_pci",	  "vmw_vsock_virtio_transport",
+	"virtio_console", "virtio_balloon",
+	"pvpanic-mmio",	  "ptp_kvm",
+};
+
+static int read_list(const char *directory, json_t *paths, struct reason *why)
+{
+	__cleanup_free char *list_path = format_text("%s/brinell.guest", directory);
+	__cleanup_free char *list = NULL;
+	char *rest, *line;
+	int error = read_small_file(list_path, &list, NULL);
+
+	if (error == -ENOENT)
+		return error;
+	if (error)
+		return fail(why, error, "read %s: %s", list_path, strerror(-error));
+	for (line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (*line != '#')
+			json_array_append_new(paths, json_sprintf("%s/%s", directory, line));
+	return 0;
+}
+
+static void add_once(json_t *paths, const char *path)
+{
+	json_t *known;
+	size_t index;
+
+	json_array_foreach (paths, index, known)
+		if (strcmp(json_string_value(known), path) == 0)
+			return;
+	json_array_append_new(paths, json_string(path));
+}
+
+/* It prints "insmod PATH PARAMETERS" for each file, in the order of loading, and "builtin NAME" for what needs none. */
+static void ask_modprobe(const char *release, const char *module, json_t *paths)
+{
+	static const char verb[] = "insmod ";
+	__cleanup_free char *command = format_text(
+		"modprobe --set-version '%s' --show-depends %s 2>/dev/null", release, module);
+	FILE *out = strchr(release, '\'') ? NULL : popen(command, "re");
+	__cleanup_free char *line = NULL;
+	size_t size = 0;
+
+	while (out && getline(&line, &size, out) > 0) {
+		char *path = line + strlen(verb);
+
+		if (strncmp(line, verb, strlen(verb)) != 0)
+			continue;
+		path[strcspn(path, " \n")] = '\0';
+		add_once(paths, path);
+	}
+	if (out)
+		pclose(out);
+}
+
+/**
+ * modules_collect - the module files that a micro guest needs, in the order of loading
+ * @directory: of the modules of its kernel, such as /lib/modules/RELEASE; its file brinell.guest lists them by lines below
+ *             it, or modprobe knows
+ * @paths:     receives an array of paths; owned by the caller. Empty for a kernel that has all built in
+ * @why:       reason of a failure
+ *
+ * Return: 0 or -errno.
+ */
+int modules_collect(const char *directory, json_t **paths, struct reason *why)
+{
+	const char *release = strrchr(directory, '/') ? strrchr(directory, '/') + 1 : directory;
+	int error;
+
+	*paths = json_array();
+	error = read_list(directory, *paths, why);
+	if (error != -ENOENT)
+		return error;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		ask_modprobe(release, wanted[i], *paths);
+	return 0;
+}

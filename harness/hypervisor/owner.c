@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whose a domain is: what an agent that was killed has left is cleared away, what belongs to one that lives is not. The
+ * description of a domain names the agent that has made it, and goes along when the guest is moved to another host; there
+ * it says nothing. So the agent that takes it in leaves its own name beside the files that it makes for it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/hypervisor/domain.h"
+
+#define BOOT_ID_LENGTH 36
+
+static void read_boot_id(char boot_id[static BOOT_ID_LENGTH + 1])
+{
+	__cleanup_free char *text = NULL;
+	char path[4096];
+
+	if (read_small_file(system_path(path, "/proc/sys/kernel/random/boot_id"), &text, NULL))
+		text = strdup("unknown");
+	snprintf(boot_id, BOOT_ID_LENGTH + 1, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/**
+ * domain_owner - a name for a process that no later one with its number has, and none of another machine
+ *
+ * Return: "brinell-agent PID START BOOT-ID" with its start time of /proc/PID/stat, owned by the caller; NULL when it is
+ * gone.
+ */
+char *domain_owner(pid_t pid)
+{
+	__cleanup_free char *place = format_text("/proc/%d/stat", (int)pid);
+	__cleanup_free char *text = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1];
+	unsigned long long start;
+	char path[4096];
+	const char *at;
+
+	if (read_small_file(system_path(path, place), &text, NULL))
+		return NULL;
+	/* The name in parentheses may hold anything; the start is the 20th field behind it (proc(5)). */
+	at = strrchr(text, ')');
+	for (int field = 0; at && field < 20; field++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %llu", &start) != 1)
+		return NULL;
+	read_boot_id(boot_id);
+	return format_text("brinell-agent %d %llu %s", (int)pid, start, boot_id);
+}
+
+/**
+ * domain_is_orphan - whether @owner names an agent of this machine that is gone
+ *
+ * Nobody's are a text that names no agent, and one that names an agent of another machine, or of this one before it was
+ * started anew: whether that lives can not be known here.
+ */
+bool domain_is_orphan(const char *owner)
+{
+	__cleanup_free char *now = NULL;
+	char boot_id[BOOT_ID_LENGTH + 1], here[BOOT_ID_LENGTH + 1];
+	int pid;
+
+	if (sscanf(owner, "brinell-agent %d %*u %36s", &pid, boot_id) != 2 || pid <= 0)
+		return false;
+	read_boot_id(here);
+	if (strcmp(here, boot_id) != 0)
+		return false;
+	now = domain_owner(pid);
+	return !now || strcmp(now, owner) != 0;
+}
+
+static char *receiver_path(const char *guest)
+{
+	return format_text(DOMAIN_DIRECTORY "/%s/receiver", guest);
+}
+
+/** domain_claim - this agent takes in a guest that comes from another host, until domain_disclaim(). Return: 0 or -errno */
+int domain_claim(const char *guest)
+{
+	__cleanup_free char *directory = format_text(DOMAIN_DIRECTORY "/%s", guest);
+	__cleanup_free char *owner = domain_owner(getpid());
+	char path[4096];
+
+	if (!owner)
+		return -ESRCH;
+	return write_file_atomically(system_path(path, directory), "receiver", owner,
+				     strlen(owner));
+}
+
+/** domain_disclaim - it is gone, or was never to come */
+void domain_disclaim(const char *guest)
+{
+	__cleanup_free char *file = receiver_path(guest);
+	char path[4096];
+
+	unlink(system_path(path, file));
+}
+
+/**
+ * domain_keeper - who answers for the domain of a guest on this machine
+ * @guest:       its name
+ * @description: of the domain; may be NULL
+ *
+ * Return: the agent that has taken it in, else the one that has made it, else NULL; owned by the caller.
+ */
+char *domain_keeper(const char *guest, const char *description)
+{
+	__cleanup_free char *file = receiver_path(guest);
+	char *text = NULL;
+	char path[4096];
+
+	if (read_small_file(system_path(path, file), &text, NULL) == 0)
+		return text;
+	return description ? strdup(description) : NULL;
+}

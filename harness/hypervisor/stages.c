@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The stages of a migration, out of what libvirt tells: statistics that are sampled, events that may come before or after
+ * a sample of the same moment, and the result of the call. A stage never goes back.
+ */
+#include <string.h>
+
+#include "harness/hypervisor/stages.h"
+
+/* Progress within a stage and an iteration is told so often at most. */
+#define TOLD_NS (100 * NSEC_PER_MSEC)
+
+/** migration_stage_name - as scenarios and events call it */
+const char *migration_stage_name(enum migration_stage stage)
+{
+	static const char *const names[] = {"setup",	 "pre-copy",  "switchover", "post-copy",
+					    "completed", "cancelled", "failed",	    "refused"};
+
+	return names[stage];
+}
+
+/** migration_track_begin - a migration that was asked for at @now */
+void migration_track_begin(struct migration_track *track, int64_t now)
+{
+	*track = (struct migration_track){.began_ns = now, .told_ns = now};
+}
+
+static enum migration_news reach(struct migration_track *track, enum migration_stage stage,
+				 int64_t now)
+{
+	if (stage >= MIGRATION_PRE_COPY)
+		track->active = true;
+	if (stage <= track->stage)
+		return MIGRATION_NO_NEWS;
+	track->stage = stage;
+	track->told_ns = now;
+	return MIGRATION_NEWS_STAGE;
+}
+
+/**
+ * migration_track_iteration - QEMU began an iteration
+ *
+ * Return: what is to be told.
+ */
+enum migration_news migration_track_iteration(struct migration_track *track, int64_t iteration,
+					      int64_t now)
+{
+	enum migration_news news = reach(track, MIGRATION_PRE_COPY, now);
+
+	if (iteration <= track->iteration)
+		return news;
+	track->iteration = iteration;
+	track->told_ns = now;
+	return news ? news : MIGRATION_NEWS_PROGRESS;
+}
+
+/**
+ * migration_track_sample - statistics of the job
+ * @statistics: fields of virDomainGetJobStats(); before QEMU sends there are none of memory
+ *
+ * Return: what is to be told.
+ */
+enum migration_news migration_track_sample(struct migration_track *track, const json_t *statistics,
+					   int64_t now)
+{
+	int64_t total = json_number(statistics, "memory_total", 0);
+	int64_t page = json_number(statistics, "memory_page_size", 4096);
+	enum migration_news news;
+
+	if (!total)
+		return MIGRATION_NO_NEWS;
+	track->total = total;
+	track->remaining = json_number(statistics, "memory_remaining", track->remaining);
+	track->processed = json_number(statistics, "memory_processed", track->processed);
+	track->bandwidth = json_number(statistics, "memory_bps", track->bandwidth);
+	track->dirty_rate = json_number(statistics, "memory_dirty_rate", 0) * page;
+	track->throttle = json_number(statistics, "auto_converge_throttle", 0);
+	news = migration_track_iteration(track, json_number(statistics, "memory_iteration", 0),
+					 now);
+	if (news || now - track->told_ns < TOLD_NS)
+		return news;
+	track->told_ns = now;
+	return MIGRATION_NEWS_PROGRESS;
+}
+
+/**
+ * migration_track_lifecycle - the guest was stopped at the source
+ * @state, @detail: libvirt's words
+ *
+ * Return: what is to be told.
+ */
+enum migration_news migration_track_lifecycle(struct migration_track *track, const char *state,
+					      const char *detail, int64_t now)
+{
+	if (strcmp(state, "suspended") != 0)
+		return MIGRATION_NO_NEWS;
+	if (strcmp(detail, "postcopy") == 0 || strcmp(detail, "postcopy-failed") == 0)
+		return reach(track, MIGRATION_POST_COPY, now);
+	return strcmp(detail, "migrated") == 0 ? reach(track, MIGRATION_SWITCHOVER, now)
+					       : MIGRATION_NO_NEWS;
+}
+
+/**
+ * migration_track_end - the call has come back
+ * @worked:    it says that the guest is at the target
+ * @cancelled: somebody has asked for its end
+ *
+ * Return: how it ended.
+ */
+enum migration_stage migration_track_end(struct migration_track *track, bool worked, bool cancelled)
+{
+	if (worked)
+		track->stage = MIGRATION_COMPLETED;
+	else if (cancelled)
+		track->stage = MIGRATION_CANCELLED;
+	else
+		track->stage = track->active ? MIGRATION_FAILED : MIGRATION_REFUSED;
+	return track->stage;
+}
+
+/** migration_track_data - an event about it, as data. Return: owned by the caller */
+json_t *migration_track_data(const struct migration_track *track, const char *guest,
+			     const char *event, int64_t now)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "guest", guest,
+			 "event", event, "stage", migration_stage_name(track->stage), "iteration",
+			 (json_int_t)track->iteration, "remaining", (json_int_t)track->remaining,
+			 "processed", (json_int_t)track->processed, "total",
+			 (json_int_t)track->total, "bandwidth", (json_int_t)track->bandwidth,
+			 "dirty_rate", (json_int_t)track->dirty_rate, "throttle",
+			 (json_int_t)track->throttle, "elapsed_ns",
+			 (json_int_t)(now - track->began_ns));
+}
+
+/** migration_track_text - the same for people. Return: owned by the caller */
+char *migration_track_text(const struct migration_track *track, const char *guest)
+{
+	if (!track->total)
+		return format_text("%s: migration %s", guest, migration_stage_name(track->stage));
+	return format_text("%s: migration %s, iteration %lld, %.1f of %.1f MiB left", guest,
+			   migration_stage_name(track->stage), (long long)track->iteration,
+			   (double)track->remaining / (1 << 20), (double)track->total / (1 << 20));
+}

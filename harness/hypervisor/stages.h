@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GUEST_DOMAIN_STAGES_H
+#define BRINELL_GUEST_DOMAIN_STAGES_H
+
+#include "harness/lib/util.h"
+
+/**
+ * enum migration_stage - how far a migration is, in the order that they follow each other
+ * @MIGRATION_SETUP:      libvirt prepares both hosts
+ * @MIGRATION_PRE_COPY:   QEMU sends memory while the guest runs
+ * @MIGRATION_SWITCHOVER: the guest stands still
+ * @MIGRATION_POST_COPY:  it runs at the target, and fetches what is missing
+ * @MIGRATION_COMPLETED, @MIGRATION_CANCELLED, @MIGRATION_FAILED, @MIGRATION_REFUSED: the ends
+ */
+enum migration_stage {
+	MIGRATION_SETUP,
+	MIGRATION_PRE_COPY,
+	MIGRATION_SWITCHOVER,
+	MIGRATION_POST_COPY,
+	MIGRATION_COMPLETED,
+	MIGRATION_CANCELLED,
+	MIGRATION_FAILED,
+	MIGRATION_REFUSED,
+};
+
+/**
+ * struct migration_track - what is known of a migration
+ * @active:   QEMU has begun to send
+ * @began_ns: on CLOCK_MONOTONIC; @told_ns: of the last thing that was told
+ * @iteration: rounds over the memory, the first is 1
+ * @remaining, @processed, @total: bytes of memory
+ * @bandwidth: bytes a second
+ * @dirty_rate: bytes a second
+ * @throttle: per cent of its processors that auto-converge takes from the guest
+ */
+struct migration_track {
+	enum migration_stage stage;
+	bool active;
+	int64_t began_ns, told_ns;
+	int64_t iteration, remaining, processed, total;
+	int64_t bandwidth, dirty_rate, throttle;
+};
+
+/**
+ * enum migration_news - what of a migration is to be told now
+ */
+enum migration_news {
+	MIGRATION_NO_NEWS,
+	MIGRATION_NEWS_PROGRESS,
+	MIGRATION_NEWS_STAGE,
+};
+
+const char *migration_stage_name(enum migration_stage stage);
+void migration_track_begin(struct migration_track *track, int64_t now);
+enum migration_news migration_track_sample(struct migration_track *track, const json_t *statistics,
+					   int64_t now);
+enum migration_news migration_track_iteration(struct migration_track *track, int64_t iteration,
+					      int64_t now);
+enum migration_news migration_track_lifecycle(struct migration_track *track, const char *state,
+					      const char *detail, int64_t now);
+enum migration_stage migration_track_end(struct migration_track *track, bool worked,
+					 bool cancelled);
+json_t *migration_track_data(const struct migration_track *track, const char *guest,
+			     const char *event, int64_t now);
+char *migration_track_text(const struct migration_track *track, const char *guest);
+
+#endif

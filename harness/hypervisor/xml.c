@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The XML of domains: what libvirt is told of a micro guest, and what it tells of a user's domain.
+ */
+#include <string.h>
+
+#include "harness/lib/text.h"
+#include "harness/hypervisor/domain.h"
+
+#define NAME_MAX_LENGTH 48
+
+/**
+ * domain_name_is_fine - whether a guest may be called so
+ * @name: it becomes a part of paths and of its domain's name
+ */
+bool domain_name_is_fine(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length && length <= NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       length;
+}
+
+/**
+ * domain_make_xml - a micro guest as libvirt wants it
+ * @plan: borrowed
+ *
+ * Without the timer tsc-deadline, because with it half of the guests hang when their host is itself emulated. A guest
+ * that panics or restarts ends: what it has shown by then is the evidence.
+ * The boot says only what went wrong, because a serial line is slow; from its start on brinell-guest shows everything.
+ *
+ * Return: the XML, owned by the caller.
+ */
+char *domain_make_xml(const struct domain_plan *plan)
+{
+	__cleanup_free char *kernel = text_xml_copy(plan->kernel);
+	__cleanup_free char *initramfs = text_xml_copy(plan->initramfs);
+	__cleanup_free char *console = text_xml_copy(plan->console);
+	__cleanup_free char *arguments = text_xml_copy(plan->arguments);
+
+	return format_text(
+		"<domain type='kvm'>\n"
+		"  <name>" DOMAIN_PREFIX "%s</name>\n"
+		"  <uuid>%s</uuid>\n"
+		"  <description>%s</description>\n"
+		"  <memory unit='MiB'>%u</memory>\n"
+		"%s"
+		"  <vcpu>%u</vcpu>\n"
+		"  <os>\n"
+		"    <type arch='x86_64' machine='q35'>hvm</type>\n"
+		"    <kernel>%s</kernel>\n"
+		"    <initrd>%s</initrd>\n"
+		"    <cmdline>console=ttyS0 loglevel=4 panic=-1 brinell.port=%u%s%s</cmdline>\n"
+		"  </os>\n"
+		"  <features><acpi/><apic/></features>\n"
+		"  <cpu mode='host-passthrough'><feature policy='disable' name='tsc-deadline'/>"
+		"</cpu>\n"
+		"  <on_poweroff>destroy</on_poweroff>\n"
+		"  <on_reboot>destroy</on_reboot>\n"
+		"  <on_crash>destroy</on_crash>\n"
+		"  <devices>\n"
+		"    <controller type='usb' model='none'/>\n"
+		"    <serial type='pipe'><source path='%s'/><target port='0'/></serial>\n"
+		"    <vsock model='virtio'><cid auto='yes'/></vsock>\n"
+		"    <memballoon model='virtio'/>\n"
+		"    <panic model='isa'/>\n"
+		"  </devices>\n"
+		"</domain>\n",
+		plan->guest, plan->uuid, plan->owner, plan->memory_mib,
+		plan->huge_pages ? "  <memoryBacking><hugepages/></memoryBacking>\n" : "",
+		plan->processors, kernel, initramfs, plan->port, *arguments ? " " : "", arguments,
+		console);
+}
+
+/* The value of an attribute of the element that begins at @element; owned by the caller, NULL when it has none. */
+static char *attribute(const char *element, const char *name)
+{
+	const char *end = strchr(element, '>');
+	__cleanup_free char *key = format_text(" %s=", name);
+	const char *at = strstr(element, key);
+	const char *close;
+
+	if (!end || !at || at > end)
+		return NULL;
+	at += strlen(key);
+	close = *at == '\'' || *at == '"' ? strchr(at + 1, *at) : NULL;
+	return close && close < end ? strndup(at + 1, (size_t)(close - at - 1)) : NULL;
+}
+
+/**
+ * domain_cid - the vsock address of a running domain
+ * @xml: of libvirt, virDomainGetXMLDesc()
+ *
+ * Return: it, or 0 when the domain has no vsock.
+ */
+unsigned int domain_cid(const char *xml)
+{
+	const char *vsock = strstr(xml, "<vsock");
+	const char *end = vsock ? strstr(vsock, "</vsock>") : NULL;
+	const char *cid = vsock ? strstr(vsock, "<cid ") : NULL;
+	__cleanup_free char *text = cid && end && cid < end ? attribute(cid, "address") : NULL;
+	unsigned long number;
+	char *rest;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	number = strtoul(text, &rest, 10);
+	return *rest || number < 3 || number >= UINT32_MAX ? 0 : (unsigned int)number;
+}
+
+/**
+ * domain_serial_socket - the Unix socket behind a virtio serial port of a running domain
+ * @xml:  of libvirt
+ * @port: name of the port, the guest sees it by that name
+ *
+ * Return: its path, owned by the caller; NULL when there is no such port, or it is no socket that QEMU listens on.
+ */
+char *domain_serial_socket(const char *xml, const char *port)
+{
+	const char *channel = xml;
+
+	while ((channel = strstr(channel, "<channel "))) {
+		const char *end = strstr(channel, "</channel>");
+		const char *source = strstr(channel, "<source ");
+		const char *target = strstr(channel, "<target ");
+		__cleanup_free char *kind = attribute(channel, "type");
+		__cleanup_free char *name =
+			target && end && target < end ? attribute(target, "name") : NULL;
+		__cleanup_free char *mode =
+			source && end && source < end ? attribute(source, "mode") : NULL;
+
+		if (name && kind && mode && strcmp(name, port) == 0 && strcmp(kind, "unix") == 0 &&
+		    strcmp(mode, "bind") == 0)
+			return attribute(source, "path");
+		channel += strlen("<channel ");
+	}
+	return NULL;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_JUDGE_AXES_H
+#define BRINELL_JUDGE_AXES_H
+
+/* What the readers of evidence share while the axes of a case are found. */
+
+#include "harness/judge/read/case.h"
+
+/* Clocks of hosts and controller agree to some milliseconds: what is nearer than this may have been before or after. */
+#define JUDGE_MARGIN_NS (100 * NSEC_PER_MSEC)
+
+/**
+ * enum relation - is a piece of evidence about this trial's fault?
+ * @RELATION_OURS:      it names our page, address or process
+ * @RELATION_ANONYMOUS: it names nobody
+ * @RELATION_FOREIGN:   it names another page or process
+ */
+enum relation {
+	RELATION_OURS,
+	RELATION_ANONYMOUS,
+	RELATION_FOREIGN,
+};
+
+/**
+ * struct victim_seen - the victim as the kernel's log and its own end show it
+ * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
+ * @exit: the victim's end by a signal; @exit_pid its process
+ * @killed: its end by SIGKILL or SIGTERM
+ * @touch_after_exit: the victim spoke after its end
+ * @stopped: the workload was told to end
+ */
+struct victim_seen {
+	const json_t *killed_by_kernel, *signalled_by_kernel;
+	const json_t *exit, *killed, *touch_after_exit;
+	int64_t exit_pid;
+	bool stopped;
+};
+
+/**
+ * struct host_seen - a host as the evidence shows it
+ * @name:    borrowed; NULL: of a journal that names no host
+ * @boot_id: when the evidence began to count
+ * @panic, @bench_died, @boot_changed: the three kinds of evidence that it died; the record that says so, or NULL
+ * @stuck: record that says that it hangs
+ * @alive_after_death: an agent's event after the bench had said that the host died, with no boot between
+ * @answered: an agent spoke after the intent
+ */
+struct host_seen {
+	const char *name, *boot_id;
+	const json_t *panic, *bench_died, *boot_changed, *stuck;
+	bool alive_after_death, answered;
+};
+
+/**
+ * enum guest_end - how libvirt says that a guest ended on a host
+ */
+enum guest_end {
+	END_NONE,
+	END_PANIC,
+	END_QEMU_CRASH,
+	END_SHUT_DOWN,
+	END_DESTROYED,
+	END_GONE,
+};
+
+/**
+ * enum libvirt_word - what libvirt said last of a guest on a host
+ */
+enum libvirt_word {
+	WORD_NONE,
+	WORD_RUNNING,
+	WORD_PAUSED,
+	WORD_MOVED,
+	WORD_ENDED,
+};
+
+/**
+ * struct guest_side - a guest on one of the hosts
+ * @host:    borrowed
+ * @lived:   it ran here, at any time: what waits at a target for a guest that does not come is none
+ * @word, @word_record, @word_at: libvirt's last word, and its place in the journal
+ * @end, @end_record: how it ended, when the last word is that; the first record that says so
+ * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
+ * @first_record, @last_record: that tell them
+ * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or it was heard again
+ * @hello:   the last hello here; @stranger: the first was of another boot
+ * @cut_off: the host closed its ears: silence means nothing
+ */
+struct guest_side {
+	const char *host;
+	bool lived;
+	enum libvirt_word word;
+	const json_t *word_record;
+	size_t word_at;
+	enum guest_end end;
+	const json_t *end_record;
+	int64_t first_ns, last_ns;
+	const json_t *first_record, *last_record;
+	const json_t *down;
+	int64_t down_ns;
+	const json_t *hello;
+	bool stranger;
+	bool cut_off;
+};
+
+/**
+ * struct guest_seen - a guest as the evidence shows it
+ * @name, @uuid, @boot_id: as it was started; borrowed
+ * @sides, @home: where it is told of; the one where it began
+ * @panic:   panic in its kernel log or on its console
+ * @booting: its console shows a kernel that starts
+ * @gone:    its stream broke
+ * @reboot:  a hello of another boot_id; @gone_before_reboot: its stream had broken before
+ * @report:  the last word of one of its workloads
+ * @harmed:  a process or a page of it was struck
+ * @corrupted: data that differ from what was written
+ * @qemu_struck: the host's kernel says that it killed QEMU, or libvirt that the error was fatal to it
+ */
+struct guest_seen {
+	const char *name, *uuid, *boot_id;
+	struct guest_side sides[HOST_LIMIT];
+	size_t side_count;
+	const json_t *panic, *booting, *gone, *reboot, *gone_before_reboot;
+	const json_t *report, *harmed, *corrupted, *qemu_struck;
+};
+
+/**
+ * struct migration_seen - the last migration of the subject as the evidence shows it
+ * @guest:    that migrates; NULL: nobody says
+ * @asked:    the step that began it; @asked_at its place
+ * @begun:    an event told of it; @post_copy: it came to post-copy
+ * @source:   host that told of it; borrowed
+ * @end:      record of its end; @end_at its place
+ * @outcome:  of that end; borrowed
+ */
+struct migration_seen {
+	const struct guest_seen *guest;
+	const json_t *asked;
+	size_t asked_at;
+	bool begun, post_copy;
+	const char *source;
+	const json_t *end;
+	size_t end_at;
+	const char *outcome;
+	int64_t libvirt_downtime_ns, time_ns, iterations;
+};
+
+/**
+ * struct observation - what is gathered while the evidence is read in its order
+ * @hosts:  the one that the fault was aimed at first
+ * @guests: the subject first
+ * @answered_last: the host told its own use of the machine, which it is asked for when all is over
+ * @fault_ns:   when the fault had been fired, on the controller's clock; the beginning of a trial without one
+ * @last_step_ns: when the last step began
+ */
+struct observation {
+	struct victim_seen victim;
+	struct host_seen hosts[HOST_LIMIT];
+	size_t host_count;
+	struct guest_seen guests[GUEST_LIMIT];
+	size_t guest_count;
+	struct migration_seen migration;
+	bool answered_last;
+	int64_t fault_ns, last_step_ns;
+};
+
+/* proof.c */
+enum relation scope_relation(const struct scope *scope, const struct kernel_line *line);
+void case_prove(struct trial_case *trial, enum group group, const json_t *record,
+		enum relation relation);
+void case_prove_by_death(struct trial_case *trial);
+bool kernel_line_is_error(enum meaning meaning);
+bool case_read_counters(struct trial_case *trial, const json_t *record);
+void case_read_host_proof(struct trial_case *trial, const json_t *record);
+void case_read_injector_proof(struct trial_case *trial);
+void case_read_trace(struct trial_case *trial, const json_t *record);
+
+/* victim.c */
+void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
+			   const struct kernel_line *line, const json_t *record);
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
+		      bool counts);
+void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen);
+
+/* guests.c */
+void case_open_guests(const struct trial_case *trial, struct observation *seen);
+void case_read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
+			   size_t index);
+
+/* guest_axis.c */
+void case_decide_guests(struct trial_case *trial, const struct observation *seen);
+
+/* downtime.c */
+void case_measure_downtime(struct trial_case *trial, const struct migration_seen *migration,
+			   const struct guest_side *source, const struct guest_side *target);
+
+/* migration_axis.c */
+void case_open_migration(const struct trial_case *trial, struct observation *seen);
+void case_read_migration(const struct trial_case *trial, struct observation *seen,
+			 const json_t *record, size_t index);
+void case_decide_migration(struct trial_case *trial, const struct observation *seen);
+
+#endif

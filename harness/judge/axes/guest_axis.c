@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What became of the guests. Death and life both take two witnesses that can not have the same source, and silence is
+ * neither: a guest that is only silent hangs, if libvirt says that it is there, and else nobody knows.
+ */
+#include <string.h>
+
+#include "harness/judge/axes/axes.h"
+
+enum death {
+	DEATH_LIBVIRT = 1 << 0,
+	DEATH_LOG = 1 << 1,
+	DEATH_LINK = 1 << 2,
+	DEATH_BOOT = 1 << 3,
+	DEATH_HOST = 1 << 4,
+};
+
+/**
+ * struct signs - what speaks for the death and for the life of a guest
+ * @deaths:  set of enum death
+ * @ended:   where libvirt says that it ended
+ * @down:    where it fell silent
+ * @host:    that it was on, and that died
+ * @beats:   where its heartbeats are heard
+ * @runs:    where libvirt says that it runs, or waits
+ * @reports: a workload in it spoke after the fault
+ */
+struct signs {
+	unsigned int deaths;
+	const struct guest_side *ended, *down, *beats, *runs;
+	const struct host_outcome *host;
+	bool waits, reports;
+};
+
+/** guest_axis_name - word of the axis, as in results */
+const char *guest_axis_name(enum guest_axis axis)
+{
+	static const char *const names[] = {"unharmed", "contained", "killed", "hung", "corrupted"};
+
+	return axis == GUEST_UNKNOWN ? "unknown" : names[axis];
+}
+
+/** case_guest_axis - what became of the guest that the trial is about */
+enum guest_axis case_guest_axis(const struct trial_case *trial)
+{
+	return trial->guest_count ? trial->guests[0].axis : GUEST_UNKNOWN;
+}
+
+/* From when on a sign of life says that the guest has outlived all that was done to it. */
+static int64_t alive_from(const struct observation *seen)
+{
+	int64_t last = seen->fault_ns > seen->last_step_ns ? seen->fault_ns : seen->last_step_ns;
+
+	return last < INT64_MAX - JUDGE_MARGIN_NS ? last + JUDGE_MARGIN_NS : last;
+}
+
+/* Whether heartbeats of a guest were heard on a host, as late as that. */
+static bool beats_since(const struct guest_side *side, int64_t since_ns)
+{
+	return !side->down && side->last_ns >= since_ns;
+}
+
+/* Whether libvirt's last word of a guest on a host is that it runs, said as late as that. */
+static bool runs_since(const struct guest_side *side, int64_t since_ns)
+{
+	return side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
+}
+
+/* The host that a guest is on: the last one where anything shows that it lives. */
+static const struct guest_side *place_of(const struct guest_seen *guest)
+{
+	const struct guest_side *home = &guest->sides[0], *other = &guest->sides[1];
+
+	if (guest->side_count < 2 || !other->lived)
+		return guest->side_count ? home : NULL;
+	if (other->word == WORD_RUNNING || home->word == WORD_MOVED)
+		return other;
+	return home->word == WORD_RUNNING || home->last_ns > other->last_ns ? home : other;
+}
+
+static const struct host_outcome *dead_host(const struct trial_case *trial, const char *name,
+					    struct host_outcome *struck)
+{
+	*struck = (struct host_outcome){
+		.name = trial->host_name, .axis = trial->host, .reason = trial->host_reason};
+	if (trial->host == HOST_DIED && trial->host_name && strcmp(trial->host_name, name) == 0)
+		return struck;
+	for (size_t i = 0; i < trial->other_host_count; i++)
+		if (trial->other_hosts[i].axis == HOST_DIED &&
+		    strcmp(trial->other_hosts[i].name, name) == 0)
+			return &trial->other_hosts[i];
+	return NULL;
+}
+
+/* Silent on one host means nothing when it was heard later on the other. */
+static bool is_down(const struct guest_seen *guest, const struct guest_side *side)
+{
+	if (!side->down || side->cut_off)
+		return false;
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (guest->sides[i].last_ns > side->down_ns)
+			return false;
+	return true;
+}
+
+static void read_side(const struct trial_case *trial, const struct observation *seen,
+		      const struct guest_seen *guest, const struct guest_side *side,
+		      struct signs *signs)
+{
+	bool counts = side->word_record && case_counts(trial, side->word_at);
+	int64_t since = alive_from(seen);
+	int64_t begin_ns = trial->intent ? record_time(trial->intent) : seen->fault_ns;
+
+	if (counts && side->word == WORD_ENDED && side->lived)
+		signs->ended = side;
+	if (runs_since(side, since) && counts)
+		signs->runs = side;
+	if (counts && side->word == WORD_PAUSED && side->lived)
+		signs->waits = true;
+	/* A guest may be gone before the injector has said that it is done. */
+	if (is_down(guest, side) && event_time(side->down) >= begin_ns)
+		signs->down = side;
+	/* A heart that beat at the source before the switchover says nothing of the target. */
+	if (side == place_of(guest) && beats_since(side, since))
+		signs->beats = side;
+}
+
+static bool runs_elsewhere(const struct guest_seen *guest, const struct guest_side *ended)
+{
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (&guest->sides[i] != ended && guest->sides[i].word == WORD_RUNNING)
+			return true;
+	return false;
+}
+
+static void find_signs(const struct trial_case *trial, const struct observation *seen,
+		       const struct guest_seen *guest, struct signs *signs,
+		       struct host_outcome *struck)
+{
+	const struct guest_side *place = place_of(guest);
+
+	*signs = (struct signs){0};
+	for (size_t i = 0; i < guest->side_count; i++)
+		read_side(trial, seen, guest, &guest->sides[i], signs);
+	if (signs->ended && runs_elsewhere(guest, signs->ended))
+		signs->ended = NULL;
+	signs->host = place ? dead_host(trial, place->host, struck) : NULL;
+	signs->reports = guest->report && event_time(guest->report) >= seen->fault_ns;
+	signs->deaths = (signs->ended ? DEATH_LIBVIRT : 0) |
+			(guest->panic || guest->booting ? DEATH_LOG : 0) |
+			(signs->down || guest->gone_before_reboot ? DEATH_LINK : 0) |
+			(guest->reboot ? DEATH_BOOT : 0) | (signs->host ? DEATH_HOST : 0);
+}
+
+/* How many witnesses say that it died; the death of a host is no guess, and no guest outlives it. */
+static unsigned int count_deaths(const struct signs *signs)
+{
+	return (unsigned int)__builtin_popcount(signs->deaths) +
+	       (signs->deaths & DEATH_HOST ? 1 : 0);
+}
+
+/* Whose crash it was: of the host, of the guest's kernel, or of QEMU. */
+static void tell_death(const struct guest_seen *guest, const struct signs *signs,
+		       struct reason *why)
+{
+	enum guest_end end = signs->ended ? signs->ended->end : END_NONE;
+	const json_t *word = signs->ended ? signs->ended->end_record : NULL;
+
+	if (signs->host)
+		fail(why, 0, "host crash: %s: %s", signs->host->name, signs->host->reason.text);
+	else if (guest->panic || end == END_PANIC)
+		fail(why, 0, "guest kernel crash: %s",
+		     record_told(guest->panic ? guest->panic : word));
+	else if (guest->reboot || guest->booting)
+		fail(why, 0, "the guest started anew: %s",
+		     record_told(guest->reboot ? guest->reboot : guest->booting));
+	else if (end == END_QEMU_CRASH)
+		fail(why, 0, "QEMU crash: %s", record_told(word));
+	else if (end == END_SHUT_DOWN)
+		fail(why, 0, "the guest shut down: %s", record_told(word));
+	else if (end == END_DESTROYED)
+		fail(why, 0, "somebody destroyed the domain: %s", record_told(word));
+	else
+		fail(why, 0, "the domain is gone: %s", record_told(word));
+}
+
+static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest,
+			const struct signs *signs, bool prove_it)
+{
+	const struct {
+		const json_t *record;
+		enum group group;
+	} deaths[] = {
+		{signs->ended ? signs->ended->end_record : NULL, GROUP_LIBVIRT},
+		{guest->panic ? guest->panic : guest->booting, GROUP_GUEST_LOG},
+		{signs->down ? signs->down->down : guest->gone_before_reboot, GROUP_GUEST_LINK},
+		{guest->reboot, GROUP_GUEST_BOOT},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++) {
+		if (!deaths[i].record)
+			continue;
+		case_cite(trial, deaths[i].record, "guest");
+		if (prove_it)
+			case_prove(trial, deaths[i].group, deaths[i].record, RELATION_ANONYMOUS);
+	}
+}
+
+static void cite_life(struct trial_case *trial, const struct guest_seen *guest,
+		      const struct signs *signs)
+{
+	if (signs->beats)
+		case_cite(trial, signs->beats->last_record, "guest");
+	if (signs->runs)
+		case_cite(trial, signs->runs->word_record, "guest");
+	if (signs->reports)
+		case_cite(trial, guest->report, "guest");
+}
+
+/* Heartbeats of the same boot after its death: one of the two is a lie. */
+static const json_t *contradiction(const struct guest_seen *guest, const struct signs *signs)
+{
+	const json_t *deaths[] = {guest->panic, guest->booting,
+				  signs->ended ? signs->ended->end_record : NULL};
+
+	if (guest->reboot || !signs->beats)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++)
+		if (deaths[i] && signs->beats->last_ns > event_time(deaths[i]) + JUDGE_MARGIN_NS)
+			return deaths[i];
+	return NULL;
+}
+
+static void tell_single_death(const struct guest_seen *guest, const struct signs *signs,
+			      struct reason *why)
+{
+	const json_t *sign = signs->ended     ? signs->ended->end_record
+			     : guest->panic   ? guest->panic
+			     : guest->booting ? guest->booting
+			     : guest->reboot  ? guest->reboot
+			     : signs->down    ? signs->down->down
+					      : guest->gone_before_reboot;
+
+	fail(why, 0, "only one sign that the guest died: %s", record_told(sign));
+}
+
+static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
+			 const struct signs *signs, bool subject, struct guest_outcome *outcome)
+{
+	const json_t *against = contradiction(guest, signs);
+
+	if (against) {
+		case_cite(trial, against, "guest");
+		case_cite(trial, signs->beats->last_record, "guest");
+		fail(&outcome->reason, 0, "the guest died by one witness, but its heart beats: %s",
+		     record_told(against));
+	} else if (count_deaths(signs) >= 2) {
+		outcome->axis = GUEST_KILLED;
+		tell_death(guest, signs, &outcome->reason);
+		cite_deaths(trial, guest, signs, subject && trial->intent);
+		if (subject && trial->intent)
+			case_prove_by_death(trial);
+	} else if (signs->down && (signs->runs || signs->waits) && !trial->settled_view) {
+		outcome->axis = GUEST_HUNG;
+		cite_deaths(trial, guest, signs, false);
+		cite_life(trial, guest, signs);
+		fail(&outcome->reason, 0, "%s, and libvirt says that it %s",
+		     record_told(signs->down->down), signs->runs ? "runs" : "is paused");
+	} else {
+		cite_deaths(trial, guest, signs, false);
+		tell_single_death(guest, signs, &outcome->reason);
+	}
+}
+
+static bool was_ever_heard(const struct guest_seen *guest)
+{
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (guest->sides[i].last_ns && !guest->sides[i].cut_off)
+			return true;
+	return false;
+}
+
+static void decide_life(struct trial_case *trial, const struct guest_seen *guest,
+			const struct signs *signs, struct guest_outcome *outcome)
+{
+	int alive = (signs->beats != NULL) + (signs->runs != NULL) + signs->reports;
+
+	cite_life(trial, guest, signs);
+	if (alive == 0) {
+		fail(&outcome->reason, 0, "nothing was heard of the guest after the fault");
+	} else if (alive == 1) {
+		fail(&outcome->reason, 0, "only one sign that the guest lives: %s",
+		     record_told(signs->beats  ? signs->beats->last_record
+				 : signs->runs ? signs->runs->word_record
+					       : guest->report));
+	} else if (trial->settled_view && !signs->beats && was_ever_heard(guest)) {
+		fail(&outcome->reason, 0, "its heart was not heard since the last step");
+	} else if (guest->harmed) {
+		outcome->axis = GUEST_CONTAINED;
+		case_cite(trial, guest->harmed, "guest");
+		fail(&outcome->reason, 0, "%s", record_told(guest->harmed));
+	} else {
+		outcome->axis = GUEST_UNHARMED;
+	}
+}
+
+static void decide_guest(struct trial_case *trial, const struct observation *seen,
+			 const struct guest_seen *guest, struct guest_outcome *outcome)
+{
+	bool subject = guest == &seen->guests[0];
+	const json_t *wrong = guest->corrupted;
+	struct host_outcome struck;
+	struct signs signs;
+
+	if (!wrong && trial->process == PROCESS_CORRUPTED && trial->victim_guest &&
+	    strcmp(trial->victim_guest, guest->name) == 0)
+		wrong = trial->process_proof;
+	if (wrong) {
+		outcome->axis = GUEST_CORRUPTED;
+		case_cite(trial, wrong, "guest");
+		fail(&outcome->reason, 0, "%s", record_told(wrong));
+		return;
+	}
+	find_signs(trial, seen, guest, &signs, &struck);
+	if (signs.deaths)
+		decide_death(trial, guest, &signs, subject, outcome);
+	else
+		decide_life(trial, guest, &signs, outcome);
+}
+
+/** case_decide_guests - the guest axis of each guest, when all evidence is read and the hosts are decided */
+void case_decide_guests(struct trial_case *trial, const struct observation *seen)
+{
+	for (size_t i = 0; i < seen->guest_count; i++) {
+		struct guest_outcome *outcome = &trial->guests[trial->guest_count++];
+
+		*outcome =
+			(struct guest_outcome){.name = seen->guests[i].name, .axis = GUEST_UNKNOWN};
+		if (!trial->intent && !trial->faultless && !seen->guests[i].corrupted)
+			fail(&outcome->reason, 0, "no fault was fired");
+		else
+			decide_guest(trial, seen, &seen->guests[i], outcome);
+	}
+}

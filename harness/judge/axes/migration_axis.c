@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How the migration went: by its source, by libvirt of the target, and by the guest, which says hello where it is. That
+ * it ended at the source is no proof that it arrived, and what waits at the target is not yet a guest.
+ */
+#include <string.h>
+
+#include "harness/judge/axes/axes.h"
+
+static const char *const axis_names[] = {"none",      "completed", "refused",
+					 "cancelled", "failed",	   "lost"};
+
+/** migration_axis_name - word of the axis, as in results */
+const char *migration_axis_name(enum migration_axis axis)
+{
+	return axis == MIGRATION_UNKNOWN ? "unknown" : axis_names[axis];
+}
+
+static const char *guest_of_step(const struct trial_case *trial)
+{
+	const json_t *spec = json_object_get(record_body(trial->start), "spec"), *step, *found;
+	size_t index;
+
+	json_array_foreach (json_object_get(spec, "steps"), index, step) {
+		found = json_object_get(step, "migrate");
+		if (found)
+			return json_text(found, "guest", NULL);
+	}
+	return NULL;
+}
+
+/** case_open_migration - the last migration that was asked for, and whose it is */
+void case_open_migration(const struct trial_case *trial, struct observation *seen)
+{
+	struct migration_seen *migration = &seen->migration;
+	const char *name = guest_of_step(trial);
+	size_t index;
+	json_t *record;
+
+	*migration =
+		(struct migration_seen){.libvirt_downtime_ns = -1, .time_ns = -1, .iterations = -1};
+	json_array_foreach (trial->records, index, record) {
+		if (!record_is(record, "step") ||
+		    strcmp(json_text(record_body(record), "step", ""), "migrate") != 0)
+			continue;
+		migration->asked = record;
+		migration->asked_at = index;
+	}
+	for (size_t i = 0; i < seen->guest_count; i++)
+		if (!migration->guest || (name && strcmp(seen->guests[i].name, name) == 0))
+			migration->guest = &seen->guests[i];
+}
+
+/* Milliseconds in libvirt's own statistics (VIR_DOMAIN_JOB_DOWNTIME and others). */
+static void take_statistics(struct migration_seen *migration, const json_t *statistics)
+{
+	int64_t downtime = json_number(statistics, "downtime", -1);
+	int64_t elapsed = json_number(statistics, "time_elapsed", -1);
+	int64_t iteration = json_number(statistics, "memory_iteration", -1);
+
+	if (migration->libvirt_downtime_ns < 0 && downtime >= 0 && downtime < INT32_MAX)
+		migration->libvirt_downtime_ns = downtime * NSEC_PER_MSEC;
+	if (migration->time_ns < 0 && elapsed >= 0 && elapsed < INT32_MAX)
+		migration->time_ns = elapsed * NSEC_PER_MSEC;
+	if (iteration > migration->iterations)
+		migration->iterations = iteration;
+}
+
+/** case_read_migration - an event of the agent of the source, or libvirt's statistics of a job that completed */
+void case_read_migration(const struct trial_case *trial, struct observation *seen,
+			 const json_t *record, size_t index)
+{
+	struct migration_seen *migration = &seen->migration;
+	const json_t *data = event_data(record);
+	const char *guest = event_guest(record);
+	int64_t iteration = json_number(data, "iteration", -1);
+
+	(void)trial;
+	if (!guest || !migration->guest || strcmp(guest, migration->guest->name) != 0 ||
+	    (migration->asked && index < migration->asked_at))
+		return;
+	if (strcmp(event_witness(record), "libvirt") == 0) {
+		if (strcmp(json_text(data, "event", ""), "job-completed") == 0)
+			take_statistics(migration, json_object_get(data, "statistics"));
+		return;
+	}
+	migration->begun = true;
+	migration->post_copy |= strcmp(json_text(data, "stage", ""), "post-copy") == 0;
+	migration->source = json_text(record_body(record), "host", NULL);
+	if (iteration > migration->iterations)
+		migration->iterations = iteration;
+	if (strcmp(json_text(data, "event", ""), "end") != 0)
+		return;
+	migration->end = record;
+	migration->end_at = index;
+	migration->outcome = json_text(data, "outcome", "");
+	migration->libvirt_downtime_ns = json_number(data, "downtime_ns", -1);
+	migration->time_ns = json_number(data, "elapsed_ns", -1);
+	take_statistics(migration, json_object_get(data, "statistics"));
+}
+
+/**
+ * struct course - a migration with its two ends
+ * @source, @target: the guest there; @target NULL: nothing was ever heard of it there
+ * @arrivals: how many witnesses say that it completed
+ * @libvirt_arrived, @guest_arrived: libvirt of the target, and the guest there
+ * @arrived:  enough of them
+ * @stays:    it is seen to run on at the source after the end
+ */
+struct course {
+	const struct migration_seen *migration;
+	const struct guest_side *source, *target;
+	int arrivals;
+	bool libvirt_arrived, guest_arrived, arrived, stays;
+};
+
+static void find_sides(struct course *course, const struct guest_seen *guest)
+{
+	const char *source = course->migration->source;
+	size_t from = 0;
+
+	for (size_t i = 0; source && i < guest->side_count; i++)
+		if (strcmp(guest->sides[i].host, source) == 0)
+			from = i;
+	course->source = guest->side_count ? &guest->sides[from] : NULL;
+	course->target = guest->side_count == 2 ? &guest->sides[1 - from] : NULL;
+}
+
+static bool outcome_is(const struct migration_seen *migration, const char *word)
+{
+	return migration->outcome && strcmp(migration->outcome, word) == 0;
+}
+
+static void follow(struct course *course, const struct guest_seen *guest)
+{
+	const struct migration_seen *migration = course->migration;
+	const struct guest_side *source, *target;
+	int64_t asked_ns = record_time(migration->asked), end_ns = 0;
+
+	find_sides(course, guest);
+	source = course->source;
+	target = course->target;
+	if (migration->end)
+		end_ns = event_time(migration->end);
+	course->libvirt_arrived =
+		target && target->word == WORD_RUNNING && target->word_at >= migration->asked_at;
+	course->guest_arrived = target && !target->stranger && guest->boot_id &&
+				((target->hello && event_time(target->hello) > asked_ns) ||
+				 target->last_ns > asked_ns);
+	course->stays = source && migration->end &&
+			((source->word == WORD_RUNNING && source->word_at > migration->end_at) ||
+			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
+	course->arrivals = outcome_is(migration, "completed") + course->libvirt_arrived +
+			   course->guest_arrived;
+	/* In post-copy the guest runs at the target long before its memory is there. */
+	course->arrived = course->arrivals >= 2 &&
+			  (!migration->post_copy || outcome_is(migration, "completed"));
+}
+
+static void cite_course(struct trial_case *trial, const struct course *course)
+{
+	const struct guest_side *target = course->target, *source = course->source;
+
+	if (course->migration->end)
+		case_cite(trial, course->migration->end, "migration");
+	if (course->libvirt_arrived)
+		case_cite(trial, target->word_record, "migration");
+	if (course->guest_arrived && (target->hello || target->last_record))
+		case_cite(trial, target->hello ? target->hello : target->last_record, "migration");
+	if (course->stays && source->word == WORD_RUNNING)
+		case_cite(trial, source->word_record, "migration");
+	if (course->stays && source->last_record)
+		case_cite(trial, source->last_record, "migration");
+}
+
+static bool struck_by_kill(const struct trial_case *trial, const struct guest_seen *guest)
+{
+	const json_t *intent = record_body(trial->intent);
+	const json_t *arguments = json_object_get(intent, "arguments");
+	const char *host = json_text(intent, "host", "");
+
+	if (strcmp(json_text(intent, "injector", ""), "kill") != 0 ||
+	    strcmp(json_text(arguments, "what", ""), "qemu") != 0 ||
+	    strcmp(json_text(arguments, "guest", guest->name), guest->name) != 0)
+		return false;
+	/* The QEMU that waits for the guest at the target is not the guest's: its death harms nobody. */
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (strcmp(guest->sides[i].host, host) == 0)
+			return guest->sides[i].lived;
+	return false;
+}
+
+/*
+ * Whether the fault itself, or the guest, explains that the guest lives nowhere: then it was no migration that lost it.
+ */
+static bool is_explained(const struct trial_case *trial, const struct guest_seen *guest,
+			 const struct guest_outcome *outcome)
+{
+	bool host_struck =
+		trial->intent && trial->host == HOST_DIED && trial->host_name &&
+		strncmp(outcome->reason.text, "host crash: ", 12) == 0 &&
+		strncmp(outcome->reason.text + 12, trial->host_name, strlen(trial->host_name)) == 0;
+
+	if (guest->panic || guest->reboot || guest->qemu_struck || host_struck ||
+	    struck_by_kill(trial, guest))
+		return true;
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (guest->sides[i].lived && guest->sides[i].word == WORD_ENDED &&
+		    (guest->sides[i].end == END_PANIC || guest->sides[i].end == END_SHUT_DOWN))
+			return true;
+	return false;
+}
+
+static bool lives_nowhere(const struct course *course, const struct guest_seen *guest,
+			  const struct guest_outcome *outcome)
+{
+	const struct migration_seen *migration = course->migration;
+
+	if (outcome->axis == GUEST_HUNG && migration->post_copy && !course->stays &&
+	    !outcome_is(migration, "completed"))
+		return true;
+	for (size_t i = 0; i < guest->side_count; i++)
+		if (guest->sides[i].word == WORD_RUNNING && outcome->axis != GUEST_KILLED)
+			return false;
+	return outcome->axis == GUEST_KILLED || outcome->axis == GUEST_HUNG;
+}
+
+/* A post-copy that broke: the target has a part of the memory, and the source, which had the rest, has ended. */
+static bool is_torn(const struct course *course)
+{
+	const struct migration_seen *migration = course->migration;
+
+	return migration->post_copy && migration->end && !outcome_is(migration, "completed") &&
+	       !course->stays && course->source && course->source->word == WORD_ENDED;
+}
+
+/* The guest lives nowhere: killed by the fault meanwhile, or lost between the hosts. */
+static void decide_dead(struct trial_case *trial, const struct guest_seen *guest,
+			const struct guest_outcome *outcome)
+{
+	struct migration_outcome *migration = &trial->migration;
+
+	if (is_explained(trial, guest, outcome)) {
+		migration->axis = MIGRATION_FAILED;
+		fail(&migration->reason, 0, "the guest was killed meanwhile: %s",
+		     outcome->reason.text);
+	} else {
+		migration->axis = MIGRATION_LOST;
+		fail(&migration->reason, 0, "the guest runs nowhere: %s", outcome->reason.text);
+	}
+}
+
+static void decide_stay(struct trial_case *trial, const struct course *course)
+{
+	struct migration_outcome *migration = &trial->migration;
+	const char *outcome = course->migration->outcome;
+
+	if (!course->stays) {
+		fail(&migration->reason, 0,
+		     "the migration ended as %s, and it is not seen that the guest runs on at the "
+		     "source",
+		     outcome);
+		return;
+	}
+	for (size_t i = MIGRATION_REFUSED; i <= MIGRATION_FAILED; i++)
+		if (strcmp(outcome, axis_names[i]) == 0)
+			migration->axis = (enum migration_axis)i;
+	if (migration->axis == MIGRATION_UNKNOWN)
+		fail(&migration->reason, 0, "the migration ended as '%s', which is no outcome",
+		     outcome);
+	else
+		fail(&migration->reason, 0, "%s", record_told(course->migration->end));
+}
+
+/* Both hosts can not be right. Return: whether they contradict each other. */
+static bool contradicts(struct trial_case *trial, const struct course *course)
+{
+	const struct migration_seen *migration = course->migration;
+	struct reason *why = &trial->migration.reason;
+
+	if (course->stays && (course->libvirt_arrived || outcome_is(migration, "completed")))
+		fail(why, 0, "the guest is seen to run on at the source, and %s: %s",
+		     course->libvirt_arrived ? "libvirt says that it runs at the target"
+					     : "the migration ended",
+		     record_told(course->libvirt_arrived ? course->target->word_record
+							 : migration->end));
+	else if (migration->end && !outcome_is(migration, "completed") &&
+		 (course->libvirt_arrived || course->guest_arrived))
+		fail(why, 0, "the source says that the migration ended as %s, but %s",
+		     migration->outcome,
+		     course->guest_arrived ? "the guest speaks at the target"
+					   : "libvirt says that it runs at the target");
+	else
+		return false;
+	return true;
+}
+
+static void decide_course(struct trial_case *trial, const struct course *course,
+			  const struct guest_seen *guest, const struct guest_outcome *outcome)
+{
+	const struct migration_seen *seen = course->migration;
+	struct migration_outcome *migration = &trial->migration;
+
+	if (course->target && course->target->stranger) {
+		migration->axis = MIGRATION_LOST;
+		case_cite(trial, course->target->hello, "migration");
+		fail(&migration->reason, 0, "another boot of the guest speaks at the target: %s",
+		     record_told(course->target->hello));
+	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
+		decide_dead(trial, guest, outcome);
+	} else if (is_torn(course)) {
+		migration->axis = MIGRATION_LOST;
+		case_cite(trial, course->source->end_record, "migration");
+		fail(&migration->reason, 0,
+		     "the source ended in post-copy, and the target lacks the rest of the memory: "
+		     "%s",
+		     record_told(seen->end));
+	} else if (contradicts(trial, course)) {
+		return;
+	} else if (course->arrived) {
+		migration->axis = MIGRATION_COMPLETED;
+		fail(&migration->reason, 0, "%s",
+		     record_told(seen->end ? seen->end : course->target->word_record));
+	} else if (!seen->end) {
+		fail(&migration->reason, 0, "nobody told how the migration ended");
+	} else if (outcome_is(seen, "completed")) {
+		fail(&migration->reason, 0,
+		     "only the source says that the migration completed; nothing is heard from the "
+		     "target");
+	} else {
+		decide_stay(trial, course);
+	}
+}
+
+/** case_decide_migration - the migration axis, when the guests are decided */
+void case_decide_migration(struct trial_case *trial, const struct observation *seen)
+{
+	const struct migration_seen *migration = &seen->migration;
+	struct migration_outcome *result = &trial->migration;
+	struct course course = {.migration = migration};
+
+	*result = (struct migration_outcome){.axis = MIGRATION_NONE,
+					     .libvirt_downtime_ns = migration->libvirt_downtime_ns,
+					     .time_ns = migration->time_ns,
+					     .iterations = migration->iterations,
+					     .qemu_downtime_ns = -1,
+					     .before_stop_ns = -1,
+					     .after_resume_ns = -1};
+	if (!migration->asked && !migration->begun)
+		return;
+	result->axis = MIGRATION_UNKNOWN;
+	if (!migration->guest) {
+		fail(&result->reason, 0, "the journal does not say which guest migrates");
+		return;
+	}
+	follow(&course, migration->guest);
+	cite_course(trial, &course);
+	decide_course(trial, &course, migration->guest,
+		      &trial->guests[migration->guest - seen->guests]);
+	if (result->axis != MIGRATION_COMPLETED)
+		result->libvirt_downtime_ns = -1;
+	else if (course.source && course.target)
+		case_measure_downtime(trial, migration, course.source, course.target);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What became of the victim: by its own report, against what its kernel says. It runs on the host or in a guest, and its
+ * kernel is that of the machine it runs on.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "harness/judge/axes/axes.h"
+
+/** process_axis_name - word of the axis, as in results */
+const char *process_axis_name(enum process_axis axis)
+{
+	static const char *const names[] = {"unharmed", "contained", "killed", "hung", "corrupted"};
+
+	return axis == PROCESS_UNKNOWN ? "unknown" : names[axis];
+}
+
+static void raise_process(struct trial_case *trial, enum process_axis axis, const json_t *record)
+{
+	if (axis > trial->process) {
+		trial->process = axis;
+		trial->process_proof = record;
+	}
+	case_cite(trial, record, "process");
+}
+
+/**
+ * read_victim_line - what a line of the kernel's log says about the victim
+ * @scope: what belongs to the victim on the machine of that kernel
+ */
+void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
+			   const struct kernel_line *line, const json_t *record)
+{
+	if (!scope_owns_pid(scope, line->pid))
+		return;
+	if (line->meaning == MEANS_SIGBUS_SENT && !seen->signalled_by_kernel)
+		seen->signalled_by_kernel = record;
+	if (line->meaning == MEANS_KILLED && !seen->killed_by_kernel)
+		seen->killed_by_kernel = record;
+}
+
+static void read_signal(struct trial_case *trial, const json_t *record)
+{
+	const json_t *data = event_data(record);
+	uint64_t address = (uint64_t)json_number(data, "address", 0);
+	bool ours = case_owns_address(trial, address, json_number(data, "lsb", 0));
+
+	if (is_memory_error_signal(data)) {
+		if (!trial->first_signal_ns && ours)
+			trial->first_signal_ns = record_time(record);
+		case_prove(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN);
+	}
+	raise_process(trial, PROCESS_CONTAINED, record);
+}
+
+static void read_error(struct trial_case *trial, const json_t *record)
+{
+	/*
+	 * What the kernel answers when a system call meets poison: copy_from_user(), the page
+	 * cache, GUP.
+	 */
+	static const char *const names[] = {"EFAULT", "EIO", "EHWPOISON"};
+	const char *name = json_text(event_data(record), "errno_name", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+	raise_process(trial, PROCESS_CONTAINED, record);
+}
+
+static void read_touch(struct trial_case *trial, struct victim_seen *seen, const json_t *record)
+{
+	const json_t *data = event_data(record), *value = json_object_get(data, "value_ok");
+	const char *read = json_text(data, "data", NULL);
+	const char *expected = json_text(trial->expect, "data", NULL);
+	bool fine = json_is_true(value), checked = read || json_is_boolean(value);
+
+	if (read)
+		trial->touched_data = read;
+	trial->touched = true;
+	trial->touched_fine = trial->touched_fine || fine;
+	/*
+	 * It goes on after a touch that read nothing, too. Zeros in place of data are a loss that a scenario can foresee,
+	 * and then they harm nobody.
+	 */
+	if (fine || !checked || (read && expected && strcmp(read, expected) == 0))
+		raise_process(trial, PROCESS_UNHARMED, record);
+	else
+		raise_process(trial, PROCESS_CORRUPTED, record);
+	if (seen->exit && !seen->touch_after_exit &&
+	    json_number(data, "pid", seen->exit_pid) == seen->exit_pid)
+		seen->touch_after_exit = record;
+}
+
+static void read_exit(struct trial_case *trial, struct victim_seen *seen, const json_t *record)
+{
+	const json_t *data = event_data(record);
+	int64_t signal = json_number(data, "signal", 0);
+
+	if (signal <= 0 || signal >= NSIG || seen->stopped)
+		return;
+	/* So workloads are stopped when a trial ends, too: it takes the kernel's word to tell. */
+	if (signal == SIGKILL || signal == SIGTERM) {
+		if (!seen->killed)
+			seen->killed = record;
+		return;
+	}
+	trial->ended_by = (int)signal;
+	if (signal == SIGBUS)
+		case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+	if (!seen->exit) {
+		seen->exit = record;
+		seen->exit_pid = json_number(data, "pid", 0);
+	}
+	raise_process(trial, PROCESS_KILLED, record);
+}
+
+/**
+ * read_victim - an event of a workload
+ * @counts: it came after the intent
+ */
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
+		      bool counts)
+{
+	const char *event = json_text(event_data(record), "event", "");
+	bool is_victim = case_is_victim(trial, record);
+
+	/* Wrong data are never acceptable, whenever they are seen. */
+	if (is_victim && strcmp(event, "corrupted") == 0)
+		raise_process(trial, PROCESS_CORRUPTED, record);
+	if (!counts)
+		return;
+	trial->victim_spoke = true;
+	if (!is_victim)
+		return;
+	if (strcmp(event, "signal") == 0)
+		read_signal(trial, record);
+	else if (strcmp(event, "error") == 0)
+		read_error(trial, record);
+	else if (strcmp(event, "touched") == 0 || strcmp(event, "value") == 0)
+		read_touch(trial, seen, record);
+	else if (strcmp(event, "exit") == 0)
+		read_exit(trial, seen, record);
+	else if (strcmp(event, "hung") == 0)
+		raise_process(trial, PROCESS_HUNG, record);
+}
+
+/** case_decide_victim - the process axis, when all evidence is read */
+void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen)
+{
+	const json_t *against = NULL;
+
+	trial->kernel_signalled = seen->signalled_by_kernel || seen->killed_by_kernel;
+	/* Wrong data stay wrong, whatever else was said. */
+	if (trial->process == PROCESS_CORRUPTED || trial->host == HOST_DIED)
+		return;
+	if (seen->killed_by_kernel && seen->killed)
+		raise_process(trial, PROCESS_KILLED, seen->killed);
+	if (seen->touch_after_exit)
+		against = seen->touch_after_exit;
+	else if (seen->killed_by_kernel && trial->process != PROCESS_KILLED &&
+		 trial->process != PROCESS_UNKNOWN)
+		against = seen->killed_by_kernel;
+	else if (seen->signalled_by_kernel && trial->process == PROCESS_UNHARMED)
+		against = seen->signalled_by_kernel;
+	if (!against)
+		return;
+	case_cite(trial, against, "process");
+	fail(&trial->process_reason, 0, "the victim is %s by its own report, but: %s",
+	     process_axis_name(trial->process), record_told(against));
+	trial->process = PROCESS_UNKNOWN;
+	trial->process_contradicted = true;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects of counters and of the flags of a page, on the host that was struck.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+/* "4", ">=4", ">0", "<=2", "<3", "==4". */
+static bool compare_count(const char *condition, int64_t value, bool *holds)
+{
+	static const char *const operators[] = {">=", "<=", "==", ">", "<", "="};
+	size_t which = ARRAY_SIZE(operators) - 1;
+	const char *digits = condition;
+	int64_t limit;
+	char *end;
+
+	for (size_t i = 0; i < ARRAY_SIZE(operators); i++) {
+		if (strncmp(condition, operators[i], strlen(operators[i])) != 0)
+			continue;
+		which = i;
+		digits += strlen(operators[i]);
+		break;
+	}
+	errno = 0;
+	limit = strtoll(digits, &end, 10);
+	if (errno || end == digits || *end)
+		return false;
+	*holds = which == 0   ? value >= limit
+		 : which == 1 ? value <= limit
+		 : which == 3 ? value > limit
+		 : which == 4 ? value < limit
+			      : value == limit;
+	return true;
+}
+
+/* Was this witness at work? A trial whose record of its witnesses is missing gets the benefit of the doubt. */
+static bool looked(const struct trial_case *trial, const char *witness)
+{
+	const json_t *started = NULL, *name;
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (trial->records, index, record)
+		if (record_is(record, "witnesses") && !event_guest(record) &&
+		    case_on_host(trial, record_body(record)))
+			started = json_object_get(record_body(record), "started");
+	json_array_foreach ((json_t *)started, index, name)
+		if (strcmp(json_string_value(name) ? json_string_value(name) : "", witness) == 0)
+			return true;
+	return !started;
+}
+
+/* What a guest counts is none of the host's. */
+static bool is_of_host(const struct trial_case *trial, const json_t *record, const char *witness)
+{
+	return record_is(record, "event") && !event_guest(record) &&
+	       case_on_host(trial, record_body(record)) &&
+	       strcmp(event_witness(record), witness) == 0;
+}
+
+static void compare_delta(struct trial_case *trial, const char *witness, const char *name,
+			  const json_t *condition, const char *unit)
+{
+	__cleanup_free char *wanted =
+		json_is_integer(condition)
+			? format_text("%" JSON_INTEGER_FORMAT, json_integer_value(condition))
+			: strdup(json_string_value(condition) ? json_string_value(condition) : "");
+	const json_t *change = NULL, *from = NULL;
+	bool holds = false;
+	int64_t difference;
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record) {
+		const json_t *of;
+
+		if (!is_of_host(trial, record, witness) || !case_counts(trial, index))
+			continue;
+		of = json_object_get(event_data(record), name);
+		if (of) {
+			change = of;
+			from = record;
+		}
+	}
+	if (!wanted || !compare_count(wanted, 0, &holds))
+		return unknown(trial,
+			       "the scenario expects %s '%s', which is no count such as '>=1'",
+			       name, wanted ? wanted : "");
+	/*
+	 * These witnesses speak up only when something changed; silence of a host that answers
+	 * means zero.
+	 */
+	if (!change && holds && trial->host == HOST_UP && looked(trial, witness))
+		return met(trial);
+	if (!change)
+		return unknown(trial, "%s did not report %s, expected %s%s", witness, name, wanted,
+			       unit);
+	if (!case_change(trial, from, name, change, &difference))
+		return unknown(trial, "%s reports nonsense about %s", witness, name);
+	compare_count(wanted, difference, &holds);
+	case_cite(trial, from, witness);
+	if (holds)
+		return met(trial);
+	broken(trial, "%s changed by %" PRId64 "%s, expected %s", name, difference, unit, wanted);
+}
+
+void expect_interrupts(struct trial_case *trial)
+{
+	const char *name;
+	json_t *condition;
+
+	json_object_foreach (json_object_get(trial->expect, "interrupts"), name, condition)
+		compare_delta(trial, "interrupts", name, condition, "");
+}
+
+void expect_corrupted_kb(struct trial_case *trial)
+{
+	const json_t *condition = json_object_get(trial->expect, "corrupted_kb");
+
+	if (condition)
+		compare_delta(trial, "meminfo", "HardwareCorrupted", condition, " kB");
+}
+
+void expect_page(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "page", NULL);
+	const json_t *last = NULL;
+	bool poisoned;
+	size_t index;
+	json_t *record;
+
+	if (!expected)
+		return;
+	if (strcmp(expected, "poisoned") != 0 && strcmp(expected, "intact") != 0)
+		return unknown(trial,
+			       "the scenario expects page '%s': it can be poisoned or intact",
+			       expected);
+	json_array_foreach (trial->records, index, record) {
+		uint64_t pfn = (uint64_t)json_number(event_data(record), "pfn", 0);
+
+		if (is_of_host(trial, record, "pageflags") && case_counts(trial, index) &&
+		    (!trial->on_host.pfn_count || scope_owns_pfn(&trial->on_host, pfn)))
+			last = record;
+	}
+	if (!last && strcmp(expected, "intact") == 0 && trial->touched_fine)
+		return met(trial);
+	if (!last)
+		return unknown(trial, "no witness reported the flags of the page, expected %s",
+			       expected);
+	poisoned = json_is_true(
+		json_object_get(json_object_get(record_body(last), "data"), "hwpoison"));
+	case_cite(trial, last, "page");
+	if (poisoned == (strcmp(expected, "poisoned") == 0))
+		return met(trial);
+	if (poisoned)
+		return harmed(trial, "the page is poisoned, expected intact: %s",
+			      record_text(last));
+	broken(trial, "the page is intact, expected poisoned: %s", record_text(last));
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects, compared with the evidence: one function an expectation, one table of
+ * them. Here those of the fault and of the machine.
+ */
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+/** add_finding - what became of one expectation */
+struct finding *add_finding(struct trial_case *trial, enum state state, bool harm)
+{
+	static struct finding overflow;
+
+	if (trial->finding_count == FINDING_LIMIT)
+		return &overflow;
+	struct finding *finding = &trial->findings[trial->finding_count++];
+
+	*finding = (struct finding){.state = state, .harm = harm};
+	return finding;
+}
+
+/** case_expects - does the scenario name this expectation? */
+bool case_expects(const struct trial_case *trial, const char *key)
+{
+	return json_object_get(trial->expect, key) != NULL;
+}
+
+/**
+ * case_expects_delivery - must the fault arrive?
+ *
+ * `delivered` says so; without it a fault must arrive unless it is expected to be refused.
+ */
+bool case_expects_delivery(const struct trial_case *trial)
+{
+	const json_t *delivered = json_object_get(trial->expect, "delivered");
+
+	if (json_is_boolean(delivered))
+		return json_is_true(delivered);
+	return !case_expects(trial, "refused");
+}
+
+/** ran_its_course - did the trial run its course, so that what was not seen by now did not happen? */
+bool ran_its_course(const struct trial_case *trial)
+{
+	const char *cause = json_text(record_body(trial->close), "cause", "");
+
+	return trial->host == HOST_UP &&
+	       (strcmp(cause, "done") == 0 || strcmp(cause, "deadline") == 0);
+}
+
+static const char *first_proof_of(const struct trial_case *trial, const char *axis)
+{
+	size_t index;
+	json_t *cited;
+
+	json_array_foreach (trial->evidence, index, cited)
+		if (strcmp(json_text(cited, "proves", ""), axis) == 0)
+			return json_text(cited, "text", "");
+	return "a witness saw it";
+}
+
+/* Nobody asked for a fault. Then something else must be expected, or anything at all would pass. */
+static void expect_no_fault(struct trial_case *trial)
+{
+	static const char *const keys[] = {"guest", "migration", "guest-log", "events", "process"};
+
+	if (case_is_delivered(trial))
+		return harmed(trial, "no fault was asked for, and a witness saw one: %s",
+			      first_proof_of(trial, "delivered"));
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (case_expects(trial, keys[i]))
+			return;
+	unknown(trial, "no fault was asked for, and nothing is expected to be seen");
+}
+
+static void expect_delivered(struct trial_case *trial)
+{
+	if (case_expects_delivery(trial))
+		return;
+	if (trial->faultless)
+		return expect_no_fault(trial);
+	if (case_is_delivered(trial))
+		harmed(trial, "the fault must not take effect, but it did: %s",
+		       first_proof_of(trial, "delivered"));
+	else if (trial->log_lost)
+		unknown(trial,
+			"kernel log records were lost: whether the fault took effect is not known");
+	else if (!trial->outcome)
+		unknown(trial, "the injector did not report what became of the fault");
+	else if (!case_expects(trial, "refused") &&
+		 json_number(record_body(trial->outcome), "error", 0))
+		/* A fault that was never there can not show that it does no harm. */
+		unknown(trial, "%s reported %s: there was no fault that could have had no effect",
+			json_text(record_body(trial->outcome), "injector", "the injector"),
+			json_text(record_body(trial->outcome), "error_name", "an error"));
+	else if (case_expects(trial, "refused") || trial->touched_fine ||
+		 case_guest_axis(trial) == GUEST_UNHARMED)
+		met(trial);
+	else
+		unknown(trial,
+			"nothing shows that the fault had no effect: no witness looked at the page "
+			"after it");
+}
+
+static void expect_refused(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "refused", NULL);
+	const char *seen = NULL;
+	size_t index;
+	json_t *record;
+
+	if (!expected)
+		return;
+	json_array_foreach (trial->records, index, record) {
+		const json_t *body = record_body(record);
+
+		if (strcmp(record_type(record), "outcome") != 0 || !case_counts(trial, index))
+			continue;
+		const char *name = json_text(body, "error_name", NULL);
+
+		if (!name)
+			name = json_number(body, "error", 0)
+				       ? error_name((int)json_number(body, "error", 0))
+				       : "no error";
+		if (strcmp(name, expected) == 0) {
+			case_cite(trial, record, "refused");
+			return met(trial);
+		}
+		case_cite(trial, record, "refused");
+		seen = name;
+	}
+	if (!seen)
+		return unknown(trial, "the injector did not report whether it was refused with %s",
+			       expected);
+	harmed(trial, "the injector reported %s, expected %s", seen, expected);
+}
+
+/** axis_of - value of an axis by its word; -1: it has none such */
+int axis_of(const char *name, const char *(*name_of)(int), int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(name_of(i), name) == 0)
+			return i;
+	return -1;
+}
+
+static const char *host_name(int axis)
+{
+	return host_axis_name((enum host_axis)axis);
+}
+
+static void expect_struck_host(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "host", "up");
+	int wanted = axis_of(expected, host_name, HOST_DIED + 1);
+	const char *seen = host_axis_name(trial->host), *proof = trial->host_reason.text;
+
+	if (wanted < 0)
+		return unknown(trial,
+			       "the scenario expects host '%s', which is no value of that axis",
+			       expected);
+	if (trial->host == HOST_UNKNOWN)
+		return unknown(trial, "%s",
+			       *proof ? proof : "what became of the host is not known");
+	if ((int)trial->host == wanted)
+		return met(trial);
+	if ((int)trial->host > wanted)
+		return harmed(trial, "the host %s, expected %s: %s",
+			      trial->host == HOST_DIED ? "died" : "hangs", expected, proof);
+	broken(trial, "the host is %s, expected %s", seen, expected);
+}
+
+static void expect_host(struct trial_case *trial)
+{
+	expect_struck_host(trial);
+	for (size_t i = 0; i < trial->other_host_count; i++) {
+		const struct host_outcome *other = &trial->other_hosts[i];
+
+		if (other->axis == HOST_DIED)
+			harmed(trial, "host '%s', at which no fault was aimed, died: %s",
+			       other->name, other->reason.text);
+		else if (other->axis == HOST_UNKNOWN)
+			unknown(trial, "host '%s': %s", other->name, other->reason.text);
+	}
+}
+
+static void expect_iommu(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "iommu", "quiet");
+
+	if (strcmp(expected, "fault") == 0) {
+		if (trial->iommu_fault)
+			return met(trial);
+		if (trial->log_seen && !trial->log_lost && ran_its_course(trial))
+			return broken(trial, "the IOMMU reported no fault, expected one");
+		return unknown(trial, "no IOMMU fault was seen, expected one");
+	}
+	if (strcmp(expected, "quiet") != 0)
+		return unknown(trial,
+			       "the scenario expects iommu '%s', which is no value of that axis",
+			       expected);
+	if (trial->iommu_fault)
+		return harmed(trial, "the IOMMU reported a fault: %s",
+			      first_proof_of(trial, "iommu"));
+	if (trial->log_lost)
+		return unknown(trial,
+			       "kernel log records were lost: an IOMMU fault could be among them");
+	met(trial);
+}
+
+/* An axis that no witness of this version can see: never passed over in silence. */
+static void expect_axis_without_witness(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "conversion", NULL);
+
+	if (expected && strcmp(expected, "none") != 0)
+		unknown(trial, "conversion '%s' is expected, and no witness reports on it",
+			expected);
+}
+
+static const struct {
+	const char *name;
+	void (*compare)(struct trial_case *trial);
+} expectations[] = {
+	{"process", expect_process},
+	{"migration", expect_migration},
+	{"guest", expect_guest},
+	{"guests", expect_bystanders},
+	{"delivered", expect_delivered},
+	{"refused", expect_refused},
+	{"host", expect_host},
+	{"iommu", expect_iommu},
+	{"signal", expect_signal},
+	{"error", expect_error},
+	{"data", expect_data},
+	{"log", expect_log},
+	{"not_log", expect_not_log},
+	{"guest-log", expect_guest_log},
+	{"not-guest-log", expect_not_guest_log},
+	{"events", expect_events},
+	{"interrupts", expect_interrupts},
+	{"corrupted_kb", expect_corrupted_kb},
+	{"page", expect_page},
+	{"conversion", expect_axis_without_witness},
+};
+
+/**
+ * case_compare - compare every expectation with the evidence
+ * @trial: case whose axes have been read; its findings are filled in
+ */
+void case_compare(struct trial_case *trial)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++) {
+		size_t first = trial->finding_count;
+
+		expectations[i].compare(trial);
+		for (; first < trial->finding_count; first++)
+			trial->findings[first].what = expectations[i].name;
+	}
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects of its guests, and of a migration.
+ */
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+static const char *guest_name(int axis)
+{
+	return guest_axis_name((enum guest_axis)axis);
+}
+
+static const char *migration_name(int axis)
+{
+	return migration_axis_name((enum migration_axis)axis);
+}
+
+static const char *verb(enum guest_axis axis)
+{
+	return axis == GUEST_HUNG ? "hangs" : axis == GUEST_KILLED ? "was killed" : "is harmed";
+}
+
+/* A dead host takes its guests along: who expects the one expects the other. */
+static bool is_host_to_die(const struct trial_case *trial)
+{
+	return strcmp(json_text(trial->expect, "host", "up"), "died") == 0;
+}
+
+/* Nobody said what should become of it: a guest that does not live on is harm all the same. */
+static void expect_survival(struct trial_case *trial, const struct guest_outcome *guest)
+{
+	if (guest->axis == GUEST_KILLED || guest->axis == GUEST_HUNG)
+		harmed(trial, "guest '%s' %s: %s", guest->name, verb(guest->axis),
+		       guest->reason.text);
+}
+
+void expect_guest(struct trial_case *trial)
+{
+	const struct guest_outcome *guest = &trial->guests[0];
+	const char *expected = json_text(trial->expect, "guest", NULL);
+	const char *why = guest->reason.text;
+	int wanted = expected ? axis_of(expected, guest_name, GUEST_CORRUPTED + 1) : -1;
+
+	if (expected && strcmp(expected, "none") == 0)
+		expected = NULL;
+	if (trial->guest_count == 0) {
+		if (expected)
+			unknown(trial, "guest '%s' is expected, and no witness reports on a guest",
+				expected);
+		return;
+	}
+	/* Never acceptable, whatever was expected. */
+	if (guest->axis == GUEST_CORRUPTED)
+		return harmed(trial, "guest '%s' read data that it did not write%s%s", guest->name,
+			      *why ? ": " : "", why);
+	if (!expected && is_host_to_die(trial))
+		return;
+	if (!expected)
+		return expect_survival(trial, guest);
+	if (wanted < 0)
+		return unknown(trial,
+			       "the scenario expects guest '%s', which is no value of that axis",
+			       expected);
+	if (guest->axis == GUEST_UNKNOWN)
+		return unknown(trial, "what became of guest '%s' is not known: %s", guest->name,
+			       why);
+	if ((int)guest->axis == wanted)
+		return met(trial);
+	if ((int)guest->axis > wanted)
+		return harmed(trial, "guest '%s' is %s, expected %s%s%s", guest->name,
+			      guest_axis_name(guest->axis), expected, *why ? ": " : "", why);
+	broken(trial, "guest '%s' is %s, expected %s%s%s", guest->name,
+	       guest_axis_name(guest->axis), expected, *why ? ": " : "", why);
+}
+
+/* The guests that the fault was not meant for: what becomes of them is harm. */
+void expect_bystanders(struct trial_case *trial)
+{
+	for (size_t i = 1; i < trial->guest_count; i++) {
+		const struct guest_outcome *guest = &trial->guests[i];
+
+		if (guest->axis == GUEST_CORRUPTED)
+			harmed(trial, "guest '%s' read data that it did not write: %s", guest->name,
+			       guest->reason.text);
+		else if (!is_host_to_die(trial))
+			expect_survival(trial, guest);
+	}
+}
+
+void expect_migration(struct trial_case *trial)
+{
+	const struct migration_outcome *migration = &trial->migration;
+	const char *expected = json_text(trial->expect, "migration", NULL);
+	const char *seen = migration_axis_name(migration->axis), *why = migration->reason.text;
+
+	if (migration->axis == MIGRATION_LOST)
+		return harmed(trial, "the guest is lost: %s", why);
+	if (!expected)
+		return;
+	if (axis_of(expected, migration_name, MIGRATION_LOST + 1) < 0)
+		return unknown(
+			trial,
+			"the scenario expects migration '%s', which is no value of that axis",
+			expected);
+	if (strcmp(expected, seen) == 0) {
+		if (migration->axis != MIGRATION_NONE)
+			met(trial);
+		return;
+	}
+	if (migration->axis == MIGRATION_UNKNOWN)
+		return unknown(trial, "how the migration went is not known: %s", why);
+	if (migration->axis == MIGRATION_NONE)
+		return unknown(trial, "migration '%s' is expected, and no witness reports on one",
+			       expected);
+	broken(trial, "the migration is %s, expected %s%s%s", seen, expected, *why ? ": " : "",
+	       why);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects to read, or not to read: in the kernel log of the host, in that of the guest, and in what other
+ * witnesses tell of guests.
+ */
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+/**
+ * struct source - where lines are looked for
+ * @name:      for people
+ * @witnesses: whose texts are its lines, up to a NULL
+ * @of_guest:  lines of the guest that the trial is about; else of the host that was struck
+ * @of_any:    of any host and guest
+ * @seen:      it was followed, or at least one line was heard
+ * @lost:      lines of it were lost
+ * @complete:  whoever writes it lived to the end of the trial
+ */
+struct source {
+	const char *name;
+	const char *witnesses[3];
+	bool of_guest, of_any;
+	bool seen, lost, complete;
+};
+
+static struct source host_log(const struct trial_case *trial)
+{
+	return (struct source){
+		.name = "the kernel log",
+		.witnesses = {"kmsg", "console", NULL},
+		.seen = trial->log_seen,
+		.lost = trial->log_lost,
+		.complete = ran_its_course(trial),
+	};
+}
+
+static struct source guest_log(const struct trial_case *trial)
+{
+	enum guest_axis axis = case_guest_axis(trial);
+
+	return (struct source){
+		.name = "the guest's kernel log",
+		.witnesses = {"kmsg", "guest-console", NULL},
+		.of_guest = true,
+		.seen = trial->guest_log_seen,
+		.lost = trial->guest_log_lost,
+		.complete = ran_its_course(trial) &&
+			    (axis == GUEST_UNHARMED || axis == GUEST_CONTAINED),
+	};
+}
+
+static struct source events_of(const struct trial_case *trial, const char *witness)
+{
+	/* The only one of them that looks on hosts too. */
+	bool of_guest = strcmp(witness, "trace") == 0;
+
+	return (struct source){
+		.name = witness,
+		.witnesses = {witness, NULL},
+		.of_guest = of_guest,
+		.of_any = !of_guest,
+		.lost = trial->libvirt_lost && strcmp(witness, "libvirt") == 0,
+		.complete = ran_its_course(trial),
+	};
+}
+
+static bool is_of(const struct trial_case *trial, const struct source *source, const json_t *record)
+{
+	const char *guest = event_guest(record);
+
+	if (source->of_any)
+		return true;
+	if (source->of_guest)
+		return guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0;
+	return !guest && case_on_host(trial, record_body(record));
+}
+
+static bool is_line(const struct trial_case *trial, const struct source *source,
+		    const json_t *record)
+{
+	if (!record_is(record, "event") || !is_of(trial, source, record))
+		return false;
+	for (size_t i = 0; source->witnesses[i]; i++)
+		if (strcmp(event_witness(record), source->witnesses[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A domain without a console shows nothing on it: silence of who never spoke in this trial is no answer. */
+static bool has_spoken(const struct trial_case *trial, const struct source *source)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record)
+		if (is_line(trial, source, record))
+			return true;
+	return false;
+}
+
+static const json_t *find_line(const struct trial_case *trial, const struct source *source,
+			       const char *pattern, struct reason *why)
+{
+	size_t index;
+	json_t *record;
+
+	if (regex_check(pattern, why))
+		return NULL;
+	json_array_foreach (trial->records, index, record)
+		if (case_counts(trial, index) && is_line(trial, source, record) &&
+		    regex_matches(pattern, record_text(record), why))
+			return record;
+	return NULL;
+}
+
+static const char *pattern_of(const json_t *value)
+{
+	return json_string_value(value) ? json_string_value(value) : "(";
+}
+
+static void expect_lines(struct trial_case *trial, const json_t *patterns, const char *proves,
+			 const struct source *source)
+{
+	size_t index;
+	json_t *each;
+
+	json_array_foreach ((json_t *)patterns, index, each) {
+		const char *pattern = pattern_of(each);
+		struct reason why = {""};
+		const json_t *line = find_line(trial, source, pattern, &why);
+
+		if (line) {
+			case_cite(trial, line, proves);
+			met(trial);
+		} else if (why.text[0]) {
+			unknown(trial, "%s", why.text);
+		} else if (source->seen && !source->lost && source->complete) {
+			broken(trial, "no line of %s matches '%.200s'", source->name, pattern);
+		} else {
+			unknown(trial, "no line of %s matches '%.200s'%s", source->name, pattern,
+				source->lost ? ", and some were lost" : "");
+		}
+	}
+}
+
+static void expect_no_lines(struct trial_case *trial, const json_t *patterns, const char *proves,
+			    const struct source *source)
+{
+	size_t index;
+	json_t *each;
+
+	json_array_foreach ((json_t *)patterns, index, each) {
+		const char *pattern = pattern_of(each);
+		struct reason why = {""};
+		const json_t *line = find_line(trial, source, pattern, &why);
+
+		if (line) {
+			case_cite(trial, line, proves);
+			harmed(trial, "%s holds what it must not: %.300s", source->name,
+			       record_text(line));
+		} else if (why.text[0]) {
+			unknown(trial, "%s", why.text);
+		} else if (source->lost) {
+			unknown(trial, "records of %s were lost: '%.200s' could be among them",
+				source->name, pattern);
+		} else if (!source->seen) {
+			unknown(trial,
+				"no line of %s was seen: whether '%.200s' is missing from it is "
+				"not "
+				"known",
+				source->name, pattern);
+		} else {
+			met(trial);
+		}
+	}
+}
+
+void expect_log(struct trial_case *trial)
+{
+	struct source source = host_log(trial);
+
+	expect_lines(trial, json_object_get(trial->expect, "log"), "log", &source);
+}
+
+void expect_not_log(struct trial_case *trial)
+{
+	struct source source = host_log(trial);
+
+	expect_no_lines(trial, json_object_get(trial->expect, "not_log"), "not_log", &source);
+}
+
+void expect_guest_log(struct trial_case *trial)
+{
+	struct source source = guest_log(trial);
+
+	expect_lines(trial, json_object_get(trial->expect, "guest-log"), "guest-log", &source);
+}
+
+void expect_not_guest_log(struct trial_case *trial)
+{
+	struct source source = guest_log(trial);
+
+	expect_no_lines(trial, json_object_get(trial->expect, "not-guest-log"), "not-guest-log",
+			&source);
+}
+
+void expect_events(struct trial_case *trial)
+{
+	const char *witness;
+	json_t *patterns;
+
+	json_object_foreach (json_object_get(trial->expect, "events"), witness, patterns) {
+		struct source source = events_of(trial, witness);
+
+		source.seen = has_spoken(trial, &source);
+		expect_lines(trial, patterns, "events", &source);
+	}
+}

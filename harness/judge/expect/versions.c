@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects of these versions of the software, and which of its failures are known.
+ */
+#include <string.h>
+
+#include "harness/judge/read/case.h"
+#include "harness/lib/version.h"
+
+static const char *const software[] = {"qemu", "kernel", "libvirt"};
+
+static const json_t *section_of(const struct trial_case *trial, const char *name)
+{
+	return json_object_get(json_object_get(record_body(trial->start), "spec"), name);
+}
+
+/* The kernel is that of the host that was struck; QEMU and libvirt are what the subject was started by. */
+static void find_versions(struct trial_case *trial)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->records, index, record) {
+		const json_t *body = record_body(record), *facts = json_object_get(body, "facts");
+		const char *guest = json_text(body, "guest", NULL);
+
+		if (record_is(record, "boot") && case_on_host(trial, body) &&
+		    !json_object_get(trial->versions, "kernel"))
+			json_object_set(trial->versions, "kernel", json_object_get(body, "kernel"));
+		if (!record_is(record, "guest") || !guest || !trial->guest_name ||
+		    strcmp(guest, trial->guest_name) != 0)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(software); i++)
+			if (!json_object_get(trial->versions, software[i]) &&
+			    strcmp(software[i], "kernel") != 0)
+				json_object_set(trial->versions, software[i],
+						json_object_get(facts, software[i]));
+	}
+}
+
+/**
+ * struct match - whether conditions on versions hold
+ * @unknown: software that a condition is about, and whose version nobody tells; NULL: none
+ * @differs: software whose version is another; NULL: none
+ */
+struct match {
+	const char *unknown, *differs;
+};
+
+static struct match match_versions(const struct trial_case *trial, const json_t *conditions)
+{
+	struct match match = {NULL, NULL};
+	const char *name;
+	json_t *condition;
+
+	json_object_foreach ((json_t *)conditions, name, condition) {
+		const char *text = json_string_value(condition);
+		const char *version = json_text(trial->versions, name, NULL);
+
+		if (!version)
+			match.unknown = name;
+		else if (!text || version_check(text, NULL) || !version_holds(text, version))
+			match.differs = name;
+	}
+	return match;
+}
+
+/* Not compared with anything: a reader has to know which expectations these are. */
+static struct reason *note(struct trial_case *trial)
+{
+	static struct reason overflow;
+
+	if (trial->finding_count >= FINDING_LIMIT / 2)
+		return &overflow;
+	trial->findings[trial->finding_count] =
+		(struct finding){.what = "versions", .state = STATE_MET};
+	return &trial->findings[trial->finding_count++].reason;
+}
+
+static void apply(struct trial_case *trial, const json_t *entry, size_t index)
+{
+	const json_t *conditions = json_object_get(entry, "when");
+	__cleanup_free char *text = json_dumps(conditions, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	json_object_update(trial->expect, json_object_get(entry, "expect"));
+	(void)fail(note(trial), 0, "entry %zu of 'versions' applies: %.200s", index + 1,
+		   text ? text : "");
+}
+
+/**
+ * case_read_versions - what the trial ran with, and the expectations that hold for it
+ * @trial: its expectations are changed by the first entry of `versions` whose conditions all hold
+ *
+ * Where a version is not known no condition on it holds, and the checks say so.
+ */
+void case_read_versions(struct trial_case *trial)
+{
+	const json_t *entries = section_of(trial, "versions"), *entry;
+	size_t index;
+
+	find_versions(trial);
+	json_array_foreach (entries, index, entry) {
+		const json_t *conditions = json_object_get(entry, "when");
+		struct match match = match_versions(trial, conditions);
+
+		if (match.unknown)
+			(void)fail(
+				note(trial), 0,
+				"entry %zu of 'versions' does not apply: the version of %s is not "
+				"known",
+				index + 1, match.unknown);
+		else if (!match.differs && json_object_size(conditions))
+			return apply(trial, entry, index);
+	}
+}
+
+/**
+ * case_known_failure - whether the scenario names a failure as known
+ * @reason:  of the verdict
+ * @is_here: receives whether it is known of these versions, whatever the verdict is
+ *
+ * Return: what is broken, when @reason is what is known; else NULL. Borrowed.
+ */
+const char *case_known_failure(const struct trial_case *trial, const char *reason, bool *is_here)
+{
+	const json_t *known = section_of(trial, "known-failure");
+	const char *pattern = json_text(known, "match", NULL);
+	__cleanup_json json_t *conditions =
+		json_is_object(known) ? json_copy((json_t *)known) : NULL;
+	struct match match;
+	struct reason why = {""};
+
+	json_object_del(conditions, "match");
+	json_object_del(conditions, "reason");
+	match = match_versions(trial, conditions);
+	*is_here = conditions && pattern && !match.unknown && !match.differs;
+	if (!*is_here || !regex_matches(pattern, reason, &why))
+		return NULL;
+	return json_text(known, "reason", "no reason given");
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a scenario expects of the victim: the process that the fault was meant for, on the host or in a guest.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+static const char *process_name(int axis)
+{
+	return process_axis_name((enum process_axis)axis);
+}
+
+void expect_process(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "process", NULL);
+	const char *seen = process_axis_name(trial->process);
+	const char *proof = record_text(trial->process_proof);
+	int wanted;
+
+	/* Never acceptable, whatever was expected. */
+	if (trial->process == PROCESS_CORRUPTED)
+		return harmed(trial, "the victim read data that it did not write%s%s",
+			      *proof ? ": " : "", proof);
+	if (trial->process_contradicted)
+		return unknown(trial, "%s", trial->process_reason.text);
+	if (!expected)
+		return;
+	wanted = axis_of(expected, process_name, PROCESS_CORRUPTED + 1);
+	if (wanted < 0)
+		return unknown(trial,
+			       "the scenario expects process '%s', which is no value of that axis",
+			       expected);
+	if (trial->process == PROCESS_UNKNOWN)
+		return unknown(trial, "the victim did not report what happened to it, expected %s",
+			       expected);
+	if ((int)trial->process == wanted)
+		return met(trial);
+	if ((int)trial->process > wanted)
+		return harmed(trial, "the victim is %s, expected %s%s%s", seen, expected,
+			      *proof ? ": " : "", proof);
+	broken(trial, "the victim is %s, expected %s%s%s", seen, expected, *proof ? ": " : "",
+	       proof);
+}
+
+/* Empty when a signal is as expected, or what differs. */
+static void compare_signal(const struct trial_case *trial, const json_t *data,
+			   struct reason *differs)
+{
+	const struct scope *scope = trial->victim_guest ? &trial->in_guest : &trial->on_host;
+	const char *name = json_text(trial->expect, "signal", NULL);
+	const char *code = json_text(trial->expect, "code", NULL);
+	const char *address = json_text(trial->expect, "address", NULL);
+	const char *seen_name = json_text(data, "signal_name", "no name");
+	const char *seen_code = json_text(data, "code_name", "no name");
+	int64_t lsb = json_number(trial->expect, "lsb", -1),
+		seen_lsb = json_number(data, "lsb", -1);
+	uint64_t seen_address = (uint64_t)json_number(data, "address", 0);
+
+	differs->text[0] = '\0';
+	if (name && strcmp(name, seen_name) != 0)
+		fail(differs, 0, "the signal is %s, expected %s", seen_name, name);
+	else if (code && strcmp(code, seen_code) != 0)
+		fail(differs, 0, "si_code is %s, expected %s", seen_code, code);
+	else if (lsb >= 0 && lsb != seen_lsb)
+		fail(differs, 0, "si_addr_lsb is %" PRId64 ", expected %" PRId64, seen_lsb, lsb);
+	else if (address && strcmp(address, "match") == 0 &&
+		 (!seen_address || !scope->address_count ||
+		  !case_owns_address(trial, seen_address, seen_lsb)))
+		fail(differs, 0, "si_addr is 0x%" PRIx64 ", which is not in the victim's page",
+		     seen_address);
+}
+
+void expect_signal(struct trial_case *trial)
+{
+	const char *name = json_text(trial->expect, "signal", NULL);
+	bool none = name && strcmp(name, "none") == 0, any = false;
+	struct reason differs = {""};
+	size_t index;
+	json_t *record;
+
+	if (!name && !case_expects(trial, "code") && !case_expects(trial, "lsb") &&
+	    !case_expects(trial, "address"))
+		return;
+	json_array_foreach (trial->records, index, record) {
+		if (!case_counts(trial, index) || !case_victim_event(trial, record, "signal"))
+			continue;
+		if (none)
+			return harmed(trial, "the victim got a signal, expected none: %s",
+				      record_text(record));
+		any = true;
+		compare_signal(trial, json_object_get(record_body(record), "data"), &differs);
+		if (!differs.text[0])
+			return met(trial);
+	}
+	if (any)
+		return broken(trial, "%s", differs.text);
+	/*
+	 * Without a handler there is no report but the end of the process, which tells the signal
+	 * alone.
+	 */
+	if (name && strcmp(name, "SIGBUS") == 0 && trial->ended_by == SIGBUS)
+		return case_expects(trial, "code") || case_expects(trial, "lsb") ||
+				       case_expects(trial, "address")
+			       ? unknown(trial, "SIGBUS ended the victim, which could not report "
+						"its details")
+			       : met(trial);
+	if (none && trial->ended_by)
+		return harmed(trial, "the victim was ended by signal %d, expected none",
+			      trial->ended_by);
+	if (none && trial->kernel_signalled)
+		return unknown(trial,
+			       "the kernel says that it sent the victim a signal, which got none");
+	if (none && trial->touched)
+		return met(trial);
+	if (trial->victim_spoke && ran_its_course(trial))
+		return none ? unknown(trial, "the victim did not touch its page after the fault")
+			    : broken(trial, "the victim got no signal");
+	unknown(trial, "the victim did not report a signal");
+}
+
+void expect_error(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "error", NULL), *seen = NULL;
+	size_t index;
+	json_t *record;
+
+	if (!expected)
+		return;
+	json_array_foreach (trial->records, index, record) {
+		if (!case_counts(trial, index) || !case_victim_event(trial, record, "error"))
+			continue;
+		seen = json_text(json_object_get(record_body(record), "data"), "errno_name", "?");
+		if (strcmp(seen, expected) == 0)
+			return met(trial);
+	}
+	if (seen)
+		return broken(trial, "the victim's system call failed with %s, expected %s", seen,
+			      expected);
+	if (trial->victim_spoke && ran_its_course(trial))
+		return broken(trial, "no system call of the victim failed, expected %s", expected);
+	unknown(trial, "the victim did not report an error, expected %s", expected);
+}
+
+void expect_data(struct trial_case *trial)
+{
+	const char *expected = json_text(trial->expect, "data", NULL);
+
+	if (!expected)
+		return;
+	if (!trial->touched_data)
+		return unknown(trial, "the victim did not report what it read, expected data %s",
+			       expected);
+	if (strcmp(trial->touched_data, expected) == 0)
+		return met(trial);
+	broken(trial, "the victim read data '%s', expected '%s'", trial->touched_data, expected);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_JUDGE_CASE_H
+#define BRINELL_JUDGE_CASE_H
+
+#include "harness/evidence/evidence.h"
+#include "harness/evidence/record.h"
+#include "harness/judge/read/scope.h"
+
+/**
+ * enum group - witnesses that can not have the same source
+ *
+ * /dev/kmsg and the console show the same messages, so they are one; so are those of a guest. A boot_id
+ * that changed and the bench that saw the power go are two: one comes from inside, the other from outside.
+ * A guest's boot_id and its stream, seen by its host, likewise. @GROUP_PROCESS is the end of the process that
+ * an injector killed, as the kernel tells it by a pidfd.
+ */
+enum group {
+	GROUP_KERNEL_LOG = 1 << 0,
+	GROUP_TRACE = 1 << 1,
+	GROUP_INTERRUPTS = 1 << 2,
+	GROUP_MEMINFO = 1 << 3,
+	GROUP_PAGEFLAGS = 1 << 4,
+	GROUP_WORKLOAD = 1 << 5,
+	GROUP_BENCH = 1 << 6,
+	GROUP_BOOT = 1 << 7,
+	GROUP_PROCESS = 1 << 8,
+	GROUP_LIBVIRT = 1 << 9,
+	GROUP_GUEST_LOG = 1 << 10,
+	GROUP_GUEST_INTERRUPTS = 1 << 11,
+	GROUP_GUEST_MEMINFO = 1 << 12,
+	GROUP_GUEST_LINK = 1 << 13,
+	GROUP_GUEST_BOOT = 1 << 14,
+	GROUP_GUEST_TRACE = 1 << 15,
+};
+
+/**
+ * enum process_axis - what became of the victim, in order of harm
+ */
+enum process_axis {
+	PROCESS_UNKNOWN = -1,
+	PROCESS_UNHARMED,
+	PROCESS_CONTAINED,
+	PROCESS_KILLED,
+	PROCESS_HUNG,
+	PROCESS_CORRUPTED,
+};
+
+/**
+ * enum host_axis - what became of the host, in order of harm
+ */
+enum host_axis {
+	HOST_UNKNOWN = -1,
+	HOST_UP,
+	HOST_HUNG,
+	HOST_DIED,
+};
+
+/**
+ * enum guest_axis - what became of a guest, in order of harm
+ */
+enum guest_axis {
+	GUEST_UNKNOWN = -1,
+	GUEST_UNHARMED,
+	GUEST_CONTAINED,
+	GUEST_KILLED,
+	GUEST_HUNG,
+	GUEST_CORRUPTED,
+};
+
+/**
+ * enum migration_axis - how a migration went
+ */
+enum migration_axis {
+	MIGRATION_UNKNOWN = -1,
+	MIGRATION_NONE,
+	MIGRATION_COMPLETED,
+	MIGRATION_REFUSED,
+	MIGRATION_CANCELLED,
+	MIGRATION_FAILED,
+	MIGRATION_LOST,
+};
+
+/**
+ * enum state - of one expectation
+ * @STATE_MET:     seen to hold
+ * @STATE_BROKEN:  seen not to hold
+ * @STATE_UNKNOWN: the evidence says neither
+ */
+enum state {
+	STATE_MET,
+	STATE_BROKEN,
+	STATE_UNKNOWN,
+};
+
+/**
+ * struct finding - one expectation compared with the evidence
+ * @what:   key of the expectation
+ * @state:  of it
+ * @harm:   broken towards the worse. Harm fails a trial at once; when less happened than expected,
+ *          the trial only fails if the fault was proven delivered.
+ * @reason: for people
+ */
+struct finding {
+	const char *what;
+	enum state state;
+	bool harm;
+	struct reason reason;
+};
+
+#define FINDING_LIMIT 64
+
+/* As many guests as a scenario may have; each on one of two hosts. */
+#define GUEST_LIMIT 8
+#define HOST_LIMIT 2
+
+/**
+ * struct host_outcome - what became of a host of the bench
+ * @name:   "h0"; borrowed
+ * @axis:   of it
+ * @reason: the evidence for it, or why it is not known
+ */
+struct host_outcome {
+	const char *name;
+	enum host_axis axis;
+	struct reason reason;
+};
+
+/**
+ * struct guest_outcome - what became of a guest of the trial
+ * @name:   borrowed
+ * @axis:   of it
+ * @reason: the evidence for it, or why it is not known
+ */
+struct guest_outcome {
+	const char *name;
+	enum guest_axis axis;
+	struct reason reason;
+};
+
+/**
+ * struct migration_outcome - how the trial's last migration went
+ * @axis:        of it
+ * @reason:      the evidence for it, or why it is not known
+ * @downtime_ns: how long the guest stood still, by its heartbeats; 0: not known
+ * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
+ * @before_stop_ns, @after_resume_ns: from the last beat to the first of these, and from the second to the first beat; -1: not known
+ * @clock_difference_ns: by how much the clock of the target is ahead of that of the source; @clocks_known
+ * @libvirt_downtime_ns, @time_ns, @iterations: as libvirt tells them; -1: not known
+ */
+struct migration_outcome {
+	enum migration_axis axis;
+	struct reason reason;
+	int64_t downtime_ns;
+	int64_t qemu_downtime_ns, clock_difference_ns;
+	int64_t before_stop_ns, after_resume_ns;
+	bool clocks_known;
+	int64_t libvirt_downtime_ns, time_ns, iterations;
+};
+
+/**
+ * struct trial_case - all that the judge knows about one trial
+ * @records: of its last attempt, in order; owned array of borrowed records
+ * @expect:  of the scenario, with what differs in these versions; an empty object when the record says nothing; owned
+ * @start, @intent, @outcome, @close: the records of these types (first intent and the last
+ *                                    outcome); NULL when missing
+ * @from:    index of the record behind which evidence counts: the first intent; where no fault was asked for, the
+ *           first step that migrates, else the first step
+ * @faultless: no fault was asked for: no step injects, and the scenario expects none
+ * @host_name: of the host that the fault was aimed at, else where the subject began; NULL: any
+ * @guest_name: the subject: the guest that the fault was aimed at, or the one that migrates, or the first; NULL: none
+ * @settled_view: judged before its end: there is no close record yet, and none is missed
+ * @damaged_line: line of the journal that was lost within this trial, 0 for none
+ * @repeated: the trial was started again although its fault had been fired before
+ * @attempts: how often it was started
+ * @on_host, @in_guest: what belongs to the victim or was aimed at, on @host_name and in @guest_name
+ * @victim_guest: the guest in which the victim is; NULL: it is on the host
+ * @witnesses: groups that saw the fault
+ * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
+ * @identified: a proof named the victim
+ * @identified_by: groups whose proof named it
+ * @foreign: the first evidence that named another page or process, "" for none
+ * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
+ * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
+ * @libvirt_lost: libvirt did not answer for a while, or events of it were lost
+ * @process, @process_proof: axis of the victim, and the record that decided it
+ * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
+ * @touched: the victim came back from a touch after the fault
+ * @touched_fine, @touched_data: that touch found its data; what it read
+ * @victim_spoke: the victim reported anything after the intent
+ * @kernel_signalled: the kernel log says that the victim was sent a signal
+ * @ended_by: signal that ended the victim, 0 for none
+ * @host, @host_reason: axis of the host, and the evidence for it
+ * @other_hosts: those that the fault was not aimed at
+ * @iommu_fault: an IOMMU reported a fault
+ * @guests:    the guests of the trial, the subject first
+ * @migration: of the subject
+ * @versions:  "qemu", "kernel", "libvirt": what the trial ran with; owned
+ * @evidence: quotes for the result; owned
+ * @findings: one for each expectation
+ */
+struct trial_case {
+	json_t *records;
+	json_t *expect;
+	const json_t *start, *intent, *outcome, *close;
+	size_t from;
+	bool faultless;
+	const char *host_name, *guest_name;
+	bool settled_view;
+	int damaged_line;
+	bool repeated;
+	int attempts;
+
+	struct scope on_host, in_guest;
+	const char *victim_guest;
+
+	unsigned int witnesses, identified_by;
+	int64_t first_proof_ns, first_signal_ns;
+	bool identified;
+	char foreign[256];
+	bool log_lost, log_seen;
+	bool guest_log_lost, guest_log_seen;
+	bool libvirt_lost;
+
+	enum process_axis process;
+	bool process_contradicted;
+	struct reason process_reason;
+	const json_t *process_proof;
+	bool touched, touched_fine;
+	const char *touched_data;
+	bool victim_spoke;
+	bool kernel_signalled;
+	int ended_by;
+
+	enum host_axis host;
+	struct reason host_reason;
+	struct host_outcome other_hosts[HOST_LIMIT];
+	size_t other_host_count;
+	bool iommu_fault;
+
+	struct guest_outcome guests[GUEST_LIMIT];
+	size_t guest_count;
+	struct migration_outcome migration;
+
+	json_t *versions;
+	json_t *evidence;
+	struct finding findings[FINDING_LIMIT];
+	size_t finding_count;
+};
+
+void case_open(struct trial_case *trial, const json_t *records, const char *id);
+void case_close(struct trial_case *trial);
+
+void case_cite(struct trial_case *trial, const json_t *record, const char *proves);
+bool case_is_victim(const struct trial_case *trial, const json_t *record);
+bool case_victim_event(const struct trial_case *trial, const json_t *record, const char *event);
+bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t lsb);
+bool case_change(const struct trial_case *trial, const json_t *event, const char *name,
+		 const json_t *change, int64_t *difference);
+bool case_counts(const struct trial_case *trial, size_t index);
+bool case_on_host(const struct trial_case *trial, const json_t *body);
+
+void case_read_versions(struct trial_case *trial);
+const char *case_known_failure(const struct trial_case *trial, const char *reason, bool *is_here);
+
+void case_read_axes(struct trial_case *trial);
+void case_compare(struct trial_case *trial);
+json_t *case_verdict(struct trial_case *trial, const char *id);
+bool case_expects_delivery(const struct trial_case *trial);
+bool case_expects(const struct trial_case *trial, const char *key);
+bool case_is_delivered(const struct trial_case *trial);
+unsigned int case_proofs(const struct trial_case *trial);
+unsigned int case_witness_count(const struct trial_case *trial);
+enum guest_axis case_guest_axis(const struct trial_case *trial);
+const char *process_axis_name(enum process_axis axis);
+const char *host_axis_name(enum host_axis axis);
+const char *guest_axis_name(enum guest_axis axis);
+const char *migration_axis_name(enum migration_axis axis);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_BASE_ELF_H
+#define BRINELL_BASE_ELF_H
+
+#include "harness/lib/util.h"
+
+/**
+ * struct elf_links - what a program or a library asks for; elf_links_release() when done
+ * @program:     it is an x86-64 program or library at all
+ * @interpreter: path of the dynamic loader that starts it, or NULL
+ * @search:      directories, separated by ':', in which its libraries are looked for first, or NULL
+ * @needed:      array of names such as "libc.so.6"
+ */
+struct elf_links {
+	bool program;
+	char *interpreter;
+	char *search;
+	json_t *needed;
+};
+
+int elf_links_read(struct elf_links *links, const char *path, struct reason *why);
+void elf_links_release(struct elf_links *links);
+
+#endif

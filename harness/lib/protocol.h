@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_BASE_PROTOCOL_H
+#define BRINELL_BASE_PROTOCOL_H
+
+#include "harness/lib/util.h"
+
+#define PROTOCOL_VERSION 1
+#define PROTOCOL_LINE_MAX (1u << 20)
+
+struct channel;
+
+struct channel *channel_new(int in, int out);
+void channel_free(struct channel *channel);
+int channel_fd(const struct channel *channel);
+int channel_fill(struct channel *channel);
+int channel_feed(struct channel *channel, const char *bytes, size_t length);
+int channel_next(struct channel *channel, json_t **message, struct reason *why);
+size_t channel_pending(const struct channel *channel);
+int channel_flush(struct channel *channel);
+int channel_queue(struct channel *channel, const json_t *message);
+int channel_send(struct channel *channel, const json_t *message, unsigned int timeout_ms);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Text that goes into XML: names, paths and kernel logs hold any byte.
+ */
+#include <string.h>
+
+#include "harness/lib/text.h"
+
+/*
+ * XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF
+ * (section 2.2).
+ */
+static size_t illegal_in_xml(const unsigned char *text)
+{
+	if (text[0] < 0x20 && text[0] != '\t' && text[0] != '\n' && text[0] != '\r')
+		return 1;
+	if (text[0] == 0x7f)
+		return 1;
+	if (text[0] == 0xef && text[1] == 0xbf && (text[2] == 0xbe || text[2] == 0xbf))
+		return 3;
+	return 0;
+}
+
+/**
+ * text_xml - write text as content or attribute value of XML 1.0 and HTML
+ * @out:  file
+ * @text: UTF-8; characters that XML can not hold become U+FFFD
+ */
+void text_xml(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		size_t illegal = illegal_in_xml((const unsigned char *)text);
+
+		if (illegal) {
+			fputs("\xef\xbf\xbd", out);
+			text += illegal - 1;
+			continue;
+		}
+		switch (*text) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		case '\r':
+			fputs("&#13;", out);
+			break;
+		default:
+			fputc(*text, out);
+		}
+	}
+}
+
+/**
+ * text_xml_copy - text for an attribute or between tags of XML
+ * @text: any bytes
+ *
+ * Return: it, escaped; owned by the caller.
+ */
+char *text_xml_copy(const char *text)
+{
+	__cleanup_free char *mended = mend_text(strdup(text));
+	char *escaped = NULL;
+	size_t length;
+	FILE *out = open_memstream(&escaped, &length);
+
+	if (!out)
+		abort();
+	text_xml(out, mended);
+	if (fclose(out) != 0)
+		abort();
+	return escaped;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_BASE_TEXT_H
+#define BRINELL_BASE_TEXT_H
+
+#include "harness/lib/util.h"
+
+void text_xml(FILE *out, const char *text);
+char *text_xml_copy(const char *text);
+
+#endif

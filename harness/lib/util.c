@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Small things that every room needs: errors with reasons, clocks, files, checksums, messages.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "harness/lib/util.h"
+
+/* Length of the UTF-8 character at @at (RFC 3629: no overlong forms, no surrogates), or 0 when there is none. */
+static size_t character_length(const unsigned char *at)
+{
+	static const struct {
+		unsigned char first, last, least, most;
+		size_t length;
+	} forms[] = {
+		{0x01, 0x7f, 0, 0, 1},	     {0xc2, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		size_t have = 1;
+
+		if (*at < forms[i].first || *at > forms[i].last)
+			continue;
+		if (forms[i].length > 1 && (at[1] < forms[i].least || at[1] > forms[i].most))
+			return 0;
+		while (have < forms[i].length && (at[have] & 0xc0) == 0x80)
+			have++;
+		return have == forms[i].length ? have : 0;
+	}
+	return 0;
+}
+
+/**
+ * mend_text - put '?' in the place of every byte that is no UTF-8
+ * @text: of a kernel, a program or a buffer that was too short; changed in place
+ *
+ * JSON carries only Unicode: jansson answers anything else with NULL, and an event would be lost in silence.
+ *
+ * Return: @text.
+ */
+char *mend_text(char *text)
+{
+	unsigned char *at = (unsigned char *)text;
+
+	while (*at) {
+		size_t length = character_length(at);
+
+		if (!length)
+			*at = '?';
+		at += length ? length : 1;
+	}
+	return text;
+}
+
+/**
+ * fail - fill a reason and hand the error on
+ * @why:    filled with the formatted text; may be NULL
+ * @error:  negative errno
+ * @format: what was tried, on what, why it failed, what to do
+ *
+ * Return: @error, so that callers can write `return fail(why, -EINVAL, ...)`.
+ */
+int fail(struct reason *why, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!why)
+		return error;
+	va_start(arguments, format);
+	vsnprintf(why->text, sizeof(why->text), format, arguments);
+	va_end(arguments);
+	mend_text(why->text);
+	return error;
+}
+
+/**
+ * format_text - printf into memory of its own
+ *
+ * Return: the text, to be freed by the caller. Ends the program when there is no memory: no caller could go on.
+ */
+char *format_text(const char *format, ...)
+{
+	va_list arguments;
+	char *text = NULL;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	va_end(arguments);
+	return text;
+}
+
+/**
+ * error_name - the symbol of an error number
+ * @error: errno, of either sign
+ *
+ * Return: "EBUSY" and the like; static.
+ */
+const char *error_name(int error)
+{
+	const char *name = strerrorname_np(error < 0 ? -error : error);
+
+	return name ? name : "unknown error";
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/** now_realtime_ns - CLOCK_REALTIME in nanoseconds: the time of journal records */
+int64_t now_realtime_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+/** now_monotonic_ns - CLOCK_MONOTONIC in nanoseconds: for deadlines and durations */
+int64_t now_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static char system_root[2048] = "";
+
+/**
+ * system_root_set - let all system_path() calls look below another directory
+ * @root: directory, or "" for the machine itself
+ *
+ * Tests run the machine side of brinell against a made-up /sys, /proc and /dev.
+ */
+void system_root_set(const char *root)
+{
+	snprintf(system_root, sizeof(system_root), "%s", root);
+}
+
+/**
+ * system_path - where a file of the kernel's interface is
+ * @buffer: receives the path
+ * @path:   absolute, such as "/proc/interrupts"
+ *
+ * Return: @buffer.
+ */
+const char *system_path(char buffer[static 4096], const char *path)
+{
+	snprintf(buffer, 4096, "%s%s", system_root, path);
+	return buffer;
+}
+
+/**
+ * read_small_file - read a whole file, also one of /proc or /sys whose size is not known before
+ * @path:   file
+ * @text:   receives the content with a NUL behind it; owned by the caller
+ * @length: receives its length in bytes; may be NULL
+ *
+ * Return: 0, or -errno; -EFBIG beyond 256 MiB.
+ */
+int read_small_file(const char *path, char **text, size_t *length)
+{
+	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	__cleanup_free char *data = NULL;
+	size_t used = 0, size = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t got;
+
+		if (size - used < 2) {
+			char *larger;
+
+			size = size ? size * 2 : 4096;
+			if (size > 256u << 20)
+				return -EFBIG;
+			larger = realloc(data, size);
+			if (!larger)
+				return -ENOMEM;
+			data = larger;
+		}
+		got = read(fd, data + used, size - used - 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+	}
+	data[used] = '\0';
+	if (length)
+		*length = used;
+	*text = steal(data);
+	return 0;
+}
+
+/**
+ * write_all - write every byte, across short writes and signals
+ *
+ * Return: 0 or -errno.
+ */
+int write_all(int fd, const void *data, size_t length)
+{
+	const char *bytes = data;
+
+	while (length) {
+		ssize_t put = write(fd, bytes, length);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		bytes += put;
+		length -= (size_t)put;
+	}
+	return 0;
+}
+
+/**
+ * write_small_file - one write(2) of a text into an existing file, as kernel interfaces want it
+ *
+ * Return: 0 or -errno, which is what the kernel interface said.
+ */
+int write_small_file(const char *path, const char *text)
+{
+	__cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t put;
+
+	if (fd < 0)
+		return -errno;
+	put = write(fd, text, strlen(text));
+	if (put < 0)
+		return -errno;
+	return (size_t)put == strlen(text) ? 0 : -EIO;
+}
+
+/**
+ * write_file_atomically - replace a file so that a crash leaves the old content or the new, never a part
+ * @directory: that holds the file
+ * @name:      of the file in it
+ * @data:      new content
+ * @length:    in bytes
+ *
+ * Return: 0 or -errno; on an error the old file is untouched.
+ */
+int write_file_atomically(const char *directory, const char *name, const void *data, size_t length)
+{
+	__cleanup_free char *temporary = format_text("%s/.%s.XXXXXX", directory, name);
+	__cleanup_free char *path = format_text("%s/%s", directory, name);
+	__cleanup_close int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__cleanup_close int fd = -1;
+	int error;
+
+	if (folder < 0)
+		return -errno;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, data, length);
+	if (!error && (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
+		error = -errno;
+	if (error) {
+		unlink(temporary);
+		return error;
+	}
+	return fsync(folder) < 0 ? -errno : 0;
+}
+
+/**
+ * make_directories - mkdir -p
+ *
+ * Return: 0 when the directory is there, or -errno.
+ */
+int make_directories(const char *path)
+{
+	__cleanup_free char *copy = strdup(path);
+	struct stat status;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (stat(copy, &status) < 0)
+		return -errno;
+	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
+static uint32_t crc32c_table[256];
+
+__attribute__((constructor)) static void crc32c_fill_table(void)
+{
+	for (uint32_t byte = 0; byte < 256; byte++) {
+		uint32_t crc = byte;
+
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
+		crc32c_table[byte] = crc;
+	}
+}
+
+#ifdef __x86_64__
+/* The instruction is this very checksum; the disks of rig hosts are checked at each start. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_words(uint32_t crc,
+							       const unsigned char **bytes,
+							       size_t *length)
+{
+	uint64_t state = crc;
+
+	for (; *length >= sizeof(uint64_t); *length -= sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, *bytes, sizeof(word));
+		state = __builtin_ia32_crc32di(state, word);
+		*bytes += sizeof(word);
+	}
+	return (uint32_t)state;
+}
+#endif
+
+/**
+ * crc32c - CRC-32C (Castagnoli, RFC 3720 appendix B.4)
+ * @crc:    0 to begin, or the value so far
+ * @data:   bytes
+ * @length: their number
+ *
+ * Return: the checksum of all bytes so far.
+ */
+uint32_t crc32c(uint32_t crc, const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+
+	crc = ~crc;
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		crc = crc32c_words(crc, &bytes, &length);
+#endif
+	while (length--)
+		crc = crc >> 8 ^ crc32c_table[(crc ^ *bytes++) & 0xff];
+	return ~crc;
+}
+
+/** json_text - a text of an object, or @fallback when it is missing or no text; borrowed */
+const char *json_text(const json_t *object, const char *key, const char *fallback)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : fallback;
+}
+
+/** json_number - an integer of an object (a JSON integer, or a text such as "0x1f"), or @fallback */
+int64_t json_number(const json_t *object, const char *key, int64_t fallback)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
+	char *end;
+
+	if (json_is_integer(value))
+		return json_integer_value(value);
+	if (json_is_real(value)) {
+		double real = json_real_value(value);
+
+		return real >= -0x1p63 && real < 0x1p63 ? (int64_t)real : fallback;
+	}
+	if (!text || !*text)
+		return fallback;
+	errno = 0;
+	uint64_t number = strtoull(text, &end, 0);
+
+	return errno || *end ? fallback : (int64_t)number;
+}
+
+static atomic_int log_level = 6;
+
+/** log_level_set - the least important syslog level that is still printed (6: information, 7: debug) */
+void log_level_set(int level)
+{
+	log_level = level;
+}
+
+/**
+ * logmsg - a message to standard error, one write a line
+ * @level: of syslog
+ *
+ * Return: 0.
+ */
+int logmsg(int level, const char *format, ...)
+{
+	__cleanup_free char *text = NULL;
+	__cleanup_free char *line = NULL;
+	va_list arguments;
+
+	if (level > log_level)
+		return 0;
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	va_end(arguments);
+	line = format_text("brinell: %s%s\n",
+			   level <= 3	? "error: "
+			   : level == 4 ? "warning: "
+					: "",
+			   text);
+	(void)write_all(STDERR_FILENO, line, strlen(line));
+	return 0;
+}

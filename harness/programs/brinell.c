@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell: presses known faults into machines that run virtual machines, and records with evidence what held.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "harness/lib/registry.h"
+#include "harness/lib/util.h"
+
+/* The order of the help text is the order of use, not of the linker. */
+static const char *const order[] = {"run",  "resume", "judge",	"show", "report",
+				    "list", "doctor", "inject", "rig",	"agent"};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: brinell COMMAND [OPTIONS]\n"
+	      "\n"
+	      "Presses a known fault into a machine that runs virtual machines, and records with\n"
+	      "evidence what broke and what held.\n"
+	      "\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		const struct command *command = command_find(order[i]);
+
+		if (command)
+			fprintf(out, "  %-8s %s\n", command->name, command->summary);
+	}
+	fputs("\n"
+	      "brinell COMMAND --help tells more. Options of every command: --quiet, --verbose.\n"
+	      "Exit: 0 all passed or skipped, 1 a failure, 2 bad usage or a bad file (nothing was\n"
+	      "started), 3 inconclusive, 4 the bench failed.\n",
+	      out);
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+/* Takes the options of every command out of the arguments. */
+static int take_common_options(int argc, char **argv)
+{
+	int kept = 0;
+	bool ended = false;
+
+	for (int i = 0; i < argc; i++) {
+		ended = ended || strcmp(argv[i], "--") == 0;
+		if (!ended && strcmp(argv[i], "--quiet") == 0)
+			log_level_set(3);
+		else if (!ended && strcmp(argv[i], "--verbose") == 0)
+			log_level_set(7);
+		else
+			argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	signal(SIGPIPE, SIG_IGN);
+	argc = take_common_options(argc, argv);
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return EXIT_PASSED;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("brinell " BRINELL_VERSION);
+		return EXIT_PASSED;
+	}
+	command = command_find(argv[1]);
+	if (!command) {
+		log_error("there is no command '%s'; brinell --help lists them", argv[1]);
+		return EXIT_USAGE;
+	}
+	/* `inject NAME --help` prints the table of the injector, which only that command knows. */
+	if (asks_for_help(argc - 1, argv + 1) && (strcmp(argv[1], "inject") != 0 || argc < 4)) {
+		fputs(command->usage, stdout);
+		return EXIT_PASSED;
+	}
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where the files lie that come with brinell.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/rig/profile.h"
+
+/**
+ * rig_find_file - a file that comes with brinell: the agent, the plugin, the init script
+ * @name: of the file
+ * @path: receives it; owned by the caller
+ *
+ * Looked for beside the program, in the source tree that the program was built in, and where `make
+ * install` puts it.
+ * Return: 0 or -ENOENT.
+ */
+int rig_find_file(const char *name, char **path)
+{
+	static const char *const places[] = {
+		".", "..", "../harness/rig/image", "../../harness/rig/image", "../lib/brinell",
+	};
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	if (length > 0) {
+		program[length] = '\0';
+		*strrchr(program, '/') = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+			__cleanup_free char *candidate =
+				format_text("%s/%s/%s", program, places[i], name);
+
+			if (access(candidate, R_OK) == 0) {
+				*path = realpath(candidate, NULL);
+				return *path ? 0 : -errno;
+			}
+		}
+	}
+	*path = format_text("%s/%s", RIG_DIR, name);
+	if (access(*path, R_OK) == 0)
+		return 0;
+	free(steal(*path));
+	return -ENOENT;
+}

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * poison - QEMU TCG plugin: memory that is poisoned until a processor really touches it
+ *
+ * The firmware model (harness/rig/firmware/firmware.c) arms 64-byte lines in a shared page (harness/rig/firmware/poison.h). While any line
+ * is armed, every load, store and fetch of every virtual processor is compared with them; while none is, the machine
+ * runs code without a single instrumented instruction: arming and disarming reset the plugin, which throws away all
+ * translated code.
+ *
+ * Precision. The callback of an access runs after the load. A machine check raised then would name the instruction
+ * behind the one that consumed, and the kernel's recovery of copy_from_user (arch/x86/kernel/cpu/mce/severity.c) looks
+ * up and decodes the very instruction. So the plugin raises the machine check as a processor does: it queues it on the
+ * virtual processor that consumes and leaves the translated code through QEMU's own way out of a faulting access
+ * (cpu_loop_exit_restore), which gives back the state before the instruction. Registers, flags and RIP are those of an
+ * instruction that has not happened, and no interrupt can get in between: a pending machine check is taken before an
+ * external interrupt. The functions for it are no plugin API; a QEMU with loadable modules (all of Debian's) exports
+ * them, and they have the same types from 7.2 to 10.0. Where they are missing, the plugin asks the model to raise the
+ * machine check through the monitor and waits a little; RIP then is that of a following instruction.
+ *
+ * A poisoned fetch is noticed at the start of the translation block that contains it: RIP is that of the block's first
+ * instruction, from which execution can go on, at most a block (never more than two pages) before the poisoned line.
+ *
+ * Not seen: accesses by devices (DMA) and by the page-table walker. Prefetch
+ * instructions do not access memory under TCG, so they are as harmless as they have to be.
+ *
+ * Arguments: page=PATH of the shared page.
+ *
+ * PLUGIN_API is the version that the QEMU at hand accepts: 1 for 7.2, 2 and more for 8.2 on. Of the functions used here
+ * only those that read instructions and register for the processors exist in both with one ABI. What differs: API 1 reports an
+ * atomic read-modify-write once as "read and write", later ones as a read and a write; both begin with the read here.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <linux/futex.h>
+#include <time.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include "harness/rig/firmware/poison.h"
+
+#ifndef PLUGIN_API
+#error "PLUGIN_API must be the plugin API version of the QEMU that will load this"
+#endif
+
+/* The part of QEMU's plugin ABI that is used (include/qemu/qemu-plugin.h; the header is not packaged). */
+typedef uint64_t qemu_plugin_id_t;
+typedef uint32_t qemu_plugin_meminfo_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_hwaddr;
+struct qemu_info; /* not read: its layout changed between the versions */
+enum {
+	CALLBACK_NO_REGISTERS,
+	MEMORY_READ_WRITE = 3
+};
+
+typedef void (*simple_callback)(qemu_plugin_id_t id);
+typedef void (*processor_callback)(qemu_plugin_id_t id, unsigned int processor);
+typedef void (*execute_callback)(unsigned int processor, void *data);
+typedef void (*translate_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void (*memory_callback)(unsigned int processor, qemu_plugin_meminfo_t info,
+				uint64_t address, void *data);
+
+extern void qemu_plugin_reset(qemu_plugin_id_t id, simple_callback callback);
+extern void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, simple_callback callback);
+extern void qemu_plugin_register_vcpu_idle_cb(qemu_plugin_id_t id, processor_callback callback);
+extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translate_callback callback);
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
+						 execute_callback callback, int flags, void *data);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+						   execute_callback callback, int flags,
+						   void *data);
+extern void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
+					     memory_callback callback, int flags, int rw,
+					     void *data);
+extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
+							size_t index);
+extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+extern void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
+extern unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
+extern struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info,
+							 uint64_t address);
+extern bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *hwaddr);
+extern uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *hwaddr);
+extern void qemu_plugin_outs(const char *text);
+
+__attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API;
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id,
+							       const struct qemu_info *info,
+							       int argc, char **argv);
+
+/* Functions of QEMU itself. A virtual processor is opaque here; of type CPUState and X86CPU, which begin alike. */
+struct processor;
+union work_data {
+	uint64_t number;
+	void *pointer;
+};
+
+static struct {
+	struct processor *(*get)(int index);
+	void (*run_on)(struct processor *processor,
+		       void (*work)(struct processor *processor, union work_data data),
+		       union work_data data);
+	void (*leave)(struct processor *processor, uintptr_t program_counter)
+		__attribute__((noreturn));
+	void (*inject)(void *monitor, struct processor *processor, int bank, uint64_t status,
+		       uint64_t mcg_status, uint64_t address, uint64_t misc, int flags);
+	void (*forget_callbacks)(struct processor *processor);
+} qemu;
+
+static struct poison_page *page;
+static int notify_fd = -1;
+static bool resetting;
+static uintptr_t ram_start, ram_end, ram_offset;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Finds where QEMU has mapped the file that backs the RAM. */
+static void find_ram(void)
+{
+	unsigned long start, end, offset, inode;
+	unsigned int major_number, minor_number;
+	char line[4352];
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	ram_start = ram_end = 0;
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %*s %lx %x:%x %lu", &start, &end, &offset, &major_number,
+			   &minor_number, &inode) != 6)
+			continue;
+		if (inode != page->ram_inode ||
+		    makedev(major_number, minor_number) != page->ram_device)
+			continue;
+		ram_start = start;
+		ram_end = end;
+		ram_offset = offset;
+		break;
+	}
+	if (maps)
+		fclose(maps);
+}
+
+/* The armed line that an access of one line's worth of bytes touches, or -1. */
+static int find_line(uint64_t physical)
+{
+	for (int i = 0; i < POISON_LINES; i++) {
+		struct poison_line *line = &page->lines[i];
+
+		if (atomic_load_explicit(&line->kind, memory_order_acquire) &&
+		    atomic_load_explicit(&line->address, memory_order_relaxed) ==
+			    (physical & ~(uint64_t)(POISON_LINE_SIZE - 1)))
+			return i;
+	}
+	return -1;
+}
+
+static uint64_t post(unsigned int processor, int index, enum poison_act act, uint64_t physical,
+		     bool raised)
+{
+	uint64_t sequence = atomic_fetch_add(&page->posted, 1) + 1;
+	struct poison_post *entry = &page->posts[sequence % POISON_POSTS];
+
+	entry->time_ns = clock_ns(CLOCK_REALTIME);
+	entry->address = physical;
+	entry->line = (uint32_t)index;
+	entry->armed = atomic_load(&page->lines[index].armed);
+	entry->act = act;
+	entry->processor = processor;
+	entry->raised = raised;
+	atomic_store_explicit(&entry->sequence, sequence, memory_order_release);
+	/* A full socket holds wake-ups enough: nothing is lost. */
+	(void)!send(notify_fd, "p", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sequence;
+}
+
+static void raise_machine_check(struct processor *processor, union work_data data)
+{
+	struct poison_post *entry = &page->posts[data.number % POISON_POSTS];
+	bool fatal = atomic_load(&page->lines[entry->line].kind) == POISON_FATAL;
+	uint64_t status = POISON_STATUS_SRAR_LOAD, mcg_status = POISON_MCG_LOCAL;
+
+	if (entry->act == POISON_WRITE_BACK) {
+		status = POISON_STATUS_SRAO_WRITE_BACK;
+		mcg_status = POISON_MCG_LOCAL_OPTIONAL;
+	} else if (fatal) {
+		status = POISON_STATUS_FATAL;
+		mcg_status = POISON_MCG_LOCAL_FATAL;
+	} else if (entry->act == POISON_FETCH) {
+		status = POISON_STATUS_SRAR_FETCH;
+	}
+	qemu.inject(NULL, processor, POISON_BANK, status, mcg_status, entry->address, POISON_MISC,
+		    0);
+	atomic_store(&page->raised_ns, clock_ns(CLOCK_MONOTONIC));
+	atomic_fetch_sub(&page->raising, 1);
+}
+
+static _Unwind_Reason_Code last_frame(struct _Unwind_Context *context, void *program_counter)
+{
+	*(uintptr_t *)program_counter = _Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+/*
+ * Gives up the instruction that is being executed. The outermost frame that can be unwound to is the translated code,
+ * for it has no unwind information, whether it called the plugin itself or through a helper of QEMU.
+ */
+static void __attribute__((noreturn)) restart_instruction(struct processor *processor)
+{
+	uintptr_t program_counter = 0;
+
+	_Unwind_Backtrace(last_frame, &program_counter);
+	qemu.leave(processor, program_counter);
+}
+
+static void consume(unsigned int number, int index, enum poison_act act, uint64_t physical)
+{
+	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
+
+	if (atomic_load(&page->lines[index].kind) == POISON_CORRECTED) {
+		/* Corrected on its way: the processor gets its data, the memory controller writes it back. */
+		uint32_t kind = POISON_CORRECTED;
+
+		if (atomic_compare_exchange_strong(&page->lines[index].kind, &kind, 0))
+			post(number, index, act, physical, false);
+		return;
+	}
+	if (!processor) {
+		uint64_t sequence = post(number, index, act, physical, false);
+		uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + 20000000;
+		struct timespec pause = {.tv_nsec = 1000000};
+
+		while (atomic_load(&page->answered) < sequence &&
+		       clock_ns(CLOCK_MONOTONIC) < deadline)
+			syscall(SYS_futex, &page->answered, FUTEX_WAIT,
+				(uint32_t)atomic_load(&page->answered), &pause, NULL, 0);
+		return;
+	}
+	atomic_fetch_add(&page->raising, 1);
+	if (atomic_load(&page->hold)) {
+		/* A broadcast is on its way to all processors, and a second machine check would reset the machine. */
+		atomic_fetch_sub(&page->raising, 1);
+		restart_instruction(processor);
+	}
+	qemu.run_on(processor, raise_machine_check,
+		    (union work_data){.number = post(number, index, act, physical, true)});
+	restart_instruction(processor);
+}
+
+static void store(unsigned int number, int index, uint64_t physical, unsigned int size)
+{
+	struct poison_line *line = &page->lines[index];
+	unsigned int first = physical % POISON_LINE_SIZE;
+	uint64_t bytes = (size >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << size) - 1) << first;
+	uint64_t before = atomic_fetch_or(&line->stored, bytes);
+	uint32_t kind = atomic_load(&line->kind);
+
+	if ((before | bytes) == ~UINT64_C(0)) {
+		if (kind && atomic_compare_exchange_strong(&line->kind, &kind, 0))
+			post(number, index, POISON_OVERWRITE, physical, false);
+	} else if (!before && kind != POISON_CORRECTED) {
+		post(number, index, POISON_PARTIAL_STORE, physical, false);
+	}
+}
+
+static void touch(unsigned int number, qemu_plugin_meminfo_t info, uint64_t address,
+		  unsigned int size)
+{
+	struct qemu_plugin_hwaddr *hwaddr = qemu_plugin_get_hwaddr(info, address);
+	uint64_t physical;
+	int index;
+
+	if (!hwaddr || qemu_plugin_hwaddr_is_io(hwaddr))
+		return;
+	physical = qemu_plugin_hwaddr_phys_addr(hwaddr);
+	index = find_line(physical);
+	if (index < 0)
+		return;
+	/* enum qemu_plugin_mem_rw lies above the 16 bits of the memory operation; 1 reads, 2 writes, 3 does both. */
+	if (info >> 16 & 1)
+		consume(number, index, POISON_LOAD, physical);
+	else
+		store(number, index, physical, size);
+}
+
+static void on_memory(unsigned int number, qemu_plugin_meminfo_t info, uint64_t address, void *data)
+{
+	uint64_t offsets = atomic_load_explicit(&page->offsets, memory_order_relaxed);
+	unsigned int line = address >> 6 & 63;
+	unsigned int size, here;
+
+	(void)data;
+	/* Nearly every access ends here: no armed line has this place in its page, nor the place behind it. */
+	if (!((offsets >> line | offsets >> ((line + 1) & 63)) & 1))
+		return;
+	size = 1u << qemu_plugin_mem_size_shift(info);
+	here = POISON_LINE_SIZE - address % POISON_LINE_SIZE;
+	if (here > size)
+		here = size;
+	if (offsets >> line & 1)
+		touch(number, info, address, here);
+	if (here < size && offsets >> ((line + 1) & 63) & 1)
+		touch(number, info, address + here, size - here);
+}
+
+static void on_block(unsigned int number, void *data)
+{
+	uint64_t physical = (uintptr_t)data;
+	int index = find_line(physical);
+
+	if (index >= 0)
+		consume(number, index, POISON_FETCH, physical);
+}
+
+/*
+ * A processor flushes a line of its cache. Which one is in registers that plugins of this age can not read: the first
+ * poisoned line that is still in a cache counts as the one.
+ */
+static void on_flush_line(unsigned int number, void *data)
+{
+	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
+
+	(void)data;
+	atomic_fetch_add(&page->raising, 1);
+	/* While a broadcast is on its way, the line stays in its cache. */
+	for (int i = 0; i < POISON_LINES && !atomic_load(&page->hold); i++) {
+		uint32_t kind = POISON_CACHED;
+		uint64_t sequence;
+
+		if (!atomic_compare_exchange_strong(&page->lines[i].kind, &kind,
+						    POISON_UNCORRECTED))
+			continue;
+		sequence = post(number, i, POISON_WRITE_BACK, atomic_load(&page->lines[i].address),
+				processor != NULL);
+		if (!processor)
+			break;
+		/* It counts "raising" down. */
+		qemu.run_on(processor, raise_machine_check, (union work_data){.number = sequence});
+		return;
+	}
+	atomic_fetch_sub(&page->raising, 1);
+}
+
+/* CLFLUSH (0F AE /7), CLFLUSHOPT (66 before it) and CLWB (66 0F AE /6) of memory. */
+static bool flushes_line(const uint8_t *code, size_t size)
+{
+	size_t at = 0;
+	bool operand_size = false;
+
+	while (at < size && (code[at] == 0x66 || (code[at] & 0xf0) == 0x40)) {
+		operand_size |= code[at] == 0x66;
+		at++;
+	}
+	if (size - at < 3 || code[at] != 0x0f || code[at + 1] != 0xae || code[at + 2] >> 6 == 3)
+		return false;
+	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
+}
+
+static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	(void)id;
+	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uintptr_t host = (uintptr_t)qemu_plugin_insn_haddr(insn);
+		size_t size = qemu_plugin_insn_size(insn);
+
+		qemu_plugin_register_vcpu_mem_cb(insn, on_memory, CALLBACK_NO_REGISTERS,
+						 MEMORY_READ_WRITE, NULL);
+		if (!size || host < ram_start || host >= ram_end)
+			continue;
+		if (host % 4096 + size <= 4096 && flushes_line((const uint8_t *)host, size))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_flush_line,
+							       CALLBACK_NO_REGISTERS, NULL);
+		/* First and last byte: an instruction is shorter than a line. */
+		for (size_t byte = 0; byte<size; byte += size> 1 ? size - 1 : 1) {
+			uint64_t physical = host - ram_start + ram_offset + byte;
+
+			if (find_line(physical) >= 0) {
+				qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block,
+								     CALLBACK_NO_REGISTERS,
+								     (void *)(uintptr_t)physical);
+				break;
+			}
+		}
+	}
+}
+
+/*
+ * QEMU 7.2 leaves a processor with a pointer to the callbacks of its last instruction when that one ended its block, and
+ * frees them together with the translated code. Later versions clear the pointer, and have no such function any more.
+ */
+static void forget_callbacks(void)
+{
+	struct processor *processor;
+
+	if (!qemu.forget_callbacks || !qemu.get)
+		return;
+	for (int i = 0; (processor = qemu.get(i)); i++)
+		qemu.forget_callbacks(processor);
+}
+
+static void on_flush(qemu_plugin_id_t id)
+{
+	(void)id;
+	forget_callbacks();
+}
+
+static void on_idle(qemu_plugin_id_t id, unsigned int processor);
+
+static void on_reset(qemu_plugin_id_t id)
+{
+	uint32_t generation = atomic_load(&page->generation);
+
+	forget_callbacks();
+	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
+	if (generation & 1) {
+		qemu_plugin_register_flush_cb(id, on_flush);
+		find_ram();
+		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	}
+	resetting = false;
+	atomic_store(&page->acknowledged, generation);
+	(void)!send(notify_fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Runs when a processor halts, and on every processor when the machine is stopped; always under QEMU's big lock. */
+static void on_idle(qemu_plugin_id_t id, unsigned int processor)
+{
+	(void)processor;
+	if (resetting || atomic_load(&page->generation) == atomic_load(&page->acknowledged))
+		return;
+	resetting = true;
+	qemu_plugin_reset(id, on_reset);
+}
+
+static int open_page(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (page == MAP_FAILED)
+		return -errno;
+	if (page->magic != POISON_MAGIC)
+		return -EPROTO;
+	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify_fd < 0)
+		return -errno;
+	if ((size_t)snprintf(address.sun_path, sizeof(address.sun_path), "%s%s", path,
+			     POISON_NOTIFY_SUFFIX) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	return connect(notify_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+/**
+ * qemu_plugin_install - entry point that QEMU calls before it makes the machine
+ *
+ * Return: 0, or non-zero with a message, on which QEMU does not start.
+ */
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+{
+	int error = -EINVAL;
+
+	(void)info;
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "page=", 5))
+			error = open_page(argv[i] + 5);
+	if (error) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "poison: can not use the page that page= names: %s (is the firmware model "
+			 "running?)\n",
+			 strerror(-error));
+		qemu_plugin_outs(text);
+		return error;
+	}
+	*(void **)&qemu.get = dlsym(RTLD_DEFAULT, "qemu_get_cpu");
+	*(void **)&qemu.run_on = dlsym(RTLD_DEFAULT, "async_run_on_cpu");
+	*(void **)&qemu.forget_callbacks = dlsym(RTLD_DEFAULT, "qemu_plugin_disable_mem_helpers");
+	*(void **)&qemu.inject = dlsym(RTLD_DEFAULT, "cpu_x86_inject_mce");
+	if (qemu.get && qemu.run_on && qemu.inject)
+		*(void **)&qemu.leave = dlsym(RTLD_DEFAULT, "cpu_loop_exit_restore");
+	atomic_store(&page->present, (uint32_t)getpid());
+	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
+	return 0;
+}

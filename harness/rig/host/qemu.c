@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QEMU's command line, and the kernel's.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/rig/image/image.h"
+#include "harness/rig/host/qemu.h"
+
+struct argument_list {
+	char **items;
+	size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct argument_list *list,
+						      const char *format, ...)
+{
+	va_list arguments;
+	char *text = NULL;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	va_end(arguments);
+	list->items = reallocarray(list->items, list->count + 2, sizeof(*list->items));
+	if (!list->items)
+		abort();
+	list->items[list->count++] = text;
+	list->items[list->count] = NULL;
+}
+
+static void add_all(struct argument_list *list, const char *const *items)
+{
+	for (; items && *items; items++)
+		add(list, "%s", *items);
+}
+
+/**
+ * qemu_firmware_region - where the megabyte of the firmware model lies
+ * @memory_mib: RAM of the host
+ *
+ * 256 MiB below the end of RAM: clear of what SeaBIOS puts at the very end, and of the kernel's
+ * early allocations, which begin there. Return: guest physical address.
+ */
+uint64_t qemu_firmware_region(unsigned int memory_mib)
+{
+	return (uint64_t)(memory_mib - 256) << 20;
+}
+
+/**
+ * qemu_kernel_arguments - the kernel's command line
+ * @profile:    kind of host
+ * @memory_mib: RAM, which decides where the firmware's region is
+ * @host_number: of a pair, or 0
+ * @shell:      "once", "again" or NULL: a root shell on the console
+ * @verbose:    the whole boot on the console
+ * @more:       further words, or NULL
+ *
+ * A panic (an oops is made one) restarts at once, which ends QEMU with -no-reboot: the host died,
+ * and the console shows why. The check of the timer interrupt counts ticks against time: on a busy
+ * machine the emulated timer loses, and the kernel panics as it boots ("IO-APIC + timer doesn't
+ * work!"), so it is left out. Return: the text, owned by the caller.
+ */
+char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
+			    unsigned int host_number, const char *shell, bool verbose,
+			    const char *more)
+{
+	__cleanup_free char *host =
+		host_number ? format_text(" brinell.host=%u", host_number) : strdup("");
+
+	return format_text("console=ttyS0,115200 panic=-1 oops=panic no_timer_check "
+			   "memmap=%uM$0x%llx %s%s%s%s%s%s%s",
+			   QEMU_FIRMWARE_REGION_SIZE >> 20,
+			   (unsigned long long)qemu_firmware_region(memory_mib), profile->arguments,
+			   host, verbose ? "" : " loglevel=4", shell ? " brinell.shell=" : "",
+			   shell ? shell : "", more ? " " : "", more ? more : "");
+}
+
+/*
+ * Datagrams: either side can be off, or come back, without the other one having to do anything, as
+ * with a cable.
+ */
+static void add_link(struct argument_list *list, const struct qemu_config *config)
+{
+	add(list, "-netdev");
+	add(list,
+	    "dgram,id=link,local.type=unix,local.path=%s.%u,remote.type=unix,remote.path=%s.%u",
+	    config->link, config->host_number, config->link, 3 - config->host_number);
+	add(list, "-device");
+	add(list, "virtio-net-pci,netdev=link,romfile=,mac=52:54:00:00:00:%02x",
+	    config->host_number);
+}
+
+static void add_system(struct argument_list *list, const char *disk)
+{
+	add(list, "-blockdev");
+	add(list, "driver=file,node-name=system,filename=%s,read-only=on", disk);
+	add(list, "-device");
+	add(list, "virtio-blk-pci,drive=system");
+}
+
+/**
+ * qemu_arguments - QEMU's command line
+ * @config: the host
+ *
+ * Return: NULL-terminated; qemu_arguments_free().
+ */
+char **qemu_arguments(const struct qemu_config *config)
+{
+	struct argument_list list = {0};
+	static const char *const fixed[] = {
+		"-accel",
+		"tcg,thread=multi,tb-size=512",
+		"-display",
+		"none",
+		"-no-reboot",
+		"-nodefaults",
+		"-no-user-config",
+		"-chardev",
+		"stdio,id=console,signal=off",
+		"-serial",
+		"chardev:console",
+		"-device",
+		"virtio-serial-pci,id=ports",
+		"-device",
+		"virtserialport,bus=ports.0,chardev=agent,name=brinell.agent",
+		NULL,
+	};
+
+	add(&list, "%s", config->program);
+	add(&list, "-chardev");
+	add(&list, "socket,id=agent,path=%s,server=on,wait=off", config->agent);
+	add_all(&list, fixed);
+	add(&list, "-machine");
+	add(&list, "q35,kernel-irqchip=split,memory-backend=ram");
+	add(&list, "-object");
+	add(&list, "memory-backend-file,id=ram,size=%uM,mem-path=%s,share=on", config->memory_mib,
+	    config->ram);
+	add(&list, "-m");
+	add(&list, "%u", config->memory_mib);
+	add(&list, "-smp");
+	add(&list, "%u", config->processors);
+	add(&list, "-cpu");
+	add(&list, "%s", config->profile->processor);
+	add(&list, "-qmp");
+	add(&list, "unix:%s,server=on,wait=off", config->qmp);
+	add_all(&list, config->profile->devices);
+	add_all(&list, (const char *const *)config->firmware);
+	if (config->system)
+		add_system(&list, config->system);
+	if (config->link)
+		add_link(&list, config);
+	add(&list, "-kernel");
+	add(&list, "%s", config->kernel);
+	add(&list, "-initrd");
+	add(&list, "%s", config->initramfs);
+	add(&list, "-append");
+	add(&list, "%s", config->arguments);
+	return list.items;
+}
+
+/** qemu_arguments_free - free what qemu_arguments() gave; NULL is fine */
+void qemu_arguments_free(char **arguments)
+{
+	for (char **item = arguments; item && *item; item++)
+		free(*item);
+	free(arguments);
+}
+
+/**
+ * rig_find_qemu - the emulator of this machine
+ * @path:    receives the program; owned by the caller
+ * @version: receives major * 100 + minor
+ *
+ * Return: 0 or -ENOENT with what to install.
+ */
+int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
+{
+	const char *search = getenv("PATH");
+	__cleanup_free char *places = strdup(search ? search : "/usr/bin:/bin");
+	unsigned int major = 0, minor = 0;
+	__cleanup_free char *text = NULL;
+	char *rest, *place;
+	int error;
+
+	*path = NULL;
+	for (place = strtok_r(places, ":", &rest); place && !*path;
+	     place = strtok_r(NULL, ":", &rest)) {
+		__cleanup_free char *candidate = format_text("%s/qemu-system-x86_64", place);
+
+		if (access(candidate, X_OK) == 0)
+			*path = steal(candidate);
+	}
+	if (!*path)
+		return fail(why, -ENOENT,
+			    "qemu-system-x86_64 is not installed, and the rig is made of it: run "
+			    "./setup, or "
+			    "install the package qemu-system-x86");
+	const char *const argv[] = {*path, "--version", NULL};
+
+	error = image_run_text(argv, NULL, &text, why);
+	if (!error && sscanf(text, "QEMU emulator version %u.%u", &major, &minor) != 2)
+		error = fail(why, -EPROTO, "%s --version says '%.60s', which is no QEMU", *path,
+			     text);
+	if (!error && major < 7)
+		error = fail(why, -EPROTO, "%s is version %u.%u; the rig needs 7.2 or newer", *path,
+			     major, minor);
+	if (error)
+		free(steal(*path));
+	*version = major * 100 + minor;
+	return error;
+}

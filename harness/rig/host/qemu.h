@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_RIG_QEMU_H
+#define BRINELL_RIG_QEMU_H
+
+#include "harness/rig/host/rig.h"
+
+/**
+ * struct qemu_config - one emulated host as QEMU is to see it
+ * @program:    qemu-system-x86_64
+ * @profile:    kind of host
+ * @memory_mib: RAM
+ * @processors: number of virtual processors
+ * @ram:        path of the file that backs the RAM
+ * @kernel:     path of the bzImage
+ * @initramfs:  path of the archive
+ * @system:     path of the disk with the root file system; NULL: the profile has none
+ * @link:       NULL, or beginning of the paths of the pair's network: ".1" and ".2" follow
+ * @host_number: of a pair, 1 or 2; 0: no network
+ * @arguments:  kernel command line
+ * @qmp:        path of the QMP socket, made by QEMU
+ * @agent:      path of the agent's socket, made by QEMU
+ * @firmware:   NULL-terminated arguments of the firmware model; may be NULL
+ */
+struct qemu_config {
+	const char *program;
+	const struct rig_profile *profile;
+	unsigned int memory_mib;
+	unsigned int processors;
+	const char *ram;
+	const char *kernel;
+	const char *initramfs;
+	const char *system;
+	const char *link;
+	unsigned int host_number;
+	const char *arguments;
+	const char *qmp;
+	const char *agent;
+	char *const *firmware;
+};
+
+uint64_t qemu_firmware_region(unsigned int memory_mib);
+#define QEMU_FIRMWARE_REGION_SIZE (1u << 20)
+
+char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
+			    unsigned int host_number, const char *shell, bool verbose,
+			    const char *more);
+char **qemu_arguments(const struct qemu_config *config);
+void qemu_arguments_free(char **arguments);
+
+#endif

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The side of a rig that its user holds: start a keeper, talk to it, end it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "harness/lib/protocol.h"
+#include "harness/rig/image/image.h"
+#include "harness/rig/host/keeper.h"
+
+#define START_TIMEOUT_MS 60000
+#define DEADLINE_DEFAULT_S 3600
+
+/**
+ * struct rig - a rig as its user sees it
+ * @channel:   to the keeper
+ * @name:      of the rig
+ * @directory: with its sockets
+ * @agent:     path of the agent's socket
+ * @console:   path of the serial console's socket
+ * @link:      beginning of the paths of a pair's network
+ * @keeper:    pid when this process started it and its end is ours to wait for, else 0
+ * @events:    that came while an answer was awaited
+ * @next_id:   of the next call
+ */
+struct rig {
+	struct channel *channel;
+	char *name;
+	char *directory;
+	char *agent;
+	char *console;
+	char *link;
+	pid_t keeper;
+	json_t *events;
+	json_int_t next_id;
+};
+
+static struct rig *rig_new(int fd, const char *directory)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	if (!rig)
+		abort();
+	rig->channel = channel_new(fd, fd);
+	rig->directory = strdup(directory);
+	rig->name = strdup(strrchr(directory, '/') + 1);
+	rig->agent = format_text("%s/" KEEPER_AGENT, directory);
+	rig->console = format_text("%s/" KEEPER_CONSOLE, directory);
+	rig->link = format_text("%s/" KEEPER_LINK, directory);
+	rig->events = json_array();
+	rig->next_id = 1;
+	return rig;
+}
+
+/** rig_disconnect - forget a rig; one that is not detached and was started here ends with it */
+void rig_disconnect(struct rig *rig)
+{
+	if (!rig)
+		return;
+	channel_free(rig->channel);
+	json_decref(rig->events);
+	free(rig->name);
+	free(rig->directory);
+	free(rig->agent);
+	free(rig->console);
+	free(rig->link);
+	free(rig);
+}
+
+/* Wait for one message. Return: 1 with it, 0 at the end of the time, or -errno. */
+static int await_message(struct rig *rig, int64_t deadline_ns, json_t **message, struct reason *why)
+{
+	for (;;) {
+		struct pollfd readable = {.fd = channel_fd(rig->channel), .events = POLLIN};
+		int64_t left = (deadline_ns - now_monotonic_ns()) / NSEC_PER_MSEC;
+		int got = channel_next(rig->channel, message, why);
+
+		if (got > 0)
+			return 1;
+		if (got < 0)
+			continue;
+		if (left < 0)
+			return 0;
+		if (poll(&readable, 1, (int)left) <= 0)
+			continue;
+		got = channel_fill(rig->channel);
+		if (got < 0)
+			return fail(why, got, "the keeper of rig %s is gone", rig->name);
+	}
+}
+
+static int take_answer(const json_t *message, json_t **reply, struct reason *why)
+{
+	const json_t *error = json_object_get(message, "error");
+
+	if (error)
+		return fail(why, (int)json_number(error, "errno", -EIO), "%s",
+			    json_text(error, "text", "the keeper did not say why"));
+	if (reply)
+		*reply = json_incref(json_object_get(message, "ok"));
+	return 0;
+}
+
+/**
+ * rig_call - ask the keeper and wait for its answer
+ * @call:       status, power ({"action": "cycle" | "off"}), firmware (as firmware_control() takes
+ *              it), stop
+ * @arguments:  borrowed; may be NULL
+ * @timeout_ms: for the answer
+ * @reply:      receives it; owned by the caller; may be NULL
+ *
+ * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the keeper
+ * says.
+ */
+int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigned int timeout_ms,
+	     json_t **reply, struct reason *why)
+{
+	__cleanup_json json_t *request = json_pack("{s:I, s:s, s:O*}", "id", rig->next_id, "call",
+						   call, "args", (json_t *)arguments);
+	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	json_int_t id = rig->next_id++;
+	int got = channel_send(rig->channel, request, timeout_ms);
+
+	if (got < 0)
+		return fail(why, got, "the keeper of rig %s does not take the call %s: %s",
+			    rig->name, call, strerror(-got));
+	for (;;) {
+		__cleanup_json json_t *message = NULL;
+
+		got = await_message(rig, deadline, &message, why);
+		if (got < 0)
+			return got;
+		if (got == 0)
+			return fail(why, -ETIMEDOUT,
+				    "the keeper of rig %s does not answer %s within %u ms",
+				    rig->name, call, timeout_ms);
+		if (!json_object_get(message, "id"))
+			json_array_append(rig->events, message);
+		else if (json_number(message, "id", 0) == id)
+			return take_answer(message, reply, why);
+	}
+}
+
+/**
+ * rig_receive - the next event, without waiting
+ * @event: receives it; owned by the caller
+ *
+ * Events: {"event": "console", "time_ns", "text"}, {"event": "power", "state": "on" | "off",
+ * "status", "signal", "cause", "time_ns"}, {"event": "firmware", "time_ns", "data"}, {"event":
+ * "emulator", "time_ns", "text"}, {"event": "lost", "count"}. Return: 1 with an event, 0 when there
+ * is none, or -errno when the keeper is gone.
+ */
+int rig_receive(struct rig *rig, json_t **event, struct reason *why)
+{
+	for (;;) {
+		int got;
+
+		if (json_array_size(rig->events)) {
+			*event = json_incref(json_array_get(rig->events, 0));
+			json_array_remove(rig->events, 0);
+			return 1;
+		}
+		got = channel_next(rig->channel, event, why);
+		if (got > 0 && !json_object_get(*event, "id"))
+			return 1;
+		if (got > 0) {
+			/* The answer to a call whose time was over. */
+			json_decref(*event);
+			continue;
+		}
+		if (got < 0)
+			continue;
+		got = channel_fill(rig->channel);
+		if (got < 0)
+			return fail(why, got, "the keeper of rig %s is gone", rig->name);
+		if (got == 0)
+			return 0;
+	}
+}
+
+/** rig_control_fd - to poll for reading before rig_receive() */
+int rig_control_fd(const struct rig *rig)
+{
+	return channel_fd(rig->channel);
+}
+
+/** rig_name - unique among the rigs that are up; borrowed */
+const char *rig_name(const struct rig *rig)
+{
+	return rig->name;
+}
+
+/**
+ * rig_agent_path - Unix stream socket whose other end is the agent's port; made anew at each
+ * power-on; borrowed
+ */
+const char *rig_agent_path(const struct rig *rig)
+{
+	return rig->agent;
+}
+
+/** rig_console_path - Unix stream socket: the serial console as plain bytes; borrowed */
+const char *rig_console_path(const struct rig *rig)
+{
+	return rig->console;
+}
+
+/**
+ * rig_link_path - where a host 1 keeps the sockets of the network of its pair; for the options of
+ * host 2; borrowed
+ */
+const char *rig_link_path(const struct rig *rig)
+{
+	return rig->link;
+}
+
+static int check_options(const struct rig_options *options, struct reason *why)
+{
+	const struct rig_profile *profile = rig_profile_find(options->profile);
+
+	if (!profile)
+		return fail(why, -EINVAL, "there is no rig profile '%s'; `brinell rig` lists them",
+			    options->profile);
+	if (options->memory_mib &&
+	    (options->memory_mib < RIG_MEMORY_MIN_MIB || options->memory_mib > RIG_MEMORY_MAX_MIB))
+		return fail(why, -EINVAL, "a rig host has %d to %d MiB of memory, not %u",
+			    RIG_MEMORY_MIN_MIB, RIG_MEMORY_MAX_MIB, options->memory_mib);
+	if (options->processors > 64)
+		return fail(why, -EINVAL, "a rig host has 1 to 64 processors, not %u",
+			    options->processors);
+	if (options->einj_revision > 2)
+		return fail(why, -EINVAL, "there is EINJ revision 1 and 2, not %u",
+			    options->einj_revision);
+	if (options->host_number > profile->hosts || (profile->hosts == 1 && options->host_number))
+		return fail(why, -EINVAL, "profile %s has %u host%s, not a host number %u",
+			    profile->name, profile->hosts, profile->hosts > 1 ? "s" : "",
+			    options->host_number);
+	if (profile->hosts > 1 && !options->host_number)
+		return fail(why, -EINVAL,
+			    "profile %s is %u hosts: start one after the other, with their numbers",
+			    profile->name, profile->hosts);
+	if (profile->hosts > 1 && !options->link != (options->host_number == 1))
+		return fail(why, -EINVAL,
+			    "the network of a pair is made by host 1 and told to host 2");
+	if (options->modules && !options->kernel)
+		return fail(why, -EINVAL,
+			    "modules without a kernel of your own: give --kernel too");
+	return 0;
+}
+
+/*
+ * An emulated host whose RAM does not fit would be ended by the out-of-memory killer in the middle
+ * of a trial.
+ */
+static int check_memory(unsigned int wanted_mib, struct reason *why)
+{
+	__cleanup_free char *text = NULL;
+	unsigned long long available_kb;
+	const char *line;
+
+	if (read_small_file("/proc/meminfo", &text, NULL))
+		return 0;
+	line = strstr(text, "MemAvailable:");
+	if (!line || sscanf(line, "MemAvailable: %llu", &available_kb) != 1)
+		return 0;
+	if (available_kb / 1024 >= wanted_mib)
+		return 0;
+	return fail(why, -ENOMEM,
+		    "the host needs %u MiB of memory, this machine has %llu MiB left; end "
+		    "something, or give it "
+		    "less",
+		    wanted_mib, available_kb / 1024);
+}
+
+/**
+ * rig_processors - how many processors a host may have
+ * @wanted:  number
+ * @version: of QEMU, major * 100 + minor
+ *
+ * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another one
+ * changed it, and go on with the old bytes: a kernel that patches its own code, as static keys and
+ * tracing do, then died of a breakpoint of its own ("Oops: int3"), one boot in some dozens.
+ *
+ * Return: @wanted, or 1 after a warning.
+ */
+unsigned int rig_processors(unsigned int wanted, unsigned int version)
+{
+	if (version >= 801 || wanted == 1)
+		return wanted;
+	log_warning(
+		"QEMU %u.%u corrupts kernels on several processors: the host gets 1 instead of %u; "
+		"./setup installs a newer QEMU",
+		version / 100, version % 100, wanted);
+	return 1;
+}
+
+static json_t *keeper_config(const struct rig_options *options, const struct rig_image *image,
+			     const char *directory, const char *qemu, unsigned int processors,
+			     const char *plugin, struct reason *why)
+{
+	const struct rig_profile *profile = rig_profile_find(options->profile);
+	__cleanup_free char *artifacts =
+		realpath(options->artifacts ? options->artifacts : directory, NULL);
+	__cleanup_free char *console = NULL;
+	__cleanup_free char *link = NULL;
+
+	if (!artifacts) {
+		fail(why, -errno, "the directory for the console's log, %s: %s", options->artifacts,
+		     strerror(errno));
+		return NULL;
+	}
+	if (options->host_number)
+		console = format_text("%s/console-%u.log", artifacts, options->host_number);
+	else
+		console = format_text("%s/console.log", artifacts);
+	if (options->host_number)
+		link = options->link ? strdup(options->link)
+				     : format_text("%s/" KEEPER_LINK, directory);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
+			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:i}",
+			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
+			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
+			 "release", *image->release ? image->release : image->kernel, "console_log",
+			 console, "qemu", qemu, "plugin", plugin, "memory_mib",
+			 (int)(options->memory_mib ? options->memory_mib : profile->memory_mib),
+			 "processors", (int)processors, "einj_revision",
+			 (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
+			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
+			 "detached", options->detached, "verbose", options->verbose, "shell",
+			 options->shell, "arguments", options->arguments, "system", image->system,
+			 "link", link, "host_number", (int)options->host_number);
+}
+
+__attribute__((noreturn)) static void become_keeper(int control, int lock, bool detached)
+{
+	char number[16];
+	char *const argv[] = {"brinell", "rig", "keep", number, NULL};
+	int none = open("/dev/null", O_RDWR);
+
+	snprintf(number, sizeof(number), "%d", control);
+	fcntl(control, F_SETFD, 0);
+	fcntl(lock, F_SETFD, 0);
+	dup2(none, STDIN_FILENO);
+	dup2(none, STDOUT_FILENO);
+	if (detached)
+		dup2(none, STDERR_FILENO);
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+static int spawn_keeper(json_t *config, const char *directory, int lock, struct rig **rig,
+			struct reason *why)
+{
+	bool detached = json_is_true(json_object_get(config, "detached"));
+	__cleanup_json json_t *answer = NULL;
+	struct rig *started;
+	int ends[2];
+	pid_t child;
+	int error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(why, -errno, "socketpair: %s", strerror(errno));
+	json_object_set_new(config, "lock", json_integer(lock));
+	child = fork();
+	if (child == 0)
+		become_keeper(ends[1], lock, detached);
+	close(ends[1]);
+	if (child < 0) {
+		close(ends[0]);
+		return fail(why, -errno, "cannot start the rig's keeper: %s", strerror(errno));
+	}
+	started = rig_new(ends[0], directory);
+	started->keeper = child;
+	error = channel_send(started->channel, config, 5000);
+	if (!error)
+		error = await_message(started,
+				      now_monotonic_ns() + START_TIMEOUT_MS * NSEC_PER_MSEC,
+				      &answer, why);
+	if (error == 0)
+		error = fail(why, -ETIMEDOUT, "the rig's keeper did not start a host within %d s",
+			     START_TIMEOUT_MS / 1000);
+	else if (error > 0)
+		error = take_answer(answer, NULL, why);
+	if (error) {
+		rig_stop(started);
+		return error;
+	}
+	*rig = started;
+	return 0;
+}
+
+/**
+ * rig_start - an emulated host, powered on
+ * @options: what to start
+ * @rig:     receives it; rig_stop(), or rig_disconnect() for a detached one
+ *
+ * Unless detached, the host ends with the calling process, however that ends, and with the calling
+ * thread. Return: 0, -EINVAL for options that can not be, -ENOENT when something is not installed,
+ * -ENOSPC, -ENOMEM, or another -errno.
+ */
+int rig_start(const struct rig_options *options, struct rig **rig, struct reason *why)
+{
+	const struct rig_profile *profile = rig_profile_find(options->profile);
+	__cleanup_json json_t *config = NULL;
+	__cleanup_free char *directory = NULL;
+	__cleanup_free char *role = NULL;
+	__cleanup_free char *plugin = NULL;
+	__cleanup_free char *qemu = NULL;
+	__cleanup_close int lock = -1;
+	struct rig_image image = {0};
+	unsigned int version, processors, removed;
+	int error = check_options(options, why);
+
+	if (!error)
+		error = rig_find_qemu(&qemu, &version, why);
+	if (!error && version < profile->qemu_least)
+		error = fail(
+			why, -EPROTO,
+			"profile %s needs QEMU %u.%u or newer, %s is %u.%u; ./setup installs a "
+			"newer one",
+			profile->name, profile->qemu_least / 100, profile->qemu_least % 100, qemu,
+			version / 100, version % 100);
+	if (!error)
+		error = check_memory(
+			options->memory_mib ? options->memory_mib : profile->memory_mib, why);
+	if (!error && options->artifacts) {
+		error = make_directories(options->artifacts);
+		if (error)
+			fail(why, error, "cannot make %s: %s", options->artifacts,
+			     strerror(-error));
+	}
+	if (error)
+		return error;
+	/*
+	 * The plugin interface changed with QEMU 8.2; without the plugin, latent poison is not
+	 * consumed.
+	 */
+	rig_find_file(version < 802 ? "poison-v1.so" : "poison-v2.so", &plugin);
+	error = rig_image_ensure(options, &image, why);
+	if (error)
+		return error;
+	processors = rig_processors(options->processors ? options->processors : profile->processors,
+				    version);
+	(void)rig_state_clean(&removed, &(struct reason){""});
+	role = options->host_number ? format_text("%s-%u", profile->name, options->host_number)
+				    : strdup(profile->name);
+	error = rig_directory_create(role, &directory, &lock, why);
+	if (!error) {
+		config = keeper_config(options, &image, directory, qemu, processors, plugin, why);
+		error = config ? spawn_keeper(config, directory, lock, rig, why) : -EINVAL;
+		if (error)
+			image_remove_tree(directory, NULL);
+	}
+	rig_image_release(&image);
+	return error;
+}
+
+/**
+ * rig_connect - talk to a rig that is up
+ * @name: of the rig, or of a profile of which just one is up; NULL when just one is up
+ * @rig:  receives it; rig_stop() or rig_disconnect()
+ *
+ * Return: 0, -ENOENT when there is none, -EEXIST when there are several, or another -errno.
+ */
+int rig_connect(const char *name, struct rig **rig, struct reason *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct rig_state *found = NULL;
+	struct rig_state *states;
+	size_t count, matches = 0;
+	int error = rig_state_list(&states, &count, why);
+	int fd = -1;
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < count; i++) {
+		if (!states[i].alive || !states[i].detached ||
+		    (name && strcmp(states[i].name, name) && strcmp(states[i].profile, name)))
+			continue;
+		found = &states[i];
+		matches++;
+	}
+	if (matches != 1) {
+		error = matches ? fail(why, -EEXIST,
+				       "%zu rigs %s%s are up; say which, `brinell rig` lists them",
+				       matches, name ? "of " : "", name ? name : "")
+				: fail(why, -ENOENT,
+				       "no rig %s%sis up; `brinell rig up` starts one",
+				       name ? name : "", name ? " " : "");
+	} else {
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s/" KEEPER_CONTROL,
+			 found->directory);
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+			error = fail(why, -errno, "cannot reach the keeper at %s: %s",
+				     address.sun_path, strerror(errno));
+			if (fd >= 0)
+				close(fd);
+		} else {
+			*rig = rig_new(fd, found->directory);
+		}
+	}
+	rig_state_list_free(states, count);
+	return error;
+}
+
+/* The keeper holds the lock in the rig's directory, and removes both last. */
+static void await_end(const char *directory, int64_t deadline_ns)
+{
+	while (access(directory, F_OK) == 0 && now_monotonic_ns() < deadline_ns)
+		poll(NULL, 0, 10);
+}
+
+/**
+ * rig_stop - end the host, its keeper and all that they have
+ * @rig: freed; NULL is fine
+ *
+ * Return: 0, or -ETIMEDOUT when the keeper had to be killed.
+ */
+int rig_stop(struct rig *rig)
+{
+	int64_t deadline = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	struct reason why = {""};
+	int error = 0;
+
+	if (!rig)
+		return 0;
+	/* The answer may be cut off by the end that was asked for. */
+	(void)rig_call(rig, "stop", NULL, 5000, NULL, &why);
+	if (rig->keeper) {
+		while (waitpid(rig->keeper, NULL, WNOHANG) == 0) {
+			if (now_monotonic_ns() > deadline) {
+				kill(rig->keeper, SIGKILL);
+				waitpid(rig->keeper, NULL, 0);
+				error = -ETIMEDOUT;
+				break;
+			}
+			poll(NULL, 0, 5);
+		}
+		image_remove_tree(rig->directory, NULL);
+	} else {
+		await_end(rig->directory, deadline);
+	}
+	rig_disconnect(rig);
+	return error;
+}

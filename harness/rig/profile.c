@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kinds of emulated hosts. Adding one is adding a struct here.
+ */
+#include <string.h>
+
+#include "harness/rig/profile.h"
+
+static const char *const host_modules[] = {
+	"virtio_pci",	   "virtio_console", "einj", "mce-inject",
+	"hwpoison-inject", "loop",	     "ext4", NULL};
+
+/*
+ * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel
+ * processor (arch/x86/kernel/cpu/mce/severity.c; target/i386/helper.c): 6/106/6 is an Ice Lake
+ * server.
+ */
+static const char *const intel_devices[] = {
+	"-device",   "intel-iommu,intremap=on,caching-mode=on",
+	"-blockdev", "driver=null-co,node-name=scratch,size=1048576,read-zeroes=on",
+	"-device",   "nvme,serial=RIG0,drive=scratch,addr=4",
+	NULL,
+};
+
+static const struct rig_profile intel = {
+	.name = "intel",
+	.summary =
+		"Intel server with EINJ firmware, machine checks, IOMMU (DMAR) and one NVMe device",
+	.processors = 2,
+	.memory_mib = 2048,
+	.processor = "max,vendor=GenuineIntel,family=6,model=106,stepping=6",
+	.modules = host_modules,
+	.arguments = "intel_iommu=on",
+	.devices = intel_devices,
+	.hosts = 1,
+};
+
+/* A host of virtual machines, which are Linux on the kernel of their host. */
+static const char *const kvm_modules[] = {
+	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
+	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
+	"loop",		  "ext4",  "kvm-amd",	 "vhost_vsock",
+	"virtio_net",	  "tun",   "bridge",	 NULL};
+static const char *const kvm_guest_modules[] = {
+	"virtio_pci",	"virtio_console", "virtio_net",
+	"virtio_blk",	"virtio_balloon", "vmw_vsock_virtio_transport",
+	"pvpanic-mmio", "loop",		  NULL};
+
+static const char *const kvm_packages[] = {"qemu-system-x86",
+					   "libvirt-daemon",
+					   "libvirt-daemon-driver-qemu",
+					   "libvirt-clients",
+					   "stress-ng",
+					   "iproute2",
+					   "kmod",
+					   "util-linux",
+					   "dash",
+					   NULL};
+
+/*
+ * Half of the download, and nothing of it is linked with what is kept: drawing by the compilers of
+ * OpenGL, and the service manager.
+ */
+static const char *const kvm_unused[] = {"libegl-mesa", "libllvm", "libz3-",
+					 "mesa-",	"systemd", "libsystemd-shared",
+					 "libx11-data", "passwd",  "perl",
+					 NULL};
+
+static const char *const kvm_keep[] = {
+	"etc/libvirt",
+	"usr/bin/dash",
+	"usr/bin/flock",
+	"usr/bin/kmod",
+	"usr/bin/qemu-system-x86_64",
+	"usr/bin/ss",
+	"usr/bin/stress-ng",
+	"usr/bin/virsh",
+	"usr/bin/ip",
+	"usr/lib/libvirt/libvirt_iohelper",
+	"usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+	"usr/lib64/ld-linux-x86-64.so.2",
+	"usr/sbin/bridge",
+	"usr/sbin/dmidecode",
+	"usr/sbin/libvirtd",
+	"usr/sbin/tc",
+	"usr/share/libvirt/cpu_map",
+	"usr/share/libvirt/schemas",
+	"usr/share/qemu/efi-virtio.rom",
+	"usr/share/qemu/keymaps/en-us",
+	"usr/share/qemu/kvmvapic.bin",
+	"usr/share/qemu/linuxboot_dma.bin",
+	"usr/share/seabios/bios-256k.bin",
+	"usr/share/seabios/vgabios-stdvga.bin",
+	"usr/share/seabios/vgabios-virtio.bin",
+	NULL,
+};
+
+static const struct rig_system kvm_system = {
+	.suite = "trixie",
+	.packages = kvm_packages,
+	.unused = kvm_unused,
+	.keep = kvm_keep,
+};
+
+static const char *const libvirt_ready[] = {
+	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/libvirt.ready", NULL};
+
+/*
+ * KVM inside software emulation is kvm_amd's nested paging, and kvm_amd wants a processor of AMD.
+ * Software emulation does not offer SUCCOR and OVERFLOW_RECOV, although all that they promise is up
+ * to whoever raises the error; without them the kernel panics at every uncorrected one
+ * (arch/x86/kernel/cpu/mce/severity.c). QEMU knows their names since 9.1.
+ */
+#define KVM_PROCESSOR                                                                              \
+	"max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,x-force-features=on"
+
+/*
+ * A periodic tick. VMRUN and its exit in QEMU change the pending interrupts of a processor without the lock that other
+ * threads take for it (cs->interrupt_request in target/i386/tcg/system/svm_helper.c, QEMU 10.0), so that now and then
+ * one is lost. Of a timer that is set anew at each interrupt, a lost one is the last: the processor stays in its guest
+ * for ever. Of a periodic one, the next makes good for it.
+ */
+#define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
+
+static const struct rig_profile kvm = {
+	.name = "kvm",
+	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
+	.processors = 2,
+	.memory_mib = 2560,
+	.processor = KVM_PROCESSOR,
+	.modules = kvm_modules,
+	.arguments = KVM_ARGUMENTS,
+	.devices = intel_devices,
+	.system = &kvm_system,
+	.guest_modules = kvm_guest_modules,
+	.start = "start-libvirt",
+	.ready = libvirt_ready,
+	.agent = "brinell-agent-kvm",
+	.guest = true,
+	.qemu_least = 901,
+	.hosts = 1,
+};
+
+static const struct rig_profile kvm_pair = {
+	.name = "kvm-pair",
+	.summary = "two such hosts with a network between them, for live migration",
+	.processors = 1,
+	.memory_mib = 2048,
+	.processor = KVM_PROCESSOR,
+	.modules = kvm_modules,
+	.arguments = KVM_ARGUMENTS,
+	.devices = intel_devices,
+	.system = &kvm_system,
+	.guest_modules = kvm_guest_modules,
+	.start = "start-libvirt",
+	.ready = libvirt_ready,
+	.agent = "brinell-agent-kvm",
+	.guest = true,
+	.qemu_least = 901,
+	.hosts = 2,
+};
+
+const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, NULL};
+
+/**
+ * rig_profile_find - a profile by its name
+ * @name: NULL is the default, "intel"
+ *
+ * Return: the profile, or NULL.
+ */
+const struct rig_profile *rig_profile_find(const char *name)
+{
+	if (!name)
+		return rig_profiles[0];
+	for (const struct rig_profile *const *profile = rig_profiles; *profile; profile++)
+		if (strcmp((*profile)->name, name) == 0)
+			return *profile;
+	return NULL;
+}

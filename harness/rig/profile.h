@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_RIG_PROFILE_H
+#define BRINELL_RIG_PROFILE_H
+
+#include "harness/lib/util.h"
+
+/**
+ * struct rig_system - a root file system made of Debian packages, for hosts that need more than
+ *                     busybox
+ * @suite:    of Debian
+ * @packages: NULL-terminated; with all that they depend on
+ * @unused:   NULL-terminated beginnings of names: packages of that sort are not fetched
+ * @keep:     NULL-terminated paths below the root, files and directories: they are the file system,
+ *            together with the libraries that the programs among them are linked with
+ */
+struct rig_system {
+	const char *suite;
+	const char *const *packages;
+	const char *const *unused;
+	const char *const *keep;
+};
+
+/**
+ * struct rig_profile - one kind of emulated host
+ * @name:         word on the command line
+ * @summary:      one line of what it is good for
+ * @processors:   number of virtual processors
+ * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset
+ *                in the RAM file)
+ * @processor:    value of QEMU's -cpu
+ * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on)
+ *                before the agent
+ * @arguments:    kernel command line besides what every rig host gets
+ * @devices:      NULL-terminated further QEMU arguments
+ * @system:       root file system of packages, on a disk; NULL: in memory, of busybox alone
+ * @guest_modules: NULL-terminated modules that lie ready for guests of this host, or NULL
+ * @start:        script that the host starts beside the agent, or NULL: a file that comes with
+ *                brinell
+ * @ready:        NULL-terminated argv of a command on the host that ends when what @start started
+ *                takes calls (status 0) or never will (another one), or NULL
+ * @qemu_least:   oldest QEMU that has what @processor and @devices name, major * 100 + minor; 0: any
+ * @agent:        program that serves the host, NULL: brinell-agent; another one wants a @system
+ * @guest:        brinell-guest lies ready for guests of this host
+ * @hosts:        1, or 2 for a pair on a private network
+ */
+struct rig_profile {
+	const char *name;
+	const char *summary;
+	unsigned int processors;
+	unsigned int memory_mib;
+	const char *processor;
+	const char *const *modules;
+	const char *arguments;
+	const char *const *devices;
+	const struct rig_system *system;
+	const char *const *guest_modules;
+	const char *start;
+	const char *const *ready;
+	unsigned int qemu_least;
+	const char *agent;
+	bool guest;
+	unsigned int hosts;
+};
+
+extern const struct rig_profile *const rig_profiles[];
+const struct rig_profile *rig_profile_find(const char *name);
+
+#define RIG_MEMORY_MIN_MIB 512
+#define RIG_MEMORY_MAX_MIB 2560
+
+/*
+ * What a long-running part is doing: @what is a short text, @fraction 0 to 1, or below 0 when it is
+ * not known.
+ */
+typedef void (*rig_progress_fn)(void *context, const char *what, double fraction);
+
+/**
+ * struct rig_options - what to start
+ * @profile:       name of the profile; NULL is "intel"
+ * @kernel:        bzImage of the user, or NULL for Debian's newest
+ * @modules:       directory with modules of that kernel (a /lib/modules/RELEASE or a build tree),
+ *                 or NULL
+ * @artifacts:     directory that receives console.log; NULL keeps it with the rig, to vanish with
+ *                 it
+ * @memory_mib:    0: as the profile says
+ * @processors:    0: as the profile says
+ * @einj_revision: 1, or 2 for a table with EINJv2; 0 is 1
+ * @deadline_s:    the host is ended after so many seconds; 0 is one hour
+ * @detached:      lives on after the process that started it
+ * @shell:         a root shell on the serial console: NULL none, "once" (its end powers the host
+ *                 off), "again"
+ * @verbose:       the whole boot on the console, not only warnings
+ * @arguments:     more for the kernel command line, or NULL
+ * @host_number:   of a pair, 1 or 2; 0: a host without a network
+ * @link:          rig_link_path() of host 1, for host 2; NULL otherwise
+ * @refresh:       ask for a newer kernel even when the last answer is fresh
+ * @progress:      called while the image is made; may be NULL
+ * @context:       for @progress
+ */
+struct rig_options {
+	const char *profile;
+	const char *kernel;
+	const char *modules;
+	const char *artifacts;
+	unsigned int memory_mib;
+	unsigned int processors;
+	unsigned int einj_revision;
+	unsigned int deadline_s;
+	bool detached;
+	const char *shell;
+	bool verbose;
+	const char *arguments;
+	unsigned int host_number;
+	const char *link;
+	bool refresh;
+	rig_progress_fn progress;
+	void *context;
+};
+
+int rig_find_file(const char *name, char **path);
+
+#endif

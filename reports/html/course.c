@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a timeline shows of guests and migrations, in words: for those who do not see the picture, and for exact numbers.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "reports/html/html.h"
+#include "reports/html/picture.h"
+#include "reports/text.h"
+
+/* Holes of a guest that are told one by one, the longest. */
+#define HOLE_LINES 12
+/* Iterations that are told one by one: the first and the last ones. */
+#define FIRST_ITERATIONS 5
+#define LAST_ITERATIONS 3
+/* With more stages and iterations their table is folded. */
+#define OPEN_STAGES 8
+
+static void write_length(FILE *out, int64_t length_ns)
+{
+	char time[32];
+
+	text_duration(time, length_ns);
+	fputs(time, out);
+}
+
+static void write_record(FILE *out, const struct course_guest *guest)
+{
+	const json_t *facts = json_object_get(guest->record, "facts");
+	static const struct {
+		const char *key, *word;
+	} told[] = {{"kernel", "kernel"}, {"qemu", "QEMU"}, {"libvirt", "libvirt"}};
+
+	if (!guest->record)
+		return;
+	fputs("<li>It ran on ", out);
+	text_xml(out, json_text(guest->record, "host", "a host"));
+	fputs(json_is_true(json_object_get(guest->record, "warm")) ? ", left from an earlier trial"
+								   : ", started for this trial",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+		const char *value = json_text(facts, told[i].key, "");
+
+		if (!*value)
+			continue;
+		fprintf(out, ", %s ", told[i].word);
+		text_xml(out, value);
+	}
+	fputs(".</li>", out);
+}
+
+static void write_life(FILE *out, const struct course_life *life)
+{
+	fputs("<li>It was heard on ", out);
+	text_xml(out, life->host);
+	fputs(" from ", out);
+	time_write(out, life->from_ns);
+	fputs(" to ", out);
+	time_write(out, life->to_ns);
+	if (life->beats) {
+		fprintf(out, ": %" PRId64 " heartbeats, longest time between two ", life->beats);
+		write_length(out, life->longest_ns);
+		if (life->missed)
+			fprintf(out, ", %" PRId64 " missed", life->missed);
+	}
+	fputs(".</li>", out);
+}
+
+static void write_clocks(FILE *out, const json_t *clocks)
+{
+	const char *clock, *separator = "";
+	json_t *passed;
+
+	if (!json_object_size(clocks))
+		return;
+	fputs("; from inside, by its clocks: ", out);
+	json_object_foreach ((json_t *)clocks, clock, passed) {
+		if (!json_is_integer(passed))
+			continue;
+		fputs(separator, out);
+		text_xml(out, clock);
+		fputc(' ', out);
+		write_length(out, json_integer_value(passed));
+		separator = ", ";
+	}
+}
+
+static void write_hole(FILE *out, const struct course_hole *hole)
+{
+	fputs("<li>Nothing was heard of it for <strong>", out);
+	write_length(out, hole->to_ns - hole->from_ns);
+	fputs("</strong> from ", out);
+	time_write(out, hole->from_ns);
+	fputs(" on, ", out);
+	if (hole->kind == COURSE_MOVE) {
+		fputs("between its last sign on ", out);
+		text_xml(out, hole->host);
+		fputs(" and its first on ", out);
+		text_xml(out, hole->next ? hole->next : "another host");
+		if (hole->downtime_ns) {
+			fputs("; measured downtime <strong>", out);
+			write_length(out, hole->downtime_ns);
+			fputs("</strong>", out);
+		}
+	} else {
+		fputs("on ", out);
+		text_xml(out, hole->host);
+		fputs(hole->open ? ", to the end of the trial" : "", out);
+	}
+	write_clocks(out, hole->clocks);
+	fputs(".</li>", out);
+}
+
+static int by_length(const void *one, const void *other)
+{
+	const struct course_hole *a = one, *b = other;
+	int64_t length_a = a->to_ns - a->from_ns, length_b = b->to_ns - b->from_ns;
+
+	return length_a < length_b ? 1 : length_a > length_b ? -1 : 0;
+}
+
+static void write_holes(FILE *out, const struct course_guest *guest)
+{
+	size_t count = guest->hole_count, told = count < HOLE_LINES ? count : HOLE_LINES;
+	__cleanup_free struct course_hole *holes = calloc(count + 1, sizeof(*holes));
+
+	if (!holes || !count)
+		return;
+	memcpy(holes, guest->holes, count * sizeof(*holes));
+	if (count > HOLE_LINES)
+		qsort(holes, count, sizeof(*holes), by_length);
+	for (size_t i = 0; i < told; i++)
+		write_hole(out, &holes[i]);
+	if (told < count)
+		fprintf(out, "<li>%zu shorter holes are in the journal.</li>", count - told);
+}
+
+static void write_guest(FILE *out, const struct course_guest *guest)
+{
+	fputs("<h3>Guest <span class=\"id\">", out);
+	text_xml(out, guest->name);
+	fputs("</span></h3><ul class=\"words\">", out);
+	write_record(out, guest);
+	for (size_t i = 0; i < guest->life_count; i++)
+		write_life(out, &guest->lives[i]);
+	write_holes(out, guest);
+	if (!guest->life_count)
+		fputs("<li>It was never heard.</li>", out);
+	fputs("</ul>", out);
+}
+
+static void write_stage(FILE *out, const struct course_stage *first,
+			const struct course_stage *last)
+{
+	char size[32];
+
+	fputs("<tr><td>", out);
+	text_xml(out, first->name);
+	if (first->iteration > 0)
+		fprintf(out, first == last ? ", iteration %" PRId64 : ", iterations %" PRId64,
+			first->iteration);
+	if (first != last)
+		fprintf(out, " to %" PRId64, last->iteration);
+	fputs("</td><td class=\"num\">", out);
+	time_write(out, first->from_ns);
+	fputs("</td><td class=\"num\">", out);
+	write_length(out, last->to_ns - first->from_ns);
+	text_size(size, first->remaining);
+	fprintf(out, "</td><td class=\"num\">%s</td></tr>", size);
+}
+
+/* Where the iterations that follow @first without another stage between them end. */
+static size_t last_iteration(const struct course_migration *migration, size_t first)
+{
+	size_t last = first;
+
+	while (last + 1 < migration->stage_count &&
+	       strcmp(migration->stages[last + 1].name, migration->stages[first].name) == 0)
+		last++;
+	return last;
+}
+
+static void write_stages(FILE *out, const struct course_migration *migration)
+{
+	for (size_t i = 0; i < migration->stage_count; i++) {
+		size_t last = last_iteration(migration, i);
+
+		for (size_t from = i; i <= last; i++) {
+			if (i == from + FIRST_ITERATIONS && last > i + LAST_ITERATIONS) {
+				write_stage(out, &migration->stages[i],
+					    &migration->stages[last - LAST_ITERATIONS]);
+				i = last - LAST_ITERATIONS;
+				continue;
+			}
+			write_stage(out, &migration->stages[i], &migration->stages[i]);
+		}
+		i = last;
+	}
+}
+
+/* The stages in one sentence: "setup 20 ms, pre-copy 30.5 s in 411 iterations, switchover 60 ms". */
+static void write_spans(FILE *out, const struct course_migration *migration)
+{
+	const struct course_stage *stages = migration->stages;
+
+	fputs("<p>It went through ", out);
+	for (size_t i = 0; i < migration->stage_count; i++) {
+		size_t last = last_iteration(migration, i);
+
+		fputs(i ? ", " : "", out);
+		text_xml(out, stages[i].name);
+		fputc(' ', out);
+		write_length(out, stages[last].to_ns - stages[i].from_ns);
+		if (strcmp(stages[i].name, "pre-copy") == 0)
+			fprintf(out, " in %zu iteration%s", last - i + 1, last > i ? "s" : "");
+		i = last;
+	}
+	fputs(".</p>", out);
+}
+
+static void write_migration(FILE *out, const struct course_migration *migration)
+{
+	fputs("<h3>Migration of <span class=\"id\">", out);
+	text_xml(out, migration->guest);
+	fputs("</span> from <span class=\"id\">", out);
+	text_xml(out, migration->source);
+	if (migration->target) {
+		fputs("</span> to <span class=\"id\">", out);
+		text_xml(out, migration->target);
+	}
+	fputs("</span></h3><p>", out);
+	if (migration->outcome) {
+		fputs("It ended <strong>", out);
+		text_xml(out, migration->outcome);
+		fputs("</strong> after ", out);
+	} else {
+		fputs("<strong>Its end was never told.</strong> It was last heard of after ", out);
+	}
+	write_length(out, migration->to_ns - migration->from_ns);
+	if (*migration->reason) {
+		fputs(": ", out);
+		text_xml(out, migration->reason);
+	}
+	fputs(".", out);
+	if (migration->downtime_ns >= 0) {
+		fputs(" By the hypervisor's own account the guest was down for ", out);
+		write_length(out, migration->downtime_ns);
+		fputs(".", out);
+	}
+	fputs("</p>", out);
+	if (!migration->stage_count)
+		return;
+	write_spans(out, migration);
+	fprintf(out, "<details%s><summary>Stages and iterations</summary>",
+		migration->stage_count <= OPEN_STAGES ? " open" : "");
+	fputs("<div class=\"scroll\"><table class=\"stages\"><thead><tr><th "
+	      "scope=\"col\">Stage</th>"
+	      "<th scope=\"col\">Began</th><th scope=\"col\">Took</th><th scope=\"col\">"
+	      "Remaining at first</th></tr></thead><tbody>",
+	      out);
+	write_stages(out, migration);
+	fputs("</tbody></table></div></details>", out);
+}
+
+/** html_course - guests and migrations of a trial in words; nothing when it had none */
+void html_course(FILE *out, const struct course *course)
+{
+	for (size_t i = 0; i < course->migration_count; i++)
+		write_migration(out, &course->migrations[i]);
+	for (size_t i = 0; i < course->guest_count; i++)
+		write_guest(out, &course->guests[i]);
+}

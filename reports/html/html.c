@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The HTML report: one file that opens offline, on a phone, in the dark and on paper. It asks for
+ * nothing from anywhere, which its content security policy enforces.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "reports/html/html.h"
+#include "reports/html/style.h"
+#include "reports/report.h"
+#include "reports/text.h"
+
+/* Up to so many trials are shown open; with more, only those that did not pass. */
+#define OPEN_TRIALS 24
+
+static const struct {
+	const char *name, *symbol;
+} verdicts[] = {
+	{"pass", "✓"},	{"fail", "✗"}, {"inconclusive", "?"},
+	{"infra", "!"}, {"skip", "–"}, {"pending", "…"},
+};
+
+static const char *symbol_of(const char *verdict)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		if (strcmp(verdicts[i].name, verdict) == 0)
+			return verdicts[i].symbol;
+	return "?";
+}
+
+/** html_class - a verdict as a class name: only words of the judge reach the style sheet */
+const char *html_class(const char *verdict)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		if (strcmp(verdicts[i].name, verdict) == 0)
+			return verdicts[i].name;
+	return "inconclusive";
+}
+
+/** html_verdict - the verdict of a trial, and whether its failure is known or no longer there */
+void html_verdict(FILE *out, const json_t *result)
+{
+	const char *verdict = json_text(result, "verdict", "inconclusive");
+
+	fprintf(out, "<span class=\"v %s\"><span aria-hidden=\"true\">%s</span> ",
+		html_class(verdict), symbol_of(verdict));
+	text_xml(out, verdict);
+	fputs("</span>", out);
+	if (json_text(result, "known", NULL))
+		fputs(" <span class=\"tag\">known</span>", out);
+	if (json_is_true(json_object_get(result, "fixed")))
+		fputs(" <span class=\"tag loud\">fixed</span>", out);
+}
+
+/** html_filter_words - the words under which the page's buttons find a trial */
+void html_filter_words(FILE *out, const json_t *result)
+{
+	fputs(html_class(json_text(result, "verdict", "inconclusive")), out);
+	if (json_text(result, "known", NULL))
+		fputs(" known", out);
+	if (json_is_true(json_object_get(result, "fixed")))
+		fputs(" fixed", out);
+}
+
+/** html_fact - a name and its value; nothing when there is no value */
+void html_fact(FILE *out, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	fprintf(out, "<dt>%s</dt><dd>", name);
+	text_xml(out, value);
+	fputs("</dd>", out);
+}
+
+static const json_t *body_of(const json_t *record)
+{
+	return json_object_get(record, "body");
+}
+
+/** html_find - the first record of a type, borrowed, or NULL */
+const json_t *html_find(const json_t *records, const char *type)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), type) == 0)
+			return record;
+	return NULL;
+}
+
+static char *date_text(int64_t time_ns)
+{
+	time_t seconds = (time_t)(time_ns / NSEC_PER_SEC);
+	struct tm date;
+	char text[64] = "";
+
+	if (gmtime_r(&seconds, &date))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &date);
+	return strdup(text);
+}
+
+static char *joined(const json_t *words)
+{
+	char *all = strdup("");
+	json_t *word;
+	size_t index;
+
+	json_array_foreach (words, index, word) {
+		char *longer = format_text("%s%s%s", all, *all ? " " : "",
+					   json_string_value(word) ? json_string_value(word) : "");
+
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+/* The different values of a key of all records of a type, as "a, b". */
+static char *values_of(const json_t *records, const char *type, const char *key)
+{
+	__cleanup_json json_t *seen = json_object();
+	char *all = strdup("");
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		const json_t *body = body_of(record);
+		const char *value =
+			json_text(body, key, json_text(json_object_get(body, "facts"), key, NULL));
+		char *longer;
+
+		if (!value || !*value || strcmp(json_text(record, "type", ""), type) != 0 ||
+		    json_object_get(seen, value))
+			continue;
+		json_object_set_new(seen, value, json_true());
+		longer = format_text("%s%s%s", all, *all ? ", " : "", value);
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+static void write_bench_note(FILE *out, const json_t *records)
+{
+	unsigned int emulated = 0, real = 0;
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		if (strcmp(json_text(record, "type", ""), "boot") != 0)
+			continue;
+		if (json_is_true(json_object_get(body_of(record), "rig")))
+			emulated++;
+		else
+			real++;
+	}
+	if (emulated)
+		fprintf(out,
+			"<p class=\"bench\"><strong>%s emulated rig.</strong> The software is "
+			"real: kernel, drivers and "
+			"programs are what a machine runs. The silicon is not: processor, memory "
+			"and firmware are "
+			"modelled.</p>",
+			real ? "Partly the" : "The");
+	else if (real)
+		fputs("<p class=\"bench\"><strong>Real machines.</strong> The faults were pressed "
+		      "into the hosts named "
+		      "below.</p>",
+		      out);
+}
+
+static void write_counts(FILE *out, const json_t *results)
+{
+	const json_t *counts = json_object_get(results, "counts");
+
+	fputs("<ul class=\"counts\" aria-label=\"Verdicts\">", out);
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		int64_t count = json_number(counts, verdicts[i].name, 0);
+
+		if (count || i < 3)
+			fprintf(out,
+				"<li><b>%" PRId64
+				"</b><span class=\"v %s\"><span aria-hidden=\"true\">%s</span> "
+				"%s</span></li>",
+				count, verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
+	}
+	fputs("</ul>", out);
+}
+
+static size_t count_trials(const json_t *results, const char *key)
+{
+	const json_t *value;
+	size_t count = 0, index;
+	json_t *result;
+
+	json_array_foreach (json_object_get(results, "trials"), index, result) {
+		value = json_object_get(result, key);
+		count += json_is_string(value) || json_is_true(value);
+	}
+	return count;
+}
+
+/* What became of the failures that a scenario names as known. */
+static void write_known(FILE *out, const json_t *results)
+{
+	size_t known = count_trials(results, "known"), fixed = count_trials(results, "fixed");
+
+	if (fixed)
+		fprintf(out,
+			"<p class=\"bench loud\"><strong>%zu known %s gone.</strong> The trial "
+			"passed although its scenario names a failure for these versions: take "
+			"<code>known-failure</code> out of it, or narrow its versions.</p>",
+			fixed, fixed == 1 ? "failure is" : "failures are");
+	if (known)
+		fprintf(out,
+			"<p class=\"bench\"><strong>%zu of the failures %s known</strong> and "
+			"%s not counted against the run.</p>",
+			known, known == 1 ? "is" : "are", known == 1 ? "is" : "are");
+}
+
+static void write_header(FILE *out, const json_t *results, const json_t *records)
+{
+	const json_t *run = html_find(records, "run"), *last;
+	const json_t *damage = json_object_get(results, "damage");
+	int64_t begin = json_number(json_array_get(records, 0), "time_ns", 0), length;
+	__cleanup_free char *date = date_text(begin);
+	__cleanup_free char *command = joined(json_object_get(body_of(run), "argv"));
+	__cleanup_free char *line = format_text("brinell %s", command);
+	__cleanup_free char *kernels = values_of(records, "boot", "kernel");
+	__cleanup_free char *hosts = values_of(records, "boot", "host");
+	__cleanup_free char *qemu = values_of(records, "guest", "qemu");
+	__cleanup_free char *libvirt = values_of(records, "guest", "libvirt");
+	__cleanup_free char *guest_kernels = values_of(records, "guest", "kernel");
+	char duration[32];
+
+	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1)
+					: NULL;
+	if (__builtin_sub_overflow(json_number(last, "time_ns", begin), begin, &length))
+		length = -1;
+	text_duration(duration, length);
+	fputs("<header><h1>brinell report</h1><p class=\"soft\">", out);
+	text_xml(out, date);
+	fputs("</p>", out);
+	write_bench_note(out, records);
+	write_counts(out, results);
+	write_known(out, results);
+	if (json_array_size(damage))
+		fprintf(out,
+			"<p class=\"bench\"><strong>The journal is damaged</strong> in %zu places: "
+			"trials around them "
+			"can not pass.</p>",
+			json_array_size(damage));
+	if (json_array_size(json_object_get(results, "pending")))
+		fputs("<p class=\"bench\"><strong>The run is not finished.</strong> <code>brinell "
+		      "resume</code> goes on.</p>",
+		      out);
+	fputs("<dl>", out);
+	html_fact(out, "Kernel", kernels);
+	html_fact(out, "Host", hosts);
+	html_fact(out, "QEMU", qemu);
+	html_fact(out, "libvirt", libvirt);
+	html_fact(out, "Guest kernel", guest_kernels);
+	html_fact(out, "Command", run ? line : NULL);
+	html_fact(out, "Duration", duration);
+	html_fact(out, "Run", json_text(results, "run", NULL));
+	html_fact(out, "brinell", json_text(results, "version", NULL));
+	fputs("</dl></header>", out);
+}
+
+static void write_filter(FILE *out, const json_t *results)
+{
+	static const char *const more[] = {"known", "fixed"};
+	const json_t *counts = json_object_get(results, "counts");
+
+	fputs("<div class=\"filter\" role=\"group\" aria-label=\"Show trials\" hidden>"
+	      "<button type=\"button\" data-show=\"all\" aria-pressed=\"true\">all</button>",
+	      out);
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(verdicts); i++)
+		if (json_number(counts, verdicts[i].name, 0))
+			fprintf(out,
+				"<button type=\"button\" data-show=\"%s\" "
+				"aria-pressed=\"false\">%s %s</button>",
+				verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		if (count_trials(results, more[i]))
+			fprintf(out,
+				"<button type=\"button\" data-show=\"%s\" "
+				"aria-pressed=\"false\">%s</button>",
+				more[i], more[i]);
+	fputs("</div>", out);
+}
+
+static void write_row(FILE *out, const json_t *result, size_t number)
+{
+	const char *verdict = json_text(result, "verdict", "inconclusive");
+	const char *known = json_text(result, "known", NULL);
+	char axes[256], time[32];
+
+	text_axes(axes, result);
+	text_duration(time, metric_ns(result, "trial_time"));
+	fputs("<tr data-verdict=\"", out);
+	html_filter_words(out, result);
+	fprintf(out, "\"><td class=\"num\"><a href=\"#t%zu\">", number);
+	text_xml(out, json_text(result, "trial", "?"));
+	fputs("</a></td><td>", out);
+	html_verdict(out, result);
+	fputs("</td><td>", out);
+	text_xml(out, json_text(result, "scenario", "unknown"));
+	fprintf(out, "</td><td>%s</td><td class=\"text\">",
+		json_is_true(json_object_get(result, "delivered")) ? "delivered" : "not delivered");
+	text_xml(out, axes);
+	if (known || strcmp(verdict, "pass") != 0) {
+		fprintf(out, "<div class=\"soft\">%s", known ? "known: " : "");
+		text_xml(out, known ? known : json_text(result, "reason", ""));
+		fputs("</div>", out);
+	}
+	fprintf(out, "</td><td class=\"num\">%s</td></tr>", time);
+}
+
+static void write_table(FILE *out, const json_t *trials)
+{
+	json_t *result;
+	size_t index;
+
+	fputs("<div class=\"card scroll\"><table class=\"trials\"><thead><tr><th "
+	      "scope=\"col\">Trial</th><th scope=\"col\">"
+	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
+	      "scope=\"col\">Outcome</th>"
+	      "<th scope=\"col\">Time</th></tr></thead><tbody>",
+	      out);
+	json_array_foreach (trials, index, result)
+		write_row(out, result, index + 1);
+	fputs("</tbody></table></div>", out);
+}
+
+static void write_legend(FILE *out)
+{
+	fputs("<details class=\"legend\"><summary>How to read the timelines</summary><p>Times "
+	      "count "
+	      "from the moment in which the fault was about to be fired (intent), or from the "
+	      "start of a trial that fired none. A full circle is a line of evidence that the "
+	      "verdict rests on, an open one another event; a diamond is a signal, a cross the "
+	      "death of a guest or host, a square a step of the trial, a triangle a touch.</p>"
+	      "<p>A thin green band is a guest that beats. A hole in it is a time in which nothing "
+	      "was heard of the guest, a dashed line its way to another host, a dashed box its "
+	      "silence; each has its length beside, and a move how long of it the guest stood "
+	      "still (down). Thick bands are the stages of a migration, "
+	      "with the numbers of the iterations. What is too small to be seen is drawn again as "
+	      "a close-up, and all of it is told in words below each picture.</p></details>\n",
+	      out);
+}
+
+static int write_html(FILE *out, const json_t *results, const json_t *records)
+{
+	const json_t *trials = json_object_get(results, "trials");
+	bool few = json_array_size(trials) <= OPEN_TRIALS;
+	json_t *result;
+	size_t index;
+
+	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'; "
+	      "script-src 'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width, "
+	      "initial-scale=1\">"
+	      "<title>brinell report ",
+	      out);
+	text_xml(out, json_text(results, "run", ""));
+	fprintf(out, "</title><style>%s</style></head><body>\n", html_style);
+	write_header(out, results, records);
+	fputs("<main><h2>Trials</h2>", out);
+	write_filter(out, results);
+	write_table(out, trials);
+	fputs("<h2>Each trial</h2>\n", out);
+	write_legend(out);
+	json_array_foreach (trials, index, result)
+		html_trial(out, result, records, index + 1,
+			   few || strcmp(json_text(result, "verdict", ""), "pass") != 0);
+	fprintf(out,
+		"</main><footer>Written by brinell %s from the journal alone.</footer>"
+		"<script>%s</script></body></html>\n",
+		BRINELL_VERSION, html_script);
+	return 0;
+}
+
+static const struct report report_html = {
+	.name = "html",
+	.summary = "one page with timelines and evidence that opens offline",
+	.file = "report.html",
+	.write = write_html,
+};
+
+REGISTER(report, report_html);

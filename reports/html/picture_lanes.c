@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lanes of a timeline, and which record is a mark on which: one a witness; with guests under the name of the guest or
+ * host that they speak of.
+ */
+#include <string.h>
+
+#include "reports/html/picture.h"
+
+#define WITNESS_HEIGHT 30
+#define HEADING_HEIGHT 36
+#define LIFE_HEIGHT 38
+
+static bool same(const char *one, const char *other)
+{
+	return one && other ? strcmp(one, other) == 0 : one == other;
+}
+
+/* The judge quotes a record with its witness and its time. */
+static bool is_proof(const struct picture *picture, const json_t *record)
+{
+	const json_t *event = course_event(record);
+	json_t *cited;
+	size_t index;
+
+	json_array_foreach (json_object_get(picture->result, "evidence"), index, cited)
+		if (json_number(cited, "time_ns", 0) == json_number(record, "time_ns", -1) &&
+		    same(json_text(cited, "witness", ""), json_text(event, "witness", "event")))
+			return true;
+	return false;
+}
+
+static bool tells_death(const json_t *event)
+{
+	static const char *const ends[] = {"panicked", "crashed", "host-died"};
+	const char *what = json_text(json_object_get(event, "data"), "event", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (strcmp(what, ends[i]) == 0)
+			return true;
+	return strstr(json_text(event, "text", ""), "Kernel panic - not syncing") != NULL;
+}
+
+static void mark_event(const struct picture *picture, const json_t *record, struct mark *mark)
+{
+	const json_t *event = course_event(record);
+	const char *what = json_text(json_object_get(event, "data"), "event", "");
+	bool of_host;
+
+	mark->name = json_text(event, "witness", "event");
+	mark->guest = json_text(event, "guest", NULL);
+	mark->host = json_text(event, "host", NULL);
+	mark->proof = is_proof(picture, record);
+	mark->shape = tells_death(event)	    ? MARK_DEATH
+		      : strcmp(what, "signal") == 0 ? MARK_SIGNAL
+						    : MARK_EVENT;
+	if (strcmp(mark->name, "engine") == 0) {
+		mark->name = "harness";
+		mark->guest = mark->host = NULL;
+	}
+	if (mark->guest && mark->host &&
+	    (strcmp(mark->name, "guest-link") == 0 || strcmp(mark->name, "heartbeat") == 0)) {
+		mark->name = NULL;
+		return;
+	}
+	/* What a guest says of itself is its own wherever it runs; what a host says of it is the host's. */
+	of_host = strcmp(mark->name, "libvirt") == 0 || strcmp(mark->name, "guest-console") == 0;
+	if (mark->guest && !(of_host && picture->course->host_count > 1))
+		mark->host = NULL;
+}
+
+/**
+ * mark_of - how a record is drawn
+ *
+ * Return: false when it is no mark: it is told otherwise, or it is no moment of the trial.
+ */
+bool mark_of(const struct picture *picture, const json_t *record, struct mark *mark)
+{
+	const char *type = json_text(record, "type", "");
+	const json_t *body = json_object_get(record, "body");
+
+	*mark = (struct mark){.name = "harness", .at_ns = course_time(picture->course, record)};
+	if (strcmp(type, "step") == 0) {
+		mark->shape =
+			strcmp(json_text(body, "step", ""), "touch") == 0 ? MARK_TOUCH : MARK_STEP;
+	} else if (strcmp(type, "close") == 0) {
+		mark->shape = MARK_STEP;
+	} else if (strcmp(type, "boot") == 0) {
+		mark->shape = MARK_STEP;
+		mark->name = "boot";
+		mark->host = json_text(body, "host", NULL);
+	} else if (course_event(record)) {
+		if (course_is_pulse(record))
+			return false;
+		mark_event(picture, record, mark);
+	} else {
+		return false;
+	}
+	if (!picture->grouped)
+		mark->guest = mark->host = NULL;
+	return true;
+}
+
+/** lane_of - the lane of a mark, or NULL when there was no room for one */
+const struct lane *lane_of(const struct picture *picture, const struct mark *mark)
+{
+	for (size_t i = 0; i < picture->lane_count; i++) {
+		const struct lane *lane = &picture->lanes[i];
+
+		if (mark->name ? lane->kind == LANE_WITNESS && same(lane->name, mark->name)
+			       : lane->kind == LANE_LIFE)
+			if (same(lane->guest, mark->guest) && same(lane->host, mark->host))
+				return lane;
+	}
+	return NULL;
+}
+
+static void add_lane(struct picture *picture, enum lane_kind kind, const char *name,
+		     const char *guest, const char *host)
+{
+	static const int heights[] = {
+		[LANE_HEADING] = HEADING_HEIGHT,
+		[LANE_WITNESS] = WITNESS_HEIGHT,
+		[LANE_LIFE] = LIFE_HEIGHT,
+	};
+	int height = kind == LANE_MIGRATION ? bands_height(picture, guest) : heights[kind];
+
+	if (picture->lane_count == LANE_LIMIT)
+		return;
+	picture->lanes[picture->lane_count++] = (struct lane){
+		.kind = kind,
+		.name = name,
+		.guest = guest,
+		.host = host,
+		.y = picture->bottom + height / 2,
+		.height = height,
+	};
+	picture->bottom += height;
+}
+
+/*
+ * A lane for each witness of a guest or a host that has a mark in the time that is drawn. Without @host those that speak of
+ * the guest wherever it is.
+ */
+static void add_witnesses(struct picture *picture, const char *guest, const char *host)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (picture->course->records, index, record) {
+		struct mark mark;
+
+		if (!mark_of(picture, record, &mark) || !mark.name ||
+		    !picture_sees(picture, mark.at_ns, mark.at_ns) || !same(mark.guest, guest) ||
+		    !same(mark.host, host) || lane_of(picture, &mark))
+			continue;
+		add_lane(picture, LANE_WITNESS, mark.name, mark.guest, mark.host);
+	}
+}
+
+static bool lives_on(const struct picture *picture, const struct course_guest *guest,
+		     const char *host)
+{
+	json_t *record;
+	size_t index;
+
+	for (size_t i = 0; i < guest->life_count; i++)
+		if (same(guest->lives[i].host, host) &&
+		    picture_sees(picture, guest->lives[i].from_ns, guest->lives[i].to_ns))
+			return true;
+	for (size_t i = 0; i < guest->hole_count; i++)
+		if (same(guest->holes[i].host, host) &&
+		    picture_sees(picture, guest->holes[i].from_ns, guest->holes[i].to_ns))
+			return true;
+	json_array_foreach (picture->course->records, index, record) {
+		struct mark mark;
+
+		if (mark_of(picture, record, &mark) && !mark.name &&
+		    same(mark.guest, guest->name) && same(mark.host, host) &&
+		    picture_sees(picture, mark.at_ns, mark.at_ns))
+			return true;
+	}
+	return false;
+}
+
+/* Takes a heading back that has nothing under it. */
+static void end_group(struct picture *picture)
+{
+	if (picture->lanes[picture->lane_count - 1].kind != LANE_HEADING)
+		return;
+	picture->lane_count--;
+	picture->bottom -= HEADING_HEIGHT;
+}
+
+static void add_guest(struct picture *picture, const struct course_guest *guest)
+{
+	const struct course *course = picture->course;
+
+	add_lane(picture, LANE_HEADING, guest->name, guest->name, NULL);
+	for (size_t i = 0; i < course->migration_count; i++)
+		if (same(course->migrations[i].guest, guest->name) &&
+		    picture_sees(picture, course->migrations[i].from_ns,
+				 course->migrations[i].to_ns)) {
+			add_lane(picture, LANE_MIGRATION, "migration", guest->name, NULL);
+			break;
+		}
+	for (size_t i = 0; i < course->host_count; i++)
+		if (lives_on(picture, guest, course->hosts[i]))
+			add_lane(picture, LANE_LIFE, NULL, guest->name, course->hosts[i]);
+	for (size_t i = 0; i < course->host_count; i++)
+		add_witnesses(picture, guest->name, course->hosts[i]);
+	add_witnesses(picture, guest->name, NULL);
+	end_group(picture);
+}
+
+/** lanes_find - the lanes of what there is to see in the time of a picture */
+void lanes_find(struct picture *picture)
+{
+	const struct course *course = picture->course;
+
+	picture->lane_count = 0;
+	picture->bottom = picture->top;
+	if (!picture->grouped)
+		add_lane(picture, LANE_WITNESS, "harness", NULL, NULL);
+	add_witnesses(picture, NULL, NULL);
+	if (!picture->grouped)
+		return;
+	for (size_t i = 0; i < course->guest_count; i++)
+		add_guest(picture, &course->guests[i]);
+	for (size_t i = 0; i < course->host_count; i++) {
+		add_lane(picture, LANE_HEADING, course->hosts[i], NULL, course->hosts[i]);
+		add_witnesses(picture, NULL, course->hosts[i]);
+		end_group(picture);
+	}
+}

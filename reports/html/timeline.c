@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The timeline of a trial as an SVG: a lane for each witness, from the intent (or the migration before it) to the last
+ * evidence. Where most of it happens in a small part of the time, that part is drawn again, larger.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "reports/html/picture.h"
+#include "reports/story.h"
+#include "reports/text.h"
+#include "reports/html/timeline.h"
+
+#define CLOSE_LIMIT 3
+/* What takes less of the width than this part is drawn again. */
+#define CLOSE_SHARE 6
+
+/** A part of the time that is drawn larger. */
+struct close_up {
+	int64_t from_ns, to_ns;
+};
+
+/** time_write - an offset as "+1.20 s" or "−20 ms" */
+void time_write(FILE *out, int64_t at_ns)
+{
+	char time[32];
+
+	text_duration(time, at_ns < 0 ? -at_ns : at_ns);
+	fprintf(out, "%s%s", at_ns < 0 ? "−" : "+", time);
+}
+
+/** picture_left - where the time begins, right of the names of the lanes */
+int picture_left(const struct picture *picture)
+{
+	return picture->grouped ? 126 : 96;
+}
+
+/** picture_x - where a time is; times outside of the picture are on its edge */
+double picture_x(const struct picture *picture, int64_t at_ns)
+{
+	int left = picture_left(picture);
+	double share = ((double)at_ns - (double)picture->from_ns) /
+		       ((double)picture->to_ns - (double)picture->from_ns);
+
+	share = share < 0 ? 0 : share > 1 ? 1 : share;
+	return left + share * (PICTURE_WIDTH - left - PICTURE_RIGHT);
+}
+
+/** picture_sees - whether something of a time is in the picture */
+bool picture_sees(const struct picture *picture, int64_t from_ns, int64_t to_ns)
+{
+	return to_ns >= picture->from_ns && from_ns <= picture->to_ns;
+}
+
+static bool is_type(const json_t *record, const char *type)
+{
+	return strcmp(json_text(record, "type", ""), type) == 0;
+}
+
+/*
+ * From the intent, or from the migration that began before, to the last mark or the end of what befell a guest. A trial that
+ * waits in vain for its deadline must not squeeze what happened into one point, so its close does not count; nor does what
+ * came before the intent on a host without guests.
+ */
+static void find_window(struct picture *picture)
+{
+	const struct course *course = picture->course;
+	int64_t first = course_first(course), last = first, margin;
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (course->records, index, record) {
+		struct mark mark;
+
+		if (is_type(record, "outcome") && course_time(course, record) > last)
+			last = course_time(course, record);
+		if (!is_type(record, "close") && mark_of(picture, record, &mark) &&
+		    mark.at_ns > last)
+			last = mark.at_ns;
+	}
+	for (size_t i = 0; i < course->migration_count; i++)
+		last = course->migrations[i].to_ns > last ? course->migrations[i].to_ns : last;
+	for (size_t i = 0; i < course->guest_count; i++)
+		for (size_t j = 0; j < course->guests[i].hole_count; j++)
+			if (!course->guests[i].holes[j].open &&
+			    course->guests[i].holes[j].to_ns > last)
+				last = course->guests[i].holes[j].to_ns;
+	if (last - first < 10000)
+		last = first + 10000;
+	margin = (last - first) * 3 / 100;
+	picture->from_ns = first - margin;
+	picture->to_ns = last + 2 * margin;
+}
+
+/* 1, 2 or 5 times a power of ten milliseconds, so that at most eight ticks fit. */
+static double tick_step(double range)
+{
+	double step = 1e-3;
+
+	while (range / step > 8) {
+		static const double factors[] = {2, 2.5, 2};
+		static const size_t count = ARRAY_SIZE(factors);
+
+		for (size_t i = 0; i < count && range / step > 8; i++)
+			step *= factors[i];
+	}
+	return step;
+}
+
+static void write_axis(FILE *out, const struct picture *picture)
+{
+	double from = (double)picture->from_ns / 1e6, to = (double)picture->to_ns / 1e6;
+	double step = tick_step(to - from),
+	       unit = step >= 500 || to >= 10000 || from <= -10000 ? 1000 : 1;
+	long long first = (long long)(from / step) - 1;
+
+	for (long long i = first; (double)i * step <= to; i++) {
+		double ms = (double)i * step, x = picture_x(picture, (int64_t)(ms * 1e6));
+
+		if (ms < from)
+			continue;
+		if (i)
+			fprintf(out,
+				"<line class=\"tick\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" "
+				"y2=\"%d\"/>",
+				x, picture->top, x, picture->bottom);
+		fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s%.8g%s</text>", x,
+			picture->bottom + 18, i < 0 ? "−" : "", (i < 0 ? -ms : ms) / unit,
+			unit > 1 ? " s" : " ms");
+	}
+}
+
+static const struct course_migration *migration_of(const struct course *course, const char *guest)
+{
+	for (size_t i = 0; i < course->migration_count; i++)
+		if (strcmp(course->migrations[i].guest, guest) == 0)
+			return &course->migrations[i];
+	return NULL;
+}
+
+static void write_heading(const struct picture *picture, const struct lane *lane)
+{
+	FILE *out = picture->texts;
+	const struct course_migration *migration =
+		lane->guest ? migration_of(picture->course, lane->guest) : NULL;
+
+	fprintf(out,
+		"<line class=\"group\" x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>"
+		"<text class=\"heading\" x=\"0\" y=\"%d\">",
+		lane->y - 11, PICTURE_WIDTH, lane->y - 11, lane->y + 7);
+	text_xml(out, lane->guest ? "guest " : "host ");
+	text_xml(out, lane->name);
+	if (migration) {
+		fputs(migration->target ? ", moves from " : ", is to move from ", out);
+		text_xml(out, migration->source);
+		if (migration->target)
+			fputs(" to ", out);
+		text_xml(out, migration->target ? migration->target : "");
+	}
+	fputs("</text>", out);
+}
+
+static void write_lanes(FILE *out, const struct picture *picture)
+{
+	int left = picture_left(picture);
+
+	for (size_t i = 0; i < picture->lane_count; i++) {
+		const struct lane *lane = &picture->lanes[i];
+		int y = lane->y;
+
+		if (lane->kind == LANE_HEADING) {
+			write_heading(picture, lane);
+			continue;
+		}
+		if (lane->kind == LANE_MIGRATION)
+			y += lane->height / 2 - 17;
+		else
+			fprintf(out,
+				"<line class=\"lane\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
+				left, y, PICTURE_WIDTH - PICTURE_RIGHT, y);
+		fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", left - 10, y + 4);
+		if (lane->kind == LANE_LIFE) {
+			fputs("beats on ", out);
+			text_xml(out, lane->host);
+		} else {
+			text_xml(out, lane->name);
+			if (lane->guest && lane->host) {
+				fputc(' ', out);
+				text_xml(out, lane->host);
+			}
+		}
+		fputs("</text>", out);
+	}
+}
+
+static void write_instant(FILE *out, const struct picture *picture, const json_t *record,
+			  const char *class, const char *word, struct labels *row)
+{
+	int64_t at = course_time(picture->course, record);
+	double x = picture_x(picture, at);
+	const char *witness;
+	__cleanup_free char *text = story_line(record, picture->course->host_count > 1, &witness);
+
+	if (!picture_sees(picture, at, at))
+		return;
+	fprintf(out, "<g><line class=\"%s\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", class,
+		x, picture->top - 4, x, picture->bottom);
+	label_write(picture->texts, row, x, picture->top - 10, 0, PICTURE_WIDTH, "strong", word);
+	fputs("<title>", out);
+	time_write(out, at);
+	fprintf(out, " %s: ", word);
+	text_xml(out, text ? text : "");
+	fputs("</title></g>", out);
+}
+
+static void write_instants(FILE *out, const struct picture *picture)
+{
+	struct labels row = {0};
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (picture->course->records, index, record)
+		if (is_type(record, "intent"))
+			write_instant(out, picture, record, "when", "intent", &row);
+	json_array_foreach (picture->course->records, index, record)
+		if (is_type(record, "outcome"))
+			write_instant(out, picture, record, "outcome", "outcome", &row);
+}
+
+static void write_close_up(FILE *out, const struct picture *picture,
+			   const struct close_up *close_up, char letter)
+{
+	double from = picture_x(picture, close_up->from_ns),
+	       to = picture_x(picture, close_up->to_ns);
+
+	fprintf(out,
+		"<rect class=\"close\" x=\"%.1f\" y=\"20\" width=\"%.1f\" height=\"%d\"/>"
+		"<text class=\"strong\" x=\"%.1f\" y=\"14\" text-anchor=\"middle\">%c</text>",
+		from, to - from < 3 ? 3 : to - from, picture->bottom - 20, (from + to) / 2, letter);
+}
+
+static bool has_instants(const struct picture *picture)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (picture->course->records, index, record) {
+		int64_t at = course_time(picture->course, record);
+
+		if ((is_type(record, "intent") || is_type(record, "outcome")) &&
+		    picture_sees(picture, at, at))
+			return true;
+	}
+	return false;
+}
+
+static void write_picture(FILE *out, struct picture *picture, const char *what,
+			  const struct close_up *close_ups, size_t close_count)
+{
+	__cleanup_free char *texts = NULL;
+	size_t length;
+
+	picture->texts = NULL;
+	picture->top = close_count || has_instants(picture) ? 44 : 12;
+	lanes_find(picture);
+	picture->texts = open_memstream(&texts, &length);
+	if (!picture->texts)
+		return;
+	fprintf(out,
+		"<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"%s, "
+		"scrolls sideways\">"
+		"<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s of trial ",
+		what, PICTURE_WIDTH, picture->bottom + 28, what);
+	text_xml(out, json_text(picture->result, "trial", ""));
+	fprintf(out, ": %zu lanes; what they show is told below in words\">", picture->lane_count);
+	for (size_t i = 0; i < close_count; i++)
+		write_close_up(out, picture, &close_ups[i], (char)('A' + (char)i));
+	write_axis(out, picture);
+	write_lanes(out, picture);
+	bands_write(out, picture);
+	write_instants(out, picture);
+	fclose(picture->texts);
+	fputs(texts, out);
+	marks_write(out, picture);
+	fputs("</svg></div>", out);
+}
+
+/*
+ * What follows the intent closely: as long as the next mark comes before three times the time that has passed, it belongs
+ * to it.
+ */
+static bool close_to_intent(const struct picture *picture, struct close_up *close_up)
+{
+	int64_t last = 2 * NSEC_PER_MSEC, margin;
+	size_t marks = 0, index;
+	json_t *record;
+
+	json_array_foreach (picture->course->records, index, record) {
+		struct mark mark;
+
+		if (!mark_of(picture, record, &mark) || mark.at_ns < 0 || is_type(record, "close"))
+			continue;
+		if (mark.at_ns > 3 * last + 20 * NSEC_PER_MSEC)
+			break;
+		last = mark.at_ns > last ? mark.at_ns : last;
+		marks++;
+	}
+	margin = last / 10;
+	*close_up = (struct close_up){.from_ns = -margin, .to_ns = last + margin};
+	return picture->course->fired && marks > 2;
+}
+
+/* The switchover of a migration together with the time in which nothing was heard of the guest. */
+static bool close_to_switchover(const struct picture *picture,
+				const struct course_migration *migration, struct close_up *close_up)
+{
+	const struct course *course = picture->course;
+	int64_t from = 0, length = course_stage_ns(migration, "switchover", &from), to;
+	int64_t margin;
+
+	if (length < 0)
+		return false;
+	to = from + length;
+	for (size_t i = 0; i < course->guest_count; i++)
+		for (size_t j = 0; j < course->guests[i].hole_count; j++) {
+			const struct course_hole *hole = &course->guests[i].holes[j];
+
+			if (strcmp(course->guests[i].name, migration->guest) != 0 || hole->open ||
+			    hole->to_ns < from || hole->from_ns > to)
+				continue;
+			from = hole->from_ns < from ? hole->from_ns : from;
+			to = hole->to_ns > to ? hole->to_ns : to;
+		}
+	margin = (to - from) / 2 + 10 * NSEC_PER_MSEC;
+	*close_up = (struct close_up){.from_ns = from - margin, .to_ns = to + margin};
+	return true;
+}
+
+/* Adds a part of the time that is too small to be read; it may be one with the part before. */
+static void add_close_up(const struct picture *picture, struct close_up *close_ups, size_t *count,
+			 struct close_up wanted)
+{
+	int64_t whole = picture->to_ns - picture->from_ns;
+
+	if (wanted.to_ns > picture->to_ns)
+		wanted.to_ns = picture->to_ns;
+	if (wanted.from_ns < picture->from_ns)
+		wanted.from_ns = picture->from_ns;
+	for (size_t i = 0; i < *count; i++) {
+		struct close_up *other = &close_ups[i], both = wanted;
+
+		if (wanted.from_ns > other->to_ns || wanted.to_ns < other->from_ns)
+			continue;
+		both.from_ns = other->from_ns < both.from_ns ? other->from_ns : both.from_ns;
+		both.to_ns = other->to_ns > both.to_ns ? other->to_ns : both.to_ns;
+		if (both.to_ns - both.from_ns < whole / CLOSE_SHARE &&
+		    both.to_ns - both.from_ns < 4 * (wanted.to_ns - wanted.from_ns)) {
+			*other = both;
+			return;
+		}
+	}
+	if (wanted.to_ns - wanted.from_ns < whole / CLOSE_SHARE && *count < CLOSE_LIMIT)
+		close_ups[(*count)++] = wanted;
+}
+
+static size_t find_close_ups(const struct picture *picture, struct close_up *close_ups)
+{
+	struct close_up close_up;
+	size_t count = 0;
+
+	if (close_to_intent(picture, &close_up))
+		add_close_up(picture, close_ups, &count, close_up);
+	for (size_t i = 0; i < picture->course->migration_count; i++)
+		if (close_to_switchover(picture, &picture->course->migrations[i], &close_up))
+			add_close_up(picture, close_ups, &count, close_up);
+	if (count > 1 && close_ups[0].from_ns > close_ups[1].from_ns) {
+		close_up = close_ups[0];
+		close_ups[0] = close_ups[1];
+		close_ups[1] = close_up;
+	}
+	return count;
+}
+
+static void write_caption(FILE *out, char letter, const struct close_up *close_up)
+{
+	char time[32];
+
+	text_duration(time, close_up->to_ns - close_up->from_ns);
+	fprintf(out, "<p class=\"caption\">Close-up %c: %s from ", letter, time);
+	time_write(out, close_up->from_ns);
+	fputs(" on</p>", out);
+}
+
+/**
+ * timeline_write - the timeline of a trial as inline SVG
+ * @out:    HTML file
+ * @course: of the trial
+ * @result: of the trial: evidence that it quotes is drawn full, other events hollow
+ *
+ * Nothing is written for a trial that fired no fault and used no guest.
+ */
+void timeline_write(FILE *out, const struct course *course, const json_t *result)
+{
+	struct picture picture = {
+		.course = course,
+		.result = result,
+		.grouped = course->guest_count || course->host_count > 1,
+	};
+	struct close_up close_ups[CLOSE_LIMIT] = {0};
+	size_t count;
+
+	if (!course->fired && !course->guest_count)
+		return;
+	find_window(&picture);
+	count = find_close_ups(&picture, close_ups);
+	write_picture(out, &picture, "Timeline", close_ups, count);
+	for (size_t i = 0; i < count; i++) {
+		picture.from_ns = close_ups[i].from_ns;
+		picture.to_ns = close_ups[i].to_ns;
+		write_caption(out, (char)('A' + (char)i), &close_ups[i]);
+		write_picture(out, &picture, "Close-up", NULL, 0);
+	}
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One trial of the HTML report: timeline, its words, evidence, what was expected, facts and figures.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "reports/html/html.h"
+#include "reports/story.h"
+#include "reports/text.h"
+#include "reports/html/timeline.h"
+
+#define STORY_LIMIT 500
+
+static void write_flat(FILE *out, const json_t *object, const char *prefix)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, key, value) {
+		__cleanup_free char *text =
+			json_is_string(value) ? strdup(json_string_value(value))
+					      : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		fputs("<dt>", out);
+		text_xml(out, prefix);
+		text_xml(out, key);
+		fputs("</dt><dd class=\"mono\">", out);
+		text_xml(out, text ? text : "");
+		fputs("</dd>", out);
+	}
+}
+
+/* What the injector said of the intent at @index. */
+static const json_t *outcome_after(const json_t *records, size_t index)
+{
+	for (size_t i = index + 1; i < json_array_size(records); i++) {
+		const json_t *record = json_array_get(records, i);
+
+		if (strcmp(json_text(record, "type", ""), "intent") == 0)
+			return NULL;
+		if (strcmp(json_text(record, "type", ""), "outcome") == 0)
+			return json_object_get(record, "body");
+	}
+	return NULL;
+}
+
+static void write_intent(FILE *out, const json_t *intent, const json_t *outcome,
+			 const json_t *resolved)
+{
+	fputs("<h3>The fault</h3><dl>", out);
+	html_fact(out, "injector", json_text(intent, "injector", NULL));
+	html_fact(out, "target", json_text(intent, "target", NULL));
+	html_fact(out, "guest", json_text(intent, "guest", NULL));
+	html_fact(out, "host", json_text(intent, "host", NULL));
+	if (resolved) {
+		fputs("<dt>page</dt><dd class=\"mono\">gpa ", out);
+		text_xml(out, json_text(resolved, "gpa", "?"));
+		fputs(" → hva ", out);
+		text_xml(out, json_text(resolved, "hva", "?"));
+		fputs(" → host pfn ", out);
+		text_xml(out, json_text(resolved, "pfn", "?"));
+		fputs("</dd>", out);
+	}
+	write_flat(out, json_object_get(intent, "arguments"), "");
+	if (outcome)
+		html_fact(out, "outcome",
+			  json_text(outcome, "error_name",
+				    json_number(outcome, "error", 0) ? "error" : "fired"));
+	html_fact(out, "because", json_text(outcome, "reason", NULL));
+	fputs("</dl>", out);
+}
+
+static void write_facts(FILE *out, const json_t *facts)
+{
+	if (!json_object_size(json_object_get(facts, "facts")))
+		return;
+	fputs("<h3>The victim</h3><dl>", out);
+	html_fact(out, "workload", json_text(facts, "workload", NULL));
+	html_fact(out, "in guest", json_text(facts, "guest", NULL));
+	write_flat(out, json_object_get(facts, "facts"), "");
+	fputs("</dl>", out);
+}
+
+/* The faults of a trial, each with what the injector said, and their victim. */
+static void write_faults(FILE *out, const struct course *course)
+{
+	const json_t *resolved = NULL, *facts = NULL;
+	json_t *record;
+	size_t index;
+
+	if (!course->fired)
+		return;
+	json_array_foreach (course->records, index, record) {
+		const char *type = json_text(record, "type", "");
+		const json_t *body = json_object_get(record, "body");
+
+		if (strcmp(type, "resolved") == 0)
+			resolved = body;
+		else if (strcmp(type, "facts") == 0 && !facts)
+			facts = body;
+		if (strcmp(type, "intent") != 0)
+			continue;
+		write_intent(out, body, outcome_after(course->records, index), resolved);
+		resolved = NULL;
+	}
+	write_facts(out, facts);
+}
+
+/* What is expected when a scenario says nothing. */
+static char *expected_text(const json_t *expect, const char *check)
+{
+	const json_t *value = json_object_get(expect, check);
+
+	if (strcmp(check, "signal") == 0 && json_is_object(expect)) {
+		char *all = strdup("");
+
+		for (size_t i = 0; i < 4; i++) {
+			static const char *const keys[] = {"signal", "code", "lsb", "address"};
+			const json_t *part = json_object_get(expect, keys[i]);
+			__cleanup_free char *text = NULL;
+			char *longer;
+
+			if (!part)
+				continue;
+			text = json_is_string(part)
+				       ? strdup(json_string_value(part))
+				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
+			longer = format_text("%s%s%s %s", all, *all ? ", " : "", i ? keys[i] : "",
+					     text ? text : "");
+			free(all);
+			all = longer;
+		}
+		return all;
+	}
+	if (json_is_string(value))
+		return strdup(json_string_value(value));
+	if (json_is_array(value) && json_array_size(value) == 1 &&
+	    json_is_string(json_array_get(value, 0)))
+		return strdup(json_string_value(json_array_get(value, 0)));
+	if (value)
+		return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	return strdup(strcmp(check, "host") == 0	? "up"
+		      : strcmp(check, "iommu") == 0	? "quiet"
+		      : strcmp(check, "delivered") == 0 ? "false"
+							: "");
+}
+
+static void write_checks(FILE *out, const json_t *result, const json_t *expect)
+{
+	static const struct {
+		const char *state, *symbol, *word, *class;
+	} states[] = {{"met", "✓", "as expected", "pass"},
+		      {"broken", "✗", "not as expected", "fail"},
+		      {"unknown", "?", "not known", "inconclusive"}};
+	const json_t *checks = json_object_get(result, "checks");
+	json_t *check;
+	size_t index;
+
+	if (!json_array_size(checks))
+		return;
+	fputs("<h3>Expected and seen</h3><div class=\"scroll\"><table><thead><tr><th "
+	      "scope=\"col\">What</th>"
+	      "<th scope=\"col\">Expected</th><th scope=\"col\">Seen</th></tr></thead><tbody>",
+	      out);
+	json_array_foreach (checks, index, check) {
+		const char *name = json_text(check, "check", "?"),
+			   *state = json_text(check, "state", "");
+		__cleanup_free char *expected = expected_text(expect, name);
+		size_t which = strcmp(state, "met") == 0 ? 0 : strcmp(state, "broken") == 0 ? 1 : 2;
+
+		fputs("<tr><td>", out);
+		text_xml(out, name);
+		fputs("</td><td class=\"mono\">", out);
+		text_xml(out, expected ? expected : "");
+		fprintf(out,
+			"</td><td class=\"text\"><span class=\"v %s\"><span "
+			"aria-hidden=\"true\">%s</span> %s</span> ",
+			states[which].class, states[which].symbol, states[which].word);
+		text_xml(out, json_text(check, "reason", ""));
+		fputs("</td></tr>", out);
+	}
+	fputs("</tbody></table></div>", out);
+}
+
+/* The event that a line of evidence quotes: the judge names it by its witness and its time. */
+static const json_t *cited_event(const struct course *course, const json_t *line)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (course->records, index, record) {
+		const json_t *event = course_event(record);
+
+		if (event &&
+		    json_number(record, "time_ns", 0) == json_number(line, "time_ns", -1) &&
+		    strcmp(json_text(event, "witness", ""), json_text(line, "witness", "")) == 0)
+			return event;
+	}
+	return NULL;
+}
+
+static void write_place(FILE *out, const struct course *course, const json_t *line)
+{
+	const json_t *event = cited_event(course, line);
+	const char *guest = json_text(line, "guest", json_text(event, "guest", NULL));
+	const char *host = json_text(line, "host", json_text(event, "host", NULL));
+
+	fputs("<td>", out);
+	text_xml(out, guest ? guest : "");
+	fputs(guest && host ? " on " : "", out);
+	text_xml(out, host ? host : "");
+	fputs("</td>", out);
+}
+
+static void write_evidence(FILE *out, const struct course *course, const json_t *result)
+{
+	const json_t *evidence = json_object_get(result, "evidence");
+	bool places = course->guest_count || course->host_count > 1;
+	json_t *line;
+	size_t index;
+
+	fputs("<h3>Evidence</h3>", out);
+	if (!json_array_size(evidence)) {
+		fputs("<p class=\"soft\">None.</p>", out);
+		return;
+	}
+	fprintf(out,
+		"<div class=\"scroll\"><table class=\"trials\"><thead><tr><th scope=\"col\">After "
+		"%s</th><th scope=\"col\">Witness</th>%s"
+		"<th scope=\"col\">Proves</th><th scope=\"col\">Line</th></tr></thead><tbody>",
+		course->fired ? "intent" : "start",
+		places ? "<th scope=\"col\">Guest, host</th>" : "");
+	json_array_foreach (evidence, index, line) {
+		int64_t at = course_time(course, line);
+		char time[32];
+
+		text_duration(time, at < 0 ? -at : at);
+		fprintf(out, "<tr><td class=\"num\">%s%s</td><td>", at < 0 ? "−" : "", time);
+		text_xml(out, json_text(line, "witness", ""));
+		fputs("</td>", out);
+		if (places)
+			write_place(out, course, line);
+		fputs("<td>", out);
+		text_xml(out, json_text(line, "proves", ""));
+		fputs("</td><td class=\"mono text\">", out);
+		text_xml(out, json_text(line, "text", ""));
+		fputs("</td></tr>", out);
+	}
+	fputs("</tbody></table></div>", out);
+}
+
+/* A measured value with its unit. */
+static void metric_text(char buffer[static 48], const json_t *metric)
+{
+	const char *unit = json_text(metric, "unit", "ns");
+	const json_t *value = json_object_get(metric, "value");
+	char text[32];
+
+	if (strcmp(unit, "ns") == 0) {
+		text_duration(text, json_number(metric, "value", -1));
+		snprintf(buffer, 48, "%s", text);
+	} else if (strcmp(unit, "B") == 0 || strcmp(unit, "bytes") == 0) {
+		text_size(text, json_number(metric, "value", -1));
+		snprintf(buffer, 48, "%s", text);
+	} else {
+		/* A count has no unit worth a word. */
+		snprintf(buffer, 48, "%.9g%s%.16s", json_number_value(value),
+			 strcmp(unit, "1") == 0 || strcmp(unit, "count") == 0 ? "" : " ",
+			 strcmp(unit, "1") == 0 || strcmp(unit, "count") == 0 ? "" : unit);
+	}
+}
+
+static void write_metrics(FILE *out, const json_t *result)
+{
+	const char *name;
+	json_t *metric;
+
+	if (!json_object_size(json_object_get(result, "metrics")))
+		return;
+	fputs("<h3>Measured</h3><dl>", out);
+	json_object_foreach (json_object_get(result, "metrics"), name, metric) {
+		__cleanup_free char *words = format_text("%s", name);
+		char value[48];
+
+		metric_text(value, metric);
+		fputs("<dt>", out);
+		for (char *underscore = words; (underscore = strchr(underscore, '_')); underscore++)
+			*underscore = ' ';
+		text_xml(out, words);
+		fputs("</dt><dd>", out);
+		text_xml(out, value);
+		fputs("</dd>", out);
+	}
+	fputs("</dl>", out);
+}
+
+static void write_story(FILE *out, const json_t *story)
+{
+	json_t *line;
+	size_t index;
+
+	if (!json_array_size(story))
+		return;
+	fprintf(out,
+		"<h3>All that was heard</h3><details><summary><span class=\"name\">%zu "
+		"lines</span></summary><pre>",
+		json_array_size(story));
+	json_array_foreach (story, index, line) {
+		int64_t offset = json_number(line, "offset_ns", 0);
+		char time[32];
+
+		if (index == STORY_LIMIT) {
+			fprintf(out, "... %zu more lines are in the journal\n",
+				json_array_size(story) - index);
+			break;
+		}
+		text_duration(time, offset < 0 ? -offset : offset);
+		fprintf(out, "%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
+			time);
+		text_xml(out, json_text(line, "witness", ""));
+		fprintf(out, "%*s  ",
+			(int)text_columns(json_text(line, "witness", "")) < 13
+				? 13 - (int)text_columns(json_text(line, "witness", ""))
+				: 0,
+			"");
+		text_xml(out, json_text(line, "text", ""));
+		fputc('\n', out);
+	}
+	fputs("</pre></details>", out);
+}
+
+/* A word of a command line for a shell. */
+static void write_shell_word(FILE *out, const char *word)
+{
+	__cleanup_free char *quoted = NULL;
+	size_t used = 0;
+
+	if (*word &&
+	    word[strspn(
+		    word,
+		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+")] ==
+		    '\0') {
+		text_xml(out, word);
+		return;
+	}
+	quoted = malloc(strlen(word) * 4 + 3);
+	if (!quoted)
+		return;
+	quoted[used++] = '\'';
+	for (; *word; word++) {
+		if (*word == '\'') {
+			memcpy(quoted + used, "'\\''", 4);
+			used += 4;
+		} else {
+			quoted[used++] = *word;
+		}
+	}
+	quoted[used++] = '\'';
+	quoted[used] = '\0';
+	text_xml(out, quoted);
+}
+
+static void write_command(FILE *out, const json_t *result, const json_t *records)
+{
+	const json_t *words =
+		json_object_get(json_object_get(html_find(records, "run"), "body"), "argv");
+
+	fputs("<h3>Do it again</h3><pre>brinell run --bench ", out);
+	write_shell_word(out, json_text(result, "bench", "intel"));
+	fprintf(out, " --seed %" PRId64, json_number(result, "seed", 0));
+	for (size_t i = 0; i + 1 < json_array_size(words); i++) {
+		const char *word = json_string_value(json_array_get(words, i));
+		const char *next = json_string_value(json_array_get(words, i + 1));
+
+		if (!word || !next ||
+		    (strcmp(word, "--set") != 0 && strcmp(word, "--kernel") != 0 &&
+		     strcmp(word, "--modules") != 0))
+			continue;
+		fprintf(out, " %s ", word);
+		write_shell_word(out, next);
+	}
+	fputc(' ', out);
+	write_shell_word(out, json_text(result, "scenario", "unknown"));
+	fputs("</pre>", out);
+}
+
+static void write_reason(FILE *out, const json_t *result)
+{
+	const char *known = json_text(result, "known", NULL);
+
+	fputs("<p>", out);
+	text_xml(out, json_text(result, "title", ""));
+	fputs("</p><p class=\"soft\">", out);
+	text_xml(out, json_text(result, "reason", ""));
+	fputs("</p>", out);
+	if (known) {
+		fputs("<p class=\"bench\"><strong>A known failure:</strong> ", out);
+		text_xml(out, known);
+		fputs("</p>", out);
+	}
+	if (json_is_true(json_object_get(result, "fixed")))
+		fputs("<p class=\"bench loud\"><strong>The known failure of this scenario is "
+		      "gone</strong> with these versions.</p>",
+		      out);
+}
+
+/**
+ * html_trial - one trial of the page
+ * @number: from 1, its place in the page
+ * @open:   show it unfolded
+ */
+void html_trial(FILE *out, const json_t *result, const json_t *records, size_t number, bool open)
+{
+	const char *id = json_text(result, "trial", "");
+	const json_t *trial = json_object_get(story_record(records, id, "trial"), "body");
+	__cleanup_course struct course *course = course_new(records, result);
+	__cleanup_json json_t *story = story_of(records, id);
+	char time[32];
+
+	text_duration(time, metric_ns(result, "trial_time"));
+	fprintf(out, "<details class=\"card\" id=\"t%zu\" data-verdict=\"", number);
+	html_filter_words(out, result);
+	fprintf(out, "\"%s><summary>", open ? " open" : "");
+	html_verdict(out, result);
+	fputs("<span class=\"soft\">", out);
+	text_xml(out, id);
+	fputs("</span><span class=\"name\">", out);
+	text_xml(out, json_text(result, "scenario", "unknown"));
+	fprintf(out, "</span><span class=\"time\">%s</span></summary>", time);
+	write_reason(out, result);
+	timeline_write(out, course, result);
+	html_course(out, course);
+	write_evidence(out, course, result);
+	write_checks(out, result, json_object_get(trial, "expect"));
+	write_faults(out, course);
+	write_metrics(out, result);
+	write_story(out, story);
+	write_command(out, result, records);
+	fputs("</details>\n", out);
+}
