@@ -54,7 +54,8 @@ scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/u
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
-.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup print-sources print-scripts
+.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup results replays \
+	print-sources print-scripts print-results print-replays
 
 all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs:%=build/%) build/poison-v1.so build/poison-v2.so)
 
@@ -127,6 +128,25 @@ build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.
 	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(linked) $(LDLIBS)
 endef
 $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
+
+# The results of tests; whatever a test may read that is no program counts among its inputs.
+test_data := $(shell find bats/unit bats/lib harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
+results := $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap) $(patsubst bats/unit/%,$(BUILD)/results/%.tap,$(wildcard bats/unit/*.bats))
+replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
+
+$(BUILD)/results/test_%.tap: $(BUILD)/unit/test_% $(test_data) $(wildcard build/brinell-guest)
+	@bats/result.sh $@ test_$* env CMOCKA_MESSAGE_OUTPUT=TAP $<
+
+$(BUILD)/results/%.bats.tap: bats/unit/%.bats $(BUILD)/brinell $(test_data)
+	@bats/result.sh $@ $*.bats bats --tap $<
+
+build/fuzz/results/%.tap: build/fuzz/% bats/fuzz.sh $(wildcard bats/fuzz/corpus/*/*)
+	@bats/result.sh --plain $@ "$* replays its corpus" bats/fuzz.sh 0 $<
+
+results: $(results)
+replays: $(replays)
+print-results print-replays:
+	@printf "%s\n" $($(@:print-%=%))
 
 .SECONDARY:
 

@@ -14,24 +14,12 @@ jobs=$(nproc)
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
-# Everything that runs prints TAP; this keeps a copy for the counts and shows only what is of interest.
-# A program that hangs is ended, and that is a failure.
+# Runs a test and adds its results to those of the whole.
 tap() { # NAME COMMAND...
-	local name=$1 out=$log/part status
+	local name=$1
 	shift
-	timeout --kill-after=10 "${TEST_TIMEOUT:-120}" "$@" >"$out" 2>&1
-	status=$?
-	# cmocka writes a skipped test as "not ok N # SKIP NAME"; its reason is the line that the test printed before.
-	awk '/^skipped: / { reason = substr($0, 9) }
-		/^not ok [0-9]+ # SKIP/ { print substr($0, 5) ": " reason; next }
-		/^(not )?ok /' "$out" | tee -a "$results" >"$out.tap"
-	if [ $status -ne 0 ] && ! failures "$out.tap" >/dev/null; then
-		echo "not ok $name ended with status $status" | tee -a "$results"
-		tail -n 60 "$out"
-	elif [ $status -ne 0 ]; then
-		cat "$out"
-	fi
-	return 0
+	bats/result.sh "$log/part.tap" "$name" "$@"
+	cat "$log"/part.tap* | tee -a "$results"
 }
 
 # What has failed in a file of TAP; a failure that is known and noted is none (# TODO).
@@ -87,33 +75,50 @@ style() {
 	[ "$version" = 14 ] ||
 		echo "ok formatting # SKIP clang-format is version ${version:-none}; the layout is defined by version 14" >>"$results"
 	check "shell parts pass shellcheck" bash -c "make -s print-scripts | xargs shellcheck"
+	check "rooms include what rooms.mk allows" bats/rooms.sh
 	check "every source names its licence" \
 		bash -c "! { make -s print-sources; make -s print-scripts; } | xargs -n1 sh -c 'head -n 2 \"\$1\" | grep -q SPDX || echo \"\$1\"' sh | grep ."
 }
 
+# The result of a test stands until the test or what it reads has changed: a touched file runs what depends on it.
 units() {
-	say "unit tests with AddressSanitizer and UBSan (about 40 s to build when nothing is built yet)"
+	say "unit tests with AddressSanitizer and UBSan (about 1 minute when nothing is built yet)"
+	find build/asan/results -name '*.failed' -delete 2>/dev/null
 	# A static program can not be sanitized; one test looks into the real one.
 	if ! make -s -j"$jobs" WERROR=1 build/brinell-guest >"$log/build" 2>&1 ||
-		! make -s -j"$jobs" SANITIZE=1 WERROR=1 units build/asan/brinell >"$log/build" 2>&1; then
+		! make -s -j"$jobs" SANITIZE=1 WERROR=1 results 2>&1 | tee "$log/build"; then
 		echo "not ok the sanitized build" | tee -a "$results"
 		tail -n 60 "$log/build"
 		return
 	fi
-	local test
-	for test in build/asan/unit/test_*; do
-		[ -x "$test" ] && [ -f "$test" ] && tap "${test##*/}" env CMOCKA_MESSAGE_OUTPUT=TAP "$test"
-	done
-	for test in bats/unit/*.bats; do
-		[ -e "$test" ] && tap "${test##*/}" bats --tap "$test"
-	done
+	collect "$(make -s SANITIZE=1 print-results)"
+}
+
+# Adds the results that make has brought up to date.
+collect() { # FILES
+	local file
+	for file in $1; do
+		if [ -f "$file" ]; then
+			cat "$file"
+		elif [ -f "$file.failed" ]; then
+			cat "$file.failed"
+		else
+			echo "not ok $file was not made"
+		fi
+	done >>"$results"
 }
 
 fuzz() { # SECONDS
 	say "fuzzing every parser for $1 s each, from the corpora"
+	find build/fuzz/results -name '*.failed' -delete 2>/dev/null
 	if ! make -s -j"$jobs" fuzzers >"$log/build" 2>&1; then
 		echo "not ok the fuzzers build" | tee -a "$results"
 		tail -n 60 "$log/build"
+		return
+	fi
+	if [ "$1" -eq 0 ]; then
+		make -s -j"$jobs" replays
+		collect "$(make -s print-replays)"
 		return
 	fi
 	local fuzzer
