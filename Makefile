@@ -80,8 +80,16 @@ build/fuzz/obj/%.o: %.c Makefile
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/scenario/%.o): CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/rig/%.o): CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
 
+# Styles and scripts of a room are embedded as they are, between the symbols _binary_PATH_start and _binary_PATH_end.
+define embed
+$1/obj/%.$2.o: %.$2 Makefile
+	@mkdir -p $$(@D)
+	ld -r -b binary -z noexecstack -o $$@ $$<
+endef
+$(foreach build,$(sort $(BUILD) build/fuzz),$(foreach kind,css js,$(eval $(call embed,$(build),$(kind)))))
+
 define archive
-$1/rooms/$2.a: $$(patsubst %.c,$1/obj/%.o,$$(wildcard $2/*.c)) Makefile
+$1/rooms/$2.a: $$(patsubst %.c,$1/obj/%.o,$$(wildcard $2/*.c)) $$(patsubst %,$1/obj/%.o,$$(wildcard $2/*.css $2/*.js)) Makefile
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	@ar rcsT $$@ $$(filter %.o,$$^)

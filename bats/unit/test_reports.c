@@ -205,7 +205,14 @@ static void html_stands_alone(void **state)
 	assert_non_null(strstr(html, "<svg "));
 	assert_non_null(strstr(
 		html, "Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered"));
-	assert_non_null(strstr(html, "prefers-color-scheme:dark"));
+	/* Style and script are embedded whole. */
+	assert_non_null(strstr(html, "<style>/* SPDX-License-Identifier"));
+	assert_non_null(strstr(html, "prefers-color-scheme: dark"));
+	assert_non_null(strstr(html, "}\n</style></head>"));
+	assert_non_null(strstr(html, "<script>// SPDX-License-Identifier"));
+	assert_non_null(strstr(html, "})();\n</script></body></html>\n"));
+	assert_non_null(strstr(html, "<tr data-card=\"t1\" data-verdict=\"pass\" "
+				     "data-scenario=\"einj/load\">"));
 }
 
 /* A parser that counts must find the plan first, and as many results as trials. */

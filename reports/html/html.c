@@ -8,9 +8,17 @@
 #include <time.h>
 
 #include "reports/html/html.h"
-#include "reports/html/style.h"
 #include "reports/report.h"
+#include "reports/story.h"
 #include "reports/text.h"
+
+/* report.css and report.js, which the Makefile embeds: not terminated. */
+extern const char _binary_reports_html_report_css_start[], _binary_reports_html_report_css_end[];
+extern const char _binary_reports_html_report_js_start[], _binary_reports_html_report_js_end[];
+
+#define WRITE_EMBEDDED(out, name)                                                                  \
+	fwrite(_binary_##name##_start, 1, (size_t)(_binary_##name##_end - _binary_##name##_start), \
+	       out)
 
 /* Up to so many trials are shown open; with more, only those that did not pass. */
 #define OPEN_TRIALS 24
@@ -54,8 +62,8 @@ void html_verdict(FILE *out, const json_t *result)
 		fputs(" <span class=\"tag loud\">fixed</span>", out);
 }
 
-/** html_filter_words - the words under which the page's buttons find a trial */
-void html_filter_words(FILE *out, const json_t *result)
+/* The words by which the script's buttons select a trial. */
+static void write_filter_words(FILE *out, const json_t *result)
 {
 	fputs(html_class(json_text(result, "verdict", "inconclusive")), out);
 	if (json_text(result, "known", NULL))
@@ -270,29 +278,6 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 	fputs("</dl></header>", out);
 }
 
-static void write_filter(FILE *out, const json_t *results)
-{
-	static const char *const more[] = {"known", "fixed"};
-	const json_t *counts = json_object_get(results, "counts");
-
-	fputs("<div class=\"filter\" role=\"group\" aria-label=\"Show trials\" hidden>"
-	      "<button type=\"button\" data-show=\"all\" aria-pressed=\"true\">all</button>",
-	      out);
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(verdicts); i++)
-		if (json_number(counts, verdicts[i].name, 0))
-			fprintf(out,
-				"<button type=\"button\" data-show=\"%s\" "
-				"aria-pressed=\"false\">%s %s</button>",
-				verdicts[i].name, verdicts[i].symbol, verdicts[i].name);
-	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
-		if (count_trials(results, more[i]))
-			fprintf(out,
-				"<button type=\"button\" data-show=\"%s\" "
-				"aria-pressed=\"false\">%s</button>",
-				more[i], more[i]);
-	fputs("</div>", out);
-}
-
 static void write_row(FILE *out, const json_t *result, size_t number)
 {
 	const char *verdict = json_text(result, "verdict", "inconclusive");
@@ -301,8 +286,10 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 
 	text_axes(axes, result);
 	text_duration(time, metric_ns(result, "trial_time"));
-	fputs("<tr data-verdict=\"", out);
-	html_filter_words(out, result);
+	fprintf(out, "<tr data-card=\"t%zu\" data-verdict=\"", number);
+	write_filter_words(out, result);
+	fputs("\" data-scenario=\"", out);
+	text_xml(out, json_text(result, "scenario", "unknown"));
 	fprintf(out, "\"><td class=\"num\"><a href=\"#t%zu\">", number);
 	text_xml(out, json_text(result, "trial", "?"));
 	fputs("</a></td><td>", out);
@@ -317,7 +304,8 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 		text_xml(out, known ? known : json_text(result, "reason", ""));
 		fputs("</div>", out);
 	}
-	fprintf(out, "</td><td class=\"num\">%s</td></tr>", time);
+	fprintf(out, "</td><td class=\"num\" data-sort=\"%" PRId64 "\">%s</td></tr>",
+		metric_ns(result, "trial_time"), time);
 }
 
 static void write_table(FILE *out, const json_t *trials)
@@ -325,7 +313,7 @@ static void write_table(FILE *out, const json_t *trials)
 	json_t *result;
 	size_t index;
 
-	fputs("<div class=\"card scroll\"><table class=\"trials\"><thead><tr><th "
+	fputs("<div class=\"card scroll\"><table class=\"trials\" id=\"trials\"><thead><tr><th "
 	      "scope=\"col\">Trial</th><th scope=\"col\">"
 	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
 	      "scope=\"col\">Outcome</th>"
@@ -356,6 +344,7 @@ static void write_legend(FILE *out)
 static int write_html(FILE *out, const json_t *results, const json_t *records)
 {
 	const json_t *trials = json_object_get(results, "trials");
+	__cleanup_json json_t *by_trial = story_split(records);
 	bool few = json_array_size(trials) <= OPEN_TRIALS;
 	json_t *result;
 	size_t index;
@@ -368,20 +357,24 @@ static int write_html(FILE *out, const json_t *results, const json_t *records)
 	      "<title>brinell report ",
 	      out);
 	text_xml(out, json_text(results, "run", ""));
-	fprintf(out, "</title><style>%s</style></head><body>\n", html_style);
+	fputs("</title><style>", out);
+	WRITE_EMBEDDED(out, reports_html_report_css);
+	fputs("</style></head><body>\n", out);
 	write_header(out, results, records);
-	fputs("<main><h2>Trials</h2>", out);
-	write_filter(out, results);
+	fputs("<main><h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>", out);
 	write_table(out, trials);
 	fputs("<h2>Each trial</h2>\n", out);
 	write_legend(out);
+	fputs("<div>", out);
 	json_array_foreach (trials, index, result)
-		html_trial(out, result, records, index + 1,
+		html_trial(out, result, json_object_get(by_trial, json_text(result, "trial", "")),
+			   html_find(records, "run"), index + 1,
 			   few || strcmp(json_text(result, "verdict", ""), "pass") != 0);
-	fprintf(out,
-		"</main><footer>Written by brinell %s from the journal alone.</footer>"
-		"<script>%s</script></body></html>\n",
-		BRINELL_VERSION, html_script);
+	fputs("</div></main><footer>Written by brinell " BRINELL_VERSION
+	      " from the journal alone.</footer><script>",
+	      out);
+	WRITE_EMBEDDED(out, reports_html_report_js);
+	fputs("</script></body></html>\n", out);
 	return 0;
 }
 

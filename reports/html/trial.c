@@ -361,10 +361,9 @@ static void write_shell_word(FILE *out, const char *word)
 	text_xml(out, quoted);
 }
 
-static void write_command(FILE *out, const json_t *result, const json_t *records)
+static void write_command(FILE *out, const json_t *result, const json_t *run)
 {
-	const json_t *words =
-		json_object_get(json_object_get(html_find(records, "run"), "body"), "argv");
+	const json_t *words = json_object_get(json_object_get(run, "body"), "argv");
 
 	fputs("<h3>Do it again</h3><pre>brinell run --bench ", out);
 	write_shell_word(out, json_text(result, "bench", "intel"));
@@ -407,10 +406,13 @@ static void write_reason(FILE *out, const json_t *result)
 
 /**
  * html_trial - one trial of the page
- * @number: from 1, its place in the page
- * @open:   show it unfolded
+ * @records: of the trial
+ * @run:     record of the run, or NULL
+ * @number:  from 1, its place in the page
+ * @open:    show it unfolded
  */
-void html_trial(FILE *out, const json_t *result, const json_t *records, size_t number, bool open)
+void html_trial(FILE *out, const json_t *result, const json_t *records, const json_t *run,
+		size_t number, bool open)
 {
 	const char *id = json_text(result, "trial", "");
 	const json_t *trial = json_object_get(story_record(records, id, "trial"), "body");
@@ -419,9 +421,8 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, size_t n
 	char time[32];
 
 	text_duration(time, metric_ns(result, "trial_time"));
-	fprintf(out, "<details class=\"card\" id=\"t%zu\" data-verdict=\"", number);
-	html_filter_words(out, result);
-	fprintf(out, "\"%s><summary>", open ? " open" : "");
+	fprintf(out, "<details class=\"card\" id=\"t%zu\"%s><summary>", number,
+		open ? " open" : "");
 	html_verdict(out, result);
 	fputs("<span class=\"soft\">", out);
 	text_xml(out, id);
@@ -436,6 +437,6 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, size_t n
 	write_faults(out, course);
 	write_metrics(out, result);
 	write_story(out, story);
-	write_command(out, result, records);
+	write_command(out, result, run);
 	fputs("</details>\n", out);
 }
