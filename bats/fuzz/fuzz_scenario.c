@@ -2,6 +2,8 @@
 /*
  * Any file as a scenario: the parser neither crashes nor leaks, says something about each file that it refuses, and what
  * it accepts reads back from its own spec as the same scenario.
+ *
+ * rooms: harness/trial
  */
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "harness/scenario/scenario.h"
+#include "harness/scenario/steps.h"
 
 #include <cmocka.h>
 

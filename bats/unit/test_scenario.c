@@ -2,6 +2,8 @@
 /*
  * Scenario files: every kind of mistake is found at its exact place, settings reach what they name, the journal's spec
  * reads back as the same scenario, and the shipped library is whole.
+ *
+ * rooms: harness/trial
  */
 #include <errno.h>
 #include <string.h>
@@ -216,7 +218,7 @@ static void a_good_file_is_read_whole(void **state)
 	assert_int_equal(scenario->workload_count, 1);
 	assert_string_equal(scenario->workloads[0].kind, "memory");
 	assert_int_equal(scenario->step_count, 6);
-	assert_int_equal(scenario->steps[1].kind, STEP_INJECT);
+	assert_string_equal(scenario->steps[1].kind->name, "inject");
 	assert_int_equal(scenario->steps[1].line, 18);
 	assert_string_equal(scenario->steps[1].subject, "victim");
 	assert_string_equal(scenario->steps[1].injector, "einj");

@@ -7,14 +7,15 @@
 
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
-#include "harness/scenario/scenario.h"
+#include "harness/scenario/steps.h"
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
 #include "reports/report.h"
 #include "workloads/workload.h"
 
 static const char usage[] =
-	"usage: brinell list [scenarios|injectors|workloads|witnesses|benches|reports] [--json]\n"
+	"usage: brinell list [scenarios|steps|injectors|workloads|witnesses|benches|reports] "
+	"[--json]\n"
 	"\n"
 	"Lists what there is; without a word, all of it. --json prints an array, or an object of\n"
 	"arrays without a word, parameters included.\n";
@@ -160,12 +161,23 @@ static int list_reports(json_t *entries, struct reason *why)
 	return sort_entries(entries);
 }
 
+static int list_steps(json_t *entries, struct reason *why)
+{
+	(void)why;
+	for (size_t i = 0; i < step_kind_count(); i++)
+		json_array_append_new(entries,
+				      json_pack("{s:s, s:s}", "name", step_kind_at(i)->name,
+						"title", step_kind_at(i)->summary));
+	return sort_entries(entries);
+}
+
 static const struct listing {
 	const char *name;
 	int (*list)(json_t *entries, struct reason *why);
 } listings[] = {
 	{"scenarios", list_scenarios}, {"injectors", list_injectors}, {"workloads", list_workloads},
 	{"witnesses", list_witnesses}, {"benches", list_benches},     {"reports", list_reports},
+	{"steps", list_steps},
 };
 
 /* "NAME  TITLE  [tags]": names and titles of one listing are padded to the longest. */
@@ -251,7 +263,7 @@ static int command_list_run(int argc, char **argv)
 
 static const struct command command_list = {
 	.name = "list",
-	.summary = "names of scenarios, injectors, workloads, witnesses, benches, reports",
+	.summary = "names of scenarios, steps, injectors, workloads, witnesses, benches, reports",
 	.usage = usage,
 	.run = command_list_run,
 };

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/scenario/parse.h"
+#include "harness/scenario/steps.h"
 
 /*
  * Pairs that can not both come true. A value of "*" stands for any.
@@ -91,13 +91,29 @@ static bool expects(const json_t *expect, const char *key, const char *value)
 	return text && (strcmp(value, "*") == 0 || strcmp(value, text) == 0);
 }
 
-static size_t count_steps(const struct scenario *scenario, enum step_kind kind)
+static size_t count_injections(const struct scenario *scenario)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < scenario->step_count; i++)
-		count += scenario->steps[i].kind == kind;
+		count += scenario->steps[i].kind->injects;
 	return count;
+}
+
+static bool any_touches(const struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->step_count; i++)
+		if (scenario->steps[i].kind->touches)
+			return true;
+	return false;
+}
+
+static bool any_migrates(const struct scenario *scenario)
+{
+	for (size_t i = 0; i < scenario->step_count; i++)
+		if (scenario->steps[i].kind->migrates)
+			return true;
+	return false;
 }
 
 /*
@@ -107,7 +123,7 @@ static size_t count_steps(const struct scenario *scenario, enum step_kind kind)
 static bool may_be_both(const struct contradiction *pair, const struct scenario *scenario,
 			const json_t *expect)
 {
-	return strcmp(pair->key, "refused") == 0 && count_steps(scenario, STEP_INJECT) > 1 &&
+	return strcmp(pair->key, "refused") == 0 && count_injections(scenario) > 1 &&
 	       json_is_true(json_object_get(expect, "delivered"));
 }
 
@@ -197,7 +213,7 @@ static int check_processes(const struct document *document, int node, const json
 				"'%s' is expected of a process, but there is no workload; declare "
 				"one under 'workloads'",
 				of_process[i]);
-	if (json_object_get(expect, "data") && count_steps(scenario, STEP_TOUCH) == 0)
+	if (json_object_get(expect, "data") && !any_touches(scenario))
 		return document_fail(document, place_of(document, node, "data", NULL), -EINVAL,
 				     "'data' is what a touch reads, but no step touches; add - "
 				     "touch: WORKLOAD");
@@ -228,7 +244,7 @@ static int check_guests(const struct document *document, int node, const json_t 
 static int check_migration(const struct document *document, int node, const json_t *expect,
 			   const struct scenario *scenario)
 {
-	bool migrates = count_steps(scenario, STEP_MIGRATE) > 0;
+	bool migrates = any_migrates(scenario);
 	int place = place_of(document, node, "migration", NULL);
 	int events = document_find(document, node, "events");
 
@@ -265,7 +281,7 @@ int check_expectations(const struct document *document, int node, const json_t *
 
 	if (!error)
 		error = check_acceptable(document, node, expect);
-	if (!error && count_steps(scenario, STEP_INJECT) == 0 &&
+	if (!error && count_injections(scenario) == 0 &&
 	    json_is_true(json_object_get(expect, "delivered")))
 		error = document_fail(document, document_find(document, 1, "steps"), -EINVAL,
 				      "no step injects, so nothing can be delivered; add - inject: "

@@ -4,35 +4,7 @@
 
 #include "harness/lib/util.h"
 
-/**
- * enum step_kind - what a step of a trial does
- * @STEP_START:    starts a workload
- * @STEP_INJECT:   presses a fault
- * @STEP_TOUCH:    tells a workload to touch its memory
- * @STEP_WAIT:     waits for a piece of evidence
- * @STEP_STOP:     ends a workload
- * @STEP_FIRMWARE: tells the rig's firmware model how to behave (rig only)
- * @STEP_MIGRATE:  begins the migration of a guest, and does not wait for its end
- * @STEP_WHEN:     waits until a condition on a migration holds
- * @STEP_LIMIT:    changes bandwidth and downtime of a running migration
- * @STEP_POST_COPY: switches a running migration to post-copy
- * @STEP_CANCEL:   cancels a running migration
- * @STEP_BALLOON:  sets the memory of a guest, and waits until it has given up the rest
- */
-enum step_kind {
-	STEP_START,
-	STEP_INJECT,
-	STEP_TOUCH,
-	STEP_WAIT,
-	STEP_STOP,
-	STEP_FIRMWARE,
-	STEP_MIGRATE,
-	STEP_WHEN,
-	STEP_LIMIT,
-	STEP_POST_COPY,
-	STEP_CANCEL,
-	STEP_BALLOON,
-};
+struct step_kind;
 
 /**
  * struct scenario_guest - a virtual machine that a scenario names
@@ -61,7 +33,7 @@ struct scenario_workload {
 
 /**
  * struct scenario_step - one step
- * @kind:      what it does
+ * @kind:      what it does; see harness/scenario/steps.h
  * @line:      in the scenario's file
  * @subject:   workload name (start, touch, stop, or the target of an inject: may be NULL), witness (wait)
  * @injector:  name in the injector registry (inject)
@@ -73,7 +45,7 @@ struct scenario_workload {
  * @within_ns: wait, when, balloon: how long at the most
  */
 struct scenario_step {
-	enum step_kind kind;
+	const struct step_kind *kind;
 	unsigned int line;
 	char *subject;
 	char *injector;

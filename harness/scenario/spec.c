@@ -4,7 +4,7 @@
  */
 #include <inttypes.h>
 
-#include "harness/scenario/parse.h"
+#include "harness/scenario/steps.h"
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -25,7 +25,8 @@ static json_t *duration(int64_t nanoseconds)
 	return json_sprintf("%" PRId64 "ns", nanoseconds);
 }
 
-static json_t *inject_to_json(const struct scenario_step *step)
+/** inject_to_json - the value of the step inject */
+json_t *inject_to_json(const struct scenario_step *step)
 {
 	json_t *inner = json_pack("{s:s}", "with", step->injector);
 
@@ -35,7 +36,8 @@ static json_t *inject_to_json(const struct scenario_step *step)
 	return merged(inner, step->arguments);
 }
 
-static json_t *wait_to_json(const struct scenario_step *step)
+/** wait_to_json - the value of the step wait */
+json_t *wait_to_json(const struct scenario_step *step)
 {
 	json_t *inner = json_object();
 
@@ -45,8 +47,8 @@ static json_t *wait_to_json(const struct scenario_step *step)
 	return merged(inner, step->arguments);
 }
 
-/* migrate, limit: a guest and what the step's table knows; when, balloon: a time too. */
-static json_t *guest_step_to_json(const struct scenario_step *step)
+/** guest_step_to_json - a guest, the arguments of the step's table, and its time if it has one */
+json_t *guest_step_to_json(const struct scenario_step *step)
 {
 	json_t *inner = json_pack("{s:s}", "guest", step->guest);
 
@@ -55,35 +57,22 @@ static json_t *guest_step_to_json(const struct scenario_step *step)
 	return merged(inner, step->arguments);
 }
 
-static json_t *step_to_json(const struct scenario_step *step)
+/** subject_to_json - a step whose value is a workload */
+json_t *subject_to_json(const struct scenario_step *step)
 {
-	switch (step->kind) {
-	case STEP_START:
-		return json_pack("{s:s}", "start", step->subject);
-	case STEP_TOUCH:
-		return json_pack("{s:s}", "touch", step->subject);
-	case STEP_STOP:
-		return json_pack("{s:s}", "stop", step->subject);
-	case STEP_FIRMWARE:
-		return json_pack("{s:O}", "firmware", step->arguments);
-	case STEP_WAIT:
-		return json_pack("{s:o}", "wait", wait_to_json(step));
-	case STEP_INJECT:
-		return json_pack("{s:o}", "inject", inject_to_json(step));
-	case STEP_MIGRATE:
-		return json_pack("{s:o}", "migrate", guest_step_to_json(step));
-	case STEP_WHEN:
-		return json_pack("{s:o}", "when", guest_step_to_json(step));
-	case STEP_LIMIT:
-		return json_pack("{s:o}", "limit", guest_step_to_json(step));
-	case STEP_BALLOON:
-		return json_pack("{s:o}", "balloon", guest_step_to_json(step));
-	case STEP_POST_COPY:
-		return json_pack("{s:s}", "post-copy", step->guest);
-	case STEP_CANCEL:
-		return json_pack("{s:s}", "cancel", step->guest);
-	}
-	return NULL;
+	return json_string(step->subject);
+}
+
+/** guest_to_json - a step whose value is a guest */
+json_t *guest_to_json(const struct scenario_step *step)
+{
+	return json_string(step->guest);
+}
+
+/** arguments_to_json - a step whose value is its arguments */
+json_t *arguments_to_json(const struct scenario_step *step)
+{
+	return json_incref(step->arguments);
 }
 
 static json_t *workload_to_json(const struct scenario_workload *workload)
@@ -128,7 +117,9 @@ json_t *scenario_to_json(const struct scenario *scenario)
 				    workload_to_json(&scenario->workloads[i]));
 	json_object_set_new(spec, "workloads", workloads);
 	for (size_t i = 0; i < scenario->step_count; i++)
-		json_array_append_new(steps, step_to_json(&scenario->steps[i]));
+		json_array_append_new(
+			steps, json_pack("{s:o}", scenario->steps[i].kind->name,
+					 scenario->steps[i].kind->to_json(&scenario->steps[i])));
 	json_object_set_new(spec, "steps", steps);
 	json_object_set(spec, "expect", scenario->expect);
 	if (scenario->versions)

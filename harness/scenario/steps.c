@@ -36,6 +36,7 @@ static int find_workload(const struct document *document, int node, const char *
 int take_subject(const struct document *document, int node, const char *step,
 		 const struct walk *walk, struct scenario_step *entry, size_t *index)
 {
+	const bool starts = strcmp(step, "start") == 0;
 	const char *name;
 	int error = document_text(document, node, step, &name);
 
@@ -43,17 +44,17 @@ int take_subject(const struct document *document, int node, const char *step,
 		error = find_workload(document, node, name, walk->scenario, index);
 	if (error)
 		return error;
-	if (entry->kind == STEP_START && walk->lives[*index] != LIFE_DECLARED)
+	if (starts && walk->lives[*index] != LIFE_DECLARED)
 		return document_fail(document, node, -EINVAL,
 				     "'%s' was started before; a workload is started once: declare "
 				     "another",
 				     name);
-	if (entry->kind != STEP_START && walk->lives[*index] == LIFE_DECLARED)
+	if (!starts && walk->lives[*index] == LIFE_DECLARED)
 		return document_fail(document, node, -EINVAL,
 				     "%s of '%s', which no step before this one started; put - "
 				     "start: %s above",
 				     step, name, name);
-	if (entry->kind != STEP_START && walk->lives[*index] == LIFE_STOPPED)
+	if (!starts && walk->lives[*index] == LIFE_STOPPED)
 		return document_fail(document, node, -EINVAL,
 				     "%s of '%s', which a step before this one stopped; move the "
 				     "stop behind it",
@@ -62,8 +63,8 @@ int take_subject(const struct document *document, int node, const char *step,
 	return entry->subject ? 0 : -ENOMEM;
 }
 
-static int parse_start(const struct document *document, int node, struct walk *walk,
-		       struct scenario_step *step)
+int parse_start(const struct document *document, int node, struct walk *walk,
+		struct scenario_step *step)
 {
 	size_t index = 0;
 	int error = take_subject(document, node, "start", walk, step, &index);
@@ -73,8 +74,8 @@ static int parse_start(const struct document *document, int node, struct walk *w
 	return error;
 }
 
-static int parse_stop(const struct document *document, int node, struct walk *walk,
-		      struct scenario_step *step)
+int parse_stop(const struct document *document, int node, struct walk *walk,
+	       struct scenario_step *step)
 {
 	size_t index = 0;
 	int error = take_subject(document, node, "stop", walk, step, &index);
@@ -84,8 +85,8 @@ static int parse_stop(const struct document *document, int node, struct walk *wa
 	return error;
 }
 
-static int parse_touch(const struct document *document, int node, struct walk *walk,
-		       struct scenario_step *step)
+int parse_touch(const struct document *document, int node, struct walk *walk,
+		struct scenario_step *step)
 {
 	size_t index = 0;
 	int error = take_subject(document, node, "touch", walk, step, &index);
@@ -128,8 +129,8 @@ static int check_source(const struct document *document, int node, const char *n
 	return document_unknown(document, node, "witness", name, known);
 }
 
-static int parse_wait(const struct document *document, int node, struct walk *walk,
-		      struct scenario_step *step)
+int parse_wait(const struct document *document, int node, struct walk *walk,
+	       struct scenario_step *step)
 {
 	static const char *const keys[] = {"for", "match", "guest", "within", NULL};
 	int source = document_find(document, node, "for");
@@ -169,8 +170,8 @@ static int parse_wait(const struct document *document, int node, struct walk *wa
  * The firmware model is a program of its own that knows its calls; here only their form is checked. Numbers are handed
  * on as text, like all arguments.
  */
-static int parse_firmware(const struct document *document, int node, struct walk *walk,
-			  struct scenario_step *step)
+int parse_firmware(const struct document *document, int node, struct walk *walk,
+		   struct scenario_step *step)
 {
 	int call = document_find(document, node, "call");
 	json_t *request = json_object();
@@ -199,25 +200,6 @@ static int parse_firmware(const struct document *document, int node, struct walk
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*parse)(const struct document *document, int node, struct walk *walk,
-		     struct scenario_step *step);
-} step_kinds[] = {
-	[STEP_START] = {"start", parse_start},
-	[STEP_INJECT] = {"inject", parse_inject},
-	[STEP_TOUCH] = {"touch", parse_touch},
-	[STEP_WAIT] = {"wait", parse_wait},
-	[STEP_STOP] = {"stop", parse_stop},
-	[STEP_FIRMWARE] = {"firmware", parse_firmware},
-	[STEP_MIGRATE] = {"migrate", parse_migrate},
-	[STEP_WHEN] = {"when", parse_when},
-	[STEP_LIMIT] = {"limit", parse_limit},
-	[STEP_POST_COPY] = {"post-copy", parse_post_copy},
-	[STEP_CANCEL] = {"cancel", parse_cancel},
-	[STEP_BALLOON] = {"balloon", parse_balloon},
-};
-
 static int parse_step(const struct document *document, int node, struct walk *walk,
 		      struct scenario_step *step)
 {
@@ -233,15 +215,12 @@ static int parse_step(const struct document *document, int node, struct walk *wa
 	name = document_scalar(document, key);
 	if (!name)
 		return document_fail(document, key, -EINVAL, "a step's name must be a word");
-	for (size_t i = 0; i < ARRAY_SIZE(step_kinds); i++) {
-		if (strcmp(step_kinds[i].name, name) == 0) {
-			step->kind = (enum step_kind)i;
-			step->line = document_line(document, node);
-			return step_kinds[i].parse(document, document_value(document, node, 0),
-						   walk, step);
-		}
-		json_array_append_new(known, json_string(step_kinds[i].name));
-	}
+	step->kind = step_kind_find(name);
+	step->line = document_line(document, node);
+	if (step->kind)
+		return step->kind->parse(document, document_value(document, node, 0), walk, step);
+	for (size_t i = 0; i < step_kind_count(); i++)
+		json_array_append_new(known, json_string(step_kind_at(i)->name));
 	return document_unknown(document, key, "step", name, known);
 }
 

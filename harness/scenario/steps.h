@@ -2,7 +2,10 @@
 #ifndef BRINELL_SCENARIO_STEPS_H
 #define BRINELL_SCENARIO_STEPS_H
 
+#include "harness/lib/registry.h"
 #include "harness/scenario/parse.h"
+
+struct engine;
 
 enum life {
 	LIFE_DECLARED,
@@ -41,6 +44,44 @@ int take_guest(const struct document *document, int node, int place, const char 
 int take_within(const struct document *document, int node, int place, int64_t usual_ns,
 		const struct walk *walk, struct scenario_step *entry);
 
+typedef int (*step_parse_fn)(const struct document *document, int node, struct walk *walk,
+			     struct scenario_step *step);
+typedef json_t *(*step_to_json_fn)(const struct scenario_step *step);
+typedef int (*step_run_fn)(struct engine *engine, const struct scenario_step *step,
+			   struct reason *why);
+
+/**
+ * struct step_kind - what a step of a trial does
+ * @name:     key of the step in a scenario
+ * @summary:  one line
+ * @injects:  it fires a fault
+ * @migrates: it begins a migration
+ * @touches:  it has a workload touch its memory
+ * @parse:    checks the value of the key at its turn and fills the step
+ * @to_json:  the value of the key again, with every default written out
+ * @run:      does it. 0, -ENXIO when a guest does not answer (the trial goes on), or what ends the trial
+ */
+struct step_kind {
+	const char *name;
+	const char *summary;
+	bool injects, migrates, touches;
+	step_parse_fn parse;
+	step_to_json_fn to_json;
+	step_run_fn run;
+};
+
+REGISTRY(step_kind)
+
+int parse_start(const struct document *document, int node, struct walk *walk,
+		struct scenario_step *step);
+int parse_stop(const struct document *document, int node, struct walk *walk,
+	       struct scenario_step *step);
+int parse_touch(const struct document *document, int node, struct walk *walk,
+		struct scenario_step *step);
+int parse_wait(const struct document *document, int node, struct walk *walk,
+	       struct scenario_step *step);
+int parse_firmware(const struct document *document, int node, struct walk *walk,
+		   struct scenario_step *step);
 int parse_inject(const struct document *document, int node, struct walk *walk,
 		 struct scenario_step *step);
 int parse_migrate(const struct document *document, int node, struct walk *walk,
@@ -55,5 +96,12 @@ int parse_cancel(const struct document *document, int node, struct walk *walk,
 		 struct scenario_step *step);
 int parse_balloon(const struct document *document, int node, struct walk *walk,
 		  struct scenario_step *step);
+
+json_t *subject_to_json(const struct scenario_step *step);
+json_t *arguments_to_json(const struct scenario_step *step);
+json_t *wait_to_json(const struct scenario_step *step);
+json_t *inject_to_json(const struct scenario_step *step);
+json_t *guest_to_json(const struct scenario_step *step);
+json_t *guest_step_to_json(const struct scenario_step *step);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/lib/param.h"
+#include "harness/scenario/steps.h"
 #include "harness/trial/engine_internal.h"
 
 /* Until QEMU's migration is active: libvirt has started the QEMU of the target by then. */
@@ -158,7 +159,7 @@ static int miss(struct engine *engine, const struct engine_guest *guest, const c
 		fail(why, 0, "%s did not come in time: stage %s, iteration %lld", condition,
 		     guest->stage, (long long)guest->view.iteration);
 	engine_tell(engine, guest, "trigger-missed", "%s", why->text);
-	if (next < scenario->step_count && scenario->steps[next].kind == STEP_INJECT)
+	if (next < scenario->step_count && scenario->steps[next].kind->injects)
 		return -ECANCELED;
 	return 0;
 }

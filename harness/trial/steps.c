@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/scenario/steps.h"
 #include "harness/trial/engine_internal.h"
 #include "harness/witness/witness.h"
 
@@ -228,30 +229,102 @@ static int step_firmware(struct engine *engine, const struct scenario_step *step
 	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct engine *engine, const struct scenario_step *step, struct reason *why);
-} steps[] = {
-	[STEP_START] = {"start", step_start},
-	[STEP_INJECT] = {"inject", step_inject},
-	[STEP_TOUCH] = {"touch", step_touch},
-	[STEP_WAIT] = {"wait", step_wait},
-	[STEP_STOP] = {"stop", step_stop},
-	[STEP_FIRMWARE] = {"firmware", step_firmware},
-	[STEP_MIGRATE] = {"migrate", step_migrate},
-	[STEP_WHEN] = {"when", step_when},
-	[STEP_LIMIT] = {"limit", step_limit},
-	[STEP_POST_COPY] = {"post-copy", step_post_copy},
-	[STEP_CANCEL] = {"cancel", step_cancel},
-	[STEP_BALLOON] = {"balloon", step_balloon},
-};
+static const struct step_kind kind_start = {.name = "start",
+					    .summary = "starts a workload",
+					    .parse = parse_start,
+					    .to_json = subject_to_json,
+					    .run = step_start};
+REGISTER(step_kind, kind_start);
+
+static const struct step_kind kind_inject = {.name = "inject",
+					     .summary = "fires a fault",
+					     .injects = true,
+					     .parse = parse_inject,
+					     .to_json = inject_to_json,
+					     .run = step_inject};
+REGISTER(step_kind, kind_inject);
+
+static const struct step_kind kind_touch = {.name = "touch",
+					    .summary = "has a workload touch its memory",
+					    .touches = true,
+					    .parse = parse_touch,
+					    .to_json = subject_to_json,
+					    .run = step_touch};
+REGISTER(step_kind, kind_touch);
+
+static const struct step_kind kind_wait = {.name = "wait",
+					   .summary = "waits for a piece of evidence",
+					   .parse = parse_wait,
+					   .to_json = wait_to_json,
+					   .run = step_wait};
+REGISTER(step_kind, kind_wait);
+
+static const struct step_kind kind_stop = {.name = "stop",
+					   .summary = "ends a workload",
+					   .parse = parse_stop,
+					   .to_json = subject_to_json,
+					   .run = step_stop};
+REGISTER(step_kind, kind_stop);
+
+static const struct step_kind kind_firmware = {
+	.name = "firmware",
+	.summary = "sets how the firmware model of the rig behaves",
+	.parse = parse_firmware,
+	.to_json = arguments_to_json,
+	.run = step_firmware};
+REGISTER(step_kind, kind_firmware);
+
+static const struct step_kind kind_migrate = {.name = "migrate",
+					      .summary = "begins the migration of a guest",
+					      .migrates = true,
+					      .parse = parse_migrate,
+					      .to_json = guest_step_to_json,
+					      .run = step_migrate};
+REGISTER(step_kind, kind_migrate);
+
+static const struct step_kind kind_when = {.name = "when",
+					   .summary =
+						   "waits until a condition on a migration holds",
+					   .parse = parse_when,
+					   .to_json = guest_step_to_json,
+					   .run = step_when};
+REGISTER(step_kind, kind_when);
+
+static const struct step_kind kind_limit = {.name = "limit",
+					    .summary =
+						    "changes bandwidth and downtime of a migration",
+					    .parse = parse_limit,
+					    .to_json = guest_step_to_json,
+					    .run = step_limit};
+REGISTER(step_kind, kind_limit);
+
+static const struct step_kind kind_post_copy = {.name = "post-copy",
+						.summary = "switches a migration to post-copy",
+						.parse = parse_post_copy,
+						.to_json = guest_to_json,
+						.run = step_post_copy};
+REGISTER(step_kind, kind_post_copy);
+
+static const struct step_kind kind_cancel = {.name = "cancel",
+					     .summary = "cancels a migration",
+					     .parse = parse_cancel,
+					     .to_json = guest_to_json,
+					     .run = step_cancel};
+REGISTER(step_kind, kind_cancel);
+
+static const struct step_kind kind_balloon = {.name = "balloon",
+					      .summary = "sets the memory that a guest keeps",
+					      .parse = parse_balloon,
+					      .to_json = guest_step_to_json,
+					      .run = step_balloon};
+REGISTER(step_kind, kind_balloon);
 
 /* What a step works on, for people. */
 static const char *object_of(const struct scenario_step *step)
 {
-	if (step->kind == STEP_INJECT)
+	if (step->kind->injects)
 		return step->injector;
-	if (step->kind == STEP_WHEN)
+	if (step->kind == &kind_when)
 		return json_text(step->arguments, "condition", "");
 	return step->subject ? step->subject : step->guest;
 }
@@ -262,11 +335,11 @@ static bool is_decisive(const struct scenario *scenario, const struct scenario_s
 	bool migrates = false;
 
 	for (size_t i = 0; i < scenario->step_count; i++) {
-		if (scenario->steps[i].kind == STEP_INJECT)
+		if (scenario->steps[i].kind->injects)
 			return false;
-		migrates |= scenario->steps[i].kind == STEP_MIGRATE;
+		migrates |= scenario->steps[i].kind->migrates;
 	}
-	return !migrates || step->kind == STEP_MIGRATE;
+	return !migrates || step->kind->migrates;
 }
 
 static bool has_migrated(const struct engine *engine)
@@ -293,17 +366,17 @@ int steps_run(struct engine *engine, struct reason *why)
 		const struct scenario_step *step = &scenario->steps[engine->step];
 		const char *object = object_of(step);
 		__cleanup_free char *text =
-			format_text("%s %s", steps[step->kind].name, object ? object : "");
+			format_text("%s %s", step->kind->name, object ? object : "");
 		int error;
 
 		engine_doing(engine, text);
 		engine_journal(engine, "step",
 			       json_pack("{s:i, s:s, s:s}", "index", (int)engine->step, "step",
-					 steps[step->kind].name, "text", text));
+					 step->kind->name, "text", text));
 		if (engine->journal_error)
 			return fail(why, -EIO, "the journal can not be written");
 		engine->decisive |= is_decisive(scenario, step);
-		error = steps[step->kind].run(engine, step, why);
+		error = step->kind->run(engine, step, why);
 		if (error == -ENXIO && (engine->intended || has_migrated(engine))) {
 			engine_tell(engine, NULL, "guest-gone", "%s: %s", text, why->text);
 			continue;
