@@ -59,7 +59,7 @@ static json_t *hostile_records(void)
 			 "run", HOSTILE, "version", HOSTILE, "argv", "run", "--set", HOSTILE,
 			 "plan", "trial", "0001", "scenario", HOSTILE, "seq", 2, "time_ns",
 			 (json_int_t)2000, "type", "trial", "trial", "0001", "body", "scenario",
-			 HOSTILE, "title", HOSTILE, "bench", HOSTILE, "expect", "not_log",
+			 HOSTILE, "title", HOSTILE, "bench", HOSTILE, "expect", "not-log",
 			 "<script>", "seq", 3, "time_ns", (json_int_t)3000, "type", "facts",
 			 "trial", "0001", "body", "workload", HOSTILE, "facts", "address", HOSTILE,
 			 "seq", 4, "time_ns", (json_int_t)4000, "type", "intent", "trial", "0001",

@@ -125,6 +125,7 @@ static const struct refusal refusals[] = {
 	/* expectations */
 	{GOOD "expect: died\n", "8:9", "must be a mapping"},
 	{EXPECT "  proces: killed\n", "9:3", "unknown key 'proces'; did you mean 'process'?"},
+	{EXPECT "  not_log: [a]\n", "9:3", "key 'not_log' is now spelled 'not-log'; rename it"},
 	{EXPECT "  process: kiled\n", "9:12", "did you mean 'killed'?"},
 	{EXPECT "  host: dead\n", "9:9", "it must be one of: up, hung, died"},
 	{EXPECT "  delivered: 2\n", "9:14", "it must be one of: true, false"},
@@ -135,7 +136,7 @@ static const struct refusal refusals[] = {
 	{EXPECT "  interrupts: {NMI: 1}\n", "9:16", "it must be one of: MCE"},
 	{EXPECT "  interrupts: {MCE: some}\n", "9:21", "write >=, <=, ==, > or <"},
 	{EXPECT "  interrupts: {MCE: 1, MCE: 2}\n", "9:24", "duplicate key 'MCE'"},
-	{EXPECT "  corrupted_kb: =4\n", "9:17", "write >=, <=, ==, > or <"},
+	{EXPECT "  corrupted-kb: =4\n", "9:17", "write >=, <=, ==, > or <"},
 	{EXPECT "  data: intact\n", "9:9", "no step touches"},
 	{EXPECT "  refused: EBUSY\n  delivered: true\n", "10:14", "contradicts 'refused: EBUSY'"},
 	{EXPECT "  refused: EBUSY\n  host: died\n", "10:9", "contradicts 'refused: EBUSY'"},
@@ -420,7 +421,28 @@ static void the_library_is_whole(void **state)
 	}
 }
 
-/* A requirement that nobody probes would skip its scenario for ever. */
+/* `brinell resume` of a run that an earlier version began. */
+static void old_keys_of_a_journal_are_read(void **state)
+{
+	struct scenario *scenario = NULL;
+	struct reason why;
+	json_t *spec =
+		json_pack("{s:s, s:s, s:{s:{s:s}}, s:[{s:s}, {s:{s:s, s:s, s:s}}], s:{s:[s], s:s}}",
+			  "scenario", "x/y", "title", "t", "workloads", "victim", "kind", "memory",
+			  "steps", "start", "victim", "inject", "with", "einj", "at", "victim",
+			  "type", "memory-correctable", "expect", "not_log", "a", "corrupted_kb",
+			  "==0");
+
+	(void)state;
+	if (scenario_from_spec(spec, &scenario, &why))
+		fail_msg("%s", why.text);
+	assert_non_null(json_object_get(scenario->expect, "not-log"));
+	assert_string_equal(json_text(scenario->expect, "corrupted-kb", ""), "==0");
+	scenario_free(scenario);
+	json_decref(spec);
+}
+
+/* A requirement that no probe reports would skip its scenario for ever. */
 static void requirements_are_probed(void **state)
 {
 	__cleanup_free char *library = NULL;
@@ -532,6 +554,7 @@ int main(void)
 		cmocka_unit_test(settings_reach_what_they_name),
 		cmocka_unit_test(wrong_settings_are_named),
 		cmocka_unit_test(the_library_is_whole),
+		cmocka_unit_test(old_keys_of_a_journal_are_read),
 		cmocka_unit_test(requirements_are_probed),
 		cmocka_unit_test(a_library_file_has_the_name_of_its_path),
 		cmocka_unit_test(scenarios_are_selected),

@@ -43,7 +43,7 @@ static const struct contradiction {
 	{"signal", "none", "lsb", "*", "no signal has no lsb"},
 	{"signal", "none", "address", "*", "no signal has no address"},
 	{"host", "died", "page", "*", "nothing is known of a page of a dead host"},
-	{"host", "died", "corrupted_kb", "*", "a dead host has no counters"},
+	{"host", "died", "corrupted-kb", "*", "a dead host has no counters"},
 	{"host", "died", "interrupts", "*", "a dead host has no counters"},
 	{"refused", "*", "guest", "contained", "a refused fault harms nobody"},
 	{"refused", "*", "guest", "killed", "a refused fault harms nobody"},

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/lib/key.h"
 #include "harness/scenario/document.h"
 
 #define FILE_SIZE_MAX (1u << 20)
@@ -582,6 +583,17 @@ static bool is_among(const json_t *texts, const char *text)
 	return false;
 }
 
+static int unknown_key(const struct document *document, int key, const char *text,
+		       const json_t *names)
+{
+	__cleanup_free char *spelling = key_hyphenated(text);
+
+	if (spelling && is_among(names, spelling))
+		return document_fail(document, key, -EINVAL,
+				     "key '%s' is now spelled '%s'; rename it", text, spelling);
+	return document_unknown(document, key, "key", text, names);
+}
+
 /**
  * document_check_keys - check that a mapping has only known keys, each once
  * @document: borrowed
@@ -614,7 +626,7 @@ int document_check_keys(const struct document *document, int mapping, const char
 			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
 					     what);
 		if (!is_among(names, text))
-			return document_unknown(document, key, "key", text, names);
+			return unknown_key(document, key, text, names);
 		json_t *before = json_object_get(seen, text);
 
 		if (before)

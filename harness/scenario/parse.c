@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/lib/key.h"
 #include "harness/scenario/parse.h"
 #include "workloads/workload.h"
 
@@ -380,8 +381,28 @@ int scenario_load(const char *path, const json_t *settings, struct scenario **sc
 	return scenario_parse(path, text, length, settings, scenario, why);
 }
 
+static void respell_expect(json_t *mapping)
+{
+	const json_t *expect = json_object_get(mapping, "expect");
+
+	if (expect)
+		json_object_set_new(mapping, "expect", keys_hyphenated(expect));
+}
+
+/* Journals of earlier versions have underscores in keys of `expect`. */
+static json_t *respelled(const json_t *spec)
+{
+	json_t *copy = json_deep_copy(spec), *entry;
+	size_t index;
+
+	respell_expect(copy);
+	json_array_foreach (json_object_get(copy, "versions"), index, entry)
+		respell_expect(entry);
+	return copy;
+}
+
 /**
- * scenario_from_spec - a scenario again, from the `spec` of a journal's trial record
+ * scenario_from_spec - read a scenario from the `spec` of a journal's trial record
  * @spec:     as scenario->spec was
  * @scenario: receives it; owned by the caller
  * @why:      says what is wrong
@@ -392,7 +413,8 @@ int scenario_load(const char *path, const json_t *settings, struct scenario **sc
  */
 int scenario_from_spec(const json_t *spec, struct scenario **scenario, struct reason *why)
 {
-	__cleanup_free char *text = json_dumps(spec, JSON_INDENT(1));
+	__cleanup_json json_t *respelt = respelled(spec);
+	__cleanup_free char *text = json_dumps(respelt, JSON_INDENT(1));
 	__cleanup_free char *path = format_text("journal:%s", json_text(spec, "scenario", "?"));
 
 	if (!text)

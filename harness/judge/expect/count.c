@@ -118,7 +118,7 @@ void expect_interrupts(struct trial_case *trial)
 
 void expect_corrupted_kb(struct trial_case *trial)
 {
-	const json_t *condition = json_object_get(trial->expect, "corrupted_kb");
+	const json_t *condition = json_object_get(trial->expect, "corrupted-kb");
 
 	if (condition)
 		compare_delta(trial, "meminfo", "HardwareCorrupted", condition, " kB");

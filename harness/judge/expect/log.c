@@ -187,7 +187,7 @@ void expect_not_log(struct trial_case *trial)
 {
 	struct source source = host_log(trial);
 
-	expect_no_lines(trial, json_object_get(trial->expect, "not_log"), "not_log", &source);
+	expect_no_lines(trial, json_object_get(trial->expect, "not-log"), "not-log", &source);
 }
 
 void expect_guest_log(struct trial_case *trial)

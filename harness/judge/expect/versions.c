@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/judge/read/case.h"
+#include "harness/lib/key.h"
 #include "harness/lib/version.h"
 
 static const char *const software[] = {"qemu", "kernel", "libvirt"};
@@ -81,8 +82,9 @@ static void apply(struct trial_case *trial, const json_t *entry, size_t index)
 {
 	const json_t *conditions = json_object_get(entry, "when");
 	__cleanup_free char *text = json_dumps(conditions, JSON_COMPACT | JSON_ENCODE_ANY);
+	__cleanup_json json_t *changes = keys_hyphenated(json_object_get(entry, "expect"));
 
-	json_object_update(trial->expect, json_object_get(entry, "expect"));
+	json_object_update(trial->expect, changes);
 	(void)fail(note(trial), 0, "entry %zu of 'versions' applies: %.200s", index + 1,
 		   text ? text : "");
 }

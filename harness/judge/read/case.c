@@ -8,6 +8,7 @@
 
 #include "harness/journal/journal.h"
 #include "harness/judge/read/case.h"
+#include "harness/lib/key.h"
 
 static const char *target_of(const struct trial_case *trial)
 {
@@ -227,8 +228,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 		if (record_is(record, "close"))
 			trial->close = record;
 	}
-	record = json_object_get(record_body(trial->start), "expect");
-	trial->expect = json_is_object(record) ? json_copy(record) : json_object();
+	trial->expect = keys_hyphenated(json_object_get(record_body(trial->start), "expect"));
 	find_subject(trial);
 	find_belongings(trial);
 	case_read_versions(trial);
