@@ -23,7 +23,30 @@ static json_t *progress_of(json_t *progress, const char *id)
 	return trial;
 }
 
-/* {"0001": {"intent": true, "close": true, ...}} in the order of the plan, then of the journal. */
+/* Where the records of a trial are in the journal. */
+static void note_span(json_t *trial, json_int_t index)
+{
+	if (!json_object_get(trial, "first"))
+		json_object_set_new(trial, "first", json_integer(index));
+	json_object_set_new(trial, "last", json_integer(index));
+}
+
+/*
+ * Judges a trial by the records of its own span, with one more at each end, which may be the damage that hides its start
+ * or its close: the cost of a run is linear in its length.
+ */
+static json_t *judge_span(const json_t *records, const json_t *trial, const char *id)
+{
+	__cleanup_json json_t *span = json_array();
+	size_t first = (size_t)json_number(trial, "first", 0);
+	size_t last = (size_t)json_number(trial, "last", 0);
+
+	for (size_t i = first ? first - 1 : 0; i <= last + 1 && i < json_array_size(records); i++)
+		json_array_append(span, json_array_get(records, i));
+	return judge_trial(span, id);
+}
+
+/* {"0001": {"intent": true, "close": true, ..., "first": 4, "last": 20}} in the order of the plan, then of the journal. */
 static json_t *read_progress(const json_t *records)
 {
 	json_t *progress = json_object(), *record, *planned;
@@ -49,6 +72,7 @@ static json_t *read_progress(const json_t *records)
 		if (strcmp(record_type(record), "trial") == 0)
 			json_object_del(progress_of(progress, id), "close");
 		json_object_set_new(progress_of(progress, id), record_type(record), json_true());
+		note_span(progress_of(progress, id), (json_int_t)index);
 		if (strcmp(json_text(record_body(record), "cause", ""), "skip") == 0)
 			json_object_set_new(progress_of(progress, id), "skip", json_true());
 	}
@@ -150,7 +174,7 @@ json_t *judge_run(const json_t *records)
 			json_array_append_new(trials,
 					      never_started(json_object_get(trial, "plan"), id));
 		else
-			json_array_append_new(trials, judge_trial(records, id));
+			json_array_append_new(trials, judge_span(records, trial, id));
 	}
 	results =
 		json_pack("{s:s, s:s, s:b, s:O, s:o, s:O}", "run", json_text(run, "run", "unknown"),
