@@ -94,6 +94,8 @@ static void write_case(FILE *out, const json_t *result)
 		text_xml(out, reason);
 		fputs("\" type=\"", out);
 		text_xml(out, verdict);
+		fputc('.', out);
+		text_xml(out, json_text(result, "code", "none"));
 		fputs("\">", out);
 		text_xml(out, reason);
 		fprintf(out, "</%s>", element);

@@ -77,6 +77,7 @@ void ktap_result(FILE *out, size_t number, const json_t *result)
 		json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", time);
 	json_array_foreach (json_object_get(result, "evidence"), index, line)
 		quote(out, line);
+	diagnostic(out, "code", json_text(result, "code", "none"));
 	if (!skip)
 		diagnostic(out, "reason", json_text(result, "reason", ""));
 	fprintf(out, "%s %zu ", pass || skip ? "ok" : "not ok", number);

@@ -126,10 +126,12 @@ static void print_verdict(FILE *out, const json_t *result, const char *verdict, 
 static void print_reason(FILE *out, const json_t *result, const char *verdict, size_t width)
 {
 	const char *known = json_text(result, "known", NULL);
+	__cleanup_free char *reason = format_text("%s: %s", json_text(result, "code", "none"),
+						  json_text(result, "reason", ""));
 
 	if (strcmp(verdict, "pass") != 0) {
 		fputs("       ", out);
-		cell(out, json_text(result, "reason", ""), width - 7, true);
+		cell(out, reason, width - 7, true);
 	}
 	if (known) {
 		fputs("       known: ", out);

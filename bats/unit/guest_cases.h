@@ -1114,7 +1114,7 @@ static void trigger_is_missed(void)
 	"'libvirt': '>=10'}, 'expect': {'migration': 'refused'}}]"
 #define KNOWN(qemu)                                                                                \
 	", 'known-failure': {'qemu': '" qemu                                                       \
-	"', 'match': 'is failed, expected completed', 'reason': 'QEMU gives up too early, "        \
+	"', 'code': ['migration-failed'], 'reason': 'QEMU gives up too early, "                    \
 	"migration/ram.c'}"
 
 static void differs_by_version(void)

@@ -11,6 +11,7 @@
 
 #include "harness/journal/journal.h"
 #include "harness/evidence/evidence.h"
+#include "harness/evidence/vocabulary.h"
 #include "harness/judge/judge.h"
 
 #include <cmocka.h>
@@ -86,6 +87,41 @@ static void golden_journals_give_their_results(void **state)
 {
 	(void)state;
 	for_each_golden(check_golden);
+}
+
+static char *read_document(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	assert_non_null(file);
+	assert_true(getdelim(&text, &size, '\0', file) > 0);
+	fclose(file);
+	return text;
+}
+
+static void every_reason_code_is_documented(void **state)
+{
+	static const struct {
+		const char *name, *meaning;
+	} rows[] = {
+#define ROW(id, name, meaning) {name, meaning},
+		REASON_CODES(ROW)
+#undef ROW
+	};
+	__cleanup_free char *document = read_document("docs/verdicts.md");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		__cleanup_free char *row =
+			format_text("\n| `%s` | %s |\n", rows[i].name, rows[i].meaning);
+
+		if (!strstr(document, row))
+			fail_msg("docs/verdicts.md lacks the line%s", row);
+		assert_int_equal(code_find(rows[i].name), i);
+	}
+	assert_int_equal(code_find("no-such-code"), CODE_COUNT);
 }
 
 /* Without one of its records a trial may not pass, unless what is left proves the same. */
@@ -465,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_journals_give_their_results),
+		cmocka_unit_test(every_reason_code_is_documented),
 		cmocka_unit_test(a_part_of_a_journal_does_not_pass),
 		cmocka_unit_test(a_trial_settles_when_all_evidence_is_there),
 		cmocka_unit_test(what_will_not_pass_never_settles),

@@ -79,7 +79,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"pass-guest-hung", "hung", "none", ""},
 		{"fail-guest-qemu-crash", "killed", "none",
 		 "expected contained: QEMU crash: g1: crashed stopped failed"},
-		{"fail-guest-destroyed", "killed", "none", "somebody destroyed the domain"},
+		{"fail-guest-destroyed", "killed", "none", "the domain was destroyed"},
 		{"inconclusive-guest-cut-off", "unknown", "none",
 		 "only one sign that the guest lives"},
 		{"pass-guest-namesake-ends", "unharmed", "none", ""},
@@ -94,7 +94,8 @@ static void axes_and_reasons_are_as_told(void **state)
 		 "nothing was heard of the guest after the fault"},
 		{"inconclusive-guest-beat-before-fault", "unknown", "none",
 		 "only one sign that the guest lives: g1: status running"},
-		{"inconclusive-guest-panics-and-beats", "unknown", "none", "but its heart beats"},
+		{"inconclusive-guest-panics-and-beats", "unknown", "none",
+		 "reported dead, heartbeats continue"},
 		{"inconclusive-guest-one-sign-of-death", "unknown", "none",
 		 "only one sign that the guest died"},
 		{"inconclusive-guest-another-page", "contained", "none",
@@ -114,7 +115,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"fail-migration-lost-in-post-copy", "hung", "lost", "the guest runs nowhere"},
 		{"pass-migration-post-copy", "unharmed", "completed", ""},
 		{"inconclusive-migration-post-copy-goes-on", "unharmed", "unknown",
-		 "nobody told how the migration ended"},
+		 "no event tells how the migration ended"},
 		{"fail-migration-stands-still", "hung", "lost", "the guest runs nowhere"},
 		{"inconclusive-migration-failed-unseen", "unknown", "unknown",
 		 "it is not seen that the guest runs on at the source"},
@@ -306,6 +307,37 @@ static bool has_check(const json_t *result, const char *check, const char *reaso
 	return false;
 }
 
+/* The result of the case whose known failure is described with @key in place of the one that it has. */
+static json_t *known_by(const char *removed, const char *key, const char *value)
+{
+	__cleanup_json json_t *records = tell_case(find_case("fail-known-failure"));
+	json_t *record, *known;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		known = json_object_get(json_object_get(json_object_get(record, "body"), "spec"),
+					"known-failure");
+		if (!known)
+			continue;
+		json_object_del(known, removed);
+		json_object_set_new(known, key, json_string(value));
+	}
+	return judge_trial(records, "0001");
+}
+
+static void a_known_failure_may_name_its_evidence(void **state)
+{
+	__cleanup_json json_t *seen = known_by("", "evidence", "ended.*failed|failed");
+	__cleanup_json json_t *unseen = known_by("", "evidence", "never said");
+	__cleanup_json json_t *old = known_by("code", "match", "is failed");
+
+	(void)state;
+	assert_non_null(json_object_get(seen, "known"));
+	assert_null(json_object_get(unseen, "known"));
+	assert_null(json_object_get(old, "known"));
+	assert_true(has_check(old, "versions", "it has 'match', where this version reads 'code'"));
+}
+
 static void the_checks_tell_which_versions_count(void **state)
 {
 	__cleanup_json json_t *applies = judge_case("pass-version-refuses");
@@ -409,6 +441,7 @@ int main(void)
 		cmocka_unit_test(a_guest_is_awaited_at_the_target),
 		cmocka_unit_test(a_migration_is_measured),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
+		cmocka_unit_test(a_known_failure_may_name_its_evidence),
 		cmocka_unit_test(the_checks_tell_which_versions_count),
 		cmocka_unit_test(an_address_of_the_guest_is_aim_enough),
 		cmocka_unit_test(quotes_name_the_guest),

@@ -118,7 +118,9 @@ static void junit_tells_failures_from_errors(void **state)
 	assert_non_null(strstr(failure, "failures=\"1\" errors=\"0\""));
 	assert_non_null(strstr(failure, "<failure message="));
 	assert_non_null(strstr(error, "failures=\"0\" errors=\"1\""));
+	assert_non_null(strstr(failure, " type=\"fail.victim-corrupted\">"));
 	assert_non_null(strstr(error, "<error message=\"the fault is not proven"));
+	assert_non_null(strstr(error, " type=\"inconclusive.delivered-not-proven\">"));
 }
 
 /* No tool knows a failure that does not count: skipped is what each shows with its reason, and breaks no build. */
@@ -161,6 +163,7 @@ static void the_table_counts_known_failures_apart(void **state)
 	(void)state;
 	assert_non_null(strstr(known, "fail, known"));
 	assert_non_null(strstr(known, "known: QEMU gives up too early, migration/ram.c\n"));
+	assert_non_null(strstr(known, "migration-failed: the migration is failed"));
 	assert_non_null(strstr(known, "\n1 known\n"));
 	assert_non_null(strstr(fixed, "pass, fixed"));
 	assert_non_null(strstr(fixed, "FIXED: the known failure of this scenario is gone\n"));
@@ -243,6 +246,7 @@ static void ktap_words_the_verdicts(void **state)
 				       "up too early, migration/ram.c\n"},
 		{"pass-known-failure-fixed",
 		 "\nok 1 kvm/case 0001 # TODO the known failure of this scenario is gone\n"},
+		{"fail-migration-lost", "\n# code: guest-lost-qemu-crash\n"},
 		{"pass-guest-contained", "\n# kmsg of g1: Memory failure: 0x5a3f"},
 	};
 

@@ -266,7 +266,8 @@ static void known_failures_are_shown_apart(void **state)
 {
 	__cleanup_json json_t *records = load("migration");
 	__cleanup_free char *known =
-		page_of(records, json_pack("{s:s, s:s}", "verdict", "fail", "known", "QEMU & co"));
+		page_of(records, json_pack("{s:s, s:s, s:s}", "verdict", "fail", "code",
+					   "line-missing", "known", "QEMU & co"));
 	__cleanup_free char *fixed = page_of(records, json_pack("{s:b}", "fixed", 1));
 	__cleanup_free char *plain = page_of(records, NULL);
 
@@ -508,13 +509,16 @@ static void the_reason_stands_under_the_outcome(void **state)
 {
 	__cleanup_json json_t *records = load("migration");
 	__cleanup_free char *passed = page_of(records, NULL);
-	__cleanup_free char *failed = page_of(records, json_pack("{s:s, s:s}", "verdict", "fail",
-								 "reason", "too < much"));
+	__cleanup_free char *failed =
+		page_of(records, json_pack("{s:s, s:s, s:s}", "verdict", "fail", "code",
+					   "line-missing", "reason", "too < much"));
 
 	(void)state;
 	assert_null(strstr(passed, ">Reason<"));
 	assert_null(strstr(passed, "<div class=\"soft\">"));
-	assert_holds(failed, "completed<div class=\"soft\">too &lt; much</div></td>");
+	assert_holds(
+		failed,
+		"completed<div class=\"soft\"><code>line-missing</code> too &lt; much</div></td>");
 }
 
 static void a_silence_that_ends_is_one_hole(void **state)

@@ -193,13 +193,17 @@ static const struct refusal refusals[] = {
 	 "9:50", "'process: contained' contradicts 'guest: killed'"},
 	/* known failures */
 	{GOOD "known-failure: x\n", "8:16", "must be a mapping"},
-	{GOOD "known-failure: {reason: x}\n", "8:16", "has no 'match'"},
-	{GOOD "known-failure: {match: x}\n", "8:16", "has no 'reason'"},
-	{GOOD "known-failure: {match: '(', reason: x}\n", "8:24", "no regular expression"},
-	{GOOD "known-failure: {match: x, reason: \"a\\nb\"}\n", "8:35", "several lines"},
-	{GOOD "known-failure: {match: x, reason: x, qemu: new}\n", "8:44",
+	{GOOD "known-failure: {reason: x}\n", "8:16", "has no 'code'"},
+	{GOOD "known-failure: {code: [guest-hung]}\n", "8:16", "has no 'reason'"},
+	{GOOD "known-failure: {code: [guest-hung, x], reason: x}\n", "8:36", "no reason code"},
+	{GOOD "known-failure: {match: x, reason: x}\n", "8:24", "write code: [CODE]"},
+	{GOOD "known-failure: {code: [guest-hung], evidence: '(', reason: x}\n", "8:47",
+	 "no regular expression"},
+	{GOOD "known-failure: {code: [one-witness], reason: \"a\\nb\"}\n", "8:46", "several lines"},
+	{GOOD "known-failure: {code: [one-witness], reason: x, qemu: new}\n", "8:55",
 	 "no condition on a version"},
-	{GOOD "known-failure: {match: x, raeson: x}\n", "8:27", "did you mean 'reason'?"},
+	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:38",
+	 "did you mean 'reason'?"},
 };
 
 static void mistakes_are_found_at_their_place(void **state)
@@ -235,7 +239,7 @@ static const char everything[] = HEAD
 	"  - {when: {qemu: '>=9.0, <10.1', kernel: '<7.0'}, expect: {migration: refused}}\n"
 	"  - {when: {libvirt: '>=10'}, expect: {refused: EBUSY, guest: unharmed, delivered: "
 	"true}}\n"
-	"known-failure: {qemu: '==9.0', match: 'a|b', reason: one line}\n";
+	"known-failure: {qemu: '==9.0', code: [guest-hung], evidence: 'a|b', reason: one line}\n";
 
 static const char *argument(const struct scenario_step *step, const char *name)
 {
@@ -299,6 +303,8 @@ static void a_good_file_is_read_whole(void **state)
 	assert_string_equal(json_text(json_object_get(entry, "when"), "qemu", ""), ">=9.0, <10.1");
 	assert_int_equal(json_object_size(json_object_get(entry, "expect")), 1);
 	assert_string_equal(json_text(scenario->known_failure, "reason", ""), "one line");
+	assert_string_equal(json_text(scenario->known_failure, "evidence", ""), "a|b");
+	assert_int_equal(json_array_size(json_object_get(scenario->known_failure, "code")), 1);
 	scenario_free(scenario);
 }
 

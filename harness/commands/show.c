@@ -72,7 +72,8 @@ static void print_verdict(const json_t *result)
 	size_t index;
 
 	text_axes(axes, result);
-	printf("\nverdict:   %s\nreason:    ", json_text(result, "verdict", "?"));
+	printf("\nverdict:   %s\ncode:      %s\nreason:    ", json_text(result, "verdict", "?"),
+	       json_text(result, "code", "none"));
 	text_one_line(stdout, json_text(result, "reason", ""), "");
 	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);

@@ -93,15 +93,16 @@ static const json_t *find_last(const json_t *records, const char *type)
 
 static json_t *never_started(const json_t *planned, const char *id)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:s, "
-			 "s:s, s:[], s:{}}",
-			 "trial", id, "scenario", json_text(planned, "scenario", "unknown"),
-			 "bench", json_text(planned, "bench", "unknown"), "seed",
-			 (json_int_t)json_number(planned, "seed", 0), "attempts", (json_int_t)0,
-			 "delivered", 0, "axes", "guest", "none", "migration", "none", "iommu",
-			 "none", "host", "none", "conversion", "none", "process", "none", "verdict",
-			 "infra", "reason", "never started: the run ended before this trial's turn",
-			 "evidence", "metrics");
+	return json_pack(
+		"{s:s, s:s, s:s, s:I, s:I, s:b, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:s, s:s, "
+		"s:s, s:[], s:{}}",
+		"trial", id, "scenario", json_text(planned, "scenario", "unknown"), "bench",
+		json_text(planned, "bench", "unknown"), "seed",
+		(json_int_t)json_number(planned, "seed", 0), "attempts", (json_int_t)0, "delivered",
+		0, "axes", "guest", "none", "migration", "none", "iommu", "none", "host", "none",
+		"conversion", "none", "process", "none", "verdict", "infra", "code",
+		code_name(CODE_NEVER_STARTED), "reason",
+		"never started: the run ended before this trial's turn", "evidence", "metrics");
 }
 
 static json_t *damage_of(const json_t *records)

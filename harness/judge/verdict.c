@@ -13,11 +13,12 @@
  */
 struct ruling {
 	const char *verdict;
+	enum code code;
 	struct reason reason;
 };
 
-#define rule(ruling, word, ...)                                                                    \
-	((ruling)->verdict = (word), (void)fail(&(ruling)->reason, 0, __VA_ARGS__))
+#define rule(ruling, word, why, ...)                                                               \
+	((ruling)->verdict = (word), give_reason(ruling, why, __VA_ARGS__))
 
 static const struct finding *first(const struct trial_case *trial, enum state state, bool harm_only)
 {
@@ -77,16 +78,20 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 		!trial->intent && !trial->faultless && trial->close && !trial->damaged_line;
 
 	if (strcmp(cause, "skip") == 0 && trial->intent)
-		rule(ruling, "infra", "the trial could not be finished after its fault: %s",
+		rule(ruling, "infra", CODE_UNFINISHED_AFTER_FAULT,
+		     "the trial could not be finished after its fault: %s",
 		     close_reason(trial, "no reason recorded"));
 	else if (strcmp(cause, "skip") == 0)
-		rule(ruling, "skip", "%s", close_reason(trial, "skipped without a reason"));
+		rule(ruling, "skip", CODE_NOT_APPLICABLE, "%s",
+		     close_reason(trial, "skipped without a reason"));
 	else if (strcmp(cause, "infra") == 0)
-		rule(ruling, "infra", "%s", close_reason(trial, "the bench failed"));
+		rule(ruling, "infra", CODE_BENCH_FAILED, "%s",
+		     close_reason(trial, "the bench failed"));
 	else if (before_fault &&
 		 (strcmp(cause, "agent-lost") == 0 || strcmp(cause, "host-died") == 0 ||
 		  strcmp(cause, "interrupted") == 0 || strcmp(cause, "deadline") == 0))
-		rule(ruling, "infra", "ended before the fault was fired (%s): %s", cause,
+		rule(ruling, "infra", CODE_ENDED_BEFORE_FAULT,
+		     "ended before the fault was fired (%s): %s", cause,
 		     close_reason(trial, "no reason recorded"));
 	else
 		return false;
@@ -98,23 +103,24 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 	const json_t *outcome = record_body(trial->outcome);
 
 	if (!case_is_delivered(trial) && trial->foreign[0])
-		rule(ruling, "inconclusive",
+		rule(ruling, "inconclusive", CODE_FOREIGN_EVIDENCE,
 		     "the evidence is about another page or process than the fault: %s",
 		     trial->foreign);
 	else if (!case_is_delivered(trial) && json_number(outcome, "error", 0))
-		rule(ruling, "inconclusive", "the fault was not delivered: %s reported %s%s%s",
+		rule(ruling, "inconclusive", CODE_INJECTOR_FAILED,
+		     "the fault was not delivered: %s reported %s%s%s",
 		     json_text(outcome, "injector", "the injector"),
 		     json_text(outcome, "error_name",
 			       error_name((int)json_number(outcome, "error", 0))),
 		     *json_text(outcome, "reason", "") ? ": " : "",
 		     json_text(outcome, "reason", ""));
 	else if (!case_is_delivered(trial))
-		rule(ruling, "inconclusive",
+		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: no witness but the injector saw it");
 	else {
 		__cleanup_free char *names = witness_names(trial);
 
-		rule(ruling, "inconclusive",
+		rule(ruling, "inconclusive", CODE_ONE_WITNESS,
 		     "the fault was seen by only one independent witness (%s); two must agree",
 		     names);
 	}
@@ -165,59 +171,66 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	finding = first(trial, STATE_BROKEN, true);
 	/* Wrong data are the subject's failure, however the bench ended. */
 	if (finding && read_wrong_data(trial))
-		return rule(ruling, "fail", "%s", finding->reason.text);
+		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
 	if (rule_by_end(trial, ruling))
 		return;
 	finding = first(trial, STATE_BROKEN, true);
 	if (finding)
-		return rule(ruling, "fail", "%s", finding->reason.text);
+		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
 	moved = moved_under_fault(trial);
 	if (moved)
-		return rule(ruling, "inconclusive", "the fault did not reach the guest: %s", moved);
+		return rule(ruling, "inconclusive", CODE_MOVED_UNDER_FAULT,
+			    "the fault did not reach the guest: %s", moved);
 	if (trial->repeated)
-		return rule(ruling, "inconclusive",
+		return rule(ruling, "inconclusive", CODE_FIRED_TWICE,
 			    "the trial was started again although its fault had been fired before");
 	if (!trial->start)
-		return rule(ruling, "inconclusive",
+		return rule(ruling, "inconclusive", CODE_START_MISSING,
 			    "the journal does not say what the trial expects: its first record is "
 			    "missing");
 	if (!trial->close && !trial->settled_view)
-		return rule(ruling, "inconclusive",
+		return rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
 			    "the journal ends before the trial does: its close is missing");
 	if (strcmp(cause_of(trial), "trigger-missed") == 0)
-		return rule(ruling, "inconclusive", "the fault was not fired: %s",
+		return rule(ruling, "inconclusive", CODE_TRIGGER_MISSED,
+			    "the fault was not fired: %s",
 			    close_reason(trial, "its moment did not come"));
 	if (!trial->intent && trial->damaged_line)
-		return rule(ruling, "inconclusive",
+		return rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
 			    "journal damaged at line %d: whether a fault was fired is not known",
 			    trial->damaged_line);
 	if (!trial->intent && !trial->faultless)
-		return rule(ruling, "inconclusive", "no fault was fired");
+		return rule(ruling, "inconclusive", CODE_NOT_FIRED, "no fault was fired");
 	if (trial->process_contradicted)
-		return rule(ruling, "inconclusive", "%s", trial->process_reason.text);
+		return rule(ruling, "inconclusive", CODE_VICTIM_CONTRADICTED, "%s",
+			    trial->process_reason.text);
 	if (case_expects_delivery(trial) && !proven)
 		return rule_undelivered(trial, ruling);
 	finding = first(trial, STATE_BROKEN, false);
 	if (finding)
-		return rule(ruling, "fail", "%s", finding->reason.text);
+		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
 	finding = first(trial, STATE_UNKNOWN, false);
 	if (finding)
-		return rule(ruling, "inconclusive", "%s", finding->reason.text);
+		return rule(ruling, "inconclusive", finding->code, "%s", finding->reason.text);
 	if (trial->damaged_line)
-		return rule(ruling, "inconclusive", "journal damaged at line %d",
-			    trial->damaged_line);
+		return rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
+			    "journal damaged at line %d", trial->damaged_line);
 	if (strcmp(cause_of(trial), "agent-lost") == 0 ||
 	    (strcmp(cause_of(trial), "interrupted") == 0 && !took_all_steps(trial)))
-		return rule(ruling, "inconclusive", "the trial was cut short (%s): %s",
-			    cause_of(trial), close_reason(trial, "no reason recorded"));
+		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
+			    "the trial was cut short (%s): %s", cause_of(trial),
+			    close_reason(trial, "no reason recorded"));
 	if (case_expects_delivery(trial)) {
 		__cleanup_free char *names = witness_names(trial);
 
-		return rule(ruling, "pass", "delivered (%s), and all is as expected", names);
+		return rule(ruling, "pass", CODE_AS_EXPECTED,
+			    "delivered (%s), and all is as expected", names);
 	}
 	if (trial->faultless)
-		return rule(ruling, "pass", "no fault was asked for, and all is as expected");
-	rule(ruling, "pass", "%s%s, and nothing was harmed",
+		return rule(ruling, "pass", CODE_WITHOUT_FAULT,
+			    "no fault was asked for, and all is as expected");
+	rule(ruling, "pass", case_expects(trial, "refused") ? CODE_REFUSED : CODE_WITHOUT_EFFECT,
+	     "%s%s, and nothing was harmed",
 	     case_expects(trial, "refused") ? "refused with " : "without effect",
 	     json_text(trial->expect, "refused", ""));
 }
@@ -293,7 +306,7 @@ static json_t *axes_of(const struct trial_case *trial)
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest", guest, "migration", migration,
 			 "iommu", fired ? iommu : "none", "host",
-			 fired ? host_axis_name(trial->host) : "none", "conversion",
+			 fired ? host_axis_name(trial->host.axis) : "none", "conversion",
 			 case_expects(trial, "conversion") ? "unknown" : "none", "process",
 			 victim ? process_axis_name(trial->process) : "none");
 }
@@ -335,9 +348,10 @@ static json_t *checks_of(const struct trial_case *trial)
 	for (size_t i = 0; i < trial->finding_count; i++) {
 		const struct finding *finding = &trial->findings[i];
 
-		json_array_append_new(checks, json_pack("{s:s, s:s, s:s}", "check", finding->what,
-							"state", states[finding->state], "reason",
-							finding->reason.text));
+		json_array_append_new(
+			checks, json_pack("{s:s, s:s, s:s, s:s*}", "check", finding->what, "state",
+					  states[finding->state], "reason", finding->reason.text,
+					  "code", finding->code ? code_name(finding->code) : NULL));
 	}
 	return checks;
 }
@@ -360,21 +374,21 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 	size_t index;
 
 	rule_trial(trial, &ruling);
-	known = case_known_failure(trial, ruling.reason.text, &is_here);
+	known = case_known_failure(trial, ruling.code, &is_here);
 	if (strcmp(ruling.verdict, "fail") != 0)
 		known = NULL;
 	fixed = is_here && strcmp(ruling.verdict, "pass") == 0;
 	json_array_foreach (evidence, index, each)
 		json_object_del(each, "place");
 	result = json_pack(
-		"{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s*, s:O, s:o, s:o}", "trial",
-		id, "scenario", json_text(start, "scenario", "unknown"), "title",
+		"{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s, s:s*, s:O, s:o, s:o}",
+		"trial", id, "scenario", json_text(start, "scenario", "unknown"), "title",
 		json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
 		"seed", (json_int_t)json_number(start, "seed", 0), "attempts",
 		(json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
-		axes_of(trial), "verdict", ruling.verdict, "reason", ruling.reason.text, "cause",
-		json_text(record_body(trial->close), "cause", NULL), "evidence", evidence, "checks",
-		checks_of(trial), "metrics", metrics_of(trial));
+		axes_of(trial), "verdict", ruling.verdict, "code", code_name(ruling.code), "reason",
+		ruling.reason.text, "cause", json_text(record_body(trial->close), "cause", NULL),
+		"evidence", evidence, "checks", checks_of(trial), "metrics", metrics_of(trial));
 	if (known)
 		json_object_set_new(result, "known", json_string(known));
 	if (fixed)

@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/scenario/parse.h"
+#include "harness/evidence/vocabulary.h"
 #include "harness/lib/version.h"
+#include "harness/scenario/parse.h"
 
 /* Software whose version a trial's journal tells. */
 static const char *const software[] = {"qemu", "kernel", "libvirt", NULL};
@@ -118,17 +119,32 @@ int parse_versions(const struct document *document, int node, struct scenario *s
 	return 0;
 }
 
+static int find_part(const struct document *document, int mapping, const char *name, int *node)
+{
+	*node = document_find(document, mapping, name);
+	if (*node)
+		return 0;
+	return document_fail(document, mapping, -EINVAL,
+			     "'known-failure' has no '%s'; write known-failure: {code: [CODE], "
+			     "reason: \"what is broken, where\"}",
+			     name);
+}
+
+static int check_code(const struct document *document, int node, const char *what, const char *text)
+{
+	if (code_find(text) < CODE_COUNT)
+		return 0;
+	return document_fail(document, node, -EINVAL,
+			     "%s: '%s' is no reason code; docs/verdicts.md lists them", what, text);
+}
+
 static int take_line(const struct document *document, int mapping, const char *name, json_t *object)
 {
-	int node = document_find(document, mapping, name);
 	const char *text;
-	int error;
+	int node, error = find_part(document, mapping, name, &node);
 
-	if (!node)
-		return document_fail(document, mapping, -EINVAL,
-				     "'known-failure' has no '%s'; write known-failure: {match: "
-				     "REGEX, reason: \"what is broken, where\"}",
-				     name);
+	if (error)
+		return error;
 	error = document_text(document, node, name, &text);
 	if (!error && strchr(text, '\n'))
 		error = document_fail(document, node, -EINVAL,
@@ -148,20 +164,36 @@ static int take_line(const struct document *document, int mapping, const char *n
  */
 int parse_known_failure(const struct document *document, int node, struct scenario *scenario)
 {
-	static const char *const keys[] = {"qemu", "kernel", "libvirt", "match", "reason", NULL};
-	int error;
+	static const char *const keys[] = {"qemu",     "kernel", "libvirt", "code",
+					   "evidence", "reason", NULL};
+	int old, code, evidence, error;
+	json_t *codes = NULL;
 
 	if (!node)
 		return 0;
 	scenario->known_failure = json_object();
+	old = document_find(document, node, "match");
+	if (old)
+		return document_fail(
+			document, old, -EINVAL,
+			"'known-failure' has no 'match' any more: write code: [CODE], the "
+			"reason code of the verdict (docs/verdicts.md), and where that is "
+			"not enough evidence: REGEX");
 	error = document_check_keys(document, node, "known-failure", keys, NULL);
 	for (const char *const *name = software; !error && *name; name++)
 		error = take_version(document, node, *name, scenario->known_failure);
 	if (!error)
-		error = take_line(document, node, "match", scenario->known_failure);
+		error = find_part(document, node, "code", &code);
 	if (!error)
-		error = check_regex(document, document_find(document, node, "match"), "match",
-				    json_text(scenario->known_failure, "match", ""));
+		error = check_texts(document, code, "code", check_code, &codes);
+	if (!error)
+		json_object_set_new(scenario->known_failure, "code", codes);
+	evidence = document_find(document, node, "evidence");
+	if (!error && evidence)
+		error = take_line(document, node, "evidence", scenario->known_failure);
+	if (!error && evidence)
+		error = check_regex(document, evidence, "evidence",
+				    json_text(scenario->known_failure, "evidence", ""));
 	if (!error)
 		error = take_line(document, node, "reason", scenario->known_failure);
 	return error;

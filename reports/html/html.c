@@ -300,7 +300,9 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 		json_is_true(json_object_get(result, "delivered")) ? "delivered" : "not delivered");
 	text_xml(out, axes);
 	if (known || strcmp(verdict, "pass") != 0) {
-		fprintf(out, "<div class=\"soft\">%s", known ? "known: " : "");
+		fputs("<div class=\"soft\"><code>", out);
+		text_xml(out, json_text(result, "code", "none"));
+		fprintf(out, "</code> %s", known ? "known: " : "");
 		text_xml(out, known ? known : json_text(result, "reason", ""));
 		fputs("</div>", out);
 	}

@@ -390,7 +390,9 @@ static void write_reason(FILE *out, const json_t *result)
 
 	fputs("<p>", out);
 	text_xml(out, json_text(result, "title", ""));
-	fputs("</p><p class=\"soft\">", out);
+	fputs("</p><p class=\"soft\"><code>", out);
+	text_xml(out, json_text(result, "code", "none"));
+	fputs("</code> ", out);
 	text_xml(out, json_text(result, "reason", ""));
 	fputs("</p>", out);
 	if (known) {

@@ -216,49 +216,56 @@ static const char *sign_of_death(const struct host_seen *host)
 }
 
 /* What the evidence by itself says of a host. Return: false when it says nothing of a death. */
-static bool decide_death(const struct host_seen *host, enum host_axis *axis, struct reason *why)
+static bool decide_death(const struct host_seen *host, struct host_outcome *outcome)
 {
 	unsigned int signs = signs_of_death(host);
 
 	if (signs && host->alive_after_death)
-		fail(why, 0, "the bench says that the host died, but its agent went on");
+		give_reason(outcome, CODE_HOST_CONTRADICTED,
+			    "the bench says that the host died, but its agent went on");
 	else if (signs >= 2) {
-		*axis = HOST_DIED;
-		fail(why, 0, "%s", sign_of_death(host));
+		outcome->axis = HOST_DIED;
+		give_reason(outcome, CODE_HOST_DIED_UNEXPECTEDLY, "%s", sign_of_death(host));
 	} else if (signs == 1)
-		fail(why, 0, "only one sign that the host died: %s", sign_of_death(host));
+		give_reason(outcome, CODE_HOST_ONE_SIGN, "only one sign that the host died: %s",
+			    sign_of_death(host));
 	return signs != 0;
 }
 
 static void decide_host(struct trial_case *trial, const struct observation *seen)
 {
+	struct host_outcome *outcome = &trial->host;
 	const struct host_seen *host = &seen->hosts[0];
 	const char *cause = json_text(record_body(trial->close), "cause", "");
 
+	outcome->name = trial->host_name;
 	if (host->panic)
 		case_prove(trial, GROUP_KERNEL_LOG, host->panic, RELATION_ANONYMOUS);
 	if (host->bench_died)
 		case_prove(trial, GROUP_BENCH, host->bench_died, RELATION_ANONYMOUS);
 	if (host->boot_changed)
 		case_prove(trial, GROUP_BOOT, host->boot_changed, RELATION_ANONYMOUS);
-	if (decide_death(host, &trial->host, &trial->host_reason)) {
-		if (trial->host == HOST_DIED)
+	if (decide_death(host, outcome)) {
+		if (outcome->axis == HOST_DIED)
 			case_prove_by_death(trial);
 	} else if (host->stuck) {
-		trial->host = HOST_HUNG;
+		outcome->axis = HOST_HUNG;
 		case_cite(trial, host->stuck, "host");
-		fail(&trial->host_reason, 0, "%s", record_told(host->stuck));
+		give_reason(outcome, CODE_HOST_HUNG_UNEXPECTEDLY, "%s", record_told(host->stuck));
 	} else if (strcmp(cause, "host-died") == 0 || strcmp(cause, "agent-lost") == 0) {
-		fail(&trial->host_reason, 0,
-		     "the trial ended with '%s', and no evidence says what became of the host",
-		     cause);
+		give_reason(
+			outcome, CODE_HOST_SILENT,
+			"the trial ended with '%s', and no evidence says what became of the host",
+			cause);
 	} else if (strcmp(cause, "deadline") == 0 && !seen->answered_last) {
-		fail(&trial->host_reason, 0,
-		     "the trial ran into its deadline, and the host did not answer after it");
+		give_reason(
+			outcome, CODE_HOST_SILENT,
+			"the trial ran into its deadline, and the host did not answer after it");
 	} else if (trial->outcome || host->answered) {
-		trial->host = HOST_UP;
+		outcome->axis = HOST_UP;
 	} else {
-		fail(&trial->host_reason, 0, "nothing was heard from the host after the fault");
+		give_reason(outcome, CODE_HOST_SILENT,
+			    "nothing was heard from the host after the fault");
 	}
 }
 
@@ -270,7 +277,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 		struct host_outcome *outcome = &trial->other_hosts[trial->other_host_count++];
 
 		*outcome = (struct host_outcome){.name = host->name, .axis = HOST_UNKNOWN};
-		if (decide_death(host, &outcome->axis, &outcome->reason))
+		if (decide_death(host, outcome))
 			case_cite(trial,
 				  host->panic	     ? host->panic
 				  : host->bench_died ? host->bench_died

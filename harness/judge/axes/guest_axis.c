@@ -78,13 +78,11 @@ static const struct guest_side *place_of(const struct guest_seen *guest)
 	return home->word == WORD_RUNNING || home->last_ns > other->last_ns ? home : other;
 }
 
-static const struct host_outcome *dead_host(const struct trial_case *trial, const char *name,
-					    struct host_outcome *struck)
+static const struct host_outcome *dead_host(const struct trial_case *trial, const char *name)
 {
-	*struck = (struct host_outcome){
-		.name = trial->host_name, .axis = trial->host, .reason = trial->host_reason};
-	if (trial->host == HOST_DIED && trial->host_name && strcmp(trial->host_name, name) == 0)
-		return struck;
+	if (trial->host.axis == HOST_DIED && trial->host_name &&
+	    strcmp(trial->host_name, name) == 0)
+		return &trial->host;
 	for (size_t i = 0; i < trial->other_host_count; i++)
 		if (trial->other_hosts[i].axis == HOST_DIED &&
 		    strcmp(trial->other_hosts[i].name, name) == 0)
@@ -134,8 +132,7 @@ static bool runs_elsewhere(const struct guest_seen *guest, const struct guest_si
 }
 
 static void find_signs(const struct trial_case *trial, const struct observation *seen,
-		       const struct guest_seen *guest, struct signs *signs,
-		       struct host_outcome *struck)
+		       const struct guest_seen *guest, struct signs *signs)
 {
 	const struct guest_side *place = place_of(guest);
 
@@ -144,7 +141,7 @@ static void find_signs(const struct trial_case *trial, const struct observation 
 		read_side(trial, seen, guest, &guest->sides[i], signs);
 	if (signs->ended && runs_elsewhere(guest, signs->ended))
 		signs->ended = NULL;
-	signs->host = place ? dead_host(trial, place->host, struck) : NULL;
+	signs->host = place ? dead_host(trial, place->host) : NULL;
 	signs->reports = guest->report && event_time(guest->report) >= seen->fault_ns;
 	signs->deaths = (signs->ended ? DEATH_LIBVIRT : 0) |
 			(guest->panic || guest->booting ? DEATH_LOG : 0) |
@@ -161,27 +158,33 @@ static unsigned int count_deaths(const struct signs *signs)
 
 /* Whose crash it was: of the host, of the guest's kernel, or of QEMU. */
 static void tell_death(const struct guest_seen *guest, const struct signs *signs,
-		       struct reason *why)
+		       struct guest_outcome *outcome)
 {
 	enum guest_end end = signs->ended ? signs->ended->end : END_NONE;
 	const json_t *word = signs->ended ? signs->ended->end_record : NULL;
 
+	outcome->dead_host = signs->host ? signs->host->name : NULL;
 	if (signs->host)
-		fail(why, 0, "host crash: %s: %s", signs->host->name, signs->host->reason.text);
+		give_reason(outcome, CODE_GUEST_KILLED_HOST_CRASH, "host crash: %s: %s",
+			    signs->host->name, signs->host->reason.text);
 	else if (guest->panic || end == END_PANIC)
-		fail(why, 0, "guest kernel crash: %s",
-		     record_told(guest->panic ? guest->panic : word));
+		give_reason(outcome, CODE_GUEST_KILLED_KERNEL_CRASH, "guest kernel crash: %s",
+			    record_told(guest->panic ? guest->panic : word));
 	else if (guest->reboot || guest->booting)
-		fail(why, 0, "the guest started anew: %s",
-		     record_told(guest->reboot ? guest->reboot : guest->booting));
+		give_reason(outcome, CODE_GUEST_KILLED_RESTART, "the guest started anew: %s",
+			    record_told(guest->reboot ? guest->reboot : guest->booting));
 	else if (end == END_QEMU_CRASH)
-		fail(why, 0, "QEMU crash: %s", record_told(word));
+		give_reason(outcome, CODE_GUEST_KILLED_QEMU_CRASH, "QEMU crash: %s",
+			    record_told(word));
 	else if (end == END_SHUT_DOWN)
-		fail(why, 0, "the guest shut down: %s", record_told(word));
+		give_reason(outcome, CODE_GUEST_KILLED_SHUT_DOWN, "the guest shut down: %s",
+			    record_told(word));
 	else if (end == END_DESTROYED)
-		fail(why, 0, "somebody destroyed the domain: %s", record_told(word));
+		give_reason(outcome, CODE_GUEST_KILLED_DESTROYED, "the domain was destroyed: %s",
+			    record_told(word));
 	else
-		fail(why, 0, "the domain is gone: %s", record_told(word));
+		give_reason(outcome, CODE_GUEST_KILLED_GONE, "the domain is gone: %s",
+			    record_told(word));
 }
 
 static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest,
@@ -232,7 +235,7 @@ static const json_t *contradiction(const struct guest_seen *guest, const struct 
 }
 
 static void tell_single_death(const struct guest_seen *guest, const struct signs *signs,
-			      struct reason *why)
+			      struct guest_outcome *outcome)
 {
 	const json_t *sign = signs->ended     ? signs->ended->end_record
 			     : guest->panic   ? guest->panic
@@ -241,7 +244,8 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 			     : signs->down    ? signs->down->down
 					      : guest->gone_before_reboot;
 
-	fail(why, 0, "only one sign that the guest died: %s", record_told(sign));
+	give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_DEATH, "only one sign that the guest died: %s",
+		    record_told(sign));
 }
 
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
@@ -252,11 +256,12 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 	if (against) {
 		case_cite(trial, against, "guest");
 		case_cite(trial, signs->beats->last_record, "guest");
-		fail(&outcome->reason, 0, "the guest died by one witness, but its heart beats: %s",
-		     record_told(against));
+		give_reason(outcome, CODE_GUEST_CONTRADICTED,
+			    "conflicting evidence: reported dead, heartbeats continue: %s",
+			    record_told(against));
 	} else if (count_deaths(signs) >= 2) {
 		outcome->axis = GUEST_KILLED;
-		tell_death(guest, signs, &outcome->reason);
+		tell_death(guest, signs, outcome);
 		cite_deaths(trial, guest, signs, subject && trial->intent);
 		if (subject && trial->intent)
 			case_prove_by_death(trial);
@@ -264,11 +269,11 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		outcome->axis = GUEST_HUNG;
 		cite_deaths(trial, guest, signs, false);
 		cite_life(trial, guest, signs);
-		fail(&outcome->reason, 0, "%s, and libvirt says that it %s",
-		     record_told(signs->down->down), signs->runs ? "runs" : "is paused");
+		give_reason(outcome, CODE_GUEST_HUNG, "%s, and libvirt says that it %s",
+			    record_told(signs->down->down), signs->runs ? "runs" : "is paused");
 	} else {
 		cite_deaths(trial, guest, signs, false);
-		tell_single_death(guest, signs, &outcome->reason);
+		tell_single_death(guest, signs, outcome);
 	}
 }
 
@@ -287,20 +292,24 @@ static void decide_life(struct trial_case *trial, const struct guest_seen *guest
 
 	cite_life(trial, guest, signs);
 	if (alive == 0) {
-		fail(&outcome->reason, 0, "nothing was heard of the guest after the fault");
+		give_reason(outcome, CODE_GUEST_SILENT,
+			    "nothing was heard of the guest after the fault");
 	} else if (alive == 1) {
-		fail(&outcome->reason, 0, "only one sign that the guest lives: %s",
-		     record_told(signs->beats  ? signs->beats->last_record
-				 : signs->runs ? signs->runs->word_record
-					       : guest->report));
+		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
+			    "only one sign that the guest lives: %s",
+			    record_told(signs->beats  ? signs->beats->last_record
+					: signs->runs ? signs->runs->word_record
+						      : guest->report));
 	} else if (trial->settled_view && !signs->beats && was_ever_heard(guest)) {
-		fail(&outcome->reason, 0, "its heart was not heard since the last step");
+		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
+			    "no heartbeat was heard since the last step");
 	} else if (guest->harmed) {
 		outcome->axis = GUEST_CONTAINED;
 		case_cite(trial, guest->harmed, "guest");
-		fail(&outcome->reason, 0, "%s", record_told(guest->harmed));
+		give_reason(outcome, CODE_GUEST_CONTAINED, "%s", record_told(guest->harmed));
 	} else {
 		outcome->axis = GUEST_UNHARMED;
+		outcome->code = CODE_GUEST_UNHARMED;
 	}
 }
 
@@ -309,7 +318,6 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 {
 	bool subject = guest == &seen->guests[0];
 	const json_t *wrong = guest->corrupted;
-	struct host_outcome struck;
 	struct signs signs;
 
 	if (!wrong && trial->process == PROCESS_CORRUPTED && trial->victim_guest &&
@@ -318,10 +326,10 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 	if (wrong) {
 		outcome->axis = GUEST_CORRUPTED;
 		case_cite(trial, wrong, "guest");
-		fail(&outcome->reason, 0, "%s", record_told(wrong));
+		give_reason(outcome, CODE_GUEST_CORRUPTED, "%s", record_told(wrong));
 		return;
 	}
-	find_signs(trial, seen, guest, &signs, &struck);
+	find_signs(trial, seen, guest, &signs);
 	if (signs.deaths)
 		decide_death(trial, guest, &signs, subject, outcome);
 	else
@@ -337,7 +345,7 @@ void case_decide_guests(struct trial_case *trial, const struct observation *seen
 		*outcome =
 			(struct guest_outcome){.name = seen->guests[i].name, .axis = GUEST_UNKNOWN};
 		if (!trial->intent && !trial->faultless && !seen->guests[i].corrupted)
-			fail(&outcome->reason, 0, "no fault was fired");
+			give_reason(outcome, CODE_NOT_FIRED, "no fault was fired");
 		else
 			decide_guest(trial, seen, &seen->guests[i], outcome);
 	}

@@ -196,10 +196,8 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 static bool is_explained(const struct trial_case *trial, const struct guest_seen *guest,
 			 const struct guest_outcome *outcome)
 {
-	bool host_struck =
-		trial->intent && trial->host == HOST_DIED && trial->host_name &&
-		strncmp(outcome->reason.text, "host crash: ", 12) == 0 &&
-		strncmp(outcome->reason.text + 12, trial->host_name, strlen(trial->host_name)) == 0;
+	bool host_struck = trial->intent && trial->host.axis == HOST_DIED && trial->host_name &&
+			   outcome->dead_host && strcmp(outcome->dead_host, trial->host_name) == 0;
 
 	if (guest->panic || guest->reboot || guest->qemu_struck || host_struck ||
 	    struck_by_kill(trial, guest))
@@ -234,6 +232,17 @@ static bool is_torn(const struct course *course)
 	       !course->stays && course->source && course->source->word == WORD_ENDED;
 }
 
+/* The codes of lost guests name the same causes as those of killed ones, in the same order; and one that hangs. */
+static enum code lost_code(const struct guest_outcome *outcome)
+{
+	_Static_assert(CODE_GUEST_LOST_GONE - CODE_GUEST_LOST_HOST_CRASH ==
+			       CODE_GUEST_KILLED_GONE - CODE_GUEST_KILLED_HOST_CRASH,
+		       "each cause of a death has a code of a loss");
+	return outcome->axis == GUEST_HUNG
+		       ? CODE_GUEST_LOST_HUNG
+		       : outcome->code - CODE_GUEST_KILLED_HOST_CRASH + CODE_GUEST_LOST_HOST_CRASH;
+}
+
 /* The guest lives nowhere: killed by the fault meanwhile, or lost between the hosts. */
 static void decide_dead(struct trial_case *trial, const struct guest_seen *guest,
 			const struct guest_outcome *outcome)
@@ -242,11 +251,12 @@ static void decide_dead(struct trial_case *trial, const struct guest_seen *guest
 
 	if (is_explained(trial, guest, outcome)) {
 		migration->axis = MIGRATION_FAILED;
-		fail(&migration->reason, 0, "the guest was killed meanwhile: %s",
-		     outcome->reason.text);
+		give_reason(migration, CODE_MIGRATION_GUEST_KILLED,
+			    "the guest was killed meanwhile: %s", outcome->reason.text);
 	} else {
 		migration->axis = MIGRATION_LOST;
-		fail(&migration->reason, 0, "the guest runs nowhere: %s", outcome->reason.text);
+		give_reason(migration, lost_code(outcome), "the guest runs nowhere: %s",
+			    outcome->reason.text);
 	}
 }
 
@@ -256,40 +266,46 @@ static void decide_stay(struct trial_case *trial, const struct course *course)
 	const char *outcome = course->migration->outcome;
 
 	if (!course->stays) {
-		fail(&migration->reason, 0,
-		     "the migration ended as %s, and it is not seen that the guest runs on at the "
-		     "source",
-		     outcome);
+		give_reason(migration, CODE_MIGRATION_SOURCE_SILENT,
+			    "the migration ended as %s, and it is not seen that the guest runs on "
+			    "at the "
+			    "source",
+			    outcome);
 		return;
 	}
 	for (size_t i = MIGRATION_REFUSED; i <= MIGRATION_FAILED; i++)
 		if (strcmp(outcome, axis_names[i]) == 0)
 			migration->axis = (enum migration_axis)i;
+	/* The codes stand in the order of the axis. */
 	if (migration->axis == MIGRATION_UNKNOWN)
-		fail(&migration->reason, 0, "the migration ended as '%s', which is no outcome",
-		     outcome);
+		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
+			    "the migration ended as '%s', which is no outcome", outcome);
 	else
-		fail(&migration->reason, 0, "%s", record_told(course->migration->end));
+		give_reason(migration,
+			    CODE_MIGRATION_COMPLETED + (migration->axis - MIGRATION_COMPLETED),
+			    "%s", record_told(course->migration->end));
 }
 
 /* Both hosts can not be right. Return: whether they contradict each other. */
 static bool contradicts(struct trial_case *trial, const struct course *course)
 {
 	const struct migration_seen *migration = course->migration;
-	struct reason *why = &trial->migration.reason;
+	struct migration_outcome *result = &trial->migration;
 
 	if (course->stays && (course->libvirt_arrived || outcome_is(migration, "completed")))
-		fail(why, 0, "the guest is seen to run on at the source, and %s: %s",
-		     course->libvirt_arrived ? "libvirt says that it runs at the target"
-					     : "the migration ended",
-		     record_told(course->libvirt_arrived ? course->target->word_record
-							 : migration->end));
+		give_reason(result, CODE_MIGRATION_CONTRADICTED,
+			    "the guest is seen to run on at the source, and %s: %s",
+			    course->libvirt_arrived ? "libvirt says that it runs at the target"
+						    : "the migration ended",
+			    record_told(course->libvirt_arrived ? course->target->word_record
+								: migration->end));
 	else if (migration->end && !outcome_is(migration, "completed") &&
 		 (course->libvirt_arrived || course->guest_arrived))
-		fail(why, 0, "the source says that the migration ended as %s, but %s",
-		     migration->outcome,
-		     course->guest_arrived ? "the guest speaks at the target"
-					   : "libvirt says that it runs at the target");
+		give_reason(result, CODE_MIGRATION_CONTRADICTED,
+			    "the source says that the migration ended as %s, but %s",
+			    migration->outcome,
+			    course->guest_arrived ? "the guest speaks at the target"
+						  : "libvirt says that it runs at the target");
 	else
 		return false;
 	return true;
@@ -304,29 +320,33 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	if (course->target && course->target->stranger) {
 		migration->axis = MIGRATION_LOST;
 		case_cite(trial, course->target->hello, "migration");
-		fail(&migration->reason, 0, "another boot of the guest speaks at the target: %s",
-		     record_told(course->target->hello));
+		give_reason(migration, CODE_GUEST_LOST_ANOTHER_BOOT,
+			    "another boot of the guest speaks at the target: %s",
+			    record_told(course->target->hello));
 	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
 	} else if (is_torn(course)) {
 		migration->axis = MIGRATION_LOST;
 		case_cite(trial, course->source->end_record, "migration");
-		fail(&migration->reason, 0,
-		     "the source ended in post-copy, and the target lacks the rest of the memory: "
-		     "%s",
-		     record_told(seen->end));
+		give_reason(migration, CODE_GUEST_LOST_TORN,
+			    "the source ended in post-copy, and the target lacks the rest of the "
+			    "memory: "
+			    "%s",
+			    record_told(seen->end));
 	} else if (contradicts(trial, course)) {
 		return;
 	} else if (course->arrived) {
 		migration->axis = MIGRATION_COMPLETED;
-		fail(&migration->reason, 0, "%s",
-		     record_told(seen->end ? seen->end : course->target->word_record));
+		give_reason(migration, CODE_MIGRATION_COMPLETED, "%s",
+			    record_told(seen->end ? seen->end : course->target->word_record));
 	} else if (!seen->end) {
-		fail(&migration->reason, 0, "nobody told how the migration ended");
+		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
+			    "no event tells how the migration ended");
 	} else if (outcome_is(seen, "completed")) {
-		fail(&migration->reason, 0,
-		     "only the source says that the migration completed; nothing is heard from the "
-		     "target");
+		give_reason(migration, CODE_MIGRATION_NOT_PROVEN,
+			    "only the source says that the migration completed; nothing is heard "
+			    "from the "
+			    "target");
 	} else {
 		decide_stay(trial, course);
 	}
@@ -350,7 +370,8 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 		return;
 	result->axis = MIGRATION_UNKNOWN;
 	if (!migration->guest) {
-		fail(&result->reason, 0, "the journal does not say which guest migrates");
+		give_reason(result, CODE_MIGRATION_END_UNKNOWN,
+			    "the journal does not say which guest migrates");
 		return;
 	}
 	follow(&course, migration->guest);

@@ -153,7 +153,7 @@ void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen
 
 	trial->kernel_signalled = seen->signalled_by_kernel || seen->killed_by_kernel;
 	/* Wrong data stay wrong, whatever else was said. */
-	if (trial->process == PROCESS_CORRUPTED || trial->host == HOST_DIED)
+	if (trial->process == PROCESS_CORRUPTED || trial->host.axis == HOST_DIED)
 		return;
 	if (seen->killed_by_kernel && seen->killed)
 		raise_process(trial, PROCESS_KILLED, seen->killed);

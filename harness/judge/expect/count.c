@@ -86,25 +86,27 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 		}
 	}
 	if (!wanted || !compare_count(wanted, 0, &holds))
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects %s '%s', which is no count such as '>=1'",
 			       name, wanted ? wanted : "");
 	/*
 	 * These witnesses speak up only when something changed; silence of a host that answers
 	 * means zero.
 	 */
-	if (!change && holds && trial->host == HOST_UP && looked(trial, witness))
+	if (!change && holds && trial->host.axis == HOST_UP && looked(trial, witness))
 		return met(trial);
 	if (!change)
-		return unknown(trial, "%s did not report %s, expected %s%s", witness, name, wanted,
-			       unit);
+		return unknown(trial, CODE_COUNTER_SILENT, "%s did not report %s, expected %s%s",
+			       witness, name, wanted, unit);
 	if (!case_change(trial, from, name, change, &difference))
-		return unknown(trial, "%s reports nonsense about %s", witness, name);
+		return unknown(trial, CODE_COUNTER_SILENT, "%s reports nonsense about %s", witness,
+			       name);
 	compare_count(wanted, difference, &holds);
 	case_cite(trial, from, witness);
 	if (holds)
 		return met(trial);
-	broken(trial, "%s changed by %" PRId64 "%s, expected %s", name, difference, unit, wanted);
+	broken(trial, CODE_COUNTER_DIFFERS, "%s changed by %" PRId64 "%s, expected %s", name,
+	       difference, unit, wanted);
 }
 
 void expect_interrupts(struct trial_case *trial)
@@ -135,7 +137,7 @@ void expect_page(struct trial_case *trial)
 	if (!expected)
 		return;
 	if (strcmp(expected, "poisoned") != 0 && strcmp(expected, "intact") != 0)
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects page '%s': it can be poisoned or intact",
 			       expected);
 	json_array_foreach (trial->records, index, record) {
@@ -148,15 +150,16 @@ void expect_page(struct trial_case *trial)
 	if (!last && strcmp(expected, "intact") == 0 && trial->touched_fine)
 		return met(trial);
 	if (!last)
-		return unknown(trial, "no witness reported the flags of the page, expected %s",
-			       expected);
+		return unknown(trial, CODE_PAGE_NOT_SEEN,
+			       "no witness reported the flags of the page, expected %s", expected);
 	poisoned = json_is_true(
 		json_object_get(json_object_get(record_body(last), "data"), "hwpoison"));
 	case_cite(trial, last, "page");
 	if (poisoned == (strcmp(expected, "poisoned") == 0))
 		return met(trial);
 	if (poisoned)
-		return harmed(trial, "the page is poisoned, expected intact: %s",
-			      record_text(last));
-	broken(trial, "the page is intact, expected poisoned: %s", record_text(last));
+		return harmed(trial, CODE_PAGE_POISONED,
+			      "the page is poisoned, expected intact: %s", record_text(last));
+	broken(trial, CODE_PAGE_INTACT, "the page is intact, expected poisoned: %s",
+	       record_text(last));
 }

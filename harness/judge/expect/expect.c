@@ -8,7 +8,7 @@
 #include "harness/judge/expect/expect.h"
 
 /** add_finding - what became of one expectation */
-struct finding *add_finding(struct trial_case *trial, enum state state, bool harm)
+struct finding *add_finding(struct trial_case *trial, enum state state, bool harm, enum code code)
 {
 	static struct finding overflow;
 
@@ -16,7 +16,7 @@ struct finding *add_finding(struct trial_case *trial, enum state state, bool har
 		return &overflow;
 	struct finding *finding = &trial->findings[trial->finding_count++];
 
-	*finding = (struct finding){.state = state, .harm = harm};
+	*finding = (struct finding){.state = state, .harm = harm, .code = code};
 	return finding;
 }
 
@@ -45,7 +45,7 @@ bool ran_its_course(const struct trial_case *trial)
 {
 	const char *cause = json_text(record_body(trial->close), "cause", "");
 
-	return trial->host == HOST_UP &&
+	return trial->host.axis == HOST_UP &&
 	       (strcmp(cause, "done") == 0 || strcmp(cause, "deadline") == 0);
 }
 
@@ -66,12 +66,14 @@ static void expect_no_fault(struct trial_case *trial)
 	static const char *const keys[] = {"guest", "migration", "guest-log", "events", "process"};
 
 	if (case_is_delivered(trial))
-		return harmed(trial, "no fault was asked for, and a witness saw one: %s",
+		return harmed(trial, CODE_UNASKED_FAULT,
+			      "no fault was asked for, and a witness saw one: %s",
 			      first_proof_of(trial, "delivered"));
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (case_expects(trial, keys[i]))
 			return;
-	unknown(trial, "no fault was asked for, and nothing is expected to be seen");
+	unknown(trial, CODE_NOTHING_EXPECTED,
+		"no fault was asked for, and nothing is expected to be seen");
 }
 
 static void expect_delivered(struct trial_case *trial)
@@ -81,24 +83,27 @@ static void expect_delivered(struct trial_case *trial)
 	if (trial->faultless)
 		return expect_no_fault(trial);
 	if (case_is_delivered(trial))
-		harmed(trial, "the fault must not take effect, but it did: %s",
+		harmed(trial, CODE_DELIVERED_UNEXPECTEDLY,
+		       "the fault must not take effect, but it did: %s",
 		       first_proof_of(trial, "delivered"));
 	else if (trial->log_lost)
-		unknown(trial,
+		unknown(trial, CODE_LOG_LOST,
 			"kernel log records were lost: whether the fault took effect is not known");
 	else if (!trial->outcome)
-		unknown(trial, "the injector did not report what became of the fault");
+		unknown(trial, CODE_INJECTOR_SILENT,
+			"the injector did not report what became of the fault");
 	else if (!case_expects(trial, "refused") &&
 		 json_number(record_body(trial->outcome), "error", 0))
 		/* A fault that was never there can not show that it does no harm. */
-		unknown(trial, "%s reported %s: there was no fault that could have had no effect",
+		unknown(trial, CODE_INJECTOR_FAILED,
+			"%s reported %s: there was no fault that could have had no effect",
 			json_text(record_body(trial->outcome), "injector", "the injector"),
 			json_text(record_body(trial->outcome), "error_name", "an error"));
 	else if (case_expects(trial, "refused") || trial->touched_fine ||
 		 case_guest_axis(trial) == GUEST_UNHARMED)
 		met(trial);
 	else
-		unknown(trial,
+		unknown(trial, CODE_EFFECT_NOT_OBSERVED,
 			"nothing shows that the fault had no effect: no witness looked at the page "
 			"after it");
 }
@@ -131,9 +136,10 @@ static void expect_refused(struct trial_case *trial)
 		seen = name;
 	}
 	if (!seen)
-		return unknown(trial, "the injector did not report whether it was refused with %s",
+		return unknown(trial, CODE_INJECTOR_SILENT,
+			       "the injector did not report whether it was refused with %s",
 			       expected);
-	harmed(trial, "the injector reported %s, expected %s", seen, expected);
+	harmed(trial, CODE_NOT_REFUSED, "the injector reported %s, expected %s", seen, expected);
 }
 
 /** axis_of - value of an axis by its word; -1: it has none such */
@@ -154,21 +160,24 @@ static void expect_struck_host(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "host", "up");
 	int wanted = axis_of(expected, host_name, HOST_DIED + 1);
-	const char *seen = host_axis_name(trial->host), *proof = trial->host_reason.text;
+	const char *seen = host_axis_name(trial->host.axis), *proof = trial->host.reason.text;
 
 	if (wanted < 0)
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects host '%s', which is no value of that axis",
 			       expected);
-	if (trial->host == HOST_UNKNOWN)
-		return unknown(trial, "%s",
+	if (trial->host.axis == HOST_UNKNOWN)
+		return unknown(trial, trial->host.code, "%s",
 			       *proof ? proof : "what became of the host is not known");
-	if ((int)trial->host == wanted)
+	if ((int)trial->host.axis == wanted)
 		return met(trial);
-	if ((int)trial->host > wanted)
-		return harmed(trial, "the host %s, expected %s: %s",
-			      trial->host == HOST_DIED ? "died" : "hangs", expected, proof);
-	broken(trial, "the host is %s, expected %s", seen, expected);
+	if ((int)trial->host.axis > wanted)
+		return harmed(trial,
+			      trial->host.axis == HOST_DIED ? CODE_HOST_DIED_UNEXPECTEDLY
+							    : CODE_HOST_HUNG_UNEXPECTEDLY,
+			      "the host %s, expected %s: %s",
+			      trial->host.axis == HOST_DIED ? "died" : "hangs", expected, proof);
+	broken(trial, CODE_HOST_SURVIVED, "the host is %s, expected %s", seen, expected);
 }
 
 static void expect_host(struct trial_case *trial)
@@ -178,10 +187,12 @@ static void expect_host(struct trial_case *trial)
 		const struct host_outcome *other = &trial->other_hosts[i];
 
 		if (other->axis == HOST_DIED)
-			harmed(trial, "host '%s', at which no fault was aimed, died: %s",
-			       other->name, other->reason.text);
+			harmed(trial, CODE_OTHER_HOST_DIED,
+			       "host '%s', at which no fault was aimed, died: %s", other->name,
+			       other->reason.text);
 		else if (other->axis == HOST_UNKNOWN)
-			unknown(trial, "host '%s': %s", other->name, other->reason.text);
+			unknown(trial, other->code, "host '%s': %s", other->name,
+				other->reason.text);
 	}
 }
 
@@ -193,18 +204,19 @@ static void expect_iommu(struct trial_case *trial)
 		if (trial->iommu_fault)
 			return met(trial);
 		if (trial->log_seen && !trial->log_lost && ran_its_course(trial))
-			return broken(trial, "the IOMMU reported no fault, expected one");
-		return unknown(trial, "no IOMMU fault was seen, expected one");
+			return broken(trial, CODE_IOMMU_QUIET,
+				      "the IOMMU reported no fault, expected one");
+		return unknown(trial, CODE_IOMMU_QUIET, "no IOMMU fault was seen, expected one");
 	}
 	if (strcmp(expected, "quiet") != 0)
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects iommu '%s', which is no value of that axis",
 			       expected);
 	if (trial->iommu_fault)
-		return harmed(trial, "the IOMMU reported a fault: %s",
+		return harmed(trial, CODE_IOMMU_FAULT, "the IOMMU reported a fault: %s",
 			      first_proof_of(trial, "iommu"));
 	if (trial->log_lost)
-		return unknown(trial,
+		return unknown(trial, CODE_LOG_LOST,
 			       "kernel log records were lost: an IOMMU fault could be among them");
 	met(trial);
 }
@@ -215,8 +227,8 @@ static void expect_axis_without_witness(struct trial_case *trial)
 	const char *expected = json_text(trial->expect, "conversion", NULL);
 
 	if (expected && strcmp(expected, "none") != 0)
-		unknown(trial, "conversion '%s' is expected, and no witness reports on it",
-			expected);
+		unknown(trial, CODE_NO_WITNESS,
+			"conversion '%s' is expected, and no witness reports on it", expected);
 }
 
 static const struct {

@@ -6,15 +6,15 @@
 
 #include "harness/judge/read/case.h"
 
-struct finding *add_finding(struct trial_case *trial, enum state state, bool harm);
+struct finding *add_finding(struct trial_case *trial, enum state state, bool harm, enum code code);
 
-#define met(trial) ((void)add_finding(trial, STATE_MET, false))
-#define broken(trial, ...)                                                                         \
-	((void)fail(&add_finding(trial, STATE_BROKEN, false)->reason, 0, __VA_ARGS__))
-#define harmed(trial, ...)                                                                         \
-	((void)fail(&add_finding(trial, STATE_BROKEN, true)->reason, 0, __VA_ARGS__))
-#define unknown(trial, ...)                                                                        \
-	((void)fail(&add_finding(trial, STATE_UNKNOWN, false)->reason, 0, __VA_ARGS__))
+#define met(trial) ((void)add_finding(trial, STATE_MET, false, CODE_NONE))
+#define broken(trial, code, ...)                                                                   \
+	((void)fail(&add_finding(trial, STATE_BROKEN, false, code)->reason, 0, __VA_ARGS__))
+#define harmed(trial, code, ...)                                                                   \
+	((void)fail(&add_finding(trial, STATE_BROKEN, true, code)->reason, 0, __VA_ARGS__))
+#define unknown(trial, code, ...)                                                                  \
+	((void)fail(&add_finding(trial, STATE_UNKNOWN, false, code)->reason, 0, __VA_ARGS__))
 
 bool ran_its_course(const struct trial_case *trial);
 int axis_of(const char *name, const char *(*name_of)(int), int count);

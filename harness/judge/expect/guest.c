@@ -27,11 +27,12 @@ static bool is_host_to_die(const struct trial_case *trial)
 	return strcmp(json_text(trial->expect, "host", "up"), "died") == 0;
 }
 
-/* Nobody said what should become of it: a guest that does not live on is harm all the same. */
-static void expect_survival(struct trial_case *trial, const struct guest_outcome *guest)
+/* A guest that does not live on is harm, although the scenario expects nothing of it. */
+static void expect_survival(struct trial_case *trial, const struct guest_outcome *guest,
+			    enum code code)
 {
 	if (guest->axis == GUEST_KILLED || guest->axis == GUEST_HUNG)
-		harmed(trial, "guest '%s' %s: %s", guest->name, verb(guest->axis),
+		harmed(trial, code, "guest '%s' %s: %s", guest->name, verb(guest->axis),
 		       guest->reason.text);
 }
 
@@ -46,31 +47,33 @@ void expect_guest(struct trial_case *trial)
 		expected = NULL;
 	if (trial->guest_count == 0) {
 		if (expected)
-			unknown(trial, "guest '%s' is expected, and no witness reports on a guest",
+			unknown(trial, CODE_NO_WITNESS,
+				"guest '%s' is expected, and no witness reports on a guest",
 				expected);
 		return;
 	}
 	/* Never acceptable, whatever was expected. */
 	if (guest->axis == GUEST_CORRUPTED)
-		return harmed(trial, "guest '%s' read data that it did not write%s%s", guest->name,
+		return harmed(trial, CODE_GUEST_CORRUPTED,
+			      "guest '%s' read data that it did not write%s%s", guest->name,
 			      *why ? ": " : "", why);
 	if (!expected && is_host_to_die(trial))
 		return;
 	if (!expected)
-		return expect_survival(trial, guest);
+		return expect_survival(trial, guest, guest->code);
 	if (wanted < 0)
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects guest '%s', which is no value of that axis",
 			       expected);
 	if (guest->axis == GUEST_UNKNOWN)
-		return unknown(trial, "what became of guest '%s' is not known: %s", guest->name,
-			       why);
+		return unknown(trial, guest->code, "what became of guest '%s' is not known: %s",
+			       guest->name, why);
 	if ((int)guest->axis == wanted)
 		return met(trial);
 	if ((int)guest->axis > wanted)
-		return harmed(trial, "guest '%s' is %s, expected %s%s%s", guest->name,
+		return harmed(trial, guest->code, "guest '%s' is %s, expected %s%s%s", guest->name,
 			      guest_axis_name(guest->axis), expected, *why ? ": " : "", why);
-	broken(trial, "guest '%s' is %s, expected %s%s%s", guest->name,
+	broken(trial, guest->code, "guest '%s' is %s, expected %s%s%s", guest->name,
 	       guest_axis_name(guest->axis), expected, *why ? ": " : "", why);
 }
 
@@ -81,10 +84,13 @@ void expect_bystanders(struct trial_case *trial)
 		const struct guest_outcome *guest = &trial->guests[i];
 
 		if (guest->axis == GUEST_CORRUPTED)
-			harmed(trial, "guest '%s' read data that it did not write: %s", guest->name,
+			harmed(trial, CODE_BYSTANDER_CORRUPTED,
+			       "guest '%s' read data that it did not write: %s", guest->name,
 			       guest->reason.text);
 		else if (!is_host_to_die(trial))
-			expect_survival(trial, guest);
+			expect_survival(trial, guest,
+					guest->axis == GUEST_HUNG ? CODE_BYSTANDER_HUNG
+								  : CODE_BYSTANDER_KILLED);
 	}
 }
 
@@ -95,12 +101,12 @@ void expect_migration(struct trial_case *trial)
 	const char *seen = migration_axis_name(migration->axis), *why = migration->reason.text;
 
 	if (migration->axis == MIGRATION_LOST)
-		return harmed(trial, "the guest is lost: %s", why);
+		return harmed(trial, migration->code, "the guest is lost: %s", why);
 	if (!expected)
 		return;
 	if (axis_of(expected, migration_name, MIGRATION_LOST + 1) < 0)
 		return unknown(
-			trial,
+			trial, CODE_BAD_EXPECTATION,
 			"the scenario expects migration '%s', which is no value of that axis",
 			expected);
 	if (strcmp(expected, seen) == 0) {
@@ -109,10 +115,12 @@ void expect_migration(struct trial_case *trial)
 		return;
 	}
 	if (migration->axis == MIGRATION_UNKNOWN)
-		return unknown(trial, "how the migration went is not known: %s", why);
+		return unknown(trial, migration->code, "how the migration went is not known: %s",
+			       why);
 	if (migration->axis == MIGRATION_NONE)
-		return unknown(trial, "migration '%s' is expected, and no witness reports on one",
+		return unknown(trial, CODE_NO_WITNESS,
+			       "migration '%s' is expected, and no witness reports on one",
 			       expected);
-	broken(trial, "the migration is %s, expected %s%s%s", seen, expected, *why ? ": " : "",
-	       why);
+	broken(trial, migration->code, "the migration is %s, expected %s%s%s", seen, expected,
+	       *why ? ": " : "", why);
 }

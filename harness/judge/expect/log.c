@@ -134,12 +134,13 @@ static void expect_lines(struct trial_case *trial, const json_t *patterns, const
 			case_cite(trial, line, proves);
 			met(trial);
 		} else if (why.text[0]) {
-			unknown(trial, "%s", why.text);
+			unknown(trial, CODE_BAD_PATTERN, "%s", why.text);
 		} else if (source->seen && !source->lost && source->complete) {
-			broken(trial, "no line of %s matches '%.200s'", source->name, pattern);
+			broken(trial, CODE_LINE_MISSING, "no line of %s matches '%.200s'",
+			       source->name, pattern);
 		} else {
-			unknown(trial, "no line of %s matches '%.200s'%s", source->name, pattern,
-				source->lost ? ", and some were lost" : "");
+			unknown(trial, CODE_LINE_NOT_SEEN, "no line of %s matches '%.200s'%s",
+				source->name, pattern, source->lost ? ", and some were lost" : "");
 		}
 	}
 }
@@ -157,15 +158,16 @@ static void expect_no_lines(struct trial_case *trial, const json_t *patterns, co
 
 		if (line) {
 			case_cite(trial, line, proves);
-			harmed(trial, "%s holds what it must not: %.300s", source->name,
-			       record_text(line));
+			harmed(trial, CODE_FORBIDDEN_LINE, "%s holds what it must not: %.300s",
+			       source->name, record_text(line));
 		} else if (why.text[0]) {
-			unknown(trial, "%s", why.text);
+			unknown(trial, CODE_BAD_PATTERN, "%s", why.text);
 		} else if (source->lost) {
-			unknown(trial, "records of %s were lost: '%.200s' could be among them",
+			unknown(trial, CODE_LOG_LOST,
+				"records of %s were lost: '%.200s' could be among them",
 				source->name, pattern);
 		} else if (!source->seen) {
-			unknown(trial,
+			unknown(trial, CODE_LOG_NOT_SEEN,
 				"no line of %s was seen: whether '%.200s' is missing from it is "
 				"not "
 				"known",

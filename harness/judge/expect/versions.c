@@ -101,6 +101,10 @@ void case_read_versions(struct trial_case *trial)
 	size_t index;
 
 	find_versions(trial);
+	if (json_object_get(section_of(trial, "known-failure"), "match"))
+		(void)fail(note(trial), 0,
+			   "the 'known-failure' of this journal is not read: it has 'match', where "
+			   "this version reads 'code'");
 	json_array_foreach (entries, index, entry) {
 		const json_t *conditions = json_object_get(entry, "when");
 		struct match match = match_versions(trial, conditions);
@@ -116,27 +120,52 @@ void case_read_versions(struct trial_case *trial)
 	}
 }
 
+static bool names_code(const json_t *known, enum code code)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (json_object_get(known, "code"), index, each)
+		if (json_is_string(each) && strcmp(json_string_value(each), code_name(code)) == 0)
+			return true;
+	return false;
+}
+
+static bool is_cited(const struct trial_case *trial, const char *pattern)
+{
+	struct reason why = {""};
+	json_t *cited;
+	size_t index;
+
+	json_array_foreach (trial->evidence, index, cited)
+		if (regex_matches(pattern, json_text(cited, "text", ""), &why))
+			return true;
+	return false;
+}
+
 /**
  * case_known_failure - whether the scenario names a failure as known
- * @reason:  of the verdict
+ * @code:    of the verdict
  * @is_here: receives whether it is known of these versions, whatever the verdict is
  *
- * Return: what is broken, when @reason is what is known; else NULL. Borrowed.
+ * Journals of versions before reason codes compared the reason's text (`match`); nothing is known of their failures.
+ *
+ * Return: what is broken, when @code, and the evidence if a pattern is given, are what is known; else NULL. Borrowed.
  */
-const char *case_known_failure(const struct trial_case *trial, const char *reason, bool *is_here)
+const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here)
 {
+	static const char *const others[] = {"match", "code", "evidence", "reason"};
 	const json_t *known = section_of(trial, "known-failure");
-	const char *pattern = json_text(known, "match", NULL);
+	const char *evidence = json_text(known, "evidence", NULL);
 	__cleanup_json json_t *conditions =
 		json_is_object(known) ? json_copy((json_t *)known) : NULL;
 	struct match match;
-	struct reason why = {""};
 
-	json_object_del(conditions, "match");
-	json_object_del(conditions, "reason");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		json_object_del(conditions, others[i]);
 	match = match_versions(trial, conditions);
-	*is_here = conditions && pattern && !match.unknown && !match.differs;
-	if (!*is_here || !regex_matches(pattern, reason, &why))
+	*is_here = json_object_get(known, "code") != NULL && !match.unknown && !match.differs;
+	if (!*is_here || !names_code(known, code) || (evidence && !is_cited(trial, evidence)))
 		return NULL;
 	return json_text(known, "reason", "no reason given");
 }

@@ -13,6 +13,12 @@ static const char *process_name(int axis)
 	return process_axis_name((enum process_axis)axis);
 }
 
+/* The codes stand in the order of the axis. */
+static enum code victim_code(enum process_axis axis)
+{
+	return CODE_VICTIM_UNHARMED + (enum code)axis;
+}
+
 void expect_process(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "process", NULL);
@@ -22,27 +28,30 @@ void expect_process(struct trial_case *trial)
 
 	/* Never acceptable, whatever was expected. */
 	if (trial->process == PROCESS_CORRUPTED)
-		return harmed(trial, "the victim read data that it did not write%s%s",
-			      *proof ? ": " : "", proof);
+		return harmed(trial, CODE_VICTIM_CORRUPTED,
+			      "the victim read data that it did not write%s%s", *proof ? ": " : "",
+			      proof);
 	if (trial->process_contradicted)
-		return unknown(trial, "%s", trial->process_reason.text);
+		return unknown(trial, CODE_VICTIM_CONTRADICTED, "%s", trial->process_reason.text);
 	if (!expected)
 		return;
 	wanted = axis_of(expected, process_name, PROCESS_CORRUPTED + 1);
 	if (wanted < 0)
-		return unknown(trial,
+		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects process '%s', which is no value of that axis",
 			       expected);
 	if (trial->process == PROCESS_UNKNOWN)
-		return unknown(trial, "the victim did not report what happened to it, expected %s",
+		return unknown(trial, CODE_VICTIM_SILENT,
+			       "the victim did not report what happened to it, expected %s",
 			       expected);
 	if ((int)trial->process == wanted)
 		return met(trial);
 	if ((int)trial->process > wanted)
-		return harmed(trial, "the victim is %s, expected %s%s%s", seen, expected,
+		return harmed(trial, victim_code(trial->process),
+			      "the victim is %s, expected %s%s%s", seen, expected,
 			      *proof ? ": " : "", proof);
-	broken(trial, "the victim is %s, expected %s%s%s", seen, expected, *proof ? ": " : "",
-	       proof);
+	broken(trial, victim_code(trial->process), "the victim is %s, expected %s%s%s", seen,
+	       expected, *proof ? ": " : "", proof);
 }
 
 /* Empty when a signal is as expected, or what differs. */
@@ -88,7 +97,8 @@ void expect_signal(struct trial_case *trial)
 		if (!case_counts(trial, index) || !case_victim_event(trial, record, "signal"))
 			continue;
 		if (none)
-			return harmed(trial, "the victim got a signal, expected none: %s",
+			return harmed(trial, CODE_VICTIM_SIGNALLED,
+				      "the victim got a signal, expected none: %s",
 				      record_text(record));
 		any = true;
 		compare_signal(trial, json_object_get(record_body(record), "data"), &differs);
@@ -96,7 +106,7 @@ void expect_signal(struct trial_case *trial)
 			return met(trial);
 	}
 	if (any)
-		return broken(trial, "%s", differs.text);
+		return broken(trial, CODE_SIGNAL_DIFFERS, "%s", differs.text);
 	/*
 	 * Without a handler there is no report but the end of the process, which tells the signal
 	 * alone.
@@ -104,21 +114,23 @@ void expect_signal(struct trial_case *trial)
 	if (name && strcmp(name, "SIGBUS") == 0 && trial->ended_by == SIGBUS)
 		return case_expects(trial, "code") || case_expects(trial, "lsb") ||
 				       case_expects(trial, "address")
-			       ? unknown(trial, "SIGBUS ended the victim, which could not report "
-						"its details")
+			       ? unknown(trial, CODE_VICTIM_SILENT,
+					 "SIGBUS ended the victim, which could not report "
+					 "its details")
 			       : met(trial);
 	if (none && trial->ended_by)
-		return harmed(trial, "the victim was ended by signal %d, expected none",
-			      trial->ended_by);
+		return harmed(trial, CODE_VICTIM_SIGNALLED,
+			      "the victim was ended by signal %d, expected none", trial->ended_by);
 	if (none && trial->kernel_signalled)
-		return unknown(trial,
+		return unknown(trial, CODE_VICTIM_CONTRADICTED,
 			       "the kernel says that it sent the victim a signal, which got none");
 	if (none && trial->touched)
 		return met(trial);
 	if (trial->victim_spoke && ran_its_course(trial))
-		return none ? unknown(trial, "the victim did not touch its page after the fault")
-			    : broken(trial, "the victim got no signal");
-	unknown(trial, "the victim did not report a signal");
+		return none ? unknown(trial, CODE_VICTIM_SILENT,
+				      "the victim did not touch its page after the fault")
+			    : broken(trial, CODE_SIGNAL_MISSING, "the victim got no signal");
+	unknown(trial, CODE_VICTIM_SILENT, "the victim did not report a signal");
 }
 
 void expect_error(struct trial_case *trial)
@@ -137,11 +149,14 @@ void expect_error(struct trial_case *trial)
 			return met(trial);
 	}
 	if (seen)
-		return broken(trial, "the victim's system call failed with %s, expected %s", seen,
+		return broken(trial, CODE_ERROR_DIFFERS,
+			      "the victim's system call failed with %s, expected %s", seen,
 			      expected);
 	if (trial->victim_spoke && ran_its_course(trial))
-		return broken(trial, "no system call of the victim failed, expected %s", expected);
-	unknown(trial, "the victim did not report an error, expected %s", expected);
+		return broken(trial, CODE_ERROR_MISSING,
+			      "no system call of the victim failed, expected %s", expected);
+	unknown(trial, CODE_VICTIM_SILENT, "the victim did not report an error, expected %s",
+		expected);
 }
 
 void expect_data(struct trial_case *trial)
@@ -151,9 +166,11 @@ void expect_data(struct trial_case *trial)
 	if (!expected)
 		return;
 	if (!trial->touched_data)
-		return unknown(trial, "the victim did not report what it read, expected data %s",
+		return unknown(trial, CODE_VICTIM_SILENT,
+			       "the victim did not report what it read, expected data %s",
 			       expected);
 	if (strcmp(trial->touched_data, expected) == 0)
 		return met(trial);
-	broken(trial, "the victim read data '%s', expected '%s'", trial->touched_data, expected);
+	broken(trial, CODE_DATA_DIFFER, "the victim read data '%s', expected '%s'",
+	       trial->touched_data, expected);
 }

@@ -213,7 +213,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 	size_t index;
 	json_t *record;
 
-	*trial = (struct trial_case){.process = PROCESS_UNKNOWN, .host = HOST_UNKNOWN};
+	*trial = (struct trial_case){.process = PROCESS_UNKNOWN, .host = {.axis = HOST_UNKNOWN}};
 	trial->records = json_array();
 	trial->evidence = json_array();
 	trial->versions = json_object();

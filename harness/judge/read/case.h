@@ -4,6 +4,7 @@
 
 #include "harness/evidence/evidence.h"
 #include "harness/evidence/record.h"
+#include "harness/evidence/vocabulary.h"
 #include "harness/judge/read/scope.h"
 
 /**
@@ -98,16 +99,21 @@ enum state {
  * @state:  of it
  * @harm:   broken towards the worse. Harm fails a trial at once; when less happened than expected,
  *          the trial only fails if the fault was proven delivered.
- * @reason: for people
+ * @code, @reason: why, for programs and for people; CODE_NONE where it is met
  */
 struct finding {
 	const char *what;
 	enum state state;
 	bool harm;
+	enum code code;
 	struct reason reason;
 };
 
 #define FINDING_LIMIT 64
+
+/* Sets why a verdict or the value of an axis is what it is, for programs and for people. */
+#define give_reason(result, why, ...)                                                              \
+	((result)->code = (why), (void)fail(&(result)->reason, 0, __VA_ARGS__))
 
 /* As many guests as a scenario may have; each on one of two hosts. */
 #define GUEST_LIMIT 8
@@ -117,11 +123,13 @@ struct finding {
  * struct host_outcome - what became of a host of the bench
  * @name:   "h0"; borrowed
  * @axis:   of it
+ * @code:   why it is not known
  * @reason: the evidence for it, or why it is not known
  */
 struct host_outcome {
 	const char *name;
 	enum host_axis axis;
+	enum code code;
 	struct reason reason;
 };
 
@@ -129,17 +137,22 @@ struct host_outcome {
  * struct guest_outcome - what became of a guest of the trial
  * @name:   borrowed
  * @axis:   of it
+ * @code:   of what became of it, or of why that is not known
+ * @dead_host: the host whose death killed it; NULL: none did; borrowed
  * @reason: the evidence for it, or why it is not known
  */
 struct guest_outcome {
 	const char *name;
 	enum guest_axis axis;
+	enum code code;
+	const char *dead_host;
 	struct reason reason;
 };
 
 /**
  * struct migration_outcome - how the trial's last migration went
  * @axis:        of it
+ * @code:        of how it went, or of why that is not known
  * @reason:      the evidence for it, or why it is not known
  * @downtime_ns: how long the guest stood still, by its heartbeats; 0: not known
  * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
@@ -149,6 +162,7 @@ struct guest_outcome {
  */
 struct migration_outcome {
 	enum migration_axis axis;
+	enum code code;
 	struct reason reason;
 	int64_t downtime_ns;
 	int64_t qemu_downtime_ns, clock_difference_ns;
@@ -189,7 +203,7 @@ struct migration_outcome {
  * @victim_spoke: the victim reported anything after the intent
  * @kernel_signalled: the kernel log says that the victim was sent a signal
  * @ended_by: signal that ended the victim, 0 for none
- * @host, @host_reason: axis of the host, and the evidence for it
+ * @host:      the one that the fault was aimed at
  * @other_hosts: those that the fault was not aimed at
  * @iommu_fault: an IOMMU reported a fault
  * @guests:    the guests of the trial, the subject first
@@ -231,8 +245,7 @@ struct trial_case {
 	bool kernel_signalled;
 	int ended_by;
 
-	enum host_axis host;
-	struct reason host_reason;
+	struct host_outcome host;
 	struct host_outcome other_hosts[HOST_LIMIT];
 	size_t other_host_count;
 	bool iommu_fault;
@@ -260,7 +273,7 @@ bool case_counts(const struct trial_case *trial, size_t index);
 bool case_on_host(const struct trial_case *trial, const json_t *body);
 
 void case_read_versions(struct trial_case *trial);
-const char *case_known_failure(const struct trial_case *trial, const char *reason, bool *is_here);
+const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here);
 
 void case_read_axes(struct trial_case *trial);
 void case_compare(struct trial_case *trial);

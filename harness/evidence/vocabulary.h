@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_EVIDENCE_VOCABULARY_H
+#define BRINELL_EVIDENCE_VOCABULARY_H
+
+/* The words that journals, scenarios and results share, each in one table. */
+
+#include "harness/lib/util.h"
+
+/*
+ * Reason codes: what decided a verdict. A code never changes its meaning; docs/verdicts.md lists them. The codes of a guest
+ * that was killed and of one that a migration lost name the same causes in the same order.
+ */
+#define REASON_CODES(X)                                                                            \
+	X(NONE, "none", "no reason: the expectation holds")                                        \
+	X(AS_EXPECTED, "as-expected", "delivered, and every expectation holds")                    \
+	X(REFUSED, "refused", "the fault was refused, as expected")                                \
+	X(WITHOUT_EFFECT, "without-effect", "the fault had no effect, as expected")                \
+	X(WITHOUT_FAULT, "without-fault", "no fault was asked for, and every expectation holds")   \
+	X(NOT_APPLICABLE, "not-applicable", "the trial was skipped")                               \
+	X(NEVER_STARTED, "never-started", "the run ended before the trial started")                \
+	X(BENCH_FAILED, "bench-failed", "the bench failed")                                        \
+	X(ENDED_BEFORE_FAULT, "ended-before-fault", "the trial ended before its fault was fired")  \
+	X(UNFINISHED_AFTER_FAULT, "unfinished-after-fault",                                        \
+	  "the trial could not be finished after its fault")                                       \
+	X(MOVED_UNDER_FAULT, "moved-under-fault",                                                  \
+	  "the guest had left the frame when the fault struck it")                                 \
+	X(FIRED_TWICE, "fired-twice", "the trial started again after its fault had been fired")    \
+	X(START_MISSING, "start-missing", "the journal lacks the start of the trial")              \
+	X(CLOSE_MISSING, "close-missing", "the journal lacks the end of the trial")                \
+	X(TRIGGER_MISSED, "trigger-missed", "the moment for the fault did not come")               \
+	X(JOURNAL_DAMAGED, "journal-damaged", "lines of the journal are lost within the trial")    \
+	X(NOT_FIRED, "not-fired", "no fault was fired")                                            \
+	X(CUT_SHORT, "cut-short", "the trial was cut off before its last step")                    \
+	X(FOREIGN_EVIDENCE, "foreign-evidence",                                                    \
+	  "the evidence names another page or process than the fault")                             \
+	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \
+	X(INJECTOR_SILENT, "injector-silent", "the injector did not report what it did")           \
+	X(DELIVERED_NOT_PROVEN, "delivered-not-proven", "no witness saw the fault")                \
+	X(ONE_WITNESS, "one-witness", "one group of witnesses alone saw the fault")                \
+	X(UNASKED_FAULT, "unasked-fault", "a witness saw a fault, and none was asked for")         \
+	X(NOTHING_EXPECTED, "nothing-expected", "no fault was asked for and nothing is expected")  \
+	X(DELIVERED_UNEXPECTEDLY, "delivered-unexpectedly",                                        \
+	  "the fault took effect and must not have")                                               \
+	X(EFFECT_NOT_OBSERVED, "effect-not-observed",                                              \
+	  "no witness looked whether the fault had an effect")                                     \
+	X(NOT_REFUSED, "not-refused", "the injector did not fail with the expected error")         \
+	X(BAD_EXPECTATION, "bad-expectation", "the scenario expects a value that does not exist")  \
+	X(BAD_PATTERN, "bad-pattern", "a pattern of the scenario is no regular expression")        \
+	X(NO_WITNESS, "no-witness", "no witness reports on what is expected")                      \
+	X(LOG_LOST, "log-lost",                                                                    \
+	  "lines of a log were lost, and the expected one may be among them")                      \
+	X(LOG_NOT_SEEN, "log-not-seen", "no line of the log was seen")                             \
+	X(LINE_MISSING, "line-missing", "an expected line does not appear in its log")             \
+	X(LINE_NOT_SEEN, "line-not-seen", "an expected line was not seen, and may exist")          \
+	X(FORBIDDEN_LINE, "forbidden-line", "a log holds a line that it must not hold")            \
+	X(COUNTER_DIFFERS, "counter-differs", "a counter changed by another amount")               \
+	X(COUNTER_SILENT, "counter-silent", "a counter was not reported")                          \
+	X(PAGE_POISONED, "page-poisoned", "the page is poisoned, expected intact")                 \
+	X(PAGE_INTACT, "page-intact", "the page is intact, expected poisoned")                     \
+	X(PAGE_NOT_SEEN, "page-not-seen", "no witness reported the flags of the page")             \
+	X(IOMMU_FAULT, "iommu-fault", "the IOMMU reported an unexpected fault")                    \
+	X(IOMMU_QUIET, "iommu-quiet", "the IOMMU reported no fault, expected one")                 \
+	X(HOST_SURVIVED, "host-survived", "less happened to the host than expected")               \
+	X(HOST_HUNG_UNEXPECTEDLY, "host-hung-unexpectedly", "the host hangs")                      \
+	X(HOST_DIED_UNEXPECTEDLY, "host-died-unexpectedly", "the host died")                       \
+	X(OTHER_HOST_DIED, "other-host-died", "a host that was no target died")                    \
+	X(HOST_CONTRADICTED, "host-contradicted", "conflicting evidence: the host died and lives") \
+	X(HOST_ONE_SIGN, "host-one-sign", "one sign alone says that the host died")                \
+	X(HOST_SILENT, "host-silent", "no evidence says what became of the host")                  \
+	X(VICTIM_UNHARMED, "victim-unharmed", "the victim is unharmed, expected harm")             \
+	X(VICTIM_CONTAINED, "victim-contained", "the victim handled the fault")                    \
+	X(VICTIM_KILLED, "victim-killed", "the victim was killed")                                 \
+	X(VICTIM_HUNG, "victim-hung", "the victim hangs")                                          \
+	X(VICTIM_CORRUPTED, "victim-corrupted", "the victim read data that it did not write")      \
+	X(VICTIM_CONTRADICTED, "victim-contradicted",                                              \
+	  "the kernel log contradicts the victim's own report")                                    \
+	X(VICTIM_SILENT, "victim-silent", "the victim did not report what is expected of it")      \
+	X(VICTIM_SIGNALLED, "victim-signalled", "the victim got a signal, expected none")          \
+	X(SIGNAL_DIFFERS, "signal-differs", "the signal, its code or its address differs")         \
+	X(SIGNAL_MISSING, "signal-missing", "the victim got no signal")                            \
+	X(ERROR_DIFFERS, "error-differs", "the victim's system call failed with another error")    \
+	X(ERROR_MISSING, "error-missing", "no system call of the victim failed")                   \
+	X(DATA_DIFFER, "data-differ", "the victim read other data than expected")                  \
+	X(GUEST_UNHARMED, "guest-unharmed", "the guest is unharmed, expected harm")                \
+	X(GUEST_CONTAINED, "guest-contained", "the guest handled the fault")                       \
+	X(GUEST_HUNG, "guest-hung", "the guest hangs")                                             \
+	X(GUEST_CORRUPTED, "guest-corrupted", "the guest read data that it did not write")         \
+	X(GUEST_KILLED_HOST_CRASH, "guest-killed-host-crash", "the guest died with its host")      \
+	X(GUEST_KILLED_KERNEL_CRASH, "guest-killed-kernel-crash", "the guest's kernel crashed")    \
+	X(GUEST_KILLED_RESTART, "guest-killed-restart", "the guest started anew")                  \
+	X(GUEST_KILLED_QEMU_CRASH, "guest-killed-qemu-crash", "the guest's QEMU crashed")          \
+	X(GUEST_KILLED_SHUT_DOWN, "guest-killed-shut-down", "the guest shut down")                 \
+	X(GUEST_KILLED_DESTROYED, "guest-killed-destroyed", "the domain was destroyed")            \
+	X(GUEST_KILLED_GONE, "guest-killed-gone", "the domain is gone for no known cause")         \
+	X(GUEST_CONTRADICTED, "guest-contradicted",                                                \
+	  "conflicting evidence: the guest is reported dead, heartbeats continue")                 \
+	X(GUEST_ONE_SIGN_OF_DEATH, "guest-one-sign-of-death",                                      \
+	  "one sign alone says that the guest died")                                               \
+	X(GUEST_ONE_SIGN_OF_LIFE, "guest-one-sign-of-life",                                        \
+	  "one sign alone says that the guest lives")                                              \
+	X(GUEST_SILENT, "guest-silent", "nothing was heard of the guest after the fault")          \
+	X(BYSTANDER_KILLED, "bystander-killed", "a guest that was no target was killed")           \
+	X(BYSTANDER_HUNG, "bystander-hung", "a guest that was no target hangs")                    \
+	X(BYSTANDER_CORRUPTED, "bystander-corrupted",                                              \
+	  "a guest that was no target read wrong data")                                            \
+	X(MIGRATION_COMPLETED, "migration-completed", "the migration completed unexpectedly")      \
+	X(MIGRATION_REFUSED, "migration-refused", "the migration was refused unexpectedly")        \
+	X(MIGRATION_CANCELLED, "migration-cancelled", "the migration was cancelled unexpectedly")  \
+	X(MIGRATION_FAILED, "migration-failed", "the migration failed, and the guest runs on")     \
+	X(MIGRATION_GUEST_KILLED, "migration-guest-killed",                                        \
+	  "the migration failed because its guest died of something else")                         \
+	X(GUEST_LOST_HOST_CRASH, "guest-lost-host-crash", "lost in migration: a host died")        \
+	X(GUEST_LOST_KERNEL_CRASH, "guest-lost-kernel-crash",                                      \
+	  "lost in migration: the guest's kernel crashed")                                         \
+	X(GUEST_LOST_RESTART, "guest-lost-restart", "lost in migration: the guest started anew")   \
+	X(GUEST_LOST_QEMU_CRASH, "guest-lost-qemu-crash", "lost in migration: QEMU crashed")       \
+	X(GUEST_LOST_SHUT_DOWN, "guest-lost-shut-down", "lost in migration: the guest shut down")  \
+	X(GUEST_LOST_DESTROYED, "guest-lost-destroyed",                                            \
+	  "lost in migration: the domain was destroyed")                                           \
+	X(GUEST_LOST_GONE, "guest-lost-gone", "lost in migration: the domain is gone")             \
+	X(GUEST_LOST_HUNG, "guest-lost-hung", "lost in post-copy: the guest stands still")         \
+	X(GUEST_LOST_TORN, "guest-lost-torn",                                                      \
+	  "lost in post-copy: the source ended with the rest of the memory")                       \
+	X(GUEST_LOST_ANOTHER_BOOT, "guest-lost-another-boot",                                      \
+	  "another boot of the guest runs at the target")                                          \
+	X(MIGRATION_CONTRADICTED, "migration-contradicted",                                        \
+	  "conflicting evidence: the guest runs at both hosts, or ended elsewhere than told")      \
+	X(MIGRATION_END_UNKNOWN, "migration-end-unknown", "no evidence says how it ended")         \
+	X(MIGRATION_NOT_PROVEN, "migration-not-proven",                                            \
+	  "the source alone says that the migration completed")                                    \
+	X(MIGRATION_SOURCE_SILENT, "migration-source-silent",                                      \
+	  "the migration ended, and the guest is not seen to run on at the source")
+
+/**
+ * enum code - what decided a verdict or the value of an axis
+ */
+enum code {
+#define REASON_CODE(id, name, meaning) CODE_##id,
+	REASON_CODES(REASON_CODE)
+#undef REASON_CODE
+	CODE_COUNT
+};
+
+const char *code_name(enum code code);
+enum code code_find(const char *name);
+
+#endif
