@@ -101,6 +101,8 @@ static void kmsg_tells_records_and_losses(void **state)
 	assert_int_equal(json_number(data_of(2), "lost", -1), 3);
 	/* The facility is no part of the level. */
 	assert_int_equal(json_number(data_of(3), "level", -1), 6);
+	assert_int_equal(json_number(data_of(3), "facility", -1), 1);
+	assert_int_equal(json_number(data_of(0), "facility", -1), 0);
 	witness->stop(&run);
 	close(log);
 }

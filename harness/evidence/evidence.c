@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lines of the kernel's log mean. One table, each entry with the kernel file that prints the
- * line, in the wording of Linux 6.1 and later. Lines in which an injector only announces what it is
- * about to do ("Injecting memory failure for pfn", "Soft offlining pfn", "Triggering MCE exception
- * on CPU") are left out on purpose: they prove nothing.
+ * The meaning of lines of the kernel's log. One table, each entry with the kernel file that prints the line, in the
+ * wording of Linux 6.1 and later. Lines in which an injector only announces its work ("Injecting memory failure for
+ * pfn", "Soft offlining pfn", "Triggering MCE exception on CPU") are left out: they prove nothing.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,139 +13,334 @@
 
 /* Longer lines are cut before they are matched: the kernel's own limit is 1 KiB (LOG_LINE_MAX). */
 #define LINE_LIMIT 2048
-#define PATTERN_LIMIT 512
-#define GROUPS 5
+#define GROUPS 6
 
 #define PFN "(0x[0-9a-f]+)"
 #define HEX "([0-9a-f]+)"
+#define DEVICE "([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
+
+#define CORRECTED SEVERITY_CORRECTED
+#define UNCORRECTED SEVERITY_UNCORRECTED
 
 /**
  * struct line_kind - one kind of line
- * @pattern:  POSIX extended regular expression, not anchored: the console puts a time before the
- *            line
- * @meaning:  what it says
- * @pfn:      number of the group that holds a page frame number, 0 for none
- * @physical: of the group with a physical address
- * @pid:      of the group with a process id
- * @address:  of the group with a virtual address
- * @source:   kernel file that prints it
+ * @has:        text that every line of this kind contains
+ * @pattern:    POSIX extended regular expression that it matches, too, not anchored: a console shows a time before the
+ *              line; NULL: @has is enough
+ * @meaning:    of the line
+ * @kinds, @severities: of the error that it reports; 0: the line leaves it open
+ * @pfn:        number of the group that holds a page frame number, 0 for none
+ * @physical:   of the group with a physical address
+ * @status:     of the group with MCi_STATUS, which has the kind and the severity
+ * @ipid:       of the group with MCA_IPID
+ * @pid:        of the group with a process id
+ * @address:    of the group with a virtual address
+ * @device:     of the group with the PCI function that the error is of
+ * @zero_unknown: a page frame 0 means that the page is not known
  */
 struct line_kind {
-	const char *pattern;
+	const char *has, *pattern;
 	enum meaning meaning;
-	unsigned char pfn, physical, pid, address;
-	const char *source;
+	unsigned char kinds, severities;
+	unsigned char pfn, physical, status, ipid, pid, address, device;
+	bool zero_unknown;
 };
 
-static const struct line_kind kinds[] = {
-	{.pattern = "Kernel panic - not syncing: ",
-	 .meaning = MEANS_PANIC,
-	 .source = "kernel/panic.c"},
-	{.pattern = "Memory failure: " PFN
-		    ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
-	 .meaning = MEANS_PAGE_HANDLED,
-	 .pfn = 1,
-	 .source = "mm/memory-failure.c, action_result()"},
-	{.pattern = "Memory failure: " PFN
-		    ": Sending SIGBUS to .*:([0-9]+) due to hardware memory corruption",
-	 .meaning = MEANS_SIGBUS_SENT,
-	 .pfn = 1,
-	 .pid = 2,
-	 .source = "mm/memory-failure.c, kill_proc()"},
-	{.pattern = "Memory failure: " PFN
-		    ": forcibly killing .*:([0-9]+) because of failure to unmap",
-	 .meaning = MEANS_KILLED,
-	 .pfn = 1,
-	 .pid = 2,
-	 .source = "mm/memory-failure.c, kill_procs()"},
-	/* In spite of its word it sends SIGBUS BUS_MCEERR_AR, which a process can handle. */
-	{.pattern = "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
-	 .meaning = MEANS_SIGBUS_SENT,
-	 .pid = 1,
-	 .address = 2,
-	 .source = "arch/x86/mm/fault.c, do_sigbus()"},
-	{.pattern = "Unpoison: (Software-unpoisoned|Unpoisoned) (free )?page " PFN,
-	 .meaning = MEANS_PAGE_HANDLED,
-	 .pfn = 3,
-	 .source = "mm/memory-failure.c, unpoison_memory()"},
-	{.pattern = "Uncorrected hardware memory error in user-access at " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .physical = 1,
-	 .source = "arch/x86/kernel/cpu/mce/core.c, kill_me_maybe()"},
-	{.pattern = "Kernel accessed poison in user space at " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .physical = 1,
-	 .source = "arch/x86/kernel/cpu/mce/core.c, kill_me_never()"},
-	{.pattern = "\\[Hardware Error\\]: Machine check events logged",
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .source = "arch/x86/kernel/cpu/mce/core.c"},
-	{.pattern = "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .source = "arch/x86/kernel/cpu/mce/core.c, print_mce()"},
-	{.pattern = "\\[Hardware Error\\]: TSC [0-9a-f]+ .*ADDR " HEX,
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .physical = 1,
-	 .source = "arch/x86/kernel/cpu/mce/core.c, print_mce()"},
-	{.pattern = "\\[Hardware Error\\]: Hardware error from APEI Generic Hardware Error Source",
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .source = "drivers/acpi/apei/ghes.c"},
-	{.pattern = "\\[Hardware Error\\]: +physical_address: 0x" HEX,
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .physical = 1,
-	 .source = "drivers/firmware/efi/cper.c"},
-	{.pattern = "BERT: Error records from previous boot",
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .source = "drivers/acpi/apei/bert.c"},
-	{.pattern = "EDAC MC[0-9]+: [0-9]+ [CU]E .*page:" PFN,
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .pfn = 1,
-	 .source = "drivers/edac/edac_mc.c"},
-	{.pattern = "AER: .*(rror|rrors) (message )?received",
-	 .meaning = MEANS_HARDWARE_ERROR,
-	 .source = "drivers/pci/pcie/aer.c"},
-	{.pattern = "DMAR: \\[.*\\] Request device \\[.*\\] .*fault (addr|index)",
-	 .meaning = MEANS_IOMMU_FAULT,
-	 .source = "drivers/iommu/intel/dmar.c"},
-	{.pattern = "AMD-Vi: Event logged \\[IO_PAGE_FAULT",
-	 .meaning = MEANS_IOMMU_FAULT,
-	 .source = "drivers/iommu/amd/iommu.c"},
-	{.pattern = "BUG: soft lockup - CPU|etected hard LOCKUP",
-	 .meaning = MEANS_STUCK,
-	 .source = "kernel/watchdog.c"},
-	{.pattern = "INFO: task .*:[0-9]+ (<.*> )?blocked .*for more than [0-9]+ seconds",
-	 .meaning = MEANS_STUCK,
-	 .source = "kernel/hung_task.c"},
-	{.pattern = "rcu: INFO: .*(self-detected stall|detected stalls|detected expedited stalls)",
-	 .meaning = MEANS_STUCK,
-	 .source = "kernel/rcu/tree_stall.h"},
+#define LINE(text, regex, what, ...)                                                               \
+	{                                                                                          \
+		.has = (text), .pattern = (regex), .meaning = (what), __VA_ARGS__                  \
+	}
+
+static const struct line_kind line_kinds[] = {
+	/* kernel/printk/printk.c, console_prepend_dropped() */
+	LINE("printk messages dropped", NULL, MEANS_LOST),
+	/* lib/ratelimit.c, ___ratelimit(): GHES, DMAR, AMD-Vi, AER and all others that limit their rate */
+	LINE("callbacks suppressed", "[0-9]+ callbacks suppressed", MEANS_LOST),
+	/* drivers/iommu/amd/iommu.c, amd_iommu_handle_irq() */
+	LINE("AMD-Vi: IOMMU ", "AMD-Vi: IOMMU (event|Event|PPR|GA) log (overflow|restarting)",
+	     MEANS_LOST),
+	/* drivers/iommu/intel/prq.c */
+	LINE("PRQ overflow detected", NULL, MEANS_LOST),
+
+	/* kernel/panic.c */
+	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
+
+	/* mm/memory-failure.c: action_result(), kill_proc(), kill_procs(), unpoison_memory() */
+	LINE("recovery action for",
+	     "Memory failure: " PFN ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, UNCORRECTED, .pfn = 1),
+	LINE("Sending SIGBUS to",
+	     "Memory failure: " PFN
+	     ": Sending SIGBUS to .*:([0-9]+) due to hardware memory corruption",
+	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
+	LINE("forcibly killing",
+	     "Memory failure: " PFN ": forcibly killing .*:([0-9]+) because of failure to unmap",
+	     MEANS_KILLED, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
+	LINE("npoison", "Unpoison: (Software-unpoisoned|Unpoisoned) (free )?page " PFN,
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, .pfn = 3),
+	/* arch/x86/mm/fault.c, do_sigbus(). In spite of its word it sends SIGBUS BUS_MCEERR_AR, which can be handled. */
+	LINE("MCE: Killing ",
+	     "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
+	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pid = 1, .address = 2),
+
+	/* arch/x86/kernel/cpu/mce/core.c: kill_me_maybe(), kill_me_never(), print_mce(), mce_notify_irq() */
+	LINE("Uncorrected hardware memory error in user-access",
+	     "Uncorrected hardware memory error in user-access at " HEX, MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, UNCORRECTED, .physical = 1),
+	LINE("Kernel accessed poison in user space", "Kernel accessed poison in user space at " HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED, .physical = 1),
+	LINE("Machine check events logged", "\\[Hardware Error\\]: Machine check events logged",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
+	LINE(": Machine Check",
+	     "\\[Hardware Error\\]: CPU [0-9]+: Machine Check[^:]*: [0-9a-f]+ Bank "
+	     "[0-9]+: " HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .status = 1),
+	LINE(": Machine Check", "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
+	LINE(" IPID ", "\\[Hardware Error\\]: TSC [0-9a-f]+ (ADDR " HEX " )?.*IPID " HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .physical = 2, .ipid = 3),
+	LINE("ADDR ", "\\[Hardware Error\\]: TSC [0-9a-f]+ .*ADDR " HEX, MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, .physical = 1),
+	/* arch/x86/kernel/cpu/mce/severity.c, by way of print_mce() and mce_panic() */
+	LINE("Machine check: ", "\\[Hardware Error\\]: Machine check: ", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK),
+
+	/*
+	 * drivers/edac/mce_amd.c, amd_decode_mce(): the class of the error, the bank's registers and its decoded line. The
+	 * address is a normalized one, and the error code says nothing about the part: the line of the bank type does.
+	 */
+	LINE("Corrected error, no action required", NULL, MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK,
+	     CORRECTED),
+	LINE("Deferred error, no action required", NULL, MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK,
+	     UNCORRECTED),
+	LINE("Uncorrected, software ",
+	     "\\[Hardware Error\\]: Uncorrected, software (containable|restartable) error",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
+	LINE("System Fatal error", "\\[Hardware Error\\]: System Fatal error", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, UNCORRECTED),
+	LINE("_STATUS[", "\\[Hardware Error\\]: CPU:[0-9]+ .*MC[0-9]+_STATUS\\[[^]]*\\|UE\\|",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
+	LINE("_STATUS[", "\\[Hardware Error\\]: CPU:[0-9]+ .*MC[0-9]+_STATUS\\[",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
+	LINE("Error Addr: 0x", "\\[Hardware Error\\]: Error Addr: 0x", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK),
+	LINE("IPID: 0x", "\\[Hardware Error\\]: (PPIN: 0x[0-9a-f]+, )?IPID: 0x" HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .ipid = 2),
+	LINE("Unified Memory Controller", "\\[Hardware Error\\]: Unified Memory Controller",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("PCI Express Unit", "\\[Hardware Error\\]: PCI Express Unit", MEANS_HARDWARE_ERROR,
+	     KIND_PCIE),
+	LINE("Northbridge I", "\\[Hardware Error\\]: Northbridge IO Unit", MEANS_HARDWARE_ERROR,
+	     KIND_PCIE | KIND_OTHER),
+	LINE("Ext. Error Code", "\\[Hardware Error\\]: .* Ext\\. Error Code", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK),
+	LINE("Northbridge Error", "\\[Hardware Error\\]: Northbridge Error .*DRAM ECC error",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE(" Error: ", "\\[Hardware Error\\]: (MC[0-9] Error|Northbridge Error)",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK | KIND_OTHER),
+
+	/* drivers/acpi/apei/ghes.c, drivers/firmware/efi/cper.c, cper-x86.c, cper-arm.c, cper_cxl.c */
+	LINE("Generic Hardware Error Source",
+	     "\\[Hardware Error\\]: Hardware error from APEI Generic Hardware Error Source",
+	     MEANS_HARDWARE_ERROR),
+	LINE("event severity: ", "\\[Hardware Error\\]: +event severity: corrected",
+	     MEANS_HARDWARE_ERROR, .severities = CORRECTED),
+	LINE("event severity: ", "\\[Hardware Error\\]: +event severity: (recoverable|fatal)",
+	     MEANS_HARDWARE_ERROR, .severities = UNCORRECTED),
+	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: memory error",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: PCIe error",
+	     MEANS_HARDWARE_ERROR, KIND_PCIE),
+	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: .*processor error",
+	     MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
+	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: CXL", MEANS_HARDWARE_ERROR,
+	     KIND_CXL),
+	LINE("section", "\\[Hardware Error\\]: +section[_ ]type: ", MEANS_HARDWARE_ERROR,
+	     KIND_OTHER),
+	LINE("physical_address: 0x", "\\[Hardware Error\\]: +physical_address: 0x" HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, .physical = 1),
+	LINE("device_id: ", "\\[Hardware Error\\]: +device_id: " DEVICE, MEANS_HARDWARE_ERROR,
+	     KIND_PCIE, .device = 1),
+	/* drivers/acpi/apei/bert.c */
+	LINE("Error records from previous boot", "BERT: .*Error records from previous boot",
+	     MEANS_HARDWARE_ERROR),
+
+	/* drivers/edac/edac_mc.c, edac_device.c, edac_pci.c, and the handlers of the drivers for Intel */
+	LINE("EDAC MC", "EDAC MC[0-9]+: [0-9]+ CE .*page:" PFN, MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     CORRECTED, .pfn = 1, .zero_unknown = true),
+	LINE("EDAC MC", "EDAC MC[0-9]+: [0-9]+ UE .*page:" PFN, MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     UNCORRECTED, .pfn = 1, .zero_unknown = true),
+	LINE("EDAC MC", "EDAC MC[0-9]+: (UE|[0-9]+ UE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     UNCORRECTED),
+	LINE("EDAC MC", "EDAC MC[0-9]+: (CE|[0-9]+ CE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     CORRECTED),
+	LINE("HANDLING MCE MEMORY ERROR", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: .*CE", MEANS_HARDWARE_ERROR, KIND_OTHER, CORRECTED),
+	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: .*UE", MEANS_HARDWARE_ERROR, KIND_OTHER,
+	     UNCORRECTED),
+	LINE("EDAC PCI", "EDAC PCI(:|[0-9])", MEANS_HARDWARE_ERROR, KIND_PCIE),
+
+	/* drivers/pci/pcie/aer.c: aer_print_port_info(), aer_print_error(); dpc.c, dpc_process_error() */
+	LINE("AER: ", "AER: .*Correct(ed|able) errors? (message )?received(:| from) " DEVICE,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED, .device = 4),
+	LINE("AER: ", "AER: .*Uncorrect(ed|able).* errors? (message )?received(:| from) " DEVICE,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 4),
+	LINE("AER: ", "AER: .*rrors? (message )?received", MEANS_HARDWARE_ERROR, KIND_PCIE),
+	LINE("PCIe Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Correct",
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED, .device = 1),
+	LINE("PCIe Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Uncorrect",
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 1),
+	LINE("PCIe Bus Error: severity=", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE),
+	LINE("DPC: containment event", DEVICE ": DPC: containment event", MEANS_HARDWARE_ERROR,
+	     KIND_PCIE, UNCORRECTED, .device = 1),
+
+	/*
+	 * drivers/iommu/intel/dmar.c and prq.c. A refused access: "Request device ... fault". An error of the IOMMU
+	 * itself: the invalidation queue. "DRHD: handling fault status" comes before either.
+	 */
+	LINE("Request device [", "DMAR: ?\\[.*\\] Request device \\[.*\\] .*fault (addr|index)",
+	     MEANS_IOMMU_FAULT),
+	LINE("DRHD: handling fault status reg", NULL, MEANS_IOMMU_FAULT),
+	LINE("VT-d detected Invalidation",
+	     "VT-d detected Invalidation (Queue|Time-out|Completion) Error", MEANS_IOMMU_FAULT),
+	LINE("Invalidation ", "Invalidation (Queue|Time-out|Completion) Error \\((IQE|ITE|ICE)\\)",
+	     MEANS_IOMMU_FAULT),
+	LINE("QI ", "DMAR: QI (HEAD|PRIOR): ", MEANS_IOMMU_FAULT),
+	LINE("Page request", "DMAR: .*Page request (without PASID|in Privilege Mode)",
+	     MEANS_IOMMU_FAULT),
+	LINE("nvalid page request", "DMAR: .*[Ii]nvalid page request", MEANS_IOMMU_FAULT),
+	/*
+	 * drivers/iommu/amd/iommu.c, iommu_print_event(). Refused: IO_PAGE_FAULT, INVALID_DEVICE_REQUEST, ILLEGAL_DEV_TABLE_ENTRY,
+	 * INVALID_PPR_REQUEST, RMP_PAGE_FAULT. The IOMMU's own: DEV_TAB_HARDWARE_ERROR, PAGE_TAB_HARDWARE_ERROR,
+	 * ILLEGAL_COMMAND_ERROR, COMMAND_HARDWARE_ERROR, IOTLB_INV_TIMEOUT, RMP_HW_ERROR, UNKNOWN and the queue timeouts.
+	 */
+	LINE("Event logged [", "(AMD-Vi|iommu|ivhd).*Event logged \\[", MEANS_IOMMU_FAULT),
+	LINE("AMD-Vi: ",
+	     "AMD-Vi: (Completion-Wait loop timed out|Command buffer timeout|Unknown PPR "
+	     "request|GA "
+	     "log notifier failed)",
+	     MEANS_IOMMU_FAULT),
+
+	/* kernel/watchdog.c, kernel/watchdog_perf.c */
+	LINE("BUG: soft lockup", NULL, MEANS_STUCK),
+	LINE("hard LOCKUP", "etected hard LOCKUP", MEANS_STUCK),
+	/* kernel/workqueue.c, wq_watchdog_timer_fn() */
+	LINE("BUG: workqueue lockup", NULL, MEANS_STUCK),
+	/* kernel/hung_task.c, check_hung_task() */
+	LINE("INFO: task ",
+	     "INFO: task .*:[0-9]+ (<.*> )?(is )?blocked .*for more than [0-9]+ seconds",
+	     MEANS_STUCK),
+	/* kernel/rcu/tree_stall.h, tree_exp.h, tasks.h, srcutree.c */
+	LINE("stall", "(rcu|srcu|RCU)[^ ]*.*(self-detected stall|detected (expedited )?stalls)",
+	     MEANS_STUCK),
+	LINE("kthread starved for", NULL, MEANS_STUCK),
+	LINE("kthread timer wakeup didn't happen for", NULL, MEANS_STUCK),
+	/* kernel/smp.c, csd_lock_wait_toolong() */
+	LINE("CSD lock (#", "[Dd]etected non-responsive CSD lock", MEANS_STUCK),
+	/* kernel/locking/spinlock_debug.c, rtmutex: a lock that is never released */
+	LINE("lockup suspected on CPU", NULL, MEANS_STUCK),
+	/* net/sched/sch_generic.c, dev_watchdog() */
+	LINE("NETDEV WATCHDOG: ", NULL, MEANS_WARNING),
+
+	/* arch/x86/kernel/dumpstack.c, __die_header(): every trap of the kernel ends so; "[#1]" counts the dies */
+	LINE("[#", ": [0-9a-f]{4,16} \\[#[0-9]+\\]", MEANS_OOPS),
+	/* arch/x86/kernel/traps.c, arch/x86/mm/fault.c, lib/bug.c, kernel/exit.c */
+	LINE("general protection fault, ", NULL, MEANS_OOPS),
+	LINE("general protection fault: ", NULL, MEANS_OOPS),
+	LINE("kernel BUG at ", NULL, MEANS_OOPS),
+	LINE("Oops: ", NULL, MEANS_OOPS),
+	LINE("nable to handle ", "[Uu]nable to handle (page fault|kernel|paging request)",
+	     MEANS_OOPS),
+	LINE("PANIC: ", "PANIC: (double fault|early exception)", MEANS_OOPS),
+	LINE("stack guard page was hit", NULL, MEANS_OOPS),
+	LINE("Fixing recursive fault but reboot is needed", NULL, MEANS_OOPS),
+	/*
+	 * "BUG: " begins the reports of mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c,
+	 * mm/memory.c (Bad page map), mm/page_alloc.c (Bad page state), kernel/fork.c (Bad rss-counter state),
+	 * kernel/sched/core.c (scheduling while atomic, sleeping function), kernel/locking/spinlock_debug.c, arch/x86/mm/fault.c.
+	 */
+	LINE("BUG: ", "(^|[^A-Z_])BUG: ", MEANS_OOPS),
+	/* mm/slub.c, slab_bug() */
+	LINE("BUG ", "(^|[^A-Z_])BUG [^ ]+ \\(.*\\): ", MEANS_OOPS),
+	/* lib/ubsan.c, ubsan_prologue() */
+	LINE("UBSAN: ", NULL, MEANS_OOPS),
+	/* lib/list_debug.c, lib/plist.c; mm/usercopy.c, usercopy_abort() */
+	LINE("corruption",
+	     "(list_add|list_del|list_add_rcu|list_del_rcu|hlist|plist)[^ ]* corruption",
+	     MEANS_OOPS),
+	LINE("usercopy: Kernel memory ", NULL, MEANS_OOPS),
+	/* arch/x86/mm/extable.c */
+	LINE("unchecked MSR access error", NULL, MEANS_WARNING),
+	/* lib/refcount.c */
+	LINE("refcount_t: ", NULL, MEANS_WARNING),
+	/* kernel/panic.c, __warn(): "CPU: 1 PID: 2 at" to Linux 6.16, "FILE:LINE at" from 6.17 */
+	LINE("WARNING: ", "WARNING: (CPU: [0-9]+ PID: [0-9]+ at |[^ ]+:[0-9]+ at )", MEANS_WARNING),
+	/* kernel/locking/lockdep.c, kernel/rcu/update.c */
+	LINE("WARNING: ",
+	     "WARNING: (possible |suspicious |bad unlock|bad contention|inconsistent lock|"
+	     "held lock freed|lock held when|.*still has locks held|Nested lock|.*-unsafe lock "
+	     "order)",
+	     MEANS_WARNING),
 };
 
-static regex_t compiled[ARRAY_SIZE(kinds)];
+static regex_t compiled[ARRAY_SIZE(line_kinds)];
 static pthread_once_t compile_once = PTHREAD_ONCE_INIT;
 
 static void compile_kinds(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (regcomp(&compiled[i], kinds[i].pattern, REG_EXTENDED) != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++)
+		if (line_kinds[i].pattern &&
+		    regcomp(&compiled[i], line_kinds[i].pattern, REG_EXTENDED) != 0)
 			abort();
 }
 
-static uint64_t group_number(const char *line, const regmatch_t *match, int base)
+/* Return: false when the group is none of this kind of line or matched nothing. */
+static bool group_number(const char *line, const regmatch_t *groups, unsigned char group, int base,
+			 uint64_t *number)
 {
+	const regmatch_t *match = &groups[group];
 	char digits[32] = "";
-	size_t length = (size_t)(match->rm_eo - match->rm_so);
 
-	if (match->rm_so < 0 || length >= sizeof(digits))
-		return 0;
-	memcpy(digits, line + match->rm_so, length);
-	return strtoull(digits, NULL, base);
+	*number = 0;
+	if (!group || match->rm_so < 0 || match->rm_eo - match->rm_so >= (int)sizeof(digits))
+		return false;
+	memcpy(digits, line + match->rm_so, (size_t)(match->rm_eo - match->rm_so));
+	*number = strtoull(digits, NULL, base);
+	return true;
+}
+
+static void read_groups(const struct line_kind *kind, const char *line, const regmatch_t *groups,
+			struct kernel_line *read)
+{
+	uint64_t number, status, ipid;
+	bool has_status = group_number(line, groups, kind->status, 16, &status);
+	bool has_ipid = group_number(line, groups, kind->ipid, 16, &ipid);
+
+	if (has_status || has_ipid)
+		read->nature = nature_of_machine_check(status, ipid);
+	if (group_number(line, groups, kind->pfn, 16, &number)) {
+		read->has_pfn = number || !kind->zero_unknown;
+		read->pfn = number;
+	}
+	/* The status of this record is in another line: what is normalized can not be told. */
+	if (group_number(line, groups, kind->physical, 16, &number) &&
+	    machine_check_has_address(status, ipid, 0, false)) {
+		read->has_pfn = true;
+		read->pfn = number >> 12;
+	}
+	read->has_pid = group_number(line, groups, kind->pid, 10, &number);
+	read->pid = (int64_t)number;
+	read->has_address = group_number(line, groups, kind->address, 16, &read->address);
+	if (kind->device && groups[kind->device].rm_so >= 0)
+		snprintf(read->device, sizeof(read->device), "%.12s",
+			 line + groups[kind->device].rm_so);
 }
 
 /**
- * kernel_line_read - what a line of the kernel's log says
+ * kernel_line_read - the meaning of a line of the kernel's log
  * @text: message, with or without the time that a console shows before it
  *
- * Return: its meaning, and the page, process and address that it names.
+ * Return: its meaning, the nature of the error, and the page, process, address and device that it names.
  */
 struct kernel_line kernel_line_read(const char *text)
 {
@@ -156,110 +350,17 @@ struct kernel_line kernel_line_read(const char *text)
 
 	pthread_once(&compile_once, compile_kinds);
 	snprintf(line, sizeof(line), "%s", text);
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct line_kind *kind = &kinds[i];
+	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++) {
+		const struct line_kind *kind = &line_kinds[i];
 
-		if (regexec(&compiled[i], line, GROUPS, groups, 0) != 0)
+		if (!strstr(line, kind->has) ||
+		    (kind->pattern && regexec(&compiled[i], line, GROUPS, groups, 0) != 0))
 			continue;
 		read.meaning = kind->meaning;
-		read.has_pfn = kind->pfn || kind->physical;
-		if (kind->pfn)
-			read.pfn = group_number(line, &groups[kind->pfn], 16);
-		if (kind->physical)
-			read.pfn = group_number(line, &groups[kind->physical], 16) >> 12;
-		read.has_pid = kind->pid != 0;
-		if (kind->pid)
-			read.pid = (int64_t)group_number(line, &groups[kind->pid], 10);
-		read.has_address = kind->address != 0;
-		if (kind->address)
-			read.address = group_number(line, &groups[kind->address], 16);
+		read.nature = (struct nature){kind->kinds, kind->severities};
+		if (kind->pattern)
+			read_groups(kind, line, groups, &read);
 		break;
 	}
 	return read;
-}
-
-/*
- * glibc expands an interval such as x{1,1000} into copies of x, nested ones into their product: a
- * short pattern can ask for more memory than the machine has. Back references need exponential
- * time.
- */
-static bool too_costly(const char *pattern)
-{
-	uint64_t copies = 1;
-
-	if (strlen(pattern) > PATTERN_LIMIT)
-		return true;
-	for (const char *slash = pattern; (slash = strchr(slash, '\\')) && slash[1]; slash += 2)
-		if (slash[1] >= '1' && slash[1] <= '9')
-			return true;
-	for (const char *brace = pattern; (brace = strchr(brace, '{')); brace++) {
-		unsigned long most = 1;
-
-		for (const char *digit = brace + 1; *digit && *digit != '}';) {
-			char *end;
-			unsigned long count = strtoul(digit, &end, 10);
-
-			if (count > most)
-				most = count;
-			digit = end > digit ? end : digit + 1;
-		}
-		if (most > 1000 || (copies *= most) > 1000)
-			return true;
-	}
-	return false;
-}
-
-static int compile(const char *pattern, regex_t *regex, struct reason *why)
-{
-	char message[128];
-	int error;
-
-	if (too_costly(pattern))
-		return fail(why, -E2BIG, "the pattern '%.80s' is too long or repeats too much",
-			    pattern);
-	error = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
-	if (!error)
-		return 0;
-	regerror(error, regex, message, sizeof(message));
-	return fail(why, -EINVAL, "the pattern '%.80s' is no regular expression: %s", pattern,
-		    message);
-}
-
-/**
- * regex_check - can a pattern of a scenario be used?
- * @pattern: POSIX extended regular expression
- * @why:     filled when it can not
- *
- * Return: 0, -EINVAL, or -E2BIG for one that would cost too much.
- */
-int regex_check(const char *pattern, struct reason *why)
-{
-	regex_t regex;
-	int error = compile(pattern, &regex, why);
-
-	if (!error)
-		regfree(&regex);
-	return error;
-}
-
-/**
- * regex_matches - does a pattern of a scenario match a line?
- * @pattern: POSIX extended regular expression, not anchored
- * @text:    the line
- * @why:     filled when the pattern is no regular expression, otherwise untouched
- *
- * Return: true when it matches.
- */
-bool regex_matches(const char *pattern, const char *text, struct reason *why)
-{
-	char line[LINE_LIMIT];
-	regex_t regex;
-	bool matches;
-
-	if (compile(pattern, &regex, why))
-		return false;
-	snprintf(line, sizeof(line), "%s", text);
-	matches = regexec(&regex, line, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return matches;
 }

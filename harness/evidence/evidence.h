@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_JUDGE_EVIDENCE_H
-#define BRINELL_JUDGE_EVIDENCE_H
+#ifndef BRINELL_EVIDENCE_EVIDENCE_H
+#define BRINELL_EVIDENCE_EVIDENCE_H
 
+#include "harness/evidence/nature.h"
 #include "harness/lib/util.h"
 
 /**
- * enum meaning - what a piece of evidence says, whoever says it
+ * enum meaning - what a piece of evidence says, whichever witness reports it
  * @MEANS_NOTHING:        nothing that a verdict could rest on
  * @MEANS_HARDWARE_ERROR: the platform reported an error: machine check, APEI, EDAC, AER
  * @MEANS_PAGE_HANDLED:   the kernel's memory-failure code dealt with a page
- * @MEANS_SIGBUS_SENT:    the kernel told a process that its memory is broken
+ * @MEANS_SIGBUS_SENT:    the kernel sent a process the signal for broken memory
  * @MEANS_KILLED:         the kernel ended a process by force
  * @MEANS_PANIC:          the kernel ended itself
- * @MEANS_STUCK:          a task, a CPU or the RCU machinery no longer moves
- * @MEANS_IOMMU_FAULT:    an IOMMU refused a device's access
+ * @MEANS_STUCK:          a watchdog or stall report: a task, a CPU, a workqueue or RCU no longer moves
+ * @MEANS_OOPS:           the kernel is damaged: oops, BUG, sanitizer report, corrupted list
+ * @MEANS_WARNING:        the kernel met a state that must not be: WARN, lockdep
+ * @MEANS_IOMMU_FAULT:    an IOMMU refused a device's access, or failed itself
+ * @MEANS_LOST:           lines of the log were dropped or suppressed
  */
 enum meaning {
 	MEANS_NOTHING,
@@ -23,26 +27,33 @@ enum meaning {
 	MEANS_KILLED,
 	MEANS_PANIC,
 	MEANS_STUCK,
+	MEANS_OOPS,
+	MEANS_WARNING,
 	MEANS_IOMMU_FAULT,
+	MEANS_LOST,
 };
 
 /**
- * struct kernel_line - what a line of the kernel's log says, with the page and process that it
- * names
+ * struct kernel_line - the meaning of a line of the kernel's log, with the page, process and device that it names
  * @meaning:      of the line
+ * @nature:       kind and severity of the error
  * @has_pfn:      @pfn is set: from a pfn or from a physical address
  * @has_pid:      @pid is set; it may be that of a thread
  * @has_address:  @address, of the process's own address space, is set
+ * @device:       PCI function, "" for none
  */
 struct kernel_line {
 	enum meaning meaning;
+	struct nature nature;
 	bool has_pfn, has_pid, has_address;
 	uint64_t pfn;
 	int64_t pid;
 	uint64_t address;
+	char device[16];
 };
 
 struct kernel_line kernel_line_read(const char *text);
+struct kernel_line trace_event_read(const json_t *data, const char *text);
 
 bool regex_matches(const char *pattern, const char *text, struct reason *why);
 int regex_check(const char *pattern, struct reason *why);

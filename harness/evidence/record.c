@@ -81,6 +81,20 @@ int64_t event_time(const json_t *record)
 }
 
 /**
+ * event_is_of_kernel - whether the kernel itself wrote a record of its log
+ *
+ * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
+ * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. On a console the
+ * writer is not known.
+ */
+bool event_is_of_kernel(const json_t *record)
+{
+	return strcmp(event_witness(record), "kmsg") != 0 ||
+	       (json_number(event_data(record), "facility", 0) == 0 &&
+		strncmp(record_text(record), "kernel: ", 8) != 0);
+}
+
+/**
  * is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory?
  */
 bool is_memory_error_signal(const json_t *data)

@@ -33,6 +33,8 @@
 	X(CUT_SHORT, "cut-short", "the trial was cut off before its last step")                    \
 	X(FOREIGN_EVIDENCE, "foreign-evidence",                                                    \
 	  "the evidence names another page or process than the fault")                             \
+	X(OTHER_ERROR, "other-error",                                                              \
+	  "the evidence is of another kind or severity than the fault")                            \
 	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \
 	X(INJECTOR_SILENT, "injector-silent", "the injector did not report what it did")           \
 	X(DELIVERED_NOT_PROVEN, "delivered-not-proven", "no witness saw the fault")                \
@@ -58,6 +60,7 @@
 	X(PAGE_POISONED, "page-poisoned", "the page is poisoned, expected intact")                 \
 	X(PAGE_INTACT, "page-intact", "the page is intact, expected poisoned")                     \
 	X(PAGE_NOT_SEEN, "page-not-seen", "no witness reported the flags of the page")             \
+	X(KERNEL_DAMAGED, "kernel-damaged", "a kernel reports an oops, a BUG or a warning")        \
 	X(IOMMU_FAULT, "iommu-fault", "the IOMMU reported an unexpected fault")                    \
 	X(IOMMU_QUIET, "iommu-quiet", "the IOMMU reported no fault, expected one")                 \
 	X(HOST_SURVIVED, "host-survived", "less happened to the host than expected")               \

@@ -106,6 +106,11 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		rule(ruling, "inconclusive", CODE_FOREIGN_EVIDENCE,
 		     "the evidence is about another page or process than the fault: %s",
 		     trial->foreign);
+	else if (!case_is_delivered(trial) && trial->other_error[0])
+		rule(ruling, "inconclusive", CODE_OTHER_ERROR,
+		     "the evidence is about an error of another kind or severity than the fault: "
+		     "%s",
+		     trial->other_error);
 	else if (!case_is_delivered(trial) && json_number(outcome, "error", 0))
 		rule(ruling, "inconclusive", CODE_INJECTOR_FAILED,
 		     "the fault was not delivered: %s reported %s%s%s",

@@ -90,7 +90,10 @@ static void report_loss(struct witness_run *run, uint64_t lost)
 		  json_pack("{s:I}", "lost", (json_int_t)lost));
 }
 
-/* "LEVEL,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE\n KEY=VALUE\n..." */
+/*
+ * "PREFIX,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE\n KEY=VALUE\n..."; the prefix is 8 * facility + level: facility 0 is
+ * the kernel, any other a program that writes to /dev/kmsg.
+ */
 static void read_record(struct witness_run *run, char *record)
 {
 	struct kmsg *kmsg = run->private;
@@ -109,7 +112,8 @@ static void read_record(struct witness_run *run, char *record)
 	kmsg->following = true;
 	kmsg->next = sequence + 1;
 	run->emit(run->context, "kmsg", microseconds * 1000 + kmsg->offset_ns, message,
-		  json_pack("{s:I, s:i}", "seq", (json_int_t)sequence, "level", (int)(prefix & 7)));
+		  json_pack("{s:I, s:i, s:i}", "seq", (json_int_t)sequence, "level",
+			    (int)(prefix & 7), "facility", (int)(prefix >> 3)));
 }
 
 static void kmsg_read(struct witness_run *run)

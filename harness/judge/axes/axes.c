@@ -48,10 +48,16 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		host->panic = record;
 	if (line.meaning == MEANS_STUCK && !host->stuck)
 		host->stuck = record;
+	if (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
+	    (line.meaning == MEANS_STUCK && !ours))
+		json_array_append(trial->damage, (json_t *)record);
 	if (!ours)
 		return;
+	if (line.meaning == MEANS_LOST)
+		trial->log_lost = true;
 	if (kernel_line_is_error(line.meaning))
-		case_prove(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line));
+		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line),
+			   line.nature);
 	if (!trial->victim_guest)
 		case_read_victim_line(&trial->on_host, &seen->victim, &line, record);
 	else if (line.meaning == MEANS_KILLED &&
@@ -111,7 +117,8 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 		trial->log_seen |= ours;
 		if (ours && json_number(event_data(record), "lost", 0) > 0)
 			trial->log_lost = true;
-		read_kernel_line(trial, seen, host, record);
+		if (event_is_of_kernel(record))
+			read_kernel_line(trial, seen, host, record);
 	} else if (strcmp(witness, "bench") == 0) {
 		read_bench(host, record);
 	} else if (ours) {

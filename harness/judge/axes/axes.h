@@ -168,6 +168,8 @@ struct observation {
 enum relation scope_relation(const struct scope *scope, const struct kernel_line *line);
 void case_prove(struct trial_case *trial, enum group group, const json_t *record,
 		enum relation relation);
+void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
+		enum relation relation, struct nature nature);
 void case_prove_by_death(struct trial_case *trial);
 bool kernel_line_is_error(enum meaning meaning);
 bool case_read_counters(struct trial_case *trial, const json_t *record);

@@ -254,7 +254,8 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 		return;
 
 	if (subject)
-		case_prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
+		case_weigh(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS,
+			   (struct nature){KIND_MEMORY, SEVERITY_UNCORRECTED});
 	if (is_text(action, "inject") && !guest->harmed)
 		guest->harmed = record;
 	if (is_text(action, "fatal") && !guest->qemu_struck)
@@ -298,8 +299,14 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 	trial->guest_log_seen |= subject;
 	if (!counts)
 		return;
-	if (subject && json_number(event_data(record), "lost", 0) > 0)
+	if (subject &&
+	    (json_number(event_data(record), "lost", 0) > 0 || line.meaning == MEANS_LOST))
 		trial->guest_log_lost = true;
+	if (!event_is_of_kernel(record))
+		return;
+	if (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
+	    line.meaning == MEANS_STUCK)
+		json_array_append(trial->damage, (json_t *)record);
 	if (line.meaning == MEANS_PANIC && !guest->panic)
 		guest->panic = record;
 	if (strstr(text, "Linux version ") && !guest->booting)
@@ -310,7 +317,8 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 	if (!subject)
 		return;
 	if (kernel_line_is_error(line.meaning))
-		case_prove(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, &line));
+		case_weigh(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, &line),
+			   line.nature);
 	if (trial->victim_guest)
 		case_read_victim_line(&trial->in_guest, &seen->victim, &line, record);
 }

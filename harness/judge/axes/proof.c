@@ -6,14 +6,32 @@
 
 #include "harness/judge/axes/axes.h"
 
+/*
+ * Evidence that leaves open of which error it is counts unless an error of another kind was reported that it can be of;
+ * evidence that says nothing at all about the kind counts only beside evidence that names the victim.
+ */
+static unsigned int open_proofs(const struct trial_case *trial)
+{
+	struct nature any = {KIND_ANY, SEVERITY_ANY};
+	unsigned int groups = 0;
+
+	if (!trial->other_error[0] || !nature_overlaps(trial->vague_nature, trial->other_nature))
+		groups |= trial->vague;
+	if (trial->identified &&
+	    (!trial->other_error[0] || !nature_overlaps(any, trial->other_nature)))
+		groups |= trial->unsaid;
+	return groups;
+}
+
 /**
  * case_proofs - the groups of witnesses that saw the fault
  *
- * While the error of another page or process is about, what names nobody may be of that one and does not count.
+ * While the error of another page or process is about, evidence that names no victim can be of that one and does not
+ * count.
  */
 unsigned int case_proofs(const struct trial_case *trial)
 {
-	return trial->foreign[0] ? trial->identified_by : trial->witnesses;
+	return trial->foreign[0] ? trial->identified_by : trial->witnesses | open_proofs(trial);
 }
 
 /** case_witness_count - how many independent witnesses saw the fault */
@@ -25,7 +43,7 @@ unsigned int case_witness_count(const struct trial_case *trial)
 /** case_is_delivered - did a witness other than the injector see the fault? */
 bool case_is_delivered(const struct trial_case *trial)
 {
-	return trial->witnesses != 0 && (trial->identified || !trial->foreign[0]);
+	return case_proofs(trial) != 0;
 }
 
 /** case_prove - a witness saw the fault, or that of another page or process */
@@ -47,11 +65,64 @@ void case_prove(struct trial_case *trial, enum group group, const json_t *record
 	case_cite(trial, record, "delivered");
 }
 
+static void add_nature(struct nature *sum, struct nature nature)
+{
+	sum->kinds |= nature.kinds ? nature.kinds : KIND_ANY;
+	sum->severities |= nature.severities ? nature.severities : SEVERITY_ANY;
+}
+
+/* An error of another kind than the fault. One at the victim itself is not taken for a stranger's. */
+static void note_other(struct trial_case *trial, const json_t *record, enum relation relation,
+		       struct nature nature)
+{
+	if (relation == RELATION_OURS)
+		return;
+	if (!trial->other_error[0])
+		snprintf(trial->other_error, sizeof(trial->other_error), "%s", record_told(record));
+	add_nature(&trial->other_nature, nature);
+}
+
+/**
+ * case_weigh - a witness reported an error: compare it with the fault before it proves anything
+ * @trial:    the case
+ * @group:    of the witness
+ * @record:   the report
+ * @relation: of the error to the victim
+ * @nature:   kind and severity of the error
+ *
+ * An error of another kind proves nothing, nor does a corrected one prove an uncorrected fault. The driver of AER feeds the
+ * kernel's log and the trace events alike: without the name of the victim's device the two are one witness.
+ */
+void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
+		enum relation relation, struct nature nature)
+{
+	const json_t *intent = record_body(trial->intent);
+	struct nature fault = nature_of_fault(json_text(intent, "injector", ""),
+					      json_object_get(intent, "arguments"));
+
+	if (nature.kinds == KIND_PCIE && relation == RELATION_ANONYMOUS && group == GROUP_TRACE)
+		group = GROUP_KERNEL_LOG;
+	if (!nature_overlaps(nature, fault)) {
+		note_other(trial, record, relation, nature);
+	} else if (relation != RELATION_ANONYMOUS || nature_within(nature, fault)) {
+		case_prove(trial, group, record, relation);
+	} else if (!nature.kinds || nature.kinds == KIND_ANY) {
+		trial->unsaid |= group;
+		case_cite(trial, record, "delivered");
+	} else {
+		trial->vague |= group;
+		add_nature(&trial->vague_nature, nature);
+		if (!trial->first_proof_ns)
+			trial->first_proof_ns = record_time(record);
+		case_cite(trial, record, "delivered");
+	}
+}
+
 /** case_prove_by_death - whatever another page's error did before, a death is no stranger to this fault */
 void case_prove_by_death(struct trial_case *trial)
 {
 	trial->identified = true;
-	trial->identified_by |= trial->witnesses;
+	trial->identified_by |= trial->witnesses | trial->vague;
 }
 
 /** scope_relation - whom a line of the kernel's log is about; a thread of a process is known by the address alone */
@@ -65,6 +136,8 @@ enum relation scope_relation(const struct scope *scope, const struct kernel_line
 					scope_owns_address(scope, line->address))
 			       ? RELATION_OURS
 			       : RELATION_FOREIGN;
+	if (line->device[0] && scope->device)
+		return strcmp(line->device, scope->device) == 0 ? RELATION_OURS : RELATION_FOREIGN;
 	return RELATION_ANONYMOUS;
 }
 
@@ -75,43 +148,16 @@ bool kernel_line_is_error(enum meaning meaning)
 	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
 }
 
-/*
- * Bit 58 of IA32_MCi_STATUS, ADDRV: without it the address of a machine check means nothing (SDM
- * vol. 3B, 16.3.2.2).
- */
-#define MCI_STATUS_ADDRV (1ull << 58)
-
 /** case_read_trace - proof by a trace event of an error, of the host's kernel or of the subject's */
 void case_read_trace(struct trial_case *trial, const json_t *record)
 {
-	static const char *const proofs[] = {
-		"mce:mce_record",	  "ras:mc_event",  "ras:memory_failure_event",
-		"ras:extlog_mem_event",	  "ras:aer_event", "memory_failure:memory_failure_event",
-		"ras:non_standard_event",
-	};
-	const json_t *data = event_data(record), *fields = json_object_get(data, "fields");
-	const char *event = json_text(data, "event", "");
 	bool in_guest = event_guest(record) != NULL;
-	struct kernel_line line = {.meaning = MEANS_NOTHING};
-	uint64_t address = (uint64_t)json_number(fields, "addr", 0);
+	struct kernel_line line = trace_event_read(event_data(record), record_text(record));
 
-	for (size_t i = 0; i < ARRAY_SIZE(proofs); i++)
-		if (strcmp(event, proofs[i]) == 0)
-			line.meaning = MEANS_HARDWARE_ERROR;
-	if (line.meaning == MEANS_NOTHING)
-		return;
-	if (!address)
-		address = (uint64_t)json_number(fields, "address", 0);
-	line.pfn = (uint64_t)json_number(fields, "pfn", 0);
-	if (!line.pfn && address) {
-		uint64_t status = (uint64_t)json_number(fields, "status", 0);
-
-		if (!status || status & MCI_STATUS_ADDRV)
-			line.pfn = address >> 12;
-	}
-	line.has_pfn = line.pfn != 0;
-	case_prove(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
-		   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line));
+	if (line.meaning == MEANS_HARDWARE_ERROR)
+		case_weigh(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
+			   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),
+			   line.nature);
 }
 
 static bool changed(const struct trial_case *trial, const json_t *record, const char *name,
@@ -133,24 +179,29 @@ static bool changed(const struct trial_case *trial, const json_t *record, const 
  */
 bool case_read_counters(struct trial_case *trial, const json_t *record)
 {
-	static const char *const rows[] = {"MCE", "THR", "DFR"};
+	/* Thresholds (CMCI) are of corrected errors and of uncorrected ones that nobody consumed. */
+	static const struct {
+		const char *name;
+		struct nature nature;
+	} rows[] = {
+		{"MCE", {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
+		{"THR", {KIND_MACHINE_CHECK, SEVERITY_ANY}},
+		{"DFR", {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
+	};
 	bool in_guest = event_guest(record) != NULL;
 
 	if (strcmp(event_witness(record), "meminfo") == 0) {
 		if (changed(trial, record, "HardwareCorrupted", false))
-			case_prove(trial, in_guest ? GROUP_GUEST_MEMINFO : GROUP_MEMINFO, record,
-				   RELATION_ANONYMOUS);
+			case_weigh(trial, in_guest ? GROUP_GUEST_MEMINFO : GROUP_MEMINFO, record,
+				   RELATION_ANONYMOUS, (struct nature){KIND_MEMORY, SEVERITY_ANY});
 		return true;
 	}
 	if (strcmp(event_witness(record), "interrupts") != 0)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (!changed(trial, record, rows[i], true))
-			continue;
-		case_prove(trial, in_guest ? GROUP_GUEST_INTERRUPTS : GROUP_INTERRUPTS, record,
-			   RELATION_ANONYMOUS);
-		break;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (changed(trial, record, rows[i].name, true))
+			case_weigh(trial, in_guest ? GROUP_GUEST_INTERRUPTS : GROUP_INTERRUPTS,
+				   record, RELATION_ANONYMOUS, rows[i].nature);
 	return true;
 }
 
@@ -164,7 +215,8 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 
 	/* A page that was poisoned before and changes otherwise tells of an earlier fault. */
 	if (flipped & 1ull << 19)
-		case_prove(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line));
+		case_weigh(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line),
+			   (struct nature){KIND_MEMORY, SEVERITY_ANY});
 }
 
 /* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */

@@ -16,6 +16,9 @@ const char *process_axis_name(enum process_axis axis)
 	return axis == PROCESS_UNKNOWN ? "unknown" : names[axis];
 }
 
+/* A process meets an error only when it reads what is broken, in memory or in a cache. */
+static const struct nature consumed = {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED};
+
 static void raise_process(struct trial_case *trial, enum process_axis axis, const json_t *record)
 {
 	if (axis > trial->process) {
@@ -49,7 +52,8 @@ static void read_signal(struct trial_case *trial, const json_t *record)
 	if (is_memory_error_signal(data)) {
 		if (!trial->first_signal_ns && ours)
 			trial->first_signal_ns = record_time(record);
-		case_prove(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN);
+		case_weigh(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN,
+			   consumed);
 	}
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
@@ -65,7 +69,7 @@ static void read_error(struct trial_case *trial, const json_t *record)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)
-			case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+			case_weigh(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS, consumed);
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
 
@@ -108,7 +112,7 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen, const 
 	}
 	trial->ended_by = (int)signal;
 	if (signal == SIGBUS)
-		case_prove(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS);
+		case_weigh(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS, consumed);
 	if (!seen->exit) {
 		seen->exit = record;
 		seen->exit_pid = json_number(data, "pid", 0);

@@ -242,6 +242,7 @@ static const struct {
 	{"delivered", expect_delivered},
 	{"refused", expect_refused},
 	{"host", expect_host},
+	{"kernel", expect_no_damage},
 	{"iommu", expect_iommu},
 	{"signal", expect_signal},
 	{"error", expect_error},

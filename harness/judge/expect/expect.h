@@ -37,6 +37,9 @@ void expect_guest_log(struct trial_case *trial);
 void expect_not_guest_log(struct trial_case *trial);
 void expect_events(struct trial_case *trial);
 
+/* harm.c */
+void expect_no_damage(struct trial_case *trial);
+
 /* expect_count.c */
 void expect_interrupts(struct trial_case *trial);
 void expect_corrupted_kb(struct trial_case *trial);

@@ -83,7 +83,7 @@ static bool is_line(const struct trial_case *trial, const struct source *source,
 		return false;
 	for (size_t i = 0; source->witnesses[i]; i++)
 		if (strcmp(event_witness(record), source->witnesses[i]) == 0)
-			return true;
+			return event_is_of_kernel(record);
 	return false;
 }
 

@@ -216,6 +216,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 	*trial = (struct trial_case){.process = PROCESS_UNKNOWN, .host = {.axis = HOST_UNKNOWN}};
 	trial->records = json_array();
 	trial->evidence = json_array();
+	trial->damage = json_array();
 	trial->versions = json_object();
 	collect(trial, records, id);
 	json_array_foreach (trial->records, index, record) {
@@ -243,6 +244,7 @@ void case_close(struct trial_case *trial)
 	json_decref(trial->expect);
 	json_decref(trial->versions);
 	json_decref(trial->evidence);
+	json_decref(trial->damage);
 }
 
 /** case_counts - is the record at an index later than the intent to fire, or than the beginning of a trial without fault? */

@@ -192,6 +192,9 @@ struct migration_outcome {
  * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
+ * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
+ * @unsaid: the same, of evidence that leaves its kind open
+ * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
  * @foreign: the first evidence that named another page or process, "" for none
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
@@ -206,6 +209,7 @@ struct migration_outcome {
  * @host:      the one that the fault was aimed at
  * @other_hosts: those that the fault was not aimed at
  * @iommu_fault: an IOMMU reported a fault
+ * @damage:  lines in which a kernel reports damage of its own; owned array of borrowed records
  * @guests:    the guests of the trial, the subject first
  * @migration: of the subject
  * @versions:  "qemu", "kernel", "libvirt": what the trial ran with; owned
@@ -230,6 +234,9 @@ struct trial_case {
 	unsigned int witnesses, identified_by;
 	int64_t first_proof_ns, first_signal_ns;
 	bool identified;
+	unsigned int vague, unsaid;
+	struct nature vague_nature, other_nature;
+	char other_error[256];
 	char foreign[256];
 	bool log_lost, log_seen;
 	bool guest_log_lost, guest_log_seen;
@@ -249,6 +256,7 @@ struct trial_case {
 	struct host_outcome other_hosts[HOST_LIMIT];
 	size_t other_host_count;
 	bool iommu_fault;
+	json_t *damage;
 
 	struct guest_outcome guests[GUEST_LIMIT];
 	size_t guest_count;

@@ -97,6 +97,8 @@ void scope_add_aim(struct scope *scope, const json_t *aim)
 	static const char *const address_keys[] = {"address", "physical", "param1"};
 	uint64_t number;
 
+	if (!scope->device)
+		scope->device = json_text(aim, "sbdf", NULL);
 	if (read_number(aim, "pfn", &number))
 		add_pfns(scope, number, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(address_keys); i++)

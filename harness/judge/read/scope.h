@@ -15,6 +15,7 @@ struct range {
 
 /**
  * struct scope - the page frames, addresses and processes of one machine that belong to the victim or were aimed at
+ * @device: PCI function that the fault was aimed at; NULL: none; borrowed
  */
 struct scope {
 	struct range pfns[RANGE_LIMIT];
@@ -23,6 +24,7 @@ struct scope {
 	size_t address_count;
 	int64_t pids[RANGE_LIMIT];
 	size_t pid_count;
+	const char *device;
 };
 
 void scope_add_facts(struct scope *scope, const json_t *facts);

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the meaning of lines of the kernel's log and of trace events, in the format that kernels print, and the
+ * nature of faults and of errors.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "harness/evidence/evidence.h"
+
+#include <cmocka.h>
+
+#define MC KIND_MACHINE_CHECK
+#define CE SEVERITY_CORRECTED
+#define UE SEVERITY_UNCORRECTED
+#define BOTH SEVERITY_ANY
+
+static const struct {
+	const char *text;
+	enum meaning meaning;
+	unsigned char kinds, severities;
+	uint64_t pfn;
+	const char *device;
+} errors[] = {
+	{"mce: [Hardware Error]: Machine check events logged", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
+	 ""},
+	{"mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: be00000000800400",
+	 MEANS_HARDWARE_ERROR, KIND_PROCESSOR, UE, 0, ""},
+	{"mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 7: 8c00004000010090",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0, ""},
+	{"mce: [Hardware Error]: TSC 4b8a3d3c ADDR 11a3f4000 MISC 8c ", MEANS_HARDWARE_ERROR, MC,
+	 BOTH, 0x11a3f4, ""},
+	{"[Hardware Error]: TSC 0 ADDR 233f6e3c0 MISC d01a000601000000 PPIN 2b6 SYND 100010a801407 "
+	 "IPID 9600050f00 ",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, BOTH, 0, ""},
+	{"mce: Uncorrected hardware memory error in user-access at 11a3f4000", MEANS_HARDWARE_ERROR,
+	 MC, UE, 0x11a3f4, ""},
+	{"[Hardware Error]: Corrected error, no action required.", MEANS_HARDWARE_ERROR, MC, CE, 0,
+	 ""},
+	{"[Hardware Error]: Deferred error, no action required.", MEANS_HARDWARE_ERROR, MC, UE, 0,
+	 ""},
+	{"[Hardware Error]: Uncorrected, software restartable error.", MEANS_HARDWARE_ERROR, MC, UE,
+	 0, ""},
+	{"[Hardware Error]: System Fatal error.", MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
+	{"[Hardware Error]: CPU:0 (19:61:2) MC21_STATUS[Over|CE|MiscV|AddrV|-|-|SyndV|CECC|-|-|-]: "
+	 "0xdc2040000400011b",
+	 MEANS_HARDWARE_ERROR, MC, BOTH, 0, ""},
+	{"[Hardware Error]: CPU:24 (17:31:0) MC17_STATUS[Over|UE|MiscV|AddrV|PCC|-|SyndV|UECC]: "
+	 "0xfe2041000000011b",
+	 MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
+	{"[Hardware Error]: Error Addr: 0x0000000233f6e3c0", MEANS_HARDWARE_ERROR, MC, BOTH, 0, ""},
+	{"[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x000100010a801407",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, BOTH, 0, ""},
+	{"[Hardware Error]: Unified Memory Controller Ext. Error Code: 0, DRAM ECC error.",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, BOTH, 0, ""},
+	{"[Hardware Error]: Load Store Unit Ext. Error Code: 1, An ECC error or L2 poison.",
+	 MEANS_HARDWARE_ERROR, MC, BOTH, 0, ""},
+	{"[Hardware Error]: Northbridge Error (node 0): DRAM ECC error detected on the NB.",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, BOTH, 0, ""},
+	{"{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 1",
+	 MEANS_HARDWARE_ERROR, 0, 0, 0, ""},
+	{"{1}[Hardware Error]: event severity: corrected", MEANS_HARDWARE_ERROR, 0, CE, 0, ""},
+	{"{1}[Hardware Error]: event severity: recoverable", MEANS_HARDWARE_ERROR, 0, UE, 0, ""},
+	{"{1}[Hardware Error]:   section_type: memory error", MEANS_HARDWARE_ERROR, KIND_MEMORY, 0,
+	 0, ""},
+	{"{1}[Hardware Error]:   section_type: PCIe error", MEANS_HARDWARE_ERROR, KIND_PCIE, 0, 0,
+	 ""},
+	{"{1}[Hardware Error]:   section_type: general processor error", MEANS_HARDWARE_ERROR,
+	 KIND_PROCESSOR, 0, 0, ""},
+	{"{1}[Hardware Error]:   section_type: CXL Protocol Error", MEANS_HARDWARE_ERROR, KIND_CXL,
+	 0, 0, ""},
+	{"{1}[Hardware Error]:   section type: unknown, 330f1140-72a5-11df-9690-0002a5d5c51b",
+	 MEANS_HARDWARE_ERROR, KIND_OTHER, 0, 0, ""},
+	{"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000", MEANS_HARDWARE_ERROR,
+	 KIND_MEMORY, 0, 0x11a3f4, ""},
+	{"{1}[Hardware Error]:   device_id: 0000:00:1c.6", MEANS_HARDWARE_ERROR, KIND_PCIE, 0, 0,
+	 "0000:00:1c.6"},
+	{"BERT: Error records from previous boot:", MEANS_HARDWARE_ERROR, 0, 0, 0, ""},
+	{"EDAC MC1: 1 CE memory scrubbing error on CPU_SrcID#1_Ha#0_Chan#0_DIMM#0 (channel:0 "
+	 "slot:0 "
+	 "page:0x3a5d70 offset:0x0 grain:32 syndrome:0x0)",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0x3a5d70, ""},
+	{"EDAC MC0: 1 CE Cannot decode normalized address on mc#0csrow#3channel#0 (csrow:3 "
+	 "channel:0 "
+	 "page:0x0 offset:0x0 grain:64 syndrome:0x1)",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0, ""},
+	{"EDAC MC0: 1 UE memory read error on CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (channel:0 slot:0 "
+	 "page:0x11a3f4 offset:0x400 grain:32)",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"EDAC sbridge MC0: HANDLING MCE MEMORY ERROR", MEANS_HARDWARE_ERROR, KIND_MEMORY, 0, 0,
+	 ""},
+	{"EDAC DEVICE0: CE: xgene-edac instance: l3c0 block: l3c0 count: 1 'xgene-edac'",
+	 MEANS_HARDWARE_ERROR, KIND_OTHER, CE, 0, ""},
+	{"EDAC PCI: Signaled System Error on 0000:00:1e.0", MEANS_HARDWARE_ERROR, KIND_PCIE, 0, 0,
+	 ""},
+	{"pcieport 0000:00:1c.6: AER: Multiple Correctable error message received from "
+	 "0000:00:1c.6",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0000:00:1c.6"},
+	{"pcieport 0000:00:1c.6: AER: Corrected error received: 0000:01:00.0", MEANS_HARDWARE_ERROR,
+	 KIND_PCIE, CE, 0, "0000:01:00.0"},
+	{"pcieport 0000:00:01.0: AER: Uncorrectable (Non-Fatal) error message received from "
+	 "0000:01:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:01:00.0"},
+	{"nvme 0000:01:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver "
+	 "ID)",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0000:01:00.0"},
+	{"nvme 0000:01:00.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Transaction "
+	 "Layer",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:01:00.0"},
+	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f01 source:0x0000",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:00:01.0"},
+	{"Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered",
+	 MEANS_PAGE_HANDLED, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"Memory failure: 0x11a3f4: Sending SIGBUS to memory:412 due to hardware memory corruption",
+	 MEANS_SIGBUS_SENT, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"Memory failure: 0x11a3f4: forcibly killing memory:412 because of failure to unmap "
+	 "corrupted page",
+	 MEANS_KILLED, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f0000000000",
+	 MEANS_NOTHING, 0, 0, 0, ""},
+};
+
+static void lines_tell_kind_severity_and_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct kernel_line line = kernel_line_read(errors[i].text);
+
+		/* 0 is BOTH. */
+		if (line.meaning != errors[i].meaning || line.nature.kinds != errors[i].kinds ||
+		    line.nature.severities % BOTH != errors[i].severities % BOTH)
+			fail_msg("%s: meaning %d kinds %#x severities %#x", errors[i].text,
+				 line.meaning, line.nature.kinds, line.nature.severities);
+		if ((line.has_pfn ? line.pfn : 0) != errors[i].pfn ||
+		    strcmp(line.device, errors[i].device) != 0)
+			fail_msg("%s: names frame %#lx, device '%s'", errors[i].text,
+				 line.has_pfn ? line.pfn : 0, line.device);
+	}
+}
+
+static const struct {
+	enum meaning meaning;
+	const char *text;
+} harms[] = {
+	{MEANS_PANIC, "Kernel panic - not syncing: Fatal machine check"},
+	{MEANS_STUCK, "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]"},
+	{MEANS_STUCK, "watchdog: CPU13: Watchdog detected hard LOCKUP on cpu 13"},
+	{MEANS_STUCK, "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3"},
+	{MEANS_STUCK, "BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 47s!"},
+	{MEANS_STUCK, "INFO: task docker:31805 blocked for more than 120 seconds."},
+	{MEANS_STUCK,
+	 "INFO: task kworker/u8:2:99 <writer> blocked on an rw-semaphore likely owned by "
+	 "task x:1 for more than 122 seconds."},
+	{MEANS_STUCK, "rcu: INFO: rcu_preempt self-detected stall on CPU"},
+	{MEANS_STUCK, "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:"},
+	{MEANS_STUCK, "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 3-... }"},
+	{MEANS_STUCK, "INFO: rcu_tasks detected stalls on tasks:"},
+	{MEANS_STUCK,
+	 "rcu: rcu_preempt kthread starved for 5250 jiffies! g1 f0x0 RCU_GP_WAIT_FQS(5)"},
+	{MEANS_STUCK, "rcu: rcu_sched kthread timer wakeup didn't happen for 20999 jiffies! g1"},
+	{MEANS_STUCK,
+	 "smp: csd: Detected non-responsive CSD lock (#1) on CPU#2, waiting 5000000000 ns"},
+	{MEANS_STUCK, "BUG: spinlock lockup suspected on CPU#1, kworker/1:1/36"},
+	{MEANS_WARNING, "NETDEV WATCHDOG: eth0 (e1000e): transmit queue 0 timed out"},
+	{MEANS_OOPS, "BUG: kernel NULL pointer dereference, address: 0000000000000008"},
+	{MEANS_OOPS, "BUG: unable to handle page fault for address: ffffa0e980024000"},
+	{MEANS_OOPS, "BUG: unable to handle kernel paging request at ffffea0004690000"},
+	{MEANS_OOPS, "Oops: invalid opcode: 0000 [#1] PREEMPT SMP NOPTI"},
+	{MEANS_OOPS, "invalid opcode: 0000 [#1] SMP PTI"},
+	{MEANS_OOPS, "general protection fault, probably for non-canonical address "
+		     "0xdead000000000108: 0000 [#1] PREEMPT SMP"},
+	{MEANS_OOPS, "kernel BUG at include/linux/memcontrol.h:554!"},
+	{MEANS_OOPS, "traps: PANIC: double fault, error_code: 0x0"},
+	{MEANS_OOPS, "Fixing recursive fault but reboot is needed!"},
+	{MEANS_OOPS, "BUG: TASK stack guard page was hit at 0000000041f6d1d8"},
+	{MEANS_OOPS, "BUG: KASAN: slab-use-after-free in folio_memcg+0xa3/0xc0"},
+	{MEANS_OOPS, "BUG: KFENCE: use-after-free read in test+0x1/0x2"},
+	{MEANS_OOPS, "BUG: KCSAN: data-race in memory_failure / soft_offline_page"},
+	{MEANS_OOPS, "BUG: KMSAN: uninit-value in copy_mc_to_user+0x1/0x2"},
+	{MEANS_OOPS, "UBSAN: array-index-out-of-bounds in mm/memory-failure.c:100:2"},
+	{MEANS_OOPS, "BUG: Bad page state in process memory  pfn:11a3f4"},
+	{MEANS_OOPS, "BUG: Bad page map in process memory  pte:8000 pmd:1"},
+	{MEANS_OOPS, "BUG: Bad rss-counter state mm:00000000 type:MM_ANONPAGES val:1"},
+	{MEANS_OOPS, "BUG: scheduling while atomic: memory/412/0x00000002"},
+	{MEANS_OOPS, "BUG: sleeping function called from invalid context at mm/rmap.c:1"},
+	{MEANS_OOPS, "BUG kmalloc-64 (Tainted: G    B): Poison overwritten"},
+	{MEANS_OOPS,
+	 "list_del corruption. prev->next should be ffff8881, but was dead000000000122"},
+	{MEANS_OOPS, "list_add corruption. next->prev should be prev (ffff), but was 0000."},
+	{MEANS_OOPS, "usercopy: Kernel memory exposure attempt detected from SLUB object 'x'!"},
+	{MEANS_WARNING,
+	 "WARNING: CPU: 1 PID: 412 at mm/memory-failure.c:1234 memory_failure+0x1/0x2"},
+	{MEANS_WARNING,
+	 "WARNING: mm/memory-failure.c:1234 at memory_failure+0x1/0x2, CPU#1: x/412"},
+	{MEANS_WARNING, "WARNING: possible circular locking dependency detected"},
+	{MEANS_WARNING, "WARNING: suspicious RCU usage"},
+	{MEANS_WARNING, "refcount_t: underflow; use-after-free."},
+	{MEANS_WARNING, "unchecked MSR access error: WRMSR to 0x17a at rIP: 0xffffffff8106"},
+	{MEANS_IOMMU_FAULT, "DMAR: DRHD: handling fault status reg 2"},
+	{MEANS_IOMMU_FAULT, "DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x1000 "
+			    "[fault reason 0x06] PTE Read access is not set"},
+	{MEANS_IOMMU_FAULT, "DMAR:[DMA Write] Request device [03:00.0] fault addr ffff0000"},
+	{MEANS_IOMMU_FAULT, "DMAR: [INTR-REMAP] Request device [f0:1f.7] fault index 0x0 [fault "
+			    "reason 0x25] Blocked a compatibility format interrupt request"},
+	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Queue Error: Reason f"},
+	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Time-out Error: SID ffff"},
+	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Completion Error: SID ffff"},
+	{MEANS_IOMMU_FAULT, "DMAR: QI HEAD: UNKNOWN qw0 = 0x0, qw1 = 0x0"},
+	{MEANS_IOMMU_FAULT, "DMAR: Invalidation Time-out Error (ITE) cleared"},
+	{MEANS_IOMMU_FAULT, "AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x0000 "
+			    "address=0x0 flags=0x0000]"},
+	{MEANS_IOMMU_FAULT, "iommu ivhd1: AMD-Vi: Event logged [INVALID_DEVICE_REQUEST "
+			    "device=0000:00:00.0 pasid=0x00000 address=0xfffffffdf8000000 "
+			    "flags=0x0a00]"},
+	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [IOTLB_INV_TIMEOUT device=63:00.0 "
+			    "address=0x42b5b01a0]"},
+	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY "
+			    "device=0000:63:00.0 pasid=0x00000 address=0x0 flags=0x0080]"},
+	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [COMMAND_HARDWARE_ERROR address=0x1 "
+			    "flags=0x0000]"},
+	{MEANS_IOMMU_FAULT, "AMD-Vi: Completion-Wait loop timed out"},
+	{MEANS_IOMMU_FAULT, "AMD-Vi: Command buffer timeout"},
+	{MEANS_LOST, "** 155 printk messages dropped **"},
+	{MEANS_LOST, "** 1 printk messages dropped ** [   12.3] CPU 1"},
+	{MEANS_LOST, "dmar_fault: 214 callbacks suppressed"},
+	{MEANS_LOST, "amd_iommu_report_page_fault: 5 callbacks suppressed"},
+	{MEANS_LOST, "AMD-Vi: IOMMU event log overflow"},
+	{MEANS_LOST, "AMD-Vi: IOMMU Event log restarting"},
+	{MEANS_LOST, "DMAR: IOMMU: dmar0: PRQ overflow detected"},
+	/* What the kernel tells of user programs, or of itself without harm. */
+	{MEANS_NOTHING,
+	 "traps: a.out[412] general protection fault ip:401136 sp:7ffc error:0 in a.out"},
+	{MEANS_NOTHING,
+	 "a.out[412]: segfault at 0 ip 0000000000401136 sp 00007ffc error 6 in a.out"},
+	{MEANS_NOTHING, "Showing busy workqueues and worker pools:"},
+	{MEANS_NOTHING, "DMAR: DRHD base: 0x000000fed90000 flags: 0x0"},
+	{MEANS_NOTHING, "AMD-Vi: Interrupt remapping enabled"},
+	{MEANS_NOTHING, "rcu: \tRCU CPU stall warnings timeout set to 60 (rcu_cpu_stall_timeout)."},
+	{MEANS_NOTHING, "watchdog: Enabled. Permanently consumes one hw-PMU counter."},
+};
+
+static void every_harm_has_a_meaning(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(harms); i++) {
+		__cleanup_free char *console = format_text("[   12.345678] %s", harms[i].text);
+
+		if (kernel_line_read(harms[i].text).meaning != harms[i].meaning ||
+		    kernel_line_read(console).meaning != harms[i].meaning)
+			fail_msg("%s: meaning %d", harms[i].text,
+				 kernel_line_read(harms[i].text).meaning);
+	}
+}
+
+static struct kernel_line read_event(const char *event, const char *fields, const char *text)
+{
+	__cleanup_json json_t *data =
+		json_pack("{s:s, s:o}", "event", event, "fields", json_loads(fields, 0, NULL));
+
+	return trace_event_read(data, text);
+}
+
+static void trace_events_tell_kind_severity_and_place(void **state)
+{
+	struct kernel_line line;
+
+	(void)state;
+	line = read_event("ras:extlog_mem_event", "{}",
+			  "extlog_mem_event: {1} Corrected error: single-bit ECC physical addr: "
+			  "00000003a5d7a040 (mask lsb: c) node: 1 card: 0");
+	assert_int_equal(line.nature.kinds, KIND_MEMORY);
+	assert_int_equal(line.nature.severities, CE);
+	assert_true(line.has_pfn && line.pfn == 0x3a5d7a);
+	line = read_event("ras:extlog_mem_event", "{\"pa\": \"0x3a5d7a040\"}",
+			  "extlog_mem_event: {1} Corrected error");
+	assert_true(line.has_pfn && line.pfn == 0x3a5d7a);
+	line = read_event("ras:mc_event", "{}",
+			  "mc_event: 1 Corrected error: memory read on CPU_SrcID#0 (mc:0 "
+			  "location:0:0:-1 address:0x00000000 grain:32 syndrome:0x0)");
+	assert_false(line.has_pfn);
+	assert_int_equal(line.nature.severities, CE);
+	line = read_event(
+		"ras:aer_event", "{}",
+		"aer_event: 0000:00:1c.6 PCIe Bus Error: severity=Corrected, Receiver Error");
+	assert_string_equal(line.device, "0000:00:1c.6");
+	assert_int_equal(line.nature.kinds, KIND_PCIE);
+	/* A normalized address, and the same with poison. */
+	line = read_event(
+		"mce:mce_record", "{\"addr\": \"0x233f6e3c0\", \"status\": \"0xdc2040000400011b\"}",
+		"mce_record: CPU: 2, MC21: dc2040000400011b, IPID: 0000009600050f00, ADDR: "
+		"0000000233f6e3c0");
+	assert_false(line.has_pfn);
+	assert_int_equal(line.nature.kinds, KIND_MEMORY);
+	line = read_event(
+		"mce:mce_record",
+		"{\"addr\": \"0x233f6e3c0\", \"status\": \"0xbc2848000400011b\", \"ipid\": "
+		"\"0x9600050f00\"}",
+		"mce_record: CPU: 2");
+	assert_true(line.has_pfn && line.pfn == 0x233f6e);
+	assert_int_equal(line.nature.severities, UE);
+	/* Intel: MISC says that the address is a linear one (mode 1 in bits 8:6). */
+	line = read_event(
+		"mce:mce_record",
+		"{\"addr\": \"0x11a3f4000\", \"status\": \"0xbd80000000100134\", \"misc\": "
+		"\"0x4c\"}",
+		"mce_record: CPU: 0");
+	assert_false(line.has_pfn);
+	assert_int_equal(read_event("sched:sched_switch", "{}", "x").meaning, MEANS_NOTHING);
+}
+
+static struct nature fault(const char *injector, const char *arguments)
+{
+	__cleanup_json json_t *object = json_loads(arguments, 0, NULL);
+
+	return nature_of_fault(injector, object);
+}
+
+static void faults_have_a_kind_and_a_severity(void **state)
+{
+	struct nature memory_ce = fault("einj", "{\"type\": \"memory-correctable\"}");
+	struct nature memory_ue = fault("einj", "{\"type\": \"memory-uncorrectable-fatal\"}");
+	struct nature pcie = fault("einj", "{\"type\": \"pcie-correctable\"}");
+
+	(void)state;
+	assert_int_equal(memory_ce.kinds, KIND_MEMORY);
+	assert_int_equal(memory_ce.severities, CE);
+	assert_int_equal(memory_ue.severities, UE);
+	assert_int_equal(pcie.kinds, KIND_PCIE);
+	assert_false(nature_overlaps(memory_ce, memory_ue));
+	assert_false(nature_overlaps(memory_ce, pcie));
+	assert_int_equal(fault("hwpoison", "{}").kinds, KIND_MEMORY);
+	assert_int_equal(fault("mce-inject", "{\"preset\": \"corrected\"}").severities, CE);
+	assert_int_equal(fault("mce-inject", "{\"preset\": \"srar\"}").severities, UE);
+	assert_int_equal(fault("mce-inject", "{\"status\": \"0xbe00000000800400\"}").kinds,
+			 KIND_PROCESSOR);
+	assert_int_equal(fault("einj", "{\"type\": \"vendor\"}").kinds, KIND_ANY);
+	assert_int_equal(fault("panic", "{}").kinds, KIND_OTHER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_tell_kind_severity_and_place),
+		cmocka_unit_test(every_harm_has_a_meaning),
+		cmocka_unit_test(trace_events_tell_kind_severity_and_place),
+		cmocka_unit_test(faults_have_a_kind_and_a_severity),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kind and the severity of a fault and of an error record. A record of one kind does not prove a fault of another.
+ */
+#include <string.h>
+
+#include "harness/evidence/nature.h"
+
+/* MCi_STATUS, SDM vol. 3B 16.3.2.2 and APM vol. 2 9.3.2.2. */
+#define STATUS_VALID (1ull << 63)
+#define STATUS_UNCORRECTED (1ull << 61)
+#define STATUS_MISC_VALID (1ull << 59)
+#define STATUS_ADDRESS_VALID (1ull << 58)
+#define STATUS_DEFERRED (1ull << 44)
+#define STATUS_POISON (1ull << 43)
+
+/* MCA_IPID[HwId]; arch/x86/kernel/cpu/mce/amd.c, smca_hwid_mcatypes[]. */
+#define HWID(ipid) ((ipid) >> 32 & 0xfff)
+#define HWID_UMC 0x96
+#define HWID_PCIE 0x46
+#define HWID_NBIO 0x18
+#define HWID_NBIF 0x6c
+
+static struct nature fill(struct nature nature)
+{
+	if (!nature.kinds)
+		nature.kinds = KIND_ANY;
+	if (!nature.severities)
+		nature.severities = SEVERITY_ANY;
+	return nature;
+}
+
+/** nature_overlaps - whether two descriptions can be of the same error */
+bool nature_overlaps(struct nature one, struct nature other)
+{
+	one = fill(one);
+	other = fill(other);
+	return (one.kinds & other.kinds) && (one.severities & other.severities);
+}
+
+/** nature_within - whether a record can only be of an error like the fault */
+bool nature_within(struct nature evidence, struct nature fault)
+{
+	evidence = fill(evidence);
+	fault = fill(fault);
+	return !(evidence.kinds & ~fault.kinds) && !(evidence.severities & ~fault.severities);
+}
+
+/*
+ * Compound and simple error codes, SDM vol. 3B 16.9.1 and 16.9.2, without bit 12 (corrected filtering). A poisoned line
+ * that is consumed or written back reports a code of the cache that it was met in (16.9.3).
+ */
+static unsigned char kinds_of_code(uint64_t status)
+{
+	unsigned int code = status & 0xefff;
+
+	if ((code & 0xff80) == 0x0080 || (code & 0xff80) == 0x0280)
+		return KIND_MEMORY;
+	if (status & STATUS_UNCORRECTED && (code == 0x0134 || code == 0x0150 || code == 0x017a))
+		return KIND_MACHINE_CHECK;
+	if ((code & 0xff00) == 0x0100 || (code & 0xfff0) == 0x0010 || (code & 0xfffc) == 0x000c)
+		return KIND_PROCESSOR;
+	/* Bus and interconnect: bits 3:2 tell memory, reserved, I/O, other. 0x0e0b is PCIe, by way of the IIO. */
+	if ((code & 0xf800) == 0x0800)
+		return (code & 0xc) == 0x8 ? KIND_PCIE | KIND_OTHER
+		       : (code & 0xc) == 0 ? KIND_MACHINE_CHECK
+					   : KIND_MACHINE_CHECK | KIND_OTHER;
+	if ((code & 0xfc00) == 0x0400 || (code >= 2 && code <= 6 && code != 3))
+		return KIND_PROCESSOR;
+	return KIND_MACHINE_CHECK | KIND_OTHER;
+}
+
+/**
+ * nature_of_machine_check - kind and severity that a machine check bank reports
+ * @status: MCi_STATUS
+ * @ipid:   MCA_IPID of AMD; 0 when there is none
+ *
+ * Return: the nature; KIND_MACHINE_CHECK and any severity without a status.
+ */
+struct nature nature_of_machine_check(uint64_t status, uint64_t ipid)
+{
+	struct nature nature = {.kinds = KIND_MACHINE_CHECK, .severities = SEVERITY_ANY};
+
+	if (status & STATUS_VALID)
+		nature.severities = status & (STATUS_UNCORRECTED | (ipid ? STATUS_DEFERRED : 0))
+					    ? SEVERITY_UNCORRECTED
+					    : SEVERITY_CORRECTED;
+	if (!ipid)
+		nature.kinds = status & STATUS_VALID ? kinds_of_code(status) : nature.kinds;
+	else if (HWID(ipid) == HWID_UMC)
+		nature.kinds = KIND_MEMORY;
+	else if (HWID(ipid) == HWID_PCIE || HWID(ipid) == HWID_NBIO || HWID(ipid) == HWID_NBIF)
+		nature.kinds = KIND_PCIE | KIND_OTHER;
+	return nature;
+}
+
+/**
+ * machine_check_has_address - whether MCi_ADDR is a system physical address
+ * @status:   MCi_STATUS; 0 when it is not known
+ * @ipid:     MCA_IPID of AMD; 0 when there is none
+ * @misc:     MCi_MISC, with @has_misc
+ *
+ * The address of AMD's memory controller is a normalized one unless the record is one of poison
+ * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC tells the mode of the address, 2 is physical
+ * (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
+ */
+bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc)
+{
+	if (status && !(status & STATUS_ADDRESS_VALID))
+		return false;
+	if (ipid)
+		return status & STATUS_POISON;
+	return !has_misc || !(status & STATUS_MISC_VALID) || (misc >> 6 & 7) == 2;
+}
+
+static unsigned char severities_of_word(const char *word)
+{
+	if (strstr(word, "uncorrectable"))
+		return SEVERITY_UNCORRECTED;
+	if (strstr(word, "correctable"))
+		return SEVERITY_CORRECTED;
+	return SEVERITY_ANY;
+}
+
+static struct nature nature_of_einj(const char *type)
+{
+	static const struct {
+		const char *part;
+		unsigned char kinds;
+	} parts[] = {
+		{"cxl", KIND_CXL | KIND_PCIE}, {"memory", KIND_MEMORY},
+		{"processor", KIND_PROCESSOR}, {"pcie", KIND_PCIE},
+		{"platform", KIND_OTHER},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(type, parts[i].part))
+			return (struct nature){parts[i].kinds, severities_of_word(type)};
+	return (struct nature){KIND_ANY, SEVERITY_ANY};
+}
+
+/* The records of mce-inject and of QEMU's monitor: a raw status, or a name for one. */
+static struct nature nature_of_record(const json_t *arguments)
+{
+	uint64_t status = (uint64_t)json_number(arguments, "status", 0);
+	const char *name = json_text(arguments, "preset", json_text(arguments, "kind", ""));
+
+	if (status)
+		return nature_of_machine_check(status | STATUS_VALID, 0);
+	return (struct nature){KIND_MEMORY, !*name ? SEVERITY_ANY
+					    : strncmp(name, "corrected", 9) == 0
+						    ? SEVERITY_CORRECTED
+						    : SEVERITY_UNCORRECTED};
+}
+
+/**
+ * nature_of_fault - kind and severity of the fault that an injector was asked for
+ * @injector:  its name, as in the intent record
+ * @arguments: of it
+ *
+ * Return: the nature; KIND_ANY for an injector whose faults are not described here.
+ */
+struct nature nature_of_fault(const char *injector, const json_t *arguments)
+{
+	if (strcmp(injector, "einj") == 0)
+		return nature_of_einj(json_text(arguments, "type", ""));
+	if (strcmp(injector, "mce-inject") == 0 || strcmp(injector, "qemu-mce") == 0)
+		return nature_of_record(arguments);
+	if (strcmp(injector, "hwpoison") == 0)
+		return (struct nature){KIND_MEMORY, SEVERITY_ANY};
+	if (strcmp(injector, "kill") == 0 || strcmp(injector, "panic") == 0)
+		return (struct nature){KIND_OTHER, SEVERITY_ANY};
+	return (struct nature){KIND_ANY, SEVERITY_ANY};
+}

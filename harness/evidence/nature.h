@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_EVIDENCE_NATURE_H
+#define BRINELL_EVIDENCE_NATURE_H
+
+#include "harness/lib/util.h"
+
+/** enum error_kind - the part of the machine that an error is in; a set, when a record leaves it open */
+enum error_kind {
+	KIND_MEMORY = 1 << 0,
+	KIND_PROCESSOR = 1 << 1,
+	KIND_PCIE = 1 << 2,
+	KIND_CXL = 1 << 3,
+	KIND_OTHER = 1 << 4,
+	KIND_MACHINE_CHECK = KIND_MEMORY | KIND_PROCESSOR,
+	KIND_ANY = KIND_MEMORY | KIND_PROCESSOR | KIND_PCIE | KIND_CXL | KIND_OTHER,
+};
+
+/** enum error_severity - whether the hardware corrected an error; a set */
+enum error_severity {
+	SEVERITY_CORRECTED = 1 << 0,
+	SEVERITY_UNCORRECTED = 1 << 1,
+	SEVERITY_ANY = SEVERITY_CORRECTED | SEVERITY_UNCORRECTED,
+};
+
+/**
+ * struct nature - what an error can be
+ * @kinds:      set of enum error_kind; 0 is read as KIND_ANY
+ * @severities: set of enum error_severity; 0 is read as SEVERITY_ANY
+ */
+struct nature {
+	unsigned char kinds, severities;
+};
+
+struct nature nature_of_fault(const char *injector, const json_t *arguments);
+struct nature nature_of_machine_check(uint64_t status, uint64_t ipid);
+bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc);
+bool nature_overlaps(struct nature one, struct nature other);
+bool nature_within(struct nature evidence, struct nature fault);
+
+#endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The patterns of scenarios: POSIX extended regular expressions (regex(7)).
+ */
+#include <errno.h>
+#include <regex.h>
+#include <string.h>
+
+#include "harness/evidence/evidence.h"
+
+/* Longer lines are cut before they are matched: the kernel's own limit is 1 KiB (LOG_LINE_MAX). */
+#define LINE_LIMIT 2048
+#define PATTERN_LIMIT 512
+
+/*
+ * glibc expands an interval such as x{1,1000} into copies of x, nested ones into their product: a
+ * short pattern can ask for more memory than the machine has. Back references need exponential
+ * time.
+ */
+static bool too_costly(const char *pattern)
+{
+	uint64_t copies = 1;
+
+	if (strlen(pattern) > PATTERN_LIMIT)
+		return true;
+	for (const char *slash = pattern; (slash = strchr(slash, '\\')) && slash[1]; slash += 2)
+		if (slash[1] >= '1' && slash[1] <= '9')
+			return true;
+	for (const char *brace = pattern; (brace = strchr(brace, '{')); brace++) {
+		unsigned long most = 1;
+
+		for (const char *digit = brace + 1; *digit && *digit != '}';) {
+			char *end;
+			unsigned long count = strtoul(digit, &end, 10);
+
+			if (count > most)
+				most = count;
+			digit = end > digit ? end : digit + 1;
+		}
+		if (most > 1000 || (copies *= most) > 1000)
+			return true;
+	}
+	return false;
+}
+
+static int compile(const char *pattern, regex_t *regex, struct reason *why)
+{
+	char message[128];
+	int error;
+
+	if (too_costly(pattern))
+		return fail(why, -E2BIG, "the pattern '%.80s' is too long or repeats too much",
+			    pattern);
+	error = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
+	if (!error)
+		return 0;
+	regerror(error, regex, message, sizeof(message));
+	return fail(why, -EINVAL, "the pattern '%.80s' is no regular expression: %s", pattern,
+		    message);
+}
+
+/**
+ * regex_check - can a pattern of a scenario be used?
+ * @pattern: POSIX extended regular expression
+ * @why:     filled when it can not
+ *
+ * Return: 0, -EINVAL, or -E2BIG for one that would cost too much.
+ */
+int regex_check(const char *pattern, struct reason *why)
+{
+	regex_t regex;
+	int error = compile(pattern, &regex, why);
+
+	if (!error)
+		regfree(&regex);
+	return error;
+}
+
+/**
+ * regex_matches - does a pattern of a scenario match a line?
+ * @pattern: POSIX extended regular expression, not anchored
+ * @text:    the line
+ * @why:     filled when the pattern is no regular expression, otherwise untouched
+ *
+ * Return: true when it matches.
+ */
+bool regex_matches(const char *pattern, const char *text, struct reason *why)
+{
+	char line[LINE_LIMIT];
+	regex_t regex;
+	bool matches;
+
+	if (compile(pattern, &regex, why))
+		return false;
+	snprintf(line, sizeof(line), "%s", text);
+	matches = regexec(&regex, line, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return matches;
+}

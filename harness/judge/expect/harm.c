@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Damage that a kernel reports of itself: oopses, BUGs, sanitizer reports, warnings; and stalls of machines whose axis has no
+ * value for them. It fails a trial whatever panic_on_oops says, unless the scenario expects the machine to go down or has a
+ * pattern for the line in `log` or `guest-log`.
+ */
+#include <string.h>
+
+#include "harness/judge/expect/expect.h"
+
+static bool expects_the_worst(const struct trial_case *trial, bool of_guest)
+{
+	const char *host = json_text(trial->expect, "host", "");
+	const char *guest = json_text(trial->expect, "guest", "");
+	bool host_goes = strcmp(host, "died") == 0 || strcmp(host, "hung") == 0;
+
+	return host_goes ||
+	       (of_guest && (strcmp(guest, "killed") == 0 || strcmp(guest, "hung") == 0));
+}
+
+static bool has_pattern(const struct trial_case *trial, const json_t *record)
+{
+	const char *key = event_guest(record) ? "guest-log" : "log";
+	struct reason why = {""};
+	size_t index;
+	json_t *pattern;
+
+	json_array_foreach (json_object_get(trial->expect, key), index, pattern)
+		if (json_is_string(pattern) &&
+		    regex_matches(json_string_value(pattern), record_text(record), &why))
+			return true;
+	return false;
+}
+
+void expect_no_damage(struct trial_case *trial)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (trial->damage, index, record) {
+		const char *guest = event_guest(record);
+
+		if (expects_the_worst(trial, guest != NULL) || has_pattern(trial, record))
+			continue;
+		case_cite(trial, record, "kernel");
+		return harmed(trial, CODE_KERNEL_DAMAGED, "the kernel of %s reports damage: %s",
+			      guest ? guest : json_text(record_body(record), "host", "the host"),
+			      record_told(record));
+	}
+}
