@@ -119,9 +119,6 @@ $(BUILD)/unit/$1: $(BUILD)/obj/bats/unit/$1.o $(call archives,$(BUILD),$(rooms.b
 endef
 $(foreach test,$(notdir $(unit_tests)),$(eval $(call link_test,$(test))))
 
-# It brings doubles of what reaches libvirt and makes files; the first definition of a function counts.
-$(BUILD)/unit/test_guest_service: LDFLAGS += -Wl,--allow-multiple-definition
-
 define link_bench
 build/bench/$1: $(BUILD)/obj/bats/bench/$1.o $(call archives,$(BUILD),$(rooms.bats/bench/$1))
 	@mkdir -p $$(@D)

@@ -17,7 +17,6 @@
 #include "bats/bench/figures.h"
 #include "harness/hypervisor/domain.h"
 #include "harness/link/link.h"
-#include "harness/guestd/guestd.h"
 #include "harness/rig/image/image.h"
 
 #define ROUNDS_MAX 200

@@ -1,211 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the calls about guests, with a libvirt and files that are made up: what a host has made ready for a guest that
- * was to come is taken back, with its domain, and only after that.
+ * Description: the calls about guests, on a hypervisor that is made up: a host takes back what it has prepared for a guest
+ * that was to come, with its domain, and only after that; a guest is started, resolved and migrated.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <libvirt/virterror.h>
+#include <sys/utsname.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
+#include "bats/unit/fake_hypervisor.h"
 
-#include <cmocka.h>
-
-#define UUID "e3324c6e-a36d-4147-8075-2777e5e87562"
+#define UUID FAKE_UUID
 #define RECEIVE                                                                                    \
 	"{\"id\":1,\"call\":\"guest.receive\",\"args\":{\"name\":\"g1\",\"uuid\":\"" UUID "\"%s}}"
+#define START "{\"id\":5,\"call\":\"guest.start\",\"args\":{\"name\":\"g1\"}}"
 #define STOP "{\"id\":2,\"call\":\"guest.stop\",\"args\":{\"name\":\"g1\"}}"
-#define STATUS "{\"id\":3,\"call\":\"guest.status\",\"args\":{\"name\":\"g1\"}}"
+#define RESOLVE                                                                                    \
+	"{\"id\":6,\"call\":\"guest.resolve\",\"args\":{\"name\":\"g1\",\"gpa\":4096,\"timeout_"   \
+	"ms\":%d}}"
+#define PFN 0x77u
 
-/*
- * @here:   its domain is there, as far as libvirt goes
- * @hangs:  libvirt does not answer
- * @listens: to guests on the vsock
- * @files:  how many guests have what was made for them; @torn: it was taken away under a domain that was there
- * @destroyed: how many domains were
- */
-static struct {
-	bool here, hangs, listens, torn;
-	int files, destroyed;
-	struct virt_job *jobs;
-	int wake;
-} fake;
-
-int virt_wake_fd(void)
-{
-	return fake.wake;
-}
-
-void virt_free(struct virt_job *job)
-{
-	free(job->text);
-	json_decref(job->request);
-	free(job->answer);
-	json_decref(job->reply);
-	free(job);
-}
-
-/* As in life, the work is done later. */
-int virt_start(struct virt_job *job, int64_t timeout_ms, struct reason *why)
-{
-	(void)timeout_ms;
-	(void)why;
-	job->next = fake.jobs;
-	fake.jobs = job;
-	assert_int_equal(eventfd_write(fake.wake, 1), 0);
-	return 0;
-}
-
-void virt_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_t *event))
-{
-	eventfd_t count;
-
-	(void)event;
-	(void)eventfd_read(fake.wake, &count);
-	while (fake.jobs) {
-		struct virt_job *job = fake.jobs;
-		struct reason why = {"libvirt does not answer"};
-
-		fake.jobs = job->next;
-		if (fake.hangs) {
-			job->given_up(agent, job, &why);
-		} else {
-			job->error = job->work(NULL, job);
-			job->done(agent, job);
-		}
-		virt_free(job);
-	}
-}
-
-int virt_await(struct virt_job *job, int64_t timeout_ms, struct reason *why)
-{
-	(void)job;
-	(void)timeout_ms;
-	(void)why;
-	return -ENOSYS;
-}
-
-void virt_leave_all(void)
-{
-}
-
-void virt_tell(json_t *event)
-{
-	json_decref(event);
-}
-
-int virt_fail(struct reason *why, const char *format, ...)
-{
-	(void)why;
-	(void)format;
-	return -ENOENT;
-}
-
-virDomainPtr virDomainLookupByUUIDString(virConnectPtr connection, const char *uuid)
-{
-	(void)connection;
-	assert_string_equal(uuid, UUID);
-	return fake.here ? (virDomainPtr)&fake : NULL;
-}
-
-virDomainPtr virDomainLookupByName(virConnectPtr connection, const char *name)
-{
-	(void)connection;
-	(void)name;
-	return NULL;
-}
-
-int virGetLastErrorCode(void)
-{
-	return VIR_ERR_NO_DOMAIN;
-}
-
-int virDomainDestroy(virDomainPtr domain)
-{
-	(void)domain;
-	fake.here = false;
-	fake.destroyed++;
-	return 0;
-}
-
-int virDomainFree(virDomainPtr domain)
-{
-	(void)domain;
-	return 0;
-}
-
-int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why)
-{
-	(void)call;
-	(void)why;
-	*ours = !json_object_get(arguments, "domain");
-	return 0;
-}
-
-int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why)
-{
-	(void)agent;
-	(void)ours;
-	(void)port;
-	(void)why;
-	fake.listens = true;
-	return 0;
-}
-
-void domain_listen_no_more(struct agent *agent)
-{
-	(void)agent;
-	fake.listens = false;
-}
-
-int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **xml,
-		      struct reason *why)
-{
-	(void)why;
-	fake.files++;
-	snprintf(guest->backing, sizeof(guest->backing), "%s",
-		 json_text(arguments, "backing", "anonymous"));
-	*xml = NULL;
-	return 0;
-}
-
-int domain_open_console(struct domain_guest *guest, struct reason *why)
-{
-	(void)guest;
-	(void)why;
-	return 0;
-}
-
-void domain_remove_files(struct domain_guest *guest)
-{
-	if (!guest->ours)
-		return;
-	fake.torn |= fake.here;
-	fake.files--;
-}
-
+/* @events: of the agent, in their order; @reply: of the last call */
 struct fixture {
 	struct agent *agent;
 	struct channel *ends[2];
-	char root[32];
+	json_t *events, *reply;
 };
 
-/* What names this process as the one that takes a guest in. */
-static void make_machine(const char *root)
+static void put_entry(const char *path, uint64_t index, uint64_t entry)
 {
-	__cleanup_free char *process = format_text("%s/proc/%d", root, (int)getpid());
-	__cleanup_free char *guest = format_text("%s" DOMAIN_DIRECTORY "/g1", root);
-	static const char stat[] = "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20";
+	__cleanup_free char *entries = calloc(index + 1, sizeof(entry));
 
-	assert_int_equal(make_directories(process), 0);
-	assert_int_equal(make_directories(guest), 0);
-	assert_int_equal(write_file_atomically(process, "stat", stat, strlen(stat)), 0);
+	memcpy(entries + index * sizeof(entry), &entry, sizeof(entry));
+	put_bytes(path, entries, (index + 1) * sizeof(entry));
+}
+
+/* What a micro guest is made of, and the page of a guest: its second one. */
+static void make_machine(void)
+{
+	__cleanup_free char *stat = format_text("/proc/%d/stat", (int)getpid());
+	__cleanup_free char *pagemap = format_text("/proc/%d/pagemap", (int)getpid());
+	__cleanup_free char *modules = NULL;
+	__cleanup_free char *program = NULL;
+	char self[PATH_MAX] = "";
+	struct utsname system;
+
+	uname(&system);
+	modules = format_text("/lib/modules/%s/brinell.guest", system.release);
+	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	*strrchr(self, '/') = '\0';
+	program = format_text("%s/brinell-guest", self);
+	put(stat, "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20");
+	put(modules, "# none\n");
+	put(program, "a program");
+	put("/boot/vmlinuz", "a kernel");
+	put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+	put_entry(pagemap, (FAKE_HVA + 4096) / 4096, 1ull << 63 | PFN);
+	put_entry("/proc/kpageflags", PFN, 0);
 }
 
 static int set_up(void **state)
@@ -213,15 +70,16 @@ static int set_up(void **state)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	int fds[2];
 
-	memset(&fake, 0, sizeof(fake));
-	fake.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	strcpy(fixture->root, "/tmp/brinell-test-XXXXXX");
-	if (!mkdtemp(fixture->root) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+	machine.here = machine.stuck = machine.torn = false;
+	machine.slow_ms = machine.destroyed = 0;
+	machine.iterations = 3;
+	strcpy(machine.uuid, UUID);
+	if (make_root(state) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		return -1;
-	make_machine(fixture->root);
-	system_root_set(fixture->root);
+	make_machine();
 	for (int i = 0; i < 2; i++)
 		fixture->ends[i] = channel_new(fds[i], fds[i]);
+	fixture->events = json_array();
 	fixture->agent = agent_new(AGENT_HOST);
 	agent_attach(fixture->agent, fixture->ends[0]);
 	*state = fixture;
@@ -231,16 +89,41 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
-	__cleanup_free char *command = format_text("rm -rf %s", fixture->root);
 
 	if (fixture->agent)
 		agent_free(fixture->agent);
+	end_guest();
 	channel_free(fixture->ends[0]);
 	channel_free(fixture->ends[1]);
-	close(fake.wake);
-	system_root_set("");
+	json_decref(fixture->events);
+	json_decref(fixture->reply);
 	free(fixture);
-	return system(command);
+	return remove_root(state);
+}
+
+/* Whether the host has the files of the guest. */
+static bool has_files(void)
+{
+	return access(place(DOMAIN_DIRECTORY "/g1"), F_OK) == 0;
+}
+
+/* Takes what the agent has sent. Return: the answer to the call of @id, owned by the caller; or NULL. */
+static json_t *take_messages(struct fixture *fixture, const json_t *id)
+{
+	struct pollfd ready = {.fd = channel_fd(fixture->ends[1]), .events = POLLIN};
+	json_t *message, *answer = NULL;
+
+	assert_int_equal(agent_turn(fixture->agent, 100), 0);
+	if (poll(&ready, 1, 0) > 0)
+		assert_true(channel_fill(fixture->ends[1]) >= 0);
+	while (channel_next(fixture->ends[1], &message, NULL) > 0) {
+		if (id && json_equal(json_object_get(message, "id"), id))
+			answer = json_incref(message);
+		else
+			json_array_append(fixture->events, message);
+		json_decref(message);
+	}
+	return answer;
 }
 
 /* The answer to a call: NULL when it is fine, else the name of its error. */
@@ -252,22 +135,15 @@ static char *ask(struct fixture *fixture, const char *call)
 	assert_non_null(request);
 	assert_int_equal(channel_send(fixture->ends[1], request, 1000), 0);
 	while (now_monotonic_ns() < until) {
-		struct pollfd ready = {.fd = channel_fd(fixture->ends[1]), .events = POLLIN};
-		__cleanup_json json_t *message = NULL;
+		__cleanup_json json_t *answer =
+			take_messages(fixture, json_object_get(request, "id"));
+		const char *name = json_text(json_object_get(answer, "error"), "name", NULL);
 
-		assert_int_equal(agent_turn(fixture->agent, 100), 0);
-		if (poll(&ready, 1, 0) > 0)
-			assert_true(channel_fill(fixture->ends[1]) >= 0);
-		while (channel_next(fixture->ends[1], &message, NULL) > 0) {
-			if (json_equal(json_object_get(message, "id"),
-				       json_object_get(request, "id"))) {
-				const char *name =
-					json_text(json_object_get(message, "error"), "name", NULL);
-
-				return name ? strdup(name) : NULL;
-			}
-			json_decref(steal(message));
-		}
+		if (!answer)
+			continue;
+		json_decref(fixture->reply);
+		fixture->reply = json_incref(json_object_get(answer, "ok"));
+		return name ? strdup(name) : NULL;
 	}
 	fail_msg("no answer to %s", call);
 	return NULL;
@@ -299,61 +175,59 @@ static void receive(struct fixture *fixture, const char *more)
 static void one_that_never_came_is_taken_back(void **state)
 {
 	receive(*state, "");
-	assert_int_equal(fake.files, 1);
-	assert_true(fake.listens);
+	assert_true(has_files());
 	ok(*state, STOP);
-	assert_int_equal(fake.files, 0);
-	assert_int_equal(fake.destroyed, 0);
-	assert_false(fake.listens);
+	assert_false(has_files());
+	assert_int_equal(machine.destroyed, 0);
 	refused(*state, STOP, "ENOENT");
 	/* And it can be awaited anew. */
 	receive(*state, "");
 	ok(*state, STOP);
 }
 
-/* Its domain is here, and libvirt has not told so yet. */
+/* Its domain is here, and no event has said so yet. */
 static void one_that_has_just_come_is_ended(void **state)
 {
 	receive(*state, "");
-	fake.here = true;
+	machine.here = true;
 	ok(*state, STOP);
-	assert_int_equal(fake.destroyed, 1);
-	assert_int_equal(fake.files, 0);
-	assert_false(fake.torn);
+	assert_int_equal(machine.destroyed, 1);
+	assert_false(has_files());
+	assert_false(machine.torn);
 }
 
 static void one_of_the_user_is_left_alone(void **state)
 {
 	receive(*state, ",\"kind\":\"domain\",\"domain\":\"mine\"");
-	fake.here = true;
+	machine.here = true;
 	ok(*state, STOP);
-	assert_int_equal(fake.destroyed, 0);
-	assert_true(fake.here);
+	assert_int_equal(machine.destroyed, 0);
+	assert_true(machine.here);
 }
 
 /* What could not be ended is still awaited, and neither runs here nor is forgotten. */
 static void one_that_can_not_be_ended_stays(void **state)
 {
 	receive(*state, "");
-	fake.hangs = true;
-	refused(*state, STOP, "ETIMEDOUT");
-	assert_int_equal(fake.files, 1);
-	fake.hangs = false;
+	machine.stuck = true;
+	refused(*state, STOP, "EIO");
+	assert_true(has_files());
+	machine.stuck = false;
 	refused(*state,
 		"{\"id\":4,\"call\":\"guest.resolve\",\"args\":{\"name\":\"g1\",\"gpa\":0}}",
 		"ENOENT");
 	ok(*state, STOP);
-	assert_int_equal(fake.files, 0);
+	assert_false(has_files());
 }
 
 static void one_can_be_announced_twice(void **state)
 {
 	receive(*state, "");
 	receive(*state, "");
-	assert_int_equal(fake.files, 1);
+	assert_true(has_files());
 	/* With other pages behind it, it is made ready anew. */
-	receive(*state, ",\"backing\":\"hugetlb\"");
-	assert_int_equal(fake.files, 1);
+	receive(*state, ",\"backing\":\"thp\"");
+	assert_true(has_files());
 	refused(*state, "{\"id\":1,\"call\":\"guest.start\",\"args\":{\"name\":\"g1\"}}", "EEXIST");
 }
 
@@ -362,11 +236,88 @@ static void an_agent_that_ends_takes_all_back(void **state)
 	struct fixture *fixture = *state;
 
 	receive(fixture, "");
-	fake.here = true;
+	machine.here = true;
 	agent_free(fixture->agent);
 	fixture->agent = NULL;
-	assert_int_equal(fake.destroyed, 1);
-	assert_int_equal(fake.files, 0);
+	assert_int_equal(machine.destroyed, 1);
+	assert_false(has_files());
+}
+
+/* The value of @key of each event of the witness @name that has one, with a comma behind each; owned by the caller. */
+static char *values_of(const struct fixture *fixture, const char *name, const char *key)
+{
+	char *list = strdup("");
+	json_t *event;
+	size_t index;
+
+	json_array_foreach (fixture->events, index, event) {
+		const char *value = json_text(json_object_get(event, "data"), key, NULL);
+		char *longer;
+
+		if (!value || strcmp(json_text(event, "witness", ""), name) != 0)
+			continue;
+		longer = format_text("%s%s,", list, value);
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static void await_value(struct fixture *fixture, const char *name, const char *key,
+			const char *expected)
+{
+	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	__cleanup_free char *list = NULL;
+
+	while (now_monotonic_ns() < until) {
+		assert_null(take_messages(fixture, NULL));
+		free(list);
+		list = values_of(fixture, name, key);
+		if (strstr(list, expected))
+			return;
+	}
+	fail_msg("no event of %s has %s %s: %s", name, key, expected, list);
+}
+
+static void one_starts_and_its_page_is_found(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_free char *resolve = format_text(RESOLVE, 5000);
+	__cleanup_free char *hurried = format_text(RESOLVE, 50);
+
+	ok(fixture, START);
+	assert_string_equal(json_text(fixture->reply, "boot_id", ""), FAKE_BOOT);
+	assert_string_equal(json_text(json_object_get(fixture->reply, "software"), "fake", ""),
+			    "1.2.3");
+	ok(fixture, resolve);
+	assert_string_equal(json_text(fixture->reply, "hva", ""), "0x201000");
+	assert_string_equal(json_text(fixture->reply, "pfn", ""), "0x77");
+	/* A hypervisor that does not answer keeps the agent from nothing else. */
+	machine.slow_ms = 500;
+	refused(fixture, hurried, "ETIMEDOUT");
+	ok(fixture, STOP);
+	assert_false(has_files());
+}
+
+static void one_is_migrated_by_stages(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_free char *stages = NULL;
+
+	ok(fixture, START);
+	ok(fixture, "{\"id\":7,\"call\":\"guest.migrate\",\"args\":{\"name\":\"g1\","
+		    "\"uri\":\"fake://h1\"}}");
+	assert_string_equal(json_text(fixture->reply, "state", ""), "begun");
+	/* It is held there. */
+	await_value(fixture, "migration", "stage", "setup,pre-copy,");
+	assert_true(machine.here);
+	ok(fixture, "{\"id\":8,\"call\":\"guest.migration\",\"args\":{\"name\":\"g1\","
+		    "\"action\":\"limit\",\"bandwidth\":0}}");
+	await_value(fixture, "migration", "outcome", "completed");
+	stages = values_of(fixture, "migration", "stage");
+	assert_non_null(strstr(stages, ",switchover,completed,"));
+	ok(fixture, STOP);
+	assert_int_equal(machine.destroyed, 0);
 }
 
 int main(void)
@@ -379,6 +330,8 @@ int main(void)
 		SERVICE_TEST(one_that_can_not_be_ended_stays),
 		SERVICE_TEST(one_can_be_announced_twice),
 		SERVICE_TEST(an_agent_that_ends_takes_all_back),
+		SERVICE_TEST(one_starts_and_its_page_is_found),
+		SERVICE_TEST(one_is_migrated_by_stages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

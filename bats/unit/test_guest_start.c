@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/libvirt/libvirt.h"
+#include "harness/hypervisor/service.h"
 #include "bats/unit/made_up_root.h"
 
 #define NAME "unit-test-of-start"

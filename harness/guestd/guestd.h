@@ -2,11 +2,7 @@
 #ifndef BRINELL_GUEST_PROGRAM_H
 #define BRINELL_GUEST_PROGRAM_H
 
-#include "harness/lib/util.h"
-
-/* Where a guest finds its host, unless it is told another port. */
-#define GUEST_VSOCK_PORT 25202
-#define GUEST_SERIAL_NAME "brinell.guest"
+#include "harness/lib/protocol.h"
 
 /**
  * struct guest_address - where the host may be found; each way is tried in turn

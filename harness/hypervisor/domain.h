@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_DOMAIN_H
-#define BRINELL_GUEST_DOMAIN_H
+#ifndef BRINELL_HYPERVISOR_DOMAIN_H
+#define BRINELL_HYPERVISOR_DOMAIN_H
 
 #include "harness/lib/util.h"
 
@@ -8,8 +8,6 @@
 #define DOMAIN_DIRECTORY "/run/brinell/guests"
 /* Domains that brinell makes are called so, and then as their guest. */
 #define DOMAIN_PREFIX "brinell-"
-/* Where libvirt keeps what the QEMU of each domain says. */
-#define DOMAIN_LOG_DIRECTORY "/var/log/libvirt/qemu"
 
 /**
  * struct domain_plan - a micro guest that is to be made
@@ -54,9 +52,6 @@ bool domain_is_orphan(const char *owner);
 int domain_claim(const char *guest);
 void domain_disclaim(const char *guest);
 char *domain_keeper(const char *guest, const char *description);
-char *domain_make_xml(const struct domain_plan *plan);
-unsigned int domain_cid(const char *xml);
-char *domain_serial_socket(const char *xml, const char *port);
 
 /**
  * struct initramfs_source - what an initramfs is made of
@@ -94,8 +89,6 @@ struct host_page {
 };
 
 int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct reason *why);
-int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why);
-int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why);
 
 int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *why);
 void huge_pages_release(uint64_t added);
@@ -111,8 +104,5 @@ void console_read(struct console *console, void (*line)(void *context, const cha
 void console_end(struct console *console, void (*line)(void *context, const char *text),
 		 void *context);
 char *console_tail(const struct console *console, size_t most);
-
-char *domain_log_tail(const char *domain, size_t most);
-char *domain_last_words(const char *domain, const struct console *console);
 
 #endif

@@ -10,6 +10,20 @@
 #include "harness/hypervisor/domain.h"
 
 #define BOOT_ID_LENGTH 36
+#define NAME_MAX_LENGTH 48
+
+/**
+ * domain_name_is_fine - whether a guest may be called so
+ * @name: it becomes a part of paths and of its domain's name
+ */
+bool domain_name_is_fine(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length && length <= NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		       length;
+}
 
 static void read_boot_id(char boot_id[static BOOT_ID_LENGTH + 1])
 {

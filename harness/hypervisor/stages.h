@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_DOMAIN_STAGES_H
-#define BRINELL_GUEST_DOMAIN_STAGES_H
+#ifndef BRINELL_HYPERVISOR_STAGES_H
+#define BRINELL_HYPERVISOR_STAGES_H
 
 #include "harness/lib/util.h"
 

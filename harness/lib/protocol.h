@@ -5,6 +5,9 @@
 #include "harness/lib/util.h"
 
 #define PROTOCOL_VERSION 1
+/* Where guest and host meet: the host's vsock port, unless the kernel command line has another; or a virtio serial port. */
+#define GUEST_VSOCK_PORT 25202
+#define GUEST_SERIAL_NAME "brinell.guest"
 #define PROTOCOL_LINE_MAX (1u << 20)
 
 struct channel;

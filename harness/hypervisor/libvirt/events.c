@@ -1,179 +1,217 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What libvirt tells of the guests of this agent becomes evidence, and moves them on. What it could not tell while it was
- * away is found out afterwards.
+ * What libvirt tells by itself, in words. The callbacks run in the thread of libvirt's events.
  */
-#include <errno.h>
-#include <string.h>
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/virterror.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/libvirt/libvirt.h"
 
-#define SURVEY_TIMEOUT_MS 60000
-#define SURVEY_PAUSE_NS NSEC_PER_SEC
-
-/* The domain of a guest runs no more on this host. */
-static void take_end(struct agent *agent, struct domain_guest *guest, const char *detail)
+static json_t *event_of(virDomainPtr domain, const char *what)
 {
-	snprintf(guest->ending, sizeof(guest->ending), "%s", detail);
-	switch (guest->stage) {
-	case DOMAIN_GREETING:
-		domain_fail_ended(agent, guest);
-		return;
-	case DOMAIN_STOPPING:
-		guest->graceful = strcmp(detail, "shutdown") == 0;
-		domain_answer_stop(agent, guest, 0, NULL);
-		return;
-	case DOMAIN_RUNNING:
-		guest->stage = DOMAIN_GONE;
-		return;
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+
+	virDomainGetUUIDString(domain, uuid);
+	return json_pack("{s:s, s:s}", "uuid", uuid, "event", what);
+}
+
+/** virt_name - libvirt's word for one of its numbers, of which later versions may have more */
+const char *virt_name(const char *const *names, size_t count, int index)
+{
+	return index >= 0 && (size_t)index < count ? names[index] : "unknown";
+}
+
+/* The orders are those of the enumerations of libvirt-domain.h. */
+static const char *const states[] = {"defined", "undefined", "started",	    "suspended", "resumed",
+				     "stopped", "shutdown",  "pmsuspended", "crashed"};
+static const char *const stopped_details[] = {"shutdown", "destroyed", "crashed",      "migrated",
+					      "saved",	  "failed",    "from-snapshot"};
+static const char *const suspended_details[] = {"paused",    "migrated", "ioerror",
+						"watchdog",  "restored", "from-snapshot",
+						"api-error", "postcopy", "postcopy-failed"};
+static const char *const resumed_details[] = {"unpaused", "migrated", "from-snapshot", "postcopy",
+					      "postcopy-failed"};
+static const char *const started_details[] = {"booted", "migrated", "restored", "from-snapshot",
+					      "wakeup"};
+static const char *const crashed_details[] = {"panicked", "crashloaded"};
+static const char *const shutdown_details[] = {"finished", "guest", "host"};
+
+static const char *detail_name(int state, int detail)
+{
+	switch (state) {
+	case VIR_DOMAIN_EVENT_STARTED:
+		return NAME_AT(started_details, detail);
+	case VIR_DOMAIN_EVENT_SUSPENDED:
+		return NAME_AT(suspended_details, detail);
+	case VIR_DOMAIN_EVENT_RESUMED:
+		return NAME_AT(resumed_details, detail);
+	case VIR_DOMAIN_EVENT_STOPPED:
+		return NAME_AT(stopped_details, detail);
+	case VIR_DOMAIN_EVENT_SHUTDOWN:
+		return NAME_AT(shutdown_details, detail);
+	case VIR_DOMAIN_EVENT_CRASHED:
+		return NAME_AT(crashed_details, detail);
 	default:
-		return;
+		return "";
 	}
 }
 
-static struct domain_guest *find_by_uuid(const struct agent *agent, const char *uuid)
+/* What of a guest's life has a name of its own. */
+static const char *lifecycle_name(int state, int detail)
 {
-	struct domain_guest *guest = domain_first(agent);
-
-	while (guest && strcmp(guest->uuid, uuid) != 0)
-		guest = guest->next;
-	return guest;
+	if (state == VIR_DOMAIN_EVENT_CRASHED)
+		return detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED ? "panicked" : "crashed";
+	if (state == VIR_DOMAIN_EVENT_SHUTDOWN)
+		return "shutdown";
+	/* QEMU has gone without a word: libvirt calls it failed. */
+	if (state == VIR_DOMAIN_EVENT_STOPPED && (detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED ||
+						  detail == VIR_DOMAIN_EVENT_STOPPED_FAILED))
+		return "crashed";
+	return "lifecycle";
 }
 
-static void tell(struct agent *agent, const struct domain_guest *guest, json_t *event)
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int state, int detail,
+			void *context)
 {
-	const char *state = json_text(event, "state", ""), *detail = json_text(event, "detail", "");
-	__cleanup_free char *text = format_text("%s: %s%s%s%s%s", guest ? guest->name : "libvirt",
-						json_text(event, "event", ""), *state ? " " : "",
-						state, *detail ? " " : "", detail);
+	json_t *event = event_of(domain, lifecycle_name(state, detail));
 
-	if (guest)
-		json_object_set_new(event, "guest", json_string(guest->name));
-	agent_emit(agent, "libvirt", json_number(event, "time_ns", 0), text, json_incref(event));
-}
-
-/* A domain that ends before it has arrived was no guest yet: nothing of a guest has crashed. */
-static void mark_incoming(json_t *event)
-{
-	json_object_set_new(event, "incoming", json_true());
-	if (json_object_get(event, "state"))
-		json_object_set_new(event, "event", json_string("lifecycle"));
-}
-
-/* QEMU of the source ends when the guest has gone; the guest itself does not. */
-static void mark_leaving(json_t *event)
-{
-	if (strcmp(json_text(event, "event", ""), "shutdown") == 0)
-		json_object_set_new(event, "event", json_string("lifecycle"));
-}
-
-/** domain_on_event - one event of libvirt, or of a thread that watches a migration; see virt_dispatch() */
-void domain_on_event(struct agent *agent, json_t *event)
-{
-	const char *what = json_text(event, "event", ""), *uuid = json_text(event, "uuid", NULL);
-	struct domain_guest *guest = uuid ? find_by_uuid(agent, uuid) : NULL;
-	const char *state = json_text(event, "state", "");
-	bool incoming, told;
-
-	/* The other domains of this host are none of our business. */
-	if (uuid && !guest)
-		return;
-	if (!guest) {
-		if (strcmp(what, "connection-lost") == 0 && domain_first(agent))
-			domain_survey_later(agent, SURVEY_PAUSE_NS / 4);
-		tell(agent, NULL, event);
-		return;
-	}
-	incoming = domain_is_incoming(guest);
-	/* Before the marks: they give the event another name, and the text of this one is gone then. */
-	told = strcmp(what, "migration-sample") != 0 &&
-	       (strcmp(what, "memory-failure") != 0 ||
-		domain_flood_takes(&guest->failures, now_monotonic_ns()));
-	if (told) {
-		if (domain_is_leaving(guest))
-			mark_leaving(event);
-		if (guest->received && !guest->arrived)
-			mark_incoming(event);
-		tell(agent, guest, event);
-	}
-	if (strcmp(state, "shutdown") == 0 &&
-	    strcmp(json_text(event, "detail", ""), "finished") != 0)
-		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
-			 json_text(event, "detail", ""));
-	/* When QEMU did what libvirt tells of as well. */
-	if (strcmp(what, "monitor") == 0)
-		return;
-	domain_migration_event(agent, guest, event);
-	if (incoming)
-		domain_arrival_event(agent, guest, state);
-	else if (strcmp(state, "stopped") == 0)
-		take_end(agent, guest, json_text(event, "detail", ""));
-}
-
-/** domain_tell_rest - tell how many memory failures there were besides those that were told */
-void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns)
-{
-	uint64_t count = domain_flood_rest(&guest->failures, now_ns);
-	__cleanup_free char *text = NULL;
-
-	if (!count)
-		return;
-	text = format_text("%s: %llu more memory failures within a second", guest->name,
-			   (unsigned long long)count);
-	agent_emit(agent, "libvirt", now_realtime_ns(), text,
-		   json_pack("{s:s, s:s, s:s, s:I}", "guest", guest->name, "uuid", guest->uuid,
-			     "event", "memory-failures", "count", (json_int_t)count));
-}
-
-static int work_survey(virConnectPtr connection, struct virt_job *job)
-{
-	virDomainPtr domain = domain_of_job(connection, job);
-
-	if (!domain)
-		return job->error;
-	virDomainFree(domain);
+	(void)connection;
+	(void)context;
+	json_object_set_new(event, "state", json_string(NAME_AT(states, state)));
+	json_object_set_new(event, "detail", json_string(detail_name(state, detail)));
+	hypervisor_tell(event);
 	return 0;
 }
 
-static void done_survey(struct agent *agent, struct virt_job *job)
+static void on_memory_failure(virConnectPtr connection, virDomainPtr domain, int recipient,
+			      int action, unsigned int flags, void *context)
 {
-	struct domain_guest *guest = domain_guest_of_job(agent, job);
+	static const char *const recipients[] = {"hypervisor", "guest"};
+	static const char *const actions[] = {"ignore", "inject", "fatal", "reset"};
+	json_t *event = event_of(domain, "memory-failure");
 
-	if (!guest)
-		return;
-	if (!job->error && domain_is_incoming(guest)) {
-		domain_arrival_event(agent, guest, "started");
-	} else if (job->error == -ENOENT && guest->stage != DOMAIN_AWAITED) {
-		__cleanup_json json_t *event =
-			json_pack("{s:s, s:s, s:s, s:s, s:I}", "uuid", guest->uuid, "event",
-				  "crashed", "state", "stopped", "detail", "unseen", "time_ns",
-				  (json_int_t)now_realtime_ns());
+	(void)connection;
+	(void)context;
+	json_object_set_new(event, "recipient", json_string(NAME_AT(recipients, recipient)));
+	json_object_set_new(event, "action", json_string(NAME_AT(actions, action)));
+	json_object_set_new(event, "action_required",
+			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_ACTION_REQUIRED));
+	json_object_set_new(event, "recursive",
+			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_RECURSIVE));
+	hypervisor_tell(event);
+}
 
-		domain_on_event(agent, event);
-	} else if (job->error && job->error != -ENOENT) {
-		domain_survey_later(agent, SURVEY_PAUSE_NS);
+static void on_iteration(virConnectPtr connection, virDomainPtr domain, int iteration,
+			 void *context)
+{
+	json_t *event = event_of(domain, "migration-iteration");
+
+	(void)connection;
+	(void)context;
+	json_object_set_new(event, "iteration", json_integer(iteration));
+	hypervisor_tell(event);
+}
+
+static json_t *parameter_value(const virTypedParameter *parameter)
+{
+	switch (parameter->type) {
+	case VIR_TYPED_PARAM_INT:
+		return json_integer(parameter->value.i);
+	case VIR_TYPED_PARAM_UINT:
+		return json_integer(parameter->value.ui);
+	case VIR_TYPED_PARAM_LLONG:
+		return json_integer(parameter->value.l);
+	case VIR_TYPED_PARAM_ULLONG:
+		return json_integer((json_int_t)parameter->value.ul);
+	case VIR_TYPED_PARAM_DOUBLE:
+		return json_real(parameter->value.d);
+	case VIR_TYPED_PARAM_BOOLEAN:
+		return json_boolean(parameter->value.b);
+	case VIR_TYPED_PARAM_STRING:
+		return json_string(parameter->value.s);
+	default:
+		return json_null();
 	}
 }
 
-static void give_up_survey(struct agent *agent, struct virt_job *job, const struct reason *why)
+/** virt_statistics - the fields of libvirt as an object. Return: owned by the caller */
+json_t *virt_statistics(const virTypedParameter *parameters, int count)
 {
-	(void)job;
-	(void)why;
-	domain_survey_later(agent, SURVEY_PAUSE_NS);
+	json_t *statistics = json_object();
+
+	for (int i = 0; i < count; i++)
+		json_object_set_new(statistics, parameters[i].field,
+				    parameter_value(&parameters[i]));
+	return statistics;
 }
 
-/** domain_survey - after the connection was lost: make it anew, and find out who has ended or come meanwhile */
-void domain_survey(struct agent *agent)
+static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
+			     virTypedParameterPtr parameters, int count, void *context)
 {
-	for (struct domain_guest *guest = domain_first(agent); guest; guest = guest->next) {
-		struct virt_job *job;
+	json_t *event = event_of(domain, "job-completed");
 
-		if (guest->stage == DOMAIN_MAKING || guest->stage == DOMAIN_GONE)
-			continue;
-		job = domain_job(guest, work_survey);
-		job->done = done_survey;
-		job->given_up = give_up_survey;
-		if (virt_start(job, SURVEY_TIMEOUT_MS, NULL))
-			domain_survey_later(agent, SURVEY_PAUSE_NS);
-	}
+	(void)connection;
+	(void)context;
+	json_object_set_new(event, "statistics", virt_statistics(parameters, count));
+	hypervisor_tell(event);
+}
+
+/* QEMU says itself when it stopped and started the processors of a guest; libvirt only hears of it. */
+static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char *name,
+		       long long seconds, unsigned int micros, const char *details, void *context)
+{
+	json_t *event = event_of(domain, "monitor");
+
+	(void)connection;
+	(void)details;
+	(void)context;
+	json_object_set_new(event, "detail", json_string(name));
+	json_object_set_new(event, "time_ns",
+			    json_integer(seconds * NSEC_PER_SEC + (json_int_t)micros * 1000));
+	hypervisor_tell(event);
+}
+
+static void on_close(virConnectPtr connection, int reason, void *context)
+{
+	static const char *const reasons[] = {"an error of the stream", "its end",
+					      "no answer to keepalive", "the client"};
+
+	(void)connection;
+	(void)context;
+	hypervisor_tell(json_pack("{s:s, s:s}", "event", "connection-lost", "detail",
+				  NAME_AT(reasons, reason)));
+}
+
+/** virt_watch_events - have all events of a connection passed on */
+void virt_watch_events(virConnectPtr connection)
+{
+	static const struct {
+		int id;
+		virConnectDomainEventGenericCallback call;
+	} wanted[] = {
+		{VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+		{VIR_DOMAIN_EVENT_ID_MEMORY_FAILURE, VIR_DOMAIN_EVENT_CALLBACK(on_memory_failure)},
+		{VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},
+		{VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job_completed)},
+	};
+	static const char *const monitored[] = {"STOP", "RESUME"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].call,
+						     NULL, NULL) < 0)
+			hypervisor_tell(json_pack("{s:s, s:i, s:s}", "event", "unwatched", "id",
+						  wanted[i].id, "detail",
+						  virGetLastErrorMessage()));
+	for (size_t i = 0; i < ARRAY_SIZE(monitored); i++)
+		if (virConnectDomainQemuMonitorEventRegister(connection, NULL, monitored[i],
+							     on_monitor, NULL, NULL, 0) < 0)
+			hypervisor_tell(json_pack("{s:s, s:s}", "event", "unwatched", "detail",
+						  virGetLastErrorMessage()));
+	virConnectRegisterCloseCallback(connection, on_close, NULL, NULL);
+}
+
+/** virt_unwatch_events - of a connection that is about to be closed */
+void virt_unwatch_events(virConnectPtr connection)
+{
+	virConnectUnregisterCloseCallback(connection, on_close);
 }

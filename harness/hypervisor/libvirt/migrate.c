@@ -1,325 +1,214 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.migrate and guest.migration, on the source of a migration. libvirt's call returns when all is over; it
- * has a thread of its own, and another one looks at the statistics meanwhile (domain_sampler.c).
+ * A migration as libvirt carries it out, from one host to the other without this program in between (peer to peer), and
+ * a look at its statistics every 20 ms. Runs in the threads of jobs.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <libvirt/virterror.h>
 
-#include "harness/hypervisor/libvirt/migrate.h"
-#include "harness/hypervisor/libvirt/service.h"
-#include "harness/hypervisor/stages.h"
+#include "harness/hypervisor/libvirt/libvirt.h"
 
-/* The call has no bound of its own: who wants its end cancels it. */
-#define NO_TIMEOUT_MS (1000LL * 60 * 60 * 24 * 365)
-#define CONTROL_TIMEOUT_MS 10000
-/* After which guest.migrate is answered although nothing is sent yet. */
-#define BEGIN_TIMEOUT_NS (30 * NSEC_PER_SEC)
-/* The statistics of a migration that has ended come as an event of their own, about when the call returns. */
-#define STATISTICS_TIMEOUT_NS NSEC_PER_SEC
-#define CHANNELS_MOST 255
+#define SAMPLE_NS (20 * NSEC_PER_MSEC)
+#define MIB (1ull << 20)
+/* No limit, in MiB/s: what libvirt takes for it by itself (QEMU_DOMAIN_MIG_BANDWIDTH_MAX). */
+#define UNLIMITED (INT64_MAX / MIB)
 
-/**
- * struct migration - one of this host's guests to another host
- * @ticket:    of guest.migrate; its id is NULL when it was answered
- * @cancelled: its end was asked for
- * @over:      the call has returned, @end_ns says until when its statistics are awaited
- * @reason:    why it did not work; owned
+/*
+ * @downtime_ms: that is still to be set, because it can be set only while QEMU migrates; 0 when it was
  */
-struct migration {
-	struct migration_track track;
-	struct agent_ticket ticket;
-	bool cancelled, over;
-	int64_t begin_by_ns, ended_ns, end_by_ns;
-	json_t *statistics;
-	char *reason;
+struct sampler {
+	virDomainPtr domain;
+	const struct hypervisor_job *job;
+	int64_t downtime_ms;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool over;
 };
 
-static void tell(struct agent *agent, struct domain_guest *guest, enum migration_news news)
+static void sample(struct sampler *sampler)
 {
-	struct migration *migration = guest->migration;
-	__cleanup_free char *text = NULL;
+	virTypedParameterPtr parameters = NULL;
+	int type = VIR_DOMAIN_JOB_NONE, count = 0;
+	json_t *statistics;
 
-	if (!news)
+	if (virDomainGetJobStats(sampler->domain, &type, &parameters, &count, 0) < 0)
 		return;
-	text = migration_track_text(&migration->track, guest->name);
-	agent_emit(agent, "migration", now_realtime_ns(), text,
-		   migration_track_data(&migration->track, guest->name,
-					news == MIGRATION_NEWS_STAGE ? "stage" : "progress",
-					now_monotonic_ns()));
-}
-
-static void answer_begun(struct agent *agent, struct migration *migration, const char *state)
-{
-	if (migration->ticket.id)
-		agent_answer(agent, &migration->ticket, 0, json_pack("{s:s}", "state", state),
-			     NULL);
-}
-
-static void answer_ended(struct agent *agent, struct migration *migration)
-{
-	if (migration->ticket.id)
-		agent_answer(agent, &migration->ticket, 0,
-			     json_pack("{s:s, s:s, s:s}", "state", "ended", "outcome",
-				       migration_stage_name(migration->track.stage), "reason",
-				       migration->reason ? migration->reason : ""),
-			     NULL);
-}
-
-static char *end_text(const struct migration *migration, const char *guest)
-{
-	const char *outcome = migration_stage_name(migration->track.stage);
-	double seconds =
-		(double)(migration->ended_ns - migration->track.began_ns) / (double)NSEC_PER_SEC;
-
-	if (migration->track.stage != MIGRATION_COMPLETED)
-		return format_text("%s: migration %s: %s", guest, outcome,
-				   migration->reason ? migration->reason : "");
-	return format_text("%s: migration completed in %.2f s, %lld iterations, downtime %lld ms",
-			   guest, seconds, (long long)migration->track.iteration,
-			   (long long)json_number(migration->statistics, "downtime", -1));
-}
-
-/* The one end of each migration. */
-static void finish(struct agent *agent, struct domain_guest *guest)
-{
-	struct migration *migration = steal(guest->migration);
-	__cleanup_free char *text = end_text(migration, guest->name);
-	json_t *data =
-		migration_track_data(&migration->track, guest->name, "end", migration->ended_ns);
-	int64_t downtime = json_number(migration->statistics, "downtime", -1);
-
-	json_object_set_new(data, "outcome",
-			    json_string(migration_stage_name(migration->track.stage)));
-	json_object_set_new(data, "reason",
-			    json_string(migration->reason ? migration->reason : ""));
-	if (downtime >= 0)
-		json_object_set_new(data, "downtime_ns", json_integer(downtime * NSEC_PER_MSEC));
-	if (migration->statistics)
-		json_object_set(data, "statistics", migration->statistics);
-	agent_emit(agent, "migration", now_realtime_ns(), text, data);
-	answer_ended(agent, migration);
-	if (migration->track.stage == MIGRATION_COMPLETED && guest->stage == DOMAIN_RUNNING) {
-		snprintf(guest->ending, sizeof(guest->ending), "migrated");
-		guest->stage = DOMAIN_GONE;
-	}
-	json_decref(migration->statistics);
-	json_decref(migration->ticket.id);
-	free(migration->reason);
-	free(migration);
-}
-
-/** domain_is_leaving - whether a guest stands still on this host, to run on another one */
-bool domain_is_leaving(const struct domain_guest *guest)
-{
-	return guest->migration && guest->migration->track.stage >= MIGRATION_SWITCHOVER &&
-	       guest->migration->track.stage <= MIGRATION_COMPLETED;
-}
-
-/** domain_migration_event - what libvirt or the sampler told of a guest, which may be on its way */
-void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
-{
-	struct migration *migration = guest->migration;
-	const char *what = json_text(event, "event", "");
-	enum migration_news news = MIGRATION_NO_NEWS;
-	int64_t now = now_monotonic_ns();
-
-	if (!migration)
-		return;
-	if (strcmp(what, "job-completed") == 0) {
-		json_decref(migration->statistics);
-		migration->statistics = json_incref(json_object_get(event, "statistics"));
-		if (migration->over)
-			finish(agent, guest);
-		return;
-	}
-	if (migration->over)
-		return;
-	if (strcmp(what, "migration-sample") == 0)
-		news = migration_track_sample(&migration->track,
-					      json_object_get(event, "statistics"), now);
-	else if (strcmp(what, "migration-iteration") == 0)
-		news = migration_track_iteration(&migration->track,
-						 json_number(event, "iteration", 0), now);
+	statistics = virt_statistics(parameters, count);
+	virTypedParamsFree(parameters, count);
+	if (sampler->downtime_ms && json_number(statistics, "memory_total", 0) &&
+	    virDomainMigrateSetMaxDowntime(sampler->domain,
+					   (unsigned long long)sampler->downtime_ms, 0) == 0)
+		sampler->downtime_ms = 0;
+	if (type == VIR_DOMAIN_JOB_NONE)
+		json_decref(statistics);
 	else
-		news = migration_track_lifecycle(&migration->track, json_text(event, "state", ""),
-						 json_text(event, "detail", ""), now);
-	tell(agent, guest, news);
-	if (migration->track.active)
-		answer_begun(agent, migration, "begun");
+		hypervisor_tell(json_pack("{s:s, s:s, s:o}", "uuid", sampler->job->uuid, "event",
+					  "migration-sample", "statistics", statistics));
 }
 
-/** domain_migration_tick - time has passed */
-void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now)
+static void *run_sampler(void *context)
 {
-	struct migration *migration = guest->migration;
+	struct sampler *sampler = context;
+	int64_t next = now_monotonic_ns();
 
-	if (!migration)
-		return;
-	if (migration->over && now > migration->end_by_ns)
-		finish(agent, guest);
-	else if (!migration->over && now > migration->begin_by_ns)
-		answer_begun(agent, migration, "setup");
+	pthread_mutex_lock(&sampler->lock);
+	while (!sampler->over) {
+		struct timespec until;
+
+		pthread_mutex_unlock(&sampler->lock);
+		sample(sampler);
+		next += SAMPLE_NS;
+		/* A busy libvirt is not asked faster afterwards. */
+		if (next < now_monotonic_ns())
+			next = now_monotonic_ns() + SAMPLE_NS;
+		until = (struct timespec){next / NSEC_PER_SEC, next % NSEC_PER_SEC};
+		pthread_mutex_lock(&sampler->lock);
+		while (!sampler->over && now_monotonic_ns() < next)
+			pthread_cond_clockwait(&sampler->wake, &sampler->lock, CLOCK_MONOTONIC,
+					       &until);
+	}
+	pthread_mutex_unlock(&sampler->lock);
+	return NULL;
 }
 
-static void take_end(struct agent *agent, struct domain_guest *guest, bool worked,
-		     const char *reason)
+static void end_sampler(struct sampler *sampler)
 {
-	struct migration *migration = guest->migration;
-
-	migration_track_end(&migration->track, worked, migration->cancelled);
-	migration->over = true;
-	migration->ended_ns = now_monotonic_ns();
-	migration->end_by_ns = migration->ended_ns + STATISTICS_TIMEOUT_NS;
-	if (!worked)
-		migration->reason = strdup(reason);
-	if (!worked || migration->statistics)
-		finish(agent, guest);
+	pthread_mutex_lock(&sampler->lock);
+	sampler->over = true;
+	pthread_cond_broadcast(&sampler->wake);
+	pthread_mutex_unlock(&sampler->lock);
+	pthread_join(sampler->thread, NULL);
 }
 
-static void done_migrate(struct agent *agent, struct virt_job *job)
+static uint64_t whole_mib(int64_t bytes)
 {
-	struct domain_guest *guest = domain_guest_of_job(agent, job);
-
-	if (guest && guest->migration && !guest->migration->over)
-		take_end(agent, guest, !job->error, job->why.text);
+	return ((uint64_t)bytes + MIB - 1) / MIB;
 }
 
-static void give_up_migrate(struct agent *agent, struct virt_job *job, const struct reason *why)
-{
-	struct domain_guest *guest = domain_guest_of_job(agent, job);
+/*
+ * struct options - of one migration, as libvirt takes them
+ */
+struct options {
+	virTypedParameterPtr parameters;
+	int count, room;
+	unsigned int flags;
+};
 
-	if (guest && guest->migration && !guest->migration->over)
-		take_end(agent, guest, false, why->text);
+static int add_number(struct options *options, const char *name, uint64_t number)
+{
+	if (!number)
+		return 0;
+	return virTypedParamsAddULLong(&options->parameters, &options->count, &options->room, name,
+				       number);
 }
 
-/** domain_migration_forget - its guest is about to be forgotten: a migration does not end in silence */
-void domain_migration_forget(struct agent *agent, struct domain_guest *guest)
+static int take_options(struct options *options, const json_t *request)
 {
-	if (guest->migration && !guest->migration->over)
-		take_end(agent, guest, false, "the guest was stopped while it was on its way");
-	if (guest->migration)
-		finish(agent, guest);
+	const char *address = json_text(request, "address", NULL);
+	int64_t channels = json_number(request, "multifd", 0);
+	int failed = 0;
+
+	options->flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER;
+	if (strcmp(json_text(request, "mode", ""), "post-copy") == 0)
+		options->flags |= VIR_MIGRATE_POSTCOPY;
+	if (json_is_true(json_object_get(request, "auto_converge")))
+		options->flags |= VIR_MIGRATE_AUTO_CONVERGE;
+	if (address)
+		failed |= virTypedParamsAddString(&options->parameters, &options->count,
+						  &options->room, VIR_MIGRATE_PARAM_URI, address);
+	failed |= add_number(options, VIR_MIGRATE_PARAM_BANDWIDTH,
+			     whole_mib(json_number(request, "bandwidth", 0)));
+	failed |= add_number(options, VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY,
+			     whole_mib(json_number(request, "post_copy_bandwidth", 0)));
+	if (channels) {
+		options->flags |= VIR_MIGRATE_PARALLEL;
+		failed |=
+			virTypedParamsAddInt(&options->parameters, &options->count, &options->room,
+					     VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, (int)channels);
+	}
+	return failed;
 }
 
-static int take_number(const char *call, const json_t *arguments, const char *key, int64_t most,
-		       struct reason *why)
+static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 {
-	int64_t number = json_number(arguments, key, 0);
-
-	if (number < 0 || number > most)
-		return fail(why, -EINVAL, "%s: '%s' is %lld, it must be 0 to %lld", call, key,
-			    (long long)number, (long long)most);
-	return 0;
-}
-
-static int check_arguments(const json_t *arguments, struct reason *why)
-{
-	const char *mode = json_text(arguments, "mode", "pre-copy");
+	const char *uri = json_text(job->request, "uri", "");
+	struct options options = {0};
 	int error;
 
-	if (!*json_text(arguments, "uri", ""))
-		return fail(why, -EINVAL,
-			    "guest.migrate: 'uri' is missing: that of the libvirt of the target, "
-			    "such as qemu+tcp://HOST/system");
-	if (strcmp(mode, "pre-copy") != 0 && strcmp(mode, "post-copy") != 0)
-		return fail(why, -EINVAL,
-			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
-	error = take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX,
-				    why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "downtime_ms", INT32_MAX, why);
+	if (take_options(&options, job->request) ||
+	    virDomainMigrateToURI3(sampler->domain, uri, options.parameters,
+				   (unsigned int)options.count, options.flags) < 0)
+		/* Most of what goes wrong is about the other host: nothing is said of this one's libvirt. */
+		error = fail(&job->why, -EIO, "migrate guest '%s' to %.100s: %.700s", job->guest,
+			     uri, virGetLastErrorMessage());
+	else
+		error = 0;
+	virTypedParamsFree(options.parameters, options.count);
 	return error;
 }
 
-int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why)
+/** virt_migrate - a job: move the guest to another host, and tell of it as events "migration-sample" */
+int virt_migrate(void *connection, struct hypervisor_job *job)
 {
-	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.migrate", why);
-	struct virt_job *job;
+	struct sampler sampler = {
+		.job = job,
+		.domain = domain_of_job(connection, job),
+		.downtime_ms = json_number(job->request, "downtime_ms", 0),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.wake = PTHREAD_COND_INITIALIZER,
+	};
 	int error;
 
-	(void)reply;
-	if (!guest)
-		return -ENOENT;
-	if (guest->stage != DOMAIN_RUNNING || guest->migration)
-		return fail(why, -EBUSY, "guest.migrate: guest '%s' is %s", guest->name,
-			    guest->migration ? "on its way already" : "not up yet, or going down");
-	error = check_arguments(arguments, why);
-	if (error)
-		return error;
-	guest->migration = calloc(1, sizeof(*guest->migration));
-	if (!guest->migration)
-		abort();
-	migration_track_begin(&guest->migration->track, now_monotonic_ns());
-	guest->migration->begin_by_ns = now_monotonic_ns() + BEGIN_TIMEOUT_NS;
-	guest->migration->ticket = agent_later(agent);
-	tell(agent, guest, MIGRATION_NEWS_STAGE);
-	job = domain_job(guest, domain_work_migrate);
-	job->request = json_deep_copy(arguments);
-	job->done = done_migrate;
-	job->given_up = give_up_migrate;
-	error = virt_start(job, NO_TIMEOUT_MS, why);
-	/* It was begun with an event, so it ends with one. */
-	if (error)
-		take_end(agent, guest, false, why->text);
-	return AGENT_LATER;
+	if (!sampler.domain)
+		return job->error;
+	error = -pthread_create(&sampler.thread, NULL, run_sampler, &sampler);
+	if (error) {
+		fail(&job->why, error, "start a thread for the statistics of guest '%s': %s",
+		     job->guest, strerror(-error));
+	} else {
+		error = migrate(&sampler, job);
+		end_sampler(&sampler);
+	}
+	virDomainFree(sampler.domain);
+	return error;
 }
 
-/* Whether the end that libvirt was asked for comes, shows when its call returns. */
-static void done_cancel(struct agent *agent, struct virt_job *job)
+static int limit(virDomainPtr domain, const struct hypervisor_job *job)
 {
-	struct domain_guest *guest = domain_guest_of_job(agent, job);
+	const json_t *bandwidth = json_object_get(job->request, "bandwidth");
+	int64_t downtime = json_number(job->request, "downtime_ms", 0);
+	uint64_t mib = whole_mib(json_integer_value(bandwidth));
+	int failed = 0;
 
-	if (job->error && guest && guest->migration)
-		guest->migration->cancelled = false;
-	agent_answer(agent, &job->ticket, job->error, NULL, &job->why);
+	if (bandwidth)
+		failed = virDomainMigrateSetMaxSpeed(
+			domain, mib ? mib : UNLIMITED,
+			job->number ? VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY : 0);
+	if (!failed && downtime)
+		failed = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)downtime, 0);
+	return failed;
 }
 
-static void give_up_control(struct agent *agent, struct virt_job *job, const struct reason *why)
+/** virt_control - a job: change a migration that goes on. @job->number: it is in post-copy */
+int virt_control(void *connection, struct hypervisor_job *job)
 {
-	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
-}
+	const char *action = json_text(job->request, "action", "");
+	virDomainPtr domain = domain_of_job(connection, job);
+	int failed, error = 0;
 
-int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
-			  struct reason *why)
-{
-	const char *action = json_text(arguments, "action", "");
-	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.migration", why);
-	bool cancel = strcmp(action, "cancel") == 0;
-	struct virt_job *job;
-	int error;
-
-	(void)reply;
-	if (!guest)
-		return -ENOENT;
-	if (!cancel && strcmp(action, "post-copy") != 0 && strcmp(action, "limit") != 0)
-		return fail(why, -EINVAL,
-			    "guest.migration: 'action' must be \"cancel\", \"post-copy\" or "
-			    "\"limit\"");
-	error = take_number("guest.migration", arguments, "bandwidth", INT64_MAX, why);
-	if (!error)
-		error = take_number("guest.migration", arguments, "downtime_ms", INT32_MAX, why);
-	if (error)
-		return error;
-	if (!guest->migration || guest->migration->over)
-		return fail(why, -ESRCH, "guest.migration: guest '%s' is not on its way",
-			    guest->name);
-	job = domain_job(guest, domain_work_control);
-	job->request = json_deep_copy(arguments);
-	job->number = guest->migration->track.stage == MIGRATION_POST_COPY;
-	if (!cancel)
-		return domain_job_answered(agent, job, CONTROL_TIMEOUT_MS, why);
-	guest->migration->cancelled = true;
-	job->done = done_cancel;
-	job->given_up = give_up_control;
-	job->ticket = agent_later(agent);
-	error = virt_start(job, CONTROL_TIMEOUT_MS, why);
-	if (error)
-		guest->migration->cancelled = false;
-	return error ? error : AGENT_LATER;
+	if (!domain)
+		return job->error;
+	if (strcmp(action, "cancel") == 0)
+		failed = virDomainAbortJob(domain);
+	else if (strcmp(action, "post-copy") == 0)
+		failed = virDomainMigrateStartPostCopy(domain, 0);
+	else
+		failed = limit(domain, job);
+	if (failed)
+		error = virt_fail(&job->why, "%s the migration of guest '%s'", action, job->guest);
+	virDomainFree(domain);
+	return error;
 }

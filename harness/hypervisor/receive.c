@@ -5,11 +5,9 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <libvirt/virterror.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
-#include "harness/guestd/guestd.h"
 
 #define RECEIVE_TIMEOUT_MS 10000
 
@@ -19,17 +17,16 @@ bool domain_is_incoming(const struct domain_guest *guest)
 	return guest->stage == DOMAIN_AWAITED || guest->stage == DOMAIN_ARRIVING;
 }
 
-static int work_receive(virConnectPtr connection, struct virt_job *job)
+static int work_receive(void *session, struct hypervisor_job *job)
 {
 	bool ours = job->number;
-	int error = ours ? domain_make_room(connection, job) : 0;
-	virDomainPtr domain = error ? NULL : virDomainLookupByUUIDString(connection, job->uuid);
+	int error = ours ? hypervisor_here()->claim(session, job) : 0;
 
-	if (domain) {
-		virDomainFree(domain);
+	if (!error)
+		error = hypervisor_here()->state(session, job);
+	if (!error && strcmp(json_text(job->reply, "state", ""), "gone") != 0)
 		error = fail(&job->why, -EEXIST,
 			     "guest.receive of '%s': its domain is here already", job->guest);
-	}
 	if (!error && ours) {
 		error = domain_claim(job->guest);
 		if (error)
@@ -39,7 +36,7 @@ static int work_receive(virConnectPtr connection, struct virt_job *job)
 	return error;
 }
 
-static void done_receive(struct agent *agent, struct virt_job *job)
+static void done_receive(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
@@ -52,7 +49,8 @@ static void done_receive(struct agent *agent, struct virt_job *job)
 		guest->stage = DOMAIN_AWAITED;
 }
 
-static void give_up_receive(struct agent *agent, struct virt_job *job, const struct reason *why)
+static void give_up_receive(struct agent *agent, struct hypervisor_job *job,
+			    const struct reason *why)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
@@ -62,20 +60,15 @@ static void give_up_receive(struct agent *agent, struct virt_job *job, const str
 	domain_forget(agent, guest);
 }
 
-static int work_arrive(virConnectPtr connection, struct virt_job *job)
+static int work_arrive(void *session, struct hypervisor_job *job)
 {
-	virDomainPtr domain = domain_of_job(connection, job);
-	int error;
+	int error = hypervisor_here()->describe(session, job);
 
-	if (!domain)
-		return job->error;
-	error = domain_describe(connection, domain, job);
-	virDomainFree(domain);
-	/* Without its process, it can be watched all the same. */
+	/* Without its process, it can still be watched. */
 	return error == -ESRCH ? 0 : error;
 }
 
-static void done_arrive(struct agent *agent, struct virt_job *job)
+static void done_arrive(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 	struct reason why;
@@ -84,7 +77,7 @@ static void done_arrive(struct agent *agent, struct virt_job *job)
 	if (!guest || guest->stage != DOMAIN_ARRIVING || job->error)
 		return;
 	domain_take_description(guest, job);
-	if (domain_link(agent, guest, job->answer, &why))
+	if (domain_link(agent, guest, job->reply, &why))
 		agent_emit(agent, "libvirt", now_realtime_ns(), why.text,
 			   json_pack("{s:s, s:s, s:s}", "guest", guest->name, "uuid", guest->uuid,
 				     "event", "unlinked"));
@@ -96,13 +89,13 @@ static void done_arrive(struct agent *agent, struct virt_job *job)
 
 static void look_at_arrival(struct domain_guest *guest)
 {
-	struct virt_job *job = domain_job(guest, work_arrive);
+	struct hypervisor_job *job = job_new(guest, work_arrive);
 
 	guest->stage = DOMAIN_ARRIVING;
 	job->done = done_arrive;
 	/* libvirt may be slow, but without this look the guest would stay unheard. */
 	job->late = done_arrive;
-	(void)virt_start(job, RECEIVE_TIMEOUT_MS, NULL);
+	(void)job_start(job, RECEIVE_TIMEOUT_MS, NULL);
 }
 
 /**
@@ -168,7 +161,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	const char *name = json_text(arguments, "name", "");
 	const char *uuid = json_text(arguments, "uuid", "");
 	struct domain_guest *guest = domain_find(agent, name);
-	struct virt_job *job;
+	struct hypervisor_job *job;
 	unsigned int port;
 	bool ours;
 	int error = domain_take_name("guest.receive", arguments, &ours, why);
@@ -176,7 +169,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	(void)reply;
 	if (error)
 		return error;
-	if (strlen(uuid) != VIR_UUID_STRING_BUFLEN - 1)
+	if (strlen(uuid) != UUID_BYTES - 1)
 		return fail(why, -EINVAL, "guest.receive: 'uuid' must be that of its domain");
 	/* Its last migration did not bring it here, the next one may. */
 	if (guest && is_awaited_so(guest, uuid, arguments))
@@ -194,11 +187,11 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
 	error = prepare(guest, arguments, why);
 	if (!error) {
-		job = domain_job(guest, work_receive);
+		job = job_new(guest, work_receive);
 		job->number = ours;
 		job->done = done_receive;
 		job->given_up = give_up_receive;
-		error = virt_start(job, RECEIVE_TIMEOUT_MS, why);
+		error = job_start(job, RECEIVE_TIMEOUT_MS, why);
 	}
 	if (error) {
 		domain_forget(agent, guest);

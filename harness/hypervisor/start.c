@@ -5,15 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
-#include "harness/guestd/guestd.h"
 
 #define MAKE_TIMEOUT_MS 60000
 #define HELLO_TIMEOUT_MS 60000
 #define DESTROY_TIMEOUT_MS 10000
 /* A pipe holds 64 KiB, of which each read takes a quarter; a guest that does not end its lines is not waited for. */
 #define CONSOLE_READS_MOST 8
+#define CONSOLE_SHOWN_BYTES 300
+#define LOG_SHOWN_BYTES 200
 
 /** domain_answer_failure - guest.start has failed, and its domain is gone, or does not go */
 void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
@@ -28,6 +29,20 @@ void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
 	agent_answer(agent, &guest->ticket, guest->failure_errno, NULL, &why);
 }
 
+/* Text that follows the reason of a failed start: the ends of the console and of the log. Owned by the caller; may be empty. */
+static char *console_and_log(const struct domain_guest *guest)
+{
+	__cleanup_free char *shown =
+		guest->console ? console_tail(guest->console, CONSOLE_SHOWN_BYTES) : strdup("");
+	__cleanup_free char *log = hypervisor_here()->log_tail(guest->domain, LOG_SHOWN_BYTES);
+
+	return format_text("%s%s%s%s",
+			   *shown	    ? "; its console ends with: "
+			   : guest->console ? "; its console has shown nothing"
+					    : "",
+			   shown, *log ? "; the log of its QEMU ends with: " : "", log);
+}
+
 /**
  * domain_fail_start - a start that failed: says why, with what the guest has left behind, and takes away what was made
  *
@@ -40,7 +55,7 @@ void domain_fail_start(struct agent *agent, struct domain_guest *guest, int erro
 
 	for (int i = 0; i < CONSOLE_READS_MOST; i++)
 		domain_take_console(agent, guest);
-	last = domain_last_words(guest->domain, guest->console);
+	last = console_and_log(guest);
 	free(guest->failure);
 	guest->failure = format_text("guest.start of '%s': %.400s%s", guest->name, why->text, last);
 	guest->failure_errno = error;
@@ -68,26 +83,28 @@ json_t *domain_facts(const struct domain_guest *guest)
 {
 	__cleanup_free char *policy = transparent_pages_policy();
 
-	return json_pack(
-		"{s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "kind",
+	json_t *facts = json_pack(
+		"{s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:O*, s:I, s:I}", "kind",
 		guest->ours ? "micro" : "domain", "cid", (json_int_t)guest->cid, "port",
 		(json_int_t)guest->port, "pid", (int)guest->pid, "domain", guest->domain, "uuid",
 		guest->uuid, "boot_id", guest->boot_id ? guest->boot_id : "?", "kernel",
 		guest->kernel ? guest->kernel : "?", "backing",
 		*guest->backing ? guest->backing : "unknown", "transparent_hugepages",
-		policy ? policy : "none", "qemu", guest->qemu, "libvirt", guest->libvirt, "made_ns",
+		policy ? policy : "none", "software", guest->software, "made_ns",
 		(json_int_t)(guest->made_ns ? guest->made_ns - guest->started_ns : 0), "hello_ns",
 		(json_int_t)(guest->hello_ns ? guest->hello_ns - guest->started_ns : 0));
+
+	json_object_update_missing(facts, guest->software);
+	return facts;
 }
 
-/** domain_take_description - keep what domain_describe() has found */
-void domain_take_description(struct domain_guest *guest, const struct virt_job *job)
+/** domain_take_description - keep what the hypervisor has found */
+void domain_take_description(struct domain_guest *guest, const struct hypervisor_job *job)
 {
 	snprintf(guest->uuid, sizeof(guest->uuid), "%s",
 		 json_text(job->reply, "uuid", guest->uuid));
-	snprintf(guest->qemu, sizeof(guest->qemu), "%s", json_text(job->reply, "qemu", ""));
-	snprintf(guest->libvirt, sizeof(guest->libvirt), "%s",
-		 json_text(job->reply, "libvirt", ""));
+	json_decref(guest->software);
+	guest->software = json_incref(json_object_get(job->reply, "software"));
 	guest->pid = job->pid;
 	guest->made_ns = now_monotonic_ns();
 }
@@ -158,53 +175,31 @@ static void greet(struct agent *agent, struct domain_guest *guest)
 	}
 }
 
-/* A domain of the user: what it has must do, and is not changed. */
-static int work_look_up(virConnectPtr connection, struct virt_job *job)
+static int work_make(void *session, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
-	int state = VIR_DOMAIN_NOSTATE, error = 0;
-
-	if (!domain)
-		return virt_fail(&job->why, "look up the domain '%s'", job->domain);
-	if (virDomainGetState(domain, &state, NULL, 0) < 0)
-		error = virt_fail(&job->why, "ask for the state of domain '%s'", job->domain);
-	else if (state != VIR_DOMAIN_RUNNING)
-		error = fail(&job->why, -EHOSTDOWN,
-			     "the domain '%s' does not run (its state is %d): start it, brinell "
-			     "does not",
-			     job->domain, state);
-	if (!error)
-		error = domain_describe(connection, domain, job);
-	virDomainFree(domain);
-	/* Without its process, it can be watched all the same. */
-	return error == -ESRCH ? 0 : error;
-}
-
-static int work_make(virConnectPtr connection, struct virt_job *job)
-{
-	virDomainPtr domain;
-	int error = domain_make_room(connection, job);
+	int error = hypervisor_here()->claim(session, job);
 
 	if (error)
 		return error;
 	domain_disclaim(job->guest);
-	domain = virDomainCreateXML(connection, job->text, 0);
-	if (!domain)
-		return virt_fail(&job->why, "make the domain '%s'", job->domain);
-	error = domain_describe(connection, domain, job);
-	if (error)
-		virDomainDestroy(domain);
-	virDomainFree(domain);
-	return error;
+	return hypervisor_here()->start(session, job);
 }
 
-/** domain_link - have the link expect a guest where the XML of its domain says. Return: 0 or -errno */
-int domain_link(struct agent *agent, struct domain_guest *guest, const char *xml,
+/* Without its process, a domain of the user can still be watched. */
+static int work_find(void *session, struct hypervisor_job *job)
+{
+	int error = hypervisor_here()->find(session, job);
+
+	return error == -ESRCH ? 0 : error;
+}
+
+/** domain_link - have the link expect a guest where the description of its domain says. Return: 0 or -errno */
+int domain_link(struct agent *agent, struct domain_guest *guest, const json_t *description,
 		struct reason *why)
 {
-	__cleanup_free char *socket = domain_serial_socket(xml, GUEST_SERIAL_NAME);
+	const char *socket = json_text(description, "serial", NULL);
 
-	guest->cid = domain_cid(xml);
+	guest->cid = (unsigned int)json_number(description, "cid", 0);
 	if (guest->cid)
 		return guest_link_expect(guest_service_link(agent), guest->name, guest->cid, why);
 	if (socket)
@@ -215,7 +210,7 @@ int domain_link(struct agent *agent, struct domain_guest *guest, const char *xml
 		    guest->domain);
 }
 
-static void done_make(struct agent *agent, struct virt_job *job)
+static void done_make(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 	struct reason why;
@@ -234,14 +229,14 @@ static void done_make(struct agent *agent, struct virt_job *job)
 	}
 	domain_take_description(guest, job);
 	guest->stage = DOMAIN_GREETING;
-	error = domain_link(agent, guest, job->answer, &why);
+	error = domain_link(agent, guest, job->reply, &why);
 	if (error)
 		domain_fail_start(agent, guest, error, &why);
 	else if (guest->stage == DOMAIN_GREETING)
 		greet(agent, guest);
 }
 
-static void give_up_make(struct agent *agent, struct virt_job *job, const struct reason *why)
+static void give_up_make(struct agent *agent, struct hypervisor_job *job, const struct reason *why)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
@@ -250,7 +245,7 @@ static void give_up_make(struct agent *agent, struct virt_job *job, const struct
 }
 
 /* A domain that was made after nobody waited for it any more. */
-static void destroy_late(struct agent *agent, struct virt_job *job)
+static void destroy_late(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest made = {.name = job->guest, .domain = job->domain};
 
@@ -258,25 +253,25 @@ static void destroy_late(struct agent *agent, struct virt_job *job)
 	if (job->error)
 		return;
 	snprintf(made.uuid, sizeof(made.uuid), "%s", job->uuid);
-	(void)virt_start(domain_job(&made, domain_work_destroy), DESTROY_TIMEOUT_MS, NULL);
+	(void)job_start(job_new(&made, hypervisor_here()->stop), DESTROY_TIMEOUT_MS, NULL);
 }
 
-static int make_uuid(char uuid[static VIR_UUID_STRING_BUFLEN], struct reason *why)
+static int make_uuid(char uuid[static UUID_BYTES], struct reason *why)
 {
 	__cleanup_free char *text = NULL;
 	int error = read_small_file("/proc/sys/kernel/random/uuid", &text, NULL);
 
 	if (error)
 		return fail(why, error, "read /proc/sys/kernel/random/uuid: %s", strerror(-error));
-	snprintf(uuid, VIR_UUID_STRING_BUFLEN, "%.36s", text);
+	snprintf(uuid, UUID_BYTES, "%.36s", text);
 	return 0;
 }
 
 static int start_making(struct agent *agent, struct domain_guest *guest, const json_t *arguments,
 			struct reason *why)
 {
-	int64_t patience = json_number(arguments, "timeout_ms", HELLO_TIMEOUT_MS);
-	struct virt_job *job;
+	int64_t timeout = json_number(arguments, "timeout_ms", HELLO_TIMEOUT_MS);
+	struct hypervisor_job *job;
 	char *xml = NULL;
 	int error = 0;
 
@@ -289,13 +284,13 @@ static int start_making(struct agent *agent, struct domain_guest *guest, const j
 
 		return fail(why, error, "guest.start of '%s': %.900s", guest->name, inner.text);
 	}
-	job = domain_job(guest, guest->ours ? work_make : work_look_up);
+	job = job_new(guest, guest->ours ? work_make : work_find);
 	job->text = xml;
 	job->done = done_make;
 	job->given_up = give_up_make;
 	job->late = guest->ours ? destroy_late : NULL;
-	guest->until_ns = now_monotonic_ns() + patience * NSEC_PER_MSEC;
-	error = virt_start(job, MAKE_TIMEOUT_MS, why);
+	guest->until_ns = now_monotonic_ns() + timeout * NSEC_PER_MSEC;
+	error = job_start(job, MAKE_TIMEOUT_MS, why);
 	if (!error)
 		guest->ticket = agent_later(agent);
 	return error;

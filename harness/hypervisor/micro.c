@@ -7,9 +7,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
-#include "harness/guestd/guestd.h"
 #include "harness/host/machine.h"
 
 #define MEMORY_LEAST_MIB 64
@@ -19,18 +18,17 @@
 static char *find_program(struct reason *why)
 {
 	static const char *const places[] = {".", "../lib/brinell"};
-	char self[PATH_MAX] = "/";
+	char self[PATH_MAX] = "/", place[4096];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (length > 0)
 		self[length] = '\0';
 	*strrchr(self, '/') = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		char *path = format_text("%s/%s/brinell-guest", self, places[i]);
+		__cleanup_free char *path = format_text("%s/%s/brinell-guest", self, places[i]);
 
-		if (access(path, R_OK) == 0)
-			return path;
-		free(path);
+		if (access(system_path(place, path), R_OK) == 0)
+			return strdup(place);
 	}
 	fail(why, -ENOENT,
 	     "no brinell-guest beside this agent, in %s: copy it there, a micro guest is made of "
@@ -41,13 +39,12 @@ static char *find_program(struct reason *why)
 
 static char *find_kernel(const char *release, struct reason *why)
 {
-	char *path = format_text("/boot/vmlinuz-%s", release);
+	__cleanup_free char *path = format_text("/boot/vmlinuz-%s", release);
+	char place[4096];
 
-	if (access(path, R_OK) == 0)
-		return path;
-	free(path);
-	if (access("/boot/vmlinuz", R_OK) == 0)
-		return strdup("/boot/vmlinuz");
+	if (access(system_path(place, path), R_OK) == 0 ||
+	    access(system_path(place, "/boot/vmlinuz"), R_OK) == 0)
+		return strdup(place);
 	fail(why, -ENOENT,
 	     "neither /boot/vmlinuz-%s nor /boot/vmlinuz is there: name a kernel by 'kernel'",
 	     release);
@@ -83,8 +80,9 @@ static int write_initramfs(const char *path, const char *program, const char *re
 			   const json_t *programs, struct reason *why)
 {
 	__cleanup_free char *modules = format_text("/lib/modules/%s", release);
+	char place[4096];
 	const struct initramfs_source source = {
-		.program = program, .modules = modules, .programs = programs};
+		.program = program, .modules = system_path(place, modules), .programs = programs};
 
 	return initramfs_write(path, &source, why);
 }
@@ -130,11 +128,11 @@ int domain_open_console(struct domain_guest *guest, struct reason *why)
 
 /**
  * domain_make_files - make the directory of a micro guest with its initramfs and its console, and reserve its memory
- * @xml: receives that of its domain, owned by the caller
+ * @description: receives that of its domain, owned by the caller
  *
  * Return: 0 or -errno. What was made is removed by domain_remove_files(), also after an error.
  */
-int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **xml,
+int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **description,
 		      struct reason *why)
 {
 	const json_t *programs = json_object_get(arguments, "programs");
@@ -178,7 +176,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	if (!error)
 		error = take_backing(guest, arguments, &plan, why);
 	if (!error)
-		*xml = domain_make_xml(&plan);
+		*description = hypervisor_here()->plan(&plan);
 	return error;
 }
 
@@ -223,8 +221,11 @@ int domain_take_name(const char *call, const json_t *arguments, bool *ours, stru
  */
 int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why)
 {
-	int error = guest_link_listen(guest_service_link(agent), port, why);
+	int error;
 
+	if (!hypervisor_here()->vsock)
+		return 0;
+	error = guest_link_listen(guest_service_link(agent), port, why);
 	/* Who called guest.listen before keeps what it asked for. */
 	if (!error)
 		*domain_listens(agent) = true;

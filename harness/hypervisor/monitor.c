@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.resolve and guest.monitor, and the way of injectors: what is asked of a guest's QEMU, through libvirt.
+ * The calls guest.resolve and guest.monitor, and the way of injectors: requests to the hypervisor of a guest.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <libvirt/libvirt-qemu.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/lib/param.h"
 #include "inject/guest_monitor.h"
 
 #define PAGE_BYTES 4096u
 #define TIMEOUT_MS 10000
-
-static int ask(virConnectPtr connection, struct virt_job *job, const char *command,
-	       unsigned int flags, char **answer)
-{
-	virDomainPtr domain = domain_of_job(connection, job);
-	int error = 0;
-
-	if (!domain)
-		return job->error;
-	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
-		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
-	virDomainFree(domain);
-	return error;
-}
 
 /* Addresses are texts, as those of the workloads are: JSON's numbers have 53 bits for some readers. */
 static void put_hexadecimal(json_t *reply, const char *key, uint64_t number)
@@ -34,30 +19,28 @@ static void put_hexadecimal(json_t *reply, const char *key, uint64_t number)
 	json_object_set_new(reply, key, json_sprintf("0x%" PRIx64, number));
 }
 
-static int work_resolve(virConnectPtr connection, struct virt_job *job)
+static int work_resolve(void *session, struct hypervisor_job *job)
 {
-	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);
-	__cleanup_free char *answer = NULL;
+	const struct hypervisor *hypervisor = hypervisor_here();
+	uint64_t gpa = job->number, hva;
 	struct host_page page;
-	uint64_t hva;
 	pid_t pid;
-	int error = ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer);
+	int error = hypervisor->address(session, job);
 
+	hva = job->number;
 	if (!error)
-		error = monitor_take_hva(answer, job->number, &hva, &job->why);
-	if (!error)
-		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+		error = hypervisor->process(job->domain, job->uuid, &pid, &job->why);
 	if (!error)
 		error = host_page_find(pid, hva, &page, &job->why);
-	/* A process that ended in between, and another with its number, would have been looked at. */
+	/* The process may have ended in between, and its number may belong to another one. */
 	if (!error)
-		error = qemu_find(job->domain, job->uuid, &pid, &job->why);
+		error = hypervisor->process(job->domain, job->uuid, &pid, &job->why);
 	if (error)
 		return error;
 	job->reply = json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "pid", (int)pid, "present",
 			       page.present, "swapped", page.swapped, "zero_page", page.zero,
 			       "huge", page.huge, "poisoned", page.poisoned);
-	put_hexadecimal(job->reply, "gpa", job->number);
+	put_hexadecimal(job->reply, "gpa", gpa);
 	put_hexadecimal(job->reply, "hva", hva);
 	put_hexadecimal(job->reply, "page_size", page.page_size);
 	if (page.flags_known)
@@ -75,7 +58,7 @@ int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **r
 	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.resolve", why);
 	const json_t *gpa = json_object_get(arguments, "gpa");
 	uint64_t address = 0;
-	struct virt_job *job;
+	struct hypervisor_job *job;
 
 	(void)reply;
 	if (!guest)
@@ -85,26 +68,23 @@ int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **r
 	else if (!json_is_string(gpa) || parse_number(json_string_value(gpa), &address))
 		return fail(why, -EINVAL,
 			    "guest.resolve: 'gpa' must be an address, such as \"0x1234000\"");
-	job = domain_job(guest, work_resolve);
+	job = job_new(guest, work_resolve);
 	job->number = address;
-	return domain_job_answered(agent, job, json_number(arguments, "timeout_ms", TIMEOUT_MS),
-				   why);
+	return job_answered(agent, job, json_number(arguments, "timeout_ms", TIMEOUT_MS), why);
 }
 
-static int work_monitor(virConnectPtr connection, struct virt_job *job)
+static int work_monitor(void *session, struct hypervisor_job *job)
 {
-	bool human = job->flags & VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP;
-	__cleanup_free char *answer = NULL;
 	json_t *parsed;
-	int error = ask(connection, job, job->text, job->flags, &answer);
+	int error = hypervisor_here()->command(session, job);
 
 	if (error)
 		return error;
-	parsed = human ? NULL : json_loads(answer, 0, NULL);
+	parsed = job->number ? NULL : json_loads(job->answer, 0, NULL);
 	if (parsed)
 		job->reply = json_pack("{s:o}", "answer", parsed);
 	else
-		job->reply = json_pack("{s:s}", "answer", mend_text(answer));
+		job->reply = json_pack("{s:s}", "answer", mend_text(job->answer));
 	return 0;
 }
 
@@ -121,7 +101,7 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.monitor", why);
 	const json_t *command = json_object_get(arguments, "command");
 	bool human = json_is_true(json_object_get(arguments, "human"));
-	struct virt_job *job;
+	struct hypervisor_job *job;
 	int error;
 
 	(void)reply;
@@ -134,7 +114,7 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 	if (!json_is_string(command) && (human || !json_is_object(command)))
 		return fail(why, -EINVAL, "guest.monitor: 'command' must be a text%s",
 			    human ? "" : ", or a QMP command as an object");
-	job = domain_job(guest, work_monitor);
+	job = job_new(guest, work_monitor);
 	/* The bare name of a QMP command is enough. */
 	if (!json_is_string(command))
 		job->text = json_dumps(command, JSON_COMPACT);
@@ -142,14 +122,8 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 		job->text = strdup(json_string_value(command));
 	else
 		job->text = quote_command(json_string_value(command));
-	job->flags = human ? VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
-			   : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT;
-	return domain_job_answered(agent, job, TIMEOUT_MS, why);
-}
-
-static int work_command(virConnectPtr connection, struct virt_job *job)
-{
-	return ask(connection, job, job->text, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &job->answer);
+	job->number = human;
+	return job_answered(agent, job, TIMEOUT_MS, why);
 }
 
 static struct domain_guest *find_for_injector(const struct agent *agent, const char *name,
@@ -165,14 +139,15 @@ static int command_qemu(struct agent *agent, const char *name, const char *text,
 			char **answer, struct reason *why)
 {
 	const struct domain_guest *guest = find_for_injector(agent, name, why);
-	struct virt_job *job;
+	struct hypervisor_job *job;
 	int error;
 
 	if (!guest)
 		return -ENOENT;
-	job = domain_job(guest, work_command);
+	job = job_new(guest, hypervisor_here()->command);
+	job->number = true;
 	job->text = strdup(text);
-	error = virt_await(job, timeout_ms, why);
+	error = job_await(job, timeout_ms, why);
 	if (error)
 		return error;
 	error = job->error;
@@ -180,7 +155,7 @@ static int command_qemu(struct agent *agent, const char *name, const char *text,
 		*why = job->why;
 	else
 		*answer = job->answer ? steal(job->answer) : strdup("");
-	virt_free(job);
+	job_free(job);
 	return error;
 }
 
@@ -188,13 +163,13 @@ static int find_qemu(struct agent *agent, const char *name, pid_t *pid, struct r
 {
 	const struct domain_guest *guest = find_for_injector(agent, name, why);
 
-	return guest ? qemu_find(guest->domain, guest->uuid, pid, why) : -ENOENT;
+	return guest ? hypervisor_here()->process(guest->domain, guest->uuid, pid, why) : -ENOENT;
 }
 
-static const struct guest_monitor libvirt_monitor = {
-	.name = "libvirt",
+static const struct guest_monitor hypervisor_monitor = {
+	.name = "hypervisor",
 	.command = command_qemu,
 	.process = find_qemu,
 };
 
-REGISTER(guest_monitor, libvirt_monitor);
+REGISTER(guest_monitor, hypervisor_monitor);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_DOMAIN_SERVICE_H
-#define BRINELL_GUEST_DOMAIN_SERVICE_H
+#ifndef BRINELL_HYPERVISOR_SERVICE_H
+#define BRINELL_HYPERVISOR_SERVICE_H
 
 #include "harness/hypervisor/domain.h"
-#include "harness/hypervisor/libvirt/libvirt.h"
+#include "harness/hypervisor/hypervisor.h"
 
 struct migration;
 
@@ -38,7 +38,7 @@ enum domain_stage {
  * @port:    of the vsock that its kernel command line names
  * @huge_pages: how many were added to the pool of the host for it
  * @backing: of its memory, as it was asked for
- * @qemu, @libvirt: versions
+ * @software: names of its software and their versions, as the hypervisor finds them; NULL before
  * @boot_id, @kernel: of its last hello; NULL before
  * @ending:  libvirt's word for how it ended; empty before
  * @shutdown_by: who has asked QEMU for its end, in libvirt's words: "guest" (a reset of its processor too) or "host"; or empty
@@ -49,7 +49,7 @@ enum domain_stage {
 struct domain_guest {
 	struct domain_guest *next;
 	char *name, *domain, *directory;
-	char uuid[VIR_UUID_STRING_BUFLEN];
+	char uuid[UUID_BYTES];
 	bool ours, received, arrived, graceful;
 	enum domain_stage stage;
 	struct console *console;
@@ -58,7 +58,8 @@ struct domain_guest {
 	unsigned int cid, port;
 	uint64_t huge_pages;
 	pid_t pid;
-	char backing[16], qemu[24], libvirt[24];
+	char backing[16];
+	json_t *software;
 	char *boot_id, *kernel;
 	char ending[24], shutdown_by[16];
 	char *failure;
@@ -67,7 +68,7 @@ struct domain_guest {
 	struct migration *migration;
 };
 
-/* domain_service.c: the guests of this agent */
+/* service.c: the guests of this agent */
 struct domain_guest *domain_first(const struct agent *agent);
 bool *domain_listens(const struct agent *agent);
 struct domain_guest *domain_find(const struct agent *agent, const char *name);
@@ -78,21 +79,16 @@ struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours
 void domain_forget(struct agent *agent, struct domain_guest *guest);
 void domain_take_console(struct agent *agent, struct domain_guest *guest);
 void domain_survey_later(struct agent *agent, int64_t pause_ns);
-struct domain_guest *domain_guest_of_job(const struct agent *agent, const struct virt_job *job);
+struct domain_guest *domain_guest_of_job(const struct agent *agent,
+					 const struct hypervisor_job *job);
 
-/* domain_job.c: jobs about a guest */
-struct virt_job *domain_job(const struct domain_guest *guest,
-			    int (*work)(virConnectPtr connection, struct virt_job *job));
-int domain_job_answered(struct agent *agent, struct virt_job *job, int64_t timeout_ms,
-			struct reason *why);
-void domain_job_ignore(struct agent *agent, struct virt_job *job);
-void domain_job_given_up(struct agent *agent, struct virt_job *job, const struct reason *why);
-virDomainPtr domain_of_job(virConnectPtr connection, struct virt_job *job);
-int domain_describe(virConnectPtr connection, virDomainPtr domain, struct virt_job *job);
-int domain_make_room(virConnectPtr connection, struct virt_job *job);
+/* guest_job.c: jobs about a guest */
+struct hypervisor_job *job_new(const struct domain_guest *guest, hypervisor_work *work);
+int job_answered(struct agent *agent, struct hypervisor_job *job, int64_t timeout_ms,
+		 struct reason *why);
 
-/* domain_micro.c: what a guest is made of */
-int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **xml,
+/* micro.c: what a guest is made of */
+int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **description,
 		      struct reason *why);
 int domain_open_console(struct domain_guest *guest, struct reason *why);
 void domain_remove_files(struct domain_guest *guest);
@@ -100,33 +96,32 @@ int domain_take_name(const char *call, const json_t *arguments, bool *ours, stru
 int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why);
 void domain_listen_no_more(struct agent *agent);
 
-/* domain_start.c */
+/* start.c */
 json_t *domain_facts(const struct domain_guest *guest);
-void domain_take_description(struct domain_guest *guest, const struct virt_job *job);
-int domain_link(struct agent *agent, struct domain_guest *guest, const char *xml,
+void domain_take_description(struct domain_guest *guest, const struct hypervisor_job *job);
+int domain_link(struct agent *agent, struct domain_guest *guest, const json_t *description,
 		struct reason *why);
 void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
 		       const struct reason *why);
 void domain_fail_ended(struct agent *agent, struct domain_guest *guest);
 void domain_answer_failure(struct agent *agent, struct domain_guest *guest);
 
-/* domain_stop.c */
-int domain_work_destroy(virConnectPtr connection, struct virt_job *job);
+/* stop.c */
 void domain_destroy(struct agent *agent, struct domain_guest *guest);
 void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int error,
 			const struct reason *why);
 void domain_end_all(struct agent *agent);
 
-/* domain_events.c */
+/* events.c */
 void domain_on_event(struct agent *agent, json_t *event);
 void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns);
 void domain_survey(struct agent *agent);
 
-/* domain_receive.c */
+/* receive.c */
 void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const char *state);
 bool domain_is_incoming(const struct domain_guest *guest);
 
-/* domain_migrate.c */
+/* migrate.c */
 bool domain_is_leaving(const struct domain_guest *guest);
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event);
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);

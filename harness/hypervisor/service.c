@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <string.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
 
 /*
@@ -50,7 +50,8 @@ struct domain_guest *domain_find(const struct agent *agent, const char *name)
 }
 
 /** domain_guest_of_job - the guest of a job, unless it was forgotten meanwhile, and another one has its name */
-struct domain_guest *domain_guest_of_job(const struct agent *agent, const struct virt_job *job)
+struct domain_guest *domain_guest_of_job(const struct agent *agent,
+					 const struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_find(agent, job->guest);
 
@@ -82,14 +83,16 @@ struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *
 struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours,
 				const char *domain)
 {
+	__cleanup_free char *directory = format_text(DOMAIN_DIRECTORY "/%s", name);
 	struct domain_guest *guest = calloc(1, sizeof(*guest));
+	char path[4096];
 
 	if (!guest)
 		abort();
 	guest->name = strdup(name);
 	guest->ours = ours;
 	guest->domain = ours ? format_text(DOMAIN_PREFIX "%s", name) : strdup(domain);
-	guest->directory = format_text(DOMAIN_DIRECTORY "/%s", name);
+	guest->directory = strdup(system_path(path, directory));
 	guest->started_ns = now_monotonic_ns();
 	guest->next = domains_of(agent)->first;
 	domains_of(agent)->first = guest;
@@ -111,6 +114,7 @@ void domain_forget(struct agent *agent, struct domain_guest *guest)
 	free(guest->boot_id);
 	free(guest->kernel);
 	free(guest->failure);
+	json_decref(guest->software);
 	free(guest->name);
 	free(guest->domain);
 	free(guest->directory);
@@ -172,8 +176,8 @@ static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
 	struct domain_guest *guest = domains_of(agent)->first;
 	size_t count = 0;
 
-	if (virt_wake_fd() >= 0 && count < room)
-		fds[count++] = (struct pollfd){.fd = virt_wake_fd(), .events = POLLIN};
+	if (jobs_fd() >= 0 && count < room)
+		fds[count++] = (struct pollfd){.fd = jobs_fd(), .events = POLLIN};
 	for (; guest && count < room; guest = guest->next)
 		if (guest->console && console_fd(guest->console) >= 0)
 			fds[count++] =
@@ -191,7 +195,7 @@ static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count
 	(void)count;
 	for (guest = domains_of(agent)->first; guest; guest = guest->next)
 		domain_take_console(agent, guest);
-	virt_dispatch(agent, domain_on_event);
+	jobs_dispatch(agent, domain_on_event);
 	for (guest = domains_of(agent)->first; guest; guest = next) {
 		next = guest->next;
 		domain_migration_tick(agent, guest, now);

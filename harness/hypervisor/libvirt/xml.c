@@ -5,22 +5,7 @@
 #include <string.h>
 
 #include "harness/lib/text.h"
-#include "harness/hypervisor/domain.h"
-
-#define NAME_MAX_LENGTH 48
-
-/**
- * domain_name_is_fine - whether a guest may be called so
- * @name: it becomes a part of paths and of its domain's name
- */
-bool domain_name_is_fine(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length && length <= NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-		       length;
-}
+#include "harness/hypervisor/libvirt/libvirt.h"
 
 /**
  * domain_make_xml - a micro guest as libvirt wants it

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a guest has left behind that did not come up: the end of its console, and of the log that libvirt keeps of its QEMU.
+ * The end of the log that libvirt keeps of QEMU of a domain.
  */
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/hypervisor/domain.h"
+#include "harness/hypervisor/libvirt/libvirt.h"
 
 #define LOG_READ_BYTES 4096
-#define CONSOLE_SHOWN_BYTES 300
-#define LOG_SHOWN_BYTES 200
 
 /* Reads the last bytes of a file. Return: how many, 0 when there are none. */
 static size_t read_end(const char *place, char *text, size_t most)
@@ -67,24 +65,4 @@ char *domain_log_tail(const char *domain, size_t most)
 		text[length] = '\0';
 	}
 	return mend_text(tail);
-}
-
-/**
- * domain_last_words - why a guest did not come up, as far as what it has left behind tells
- * @domain:  its name
- * @console: of the guest, or NULL
- *
- * Return: text that goes behind a reason, owned by the caller; may be empty.
- */
-char *domain_last_words(const char *domain, const struct console *console)
-{
-	__cleanup_free char *shown =
-		console ? console_tail(console, CONSOLE_SHOWN_BYTES) : strdup("");
-	__cleanup_free char *log = domain_log_tail(domain, LOG_SHOWN_BYTES);
-
-	return format_text("%s%s%s%s",
-			   *shown    ? "; its console ends with: "
-			   : console ? "; its console has shown nothing"
-				     : "",
-			   shown, *log ? "; the log of its QEMU ends with: " : "", log);
 }

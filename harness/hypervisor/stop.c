@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How guests end: at a call, or with the agent that has made them or has taken them in, also when libvirt does not help.
+ * How guests end: at a call, or with the agent that has made them or has taken them in, also when the hypervisor does not answer.
  */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <libvirt/virterror.h>
 
-#include "harness/hypervisor/libvirt/service.h"
+#include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
 
 #define STOP_TIMEOUT_MS 10000
 #define DESTROY_TIMEOUT_MS 10000
 #define CLOSE_TIMEOUT_MS 5000
-
-/** domain_work_destroy - a job: the domain ends at once; one that has ended already is fine */
-int domain_work_destroy(virConnectPtr connection, struct virt_job *job)
-{
-	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
-	int error = 0;
-
-	/* It has ended by itself: a transient domain leaves nothing. */
-	if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
-		return 0;
-	if (!domain || virDomainDestroy(domain) < 0)
-		error = virt_fail(&job->why, "destroy the domain of guest '%s'", job->guest);
-	if (domain)
-		virDomainFree(domain);
-	return error == -ENOENT || (error == -EINVAL && domain) ? 0 : error;
-}
 
 /** domain_answer_stop - a guest has ended, or could not be ended */
 void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int error,
@@ -50,7 +33,7 @@ void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int err
 		guest->stage = guest->received && !guest->arrived ? DOMAIN_AWAITED : DOMAIN_RUNNING;
 }
 
-static void done_destroy(struct agent *agent, struct virt_job *job)
+static void done_destroy(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
@@ -58,7 +41,8 @@ static void done_destroy(struct agent *agent, struct virt_job *job)
 		domain_answer_stop(agent, guest, job->error, &job->why);
 }
 
-static void give_up_destroy(struct agent *agent, struct virt_job *job, const struct reason *why)
+static void give_up_destroy(struct agent *agent, struct hypervisor_job *job,
+			    const struct reason *why)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
@@ -69,14 +53,14 @@ static void give_up_destroy(struct agent *agent, struct virt_job *job, const str
 /** domain_destroy - end a guest without asking it, then answer who waits and forget it */
 void domain_destroy(struct agent *agent, struct domain_guest *guest)
 {
-	struct virt_job *job = domain_job(guest, domain_work_destroy);
+	struct hypervisor_job *job = job_new(guest, hypervisor_here()->stop);
 	struct reason why;
 	int error;
 
 	guest->stage = DOMAIN_DESTROYING;
 	job->done = done_destroy;
 	job->given_up = give_up_destroy;
-	error = virt_start(job, DESTROY_TIMEOUT_MS, &why);
+	error = job_start(job, DESTROY_TIMEOUT_MS, &why);
 	if (error)
 		domain_answer_stop(agent, guest, error, &why);
 }
@@ -113,7 +97,7 @@ int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **repl
 		return 0;
 	}
 	guest->ticket = agent_later(agent);
-	/* Its domain may be here before libvirt has told so, and would run here with nobody to end it. */
+	/* The event of its arrival may still be under way. */
 	if (domain_is_incoming(guest)) {
 		domain_destroy(agent, guest);
 		return AGENT_LATER;
@@ -149,7 +133,7 @@ static void destroy_all(struct agent *agent)
 			domain_forget(agent, guest);
 	}
 	while (domain_first(agent) && now_monotonic_ns() < until) {
-		struct pollfd news = {.fd = virt_wake_fd(), .events = POLLIN};
+		struct pollfd news = {.fd = jobs_fd(), .events = POLLIN};
 		bool ending = false;
 
 		for (guest = domain_first(agent); guest; guest = guest->next)
@@ -157,7 +141,7 @@ static void destroy_all(struct agent *agent)
 		if (!ending)
 			break;
 		(void)poll(&news, 1, 100);
-		virt_dispatch(agent, domain_on_event);
+		jobs_dispatch(agent, domain_on_event);
 	}
 }
 
@@ -165,14 +149,15 @@ static void destroy_all(struct agent *agent)
 void domain_end_all(struct agent *agent)
 {
 	destroy_all(agent);
-	virt_leave_all();
+	jobs_leave_all();
 	while (domain_first(agent)) {
 		struct domain_guest *guest = domain_first(agent);
 		pid_t pid;
 
-		if (guest->ours && !qemu_find(guest->domain, guest->uuid, &pid, NULL)) {
-			log_warning("guest '%s': libvirt does not end it, its QEMU %d is killed",
-				    guest->name, (int)pid);
+		if (guest->ours &&
+		    !hypervisor_here()->process(guest->domain, guest->uuid, &pid, NULL)) {
+			log_warning("guest '%s': %s does not end it; killing its process %d",
+				    guest->name, hypervisor_here()->name, (int)pid);
 			kill(pid, SIGKILL);
 		}
 		domain_forget(agent, guest);

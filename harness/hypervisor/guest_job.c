@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Jobs of the hypervisor about a guest.
+ */
+#include <errno.h>
+
+#include "harness/hypervisor/service.h"
+
+static void job_ignore(struct agent *agent, struct hypervisor_job *job)
+{
+	(void)agent;
+	(void)job;
+}
+
+static void job_give_up(struct agent *agent, struct hypervisor_job *job, const struct reason *why)
+{
+	(void)agent;
+	(void)job;
+	(void)why;
+}
+
+/** job_new - a job about a guest, without an answer; the caller fills it in and starts it. Return: it; never NULL */
+struct hypervisor_job *job_new(const struct domain_guest *guest, hypervisor_work *work)
+{
+	struct hypervisor_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		abort();
+	job->work = work;
+	job->done = job_ignore;
+	job->given_up = job_give_up;
+	snprintf(job->guest, sizeof(job->guest), "%s", guest->name);
+	snprintf(job->domain, sizeof(job->domain), "%s", guest->domain);
+	snprintf(job->uuid, sizeof(job->uuid), "%s", guest->uuid);
+	return job;
+}
+
+static void answer_job(struct agent *agent, struct hypervisor_job *job)
+{
+	agent_answer(agent, &job->ticket, job->error, steal(job->reply), &job->why);
+}
+
+static void answer_late_job(struct agent *agent, struct hypervisor_job *job,
+			    const struct reason *why)
+{
+	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
+}
+
+/** job_answered - start a job whose result is the answer of the call that is served now */
+int job_answered(struct agent *agent, struct hypervisor_job *job, int64_t timeout_ms,
+		 struct reason *why)
+{
+	int error;
+
+	job->done = answer_job;
+	job->given_up = answer_late_job;
+	job->ticket = agent_later(agent);
+	error = job_start(job, timeout_ms, why);
+	return error ? error : AGENT_LATER;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The domains of libvirt: found, made, described and ended.
+ */
+#include <errno.h>
+#include <string.h>
+#include <libvirt/virterror.h>
+
+#include "harness/hypervisor/libvirt/libvirt.h"
+
+/** domain_of_job - in a job: its domain, by UUID. Return: NULL with the job's error */
+virDomainPtr domain_of_job(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
+
+	if (!domain)
+		job->error = virt_fail(&job->why, "look up the domain of guest '%s'", job->guest);
+	return domain;
+}
+
+/* libvirt has versions as one number: a million, a thousand, and one. */
+static void put_version(json_t *software, const char *key, int failed, unsigned long version)
+{
+	if (failed)
+		json_object_set_new(software, key, json_string("unknown"));
+	else
+		json_object_set_new(software, key,
+				    json_sprintf("%lu.%lu.%lu", version / 1000000,
+						 version / 1000 % 1000, version % 1000));
+}
+
+static int describe(virConnectPtr connection, virDomainPtr domain, struct hypervisor_job *job)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	int state = VIR_DOMAIN_NOSTATE;
+	unsigned long version = 0;
+	__cleanup_free char *xml = virDomainGetXMLDesc(domain, 0);
+	__cleanup_free char *socket = NULL;
+	json_t *software;
+	unsigned int cid;
+	int failed;
+
+	if (!xml)
+		return virt_fail(&job->why, "ask for the XML of domain '%s'", job->domain);
+	virDomainGetUUIDString(domain, uuid);
+	(void)virDomainGetState(domain, &state, NULL, 0);
+	socket = domain_serial_socket(xml, GUEST_SERIAL_NAME);
+	cid = domain_cid(xml);
+	software = json_object();
+	json_decref(job->reply);
+	job->reply = json_pack("{s:s, s:b, s:o, s:s*}", "uuid", uuid, "running",
+			       state == VIR_DOMAIN_RUNNING, "software", software, "serial", socket);
+	if (cid)
+		json_object_set_new(job->reply, "cid", json_integer(cid));
+	failed = virConnectGetVersion(connection, &version);
+	put_version(software, "qemu", failed, version);
+	failed = virConnectGetLibVersion(connection, &version);
+	put_version(software, "libvirt", failed, version);
+	return qemu_find(job->domain, uuid, &job->pid, &job->why);
+}
+
+/** virt_claim - a job: destroy the domain of that name when an agent that has ended has left it */
+int virt_claim(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
+	__cleanup_free char *description = NULL;
+	__cleanup_free char *keeper = NULL;
+	int error = 0;
+
+	if (!domain)
+		return 0;
+	description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
+	keeper = domain_keeper(job->guest, description);
+	if (!keeper || !domain_is_orphan(keeper))
+		error = fail(&job->why, -EEXIST,
+			     "there is a domain '%s' already, of another agent (%s): choose "
+			     "another name, or end it by 'virsh destroy %s'",
+			     job->domain, keeper ? keeper : "it does not say which", job->domain);
+	else if (virDomainDestroy(domain) < 0)
+		error = virt_fail(&job->why, "destroy the domain '%s' that another agent left",
+				  job->domain);
+	virDomainFree(domain);
+	return error;
+}
+
+/** virt_find - a job: a running domain of the user, by its name */
+int virt_find(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
+	int state = VIR_DOMAIN_NOSTATE, error = 0;
+
+	if (!domain)
+		return virt_fail(&job->why, "look up the domain '%s'", job->domain);
+	if (virDomainGetState(domain, &state, NULL, 0) < 0)
+		error = virt_fail(&job->why, "ask for the state of domain '%s'", job->domain);
+	else if (state != VIR_DOMAIN_RUNNING)
+		error = fail(&job->why, -EHOSTDOWN,
+			     "the domain '%s' does not run (its state is %d): start it, brinell "
+			     "does not",
+			     job->domain, state);
+	if (!error)
+		error = describe(connection, domain, job);
+	virDomainFree(domain);
+	return error;
+}
+
+/** virt_make - a job: create and run the domain of the XML */
+int virt_make(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = virDomainCreateXML(connection, job->text, 0);
+	int error;
+
+	if (!domain)
+		return virt_fail(&job->why, "make the domain '%s'", job->domain);
+	error = describe(connection, domain, job);
+	if (error)
+		virDomainDestroy(domain);
+	virDomainFree(domain);
+	return error;
+}
+
+/** virt_describe - a job: a domain by its UUID */
+int virt_describe(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = domain_of_job(connection, job);
+	int error;
+
+	if (!domain)
+		return job->error;
+	error = describe(connection, domain, job);
+	virDomainFree(domain);
+	return error;
+}
+
+/** virt_destroy - a job: end the domain at once; 0 when it has ended already */
+int virt_destroy(void *connection, struct hypervisor_job *job)
+{
+	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
+	int error = 0;
+
+	/* It has ended by itself: a transient domain leaves nothing. */
+	if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+		return 0;
+	if (!domain || virDomainDestroy(domain) < 0)
+		error = virt_fail(&job->why, "destroy the domain of guest '%s'", job->guest);
+	if (domain)
+		virDomainFree(domain);
+	return error == -ENOENT || (error == -EINVAL && domain) ? 0 : error;
+}

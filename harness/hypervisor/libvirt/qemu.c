@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QEMU of a domain: its process, its monitor through libvirt, and where it has the memory of its guest.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <libvirt/libvirt-qemu.h>
+
+#include "harness/hypervisor/libvirt/libvirt.h"
+
+#define PAGE_BYTES 4096u
+
+/* Whether the arguments of a process have "-uuid" and @uuid side by side. */
+static bool has_uuid(const char *arguments, size_t length, const char *uuid)
+{
+	const char *end = arguments + length;
+
+	for (const char *at = arguments; at < end; at += strlen(at) + 1)
+		if (strcmp(at, "-uuid") == 0 && at + 6 < end && strcmp(at + 6, uuid) == 0)
+			return true;
+	return false;
+}
+
+/**
+ * qemu_find - the process that runs a domain
+ * @domain: its name
+ * @uuid:   its UUID, which the process must carry among its arguments
+ * @pid:    receives it
+ *
+ * libvirt has no call for it; the file where it keeps the number is the same since its beginning (qemu_process.c).
+ *
+ * Return: 0, or -ESRCH when it does not run, or its number has gone to another process.
+ */
+int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why)
+{
+	__cleanup_free char *file = format_text("/run/libvirt/qemu/%s.pid", domain);
+	__cleanup_free char *arguments = NULL;
+	__cleanup_free char *place = NULL;
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	size_t length;
+	long number;
+	int error = read_small_file(system_path(path, file), &text, NULL);
+
+	if (error)
+		return fail(why, -ESRCH, "find QEMU of domain %s: read %s: %s", domain, file,
+			    strerror(-error));
+	number = strtol(text, NULL, 10);
+	place = format_text("/proc/%ld/cmdline", number);
+	if (number <= 0 || read_small_file(system_path(path, place), &arguments, &length))
+		return fail(why, -ESRCH, "QEMU of domain %s, process %ld, is gone", domain, number);
+	if (!has_uuid(arguments, length, uuid))
+		return fail(why, -ESRCH,
+			    "process %ld of %s is not the QEMU of domain %s (-uuid %s): it has "
+			    "ended, and its number went to another one",
+			    number, file, domain, uuid);
+	*pid = (pid_t)number;
+	return 0;
+}
+
+/**
+ * monitor_take_hva - what QEMU's monitor answered to gpa2hva
+ * @text: the answer; not trusted
+ * @gpa:  that was asked for
+ * @hva:  receives the address in QEMU
+ *
+ * The texts are those of gpa2hva in QEMU's monitor/hmp-target.c.
+ *
+ * Return: 0; -EFAULT when the guest has no memory there; -EPROTO when the answer is none.
+ */
+int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why)
+{
+	static const char begin[] = "Host virtual address for 0x";
+	const char *is = NULL, *at = text;
+	uint64_t asked, found;
+	char *end;
+
+	if (strstr(text, "is not RAM") || strstr(text, "No memory is mapped"))
+		return fail(why, -EFAULT, "the guest has no memory at 0x%" PRIx64 ": %.200s", gpa,
+			    text);
+	/* The last one: the name of the memory stands between, and may be anything. */
+	while ((at = strstr(at, " is 0x")))
+		is = at++;
+	if (strncmp(text, begin, strlen(begin)) != 0 || !is)
+		return fail(why, -EPROTO, "QEMU does not say where 0x%" PRIx64 " is: '%.200s'", gpa,
+			    text);
+	errno = 0;
+	asked = strtoull(text + strlen(begin), &end, 16);
+	if (end == text + strlen(begin) || *end != ' ' || asked != gpa)
+		return fail(why, -EPROTO,
+			    "QEMU was asked for 0x%" PRIx64 " and answers another: '%.200s'", gpa,
+			    text);
+	found = strtoull(is + strlen(" is 0x"), &end, 16);
+	if (errno || end == is + strlen(" is 0x") || strspn(end, "\r\n") != strlen(end) || !found ||
+	    found % PAGE_BYTES != gpa % PAGE_BYTES)
+		return fail(why, -EPROTO, "QEMU answers no address for 0x%" PRIx64 ": '%.200s'",
+			    gpa, text);
+	*hva = found;
+	return 0;
+}
+
+static int ask(void *connection, struct hypervisor_job *job, const char *command,
+	       unsigned int flags, char **answer)
+{
+	virDomainPtr domain = domain_of_job(connection, job);
+	int error = 0;
+
+	if (!domain)
+		return job->error;
+	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
+		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
+	virDomainFree(domain);
+	return error;
+}
+
+/** virt_command - a job: a command of QEMU's monitor, QMP or, with @number, HMP */
+int virt_command(void *connection, struct hypervisor_job *job)
+{
+	return ask(connection, job, job->text,
+		   job->number ? VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+			       : VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT,
+		   &job->answer);
+}
+
+/** virt_address - a job: the address in QEMU of a guest-physical one */
+int virt_address(void *connection, struct hypervisor_job *job)
+{
+	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);
+	__cleanup_free char *answer = NULL;
+	int error = ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer);
+
+	return error ? error : monitor_take_hva(answer, job->number, &job->number, &job->why);
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls guest.migrate and guest.migration, on the source of a migration. libvirt's call returns when all is over; it
+ * has a thread of its own, and another one looks at the statistics meanwhile (domain_sampler.c).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/hypervisor/service.h"
+#include "harness/hypervisor/stages.h"
+
+/* The call has no bound of its own: who wants its end cancels it. */
+#define NO_TIMEOUT_MS (1000LL * 60 * 60 * 24 * 365)
+#define CONTROL_TIMEOUT_MS 10000
+/* After which guest.migrate is answered although nothing is sent yet. */
+#define BEGIN_TIMEOUT_NS (30 * NSEC_PER_SEC)
+/* The statistics of a migration that has ended come as an event of their own, about when the call returns. */
+#define STATISTICS_TIMEOUT_NS NSEC_PER_SEC
+#define CHANNELS_MOST 255
+
+/**
+ * struct migration - one of this host's guests to another host
+ * @ticket:    of guest.migrate; its id is NULL when it was answered
+ * @cancelled: its end was asked for
+ * @over:      the call has returned, @end_ns says until when its statistics are awaited
+ * @reason:    why it did not work; owned
+ */
+struct migration {
+	struct migration_track track;
+	struct agent_ticket ticket;
+	bool cancelled, over;
+	int64_t begin_by_ns, ended_ns, end_by_ns;
+	json_t *statistics;
+	char *reason;
+};
+
+static void tell(struct agent *agent, struct domain_guest *guest, enum migration_news news)
+{
+	struct migration *migration = guest->migration;
+	__cleanup_free char *text = NULL;
+
+	if (!news)
+		return;
+	text = migration_track_text(&migration->track, guest->name);
+	agent_emit(agent, "migration", now_realtime_ns(), text,
+		   migration_track_data(&migration->track, guest->name,
+					news == MIGRATION_NEWS_STAGE ? "stage" : "progress",
+					now_monotonic_ns()));
+}
+
+static void answer_begun(struct agent *agent, struct migration *migration, const char *state)
+{
+	if (migration->ticket.id)
+		agent_answer(agent, &migration->ticket, 0, json_pack("{s:s}", "state", state),
+			     NULL);
+}
+
+static void answer_ended(struct agent *agent, struct migration *migration)
+{
+	if (migration->ticket.id)
+		agent_answer(agent, &migration->ticket, 0,
+			     json_pack("{s:s, s:s, s:s}", "state", "ended", "outcome",
+				       migration_stage_name(migration->track.stage), "reason",
+				       migration->reason ? migration->reason : ""),
+			     NULL);
+}
+
+static char *end_text(const struct migration *migration, const char *guest)
+{
+	const char *outcome = migration_stage_name(migration->track.stage);
+	double seconds =
+		(double)(migration->ended_ns - migration->track.began_ns) / (double)NSEC_PER_SEC;
+
+	if (migration->track.stage != MIGRATION_COMPLETED)
+		return format_text("%s: migration %s: %s", guest, outcome,
+				   migration->reason ? migration->reason : "");
+	return format_text("%s: migration completed in %.2f s, %lld iterations, downtime %lld ms",
+			   guest, seconds, (long long)migration->track.iteration,
+			   (long long)json_number(migration->statistics, "downtime", -1));
+}
+
+/* The one end of each migration. */
+static void finish(struct agent *agent, struct domain_guest *guest)
+{
+	struct migration *migration = steal(guest->migration);
+	__cleanup_free char *text = end_text(migration, guest->name);
+	json_t *data =
+		migration_track_data(&migration->track, guest->name, "end", migration->ended_ns);
+	int64_t downtime = json_number(migration->statistics, "downtime", -1);
+
+	json_object_set_new(data, "outcome",
+			    json_string(migration_stage_name(migration->track.stage)));
+	json_object_set_new(data, "reason",
+			    json_string(migration->reason ? migration->reason : ""));
+	if (downtime >= 0)
+		json_object_set_new(data, "downtime_ns", json_integer(downtime * NSEC_PER_MSEC));
+	if (migration->statistics)
+		json_object_set(data, "statistics", migration->statistics);
+	agent_emit(agent, "migration", now_realtime_ns(), text, data);
+	answer_ended(agent, migration);
+	if (migration->track.stage == MIGRATION_COMPLETED && guest->stage == DOMAIN_RUNNING) {
+		snprintf(guest->ending, sizeof(guest->ending), "migrated");
+		guest->stage = DOMAIN_GONE;
+	}
+	json_decref(migration->statistics);
+	json_decref(migration->ticket.id);
+	free(migration->reason);
+	free(migration);
+}
+
+/** domain_is_leaving - whether a guest stands still on this host, to run on another one */
+bool domain_is_leaving(const struct domain_guest *guest)
+{
+	return guest->migration && guest->migration->track.stage >= MIGRATION_SWITCHOVER &&
+	       guest->migration->track.stage <= MIGRATION_COMPLETED;
+}
+
+/** domain_migration_event - what libvirt or the sampler told of a guest, which may be on its way */
+void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
+{
+	struct migration *migration = guest->migration;
+	const char *what = json_text(event, "event", "");
+	enum migration_news news = MIGRATION_NO_NEWS;
+	int64_t now = now_monotonic_ns();
+
+	if (!migration)
+		return;
+	if (strcmp(what, "job-completed") == 0) {
+		json_decref(migration->statistics);
+		migration->statistics = json_incref(json_object_get(event, "statistics"));
+		if (migration->over)
+			finish(agent, guest);
+		return;
+	}
+	if (migration->over)
+		return;
+	if (strcmp(what, "migration-sample") == 0)
+		news = migration_track_sample(&migration->track,
+					      json_object_get(event, "statistics"), now);
+	else if (strcmp(what, "migration-iteration") == 0)
+		news = migration_track_iteration(&migration->track,
+						 json_number(event, "iteration", 0), now);
+	else
+		news = migration_track_lifecycle(&migration->track, json_text(event, "state", ""),
+						 json_text(event, "detail", ""), now);
+	tell(agent, guest, news);
+	if (migration->track.active)
+		answer_begun(agent, migration, "begun");
+}
+
+/** domain_migration_tick - time has passed */
+void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now)
+{
+	struct migration *migration = guest->migration;
+
+	if (!migration)
+		return;
+	if (migration->over && now > migration->end_by_ns)
+		finish(agent, guest);
+	else if (!migration->over && now > migration->begin_by_ns)
+		answer_begun(agent, migration, "setup");
+}
+
+static void take_end(struct agent *agent, struct domain_guest *guest, bool worked,
+		     const char *reason)
+{
+	struct migration *migration = guest->migration;
+
+	migration_track_end(&migration->track, worked, migration->cancelled);
+	migration->over = true;
+	migration->ended_ns = now_monotonic_ns();
+	migration->end_by_ns = migration->ended_ns + STATISTICS_TIMEOUT_NS;
+	if (!worked)
+		migration->reason = strdup(reason);
+	if (!worked || migration->statistics)
+		finish(agent, guest);
+}
+
+static void done_migrate(struct agent *agent, struct hypervisor_job *job)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+
+	if (guest && guest->migration && !guest->migration->over)
+		take_end(agent, guest, !job->error, job->why.text);
+}
+
+static void give_up_migrate(struct agent *agent, struct hypervisor_job *job,
+			    const struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+
+	if (guest && guest->migration && !guest->migration->over)
+		take_end(agent, guest, false, why->text);
+}
+
+/** domain_migration_forget - its guest is about to be forgotten: a migration does not end in silence */
+void domain_migration_forget(struct agent *agent, struct domain_guest *guest)
+{
+	if (guest->migration && !guest->migration->over)
+		take_end(agent, guest, false, "the guest was stopped while it was on its way");
+	if (guest->migration)
+		finish(agent, guest);
+}
+
+static int take_number(const char *call, const json_t *arguments, const char *key, int64_t most,
+		       struct reason *why)
+{
+	int64_t number = json_number(arguments, key, 0);
+
+	if (number < 0 || number > most)
+		return fail(why, -EINVAL, "%s: '%s' is %lld, it must be 0 to %lld", call, key,
+			    (long long)number, (long long)most);
+	return 0;
+}
+
+static int check_arguments(const json_t *arguments, struct reason *why)
+{
+	const char *mode = json_text(arguments, "mode", "pre-copy");
+	int error;
+
+	if (!*json_text(arguments, "uri", ""))
+		return fail(why, -EINVAL,
+			    "guest.migrate: 'uri' is missing: that of the libvirt of the target, "
+			    "such as qemu+tcp://HOST/system");
+	if (strcmp(mode, "pre-copy") != 0 && strcmp(mode, "post-copy") != 0)
+		return fail(why, -EINVAL,
+			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
+	error = take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why);
+	if (!error)
+		error = take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why);
+	if (!error)
+		error = take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX,
+				    why);
+	if (!error)
+		error = take_number("guest.migrate", arguments, "downtime_ms", INT32_MAX, why);
+	return error;
+}
+
+int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **reply,
+			struct reason *why)
+{
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.migrate", why);
+	struct hypervisor_job *job;
+	int error;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	if (guest->stage != DOMAIN_RUNNING || guest->migration)
+		return fail(why, -EBUSY, "guest.migrate: guest '%s' is %s", guest->name,
+			    guest->migration ? "on its way already" : "not up yet, or going down");
+	error = check_arguments(arguments, why);
+	if (error)
+		return error;
+	guest->migration = calloc(1, sizeof(*guest->migration));
+	if (!guest->migration)
+		abort();
+	migration_track_begin(&guest->migration->track, now_monotonic_ns());
+	guest->migration->begin_by_ns = now_monotonic_ns() + BEGIN_TIMEOUT_NS;
+	guest->migration->ticket = agent_later(agent);
+	tell(agent, guest, MIGRATION_NEWS_STAGE);
+	job = job_new(guest, hypervisor_here()->migrate);
+	job->request = json_deep_copy(arguments);
+	job->done = done_migrate;
+	job->given_up = give_up_migrate;
+	error = job_start(job, NO_TIMEOUT_MS, why);
+	/* It was begun with an event, so it ends with one. */
+	if (error)
+		take_end(agent, guest, false, why->text);
+	return AGENT_LATER;
+}
+
+/* Whether the end that libvirt was asked for comes, shows when its call returns. */
+static void done_cancel(struct agent *agent, struct hypervisor_job *job)
+{
+	struct domain_guest *guest = domain_guest_of_job(agent, job);
+
+	if (job->error && guest && guest->migration)
+		guest->migration->cancelled = false;
+	agent_answer(agent, &job->ticket, job->error, NULL, &job->why);
+}
+
+static void give_up_control(struct agent *agent, struct hypervisor_job *job,
+			    const struct reason *why)
+{
+	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
+}
+
+int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
+			  struct reason *why)
+{
+	const char *action = json_text(arguments, "action", "");
+	struct domain_guest *guest = domain_guest_find(agent, arguments, "guest.migration", why);
+	bool cancel = strcmp(action, "cancel") == 0;
+	struct hypervisor_job *job;
+	int error;
+
+	(void)reply;
+	if (!guest)
+		return -ENOENT;
+	if (!cancel && strcmp(action, "post-copy") != 0 && strcmp(action, "limit") != 0)
+		return fail(why, -EINVAL,
+			    "guest.migration: 'action' must be \"cancel\", \"post-copy\" or "
+			    "\"limit\"");
+	error = take_number("guest.migration", arguments, "bandwidth", INT64_MAX, why);
+	if (!error)
+		error = take_number("guest.migration", arguments, "downtime_ms", INT32_MAX, why);
+	if (error)
+		return error;
+	if (!guest->migration || guest->migration->over)
+		return fail(why, -ESRCH, "guest.migration: guest '%s' is not on its way",
+			    guest->name);
+	job = job_new(guest, hypervisor_here()->control);
+	job->request = json_deep_copy(arguments);
+	job->number = guest->migration->track.stage == MIGRATION_POST_COPY;
+	if (!cancel)
+		return job_answered(agent, job, CONTROL_TIMEOUT_MS, why);
+	guest->migration->cancelled = true;
+	job->done = done_cancel;
+	job->given_up = give_up_control;
+	job->ticket = agent_later(agent);
+	error = job_start(job, CONTROL_TIMEOUT_MS, why);
+	if (error)
+		guest->migration->cancelled = false;
+	return error ? error : AGENT_LATER;
+}
