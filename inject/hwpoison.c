@@ -9,7 +9,6 @@
 
 #include "harness/host/machine.h"
 #include "harness/host/sticky.h"
-#include "workloads/workload.h"
 #include "inject/injector.h"
 
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
@@ -147,7 +146,7 @@ static int check_machine(const struct injection *injection, const struct method 
 	int error = 0;
 
 	if (method->input == INPUT_COMMAND) {
-		if (!injection->target || !injection->target->workload->command)
+		if (!injection->target || !injection->command)
 			return fail(why, -EINVAL,
 				    "'%s' needs a target whose process can do it (workload memory)",
 				    method->name);
@@ -281,16 +280,14 @@ static void note_page(struct injection *injection, const struct method *method)
 static int fire_at_target(struct injection *injection, const struct method *method,
 			  struct reason *why)
 {
-	struct workload_run *target = injection->target;
-
 	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:s}", "path", "target's process", "text",
 					method->name));
 	if (injection->change.dry_run)
 		return 0;
-	if (!target)
+	if (!injection->target)
 		return fail(why, -ESRCH, "the target was stopped after the injection was prepared");
-	return target->workload->command(target, method->name, why);
+	return injection->command(injection->target, method->name, why);
 }
 
 static int fire_by_file(struct injection *injection, const struct method *method,

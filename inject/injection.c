@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all injectors share: one use of an injector.
+ * One use of an injector: its begin, its end, and a fault that runs in between.
  */
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
 
+static void drop_event(void *context, json_t *event)
+{
+	(void)context;
+	json_decref(event);
+}
+
 /**
  * injection_open - begin the use of an injector
- * @injection: receives it; to be closed with injection_close()
- * @injector:  which
+ * @injection: receives it, and must not move until injection_close()
+ * @injector:  its kind
  * @arguments: as given by a scenario or the command line, or NULL; borrowed
- * @dry_run:   note the writes, do none
+ * @dry_run:   note the writes without doing them
  * @why:       says which argument is wrong
  *
  * Return: 0, or -errno of param_check(); then there is nothing to close.
@@ -28,17 +34,89 @@ int injection_open(struct injection *injection, const struct injector *injector,
 		.arguments = checked,
 		.change = {.dry_run = dry_run, .writes = json_array(), .lock_fd = -1},
 		.result = json_object()};
+	injection->run = (struct activity){.name = (char *)injector->name,
+					   .arguments = checked,
+					   .facts = injection->result,
+					   .fd = -1,
+					   .emit = drop_event,
+					   .private = injection};
 	return 0;
 }
 
-/** injection_close - free what injection_open() made; drops the lock if an injector still holds it */
+/** injection_close - free the injection; drops the lock if the injector still holds it */
 void injection_close(struct injection *injection)
 {
 	json_decref(injection->arguments);
 	json_decref(injection->change.writes);
 	json_decref(injection->result);
 	change_unlock(&injection->change);
-	*injection = (struct injection){.change = {.lock_fd = -1}};
+	*injection = (struct injection){.change = {.lock_fd = -1}, .run = {.fd = -1}};
+}
+
+/**
+ * injection_fire - make the fault
+ *
+ * Return: 0; the fault still runs when @injection->running is set then. -errno of the injector.
+ */
+int injection_fire(struct injection *injection, struct reason *why)
+{
+	int error;
+
+	injection->began = now_monotonic_ns();
+	injection->running = true;
+	error = injection->injector->fire(injection, why);
+	if (error || injection->run.fd < 0)
+		injection->running = false;
+	return error;
+}
+
+static void emit(struct injection *injection, const char *event, const char *text, json_t *data)
+{
+	json_object_set_new(data, "injector", json_string(injection->injector->name));
+	json_object_set_new(data, "event", json_string(event));
+	json_object_set_new(data, "text", json_sprintf("%s: %s", injection->injector->name, text));
+	injection->run.emit(injection->run.context, data);
+}
+
+/** injection_progress - report how far a running fault is: @fraction from 0 to 1, or below 0 when unknown */
+void injection_progress(struct injection *injection, double fraction, const char *text)
+{
+	emit(injection, "progress", text, json_pack("{s:f}", "fraction", fraction));
+}
+
+/**
+ * injection_end - report the end of a running fault; has no effect on one that has ended
+ * @error:  0, or -errno
+ * @reason: explains @error, or ""
+ */
+void injection_end(struct injection *injection, int error, const char *reason)
+{
+	if (!injection->running)
+		return;
+	injection->running = false;
+	injection->error = error;
+	snprintf(injection->reason.text, sizeof(injection->reason.text), "%s", reason);
+	emit(injection, "end", error ? reason : "ended", injection_outcome(injection));
+}
+
+/** injection_stop - end a running fault before its time. Return: whether one was running */
+bool injection_stop(struct injection *injection)
+{
+	if (!injection->running)
+		return false;
+	injection->injector->stop(injection);
+	json_object_set_new(injection->result, "stopped", json_true());
+	injection_end(injection, 0, "");
+	return true;
+}
+
+/** injection_outcome - {"error", "reason", "result", "writes", "duration_ns"}; owned by the caller */
+json_t *injection_outcome(const struct injection *injection)
+{
+	return json_pack("{s:i, s:s, s:O, s:O, s:I}", "error", injection->error, "reason",
+			 injection->reason.text, "result", injection->result, "writes",
+			 injection->change.writes, "duration_ns",
+			 (json_int_t)(now_monotonic_ns() - injection->began));
 }
 
 /**

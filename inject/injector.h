@@ -2,22 +2,22 @@
 #ifndef BRINELL_INJECT_INJECTOR_H
 #define BRINELL_INJECT_INJECTOR_H
 
+#include "harness/host/activity.h"
 #include "harness/host/change.h"
 #include "harness/host/machine.h"
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
 
 struct agent;
-struct workload_run;
 struct injection;
 struct sticky;
 
 /**
- * enum injector_target - whose page an injection is aimed at
- * @TARGET_NONE:     nobody's
- * @TARGET_WORKLOAD: that of a workload on this machine
- * @TARGET_GUEST:    that of a workload in a guest: on this machine it is a page of QEMU. Injectors get its frame as pfn
- *                   and address, and its address in the guest as gpa
+ * enum injector_target - owner of the page that an injection hits
+ * @TARGET_NONE:     none
+ * @TARGET_WORKLOAD: a workload on this machine
+ * @TARGET_GUEST:    a workload in a guest: on this machine it is a page of QEMU. Injectors get its frame as pfn and
+ *                   address, and its address in the guest as gpa
  */
 enum injector_target {
 	TARGET_NONE,
@@ -36,11 +36,18 @@ enum injector_target {
  *           {"name", "ok": bool, "reason", "remedy"}; never changes anything but its module, by machine_load_module()
  * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
  *           whole; the fault is not there yet. On error everything is as before.
- * @fire:    makes the fault. -errno with a reason that says what this errno means here.
- * @restore: puts back all that @prepare saved, frees @private, drops the lock; also after a failed @fire
+ * @fire:    makes the fault. -errno with a reason that explains this errno. A fault that takes long starts here, in a
+ *           process of its own (harness/host/process.h), and sets @run.fd of the injection: it then runs until
+ *           injection_end(). @fire itself must not block
+ * @dispatch: reads the reports of that process; called when @run.fd is readable; emits events, and calls
+ *           injection_end() at the end of the fault. NULL for an injector whose @fire is the whole fault
+ * @stop:    ends the process before its time and reaps it, with a bound; the caller ends the injection. NULL with
+ *           @dispatch
+ * @restore: puts back all that @prepare saved, frees @private, drops the lock; also after a failed @fire. The fault does
+ *           not run any more
  *
- * A planned injection (`--dry-run`) runs the same three functions; change_write() then notes each write
- * instead of doing it.
+ * A planned injection (`--dry-run`) runs @prepare, @fire and @restore; change_write() then notes each write instead of
+ * doing it, and @fire starts no process.
  */
 struct injector {
 	const char *name;
@@ -50,35 +57,60 @@ struct injector {
 	void (*probe)(json_t *findings);
 	int (*prepare)(struct injection *injection, struct reason *why);
 	int (*fire)(struct injection *injection, struct reason *why);
+	void (*dispatch)(struct injection *injection);
+	void (*stop)(struct injection *injection);
 	int (*restore)(struct injection *injection, struct reason *why);
 };
 
 REGISTRY(injector)
 
+/* Executes what only the process of the target can do, such as "madvise-hard"; waits for the answer. */
+typedef int (*injection_command_fn)(struct activity *target, const char *command,
+				    struct reason *why);
+
 /**
  * struct injection - one use of an injector
- * @injector:  which
+ * @injector:  its kind
+ * @run:       what a running fault has in common with a running workload. @run.arguments is @arguments, @run.facts is
+ *             @result, and @run.private is the injection; @run.fd is -1 unless the fault runs in a process of its own.
+ *             @run.emit is never NULL
  * @arguments: checked by its table; owned
  * @change:    the writes to the kernel, and the lock while an injector holds it
  * @agent:     that serves, or NULL outside of one; borrowed
- * @target:    the running workload whose page is hit, or NULL; a method that only the owner of a page can use
- *             (madvise) is executed by it through its @command; borrowed
- * @result:    object that @fire may add facts to (pfn, address, attempts); owned
+ * @target:    the running workload whose page is hit, or NULL; borrowed
+ * @command:   executes a command in the process of @target; NULL when it has no commands
+ * @seed:      of the trial, for every random choice; 0 outside of a trial
+ * @running:   the fault has begun and not ended
+ * @error:     of a fault that has ended, with @reason
+ * @result:    object to which @fire adds facts (pfn, address, attempts); owned
+ * @began:     CLOCK_MONOTONIC at @fire
  * @private:   of the injector between @prepare and @restore
  */
 struct injection {
 	const struct injector *injector;
+	struct activity run;
 	json_t *arguments;
 	struct change change;
 	json_t *result;
 	struct agent *agent;
-	struct workload_run *target;
+	struct activity *target;
+	injection_command_fn command;
+	uint64_t seed;
+	bool running;
+	int error;
+	struct reason reason;
+	int64_t began;
 	void *private;
 };
 
 int injection_open(struct injection *injection, const struct injector *injector,
 		   const json_t *arguments, bool dry_run, struct reason *why);
 void injection_close(struct injection *injection);
+int injection_fire(struct injection *injection, struct reason *why);
+void injection_progress(struct injection *injection, double fraction, const char *text);
+void injection_end(struct injection *injection, int error, const char *reason);
+bool injection_stop(struct injection *injection);
+json_t *injection_outcome(const struct injection *injection);
 int injection_finish(struct injection *injection, struct sticky *sticky, struct reason *why);
 
 #endif

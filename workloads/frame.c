@@ -41,7 +41,7 @@ struct frame_run {
 	struct frame_options options;
 };
 
-static void note_facts(struct workload_run *run, const void *packet)
+static void note_facts(struct activity *run, const void *packet)
 {
 	const struct frame_report *ready = packet;
 	const struct frame_options *options = &((struct frame_run *)run->private)->options;
@@ -57,7 +57,7 @@ static void note_facts(struct workload_run *run, const void *packet)
 		json_object_set_new(run->facts, "call", json_string(ready->call));
 }
 
-static void emit_touched(struct workload_run *run, const struct frame_report *report)
+static void emit_touched(struct activity *run, const struct frame_report *report)
 {
 	json_t *data = json_pack("{s:b}", "value_ok", report->right);
 
@@ -66,7 +66,7 @@ static void emit_touched(struct workload_run *run, const struct frame_report *re
 	process_emit(run, "touched", &report->base, data, report->base.text);
 }
 
-static void emit_error(struct workload_run *run, const struct frame_report *report)
+static void emit_error(struct activity *run, const struct frame_report *report)
 {
 	int error = report->base.error;
 	__cleanup_free char *text = format_text("%s failed: %s (%s)", report->base.text,
@@ -78,7 +78,7 @@ static void emit_error(struct workload_run *run, const struct frame_report *repo
 		     text);
 }
 
-static void handle_report(struct workload_run *run, const void *packet)
+static void handle_report(struct activity *run, const void *packet)
 {
 	struct frame_run *frame = run->private;
 	const struct frame_report *report = packet;
@@ -116,7 +116,7 @@ static const struct process_kind finder_kind = {
 	.report = handle_report,
 };
 
-static void frame_stop(struct workload_run *run)
+static void frame_stop(struct activity *run)
 {
 	struct frame_run *frame = run->private;
 
@@ -127,7 +127,7 @@ static void frame_stop(struct workload_run *run)
 	run->private = NULL;
 }
 
-static int frame_start(struct workload_run *run, struct reason *why)
+static int frame_start(struct activity *run, struct reason *why)
 {
 	struct frame_run *frame = calloc(1, sizeof(*frame));
 	int error;
@@ -147,7 +147,7 @@ static int frame_start(struct workload_run *run, struct reason *why)
 	return error;
 }
 
-static void frame_dispatch(struct workload_run *run)
+static void frame_dispatch(struct activity *run)
 {
 	struct frame_run *frame = run->private;
 
@@ -155,7 +155,7 @@ static void frame_dispatch(struct workload_run *run)
 		process_dispatch(run, &frame->process);
 }
 
-static int frame_touch(struct workload_run *run, struct reason *why)
+static int frame_touch(struct activity *run, struct reason *why)
 {
 	struct frame_run *frame = run->private;
 

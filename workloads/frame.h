@@ -2,7 +2,8 @@
 #ifndef BRINELL_WORKLOADS_FRAME_H
 #define BRINELL_WORKLOADS_FRAME_H
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 enum frame_which {
 	FRAME_IS_FREE,

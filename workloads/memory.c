@@ -117,7 +117,7 @@ static void give_back_huge_page(struct memory_run *memory)
 	memory->huge_pages_before = NULL;
 }
 
-static void emit_touched(struct workload_run *run, const struct memory_report *report)
+static void emit_touched(struct activity *run, const struct memory_report *report)
 {
 	static const char *const names[] = {"unread", "intact", "zero", "other"};
 	bool read = report->data != DATA_UNREAD;
@@ -133,7 +133,7 @@ static void emit_touched(struct workload_run *run, const struct memory_report *r
 	process_emit(run, "touched", &report->base, data, text);
 }
 
-static void emit_error(struct workload_run *run, const struct memory_report *report)
+static void emit_error(struct activity *run, const struct memory_report *report)
 {
 	__cleanup_free char *text =
 		format_text("%s failed: %s (%s)", report->call, error_name(report->base.error),
@@ -145,7 +145,7 @@ static void emit_error(struct workload_run *run, const struct memory_report *rep
 		     text);
 }
 
-static void emit_corrupted(struct workload_run *run, const struct memory_report *report)
+static void emit_corrupted(struct activity *run, const struct memory_report *report)
 {
 	__cleanup_free char *text =
 		format_text("0x%" PRIx64 " holds 0x%" PRIx64 " instead of 0x%" PRIx64,
@@ -159,7 +159,7 @@ static void emit_corrupted(struct workload_run *run, const struct memory_report 
 		     text);
 }
 
-static void handle_report(struct workload_run *run, const void *packet)
+static void handle_report(struct activity *run, const void *packet)
 {
 	struct memory_run *memory = run->private;
 	const struct memory_report *report = packet;
@@ -194,7 +194,7 @@ static void handle_report(struct workload_run *run, const void *packet)
 	}
 }
 
-static void note_facts(struct workload_run *run, const void *packet)
+static void note_facts(struct activity *run, const void *packet)
 {
 	const struct memory_options *options = &((struct memory_run *)run->private)->options;
 	const struct memory_report *ready = packet;
@@ -219,7 +219,7 @@ static const struct process_kind victim_kind = {
 	.report = handle_report,
 };
 
-static void memory_stop(struct workload_run *run)
+static void memory_stop(struct activity *run)
 {
 	struct memory_run *memory = run->private;
 
@@ -231,7 +231,7 @@ static void memory_stop(struct workload_run *run)
 	run->private = NULL;
 }
 
-static int memory_start(struct workload_run *run, struct reason *why)
+static int memory_start(struct activity *run, struct reason *why)
 {
 	struct memory_run *memory = calloc(1, sizeof(*memory));
 	int error;
@@ -250,7 +250,7 @@ static int memory_start(struct workload_run *run, struct reason *why)
 	return error;
 }
 
-static void memory_dispatch(struct workload_run *run)
+static void memory_dispatch(struct activity *run)
 {
 	struct memory_run *memory = run->private;
 
@@ -258,14 +258,14 @@ static void memory_dispatch(struct workload_run *run)
 		process_dispatch(run, &memory->process);
 }
 
-static int memory_touch(struct workload_run *run, struct reason *why)
+static int memory_touch(struct activity *run, struct reason *why)
 {
 	struct memory_run *memory = run->private;
 
 	return process_touch(run, &memory->process, REQUEST_TOUCH, why);
 }
 
-static int memory_command(struct workload_run *run, const char *command, struct reason *why)
+static int memory_command(struct activity *run, const char *command, struct reason *why)
 {
 	struct memory_run *memory = run->private;
 	int64_t until = now_monotonic_ns() + param_duration_ns(run->arguments, "deadline");

@@ -2,7 +2,8 @@
 #ifndef BRINELL_WORKLOADS_MEMORY_H
 #define BRINELL_WORKLOADS_MEMORY_H
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 #define MEMORY_LINE 64
 #define MEMORY_PAGE 4096

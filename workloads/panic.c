@@ -8,13 +8,14 @@
 #include <sys/eventfd.h>
 
 #include "harness/host/machine.h"
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 #define SYSRQ_TRIGGER "/proc/sysrq-trigger"
 
 static const struct param panic_params[] = {{0}};
 
-static int panic_start(struct workload_run *run, struct reason *why)
+static int panic_start(struct activity *run, struct reason *why)
 {
 	char path[4096];
 	int error = machine_is_expendable(why);
@@ -32,14 +33,14 @@ static int panic_start(struct workload_run *run, struct reason *why)
 }
 
 /* The answer has to leave the machine first: the kernel is crashed at the next turn. */
-static int panic_touch(struct workload_run *run, struct reason *why)
+static int panic_touch(struct activity *run, struct reason *why)
 {
 	if (write(run->fd, &(uint64_t){1}, sizeof(uint64_t)) != sizeof(uint64_t))
 		return fail(why, -errno, "panic: eventfd: %s", strerror(errno));
 	return 0;
 }
 
-static void panic_dispatch(struct workload_run *run)
+static void panic_dispatch(struct activity *run)
 {
 	__cleanup_free char *text = NULL;
 	uint64_t times;
@@ -60,7 +61,7 @@ static void panic_dispatch(struct workload_run *run)
 	process_emit(run, "checked", NULL, json_object(), text);
 }
 
-static void panic_stop(struct workload_run *run)
+static void panic_stop(struct activity *run)
 {
 	if (run->fd >= 0)
 		close(run->fd);

@@ -134,7 +134,7 @@ static int take_options(const json_t *arguments, struct pattern_options *options
 	return take_victim(arguments, options, why);
 }
 
-static void emit_signal(struct workload_run *run, const struct pattern_report *report)
+static void emit_signal(struct activity *run, const struct pattern_report *report)
 {
 	json_t *data = json_object();
 
@@ -144,7 +144,7 @@ static void emit_signal(struct workload_run *run, const struct pattern_report *r
 	process_emit_signal(run, &report->base, data);
 }
 
-static void emit_mismatch(struct workload_run *run, const struct pattern_report *report)
+static void emit_mismatch(struct activity *run, const struct pattern_report *report)
 {
 	const struct pattern_mismatch *seen = &report->mismatch;
 	const char *kind = pattern_fault_names[seen->fault % PATTERN_FAULTS];
@@ -188,7 +188,7 @@ static json_t *metric(double value, const char *unit, const char *better)
 	return json_pack("{s:f, s:s, s:s}", "value", value, "unit", unit, "better", better);
 }
 
-static void emit_totals(struct workload_run *run, const struct pattern_report *report)
+static void emit_totals(struct activity *run, const struct pattern_report *report)
 {
 	struct pattern_run *pattern = run->private;
 	double seconds = (double)(report->base.monotonic_ns - pattern->before_ns) / NSEC_PER_SEC;
@@ -210,7 +210,7 @@ static void emit_totals(struct workload_run *run, const struct pattern_report *r
 }
 
 /* The end of a touch: all pages were read. */
-static void emit_verified(struct workload_run *run, const struct pattern_report *report)
+static void emit_verified(struct activity *run, const struct pattern_report *report)
 {
 	struct pattern_run *pattern = run->private;
 	uint32_t wrong = report->mismatch.bits, lost = report->mismatch.lines;
@@ -230,7 +230,7 @@ static void emit_verified(struct workload_run *run, const struct pattern_report 
 		     text);
 }
 
-static void handle_report(struct workload_run *run, const void *packet)
+static void handle_report(struct activity *run, const void *packet)
 {
 	const struct pattern_report *report = packet;
 
@@ -252,7 +252,7 @@ static void handle_report(struct workload_run *run, const void *packet)
 	}
 }
 
-static void note_facts(struct workload_run *run, const void *packet)
+static void note_facts(struct activity *run, const void *packet)
 {
 	struct pattern_run *pattern = run->private;
 	const struct pattern_options *options = &pattern->options;
@@ -279,7 +279,7 @@ static const struct process_kind owner_kind = {
 	.report = handle_report,
 };
 
-static void pattern_stop(struct workload_run *run)
+static void pattern_stop(struct activity *run)
 {
 	struct pattern_run *pattern = run->private;
 
@@ -290,7 +290,7 @@ static void pattern_stop(struct workload_run *run)
 	run->private = NULL;
 }
 
-static int pattern_start(struct workload_run *run, struct reason *why)
+static int pattern_start(struct activity *run, struct reason *why)
 {
 	struct pattern_run *pattern = calloc(1, sizeof(*pattern));
 	int error;
@@ -309,7 +309,7 @@ static int pattern_start(struct workload_run *run, struct reason *why)
 	return error;
 }
 
-static void pattern_dispatch(struct workload_run *run)
+static void pattern_dispatch(struct activity *run)
 {
 	struct pattern_run *pattern = run->private;
 
@@ -318,7 +318,7 @@ static void pattern_dispatch(struct workload_run *run)
 }
 
 /* On demand: verify all pages now. */
-static int pattern_touch(struct workload_run *run, struct reason *why)
+static int pattern_touch(struct activity *run, struct reason *why)
 {
 	struct pattern_run *pattern = run->private;
 

@@ -2,7 +2,8 @@
 #ifndef BRINELL_WORKLOADS_PATTERN_H
 #define BRINELL_WORKLOADS_PATTERN_H
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 #define PATTERN_PAGE 4096
 #define PATTERN_LINE 64

@@ -8,7 +8,8 @@
 
 #include "harness/host/machine.h"
 #include "workloads/counters.h"
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 static const struct param perf_params[] = {
 	{"of", PARAM_STRING, "name of a workload that runs; without it: all processors", NULL, NULL,
@@ -31,7 +32,7 @@ struct perf_run {
 	bool touched;
 };
 
-static void perf_stop(struct workload_run *run)
+static void perf_stop(struct activity *run)
 {
 	struct perf_run *perf = run->private;
 
@@ -63,7 +64,7 @@ static int add_counter(struct perf_run *perf, const char *name, struct counted w
 }
 
 /* What nobody has asked for by its name may be missing. */
-static int add_usual(struct workload_run *run, struct counted where, struct reason *why)
+static int add_usual(struct activity *run, struct counted where, struct reason *why)
 {
 	struct perf_run *perf = run->private;
 	json_t *missing = json_array();
@@ -80,7 +81,7 @@ static int add_usual(struct workload_run *run, struct counted where, struct reas
 	return error;
 }
 
-static int add_counters(struct workload_run *run, struct counted where, struct reason *why)
+static int add_counters(struct activity *run, struct counted where, struct reason *why)
 {
 	const json_t *events = json_object_get(run->arguments, "events"), *event;
 	size_t index;
@@ -94,10 +95,10 @@ static int add_counters(struct workload_run *run, struct counted where, struct r
 	return error;
 }
 
-static int find_place(struct workload_run *run, struct counted *where, struct reason *why)
+static int find_place(struct activity *run, struct counted *where, struct reason *why)
 {
 	const char *name = param_text(run->arguments, "of");
-	const struct workload_run *other = name && run->find ? run->find(run->context, name) : NULL;
+	const struct activity *other = name && run->find ? run->find(run->context, name) : NULL;
 
 	*where = (struct counted){0};
 	if (!name)
@@ -114,7 +115,7 @@ static int find_place(struct workload_run *run, struct counted *where, struct re
 	return 0;
 }
 
-static int arm(struct workload_run *run, int64_t first_ns, struct reason *why)
+static int arm(struct activity *run, int64_t first_ns, struct reason *why)
 {
 	int64_t interval = param_duration_ns(run->arguments, "interval");
 	struct itimerspec time = {.it_interval = {.tv_sec = interval / NSEC_PER_SEC,
@@ -127,7 +128,7 @@ static int arm(struct workload_run *run, int64_t first_ns, struct reason *why)
 	return 0;
 }
 
-static int start_timer(struct workload_run *run, struct reason *why)
+static int start_timer(struct activity *run, struct reason *why)
 {
 	int64_t interval = param_duration_ns(run->arguments, "interval");
 
@@ -139,7 +140,7 @@ static int start_timer(struct workload_run *run, struct reason *why)
 	return arm(run, interval, why);
 }
 
-static void note_facts(struct workload_run *run, struct counted where)
+static void note_facts(struct activity *run, struct counted where)
 {
 	const struct perf_run *perf = run->private;
 	json_t *events = json_array();
@@ -153,7 +154,7 @@ static void note_facts(struct workload_run *run, struct counted where)
 		json_object_set_new(run->facts, "counted", json_integer(where.pid));
 }
 
-static int perf_start(struct workload_run *run, struct reason *why)
+static int perf_start(struct activity *run, struct reason *why)
 {
 	struct perf_run *perf = calloc(1, sizeof(*perf));
 	struct counted where;
@@ -194,7 +195,7 @@ static char *metric_name(const struct counter *counter)
 }
 
 /* @since_begin: all that was counted; else what was since the last report. */
-static void emit_counts(struct workload_run *run, const char *event, bool since_begin)
+static void emit_counts(struct activity *run, const char *event, bool since_begin)
 {
 	struct perf_run *perf = run->private;
 	int64_t now = now_monotonic_ns();
@@ -223,7 +224,7 @@ static void emit_counts(struct workload_run *run, const char *event, bool since_
 		     text);
 }
 
-static void perf_dispatch(struct workload_run *run)
+static void perf_dispatch(struct activity *run)
 {
 	struct perf_run *perf = run->private;
 	uint64_t expirations;
@@ -235,7 +236,7 @@ static void perf_dispatch(struct workload_run *run)
 }
 
 /* What comes of a touch comes after its answer. */
-static int perf_touch(struct workload_run *run, struct reason *why)
+static int perf_touch(struct activity *run, struct reason *why)
 {
 	((struct perf_run *)run->private)->touched = true;
 	return arm(run, 1, why);

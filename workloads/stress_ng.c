@@ -86,7 +86,7 @@ static void take_metric(struct stress_run *stress, const struct stress_report *r
 }
 
 /* What a stressor has found wrong is wrong data only when it was told to look at them. */
-static void emit_failure(struct workload_run *run, const struct stress_report *report)
+static void emit_failure(struct activity *run, const struct stress_report *report)
 {
 	struct stress_run *stress = run->private;
 
@@ -98,7 +98,7 @@ static void emit_failure(struct workload_run *run, const struct stress_report *r
 			     report->base.text);
 }
 
-static void emit_end(struct workload_run *run, const struct stress_report *report)
+static void emit_end(struct activity *run, const struct stress_report *report)
 {
 	struct stress_run *stress = run->private;
 	bool well = report->status == 0 && !stress->failed;
@@ -120,7 +120,7 @@ static void emit_end(struct workload_run *run, const struct stress_report *repor
 		process_emit_exit(run, report->child, report->status, report->base.signal);
 }
 
-static void handle_report(struct workload_run *run, const void *packet)
+static void handle_report(struct activity *run, const void *packet)
 {
 	const struct stress_report *report = packet;
 
@@ -142,7 +142,7 @@ static void handle_report(struct workload_run *run, const void *packet)
 	}
 }
 
-static void note_facts(struct workload_run *run, const void *packet)
+static void note_facts(struct activity *run, const void *packet)
 {
 	const struct stress_report *ready = packet;
 	const struct stress_run *stress = run->private;
@@ -160,7 +160,7 @@ static const struct process_kind keeper_kind = {
 	.report = handle_report,
 };
 
-static void stress_stop(struct workload_run *run)
+static void stress_stop(struct activity *run)
 {
 	struct stress_run *stress = run->private;
 
@@ -172,7 +172,7 @@ static void stress_stop(struct workload_run *run)
 	run->private = NULL;
 }
 
-static int stress_start(struct workload_run *run, struct reason *why)
+static int stress_start(struct activity *run, struct reason *why)
 {
 	struct stress_run *stress = calloc(1, sizeof(*stress));
 	int error;
@@ -189,7 +189,7 @@ static int stress_start(struct workload_run *run, struct reason *why)
 	return error;
 }
 
-static void stress_dispatch(struct workload_run *run)
+static void stress_dispatch(struct activity *run)
 {
 	struct stress_run *stress = run->private;
 
@@ -197,7 +197,7 @@ static void stress_dispatch(struct workload_run *run)
 		process_dispatch(run, &stress->process);
 }
 
-static int stress_touch(struct workload_run *run, struct reason *why)
+static int stress_touch(struct activity *run, struct reason *why)
 {
 	struct stress_run *stress = run->private;
 

@@ -2,7 +2,8 @@
 #ifndef BRINELL_WORKLOADS_STRESS_NG_H
 #define BRINELL_WORKLOADS_STRESS_NG_H
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "workloads/workload.h"
 
 /* What stress-ng ends with when a stressor has found something wrong (its manual, EXIT STATUS). */
 #define STRESS_NOT_SUCCESS 2

@@ -47,6 +47,15 @@ static inline int tear_down(void **state)
 #define ON_HOST "workloads:\n  victim: {kind: memory}\n"
 #define STRIKE "  - inject: {with: hwpoison, at: victim, method: corrupt-pfn}\n"
 
+static double progress_seen;
+
+static inline void see_progress(void *context, const char *what, double fraction)
+{
+	(void)context;
+	(void)what;
+	progress_seen = fraction;
+}
+
 /* Runs one scenario some times, and reads what was asked of the hosts and what is on record. */
 static inline void run(struct fixture *fixture, const char *bench, const char *steps, size_t trials)
 {
@@ -68,7 +77,9 @@ static inline void run(struct fixture *fixture, const char *bench, const char *s
 		if (scenario_parse("test.yaml", text, strlen(text), NULL, &plan[i].scenario, &why))
 			fail_msg("%s", why.text);
 	}
-	if (engine_run(&(struct engine_options){.journal = fixture->journal}, plan, trials, &why))
+	if (engine_run(&(struct engine_options){.journal = fixture->journal,
+						.view.progress = see_progress},
+		       plan, trials, &why))
 		fail_msg("%s", why.text);
 	journal_close(fixture->journal);
 	for (size_t i = 0; i < trials; i++)

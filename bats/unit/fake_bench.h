@@ -38,6 +38,7 @@ enum fake_mishap {
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was struck is not found again
  * @busy:    the host can not take away the page that is struck; @strays: for it is elsewhere by then
+ * @runs:    a fault runs on after inject.fire; @brief: it ends at once, else with inject.stop
  * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
  * @host:    on which it does; NULL: on each
  * @error:   that is answered to one that is refused
@@ -52,7 +53,7 @@ enum fake_mishap {
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons, busy, strays, late_hello, on_host;
+	bool dies, refuses, poisons, busy, strays, late_hello, on_host, runs, brief;
 	pid_t first;
 	const char *call, *host;
 	const char *deadline, *requires;
@@ -152,6 +153,16 @@ static inline void say_hello(struct channel *channel)
 		 "{\"event\":\"guest\",\"guest\":\"g1\",\"what\":\"hello\",\"time_ns\":3}");
 }
 
+static inline void say_end(struct channel *channel)
+{
+	say_text(channel, "{\"event\":\"witness\",\"witness\":\"injector\",\"time_ns\":1,\"text\":"
+			  "\"storm: half\",\"data\":{\"event\":\"progress\",\"fraction\":0.5}}");
+	say_text(channel,
+		 "{\"event\":\"witness\",\"witness\":\"injector\",\"time_ns\":2,\"text\":"
+		 "\"storm: ended\",\"data\":{\"event\":\"end\",\"error\":-10,\"reason\":\"gone\","
+		 "\"result\":{\"rounds\":3},\"writes\":[],\"duration_ns\":9}}");
+}
+
 static inline const char *answer(const struct bench *bench, struct channel *channel,
 				 const char *call, const json_t *arguments)
 {
@@ -201,6 +212,10 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 		say_hello(channel);
 	if (strcmp(call, "guest.migrate") == 0)
 		return answer_migrate(channel);
+	if (strcmp(call, "inject.stop") == 0)
+		say_end(channel);
+	if (strcmp(call, "inject.fire") == 0 && fake.runs)
+		return "{\"running\":true,\"error\":0,\"result\":{},\"writes\":[]}";
 	if (strcmp(call, "inject.fire") == 0) {
 		struck = true;
 		if (fake.busy)
@@ -255,6 +270,8 @@ static inline void serve(const struct bench *bench, struct channel *channel, con
 	else if (fake.mishap == FAKE_REFUSES)
 		say(channel, json_pack("{s:O, s:{s:i, s:s}}", "id", id, "error", "errno",
 				       fake.error, "text", "not now"));
+	if (fake.brief && strcmp(call, "inject.fire") == 0)
+		say_end(channel);
 	if (wrong && (fake.mishap == FAKE_DIES || fake.mishap == FAKE_DIES_THEN))
 		_exit(0);
 }

@@ -229,6 +229,59 @@ static void test_libvirt_is_up_before_the_host_is_probed(void **state)
 	assert_true(strstr(fixture->calls, " ready ") < strstr(fixture->calls, " probe "));
 }
 
+static const json_t *only_outcome(const struct fixture *fixture)
+{
+	assert_int_equal(count_records(fixture, "outcome"), 1);
+	return find_record(fixture, "outcome");
+}
+
+/* The steps after the inject step are taken while the fault runs, and its outcome is recorded at its end. */
+static void test_fault_runs(void **state)
+{
+	struct fixture *fixture = *state;
+	const json_t *outcome;
+
+	fake.on_host = fake.runs = true;
+	progress_seen = 0;
+	run(fixture, "fake",
+	    "  - start: victim\n" STRIKE "  - stop-injection: hwpoison\n  - stop: victim\n", 1);
+	assert_string_equal(cause(fixture), "done");
+	outcome = only_outcome(fixture);
+	assert_string_equal(json_text(outcome, "injector", ""), "hwpoison");
+	assert_string_equal(json_text(outcome, "host", ""), "h0");
+	assert_int_equal(json_number(outcome, "error", 0), -10);
+	assert_int_equal(json_number(json_object_get(outcome, "result"), "rounds", 0), 3);
+	assert_true(progress_seen == 0.5);
+	assert_int_equal(count_calls(fixture, "inject.stop"), 1);
+	assert_true(strstr(fixture->calls, "inject.stop") <
+		    strstr(fixture->calls, "workload.stop"));
+	assert_non_null(strstr(fixture->calls, "\"seed\":0"));
+}
+
+static void test_fault_ends_by_itself(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.on_host = fake.runs = fake.brief = true;
+	run(fixture, "fake",
+	    "  - start: victim\n" STRIKE "  - wait: {for: injector, match: ended, within: 10s}\n",
+	    1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(json_number(only_outcome(fixture), "error", 0), -10);
+	assert_int_equal(count_calls(fixture, "inject.stop"), 0);
+}
+
+static void test_fault_outlives_the_steps(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.on_host = fake.runs = true;
+	run(fixture, "fake", "  - start: victim\n" STRIKE, 1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(json_number(only_outcome(fixture), "error", 0), -10);
+	assert_int_equal(count_calls(fixture, "inject.stop"), 1);
+}
+
 static void test_no_address(void **state)
 {
 	struct bench *bench = NULL;
@@ -258,6 +311,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_balloon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_libvirt_is_up_before_the_host_is_probed,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fault_runs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fault_ends_by_itself, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fault_outlives_the_steps, set_up, tear_down),
 		cmocka_unit_test(test_no_address),
 	};
 

@@ -453,6 +453,24 @@ static void counters_from_before_the_intent_prove_nothing(void **state)
 	assert_verdict(records, "inconclusive", false);
 }
 
+/* All that an injector says of its own fault has the same source, whatever it looks like. */
+static void an_injector_is_no_witness_of_its_own_fault(void **state)
+{
+	static const char *const own[][2] = {
+		{"injector",
+		 "{\"injector\": \"storm\", \"event\": \"progress\", \"fraction\": 0.5, "
+		 "\"MCE\": {\"before\": 0, \"after\": 2}}"},
+		{"injector",
+		 "{\"injector\": \"storm\", \"event\": \"signal\", \"signal\": 7, \"code\": "
+		 "4, \"pid\": 4242, \"pfn\": \"0x11a3f4\", \"hwpoison\": true}"},
+		{"injector", "{\"injector\": \"storm\", \"event\": \"end\", \"error\": 0}"},
+		{NULL, NULL}};
+	__cleanup_json json_t *records = with_events(own);
+
+	(void)state;
+	assert_verdict(records, "inconclusive", false);
+}
+
 static void a_page_that_was_poisoned_before_proves_nothing(void **state)
 {
 	static const char *const after[][2] = {
@@ -511,6 +529,7 @@ int main(void)
 		cmocka_unit_test(kernel_lines_mean_what_they_say),
 		cmocka_unit_test(wrong_data_fail_whatever_became_of_the_bench),
 		cmocka_unit_test(counters_from_before_the_intent_prove_nothing),
+		cmocka_unit_test(an_injector_is_no_witness_of_its_own_fault),
 		cmocka_unit_test(a_page_that_was_poisoned_before_proves_nothing),
 		cmocka_unit_test(beside_a_stranger_only_those_count_who_name_the_victim),
 		cmocka_unit_test(a_host_that_no_longer_answers_is_not_up),

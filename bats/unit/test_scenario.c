@@ -87,6 +87,7 @@ static const struct refusal refusals[] = {
 	 "a mapping of one key"},
 	{HEAD WORKLOAD "steps:\n  - strat: victim\n", "6:5",
 	 "unknown step 'strat'; did you mean 'start'?"},
+	{HEAD WORKLOAD STEPS "  - stop-injection: hwpoison\n", "7:21", "does not use"},
 	{HEAD WORKLOAD "steps:\n  - start: vicitm\n", "6:12",
 	 "unknown workload 'vicitm'; did you mean 'victim'?"},
 	{HEAD WORKLOAD STEPS "  - start: victim\n", "7:12", "was started before"},

@@ -34,7 +34,7 @@ static void put_flags(unsigned int flag, size_t first, size_t count, size_t more
 
 static void expect_refusal(json_t *given, int error, const char *text)
 {
-	struct workload_run run;
+	struct activity run;
 	int got = start(&run, "frame", given);
 
 	if (got != error || !strstr(why.text, text))
@@ -79,7 +79,7 @@ static void sets_know_their_frames(void **state)
 /* In the longest row of free frames, away from the ends of the blocks that it is split into. */
 static void a_free_frame_is_far_from_the_next_to_go(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put_flags(FRAME_BUDDY, 4096, 3072, 3);
@@ -107,7 +107,7 @@ static void a_free_frame_is_far_from_the_next_to_go(void **state)
 
 static void the_balloon_holds_its_frames(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put_flags(FRAME_OFFLINE, 300, 5, 3);
@@ -144,7 +144,7 @@ int eventfd(unsigned int count, int flags)
 
 static void a_slab_is_one_that_its_objects_made(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put_flags(FRAME_SLAB, 300, 2, 12);
@@ -169,7 +169,7 @@ static void kernel_text_is_that_of_a_system_call(void **state)
 				       "ffffffff9a0abcd0 T __x64_sys_ioprio_get\n"
 				       "ffffffff9a0abcf0 t __pfx___x64_sys_kcmp\n"
 				       "ffffffffc0000000 t __x64_sys_kcmp\t[other]\n";
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put_kernel(iomem, kallsyms);
@@ -217,7 +217,7 @@ static void what_the_kernel_hides_is_refused(void **state)
 }
 
 /* Whether the frame is what it was found as: on a busy machine others may have taken it, or given it up, since. */
-static bool is_still(const struct workload_run *run, int flag)
+static bool is_still(const struct activity *run, int flag)
 {
 	struct frame_set frame = {.first = fact(run, "pfn"), .count = 1};
 	struct frame_set set;
@@ -232,7 +232,7 @@ static bool is_still(const struct workload_run *run, int flag)
 }
 
 /* Return: -EAGAIN where others use so much memory that nobody can tell. */
-static int start_real(struct workload_run *run, const char *kind, int flag)
+static int start_real(struct activity *run, const char *kind, int flag)
 {
 	for (int i = 0; i < TRIES; i++) {
 		int error = start(run, "frame",
@@ -254,7 +254,7 @@ static int start_real(struct workload_run *run, const char *kind, int flag)
 /* What is made for it lies in a frame of its kind, and all is well when it is used. */
 static void expect_real(const char *kind, int flag, bool reads)
 {
-	struct workload_run run;
+	struct activity run;
 
 	if (start_real(&run, kind, flag)) {
 		print_message("%s: %s\n", kind, why.text);
@@ -304,7 +304,7 @@ static void frames_of_this_machine(void **state)
 
 static void its_end_is_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put_flags(FRAME_OFFLINE, 300, 5, 3);

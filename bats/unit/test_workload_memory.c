@@ -25,23 +25,23 @@ static void keep_event(void *context, json_t *event)
 	json_array_append_new(events, event);
 }
 
-static int start(struct workload_run *run, const json_t *given, struct reason *why)
+static int start(struct activity *run, const json_t *given, struct reason *why)
 {
 	const struct workload *workload = workload_find("memory");
 	int error;
 
 	assert_non_null(workload);
-	*run = (struct workload_run){.workload = workload,
-				     .name = strdup("victim"),
-				     .facts = json_object(),
-				     .fd = -1,
-				     .emit = keep_event};
+	*run = (struct activity){.workload = workload,
+				 .name = strdup("victim"),
+				 .facts = json_object(),
+				 .fd = -1,
+				 .emit = keep_event};
 	events = json_array();
 	error = param_check(workload->params, given, &run->arguments, why);
 	return error ? error : workload->start(run, why);
 }
 
-static void finish(struct workload_run *run)
+static void finish(struct activity *run)
 {
 	run->workload->stop(run);
 	json_decref(run->arguments);
@@ -61,7 +61,7 @@ static const json_t *find_event(const char *name)
 	return NULL;
 }
 
-static bool await_event(struct workload_run *run, const char *name)
+static bool await_event(struct activity *run, const char *name)
 {
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
@@ -111,7 +111,7 @@ static bool reads(const char *touch)
 static bool touch_page(const char *page, const char *touch)
 {
 	__cleanup_json json_t *given = json_pack("{s:s, s:s}", "page", page, "touch", touch);
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	int error = start(&run, given, &why);
 
@@ -176,7 +176,7 @@ PAGE_TEST(instruction_is_intact, 8)
 /* A page can be touched again and again by one process. */
 static void touches_repeat(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -194,7 +194,7 @@ static void touches_repeat(void **state)
 /* The process is killed from outside: its end is told with the signal, and the next touch finds nobody. */
 static void end_is_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -212,7 +212,7 @@ static void end_is_told(void **state)
 static void unhandled_signal_ends_the_process(void **state)
 {
 	__cleanup_json json_t *given = json_pack("{s:s}", "handler", "none");
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -229,7 +229,7 @@ static void unhandled_signal_ends_the_process(void **state)
 static void hanging_is_told(void **state)
 {
 	__cleanup_json json_t *given = json_pack("{s:s}", "deadline", "50ms");
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -245,7 +245,7 @@ static void hanging_is_told(void **state)
 /* Poisoning is for machines that may be broken: here the victim is not even asked. */
 static void poisoning_needs_permission(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -282,7 +282,7 @@ static void bad_offsets_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
 		__cleanup_json json_t *given = json_pack("{s:s}", "offset", offsets[i]);
-		struct workload_run run;
+		struct activity run;
 		struct reason why = {0};
 
 		assert_int_equal(start(&run, given, &why), -EINVAL);

@@ -12,7 +12,7 @@ static void the_kernel_is_crashed_after_the_answer(void **state)
 	__cleanup_free char *path = format_text("%s/proc/sysrq-trigger", root);
 	__cleanup_free char *before = NULL;
 	__cleanup_free char *after = NULL;
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("/proc/sysrq-trigger", "");
@@ -33,7 +33,7 @@ static void the_kernel_is_crashed_after_the_answer(void **state)
 
 static void expect_refusal(int error, const char *text)
 {
-	struct workload_run run;
+	struct activity run;
 	int got = start(&run, "panic", json_object());
 
 	if (got != error || !strstr(why.text, text))

@@ -247,24 +247,24 @@ static void keep_event(void *context, json_t *event)
 	json_array_append_new(events, event);
 }
 
-static int start(struct workload_run *run, json_t *given, struct reason *why)
+static int start(struct activity *run, json_t *given, struct reason *why)
 {
 	const struct workload *workload = workload_find("pattern");
 	int error;
 
 	assert_non_null(workload);
-	*run = (struct workload_run){.workload = workload,
-				     .name = strdup("data"),
-				     .facts = json_object(),
-				     .fd = -1,
-				     .emit = keep_event};
+	*run = (struct activity){.workload = workload,
+				 .name = strdup("data"),
+				 .facts = json_object(),
+				 .fd = -1,
+				 .emit = keep_event};
 	events = json_array();
 	error = param_check(workload->params, given, &run->arguments, why);
 	json_decref(given);
 	return error ? error : workload->start(run, why);
 }
 
-static void finish(struct workload_run *run)
+static void finish(struct activity *run)
 {
 	run->workload->stop(run);
 	json_decref(run->arguments);
@@ -287,7 +287,7 @@ static const json_t *find_event(const char *name)
 }
 
 /* The first event of that name; fails when none comes. */
-static const json_t *await(struct workload_run *run, const char *name)
+static const json_t *await(struct activity *run, const char *name)
 {
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
@@ -304,7 +304,7 @@ static const json_t *await(struct workload_run *run, const char *name)
 	return NULL;
 }
 
-static uint64_t fact(const struct workload_run *run, const char *name)
+static uint64_t fact(const struct activity *run, const char *name)
 {
 	uint64_t value = 0;
 
@@ -312,7 +312,7 @@ static uint64_t fact(const struct workload_run *run, const char *name)
 	return value;
 }
 
-static void poke(const struct workload_run *run, uint64_t address, const void *bytes, size_t length)
+static void poke(const struct activity *run, uint64_t address, const void *bytes, size_t length)
 {
 	__cleanup_free char *path = format_text("/proc/%d/mem", run->pid);
 	__cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -321,7 +321,7 @@ static void poke(const struct workload_run *run, uint64_t address, const void *b
 	assert_int_equal(pwrite(fd, bytes, length, (off_t)address), length);
 }
 
-static void peek(const struct workload_run *run, uint64_t address, void *bytes, size_t length)
+static void peek(const struct activity *run, uint64_t address, void *bytes, size_t length)
 {
 	__cleanup_free char *path = format_text("/proc/%d/mem", run->pid);
 	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -331,7 +331,7 @@ static void peek(const struct workload_run *run, uint64_t address, void *bytes, 
 
 static void expect_process(const char *kind, uint64_t at, const void *bytes, size_t length)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	const json_t *event;
 	uint64_t page, address;
@@ -378,7 +378,7 @@ static void corruption_from_outside_is_told(void **state)
 static void a_lost_write_is_told_while_pages_are_written(void **state)
 {
 	unsigned char old[PATTERN_PAGE], new[PATTERN_PAGE];
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	const json_t *event = NULL;
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
@@ -434,7 +434,7 @@ static void it_keeps_its_rates(void **state)
 {
 	const int64_t stopped_ns = 500 * NSEC_PER_MSEC;
 	int64_t begin = now_monotonic_ns(), until = begin + 60 * NSEC_PER_SEC;
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	bool kept = false;
 	int status;
@@ -471,7 +471,7 @@ static void it_keeps_its_rates(void **state)
 }
 
 /* The file behind a shared mapping, cut short from outside: reading beyond its end is a SIGBUS with its address. */
-static void cut_memory(const struct workload_run *run, off_t size)
+static void cut_memory(const struct activity *run, off_t size)
 {
 	__cleanup_free char *place = format_text("/proc/%d/map_files", run->pid);
 	DIR *files = opendir(place);
@@ -496,7 +496,7 @@ static void cut_memory(const struct workload_run *run, off_t size)
 
 static void a_page_that_is_lost_is_told_and_left_alone(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	const json_t *event;
 
@@ -531,7 +531,7 @@ static void a_page_that_is_lost_is_told_and_left_alone(void **state)
 /* All but the first page: more signals than are shown, each page once. */
 static void many_lost_pages_are_counted(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	const json_t *event;
 	size_t index, signals = 0;
@@ -560,7 +560,7 @@ static void many_lost_pages_are_counted(void **state)
 
 static void its_death_is_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -574,7 +574,7 @@ static void its_death_is_told(void **state)
 
 static void a_hung_process_is_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -590,7 +590,7 @@ static void a_hung_process_is_told(void **state)
 /* The pages' frames as this machine tells them: no other page of the pattern is beyond the victim. */
 static void expect_extreme(const char *place, bool highest)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	__cleanup_free char *path = NULL;
 	uint64_t pfn, pfns[256];
@@ -634,7 +634,7 @@ static void the_extreme_page_is_found(void **state)
 
 static void without_frames_the_extreme_page_is_refused(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 
 	(void)state;
@@ -650,7 +650,7 @@ static void without_frames_the_extreme_page_is_refused(void **state)
 /* All pages are written a few times over: the one page that is spared keeps its first generation. */
 static void a_spared_victim_is_never_written_anew(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct reason why = {0};
 	uint32_t generations[2];
 
@@ -686,7 +686,7 @@ static void what_can_not_be_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct workload_run run;
+		struct activity run;
 		struct reason why = {0};
 
 		if (start(&run, json_pack("{s:s}", bad[i].key, bad[i].value), &why) != bad[i].error)

@@ -13,26 +13,26 @@
 #include "bats/unit/workload_test.h"
 #include "workloads/counters.h"
 
-static struct workload_run other = {.name = (char *)"load"};
+static struct activity other = {.name = (char *)"load"};
 
-static const struct workload_run *find_other(void *context, const char *name)
+static const struct activity *find_other(void *context, const char *name)
 {
 	(void)context;
 	return strcmp(name, other.name) == 0 ? &other : NULL;
 }
 
-static int start_perf(struct workload_run *run, json_t *given)
+static int start_perf(struct activity *run, json_t *given)
 {
 	const struct workload *workload = workload_find("perf-stat");
 	int error;
 
 	why.text[0] = '\0';
-	*run = (struct workload_run){.workload = workload,
-				     .name = strdup("counts"),
-				     .facts = json_object(),
-				     .fd = -1,
-				     .find = find_other,
-				     .emit = keep_event};
+	*run = (struct activity){.workload = workload,
+				 .name = strdup("counts"),
+				 .facts = json_object(),
+				 .fd = -1,
+				 .find = find_other,
+				 .emit = keep_event};
 	events = json_array();
 	error = param_check(workload->params, given, &run->arguments, &why);
 	json_decref(given);
@@ -73,7 +73,7 @@ static double figure(const json_t *event, const char *name)
 	return json_number_value(json_object_get(metric, "value"));
 }
 
-static double total(struct workload_run *run, const char *name)
+static double total(struct activity *run, const char *name)
 {
 	json_array_clear(events);
 	assert_int_equal(run->workload->touch(run, &why), 0);
@@ -119,7 +119,7 @@ static pid_t start_children(int *go, int *done)
 
 static void a_process_is_counted_with_its_children(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	int go, done;
 	double before;
 	char byte;
@@ -209,7 +209,7 @@ static pid_t start_breeder(int *go, int *done)
 
 static void a_child_born_meanwhile_is_counted_once(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	double before, after;
 	int go, done;
 	char byte;
@@ -237,7 +237,7 @@ static void a_child_born_meanwhile_is_counted_once(void **state)
 
 static void all_processors_are_counted_in_intervals(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	const json_t *event;
 
 	(void)state;
@@ -256,7 +256,7 @@ static void all_processors_are_counted_in_intervals(void **state)
 
 static void what_is_missing_is_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	struct counter counter;
 	bool hardware;
 	const json_t *name;
@@ -282,7 +282,7 @@ static void what_is_missing_is_told(void **state)
 
 static void expect_refusal(json_t *given, int error, const char *text)
 {
-	struct workload_run run;
+	struct activity run;
 	int got = start_perf(&run, given);
 
 	if (got != error || !strstr(why.text, text))

@@ -70,7 +70,7 @@ static double figure(const json_t *event, const char *name)
 
 static void it_is_told_what_to_do(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	__cleanup_free char *words = NULL;
 
 	(void)state;
@@ -91,7 +91,7 @@ static void it_is_told_what_to_do(void **state)
 
 static void figures_come_with_its_end(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	const json_t *event;
 
 	(void)state;
@@ -125,7 +125,7 @@ static void figures_come_with_its_end(void **state)
 
 static void one_that_runs_for_ever_ends_at_a_touch(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("run", "");
@@ -141,7 +141,7 @@ static void one_that_runs_for_ever_ends_at_a_touch(void **state)
 
 static void one_that_runs_is_stopped_with_all_its_processes(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("run", "");
@@ -153,7 +153,7 @@ static void one_that_runs_is_stopped_with_all_its_processes(void **state)
 /* Who stops it right after a touch wants to hear what came of the touch, and finds nothing left either. */
 static void a_stop_waits_for_the_end_that_a_touch_began(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("run", "");
@@ -168,7 +168,7 @@ static void a_stop_waits_for_the_end_that_a_touch_began(void **state)
 
 static void a_stop_ends_what_a_touch_waits_for(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("run", "");
@@ -184,7 +184,7 @@ static void a_stop_ends_what_a_touch_waits_for(void **state)
 
 static void wrong_data_are_told(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 	const json_t *event;
 
 	(void)state;
@@ -213,7 +213,7 @@ static void wrong_data_are_told(void **state)
 
 static void who_does_not_verify_vouches_for_nothing(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	assert_int_equal(start(&run, "stress-ng",
@@ -229,7 +229,7 @@ static void who_does_not_verify_vouches_for_nothing(void **state)
 
 static void another_end_is_no_wrong_data(void **state)
 {
-	struct workload_run run;
+	struct activity run;
 
 	(void)state;
 	put("status", "3");
@@ -245,7 +245,7 @@ static void another_end_is_no_wrong_data(void **state)
 
 static void expect_refusal(json_t *given, int error, const char *text)
 {
-	struct workload_run run;
+	struct activity run;
 	int got = start(&run, "stress-ng", given);
 
 	if (got != error || !strstr(why.text, text))

@@ -25,25 +25,25 @@ static inline void keep_event(void *context, json_t *event)
 }
 
 /* @given is stolen. */
-static inline int start(struct workload_run *run, const char *kind, json_t *given)
+static inline int start(struct activity *run, const char *kind, json_t *given)
 {
 	const struct workload *workload = workload_find(kind);
 	int error;
 
 	assert_non_null(workload);
 	why.text[0] = '\0';
-	*run = (struct workload_run){.workload = workload,
-				     .name = strdup("victim"),
-				     .facts = json_object(),
-				     .fd = -1,
-				     .emit = keep_event};
+	*run = (struct activity){.workload = workload,
+				 .name = strdup("victim"),
+				 .facts = json_object(),
+				 .fd = -1,
+				 .emit = keep_event};
 	events = json_array();
 	error = param_check(workload->params, given, &run->arguments, &why);
 	json_decref(given);
 	return error ? error : workload->start(run, &why);
 }
 
-static inline void finish(struct workload_run *run)
+static inline void finish(struct activity *run)
 {
 	run->workload->stop(run);
 	json_decref(run->arguments);
@@ -66,7 +66,7 @@ static inline const json_t *find_event(const char *name)
 }
 
 /* The first event of that name; fails when none comes. */
-static inline const json_t *await(struct workload_run *run, const char *name)
+static inline const json_t *await(struct activity *run, const char *name)
 {
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 
@@ -81,7 +81,7 @@ static inline const json_t *await(struct workload_run *run, const char *name)
 	return find_event(name);
 }
 
-static inline uint64_t fact(const struct workload_run *run, const char *name)
+static inline uint64_t fact(const struct activity *run, const char *name)
 {
 	uint64_t value = 0;
 

@@ -12,6 +12,7 @@
 
 #include "harness/agent/agent.h"
 #include "harness/agent/core.h"
+#include "harness/host/change.h"
 
 /**
  * agent_serve - serve one controller until it goes away
@@ -132,6 +133,7 @@ int agent_main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	agent_catch_signals();
+	change_recover();
 	if (port)
 		return serve_port(port);
 	channel = channel_new(dup(STDIN_FILENO), dup(STDOUT_FILENO));

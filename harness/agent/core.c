@@ -162,7 +162,7 @@ unsigned int agent_connection(const struct agent *agent)
 }
 
 /** agent_workload_ends - tell all services that a workload is about to be stopped and forgotten */
-void agent_workload_ends(struct agent *agent, const struct workload_run *run)
+void agent_workload_ends(struct agent *agent, const struct activity *run)
 {
 	for (size_t i = 0; i < agent_service_count(); i++)
 		if (serves(agent, agent_service_at(i)) && agent_service_at(i)->workload_ends)

@@ -9,7 +9,7 @@
 #include "harness/lib/registry.h"
 
 struct agent;
-struct workload_run;
+struct activity;
 
 /**
  * enum agent_role - which program serves
@@ -64,7 +64,7 @@ struct agent_service {
 	const struct agent_call *calls;
 	size_t (*watch)(struct agent *agent, struct pollfd *fds, size_t room);
 	void (*dispatch)(struct agent *agent, const struct pollfd *fds, size_t count);
-	void (*workload_ends)(struct agent *agent, const struct workload_run *run);
+	void (*workload_ends)(struct agent *agent, const struct activity *run);
 	void (*close)(struct agent *agent);
 };
 
@@ -89,8 +89,8 @@ void agent_answer(struct agent *agent, struct agent_ticket *ticket, int error, j
 enum agent_role agent_role(const struct agent *agent);
 json_t *agent_hello(const struct agent *agent);
 
-struct workload_run *agent_workload(const struct agent *agent, const char *name);
+struct activity *agent_workload(const struct agent *agent, const char *name);
 void agent_workloads_dispatch(struct agent *agent);
-void agent_workload_ends(struct agent *agent, const struct workload_run *run);
+void agent_workload_ends(struct agent *agent, const struct activity *run);
 
 #endif

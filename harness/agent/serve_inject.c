@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls inject.* and probe: what presses faults into the host. One injection at a time.
+ * The calls inject.* and probe: fault injection into this host, one at a time. The events of a fault that runs are those of
+ * the witness "injector".
  */
 #include <errno.h>
 
 #include "harness/agent/core.h"
 #include "harness/agent/probe.h"
 #include "inject/injector.h"
+#include "workloads/workload.h"
 
 struct injecting {
 	struct injection injection;
@@ -18,6 +20,15 @@ static const struct agent_service inject_service;
 static struct injecting *injecting_of(const struct agent *agent)
 {
 	return agent_state(agent, &inject_service);
+}
+
+static void injector_emit(void *context, json_t *data)
+{
+	__cleanup_free char *text = strdup(json_text(data, "text", ""));
+	int64_t time_ns = json_number(data, "time_ns", now_realtime_ns());
+
+	json_object_del(data, "text");
+	agent_emit(context, "injector", time_ns, text, data);
 }
 
 static int serve_probe(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -37,7 +48,7 @@ static int serve_prepare(struct agent *agent, const json_t *arguments, json_t **
 	const char *name = json_text(arguments, "injector", "");
 	const char *target = json_text(arguments, "target", NULL);
 	const struct injector *injector = injector_find(name);
-	struct workload_run *load = agent_workload(agent, target);
+	struct activity *load = agent_workload(agent, target);
 	int error;
 
 	if (now->prepared)
@@ -55,6 +66,10 @@ static int serve_prepare(struct agent *agent, const json_t *arguments, json_t **
 		return error;
 	now->injection.agent = agent;
 	now->injection.target = load;
+	now->injection.command = load ? load->workload->command : NULL;
+	now->injection.seed = (uint64_t)json_number(arguments, "seed", 0);
+	now->injection.run.emit = injector_emit;
+	now->injection.run.context = agent;
 	error = injector->prepare(&now->injection, why);
 	if (error) {
 		injection_close(&now->injection);
@@ -71,8 +86,7 @@ static int serve_fire(struct agent *agent, const json_t *arguments, json_t **rep
 		      struct reason *why)
 {
 	struct injecting *now = injecting_of(agent);
-	int64_t before = now_monotonic_ns();
-	struct reason reason = {0};
+	struct injection *injection = &now->injection;
 	int error;
 
 	(void)arguments;
@@ -82,21 +96,54 @@ static int serve_fire(struct agent *agent, const json_t *arguments, json_t **rep
 		return fail(why, -EALREADY,
 			    "inject.fire: what was prepared has been fired; prepare it again");
 	now->fired = true;
-	error = now->injection.injector->fire(&now->injection, &reason);
-	/* A fault that the machine refused is a result of the trial, not a failed call. */
-	*reply = json_pack("{s:i, s:s, s:O, s:O, s:I}", "error", error, "reason", reason.text,
-			   "result", now->injection.result, "writes", now->injection.change.writes,
-			   "duration_ns", (json_int_t)(now_monotonic_ns() - before));
+	/* A fault that the machine refuses is a result of the trial, not a failed call. */
+	error = injection_fire(injection, &injection->reason);
+	if (!injection->running)
+		injection->error = error;
+	*reply = injection_outcome(injection);
+	json_object_set_new(*reply, "running", json_boolean(injection->running));
 	return 0;
 }
 
-/* An injection that was meant for it has no target any more. */
-static void workload_ends(struct agent *agent, const struct workload_run *run)
+static int serve_stop(struct agent *agent, const json_t *arguments, json_t **reply,
+		      struct reason *why)
 {
 	struct injecting *now = injecting_of(agent);
 
-	if (now->injection.target == run)
-		now->injection.target = NULL;
+	(void)arguments;
+	if (!now->prepared)
+		return fail(why, -EINVAL, "inject.stop: nothing is prepared");
+	*reply = json_pack("{s:b}", "stopped", (int)injection_stop(&now->injection));
+	return 0;
+}
+
+/* An injection loses its target; one that runs ends. */
+static void workload_ends(struct agent *agent, const struct activity *run)
+{
+	struct injecting *now = injecting_of(agent);
+
+	if (!now->prepared || now->injection.target != run)
+		return;
+	(void)injection_stop(&now->injection);
+	now->injection.target = NULL;
+}
+
+static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
+{
+	const struct injecting *now = injecting_of(agent);
+
+	if (!now->prepared || !now->injection.running || !room)
+		return 0;
+	fds[0] = (struct pollfd){.fd = now->injection.run.fd, .events = POLLIN};
+	return 1;
+}
+
+static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count)
+{
+	struct injecting *now = injecting_of(agent);
+
+	if (count && fds[0].revents)
+		now->injection.injector->dispatch(&now->injection);
 }
 
 static int finish(struct agent *agent, struct reason *why)
@@ -106,6 +153,7 @@ static int finish(struct agent *agent, struct reason *why)
 
 	if (!now->prepared)
 		return 0;
+	(void)injection_stop(&now->injection);
 	error = now->injection.injector->restore(&now->injection, why);
 	injection_close(&now->injection);
 	now->prepared = false;
@@ -126,20 +174,19 @@ static void close_injection(struct agent *agent)
 }
 
 static const struct agent_call calls[] = {
-	{"probe", serve_probe},
-	{"inject.prepare", serve_prepare},
-	{"inject.fire", serve_fire},
-	{"inject.restore", serve_restore},
-	{0},
+	{"probe", serve_probe},	     {"inject.prepare", serve_prepare}, {"inject.fire", serve_fire},
+	{"inject.stop", serve_stop}, {"inject.restore", serve_restore}, {0},
 };
 
 static const struct agent_service inject_service = {
 	.name = "inject",
 	.roles = AGENT_HOST,
-	/* What an injector had set is restored before its target ends. */
+	/* The state that an injector has set is restored before its target ends. */
 	.rank = 10,
 	.state_size = sizeof(struct injecting),
 	.calls = calls,
+	.watch = watch,
+	.dispatch = dispatch,
 	.workload_ends = workload_ends,
 	.close = close_injection,
 };

@@ -9,7 +9,7 @@
 #include "workloads/workload.h"
 
 struct agent_workload {
-	struct workload_run run;
+	struct activity run;
 	struct agent_workload *next;
 };
 
@@ -43,14 +43,14 @@ static struct agent_workload *find(const struct agent *agent, const char *name)
 }
 
 /** agent_workload - the running workload of this name; NULL when there is none, or @name is NULL */
-struct workload_run *agent_workload(const struct agent *agent, const char *name)
+struct activity *agent_workload(const struct agent *agent, const char *name)
 {
 	struct agent_workload *load = find(agent, name);
 
 	return load ? &load->run : NULL;
 }
 
-static const struct workload_run *workload_by_name(void *context, const char *name)
+static const struct activity *workload_by_name(void *context, const char *name)
 {
 	return agent_workload(context, name);
 }
@@ -89,13 +89,13 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	load = calloc(1, sizeof(*load));
 	if (!load)
 		return -ENOMEM;
-	load->run = (struct workload_run){.workload = workload,
-					  .name = strdup(name),
-					  .facts = json_object(),
-					  .fd = -1,
-					  .emit = workload_emit,
-					  .find = workload_by_name,
-					  .context = agent};
+	load->run = (struct activity){.workload = workload,
+				      .name = strdup(name),
+				      .facts = json_object(),
+				      .fd = -1,
+				      .emit = workload_emit,
+				      .find = workload_by_name,
+				      .context = agent};
 	error = param_check(workload->params, json_object_get(arguments, "arguments"),
 			    &load->run.arguments, why);
 	if (!error)

@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 
 #include "inject/injector.h"
 
@@ -14,7 +16,8 @@ static const char usage[] =
 	"       brinell inject NAME --help\n"
 	"\n"
 	"Makes one fault on this machine, whose /etc/brinell/expendable must hold its own\n"
-	"hostname. Kernel state that sticks is saved, set whole, and put back.\n"
+	"hostname. Kernel state that sticks is saved, set whole, and put back. A fault that runs\n"
+	"long is stopped by Ctrl-C.\n"
 	"\n"
 	"  --dry-run   print every write that would be made, in order; needs no permission\n"
 	"  --help      the options of the injector NAME (brinell list injectors names them)\n";
@@ -87,6 +90,31 @@ static void print_result(const struct injection *injection)
 	}
 }
 
+static void print_event(void *context, json_t *event)
+{
+	(void)context;
+	printf("%s\n", json_text(event, "text", ""));
+	json_decref(event);
+}
+
+/* Waits for the end of a fault that runs; a signal stops it. */
+static int await_end(struct injection *injection, const sigset_t *ending, struct reason *why)
+{
+	__cleanup_close int signals = signalfd(-1, ending, SFD_CLOEXEC);
+
+	while (injection->running) {
+		struct pollfd fds[] = {{.fd = injection->run.fd, .events = POLLIN},
+				       {.fd = signals, .events = POLLIN}};
+
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 || fds[1].revents)
+			(void)injection_stop(injection);
+		else
+			injection->injector->dispatch(injection);
+	}
+	*why = injection->reason;
+	return injection->error;
+}
+
 static int inject(const struct injector *injector, const json_t *arguments, bool dry_run)
 {
 	struct reason why = {0}, restore_why = {0};
@@ -106,9 +134,12 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ending, &before);
+	injection.run.emit = print_event;
 	error = injector->prepare(&injection, &why);
 	if (!error) {
-		error = injector->fire(&injection, &why);
+		error = injection_fire(&injection, &why);
+		if (!error)
+			error = await_end(&injection, &ending, &why);
 		if (injector->restore(&injection, &restore_why))
 			log_warning("inject %s: not all was put back: %s", injector->name,
 				    restore_why.text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes to the kernel's files of this machine, each on record, under the lock that all injectors share.
+ * Writes to the kernel's files of this machine: each is recorded, and all injectors share one lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +12,14 @@
 #define LOCK_FILE CHANGE_DIRECTORY "/inject.lock"
 
 /**
- * change_lock - keep every other injector on this machine out
+ * change_lock - take the lock that all injectors on this machine share
  * @change: holds the lock until change_unlock()
- * @why:       reason of a failure
+ * @why:    reason of a failure
  *
  * The kernel's injection files are global: two writers would fire each other's half-set faults. A planned change
  * takes no lock.
  *
- * What an injector left set that was killed is put back first.
+ * The state that a killed injector has left set is restored first.
  *
  * Return: 0, -EBUSY when another process holds it, or -errno.
  */
@@ -51,12 +51,27 @@ int change_lock(struct change *change, struct reason *why)
 	return 0;
 }
 
-/** change_unlock - let the next injector in */
+/** change_unlock - release the lock */
 void change_unlock(struct change *change)
 {
 	if (change->lock_fd >= 0)
 		close(change->lock_fd);
 	change->lock_fd = -1;
+}
+
+/** change_recover - restore the state that a killed injector has left set, unless another one holds the lock */
+void change_recover(void)
+{
+	struct change change = {.lock_fd = -1};
+
+	if (!sticky_left())
+		return;
+	change.writes = json_array();
+	if (change_lock(&change, NULL) == 0)
+		log_info("restored %zu settings that a killed injector had left",
+			 json_array_size(change.writes));
+	change_unlock(&change);
+	json_decref(change.writes);
 }
 
 static int write_text(const char *path, const char *text)

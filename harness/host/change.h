@@ -21,6 +21,7 @@ struct change {
 
 int change_lock(struct change *change, struct reason *why);
 void change_unlock(struct change *change);
+void change_recover(void);
 int change_write(struct change *change, const char *path, const char *text, struct reason *why);
 
 #endif

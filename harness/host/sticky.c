@@ -60,7 +60,7 @@ static int put(struct change *change, const struct sticky_file *file, const char
 }
 
 /*
- * What is set is on record before it is set: an injector that is killed can not put anything back, so the next one does.
+ * State is recorded before it is set: an injector that is killed can not restore it, so the next agent or injector does.
  * The record lies in /run, as a reboot resets the kernel's files too.
  */
 static int record_state(const struct sticky *sticky)
@@ -149,11 +149,19 @@ int sticky_restore(struct sticky *sticky, struct change *change, struct reason *
 	return first;
 }
 
+/** sticky_left - whether a killed injector has left something to restore, or one is active */
+bool sticky_left(void)
+{
+	char path[4096];
+
+	return access(state_path(path), F_OK) == 0;
+}
+
 /**
- * sticky_recover - put back what an injector set that was killed
+ * sticky_recover - restore the state that a killed injector has left set
  * @change: holds the lock; the writes are noted in it
  *
- * Files that are gone, with their module, need nothing.
+ * Files that are gone, with their module, need no restoring.
  */
 void sticky_recover(struct change *change)
 {
@@ -174,7 +182,7 @@ void sticky_recover(struct change *change)
 	unlink(state_path(path));
 }
 
-/** sticky_free - forget what was saved */
+/** sticky_free - free the saved state */
 void sticky_free(struct sticky *sticky)
 {
 	for (size_t i = 0; i < sticky->count; i++) {

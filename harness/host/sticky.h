@@ -42,6 +42,7 @@ struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum st
 int sticky_set(struct sticky *sticky, struct change *change, const char *path, const char *text,
 	       struct reason *why);
 int sticky_restore(struct sticky *sticky, struct change *change, struct reason *why);
+bool sticky_left(void);
 void sticky_recover(struct change *change);
 void sticky_free(struct sticky *sticky);
 

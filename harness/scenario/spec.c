@@ -57,7 +57,7 @@ json_t *guest_step_to_json(const struct scenario_step *step)
 	return merged(inner, step->arguments);
 }
 
-/** subject_to_json - a step whose value is a workload */
+/** subject_to_json - a step whose value is a workload or an injector */
 json_t *subject_to_json(const struct scenario_step *step)
 {
 	return json_string(step->subject);

@@ -12,8 +12,8 @@
 
 #define DEFAULT_WITHIN_NS (5 * NSEC_PER_SEC)
 
-/* Sources of evidence that are no witness on the host: they come from the bench, the workloads, or guests. */
-static const char *const other_sources[] = {"workload", "console", "bench", "firmware"};
+/* Sources of evidence that are no witness on the host: they come from the bench, the workloads, the injector, or guests. */
+static const char *const other_sources[] = {"workload", "injector", "console", "bench", "firmware"};
 static const char *const guest_sources[] = {"heartbeat", "guest-link", "guest-console", "libvirt",
 					    "migration"};
 

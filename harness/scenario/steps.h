@@ -76,6 +76,8 @@ int parse_start(const struct document *document, int node, struct walk *walk,
 		struct scenario_step *step);
 int parse_stop(const struct document *document, int node, struct walk *walk,
 	       struct scenario_step *step);
+int parse_stop_injection(const struct document *document, int node, struct walk *walk,
+			 struct scenario_step *step);
 int parse_touch(const struct document *document, int node, struct walk *walk,
 		struct scenario_step *step);
 int parse_wait(const struct document *document, int node, struct walk *walk,

@@ -148,3 +148,26 @@ int parse_inject(const struct document *document, int node, struct walk *walk,
 	step->injector = strdup(name);
 	return step->injector ? 0 : -ENOMEM;
 }
+
+/* The value is the injector of the last inject step before. */
+int parse_stop_injection(const struct document *document, int node, struct walk *walk,
+			 struct scenario_step *step)
+{
+	const struct scenario_step *last = NULL;
+	const char *name;
+	int error = document_text(document, node, "stop-injection", &name);
+
+	if (error)
+		return error;
+	for (const struct scenario_step *before = walk->scenario->steps; before < step; before++)
+		if (before->injector)
+			last = before;
+	if (!last || strcmp(last->injector, name) != 0)
+		return document_fail(
+			document, node, -EINVAL,
+			"stop-injection of '%s', which the last inject step before this one "
+			"does not use; put - inject: {with: %s, ...} above",
+			name, name);
+	step->subject = strdup(name);
+	return step->subject ? 0 : -ENOMEM;
+}

@@ -42,14 +42,16 @@ void engine_journal(struct engine *engine, const char *type, json_t *body)
 	}
 }
 
-/** engine_take_event - the bench tells of a piece of evidence; a bench_event_fn */
+/** engine_take_event - handle and record an event of the bench; a bench_event_fn */
 void engine_take_event(void *context, json_t *event)
 {
 	struct engine *engine = context;
 
 	engine->news = true;
 	guests_take_event(engine, event);
-	engine_journal(engine, "event", event);
+	engine_journal(engine, "event", json_incref(event));
+	injection_take_event(engine, event);
+	json_decref(event);
 }
 
 /** engine_take_progress - the bench does something that takes long; a bench_progress_fn */
@@ -364,6 +366,8 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	if (!error)
 		error = steps_run(engine, &why);
 	if (!error)
+		error = injection_stop_fault(engine, &why);
+	if (!error)
 		error = settle(engine, &why);
 	if (error == -ENOTSUP) {
 		closing->cause = "skip";
@@ -456,7 +460,8 @@ static void forget_trial(struct engine *engine)
 	json_decref(engine->records);
 	json_decref(engine->facts);
 	json_decref(engine->struck);
-	engine->records = engine->facts = engine->struck = NULL;
+	json_decref(engine->fault);
+	engine->records = engine->facts = engine->struck = engine->fault = NULL;
 	engine->trial = NULL;
 }
 

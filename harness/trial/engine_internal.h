@@ -63,6 +63,7 @@ struct engine {
 	bool intended;
 	bool decisive;		/* without a fault: the steps that the trial is about have begun */
 	struct bench *prepared; /* where an injector has set what it must restore, or NULL */
+	json_t *fault;		/* that runs: begin of its outcome; NULL: none */
 	bool closed;		/* the trial has its verdict: what comes now belongs to none */
 };
 
@@ -107,6 +108,8 @@ struct engine_guest *guest_of_step(const struct engine *engine, const struct sce
 struct engine_guest *workload_guest(const struct engine *engine, const char *name);
 int engine_focus(struct engine *engine, struct bench *host, const char *pfn, json_t *pid,
 		 struct reason *why);
+void injection_take_event(struct engine *engine, const json_t *event);
+int injection_stop_fault(struct engine *engine, struct reason *why);
 int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The step that injects: where a fault goes, whether it still goes there at the last moment, and what is on record of it. It
- * strikes a host, where the page of a guest is found first.
+ * The step that injects: the target of a fault, a last check of the target, and the records of the fault. The fault hits a
+ * host, where the page of a guest is looked up first. A fault that runs long ends later, with an event.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "harness/scenario/steps.h"
 #include "harness/trial/engine_internal.h"
 #include "inject/injector.h"
 
@@ -93,18 +94,75 @@ static json_t *resolve_arguments(const struct scenario_step *step, const struct 
 	return arguments;
 }
 
-static void journal_outcome(struct engine *engine, const struct scenario_step *step,
-			    const struct aim *aim, const char *phase, int error, const char *reason,
+static json_t *begin_outcome(const struct scenario_step *step, const struct aim *aim,
+			     const char *phase)
+{
+	return json_pack("{s:s, s:s, s:s, s:s*}", "injector", step->injector, "phase", phase,
+			 "host", aim->host->host, "guest", aim->guest ? aim->guest->name : NULL);
+}
+
+/* @outcome: of begin_outcome(); stolen. @reply: of inject.fire, or the data of the event that ends a running fault. */
+static void journal_outcome(struct engine *engine, json_t *outcome, int error, const char *reason,
 			    const json_t *reply)
 {
-	engine_journal(engine, "outcome",
-		       json_pack("{s:s, s:s, s:s, s:s*, s:i, s:s*, s:s, s:O*, s:O*, s:O*}",
-				 "injector", step->injector, "phase", phase, "host",
-				 aim->host->host, "guest", aim->guest ? aim->guest->name : NULL,
-				 "error", error, "error_name", error ? error_name(error) : NULL,
-				 "reason", reason, "result", json_object_get(reply, "result"),
-				 "writes", json_object_get(reply, "writes"), "duration_ns",
-				 json_object_get(reply, "duration_ns")));
+	json_object_update_new(outcome,
+			       json_pack("{s:i, s:s*, s:s, s:O*, s:O*, s:O*}", "error", error,
+					 "error_name", error ? error_name(error) : NULL, "reason",
+					 reason, "result", json_object_get(reply, "result"),
+					 "writes", json_object_get(reply, "writes"), "duration_ns",
+					 json_object_get(reply, "duration_ns")));
+	engine_journal(engine, "outcome", outcome);
+}
+
+static void journal_reply(struct engine *engine, const json_t *reply)
+{
+	journal_outcome(engine, steal(engine->fault), (int)json_number(reply, "error", 0),
+			json_text(reply, "reason", ""), reply);
+}
+
+static void forget_fault(struct engine *engine)
+{
+	json_decref(engine->fault);
+	engine->fault = NULL;
+}
+
+/** injection_take_event - handle progress and end of a fault that runs */
+void injection_take_event(struct engine *engine, const json_t *event)
+{
+	const json_t *data = json_object_get(event, "data");
+	const char *what = json_text(data, "event", ""), *text = json_text(event, "text", "");
+
+	if (!engine->fault || strcmp(json_text(event, "witness", ""), "injector") != 0 ||
+	    strcmp(json_text(event, "host", ""), json_text(engine->fault, "host", "")) != 0)
+		return;
+	if (strcmp(what, "progress") == 0)
+		engine_take_progress(engine, text,
+				     json_number_value(json_object_get(data, "fraction")));
+	if (strcmp(what, "end") != 0)
+		return;
+	engine_doing(engine, text);
+	journal_reply(engine, data);
+}
+
+/**
+ * injection_stop_fault - stop the fault that runs, if any
+ *
+ * Its outcome arrives as an event before the answer.
+ *
+ * Return: 0, also when its host was lost and another one is up, or as engine_call().
+ */
+int injection_stop_fault(struct engine *engine, struct reason *why)
+{
+	int error;
+
+	if (!engine->fault)
+		return 0;
+	error = engine_call(engine, engine->prepared, "inject.stop", NULL, CALL_TIMEOUT_MS, NULL,
+			    why);
+	if (error == -EINTR || !engine_lost_host(error) || !engine_any_host_up(engine))
+		return error;
+	forget_fault(engine);
+	return 0;
 }
 
 static void remember_page(struct engine *engine, const struct aim *aim, const char *workload)
@@ -166,8 +224,9 @@ static int prepare(struct engine *engine, const struct scenario_step *step, cons
 	/* A target in a guest is no workload of the host's agent. */
 	const char *target = aim->guest ? NULL : step->subject;
 	int error = engine_call(engine, aim->host, "inject.prepare",
-				json_pack("{s:s, s:O, s:s*}", "injector", step->injector,
-					  "arguments", arguments, "target", target),
+				json_pack("{s:s, s:O, s:s*, s:I}", "injector", step->injector,
+					  "arguments", arguments, "target", target, "seed",
+					  (json_int_t)engine->trial->seed),
 				CALL_TIMEOUT_MS, NULL, why);
 
 	/* When its answer is missing, it may have set something all the same. */
@@ -222,14 +281,20 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 		return fail(why, -EIO, "no fault is fired without a journal");
 	if (refused) {
 		/* The machine refused before anything was fired: for some scenarios just what they expect. */
-		journal_outcome(engine, step, aim, "prepare", refused, why->text, NULL);
+		journal_outcome(engine, begin_outcome(step, aim, "prepare"), refused, why->text,
+				NULL);
 		return 0;
 	}
+	/* A short fault that runs may end before the answer is read. */
+	engine->fault = begin_outcome(step, aim, "fire");
 	error = engine_call(engine, aim->host, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
-	if (error)
+	if (error) {
+		forget_fault(engine);
 		return after_host_loss(engine, aim, error);
-	journal_outcome(engine, step, aim, "fire", (int)json_number(fired, "error", 0),
-			json_text(fired, "reason", ""), fired);
+	}
+	if (json_is_true(json_object_get(fired, "running")))
+		return 0;
+	journal_reply(engine, fired);
 	if (aim->page && json_number(fired, "error", 0) == -EBUSY)
 		look_behind(engine, step, aim);
 	return 0;
@@ -276,3 +341,19 @@ int step_inject(struct engine *engine, const struct scenario_step *step, struct 
 				       step->subject, AIMS_MAX)
 				: error;
 }
+
+static int step_stop_injection(struct engine *engine, const struct scenario_step *step,
+			       struct reason *why)
+{
+	(void)step;
+	return injection_stop_fault(engine, why);
+}
+
+static const struct step_kind kind_stop_injection = {
+	.name = "stop-injection",
+	.summary = "stops a fault that runs",
+	.parse = parse_stop_injection,
+	.to_json = subject_to_json,
+	.run = step_stop_injection,
+};
+REGISTER(step_kind, kind_stop_injection);

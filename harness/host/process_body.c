@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the processes of workloads have in common, seen from inside.
+ * The common part of all such processes, from inside.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
 
-/** process_begin - forget the signals of the agent, which catches some to restore what it set: a process just ends */
+/** process_begin - reset the signals that the agent catches to restore its state: a process simply ends */
 void process_begin(void)
 {
 	static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
@@ -22,7 +22,7 @@ void process_begin(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/** process_set_mce_kill - be told of memory errors early, late, or as the machine does by default */
+/** process_set_mce_kill - select early or late SIGBUS for memory errors, or the default of the machine */
 void process_set_mce_kill(int policy)
 {
 	if (policy >= 0)
@@ -31,11 +31,11 @@ void process_set_mce_kill(int policy)
 
 /**
  * process_say - send a report; may be called by a signal handler
- * @report: gets the time and who says it
+ * @report: receives the time and the thread id
  * @size:   of the whole packet that it begins
- * @flags:  of send(2): MSG_DONTWAIT to rather lose it than wait for the agent
+ * @flags:  of send(2): MSG_DONTWAIT to drop it when the agent does not read
  *
- * Return: whether it is on its way.
+ * Return: whether it was sent.
  */
 bool process_say(int socket, struct process_report *report, size_t size, int flags)
 {
@@ -53,7 +53,7 @@ bool process_say(int socket, struct process_report *report, size_t size, int fla
 	return sent >= 0;
 }
 
-/** process_note_signal - what a signal handler has to say of its signal */
+/** process_note_signal - fill a report from the arguments of a signal handler */
 void process_note_signal(struct process_report *report, int number, const siginfo_t *info)
 {
 	report->kind = PROCESS_SIGNAL;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process of a workload, as its agent sees it: started, waited for with a bound, asked, listened to, and ended by its
- * pid. It may hang in the kernel for ever at any time: that is what faults do.
+ * The process of a workload or of an injection, from the side of the agent. It may hang in the kernel for ever at any
+ * time, because of the fault: every wait for it has a bound.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,7 +15,8 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-#include "workloads/process.h"
+#include "harness/host/process.h"
+#include "harness/lib/param.h"
 
 #define QUIT_TIMEOUT_MS 1000
 #define KILL_TIMEOUT_MS 2000
@@ -58,16 +60,16 @@ static const char *signal_code_name(int number, int code)
 /**
  * process_emit - hand one event to the agent
  * @event:  its name
- * @report: whose pid and time it has; NULL: of the process, now
+ * @report: source of pid and time; NULL: the process, now
  * @data:   further fields; stolen
  * @text:   for people
  */
-void process_emit(struct workload_run *run, const char *event, const struct process_report *report,
+void process_emit(struct activity *run, const char *event, const struct process_report *report,
 		  json_t *data, const char *text)
 {
 	__cleanup_free char *whole = format_text("%s: %s", run->name, text);
 
-	json_object_set_new(data, "workload", json_string(run->name));
+	json_object_set_new(data, run->workload ? "workload" : "injector", json_string(run->name));
 	json_object_set_new(data, "event", json_string(event));
 	json_object_set_new(data, "pid", json_integer(report ? report->pid : run->pid));
 	json_object_set_new(data, "time_ns",
@@ -77,9 +79,8 @@ void process_emit(struct workload_run *run, const char *event, const struct proc
 	run->emit(run->context, data);
 }
 
-/** process_emit_signal - tell of a signal that the process has caught; @data: further fields, stolen */
-void process_emit_signal(struct workload_run *run, const struct process_report *report,
-			 json_t *data)
+/** process_emit_signal - report a signal that the process has caught; @data: further fields, stolen */
+void process_emit_signal(struct activity *run, const struct process_report *report, json_t *data)
 {
 	const char *code = signal_code_name(report->signal, report->code);
 	__cleanup_free char *name = format_text("SIG%s", sigabbrev_np(report->signal));
@@ -95,8 +96,8 @@ void process_emit_signal(struct workload_run *run, const struct process_report *
 	process_emit(run, "signal", report, data, text);
 }
 
-/** process_emit_exit - tell of the end of a process: its @status, or -1 and the @number of a signal */
-void process_emit_exit(struct workload_run *run, pid_t pid, int status, int number)
+/** process_emit_exit - report the end of a process: its @status, or -1 and the @number of a signal */
+void process_emit_exit(struct activity *run, pid_t pid, int status, int number)
 {
 	struct process_report report = {.pid = pid};
 	__cleanup_free char *text =
@@ -107,8 +108,8 @@ void process_emit_exit(struct workload_run *run, pid_t pid, int status, int numb
 		     json_pack("{s:i, s:i}", "status", status, "signal", number), text);
 }
 
-/** process_fact - a fact as 0x text; nothing is said of a @value of 0, which nobody may take for one */
-void process_fact(struct workload_run *run, const char *name, uint64_t value)
+/** process_fact - add a fact as 0x text, unless @value is 0 */
+void process_fact(struct activity *run, const char *name, uint64_t value)
 {
 	if (value)
 		json_object_set_new(run->facts, name, json_sprintf("0x%" PRIx64, value));
@@ -169,7 +170,7 @@ int process_await(struct process *process, int64_t until)
 }
 
 /* Waits, bounded, for the end of the process. Return: whether it was reaped. */
-static bool reap(const struct workload_run *run, const struct process *process, int timeout_ms,
+static bool reap(const struct activity *run, const struct process *process, int timeout_ms,
 		 siginfo_t *info)
 {
 	struct pollfd state = {.fd = process->pidfd, .events = POLLIN};
@@ -187,7 +188,7 @@ static bool reap(const struct workload_run *run, const struct process *process, 
 	}
 }
 
-static void drain(struct workload_run *run, struct process *process)
+static void drain(struct activity *run, struct process *process)
 {
 	int got;
 
@@ -200,7 +201,7 @@ static void drain(struct workload_run *run, struct process *process)
 	}
 }
 
-static void end_process(const struct workload_run *run, const struct process *process)
+static void end_process(const struct activity *run, const struct process *process)
 {
 	int quit_ms = process->kind->quit_ms ? process->kind->quit_ms : QUIT_TIMEOUT_MS;
 	bool listens = !process->touching || process->kind->quit_ms;
@@ -216,8 +217,8 @@ static void end_process(const struct workload_run *run, const struct process *pr
 			    run->name, run->pid);
 }
 
-/** process_stop - end the process, reap it, and give up all that belongs to it; also one that was never started */
-void process_stop(struct workload_run *run, struct process *process)
+/** process_stop - end the process, reap it, and free its resources; also of one that was never started */
+void process_stop(struct activity *run, struct process *process)
 {
 	const int fds[] = {process->socket, process->pidfd, process->timer, run->fd};
 
@@ -225,7 +226,7 @@ void process_stop(struct workload_run *run, struct process *process)
 		return;
 	if (run->pid > 0)
 		end_process(run, process);
-	/* What came of a touch is told, although nobody has waited for it. */
+	/* The result of a touch in progress is still reported. */
 	if (process->touching)
 		drain(run, process);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -237,7 +238,7 @@ void process_stop(struct workload_run *run, struct process *process)
 	run->pid = 0;
 }
 
-static int fork_process(struct workload_run *run, struct process *process, const void *options,
+static int fork_process(struct activity *run, struct process *process, const void *options,
 			struct reason *why)
 {
 	const char *name = process->kind->name;
@@ -251,7 +252,7 @@ static int fork_process(struct workload_run *run, struct process *process, const
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != agent)
 			_exit(1);
-		/* What the agent has open is none of its business. */
+		/* Files that the agent has open, its lock among them, must not outlive the agent. */
 		if (dup2(sockets[1], 3) < 0)
 			_exit(1);
 		(void)close_range(4, ~0u, 0);
@@ -268,7 +269,7 @@ static int fork_process(struct workload_run *run, struct process *process, const
 				  : 0;
 }
 
-static int watch(struct workload_run *run, const struct process *process, struct reason *why)
+static int watch(struct activity *run, const struct process *process, struct reason *why)
 {
 	const int fds[] = {process->socket, process->pidfd, process->timer};
 
@@ -285,7 +286,7 @@ static int watch(struct workload_run *run, const struct process *process, struct
 			   : 0;
 }
 
-static int await_ready(struct workload_run *run, struct process *process, int64_t ready_ns,
+static int await_ready(struct activity *run, struct process *process, int64_t ready_ns,
 		       struct reason *why)
 {
 	int got = process_await(process, now_monotonic_ns() + ready_ns);
@@ -305,18 +306,17 @@ static int await_ready(struct workload_run *run, struct process *process, int64_
 }
 
 /**
- * process_start - start the process of a workload, and wait until it is ready
+ * process_start - start a process, and wait until it is ready
  * @run:      its facts are filled, and "ready" is emitted
  * @process:  lives as long as @run
  * @options:  for the body; must be there until this returns
- * @ready_ns: so long it may take
+ * @ready_ns: timeout
  * @why:      reason of a failure
  *
- * Return: 0, what the process says that it failed with, -EAGAIN, -ECHILD, or -errno; process_stop() is due in any case.
+ * Return: 0, the error that the process reports, -EAGAIN, -ECHILD, or -errno; process_stop() is due in any case.
  */
-int process_start(struct workload_run *run, struct process *process,
-		  const struct process_kind *kind, const void *options, int64_t ready_ns,
-		  struct reason *why)
+int process_start(struct activity *run, struct process *process, const struct process_kind *kind,
+		  const void *options, int64_t ready_ns, struct reason *why)
 {
 	int error;
 
@@ -335,13 +335,13 @@ int process_start(struct workload_run *run, struct process *process,
 	return error;
 }
 
-/** process_dispatch - handle all that the process has said, its end, and a touch that takes too long */
-void process_dispatch(struct workload_run *run, struct process *process)
+/** process_dispatch - handle all reports of the process, its end, and a touch that takes too long */
+void process_dispatch(struct activity *run, struct process *process)
 {
 	uint64_t expirations;
 	siginfo_t info;
 
-	/* All that it said before it ended comes before the news of its end. */
+	/* All reports come before the event of its end. */
 	drain(run, process);
 	if (run->pid > 0 && reap(run, process, 0, &info)) {
 		bool exited = info.si_code == CLD_EXITED;
@@ -364,7 +364,7 @@ void process_dispatch(struct workload_run *run, struct process *process)
  *
  * Return: 0, -ESRCH when it has ended, -EBUSY when it is at a touch, or -errno.
  */
-int process_request(const struct workload_run *run, const struct process *process, char request,
+int process_request(const struct activity *run, const struct process *process, char request,
 		    struct reason *why)
 {
 	if (run->pid <= 0 || process->socket < 0)
@@ -378,12 +378,11 @@ int process_request(const struct workload_run *run, const struct process *proces
 }
 
 /**
- * process_touch - tell the process to touch, and begin to count its deadline; process_touched() ends it
+ * process_touch - request a touch and start its deadline; process_touched() ends it
  *
- * Return: 0, also when it has ended, which is told as "gone"; -EBUSY, or -errno.
+ * Return: 0, also when it has ended, which is reported as "gone"; -EBUSY, or -errno.
  */
-int process_touch(struct workload_run *run, struct process *process, char request,
-		  struct reason *why)
+int process_touch(struct activity *run, struct process *process, char request, struct reason *why)
 {
 	int error;
 
@@ -391,8 +390,7 @@ int process_touch(struct workload_run *run, struct process *process, char reques
 	error = process_request(run, process, request, why);
 	/* A fault that has killed it already is a result, not a failure of the request. */
 	if (error == -ESRCH || error == -EPIPE || error == -ECONNRESET) {
-		process_emit(run, "gone", NULL, json_object(),
-			     "has ended: nobody is there to touch");
+		process_emit(run, "gone", NULL, json_object(), "has ended before its touch");
 		return 0;
 	}
 	if (error)
