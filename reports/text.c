@@ -7,20 +7,6 @@
 #include "reports/text.h"
 
 /**
- * text_control - bytes of the control character that a text begins with
- *
- * Return: 0 when it begins with another one; 2 for those of U+0080 to U+009F, which terminals obey, too.
- */
-size_t text_control(const char *text)
-{
-	const unsigned char *bytes = (const unsigned char *)text;
-
-	if ((bytes[0] && bytes[0] < 0x20) || bytes[0] == 0x7f)
-		return 1;
-	return bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0 ? 2 : 0;
-}
-
-/**
  * text_one_line - write text into a format of lines
  * @out:       file
  * @text:      any text

@@ -4,7 +4,6 @@
 
 #include "harness/lib/text.h"
 
-size_t text_control(const char *text);
 void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_duration(char buffer[static 32], int64_t nanoseconds);
 void text_size(char buffer[static 32], int64_t bytes);

@@ -19,6 +19,11 @@ write_scenario() { # NAME: the scenario of the engine's tests, to be spoilt
 	cp "$BATS_TEST_DIRNAME/fake/scenario.yaml" "$1"
 }
 
+run_of() { # GOLDEN DIRECTORY: a finished run
+	mkdir "$2"
+	cp "$BATS_TEST_DIRNAME/golden/$1/journal.jsonl" "$2"
+}
+
 @test "without a command it shows the commands and fails" {
 	run "$brinell"
 	[ "$status" -eq 2 ]
@@ -59,6 +64,75 @@ write_scenario() { # NAME: the scenario of the engine's tests, to be spoilt
 	[ "$status" -eq 2 ]
 	[[ $output == *"'nowhere'"*"list benches"* ]]
 	nothing_started
+}
+
+@test "a bench without an address is refused" {
+	write_scenario x.yaml
+	for bench in ssh ssh: "ssh:," "ssh:a," ssh:,a ssh:-oProxyCommand=true; do
+		run "$brinell" run --bench "$bench" x.yaml
+		[ "$status" -eq 2 ]
+	done
+	nothing_started
+}
+
+@test "a directory that can not be that of a run is refused" {
+	write_scenario x.yaml
+	mkdir theirs
+	ln -s /tmp theirs/artifacts
+	: >file
+	for out in "" file file/run theirs; do
+		run "$brinell" run --bench ssh:nowhere.invalid --out "$out" x.yaml
+		[ "$status" -eq 2 ]
+	done
+	[ ! -e theirs/journal.jsonl ]
+	nothing_started
+}
+
+@test "output that is lost is an error of every command" {
+	run_of "pass-contained" good
+	for command in --help "run --help" "list scenarios" "list --json" "show good" "show good 1" "judge good" \
+		"report good --format html" "inject mce-inject --preset corrected --dry-run" doctor; do
+		# shellcheck disable=SC2086
+		run bash -c '"$0" "$@" >/dev/full' "$brinell" $command
+		[ "$status" -eq 4 ]
+		[[ $output == *"standard output"* || $output == *"writing"* ]]
+	done
+	# The reader of the pipe has ended before the first byte.
+	run bash -c '{ sleep 0.3; "$0" list scenarios; echo "$?" >code; } | true; cat code' "$brinell"
+	[ "${lines[-1]}" -eq 4 ]
+}
+
+@test "closed standard streams get into no journal" {
+	write_scenario x.yaml
+	env PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE=good FAKE_FIRED="$BATS_TEST_TMPDIR/fired" \
+		"$brinell" run --bench ssh:fake --trials 2 --out closed x.yaml <&- >&- 2>&-
+	run grep -av '^{' closed/journal.jsonl
+	[ "$status" -eq 1 ]
+	[ "$(grep -ac '"type":"verdict"' closed/journal.jsonl)" -eq 2 ]
+}
+
+@test "no command hands the terminal what an agent or a journal says" {
+	mkdir bin
+	write_scenario x.yaml
+	cat >bin/ssh <<-'END'
+		#!/bin/bash
+		hello='"event":"hello","protocol":1,"version":"x","boot_id":"a","kernel":"6.1\u001b[31m","hostname":"h\u202e\u009b","rig":false,"pid":1,"processors":1,"time_ns":1'
+		echo "{$hello}"
+		while read -r line; do
+			id=${line#*\"id\":}
+			echo "{\"id\":${id%%[,\}]*},\"ok\":{$hello,\"findings\":[{\"name\":\"n\\u001b]0;x\\u0007\",\"ok\":false,\"reason\":\"r\\u2066\\u001b[2J\",\"remedy\":\"m\\u001b[H\"}]}}"
+		done
+	END
+	chmod +x bin/ssh
+	run env PATH="$PWD/bin:$PATH" "$brinell" doctor --bench ssh:liar
+	[[ $output == *why:*r* ]]
+	printf '%s' "$output" >said
+	run env PATH="$PWD/bin:$PATH" "$brinell" run --bench ssh:liar --out lies x.yaml
+	printf '%s' "$output" >>said
+	run "$brinell" show lies 1
+	printf '%s' "$output" >>said
+	run env LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' said
+	[ "$status" -eq 1 ]
 }
 
 @test "a kernel that is not there is refused" {
@@ -137,6 +211,18 @@ write_scenario() { # NAME: the scenario of the engine's tests, to be spoilt
 	done
 	run "$brinell" show /nonexistent
 	[ "$status" -eq 2 ]
+}
+
+@test "a FIFO or a directory in place of a journal is refused" {
+	mkdir -p fifo directory/journal.jsonl
+	mkfifo fifo/journal.jsonl
+	for place in fifo directory; do
+		for command in judge show resume; do
+			run timeout 10 "$brinell" $command $place
+			[ "$status" -eq 2 ]
+			[[ $output == *$place/journal.jsonl* ]]
+		done
+	done
 }
 
 @test "an unknown report format lists the known ones" {

@@ -87,6 +87,28 @@ static void an_impossible_directory_is_named(void **state)
 	assert_non_null(strstr(why.text, "file/run"));
 }
 
+static void a_foreign_directory_is_refused(void **state)
+{
+	char *directory = NULL;
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(store_create_run("", &directory, &why), -EINVAL);
+	assert_int_equal(mkdir("linked", 0755), 0);
+	assert_int_equal(symlink("/tmp", "linked/artifacts"), 0);
+	assert_int_equal(store_create_run("linked", &directory, &why), -ENOTDIR);
+	assert_non_null(strstr(why.text, "linked/artifacts"));
+	assert_int_equal(mkdir("dangling", 0755), 0);
+	assert_int_equal(symlink("nowhere", "dangling/journal.jsonl"), 0);
+	assert_int_equal(store_create_run("dangling", &directory, &why), -EEXIST);
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir("theirs", 0777), 0);
+	assert_int_equal(chown("theirs", 65534, 65534), 0);
+	assert_int_equal(store_create_run("theirs", &directory, &why), -EPERM);
+	assert_non_null(strstr(why.text, "65534"));
+}
+
 static void all_reports_are_written(void **state)
 {
 	static const char *const files[] = {"results.json", "report.html", "junit.xml", "ktap.txt"};
@@ -96,11 +118,15 @@ static void all_reports_are_written(void **state)
 	struct reason why;
 
 	(void)state;
-	assert_int_equal(store_read_results(".", &read), -ENOENT);
+	/* What a killed writer has left goes, files of others stay. */
+	assert_int_equal(write_file_atomically(".", ".results.json.a1B2c3", "half", 4), 0);
+	assert_int_equal(write_file_atomically(".", ".results.json.mine", "", 0), 0);
 	assert_int_equal(store_write_reports(".", results, records, &why), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		assert_int_equal(access(files[i], R_OK), 0);
-	assert_int_equal(store_read_results(".", &read), 0);
+	assert_int_not_equal(access(".results.json.a1B2c3", F_OK), 0);
+	assert_int_equal(access(".results.json.mine", F_OK), 0);
+	read = json_load_file("results.json", 0, NULL);
 	assert_true(json_equal(read, results));
 }
 
@@ -139,6 +165,7 @@ int main(void)
 		test(latest_points_at_the_last_run),
 		test(a_run_is_never_overwritten),
 		test(an_impossible_directory_is_named),
+		test(a_foreign_directory_is_refused),
 		test(all_reports_are_written),
 		test(two_writers_do_not_mix),
 		test(a_directory_in_the_way_spares_the_other_reports),

@@ -19,11 +19,23 @@
 /* An agent whose stream ended and a host that went down look alike until the out-of-band side has spoken. */
 #define DEATH_NOTICE_NS (3 * NSEC_PER_SEC)
 
+/* ":HOST" or ":HOST,HOST": no address is empty or reads as an option of ssh. */
+static bool has_addresses(const char *text)
+{
+	do {
+		text++;
+		if (!*text || *text == ',' || *text == '-')
+			return false;
+		text += strcspn(text, ",");
+	} while (*text);
+	return true;
+}
+
 /**
  * bench_kind - which kind of bench a name means
  * @name: "local", "kvm-pair", "ssh:HOST,HOST"
  *
- * Return: its operations, or NULL; also for an address behind a kind that takes none.
+ * Return: its operations, or NULL; also for an address after a kind that takes none, and for none after one that does.
  */
 const struct bench_ops *bench_kind(const char *name)
 {
@@ -32,7 +44,7 @@ const struct bench_ops *bench_kind(const char *name)
 	for (size_t i = 0; i < bench_ops_count(); i++) {
 		const struct bench_ops *ops = bench_ops_at(i);
 
-		if (ops->hosts && name[length])
+		if (ops->hosts ? name[length] : !name[length] || !has_addresses(name + length))
 			continue;
 		if (strlen(ops->name) == length && strncmp(ops->name, name, length) == 0)
 			return ops;

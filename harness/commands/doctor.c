@@ -8,6 +8,7 @@
 
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
+#include "reports/text.h"
 
 /* Injectors may load a module each, on an emulated host. */
 #define PROBE_TIMEOUT_MS 30000
@@ -41,6 +42,14 @@ static void tell_progress(void *context, const char *what, double fraction)
 		log_debug("%s", what);
 }
 
+/* Agents speak here: nothing that they say reaches the terminal as it is. */
+static void print_line(const char *before, const char *text)
+{
+	fputs(before, stdout);
+	text_one_line(stdout, text, "");
+	putchar('\n');
+}
+
 static void print_findings(const struct bench *host, const json_t *findings)
 {
 	const json_t *finding;
@@ -48,18 +57,19 @@ static void print_findings(const struct bench *host, const json_t *findings)
 
 	if (host->next != host)
 		printf("%s: ", host->host);
-	printf("%s, Linux %s\n\n", json_text(host->hello, "hostname", "?"),
-	       json_text(host->hello, "kernel", "?"));
+	text_one_line(stdout, json_text(host->hello, "hostname", "?"), "");
+	print_line(", Linux ", json_text(host->hello, "kernel", "?"));
+	putchar('\n');
 	json_array_foreach ((json_t *)findings, index, finding) {
 		bool ok = json_is_true(json_object_get(finding, "ok"));
 
-		printf("  %-8s %s\n", ok ? "ok" : "missing", json_text(finding, "name", "?"));
+		print_line(ok ? "  ok       " : "  missing  ", json_text(finding, "name", "?"));
 		if (ok)
 			continue;
 		missing++;
-		printf("           why: %s\n", json_text(finding, "reason", "unknown"));
+		print_line("           why: ", json_text(finding, "reason", "unknown"));
 		if (json_text(finding, "remedy", NULL))
-			printf("           do:  %s\n", json_text(finding, "remedy", ""));
+			print_line("           do:  ", json_text(finding, "remedy", ""));
 	}
 	printf("\n%zu found, %zu missing\n", index - missing, missing);
 	if (host->next->number)

@@ -9,6 +9,7 @@
 #include "harness/store/run_directory.h"
 #include "harness/store/store.h"
 #include "reports/table.h"
+#include "reports/text.h"
 
 static const char usage[] = "usage: brinell judge DIR\n"
 			    "\n"
@@ -46,11 +47,14 @@ static unsigned int tell_differences(const json_t *records, const json_t *result
 		const char *trial = json_text(result, "trial", "");
 		const char *verdict = json_text(result, "verdict", "");
 		const char *before = json_text(recorded, trial, NULL);
+		__cleanup_free char *line = NULL;
 
 		if (!before || strcmp(before, verdict) == 0)
 			continue;
-		printf("trial %s: %s, recorded was %s: %s\n", trial, verdict, before,
-		       json_text(result, "reason", ""));
+		line = format_text("trial %s: %s, recorded was %s: %s", trial, verdict, before,
+				   json_text(result, "reason", ""));
+		text_one_line(stdout, line, "");
+		putchar('\n');
 		differences++;
 	}
 	return differences;

@@ -196,7 +196,7 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 	error = store_create_run(options->out, &directory, &why);
 	if (error) {
 		log_error("%s", why.text);
-		return error == -EEXIST ? EXIT_USAGE : EXIT_INFRA;
+		return options->out || error == -EEXIST ? EXIT_USAGE : EXIT_INFRA;
 	}
 	error = journal_create(directory, &journal, &why);
 	if (!error)

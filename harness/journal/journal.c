@@ -239,6 +239,7 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 	__cleanup_json json_t *records = NULL;
 	struct reason inner = {""};
 	struct journal_end end;
+	struct stat status;
 	size_t length = 0;
 	int error;
 
@@ -253,6 +254,8 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 			directory, JOURNAL_FILE);
 	if (opened->fd < 0)
 		return fail(why, -errno, "opening %s: %s", path, strerror(errno));
+	if (fstat(opened->fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return fail(why, -EINVAL, "%s is no regular file", path);
 	error = lock(opened, path, why);
 	if (error)
 		return error;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "harness/journal/line.h"
 
@@ -204,9 +205,13 @@ int journal_load(const char *directory, json_t **records, struct journal_damage 
 	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
 	__cleanup_free char *text = NULL;
 	struct reason inner = {""};
+	struct stat status;
 	size_t length = 0;
-	int error = read_small_file(path, &text, &length);
+	int error;
 
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return fail(why, -EINVAL, "%s is no regular file", path);
+	error = read_small_file(path, &text, &length);
 	if (error == -ENOENT || error == -ENOTDIR)
 		return fail(
 			why, error,

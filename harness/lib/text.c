@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Text that goes into XML: names, paths and kernel logs hold any byte.
+ * Text for terminals and XML: names, paths and kernel logs hold any byte.
  */
 #include <string.h>
 
@@ -19,6 +19,30 @@ static size_t illegal_in_xml(const unsigned char *text)
 	if (text[0] == 0xef && text[1] == 0xbf && (text[2] == 0xbe || text[2] == 0xbf))
 		return 3;
 	return 0;
+}
+
+/**
+ * text_control - length of the control character that a text begins with
+ *
+ * Control characters are those that a terminal obeys, C0, DEL and C1 (U+0080 to U+009F), and those that
+ * change the order or the lines of the text around them: U+061C, U+200E, U+200F, U+2028 to U+202E and
+ * U+2066 to U+2069 (Unicode Standard Annex #9, section 2).
+ *
+ * Return: its bytes, 0 when the text begins with another character.
+ */
+size_t text_control(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	if ((bytes[0] && bytes[0] < 0x20) || bytes[0] == 0x7f)
+		return 1;
+	if ((bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) ||
+	    (bytes[0] == 0xd8 && bytes[1] == 0x9c))
+		return 2;
+	if (bytes[0] == 0xe2 && bytes[1] == 0x80 &&
+	    (bytes[2] == 0x8e || bytes[2] == 0x8f || (bytes[2] >= 0xa8 && bytes[2] <= 0xae)))
+		return 3;
+	return bytes[0] == 0xe2 && bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9 ? 3 : 0;
 }
 
 /**

@@ -4,6 +4,7 @@
 
 #include "harness/lib/util.h"
 
+size_t text_control(const char *text);
 void text_xml(FILE *out, const char *text);
 char *text_xml_copy(const char *text);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "harness/lib/text.h"
 #include "harness/lib/util.h"
 
 /* Length of the UTF-8 character at @at (RFC 3629: no overlong forms, no surrogates), or 0 when there is none. */
@@ -393,6 +394,15 @@ void log_level_set(int level)
 	log_level = level;
 }
 
+/* Messages quote agents, libvirt and files: a space stands for each control character but line ends. */
+static void blank_controls(char *text)
+{
+	for (size_t control; *text; text += control ? control : 1) {
+		control = *text == '\n' ? 0 : text_control(text);
+		memset(text, ' ', control);
+	}
+}
+
 /**
  * logmsg - a message to standard error, one write a line
  * @level: of syslog
@@ -411,6 +421,7 @@ int logmsg(int level, const char *format, ...)
 	if (vasprintf(&text, format, arguments) < 0)
 		abort();
 	va_end(arguments);
+	blank_controls(text);
 	line = format_text("brinell: %s%s\n",
 			   level <= 3	? "error: "
 			   : level == 4 ? "warning: "

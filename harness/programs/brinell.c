@@ -2,6 +2,8 @@
 /*
  * brinell: presses known faults into machines that run virtual machines, and records with evidence what held.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -60,11 +62,33 @@ static int take_common_options(int argc, char **argv)
 	return kept;
 }
 
-int main(int argc, char **argv)
+/* A file that takes the number of a closed standard stream would receive its messages. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The exit code vouches for what was printed: output that is lost in a full disk or a broken pipe is an error. */
+static int end_output(int code)
+{
+	int error = fflush(stdout) == 0 ? 0 : errno;
+
+	if (!error && !ferror(stdout))
+		return code;
+	log_error("writing to standard output: %s", strerror(error ? error : EIO));
+	return code == EXIT_PASSED ? EXIT_INFRA : code;
+}
+
+static int run_command(int argc, char **argv)
 {
 	const struct command *command;
 
-	signal(SIGPIPE, SIG_IGN);
 	argc = take_common_options(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
@@ -90,4 +114,11 @@ int main(int argc, char **argv)
 		return EXIT_PASSED;
 	}
 	return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	open_standard_streams();
+	signal(SIGPIPE, SIG_IGN);
+	return end_output(run_command(argc, argv));
 }

@@ -3,8 +3,10 @@
  * The directory of a run: made once, never overwritten; results and reports are replaced as a whole
  * or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -47,6 +49,35 @@ static void point_latest(const char *name)
 	}
 }
 
+/* What is there already must be a directory of this user, and its parts no links to elsewhere. */
+static int check_existing(const char *path, struct reason *why)
+{
+	__cleanup_free char *journal = format_text("%s/%s", path, JOURNAL_FILE);
+	__cleanup_free char *artifacts = format_text("%s/%s", path, STORE_ARTIFACTS);
+	struct stat status;
+
+	if (!*path)
+		return fail(why, -EINVAL, "the name of the directory for the results is empty");
+	if (stat(path, &status) < 0)
+		return 0;
+	if (!S_ISDIR(status.st_mode))
+		return fail(why, -ENOTDIR, "'%s' is no directory; give another with --out", path);
+	if (status.st_uid != geteuid())
+		return fail(why, -EPERM,
+			    "'%s' belongs to another user (%u); give another directory with --out",
+			    path, status.st_uid);
+	if (lstat(journal, &status) == 0)
+		return fail(
+			why, -EEXIST,
+			"'%s' holds a run already: give another directory with --out, or finish "
+			"that run with 'brinell resume %s'",
+			path, path);
+	if (lstat(artifacts, &status) == 0 && !S_ISDIR(status.st_mode))
+		return fail(why, -ENOTDIR, "'%s' is no directory; give another with --out",
+			    artifacts);
+	return 0;
+}
+
 /**
  * store_create_run - make the directory of a new run
  * @out:       where the user wants it, or NULL for brinell-runs/DATE-ID with a link
@@ -57,22 +88,17 @@ static void point_latest(const char *name)
  * A directory of the user's may be there already, but not with a run in it. Two programs that want
  * the same one are told apart by journal_create(), which only one of them passes.
  *
- * Return: 0; -EEXIST when a run is there; -errno.
+ * Return: 0; -EEXIST when a run is there; -EPERM for a directory of another user; -errno.
  */
 int store_create_run(const char *out, char **directory, struct reason *why)
 {
 	__cleanup_free char *name = out ? NULL : default_name();
 	__cleanup_free char *path = out ? strdup(out) : format_text("%s/%s", STORE_RUNS, name);
-	__cleanup_free char *journal = format_text("%s/%s", path, JOURNAL_FILE);
 	__cleanup_free char *artifacts = format_text("%s/%s", path, STORE_ARTIFACTS);
-	int error;
+	int error = check_existing(path, why);
 
-	if (access(journal, F_OK) == 0)
-		return fail(why, -EEXIST,
-			    "'%s' holds a run already: give another directory with --out, or "
-			    "finish that "
-			    "run with 'brinell resume %s'",
-			    path, path);
+	if (error)
+		return error;
 	error = make_directories(artifacts);
 	if (error)
 		return fail(why, error, "making the directory '%s': %s; give another with --out",
@@ -84,29 +110,6 @@ int store_create_run(const char *out, char **directory, struct reason *why)
 	if (name)
 		point_latest(name);
 	*directory = steal(path);
-	return 0;
-}
-
-/**
- * store_read_results - the results that were written last
- * @directory: of the run
- * @results:   receives them; owned by the caller
- *
- * Return: 0, -ENOENT when there are none yet, -EBADMSG when the file is no JSON object.
- */
-int store_read_results(const char *directory, json_t **results)
-{
-	__cleanup_free char *path = format_text("%s/%s", directory, STORE_RESULTS);
-	json_t *read;
-
-	if (access(path, R_OK) < 0)
-		return -errno;
-	read = json_load_file(path, 0, NULL);
-	if (!json_is_object(read)) {
-		json_decref(read);
-		return -EBADMSG;
-	}
-	*results = read;
 	return 0;
 }
 
@@ -128,6 +131,20 @@ static int write_report(const char *directory, const struct report *report, cons
 	return error ? fail(why, error, "writing %s/%s: %s", directory, report->file,
 			    strerror(-error))
 		     : 0;
+}
+
+/* A program that was killed leaves ".FILE.XXXXXX" of write_file_atomically(); the lock says that none is at work. */
+static void remove_leftovers(const char *directory, const char *file)
+{
+	__cleanup_free char *pattern = format_text(".%s.??????", file);
+	DIR *folder = opendir(directory);
+	const struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		closedir(folder);
 }
 
 /**
@@ -156,8 +173,12 @@ int store_write_reports(const char *directory, const json_t *results, const json
 	for (size_t i = 0; i < report_count(); i++) {
 		const struct report *report = report_at(i);
 		struct reason inner = {""};
-		int error = report->file ? write_report(directory, report, results, records, &inner)
-					 : 0;
+		int error;
+
+		if (report->file)
+			remove_leftovers(directory, report->file);
+		error = report->file ? write_report(directory, report, results, records, &inner)
+				     : 0;
 
 		if (error && !first)
 			first = fail(why, error, "%s", inner.text);

@@ -5,11 +5,9 @@
 #include "harness/lib/util.h"
 
 #define STORE_RUNS "brinell-runs"
-#define STORE_RESULTS "results.json"
 #define STORE_ARTIFACTS "artifacts"
 
 int store_create_run(const char *out, char **directory, struct reason *why);
-int store_read_results(const char *directory, json_t **results);
 int store_write_reports(const char *directory, const json_t *results, const json_t *records,
 			struct reason *why);
 

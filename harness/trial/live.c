@@ -12,6 +12,7 @@
 #include "harness/store/store.h"
 #include "harness/trial/live.h"
 #include "reports/ktap.h"
+#include "reports/text.h"
 
 #define REFRESH_NS (500 * NSEC_PER_MSEC)
 #define PLAIN_PROGRESS_NS (10 * NSEC_PER_SEC)
@@ -69,7 +70,9 @@ static void draw(struct live *live)
 	else
 		used += snprintf(line + used, sizeof(line) - (size_t)used, "  %.1f s",
 				 seconds_since(live->trial_began));
-	printf("\r\033[K%.*s", width() - 1, line);
+	fputs("\r\033[K", stdout);
+	line[(size_t)width() < sizeof(line) ? (size_t)width() - 1 : sizeof(line) - 1] = '\0';
+	text_one_line(stdout, line, "");
 	fflush(stdout);
 }
 
@@ -172,10 +175,13 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	json_object_set_new(live->durations, trial->scenario->name,
 			    json_integer((now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC));
 	if (live->terminal) {
-		printf("\r\033[K%s%-12s%s %s  %.1f s%s%s\n", live->colour ? colour_of(verdict) : "",
+		printf("\r\033[K%s%-12s%s %s  %.1f s%s", live->colour ? colour_of(verdict) : "",
 		       verdict, live->colour ? "\033[0m" : "", trial->scenario->name,
-		       seconds_since(live->trial_began), strcmp(verdict, "pass") == 0 ? "" : "  ",
-		       strcmp(verdict, "pass") == 0 ? "" : json_text(result, "reason", ""));
+		       seconds_since(live->trial_began), strcmp(verdict, "pass") == 0 ? "" : "  ");
+		text_one_line(stdout,
+			      strcmp(verdict, "pass") == 0 ? "" : json_text(result, "reason", ""),
+			      "");
+		putchar('\n');
 		live->scenario[0] = '\0';
 	} else {
 		ktap_result(stdout, index + 1, result);

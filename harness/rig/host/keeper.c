@@ -560,8 +560,9 @@ static int keeper_prepare(struct keeper *keeper, struct reason *why)
 				      json_text(config, "shell", NULL),
 				      json_is_true(json_object_get(config, "verbose")),
 				      json_text(config, "arguments", NULL));
-	keeper->log = open(json_text(config, "console_log", ""),
-			   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	keeper->log =
+		open(json_text(config, "console_log", ""),
+		     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	if (keeper->log < 0)
 		return fail(why, -errno, "cannot write %s: %s",
 			    json_text(config, "console_log", ""), strerror(errno));
