@@ -50,7 +50,7 @@ archives = $(foreach used,$(call whole,$2),$1/rooms/$(used).a)
 linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench,$(wildcard $(place)/*.[ch]))
-scripts := setup .ci/run $(wildcard bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
@@ -135,7 +135,7 @@ endef
 $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
 # The results of tests; whatever a test may read that is no program counts among its inputs.
-test_data := $(shell find bats/unit bats/lib harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
+test_data := $(shell find bats/unit bats/lib harness/rig/image harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
 results := $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap) $(patsubst bats/unit/%,$(BUILD)/results/%.tap,$(wildcard bats/unit/*.bats))
 replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
 
@@ -174,7 +174,7 @@ demo check check-fast check-guests bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 build/brinell build/brinell-agent build/brinell-agent-kvm build/brinell-guest $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so harness/rig/image/init harness/rig/image/start-libvirt \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt make-archive make-common make-kernel make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 

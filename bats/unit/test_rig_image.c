@@ -145,14 +145,6 @@ static void test_second_builder_waits(void **state)
 	close(ready[1]);
 }
 
-static void test_space(void **state)
-{
-	(void)state;
-	assert_int_equal(image_check_space(home, 1, "a test", &why), 0);
-	assert_int_equal(image_check_space(home, 1ull << 60, "a test", &why), -ENOSPC);
-	assert_non_null(strstr(why.text, "XDG_CACHE_HOME"));
-}
-
 static void test_kernel_is_looked_at(void **state)
 {
 	__cleanup_free char *path = format_text("%s/bzImage", home);
@@ -181,17 +173,21 @@ static void test_tools_tell_why_they_fail(void **state)
 {
 	const char *const failing[] = {"sh", "-c", "echo first >&2; echo no such thing >&2; exit 3",
 				       NULL};
+	const char *const script[] = {"sh", "-c",
+				      "echo noise >&2; echo error: no mirror >&2; exit 1", NULL};
 	const char *const missing[] = {"brinell-no-such-tool", NULL};
-	const char *const talking[] = {"sh", "-c", "echo a; echo $WORD", NULL};
+	const char *const talking[] = {"sh", "-c", "echo a; echo b", NULL};
 	__cleanup_free char *text = NULL;
 
 	(void)state;
 	assert_int_equal(image_run(&(struct image_command){.argv = failing}, &why), -EIO);
 	assert_non_null(strstr(why.text, "status 3"));
 	assert_non_null(strstr(why.text, "no such thing"));
+	assert_int_equal(image_run(&(struct image_command){.argv = script}, &why), -EIO);
+	assert_string_equal(why.text, "no mirror");
 	assert_int_equal(image_run(&(struct image_command){.argv = missing}, &why), -EIO);
 	assert_non_null(strstr(why.text, "./setup"));
-	assert_int_equal(image_run_text(talking, "WORD=b", &text, &why), 0);
+	assert_int_equal(image_run_text(talking, &text, &why), 0);
 	assert_string_equal(text, "a\nb\n");
 }
 
@@ -258,6 +254,30 @@ static void test_damaged_programs(void **state)
 	}
 }
 
+static void test_oldest_are_pruned(void **state)
+{
+	static const char *const names[] = {"image-c", "image-a", "image-b"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		__cleanup_free char *path = format_text("%s/%s", home, names[i]);
+		struct timespec times[2] = {{.tv_sec = 1000 + (time_t)i},
+					    {.tv_sec = 1000 + (time_t)i}};
+
+		assert_int_equal(mkdir(path, 0755), 0);
+		assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	}
+	put(home, "other", "", 0);
+	image_cache_prune(home, "image-", 2);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		__cleanup_free char *path = format_text("%s/%s", home, names[i]);
+
+		assert_int_equal(access(path, F_OK), i == 0 ? -1 : 0);
+	}
+	image_cache_prune(home, "image-", 0);
+	assert_int_equal(image_remove_tree(home, NULL), 0);
+}
+
 static void test_hash_is_fnv_1a(void **state)
 {
 	(void)state;
@@ -276,9 +296,9 @@ int main(void)
 		TEST(test_damage_is_seen),
 		TEST(test_publish_replaces),
 		TEST(test_second_builder_waits),
-		TEST(test_space),
 		TEST(test_kernel_is_looked_at),
 		TEST(test_tools_tell_why_they_fail),
+		TEST(test_oldest_are_pruned),
 		TEST(test_hash_is_fnv_1a),
 		TEST(test_libraries_of_a_program),
 		TEST(test_damaged_programs),

@@ -199,7 +199,7 @@ int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 			    "install the package qemu-system-x86");
 	const char *const argv[] = {*path, "--version", NULL};
 
-	error = image_run_text(argv, NULL, &text, why);
+	error = image_run_text(argv, &text, why);
 	if (!error && sscanf(text, "QEMU emulator version %u.%u", &major, &minor) != 2)
 		error = fail(why, -EPROTO, "%s --version says '%.60s', which is no QEMU", *path,
 			     text);

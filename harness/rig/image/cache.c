@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache on disk. What is in it is whole or not there: things are made in a temporary directory
- * beside their place, sealed with a manifest of checksums, made durable and renamed. Who reads one
- * checks it against its manifest.
+ * The cache on disk. An entry is whole or not there: it is made in a temporary directory beside its
+ * place, sealed with a manifest of checksums, made durable and renamed. Each use checks the manifest.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -86,8 +85,8 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 }
 
 /**
- * image_verify - is a sealed directory still what it was
- * @directory: to look at
+ * image_verify - check a sealed directory against its manifest
+ * @directory: path
  * @facts:     receives what was given to image_seal(); owned by the caller; may be NULL
  *
  * Return: 0, -ENOENT when there is no such directory, -EBADMSG with the reason when it is damaged.
@@ -125,9 +124,9 @@ int image_verify(const char *directory, json_t **facts, struct reason *why)
 }
 
 /**
- * image_publish - move a sealed directory to its place, for good
+ * image_publish - move a sealed directory to its place, durably
  * @temporary: beside @final
- * @final:     what is there is replaced
+ * @final:     replaced when it exists
  *
  * Return: 0 or -errno.
  */
@@ -181,24 +180,61 @@ int image_cache_directory(char **path, struct reason *why)
 }
 
 /**
+ * image_cache_prune - remove the oldest entries of the cache
+ * @prefix: of their names
+ * @keep:   number of entries that stay
+ *
+ * Running hosts hold their files open and are not affected.
+ */
+void image_cache_prune(const char *cache, const char *prefix, int keep)
+{
+	for (;;) {
+		__cleanup_free char *oldest = NULL;
+		DIR *listing = opendir(cache);
+		struct timespec time = {0};
+		struct dirent *item;
+		int count = 0;
+
+		while (listing && (item = readdir(listing))) {
+			__cleanup_free char *path = format_text("%s/%s", cache, item->d_name);
+			struct stat status;
+
+			if (strncmp(item->d_name, prefix, strlen(prefix)) ||
+			    stat(path, &status) < 0)
+				continue;
+			count++;
+			if (oldest && (status.st_mtim.tv_sec > time.tv_sec ||
+				       (status.st_mtim.tv_sec == time.tv_sec &&
+					status.st_mtim.tv_nsec >= time.tv_nsec)))
+				continue;
+			time = status.st_mtim;
+			free(oldest);
+			oldest = steal(path);
+		}
+		if (listing)
+			closedir(listing);
+		if (count <= keep || image_remove_tree(oldest, NULL))
+			return;
+	}
+}
+
+/**
  * image_cache_lock - one builder at a time
  * @cache:    directory of the cache
  * @lock:     receives a file descriptor; closing it ends the lock
- * @progress: told when another one has to be waited for; may be NULL
+ * @progress: called before it waits for another builder; may be NULL
  *
- * What a builder that was killed left half made is taken away. Return: 0 or -errno.
+ * Removes what killed builders left. Return: 0 or -errno.
  */
 int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, void *context,
 		     struct reason *why)
 {
 	__cleanup_free char *path = format_text("%s/lock", cache);
 	/*
-	 * Inherited by the tools: when this process is killed, the next builder waits until they
-	 * are gone too.
+	 * Inherited by the scripts: after this process is killed, the next builder waits until
+	 * they are gone too.
 	 */
 	__cleanup_close int fd = open(path, O_RDWR | O_CREAT, 0644);
-	struct dirent *item;
-	DIR *listing;
 
 	if (fd < 0)
 		return fail(why, -errno, "cannot open %s: %s", path, strerror(errno));
@@ -213,15 +249,7 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 				return fail(why, -errno, "cannot lock %s: %s", path,
 					    strerror(errno));
 	}
-	listing = opendir(cache);
-	while (listing && (item = readdir(listing))) {
-		__cleanup_free char *left = format_text("%s/%s", cache, item->d_name);
-
-		if (strncmp(item->d_name, ".new-", 5) == 0)
-			image_remove_tree(left, NULL);
-	}
-	if (listing)
-		closedir(listing);
+	image_cache_prune(cache, ".new-", 0);
 	*lock = fd;
 	fd = -1;
 	return 0;

@@ -9,7 +9,7 @@
  * @kernel:    path of the bzImage
  * @initramfs: path of the newc archive
  * @system:    path of the disk with the root file system, or NULL
- * @release:   of the kernel, as uname -r says it; "" for a kernel of the user that does not tell
+ * @release:   of the kernel, as uname -r prints it; "" for a kernel of the user that lacks it
  * @stock:     Debian's kernel, not one of the user
  * @built:     the archive or the disk was made by this call
  */
@@ -26,37 +26,33 @@ int rig_image_ensure(const struct rig_options *options, struct rig_image *image,
 		     struct reason *why);
 void rig_image_release(struct rig_image *image);
 int rig_image_clean(unsigned long long *bytes, struct reason *why);
+int image_kernel_check(const char *path, char **release, struct reason *why);
 
 /*
  * Below: the parts of the builder, apart for the tests.
  */
 
+typedef void (*image_line_fn)(void *context, const char *line);
+
 /**
  * struct image_command - a program to run
- * @argv:        NULL-terminated
- * @environment: one NAME=VALUE to add, or NULL
- * @directory:   to run it in, or NULL
- * @input:       file descriptor of its standard input, or 0 for none
- * @output:      file descriptor of its standard output, or 0: read here
- * @line:        gets each line of its output, without newline; may be NULL
- * @context:     for @line
+ * @argv:      NULL-terminated
+ * @directory: to run it in, or NULL
+ * @channel:   its descriptor that @line reads; 0: standard output
+ * @line:      gets each line without its newline; may be NULL
+ * @context:   for @line
  */
 struct image_command {
 	const char *const *argv;
-	const char *environment;
 	const char *directory;
-	int input;
-	int output;
-	void (*line)(void *context, const char *text);
+	int channel;
+	image_line_fn line;
 	void *context;
 };
 
 int image_run(const struct image_command *command, struct reason *why);
-int image_run_text(const char *const *argv, const char *environment, char **text,
-		   struct reason *why);
+int image_run_text(const char *const *argv, char **text, struct reason *why);
 int image_remove_tree(const char *path, unsigned long long *bytes);
-int image_check_space(const char *path, unsigned long long bytes, const char *what,
-		      struct reason *why);
 uint64_t image_hash(uint64_t hash, const void *data, size_t length);
 #define IMAGE_HASH_START 0xcbf29ce484222325ull
 
@@ -68,104 +64,45 @@ int image_publish(const char *temporary, const char *final, struct reason *why);
 int image_cache_directory(char **path, struct reason *why);
 int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, void *context,
 		     struct reason *why);
+void image_cache_prune(const char *cache, const char *prefix, int keep);
 
 /**
- * struct image_apt - apt with a configuration of its own
- * @options:     for progress; borrowed
- * @directory:   with its configuration, lists and cache
- * @environment: APT_CONFIG=...
- * @site:        mirror
- * @release:     code name of the machine's own release
+ * struct image_job - one directory of the cache in the making, by a script
+ * @options: for progress
+ * @cache:   directory of the cache
+ * @script:  path
+ * @work:    working directory of the script
+ * @request: for the script: lines "KEY VALUE"
+ * @size:    of @request
+ * @stream:  writes @request
+ * @key:     hash of all that decides what the script makes
+ * @error:   of a file that could not be read for @key
+ * @why:     its reason
  */
-struct image_apt {
+struct image_job {
 	const struct rig_options *options;
-	char *directory;
-	char *environment;
-	char *site;
-	char *release;
+	const char *cache;
+	char *script;
+	char *work;
+	char *request;
+	size_t size;
+	FILE *stream;
+	uint64_t key;
+	int error;
+	struct reason why;
 };
 
-/**
- * struct image_packages - what to fetch
- * @names: of packages
- * @bytes: of the download
- * @what:  one or two words for progress
- * @from:  progress when it begins
- * @to:    progress when it ends
- */
-struct image_packages {
-	json_t *names;
-	unsigned long long bytes;
-	const char *what;
-	double from;
-	double to;
-};
-
-int image_apt_open(struct image_apt *apt, const char *cache, const char *name,
-		   const struct rig_options *options, struct reason *why);
-void image_apt_close(struct image_apt *apt);
-int image_apt_update(struct image_apt *apt, const char *suite, struct reason *why);
-int image_apt_show(const struct image_apt *apt, const char *package, char **paragraph,
-		   struct reason *why);
-int image_apt_fetch(struct image_apt *apt, const struct image_packages *packages, const char *work,
-		    struct reason *why);
-char *image_apt_field(const char *paragraph, const char *field);
-
-/**
- * struct image_kernel - an unpacked kernel in the cache
- * @directory: holds vmlinuz and modules/
- * @release:   uname -r
- * @version:   of the Debian package
- */
-struct image_kernel {
-	char *directory;
-	char *release;
-	char *version;
-};
-
-int image_kernel_ensure(const char *cache, const struct rig_options *options,
-			const struct rig_profile *profile, struct image_kernel *kernel,
+void image_job_open(struct image_job *job, const char *script, const char *cache,
+		    const struct rig_options *options);
+int image_job_name(struct image_job *job, const char *kind, char **path, struct reason *why);
+void image_job_close(struct image_job *job);
+void image_job_ask(struct image_job *job, const char *key, const char *value);
+void image_job_ask_each(struct image_job *job, const char *key, const char *const *values);
+void image_job_ask_file(struct image_job *job, const char *key, const char *path);
+void image_job_ask_modules(struct image_job *job, const char *key, const char *directory);
+int image_job_run(struct image_job *job, const char *verb, json_t **facts, struct reason *why);
+int image_job_publish(struct image_job *job, json_t *facts, const char *final, struct reason *why);
+int image_kernel_ensure(struct image_job *job, char **directory, char **release,
 			struct reason *why);
-void image_kernel_release(struct image_kernel *kernel);
-int image_kernel_check(const char *path, char **release, struct reason *why);
-int image_modules_pick(const char *tree, const char *const *names, const char *list,
-		       const char *target, struct reason *why);
-int image_modules_pick_all(const char *tree, const struct rig_profile *profile, const char *target,
-			   struct reason *why);
-
-/* What is unpacked without root belongs to root in the file system. */
-int image_system_ensure(const char *cache, const struct rig_options *options,
-			const struct rig_profile *profile, const char *busybox,
-			struct rig_image *image, struct reason *why);
-int image_link_applets(const char *root, const char *directory, const char *busybox,
-		       struct reason *why);
-
-/**
- * struct image_parts - what goes into an archive
- * @profile:  the host
- * @release:  of the kernel
- * @modules:  directory of picked modules, or NULL
- * @busybox:  static busybox
- * @agent:     program that serves the host; static where there is no system
- * @guest:    brinell-guest, or NULL
- * @init:     script
- * @start:    script that is started beside the agent, or NULL
- * @kernel:   bzImage that the host's guests boot, or NULL
- */
-struct image_parts {
-	const struct rig_profile *profile;
-	const char *release;
-	const char *modules;
-	const char *busybox;
-	const char *agent;
-	const char *guest;
-	const char *init;
-	const char *start;
-	const char *kernel;
-};
-
-int image_archive_build(const struct image_parts *parts, const char *directory, const char *archive,
-			struct reason *why);
-int image_find_busybox(char **path, struct reason *why);
 
 #endif

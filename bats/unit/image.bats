@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The scripts that make what an emulated host boots, with doubles of apt and dpkg: no network, and no rig.
+
+setup() {
+	scripts=$(cd "$BATS_TEST_DIRNAME/../../harness/rig/image" && pwd)
+	release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	export release packages=$BATS_TEST_TMPDIR/packages PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	mkdir -p "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/cache/work" "$packages"
+	cd "$BATS_TEST_TMPDIR/cache/work" || return 1
+	# The dollars are those of the doubles.
+	# shellcheck disable=SC2016
+	double apt-get 'case $1 in
+		indextargets) echo "http://mirror other main"; echo "http://mirror $release main" ;;
+		update) ! grep -q "${offline:-nothing}" "${APT_CONFIG%/*}/etc/sources.list" || { echo "E: no network" >&2; exit 100; } ;;
+		install) cat "$packages/uris" ;;
+		download) shift 4; echo "dlstatus:1:50.5000:x"; for name; do tar -C "$packages/$name" -cf "${name}_1.deb" .; done ;;
+		esac'
+	double apt-config 'echo "Acquire::http::Proxy \"http://proxy\";"'
+	# shellcheck disable=SC2016
+	double apt-cache 'cat "$packages/$3.control" || exit 100'
+	# shellcheck disable=SC2016
+	double dpkg-deb 'mkdir -p "$3"; tar -C "$3" -xf "$2"'
+	# shellcheck disable=SC2016
+	double modinfo 'sed -n "s/^depends //p" "$3"'
+}
+
+double() { # NAME BODY
+	printf '#!/bin/bash\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
+	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+}
+
+make() { # SCRIPT VERB: what it prints on descriptor 3 is in ./progress
+	run bash -c '"$0" "$1" 3>>progress' "$scripts/make-$1" "$2"
+}
+
+control() { # NAME VERSION DEPENDS
+	printf 'Package: %s\nVersion: %s\nSize: 1500000\nDepends: %s\n' "$1" "$2" "$3" >"$packages/$1.control"
+}
+
+kernel_packages() { # VERSION: image, split-off modules, and a tool that is not wanted
+	control linux-image-amd64 "$1" "linux-image-k (= $1)"
+	control linux-image-k "$1" "kmod, linux-base (>= 4) | linux-initramfs-tool, linux-modules-k (= $1)"
+	control linux-modules-k "$1" ''
+	mkdir -p "$packages"/linux-image-k/boot "$packages"/linux-modules-k/usr/lib/modules/k-amd64/kernel/a
+	echo kernel >"$packages/linux-image-k/boot/vmlinuz-k"
+	module "$packages/linux-modules-k/usr/lib/modules/k-amd64/kernel/a"
+}
+
+module() { # DIRECTORY: three modules, one of them compressed
+	printf 'depends low,base-b\n' >"$1/top-a.ko"
+	printf 'depends base_b\n' | xz >"$1/low.ko.xz"
+	printf 'depends \n' >"$1/base-b.ko"
+}
+
+@test "the newest kernel is found, fetched and unpacked with the modules that are wanted" {
+	kernel_packages 6.18.1-1~bpo13+1
+	printf '%s\n' 'module top-a' 'module built_in' 'guest-module base_b' >request
+	# shellcheck disable=SC2016
+	double modinfo 'case $3 in *.xz) xz -dc "$3" ;; *) cat "$3" ;; esac | sed -n "s/^depends //p"'
+	make kernel find
+	[ "$status" -eq 0 ]
+	[ "$(cat facts.json)" = '{"version": "6.18.1-1~bpo13+1"}' ]
+	[ "$(paste -sd ' ' packages)" = 'linux-image-k linux-modules-k' ]
+	grep -q 'http://mirror trixie-backports main' ../apt/etc/sources.list
+	grep -q proxy ../apt/apt.conf
+	make kernel fetch
+	[ "$status" -eq 0 ]
+	[ "$(cat facts.json)" = '{"release": "k-amd64", "version": "6.18.1-1~bpo13+1"}' ]
+	[ "$(cat ready/vmlinuz)" = kernel ]
+	[ "$(paste -sd ' ' ready/brinell.load)" = 'base_b.ko low.ko top_a.ko' ]
+	[ "$(cat ready/brinell.guest)" = base_b.ko ]
+	[ "$(cat ready/low.ko)" = 'depends base_b' ]
+	grep -q '^progress 0.411988 downloading 6.18.1-1~bpo13+1, 1 of 3 MB$' progress
+	grep -q '^progress 0.93 picking modules$' progress
+}
+
+@test "an old kernel of backports gives way to the release's, with a warning" {
+	kernel_packages 6.12.9-1
+	make kernel find
+	[ "$status" -eq 0 ]
+	grep -q "^warning no kernel of trixie-backports can be had (it is too old); taking 6.12.9-1 of Debian $release, which does not know EINJv2" progress
+}
+
+@test "without backports the warning holds apt's reason" {
+	kernel_packages 6.19-1
+	offline=trixie-backports make kernel find
+	[ "$status" -eq 0 ]
+	grep -q "^warning .*(apt-get update failed (status 100): E: no network.*which knows EINJv2" progress
+}
+
+@test "without a network the error holds apt's reason and a way out" {
+	offline=mirror make kernel find
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == "error: no kernel can be fetched from http://mirror: apt-get update failed (status 100): E: no network"*--kernel ]]
+	[ ! -e facts.json ]
+}
+
+@test "a metapackage without a kernel is an error" {
+	control linux-image-amd64 6.18-1 'linux-base'
+	make kernel find
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == "error: "*"leads to no kernel"* ]]
+}
+
+@test "packages without modules are an error" {
+	kernel_packages 6.18-1
+	rm -r "$packages/linux-modules-k/usr"
+	make kernel find
+	make kernel fetch
+	[ "$status" -ne 0 ]
+	[ "${lines[-1]}" = 'error: the packages of 6.18-1 contain no modules' ]
+}
+
+@test "a full disk is noticed before the download" {
+	kernel_packages 6.18-1
+	make kernel find
+	double df 'echo Avail; echo 5242880'
+	make kernel fetch
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == "error: fetching the kernel needs 8 MiB free in $BATS_TEST_TMPDIR/cache, there are 5 MiB; make room, or set XDG_CACHE_HOME"* ]]
+	[ ! -e root ]
+}
+
+@test "modules are picked from the build tree of a user" {
+	mkdir -p tree/drivers
+	module tree/drivers
+	rm tree/drivers/low.ko.xz
+	printf '%s\n' 'module top-a' "tree $PWD/tree" >request
+	make kernel modules
+	[ "$status" -eq 0 ]
+	[ "$(paste -sd ' ' ready/brinell.load)" = 'base_b.ko top_a.ko' ]
+	sed -i 's/^tree.*/tree nowhere/' request
+	make kernel modules
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == 'error: find nowhere failed'*'No such file'* ]]
+}
+
+system_request() {
+	printf '%s\n' 'suite trixie' 'package qemu' 'unused mesa' "busybox $(command -v busybox)" 'keep etc/conf' 'keep usr/bin/tool' >request
+	printf '%s\n' "'http://x/a' qemu_1_amd64.deb 1000000 SHA256:x" "'http://x/b' mesa-dri_2_amd64.deb 9000000 x" \
+		"'http://x/c' libs_3_amd64.deb 1000000 x" >"$packages/uris"
+	# The tool is a program of this machine; its library leads to another one.
+	mkdir -p "$packages/qemu/usr/bin" "$packages/qemu/etc/conf" "$packages/libs/usr/lib/x86_64-linux-gnu"
+	cp "$(command -v readelf)" "$packages/qemu/usr/bin/tool"
+	echo text >"$packages/qemu/etc/conf/file"
+	local library
+	for library in $(ldd "$(command -v readelf)" | awk '{ print $3 ? $3 : $1 }' | grep ^/); do
+		cp -L "$library" "$packages/libs/usr/lib/x86_64-linux-gnu"
+	done
+	cp -L /lib64/ld-linux-x86-64.so.2 "$packages/libs/usr/lib/x86_64-linux-gnu"
+	echo unused >"$packages/libs/usr/lib/x86_64-linux-gnu/libunused.so"
+}
+
+@test "the disk holds what is kept, with the libraries it is linked with" {
+	system_request
+	make system find
+	[ "$status" -eq 0 ]
+	[ "$(cat facts.json)" = '{"suite": "trixie", "packages": ["qemu_1_amd64.deb","libs_3_amd64.deb"]}' ]
+	[ "$(paste -sd ' ' packages)" = 'qemu libs' ]
+	make system fetch
+	[ "$status" -eq 0 ]
+	[ -s ready/root.erofs ]
+	[ "$(cat tree/etc/conf/file)" = text ]
+	[ -x tree/usr/bin/tool ]
+	[ -f tree/usr/lib/x86_64-linux-gnu/libc.so.6 ]
+	[ ! -e tree/usr/lib/x86_64-linux-gnu/libunused.so ]
+	[ "$(readlink tree/usr/bin/sh tree/usr/bin/modprobe tree/bin | paste -sd ' ')" = 'dash kmod usr/bin' ]
+	[ tree/usr/bin/mount -ef tree/usr/bin/busybox ]
+	grep -q '^progress 0.85 making' progress
+	cp ready/root.erofs first
+	rm -r ready root tree
+	make system fetch
+	cmp first ready/root.erofs
+}
+
+@test "a path or a library that the packages lack is an error" {
+	system_request
+	make system find
+	rm "$packages/libs/usr/lib/x86_64-linux-gnu/libc.so.6"
+	make system fetch
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == 'error: the packages of trixie have no usr/lib/x86_64-linux-gnu/libc.so.6, which the host needs'* ]]
+	rm -r root tree
+	rm "$packages/qemu/usr/bin/tool"
+	make system fetch
+	[[ ${lines[-1]} == 'error: the packages of trixie have no usr/bin/tool,'* ]]
+}
+
+archive_request() { # further lines
+	printf '%s\n' "busybox $(command -v busybox)" "agent $scripts/make-common" "init $scripts/init" 'profile intel' 'release k' "$@" >request
+}
+
+archive_files() { cpio --quiet -tv <ready/initramfs | awk '{ print $1, $3 ":" $4, $9 }'; }
+
+@test "the archive of a host in memory belongs to root" {
+	mkdir modules
+	module modules
+	rm modules/low.ko.xz
+	echo base-b.ko >modules/brinell.load
+	double depmod ':'
+	archive_request "modules $PWD/modules"
+	make archive make
+	[ "$status" -eq 0 ]
+	[ "$(cat facts.json)" = '{"profile": "intel", "release": "k"}' ]
+	archive_files | grep -qx -- '-rwxr-xr-x root:root init'
+	archive_files | grep -q 'bin/brinell-agent'
+	archive_files | grep -q 'lib/modules/k/brinell.load'
+	[ "$(archive_files | grep -cv root:root)" -eq 0 ]
+	[ "$(cat tree/etc/brinell/expendable tree/etc/brinell/rig | paste -sd ' ')" = 'rig-intel intel' ]
+}
+
+@test "the archive of a host with a disk has what is laid over the disk in host/" {
+	archive_request 'disk yes' "guest $scripts/init" "start $scripts/start-libvirt" "kernel $scripts/init"
+	make archive make
+	[ "$status" -eq 0 ]
+	for file in init host/init host/usr/bin/brinell-agent host/usr/bin/brinell-guest host/etc/brinell/start host/boot/vmlinuz bin/mount; do
+		archive_files | grep -q " $file$"
+	done
+	[ "$(readlink tree/lib)" = host/usr/lib ]
+	[ "$(archive_files | grep -c host/etc/passwd)" -eq 0 ]
+}
+
+@test "a tool that fails is named with its last message, and a missing one with ./setup" {
+	archive_request
+	double cpio 'echo first >&2; echo broken pipe >&2; exit 3'
+	make archive make
+	[ "$status" -ne 0 ]
+	[ "${lines[-1]}" = 'error: cpio --quiet failed (status 3): first;broken pipe;' ]
+	mkdir few
+	for tool in bash df find install ln mkdir sed setpriv sort tail tee tr; do
+		ln -s "$(PATH=/usr/bin:/bin command -v "$tool")" few
+	done
+	rm -r tree ready
+	PATH=$PWD/few make archive make
+	[ "${lines[-1]}" = 'error: cpio is not installed: ./setup installs it' ]
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One directory of the cache in the making: a request, the script that serves it (see make-common), and the key that
+ * names the result.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/rig/image/image.h"
+
+/**
+ * image_job_open - begin a job
+ * @job:     receives it; image_job_close() when done
+ * @script:  name of a file that comes with brinell
+ * @cache:   directory of the cache, its lock is held; borrowed
+ * @options: for progress; borrowed
+ */
+void image_job_open(struct image_job *job, const char *script, const char *cache,
+		    const struct rig_options *options)
+{
+	*job = (struct image_job){.options = options, .cache = cache, .key = IMAGE_HASH_START};
+	if (rig_find_file(script, &job->script))
+		job->error = fail(&job->why, -ENOENT,
+				  "%s is not where brinell comes from (its source tree or %s)",
+				  script, RIG_DIR);
+	job->stream = open_memstream(&job->request, &job->size);
+	if (!job->stream)
+		job->error = -ENOMEM;
+}
+
+/** image_job_close - remove the working directory and free the job */
+void image_job_close(struct image_job *job)
+{
+	if (job->work)
+		image_remove_tree(job->work, NULL);
+	if (job->stream)
+		fclose(job->stream);
+	free(job->script);
+	free(job->work);
+	free(job->request);
+}
+
+static void ask(struct image_job *job, const char *key, const char *value)
+{
+	fprintf(job->stream, "%s %s\n", key, value);
+}
+
+static void hash_text(struct image_job *job, const char *text)
+{
+	job->key = image_hash(job->key, text, strlen(text) + 1);
+}
+
+static void hash_file(struct image_job *job, const char *path)
+{
+	__cleanup_free char *data = NULL;
+	size_t length;
+	int error = job->error ? job->error : read_small_file(path, &data, &length);
+
+	if (!error) {
+		job->key = image_hash(job->key, &length, sizeof(length));
+		job->key = image_hash(job->key, data, length);
+	} else if (!job->error) {
+		job->error = fail(&job->why, error, "cannot read %s: %s", path, strerror(-error));
+	}
+}
+
+/**
+ * image_job_name - name the result by what the script and its request are
+ * @kind: begins the name
+ * @path: receives the path in the cache; owned by the caller
+ *
+ * Return: 0, or -errno for a file that can not be read.
+ */
+int image_job_name(struct image_job *job, const char *kind, char **path, struct reason *why)
+{
+	hash_file(job, job->script);
+	*path = format_text("%s/%s-%016llx", job->cache, kind, (unsigned long long)job->key);
+	return job->error ? fail(why, job->error, "%s", job->why.text) : 0;
+}
+
+/** image_job_ask - a line of the request; NULL adds none */
+void image_job_ask(struct image_job *job, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	ask(job, key, value);
+	hash_text(job, key);
+	hash_text(job, value);
+}
+
+/** image_job_ask_each - a line of the request for each of a NULL-terminated list; NULL adds none */
+void image_job_ask_each(struct image_job *job, const char *key, const char *const *values)
+{
+	for (; values && *values; values++)
+		image_job_ask(job, key, *values);
+}
+
+/** image_job_ask_file - a line with the path of a file, which counts by its content */
+void image_job_ask_file(struct image_job *job, const char *key, const char *path)
+{
+	if (!path)
+		return;
+	ask(job, key, path);
+	hash_text(job, key);
+	hash_file(job, path);
+}
+
+static int module_files(const struct dirent *item)
+{
+	size_t length = strlen(item->d_name);
+
+	return strncmp(item->d_name, "brinell.", 8) == 0 ||
+	       (length > 3 && strcmp(item->d_name + length - 3, ".ko") == 0);
+}
+
+/** image_job_ask_modules - a line with a directory of modules, which count by their content */
+void image_job_ask_modules(struct image_job *job, const char *key, const char *directory)
+{
+	struct dirent **items = NULL;
+	int count;
+
+	if (!directory)
+		return;
+	ask(job, key, directory);
+	count = scandir(directory, &items, module_files, alphasort);
+	if (count < 0)
+		job->error =
+			fail(&job->why, -errno, "cannot read %s: %s", directory, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		__cleanup_free char *path = format_text("%s/%s", directory, items[i]->d_name);
+
+		hash_text(job, items[i]->d_name);
+		hash_file(job, path);
+		free(items[i]);
+	}
+	free(items);
+}
+
+static void take_line(void *context, const char *line)
+{
+	const struct rig_options *options = context;
+	double fraction;
+	int text = 0;
+
+	if (strncmp(line, "warning ", 8) == 0)
+		log_warning("%s", line + 8);
+	else if (sscanf(line, "progress %lf %n", &fraction, &text) == 1 && text &&
+		 options->progress)
+		options->progress(options->context, line + text, fraction);
+}
+
+static int prepare(struct image_job *job, struct reason *why)
+{
+	__cleanup_free char *work = format_text("%s/.new-XXXXXX", job->cache);
+	int error;
+
+	if (job->error)
+		return fail(why, job->error, "%s", job->why.text);
+	if (!mkdtemp(work))
+		return fail(why, -errno, "cannot make a directory in %s: %s", job->cache,
+			    strerror(errno));
+	job->work = steal(work);
+	fflush(job->stream);
+	error = write_file_atomically(job->work, "request", job->request, job->size);
+	return error ? fail(why, error, "cannot write to %s: %s", job->work, strerror(-error)) : 0;
+}
+
+/**
+ * image_job_run - let the script work on the request
+ * @verb:  its argument
+ * @facts: receives what it wrote into facts.json; owned by the caller; may be NULL
+ *
+ * Several runs share the working directory. Return: 0 or -errno with the script's reason.
+ */
+int image_job_run(struct image_job *job, const char *verb, json_t **facts, struct reason *why)
+{
+	const char *const argv[] = {job->script, verb, NULL};
+	int error = job->work ? 0 : prepare(job, why);
+
+	if (error)
+		return error;
+	struct image_command command = {.argv = argv,
+					.directory = job->work,
+					.channel = 3,
+					.line = take_line,
+					.context = (void *)job->options};
+
+	error = image_run(&command, why);
+	if (!error && facts) {
+		__cleanup_free char *path = format_text("%s/facts.json", job->work);
+
+		json_decref(*facts);
+		*facts = json_load_file(path, 0, NULL);
+		if (!*facts)
+			return fail(why, -EBADMSG, "%s %s wrote no facts", job->script, verb);
+	}
+	return error;
+}
+
+/**
+ * image_job_publish - move what the script made to its place in the cache
+ * @facts: for its manifest; borrowed
+ * @final: path
+ *
+ * Return: 0 or -errno.
+ */
+int image_job_publish(struct image_job *job, json_t *facts, const char *final, struct reason *why)
+{
+	__cleanup_free char *ready = format_text("%s/ready", job->work);
+	int error = image_seal(ready, facts, why);
+
+	return error ? error : image_publish(ready, final, why);
+}
