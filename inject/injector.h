@@ -30,6 +30,8 @@ enum injector_target {
  * @name:    as in scenarios and `brinell inject NAME`
  * @summary: one line
  * @params:  its parameters
+ * @kills:   parameter that names what it kills, so that the end of this is evidence of the fault; NULL: it kills nothing
+ * @echoed_by: witness that reports the command of this injector by itself, which is no evidence of the fault; or NULL
  * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
  *           missing. Pure: scenarios are checked with it before anything starts. May be NULL
  * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
@@ -53,6 +55,7 @@ struct injector {
 	const char *name;
 	const char *summary;
 	const struct param *params;
+	const char *kills, *echoed_by;
 	int (*check)(const json_t *arguments, enum injector_target target, struct reason *why);
 	void (*probe)(json_t *findings);
 	int (*prepare)(struct injection *injection, struct reason *why);

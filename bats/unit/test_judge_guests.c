@@ -266,6 +266,97 @@ static void a_migration_is_measured(void **state)
 	assert_null(json_object_get(json_object_get(contained, "metrics"), "guest_downtime"));
 }
 
+static void add_metrics(json_t *records, size_t before, const char *host, const char *event,
+			double rate)
+{
+	const json_t *last = json_array_get(records, before - 1);
+
+	json_array_insert_new(
+		records, before,
+		json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:{s:{s:f, s:s, "
+			  "s:s}, s:{s:s}}}}}",
+			  "time_ns", (json_int_t)json_number(last, "time_ns", 0), "type", "event",
+			  "trial", "0001", "body", "witness", "workload", "host", host, "guest",
+			  "g1", "text", "", "data", "workload", "load", "event", event, "metrics",
+			  "rate", "value", rate, "unit", "pages/s", "better", "higher", "broken",
+			  "value", "much"));
+}
+
+/* Each interval is a sample, the total is none; another boot is another machine. */
+static void workloads_give_metrics(void **state)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-migration-completed"));
+	size_t close = json_array_size(records) - 1;
+	__cleanup_json json_t *result = NULL;
+	const json_t *metrics, *rate, *other;
+	json_t *samples;
+
+	(void)state;
+	while (strcmp(json_text(json_array_get(records, close), "type", ""), "close") != 0)
+		close--;
+	add_metrics(records, close++, "h0", "metrics", 4);
+	add_metrics(records, close++, "h0", "metrics", 7);
+	add_metrics(records, close++, "h0", "checked", 11);
+	add_metrics(records, close++, "h1", "metrics", 2.5);
+	result = judge_trial(records, "0001");
+	metrics = json_object_get(result, "metrics");
+	rate = json_object_get(metrics, "load.rate");
+	samples = json_object_get(rate, "samples");
+	assert_int_equal(json_array_size(samples), 2);
+	assert_true(json_number_value(json_array_get(samples, 1)) == 7);
+	assert_true(json_number_value(json_object_get(rate, "value")) == 5.5);
+	assert_string_equal(json_text(rate, "unit", ""), "pages/s");
+	assert_string_equal(json_text(rate, "direction", ""), "higher");
+	assert_string_equal(json_text(rate, "host", ""), "h0");
+	assert_string_equal(json_text(rate, "guest", ""), "g1");
+	assert_string_equal(json_text(rate, "workload", ""), "load");
+	assert_string_equal(json_text(rate, "boot", ""), BOOT_H0);
+	other = json_object_get(metrics, "load.rate@" BOOT_H1);
+	assert_int_equal(json_array_size(json_object_get(other, "samples")), 1);
+	assert_string_equal(json_text(other, "host", ""), "h1");
+	assert_null(json_object_get(json_object_get(metrics, "load.broken"), "value"));
+	rate = json_object_get(metrics, "trial_time");
+	assert_string_equal(json_text(rate, "direction", ""), "lower");
+	assert_int_equal(json_array_size(json_object_get(rate, "samples")), 1);
+}
+
+/* The result of the case when its injector is one that this version does not know. */
+static json_t *judge_with_injector(const char *name, const char *key, const char *value)
+{
+	__cleanup_json json_t *records = tell_case(find_case(name));
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		json_t *body = json_object_get(record, "body");
+
+		if (!json_object_get(body, "injector"))
+			continue;
+		json_object_set_new(body, "injector", json_string("made-up"));
+		if (key)
+			json_object_set_new(body, key, json_string(value));
+	}
+	return judge_trial(records, "0001");
+}
+
+/* What a fault kills, and which witness only repeats its command, is read from the intent. */
+static void the_intent_says_what_an_injector_does(void **state)
+{
+	__cleanup_json json_t *kills =
+		judge_with_injector("pass-libvirt-daemon-killed", "kills", "virtqemud");
+	__cleanup_json json_t *silent =
+		judge_with_injector("pass-libvirt-daemon-killed", NULL, NULL);
+	__cleanup_json json_t *heard = judge_with_injector("pass-guest-contained", NULL, NULL);
+	__cleanup_json json_t *echoed =
+		judge_with_injector("pass-guest-contained", "echoed-by", "libvirt");
+
+	(void)state;
+	assert_string_equal(json_text(kills, "verdict", ""), "pass");
+	assert_string_equal(json_text(silent, "code", ""), "delivered-not-proven");
+	assert_non_null(strstr(json_text(heard, "reason", ""), "libvirt"));
+	assert_null(strstr(json_text(echoed, "reason", ""), "libvirt"));
+}
+
 static json_t *judge_case_run(const char *name)
 {
 	__cleanup_json json_t *records = tell_case(find_case(name));
@@ -440,6 +531,8 @@ int main(void)
 		cmocka_unit_test(life_is_only_seen_after_the_last_step),
 		cmocka_unit_test(a_guest_is_awaited_at_the_target),
 		cmocka_unit_test(a_migration_is_measured),
+		cmocka_unit_test(the_intent_says_what_an_injector_does),
+		cmocka_unit_test(workloads_give_metrics),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(a_known_failure_may_name_its_evidence),
 		cmocka_unit_test(the_checks_tell_which_versions_count),

@@ -80,6 +80,37 @@ int64_t event_time(const json_t *record)
 	return seen < 0 ? 0 : seen > TIME_LIMIT ? TIME_LIMIT : seen;
 }
 
+/* What journals did not record before injectors declared it. */
+static const struct {
+	const char *injector, *kills, *echoed_by;
+} undeclared[] = {{"kill", "what", NULL}, {"qemu-mce", NULL, "libvirt"}};
+
+/** intent_kills - what the fault of an intent kills ("qemu", a daemon); "" for none; borrowed */
+const char *intent_kills(const json_t *record)
+{
+	const json_t *intent = record_body(record),
+		     *arguments = json_object_get(intent, "arguments");
+	const char *kills = json_text(intent, "kills", NULL);
+
+	for (size_t i = 0; !kills && i < ARRAY_SIZE(undeclared); i++)
+		if (undeclared[i].kills &&
+		    strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
+			kills = json_text(arguments, undeclared[i].kills, NULL);
+	return kills ? kills : "";
+}
+
+/** intent_echoed_by - witness that reports the injector's own command, so that it proves nothing; "" for none; borrowed */
+const char *intent_echoed_by(const json_t *record)
+{
+	const json_t *intent = record_body(record);
+	const char *witness = json_text(intent, "echoed-by", NULL);
+
+	for (size_t i = 0; !witness && i < ARRAY_SIZE(undeclared); i++)
+		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
+			witness = undeclared[i].echoed_by;
+	return witness ? witness : "";
+}
+
 /**
  * event_is_of_kernel - whether the kernel itself wrote a record of its log
  *

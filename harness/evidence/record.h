@@ -15,6 +15,8 @@ const char *event_guest(const json_t *record);
 const json_t *event_data(const json_t *record);
 int64_t event_time(const json_t *record);
 bool event_is_of_kernel(const json_t *record);
+const char *intent_kills(const json_t *record);
+const char *intent_echoed_by(const json_t *record);
 bool is_memory_error_signal(const json_t *data);
 
 #endif

@@ -27,3 +27,36 @@ enum code code_find(const char *name)
 		code++;
 	return code;
 }
+
+#define NAME_FUNCTION(function, type, table, missing)                                              \
+	const char *function(enum type value)                                                      \
+	{                                                                                          \
+		static const char *const words[] = {table(TABLE_WORD)};                            \
+                                                                                                   \
+		return value < 0 ? (missing) : words[value];                                       \
+	}
+
+NAME_FUNCTION(process_axis_name, process_axis, PROCESS_AXIS, "unknown")
+NAME_FUNCTION(host_axis_name, host_axis, HOST_AXIS, "unknown")
+NAME_FUNCTION(guest_axis_name, guest_axis, GUEST_AXIS, "unknown")
+NAME_FUNCTION(migration_axis_name, migration_axis, MIGRATION_AXIS, "unknown")
+NAME_FUNCTION(cause_name, end_cause, END_CAUSES, "none")
+
+/** cause_find - cause of an end by its word; CAUSE_NONE: there is none such */
+enum end_cause cause_find(const char *name)
+{
+	static const char *const words[] = {END_CAUSES(TABLE_WORD)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i], name) == 0)
+			return (enum end_cause)i;
+	return CAUSE_NONE;
+}
+
+/** group_name - name of a group of witnesses, for people */
+const char *group_name(enum group_index group)
+{
+	static const char *const words[] = {EVIDENCE_GROUPS(TABLE_WORD)};
+
+	return words[group];
+}

@@ -147,4 +147,113 @@ enum code {
 const char *code_name(enum code code);
 enum code code_find(const char *name);
 
+/* Axes: what became of the victim, of a host and of a guest, each in order of harm, and how a migration went. */
+#define PROCESS_AXIS(X)                                                                            \
+	X(PROCESS_UNHARMED, "unharmed")                                                            \
+	X(PROCESS_CONTAINED, "contained")                                                          \
+	X(PROCESS_KILLED, "killed")                                                                \
+	X(PROCESS_HUNG, "hung")                                                                    \
+	X(PROCESS_CORRUPTED, "corrupted")
+
+#define HOST_AXIS(X)                                                                               \
+	X(HOST_AXIS_UP, "up")                                                                      \
+	X(HOST_AXIS_HUNG, "hung")                                                                  \
+	X(HOST_AXIS_DIED, "died")
+
+#define GUEST_AXIS(X)                                                                              \
+	X(GUEST_UNHARMED, "unharmed")                                                              \
+	X(GUEST_CONTAINED, "contained")                                                            \
+	X(GUEST_KILLED, "killed")                                                                  \
+	X(GUEST_HUNG, "hung")                                                                      \
+	X(GUEST_CORRUPTED, "corrupted")
+
+#define MIGRATION_AXIS(X)                                                                          \
+	X(MIGRATION_AXIS_NONE, "none")                                                             \
+	X(MIGRATION_AXIS_COMPLETED, "completed")                                                   \
+	X(MIGRATION_AXIS_REFUSED, "refused")                                                       \
+	X(MIGRATION_AXIS_CANCELLED, "cancelled")                                                   \
+	X(MIGRATION_AXIS_FAILED, "failed")                                                         \
+	X(MIGRATION_AXIS_LOST, "lost")
+
+/* Why a trial ended, in its record `close`. */
+#define END_CAUSES(X)                                                                              \
+	X(CAUSE_DONE, "done")                                                                      \
+	X(CAUSE_SKIP, "skip")                                                                      \
+	X(CAUSE_INFRA, "infra")                                                                    \
+	X(CAUSE_AGENT_LOST, "agent-lost")                                                          \
+	X(CAUSE_HOST_DIED, "host-died")                                                            \
+	X(CAUSE_INTERRUPTED, "interrupted")                                                        \
+	X(CAUSE_DEADLINE, "deadline")                                                              \
+	X(CAUSE_TRIGGER_MISSED, "trigger-missed")
+
+/*
+ * Groups of witnesses that can not have the same source. /dev/kmsg and the console show the same messages, so they are one;
+ * so are those of a guest. A boot_id that changed and the bench that saw the power go are two: one comes from inside, the
+ * other from outside. A guest's boot_id and its stream, seen by its host, likewise. "process" is the end of the process that
+ * an injector killed, as the kernel reports it by a pidfd.
+ */
+#define EVIDENCE_GROUPS(X)                                                                         \
+	X(KERNEL_LOG, "kernel log")                                                                \
+	X(TRACE, "trace")                                                                          \
+	X(INTERRUPTS, "interrupts")                                                                \
+	X(MEMINFO, "meminfo")                                                                      \
+	X(PAGEFLAGS, "pageflags")                                                                  \
+	X(WORKLOAD, "workload")                                                                    \
+	X(BENCH, "bench")                                                                          \
+	X(BOOT, "boot")                                                                            \
+	X(PROCESS, "process")                                                                      \
+	X(LIBVIRT, "libvirt")                                                                      \
+	X(GUEST_LOG, "guest log")                                                                  \
+	X(GUEST_INTERRUPTS, "guest interrupts")                                                    \
+	X(GUEST_LINK, "guest link")                                                                \
+	X(GUEST_MEMINFO, "guest meminfo")                                                          \
+	X(GUEST_BOOT, "guest boot")                                                                \
+	X(GUEST_TRACE, "guest trace")
+
+/* Entries of an enum, and words of a list, from a table. */
+#define TABLE_ID(id, name) id,
+#define TABLE_WORD(id, name) name,
+
+enum process_axis {
+	PROCESS_UNKNOWN = -1,
+	PROCESS_AXIS(TABLE_ID)
+};
+enum host_axis {
+	HOST_AXIS_UNKNOWN = -1,
+	HOST_AXIS(TABLE_ID)
+};
+enum guest_axis {
+	GUEST_UNKNOWN = -1,
+	GUEST_AXIS(TABLE_ID)
+};
+enum migration_axis {
+	MIGRATION_AXIS_UNKNOWN = -1,
+	MIGRATION_AXIS(TABLE_ID)
+};
+enum end_cause {
+	CAUSE_NONE = -1,
+	END_CAUSES(TABLE_ID)
+};
+
+enum group_index {
+#define GROUP_INDEX(id, name) GROUP_INDEX_##id,
+	EVIDENCE_GROUPS(GROUP_INDEX)
+#undef GROUP_INDEX
+	GROUP_COUNT
+};
+
+enum group {
+#define GROUP(id, name) GROUP_##id = 1 << GROUP_INDEX_##id,
+	EVIDENCE_GROUPS(GROUP)
+#undef GROUP
+};
+
+const char *process_axis_name(enum process_axis axis);
+const char *host_axis_name(enum host_axis axis);
+const char *guest_axis_name(enum guest_axis axis);
+const char *migration_axis_name(enum migration_axis axis);
+const char *cause_name(enum end_cause cause);
+enum end_cause cause_find(const char *name);
+const char *group_name(enum group_index group);
+
 #endif

@@ -30,36 +30,18 @@ static const struct finding *first(const struct trial_case *trial, enum state st
 
 static char *witness_names(const struct trial_case *trial)
 {
-	static const struct {
-		enum group group;
-		const char *name;
-	} names[] = {
-		{GROUP_KERNEL_LOG, "kernel log"}, {GROUP_TRACE, "trace"},
-		{GROUP_INTERRUPTS, "interrupts"}, {GROUP_MEMINFO, "meminfo"},
-		{GROUP_PAGEFLAGS, "pageflags"},	  {GROUP_WORKLOAD, "workload"},
-		{GROUP_BENCH, "bench"},		  {GROUP_BOOT, "boot"},
-		{GROUP_PROCESS, "process"},	  {GROUP_LIBVIRT, "libvirt"},
-		{GROUP_GUEST_LOG, "guest log"},	  {GROUP_GUEST_INTERRUPTS, "guest interrupts"},
-		{GROUP_GUEST_LINK, "guest link"}, {GROUP_GUEST_MEMINFO, "guest meminfo"},
-		{GROUP_GUEST_BOOT, "guest boot"}, {GROUP_GUEST_TRACE, "guest trace"},
-	};
 	char *all = strdup("");
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+	for (enum group_index i = 0; i < GROUP_COUNT; i++) {
 		char *longer;
 
-		if (!(case_proofs(trial) & names[i].group))
+		if (!(case_proofs(trial) & 1u << i))
 			continue;
-		longer = format_text("%s%s%s", all, *all ? ", " : "", names[i].name);
+		longer = format_text("%s%s%s", all, *all ? ", " : "", group_name(i));
 		free(all);
 		all = longer;
 	}
 	return all;
-}
-
-static const char *cause_of(const struct trial_case *trial)
-{
-	return json_text(record_body(trial->close), "cause", "");
 }
 
 static const char *close_reason(const struct trial_case *trial, const char *fallback)
@@ -72,26 +54,26 @@ static const char *close_reason(const struct trial_case *trial, const char *fall
 /* Endings that leave nothing to be judged. */
 static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 {
-	const char *cause = cause_of(trial);
+	enum end_cause cause = trial->cause;
 	/* An intent may be among the lines that were lost. */
 	bool before_fault =
 		!trial->intent && !trial->faultless && trial->close && !trial->damaged_line;
+	bool cut_off = cause == CAUSE_AGENT_LOST || cause == CAUSE_HOST_DIED ||
+		       cause == CAUSE_INTERRUPTED || cause == CAUSE_DEADLINE;
 
-	if (strcmp(cause, "skip") == 0 && trial->intent)
+	if (cause == CAUSE_SKIP && trial->intent)
 		rule(ruling, "infra", CODE_UNFINISHED_AFTER_FAULT,
 		     "the trial could not be finished after its fault: %s",
 		     close_reason(trial, "no reason recorded"));
-	else if (strcmp(cause, "skip") == 0)
+	else if (cause == CAUSE_SKIP)
 		rule(ruling, "skip", CODE_NOT_APPLICABLE, "%s",
 		     close_reason(trial, "skipped without a reason"));
-	else if (strcmp(cause, "infra") == 0)
+	else if (cause == CAUSE_INFRA)
 		rule(ruling, "infra", CODE_BENCH_FAILED, "%s",
 		     close_reason(trial, "the bench failed"));
-	else if (before_fault &&
-		 (strcmp(cause, "agent-lost") == 0 || strcmp(cause, "host-died") == 0 ||
-		  strcmp(cause, "interrupted") == 0 || strcmp(cause, "deadline") == 0))
+	else if (before_fault && cut_off)
 		rule(ruling, "infra", CODE_ENDED_BEFORE_FAULT,
-		     "ended before the fault was fired (%s): %s", cause,
+		     "ended before the fault was fired (%s): %s", cause_name(cause),
 		     close_reason(trial, "no reason recorded"));
 	else
 		return false;
@@ -196,7 +178,7 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
 			    "the journal ends before the trial does: its close is missing");
-	if (strcmp(cause_of(trial), "trigger-missed") == 0)
+	if (trial->cause == CAUSE_TRIGGER_MISSED)
 		return rule(ruling, "inconclusive", CODE_TRIGGER_MISSED,
 			    "the fault was not fired: %s",
 			    close_reason(trial, "its moment did not come"));
@@ -220,10 +202,10 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (trial->damaged_line)
 		return rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
 			    "journal damaged at line %d", trial->damaged_line);
-	if (strcmp(cause_of(trial), "agent-lost") == 0 ||
-	    (strcmp(cause_of(trial), "interrupted") == 0 && !took_all_steps(trial)))
+	if (trial->cause == CAUSE_AGENT_LOST ||
+	    (trial->cause == CAUSE_INTERRUPTED && !took_all_steps(trial)))
 		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
-			    "the trial was cut short (%s): %s", cause_of(trial),
+			    "the trial was cut short (%s): %s", cause_name(trial->cause),
 			    close_reason(trial, "no reason recorded"));
 	if (case_expects_delivery(trial)) {
 		__cleanup_free char *names = witness_names(trial);
@@ -240,60 +222,6 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	     json_text(trial->expect, "refused", ""));
 }
 
-static void metric(json_t *metrics, const char *name, int64_t from, int64_t to)
-{
-	int64_t value;
-
-	if (from && to && !__builtin_sub_overflow(to, from, &value) && value >= 0)
-		json_object_set_new(metrics, name,
-				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit",
-					      "ns"));
-}
-
-static void metric_value(json_t *metrics, const char *name, int64_t value, const char *unit)
-{
-	if (value >= 0)
-		json_object_set_new(metrics, name,
-				    json_pack("{s:I, s:s}", "value", (json_int_t)value, "unit",
-					      unit));
-}
-
-static void migration_metrics(const struct trial_case *trial, json_t *metrics)
-{
-	const struct migration_outcome *migration = &trial->migration;
-
-	if (migration->downtime_ns > 0)
-		metric_value(metrics, "guest_downtime", migration->downtime_ns, "ns");
-	metric_value(metrics, "libvirt_downtime", migration->libvirt_downtime_ns, "ns");
-	metric_value(metrics, "qemu_downtime", migration->qemu_downtime_ns, "ns");
-	metric_value(metrics, "beat_to_stop", migration->before_stop_ns, "ns");
-	metric_value(metrics, "resume_to_beat", migration->after_resume_ns, "ns");
-	if (migration->axis == MIGRATION_COMPLETED && migration->clocks_known)
-		json_object_set_new(metrics, "clock_difference",
-				    json_pack("{s:I, s:s}", "value",
-					      (json_int_t)(migration->clock_difference_ns / 1000),
-					      "unit", "us"));
-	metric_value(metrics, "migration_time", migration->time_ns, "ns");
-	metric_value(metrics, "iterations", migration->iterations, "count");
-}
-
-static json_t *metrics_of(const struct trial_case *trial)
-{
-	json_t *metrics = json_object();
-	int64_t start = record_time(trial->start), intent = record_time(trial->intent);
-	int64_t close = record_time(trial->close);
-
-	metric(metrics, "trial_time", start, close);
-	metric(metrics, "injector_time", intent, record_time(trial->outcome));
-	metric(metrics, "intent_to_evidence", intent, trial->first_proof_ns);
-	metric(metrics, trial->victim_guest ? "intent_to_guest_signal" : "intent_to_signal", intent,
-	       trial->first_signal_ns);
-	metric(metrics, "intent_to_close", intent, close);
-	if (trial->migration.axis != MIGRATION_NONE)
-		migration_metrics(trial, metrics);
-	return metrics;
-}
-
 static json_t *axes_of(const struct trial_case *trial)
 {
 	bool fired = trial->intent != NULL || trial->faultless;
@@ -305,7 +233,7 @@ static json_t *axes_of(const struct trial_case *trial)
 				    ? guest_axis_name(case_guest_axis(trial))
 				    : "none";
 	const char *migration =
-		trial->migration.axis == MIGRATION_NONE && case_expects(trial, "migration")
+		trial->migration.axis == MIGRATION_AXIS_NONE && case_expects(trial, "migration")
 			? "unknown"
 			: migration_axis_name(trial->migration.axis);
 
@@ -393,7 +321,7 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 		(json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
 		axes_of(trial), "verdict", ruling.verdict, "code", code_name(ruling.code), "reason",
 		ruling.reason.text, "cause", json_text(record_body(trial->close), "cause", NULL),
-		"evidence", evidence, "checks", checks_of(trial), "metrics", metrics_of(trial));
+		"evidence", evidence, "checks", checks_of(trial), "metrics", case_metrics(trial));
 	if (known)
 		json_object_set_new(result, "known", json_string(known));
 	if (fixed)

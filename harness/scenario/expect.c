@@ -5,16 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/evidence/vocabulary.h"
 #include "harness/scenario/parse.h"
 
-static const char *const axis_process[] = {"unharmed", "contained", "killed",
-					   "hung",     "corrupted", NULL};
-static const char *const axis_guest[] = {"none", "unharmed",  "contained", "killed",
-					 "hung", "corrupted", NULL};
-static const char *const axis_host[] = {"up", "hung", "died", NULL};
+static const char *const axis_process[] = {PROCESS_AXIS(TABLE_WORD) NULL};
+static const char *const axis_guest[] = {"none", GUEST_AXIS(TABLE_WORD) NULL};
+static const char *const axis_host[] = {HOST_AXIS(TABLE_WORD) NULL};
 static const char *const axis_iommu[] = {"quiet", "fault", NULL};
-static const char *const axis_migration[] = {"none",	  "completed", "refused", "failed",
-					     "cancelled", "lost",      NULL};
+static const char *const axis_migration[] = {MIGRATION_AXIS(TABLE_WORD) NULL};
 static const char *const axis_conversion[] = {"none", "done", "refused-intact", "refused-torn",
 					      NULL};
 static const char *const signals[] = {"SIGBUS", "none", NULL};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/judge/judge.h"
+#include "harness/evidence/vocabulary.h"
 #include "harness/trial/engine_internal.h"
 
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
@@ -15,9 +16,9 @@
 #define AGENT_ANSWER_MS 5000
 #define ATTEMPTS_MAX 2
 
-/* How a trial came to its end; the names are those of the journal. */
+/* How a trial came to its end. */
 struct closing {
-	const char *cause;
+	enum end_cause cause;
 	char reason[sizeof(((struct reason *)0)->text)];
 };
 
@@ -169,12 +170,12 @@ static int call(struct engine *engine, const char *name, json_t *arguments, unsi
 /* What an error of a call says about the end of the trial. */
 static void close_on_error(struct closing *closing, int error, const struct reason *why)
 {
-	closing->cause = error == -EHOSTDOWN	? "host-died"
-			 : error == -ECONNRESET ? "agent-lost"
-			 : error == -EINTR	? "interrupted"
-			 : error == -ETIMEDOUT	? "deadline"
-			 : error == -ECANCELED	? "trigger-missed"
-						: "infra";
+	closing->cause = error == -EHOSTDOWN	? CAUSE_HOST_DIED
+			 : error == -ECONNRESET ? CAUSE_AGENT_LOST
+			 : error == -EINTR	? CAUSE_INTERRUPTED
+			 : error == -ETIMEDOUT	? CAUSE_DEADLINE
+			 : error == -ECANCELED	? CAUSE_TRIGGER_MISSED
+						: CAUSE_INFRA;
 	snprintf(closing->reason, sizeof(closing->reason), "%s", why->text);
 }
 
@@ -342,12 +343,12 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	struct reason why = {0};
 	int error;
 
-	*closing = (struct closing){.cause = "done"};
+	*closing = (struct closing){.cause = CAUSE_DONE};
 	error = hosts_prepare(engine, &why);
 	if (!error)
 		error = hosts_reset_firmware(engine, &why);
 	if (error) {
-		closing->cause = error == -EINTR ? "interrupted" : "infra";
+		closing->cause = error == -EINTR ? CAUSE_INTERRUPTED : CAUSE_INFRA;
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
 		return;
 	}
@@ -357,7 +358,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	if (!error)
 		error = hosts_check(engine, &why);
 	if (error == -ENOTSUP) {
-		closing->cause = "skip";
+		closing->cause = CAUSE_SKIP;
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
 		return;
 	}
@@ -370,7 +371,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	if (!error)
 		error = settle(engine, &why);
 	if (error == -ENOTSUP) {
-		closing->cause = "skip";
+		closing->cause = CAUSE_SKIP;
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
 	} else if (error) {
 		close_on_error(closing, error, &why);
@@ -378,7 +379,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	if (engine->bench->state == HOST_LOST) {
 		engine_hear_death_rattle(engine->bench);
 		if (engine->bench->state == HOST_DIED)
-			closing->cause = "host-died";
+			closing->cause = CAUSE_HOST_DIED;
 	}
 }
 
@@ -394,18 +395,14 @@ static json_t *judge_and_record(struct engine *engine)
  * Whether a trial may be tried again: its end says nothing about its subject. An emulated host may die, or fall silent, by
  * itself, but after a fault, or while that runs which a trial without fault is about, it is for the judge to say.
  */
-static bool may_try_again(const struct engine *engine, const char *cause)
+static bool may_try_again(const struct engine *engine, enum end_cause cause)
 {
-	static const char *const causes[] = {"agent-lost", "host-died", "deadline"};
-
 	if (engine->intended || engine->trial->attempts >= ATTEMPTS_MAX)
 		return false;
-	if (strcmp(cause, "infra") == 0)
+	if (cause == CAUSE_INFRA)
 		return true;
-	for (size_t i = 0; !engine->decisive && i < ARRAY_SIZE(causes); i++)
-		if (strcmp(causes[i], cause) == 0)
-			return true;
-	return false;
+	return !engine->decisive &&
+	       (cause == CAUSE_AGENT_LOST || cause == CAUSE_HOST_DIED || cause == CAUSE_DEADLINE);
 }
 
 /* Return: 0 when the trial has its verdict, -EAGAIN when it may be tried again, -EINTR, or an error that ends the run. */
@@ -431,10 +428,11 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 				 scenario->expect, "spec", scenario->spec));
 	run_attempt(engine, &closing);
 	engine_journal(engine, "close",
-		       json_pack("{s:s, s:s}", "cause", closing.cause, "reason", closing.reason));
+		       json_pack("{s:s, s:s}", "cause", cause_name(closing.cause), "reason",
+				 closing.reason));
 	if (engine->journal_error)
 		return engine->journal_error;
-	if (!engine->intended && strcmp(closing.cause, "interrupted") == 0)
+	if (!engine->intended && closing.cause == CAUSE_INTERRUPTED)
 		return -EINTR;
 	if (may_try_again(engine, closing.cause)) {
 		log_warning("trial %s: %s; trying once more on a fresh host", trial->id,
@@ -450,7 +448,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	if (engine->bench && engine_any_host_up(engine))
 		clean_up(engine, *result);
 	/* A host that did not answer in time is not fit for the next trial. */
-	if (engine->bench && strcmp(closing.cause, "deadline") == 0)
+	if (engine->bench && closing.cause == CAUSE_DEADLINE)
 		engine->bench->state = HOST_LOST;
 	return engine->journal_error;
 }

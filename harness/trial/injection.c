@@ -181,14 +181,17 @@ static void journal_intent(struct engine *engine, const struct scenario_step *st
 {
 	const json_t *where = aim->page ? aim->page : aim->direct ? NULL : aim->facts;
 	const char *address = param_text(arguments, "address");
+	const struct injector *injector = injector_find(step->injector);
 
 	if (!address)
 		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
 	engine_journal(engine, "intent",
-		       json_pack("{s:s, s:O, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}", "injector",
-				 step->injector, "arguments", arguments, "target", step->subject,
-				 "guest", aim->guest ? aim->guest->name : NULL, "gpa",
-				 aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
+		       json_pack("{s:s, s:s*, s:s*, s:O, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
+				 "injector", step->injector, "kills",
+				 injector->kills ? param_text(arguments, injector->kills) : NULL,
+				 "echoed-by", injector->echoed_by, "arguments", arguments, "target",
+				 step->subject, "guest", aim->guest ? aim->guest->name : NULL,
+				 "gpa", aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
 				 "address", address, "pfn", json_text(where, "pfn", NULL),
 				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
 				 aim->host->host));

@@ -250,6 +250,14 @@ static void write_evidence(FILE *out, const struct course *course, const json_t 
 	fputs("</tbody></table></div>", out);
 }
 
+/* A mean is no integer, and one out of range can not be shown as a duration or a size. */
+static int64_t rounded(const json_t *value)
+{
+	double number = json_number_value(value);
+
+	return number >= 0 && number < 9e18 ? (int64_t)number : -1;
+}
+
 /* A measured value with its unit. */
 static void metric_text(char buffer[static 48], const json_t *metric)
 {
@@ -258,10 +266,10 @@ static void metric_text(char buffer[static 48], const json_t *metric)
 	char text[32];
 
 	if (strcmp(unit, "ns") == 0) {
-		text_duration(text, json_number(metric, "value", -1));
+		text_duration(text, rounded(value));
 		snprintf(buffer, 48, "%s", text);
 	} else if (strcmp(unit, "B") == 0 || strcmp(unit, "bytes") == 0) {
-		text_size(text, json_number(metric, "value", -1));
+		text_size(text, rounded(value));
 		snprintf(buffer, 48, "%s", text);
 	} else {
 		/* A count has no unit worth a word. */

@@ -7,14 +7,6 @@
 
 #include "harness/judge/axes/axes.h"
 
-/** host_axis_name - word of the axis, as in results */
-const char *host_axis_name(enum host_axis axis)
-{
-	static const char *const names[] = {"up", "hung", "died"};
-
-	return axis == HOST_UNKNOWN ? "unknown" : names[axis];
-}
-
 static struct host_seen *host_of(struct observation *seen, const json_t *body)
 {
 	const char *name = json_text(body, "host", NULL);
@@ -231,7 +223,7 @@ static bool decide_death(const struct host_seen *host, struct host_outcome *outc
 		give_reason(outcome, CODE_HOST_CONTRADICTED,
 			    "the bench says that the host died, but its agent went on");
 	else if (signs >= 2) {
-		outcome->axis = HOST_DIED;
+		outcome->axis = HOST_AXIS_DIED;
 		give_reason(outcome, CODE_HOST_DIED_UNEXPECTEDLY, "%s", sign_of_death(host));
 	} else if (signs == 1)
 		give_reason(outcome, CODE_HOST_ONE_SIGN, "only one sign that the host died: %s",
@@ -243,7 +235,6 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 {
 	struct host_outcome *outcome = &trial->host;
 	const struct host_seen *host = &seen->hosts[0];
-	const char *cause = json_text(record_body(trial->close), "cause", "");
 
 	outcome->name = trial->host_name;
 	if (host->panic)
@@ -253,23 +244,23 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	if (host->boot_changed)
 		case_prove(trial, GROUP_BOOT, host->boot_changed, RELATION_ANONYMOUS);
 	if (decide_death(host, outcome)) {
-		if (outcome->axis == HOST_DIED)
+		if (outcome->axis == HOST_AXIS_DIED)
 			case_prove_by_death(trial);
 	} else if (host->stuck) {
-		outcome->axis = HOST_HUNG;
+		outcome->axis = HOST_AXIS_HUNG;
 		case_cite(trial, host->stuck, "host");
 		give_reason(outcome, CODE_HOST_HUNG_UNEXPECTEDLY, "%s", record_told(host->stuck));
-	} else if (strcmp(cause, "host-died") == 0 || strcmp(cause, "agent-lost") == 0) {
+	} else if (trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST) {
 		give_reason(
 			outcome, CODE_HOST_SILENT,
 			"the trial ended with '%s', and no evidence says what became of the host",
-			cause);
-	} else if (strcmp(cause, "deadline") == 0 && !seen->answered_last) {
+			cause_name(trial->cause));
+	} else if (trial->cause == CAUSE_DEADLINE && !seen->answered_last) {
 		give_reason(
 			outcome, CODE_HOST_SILENT,
 			"the trial ran into its deadline, and the host did not answer after it");
 	} else if (trial->outcome || host->answered) {
-		outcome->axis = HOST_UP;
+		outcome->axis = HOST_AXIS_UP;
 	} else {
 		give_reason(outcome, CODE_HOST_SILENT,
 			    "nothing was heard from the host after the fault");
@@ -283,7 +274,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 		const struct host_seen *host = &seen->hosts[i];
 		struct host_outcome *outcome = &trial->other_hosts[trial->other_host_count++];
 
-		*outcome = (struct host_outcome){.name = host->name, .axis = HOST_UNKNOWN};
+		*outcome = (struct host_outcome){.name = host->name, .axis = HOST_AXIS_UNKNOWN};
 		if (decide_death(host, outcome))
 			case_cite(trial,
 				  host->panic	     ? host->panic
@@ -291,7 +282,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 						     : host->boot_changed,
 				  "host");
 		else
-			outcome->axis = HOST_UP;
+			outcome->axis = HOST_AXIS_UP;
 	}
 }
 

@@ -32,14 +32,6 @@ struct signs {
 	bool waits, reports;
 };
 
-/** guest_axis_name - word of the axis, as in results */
-const char *guest_axis_name(enum guest_axis axis)
-{
-	static const char *const names[] = {"unharmed", "contained", "killed", "hung", "corrupted"};
-
-	return axis == GUEST_UNKNOWN ? "unknown" : names[axis];
-}
-
 /** case_guest_axis - what became of the guest that the trial is about */
 enum guest_axis case_guest_axis(const struct trial_case *trial)
 {
@@ -80,11 +72,11 @@ static const struct guest_side *place_of(const struct guest_seen *guest)
 
 static const struct host_outcome *dead_host(const struct trial_case *trial, const char *name)
 {
-	if (trial->host.axis == HOST_DIED && trial->host_name &&
+	if (trial->host.axis == HOST_AXIS_DIED && trial->host_name &&
 	    strcmp(trial->host_name, name) == 0)
 		return &trial->host;
 	for (size_t i = 0; i < trial->other_host_count; i++)
-		if (trial->other_hosts[i].axis == HOST_DIED &&
+		if (trial->other_hosts[i].axis == HOST_AXIS_DIED &&
 		    strcmp(trial->other_hosts[i].name, name) == 0)
 			return &trial->other_hosts[i];
 	return NULL;

@@ -247,12 +247,9 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 				const json_t *record, bool subject)
 {
 	const char *action = json_text(event_data(record), "action", "");
-	const json_t *intent = record_body(trial->intent);
 
-	/* QEMU says it of every machine check that its monitor was asked for: the word of the injector. */
-	if (is_text(json_text(intent, "injector", ""), "qemu-mce"))
+	if (is_text(intent_echoed_by(trial->intent), event_witness(record)))
 		return;
-
 	if (subject)
 		case_weigh(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS,
 			   (struct nature){KIND_MEMORY, SEVERITY_UNCORRECTED});
@@ -265,12 +262,9 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 /* Whose QEMU was killed by the fault, even that which waits at a target: libvirt has seen it. */
 static bool ends_by_kill(const struct trial_case *trial, const struct guest_side *side)
 {
-	const json_t *intent = record_body(trial->intent);
-	const char *what = json_text(json_object_get(intent, "arguments"), "what", "");
-
-	return is_text(json_text(intent, "injector", ""), "kill") && is_text(what, "qemu") &&
-	       trial->host_name && is_text(side->host, trial->host_name) &&
-	       side->word == WORD_ENDED && side->end == END_QEMU_CRASH;
+	return is_text(intent_kills(trial->intent), "qemu") && trial->host_name &&
+	       is_text(side->host, trial->host_name) && side->word == WORD_ENDED &&
+	       side->end == END_QEMU_CRASH;
 }
 
 static void read_libvirt(struct trial_case *trial, struct guest_seen *guest,

@@ -7,15 +7,6 @@
 
 #include "harness/judge/axes/axes.h"
 
-static const char *const axis_names[] = {"none",      "completed", "refused",
-					 "cancelled", "failed",	   "lost"};
-
-/** migration_axis_name - word of the axis, as in results */
-const char *migration_axis_name(enum migration_axis axis)
-{
-	return axis == MIGRATION_UNKNOWN ? "unknown" : axis_names[axis];
-}
-
 static const char *guest_of_step(const struct trial_case *trial)
 {
 	const json_t *spec = json_object_get(record_body(trial->start), "spec"), *step, *found;
@@ -179,8 +170,7 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 	const json_t *arguments = json_object_get(intent, "arguments");
 	const char *host = json_text(intent, "host", "");
 
-	if (strcmp(json_text(intent, "injector", ""), "kill") != 0 ||
-	    strcmp(json_text(arguments, "what", ""), "qemu") != 0 ||
+	if (strcmp(intent_kills(trial->intent), "qemu") != 0 ||
 	    strcmp(json_text(arguments, "guest", guest->name), guest->name) != 0)
 		return false;
 	/* The QEMU that waits for the guest at the target is not the guest's: its death harms nobody. */
@@ -196,8 +186,9 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 static bool is_explained(const struct trial_case *trial, const struct guest_seen *guest,
 			 const struct guest_outcome *outcome)
 {
-	bool host_struck = trial->intent && trial->host.axis == HOST_DIED && trial->host_name &&
-			   outcome->dead_host && strcmp(outcome->dead_host, trial->host_name) == 0;
+	bool host_struck = trial->intent && trial->host.axis == HOST_AXIS_DIED &&
+			   trial->host_name && outcome->dead_host &&
+			   strcmp(outcome->dead_host, trial->host_name) == 0;
 
 	if (guest->panic || guest->reboot || guest->qemu_struck || host_struck ||
 	    struck_by_kill(trial, guest))
@@ -250,11 +241,11 @@ static void decide_dead(struct trial_case *trial, const struct guest_seen *guest
 	struct migration_outcome *migration = &trial->migration;
 
 	if (is_explained(trial, guest, outcome)) {
-		migration->axis = MIGRATION_FAILED;
+		migration->axis = MIGRATION_AXIS_FAILED;
 		give_reason(migration, CODE_MIGRATION_GUEST_KILLED,
 			    "the guest was killed meanwhile: %s", outcome->reason.text);
 	} else {
-		migration->axis = MIGRATION_LOST;
+		migration->axis = MIGRATION_AXIS_LOST;
 		give_reason(migration, lost_code(outcome), "the guest runs nowhere: %s",
 			    outcome->reason.text);
 	}
@@ -273,16 +264,16 @@ static void decide_stay(struct trial_case *trial, const struct course *course)
 			    outcome);
 		return;
 	}
-	for (size_t i = MIGRATION_REFUSED; i <= MIGRATION_FAILED; i++)
-		if (strcmp(outcome, axis_names[i]) == 0)
-			migration->axis = (enum migration_axis)i;
+	for (enum migration_axis i = MIGRATION_AXIS_REFUSED; i <= MIGRATION_AXIS_FAILED; i++)
+		if (strcmp(outcome, migration_axis_name(i)) == 0)
+			migration->axis = i;
 	/* The codes stand in the order of the axis. */
-	if (migration->axis == MIGRATION_UNKNOWN)
+	if (migration->axis == MIGRATION_AXIS_UNKNOWN)
 		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
 			    "the migration ended as '%s', which is no outcome", outcome);
 	else
 		give_reason(migration,
-			    CODE_MIGRATION_COMPLETED + (migration->axis - MIGRATION_COMPLETED),
+			    CODE_MIGRATION_COMPLETED + (migration->axis - MIGRATION_AXIS_COMPLETED),
 			    "%s", record_told(course->migration->end));
 }
 
@@ -318,7 +309,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	struct migration_outcome *migration = &trial->migration;
 
 	if (course->target && course->target->stranger) {
-		migration->axis = MIGRATION_LOST;
+		migration->axis = MIGRATION_AXIS_LOST;
 		case_cite(trial, course->target->hello, "migration");
 		give_reason(migration, CODE_GUEST_LOST_ANOTHER_BOOT,
 			    "another boot of the guest speaks at the target: %s",
@@ -326,7 +317,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
 	} else if (is_torn(course)) {
-		migration->axis = MIGRATION_LOST;
+		migration->axis = MIGRATION_AXIS_LOST;
 		case_cite(trial, course->source->end_record, "migration");
 		give_reason(migration, CODE_GUEST_LOST_TORN,
 			    "the source ended in post-copy, and the target lacks the rest of the "
@@ -336,7 +327,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	} else if (contradicts(trial, course)) {
 		return;
 	} else if (course->arrived) {
-		migration->axis = MIGRATION_COMPLETED;
+		migration->axis = MIGRATION_AXIS_COMPLETED;
 		give_reason(migration, CODE_MIGRATION_COMPLETED, "%s",
 			    record_told(seen->end ? seen->end : course->target->word_record));
 	} else if (!seen->end) {
@@ -359,7 +350,7 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	struct migration_outcome *result = &trial->migration;
 	struct course course = {.migration = migration};
 
-	*result = (struct migration_outcome){.axis = MIGRATION_NONE,
+	*result = (struct migration_outcome){.axis = MIGRATION_AXIS_NONE,
 					     .libvirt_downtime_ns = migration->libvirt_downtime_ns,
 					     .time_ns = migration->time_ns,
 					     .iterations = migration->iterations,
@@ -368,7 +359,7 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 					     .after_resume_ns = -1};
 	if (!migration->asked && !migration->begun)
 		return;
-	result->axis = MIGRATION_UNKNOWN;
+	result->axis = MIGRATION_AXIS_UNKNOWN;
 	if (!migration->guest) {
 		give_reason(result, CODE_MIGRATION_END_UNKNOWN,
 			    "the journal does not say which guest migrates");
@@ -378,7 +369,7 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	cite_course(trial, &course);
 	decide_course(trial, &course, migration->guest,
 		      &trial->guests[migration->guest - seen->guests]);
-	if (result->axis != MIGRATION_COMPLETED)
+	if (result->axis != MIGRATION_AXIS_COMPLETED)
 		result->libvirt_downtime_ns = -1;
 	else if (course.source && course.target)
 		case_measure_downtime(trial, migration, course.source, course.target);

@@ -222,11 +222,9 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 /* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
-	const json_t *intent = record_body(trial->intent);
-	const char *what = json_text(json_object_get(intent, "arguments"), "what", "");
+	const char *killed = intent_kills(trial->intent);
 
-	return strcmp(json_text(intent, "injector", ""), "kill") == 0 && *what &&
-	       strcmp(what, "qemu") != 0;
+	return *killed && strcmp(killed, "qemu") != 0;
 }
 
 /** case_read_host_proof - proof by the witnesses of the host that the fault was aimed at, but its kernel log */
@@ -250,7 +248,7 @@ void case_read_injector_proof(struct trial_case *trial)
 {
 	const json_t *body = record_body(trial->outcome);
 
-	if (strcmp(json_text(body, "injector", ""), "kill") == 0 &&
+	if (*intent_kills(trial->intent) &&
 	    json_is_true(json_object_get(json_object_get(body, "result"), "ended")))
 		case_prove(trial, GROUP_PROCESS, trial->outcome, RELATION_ANONYMOUS);
 }

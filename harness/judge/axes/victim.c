@@ -8,14 +8,6 @@
 
 #include "harness/judge/axes/axes.h"
 
-/** process_axis_name - word of the axis, as in results */
-const char *process_axis_name(enum process_axis axis)
-{
-	static const char *const names[] = {"unharmed", "contained", "killed", "hung", "corrupted"};
-
-	return axis == PROCESS_UNKNOWN ? "unknown" : names[axis];
-}
-
 /* A process meets an error only when it reads what is broken, in memory or in a cache. */
 static const struct nature consumed = {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED};
 
@@ -157,7 +149,7 @@ void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen
 
 	trial->kernel_signalled = seen->signalled_by_kernel || seen->killed_by_kernel;
 	/* Wrong data stay wrong, whatever else was said. */
-	if (trial->process == PROCESS_CORRUPTED || trial->host.axis == HOST_DIED)
+	if (trial->process == PROCESS_CORRUPTED || trial->host.axis == HOST_AXIS_DIED)
 		return;
 	if (seen->killed_by_kernel && seen->killed)
 		raise_process(trial, PROCESS_KILLED, seen->killed);

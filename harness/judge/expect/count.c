@@ -93,7 +93,7 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 	 * These witnesses speak up only when something changed; silence of a host that answers
 	 * means zero.
 	 */
-	if (!change && holds && trial->host.axis == HOST_UP && looked(trial, witness))
+	if (!change && holds && trial->host.axis == HOST_AXIS_UP && looked(trial, witness))
 		return met(trial);
 	if (!change)
 		return unknown(trial, CODE_COUNTER_SILENT, "%s did not report %s, expected %s%s",

@@ -43,10 +43,8 @@ bool case_expects_delivery(const struct trial_case *trial)
 /** ran_its_course - did the trial run its course, so that what was not seen by now did not happen? */
 bool ran_its_course(const struct trial_case *trial)
 {
-	const char *cause = json_text(record_body(trial->close), "cause", "");
-
-	return trial->host.axis == HOST_UP &&
-	       (strcmp(cause, "done") == 0 || strcmp(cause, "deadline") == 0);
+	return trial->host.axis == HOST_AXIS_UP &&
+	       (trial->cause == CAUSE_DONE || trial->cause == CAUSE_DEADLINE);
 }
 
 static const char *first_proof_of(const struct trial_case *trial, const char *axis)
@@ -159,24 +157,25 @@ static const char *host_name(int axis)
 static void expect_struck_host(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "host", "up");
-	int wanted = axis_of(expected, host_name, HOST_DIED + 1);
+	int wanted = axis_of(expected, host_name, HOST_AXIS_DIED + 1);
 	const char *seen = host_axis_name(trial->host.axis), *proof = trial->host.reason.text;
 
 	if (wanted < 0)
 		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects host '%s', which is no value of that axis",
 			       expected);
-	if (trial->host.axis == HOST_UNKNOWN)
+	if (trial->host.axis == HOST_AXIS_UNKNOWN)
 		return unknown(trial, trial->host.code, "%s",
 			       *proof ? proof : "what became of the host is not known");
 	if ((int)trial->host.axis == wanted)
 		return met(trial);
 	if ((int)trial->host.axis > wanted)
 		return harmed(trial,
-			      trial->host.axis == HOST_DIED ? CODE_HOST_DIED_UNEXPECTEDLY
-							    : CODE_HOST_HUNG_UNEXPECTEDLY,
+			      trial->host.axis == HOST_AXIS_DIED ? CODE_HOST_DIED_UNEXPECTEDLY
+								 : CODE_HOST_HUNG_UNEXPECTEDLY,
 			      "the host %s, expected %s: %s",
-			      trial->host.axis == HOST_DIED ? "died" : "hangs", expected, proof);
+			      trial->host.axis == HOST_AXIS_DIED ? "died" : "hangs", expected,
+			      proof);
 	broken(trial, CODE_HOST_SURVIVED, "the host is %s, expected %s", seen, expected);
 }
 
@@ -186,11 +185,11 @@ static void expect_host(struct trial_case *trial)
 	for (size_t i = 0; i < trial->other_host_count; i++) {
 		const struct host_outcome *other = &trial->other_hosts[i];
 
-		if (other->axis == HOST_DIED)
+		if (other->axis == HOST_AXIS_DIED)
 			harmed(trial, CODE_OTHER_HOST_DIED,
 			       "host '%s', at which no fault was aimed, died: %s", other->name,
 			       other->reason.text);
-		else if (other->axis == HOST_UNKNOWN)
+		else if (other->axis == HOST_AXIS_UNKNOWN)
 			unknown(trial, other->code, "host '%s': %s", other->name,
 				other->reason.text);
 	}

@@ -100,24 +100,24 @@ void expect_migration(struct trial_case *trial)
 	const char *expected = json_text(trial->expect, "migration", NULL);
 	const char *seen = migration_axis_name(migration->axis), *why = migration->reason.text;
 
-	if (migration->axis == MIGRATION_LOST)
+	if (migration->axis == MIGRATION_AXIS_LOST)
 		return harmed(trial, migration->code, "the guest is lost: %s", why);
 	if (!expected)
 		return;
-	if (axis_of(expected, migration_name, MIGRATION_LOST + 1) < 0)
+	if (axis_of(expected, migration_name, MIGRATION_AXIS_LOST + 1) < 0)
 		return unknown(
 			trial, CODE_BAD_EXPECTATION,
 			"the scenario expects migration '%s', which is no value of that axis",
 			expected);
 	if (strcmp(expected, seen) == 0) {
-		if (migration->axis != MIGRATION_NONE)
+		if (migration->axis != MIGRATION_AXIS_NONE)
 			met(trial);
 		return;
 	}
-	if (migration->axis == MIGRATION_UNKNOWN)
+	if (migration->axis == MIGRATION_AXIS_UNKNOWN)
 		return unknown(trial, migration->code, "how the migration went is not known: %s",
 			       why);
-	if (migration->axis == MIGRATION_NONE)
+	if (migration->axis == MIGRATION_AXIS_NONE)
 		return unknown(trial, CODE_NO_WITNESS,
 			       "migration '%s' is expected, and no witness reports on one",
 			       expected);

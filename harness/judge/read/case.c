@@ -213,7 +213,8 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 	size_t index;
 	json_t *record;
 
-	*trial = (struct trial_case){.process = PROCESS_UNKNOWN, .host = {.axis = HOST_UNKNOWN}};
+	*trial = (struct trial_case){.process = PROCESS_UNKNOWN,
+				     .host = {.axis = HOST_AXIS_UNKNOWN}};
 	trial->records = json_array();
 	trial->evidence = json_array();
 	trial->damage = json_array();
@@ -229,6 +230,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 		if (record_is(record, "close"))
 			trial->close = record;
 	}
+	trial->cause = cause_find(json_text(record_body(trial->close), "cause", ""));
 	trial->expect = keys_hyphenated(json_object_get(record_body(trial->start), "expect"));
 	find_subject(trial);
 	find_belongings(trial);

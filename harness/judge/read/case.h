@@ -8,80 +8,6 @@
 #include "harness/judge/read/scope.h"
 
 /**
- * enum group - witnesses that can not have the same source
- *
- * /dev/kmsg and the console show the same messages, so they are one; so are those of a guest. A boot_id
- * that changed and the bench that saw the power go are two: one comes from inside, the other from outside.
- * A guest's boot_id and its stream, seen by its host, likewise. @GROUP_PROCESS is the end of the process that
- * an injector killed, as the kernel tells it by a pidfd.
- */
-enum group {
-	GROUP_KERNEL_LOG = 1 << 0,
-	GROUP_TRACE = 1 << 1,
-	GROUP_INTERRUPTS = 1 << 2,
-	GROUP_MEMINFO = 1 << 3,
-	GROUP_PAGEFLAGS = 1 << 4,
-	GROUP_WORKLOAD = 1 << 5,
-	GROUP_BENCH = 1 << 6,
-	GROUP_BOOT = 1 << 7,
-	GROUP_PROCESS = 1 << 8,
-	GROUP_LIBVIRT = 1 << 9,
-	GROUP_GUEST_LOG = 1 << 10,
-	GROUP_GUEST_INTERRUPTS = 1 << 11,
-	GROUP_GUEST_MEMINFO = 1 << 12,
-	GROUP_GUEST_LINK = 1 << 13,
-	GROUP_GUEST_BOOT = 1 << 14,
-	GROUP_GUEST_TRACE = 1 << 15,
-};
-
-/**
- * enum process_axis - what became of the victim, in order of harm
- */
-enum process_axis {
-	PROCESS_UNKNOWN = -1,
-	PROCESS_UNHARMED,
-	PROCESS_CONTAINED,
-	PROCESS_KILLED,
-	PROCESS_HUNG,
-	PROCESS_CORRUPTED,
-};
-
-/**
- * enum host_axis - what became of the host, in order of harm
- */
-enum host_axis {
-	HOST_UNKNOWN = -1,
-	HOST_UP,
-	HOST_HUNG,
-	HOST_DIED,
-};
-
-/**
- * enum guest_axis - what became of a guest, in order of harm
- */
-enum guest_axis {
-	GUEST_UNKNOWN = -1,
-	GUEST_UNHARMED,
-	GUEST_CONTAINED,
-	GUEST_KILLED,
-	GUEST_HUNG,
-	GUEST_CORRUPTED,
-};
-
-/**
- * enum migration_axis - how a migration went
- */
-enum migration_axis {
-	MIGRATION_UNKNOWN = -1,
-	MIGRATION_NONE,
-	MIGRATION_COMPLETED,
-	MIGRATION_REFUSED,
-	MIGRATION_CANCELLED,
-	MIGRATION_FAILED,
-	MIGRATION_LOST,
-};
-
-/**
  * enum state - of one expectation
  * @STATE_MET:     seen to hold
  * @STATE_BROKEN:  seen not to hold
@@ -177,6 +103,7 @@ struct migration_outcome {
  * @expect:  of the scenario, with what differs in these versions; an empty object when the record says nothing; owned
  * @start, @intent, @outcome, @close: the records of these types (first intent and the last
  *                                    outcome); NULL when missing
+ * @cause:   of the end, in the close record
  * @from:    index of the record behind which evidence counts: the first intent; where no fault was asked for, the
  *           first step that migrates, else the first step
  * @faultless: no fault was asked for: no step injects, and the scenario expects none
@@ -220,6 +147,7 @@ struct trial_case {
 	json_t *records;
 	json_t *expect;
 	const json_t *start, *intent, *outcome, *close;
+	enum end_cause cause;
 	size_t from;
 	bool faultless;
 	const char *host_name, *guest_name;
@@ -285,6 +213,7 @@ const char *case_known_failure(const struct trial_case *trial, enum code code, b
 
 void case_read_axes(struct trial_case *trial);
 void case_compare(struct trial_case *trial);
+json_t *case_metrics(const struct trial_case *trial);
 json_t *case_verdict(struct trial_case *trial, const char *id);
 bool case_expects_delivery(const struct trial_case *trial);
 bool case_expects(const struct trial_case *trial, const char *key);
@@ -292,9 +221,5 @@ bool case_is_delivered(const struct trial_case *trial);
 unsigned int case_proofs(const struct trial_case *trial);
 unsigned int case_witness_count(const struct trial_case *trial);
 enum guest_axis case_guest_axis(const struct trial_case *trial);
-const char *process_axis_name(enum process_axis axis);
-const char *host_axis_name(enum host_axis axis);
-const char *guest_axis_name(enum guest_axis axis);
-const char *migration_axis_name(enum migration_axis axis);
 
 #endif
