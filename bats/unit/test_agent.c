@@ -85,8 +85,12 @@ static void fake_stop(struct witness_run *run)
 	(void)run;
 }
 
+static const struct witness_proof fake_proofs[] = {{"errors", true, "memory", "any"}, {0}};
+
 static const struct witness fake_witness = {
 	.name = "fake",
+	.group = "made-up",
+	.proofs = fake_proofs,
 	.summary = "says what is no UTF-8",
 	.probe = probe_nothing,
 	.start = fake_start,
@@ -190,6 +194,25 @@ static void what_was_prepared_is_fired_once(void **state)
 	assert_int_equal(seen->fired, 2);
 }
 
+/* One file is a witness that proves: what it declares goes with the answer that starts it. */
+static void witnesses_declare_their_proofs(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *answer = ask(fixture->channel, "witness.start", NULL);
+	const json_t *reply = json_object_get(answer, "ok"), *found = NULL;
+	json_t *proof;
+	size_t index;
+
+	json_array_foreach (json_object_get(reply, "proofs"), index, proof)
+		if (strcmp(json_text(proof, "witness", ""), "fake") == 0)
+			found = proof;
+	assert_non_null(found);
+	assert_string_equal(json_text(found, "group", ""), "made-up");
+	assert_string_equal(json_text(found, "field", ""), "errors");
+	assert_string_equal(json_text(found, "kind", ""), "memory");
+	assert_true(json_is_true(json_object_get(found, "grows")));
+}
+
 static void evidence_that_is_no_text_is_not_lost(void **state)
 {
 	struct fixture *fixture = *state;
@@ -252,6 +275,7 @@ int main(void)
 		TEST(what_was_set_is_restored_when_the_controller_is_gone),
 		TEST(what_was_set_is_restored_at_a_signal),
 		TEST(what_was_prepared_is_fired_once),
+		TEST(witnesses_declare_their_proofs),
 		TEST(evidence_that_is_no_text_is_not_lost),
 		TEST(a_program_that_closes_its_output_does_not_hold_the_agent_up),
 		TEST(a_program_gets_its_status_and_its_text),

@@ -124,6 +124,65 @@ static void every_reason_code_is_documented(void **state)
 	assert_int_equal(code_find("no-such-code"), CODE_COUNT);
 }
 
+/* The trial with one witness, and an event of another that declares in which group it is. */
+static json_t *judge_declared(const char *group, const char *kind, const char *pfn, int after)
+{
+	__cleanup_json json_t *records = load("inconclusive-one-witness");
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "step") == 0)
+			break;
+	json_array_insert_new(
+		records, index,
+		json_pack(
+			"{s:I, s:s, s:s, s:{s:s, s:[s], s:[], s:[{s:s, s:s, s:s, s:b, s:s, s:s}]}}",
+			"time_ns", (json_int_t)1763712000005150000, "type", "witnesses", "trial",
+			"0001", "body", "host", "h0", "started", "made-up", "missing", "proofs",
+			"witness", "made-up", "group", group, "field", "errors", "grows", 1, "kind",
+			kind, "severity", "uncorrected"));
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "close") == 0)
+			break;
+	json_array_insert_new(
+		records, index,
+		json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:{s:s*, s:{s:i, s:i}}}}", "time_ns",
+			  (json_int_t)1763712000008900000, "type", "event", "trial", "0001", "body",
+			  "witness", "made-up", "host", "h0", "text", "errors", "data", "pfn", pfn,
+			  "errors", "before", 1, "after", after));
+	return judge_trial(records, "0001");
+}
+
+static void a_witness_declares_what_it_proves(void **state)
+{
+	static const struct {
+		const char *group, *kind, *pfn;
+		int after;
+		const char *code;
+	} cases[] = {
+		{"edac", "memory", NULL, 2, "as-expected"},
+		{"edac", "memory", "0x11a3f4", 2, "as-expected"},
+		{"edac", "memory", "0x5a3f", 2, "foreign-evidence"},
+		{"edac", "memory", NULL, 1, "one-witness"},
+		{"edac", "pcie", NULL, 2, "one-witness"},
+		{"kernel log", "memory", NULL, 2, "one-witness"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *result =
+			judge_declared(cases[i].group, cases[i].kind, cases[i].pfn, cases[i].after);
+
+		if (strcmp(json_text(result, "code", ""), cases[i].code) != 0)
+			fail_msg("%s of %s: %s: %s", cases[i].kind, cases[i].group,
+				 json_text(result, "code", ""), json_text(result, "reason", ""));
+		if (i == 0)
+			assert_non_null(
+				strstr(json_text(result, "reason", ""), "kernel log, edac"));
+	}
+}
+
 /* Without one of its records a trial may not pass, unless what is left proves the same. */
 static void check_prefixes(const char *name)
 {
@@ -520,6 +579,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_journals_give_their_results),
 		cmocka_unit_test(every_reason_code_is_documented),
+		cmocka_unit_test(a_witness_declares_what_it_proves),
 		cmocka_unit_test(a_part_of_a_journal_does_not_pass),
 		cmocka_unit_test(a_trial_settles_when_all_evidence_is_there),
 		cmocka_unit_test(what_will_not_pass_never_settles),

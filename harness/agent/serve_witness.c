@@ -36,12 +36,23 @@ static void stop_witnesses(struct witnesses *all)
 	}
 }
 
+static void declare(const struct witness *witness, json_t *proofs)
+{
+	for (const struct witness_proof *proof = witness->proofs; proof && proof->field; proof++)
+		json_array_append_new(proofs,
+				      json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "witness",
+						witness->name, "group", witness->group, "field",
+						proof->field, "grows", proof->grows, "kind",
+						proof->kind, "severity", proof->severity));
+}
+
 static int serve_start(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
 	struct witnesses *all = witnesses_of(agent);
 	__cleanup_json json_t *started = json_array();
 	__cleanup_json json_t *missing = json_array();
+	__cleanup_json json_t *proofs = json_array();
 
 	(void)arguments;
 	(void)why;
@@ -66,10 +77,12 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 			continue;
 		}
 		json_array_append_new(started, json_string(entry->witness->name));
+		declare(entry->witness, proofs);
 		entry->next = all->first;
 		all->first = entry;
 	}
-	*reply = json_pack("{s:O, s:O}", "started", started, "missing", missing);
+	*reply = json_pack("{s:O, s:O, s:O}", "started", started, "missing", missing, "proofs",
+			   proofs);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "harness/bench/bench.h"
+#include "harness/witness/witness.h"
 
 #define SEND_TIMEOUT_MS 5000
 #define HELLO_TIMEOUT_MS 60000
@@ -169,12 +170,9 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 /* What a program in a guest may call itself a witness of. Whatever else it says is not believed to be of the host. */
 static bool is_guest_witness(const char *name)
 {
-	static const char *const names[] = {"kmsg", "trace", "workload", "interrupts", "meminfo"};
+	const struct witness *witness = witness_find(name);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
+	return (witness && !witness->host_only) || strcmp(name, "workload") == 0;
 }
 
 /* What a guest has said by itself (docs/guest-program.md). */

@@ -32,12 +32,14 @@ static char *witness_names(const struct trial_case *trial)
 {
 	char *all = strdup("");
 
-	for (enum group_index i = 0; i < GROUP_COUNT; i++) {
+	for (size_t i = 0; i < GROUP_COUNT + trial->declared_group_count; i++) {
+		const char *name = i < GROUP_COUNT ? group_name((enum group_index)i)
+						   : trial->declared_groups[i - GROUP_COUNT];
 		char *longer;
 
 		if (!(case_proofs(trial) & 1u << i))
 			continue;
-		longer = format_text("%s%s%s", all, *all ? ", " : "", group_name(i));
+		longer = format_text("%s%s%s", all, *all ? ", " : "", name);
 		free(all);
 		all = longer;
 	}

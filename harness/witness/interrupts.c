@@ -136,8 +136,21 @@ static void interrupts_stop(struct witness_run *run)
 	json_decref(run->private);
 }
 
+/*
+ * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c). Thresholds (CMCI)
+ * are of corrected errors and of uncorrected ones that no processor consumed.
+ */
+static const struct witness_proof interrupts_proofs[] = {
+	{"MCE", true, "machine-check", "uncorrected"},
+	{"THR", true, "machine-check", "any"},
+	{"DFR", true, "machine-check", "uncorrected"},
+	{0},
+};
+
 static const struct witness interrupts_witness = {
 	.name = "interrupts",
+	.group = "interrupts",
+	.proofs = interrupts_proofs,
 	.summary = "counts of machine checks, thresholds and IOMMU faults in /proc/interrupts",
 	.probe = interrupts_probe,
 	.start = interrupts_start,

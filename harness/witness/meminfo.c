@@ -71,8 +71,15 @@ static void meminfo_stop(struct witness_run *run)
 	free(run->private);
 }
 
+static const struct witness_proof meminfo_proofs[] = {
+	{"HardwareCorrupted", false, "memory", "any"},
+	{0},
+};
+
 static const struct witness meminfo_witness = {
 	.name = "meminfo",
+	.group = "meminfo",
+	.proofs = meminfo_proofs,
 	.summary = "how much memory the kernel took out of use (HardwareCorrupted)",
 	.probe = meminfo_probe,
 	.start = meminfo_start,

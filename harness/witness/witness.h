@@ -25,10 +25,27 @@ struct witness_run {
 };
 
 /**
+ * struct witness_proof - a field of a witness's events that is evidence of a hardware error
+ * @field:    in the data of the event: a counter, {"before", "after"}, or a flag, which is evidence when it is true
+ * @grows:    of a counter: only growth is evidence, else any change
+ * @kind:     of the error: "memory", "processor", "machine-check", "pcie", "cxl" or "other"; "any" when it leaves that open
+ * @severity: "corrected", "uncorrected" or "any"
+ *
+ * "pfn" and "pid" in the data name the page and the process that the event is about.
+ */
+struct witness_proof {
+	const char *field;
+	bool grows;
+	const char *kind, *severity;
+};
+
+/**
  * struct witness - an independent source of evidence on this machine
  * @name:     as in the journal
  * @summary:  one line
  * @host_only: what it reads means nothing in a guest
+ * @group:    name of the source that it reads: two witnesses of one source are no independent evidence
+ * @proofs:   which of its fields are evidence, up to an empty one; NULL: the judge reads its events, or they are none
  * @probe:    appends findings ({"name", "ok", "reason", "remedy"})
  * @start:    notes the state before, opens what must be followed; nothing older than this call is evidence
  * @dispatch: reads all that is there now, without blocking, and emits it; may be NULL
@@ -41,6 +58,8 @@ struct witness {
 	const char *name;
 	const char *summary;
 	bool host_only;
+	const char *group;
+	const struct witness_proof *proofs;
 	void (*probe)(json_t *findings);
 	int (*start)(struct witness_run *run, struct reason *why);
 	void (*dispatch)(struct witness_run *run);

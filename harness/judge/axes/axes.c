@@ -174,10 +174,13 @@ static void read_witnesses(struct trial_case *trial, const json_t *body)
 	bool log = names(json_object_get(body, "started"), "kmsg");
 	const char *guest = json_text(body, "guest", NULL);
 
-	if (!guest && case_on_host(trial, body))
+	if (!guest && case_on_host(trial, body)) {
 		trial->log_seen |= log;
-	else if (guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0)
+		trial->host_proofs = json_object_get(body, "proofs");
+	} else if (guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0) {
 		trial->guest_log_seen |= log;
+		trial->guest_proofs = json_object_get(body, "proofs");
+	}
 }
 
 static void read_record(struct trial_case *trial, struct observation *seen, const json_t *record,

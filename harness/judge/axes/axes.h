@@ -172,10 +172,13 @@ void case_weigh(struct trial_case *trial, enum group group, const json_t *record
 		enum relation relation, struct nature nature);
 void case_prove_by_death(struct trial_case *trial);
 bool kernel_line_is_error(enum meaning meaning);
-bool case_read_counters(struct trial_case *trial, const json_t *record);
+enum group case_group(struct trial_case *trial, const char *name, bool in_guest);
 void case_read_host_proof(struct trial_case *trial, const json_t *record);
 void case_read_injector_proof(struct trial_case *trial);
 void case_read_trace(struct trial_case *trial, const json_t *record);
+
+/* declared.c */
+bool case_read_declared(struct trial_case *trial, const json_t *record);
 
 /* victim.c */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,

@@ -385,5 +385,5 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen, c
 	else if (subject && counts && is_text(witness, "trace"))
 		case_read_trace(trial, record);
 	else if (subject && counts)
-		(void)case_read_counters(trial, record);
+		(void)case_read_declared(trial, record);
 }

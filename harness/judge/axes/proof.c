@@ -34,6 +34,32 @@ unsigned int case_proofs(const struct trial_case *trial)
 	return trial->foreign[0] ? trial->identified_by : trial->witnesses | open_proofs(trial);
 }
 
+/**
+ * case_group - the group of a witness by the name that it declares
+ * @in_guest: what a guest reports is a group of its own
+ *
+ * The table has those that the judge knows; others get a number of their own as long as there is one, then share the last.
+ */
+enum group case_group(struct trial_case *trial, const char *name, bool in_guest)
+{
+	char full[GROUP_NAME];
+	size_t i;
+
+	snprintf(full, sizeof(full), "%s%s", in_guest ? "guest " : "", name);
+	for (enum group_index known = 0; known < GROUP_COUNT; known++)
+		if (strcmp(group_name(known), full) == 0)
+			return (enum group)(1u << known);
+	for (i = 0; i < trial->declared_group_count; i++)
+		if (strcmp(trial->declared_groups[i], full) == 0)
+			break;
+	if (i == DECLARED_GROUPS)
+		i--;
+	else if (i == trial->declared_group_count)
+		snprintf(trial->declared_groups[trial->declared_group_count++], GROUP_NAME, "%s",
+			 full);
+	return (enum group)(1u << (GROUP_COUNT + i));
+}
+
 /** case_witness_count - how many independent witnesses saw the fault */
 unsigned int case_witness_count(const struct trial_case *trial)
 {
@@ -160,51 +186,6 @@ void case_read_trace(struct trial_case *trial, const json_t *record)
 			   line.nature);
 }
 
-static bool changed(const struct trial_case *trial, const json_t *record, const char *name,
-		    bool growth)
-{
-	const json_t *change = json_object_get(event_data(record), name);
-	int64_t difference;
-
-	return change && case_change(trial, record, name, change, &difference) &&
-	       (growth ? difference > 0 : difference != 0);
-}
-
-/**
- * read_counters - proof by counters, of the host or of the subject
- *
- * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c).
- *
- * Return: false when the record is of another witness.
- */
-bool case_read_counters(struct trial_case *trial, const json_t *record)
-{
-	/* Thresholds (CMCI) are of corrected errors and of uncorrected ones that nobody consumed. */
-	static const struct {
-		const char *name;
-		struct nature nature;
-	} rows[] = {
-		{"MCE", {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
-		{"THR", {KIND_MACHINE_CHECK, SEVERITY_ANY}},
-		{"DFR", {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
-	};
-	bool in_guest = event_guest(record) != NULL;
-
-	if (strcmp(event_witness(record), "meminfo") == 0) {
-		if (changed(trial, record, "HardwareCorrupted", false))
-			case_weigh(trial, in_guest ? GROUP_GUEST_MEMINFO : GROUP_MEMINFO, record,
-				   RELATION_ANONYMOUS, (struct nature){KIND_MEMORY, SEVERITY_ANY});
-		return true;
-	}
-	if (strcmp(event_witness(record), "interrupts") != 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (changed(trial, record, rows[i].name, true))
-			case_weigh(trial, in_guest ? GROUP_GUEST_INTERRUPTS : GROUP_INTERRUPTS,
-				   record, RELATION_ANONYMOUS, rows[i].nature);
-	return true;
-}
-
 static void read_pageflags(struct trial_case *trial, const json_t *record)
 {
 	const json_t *data = event_data(record);
@@ -232,7 +213,7 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record)
 {
 	const char *witness = event_witness(record);
 
-	if (case_read_counters(trial, record))
+	if (case_read_declared(trial, record))
 		return;
 	if (strcmp(witness, "trace") == 0)
 		case_read_trace(trial, record);

@@ -37,6 +37,10 @@ struct finding {
 
 #define FINDING_LIMIT 64
 
+/* Groups of witnesses that are not in the table EVIDENCE_GROUPS. */
+#define DECLARED_GROUPS 8
+#define GROUP_NAME 40
+
 /* Sets why a verdict or the value of an axis is what it is, for programs and for people. */
 #define give_reason(result, why, ...)                                                              \
 	((result)->code = (why), (void)fail(&(result)->reason, 0, __VA_ARGS__))
@@ -116,6 +120,8 @@ struct migration_outcome {
  * @on_host, @in_guest: what belongs to the victim or was aimed at, on @host_name and in @guest_name
  * @victim_guest: the guest in which the victim is; NULL: it is on the host
  * @witnesses: groups that saw the fault
+ * @declared_groups, @declared_group_count: names of groups that witnesses declare and the table does not have
+ * @host_proofs, @guest_proofs: what the witnesses of the host and of the subject declare as evidence; NULL: an old journal
  * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
@@ -160,6 +166,9 @@ struct trial_case {
 	const char *victim_guest;
 
 	unsigned int witnesses, identified_by;
+	char declared_groups[DECLARED_GROUPS][GROUP_NAME];
+	size_t declared_group_count;
+	const json_t *host_proofs, *guest_proofs;
 	int64_t first_proof_ns, first_signal_ns;
 	bool identified;
 	unsigned int vague, unsaid;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Proof by witnesses that declare which fields of their events are evidence of an error (struct witness_proof). The
+ * declarations are in the `witnesses` record, so that the judge knows no such witness by its name.
+ */
+#include <string.h>
+
+#include "harness/judge/axes/axes.h"
+
+/**
+ * struct declaration - one field of a witness that is evidence
+ * @witness, @group, @field: borrowed
+ * @grows:  only growth of a counter counts, else any change
+ * @nature: of the error
+ */
+struct declaration {
+	const char *witness, *group, *field;
+	bool grows;
+	struct nature nature;
+};
+
+/* What journals did not record before witnesses declared it. */
+static const struct declaration undeclared[] = {
+	{"meminfo", "meminfo", "HardwareCorrupted", false, {KIND_MEMORY, SEVERITY_ANY}},
+	{"interrupts", "interrupts", "MCE", true, {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
+	{"interrupts", "interrupts", "THR", true, {KIND_MACHINE_CHECK, SEVERITY_ANY}},
+	{"interrupts", "interrupts", "DFR", true, {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
+};
+
+/* Words that are not known leave open what the error is. */
+static struct nature nature_of_words(const char *kind, const char *severity)
+{
+	static const struct {
+		const char *word;
+		struct nature nature;
+	} words[] = {
+		{"memory", {KIND_MEMORY, 0}},
+		{"processor", {KIND_PROCESSOR, 0}},
+		{"machine-check", {KIND_MACHINE_CHECK, 0}},
+		{"pcie", {KIND_PCIE, 0}},
+		{"cxl", {KIND_CXL, 0}},
+		{"other", {KIND_OTHER, 0}},
+		{"corrected", {0, SEVERITY_CORRECTED}},
+		{"uncorrected", {0, SEVERITY_UNCORRECTED}},
+	};
+	struct nature nature = {0, 0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i].word, kind) == 0)
+			nature.kinds |= words[i].nature.kinds;
+		if (strcmp(words[i].word, severity) == 0)
+			nature.severities |= words[i].nature.severities;
+	}
+	return nature;
+}
+
+/* Counters are {"before", "after"}; of other fields `true` is evidence. */
+static bool is_evidence(const struct trial_case *trial, const json_t *record,
+			const struct declaration *declaration)
+{
+	const json_t *value = json_object_get(event_data(record), declaration->field);
+	int64_t difference;
+
+	if (!json_is_object(value))
+		return json_is_true(value);
+	return case_change(trial, record, declaration->field, value, &difference) &&
+	       (declaration->grows ? difference > 0 : difference != 0);
+}
+
+/* Return: whether the declaration is of this witness. */
+static bool weigh(struct trial_case *trial, const json_t *record,
+		  const struct declaration *declaration)
+{
+	const json_t *data = event_data(record);
+	bool in_guest = event_guest(record) != NULL;
+	struct kernel_line line = {.meaning = MEANS_HARDWARE_ERROR};
+
+	if (strcmp(event_witness(record), declaration->witness) != 0)
+		return false;
+	if (!is_evidence(trial, record, declaration))
+		return true;
+	line.has_pfn = json_object_get(data, "pfn") != NULL;
+	line.pfn = (uint64_t)json_number(data, "pfn", 0);
+	line.has_pid = json_object_get(data, "pid") != NULL;
+	line.pid = json_number(data, "pid", 0);
+	case_weigh(trial, case_group(trial, declaration->group, in_guest), record,
+		   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),
+		   declaration->nature);
+	return true;
+}
+
+/**
+ * case_read_declared - proof by a field that its witness declares as evidence, of the host or of the subject
+ *
+ * Return: false when the witness declares nothing.
+ */
+bool case_read_declared(struct trial_case *trial, const json_t *record)
+{
+	const json_t *proofs = event_guest(record) ? trial->guest_proofs : trial->host_proofs;
+	bool known = false;
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (proofs, index, each) {
+		struct declaration declaration = {
+			.witness = json_text(each, "witness", ""),
+			.group = json_text(each, "group", ""),
+			.field = json_text(each, "field", ""),
+			.grows = json_is_true(json_object_get(each, "grows")),
+			.nature = nature_of_words(json_text(each, "kind", ""),
+						  json_text(each, "severity", "")),
+		};
+
+		known |= weigh(trial, record, &declaration);
+	}
+	for (size_t i = 0; !proofs && i < ARRAY_SIZE(undeclared); i++)
+		known |= weigh(trial, record, &undeclared[i]);
+	return known;
+}
