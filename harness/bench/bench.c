@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "harness/bench/bench.h"
+#include "harness/evidence/vocabulary.h"
 #include "harness/witness/witness.h"
 
 #define SEND_TIMEOUT_MS 5000
@@ -223,7 +224,7 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 /* The guest that evidence of the host's agent is about. */
 static const char *guest_of(const char *witness, const json_t *data)
 {
-	static const char *const about[] = {"libvirt", "guest-console", "migration", "heartbeat"};
+	static const char *const about[] = {GUEST_SOURCES(TABLE_WORD)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(about); i++)
 		if (strcmp(about[i], witness) == 0)

@@ -210,6 +210,28 @@ enum code code_find(const char *name);
 	X(GUEST_BOOT, "guest boot")                                                                \
 	X(GUEST_TRACE, "guest trace")
 
+/* Sources of evidence besides the witnesses of an agent (struct witness): what an agent runs, what sees a host from outside... */
+#define RUN_SOURCES(X)                                                                             \
+	X(SOURCE_WORKLOAD, "workload")                                                             \
+	X(SOURCE_INJECTOR, "injector")
+
+#define OUTSIDE_SOURCES(X)                                                                         \
+	X(SOURCE_CONSOLE, "console")                                                               \
+	X(SOURCE_BENCH, "bench")                                                                   \
+	X(SOURCE_FIRMWARE, "firmware")
+
+/* ... the controller itself, and what a host's agent reports about guests. */
+#define CONTROLLER_SOURCES(X)                                                                      \
+	X(SOURCE_PROTOCOL, "protocol")                                                             \
+	X(SOURCE_ENGINE, "engine")
+
+#define GUEST_SOURCES(X)                                                                           \
+	X(SOURCE_HEARTBEAT, "heartbeat")                                                           \
+	X(SOURCE_GUEST_LINK, "guest-link")                                                         \
+	X(SOURCE_GUEST_CONSOLE, "guest-console")                                                   \
+	X(SOURCE_LIBVIRT, "libvirt")                                                               \
+	X(SOURCE_MIGRATION, "migration")
+
 /* Entries of an enum, and words of a list, from a table. */
 #define TABLE_ID(id, name) id,
 #define TABLE_WORD(id, name) name,

@@ -179,8 +179,7 @@ static int expect_interrupts(const struct document *document, int node,
 static int expect_events(const struct document *document, int node,
 			 const struct expectation *expectation, json_t **value)
 {
-	static const char *const sources[] = {
-		"libvirt", "migration", "guest-link", "heartbeat", "guest-console", "trace", NULL};
+	static const char *const sources[] = {GUEST_SOURCES(TABLE_WORD) "trace", NULL};
 	__cleanup_json json_t *events = json_object();
 	int error = document_check_keys(document, node, expectation->name, sources, NULL);
 

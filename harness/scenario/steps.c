@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/evidence/vocabulary.h"
 #include "harness/scenario/steps.h"
 #include "harness/witness/witness.h"
 #include "workloads/workload.h"
@@ -13,9 +14,8 @@
 #define DEFAULT_WITHIN_NS (5 * NSEC_PER_SEC)
 
 /* Sources of evidence that are no witness on the host: they come from the bench, the workloads, the injector, or guests. */
-static const char *const other_sources[] = {"workload", "injector", "console", "bench", "firmware"};
-static const char *const guest_sources[] = {"heartbeat", "guest-link", "guest-console", "libvirt",
-					    "migration"};
+static const char *const other_sources[] = {RUN_SOURCES(TABLE_WORD) OUTSIDE_SOURCES(TABLE_WORD)};
+static const char *const guest_sources[] = {GUEST_SOURCES(TABLE_WORD)};
 
 static int find_workload(const struct document *document, int node, const char *name,
 			 const struct scenario *scenario, size_t *index)

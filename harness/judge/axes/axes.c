@@ -79,10 +79,11 @@ static void read_bench(struct host_seen *host, const json_t *record)
 		host->boot_changed = record;
 }
 
-/* Nobody but an agent that lives has other witnesses than these. */
+/* All other witnesses imply a live agent. */
 static bool is_out_of_band(const char *witness)
 {
-	static const char *const names[] = {"bench", "console", "firmware", "protocol", "engine"};
+	static const char *const names[] = {OUTSIDE_SOURCES(TABLE_WORD)
+						    CONTROLLER_SOURCES(TABLE_WORD)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(witness, names[i]) == 0)
