@@ -32,7 +32,7 @@ double() { # NAME BODY
 }
 
 make() { # SCRIPT VERB: what it prints on descriptor 3 is in ./progress
-	run bash -c '"$0" "$1" 3>>progress' "$scripts/make-$1" "$2"
+	run bash -c '"$0" "$1" "$2" 3>>progress' "$scripts/make-$1" "$2" "$PWD"
 }
 
 control() { # NAME VERSION DEPENDS

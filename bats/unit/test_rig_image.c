@@ -169,6 +169,11 @@ static void test_kernel_is_looked_at(void **state)
 	assert_int_equal(image_kernel_check(home, &release, &why), -EINVAL);
 }
 
+static void join(void *context, const char *line)
+{
+	strcat(context, line);
+}
+
 static void test_tools_tell_why_they_fail(void **state)
 {
 	const char *const failing[] = {"sh", "-c", "echo first >&2; echo no such thing >&2; exit 3",
@@ -176,8 +181,10 @@ static void test_tools_tell_why_they_fail(void **state)
 	const char *const script[] = {"sh", "-c",
 				      "echo noise >&2; echo error: no mirror >&2; exit 1", NULL};
 	const char *const missing[] = {"brinell-no-such-tool", NULL};
-	const char *const talking[] = {"sh", "-c", "echo a; echo b", NULL};
-	__cleanup_free char *text = NULL;
+	const char *const printing[] = {"sh", "-c",
+					"echo a; echo b; [ ! -e /dev/fd/3 ] || echo c >&3", NULL};
+	char text[16] = "";
+	struct image_command command = {.argv = printing, .line = join, .context = text};
 
 	(void)state;
 	assert_int_equal(image_run(&(struct image_command){.argv = failing}, &why), -EIO);
@@ -187,8 +194,10 @@ static void test_tools_tell_why_they_fail(void **state)
 	assert_string_equal(why.text, "no mirror");
 	assert_int_equal(image_run(&(struct image_command){.argv = missing}, &why), -EIO);
 	assert_non_null(strstr(why.text, "./setup"));
-	assert_int_equal(image_run_text(talking, &text, &why), 0);
-	assert_string_equal(text, "a\nb\n");
+	assert_int_equal(image_run(&command, &why), 0);
+	command.channel = 3;
+	assert_int_equal(image_run(&command, &why), 0);
+	assert_string_equal(text, "abc");
 }
 
 static bool names_hold(const json_t *names, const char *wanted)

@@ -168,6 +168,14 @@ void qemu_arguments_free(char **arguments)
 	free(arguments);
 }
 
+static void take_version(void *context, const char *line)
+{
+	unsigned int major, minor;
+
+	if (sscanf(line, "QEMU emulator version %u.%u", &major, &minor) == 2)
+		*(unsigned int *)context = major * 100 + minor;
+}
+
 /**
  * rig_find_qemu - the emulator of this machine
  * @path:    receives the program; owned by the caller
@@ -179,8 +187,6 @@ int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 {
 	const char *search = getenv("PATH");
 	__cleanup_free char *places = strdup(search ? search : "/usr/bin:/bin");
-	unsigned int major = 0, minor = 0;
-	__cleanup_free char *text = NULL;
 	char *rest, *place;
 	int error;
 
@@ -199,15 +205,16 @@ int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 			    "install the package qemu-system-x86");
 	const char *const argv[] = {*path, "--version", NULL};
 
-	error = image_run_text(argv, &text, why);
-	if (!error && sscanf(text, "QEMU emulator version %u.%u", &major, &minor) != 2)
-		error = fail(why, -EPROTO, "%s --version says '%.60s', which is no QEMU", *path,
-			     text);
-	if (!error && major < 7)
+	*version = 0;
+	error = image_run(
+		&(struct image_command){.argv = argv, .line = take_version, .context = version},
+		why);
+	if (!error && !*version)
+		error = fail(why, -EPROTO, "%s --version prints no version of QEMU", *path);
+	if (!error && *version < 700)
 		error = fail(why, -EPROTO, "%s is version %u.%u; the rig needs 7.2 or newer", *path,
-			     major, minor);
+			     *version / 100, *version % 100);
 	if (error)
 		free(steal(*path));
-	*version = major * 100 + minor;
 	return error;
 }

@@ -179,6 +179,15 @@ int image_cache_directory(char **path, struct reason *why)
 	return 0;
 }
 
+static int64_t modified_ns(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) < 0
+		       ? 0
+		       : status.st_mtim.tv_sec * NSEC_PER_SEC + status.st_mtim.tv_nsec;
+}
+
 /**
  * image_cache_prune - remove the oldest entries of the cache
  * @prefix: of their names
@@ -188,32 +197,25 @@ int image_cache_directory(char **path, struct reason *why)
  */
 void image_cache_prune(const char *cache, const char *prefix, int keep)
 {
-	for (;;) {
+	for (int count = keep + 1; count > keep;) {
 		__cleanup_free char *oldest = NULL;
 		DIR *listing = opendir(cache);
-		struct timespec time = {0};
 		struct dirent *item;
-		int count = 0;
 
-		while (listing && (item = readdir(listing))) {
+		for (count = 0; listing && (item = readdir(listing));) {
 			__cleanup_free char *path = format_text("%s/%s", cache, item->d_name);
-			struct stat status;
 
-			if (strncmp(item->d_name, prefix, strlen(prefix)) ||
-			    stat(path, &status) < 0)
+			if (strncmp(item->d_name, prefix, strlen(prefix)))
 				continue;
 			count++;
-			if (oldest && (status.st_mtim.tv_sec > time.tv_sec ||
-				       (status.st_mtim.tv_sec == time.tv_sec &&
-					status.st_mtim.tv_nsec >= time.tv_nsec)))
-				continue;
-			time = status.st_mtim;
-			free(oldest);
-			oldest = steal(path);
+			if (!oldest || modified_ns(path) < modified_ns(oldest)) {
+				free(oldest);
+				oldest = steal(path);
+			}
 		}
 		if (listing)
 			closedir(listing);
-		if (count <= keep || image_remove_tree(oldest, NULL))
+		if (count > keep && image_remove_tree(oldest, NULL))
 			return;
 	}
 }

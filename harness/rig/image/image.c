@@ -162,7 +162,7 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	image_job_ask(job, "disk", profile->system ? "yes" : NULL);
 	image_job_ask_file(job, "busybox", busybox);
 	image_job_ask_file(job, "kernel", profile->guest_modules ? image->kernel : NULL);
-	image_job_ask_modules(job, "modules", modules);
+	image_job_ask_file(job, "modules", modules);
 	error = image_job_name(job, kind, &final, why);
 	if (error)
 		return error;

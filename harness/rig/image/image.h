@@ -32,26 +32,21 @@ int image_kernel_check(const char *path, char **release, struct reason *why);
  * Below: the parts of the builder, apart for the tests.
  */
 
-typedef void (*image_line_fn)(void *context, const char *line);
-
 /**
  * struct image_command - a program to run
- * @argv:      NULL-terminated
- * @directory: to run it in, or NULL
- * @channel:   its descriptor that @line reads; 0: standard output
- * @line:      gets each line without its newline; may be NULL
- * @context:   for @line
+ * @argv:    NULL-terminated
+ * @channel: its descriptor that @line reads; 0: standard output
+ * @line:    gets each line without its newline; may be NULL
+ * @context: for @line
  */
 struct image_command {
 	const char *const *argv;
-	const char *directory;
 	int channel;
-	image_line_fn line;
+	void (*line)(void *context, const char *line);
 	void *context;
 };
 
 int image_run(const struct image_command *command, struct reason *why);
-int image_run_text(const char *const *argv, char **text, struct reason *why);
 int image_remove_tree(const char *path, unsigned long long *bytes);
 uint64_t image_hash(uint64_t hash, const void *data, size_t length);
 #define IMAGE_HASH_START 0xcbf29ce484222325ull
@@ -99,7 +94,6 @@ void image_job_close(struct image_job *job);
 void image_job_ask(struct image_job *job, const char *key, const char *value);
 void image_job_ask_each(struct image_job *job, const char *key, const char *const *values);
 void image_job_ask_file(struct image_job *job, const char *key, const char *path);
-void image_job_ask_modules(struct image_job *job, const char *key, const char *directory);
 int image_job_run(struct image_job *job, const char *verb, json_t **facts, struct reason *why);
 int image_job_publish(struct image_job *job, json_t *facts, const char *final, struct reason *why);
 int image_kernel_ensure(struct image_job *job, char **directory, char **release,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One directory of the cache in the making: a request, the script that serves it (see make-common), and the key that
- * names the result.
+ * One entry of the cache in the making: a request, the script that serves it (see make-common), and
+ * the key that names the result.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +9,19 @@
 #include <unistd.h>
 
 #include "harness/rig/image/image.h"
+
+/**
+ * image_hash - FNV-1a of 64 bits
+ * @hash: IMAGE_HASH_START, or the value so far
+ */
+uint64_t image_hash(uint64_t hash, const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+
+	while (length--)
+		hash = (hash ^ *bytes++) * 0x100000001b3ull;
+	return hash;
+}
 
 /**
  * image_job_open - begin a job
@@ -26,8 +39,6 @@ void image_job_open(struct image_job *job, const char *script, const char *cache
 				  "%s is not where brinell comes from (its source tree or %s)",
 				  script, RIG_DIR);
 	job->stream = open_memstream(&job->request, &job->size);
-	if (!job->stream)
-		job->error = -ENOMEM;
 }
 
 /** image_job_close - remove the working directory and free the job */
@@ -42,11 +53,6 @@ void image_job_close(struct image_job *job)
 	free(job->request);
 }
 
-static void ask(struct image_job *job, const char *key, const char *value)
-{
-	fprintf(job->stream, "%s %s\n", key, value);
-}
-
 static void hash_text(struct image_job *job, const char *text)
 {
 	job->key = image_hash(job->key, text, strlen(text) + 1);
@@ -55,19 +61,57 @@ static void hash_text(struct image_job *job, const char *text)
 static void hash_file(struct image_job *job, const char *path)
 {
 	__cleanup_free char *data = NULL;
-	size_t length;
-	int error = job->error ? job->error : read_small_file(path, &data, &length);
+	size_t length = 0;
+	int error = job->error ? 0 : read_small_file(path, &data, &length);
 
-	if (!error) {
-		job->key = image_hash(job->key, &length, sizeof(length));
-		job->key = image_hash(job->key, data, length);
-	} else if (!job->error) {
+	job->key = image_hash(job->key, &length, sizeof(length));
+	job->key = image_hash(job->key, data, length);
+	if (error)
 		job->error = fail(&job->why, error, "cannot read %s: %s", path, strerror(-error));
+}
+
+/** image_job_ask - a line of the request; NULL adds none */
+void image_job_ask(struct image_job *job, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	fprintf(job->stream, "%s %s\n", key, value);
+	hash_text(job, key);
+	hash_text(job, value);
+}
+
+/** image_job_ask_each - a line of the request for each of a NULL-terminated list; NULL adds none */
+void image_job_ask_each(struct image_job *job, const char *key, const char *const *values)
+{
+	for (; values && *values; values++)
+		image_job_ask(job, key, *values);
+}
+
+/** image_job_ask_file - a line with a path, whose content counts for the name; NULL adds none */
+void image_job_ask_file(struct image_job *job, const char *key, const char *path)
+{
+	struct dirent **items = NULL;
+	int count = path ? scandir(path, &items, NULL, alphasort) : 0;
+
+	if (!path)
+		return;
+	fprintf(job->stream, "%s %s\n", key, path);
+	hash_text(job, key);
+	if (count < 0)
+		hash_file(job, path);
+	for (int i = 0; i < count; i++) {
+		__cleanup_free char *file = format_text("%s/%s", path, items[i]->d_name);
+
+		hash_text(job, items[i]->d_name);
+		if (items[i]->d_type == DT_REG)
+			hash_file(job, file);
+		free(items[i]);
 	}
+	free(items);
 }
 
 /**
- * image_job_name - name the result by what the script and its request are
+ * image_job_name - name the result by the request and the script
  * @kind: begins the name
  * @path: receives the path in the cache; owned by the caller
  *
@@ -80,64 +124,6 @@ int image_job_name(struct image_job *job, const char *kind, char **path, struct 
 	return job->error ? fail(why, job->error, "%s", job->why.text) : 0;
 }
 
-/** image_job_ask - a line of the request; NULL adds none */
-void image_job_ask(struct image_job *job, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	ask(job, key, value);
-	hash_text(job, key);
-	hash_text(job, value);
-}
-
-/** image_job_ask_each - a line of the request for each of a NULL-terminated list; NULL adds none */
-void image_job_ask_each(struct image_job *job, const char *key, const char *const *values)
-{
-	for (; values && *values; values++)
-		image_job_ask(job, key, *values);
-}
-
-/** image_job_ask_file - a line with the path of a file, which counts by its content */
-void image_job_ask_file(struct image_job *job, const char *key, const char *path)
-{
-	if (!path)
-		return;
-	ask(job, key, path);
-	hash_text(job, key);
-	hash_file(job, path);
-}
-
-static int module_files(const struct dirent *item)
-{
-	size_t length = strlen(item->d_name);
-
-	return strncmp(item->d_name, "brinell.", 8) == 0 ||
-	       (length > 3 && strcmp(item->d_name + length - 3, ".ko") == 0);
-}
-
-/** image_job_ask_modules - a line with a directory of modules, which count by their content */
-void image_job_ask_modules(struct image_job *job, const char *key, const char *directory)
-{
-	struct dirent **items = NULL;
-	int count;
-
-	if (!directory)
-		return;
-	ask(job, key, directory);
-	count = scandir(directory, &items, module_files, alphasort);
-	if (count < 0)
-		job->error =
-			fail(&job->why, -errno, "cannot read %s: %s", directory, strerror(errno));
-	for (int i = 0; i < count; i++) {
-		__cleanup_free char *path = format_text("%s/%s", directory, items[i]->d_name);
-
-		hash_text(job, items[i]->d_name);
-		hash_file(job, path);
-		free(items[i]);
-	}
-	free(items);
-}
-
 static void take_line(void *context, const char *line)
 {
 	const struct rig_options *options = context;
@@ -146,18 +132,17 @@ static void take_line(void *context, const char *line)
 
 	if (strncmp(line, "warning ", 8) == 0)
 		log_warning("%s", line + 8);
-	else if (sscanf(line, "progress %lf %n", &fraction, &text) == 1 && text &&
-		 options->progress)
+	else if (sscanf(line, "progress %lf %n", &fraction, &text) == 1 && options->progress)
 		options->progress(options->context, line + text, fraction);
 }
 
 static int prepare(struct image_job *job, struct reason *why)
 {
 	__cleanup_free char *work = format_text("%s/.new-XXXXXX", job->cache);
-	int error;
+	int error = job->error;
 
-	if (job->error)
-		return fail(why, job->error, "%s", job->why.text);
+	if (error)
+		return fail(why, error, "%s", job->why.text);
 	if (!mkdtemp(work))
 		return fail(why, -errno, "cannot make a directory in %s: %s", job->cache,
 			    strerror(errno));
@@ -169,34 +154,27 @@ static int prepare(struct image_job *job, struct reason *why)
 
 /**
  * image_job_run - let the script work on the request
- * @verb:  its argument
+ * @verb:  for the script
  * @facts: receives what it wrote into facts.json; owned by the caller; may be NULL
  *
  * Several runs share the working directory. Return: 0 or -errno with the script's reason.
  */
 int image_job_run(struct image_job *job, const char *verb, json_t **facts, struct reason *why)
 {
-	const char *const argv[] = {job->script, verb, NULL};
+	__cleanup_free char *path = NULL;
 	int error = job->work ? 0 : prepare(job, why);
+	const char *const argv[] = {job->script, verb, job->work, NULL};
+	struct image_command command = {
+		.argv = argv, .channel = 3, .line = take_line, .context = (void *)job->options};
 
-	if (error)
+	if (!error)
+		error = image_run(&command, why);
+	if (error || !facts)
 		return error;
-	struct image_command command = {.argv = argv,
-					.directory = job->work,
-					.channel = 3,
-					.line = take_line,
-					.context = (void *)job->options};
-
-	error = image_run(&command, why);
-	if (!error && facts) {
-		__cleanup_free char *path = format_text("%s/facts.json", job->work);
-
-		json_decref(*facts);
-		*facts = json_load_file(path, 0, NULL);
-		if (!*facts)
-			return fail(why, -EBADMSG, "%s %s wrote no facts", job->script, verb);
-	}
-	return error;
+	path = format_text("%s/facts.json", job->work);
+	json_decref(*facts);
+	*facts = json_load_file(path, 0, NULL);
+	return *facts ? 0 : fail(why, -EBADMSG, "%s %s wrote no facts", job->script, verb);
 }
 
 /**
