@@ -12,7 +12,7 @@
 
 #include "bats/bench/figures.h"
 #include "harness/bench/bench.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 
 #define ROUNDS_MAX 200
 #define CHUNK (192u << 10)
@@ -220,9 +220,9 @@ int main(int argc, char **argv)
 	} parts[] = {{"start", compare_starts}, {"pattern", run_pattern}};
 	int rounds = argc == 3 ? atoi(argv[2]) : 0;
 
-	/* The rig starts its keeper as this very program. */
+	/* The rig starts its supervisor as this very program. */
 	if (argc == 4 && strcmp(argv[1], "rig") == 0 && strcmp(argv[2], "keep") == 0)
-		return keeper_main(atoi(argv[3]));
+		return supervisor_main(atoi(argv[3]));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(parts) && rounds > 0 && rounds <= ROUNDS_MAX; i++) {
 		struct bench *bench;

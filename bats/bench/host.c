@@ -23,7 +23,7 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/firmware/firmware.h"
 #include "harness/rig/image/image.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 #include "harness/rig/host/qemu.h"
 
 #define ROUNDS_MAX 99
@@ -138,7 +138,7 @@ static double boot_rig(struct machine *machine, char **rig_directory)
 		die("the rig: %s", why.text);
 	hello = now_realtime_ns();
 	if (rig_call(bench->private, "status", NULL, 5000, &status, &why))
-		die("the rig's keeper: %s", why.text);
+		die("the rig's supervisor: %s", why.text);
 	powered = json_number(status, "powered_ns", 0);
 	if (!machine->count) {
 		read_machine(machine, (pid_t)json_number(status, "pid", 0));
@@ -342,9 +342,9 @@ int main(int argc, char **argv)
 {
 	int rounds;
 
-	/* The rig starts its keeper as this very program. */
+	/* The rig starts its supervisor as this very program. */
 	if (argc == 4 && strcmp(argv[1], "rig") == 0 && strcmp(argv[2], "keep") == 0)
-		return keeper_main(atoi(argv[3]));
+		return supervisor_main(atoi(argv[3]));
 	rounds = argc == 4 ? atoi(argv[3]) : 0;
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		die("usage: host boot|plugin INITRAMFS ROUNDS");

@@ -76,11 +76,11 @@ await_record() {
 	"$brinell" run --out "$out" --trials 3 einj/single 3>&- >/dev/null 2>&1 &
 	controller=$!
 	await_record verdict $controller
-	keepers=$(pgrep -P $controller)
+	supervisors=$(pgrep -P $controller)
 	kill -9 $controller
 	wait $controller || true
-	for keeper in $keepers; do
-		timeout 10 tail --pid="$keeper" -f /dev/null
+	for supervisor in $supervisors; do
+		timeout 10 tail --pid="$supervisor" -f /dev/null
 	done
 	run "$brinell" resume "$out"
 	[ "$status" -ne 2 ]
@@ -110,13 +110,13 @@ await_record() {
 	"$brinell" run --out "$out" --trials 2 einj/patrol-scrub 3>&- >/dev/null 2>&1 &
 	controller=$!
 	await_record boot $controller
-	keepers=$(pgrep -P $controller)
+	supervisors=$(pgrep -P $controller)
 	kill -INT $controller
 	code=0
 	wait $controller || code=$?
 	[ "$code" -eq 3 ]
-	for keeper in $keepers; do
-		[ ! -e "/proc/$keeper" ]
+	for supervisor in $supervisors; do
+		[ ! -e "/proc/$supervisor" ]
 	done
 	run "$brinell" resume "$out"
 	[ "$(verdict 0002)" = pass ]

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "harness/rig/host/keeper_console.h"
+#include "harness/rig/host/supervisor_console.h"
 
 #include <cmocka.h>
 

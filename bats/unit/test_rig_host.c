@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "harness/rig/image/image.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 #include "harness/rig/host/qemu.h"
 
 #include <cmocka.h>
@@ -219,7 +219,7 @@ static void test_dead_rigs_are_told_from_living_ones(void **state)
 	assert_int_equal(removed, 1);
 	assert_int_equal(access(alive, F_OK), 0);
 	assert_int_equal(access(dead, F_OK), -1);
-	/* It has no keeper that could be talked to, and is not detached. */
+	/* It has no supervisor that could be talked to, and is not detached. */
 	assert_int_equal(rig_connect("intel", &rig, &why), -ENOENT);
 	close(lock);
 	image_remove_tree(home, NULL);

@@ -119,7 +119,7 @@ static void agent_lost(struct bench *bench, const char *text)
 /**
  * bench_host_taken - the host is gone through no doing of its own: a failure of the bench
  * @bench: its bench
- * @text:  what took it: the emulator's crash, a deadline, a keeper that was killed
+ * @text:  what took it: the emulator's crash, a deadline, a supervisor that was killed
  *
  * That says nothing about the host, so it is no sign that the host died.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Benches of the rig: an emulated host whose keeper tells of console and power, and whose firmware is a model.
+ * Benches of the rig: an emulated host whose supervisor reports console and power, and whose firmware is a model.
  */
 #include <errno.h>
 #include <poll.h>
@@ -81,7 +81,7 @@ static void rig_dispatch(struct bench *bench)
 	}
 	if (got < 0) {
 		bench->out_of_band_fd = -1;
-		bench_host_taken(bench, "the keeper of the rig host is gone");
+		bench_host_taken(bench, "the supervisor of the rig host is gone");
 	}
 }
 

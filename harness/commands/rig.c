@@ -17,7 +17,7 @@
 #include "harness/lib/protocol.h"
 #include "harness/lib/registry.h"
 #include "harness/rig/image/image.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 
 #define HELLO_TIMEOUT_MS 90000
 #define READY_TIMEOUT_MS 60000
@@ -85,7 +85,7 @@ static int bad_usage(const char *format, ...)
 	if (vasprintf(&text, format, arguments) < 0)
 		abort();
 	va_end(arguments);
-	log_error("%s; brinell rig --help tells more", text);
+	log_error("%s; see brinell rig --help", text);
 	return EXIT_USAGE;
 }
 
@@ -831,7 +831,7 @@ static int stop_named(const char *name)
 	name = strdupa(rig_name(rig));
 	error = rig_stop(rig);
 	if (error)
-		log_error("rig %s does not end; its keeper hangs", name);
+		log_error("rig %s does not end; its supervisor hangs", name);
 	else
 		log_info("rig %s is down", name);
 	return error ? EXIT_INFRA : EXIT_PASSED;
@@ -882,7 +882,7 @@ static int rig_status(int argc, char **argv)
 		if (!states[i].alive)
 			continue;
 		print_deadline(states[i].deadline_ns, until, sizeof(until));
-		printf("%-16s %-8s kernel %s, keeper %d, ends at %s%s\n", states[i].name,
+		printf("%-16s %-8s kernel %s, supervisor %d, ends at %s%s\n", states[i].name,
 		       states[i].profile, states[i].kernel, (int)states[i].pid, until,
 		       states[i].detached ? "" : " or with its run");
 		up++;
@@ -928,7 +928,7 @@ static int rig_keep(int argc, char **argv)
 	if (argc != 2 || parse_number(argv[1], &control) || control > 1 << 20 ||
 	    fcntl((int)control, F_GETFD) < 0)
 		return bad_usage("rig keep is started by the other rig commands, not by hand");
-	return keeper_main((int)control);
+	return supervisor_main((int)control);
 }
 
 static int rig_main(int argc, char **argv)

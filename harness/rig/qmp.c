@@ -64,7 +64,7 @@ static int take_message(struct qmp *qmp, const char *line, size_t length)
 	if (json_object_get(message, "QMP")) {
 		qmp->greeted = true;
 	} else if (json_object_get(message, "return") || json_object_get(message, "error")) {
-		/* An answer that nobody waits for any more came after its deadline. */
+		/* The answer came after its deadline. */
 		for (struct pending *one = qmp->pending; one; one = one->next)
 			if (json_is_integer(id) && one->id == json_integer_value(id) &&
 			    !one->answer)

@@ -358,7 +358,7 @@ void einj_trigger(struct firmware *firmware)
 	int line = firmware->command.line;
 
 	if (!firmware->command.valid) {
-		/* Any program with I/O rights can ring; each doubling is told, so that none can flood the journal. */
+		/* Any program with I/O rights can ring; only each doubling of the count is reported, which bounds the journal. */
 		firmware->counts.stray++;
 		if (!(firmware->counts.stray & (firmware->counts.stray - 1)))
 			firmware_event(firmware, json_pack("{s:s, s:i}", "event", "stray-trigger",

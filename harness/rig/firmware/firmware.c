@@ -8,7 +8,7 @@
  * without end can not block its machine in the port's write while the model waits for that same machine; the other does
  * the work. Both sleep until something happens.
  *
- * RAM: made by firmware_open() when it is not there, and mapped again by firmware_attach() when the keeper has made it
+ * RAM: made by firmware_open() when it is not there, and mapped again by firmware_attach() when the supervisor has made it
  * anew for a power cycle. Everything else about a power cycle is in firmware_attach() as well: registers as at power-on,
  * nothing poisoned, nothing under way. What was asked for with firmware_control() (answers, types, delay) stays.
  */

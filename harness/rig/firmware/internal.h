@@ -19,7 +19,7 @@ enum einj_status {
 	EINJ_INVALID_ACCESS = 2,
 };
 
-/* IA32_MCi_STATUS, IA32_MCi_MISC and IA32_MCG_STATUS of an error that nobody has consumed (SDM volume 3, 17.3 and 17.9). */
+/* IA32_MCi_STATUS, IA32_MCi_MISC and IA32_MCG_STATUS of an error that is not consumed yet (SDM volume 3, 17.3 and 17.9). */
 #define STATUS_SRAO_SCRUB UINT64_C(0xbd000000000000c0)
 #define MCG_RIPV_MCIP 5
 #define MISC_PAGE 0x8c

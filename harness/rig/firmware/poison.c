@@ -362,7 +362,7 @@ int64_t poison_next_due(const struct firmware *firmware)
 }
 
 /**
- * poison_scrub - the patrol scrubber passes over all memory and finds what nobody has consumed
+ * poison_scrub - the patrol scrubber passes over all memory and finds poison that is not consumed yet
  *
  * Return: the number of lines found.
  */

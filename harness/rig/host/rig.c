@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The side of a rig that its user holds: start a keeper, talk to it, end it.
+ * The side of a rig that its user holds: start a supervisor, talk to it, end it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,20 +14,20 @@
 
 #include "harness/lib/protocol.h"
 #include "harness/rig/image/image.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 
 #define START_TIMEOUT_MS 60000
 #define DEADLINE_DEFAULT_S 3600
 
 /**
  * struct rig - a rig as its user sees it
- * @channel:   to the keeper
+ * @channel:   to the supervisor
  * @name:      of the rig
  * @directory: with its sockets
  * @agent:     path of the agent's socket
  * @console:   path of the serial console's socket
  * @link:      beginning of the paths of a pair's network
- * @keeper:    pid when this process started it and its end is ours to wait for, else 0
+ * @supervisor:    pid when this process started it and its end is ours to wait for, else 0
  * @events:    that came while an answer was awaited
  * @next_id:   of the next call
  */
@@ -38,7 +38,7 @@ struct rig {
 	char *agent;
 	char *console;
 	char *link;
-	pid_t keeper;
+	pid_t supervisor;
 	json_t *events;
 	json_int_t next_id;
 };
@@ -52,9 +52,9 @@ static struct rig *rig_new(int fd, const char *directory)
 	rig->channel = channel_new(fd, fd);
 	rig->directory = strdup(directory);
 	rig->name = strdup(strrchr(directory, '/') + 1);
-	rig->agent = format_text("%s/" KEEPER_AGENT, directory);
-	rig->console = format_text("%s/" KEEPER_CONSOLE, directory);
-	rig->link = format_text("%s/" KEEPER_LINK, directory);
+	rig->agent = format_text("%s/" SUPERVISOR_AGENT, directory);
+	rig->console = format_text("%s/" SUPERVISOR_CONSOLE, directory);
+	rig->link = format_text("%s/" SUPERVISOR_LINK, directory);
 	rig->events = json_array();
 	rig->next_id = 1;
 	return rig;
@@ -93,7 +93,7 @@ static int await_message(struct rig *rig, int64_t deadline_ns, json_t **message,
 			continue;
 		got = channel_fill(rig->channel);
 		if (got < 0)
-			return fail(why, got, "the keeper of rig %s is gone", rig->name);
+			return fail(why, got, "the supervisor of rig %s is gone", rig->name);
 	}
 }
 
@@ -103,21 +103,21 @@ static int take_answer(const json_t *message, json_t **reply, struct reason *why
 
 	if (error)
 		return fail(why, (int)json_number(error, "errno", -EIO), "%s",
-			    json_text(error, "text", "the keeper did not say why"));
+			    json_text(error, "text", "the supervisor did not say why"));
 	if (reply)
 		*reply = json_incref(json_object_get(message, "ok"));
 	return 0;
 }
 
 /**
- * rig_call - ask the keeper and wait for its answer
+ * rig_call - ask the supervisor and wait for its answer
  * @call:       status, power ({"action": "cycle" | "off"}), firmware (as firmware_control() takes
  *              it), stop
  * @arguments:  borrowed; may be NULL
  * @timeout_ms: for the answer
  * @reply:      receives it; owned by the caller; may be NULL
  *
- * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the keeper
+ * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the supervisor
  * says.
  */
 int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigned int timeout_ms,
@@ -130,7 +130,7 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
 	int got = channel_send(rig->channel, request, timeout_ms);
 
 	if (got < 0)
-		return fail(why, got, "the keeper of rig %s does not take the call %s: %s",
+		return fail(why, got, "the supervisor of rig %s does not take the call %s: %s",
 			    rig->name, call, strerror(-got));
 	for (;;) {
 		__cleanup_json json_t *message = NULL;
@@ -140,7 +140,7 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
 			return got;
 		if (got == 0)
 			return fail(why, -ETIMEDOUT,
-				    "the keeper of rig %s does not answer %s within %u ms",
+				    "the supervisor of rig %s does not answer %s within %u ms",
 				    rig->name, call, timeout_ms);
 		if (!json_object_get(message, "id"))
 			json_array_append(rig->events, message);
@@ -156,7 +156,7 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
  * Events: {"event": "console", "time_ns", "text"}, {"event": "power", "state": "on" | "off",
  * "status", "signal", "cause", "time_ns"}, {"event": "firmware", "time_ns", "data"}, {"event":
  * "emulator", "time_ns", "text"}, {"event": "lost", "count"}. Return: 1 with an event, 0 when there
- * is none, or -errno when the keeper is gone.
+ * is none, or -errno when the supervisor is gone.
  */
 int rig_receive(struct rig *rig, json_t **event, struct reason *why)
 {
@@ -180,7 +180,7 @@ int rig_receive(struct rig *rig, json_t **event, struct reason *why)
 			continue;
 		got = channel_fill(rig->channel);
 		if (got < 0)
-			return fail(why, got, "the keeper of rig %s is gone", rig->name);
+			return fail(why, got, "the supervisor of rig %s is gone", rig->name);
 		if (got == 0)
 			return 0;
 	}
@@ -302,9 +302,9 @@ unsigned int rig_processors(unsigned int wanted, unsigned int version)
 	return 1;
 }
 
-static json_t *keeper_config(const struct rig_options *options, const struct rig_image *image,
-			     const char *directory, const char *qemu, unsigned int processors,
-			     const char *plugin, struct reason *why)
+static json_t *supervisor_config(const struct rig_options *options, const struct rig_image *image,
+				 const char *directory, const char *qemu, unsigned int processors,
+				 const char *plugin, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
 	__cleanup_free char *artifacts =
@@ -323,7 +323,7 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 		console = format_text("%s/console.log", artifacts);
 	if (options->host_number)
 		link = options->link ? strdup(options->link)
-				     : format_text("%s/" KEEPER_LINK, directory);
+				     : format_text("%s/" SUPERVISOR_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
 			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:i}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
@@ -339,7 +339,7 @@ static json_t *keeper_config(const struct rig_options *options, const struct rig
 			 "link", link, "host_number", (int)options->host_number);
 }
 
-__attribute__((noreturn)) static void become_keeper(int control, int lock, bool detached)
+__attribute__((noreturn)) static void become_supervisor(int control, int lock, bool detached)
 {
 	char number[16];
 	char *const argv[] = {"brinell", "rig", "keep", number, NULL};
@@ -356,8 +356,8 @@ __attribute__((noreturn)) static void become_keeper(int control, int lock, bool 
 	_exit(127);
 }
 
-static int spawn_keeper(json_t *config, const char *directory, int lock, struct rig **rig,
-			struct reason *why)
+static int spawn_supervisor(json_t *config, const char *directory, int lock, struct rig **rig,
+			    struct reason *why)
 {
 	bool detached = json_is_true(json_object_get(config, "detached"));
 	__cleanup_json json_t *answer = NULL;
@@ -371,21 +371,22 @@ static int spawn_keeper(json_t *config, const char *directory, int lock, struct 
 	json_object_set_new(config, "lock", json_integer(lock));
 	child = fork();
 	if (child == 0)
-		become_keeper(ends[1], lock, detached);
+		become_supervisor(ends[1], lock, detached);
 	close(ends[1]);
 	if (child < 0) {
 		close(ends[0]);
-		return fail(why, -errno, "cannot start the rig's keeper: %s", strerror(errno));
+		return fail(why, -errno, "cannot start the rig's supervisor: %s", strerror(errno));
 	}
 	started = rig_new(ends[0], directory);
-	started->keeper = child;
+	started->supervisor = child;
 	error = channel_send(started->channel, config, 5000);
 	if (!error)
 		error = await_message(started,
 				      now_monotonic_ns() + START_TIMEOUT_MS * NSEC_PER_MSEC,
 				      &answer, why);
 	if (error == 0)
-		error = fail(why, -ETIMEDOUT, "the rig's keeper did not start a host within %d s",
+		error = fail(why, -ETIMEDOUT,
+			     "the rig's supervisor did not start a host within %d s",
 			     START_TIMEOUT_MS / 1000);
 	else if (error > 0)
 		error = take_answer(answer, NULL, why);
@@ -454,8 +455,9 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 				    : strdup(profile->name);
 	error = rig_directory_create(role, &directory, &lock, why);
 	if (!error) {
-		config = keeper_config(options, &image, directory, qemu, processors, plugin, why);
-		error = config ? spawn_keeper(config, directory, lock, rig, why) : -EINVAL;
+		config = supervisor_config(options, &image, directory, qemu, processors, plugin,
+					   why);
+		error = config ? spawn_supervisor(config, directory, lock, rig, why) : -EINVAL;
 		if (error)
 			image_remove_tree(directory, NULL);
 	}
@@ -496,11 +498,11 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 				       "no rig %s%sis up; `brinell rig up` starts one",
 				       name ? name : "", name ? " " : "");
 	} else {
-		snprintf(address.sun_path, sizeof(address.sun_path), "%s/" KEEPER_CONTROL,
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SUPERVISOR_CONTROL,
 			 found->directory);
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-			error = fail(why, -errno, "cannot reach the keeper at %s: %s",
+			error = fail(why, -errno, "cannot reach the supervisor at %s: %s",
 				     address.sun_path, strerror(errno));
 			if (fd >= 0)
 				close(fd);
@@ -512,7 +514,7 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 	return error;
 }
 
-/* The keeper holds the lock in the rig's directory, and removes both last. */
+/* The supervisor holds the lock in the rig's directory, and removes both last. */
 static void await_end(const char *directory, int64_t deadline_ns)
 {
 	while (access(directory, F_OK) == 0 && now_monotonic_ns() < deadline_ns)
@@ -520,10 +522,10 @@ static void await_end(const char *directory, int64_t deadline_ns)
 }
 
 /**
- * rig_stop - end the host, its keeper and all that they have
+ * rig_stop - end the host, its supervisor and all that they have
  * @rig: freed; NULL is fine
  *
- * Return: 0, or -ETIMEDOUT when the keeper had to be killed.
+ * Return: 0, or -ETIMEDOUT when the supervisor had to be killed.
  */
 int rig_stop(struct rig *rig)
 {
@@ -535,11 +537,11 @@ int rig_stop(struct rig *rig)
 		return 0;
 	/* The answer may be cut off by the end that was asked for. */
 	(void)rig_call(rig, "stop", NULL, 5000, NULL, &why);
-	if (rig->keeper) {
-		while (waitpid(rig->keeper, NULL, WNOHANG) == 0) {
+	if (rig->supervisor) {
+		while (waitpid(rig->supervisor, NULL, WNOHANG) == 0) {
 			if (now_monotonic_ns() > deadline) {
-				kill(rig->keeper, SIGKILL);
-				waitpid(rig->keeper, NULL, 0);
+				kill(rig->supervisor, SIGKILL);
+				waitpid(rig->supervisor, NULL, 0);
 				error = -ETIMEDOUT;
 				break;
 			}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where rigs live while they are up: a private directory each, below ${XDG_RUNTIME_DIR}/brinell or
- * /tmp/brinell-UID. The keeper holds a lock in it for as long as it lives, so a directory whose
+ * /tmp/brinell-UID. The supervisor holds a lock in it for as long as it lives, so a directory whose
  * lock is free belonged to one that was killed.
  */
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include <sys/un.h>
 
 #include "harness/rig/image/image.h"
-#include "harness/rig/host/keeper.h"
+#include "harness/rig/host/supervisor.h"
 
 /* "/NAME-XXXXXX/doorbell" behind the base must fit into a socket's address. */
 #define LONGEST_TAIL 40
@@ -22,7 +22,7 @@
  * rig_runtime_directory - the directory that holds the directories of rigs, made when it is missing
  * @path: receives it; owned by the caller
  *
- * Return: 0, -EPERM when somebody else made it, or -errno.
+ * Return: 0, -EPERM when it belongs to another user, or -errno.
  */
 int rig_runtime_directory(char **path, struct reason *why)
 {
@@ -88,7 +88,7 @@ int rig_directory_create(const char *profile, char **directory, int *lock, struc
 	if (!mkdtemp(path))
 		return fail(why, -errno, "cannot make a directory in %s: %s", base,
 			    strerror(errno));
-	file = format_text("%s/" KEEPER_LOCK, path);
+	file = format_text("%s/" SUPERVISOR_LOCK, path);
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		error = fail(why, -errno, "cannot lock %s: %s", file, strerror(errno));
@@ -118,7 +118,7 @@ void rig_state_list_free(struct rig_state *states, size_t count)
 
 static bool is_locked(const char *directory)
 {
-	__cleanup_free char *path = format_text("%s/" KEEPER_LOCK, directory);
+	__cleanup_free char *path = format_text("%s/" SUPERVISOR_LOCK, directory);
 	__cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -126,7 +126,7 @@ static bool is_locked(const char *directory)
 
 static void state_read(struct rig_state *state, const char *base, const char *name)
 {
-	__cleanup_free char *path = format_text("%s/%s/" KEEPER_STATE, base, name);
+	__cleanup_free char *path = format_text("%s/%s/" SUPERVISOR_STATE, base, name);
 	__cleanup_json json_t *json = json_load_file(path, 0, NULL);
 
 	state->name = strdup(name);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "harness/rig/host/keeper_console.h"
+#include "harness/rig/host/supervisor_console.h"
 
 static void emit(struct console *console, bool more)
 {

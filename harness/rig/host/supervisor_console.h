@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_RIG_KEEPER_CONSOLE_H
-#define BRINELL_RIG_KEEPER_CONSOLE_H
+#ifndef BRINELL_RIG_SUPERVISOR_CONSOLE_H
+#define BRINELL_RIG_SUPERVISOR_CONSOLE_H
 
 #include "harness/lib/util.h"
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_RIG_KEEPER_INTERNAL_H
-#define BRINELL_RIG_KEEPER_INTERNAL_H
+#ifndef BRINELL_RIG_SUPERVISOR_INTERNAL_H
+#define BRINELL_RIG_SUPERVISOR_INTERNAL_H
 
 #include <pthread.h>
 #include <systemd/sd-event.h>
 
 #include "harness/lib/protocol.h"
 #include "harness/rig/firmware/firmware.h"
-#include "harness/rig/host/keeper.h"
-#include "harness/rig/host/keeper_console.h"
+#include "harness/rig/host/supervisor.h"
+#include "harness/rig/host/supervisor_console.h"
 #include "harness/rig/host/qemu.h"
 #include "harness/rig/qmp.h"
 
-struct keeper;
+struct supervisor;
 
 /**
- * struct keeper_client - one that speaks the control protocol
- * @keeper:   its keeper
+ * struct supervisor_client - one that speaks the control protocol
+ * @supervisor:   its supervisor
  * @channel:  what comes in; owns the socket
  * @source:   of the socket
  * @out:      what could not be sent yet
@@ -24,42 +24,42 @@ struct keeper;
  * @lost:     events that were dropped because the client does not read
  * @owner:    the process that started the rig: its end is the rig's end, unless detached
  */
-struct keeper_client {
-	struct keeper *keeper;
+struct supervisor_client {
+	struct supervisor *supervisor;
 	struct channel *channel;
 	sd_event_source *source;
 	char *out;
 	size_t length;
 	unsigned long long lost;
 	bool owner;
-	struct keeper_client *next;
+	struct supervisor_client *next;
 };
 
 /**
- * struct keeper_terminal - somebody at the serial console
- * @keeper:  its keeper
+ * struct supervisor_terminal - a terminal at the serial console
+ * @supervisor:  its supervisor
  * @fd:      socket
  * @source:  of the socket
  * @waiting: typed, and not yet taken by QEMU
  * @length:  of @waiting
  */
-struct keeper_terminal {
-	struct keeper *keeper;
+struct supervisor_terminal {
+	struct supervisor *supervisor;
 	int fd;
 	sd_event_source *source;
 	char waiting[4096];
 	size_t length;
-	struct keeper_terminal *next;
+	struct supervisor_terminal *next;
 };
 
 /**
- * struct keeper - one emulated host and what belongs to it
+ * struct supervisor - one emulated host and what belongs to it
  * @loop:          event loop; everything but the firmware's and QMP's callbacks runs in it
  * @config:        as it came from the starter
  * @directory:     private directory of the rig
  * @profile:       kind of host
  * @ram, @kernel, @initramfs, @system: open files that QEMU gets; so neither a cleaned cache nor a killed
- *                            keeper matters
+ *                            supervisor matters
  * @host_number:   of a pair, or 0
  * @lock:          of @directory
  * @listener:      control socket;  @console_listener: serial console
@@ -76,7 +76,7 @@ struct keeper_terminal {
  * @mail_fd:       eventfd: there is mail
  * @cause:         reason of QMP's SHUTDOWN event
  */
-struct keeper {
+struct supervisor {
 	sd_event *loop;
 	json_t *config;
 	const char *directory;
@@ -100,8 +100,8 @@ struct keeper {
 	char complaint[512];
 	struct console console;
 	struct console complaint_lines;
-	struct keeper_client *clients;
-	struct keeper_terminal *terminals;
+	struct supervisor_client *clients;
+	struct supervisor_terminal *terminals;
 	pthread_mutex_t mutex;
 	json_t *mail;
 	int mail_fd;
@@ -109,16 +109,16 @@ struct keeper {
 	bool detached;
 };
 
-int keeper_power_on(struct keeper *keeper, struct reason *why);
-void keeper_power_off(struct keeper *keeper, const char *cause);
+int supervisor_power_on(struct supervisor *supervisor, struct reason *why);
+void supervisor_power_off(struct supervisor *supervisor, const char *cause);
 
-int keeper_listen(struct keeper *keeper, struct reason *why);
-int keeper_add_client(struct keeper *keeper, int fd, bool owner);
-void keeper_client_send(struct keeper_client *client, json_t *message, bool droppable);
-void keeper_broadcast(struct keeper *keeper, json_t *event);
-void keeper_terminal_output(struct keeper *keeper, const void *data, size_t length);
-void keeper_drop_clients(struct keeper *keeper);
-int keeper_serve(struct keeper *keeper, const char *call, const json_t *arguments, json_t **reply,
-		 struct reason *why);
+int supervisor_listen(struct supervisor *supervisor, struct reason *why);
+int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner);
+void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable);
+void supervisor_broadcast(struct supervisor *supervisor, json_t *event);
+void supervisor_terminal_output(struct supervisor *supervisor, const void *data, size_t length);
+void supervisor_drop_clients(struct supervisor *supervisor);
+int supervisor_serve(struct supervisor *supervisor, const char *call, const json_t *arguments,
+		     json_t **reply, struct reason *why);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who talks to a keeper: clients of the control protocol (JSON lines), and terminals at the serial
- * console (plain bytes). None of them can hold the keeper up or make it grow.
+ * The peers of a supervisor: clients of the control protocol (JSON lines), and terminals at the serial
+ * console (plain bytes). None of them can hold the supervisor up or make it grow.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +10,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "harness/rig/host/keeper_internal.h"
+#include "harness/rig/host/supervisor_internal.h"
 
 #define QUEUE_MAX (8u << 20)
 
-static void drop_client(struct keeper_client *client)
+static void drop_client(struct supervisor_client *client)
 {
-	struct keeper_client **link = &client->keeper->clients;
+	struct supervisor_client **link = &client->supervisor->clients;
 
 	while (*link != client)
 		link = &(*link)->next;
@@ -27,7 +27,7 @@ static void drop_client(struct keeper_client *client)
 	free(client);
 }
 
-static void send_waiting(struct keeper_client *client)
+static void send_waiting(struct supervisor_client *client)
 {
 	ssize_t put = 0;
 
@@ -46,7 +46,7 @@ static void send_waiting(struct keeper_client *client)
 	sd_event_source_set_io_events(client->source, EPOLLIN | (client->length ? EPOLLOUT : 0));
 }
 
-static void queue_text(struct keeper_client *client, const char *text, size_t length)
+static void queue_text(struct supervisor_client *client, const char *text, size_t length)
 {
 	char *longer = realloc(client->out, client->length + length + 1);
 
@@ -59,11 +59,11 @@ static void queue_text(struct keeper_client *client, const char *text, size_t le
 }
 
 /**
- * keeper_client_send - one message to one client
+ * supervisor_client_send - one message to one client
  * @message:   stolen
- * @droppable: an event, which a client that does not read may lose; it is told how many
+ * @droppable: an event, which is dropped when the client does not read; the next one holds the number lost
  */
-void keeper_client_send(struct keeper_client *client, json_t *message, bool droppable)
+void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable)
 {
 	__cleanup_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII);
 
@@ -86,17 +86,17 @@ void keeper_client_send(struct keeper_client *client, json_t *message, bool drop
 }
 
 /**
- * keeper_broadcast - an event to all clients
+ * supervisor_broadcast - an event to all clients
  * @event: stolen
  */
-void keeper_broadcast(struct keeper *keeper, json_t *event)
+void supervisor_broadcast(struct supervisor *supervisor, json_t *event)
 {
-	for (struct keeper_client *client = keeper->clients; client; client = client->next)
-		keeper_client_send(client, json_incref(event), true);
+	for (struct supervisor_client *client = supervisor->clients; client; client = client->next)
+		supervisor_client_send(client, json_incref(event), true);
 	json_decref(event);
 }
 
-static void answer(struct keeper_client *client, const json_t *message)
+static void answer(struct supervisor_client *client, const json_t *message)
 {
 	json_t *id = json_object_get(message, "id");
 	const char *call = json_text(message, "call", NULL);
@@ -105,32 +105,33 @@ static void answer(struct keeper_client *client, const json_t *message)
 	int error;
 
 	if (!call || !json_is_integer(id)) {
-		keeper_client_send(client,
-				   json_pack("{s:s, s:s}", "event", "protocol", "text",
-					     "a message that is no call was ignored"),
-				   false);
+		supervisor_client_send(client,
+				       json_pack("{s:s, s:s}", "event", "protocol", "text",
+						 "a message that is no call was ignored"),
+				       false);
 		return;
 	}
-	error = keeper_serve(client->keeper, call, json_object_get(message, "args"), &reply, &why);
+	error = supervisor_serve(client->supervisor, call, json_object_get(message, "args"), &reply,
+				 &why);
 	if (!error) {
-		keeper_client_send(client,
-				   json_pack("{s:O, s:o}", "id", id, "ok",
-					     reply ? reply : json_object()),
-				   false);
+		supervisor_client_send(client,
+				       json_pack("{s:O, s:o}", "id", id, "ok",
+						 reply ? reply : json_object()),
+				       false);
 		return;
 	}
 	json_decref(reply);
-	keeper_client_send(client,
-			   json_pack("{s:O, s:{s:i, s:s, s:s}}", "id", id, "error", "errno", error,
-				     "name", error_name(error), "text",
-				     *why.text ? why.text : strerror(-error)),
-			   false);
+	supervisor_client_send(client,
+			       json_pack("{s:O, s:{s:i, s:s, s:s}}", "id", id, "error", "errno",
+					 error, "name", error_name(error), "text",
+					 *why.text ? why.text : strerror(-error)),
+			       false);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct keeper_client *client = context;
-	struct keeper *keeper = client->keeper;
+	struct supervisor_client *client = context;
+	struct supervisor *supervisor = client->supervisor;
 	struct reason why = {""};
 	json_t *message;
 	int got = 1, filled = 0;
@@ -143,10 +144,10 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		filled = channel_fill(client->channel);
 	while ((got = channel_next(client->channel, &message, &why)) != 0) {
 		if (got < 0) {
-			keeper_client_send(client,
-					   json_pack("{s:s, s:s}", "event", "protocol", "text",
-						     why.text),
-					   false);
+			supervisor_client_send(client,
+					       json_pack("{s:s, s:s}", "event", "protocol", "text",
+							 why.text),
+					       false);
 			continue;
 		}
 		answer(client, message);
@@ -156,38 +157,38 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		bool owner = client->owner;
 
 		drop_client(client);
-		if (owner && !keeper->detached)
-			sd_event_exit(keeper->loop, 0);
+		if (owner && !supervisor->detached)
+			sd_event_exit(supervisor->loop, 0);
 	}
 	return 0;
 }
 
 /**
- * keeper_add_client - speak the control protocol over a socket
+ * supervisor_add_client - speak the control protocol over a socket
  * @fd:    stream socket; owned by the client from now on
  * @owner: the process that started the rig
  *
  * Return: 0 or -errno.
  */
-int keeper_add_client(struct keeper *keeper, int fd, bool owner)
+int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner)
 {
-	struct keeper_client *client = calloc(1, sizeof(*client));
+	struct supervisor_client *client = calloc(1, sizeof(*client));
 	int error;
 
 	if (!client)
 		abort();
-	client->keeper = keeper;
+	client->supervisor = supervisor;
 	client->owner = owner;
 	client->channel = channel_new(fd, fd);
-	error = sd_event_add_io(keeper->loop, &client->source, fd, EPOLLIN, on_client, client);
-	client->next = keeper->clients;
-	keeper->clients = client;
+	error = sd_event_add_io(supervisor->loop, &client->source, fd, EPOLLIN, on_client, client);
+	client->next = supervisor->clients;
+	supervisor->clients = client;
 	return error < 0 ? error : 0;
 }
 
-static void drop_terminal(struct keeper_terminal *terminal)
+static void drop_terminal(struct supervisor_terminal *terminal)
 {
-	struct keeper_terminal **link = &terminal->keeper->terminals;
+	struct supervisor_terminal **link = &terminal->supervisor->terminals;
 
 	while (*link != terminal)
 		link = &(*link)->next;
@@ -198,13 +199,13 @@ static void drop_terminal(struct keeper_terminal *terminal)
 }
 
 /**
- * keeper_terminal_output - bytes of the serial console to whoever looks at it
+ * supervisor_terminal_output - bytes of the serial console to whoever looks at it
  *
  * A terminal that does not read misses them; console.log has all.
  */
-void keeper_terminal_output(struct keeper *keeper, const void *data, size_t length)
+void supervisor_terminal_output(struct supervisor *supervisor, const void *data, size_t length)
 {
-	for (struct keeper_terminal *terminal = keeper->terminals; terminal;
+	for (struct supervisor_terminal *terminal = supervisor->terminals; terminal;
 	     terminal = terminal->next)
 		(void)!send(terminal->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -215,31 +216,32 @@ static int on_input_room(sd_event_source *source, int fd, uint32_t events, void 
  * What was typed goes to QEMU; when its pipe is full, this terminal is not read until there is
  * room.
  */
-static void pass_typed(struct keeper_terminal *terminal)
+static void pass_typed(struct supervisor_terminal *terminal)
 {
-	struct keeper *keeper = terminal->keeper;
-	ssize_t put = keeper->input < 0 ? (ssize_t)terminal->length
-					: write(keeper->input, terminal->waiting, terminal->length);
+	struct supervisor *supervisor = terminal->supervisor;
+	ssize_t put = supervisor->input < 0
+			      ? (ssize_t)terminal->length
+			      : write(supervisor->input, terminal->waiting, terminal->length);
 
 	if (put > 0) {
 		terminal->length -= (size_t)put;
 		memmove(terminal->waiting, terminal->waiting + put, terminal->length);
 	}
 	sd_event_source_set_io_events(terminal->source, terminal->length ? 0 : EPOLLIN);
-	if (terminal->length && !keeper->input_source)
-		sd_event_add_io(keeper->loop, &keeper->input_source, keeper->input, EPOLLOUT,
-				on_input_room, keeper);
+	if (terminal->length && !supervisor->input_source)
+		sd_event_add_io(supervisor->loop, &supervisor->input_source, supervisor->input,
+				EPOLLOUT, on_input_room, supervisor);
 }
 
 static int on_input_room(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct keeper *keeper = context;
+	struct supervisor *supervisor = context;
 
 	(void)fd;
 	(void)events;
 	sd_event_source_disable_unref(source);
-	keeper->input_source = NULL;
-	for (struct keeper_terminal *terminal = keeper->terminals; terminal;
+	supervisor->input_source = NULL;
+	for (struct supervisor_terminal *terminal = supervisor->terminals; terminal;
 	     terminal = terminal->next)
 		if (terminal->length)
 			pass_typed(terminal);
@@ -248,7 +250,7 @@ static int on_input_room(sd_event_source *source, int fd, uint32_t events, void 
 
 static int on_terminal(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct keeper_terminal *terminal = context;
+	struct supervisor_terminal *terminal = context;
 	ssize_t got;
 
 	(void)source;
@@ -267,8 +269,8 @@ static int on_terminal(sd_event_source *source, int fd, uint32_t events, void *c
 
 static int on_console_connection(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct keeper *keeper = context;
-	struct keeper_terminal *terminal;
+	struct supervisor *supervisor = context;
+	struct supervisor_terminal *terminal;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)source;
@@ -278,63 +280,64 @@ static int on_console_connection(sd_event_source *source, int fd, uint32_t event
 	terminal = calloc(1, sizeof(*terminal));
 	if (!terminal)
 		abort();
-	terminal->keeper = keeper;
+	terminal->supervisor = supervisor;
 	terminal->fd = peer;
-	terminal->next = keeper->terminals;
-	keeper->terminals = terminal;
-	sd_event_add_io(keeper->loop, &terminal->source, peer, EPOLLIN, on_terminal, terminal);
+	terminal->next = supervisor->terminals;
+	supervisor->terminals = terminal;
+	sd_event_add_io(supervisor->loop, &terminal->source, peer, EPOLLIN, on_terminal, terminal);
 	return 0;
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	struct keeper *keeper = context;
+	struct supervisor *supervisor = context;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
 	(void)source;
 	(void)events;
 	if (peer >= 0)
-		keeper_add_client(keeper, peer, false);
+		supervisor_add_client(supervisor, peer, false);
 	return 0;
 }
 
-static int listen_on(struct keeper *keeper, const char *name, int *listener,
+static int listen_on(struct supervisor *supervisor, const char *name, int *listener,
 		     sd_event_io_handler_t handler, struct reason *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int error;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", keeper->directory, name);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", supervisor->directory, name);
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*listener < 0 || bind(*listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(*listener, 8) < 0)
 		return fail(why, -errno, "cannot listen on %s: %s", address.sun_path,
 			    strerror(errno));
-	error = sd_event_add_io(keeper->loop, NULL, *listener, EPOLLIN, handler, keeper);
+	error = sd_event_add_io(supervisor->loop, NULL, *listener, EPOLLIN, handler, supervisor);
 	return error < 0 ? error : 0;
 }
 
 /**
- * keeper_listen - make the sockets for those who did not start the rig
+ * supervisor_listen - make the sockets for processes that did not start the rig
  *
  * Return: 0 or -errno.
  */
-int keeper_listen(struct keeper *keeper, struct reason *why)
+int supervisor_listen(struct supervisor *supervisor, struct reason *why)
 {
-	int error = listen_on(keeper, KEEPER_CONTROL, &keeper->listener, on_connection, why);
+	int error = listen_on(supervisor, SUPERVISOR_CONTROL, &supervisor->listener, on_connection,
+			      why);
 
 	return error ? error
-		     : listen_on(keeper, KEEPER_CONSOLE, &keeper->console_listener,
+		     : listen_on(supervisor, SUPERVISOR_CONSOLE, &supervisor->console_listener,
 				 on_console_connection, why);
 }
 
-/** keeper_drop_clients - the end: what is queued is sent as far as it goes at once */
-void keeper_drop_clients(struct keeper *keeper)
+/** supervisor_drop_clients - the end: what is queued is sent as far as it goes at once */
+void supervisor_drop_clients(struct supervisor *supervisor)
 {
-	while (keeper->clients) {
-		send_waiting(keeper->clients);
-		drop_client(keeper->clients);
+	while (supervisor->clients) {
+		send_waiting(supervisor->clients);
+		drop_client(supervisor->clients);
 	}
-	while (keeper->terminals)
-		drop_terminal(keeper->terminals);
+	while (supervisor->terminals)
+		drop_terminal(supervisor->terminals);
 }

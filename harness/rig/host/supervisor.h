@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_RIG_KEEPER_H
-#define BRINELL_RIG_KEEPER_H
+#ifndef BRINELL_RIG_SUPERVISOR_H
+#define BRINELL_RIG_SUPERVISOR_H
 
 #include "harness/rig/host/rig.h"
 
-#define KEEPER_AGENT "agent"
-#define KEEPER_CONSOLE "console"
-#define KEEPER_CONTROL "control"
-#define KEEPER_DOORBELL "doorbell"
-#define KEEPER_LINK "link"
-#define KEEPER_LOCK "lock"
-#define KEEPER_QMP "qmp"
-#define KEEPER_STATE "state.json"
+#define SUPERVISOR_AGENT "agent"
+#define SUPERVISOR_CONSOLE "console"
+#define SUPERVISOR_CONTROL "control"
+#define SUPERVISOR_DOORBELL "doorbell"
+#define SUPERVISOR_LINK "link"
+#define SUPERVISOR_LOCK "lock"
+#define SUPERVISOR_QMP "qmp"
+#define SUPERVISOR_STATE "state.json"
 
-int keeper_main(int control);
+int supervisor_main(int control);
 
 /**
  * struct rig_state - a rig that is up, or what one that was killed left behind
@@ -21,11 +21,11 @@ int keeper_main(int control);
  * @directory:   with its sockets
  * @profile:     kind of host
  * @kernel:      release, or path of the user's
- * @pid:         of the keeper
+ * @pid:         of the supervisor
  * @started_ns:  CLOCK_REALTIME
  * @deadline_ns: CLOCK_REALTIME
  * @detached:    lives on its own
- * @alive:       its keeper lives
+ * @alive:       its supervisor lives
  */
 struct rig_state {
 	char *name;

@@ -1,0 +1,707 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The supervisor: one process for each emulated host. It starts QEMU and the firmware model, reads the
+ * serial console, switches power, and ends everything at the deadline or when the process that
+ * wanted the host is gone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "harness/rig/image/image.h"
+#include "harness/rig/host/supervisor_internal.h"
+
+#define QMP_TIMEOUT_MS 15000
+
+static void write_log(struct supervisor *supervisor, int64_t time_ns, const char *prefix,
+		      const char *text)
+{
+	__cleanup_free char *line =
+		format_text("%lld.%09lld %s%s\n", (long long)(time_ns / NSEC_PER_SEC),
+			    (long long)(time_ns % NSEC_PER_SEC), prefix, text);
+
+	/* A full disk must not end the host; the events still go out. */
+	(void)write_all(supervisor->log, line, strlen(line));
+}
+
+static void on_console_line(void *context, int64_t time_ns, const char *text, bool more)
+{
+	struct supervisor *supervisor = context;
+	json_t *event = json_pack("{s:s, s:I, s:s}", "event", "console", "time_ns",
+				  (json_int_t)time_ns, "text", text);
+
+	if (more)
+		json_object_set_new(event, "more", json_true());
+	write_log(supervisor, time_ns, "", text);
+	supervisor_broadcast(supervisor, event);
+}
+
+static void on_complaint_line(void *context, int64_t time_ns, const char *text, bool more)
+{
+	struct supervisor *supervisor = context;
+
+	(void)more;
+	snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
+	write_log(supervisor, time_ns, "[emulator] ", text);
+	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
+						   "time_ns", (json_int_t)time_ns, "text", text));
+}
+
+/* Return: bytes read, 0 at the end, -EAGAIN when there is nothing now. */
+static ssize_t read_some(struct supervisor *supervisor, int fd, struct console *console)
+{
+	char bytes[65536];
+	ssize_t got = read(fd, bytes, sizeof(bytes));
+
+	if (got < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (got > 0) {
+		if (console == &supervisor->console)
+			supervisor_terminal_output(supervisor, bytes, (size_t)got);
+		console_feed(console, bytes, (size_t)got, now_realtime_ns());
+	}
+	return got;
+}
+
+static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)events;
+	/* At its end, on_qemu_exit() follows. */
+	if (read_some(context, fd, &((struct supervisor *)context)->console) == 0)
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static int on_complaints(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)events;
+	if (read_some(context, fd, &((struct supervisor *)context)->complaint_lines) == 0)
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+/* Runs on QMP's thread. */
+static void on_qmp(void *context, const json_t *event)
+{
+	struct supervisor *supervisor = context;
+	const char *name = json_text(event, "event", "");
+	const char *reason = json_text(json_object_get(event, "data"), "reason", NULL);
+
+	if (strcmp(name, "SHUTDOWN") == 0 && reason) {
+		pthread_mutex_lock(&supervisor->mutex);
+		snprintf(supervisor->cause, sizeof(supervisor->cause), "%s", reason);
+		pthread_mutex_unlock(&supervisor->mutex);
+	}
+}
+
+/* Runs on a thread of the firmware model. */
+static void on_firmware(void *context, json_t *event)
+{
+	struct supervisor *supervisor = context;
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&supervisor->mutex);
+	json_array_append_new(supervisor->mail,
+			      json_pack("{s:s, s:I, s:o}", "event", "firmware", "time_ns",
+					(json_int_t)now_realtime_ns(), "data", event));
+	pthread_mutex_unlock(&supervisor->mutex);
+	(void)!write(supervisor->mail_fd, &one, sizeof(one));
+}
+
+static int on_mail(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct supervisor *supervisor = context;
+	json_t *mail, *event;
+	uint64_t count;
+	size_t index;
+
+	(void)source;
+	(void)events;
+	(void)!read(fd, &count, sizeof(count));
+	pthread_mutex_lock(&supervisor->mutex);
+	mail = supervisor->mail;
+	supervisor->mail = json_array();
+	pthread_mutex_unlock(&supervisor->mutex);
+	json_array_foreach (mail, index, event)
+		supervisor_broadcast(supervisor, json_incref(event));
+	json_decref(mail);
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* QEMU has exited: drain its output, then broadcast the power event. */
+static void qemu_ended(struct supervisor *supervisor, int status, int signal, const char *cause)
+{
+	while (read_some(supervisor, supervisor->output, &supervisor->console) > 0)
+		;
+	console_flush(&supervisor->console);
+	while (read_some(supervisor, supervisor->complaints, &supervisor->complaint_lines) > 0)
+		;
+	console_flush(&supervisor->complaint_lines);
+	supervisor->qemu_source = sd_event_source_disable_unref(supervisor->qemu_source);
+	supervisor->output_source = sd_event_source_disable_unref(supervisor->output_source);
+	supervisor->complaint_source = sd_event_source_disable_unref(supervisor->complaint_source);
+	supervisor->input_source = sd_event_source_disable_unref(supervisor->input_source);
+	close_fd(&supervisor->output);
+	close_fd(&supervisor->complaints);
+	close_fd(&supervisor->input);
+	firmware_detach(supervisor->firmware);
+	if (supervisor->qmp)
+		qmp_close(supervisor->qmp);
+	supervisor->qmp = NULL;
+	supervisor->qemu = 0;
+	on_mail(NULL, supervisor->mail_fd, 0, supervisor);
+	supervisor_broadcast(supervisor,
+			     json_pack("{s:s, s:s, s:i, s:i, s:s, s:s*, s:I}", "event", "power",
+				       "state", "off", "status", status, "signal", signal, "cause",
+				       cause		    ? cause
+				       : *supervisor->cause ? supervisor->cause
+				       : signal		    ? "emulator-crash"
+							    : "unknown",
+				       "complaint",
+				       *supervisor->complaint ? supervisor->complaint : NULL,
+				       "time_ns", (json_int_t)now_realtime_ns()));
+}
+
+static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, void *context)
+{
+	struct supervisor *supervisor = context;
+	bool exited = information->si_code == CLD_EXITED;
+
+	(void)source;
+	qemu_ended(supervisor, exited ? information->si_status : -1,
+		   exited ? 0 : information->si_status, NULL);
+	/* No client powers a detached rig on again. */
+	if (supervisor->detached)
+		sd_event_exit(supervisor->loop, 0);
+	return 0;
+}
+
+/**
+ * supervisor_power_off - kill QEMU, as a power failure would
+ * @cause: for the event
+ *
+ * The host gets no chance to end in order, as with a power supply that fails.
+ */
+void supervisor_power_off(struct supervisor *supervisor, const char *cause)
+{
+	siginfo_t information = {0};
+	bool exited;
+
+	if (!supervisor->qemu)
+		return;
+	kill(supervisor->qemu, SIGKILL);
+	supervisor->qemu_source = sd_event_source_disable_unref(supervisor->qemu_source);
+	while (waitid(P_PID, (id_t)supervisor->qemu, &information, WEXITED) < 0 && errno == EINTR)
+		;
+	exited = information.si_code == CLD_EXITED;
+	qemu_ended(supervisor, exited ? information.si_status : -1,
+		   exited ? 0 : information.si_status, cause);
+}
+
+__attribute__((noreturn)) static void become_qemu(struct supervisor *supervisor, char **argv,
+						  int input, int output, int complaints,
+						  pid_t parent)
+{
+	const int inherited[] = {supervisor->ram, supervisor->kernel, supervisor->initramfs,
+				 supervisor->system};
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	dup2(input, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	dup2(complaints, STDERR_FILENO);
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
+		if (inherited[i] >= 0)
+			fcntl(inherited[i], F_SETFD, 0);
+	execv(argv[0], argv);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static bool qemu_lives(const struct supervisor *supervisor)
+{
+	siginfo_t information = {0};
+
+	return waitid(P_PID, (id_t)supervisor->qemu, &information, WEXITED | WNOHANG | WNOWAIT) ==
+		       0 &&
+	       information.si_pid == 0;
+}
+
+/* QEMU makes its sockets in its own time; meanwhile it may end with a complaint. */
+static int connect_qmp(struct supervisor *supervisor, struct reason *why)
+{
+	__cleanup_free char *path = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
+	int64_t deadline = now_monotonic_ns() + QMP_TIMEOUT_MS * NSEC_PER_MSEC;
+	int error;
+
+	do {
+		error = qmp_connect(path, 250, on_qmp, supervisor, &supervisor->qmp);
+		if (!error)
+			return 0;
+	} while (qemu_lives(supervisor) && now_monotonic_ns() < deadline);
+	supervisor->qmp = NULL;
+	return fail(why, error, "QEMU does not answer on %s: %s", path, strerror(-error));
+}
+
+static char **qemu_command(struct supervisor *supervisor, struct reason *why)
+{
+	const json_t *config = supervisor->config;
+	char ram[32], kernel[32], initramfs[32], system[32];
+	__cleanup_free char *qmp = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
+	__cleanup_free char *agent = format_text("%s/" SUPERVISOR_AGENT, supervisor->directory);
+	char **firmware = NULL;
+	char **arguments;
+	int error = firmware_qemu_arguments(&supervisor->firmware_config, supervisor->directory,
+					    json_text(config, "plugin", NULL), &firmware);
+
+	if (error) {
+		fail(why, error, "the firmware model: %s", strerror(-error));
+		return NULL;
+	}
+	snprintf(ram, sizeof(ram), "/proc/self/fd/%d", supervisor->ram);
+	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", supervisor->kernel);
+	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", supervisor->initramfs);
+	snprintf(system, sizeof(system), "/proc/self/fd/%d", supervisor->system);
+	unlink(qmp);
+	unlink(agent);
+	arguments = qemu_arguments(
+		&(struct qemu_config){.program = json_text(config, "qemu", ""),
+				      .profile = supervisor->profile,
+				      .memory_mib = supervisor->memory_mib,
+				      .processors = supervisor->processors,
+				      .ram = ram,
+				      .kernel = kernel,
+				      .initramfs = initramfs,
+				      .system = supervisor->system >= 0 ? system : NULL,
+				      .link = json_text(config, "link", NULL),
+				      .host_number = supervisor->host_number,
+				      .arguments = supervisor->arguments,
+				      .qmp = qmp,
+				      .agent = agent,
+				      .firmware = firmware});
+	qemu_arguments_free(firmware);
+	return arguments;
+}
+
+static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
+{
+	char **argv = qemu_command(supervisor, why);
+	int input[2] = {-1, -1}, output[2] = {-1, -1}, complaints[2] = {-1, -1};
+	pid_t parent = getpid();
+	int error = 0;
+
+	if (!argv)
+		return -EINVAL;
+	if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 ||
+	    pipe2(complaints, O_CLOEXEC) < 0) {
+		error = fail(why, -errno, "cannot make pipes for QEMU: %s", strerror(errno));
+	} else {
+		supervisor->qemu = fork();
+		if (supervisor->qemu == 0)
+			become_qemu(supervisor, argv, input[0], output[1], complaints[1], parent);
+		if (supervisor->qemu < 0)
+			error = fail(why, -errno, "cannot start QEMU: %s", strerror(errno));
+	}
+	qemu_arguments_free(argv);
+	close_fd(&input[0]);
+	close_fd(&output[1]);
+	close_fd(&complaints[1]);
+	if (error) {
+		supervisor->qemu = 0;
+		close_fd(&input[1]);
+		close_fd(&output[0]);
+		close_fd(&complaints[0]);
+		return error;
+	}
+	supervisor->input = input[1];
+	supervisor->output = output[0];
+	supervisor->complaints = complaints[0];
+	fcntl(supervisor->input, F_SETFL, O_NONBLOCK);
+	fcntl(supervisor->output, F_SETFL, O_NONBLOCK);
+	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+/**
+ * supervisor_power_on - start QEMU with empty RAM
+ *
+ * Return: 0 or -errno with the reason, QEMU's own words included.
+ */
+int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
+{
+	int error;
+
+	if (supervisor->qemu)
+		return fail(why, -EALREADY, "the host is on already");
+	/* The model's mapping stays valid, the pages are given back and read as zeroes. */
+	fallocate(supervisor->ram, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		  (off_t)supervisor->memory_mib << 20);
+	supervisor->cause[0] = supervisor->complaint[0] = '\0';
+	supervisor->powered_ns = now_realtime_ns();
+	error = spawn_qemu(supervisor, why);
+	if (error)
+		return error;
+	error = connect_qmp(supervisor, why);
+	if (!error) {
+		error = firmware_attach(supervisor->firmware, supervisor->qmp);
+		if (error)
+			fail(why, error, "the firmware model can not attach to QEMU: %s",
+			     strerror(-error));
+	}
+	if (error) {
+		supervisor_power_off(supervisor, "start failed");
+		if (*supervisor->complaint) {
+			struct reason first = *why;
+
+			fail(why, error, "%s: %.400s", first.text, supervisor->complaint);
+		}
+		return error;
+	}
+	supervisor->boots++;
+	sd_event_add_io(supervisor->loop, &supervisor->output_source, supervisor->output, EPOLLIN,
+			on_output, supervisor);
+	sd_event_add_io(supervisor->loop, &supervisor->complaint_source, supervisor->complaints,
+			EPOLLIN, on_complaints, supervisor);
+	sd_event_add_child(supervisor->loop, &supervisor->qemu_source, supervisor->qemu, WEXITED,
+			   on_qemu_exit, supervisor);
+	/* The console is drained before the exit is handled. */
+	sd_event_source_set_priority(supervisor->qemu_source, SD_EVENT_PRIORITY_IDLE);
+	supervisor_broadcast(supervisor, json_pack("{s:s, s:s, s:i, s:I}", "event", "power",
+						   "state", "on", "boot", supervisor->boots,
+						   "time_ns", (json_int_t)supervisor->powered_ns));
+	return 0;
+}
+
+static json_t *supervisor_status(const struct supervisor *supervisor)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:s, s:s, s:s, s:s}", "name",
+			 json_text(supervisor->config, "name", ""), "profile",
+			 supervisor->profile->name, "state", supervisor->qemu ? "on" : "off", "pid",
+			 (int)supervisor->qemu, "boots", (int)supervisor->boots, "powered_ns",
+			 (json_int_t)supervisor->powered_ns, "deadline_ns",
+			 (json_int_t)supervisor->deadline_ns, "kernel",
+			 json_text(supervisor->config, "release", ""), "kernel_arguments",
+			 supervisor->arguments, "directory", supervisor->directory, "console_log",
+			 json_text(supervisor->config, "console_log", ""));
+}
+
+static int serve_power(struct supervisor *supervisor, const json_t *arguments, struct reason *why)
+{
+	const char *action = json_text(arguments, "action", "");
+
+	if (strcmp(action, "off") == 0) {
+		supervisor_power_off(supervisor, "power off");
+		return 0;
+	}
+	if (strcmp(action, "cycle") == 0) {
+		supervisor_power_off(supervisor, "power cycle");
+		return supervisor_power_on(supervisor, why);
+	}
+	return fail(why, -EINVAL, "power: 'action' is 'cycle' or 'off', not '%s'", action);
+}
+
+/**
+ * supervisor_serve - one call of a client
+ * @call:      status, power, firmware or stop
+ * @arguments: of the call; may be NULL
+ * @reply:     receives the result; may stay NULL
+ *
+ * Return: 0 or -errno with the reason.
+ */
+int supervisor_serve(struct supervisor *supervisor, const char *call, const json_t *arguments,
+		     json_t **reply, struct reason *why)
+{
+	int error;
+
+	if (strcmp(call, "status") == 0) {
+		*reply = supervisor_status(supervisor);
+		return 0;
+	}
+	if (strcmp(call, "power") == 0)
+		return serve_power(supervisor, arguments, why);
+	if (strcmp(call, "firmware") == 0) {
+		error = firmware_control(supervisor->firmware, arguments, reply);
+		return error ? fail(why, error, "the firmware model: %s",
+				    json_text(*reply, "error", strerror(-error)))
+			     : 0;
+	}
+	if (strcmp(call, "stop") == 0) {
+		supervisor_power_off(supervisor, "stop");
+		sd_event_exit(supervisor->loop, 0);
+		return 0;
+	}
+	return fail(why, -ENOSYS, "the supervisor knows status, power, firmware and stop, not '%s'",
+		    call);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t now, void *context)
+{
+	struct supervisor *supervisor = context;
+
+	(void)source;
+	(void)now;
+	supervisor_power_off(supervisor, "deadline");
+	sd_event_exit(supervisor->loop, 0);
+	return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *information,
+		     void *context)
+{
+	(void)source;
+	(void)information;
+	sd_event_exit(((struct supervisor *)context)->loop, 0);
+	return 0;
+}
+
+static int open_part(const struct supervisor *supervisor, const char *key, int *fd,
+		     struct reason *why)
+{
+	const char *path = json_text(supervisor->config, key, "");
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? fail(why, -errno, "cannot open the %s %s: %s", key, path, strerror(errno))
+		       : 0;
+}
+
+static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
+{
+	struct firmware_config *config = &supervisor->firmware_config;
+	int error;
+
+	config->ram_path = format_text("/proc/self/fd/%d", supervisor->ram);
+	config->ram_size = (size_t)supervisor->memory_mib << 20;
+	config->region = qemu_firmware_region(supervisor->memory_mib);
+	config->region_size = QEMU_FIRMWARE_REGION_SIZE;
+	config->processors = supervisor->processors;
+	/* QEMU refuses to broadcast to processors that are not Intel's (target/i386/helper.c). */
+	config->single = !strstr(supervisor->profile->processor, "GenuineIntel");
+	config->einj_revision = (unsigned int)json_number(supervisor->config, "einj_revision", 1);
+	config->doorbell_path = format_text("%s/" SUPERVISOR_DOORBELL, supervisor->directory);
+	config->poison_path = format_text("%s/poison", supervisor->directory);
+	error = firmware_write_tables(config, supervisor->directory);
+	if (!error)
+		error = firmware_open(config, on_firmware, supervisor, &supervisor->firmware);
+	return error ? fail(why, error, "the firmware model can not start: %s", strerror(-error))
+		     : 0;
+}
+
+static int write_state(struct supervisor *supervisor)
+{
+	__cleanup_free char *role =
+		supervisor->host_number
+			? format_text("%s-%u", supervisor->profile->name, supervisor->host_number)
+			: strdup(supervisor->profile->name);
+	__cleanup_json json_t *state =
+		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", role, "kernel",
+			  json_text(supervisor->config, "release", ""), "pid", (int)getpid(),
+			  "started_ns", (json_int_t)now_realtime_ns(), "deadline_ns",
+			  (json_int_t)supervisor->deadline_ns, "detached", supervisor->detached);
+	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
+
+	return text ? write_file_atomically(supervisor->directory, SUPERVISOR_STATE, text,
+					    strlen(text))
+		    : -ENOMEM;
+}
+
+static int prepare_loop(struct supervisor *supervisor)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	uint64_t deadline_us =
+		(uint64_t)json_number(supervisor->config, "deadline_s", 3600) * 1000000;
+	sigset_t blocked;
+	int error = sd_event_new(&supervisor->loop);
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&blocked, signals[i]);
+	/* Before any thread is there, so that all of them have it so. */
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	for (size_t i = 0; error >= 0 && i < ARRAY_SIZE(signals); i++)
+		error = sd_event_add_signal(supervisor->loop, NULL, signals[i], on_signal,
+					    supervisor);
+	if (error >= 0)
+		error = sd_event_add_io(supervisor->loop, NULL, supervisor->mail_fd, EPOLLIN,
+					on_mail, supervisor);
+	supervisor->deadline_ns = now_realtime_ns() + (int64_t)deadline_us * 1000;
+	if (error >= 0)
+		error = sd_event_add_time_relative(supervisor->loop, NULL, CLOCK_MONOTONIC,
+						   deadline_us, 0, on_deadline, supervisor);
+	return error < 0 ? error : 0;
+}
+
+static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
+{
+	const json_t *config = supervisor->config;
+	int error;
+
+	supervisor->directory = json_text(config, "directory", "");
+	supervisor->profile = rig_profile_find(json_text(config, "profile", ""));
+	supervisor->memory_mib = (unsigned int)json_number(config, "memory_mib", 0);
+	supervisor->processors = (unsigned int)json_number(config, "processors", 0);
+	supervisor->host_number = (unsigned int)json_number(config, "host_number", 0);
+	supervisor->detached = json_is_true(json_object_get(config, "detached"));
+	supervisor->lock = (int)json_number(config, "lock", -1);
+	if (!supervisor->profile || !supervisor->memory_mib || !supervisor->processors)
+		return fail(why, -EINVAL,
+			    "the supervisor was started without a whole configuration");
+	fcntl(supervisor->lock, F_SETFD, FD_CLOEXEC);
+	supervisor->arguments =
+		qemu_kernel_arguments(supervisor->profile, supervisor->memory_mib,
+				      supervisor->host_number, json_text(config, "shell", NULL),
+				      json_is_true(json_object_get(config, "verbose")),
+				      json_text(config, "arguments", NULL));
+	supervisor->log =
+		open(json_text(config, "console_log", ""),
+		     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (supervisor->log < 0)
+		return fail(why, -errno, "cannot write %s: %s",
+			    json_text(config, "console_log", ""), strerror(errno));
+	/* Memory without a name: nothing of it can stay behind, whoever is killed. */
+	supervisor->ram = memfd_create("brinell-ram", MFD_CLOEXEC);
+	if (supervisor->ram < 0 ||
+	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)
+		return fail(why, -errno, "cannot make %u MiB of RAM: %s", supervisor->memory_mib,
+			    strerror(errno));
+	error = open_part(supervisor, "kernel", &supervisor->kernel, why);
+	if (!error)
+		error = open_part(supervisor, "initramfs", &supervisor->initramfs, why);
+	if (!error && json_text(config, "system", NULL))
+		error = open_part(supervisor, "system", &supervisor->system, why);
+	if (!error) {
+		error = prepare_loop(supervisor);
+		if (error)
+			fail(why, error, "cannot make the supervisor's event loop: %s",
+			     strerror(-error));
+	}
+	if (!error)
+		error = prepare_firmware(supervisor, why);
+	if (!error)
+		error = supervisor_listen(supervisor, why);
+	if (!error) {
+		error = write_state(supervisor);
+		if (error)
+			fail(why, error, "cannot write the state in %s: %s", supervisor->directory,
+			     strerror(-error));
+	}
+	return error ? error : supervisor_power_on(supervisor, why);
+}
+
+static void supervisor_end(struct supervisor *supervisor)
+{
+	supervisor_power_off(supervisor, "stop");
+	if (supervisor->firmware)
+		firmware_close(supervisor->firmware);
+	if (supervisor->loop)
+		supervisor_drop_clients(supervisor);
+	sd_event_unref(supervisor->loop);
+	if (supervisor->directory && *supervisor->directory == '/')
+		image_remove_tree(supervisor->directory, NULL);
+	free((char *)supervisor->firmware_config.ram_path);
+	free((char *)supervisor->firmware_config.doorbell_path);
+	free((char *)supervisor->firmware_config.poison_path);
+	free(supervisor->arguments);
+	json_decref(supervisor->mail);
+	json_decref(supervisor->config);
+}
+
+/* The first line over the control socket says what to keep. */
+static json_t *read_config(struct channel *channel)
+{
+	struct pollfd readable = {.fd = channel_fd(channel), .events = POLLIN};
+	struct reason why;
+	json_t *config = NULL;
+
+	while (channel_next(channel, &config, &why) == 0)
+		if (poll(&readable, 1, 10000) <= 0 || channel_fill(channel) < 0)
+			return NULL;
+	return config;
+}
+
+/**
+ * supervisor_main - the process of a supervisor
+ * @control: stream socket to the starter, whose first message is the configuration
+ *
+ * Return: exit status.
+ */
+int supervisor_main(int control)
+{
+	struct supervisor supervisor = {
+		.ram = -1,
+		.kernel = -1,
+		.initramfs = -1,
+		.system = -1,
+		.listener = -1,
+		.console_listener = -1,
+		.log = -1,
+		.input = -1,
+		.output = -1,
+		.complaints = -1,
+	};
+	pid_t parent = getppid();
+	struct channel *channel;
+	struct reason why = {""};
+	json_t *answer;
+	int error;
+
+	fcntl(control, F_SETFD, FD_CLOEXEC);
+	channel = channel_new(control, fcntl(control, F_DUPFD_CLOEXEC, 3));
+	supervisor.config = read_config(channel);
+	if (!supervisor.config) {
+		log_error(
+			"this is the rig's supervisor; it is started by brinell rig, not by hand");
+		return EXIT_USAGE;
+	}
+	setsid();
+	if (!json_is_true(json_object_get(supervisor.config, "detached"))) {
+		/*
+		 * The end of the socket stops the supervisor too, unless another process holds the
+		 * other end open.
+		 */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			return EXIT_INFRA;
+	}
+	pthread_mutex_init(&supervisor.mutex, NULL);
+	supervisor.mail = json_array();
+	supervisor.mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	supervisor.console.emit = on_console_line;
+	supervisor.console.context = &supervisor;
+	supervisor.complaint_lines.emit = on_complaint_line;
+	supervisor.complaint_lines.context = &supervisor;
+	error = supervisor_prepare(&supervisor, &why);
+	answer = error ? json_pack("{s:i, s:{s:i, s:s, s:s}}", "id", 0, "error", "errno", error,
+				   "name", error_name(error), "text", why.text)
+		       : json_pack("{s:i, s:o}", "id", 0, "ok", supervisor_status(&supervisor));
+	channel_send(channel, answer, 1000);
+	json_decref(answer);
+	if (!error) {
+		supervisor_add_client(&supervisor, fcntl(control, F_DUPFD_CLOEXEC, 3), true);
+		channel_free(channel);
+		error = sd_event_loop(supervisor.loop);
+	} else {
+		channel_free(channel);
+	}
+	supervisor_end(&supervisor);
+	return error < 0 ? EXIT_INFRA : EXIT_PASSED;
+}
