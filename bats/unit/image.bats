@@ -227,7 +227,7 @@ archive_files() { cpio --quiet -tv <ready/initramfs | awk '{ print $1, $3 ":" $4
 	double cpio 'echo first >&2; echo broken pipe >&2; exit 3'
 	make archive make
 	[ "$status" -ne 0 ]
-	[ "${lines[-1]}" = 'error: cpio --quiet failed (status 3): first;broken pipe;' ]
+	[ "${lines[-1]}" = 'error: cpio --quiet failed (status 3): first;broken pipe' ]
 	mkdir few
 	for tool in bash df find install ln mkdir sed setpriv sort tail tee tr; do
 		ln -s "$(PATH=/usr/bin:/bin command -v "$tool")" few

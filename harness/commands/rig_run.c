@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell rig run: files and a command for an emulated host, through its agent.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "harness/commands/rig_command.h"
+
+#define HELLO_TIMEOUT_MS 90000
+#define READY_TIMEOUT_MS 60000
+/* Base64 of it, with its JSON around, is below PROTOCOL_LINE_MAX. */
+#define CHUNK (384u << 10)
+
+static int ask_agent(struct channel *channel, int id, const char *call, json_t *arguments,
+		     unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	__cleanup_json json_t *request =
+		json_pack("{s:i, s:s, s:o}", "id", id, "call", call, "args", arguments);
+	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	int error = channel_send(channel, request, timeout_ms);
+
+	while (!error) {
+		struct pollfd readable = {.fd = channel_fd(channel), .events = POLLIN};
+		__cleanup_json json_t *message = NULL;
+		int64_t left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
+		int got = channel_next(channel, &message, why);
+
+		if (got > 0 && json_number(message, "id", 0) == id) {
+			const json_t *bad = json_object_get(message, "error");
+
+			if (bad)
+				return fail(why, (int)json_number(bad, "errno", -EIO), "%s",
+					    json_text(bad, "text", "the agent did not say why"));
+			*reply = json_incref(json_object_get(message, "ok"));
+			return 0;
+		}
+		if (got)
+			continue;
+		if (left <= 0)
+			error = -ETIMEDOUT;
+		else if (poll(&readable, 1, (int)left) > 0 && channel_fill(channel) < 0)
+			error = -EPIPE;
+	}
+	return fail(why, error, "%s: %s", call,
+		    error == -EPIPE ? "the host or its agent ended" : strerror(-error));
+}
+
+/** rig_open_agent - a channel to the agent of a host, once it answers; NULL with the reason if not */
+struct channel *rig_open_agent(struct rig *rig, struct reason *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	__cleanup_json json_t *hello = NULL;
+	struct channel *channel;
+	int error;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig_agent_path(rig));
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		fail(why, -errno, "cannot reach the agent of rig %s at %s: %s", rig_name(rig),
+		     address.sun_path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	channel = channel_new(fd, fd);
+	error = ask_agent(channel, 1, "hello", json_object(), HELLO_TIMEOUT_MS, &hello, why);
+	if (!error)
+		return channel;
+	if (error == -EPIPE)
+		fail(why, error,
+		     "rig %s went down before its agent answered; --artifacts DIR keeps its "
+		     "console",
+		     rig_name(rig));
+	if (error == -ETIMEDOUT)
+		fail(why, error,
+		     "the agent of rig %s did not answer within %d s (is another program connected "
+		     "to it, or did the host die? brinell rig shell shows its console)",
+		     rig_name(rig), HELLO_TIMEOUT_MS / 1000);
+	channel_free(channel);
+	return NULL;
+}
+
+static char *base64(const unsigned char *bytes, size_t length)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *text = calloc((length + 2) / 3 * 4 + 1, 1);
+	char *out = text;
+
+	if (!text)
+		abort();
+	for (size_t i = 0; i < length; i += 3) {
+		uint32_t word = (uint32_t)bytes[i] << 16;
+
+		word |= i + 1 < length ? (uint32_t)bytes[i + 1] << 8 : 0;
+		word |= i + 2 < length ? bytes[i + 2] : 0;
+		*out++ = alphabet[word >> 18];
+		*out++ = alphabet[word >> 12 & 63];
+		*out++ = i + 1 < length ? alphabet[word >> 6 & 63] : '=';
+		*out++ = i + 2 < length ? alphabet[word & 63] : '=';
+	}
+	return text;
+}
+
+static int put_file(struct channel *agent, const char *specification, int *id, struct reason *why)
+{
+	__cleanup_free char *local = strndup(specification, strcspn(specification, ":"));
+	__cleanup_free unsigned char *chunk = malloc(CHUNK);
+	__cleanup_free char *remote = NULL;
+	__cleanup_close int fd = open(local, O_RDONLY | O_CLOEXEC);
+	const char *colon = strchr(specification, ':');
+	const char *base = strrchr(local, '/') ? strrchr(local, '/') + 1 : local;
+	struct stat status;
+	bool append = false;
+	ssize_t got;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !chunk)
+		return fail(why, -errno, "--file %s: %s", local, strerror(errno));
+	remote = colon ? strdup(colon + 1) : format_text("/root/%s", base);
+	do {
+		__cleanup_free char *text = NULL;
+		__cleanup_json json_t *reply = NULL;
+		int error;
+
+		got = read(fd, chunk, CHUNK);
+		if (got < 0)
+			return fail(why, -errno, "--file %s: %s", local, strerror(errno));
+		if (got == 0 && append)
+			break;
+		text = base64(chunk, (size_t)got);
+		error = ask_agent(agent, ++*id, "file.put",
+				  json_pack("{s:s, s:i, s:b, s:s}", "path", remote, "mode",
+					    (int)(status.st_mode & 0777), "append", append,
+					    "data_base64", text),
+				  60000, &reply, why);
+		if (error)
+			return error;
+		append = true;
+	} while (got > 0);
+	return 0;
+}
+
+static int run_command(struct channel *agent, const struct rig_command_line *line, int *id,
+		       int *exit_status, struct reason *why)
+{
+	__cleanup_json json_t *reply = NULL;
+	json_t *argv = json_array();
+	int error;
+
+	for (char **word = line->command; *word; word++)
+		json_array_append_new(argv, json_string(*word));
+	error = ask_agent(agent, ++*id, "run",
+			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
+				    (json_int_t)line->timeout_ms),
+			  line->timeout_ms + 10000, &reply, why);
+	if (error)
+		return error;
+	fputs(json_text(reply, "stdout", ""), stdout);
+	fflush(stdout);
+	fputs(json_text(reply, "stderr", ""), stderr);
+	if (json_number(reply, "dropped", 0))
+		log_warning("%lld bytes of output were dropped",
+			    (long long)json_number(reply, "dropped", 0));
+	if (json_is_true(json_object_get(reply, "timed_out")))
+		return fail(why, -ETIMEDOUT, "%s did not end within %u s", line->command[0],
+			    line->timeout_ms / 1000);
+	*exit_status = (int)json_number(reply, "signal", 0)
+			       ? 128 + (int)json_number(reply, "signal", 0)
+			       : (int)json_number(reply, "status", EXIT_INFRA);
+	return 0;
+}
+
+/**
+ * rig_await_ready - wait until what the profile starts beside the agent takes calls
+ * @id: number of the last call to the agent
+ *
+ * Return: 0, also for a profile that starts nothing, or -errno.
+ */
+int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reason *why)
+{
+	__cleanup_json json_t *state = NULL;
+	__cleanup_json json_t *reply = NULL;
+	const struct rig_profile *profile;
+	json_t *argv;
+	int error = rig_call(rig, "status", NULL, 5000, &state, why);
+
+	if (error)
+		return error;
+	profile = rig_profile_find(json_text(state, "profile", ""));
+	if (!profile || !profile->ready)
+		return 0;
+	argv = json_array();
+	for (const char *const *word = profile->ready; *word; word++)
+		json_array_append_new(argv, json_string(*word));
+	error = ask_agent(agent, ++*id, "run",
+			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
+				    (json_int_t)READY_TIMEOUT_MS),
+			  READY_TIMEOUT_MS + 10000, &reply, why);
+	if (!error && json_number(reply, "status", -1))
+		error = fail(why, -EIO,
+			     "what profile %s starts on its host (%s) does not run; brinell rig "
+			     "shell shows why on the console",
+			     profile->name, profile->start);
+	return error;
+}
+
+/**
+ * rig_find_or_boot - the host that is up under the name, or a new one
+ * @booted: receives which
+ *
+ * Return: 0, or an exit code after a message.
+ */
+int rig_find_or_boot(struct rig_command_line *line, struct rig **rig, bool *booted)
+{
+	struct reason why = {""};
+	int error = rig_connect(line->target, rig, &why);
+
+	*booted = false;
+	if (!error &&
+	    (line->options.kernel || line->options.arguments || line->options.memory_mib ||
+	     line->options.processors || line->options.einj_revision))
+		log_warning("rig %s is up already: the options for a new host are not used",
+			    rig_name(*rig));
+	if (!error)
+		return 0;
+	if (error != -ENOENT)
+		return rig_failed(error, &why);
+	error = rig_want_profile(line);
+	if (error)
+		return error;
+	*booted = true;
+	error = rig_start(&line->options, rig, &why);
+	return error ? rig_failed(error, &why) : 0;
+}
+
+/** rig_run - brinell rig run */
+int rig_run(int argc, char **argv)
+{
+	struct rig_command_line line;
+	struct channel *agent = NULL;
+	struct reason why = {""};
+	struct rig *rig;
+	bool booted;
+	int status = rig_parse(argc, argv, HOST_OPTIONS | BIT(OPTION_FILE) | BIT(OPTION_TIMEOUT),
+			       true, &line);
+	int error = 0, id = 1;
+
+	if (!status && !line.command)
+		status = rig_bad_usage("rig run: no command behind --");
+	if (!status)
+		status = rig_check_files(&line);
+	if (!status)
+		status = rig_find_or_boot(&line, &rig, &booted);
+	if (!status) {
+		agent = rig_open_agent(rig, &why);
+		error = agent ? rig_await_ready(rig, agent, &id, &why) : -ETIMEDOUT;
+		for (size_t i = 0; !error && i < line.file_count; i++)
+			error = put_file(agent, line.files[i], &id, &why);
+		if (!error)
+			error = run_command(agent, &line, &id, &status, &why);
+		if (error)
+			status = rig_failed(error, &why);
+		channel_free(agent);
+		if (booted)
+			rig_stop(rig);
+		else
+			rig_disconnect(rig);
+	}
+	free(line.files);
+	return status;
+}
