@@ -16,6 +16,7 @@
 
 #include "bats/bench/figures.h"
 #include "harness/hypervisor/domain.h"
+#include "harness/lib/protocol.h"
 #include "harness/link/link.h"
 #include "harness/rig/host/qemu.h"
 #include "harness/rig/image/image.h"
