@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "reports/environment.h"
 #include "reports/report.h"
 #include "reports/text.h"
 
@@ -75,7 +76,7 @@ static const char *element_of(const json_t *result)
 	return strcmp(verdict, "fail") == 0 ? "failure" : "error";
 }
 
-static void write_case(FILE *out, const json_t *result)
+static void write_case(FILE *out, const json_t *result, const char *name)
 {
 	const char *verdict = json_text(result, "verdict", "inconclusive");
 	const char *known = json_text(result, "known", NULL);
@@ -86,8 +87,8 @@ static void write_case(FILE *out, const json_t *result)
 
 	fputs("    <testcase classname=\"", out);
 	write_class(out, json_text(result, "scenario", "unknown"));
-	fputs("\" name=\"trial-", out);
-	text_xml(out, json_text(result, "trial", "?"));
+	fputs("\" name=\"", out);
+	text_xml(out, name);
 	fprintf(out, "\" time=\"%.3f\">", seconds(result));
 	if (element) {
 		fprintf(out, "<%s message=\"", element);
@@ -104,15 +105,30 @@ static void write_case(FILE *out, const json_t *result)
 	fputs("</testcase>\n", out);
 }
 
+static void write_properties(FILE *out, const json_t *records)
+{
+	__cleanup_json json_t *environment = environment_of(records);
+	const char *name;
+	json_t *value;
+
+	fputs("    <properties>\n", out);
+	json_object_foreach (environment, name, value) {
+		fprintf(out, "      <property name=\"%s\" value=\"", name);
+		text_xml(out, json_string_value(value));
+		fputs("\"/>\n", out);
+	}
+	fputs("    </properties>\n", out);
+}
+
 static int write_junit(FILE *out, const json_t *results, const json_t *records)
 {
 	const json_t *trials = json_object_get(results, "trials");
+	__cleanup_json json_t *names = test_names_of(records);
 	unsigned int failures = 0, errors = 0, skipped = 0;
 	double total = 0;
 	json_t *result;
 	size_t index;
 
-	(void)records;
 	json_array_foreach (trials, index, result) {
 		const char *element = element_of(result);
 
@@ -128,8 +144,9 @@ static int write_junit(FILE *out, const json_t *results, const json_t *records)
 	fprintf(out,
 		"\" tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
 		json_array_size(trials), failures, errors, skipped, total);
+	write_properties(out, records);
 	json_array_foreach (trials, index, result)
-		write_case(out, result);
+		write_case(out, result, test_name(names, result));
 	fputs("  </testsuite>\n</testsuites>\n", out);
 	return 0;
 }

@@ -4,7 +4,10 @@
 
 #include "harness/lib/util.h"
 
-void ktap_begin(FILE *out, size_t trials);
-void ktap_result(FILE *out, size_t number, const json_t *result);
+#define KTAP_VERSION "KTAP version 1"
+
+void ktap_begin(FILE *out, const char *version, size_t trials);
+void ktap_result(FILE *out, size_t number, const char *name, const json_t *result);
+int ktap_write(FILE *out, const char *version, const json_t *results, const json_t *records);
 
 #endif

@@ -33,7 +33,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 @test "every command explains itself" {
 	run "$brinell" --help
 	[ "$status" -eq 0 ]
-	for command in run resume judge show report list doctor inject rig agent; do
+	for command in run check resume judge show report list doctor inject rig agent; do
 		[[ $output == *"  $command "* ]]
 		"$brinell" $command --help | grep -q "^usage: brinell $command"
 	done
@@ -189,6 +189,23 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 		[ "$status" -eq 2 ]
 		[[ $output == *"$file.yaml"* ]]
 	done
+	nothing_started
+}
+
+@test "scenario files are checked without a run, and a dry run prints the plan" {
+	write_scenario good.yaml
+	write_scenario bad.yaml
+	echo "oops: 1" >>bad.yaml
+	run "$brinell" check good.yaml
+	[ "$status" -eq 0 ]
+	[[ $output == good.yaml:* ]]
+	run "$brinell" check bad.yaml good.yaml
+	[ "$status" -eq 2 ]
+	[[ $output == *bad.yaml:*oops*good.yaml:* ]]
+	run "$brinell" run --dry-run --trials 2 --seed 7 --bench ssh:fake good.yaml
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 2 ]
+	[[ ${lines[1]} == "0002  "*" 2  on ssh:fake  seed "* ]]
 	nothing_started
 }
 

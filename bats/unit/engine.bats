@@ -212,8 +212,19 @@ check_whole() {
 	cp "$out/results.json" "$BATS_TEST_TMPDIR/before"
 	FAKE=good run "$brinell" resume "$out"
 	[ "$status" -eq 0 ]
+	[[ $output != *KTAP* && $output != *ok* ]]
 	[ "$(fired)" -eq 2 ]
 	[ "$(grep -c '"verdict": *"pass"' "$out/results.json")" -eq "$(grep -c '"verdict": *"pass"' "$BATS_TEST_TMPDIR/before")" ]
+}
+
+@test "resume prints one whole KTAP document for the run" {
+	run_it good --trials 3
+	head -n "$(grep -n '"type":"verdict"' "$out/journal.jsonl" | sed -n '2s/:.*//p')" "$out/journal.jsonl" >"$out/cut"
+	mv "$out/cut" "$out/journal.jsonl"
+	FAKE=good "$brinell" resume "$out" >"$BATS_TEST_TMPDIR/resumed.ktap"
+	cmp "$BATS_TEST_TMPDIR/resumed.ktap" "$out/ktap.txt"
+	prove --exec cat "$BATS_TEST_TMPDIR/resumed.ktap"
+	[ "$(grep -c '^ok ' "$out/ktap.txt")" -eq 3 ]
 }
 
 @test "Ctrl-C: the journal is whole, and resume finishes the run" {
@@ -255,4 +266,16 @@ check_whole() {
 	run_it good
 	[ "$status" -eq 2 ]
 	[ "$(fired)" -eq 1 ]
+}
+
+@test "a skipped trial fails a run only when it is asked to" {
+	sed 's/^scenario:.*/&\nrequires: ["hwpoison:corrupt-pfn"]/' "$scenario" >"$BATS_TEST_TMPDIR/needs.yaml"
+	scenario=$BATS_TEST_TMPDIR/needs.yaml
+	run_it good
+	[ "$status" -eq 0 ]
+	[[ $output == *"ok 1 "*"# SKIP"* ]]
+	out=$BATS_TEST_TMPDIR/strict
+	run_it good --fail-on-skip
+	[ "$status" -eq 1 ]
+	[[ $output == *fail-on-skip* ]]
 }

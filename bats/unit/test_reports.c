@@ -12,7 +12,7 @@
 
 #include "harness/journal/journal.h"
 #include "harness/judge/judge.h"
-#include "reports/ktap.h"
+#include "reports/environment.h"
 #include "reports/report.h"
 #include "reports/story.h"
 #include "reports/table.h"
@@ -141,6 +141,73 @@ static void junit_skips_what_is_known(void **state)
 	assert_non_null(strstr(passed, "FIXED: the known failure of this scenario is gone"));
 }
 
+/* The same name everywhere, and what a run ran on. */
+static void names_are_stable(void **state)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden("pass-contained", &results);
+	__cleanup_free char *junit = render("junit", results, records);
+	__cleanup_free char *text = render("json", results, records);
+	__cleanup_json json_t *again = json_loads(text, 0, NULL);
+	const json_t *environment = json_object_get(again, "environment");
+	const json_t *trial = json_array_get(json_object_get(again, "trials"), 0);
+	__cleanup_json json_t *plan =
+		json_pack("[{s:s, s:s}, {s:s, s:s}, {s:s, s:s}]", "trial", "0001", "scenario", "a",
+			  "trial", "0002", "scenario", "b", "trial", "0003", "scenario", "a");
+	__cleanup_json json_t *names = test_names(plan);
+
+	(void)state;
+	assert_non_null(strstr(junit, "classname=\"einj.load\" name=\"einj/load 1\""));
+	assert_non_null(strstr(junit, "<property name=\"seed\" value=\"7\"/>"));
+	assert_string_equal(json_text(trial, "name", ""), "einj/load 1");
+	assert_string_equal(json_text(environment, "start", ""), "2025-11-21T08:00:00Z");
+	assert_string_equal(json_text(environment, "command", ""), "brinell run einj/load");
+	assert_string_equal(json_text(environment, "kernel", ""), "7.2.12+deb13-amd64");
+	assert_string_equal(json_text(names, "0002", ""), "b 1");
+	assert_string_equal(json_text(names, "0003", ""), "a 2");
+}
+
+static void other_formats_say_the_same(void **state)
+{
+	static const struct {
+		const char *name, *format, *text;
+	} cases[] = {
+		{"fail-known-failure", "tap", "TAP version 13\n1..1\n"},
+		{"pass-contained", "csv",
+		 "\r\n\"einj/load 1\",\"0001\",\"einj/load\",\"intel\",\"pass\","},
+		{"fail-corrupted", "github", "::error title=einj/load 1::fail: the victim read"},
+		{"inconclusive-nothing-seen", "github",
+		 "::warning title=einj/load 1::inconclusive: "},
+		{"fail-known-failure", "github", "::notice title=kvm/case 1::fail: QEMU gives"},
+		{"pass-known-failure-fixed", "github", "::warning title=kvm/case 1::pass: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *results = NULL;
+		__cleanup_json json_t *records = golden(cases[i].name, &results);
+		__cleanup_free char *text = render(cases[i].format, results, records);
+
+		if (!strstr(text, cases[i].text))
+			fail_msg("%s gives\n%s", cases[i].name, text);
+	}
+}
+
+/* Texts of a journal end no field, add no line and no workflow command, and are no formula. */
+static void hostile_text_stays_in_its_field(void **state)
+{
+	__cleanup_json json_t *results = json_pack("{s:[{s:s, s:s, s:s, s:s}]}", "trials", "trial",
+						   "1", "scenario", "=x,\"\n::error::", "verdict",
+						   "fail", "reason", "50%\r\n::stop-commands::x");
+	__cleanup_free char *csv = render("csv", results, NULL);
+	__cleanup_free char *github = render("github", results, NULL);
+
+	(void)state;
+	assert_non_null(strstr(csv, "\n\"'=x,\"\" ::error::\",\"1\","));
+	assert_string_equal(github, "::error title==x%2C\" %3A%3Aerror%3A%3A::fail: 50%25  "
+				    "::stop-commands::x\n");
+}
+
 static char *table_of(const char *name)
 {
 	__cleanup_json json_t *results = NULL;
@@ -227,7 +294,7 @@ static void ktap_has_a_plan_and_all_results(void **state)
 
 	(void)state;
 	assert_ptr_equal(strstr(text, "KTAP version 1\n1..2\n"), text);
-	assert_non_null(strstr(text, "\nok 1 einj/load 0001\n"));
+	assert_non_null(strstr(text, "\nok 1 einj/load 1\n"));
 	assert_null(strstr(text, "ok 2 "));
 }
 
@@ -236,16 +303,16 @@ static void ktap_words_the_verdicts(void **state)
 	static const struct {
 		const char *name, *line;
 	} cases[] = {
-		{"pass-contained", "\nok 1 einj/load 0001\n"},
-		{"fail-corrupted", "\nnot ok 1 einj/load 0001\n"},
-		{"inconclusive-nothing-seen", "\nnot ok 1 einj/load 0001 # ERROR inconclusive\n"},
-		{"infra-bench-failed", "\nnot ok 1 einj/load 0001 # ERROR infra\n"},
+		{"pass-contained", "\nok 1 einj/load 1\n"},
+		{"fail-corrupted", "\nnot ok 1 einj/load 1\n"},
+		{"inconclusive-nothing-seen", "\nnot ok 1 einj/load 1 # ERROR inconclusive\n"},
+		{"infra-bench-failed", "\nnot ok 1 einj/load 1 # ERROR infra\n"},
 		{"skip-named",
-		 "\nok 1 einj/load 0001 # SKIP needs einj:v2: the firmware has no EINJv2\n"},
-		{"fail-known-failure", "\nnot ok 1 kvm/case 0001 # TODO known failure: QEMU gives "
+		 "\nok 1 einj/load 1 # SKIP needs einj:v2: the firmware has no EINJv2\n"},
+		{"fail-known-failure", "\nok 1 kvm/case 1 # SKIP known failure: QEMU gives "
 				       "up too early, migration/ram.c\n"},
 		{"pass-known-failure-fixed",
-		 "\nok 1 kvm/case 0001 # TODO the known failure of this scenario is gone\n"},
+		 "\n# FIXED: the known failure of this scenario is gone\nok 1 kvm/case 1\n"},
 		{"fail-migration-lost", "\n# code: guest-lost-qemu-crash\n"},
 		{"pass-guest-contained", "\n# kmsg of g1: Memory failure: 0x5a3f"},
 	};
@@ -332,6 +399,9 @@ int main(void)
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),
 		cmocka_unit_test(junit_skips_what_is_known),
+		cmocka_unit_test(names_are_stable),
+		cmocka_unit_test(other_formats_say_the_same),
+		cmocka_unit_test(hostile_text_stays_in_its_field),
 		cmocka_unit_test(the_table_counts_known_failures_apart),
 		cmocka_unit_test(the_table_fits_its_width),
 		cmocka_unit_test(times_are_for_people),

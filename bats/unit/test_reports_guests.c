@@ -221,7 +221,7 @@ static void the_page_says_in_words_what_it_draws(void **state)
 		"on h1; from inside, by its clocks: monotonic 31.0 ms, host 212 ms.",
 		"gpa 0x2f4b000 → hva 0x7f0a12f4b000 → host pfn 0x1a3c7e",
 		"<td>workload</td><td>g1 on h0</td><td>guest</td>",
-		"<dt>QEMU</dt><dd>10.0.2</dd>",
+		"<dt>qemu</dt><dd>10.0.2</dd>",
 		"<dt>libvirt</dt><dd>11.3.0</dd>",
 		"<dt>guest downtime</dt><dd>212 ms</dd>",
 		"<dt>iterations</dt><dd>4</dd>",

@@ -127,7 +127,8 @@ static void all_reports_are_written(void **state)
 	assert_int_not_equal(access(".results.json.a1B2c3", F_OK), 0);
 	assert_int_equal(access(".results.json.mine", F_OK), 0);
 	read = json_load_file("results.json", 0, NULL);
-	assert_true(json_equal(read, results));
+	assert_true(
+		json_equal(json_object_get(read, "counts"), json_object_get(results, "counts")));
 }
 
 static void two_writers_do_not_mix(void **state)

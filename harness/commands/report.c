@@ -10,13 +10,13 @@
 #include "harness/store/run_directory.h"
 #include "reports/report.h"
 
-static const char usage[] =
-	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
-	"\n"
-	"Prints the results of a run, judged from its journal.\n"
-	"\n"
-	"  --format FORMAT   ktap, junit, json, html: see 'brinell list reports'\n"
-	"  --output FILE     write there instead of standard output\n";
+static const char usage[] = "usage: brinell report DIR --format FORMAT [--output FILE]\n"
+			    "\n"
+			    "Prints the results of a run, judged from its journal.\n"
+			    "\n"
+			    "  --format FORMAT   ktap, junit, json, html, tap, csv, github: see "
+			    "'brinell list reports'\n"
+			    "  --output FILE     write there instead of standard output\n";
 
 static void complain_about_format(const char *name)
 {

@@ -15,6 +15,7 @@
 #include "harness/store/store.h"
 #include "harness/trial/order.h"
 #include "harness/trial/session.h"
+#include "reports/environment.h"
 
 struct run_options {
 	const char *bench;
@@ -24,6 +25,7 @@ struct run_options {
 	uint64_t trials;
 	uint64_t seed;
 	json_t *settings;
+	int dry_run, fail_on_skip;
 };
 
 static const char usage[] =
@@ -41,6 +43,8 @@ static const char usage[] =
 	"  --set KEY=VALUE   change a value of the scenario, such as victim.page=thp; repeatable\n"
 	"  --kernel PATH     boot rig hosts with this bzImage instead of Debian's newest\n"
 	"  --modules DIR     modules of that kernel (its lib/modules/RELEASE)\n"
+	"  --dry-run         print the trials that would run, in order, and run none\n"
+	"  --fail-on-skip    exit 1 when a trial was skipped and all others passed\n"
 	"\n"
 	"Standard output carries a table on a terminal, KTAP elsewhere; messages go to standard\n"
 	"error. Faults are real: a host other than the rig's must be declared expendable, see\n"
@@ -71,11 +75,16 @@ static int read_number(const char *option, const char *text, uint64_t least, uin
 
 static int read_options(int argc, char **argv, struct run_options *options)
 {
-	static const struct option known[] = {
-		{"bench", required_argument, NULL, 'b'},   {"trials", required_argument, NULL, 't'},
-		{"seed", required_argument, NULL, 's'},	   {"out", required_argument, NULL, 'o'},
-		{"set", required_argument, NULL, 'S'},	   {"kernel", required_argument, NULL, 'k'},
-		{"modules", required_argument, NULL, 'm'}, {0}};
+	const struct option known[] = {{"bench", required_argument, NULL, 'b'},
+				       {"trials", required_argument, NULL, 't'},
+				       {"seed", required_argument, NULL, 's'},
+				       {"out", required_argument, NULL, 'o'},
+				       {"set", required_argument, NULL, 'S'},
+				       {"kernel", required_argument, NULL, 'k'},
+				       {"modules", required_argument, NULL, 'm'},
+				       {"dry-run", no_argument, &options->dry_run, 1},
+				       {"fail-on-skip", no_argument, &options->fail_on_skip, 1},
+				       {0}};
 	int option, error = 0;
 
 	while (!error && (option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -100,6 +109,8 @@ static int read_options(int argc, char **argv, struct run_options *options)
 			break;
 		case 'm':
 			options->modules = optarg;
+			break;
+		case 0:
 			break;
 		default:
 			error = -EINVAL;
@@ -186,6 +197,14 @@ static json_t *run_record(const struct plan *plan, const struct run_options *opt
 			 plan_to_json(plan));
 }
 
+static bool has_skipped(const char *directory)
+{
+	__cleanup_free char *path = format_text("%s/results.json", directory);
+	__cleanup_json json_t *results = json_load_file(path, 0, NULL);
+
+	return json_number(json_object_get(results, "counts"), "skip", 0) > 0;
+}
+
 static int start(const struct run_options *options, struct plan *plan, json_t *arguments)
 {
 	__cleanup_free char *directory = NULL;
@@ -206,7 +225,21 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 		log_error("%s", why.text[0] ? why.text : strerror(-error));
 		return EXIT_INFRA;
 	}
-	return session_run(directory, journal, plan, options->kernel, options->modules);
+	error = session_run(directory, journal, plan, options->kernel, options->modules);
+	if (error != EXIT_PASSED || !options->fail_on_skip || !has_skipped(directory))
+		return error;
+	log_error("a trial was skipped, which --fail-on-skip does not allow");
+	return EXIT_FAILED;
+}
+
+static void print_plan(const struct plan *plan)
+{
+	__cleanup_json json_t *planned = plan_to_json(plan), *names = test_names(planned);
+
+	for (size_t i = 0; i < plan->count; i++)
+		printf("%s  %s  on %s  seed %llu\n", plan->trials[i].id,
+		       json_text(names, plan->trials[i].id, ""), plan->trials[i].bench,
+		       (unsigned long long)plan->trials[i].seed);
 }
 
 static int run(int argc, char **argv)
@@ -222,8 +255,14 @@ static int run(int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(arguments, json_string(argv[i]));
 	if (read_options(argc, argv, &options) == 0 &&
-	    make_plan(&plan, &options, argc - optind, argv + optind) == 0)
-		code = start(&options, &plan, arguments);
+	    make_plan(&plan, &options, argc - optind, argv + optind) == 0) {
+		if (options.dry_run) {
+			print_plan(&plan);
+			code = EXIT_PASSED;
+		} else {
+			code = start(&options, &plan, arguments);
+		}
+	}
 	plan_free(&plan);
 	return code;
 }

@@ -11,6 +11,7 @@
 
 #include "harness/store/store.h"
 #include "harness/trial/live.h"
+#include "reports/environment.h"
 #include "reports/ktap.h"
 #include "reports/text.h"
 
@@ -23,6 +24,9 @@
  * @lock:      guards all below against the thread that redraws
  * @wake:      ends that thread
  * @durations: {SCENARIO: milliseconds it took last}; kept in the cache between runs
+ * @names:     {TRIAL: NAME} of the tests
+ * @earlier:   {TRIAL: RESULT} of a run that is resumed
+ * @told:      trials whose results are printed as KTAP, or have none
  */
 struct live {
 	pthread_t thread;
@@ -36,6 +40,9 @@ struct live {
 	int64_t trial_began, what_began, last_plain;
 	json_t *durations;
 	char *cache;
+	const struct plan *plan;
+	json_t *names, *earlier;
+	size_t told;
 };
 
 static double seconds_since(int64_t began)
@@ -165,6 +172,20 @@ static const char *colour_of(const char *verdict)
 					      : "\033[33m";
 }
 
+/* What was judged before a run was resumed is part of its one document: the results up to the trial @until. */
+static void tell_earlier(struct live *live, size_t until)
+{
+	for (; live->told < until; live->told++) {
+		const struct planned_trial *trial = &live->plan->trials[live->told];
+		const json_t *result =
+			trial->done ? json_object_get(live->earlier, trial->id) : NULL;
+
+		if (result)
+			ktap_result(stdout, live->told + 1, json_text(live->names, trial->id, ""),
+				    result);
+	}
+}
+
 static void on_finished(void *context, const struct planned_trial *trial, size_t index,
 			const json_t *result)
 {
@@ -184,7 +205,9 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 		putchar('\n');
 		live->scenario[0] = '\0';
 	} else {
-		ktap_result(stdout, index + 1, result);
+		tell_earlier(live, index);
+		ktap_result(stdout, index + 1, json_text(live->names, trial->id, ""), result);
+		live->told = index + 1;
 	}
 	fflush(stdout);
 	pthread_mutex_unlock(&live->lock);
@@ -211,28 +234,38 @@ static void load_durations(struct live *live)
 
 /**
  * live_open - begin to show a run
- * @trials: number of trials that it will show
+ * @plan:    borrowed while the display lives
+ * @earlier: {TRIAL: RESULT} of the trials that are done, or NULL; borrowed. When all are, nothing is printed.
  *
  * Return: the display; live_close() ends it.
  */
-struct live *live_open(size_t trials)
+struct live *live_open(const struct plan *plan, json_t *earlier)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	const char *no_colour = getenv("NO_COLOR");
 
 	if (!live)
 		abort();
-	live->total = trials;
+	__cleanup_json json_t *planned = plan_to_json(plan);
+
+	live->plan = plan;
+	live->total = plan->count;
+	live->names = test_names(planned);
+	live->earlier = json_incref(earlier);
+	while (live->told < plan->count && plan->trials[live->told].done)
+		live->told++;
+	if (live->told < plan->count)
+		live->told = 0;
 	live->fraction = -1;
 	live->terminal = isatty(STDOUT_FILENO);
 	live->colour = live->terminal && !(no_colour && *no_colour);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_cond_init(&live->wake, NULL);
 	load_durations(live);
-	if (!live->terminal)
-		ktap_begin(stdout, trials);
-	else if (start_redraw(live))
+	if (live->terminal && start_redraw(live))
 		live->terminal = false;
+	if (!live->terminal && live->told < plan->count)
+		ktap_begin(stdout, KTAP_VERSION, plan->count);
 	return live;
 }
 
@@ -261,12 +294,16 @@ void live_close(struct live *live)
 		pthread_join(live->thread, NULL);
 		fputs("\r\033[K", stdout);
 		fflush(stdout);
+	} else {
+		tell_earlier(live, live->plan->count);
 	}
 	text = json_dumps(live->durations, JSON_COMPACT | JSON_SORT_KEYS);
 	/* Only a comfort of the next run: a cache that can not be written is no error of this one. */
 	if (text && live->cache && make_directories(live->cache) == 0)
 		(void)write_file_atomically(live->cache, DURATIONS_FILE, text, strlen(text));
 	json_decref(live->durations);
+	json_decref(live->names);
+	json_decref(live->earlier);
 	free(live->cache);
 	pthread_mutex_destroy(&live->lock);
 	pthread_cond_destroy(&live->wake);

@@ -3,10 +3,11 @@
 #define BRINELL_TRIAL_LIVE_H
 
 #include "harness/trial/engine.h"
+#include "harness/trial/plan.h"
 
 struct live;
 
-struct live *live_open(size_t trials);
+struct live *live_open(const struct plan *plan, json_t *earlier);
 struct engine_view live_view(struct live *live);
 void live_close(struct live *live);
 

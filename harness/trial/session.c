@@ -41,6 +41,27 @@ static void announce_end(const char *directory, const json_t *results)
 	}
 }
 
+/* {TRIAL: RESULT} of a run that is resumed; NULL for a new one. */
+static json_t *earlier_results(const char *directory, const struct plan *plan)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *results = NULL;
+	struct journal_damage damage;
+	json_t *earlier, *result;
+	struct reason why;
+	size_t done = 0, index;
+
+	while (done < plan->count && !plan->trials[done].done)
+		done++;
+	if (done == plan->count || journal_load(directory, &records, &damage, &why))
+		return NULL;
+	results = judge_run(records);
+	earlier = json_object();
+	json_array_foreach (json_object_get(results, "trials"), index, result)
+		json_object_set(earlier, json_text(result, "trial", ""), result);
+	return earlier;
+}
+
 /**
  * session_run - run what is left of a plan, and write all reports
  * @directory: of the run
@@ -55,7 +76,8 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 		const char *kernel, const char *modules)
 {
 	__cleanup_free char *artifacts = format_text("%s/artifacts", directory);
-	struct live *live = live_open(plan->count);
+	__cleanup_json json_t *earlier = earlier_results(directory, plan);
+	struct live *live = live_open(plan, earlier);
 	__cleanup_json json_t *records = NULL;
 	__cleanup_json json_t *results = NULL;
 	struct journal_damage damage;

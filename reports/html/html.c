@@ -5,8 +5,8 @@
  */
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
+#include "reports/environment.h"
 #include "reports/html/html.h"
 #include "reports/report.h"
 #include "reports/story.h"
@@ -99,58 +99,6 @@ const json_t *html_find(const json_t *records, const char *type)
 	return NULL;
 }
 
-static char *date_text(int64_t time_ns)
-{
-	time_t seconds = (time_t)(time_ns / NSEC_PER_SEC);
-	struct tm date;
-	char text[64] = "";
-
-	if (gmtime_r(&seconds, &date))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &date);
-	return strdup(text);
-}
-
-static char *joined(const json_t *words)
-{
-	char *all = strdup("");
-	json_t *word;
-	size_t index;
-
-	json_array_foreach (words, index, word) {
-		char *longer = format_text("%s%s%s", all, *all ? " " : "",
-					   json_string_value(word) ? json_string_value(word) : "");
-
-		free(all);
-		all = longer;
-	}
-	return all;
-}
-
-/* The different values of a key of all records of a type, as "a, b". */
-static char *values_of(const json_t *records, const char *type, const char *key)
-{
-	__cleanup_json json_t *seen = json_object();
-	char *all = strdup("");
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (records, index, record) {
-		const json_t *body = body_of(record);
-		const char *value =
-			json_text(body, key, json_text(json_object_get(body, "facts"), key, NULL));
-		char *longer;
-
-		if (!value || !*value || strcmp(json_text(record, "type", ""), type) != 0 ||
-		    json_object_get(seen, value))
-			continue;
-		json_object_set_new(seen, value, json_true());
-		longer = format_text("%s%s%s", all, *all ? ", " : "", value);
-		free(all);
-		all = longer;
-	}
-	return all;
-}
-
 static void write_bench_note(FILE *out, const json_t *records)
 {
 	unsigned int emulated = 0, real = 0;
@@ -231,17 +179,11 @@ static void write_known(FILE *out, const json_t *results)
 
 static void write_header(FILE *out, const json_t *results, const json_t *records)
 {
-	const json_t *run = html_find(records, "run"), *last;
-	const json_t *damage = json_object_get(results, "damage");
+	const json_t *damage = json_object_get(results, "damage"), *last;
 	int64_t begin = json_number(json_array_get(records, 0), "time_ns", 0), length;
-	__cleanup_free char *date = date_text(begin);
-	__cleanup_free char *command = joined(json_object_get(body_of(run), "argv"));
-	__cleanup_free char *line = format_text("brinell %s", command);
-	__cleanup_free char *kernels = values_of(records, "boot", "kernel");
-	__cleanup_free char *hosts = values_of(records, "boot", "host");
-	__cleanup_free char *qemu = values_of(records, "guest", "qemu");
-	__cleanup_free char *libvirt = values_of(records, "guest", "libvirt");
-	__cleanup_free char *guest_kernels = values_of(records, "guest", "kernel");
+	__cleanup_json json_t *environment = environment_of(records);
+	const char *name;
+	json_t *value;
 	char duration[32];
 
 	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1)
@@ -250,7 +192,7 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 		length = -1;
 	text_duration(duration, length);
 	fputs("<header><h1>brinell report</h1><p class=\"soft\">", out);
-	text_xml(out, date);
+	text_xml(out, json_text(environment, "start", ""));
 	fputs("</p>", out);
 	write_bench_note(out, records);
 	write_counts(out, results);
@@ -266,14 +208,10 @@ static void write_header(FILE *out, const json_t *results, const json_t *records
 		      "resume</code> goes on.</p>",
 		      out);
 	fputs("<dl>", out);
-	html_fact(out, "Kernel", kernels);
-	html_fact(out, "Host", hosts);
-	html_fact(out, "QEMU", qemu);
-	html_fact(out, "libvirt", libvirt);
-	html_fact(out, "Guest kernel", guest_kernels);
-	html_fact(out, "Command", run ? line : NULL);
-	html_fact(out, "Duration", duration);
-	html_fact(out, "Run", json_text(results, "run", NULL));
+	json_object_foreach (environment, name, value)
+		html_fact(out, name, json_string_value(value));
+	html_fact(out, "duration", duration);
+	html_fact(out, "run", json_text(results, "run", NULL));
 	html_fact(out, "brinell", json_text(results, "version", NULL));
 	fputs("</dl></header>", out);
 }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a run was: where it ran, as far as its journal has it, and the names of its tests.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "reports/environment.h"
+
+static const json_t *run_body(const json_t *records)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "run") == 0)
+			return json_object_get(record, "body");
+	return NULL;
+}
+
+static char *start_text(const json_t *records)
+{
+	time_t seconds =
+		(time_t)(json_number(json_array_get(records, 0), "time_ns", 0) / NSEC_PER_SEC);
+	struct tm date;
+	char text[64] = "";
+
+	if (gmtime_r(&seconds, &date))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &date);
+	return strdup(text);
+}
+
+static char *append(char *all, const char *separator, const char *text)
+{
+	char *longer = format_text("%s%s%s", all, *all ? separator : "", text);
+
+	free(all);
+	return longer;
+}
+
+static char *command_text(const json_t *run)
+{
+	char *all = strdup("brinell");
+	json_t *word;
+	size_t index;
+
+	json_array_foreach (json_object_get(run, "argv"), index, word)
+		all = append(all, " ", json_is_string(word) ? json_string_value(word) : "");
+	return all;
+}
+
+/* The different values of a key of all records of a type, as "a, b"; "" when there is none. */
+static char *values_of(const json_t *records, const char *type, const char *key)
+{
+	__cleanup_json json_t *seen = json_object();
+	char *all = strdup("");
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		const json_t *body = json_object_get(record, "body");
+		const char *value =
+			json_text(body, key, json_text(json_object_get(body, "facts"), key, NULL));
+
+		if (!value || !*value || strcmp(json_text(record, "type", ""), type) != 0 ||
+		    json_object_get(seen, value))
+			continue;
+		json_object_set_new(seen, value, json_true());
+		all = append(all, ", ", value);
+	}
+	return all;
+}
+
+/**
+ * environment_of - what a run ran on
+ * @records: of the journal
+ *
+ * Return: {NAME: TEXT} in the order to be shown, without what the journal does not have; owned by the caller.
+ */
+json_t *environment_of(const json_t *records)
+{
+	static const struct {
+		const char *name, *type, *key;
+	} facts[] = {
+		{"host", "boot", "host"},	    {"hostname", "boot", "hostname"},
+		{"kernel", "boot", "kernel"},	    {"cpu", "boot", "cpu"},
+		{"microcode", "boot", "microcode"}, {"bios", "boot", "bios"},
+		{"cmdline", "boot", "cmdline"},	    {"qemu", "guest", "qemu"},
+		{"libvirt", "guest", "libvirt"},    {"guest kernel", "guest", "kernel"},
+	};
+	const json_t *run = run_body(records), *host = json_object_get(run, "host");
+	__cleanup_free char *start = start_text(records);
+	__cleanup_free char *command = command_text(run);
+	json_t *environment = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		__cleanup_free char *values = values_of(records, facts[i].type, facts[i].key);
+
+		if (*values)
+			json_object_set_new(environment, facts[i].name, json_string(values));
+	}
+	if (json_array_size(records))
+		json_object_set_new(environment, "start", json_string(start));
+	if (!run)
+		return environment;
+	json_object_set_new(environment, "command", json_string(command));
+	if (json_is_integer(json_object_get(run, "seed")))
+		json_object_set_new(environment, "seed",
+				    json_sprintf("%" PRId64, json_number(run, "seed", 0)));
+	if (json_text(host, "hostname", NULL))
+		json_object_set_new(environment, "controller",
+				    json_sprintf("%s, Linux %s", json_text(host, "hostname", ""),
+						 json_text(host, "kernel", "?")));
+	return environment;
+}
+
+/**
+ * test_names - the names of the tests of a plan: a scenario and how often it came before in this run, from 1
+ * @plan: as in the run record
+ *
+ * A name does not change when scenarios are added to a run; the id of a trial does.
+ *
+ * Return: {TRIAL: NAME}, owned by the caller.
+ */
+json_t *test_names(const json_t *plan)
+{
+	__cleanup_json json_t *counts = json_object();
+	json_t *names = json_object(), *planned;
+	size_t index;
+
+	json_array_foreach (plan, index, planned) {
+		const char *scenario = json_text(planned, "scenario", "unknown");
+		const char *trial = json_text(planned, "trial", NULL);
+		int64_t count = json_number(counts, scenario, 0) + 1;
+
+		json_object_set_new(counts, scenario, json_integer(count));
+		if (trial)
+			json_object_set_new(names, trial,
+					    json_sprintf("%s %" PRId64, scenario, count));
+	}
+	return names;
+}
+
+/** test_names_of - the names of the tests of a journal, see test_names() */
+json_t *test_names_of(const json_t *records)
+{
+	return test_names(json_object_get(run_body(records), "plan"));
+}
+
+/** test_name - of a trial; its scenario when the plan of the run is lost */
+const char *test_name(const json_t *names, const json_t *result)
+{
+	return json_text(names, json_text(result, "trial", ""),
+			 json_text(result, "scenario", "unknown"));
+}
