@@ -49,7 +49,7 @@ whole = $(sort $(foreach used,$1,$(whole.$(used))))
 archives = $(foreach used,$(call whole,$2),$1/rooms/$(used).a)
 linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 
-sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench,$(wildcard $(place)/*.[ch]))
+sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench bats/rig/extending,$(wildcard $(place)/*.[ch]))
 scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))

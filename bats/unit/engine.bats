@@ -52,6 +52,16 @@ await_record() {
 	done
 }
 
+@test "a source that floods is cut off and counted, and the others are kept" {
+	run_it chatty
+	[ "$(records event)" -lt 10100 ]
+	[ "$(records close)" -eq 1 ]
+	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":50000'* ]]
+	grep -q '"event":"over-budget"' "$out/journal.jsonl"
+	[ "$(verdict 0001)" = pass ]
+	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
+}
+
 @test "a fault that nobody saw is inconclusive, not a pass" {
 	run_it unproven
 	[ "$status" -ne 0 ]

@@ -48,9 +48,11 @@ void engine_take_event(void *context, json_t *event)
 {
 	struct engine *engine = context;
 
-	engine->news = true;
 	guests_take_event(engine, event);
-	engine_journal(engine, "event", json_incref(event));
+	if (budget_allows(engine, event)) {
+		engine->news = true;
+		engine_journal(engine, "event", json_incref(event));
+	}
 	injection_take_event(engine, event);
 	json_decref(event);
 }
@@ -413,6 +415,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 
 	engine->trial = trial;
 	engine->records = json_array();
+	budget_begin(engine);
 	engine->facts = json_object();
 	engine->struck = json_object();
 	engine->closed = false;
@@ -427,6 +430,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 				 (json_int_t)trial->seed, "attempt", (int)trial->attempts, "expect",
 				 scenario->expect, "spec", scenario->spec));
 	run_attempt(engine, &closing);
+	budget_end(engine);
 	engine_journal(engine, "close",
 		       json_pack("{s:s, s:s}", "cause", cause_name(closing.cause), "reason",
 				 closing.reason));
@@ -501,6 +505,7 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 	bench_close(engine.bench);
 	json_decref(engine.rig);
 	json_decref(engine.findings);
+	json_decref(engine.budget);
 	if (error == -EINTR)
 		return fail(why, error, "interrupted");
 	if (error)

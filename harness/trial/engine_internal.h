@@ -39,6 +39,7 @@ struct engine_guest {
 
 /**
  * struct engine - a run
+ * @budget: what each source of evidence has put into the journal in this trial; see budget.c
  * @met: the bench whose hosts were up in this run, the last one of them
  */
 struct engine {
@@ -50,6 +51,7 @@ struct engine {
 	const char *met;
 	bool wants_guests;
 	int journal_error;
+	json_t *budget;
 	struct engine_guest *guests;
 
 	/* Of the trial that runs now. */
@@ -82,6 +84,10 @@ bool engine_lost_host(int error);
 bool engine_any_host_up(const struct engine *engine);
 void engine_hear_death_rattle(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);
+
+void budget_begin(struct engine *engine);
+bool budget_allows(struct engine *engine, const json_t *event);
+void budget_end(struct engine *engine);
 
 int hosts_prepare(struct engine *engine, struct reason *why);
 int hosts_reset_firmware(struct engine *engine, struct reason *why);

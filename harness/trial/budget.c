@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How much a source of evidence may put into the journal during one trial. A host or a guest that floods is an outcome of
+ * the trial: the controller keeps its memory, its deadlines and the records of its own.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "harness/trial/engine_internal.h"
+
+/* A machine check storm on a host of metal is some hundred lines; a busy trace some thousand. */
+#define SOURCE_EVENTS 10000
+#define SOURCE_BYTES (4 << 20)
+/* All that the agent of a host reports, its guests included. */
+#define AGENT_EVENTS 40000
+#define AGENT_BYTES (16 << 20)
+
+/* The controller's own view of a host: it comes from no agent, and the fate of the host depends on it. */
+static bool is_out_of_band(const char *witness)
+{
+	static const char *const names[] = {"bench", "console", "firmware"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], witness) == 0)
+			return true;
+	return false;
+}
+
+static void add(json_t *account, const char *key, json_int_t number)
+{
+	json_object_set_new(account, key, json_integer(json_number(account, key, 0) + number));
+}
+
+static json_t *account_of(json_t *budget, const char *name)
+{
+	json_t *account = json_object_get(budget, name);
+
+	if (!account) {
+		account = json_object();
+		json_object_set_new(budget, name, account);
+	}
+	return account;
+}
+
+static bool spend(json_t *account, json_int_t bytes, json_int_t events_max, json_int_t bytes_max)
+{
+	if (json_number(account, "events", 0) >= events_max ||
+	    json_number(account, "bytes", 0) + bytes > bytes_max)
+		return false;
+	add(account, "events", 1);
+	add(account, "bytes", bytes);
+	return true;
+}
+
+/* The first loss of a source is evidence of that source: the judge takes its silence for no answer from here on. */
+static void report_loss(struct engine *engine, const json_t *event, const char *source)
+{
+	__cleanup_free char *text = format_text(
+		"the trial's budget for %s is used up: what follows is counted, not kept", source);
+
+	engine_journal(engine, "event",
+		       json_pack("{s:s, s:s*, s:s*, s:I, s:s, s:{s:s, s:i}}", "witness",
+				 json_text(event, "witness", ""), "host",
+				 json_text(event, "host", NULL), "guest",
+				 json_text(event, "guest", NULL), "host_time_ns",
+				 (json_int_t)now_realtime_ns(), "text", text, "data", "event",
+				 "over-budget", "lost", 1));
+}
+
+/**
+ * budget_allows - whether an event of the bench still fits into the budget of its source
+ * @engine: its @budget keeps the accounts of the trial
+ * @event:  as the journal will have it; borrowed
+ *
+ * An event that does not fit is counted. The first one of a source leaves an event of that source on record, with
+ * "lost": 1.
+ */
+bool budget_allows(struct engine *engine, const json_t *event)
+{
+	const char *witness = json_text(event, "witness", "");
+	const char *host = json_text(event, "host", "");
+	__cleanup_free char *source =
+		format_text("%s%s%s %s", host, json_text(event, "guest", NULL) ? "/" : "",
+			    json_text(event, "guest", ""), witness);
+	json_t *account = account_of(engine->budget, source);
+	json_int_t bytes = (json_int_t)json_dumpb(event, NULL, 0, JSON_COMPACT);
+
+	if (!json_object_get(account, "dropped") &&
+	    spend(account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
+	    (is_out_of_band(witness) ||
+	     spend(account_of(engine->budget, host), bytes, AGENT_EVENTS, AGENT_BYTES)))
+		return true;
+	if (!json_object_get(account, "dropped"))
+		report_loss(engine, event, source);
+	add(account, "dropped", 1);
+	add(account, "dropped_bytes", bytes);
+	return false;
+}
+
+/** budget_begin - open the accounts of a trial */
+void budget_begin(struct engine *engine)
+{
+	json_decref(engine->budget);
+	engine->budget = json_object();
+}
+
+/** budget_end - put on record how much of which source was not kept */
+void budget_end(struct engine *engine)
+{
+	const char *source;
+	json_t *account;
+
+	json_object_foreach (engine->budget, source, account)
+		if (json_object_get(account, "dropped"))
+			engine_journal(engine, "dropped",
+				       json_pack("{s:s, s:O, s:O}", "source", source, "events",
+						 json_object_get(account, "dropped"), "bytes",
+						 json_object_get(account, "dropped_bytes")));
+}
