@@ -11,8 +11,8 @@
 #include "harness/lib/util.h"
 
 /* The order of the help text is the order of use, not of the linker. */
-static const char *const order[] = {"run",  "check",  "resume", "judge", "show", "report",
-				    "list", "doctor", "inject", "rig",	 "agent"};
+static const char *const order[] = {"run",     "check", "resume", "judge",  "show", "report",
+				    "compare", "list",	"doctor", "inject", "rig",  "agent"};
 
 static void print_help(FILE *out)
 {

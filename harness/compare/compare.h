@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_COMPARE_COMPARE_H
+#define BRINELL_COMPARE_COMPARE_H
+
+#include "harness/lib/util.h"
+
+/**
+ * struct compare_options - what a change must be to count
+ * @budget:     percent, of a metric's median; points, of a rate of failure
+ * @alpha:      probability of a false alarm in all metrics of a comparison together
+ * @seed:       of the bootstrap
+ * @across:     fingerprints that may differ, separated by commas; NULL: none
+ */
+struct compare_options {
+	double budget, alpha;
+	uint64_t seed;
+	const char *across;
+};
+
+int compare_load(const char *directory, json_t **run, struct reason *why);
+int compare_check_across(const char *across, struct reason *why);
+json_t *compare_runs(const json_t *a, const json_t *b, const struct compare_options *options);
+void compare_print(FILE *out, const json_t *comparison);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a run ran on. Two runs are comparable when nothing differs but what is compared.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/compare/compare.h"
+#include "harness/compare/fingerprint.h"
+#include "harness/evidence/record.h"
+
+/* A part of the fingerprint and the record that holds it, in its body (@level NULL) or one level below. */
+static const struct part {
+	const char *name, *record, *level, *key;
+} parts[] = {
+	{"bench", NULL, NULL, NULL},
+	{"kernel", "boot", NULL, "kernel"},
+	{"kernel-build", "boot", "facts", "kernel_version"},
+	{"cpu", "boot", "facts", "cpu"},
+	{"processors", "boot", "facts", "processors"},
+	{"guest-kernel", "guest", "facts", "kernel"},
+	{"qemu", "guest", "facts", "qemu"},
+	{"libvirt", "guest", "facts", "libvirt"},
+};
+
+/** fingerprint_note - add a value to a part; NULL adds nothing */
+void fingerprint_note(json_t *fingerprint, const char *part, const char *value)
+{
+	json_t *values = json_object_get(fingerprint, part);
+
+	if (!value)
+		return;
+	if (!values) {
+		values = json_object();
+		json_object_set_new(fingerprint, part, values);
+	}
+	json_object_set_new(values, value, json_true());
+}
+
+/**
+ * fingerprint_read - the parts that a journal holds
+ * @fingerprint: gets them: {PART: {VALUE: true}}
+ * @records:     of the journal; NULL when there is none
+ */
+void fingerprint_read(json_t *fingerprint, const json_t *records)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+			const struct part *part = &parts[i];
+			const json_t *body = record_body(record), *value;
+			__cleanup_free char *number = NULL;
+
+			if (!part->record || strcmp(record_type(record), part->record) != 0)
+				continue;
+			body = part->level ? json_object_get(body, part->level) : body;
+			value = json_object_get(body, part->key);
+			if (json_is_integer(value))
+				number = format_text("%lld", (long long)json_integer_value(value));
+			fingerprint_note(fingerprint, part->name,
+					 number ? number : json_string_value(value));
+		}
+	}
+}
+
+static bool is_listed(const char *list, const char *name, size_t length)
+{
+	while (list && *list) {
+		size_t word = strcspn(list, ",");
+
+		if (word == length && strncmp(list, name, word) == 0)
+			return true;
+		list += word + (list[word] == ',');
+	}
+	return false;
+}
+
+/**
+ * compare_check_across - are these parts of the fingerprint?
+ * @across: separated by commas; NULL: none
+ * @why:    filled when one is not
+ *
+ * Return: 0 or -EINVAL.
+ */
+int compare_check_across(const char *across, struct reason *why)
+{
+	while (across && *across) {
+		size_t word = strcspn(across, ","), i = 0;
+
+		while (i < ARRAY_SIZE(parts) && !is_listed(parts[i].name, across, word))
+			i++;
+		if (i == ARRAY_SIZE(parts))
+			return fail(why, -EINVAL,
+				    "--across %.*s: there are bench, kernel, kernel-build, cpu, "
+				    "processors, guest-kernel, qemu, libvirt",
+				    (int)word, across);
+		across += word + (across[word] == ',');
+	}
+	return 0;
+}
+
+static char *join_keys(const json_t *object)
+{
+	char *text = strdup("");
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)object, key, value) {
+		char *longer = format_text("%s%s%s", text, *text ? ", " : "", key);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/**
+ * fingerprint_differences - the parts in which two runs differ
+ * @a, @b:  fingerprints
+ * @across: parts that may differ; NULL: none
+ *
+ * A part that one of the two does not hold is not compared.
+ *
+ * Return: [{"part", "a", "b", "allowed"}], owned by the caller.
+ */
+json_t *fingerprint_differences(const json_t *a, const json_t *b, const char *across)
+{
+	json_t *differences = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const char *name = parts[i].name;
+		const json_t *left = json_object_get(a, name), *right = json_object_get(b, name);
+		__cleanup_free char *left_text = join_keys(left);
+		__cleanup_free char *right_text = join_keys(right);
+
+		if (!left || !right || json_equal(left, right))
+			continue;
+		json_array_append_new(differences,
+				      json_pack("{s:s, s:s, s:s, s:b}", "part", name, "a",
+						left_text, "b", right_text, "allowed",
+						is_listed(across, name, strlen(name))));
+	}
+	return differences;
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A run as a comparison needs it: its samples by scenario, metric and boot, its counts of failures, its fingerprint.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/compare/fingerprint.h"
+#include "harness/evidence/record.h"
+#include "harness/judge/judge.h"
+#include "harness/journal/journal.h"
+#include "harness/store/run_directory.h"
+
+static json_t *member(json_t *object, const char *key, json_t *fresh)
+{
+	json_t *known = json_object_get(object, key);
+
+	if (known) {
+		json_decref(fresh);
+		return known;
+	}
+	json_object_set_new(object, key, fresh);
+	return fresh;
+}
+
+/* The boots of the hosts at each trial: {TRIAL: {HOST: BOOT}}. A warm host has no boot record in the trial. */
+static json_t *read_boots(const json_t *records)
+{
+	__cleanup_json json_t *current = json_object();
+	json_t *boots = json_object(), *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		const json_t *body = record_body(record);
+		const char *trial = json_text(record, "trial", NULL);
+		bool is_boot = strcmp(record_type(record), "boot") == 0;
+
+		if (is_boot && json_text(body, "boot_id", NULL))
+			json_object_set(current, json_text(body, "host", "h0"),
+					json_object_get(body, "boot_id"));
+		if (trial && (is_boot || !json_object_get(boots, trial)))
+			json_object_set_new(boots, trial, json_copy(current));
+	}
+	return boots;
+}
+
+/* Without a known boot each trial counts as one of its own. */
+static const char *boot_of(const json_t *run, const json_t *trial, const json_t *metric)
+{
+	const json_t *hosts =
+		json_object_get(json_object_get(run, "boots"), json_text(trial, "trial", ""));
+	void *first = json_object_iter((json_t *)hosts);
+	const char *boot = json_text(
+		hosts, json_text(metric, "host", first ? json_object_iter_key(first) : ""), NULL);
+
+	return json_text(metric, "boot", boot);
+}
+
+static int take_sample(json_t *samples, const json_t *sample, const json_t *trial, const char *name,
+		       struct reason *why)
+{
+	if (!json_is_number(sample))
+		return fail(why, -EINVAL, "trial %s: a sample of the metric '%s' is no number",
+			    json_text(trial, "trial", "?"), name);
+	return json_array_append_new(samples, json_real(json_number_value(sample)));
+}
+
+/* A metric whose unit or direction changed within the run keeps both: "ns, us" is no unit that the other run has. */
+static void note_text(json_t *known, const char *key, const char *text)
+{
+	const char *old = json_text(known, key, NULL);
+
+	if (!old)
+		json_object_set_new(known, key, json_string(text));
+	else if (strcmp(old, text) != 0)
+		json_object_set_new(known, key, json_sprintf("%s, %s", old, text));
+}
+
+static int take_metric(json_t *run, const json_t *trial, const char *name, const json_t *metric,
+		       struct reason *why)
+{
+	const char *boot = boot_of(run, trial, metric), *unit;
+	const json_t *all = json_object_get(metric, "samples");
+	json_t *scenario = member(json_object_get(run, "metrics"),
+				  json_text(trial, "scenario", "unknown"), json_object());
+	/* The samples of a second boot of a trial are a metric NAME@BOOT of the judge. */
+	__cleanup_free char *plain = strndup(name, strcspn(name, "@"));
+	json_t *known, *samples, *sample;
+	size_t index;
+	int error = 0;
+
+	if (!json_is_object(metric))
+		return fail(why, -EINVAL, "trial %s: the metric '%s' is no object",
+			    json_text(trial, "trial", "?"), name);
+	known = member(scenario, plain, json_object());
+	unit = json_text(metric, "unit", "");
+	note_text(known, "unit", unit);
+	/* Before the direction was recorded all times were such that less is better. */
+	note_text(known, "direction",
+		  json_text(metric, "direction", strcmp(unit, "ns") == 0 ? "lower" : "none"));
+	if (!boot) {
+		json_object_set_new(known, "boots_unknown", json_true());
+		boot = json_text(trial, "trial", "");
+	}
+	samples = member(member(known, "boots", json_object()), boot, json_array());
+	if (!json_is_array(all))
+		return take_sample(samples, json_object_get(metric, "value"), trial, plain, why);
+	json_array_foreach (all, index, sample)
+		if (!error)
+			error = take_sample(samples, sample, trial, plain, why);
+	return error;
+}
+
+static void count(json_t *rate, const char *key)
+{
+	json_object_set_new(rate, key, json_integer(json_number(rate, key, 0) + 1));
+}
+
+/* Times of a trial that failed or that proves nothing are times of something else. */
+static int take_trial(json_t *run, const json_t *trial, struct reason *why)
+{
+	const char *verdict = json_text(trial, "verdict", ""), *name;
+	const char *scenario = json_text(trial, "scenario", "unknown");
+	bool failed = strcmp(verdict, "fail") == 0;
+	json_t *rate, *metric;
+	int error = 0;
+
+	if (!failed && strcmp(verdict, "pass") != 0)
+		return 0;
+	rate = member(json_object_get(run, "rates"), scenario, json_object());
+	count(rate, "trials");
+	json_object_set_new(rate, "failures", json_integer(json_number(rate, "failures", 0)));
+	if (failed)
+		count(rate, "failures");
+	fingerprint_note(json_object_get(run, "fingerprint"), "bench",
+			 json_text(trial, "bench", NULL));
+	json_object_foreach (json_object_get(trial, "metrics"), name, metric)
+		if (!failed && !error)
+			error = take_metric(run, trial, name, metric, why);
+	return error;
+}
+
+static int load_results(const char *directory, json_t **results, json_t **records,
+			struct reason *why)
+{
+	__cleanup_free char *journal = format_text("%s/%s", directory, JOURNAL_FILE);
+	__cleanup_free char *path = format_text("%s/results.json", directory);
+	json_error_t problem;
+	int error;
+
+	if (access(directory, F_OK))
+		return fail(why, -errno, "%s: %s", directory, strerror(errno));
+	if (access(journal, F_OK) == 0) {
+		error = run_directory_load(directory, records, why);
+		if (!error)
+			*results = judge_run(*records);
+		return error;
+	}
+	if (access(path, F_OK))
+		return fail(why, -ENOENT, "%s holds no run: there is no %s and no results.json",
+			    directory, JOURNAL_FILE);
+	*results = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+	if (!*results)
+		return fail(why, -EINVAL, "%s, line %d: %s", path, problem.line, problem.text);
+	if (!json_is_array(json_object_get(*results, "trials")))
+		return fail(why, -EINVAL, "%s holds no results: there is no array 'trials'", path);
+	return 0;
+}
+
+/**
+ * compare_load - read one side of a comparison
+ * @directory: of the run; its journal is judged, or results.json is read when it has none
+ * @run:       receives {"run", "version", "complete", "fingerprint", "metrics", "rates"}; owned by the
+ *             caller
+ * @why:       filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int compare_load(const char *directory, json_t **run, struct reason *why)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *loaded = NULL;
+	json_t *trial;
+	size_t index;
+	int error = load_results(directory, &results, &records, why);
+
+	if (error)
+		return error;
+	loaded = json_pack("{s:s, s:s, s:s, s:b, s:{}, s:{}, s:{}, s:o}", "directory", directory,
+			   "run", json_text(results, "run", "unknown"), "version",
+			   json_text(results, "version", "unknown"), "complete",
+			   json_is_true(json_object_get(results, "complete")), "fingerprint",
+			   "metrics", "rates", "boots", read_boots(records));
+	if (!loaded)
+		return fail(why, -EINVAL, "%s: its name is no UTF-8", directory);
+	fingerprint_read(json_object_get(loaded, "fingerprint"), records);
+	json_array_foreach (json_object_get(results, "trials"), index, trial) {
+		struct reason what = {""};
+
+		if (take_trial(loaded, trial, &what))
+			return fail(why, -EINVAL, "%s: %s", directory, what.text);
+	}
+	json_object_del(loaded, "boots");
+	*run = steal(loaded);
+	return 0;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A comparison as a table for people.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "harness/compare/compare.h"
+
+#define COLUMNS 6
+
+static double number(const json_t *object, const char *key, double fallback)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
+static char *value_text(double value, const char *unit)
+{
+	static const struct {
+		double size;
+		const char *name;
+	} times[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {0, "ns"}};
+	size_t i = 0;
+
+	if (strcmp(unit, "ns") != 0)
+		return format_text("%.4g%s%s", value, *unit ? " " : "", unit);
+	while (fabs(value) < times[i].size)
+		i++;
+	return format_text("%.4g %s", times[i].size > 0 ? value / times[i].size : value,
+			   times[i].name);
+}
+
+/* "1.3 s ±2% (8)": the median, the farther limit of its interval, the number of boots. */
+static char *side_text(const json_t *side, const char *unit)
+{
+	double median = number(side, "median", 0), low = number(side, "low", -INFINITY);
+	double high = number(side, "high", INFINITY);
+	double limit = fmax(high - median, median - low);
+	__cleanup_free char *value = value_text(median, unit);
+	__cleanup_free char *around = NULL;
+
+	if (!side)
+		return strdup("-");
+	if (limit > 0)
+		limit = limit / fabs(median) * 100;
+	around = isfinite(limit) ? format_text("±%.0f%%", limit) : strdup("±∞");
+	return format_text("%s %s (%lld)", value, around, (long long)json_number(side, "boots", 0));
+}
+
+static char *change_text(const json_t *change)
+{
+	double low = number(change, "low", -INFINITY), high = number(change, "high", INFINITY);
+	double value = number(change, "value", INFINITY);
+
+	if (!change)
+		return strdup("-");
+	if (isinf(low) || isinf(high))
+		return format_text("%+.1f%%", value);
+	return format_text("%+.1f%% [%+.1f, %+.1f]", value, low, high);
+}
+
+static char *verdict_text(const json_t *row)
+{
+	const char *note = json_text(row, "note", NULL);
+	bool humps = json_is_true(json_object_get(json_object_get(row, "a"), "two_humps")) ||
+		     json_is_true(json_object_get(json_object_get(row, "b"), "two_humps"));
+	const json_t *known = json_object_get(row, "boots_known");
+
+	return format_text("%s%s%s%s%s", json_text(row, "verdict", ""), note ? ": " : "",
+			   note ? note : "", humps ? " (two humps)" : "",
+			   known && !json_is_true(known) ? " *" : "");
+}
+
+static char *p_text(const json_t *row)
+{
+	double p = number(row, "p_holm", NAN);
+
+	if (isnan(p))
+		return strdup("-");
+	return p < 0.0001 ? strdup("<0.0001") : format_text("%.4f", p);
+}
+
+static void fill_metric(const json_t *row, char *cells[COLUMNS])
+{
+	const char *unit = json_text(row, "unit", "");
+
+	cells[0] =
+		format_text("%s %s", json_text(row, "scenario", ""), json_text(row, "metric", ""));
+	cells[1] = side_text(json_object_get(row, "a"), unit);
+	cells[2] = side_text(json_object_get(row, "b"), unit);
+	cells[3] = change_text(json_object_get(row, "change_percent"));
+	cells[4] = p_text(row);
+	cells[5] = verdict_text(row);
+}
+
+static char *rate_text(const json_t *rate)
+{
+	if (!json_number(rate, "trials", 0))
+		return strdup("-");
+	return format_text("%lld of %lld [%.0f, %.0f]%%",
+			   (long long)json_number(rate, "failures", 0),
+			   (long long)json_number(rate, "trials", 0),
+			   number(rate, "low_percent", 0), number(rate, "high_percent", 0));
+}
+
+static double points(const json_t *rate)
+{
+	return number(rate, "failures", 0) / number(rate, "trials", 1) * 100;
+}
+
+static void fill_rate(const json_t *row, char *cells[COLUMNS])
+{
+	const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
+
+	cells[0] = format_text("%s failures", json_text(row, "scenario", ""));
+	cells[1] = rate_text(a);
+	cells[2] = rate_text(b);
+	cells[3] = json_object_get(row, "p") ? format_text("%+.1f points", points(b) - points(a))
+					     : strdup("-");
+	cells[4] = p_text(row);
+	cells[5] = verdict_text(row);
+}
+
+/* Characters, not bytes: the continuation bytes of UTF-8 take no column. */
+static int width_of(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static void print_table(FILE *out, char *(*cells)[COLUMNS], size_t count)
+{
+	int width[COLUMNS] = {0};
+
+	for (size_t row = 0; row < count; row++)
+		for (size_t i = 0; i < COLUMNS; i++)
+			if (width_of(cells[row][i]) > width[i])
+				width[i] = width_of(cells[row][i]);
+	for (size_t row = 0; row < count; row++)
+		for (size_t i = 0; i < COLUMNS; i++)
+			fprintf(out, "%s%*s", cells[row][i],
+				i + 1 < COLUMNS ? width[i] - width_of(cells[row][i]) + 2 : 1,
+				i + 1 < COLUMNS ? "" : "\n");
+}
+
+static void print_run(FILE *out, const char *name, const json_t *run)
+{
+	fprintf(out, "%s: %s (run %s, brinell %s%s)\n", name, json_text(run, "directory", "?"),
+		json_text(run, "run", "?"), json_text(run, "version", "?"),
+		json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
+}
+
+static bool any_unknown_boots(const json_t *rows)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach (rows, index, row)
+		if (!json_is_true(json_object_get(row, "boots_known")))
+			return true;
+	return false;
+}
+
+static void print_legend(FILE *out, const json_t *comparison)
+{
+	const json_t *counts = json_object_get(comparison, "counts");
+	const char *separator = "", *verdict;
+	json_t *count;
+
+	fprintf(out,
+		"\nMedian of the boots ± limit of its 95 %% interval (boots); change of B against "
+		"A "
+		"[95 %% interval]; p after Holm.\nA change counts below p %.3g and above %.3g "
+		"%%.\n",
+		number(comparison, "alpha", 0), number(comparison, "budget_percent", 0));
+	if (any_unknown_boots(json_object_get(comparison, "metrics")))
+		fputs("* The boots are not on record: each trial is taken for one.\n", out);
+	json_object_foreach ((json_t *)counts, verdict, count) {
+		fprintf(out, "%s%lld %s", separator, (long long)json_integer_value(count), verdict);
+		separator = ", ";
+	}
+	fputs("\n", out);
+}
+
+/**
+ * compare_print - print a comparison
+ * @out:        where to
+ * @comparison: of compare_runs()
+ */
+void compare_print(FILE *out, const json_t *comparison)
+{
+	const json_t *metrics = json_object_get(comparison, "metrics");
+	const json_t *rates = json_object_get(comparison, "rates");
+	size_t count = 1, index;
+	char *(*cells)[COLUMNS] =
+		calloc(1 + json_array_size(metrics) + json_array_size(rates), sizeof(*cells));
+	json_t *row;
+
+	print_run(out, "A", json_object_get(comparison, "a"));
+	print_run(out, "B", json_object_get(comparison, "b"));
+	json_array_foreach (json_object_get(comparison, "differences"), index, row)
+		fprintf(out, "%s differs: A has %s, B has %s%s\n", json_text(row, "part", ""),
+			json_text(row, "a", ""), json_text(row, "b", ""),
+			json_is_true(json_object_get(row, "allowed"))
+				? ""
+				: "; --across compares all the same");
+	fputs("\n", out);
+	if (!cells)
+		return;
+	for (size_t i = 0; i < COLUMNS; i++) {
+		static const char *const heads[] = {"", "A", "B", "change", "p", "verdict"};
+
+		cells[0][i] = strdup(heads[i]);
+	}
+	json_array_foreach (metrics, index, row)
+		fill_metric(row, cells[count++]);
+	json_array_foreach (rates, index, row)
+		fill_rate(row, cells[count++]);
+	print_table(out, cells, count);
+	for (size_t i = 0; i < count * COLUMNS; i++)
+		free(cells[i / COLUMNS][i % COLUMNS]);
+	free(cells);
+	print_legend(out, comparison);
+}
