@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters of the kernel's and the processor's events, by perf_event_open(2): the program perf would bring libperl and
- * libpython along, into every disk and into the memory of every guest, for the same system call.
+ * Counters of kernel and processor events, by perf_event_open(2). The program perf makes the same system call, but needs
+ * libperl and libpython on every disk and in the memory of every guest.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -124,11 +124,11 @@ static int add_processors(struct counter *counter, struct perf_event_attr *attri
 
 	for (int i = 0; i < processors && (!error || error == -ENODEV); i++)
 		error = add_place(counter, attributes, -1, i);
-	/* A processor that is off counts nothing. */
+	/* An offline processor has no counters. */
 	return error == -ENODEV && counter->count ? 0 : error;
 }
 
-/* Threads of a process, and the processes that these have started. */
+/* Threads of a process, and its descendants. */
 struct family {
 	pid_t *threads, *children;
 	size_t thread_count, child_count;
@@ -212,10 +212,10 @@ static int add_threads(struct counter *counter, struct perf_event_attr *attribut
 }
 
 /*
- * What is born of a thread that is counted is counted with it, and must get no counter of its own. Nothing tells whether
- * that is so, therefore nothing may be born between the look at the family and the last counter of its threads: if
- * something is, the counters are closed, which ends those that were passed on too, and all is done again. What breeds
- * faster than that may be counted too little, but never twice.
+ * A child of a counted thread inherits its counter, and must not get another one. The kernel does not show whether a child
+ * inherited a counter. So no child may appear between the scan of the family and the opening of the last counter. If one
+ * does, the counters are closed, which also closes the inherited ones, and the scan is repeated. A process that forks
+ * faster than that may be counted too low, but never twice.
  */
 static int add_family(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
 		      struct family *family)
@@ -268,13 +268,13 @@ static int explain(const char *name, uint32_t type, int error, struct reason *wh
 }
 
 /**
- * counter_open - begin to count an event
- * @counter: counter_close() also after a failure
+ * counter_open - start to count an event
+ * @counter: needs counter_close() also after a failure
  * @name:    as perf(1) calls it, or SYSTEM:EVENT
  * @where:   processors, or a process
  * @why:     reason of a failure
  *
- * Return: 0, -EINVAL for a name that nobody knows, -ENOTSUP for what this machine can not count, -ESRCH without such a
+ * Return: 0, -EINVAL for an unknown name, -ENOTSUP if this machine cannot count it, -ESRCH without such a
  * process, or -errno.
  */
 int counter_open(struct counter *counter, const char *name, struct counted where,
@@ -297,8 +297,8 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 }
 
 /**
- * counter_read - what has been counted in all places
- * @value: receives it; an estimate where the processor has fewer counters than are wanted
+ * counter_read - the sum of all places
+ * @value: receives it; an estimate if the processor has fewer counters than events
  *
  * Return: 0 or -errno.
  */
@@ -306,7 +306,7 @@ int counter_read(const struct counter *counter, double *value)
 {
 	*value = 0;
 	for (size_t i = 0; i < counter->count; i++) {
-		/* Value, time that it was wanted, time that it was counted (perf_event_open(2), read_format). */
+		/* Value, time enabled, time running (perf_event_open(2), read_format). */
 		uint64_t seen[3];
 		ssize_t got = read(counter->fds[i], seen, sizeof(seen));
 
@@ -318,7 +318,7 @@ int counter_read(const struct counter *counter, double *value)
 	return 0;
 }
 
-/** counter_close - count no more */
+/** counter_close - stop counting */
 void counter_close(struct counter *counter)
 {
 	for (size_t i = 0; i < counter->count; i++)

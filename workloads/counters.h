@@ -20,7 +20,7 @@ struct counter {
 
 /**
  * struct counted - where it is counted
- * @pid: of a process: it, all its threads and all its descendants, also those to come; 0: all processors
+ * @pid: a process with all its threads and descendants, including later ones; 0: all processors
  */
 struct counted {
 	pid_t pid;

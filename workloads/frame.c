@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * frame: finds a page frame of this machine that no process owns as plain memory: the kernel's code, a page table, a free
- * one. Its process does what consumes it. This is the agent's side.
+ * frame: finds a page frame that no process owns as plain memory: code of the kernel, a page table, a free frame. Its
+ * process consumes it. This is the agent's side.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "workloads/frame.h"
 #include "harness/host/frames.h"
 
-/* Reading the flags of all frames takes its time on an emulated machine. */
+/* Reading the flags of all frames is slow on an emulated machine. */
 #define READY_NS (30 * NSEC_PER_SEC)
 
 static const char *const names[] = {
@@ -164,7 +164,7 @@ static int frame_touch(struct activity *run, struct reason *why)
 
 static const struct workload frame = {
 	.name = "frame",
-	.summary = "a page frame of the kernel's, or of nobody, and what consumes it",
+	.summary = "a page frame of the kernel, or a free one, and its consumer",
 	.params = frame_params,
 	.start = frame_start,
 	.touch = frame_touch,

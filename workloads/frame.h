@@ -15,10 +15,10 @@ enum frame_which {
 };
 
 /**
- * struct frame_options - which frame is wanted
- * @call:      system call whose code is struck, or NULL: any that this kernel has
+ * struct frame_options - the frame to find
+ * @call:      system call whose code is the target, or NULL: any that this kernel has
  * @directory: for files, or NULL
- * @limit:     bytes that a touch allocates at most, or 0
+ * @limit:     maximum of bytes that a touch allocates, or 0
  */
 struct frame_options {
 	enum frame_which which;
@@ -33,8 +33,8 @@ enum frame_request {
 };
 
 /**
- * enum frame_report_kind - what the process says beyond what all do
- * @FRAME_TOUCHED: the frame was used: base.text tells how, @right whether all was as it should be
+ * enum frame_report_kind - reports of this process, besides those of all processes
+ * @FRAME_TOUCHED: the frame was used: base.text says how, @right whether the result is correct
  * @FRAME_ERROR:   a system call failed: base.error, and its name in base.text
  * @FRAME_CHECKED: the end of a touch
  */
@@ -45,9 +45,9 @@ enum frame_report_kind {
 };
 
 /**
- * struct frame_report - what the process says, one packet each
- * @read:     what the frame holds was read, and @right says whether it is what was written
- * @poisoned: the kernel has given the frame up by now
+ * struct frame_report - report of the process, one packet
+ * @read:     the frame was read, and @right says whether it held the written data
+ * @poisoned: the kernel has retired the frame
  * @pfn:      of the frame
  * @kernel_address: of the function in it
  * @frames:   of the same kind around it

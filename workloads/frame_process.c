@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that finds a frame, and touches it when told so. What it makes for that (a page table, objects of the kernel,
- * a file) lives as long as it does.
+ * The process that finds a frame, and touches it on request. Its objects (a page table, objects of the kernel, a file) exist
+ * as long as the process.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -74,7 +74,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	process_note_signal(&report.base, number, info);
 	say(&report, PROCESS_SIGNAL);
 	errno = saved;
-	/* Action optional: nobody consumed anything yet, the process goes on where it was. */
+	/* Action optional: nothing was consumed yet, and the process continues where it was. */
 	if (info->si_code == BUS_MCEERR_AO)
 		return;
 	if (!may_land)
@@ -121,7 +121,7 @@ static int find_balloon(struct reason *why)
 		why);
 }
 
-/* Nine tenths of what could be had without driving out others. */
+/* Nine tenths of the memory that is available without reclaim. */
 static uint64_t allocation_limit(void)
 {
 	__cleanup_free char *text = NULL;
@@ -152,7 +152,7 @@ static unsigned char *find_own(unsigned char *pages, size_t count)
 	return NULL;
 }
 
-/* Takes free memory until the frame is among it. */
+/* Allocates free memory until it contains the frame. */
 static void allocate_frame(void)
 {
 	size_t limit = allocation_limit() & -(uint64_t)(STEP_PAGES * MEMORY_PAGE);
@@ -182,7 +182,7 @@ static void allocate_frame(void)
 	}
 	right = memory_compare(page, (size_t)(page - finder.taken) / MEMORY_PAGE % STEP_PAGES, 0,
 			       MEMORY_PAGE / sizeof(uint64_t)) == DATA_INTACT;
-	/* A frame that was given up is for nobody. */
+	/* A retired frame must not be allocated. */
 	if (machine_page_flags(finder.pfn, &flags) == 0 && flags >> FRAME_HWPOISON & 1)
 		right = false;
 	snprintf(text, sizeof(text), "the frame was handed out after %zu MiB, written and read%s",
@@ -200,12 +200,12 @@ static void touch_balloon(void)
 	uint64_t flags = 0;
 
 	if (machine_page_flags(finder.pfn, &flags) == 0 && flags >> FRAME_OFFLINE & 1)
-		say_touched(false, true, "the balloon still holds the frame: nobody can use it");
+		say_touched(false, true, "the balloon still holds the frame, so it is not used");
 	else
 		allocate_frame();
 }
 
-/* System calls that are seldom made, change nothing, and need nothing. */
+/* Rarely used system calls without side effects and without requirements. */
 static struct timespec interval;
 static const struct system_call {
 	const char *name;
@@ -305,7 +305,7 @@ static void touch_page_cache(void)
 			    "the page of the file was read");
 }
 
-/* Each takes an object of the kernel for an open file, and one for the count. */
+/* Each allocates a kernel object for an open file, and one for the counter. */
 static size_t make_objects(void)
 {
 	struct rlimit limit = {.rlim_cur = OBJECTS + 64, .rlim_max = OBJECTS + 64};
@@ -409,7 +409,7 @@ static void say_ready(void)
 }
 
 /**
- * frame_process - find a frame, and touch it when told so
+ * frame_process - find a frame, and touch it on request
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct frame_report out
  * @options: struct frame_options: which; borrowed
  *

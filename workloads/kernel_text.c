@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a function of the running kernel lies in memory. The kernel's image is one piece there: /proc/iomem tells where its
- * code begins, /proc/kallsyms how far from that begin a function is.
+ * Physical address of a function of the running kernel. The kernel's image is contiguous: /proc/iomem has the start of its
+ * code, /proc/kallsyms the offset of a function.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@ static int find_code(uint64_t *first, uint64_t *last, struct reason *why)
 		    "needed");
 }
 
-/* The names of the begin of the code, and that of the function; one that is not there stays 0. */
+/* Addresses of the start of the code and of the function; 0 if missing. */
 static int find_symbols(const char *symbol, uint64_t *begin, uint64_t *function, struct reason *why)
 {
 	char path[4096], line[512];
@@ -44,7 +44,7 @@ static int find_symbols(const char *symbol, uint64_t *begin, uint64_t *function,
 
 		if (sscanf(line, "%" SCNx64 " %c %255s", &address, &kind, name) != 3)
 			continue;
-		/* A module may call a function of its own the same. */
+		/* A module may have a function of the same name. */
 		if (!*begin && strcmp(name, "_text") == 0)
 			*begin = address;
 		if (!*function && strcmp(name, symbol) == 0)
@@ -56,13 +56,13 @@ static int find_symbols(const char *symbol, uint64_t *begin, uint64_t *function,
 }
 
 /**
- * kernel_text_frame - where a function of the running kernel is
+ * kernel_text_frame - find a function of the running kernel
  * @symbol:  its name in /proc/kallsyms
- * @pfn:     receives the page frame that it begins in
+ * @pfn:     receives its first page frame
  * @address: receives its virtual address
  * @why:     reason of a failure
  *
- * Return: 0, -ENOENT when this kernel has no such function, -ENOTSUP when it does not tell.
+ * Return: 0, -ENOENT if this kernel has no such function, -ENOTSUP if it hides addresses.
  */
 int kernel_text_frame(const char *symbol, uint64_t *pfn, uint64_t *address, struct reason *why)
 {

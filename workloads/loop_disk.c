@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small disk made of memory, for machines without one: its page cache is page cache like any other, clean once it was
- * written back, and can be read again.
+ * A small disk in memory, for machines without a disk. Its page cache behaves like any other: it is clean after writeback,
+ * and can be read again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "workloads/memory.h"
 
 #define CONTROL "/dev/loop-control"
-/* Somebody else may take the free one first. */
+/* Another process may take the free device first. */
 #define ATTEMPTS 8
 
 static int try_loop(int control, int memory, char path[static 32])
@@ -40,7 +40,7 @@ static int try_loop(int control, int memory, char path[static 32])
 }
 
 /**
- * loop_disk_open - make a block device of memory, which ends when nobody has it open
+ * loop_disk_open - make a block device of memory, which exists until its last close
  * @size: bytes, whole pages
  * @why:  reason of a failure
  *

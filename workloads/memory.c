@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * memory: a process that owns a page of a chosen kind and touches it in a chosen way. This is the agent's side, which
- * never waits for the victim without a bound: a victim may hang in the kernel for ever.
+ * waits for the victim only with a deadline, because a victim may hang in the kernel forever.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static const struct param memory_params[] = {
 	{"page", PARAM_CHOICE, "kind of page", "anonymous", pages, false},
 	{"touch", PARAM_CHOICE, "how it is touched", "load", touches, false},
 	{"handler", PARAM_CHOICE, "catch SIGBUS, or none: die of it", "catch", handlers, false},
-	{"mce-kill", PARAM_CHOICE, "prctl(PR_MCE_KILL): told early, late, or as the host's default",
+	{"mce-kill", PARAM_CHOICE, "prctl(PR_MCE_KILL): early, late, or the host's default",
 	 "default", process_mce_kills, false},
 	{"offset", PARAM_NUMBER, "of the struck line in its page; a multiple of 64", "0x400", NULL,
 	 false},
@@ -73,7 +73,7 @@ static int take_options(const json_t *arguments, struct memory_options *options,
 	return memory_touch_fits(options->page, options->touch, why) ? 0 : -EINVAL;
 }
 
-/* A huge page must be set aside by the administrator; on a machine that may be broken brinell is one. */
+/* The administrator reserves huge pages; on an expendable machine the agent does. */
 static int reserve_huge_page(struct memory_run *memory, struct reason *why)
 {
 	__cleanup_free char *free_pages = NULL;

@@ -40,7 +40,7 @@ enum memory_touch {
 	TOUCH_NONE,
 };
 
-/** struct memory_options - what a victim is told before it starts */
+/** struct memory_options - options of a victim */
 struct memory_options {
 	enum memory_page page;
 	enum memory_touch touch;
@@ -54,10 +54,10 @@ struct memory_options {
  * struct memory_region - the memory of a victim
  * @base:      of the region, in this process
  * @size:      in bytes
- * @victim:    the 4 KiB page that is struck
- * @line:      the line in it that is struck
+ * @victim:    the 4 KiB page under fault
+ * @line:      the line in it under fault
  * @page_size: of the mapping: 4096, or 2 MiB
- * @canary:    MEMORY_PAGES other pages, which nothing may harm
+ * @canary:    MEMORY_PAGES other pages, which must stay intact
  * @fd:        of the file behind the region, or -1
  * @file_at:   offset of @victim in that file
  */
@@ -96,7 +96,7 @@ enum memory_data {
 };
 
 /**
- * struct memory_report - what a victim says, one packet each; base.text is the reason of a failure
+ * struct memory_report - report of a victim, one packet; base.text is the reason of a failure
  */
 struct memory_report {
 	struct process_report base;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages that a memory victim owns: each kind is made, filled with a pattern that describes itself, and proven to be
- * what it is called.
+ * The pages of a memory victim: each kind is mapped, filled with a self-describing pattern, and verified to be of its
+ * kind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #define MAP_HUGE_2MB (21 << 26)
 #endif
 
-/** memory_word - what is in word @word (of 8 bytes) of page @number: nobody else writes this */
+/** memory_word - content of word @word (of 8 bytes) of page @number, which is unique */
 uint64_t memory_word(uint64_t number, size_t word)
 {
 	uint64_t value = 0x6272696e656c6cull << 8 ^ number << 20 ^ (uint64_t)word << 3;
@@ -30,7 +30,7 @@ uint64_t memory_word(uint64_t number, size_t word)
 	return (value ^ value >> 29) | 1;
 }
 
-/** memory_code_value - what the function in line @line of a page of code returns */
+/** memory_code_value - return value of the function in line @line of a page of code */
 uint32_t memory_code_value(uint64_t number, size_t line)
 {
 	return (uint32_t)(memory_word(number, line * (MEMORY_LINE / 8)) >> 8);
@@ -62,7 +62,7 @@ void memory_fill_code(void *page, uint64_t number)
 }
 
 /**
- * memory_compare - are these words what was written?
+ * memory_compare - compare words with the written content
  * @bytes:  first of them
  * @number: of their page
  * @first:  number of the first word in its page
@@ -82,7 +82,7 @@ enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first
 	return intact ? DATA_INTACT : zero ? DATA_ZERO : DATA_OTHER;
 }
 
-/** memory_touch_fits - whether a kind of page can be touched in a way; @why says what would do */
+/** memory_touch_fits - whether a kind of page can be touched in a way; @why names the alternatives */
 bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct reason *why)
 {
 	bool code = page == PAGE_INSTRUCTION;
@@ -180,7 +180,7 @@ static int make_hugetlb(struct memory_region *region, struct reason *why)
 	return 0;
 }
 
-/* Page cache without a disk behind it is never clean, and the kernel can not read it again. */
+/* Page cache without a disk is never clean, and the kernel cannot read it again. */
 static bool is_on_disk(const char *directory)
 {
 	struct statfs status;
@@ -230,7 +230,7 @@ static int open_file(const char *given, struct reason *why)
 	return fd;
 }
 
-/* Writes pages that say @first + their number into the file. */
+/* Writes pages with the numbers from @first into the file. */
 static int write_pages(int fd, uint64_t first, bool code, struct reason *why)
 {
 	for (size_t i = 0; i < MEMORY_PAGES; i++) {
@@ -269,7 +269,7 @@ static int make_file(struct memory_region *region, const struct memory_options *
 	region->fd = open_file(options->directory, why);
 	if (region->fd < 0)
 		return region->fd;
-	/* An older generation on the disk tells data that was read again from data that was kept. */
+	/* An older generation on disk distinguishes data that was read again from data that was kept. */
 	error = write_pages(region->fd, dirty ? 1u << 20 : 0, code, why);
 	if (!error && fsync(region->fd) < 0)
 		error = fail(why, -errno, "fsync the victim's file: %s", strerror(errno));
@@ -327,7 +327,7 @@ static int make_kind(const struct memory_options *options, struct memory_region 
  * @region:  receives it; lives as long as the process
  * @why:     reason of a failure
  *
- * Return: 0, -ENOTSUP when this machine has no such pages, or -errno.
+ * Return: 0, -ENOTSUP if this machine has no such pages, or -errno.
  */
 int memory_region_make(const struct memory_options *options, struct memory_region *region,
 		       struct reason *why)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that a fault strikes. It touches its line when told so, and says what happened to it: data, signal, or the
- * error of a system call. Between fork(2) and exit it makes no use of what it inherited but its socket.
+ * The process under fault. It touches its line on request, and reports the result: data, signal, or the error of a system
+ * call. Between fork(2) and exit it uses only its socket of what it inherited.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static struct victim {
 	int peer_in;
 } victim;
 
-/* Where a thread goes on after a SIGBUS in the middle of a touch. */
+/* Where a thread continues after a SIGBUS during a touch. */
 static __thread sigjmp_buf landing;
 static __thread volatile sig_atomic_t may_land;
 
@@ -54,7 +54,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	process_note_signal(&report.base, number, info);
 	send_report(&report);
 	errno = saved;
-	/* Action optional: nobody consumed anything yet, the process goes on where it was. */
+	/* Action optional: nothing was consumed yet, and the process continues where it was. */
 	if (info->si_code == BUS_MCEERR_AO)
 		return;
 	if (may_land) {
@@ -102,7 +102,7 @@ static bool stores_word(enum memory_data *data)
 	return true;
 }
 
-/* All 64 bytes without a read of the old ones, as Intel asks for clearing poison; then they must read back. */
+/* All 64 bytes without a read, as Intel specifies to clear poison; then they must read back. */
 static bool stores_full_line(enum memory_data *data)
 {
 	uint64_t words[MEMORY_LINE / sizeof(uint64_t)] __attribute__((aligned(16)));
@@ -172,7 +172,7 @@ static bool prefetches(enum memory_data *data)
 	return true;
 }
 
-/* Half of the word is in the line before, which is good. */
+/* Half of the word is in the previous line, which is intact. */
 static bool loads_unaligned(enum memory_data *data)
 {
 	uint64_t word, before = memory_word(MEMORY_VICTIM_PAGE, first_word() - 1);
@@ -194,7 +194,7 @@ static bool streams_page(enum memory_data *data)
 	return true;
 }
 
-/* The kernel compares the word itself: it waits, for no time, only when the word is what it was told. */
+/* The kernel compares the word itself: it waits (with a zero timeout) only if the word has the given value. */
 static bool waits_on_futex(enum memory_data *data)
 {
 	uint32_t word = (uint32_t)memory_word(MEMORY_VICTIM_PAGE, first_word());
@@ -239,7 +239,7 @@ static bool (*const touches[])(enum memory_data *data) = {
 	[TOUCH_NONE] = touches_nothing,
 };
 
-/* One touch by this thread; whatever comes of it is reported. Return: whether the line was read and is intact. */
+/* One touch by this thread, with a report of its result. Return: whether the line was read and is intact. */
 static bool touch_once(void)
 {
 	enum memory_data data = DATA_UNREAD;
@@ -285,7 +285,7 @@ static void check_page(const unsigned char *page, uint64_t number, bool code)
 	}
 }
 
-/* The rest of the victim's own page, which only a page that was seen alive may be asked for. */
+/* The rest of the victim's own page; read it only if the victim line was intact. */
 static void check_beside(void)
 {
 	for (size_t line = 0; line < MEMORY_PAGE / MEMORY_LINE; line++) {
@@ -301,7 +301,7 @@ static void check_beside(void)
 	}
 }
 
-/* All that the fault must not have reached. Its report ends a touch. */
+/* All pages that the fault must not reach. Its report ends a touch. */
 static void check_elsewhere(bool alive)
 {
 	struct memory_report report = {.base.kind = REPORT_CHECKED};
@@ -309,7 +309,7 @@ static void check_elsewhere(bool alive)
 	bool whole = victim.options->page == PAGE_HUGETLB && !alive;
 
 	if (sigsetjmp(landing, 1)) {
-		/* The handler has told of the signal. */
+		/* The handler has reported the signal. */
 		report.base.error = EFAULT;
 		send_report(&report);
 		return;
@@ -345,7 +345,7 @@ static void touch_in_threads(void)
 
 		if (error) {
 			report_error("pthread_create", error);
-			/* The one that waits at the barrier would wait for ever. */
+			/* The other thread would wait at the barrier forever. */
 			_exit(1);
 		}
 	}
@@ -395,7 +395,7 @@ static void touch_in_child(void)
 		report_member(pid);
 }
 
-/* The second process of a shared page: touches for each byte that it is sent. */
+/* The second process of a shared page: touches once for each received byte. */
 static int start_peer(void)
 {
 	int pipes[2];
@@ -407,7 +407,7 @@ static int start_peer(void)
 		char byte;
 
 		close(pipes[1]);
-		/* Its own page table entry, before the fault strikes. */
+		/* Create its own page table entry before the fault. */
 		(void)*(volatile unsigned char *)victim.region.line;
 		for (;;) {
 			ssize_t got = read(pipes[0], &byte, 1);
@@ -503,7 +503,7 @@ static int set_up(struct reason *why)
 }
 
 /**
- * memory_victim - be the process that owns the page
+ * memory_victim - main function of the process that owns the page
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct memory_report out
  * @options: struct memory_options: what to be; borrowed
  *

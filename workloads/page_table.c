@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page table of this process, and the frame that it is in. No interface tells which one that is: it is the frame that
- * becomes a page table at the moment at which one more is needed.
+ * A page table of this process, and its frame. No interface names the frame: it is the one that becomes a page table when
+ * the process needs one more.
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,7 +15,7 @@
 #define DIRECTORY_SPAN (1ul << 30)
 #define TABLES 512
 #define TABLES_TO_AIM 32
-/* Frames that are looked at closely, while others make page tables too. */
+/* Frames under close observation, while other processes make page tables too. */
 #define AREA 32768
 #define EVERYWHERE ((struct frame_set){0})
 /* More pages than the kernel flushes one by one (arch/x86/mm/tlb.c, tlb_single_page_flush_ceiling). */
@@ -32,7 +32,7 @@ static void *map(size_t size)
 	return memory;
 }
 
-/* Touches the first pages of so many spans, each of which takes a page table, and tells what is new in a range. */
+/* Touches the first pages of so many spans, each of which needs a page table, and returns the new ones in a range. */
 static int make_tables(struct page_table *table, size_t count, struct frame_set range,
 		       struct frame_set *before, struct frame_set *after, struct reason *why)
 {

@@ -35,12 +35,12 @@ enum pattern_fault {
 };
 
 /**
- * struct pattern - memory whose every line says where and when it was written
+ * struct pattern - memory in which every line contains its place and generation
  * @base:    page-aligned
  * @pages:   of 4 KiB
- * @seed:    tells two patterns apart
+ * @seed:    distinguishes two patterns
  * @written: generation of each page; in a mapping of its own
- * @guard:   the complement of @written, in another one: a table that was struck itself makes no false claim
+ * @guard:   the complement of @written, in another mapping: damage to a table itself is detected
  */
 struct pattern {
 	unsigned char *base;
@@ -51,7 +51,7 @@ struct pattern {
 };
 
 /**
- * struct pattern_mismatch - what was found instead of a page
+ * struct pattern_mismatch - content found instead of a page
  * @page:   its number
  * @offset: of the first wrong byte in it
  * @lines:  how many of its lines are wrong
@@ -93,7 +93,7 @@ enum pattern_backing {
 };
 
 /**
- * enum pattern_place - which page a fault is meant for
+ * enum pattern_place - page under fault
  * @PLACE_NUMBER:  that of this number
  * @PLACE_LOWEST:  that of the lowest physical address: a migration sends it first
  * @PLACE_HIGHEST: that of the highest one: it is sent last
@@ -107,19 +107,19 @@ enum pattern_place {
 };
 
 /**
- * struct pattern_options - what the process that owns the pattern is told
+ * struct pattern_options - options of the process that owns the pattern
  * @size:        bytes
  * @seed:        of the pattern and of the random order
- * @dirty_rate:  pages written anew, a second
- * @verify_rate: pages verified, a second; 0 for as fast as it goes
- * @continuous:  verify without being asked
+ * @dirty_rate:  pages rewritten per second
+ * @verify_rate: pages verified per second; 0: no limit
+ * @continuous:  verify without requests
  * @random:      order of writing
  * @lock:        mlock(2)
- * @place:       how the page is chosen that facts tell of
- * @victim:      its number, unless only the memory tells
+ * @place:       how the page that the facts name is chosen
+ * @victim:      its number, unless it depends on the memory
  * @spare_victim: it is written once, and never again
  * @interval_ns: between two reports of totals
- * @shown:       how many mismatches, and how many signals, are reported one by one
+ * @shown:       how many mismatches and signals are reported individually
  * @mce_kill:    prctl(PR_MCE_KILL)
  */
 struct pattern_options {
@@ -148,9 +148,9 @@ enum pattern_report_kind {
 
 /**
  * struct pattern_totals - since the start
- * @passes:  whole walks of the verifier
+ * @passes:  complete passes of the verifier
  * @found:   mismatches by kind; a page counts once for each time that it was written
- * @lost:    pages that can not be read any more: the kernel has signalled
+ * @lost:    pages that can no longer be read, by a signal of the kernel
  * @unsaid:  reports that the agent did not take in time
  */
 struct pattern_totals {
@@ -159,7 +159,7 @@ struct pattern_totals {
 	uint64_t lost, unsaid;
 };
 
-/** struct pattern_report - what the process says, one packet each */
+/** struct pattern_report - report of the process, one packet */
 struct pattern_report {
 	struct process_report base;
 	uint64_t pfn, region;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pattern itself. Every line of 64 bytes says which page, line, generation and seed it was written for:
+ * The pattern itself. Every line of 64 bytes contains its page, line, generation and seed:
  *
  *	word 0  0x6272 (16 bits), page (40 bits), line (8 bits)
  *	word 1  generation (32 bits), seed (32 bits)
  *	word 2..7  hashes of page, generation and seed, advanced by a constant for each line
  *
  * From one line to the next each word grows by a constant, so that checking costs a load, an addition and a comparison of
- * wide registers a line: near to what reading alone costs. What is wrong with a page is found out only when something is.
+ * wide registers per line, which is close to the cost of a read. The kind of a mismatch is determined only if there is one.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,10 +16,10 @@
 #include "workloads/pattern.h"
 
 #define MAGIC 0x6272ull
-/* So many wrong bytes in a line are damage to it; more are something else in its place. */
+/* Up to so many wrong bytes in a line are damage to it; more are other content. */
 #define WRONG_BYTES_MAX 8
 
-/* Two wide registers a line; where the processor has none of 32 bytes the compiler takes narrower ones. */
+/* Two wide registers per line; the compiler uses narrower ones if the processor has none of 32 bytes. */
 typedef uint64_t wide __attribute__((vector_size(32), may_alias));
 
 static const uint64_t steps[PATTERN_WORDS] = {
@@ -65,7 +65,7 @@ static void first_line(uint64_t words[static PATTERN_WORDS], uint32_t seed, uint
 		words[i] = mix(key + steps[i]);
 }
 
-/** pattern_line - what line @line of a page says */
+/** pattern_line - content of line @line of a page */
 void pattern_line(uint64_t words[static PATTERN_WORDS], uint32_t seed, uint64_t page,
 		  uint32_t generation, unsigned int line)
 {
@@ -149,7 +149,7 @@ int pattern_open(struct pattern *pattern, void *base, size_t size, uint64_t seed
 	return 0;
 }
 
-/** pattern_close - forget the tables; the memory stays with its owner */
+/** pattern_close - free the tables; the memory belongs to the caller */
 void pattern_close(struct pattern *pattern)
 {
 	if (pattern->written)
@@ -159,7 +159,7 @@ void pattern_close(struct pattern *pattern)
 	pattern->written = pattern->guard = NULL;
 }
 
-/** pattern_write - write a page anew: its next generation */
+/** pattern_write - rewrite a page with its next generation */
 void pattern_write(struct pattern *pattern, size_t page)
 {
 	uint32_t generation = pattern->written[page] + 1;
@@ -169,18 +169,18 @@ void pattern_write(struct pattern *pattern, size_t page)
 	pattern->guard[page] = ~generation;
 }
 
-/** pattern_intact - whether a page is what was written last; reads all of it */
+/** pattern_intact - whether a page has the content written last; reads all of it */
 bool pattern_intact(const struct pattern *pattern, size_t page)
 {
 	return pattern_verify(pattern, page, 1) == page + 1;
 }
 
 /**
- * pattern_verify - read pages, as fast as the memory gives them
+ * pattern_verify - read pages at full speed
  * @first: number of the first one
  * @count: how many
  *
- * Return: number of the first page that is not what was written last, or @first + @count.
+ * Return: number of the first page that differs from its content written last, or @first + @count.
  */
 size_t pattern_verify(const struct pattern *pattern, size_t first, size_t count)
 {
@@ -216,7 +216,7 @@ static unsigned int count_wrong_bytes(const uint64_t *found, const uint64_t *exp
 	return wrong;
 }
 
-/* Whether a line is one that this code has written, for whatever page it says. */
+/* Whether this code has written the line, for any page. */
 static bool reads_as_line(const uint64_t *found, struct pattern_mismatch *mismatch)
 {
 	uint64_t words[PATTERN_WORDS];
@@ -265,10 +265,10 @@ static void note_first(struct pattern_mismatch *mismatch, const uint64_t *found,
 }
 
 /**
- * pattern_examine - what is wrong with a page
+ * pattern_examine - classify the mismatch of a page
  * @mismatch: receives it
  *
- * Return: @mismatch->fault; PATTERN_INTACT when nothing is, or not any more.
+ * Return: @mismatch->fault; PATTERN_INTACT if there is none, or no longer.
  */
 enum pattern_fault pattern_examine(const struct pattern *pattern, size_t page,
 				   struct pattern_mismatch *mismatch)
@@ -282,7 +282,7 @@ enum pattern_fault pattern_examine(const struct pattern *pattern, size_t page,
 	for (unsigned int line = 0; line < PATTERN_LINES; line++) {
 		uint64_t found[PATTERN_WORDS], expected[PATTERN_WORDS];
 
-		/* A copy, for the memory may change between two looks at it. */
+		/* A copy, because the memory may change between two reads. */
 		memcpy(found, pattern->base + page * PATTERN_PAGE + line * PATTERN_LINE,
 		       sizeof(found));
 		pattern_line(expected, pattern->seed, page, pattern->written[page], line);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process that owns the pattern: it writes pages anew at a set rate, verifies all of them again and again, and goes on
- * past a page that it has lost. One thread, so that what it knows of a page is never older than the page.
+ * The process that owns the pattern: it rewrites pages at a given rate, verifies all of them repeatedly, and skips
+ * lost pages. It has one thread, so that its table is never older than a page.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,17 +16,17 @@
 #include "harness/host/frames.h"
 #include "workloads/pattern.h"
 
-/* Pages between two looks at the requests: a tenth of a millisecond or so. */
+/* Pages between two polls of the requests: about a tenth of a millisecond. */
 #define CHUNK 256
-/* How much of a rate may be made up for after a pause. */
+/* Maximum of a rate that is made up for after a pause. */
 #define BURST_NS (100 * NSEC_PER_MSEC)
 #define HUGE_SIZE (2ul << 20)
 
 enum page_state {
 	PAGE_GOOD,
-	/* Its mismatch was told; it counts again once it was written. */
+	/* Its mismatch was reported; it counts again after its next write. */
 	PAGE_TOLD,
-	/* Reading it ended in a signal: it is left alone. */
+	/* Reading it caused a signal: skip it. */
 	PAGE_LOST,
 };
 
@@ -55,7 +55,7 @@ static volatile sig_atomic_t may_land;
 static void send_report(struct pattern_report *report)
 {
 	report->totals = owner.totals;
-	/* An agent that does not listen must not stop the walk. */
+	/* A slow agent must not stop the pass. */
 	if (!process_say(owner.socket, &report->base, sizeof(*report), MSG_DONTWAIT))
 		owner.totals.unsaid++;
 }
@@ -82,7 +82,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	if (owner.signals++ < owner.options->shown)
 		send_report(&report);
 	errno = saved;
-	/* Action optional: nobody consumed anything yet, the process goes on where it was. */
+	/* Action optional: nothing was consumed yet, and the process continues where it was. */
 	if (info->si_code == BUS_MCEERR_AO)
 		return;
 	if (!ours || !may_land)
@@ -101,7 +101,7 @@ static void report_mismatch(size_t page)
 	if (owner.states[page] == PAGE_TOLD)
 		return;
 	fault = pattern_examine(&owner.pattern, page, &report.mismatch);
-	/* Wrong at one look and right at the next is wrong: somebody wrote it, or the read went wrong. */
+	/* Wrong at one read and correct at the next is still a mismatch: a write hit it, or the read failed. */
 	if (fault == PATTERN_INTACT)
 		report.mismatch.fault = fault = PATTERN_GARBAGE;
 	owner.states[page] = PAGE_TOLD;
@@ -228,7 +228,7 @@ static void verify_all(void)
 
 	verify_range(0, owner.pattern.pages);
 	owner.totals.passes++;
-	/* Pages that were told of before are still not what was written. */
+	/* Pages that were reported before are still wrong. */
 	for (size_t i = 0; i < owner.pattern.pages; i++)
 		report.mismatch.bits += owner.states[i] == PAGE_TOLD;
 	report.base.error = before.lost != owner.totals.lost;
@@ -337,7 +337,7 @@ static void report_ready(void)
 	send_report(&report);
 }
 
-/* Return: false when it is time to end. */
+/* Return: false to end. */
 static bool serve_requests(int timeout_ms)
 {
 	struct pollfd state = {.fd = owner.socket, .events = POLLIN};
@@ -385,7 +385,7 @@ static void walk(void)
 }
 
 /**
- * pattern_process - be the process that owns the pattern
+ * pattern_process - main function of the process that owns the pattern
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct pattern_report out
  * @options: struct pattern_options: what to be; borrowed
  *

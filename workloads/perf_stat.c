@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * perf-stat: counts events of the kernel and of the processor meanwhile, of all processors or of another workload.
+ * perf-stat: counts kernel and processor events, of all processors or of another workload.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int add_counter(struct perf_run *perf, const char *name, struct counted w
 	return error;
 }
 
-/* What nobody has asked for by its name may be missing. */
+/* Events of the default set may be missing. */
 static int add_usual(struct activity *run, struct counted where, struct reason *why)
 {
 	struct perf_run *perf = run->private;
@@ -235,7 +235,7 @@ static void perf_dispatch(struct activity *run)
 	perf->touched = false;
 }
 
-/* What comes of a touch comes after its answer. */
+/* The report of a touch comes after its answer. */
 static int perf_touch(struct activity *run, struct reason *why)
 {
 	((struct perf_run *)run->private)->touched = true;

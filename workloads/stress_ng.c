@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stress-ng: any of its stressors, with its own check of what it computes. This is the agent's side.
+ * stress-ng: any of its stressors, with its own verification. This is the agent's side.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 /* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */
 #define READY_NS (30 * NSEC_PER_SEC)
-/* Its keeper waits for the end of all that it has started, and before that for the figures of one that was told to end. */
+/* Its keeper waits for the figures of an interrupted run, then for the end of all its processes. */
 #define QUIT_MS 8000
 
 static const struct param stress_params[] = {
@@ -28,7 +28,7 @@ static const struct param stress_params[] = {
 	{0},
 };
 
-/* @metrics: of the run that is being told of; @failed: it has said what is wrong; @worked: it has done something. */
+/* @metrics: of the reported run; @failed: it reported an error; @worked: it did at least one operation. */
 struct stress_run {
 	struct process process;
 	struct stress_options options;
@@ -85,7 +85,7 @@ static void take_metric(struct stress_run *stress, const struct stress_report *r
 				      "better", *unit == 's' || *unit == 'K' ? "lower" : "higher"));
 }
 
-/* What a stressor has found wrong is wrong data only when it was told to look at them. */
+/* An error of a stressor means wrong data only with --verify. */
 static void emit_failure(struct activity *run, const struct stress_report *report)
 {
 	struct stress_run *stress = run->private;

@@ -5,7 +5,7 @@
 #include "harness/host/process.h"
 #include "workloads/workload.h"
 
-/* What stress-ng ends with when a stressor has found something wrong (its manual, EXIT STATUS). */
+/* Exit status of stress-ng after an error of a stressor (its manual, EXIT STATUS). */
 #define STRESS_NOT_SUCCESS 2
 
 /**
@@ -32,9 +32,9 @@ enum stress_request {
 };
 
 /**
- * enum stress_report_kind - what its keeper says beyond what all processes do
+ * enum stress_report_kind - reports of its keeper, besides those of all processes
  * @STRESS_METRIC: name and value
- * @STRESS_FAIL:   base.text is a line in which stress-ng says what is wrong
+ * @STRESS_FAIL:   base.text is a line of stress-ng that names an error
  * @STRESS_ENDED:  status and base.signal; after all the others
  */
 enum stress_report_kind {
@@ -43,7 +43,7 @@ enum stress_report_kind {
 	STRESS_ENDED,
 };
 
-/** struct stress_report - one packet; @child is the process of stress-ng itself, @again: it was told before */
+/** struct stress_report - one packet; @child is the process of stress-ng itself, @again: a repeated report */
 struct stress_report {
 	struct process_report base;
 	int32_t child;

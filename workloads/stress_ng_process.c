@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keeper of stress-ng: it starts it, reads what it says, tells how it ended, and leaves nothing of it behind.
+ * The keeper of stress-ng: it starts it, reads its output, reports its end, and ends all its processes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,13 +23,13 @@
 #define BEGIN_TRIES 500
 
 /**
- * struct keeper - what is known of the stress-ng that runs, or has run
- * @output:   pipe of all that it says; @line the begin of a line that has not ended
+ * struct keeper - state of the present or last run of stress-ng
+ * @output:   pipe of its output; @line: the start of an unfinished line
  * @figures:  file in memory that it writes its metrics to
- * @last:     the last line that it said
- * @fails:    lines in which it says what is wrong; the first ones
+ * @last:     the last line of its output
+ * @fails:    the first lines that name an error
  * @dispatched: its stressors have begun
- * @interrupted: it was told to end at a touch
+ * @interrupted: a touch asked it to end
  */
 static struct keeper {
 	const struct stress_options *options;
@@ -39,7 +39,7 @@ static struct keeper {
 	size_t length;
 	char fails[FAILS_MOST][200];
 	size_t fail_count;
-	bool dispatched, interrupted, ended, told;
+	bool dispatched, interrupted, ended, reported;
 	int status, signal;
 } keeper;
 
@@ -47,7 +47,7 @@ static void say(struct stress_report *report, int kind)
 {
 	report->base.kind = kind;
 	report->child = keeper.child;
-	report->again = keeper.told;
+	report->again = keeper.reported;
 	(void)process_say(keeper.socket, &report->base, sizeof(*report), 0);
 }
 
@@ -249,10 +249,10 @@ static void say_end(void)
 		say(&wrong, STRESS_FAIL);
 	}
 	say(&report, STRESS_ENDED);
-	keeper.told = true;
+	keeper.reported = true;
 }
 
-/* What has been told to end says how it did, within a bound. */
+/* An interrupted run reports its figures, with a timeout. */
 static void await_figures(void)
 {
 	int64_t until = now_monotonic_ns() + FIGURES_NS, left;
@@ -281,8 +281,8 @@ static _Noreturn void leave(void)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	/*
-	 * Some are born while others are killed, and what stress-ng leaves comes to this process. When nothing is left, its
-	 * number may be somebody else's.
+	 * Children may be forked while others are killed, and orphans of stress-ng become children of this process. After the
+	 * last one its pid may be reused.
 	 */
 	while (reap() && now_monotonic_ns() < until) {
 		if (!keeper.ended)
@@ -301,7 +301,7 @@ static void serve_request(void)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got == 1 && request == STRESS_QUIT && keeper.interrupted && !keeper.told)
+	if (got == 1 && request == STRESS_QUIT && keeper.interrupted && !keeper.reported)
 		await_figures();
 	if (got != 1 || request == STRESS_QUIT)
 		leave();
@@ -311,7 +311,7 @@ static void serve_request(void)
 		keeper.interrupted = kill(keeper.child, SIGINT) == 0;
 }
 
-/* Waits for something to happen, and takes it. */
+/* Waits for an event, and handles it. */
 static void turn(void)
 {
 	struct pollfd fds[] = {{.fd = keeper.socket, .events = POLLIN},
@@ -325,7 +325,7 @@ static void turn(void)
 		serve_request();
 }
 
-/* Whether a stressor has begun; where the kernel does not tell of children it is taken to have. */
+/* Whether a stressor has started; true if the kernel does not list children. */
 static bool has_children(void)
 {
 	__cleanup_free char *path =
@@ -335,12 +335,12 @@ static bool has_children(void)
 	return read_small_file(path, &children, NULL) || *children;
 }
 
-/* Its own reports: what it says before its stressors begin is the reason that they do not. */
+/* Its own reports: an error before the start of the stressors is the reason that they do not start. */
 static int await_dispatch(struct reason *why)
 {
 	while (!keeper.dispatched && !keeper.ended)
 		turn();
-	/* It says so before it is true, and nothing tells when it is. */
+	/* It logs this too early, and no event marks the real start. */
 	for (int i = 0; i < BEGIN_TRIES && !keeper.ended && !has_children(); i++) {
 		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
 		(void)reap();
@@ -354,7 +354,7 @@ static int await_dispatch(struct reason *why)
 }
 
 /**
- * stress_process - keep a stress-ng
+ * stress_process - main function of the keeper of stress-ng
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct stress_report out
  * @options: struct stress_options: what to run; borrowed
  *
@@ -381,7 +381,7 @@ _Noreturn void stress_process(int socket, const void *options)
 	}
 	say(&report, PROCESS_READY);
 	for (;;) {
-		if (keeper.ended && !keeper.told) {
+		if (keeper.ended && !keeper.reported) {
 			if (keeper.output >= 0)
 				(void)read_output();
 			say_end();

@@ -7,7 +7,7 @@
 #include "harness/lib/registry.h"
 
 /**
- * struct workload - what a host (or a guest) does while a fault strikes, and checks about itself
+ * struct workload - self-checking work of a host or guest under fault
  * @name:    as in scenarios: `kind: NAME`
  * @summary: one line
  * @params:  its parameters
@@ -15,9 +15,9 @@
  *           {"pid", "address", "pfn", "physical", "page_size", ...}, numbers as 0x text
  * @touch:   touches its memory in its configured way; returns at once, the results come as events
  * @dispatch: reads the reports of the child; called when @run->fd is readable; emits events
- * @command: something else that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
+ * @command: an action that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
  * @stop:    ends it, by its pid, and reaps it
- * @probe:   adds to the findings what this machine lacks for it; may be NULL
+ * @probe:   adds findings about missing requirements; may be NULL
  */
 struct workload {
 	const char *name;

@@ -176,7 +176,7 @@ static void compare_starts(struct bench *bench, size_t rounds)
 	(void)start_ours(bench, &ignored);
 	(void)start_by_hand(bench);
 	for (size_t i = 0; i < rounds; i++) {
-		/* Who goes first changes from round to round. */
+		/* The first side alternates between rounds. */
 		if (i % 2)
 			ours[i] = start_ours(bench, &made[i]);
 		hand[i] = start_by_hand(bench);

@@ -3,7 +3,7 @@
 # shellcheck shell=dash
 #
 # usage: hand.sh prepare | hand.sh start
-# Runs on a rig host: a guest as somebody starts one by hand, with the kernel, the QEMU and the devices of a micro guest, and
+# Runs on a rig host: a guest started by hand, with the kernel, the QEMU and the devices of a micro guest, and
 # busybox, the first act of which is a hello on the console. `start` prints the time of it in seconds, and ends the guest.
 set -eu
 

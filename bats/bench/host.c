@@ -124,7 +124,7 @@ static void ignore_event(void *context, json_t *event)
 	json_decref(event);
 }
 
-/* Seconds from power-on to the agent's answer to the hello. The first boot also tells what the machine is. */
+/* Seconds from power-on to the agent's answer to the hello. The first boot also returns the command line of the machine. */
 static double boot_rig(struct machine *machine, char **rig_directory)
 {
 	__cleanup_json json_t *status = NULL;
@@ -191,7 +191,7 @@ static int64_t await_line(FILE *console, const char *wanted)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
 		fputs(last[(count + i) % ARRAY_SIZE(last)], stderr);
-	die("the host ended before it said '%s'; above are its last words", wanted);
+	die("the host ended before '%s'; the end of its console is above", wanted);
 }
 
 static void on_alarm(int signal)
@@ -321,7 +321,7 @@ static void compare_plugin(const char *initramfs, int rounds)
 
 	(void)boot_rig(&machine, &directory);
 	for (int i = 0; i < rounds; i++) {
-		/* Who goes first changes from round to round. */
+		/* The first side alternates between rounds. */
 		if (i % 2)
 			with[i] = boot_bare(&machine, directory, initramfs, true, LINE_BEGIN,
 					    LINE_END);

@@ -35,7 +35,7 @@ static const struct {
 	{"vm", {"--vm", "1", "--vm-bytes", "16M", "--vm-ops", "8000"}},
 };
 
-/* What the guest is told to do: nothing, the beat of a scenario, and that of one on emulated hosts. */
+/* Modes of the guest: no heartbeat, the interval of a scenario, and that on emulated hosts. */
 static const struct {
 	const char *what;
 	int64_t interval_ns;
@@ -275,7 +275,7 @@ static double number_of(const char *report, const char *key)
 	double number = at ? strtod(at + strlen(label), NULL) : 0;
 
 	if (number <= 0)
-		die("stress-ng has not told its %s: %s", key, report);
+		die("stress-ng did not report its %s: %s", key, report);
 	return number;
 }
 
@@ -313,7 +313,7 @@ static void compare(size_t rounds)
 	/* The first turn reads files, and the kernel still has work left from the boot. */
 	take_turn(0, rates[0]);
 	for (size_t round = 0; round < rounds; round++) {
-		/* Who goes first changes from round to round. */
+		/* The first side alternates between rounds. */
 		for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
 			size_t side = round % 2 ? ARRAY_SIZE(sides) - 1 - i : i;
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # usage: bats/bench/run.sh [PART...]
-# Measures what docs/benchmarks.md tells, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
+# Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
 # idle, pattern, poison, downtime, library (all without arguments, about 70 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
@@ -113,7 +113,7 @@ start() { build/bench/guest start "$rounds_start"; }
 idle() { build/bench/idle "$rounds_idle"; }
 pattern() { build/bench/guest pattern "$rounds_pattern"; }
 
-# What a run of guests tells: its verdicts are for the tests to judge, its figures count as long as it was a run.
+# Figures of a run with guests. The tests judge its verdicts; its figures count if the run finished.
 scenarios() { # NAME ARGUMENT...
 	local name=$1 began=$EPOCHREALTIME status=0
 	shift

@@ -75,7 +75,7 @@ static bool metric_of(const json_t *trial, const char *name, double *value_ms)
 }
 
 /**
- * struct downtimes - of each trial that tells them, in ms
+ * struct downtimes - of each trial that has them, in ms
  * @difference: that of the guest, less that of libvirt without what the clocks of its two hosts are apart
  * @to_stop:    from the last beat to QEMU's word that the guest is stopped
  * @to_beat:    from QEMU's word that it goes on to the first beat

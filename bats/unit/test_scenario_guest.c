@@ -62,7 +62,7 @@ static const struct refusal refusals[] = {
 	 "3:45", "domain 'a' is guest 'g1' already"},
 	{HEAD "bench: intel\n" GUEST VICTIM STEPS POISON, "3:8",
 	 "hosts of 'intel' run no guests; write bench: kvm"},
-	{TWO, "3:18", "nobody uses guest 'g2'"},
+	{TWO, "3:18", "guest 'g2' is not used"},
 	/* workloads in them */
 	{HEAD VICTIM STEPS POISON, "3:40", "there is no guest 'g1'; declare it"},
 	{HEAD "guests: {guest: {}}\nworkloads: {victim: {kind: memory, in: gest}}\n" STEPS, "4:40",
@@ -147,7 +147,7 @@ static const struct refusal refusals[] = {
 	{GOOD "  - wait: {for: kmsg, guest: g2, match: x}\n", "8:30", "unknown guest 'g2'"},
 	{GOOD "  - wait: {for: heartbeet, match: x}\n", "8:17", "did you mean 'heartbeat'?"},
 	{HEAD "steps:\n  - wait: {for: libvirt, match: x}\n", "4:17",
-	 "'libvirt' tells of guests, and there is none"},
+	 "'libvirt' reports on guests, and there is none"},
 	/* expectations */
 	{EXPECT "  guest: none\n", "9:10", "'guest: none' although there are guests"},
 	{EXPECT "  guest: corrupted\n", "9:10", "always fails; expect what should come of it"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What all benches share: calls to the agent, and the pump that turns everything that comes in meanwhile into events.
+ * Code shared by all benches: calls to the agent, and the pump that turns incoming data into events.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 
 #define SEND_TIMEOUT_MS 5000
 #define HELLO_TIMEOUT_MS 60000
-/* A migration is between two. */
+/* A migration has two hosts. */
 #define HOSTS_MAX 2
-/* An agent whose stream ended and a host that went down look alike until the out-of-band side has spoken. */
+/* The end of the agent's stream does not show whether the host died; the out-of-band side reports that later. */
 #define DEATH_NOTICE_NS (3 * NSEC_PER_SEC)
 
 /* ":HOST" or ":HOST,HOST": no address is empty or reads as an option of ssh. */
@@ -34,10 +34,10 @@ static bool has_addresses(const char *text)
 }
 
 /**
- * bench_kind - which kind of bench a name means
+ * bench_kind - the kind of bench of a name
  * @name: "local", "kvm-pair", "ssh:HOST,HOST"
  *
- * Return: its operations, or NULL; also for an address after a kind that takes none, and for none after one that does.
+ * Return: its operations. NULL: unknown, an address after a kind that takes none, or none after a kind that needs one.
  */
 const struct bench_ops *bench_kind(const char *name)
 {
@@ -55,11 +55,11 @@ const struct bench_ops *bench_kind(const char *name)
 }
 
 /**
- * bench_report - hand one piece of evidence on
- * @bench:   where it comes from
+ * bench_report - pass on one event
+ * @bench:   its source
  * @witness: name of the witness
  * @time_ns: on the controller's clock
- * @text:    what was seen
+ * @text:    the observation
  * @data:    its fields; stolen, may be NULL
  */
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
@@ -69,7 +69,7 @@ void bench_report(struct bench *bench, const char *witness, int64_t time_ns, con
 }
 
 /**
- * bench_report_guest - hand on one piece of evidence that is from a guest, or about it
+ * bench_report_guest - pass on one event from or about a guest
  * @guest: its name; NULL: it is about the host
  */
 void bench_report_guest(struct bench *bench, const char *guest, const char *witness,
@@ -117,11 +117,11 @@ static void agent_lost(struct bench *bench, const char *text)
 }
 
 /**
- * bench_host_taken - the host is gone through no doing of its own: a failure of the bench
+ * bench_host_taken - the host ended from outside: a failure of the bench
  * @bench: its bench
  * @text:  what took it: the emulator's crash, a deadline, a supervisor that was killed
  *
- * That says nothing about the host, so it is no sign that the host died.
+ * This is not evidence that the host died.
  */
 void bench_host_taken(struct bench *bench, const char *text)
 {
@@ -147,7 +147,7 @@ static void take_hello(struct bench *bench, const json_t *hello)
 	}
 }
 
-/* A hello that nobody asked for: an agent started anew, and what was asked of the old one is lost. */
+/* A hello without a request: the agent was restarted, and the calls to the old one are lost. */
 static void unexpected_hello(struct bench *bench, const json_t *hello)
 {
 	if (bench->state != HOST_UP)
@@ -156,10 +156,10 @@ static void unexpected_hello(struct bench *bench, const json_t *hello)
 	    strcmp(json_text(hello, "boot_id", ""), json_text(bench->hello, "boot_id", "")) == 0)
 		return;
 	take_hello(bench, hello);
-	agent_lost(bench, "the agent started anew in the middle of the trial");
+	agent_lost(bench, "the agent was restarted during the trial");
 }
 
-/* The clock of a host, or a host that lies, may say anything. */
+/* Clock values from a host are not trustworthy. */
 static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 {
 	int64_t time_ns;
@@ -168,7 +168,7 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 										 : time_ns;
 }
 
-/* What a program in a guest may call itself a witness of. Whatever else it says is not believed to be of the host. */
+/* Witnesses that a program in a guest may name. Other names are not accepted from a guest. */
 static bool is_guest_witness(const char *name)
 {
 	const struct witness *witness = witness_find(name);
@@ -176,7 +176,7 @@ static bool is_guest_witness(const char *name)
 	return (witness && !witness->host_only) || strcmp(name, "workload") == 0;
 }
 
-/* What a guest has said by itself (docs/guest-program.md). */
+/* Events from the guest itself (docs/guest-program.md). */
 static void take_guest_word(struct bench *bench, const char *guest, int64_t time_ns,
 			    const json_t *said)
 {
@@ -197,7 +197,7 @@ static void take_guest_word(struct bench *bench, const char *guest, int64_t time
 	bench_report_guest(bench, guest, witness, time_ns, json_text(said, "text", ""), data);
 }
 
-/* What the agent tells of the stream of a guest. */
+/* Events of the agent about the stream of a guest. */
 static void take_guest_event(struct bench *bench, const json_t *message)
 {
 	static const char *const beats[] = {"heartbeat", "gap", "silent", "heard", "clock"};
@@ -221,7 +221,7 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 	bench_report_guest(bench, guest, witness, time_ns, json_text(message, "text", what), data);
 }
 
-/* The guest that evidence of the host's agent is about. */
+/* The guest that an event of the host's agent is about. */
 static const char *guest_of(const char *witness, const json_t *data)
 {
 	static const char *const about[] = {GUEST_SOURCES(TABLE_WORD)};
@@ -274,7 +274,7 @@ static void take_messages(struct bench *bench)
 		else if (bench->awaited_id && !bench->answer &&
 			 (uint64_t)json_integer_value(id) == bench->awaited_id)
 			bench->answer = json_incref(message);
-		/* An answer that nobody waits for any more came after its deadline: it says nothing new. */
+		/* A late answer, after the deadline of its call: drop it. */
 		json_decref(message);
 	}
 }
@@ -292,11 +292,11 @@ static void hear_agent(struct bench *bench)
 }
 
 /**
- * bench_pump - let one batch of what comes in become events, from all hosts of the bench
+ * bench_pump - turn one batch of incoming data into events, from all hosts of the bench
  * @bench:    one of them
  * @until_ns: CLOCK_MONOTONIC: return at that time at the latest
  *
- * Return: 0 when something came or the time is over, -EINTR when the user interrupted.
+ * Return: 0 on data or timeout, -EINTR when the user interrupted.
  */
 int bench_pump(struct bench *bench, int64_t until_ns)
 {
@@ -332,7 +332,7 @@ static int host_error(struct bench *bench, const char *call, struct reason *why)
 {
 	int64_t until = now_monotonic_ns() + DEATH_NOTICE_NS;
 
-	/* Give the out-of-band side the time to say that the host itself is gone. */
+	/* Give the out-of-band side time to report that the host itself died. */
 	while (bench->state == HOST_LOST && bench->out_of_band_fd >= 0 && !bench->agent &&
 	       now_monotonic_ns() < until)
 		if (bench_pump(bench, until))
@@ -342,7 +342,7 @@ static int host_error(struct bench *bench, const char *call, struct reason *why)
 	return fail(why, -ECONNRESET, "%s: the agent on the host is gone", call);
 }
 
-/* What bench_call() says of the host itself; an agent that answers may say the same of a guest, or of libvirt. */
+/* Errors of bench_call() about the host itself. An agent may answer the same errno about a guest or libvirt. */
 static bool is_about_the_host(int error)
 {
 	static const int errors[] = {-EHOSTDOWN, -ECONNRESET, -ETIMEDOUT, -EINTR};
@@ -400,19 +400,19 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
 }
 
 /**
- * bench_call - ask the agent for something and wait for the answer
+ * bench_call - call the agent and wait for the answer
  * @bench:      open bench
  * @call:       name of the call (docs/protocol.md)
  * @arguments:  object, borrowed; may be NULL
- * @timeout_ms: how long the answer may take
+ * @timeout_ms: of the answer
  * @reply:      receives the answer; owned by the caller; may be NULL
- * @why:        reason of a failure: the agent's own where it answered
+ * @why:        reason of a failure; the agent's own if it answered
  *
- * Evidence that comes in meanwhile goes to the bench's event function.
+ * Events that arrive meanwhile go to the bench's event function.
  *
  * Return: 0; -EHOSTDOWN when the host died, -ECONNRESET when the agent is gone, -ETIMEDOUT when it does not answer, -EINTR;
- * or the -errno that the agent answered. One of those four is then -EREMOTEIO, for it is not about the host: something that
- * the agent asked did not answer it. @refusal of the bench has what it said.
+ * or the -errno of the agent's answer. If that is one of the four above, it is about something behind the agent and not about
+ * the host: the result is -EREMOTEIO, and @refusal of the bench has the original.
  */
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	       unsigned int timeout_ms, json_t **reply, struct reason *why)
@@ -424,7 +424,7 @@ int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 }
 
 /**
- * bench_greet - wait for the hello of a host that was started
+ * bench_greet - wait for the hello of a started host
  *
  * Return: 0 or -errno with a reason.
  */
@@ -450,14 +450,14 @@ int bench_greet(struct bench *bench, struct reason *why)
 	bench->state = HOST_UP;
 	bench->boots++;
 	report_bench(bench, "agent-hello", "the agent said hello");
-	/* An agent that can not tell the time has told it with its hello, as well as that can be. */
+	/* Without the call `clock`, the hello gives the time, with less precision. */
 	if (bench_compare_clocks(bench, true, NULL))
 		log_debug("%s: its clock was not compared", bench->host);
 	return 0;
 }
 
 /**
- * bench_start - begin to bring a host up, again when it was up; bench_greet() ends it
+ * bench_start - start a host, or restart it; bench_greet() completes the start
  *
  * Return: 0 or -errno with a reason.
  */
@@ -470,7 +470,7 @@ int bench_start(struct bench *bench, struct reason *why)
 }
 
 /**
- * bench_boot - bring a host up, again when it was up
+ * bench_boot - boot a host, or boot it again
  *
  * Return: 0 or -errno with a reason.
  */
@@ -482,7 +482,7 @@ int bench_boot(struct bench *bench, struct reason *why)
 }
 
 /**
- * bench_ready - wait until a host that is up can start guests
+ * bench_ready - wait until a booted host can start guests
  *
  * Return: 0 or -errno with a reason.
  */
@@ -498,7 +498,7 @@ int bench_ready(struct bench *bench, struct reason *why)
 	return error;
 }
 
-/** bench_time_left_ns - how long a bench that is open stays up at least */
+/** bench_time_left_ns - minimum time for which an open bench stays up */
 int64_t bench_time_left_ns(const struct bench *bench)
 {
 	if (!bench->ops->limited)
@@ -506,7 +506,7 @@ int64_t bench_time_left_ns(const struct bench *bench)
 	return bench->opened_ns + bench->options.deadline_s * NSEC_PER_SEC - now_monotonic_ns();
 }
 
-/** bench_host - a host of a bench by its name in the journal; NULL when it has none of that name */
+/** bench_host - a host of a bench by its name in the journal; NULL: no such host */
 struct bench *bench_host(struct bench *bench, const char *host)
 {
 	struct bench *each = bench;
@@ -519,7 +519,7 @@ struct bench *bench_host(struct bench *bench, const char *host)
 	return NULL;
 }
 
-/* The address of host @number among those that commas part; NULL for a kind that takes none. */
+/* The address of host @number in a comma-separated list; NULL for a kind without addresses. */
 static char *address_of(const char *name, unsigned int number)
 {
 	const char *at = strchr(name, ':');
@@ -561,13 +561,13 @@ static struct bench *new_host(const struct bench_ops *ops, const char *name, uns
 }
 
 /**
- * bench_open - make a bench ready; nothing is booted yet
+ * bench_open - create a bench without booting it
  * @name:    "local", a rig profile, "ssh:HOST", "ssh:HOST,HOST"
  * @options: copied; the texts in it must outlive the bench
- * @bench:   receives its first host; the others follow by @next
+ * @bench:   receives its first host; the others are linked by @next
  * @why:     reason of a failure
  *
- * Return: 0, -ENOENT for a name that means no bench, -EINVAL for more than two hosts.
+ * Return: 0, -ENOENT for an unknown bench, -EINVAL for more than two hosts.
  */
 int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
 	       struct reason *why)
@@ -607,12 +607,12 @@ static void close_host(struct bench *host)
 	free(host);
 }
 
-/** bench_close - stop its hosts where they are ours, and free the bench; NULL is fine */
+/** bench_close - stop hosts that the bench started, and free it; NULL is allowed */
 void bench_close(struct bench *bench)
 {
 	struct bench *other = bench ? bench->next : NULL;
 
-	/* The network of a pair is with its first host. */
+	/* The first host of a pair provides the network. */
 	while (other != bench) {
 		struct bench *next = other->next;
 
@@ -648,7 +648,7 @@ int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reaso
 		return fail(why, -errno, "fork: %s", strerror(errno));
 	}
 	if (pid == 0) {
-		/* Ctrl-C is for the controller, which then restores what was set through this agent. */
+		/* Only the controller handles Ctrl-C; it then restores the state through this agent. */
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)

@@ -11,7 +11,7 @@ struct bench;
 /* One piece of evidence in the shape of the journal's `event` body (docs/journal.md); @event is stolen. */
 typedef void (*bench_event_fn)(void *context, json_t *event);
 
-/* What takes long: @fraction 0 to 1, or below 0 when it is not known. */
+/* Progress of a long operation: @fraction 0 to 1, or below 0 if unknown. */
 typedef void (*bench_progress_fn)(void *context, const char *what, double fraction);
 
 /**
@@ -20,11 +20,11 @@ typedef void (*bench_progress_fn)(void *context, const char *what, double fracti
  * @kernel:      bzImage for a rig host, or NULL
  * @modules:     its modules, or NULL
  * @rig:         the `rig` section of a scenario ({"einj-revision", "memory", ...}) or NULL
- * @guests:      virtual machines will be wanted: the agent must be the one that is linked with libvirt
- * @deadline_s:  a rig host is ended after so many seconds
+ * @guests:      scenarios have guests: the agent must be linked with libvirt
+ * @deadline_s:  lifetime of a rig host in seconds
  * @event:       receives evidence, with @context
  * @progress:    receives progress, with @context; may be NULL
- * @interrupted: set by a signal handler: every wait ends early with -EINTR; may be NULL
+ * @interrupted: set by a signal handler; every wait then ends with -EINTR; may be NULL
  */
 struct bench_options {
 	const char *artifacts;
@@ -41,19 +41,19 @@ struct bench_options {
 
 /**
  * struct bench_ops - a kind of bench
- * @name:     as in `--bench NAME`; the part before a colon when it takes an address ("ssh:HOST")
+ * @name:     as in `--bench NAME`; the part before a colon if it takes an address ("ssh:HOST")
  * @summary:  one line
- * @hosts:    how many there are; 0: one for each address, which commas part
- * @limited:  its hosts are ended at the deadline of the options
- * @return_s: seconds that a host which was up, and went down, may take until it is up again; 0: @start is all that it takes
- * @is_rig:   its hosts are emulated, and nobody else's: their clocks may be set
- * @start:    brings the host up (again) and sets @agent; the hello is then awaited by bench_greet()
- * @dispatch: reads what came out of band (console, power) on @out_of_band_fd; may be NULL
+ * @hosts:    number of hosts; 0: one for each comma-separated address
+ * @limited:  its hosts end at the deadline of the options
+ * @return_s: maximum time in seconds for a host to return after it went down; 0: @start is sufficient
+ * @is_rig:   its hosts are emulated and private: their clocks may be set
+ * @start:    boots the host (again) and sets @agent; bench_greet() then waits for the hello
+ * @dispatch: reads out-of-band events (console, power) from @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
- * @ready:    waits until the host can start guests, after its hello; NULL: it can, or it will say why not
- * @reach:    by what the other host of a pair reaches this one for a migration: libvirt's URI and the address for QEMU's
- *            stream; both owned by the caller. NULL: by none
- * @stop:     lets go; a rig host is ended
+ * @ready:    waits after the hello until the host can start guests; NULL: no wait is needed
+ * @reach:    how the other host of a pair reaches this one for a migration: libvirt's URI and the address for QEMU's
+ *            stream; both owned by the caller. NULL: not reachable
+ * @stop:     releases the host; a rig host ends
  */
 struct bench_ops {
 	const char *name;
@@ -74,11 +74,11 @@ struct bench_ops {
 REGISTRY(bench_ops)
 
 /**
- * enum host_state - what the controller knows of the host
+ * enum host_state - state of the host as known to the controller
  * @HOST_DOWN: not started, or ended
  * @HOST_UP:   its agent said hello
- * @HOST_LOST: its agent is gone, the host may live
- * @HOST_DIED: it is certain that the host went down by itself
+ * @HOST_LOST: the agent is gone, the host may be alive
+ * @HOST_DIED: the host certainly went down by itself
  */
 enum host_state {
 	HOST_DOWN,
@@ -88,10 +88,10 @@ enum host_state {
 };
 
 /**
- * struct bench - one host under test and the ways to it; those of a bench of several hosts are linked in a ring
- * @next:           the next host of the same bench; itself when there is one
+ * struct bench - one host under test and its channels; the hosts of a bench are linked in a ring
+ * @next:           the next host of the same bench; itself if it is the only one
  * @ops:            its kind
- * @name:           as the user gave it
+ * @name:           as given by the user
  * @address:        of this host: from the part of @name behind a colon, or NULL; owned
  * @number:         of this host, from 0
  * @host:           its name in the journal, "h0"
@@ -99,12 +99,12 @@ enum host_state {
  * @agent:          channel to the agent, or NULL
  * @out_of_band_fd: to poll for @ops->dispatch, or -1
  * @hello:          the agent's last hello; owned
- * @state:          what is known of the host
+ * @state:          see enum host_state
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
  * @boots:          number of boots seen
- * @ready_boot:     the boot of which @ops->ready has told
+ * @ready_boot:     the boot for which @ops->ready has succeeded
  * @opened_ns:      CLOCK_MONOTONIC
- * @refusal:        what its agent answered to the last call, when that was an error; else 0
+ * @refusal:        errno in the agent's answer to the last call, or 0
  */
 struct bench {
 	struct bench *next;

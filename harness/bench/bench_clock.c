@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How far the clock of a host is from that of the controller. An answer says what time it was somewhere between the
- * question and its arrival, so that the quickest of several says it best, and half of its way is the most by which it can be
- * wrong.
+ * Offset between the clocks of a host and the controller. The time in an answer was taken between the call and the arrival of the
+ * answer. The quickest of several calls is the most precise; half of its round trip is the maximum error.
  */
 #include "harness/bench/bench.h"
 
 #define QUESTIONS 8
-/* A clock that is busy elsewhere is asked at the next occasion. */
+/* If the agent is busy, the clock is compared at the next occasion. */
 #define CLOCK_TIMEOUT_MS 5000
 /* That a host of the rig may be off: what is seen then is how long its answers take. */
 #define OFF_NS (5 * NSEC_PER_MSEC)
@@ -58,12 +57,12 @@ static bool is_off(const struct reading *reading)
 }
 
 /**
- * bench_compare_clocks - find out what is to be added to the host's CLOCK_REALTIME to get the controller's
- * @set: set that of a host of the rig right; that of others is never touched
+ * bench_compare_clocks - measure the offset from the host's CLOCK_REALTIME to the controller's
+ * @set: correct the clock of a rig host; other clocks are never set
  *
- * Tells of it by an event of the bench, "clock", for what compares times that two hosts have told by themselves.
+ * Reports an event "clock" of the bench, which the judge uses to compare times of two hosts.
  *
- * Return: 0, or -errno of bench_call() with what was known before.
+ * Return: 0, or -errno of bench_call() with the offset unchanged.
  */
 int bench_compare_clocks(struct bench *bench, bool set, struct reason *why)
 {

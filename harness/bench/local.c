@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Benches of real machines: this one, and one that ssh reaches. Both run the agent behind a pipe.
+ * Benches of real machines: this one, and machines over ssh. Both run the agent behind a pipe.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,13 +12,13 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/profile.h"
 
-/* The kernel waits a second for the firmware, and a victim that hangs in the kernel takes the agent three. */
+/* The kernel waits up to a second for the firmware. A victim that hangs in the kernel delays the agent by three. */
 #define RESTORE_TIMEOUT_NS (15 * NSEC_PER_SEC)
 
-/* Servers test their memory for minutes before they boot. */
+/* Servers test their memory for minutes before the boot. */
 #define RETURN_S 900
 
-/* A signal, such as a second Ctrl-C, does not cut short what the agent puts back. */
+/* A signal, such as a second Ctrl-C, does not interrupt the agent's restore. */
 static bool ends_in_time(pid_t pid)
 {
 	int64_t until = now_monotonic_ns() + RESTORE_TIMEOUT_NS, left;
@@ -40,7 +40,7 @@ static void reap(struct bench *bench)
 
 	if (pid <= 0)
 		return;
-	/* The agent restores what its injector set before it leaves: the end of its stream tells it to. */
+	/* At the end of its stream the agent restores the state that its injector changed, then exits. */
 	channel_free(bench->agent);
 	bench->agent = NULL;
 	if (!ends_in_time(pid))
@@ -50,7 +50,7 @@ static void reap(struct bench *bench)
 	bench->private = NULL;
 }
 
-/* An agent that can start guests is a program of its own, because it is linked with libvirt. */
+/* The agent for guests is a separate program, because it is linked with libvirt. */
 static int local_start(struct bench *bench, struct reason *why)
 {
 	const char *const own[] = {"/proc/self/exe", "agent", NULL};
@@ -65,13 +65,13 @@ static int local_start(struct bench *bench, struct reason *why)
 	return bench_spawn_agent(bench, own, why);
 }
 
-/* The agent that is linked with libvirt does all that the other one does, where it is installed. */
+/* The agent with libvirt serves all calls of the other one; prefer it if it is installed. */
 static int ssh_start(struct bench *bench, struct reason *why)
 {
 	static const char command[] =
 		"command -v brinell-agent-kvm >/dev/null && exec brinell-agent-kvm; "
 		"exec brinell-agent";
-	/* A host that is down says nothing: half a minute of silence ends the stream. */
+	/* A host that is down sends nothing: 30 s of silence end the stream. */
 	const char *const argv[] = {"ssh",
 				    "-oBatchMode=yes",
 				    "-oConnectTimeout=10",
@@ -89,7 +89,7 @@ static int ssh_start(struct bench *bench, struct reason *why)
 	return bench_spawn_agent(bench, argv, why);
 }
 
-/* The hosts reach each other as the controller reaches them, without a password. */
+/* The hosts reach each other under the same names as the controller, without a password. */
 static void ssh_reach(const struct bench *bench, char **uri, char **address)
 {
 	const char *at = strchr(bench->address, '@');
@@ -101,7 +101,7 @@ static void ssh_reach(const struct bench *bench, char **uri, char **address)
 static const struct bench_ops bench_local = {
 	.name = "local",
 	.hosts = 1,
-	.summary = "this machine (it must be declared expendable)",
+	.summary = "this machine (it must be marked expendable)",
 	.start = local_start,
 	.stop = reap,
 };
@@ -110,7 +110,7 @@ static const struct bench_ops bench_ssh = {
 	.name = "ssh",
 	.summary =
 		"ssh:HOST or ssh:HOST,HOST: machines with brinell-agent, or brinell-agent-kvm for "
-		"guests (they must be declared expendable)",
+		"guests (they must be marked expendable)",
 	.return_s = RETURN_S,
 	.start = ssh_start,
 	.reach = ssh_reach,

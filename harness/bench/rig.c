@@ -12,11 +12,11 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/host/rig.h"
 
-/* libvirt on an emulated host that is busy. */
+/* Start of libvirt on a busy emulated host. */
 #define READY_TIMEOUT_MS 90000
 
 /*
- * Only an end that the guest asked for is the host's own: QEMU calls those guest-shutdown, guest-reset and guest-panic
+ * Only an end that the emulated machine caused is an event of the host: QEMU calls those guest-shutdown, guest-reset and guest-panic
  * (qapi/run-state.json, ShutdownCause). A crash of the emulator, a deadline or a power cut says nothing about the host.
  */
 static bool ended_by_itself(const json_t *event)
@@ -60,7 +60,7 @@ static void rig_event(struct bench *bench, const json_t *event)
 		__cleanup_free char *text =
 			format_text("%lld events of the rig were lost", (long long)count);
 
-		/* Lines of the console may be among them: whoever looks for one can not say that it is missing. */
+		/* Lines of the console may be among them, so no line counts as missing. */
 		bench_report(bench, "console", time_ns, text,
 			     json_pack("{s:I}", "lost", (json_int_t)count));
 	} else if (strcmp(kind, "power") == 0 &&
@@ -103,7 +103,7 @@ static int connect_agent(struct bench *bench, struct reason *why)
 			return fail(why, error, "the agent's port of rig host %s: %s: %s",
 				    bench->name, path, strerror(-error));
 		}
-		/* QEMU makes its sockets some milliseconds after it was started, and tells nobody. */
+		/* QEMU creates its sockets some milliseconds after its start, without a notification. */
 		poll(NULL, 0, 5);
 	}
 	bench->agent = channel_new(fd, fd);
@@ -121,7 +121,7 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 		__cleanup_json json_t *cycle = json_pack("{s:s}", "action", "cycle");
 
 		error = rig_call(bench->private, "power", cycle, 30000, NULL, why);
-		/* What the old host still had to say is no news of the new one. */
+		/* Drop late events of the previous host. */
 		rig_dispatch(bench);
 	} else {
 		struct rig *rig;
@@ -153,7 +153,7 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 	}
 	if (!error)
 		error = connect_agent(bench, why);
-	/* From here on a host that goes down while it boots is a host that died. */
+	/* From here on, a host that goes down during boot has died. */
 	if (!error)
 		bench->state = HOST_LOST;
 	return error;
@@ -180,7 +180,7 @@ static int rig_bench_ready(struct bench *bench, struct reason *why)
 	arguments = json_pack("{s:o, s:i}", "argv", argv, "timeout_ms", READY_TIMEOUT_MS);
 	error = bench_call(bench, "run", arguments, READY_TIMEOUT_MS + 5000, &reply, why);
 	if (!error && json_number(reply, "status", -1) != 0)
-		/* The host is up: it did not die of anything. */
+		/* The host is up, so this is not a death. */
 		error = fail(why, -ENODEV,
 			     "libvirt does not start on rig host %s; the end of "
 			     "its console says why",
@@ -188,7 +188,7 @@ static int rig_bench_ready(struct bench *bench, struct reason *why)
 	return error;
 }
 
-/* The network of a pair knows its hosts by these names and addresses (start-libvirt). */
+/* Names and addresses of the hosts in the network of a pair (start-libvirt). */
 static void rig_bench_reach(const struct bench *bench, char **uri, char **address)
 {
 	*uri = format_text("qemu+tcp://host-%u/system", bench->number + 1);

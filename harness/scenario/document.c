@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A YAML document with the place of each of its parts, and settings laid over it.
+ * A YAML document with the place of each node, and settings that override values.
  *
  * This uses libyaml itself and not libcyaml: the keys of a scenario belong to injectors and workloads that are
  * only known at run time, while libcyaml wants one fixed schema in C, and every message must carry the line and
@@ -552,7 +552,7 @@ int document_find(const struct document *document, int mapping, const char *key)
 }
 
 /**
- * document_unknown - say that a name is not known, which one is near it, and which there are
+ * document_unknown - fail with an unknown name, the nearest known one, and the list
  * @document: borrowed
  * @node:     the culprit
  * @what:     "key", "injector", ...

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a scenario expects: each value by itself. That they fit each other is checked in contradictions.c.
+ * The `expect` section: each value by itself. contradictions.c checks combinations.
  */
 #include <errno.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static int expect_choice(const struct document *document, int node,
 	return error;
 }
 
-/* Error numbers of Linux end below 134; the C library's table is asked for each. */
+/* Error numbers of Linux end below 134; the C library has their names. */
 static int expect_errno(const struct document *document, int node,
 			const struct expectation *expectation, json_t **value)
 {
@@ -74,11 +74,12 @@ static int expect_errno(const struct document *document, int node,
 			json_array_append_new(known, json_string(name));
 	}
 	near = nearest_name(text, known);
-	return document_fail(document, node, -EINVAL,
-			     "'%s' is '%s', which is no error of errno(3)%s%s%s; write a name such "
-			     "as EBUSY",
-			     expectation->name, text, near ? "; did you mean '" : "",
-			     near ? near : "", near ? "'?" : "");
+	return document_fail(
+		document, node, -EINVAL,
+		"'%s' is '%s', which is not an error of errno(3)%s%s%s; write a name such "
+		"as EBUSY",
+		expectation->name, text, near ? "; did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
 }
 
 static int expect_bits(const struct document *document, int node,
@@ -222,7 +223,7 @@ static const struct expectation expectations[] = {
 	{"data", expect_choice, contents},
 };
 
-/* The journal tells the whole expectation, so that the judge of another version reads the same. */
+/* The journal contains all expectations with their defaults, so that the defaults of another version do not matter. */
 static void fill_defaults(json_t *expect)
 {
 	if (!json_object_get(expect, "delivered"))
@@ -235,12 +236,12 @@ static void fill_defaults(json_t *expect)
 }
 
 /**
- * read_expectations - the values of an `expect` mapping, each by itself
+ * read_expectations - read the values of an `expect` mapping, each by itself
  * @document: borrowed
- * @node:     mapping, or 0: nothing is named
+ * @node:     mapping, or 0 for none
  * @expect:   receives them; owned by the caller
  *
- * Return: 0 or -errno with the place and the message.
+ * Return: 0 or -errno with place and message.
  */
 int read_expectations(const struct document *document, int node, json_t **expect)
 {
@@ -270,10 +271,10 @@ int read_expectations(const struct document *document, int node, json_t **expect
 /**
  * parse_expectations - check the `expect` section
  * @document: borrowed
- * @node:     mapping, or 0 when the scenario has none
+ * @node:     mapping, or 0 if the scenario has none
  * @scenario: with its workloads and steps; receives the expectations
  *
- * Return: 0 or -errno with the place and the message.
+ * Return: 0 or -errno with place and message.
  */
 int parse_expectations(const struct document *document, int node, struct scenario *scenario)
 {

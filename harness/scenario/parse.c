@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a scenario file to a checked scenario: nothing starts before all of it is known to be possible.
+ * Parse and check a scenario file completely before anything starts.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@ static const char *const scenario_keys[] = {"scenario",	 "title",	  "objective",
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
 
-/* What a scenario may ask of an emulated host. */
+/* Options of an emulated host. */
 static const struct param rig_table[] = {
 	{.name = "einj-revision",
 	 .kind = PARAM_CHOICE,
@@ -108,7 +108,7 @@ static int take_text(const struct document *document, int root, const char *key,
 	*text = strdup(given);
 	if (!*text)
 		return -ENOMEM;
-	/* A folded text of several lines ends in a newline that nobody wants in a table. */
+	/* Drop the newline at the end of a folded text, for tables. */
 	for (size_t length = strlen(*text); length && (*text)[length - 1] == '\n'; length--)
 		(*text)[length - 1] = '\0';
 	return 0;
@@ -364,7 +364,7 @@ int scenario_parse(const char *path, const char *text, size_t length, const json
  * @path:     file
  * @settings: as for scenario_parse()
  * @scenario: receives it; owned by the caller
- * @why:      says what is wrong
+ * @why:      reason of a failure
  *
  * Return: 0, or -errno as scenario_parse() or of reading the file.
  */
@@ -405,9 +405,9 @@ static json_t *respelled(const json_t *spec)
  * scenario_from_spec - read a scenario from the `spec` of a journal's trial record
  * @spec:     as scenario->spec was
  * @scenario: receives it; owned by the caller
- * @why:      says what is wrong
+ * @why:      reason of a failure
  *
- * JSON is YAML, so the same checks hold for a journal that was written by another version.
+ * JSON is YAML, so a journal of another version passes the same checks.
  *
  * Return: as scenario_parse().
  */
@@ -418,11 +418,12 @@ int scenario_from_spec(const json_t *spec, struct scenario **scenario, struct re
 	__cleanup_free char *path = format_text("journal:%s", json_text(spec, "scenario", "?"));
 
 	if (!text)
-		return fail(why, -EINVAL, "the spec of a trial in the journal is no JSON object");
+		return fail(why, -EINVAL,
+			    "the spec of a trial in the journal is not a JSON object");
 	return scenario_parse(path, text, strlen(text), NULL, scenario, why);
 }
 
-/** scenario_free - let go of a scenario; NULL is fine */
+/** scenario_free - free a scenario; NULL is allowed */
 void scenario_free(struct scenario *scenario)
 {
 	if (!scenario)

@@ -116,10 +116,11 @@ static int check_source(const struct document *document, int node, const char *n
 		json_array_append_new(known, json_string(other_sources[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(guest_sources); i++) {
 		if (strcmp(guest_sources[i], name) == 0 && walk->scenario->guest_count == 0)
-			return document_fail(document, node, -EINVAL,
-					     "'%s' tells of guests, and there is none; declare one "
-					     "under 'guests'",
-					     name);
+			return document_fail(
+				document, node, -EINVAL,
+				"'%s' reports on guests, and there is none; declare one "
+				"under 'guests'",
+				name);
 		if (walk->scenario->guest_count)
 			json_array_append_new(known, json_string(guest_sources[i]));
 	}
@@ -240,7 +241,7 @@ static int check_lives(const struct document *document, const struct walk *walk)
 	return 0;
 }
 
-/* So is a guest that nobody works in or on. */
+/* A guest without a workload or a step is an error. */
 static int check_guests(const struct document *document, const struct walk *walk)
 {
 	const struct scenario *scenario = walk->scenario;
@@ -258,7 +259,7 @@ static int check_guests(const struct document *document, const struct walk *walk
 		if (!walk->guests[index].used)
 			return document_fail(document, document_key(document, guests, index),
 					     -EINVAL,
-					     "nobody uses guest '%s'; run a workload in it (in: "
+					     "guest '%s' is not used; run a workload in it (in: "
 					     "%s), name it in a step, or remove it",
 					     scenario->guests[index].name,
 					     scenario->guests[index].name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What differs between versions: expectations of their own, and failures that are known.
+ * The sections `versions` and `known-failure`.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "harness/lib/version.h"
 #include "harness/scenario/parse.h"
 
-/* Software whose version a trial's journal tells. */
+/* Software whose version is in the journal of a trial. */
 static const char *const software[] = {"qemu", "kernel", "libvirt", NULL};
 
 static int take_version(const struct document *document, int mapping, const char *name,

@@ -11,7 +11,7 @@
 #include "harness/trial/engine_internal.h"
 
 #define COLLECT_INTERVAL_NS (20 * NSEC_PER_MSEC)
-#define DEATH_RATTLE_NS (5 * NSEC_PER_SEC)
+#define CONSOLE_DRAIN_NS (5 * NSEC_PER_SEC)
 /* What an agent has to answer after its own deadline. */
 #define AGENT_ANSWER_MS 5000
 #define ATTEMPTS_MAX 2
@@ -133,16 +133,16 @@ int engine_call_guest(struct engine *engine, struct bench *host, const char *nam
 		      struct reason *why)
 {
 	unsigned int whole = time_left_ms(engine, timeout_ms + AGENT_ANSWER_MS);
-	unsigned int patience =
+	unsigned int timeout =
 		whole > 2 * AGENT_ANSWER_MS ? whole - AGENT_ANSWER_MS : whole - whole / 2;
 
-	if (patience > timeout_ms)
-		patience = timeout_ms ? timeout_ms : 1;
-	json_object_set_new(arguments, "timeout_ms", json_integer((json_int_t)patience));
+	if (timeout > timeout_ms)
+		timeout = timeout_ms ? timeout_ms : 1;
+	json_object_set_new(arguments, "timeout_ms", json_integer((json_int_t)timeout));
 	return engine_call(engine, host, name, arguments, whole, reply, why);
 }
 
-/** engine_lost_host - whether an error of bench_call() says that the host does not answer, or that nobody wants to know */
+/** engine_lost_host - whether an error of bench_call() means that the host does not answer, or an interruption */
 bool engine_lost_host(int error)
 {
 	return error == -EINTR || error == -EHOSTDOWN || error == -ETIMEDOUT ||
@@ -259,10 +259,10 @@ static int settle(struct engine *engine, struct reason *why)
 	}
 }
 
-/** engine_hear_death_rattle - the last words of a host that died come out of band, some time after its agent fell silent */
-void engine_hear_death_rattle(struct bench *host)
+/** drain_console_after_death - wait for the end of a dead host's console, which arrives after the loss of its agent */
+void drain_console_after_death(struct bench *host)
 {
-	int64_t until = now_monotonic_ns() + DEATH_RATTLE_NS;
+	int64_t until = now_monotonic_ns() + CONSOLE_DRAIN_NS;
 
 	while (host->out_of_band_fd >= 0 && now_monotonic_ns() < until && host->state != HOST_DIED)
 		if (bench_pump(host, until))
@@ -379,7 +379,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		close_on_error(closing, error, &why);
 	}
 	if (engine->bench->state == HOST_LOST) {
-		engine_hear_death_rattle(engine->bench);
+		drain_console_after_death(engine->bench);
 		if (engine->bench->state == HOST_DIED)
 			closing->cause = CAUSE_HOST_DIED;
 	}

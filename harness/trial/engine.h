@@ -25,7 +25,7 @@ struct planned_trial {
 };
 
 /**
- * struct engine_view - who watches a run; all may be NULL
+ * struct engine_view - observers of a run; all may be NULL
  * @started:  a trial begins
  * @doing:    what it does now, for a live line
  * @progress: something long (the image of the rig): @fraction 0 to 1, or below 0 when unknown

@@ -82,7 +82,7 @@ int engine_call_guest(struct engine *engine, struct bench *host, const char *nam
 		      struct reason *why);
 bool engine_lost_host(int error);
 bool engine_any_host_up(const struct engine *engine);
-void engine_hear_death_rattle(struct bench *host);
+void drain_console_after_death(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);
 
 void budget_begin(struct engine *engine);

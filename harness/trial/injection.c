@@ -246,7 +246,7 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 	if (error == -EINTR || !engine_lost_host(error) || other == aim->host ||
 	    other->state != HOST_UP)
 		return error;
-	engine_hear_death_rattle(aim->host);
+	drain_console_after_death(aim->host);
 	engine->prepared = NULL;
 	return 0;
 }

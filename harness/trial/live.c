@@ -269,7 +269,7 @@ struct live *live_open(const struct plan *plan, json_t *earlier)
 	return live;
 }
 
-/** live_view - the functions through which the engine tells what happens */
+/** live_view - callbacks of the engine */
 struct engine_view live_view(struct live *live)
 {
 	return (struct engine_view){

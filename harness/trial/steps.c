@@ -89,7 +89,7 @@ static bool ends_touch(const char *event)
 
 /*
  * struct awaited - a piece of evidence that is waited for
- * @witness:  who tells, or NULL for anybody
+ * @witness:  source, or NULL for any
  * @workload: whose end of a touch it is, or NULL
  * @guest:    in which that is, or NULL
  * @pattern:  of its text, or NULL
@@ -122,7 +122,7 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 	       regexec(awaited->pattern, json_text(body, "text", ""), 0, NULL, 0) == 0;
 }
 
-/* Whether somebody can still tell what is waited for. Return: 0, -ENXIO when it had to come from a guest, or of the host. */
+/* Whether a source of the awaited event still exists. Return: 0, -ENXIO if the source is a lost guest, or the error of the host. */
 static int check_teller(const struct engine *engine, const struct awaited *awaited,
 			struct reason *why)
 {
