@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: how far the clock of a host is off is told by its quickest answer, and only a host of the rig is set right.
+ * Description: an agent speaks for no witness outside of it; how far the clock of a host is off is told by its quickest answer, and only a host of the rig is set right.
  */
 #include <errno.h>
 #include <poll.h>
@@ -172,14 +172,61 @@ static void who_does_not_tell_is_not_believed(void **state)
 	assert_int_equal(json_array_size(fixture->events), 0);
 }
 
+/* From one stream come only the witnesses that live in the agent: nothing of it can prove the death of its own host. */
+static void an_agent_speaks_only_for_itself(void **state)
+{
+	static const char *const outside[] = {"console", "bench", "engine", "firmware", "protocol"};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
+		__cleanup_json json_t *lie =
+			json_pack("{s:s, s:s, s:I, s:s, s:{s:s}}", "event", "witness", "witness",
+				  outside[i], "time_ns", (json_int_t)1, "text", "it died", "data",
+				  "event", "host-died");
+		const json_t *event;
+
+		json_array_clear(fixture->events);
+		assert_int_equal(channel_send(host.channel, lie, 1000), 0);
+		assert_int_equal(bench_pump(&fixture->bench, now_monotonic_ns() + NSEC_PER_SEC), 0);
+		assert_int_equal(json_array_size(fixture->events), 1);
+		event = json_array_get(fixture->events, 0);
+		assert_string_equal(json_text(event, "witness", ""), "protocol");
+		assert_string_equal(json_text(json_object_get(event, "data"), "event", ""),
+				    "refused");
+		assert_non_null(strstr(json_text(event, "text", ""), outside[i]));
+	}
+}
+
+/* A boot ends every stream but that of an emulated host: a hello of another boot in the same one is a lie. */
+static void a_stream_has_one_boot(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *hello =
+		json_pack("{s:s, s:s, s:i}", "event", "hello", "boot_id", "b-2", "pid", 1);
+	size_t index;
+	json_t *event;
+
+	fixture->bench.hello = json_pack("{s:s, s:i}", "boot_id", "b-1", "pid", 1);
+	assert_int_equal(channel_send(host.channel, hello, 1000), 0);
+	assert_int_equal(bench_pump(&fixture->bench, now_monotonic_ns() + NSEC_PER_SEC), 0);
+	assert_true(json_array_size(fixture->events) > 0);
+	assert_string_equal(json_text(json_array_get(fixture->events, 0), "witness", ""),
+			    "protocol");
+	json_array_foreach (fixture->events, index, event)
+		if (strcmp(json_text(event, "witness", ""), "bench") == 0)
+			assert_string_equal(json_text(json_object_get(event, "data"), "event", ""),
+					    "agent-lost");
+	json_decref(fixture->bench.hello);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_fixture, close_fixture)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_quickest_answer_counts),
-		TEST(a_host_of_the_rig_is_set_right),
-		TEST(who_does_not_tell_is_not_believed),
+		TEST(the_quickest_answer_counts),	 TEST(a_host_of_the_rig_is_set_right),
+		TEST(who_does_not_tell_is_not_believed), TEST(a_stream_has_one_boot),
+		TEST(an_agent_speaks_only_for_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

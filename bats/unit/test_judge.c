@@ -359,6 +359,40 @@ static void the_gravest_verdict_decides_the_exit(void **state)
 	}
 }
 
+/* A journal from which a record was taken, with nothing else to show for it, may not end as one that passed. */
+static void a_journal_that_is_not_whole_says_so(void **state)
+{
+	static const char *const needed[] = {"run", "trial", "end", "intent"};
+	__cleanup_json json_t *records = load("pass-contained");
+	__cleanup_json json_t *whole = judge_run(records);
+	json_t *record, *end = NULL;
+	size_t index;
+
+	(void)state;
+	assert_int_equal(judge_exit_code(whole), EXIT_PASSED);
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		__cleanup_json json_t *part = json_array();
+		__cleanup_json json_t *results = NULL;
+
+		json_array_foreach (records, index, record) {
+			if (strcmp(json_text(record, "type", ""), needed[i]) != 0)
+				json_array_append(part, record);
+			if (strcmp(json_text(record, "type", ""), "end") == 0)
+				end = record;
+		}
+		results = judge_run(part);
+		if (judge_exit_code(results) == EXIT_PASSED)
+			fail_msg("without its '%s' record the run passes", needed[i]);
+	}
+	json_object_set_new(json_object_get(end, "body"), "verdicts",
+			    json_pack("{s:i, s:i}", "pass", 2, "fail", 0));
+
+	__cleanup_json json_t *more = judge_run(records);
+
+	assert_int_equal(json_array_size(json_object_get(more, "flaws")), 2);
+	assert_int_equal(judge_exit_code(more), EXIT_INCONCLUSIVE);
+}
+
 static void kernel_lines_mean_what_they_say(void **state)
 {
 	static const struct {
@@ -586,6 +620,7 @@ int main(void)
 		cmocka_unit_test(the_order_of_the_evidence_does_not_matter),
 		cmocka_unit_test(what_was_not_read_is_not_intact),
 		cmocka_unit_test(the_gravest_verdict_decides_the_exit),
+		cmocka_unit_test(a_journal_that_is_not_whole_says_so),
 		cmocka_unit_test(kernel_lines_mean_what_they_say),
 		cmocka_unit_test(wrong_data_fail_whatever_became_of_the_bench),
 		cmocka_unit_test(counters_from_before_the_intent_prove_nothing),

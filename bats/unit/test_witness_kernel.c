@@ -274,6 +274,49 @@ static void trace_reads_events_and_losses(void **state)
 	}
 }
 
+/* Fields have the names of the format file, and a process the name that it likes. */
+static void trace_reads_fields_by_the_format(void **state)
+{
+	struct witness_run run;
+	int pipe = put_tracing("ras");
+	const struct witness *witness;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/tracing/instances/brinell-%d/events/ras/extlog_mem_event/enable",
+		 (int)getpid());
+	put(path, "0");
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/tracing/instances/brinell-%d/events/ras/extlog_mem_event/format",
+		 (int)getpid());
+	put(path, "name: extlog_mem_event\nID: 1\nformat:\n\tfield:u64 pa;\n\n"
+		  "print fmt: \"{%d} %s error: %s physical addr: %016llx (mask lsb: %x) \" "
+		  "\"%sFRU: %pUl %.20s\", REC->err_seq, cper_severity_str(REC->sev), "
+		  "cper_mem_err_type_str(REC->etype), REC->pa, REC->pa_mask_lsb, "
+		  "cper_mem_err_unpack(p, &REC->data), &REC->fru_id, __get_str(fru_text)\n");
+	witness = start(&run, "trace");
+	say(pipe,
+	    "   gunicorn: worke-31570   [007] d.h..   112.345678: extlog_mem_event: {1} Corrected "
+	    "error: single-bit ECC physical addr: 00000003a5d7a040 (mask lsb: c) node: 1 "
+	    "FRU: 00000000-0000-0000-0000-000000000000 x\n");
+	say(pipe, "       CPU 3/KVM-31570     [007] d.h..   112.345678: memory_failure_event: pfn "
+		  "0x11a3f4: recovery action for dirty LRU page: Recovered\n");
+	witness->dispatch(&run);
+	assert_int_equal(json_array_size(seen), 2);
+	assert_string_equal(json_text(data_of(0), "event", ""), "ras:extlog_mem_event");
+	assert_string_equal(json_text(json_object_get(data_of(0), "fields"), "pa", ""),
+			    "0x3a5d7a040");
+	assert_int_equal(json_number(json_object_get(data_of(0), "fields"), "err_seq", 0), 1);
+	assert_string_equal(json_text(json_object_get(data_of(0), "fields"), "sev", ""),
+			    "Corrected");
+	assert_int_equal(json_number(json_object_get(data_of(0), "fields"), "pa_mask_lsb", 0), 12);
+	assert_int_equal(json_number(json_object_get(data_of(1), "fields"), "pfn", 0), 0x11a3f4);
+	witness->stop(&run);
+	witness->release();
+	close(pipe);
+}
+
 static void what_is_missing_is_told(void **state)
 {
 	static const char *const names[] = {"kmsg", "trace", "interrupts", "meminfo", "pageflags"};
@@ -317,6 +360,7 @@ int main(void)
 		MACHINE_TEST(meminfo_tells_the_difference),
 		MACHINE_TEST(pageflags_follow_the_focus),
 		MACHINE_TEST(trace_reads_events_and_losses),
+		MACHINE_TEST(trace_reads_fields_by_the_format),
 		MACHINE_TEST(what_is_missing_is_told),
 	};
 

@@ -155,7 +155,15 @@ static void unexpected_hello(struct bench *bench, const json_t *hello)
 	if (json_number(hello, "pid", 0) == json_number(bench->hello, "pid", 0) &&
 	    strcmp(json_text(hello, "boot_id", ""), json_text(bench->hello, "boot_id", "")) == 0)
 		return;
-	take_hello(bench, hello);
+	/* Only the serial port of an emulated host outlives its boot: any other stream ends with it. */
+	if (!bench->ops->is_rig &&
+	    strcmp(json_text(hello, "boot_id", ""), json_text(bench->hello, "boot_id", "")) != 0)
+		bench_report(bench, "protocol", now_realtime_ns(),
+			     "refused: the agent named another boot_id in the same stream",
+			     json_pack("{s:s, s:b, s:O}", "event", "host-died", "refused", true,
+				       "said", hello));
+	else
+		take_hello(bench, hello);
 	agent_lost(bench, "the agent was restarted during the trial");
 }
 
@@ -168,6 +176,14 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 										 : time_ns;
 }
 
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Witnesses that a program in a guest may name. Other names are not accepted from a guest. */
 static bool is_guest_witness(const char *name)
 {
@@ -175,6 +191,10 @@ static bool is_guest_witness(const char *name)
 
 	return (witness && !witness->host_only) || strcmp(name, "workload") == 0;
 }
+
+/* The witnesses outside of an agent. That makes them independent: an agent that names one of them is refused. */
+static const char *const outside_witnesses[] = {
+	OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) "guest-link"};
 
 /* Events from the guest itself (docs/guest-program.md). */
 static void take_guest_word(struct bench *bench, const char *guest, int64_t time_ns,
@@ -232,6 +252,24 @@ static const char *guest_of(const char *witness, const json_t *data)
 	return NULL;
 }
 
+static void take_witness(struct bench *bench, const json_t *message)
+{
+	const char *witness = json_text(message, "witness", "unknown");
+	json_t *data = json_object_get(message, "data");
+
+	if (is_one_of(witness, outside_witnesses, ARRAY_SIZE(outside_witnesses))) {
+		__cleanup_free char *text =
+			format_text("refused: the agent spoke as the witness '%.40s'", witness);
+
+		bench_report(bench, "protocol", now_realtime_ns(), text,
+			     json_pack("{s:s, s:O}", "event", "refused", "said", message));
+		return;
+	}
+	bench_report_guest(bench, guest_of(witness, data), witness,
+			   controller_time(bench, json_number(message, "time_ns", 0)),
+			   json_text(message, "text", ""), json_incref(data));
+}
+
 static void take_event(struct bench *bench, json_t *message)
 {
 	const char *event = json_text(message, "event", "");
@@ -239,12 +277,7 @@ static void take_event(struct bench *bench, json_t *message)
 	if (strcmp(event, "hello") == 0) {
 		unexpected_hello(bench, message);
 	} else if (strcmp(event, "witness") == 0) {
-		const char *witness = json_text(message, "witness", "unknown");
-		json_t *data = json_object_get(message, "data");
-
-		bench_report_guest(bench, guest_of(witness, data), witness,
-				   controller_time(bench, json_number(message, "time_ns", 0)),
-				   json_text(message, "text", ""), json_incref(data));
+		take_witness(bench, message);
 	} else if (strcmp(event, "guest") == 0) {
 		take_guest_event(bench, message);
 	} else {

@@ -60,6 +60,15 @@ static unsigned int tell_differences(const json_t *records, const json_t *result
 	return differences;
 }
 
+static void tell_flaws(const json_t *results)
+{
+	size_t index;
+	json_t *flaw;
+
+	json_array_foreach (json_object_get(results, "flaws"), index, flaw)
+		printf("The journal is not whole: %s.\n", json_string_value(flaw));
+}
+
 static int run(int argc, char **argv)
 {
 	__cleanup_json json_t *records = NULL;
@@ -84,6 +93,7 @@ static int run(int argc, char **argv)
 		return EXIT_INFRA;
 	}
 	table_print(stdout, results);
+	tell_flaws(results);
 	if (!tell_differences(records, results))
 		puts("No verdict differs from a recorded one.");
 	return judge_exit_code(results);

@@ -2,6 +2,7 @@
 /*
  * The results of a run: every planned trial once, with counts.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "harness/journal/journal.h"
@@ -138,6 +139,83 @@ static json_t *count_verdicts(const json_t *trials, const json_t *pending)
 	return counts;
 }
 
+static void add_flaw(json_t *flaws, struct reason why)
+{
+	json_array_append_new(flaws, json_string(why.text));
+}
+
+static int64_t count_passes(const json_t *records)
+{
+	__cleanup_json json_t *passed = json_object();
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		const char *id = json_text(record, "trial", NULL);
+
+		if (!id || !record_is(record, "verdict"))
+			continue;
+		(void)json_object_del(passed, id);
+		if (strcmp(json_text(record_body(record), "verdict", ""), "pass") == 0)
+			json_object_set_new(passed, id, json_true());
+	}
+	return (int64_t)json_object_size(passed);
+}
+
+/* The counts in the last record are of the same trials as the journal has. */
+static void compare_counts(const json_t *records, const json_t *counts, size_t trials,
+			   json_t *flaws)
+{
+	int64_t all = 0, passed = json_number(counts, "pass", 0);
+	struct reason why;
+	const char *name;
+	json_t *count;
+
+	if (!json_object_size(counts))
+		return;
+	json_object_foreach ((json_t *)counts, name, count)
+		all += json_integer_value(count);
+	if (all != (int64_t)trials) {
+		fail(&why, 0, "the end of the run counts %" PRId64 " trials, the journal has %zu",
+		     all, trials);
+		add_flaw(flaws, why);
+	}
+	if (passed != count_passes(records)) {
+		fail(&why, 0,
+		     "the end of the run counts %" PRId64 " passes, the journal records %" PRId64,
+		     passed, count_passes(records));
+		add_flaw(flaws, why);
+	}
+}
+
+/* What is missing from a journal that has no damaged line: whole records that somebody or something took out. */
+static json_t *flaws_of(const json_t *records, const json_t *progress, bool pending)
+{
+	const json_t *run = find_last(records, "run"), *end = find_last(records, "end"), *trial;
+	json_t *flaws = json_array();
+	struct reason why;
+	const char *id;
+
+	if (!run)
+		fail(&why, 0, "the record of the run is missing");
+	else if (!json_array_size(json_object_get(record_body(run), "plan")))
+		fail(&why, 0, "the record of the run has no plan");
+	else if (!end && !pending)
+		fail(&why, 0, "the end of the run is missing");
+	else
+		why.text[0] = '\0';
+	if (why.text[0])
+		add_flaw(flaws, why);
+	json_object_foreach ((json_t *)progress, id, trial)
+		if (run && !json_object_get(trial, "plan")) {
+			fail(&why, 0, "trial %.40s is not in the plan of the run", id);
+			add_flaw(flaws, why);
+		}
+	compare_counts(records, json_object_get(record_body(end), "verdicts"),
+		       json_object_size(progress), flaws);
+	return flaws;
+}
+
 /**
  * judge_run - judge a whole journal
  * @records: of the journal; borrowed
@@ -155,6 +233,7 @@ json_t *judge_run(const json_t *records)
 	__cleanup_json json_t *trials = json_array();
 	__cleanup_json json_t *pending = json_array();
 	__cleanup_json json_t *damage = damage_of(records);
+	__cleanup_json json_t *flaws = NULL;
 	json_t *results, *trial;
 	const char *id;
 
@@ -177,6 +256,7 @@ json_t *judge_run(const json_t *records)
 		else
 			json_array_append_new(trials, judge_span(records, trial, id));
 	}
+	flaws = flaws_of(records, progress, json_array_size(pending) > 0);
 	results =
 		json_pack("{s:s, s:s, s:b, s:O, s:o, s:O}", "run", json_text(run, "run", "unknown"),
 			  "version", json_text(run, "version", "unknown"), "complete",
@@ -184,6 +264,8 @@ json_t *judge_run(const json_t *records)
 			  count_verdicts(trials, pending), "pending", pending);
 	if (json_array_size(damage))
 		json_object_set(results, "damage", damage);
+	if (json_array_size(flaws))
+		json_object_set(results, "flaws", flaws);
 	return results;
 }
 
@@ -197,7 +279,8 @@ static int64_t count_of(const json_t *results, const char *verdict)
  * @results: of judge_run()
  *
  * The gravest verdict decides: a failure, then inconclusive, then infra. Trials that are still
- * pending count as infra: they must not look like success. Failures that are known do not count.
+ * pending count as infra: they must not look like success. Failures that are known do not count. Passes of a journal
+ * that is not whole are inconclusive.
  */
 enum brinell_exit judge_exit_code(const json_t *results)
 {
@@ -207,5 +290,5 @@ enum brinell_exit judge_exit_code(const json_t *results)
 		return EXIT_INCONCLUSIVE;
 	if (count_of(results, "infra") || count_of(results, "pending"))
 		return EXIT_INFRA;
-	return EXIT_PASSED;
+	return json_object_get(results, "flaws") ? EXIT_INCONCLUSIVE : EXIT_PASSED;
 }

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <regex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/witness/trace_format.h"
 #include "harness/witness/witness.h"
 #include "harness/host/machine.h"
 
@@ -20,26 +22,27 @@
 #define PREFIX "brinell-"
 #define LINE_MAX_BYTES 4096
 
-/* memory_failure_event moved from ras to a system of its own in Linux 6.19. */
-static const struct {
-	const char *system, *name;
-} events[] = {
-	{"mce", "mce_record"},
-	{"ras", "mc_event"},
-	{"ras", "memory_failure_event"},
-	{"memory_failure", "memory_failure_event"},
-	{"ras", "extlog_mem_event"},
-	{"ras", "non_standard_event"},
-	{"ras", "aer_event"},
-};
-
 /*
- * @fd: its trace_pipe; @enabled: which of the events this kernel has; @line: begin of a line whose end was not there yet.
+ * "          <...>-93      [001] d..1.    12.345678: mce_record: CPU: 1, ...". A process may be named as it likes, in at most 15
+ * characters: too few for all of this.
  */
+#define HEAD "-[0-9]+ +(\\([^)]*\\) +)?\\[[0-9]+\\] +[^ ]+ +([0-9]+\\.[0-9]+): ([A-Za-z0-9_]+):"
+
+/* All events of these are errors. memory_failure_event moved from ras to a system of its own in Linux 6.19. */
+static const char *const systems[] = {"mce", "ras", "memory_failure", "cxl"};
+
+#define EVENTS_MAX 64
+
+/* @fd: its trace_pipe; @events: that this kernel has; @line: begin of a line whose end was not there yet. */
 struct trace {
 	char *instance;
 	int fd;
-	bool enabled[ARRAY_SIZE(events)];
+	struct trace_event {
+		const char *system;
+		char *name, *format;
+	} events[EVENTS_MAX];
+	size_t event_count;
+	regex_t head;
 	char line[LINE_MAX_BYTES];
 	size_t used;
 };
@@ -58,7 +61,6 @@ static void trace_probe(json_t *findings)
 		    "tracefs is not mounted on " TRACING " or not writable",
 		    "as root: mount -t tracefs tracefs " TRACING);
 	for (size_t i = 0; i < 2; i++) {
-		static const char *const systems[] = {"mce", "ras"};
 		__cleanup_free char *name = format_text("tracefs:%s", systems[i]);
 		__cleanup_free char *directory = format_text(TRACING "/events/%s", systems[i]);
 
@@ -101,29 +103,56 @@ static void trace_release(void)
 	if (kept->fd >= 0)
 		close(kept->fd);
 	(void)rmdir(kept->instance);
+	for (size_t i = 0; i < kept->event_count; i++) {
+		free(kept->events[i].name);
+		free(kept->events[i].format);
+	}
+	regfree(&kept->head);
 	free(kept->instance);
 	free(kept);
 	kept = NULL;
 }
 
+static void enable_event(struct trace *trace, const char *system, const char *name)
+{
+	__cleanup_free char *enable = format_text("events/%s/%s/enable", system, name);
+	__cleanup_free char *path =
+		format_text("%s/events/%s/%s/format", trace->instance, system, name);
+	struct trace_event *event = &trace->events[trace->event_count];
+
+	if (trace->event_count == EVENTS_MAX || write_instance(trace, enable, "1"))
+		return;
+	*event = (struct trace_event){.system = system, .name = strdup(name)};
+	(void)read_small_file(path, &event->format, NULL);
+	trace->event_count++;
+}
+
+static void enable_system(struct trace *trace, const char *system)
+{
+	__cleanup_free char *path = format_text("%s/events/%s", trace->instance, system);
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "enable") != 0 &&
+		    strcmp(entry->d_name, "filter") != 0)
+			enable_event(trace, system, entry->d_name);
+	if (directory)
+		closedir(directory);
+}
+
 static int open_instance(struct trace *trace, struct reason *why)
 {
 	__cleanup_free char *pipe = format_text("%s/trace_pipe", trace->instance);
-	bool any = false;
 
 	if (mkdir(trace->instance, 0700) < 0 && errno != EEXIST)
 		return fail(why, -errno, "mkdir %s: %s", trace->instance, strerror(errno));
 	/* Times that can be set beside those of the kernel's log; and a reader that is woken by the first event. */
 	(void)write_instance(trace, "trace_clock", "mono");
 	(void)write_instance(trace, "buffer_percent", "0");
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
-		__cleanup_free char *enable =
-			format_text("events/%s/%s/enable", events[i].system, events[i].name);
-
-		trace->enabled[i] = write_instance(trace, enable, "1") == 0;
-		any = any || trace->enabled[i];
-	}
-	if (!any)
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
+		enable_system(trace, systems[i]);
+	if (!trace->event_count)
 		return fail(why, -EOPNOTSUPP, "this kernel has none of the trace events of errors");
 	trace->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return trace->fd < 0 ? fail(why, -errno, "open %s: %s", pipe, strerror(errno)) : 0;
@@ -139,6 +168,8 @@ static int make_instance(struct reason *why)
 		return -ENOMEM;
 	remove_leftovers();
 	kept->fd = -1;
+	if (regcomp(&kept->head, HEAD, REG_EXTENDED) != 0)
+		abort();
 	kept->instance = format_text("%s/" PREFIX "%d", system_path(path, TRACING "/instances"),
 				     (int)getpid());
 	error = open_instance(kept, why);
@@ -181,7 +212,7 @@ static void add_number(json_t *fields, const char *name, const char *text, const
 	json_object_set_new(fields, name, json_string(value));
 }
 
-/* The fields by which a trial recognises its own error; formats of include/trace/events/mce.h and include/ras/ras_event.h. */
+/* Without a format file, the fields by which a trial recognises its own error; formats of include/trace/events/mce.h and include/ras/ras_event.h. */
 static json_t *read_fields(const char *name, const char *text)
 {
 	json_t *fields = json_object();
@@ -205,21 +236,21 @@ static json_t *read_fields(const char *name, const char *text)
 	return fields;
 }
 
-static const char *system_of(const struct trace *trace, const char *name)
+static const struct trace_event *event_of(const struct trace *trace, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-		if (trace->enabled[i] && strcmp(events[i].name, name) == 0)
-			return events[i].system;
+	for (size_t i = 0; i < trace->event_count; i++)
+		if (strcmp(trace->events[i].name, name) == 0)
+			return &trace->events[i];
 	return NULL;
 }
 
-/* "          <...>-93      [001] d..1.    12.345678: mce_record: CPU: 1, ...", or "CPU:1 [LOST 12 EVENTS]". */
+/* A line of an event, or "CPU:1 [LOST 12 EVENTS]". */
 static void read_line(struct witness_run *run, char *line)
 {
-	char *colon = strstr(line, ": ");
+	const struct trace *trace = run->private;
+	const struct trace_event *event;
+	regmatch_t groups[4];
 	unsigned long lost;
-	char *name, *end, *stamp;
-	const char *system;
 	int64_t time_ns;
 
 	if (sscanf(line, "CPU:%*d [LOST %lu EVENTS]", &lost) == 1) {
@@ -229,26 +260,23 @@ static void read_line(struct witness_run *run, char *line)
 			  json_pack("{s:I}", "lost", (json_int_t)lost));
 		return;
 	}
-	if (!colon)
+	if (regexec(&trace->head, line, ARRAY_SIZE(groups), groups, 0) != 0)
 		return;
-	*colon = '\0';
-	stamp = strrchr(line, ' ');
-	name = colon + 2;
-	end = strchr(name, ':');
-	if (!stamp || !end)
+	line[groups[3].rm_eo] = '\0';
+	event = event_of(trace, line + groups[3].rm_so);
+	if (!event)
 		return;
-	*end = '\0';
-	system = system_of(run->private, name);
-	if (!system)
-		return;
-	time_ns = (int64_t)(strtod(stamp, NULL) * NSEC_PER_SEC) + now_realtime_ns() -
-		  now_monotonic_ns();
+	time_ns = (int64_t)(strtod(line + groups[2].rm_so, NULL) * NSEC_PER_SEC) +
+		  now_realtime_ns() - now_monotonic_ns();
 
-	__cleanup_free char *event = format_text("%s:%s", system, name);
-	__cleanup_free char *text = format_text("%s:%s", name, end + 1);
+	const char *rest = line + groups[3].rm_eo + 1;
+	__cleanup_free char *name = format_text("%s:%s", event->system, event->name);
+	__cleanup_free char *text = format_text("%s:%s", event->name, rest);
+	json_t *fields =
+		event->format ? trace_fields(event->format, rest) : read_fields(event->name, rest);
 
 	run->emit(run->context, "trace", time_ns, text,
-		  json_pack("{s:s, s:o}", "event", event, "fields", read_fields(name, end + 1)));
+		  json_pack("{s:s, s:o}", "event", name, "fields", fields));
 }
 
 static void trace_read(struct witness_run *run)

@@ -34,14 +34,16 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 			     struct host_seen *host, const json_t *record)
 {
 	struct kernel_line line = kernel_line_read(record_text(record));
+	bool console = strcmp(event_witness(record), "console") == 0;
 	bool ours = host == &seen->hosts[0];
 
-	if (line.meaning == MEANS_PANIC && !host->panic)
+	/* A kernel that has panicked runs no agent that could read its log: only the console shows a panic. */
+	if (line.meaning == MEANS_PANIC && console && !host->panic)
 		host->panic = record;
 	if (line.meaning == MEANS_STUCK && !host->stuck)
 		host->stuck = record;
 	if (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-	    (line.meaning == MEANS_STUCK && !ours))
+	    (line.meaning == MEANS_STUCK && !ours) || (line.meaning == MEANS_PANIC && !console))
 		json_array_append(trial->damage, (json_t *)record);
 	if (!ours)
 		return;
@@ -106,10 +108,11 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	const char *witness = event_witness(record);
 	bool ours = host == &seen->hosts[0];
 
+	/* Of the log, the console or the trace: what was lost may have named another victim. */
+	if (ours && json_number(event_data(record), "lost", 0) > 0)
+		trial->log_lost = true;
 	if (strcmp(witness, "kmsg") == 0 || strcmp(witness, "console") == 0) {
 		trial->log_seen |= ours;
-		if (ours && json_number(event_data(record), "lost", 0) > 0)
-			trial->log_lost = true;
 		if (event_is_of_kernel(record))
 			read_kernel_line(trial, seen, host, record);
 	} else if (strcmp(witness, "bench") == 0) {

@@ -382,8 +382,9 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen, c
 		read_log(trial, seen, guest, record, counts, subject);
 	else if (is_text(witness, "workload"))
 		read_report(trial, guest, record, counts);
-	else if (subject && counts && is_text(witness, "trace"))
+	else if (subject && counts && is_text(witness, "trace")) {
+		trial->guest_log_lost |= json_number(event_data(record), "lost", 0) > 0;
 		case_read_trace(trial, record);
-	else if (subject && counts)
+	} else if (subject && counts)
 		(void)case_read_declared(trial, record);
 }
