@@ -58,7 +58,7 @@ await_record() {
 	[ "$(records close)" -eq 1 ]
 	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":50000'* ]]
 	grep -q '"event":"over-budget"' "$out/journal.jsonl"
-	[ "$(verdict 0001)" = pass ]
+	[ "$(verdict 0001)" = inconclusive ] # an IOMMU fault may be among what was lost
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
 }
 
@@ -232,7 +232,7 @@ check_whole() {
 	head -n "$(grep -n '"type":"verdict"' "$out/journal.jsonl" | sed -n '2s/:.*//p')" "$out/journal.jsonl" >"$out/cut"
 	mv "$out/cut" "$out/journal.jsonl"
 	FAKE=good "$brinell" resume "$out" >"$BATS_TEST_TMPDIR/resumed.ktap"
-	cmp "$BATS_TEST_TMPDIR/resumed.ktap" "$out/ktap.txt"
+	diff "$BATS_TEST_TMPDIR/resumed.ktap" "$out/ktap.txt"
 	prove --exec cat "$BATS_TEST_TMPDIR/resumed.ktap"
 	[ "$(grep -c '^ok ' "$out/ktap.txt")" -eq 3 ]
 }

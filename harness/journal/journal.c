@@ -295,8 +295,9 @@ static int stop(struct journal *journal, int error, const char *what)
 }
 
 /**
- * journal_append - write one record
+ * journal_append_at - write one record
  * @journal: open journal
+ * @time_ns: of the record, CLOCK_REALTIME
  * @type:    of the record (docs/journal.md)
  * @trial:   id, or NULL for a record of the whole run
  * @body:    JSON object; its reference is taken over, also on an error, and it must not be changed
@@ -309,11 +310,11 @@ static int stop(struct journal *journal, int error, const char *what)
  *
  * Return: 0; -EINVAL for a body that is no object; the first -errno of the disk from then on.
  */
-int journal_append(struct journal *journal, const char *type, const char *trial, json_t *body)
+int journal_append_at(struct journal *journal, int64_t time_ns, const char *type, const char *trial,
+		      json_t *body)
 {
 	__cleanup_json json_t *content = body;
 	__cleanup_free char *line = NULL;
-	int64_t time_ns = now_realtime_ns();
 	size_t length;
 	ssize_t put;
 
@@ -336,6 +337,12 @@ int journal_append(struct journal *journal, const char *type, const char *trial,
 		return stop(journal, -errno, "storing");
 	journal->sequence++;
 	return 0;
+}
+
+/** journal_append - write one record of now; as journal_append_at() */
+int journal_append(struct journal *journal, const char *type, const char *trial, json_t *body)
+{
+	return journal_append_at(journal, now_realtime_ns(), type, trial, body);
 }
 
 /**

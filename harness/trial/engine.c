@@ -26,14 +26,15 @@ struct closing {
 void engine_journal(struct engine *engine, const char *type, json_t *body)
 {
 	const char *trial = engine->trial && !engine->closed ? engine->trial->id : NULL;
+	/* The verdict of the run and that of its journal rest on the same times. */
+	int64_t time_ns = now_realtime_ns();
 	int error;
 
 	if (engine->records && !engine->closed)
-		json_array_append_new(engine->records,
-				      json_pack("{s:I, s:s, s:s*, s:O}", "time_ns",
-						(json_int_t)now_realtime_ns(), "type", type,
-						"trial", trial, "body", body));
-	error = journal_append(engine->options->journal, type, trial, body);
+		json_array_append_new(engine->records, json_pack("{s:I, s:s, s:s*, s:O}", "time_ns",
+								 (json_int_t)time_ns, "type", type,
+								 "trial", trial, "body", body));
+	error = journal_append_at(engine->options->journal, time_ns, type, trial, body);
 	if (error && !engine->journal_error) {
 		engine->journal_error = error;
 		log_error("the journal can not be written: %s; the run ends here, `brinell resume` "
