@@ -43,6 +43,91 @@ static bool too_costly(const char *pattern)
 	return false;
 }
 
+/*
+ * What the escapes of other expression syntaxes are spelled like here (regex(7)). glibc reads \\d as the letter d, and takes
+ * a backslash between brackets for itself, so such a pattern would mean something else.
+ */
+static const struct {
+	char letter;
+	const char *spelling;
+} spellings[] = {
+	{'d', "[0-9]"},	       {'D', "[^0-9]"},
+	{'w', "[[:alnum:]_]"}, {'W', "[^[:alnum:]_]"},
+	{'s', "[[:space:]]"},  {'S', "[^[:space:]]"},
+	{'h', "[[:blank:]]"},  {'b', "(^|[^[:alnum:]_]) or ($|[^[:alnum:]_])"},
+};
+
+static int refuse_escape(const char *pattern, const char *at, bool in_brackets, struct reason *why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++)
+		if (spellings[i].letter == at[1])
+			return fail(
+				why, -EINVAL,
+				"the pattern '%.80s' has '\\%c' at character %zu, which an "
+				"extended "
+				"regular expression does not know; write %s%s",
+				pattern, at[1], (size_t)(at - pattern) + 1, spellings[i].spelling,
+				in_brackets ? ", between brackets without its outer brackets" : "");
+	if (in_brackets)
+		return fail(
+			why, -EINVAL,
+			"the pattern '%.80s' has a backslash between brackets at character %zu, "
+			"where it means itself; leave it out (']' comes first, '-' last)",
+			pattern, (size_t)(at - pattern) + 1);
+	return fail(why, -EINVAL,
+		    "the pattern '%.80s' has '\\%c' at character %zu, which an extended regular "
+		    "expression does not know; see regex(7)",
+		    pattern, at[1], (size_t)(at - pattern) + 1);
+}
+
+static bool is_word(char character)
+{
+	return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') ||
+	       (character >= 'A' && character <= 'Z');
+}
+
+/* Where a bracket expression ends: its first character may be ']', and it may hold [:class:], [.x.] and [=x=]. */
+static const char *end_of_brackets(const char *open)
+{
+	const char *at = open + 1;
+
+	at += *at == '^';
+	at += *at == ']';
+	for (; *at && *at != ']'; at++) {
+		char kind = at[0] == '[' ? at[1] : '\0';
+		const char *end;
+
+		if (kind != ':' && kind != '.' && kind != '=')
+			continue;
+		for (end = at + 2; *end && !(end[0] == kind && end[1] == ']'); end++)
+			;
+		if (*end)
+			at = end + 1;
+	}
+	return at;
+}
+
+static int check_escapes(const char *pattern, struct reason *why)
+{
+	for (const char *at = pattern; *at; at++) {
+		if (*at == '[') {
+			const char *end = end_of_brackets(at);
+			const char *slash = memchr(at, '\\', (size_t)(end - at));
+
+			if (slash)
+				return refuse_escape(pattern, slash, true, why);
+			if (!*end)
+				return 0;
+			at = end;
+		} else if (*at == '\\' && at[1]) {
+			if (is_word(at[1]))
+				return refuse_escape(pattern, at, false, why);
+			at++;
+		}
+	}
+	return 0;
+}
+
 static int compile(const char *pattern, regex_t *regex, struct reason *why)
 {
 	char message[128];
@@ -51,6 +136,9 @@ static int compile(const char *pattern, regex_t *regex, struct reason *why)
 	if (too_costly(pattern))
 		return fail(why, -E2BIG, "the pattern '%.80s' is too long or repeats too much",
 			    pattern);
+	error = check_escapes(pattern, why);
+	if (error)
+		return error;
 	error = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
 	if (!error)
 		return 0;

@@ -3,9 +3,9 @@
  * Single values of a scenario: each checker takes a node and says what is wrong with it, at its place.
  */
 #include <errno.h>
-#include <regex.h>
 #include <string.h>
 
+#include "harness/evidence/evidence.h"
 #include "harness/scenario/parse.h"
 
 /* One value of a parameter, with the nearest choice when it is none of them. */
@@ -217,19 +217,11 @@ int check_texts(const struct document *document, int node, const char *what,
 	return 0;
 }
 
-/** check_regex - an extended regular expression that regcomp() takes */
+/** check_regex - a pattern that regex_check() takes */
 int check_regex(const struct document *document, int node, const char *what, const char *text)
 {
-	regex_t regex;
-	char message[128];
-	int error = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+	struct reason why = {0};
+	int error = regex_check(text, &why);
 
-	if (!error) {
-		regfree(&regex);
-		return 0;
-	}
-	regerror(error, &regex, message, sizeof(message));
-	return document_fail(document, node, -EINVAL,
-			     "'%s' is no regular expression: %s: %s; see regex(7)", what, message,
-			     text);
+	return error ? document_fail(document, node, error, "'%s': %s", what, why.text) : 0;
 }
