@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "harness/agent/core.h"
+#include "harness/lib/call.h"
 
 #define SEND_TIMEOUT_MS 10000
 /* Evidence that is kept while there is no stream; the first is worth most. */
@@ -137,8 +138,7 @@ void agent_send(struct agent *agent, json_t *message)
 {
 	/* What can not be said as JSON is told as such, for evidence must not be lost in silence. */
 	if (!message)
-		message = json_pack("{s:s, s:s}", "event", "protocol", "text",
-				    "a message that can not be written as JSON was lost");
+		message = call_ignored("a message that can not be written as JSON was lost");
 	if (agent->role == AGENT_GUEST && json_object_get(message, "event"))
 		json_object_set_new(message, "number", json_integer((json_int_t)agent->number++));
 	transmit(agent, message);
@@ -264,17 +264,10 @@ void agent_answer(struct agent *agent, struct agent_ticket *ticket, int error, j
 {
 	json_t *id = steal(ticket->id);
 
-	if (!agent->channel || ticket->connection != agent->connection) {
+	if (!agent->channel || ticket->connection != agent->connection)
 		json_decref(reply);
-	} else if (error) {
-		json_decref(reply);
-		agent_send(agent, json_pack("{s:O, s:{s:i, s:s, s:s}}", "id", id, "error", "errno",
-					    error, "name", error_name(error), "text",
-					    why && why->text[0] ? why->text : strerror(-error)));
-	} else {
-		agent_send(agent,
-			   json_pack("{s:O, s:o}", "id", id, "ok", reply ? reply : json_object()));
-	}
+	else
+		agent_send(agent, call_reply(id, error, reply, why));
 	json_decref(id);
 }
 
@@ -303,8 +296,7 @@ static void serve(struct agent *agent, const json_t *message)
 	int error;
 
 	if (!name || !json_is_integer(id)) {
-		agent_send(agent, json_pack("{s:s, s:s}", "event", "protocol", "text",
-					    "a message that is no call was ignored"));
+		agent_send(agent, call_ignored("a message that is no call was ignored"));
 		return;
 	}
 	agent->id = id;
@@ -324,8 +316,7 @@ static void serve_messages(struct agent *agent)
 
 	while ((got = channel_next(agent->channel, &message, &why)) != 0) {
 		if (got < 0) {
-			agent_send(agent,
-				   json_pack("{s:s, s:s}", "event", "protocol", "text", why.text));
+			agent_send(agent, call_ignored(why.text));
 			continue;
 		}
 		serve(agent, message);

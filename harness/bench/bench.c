@@ -12,6 +12,7 @@
 
 #include "harness/bench/bench.h"
 #include "harness/evidence/vocabulary.h"
+#include "harness/lib/call.h"
 #include "harness/witness/witness.h"
 
 #define SEND_TIMEOUT_MS 5000
@@ -389,13 +390,10 @@ static bool is_about_the_host(int error)
 static int send_and_wait(struct bench *bench, const char *call, const json_t *arguments,
 			 unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
-	__cleanup_json json_t *request =
-		json_pack("{s:I, s:s, s:O*}", "id", (json_int_t)++bench->next_id, "call", call,
-			  "args", arguments);
+	__cleanup_json json_t *request = call_request((int64_t)++bench->next_id, call, arguments);
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
 	enum host_state before = bench->state;
 	__cleanup_json json_t *answer = NULL;
-	const json_t *error;
 	int result = 0;
 
 	bench->refusal = 0;
@@ -420,16 +418,9 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
 	answer = steal(bench->answer);
 	if (!answer)
 		return result == -EINTR ? fail(why, -EINTR, "%s: interrupted", call) : result;
-	error = json_object_get(answer, "error");
-	if (error) {
-		result = (int)json_number(error, "errno", -EIO);
-		bench->refusal = result < 0 ? result : -EIO;
-		return fail(why, is_about_the_host(bench->refusal) ? -EREMOTEIO : bench->refusal,
-			    "%s", json_text(error, "text", call));
-	}
-	if (reply)
-		*reply = json_incref(json_object_get(answer, "ok"));
-	return 0;
+	result = call_result(answer, reply, why);
+	bench->refusal = result;
+	return is_about_the_host(bench->refusal) ? -EREMOTEIO : bench->refusal;
 }
 
 /**

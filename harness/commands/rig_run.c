@@ -4,13 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "harness/commands/rig_command.h"
+#include "harness/lib/call.h"
 
 #define HELLO_TIMEOUT_MS 90000
 #define READY_TIMEOUT_MS 60000
@@ -20,35 +20,10 @@
 static int ask_agent(struct channel *channel, int id, const char *call, json_t *arguments,
 		     unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
-	__cleanup_json json_t *request =
-		json_pack("{s:i, s:s, s:o}", "id", id, "call", call, "args", arguments);
-	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	int error = channel_send(channel, request, timeout_ms);
+	__cleanup_json json_t *request = call_request(id, call, arguments);
 
-	while (!error) {
-		struct pollfd readable = {.fd = channel_fd(channel), .events = POLLIN};
-		__cleanup_json json_t *message = NULL;
-		int64_t left = (deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
-		int got = channel_next(channel, &message, why);
-
-		if (got > 0 && json_number(message, "id", 0) == id) {
-			const json_t *bad = json_object_get(message, "error");
-
-			if (bad)
-				return fail(why, (int)json_number(bad, "errno", -EIO), "%s",
-					    json_text(bad, "text", "the agent did not say why"));
-			*reply = json_incref(json_object_get(message, "ok"));
-			return 0;
-		}
-		if (got)
-			continue;
-		if (left <= 0)
-			error = -ETIMEDOUT;
-		else if (poll(&readable, 1, (int)left) > 0 && channel_fill(channel) < 0)
-			error = -EPIPE;
-	}
-	return fail(why, error, "%s: %s", call,
-		    error == -EPIPE ? "the host or its agent ended" : strerror(-error));
+	json_decref(arguments);
+	return call_await(channel, request, timeout_ms, NULL, NULL, reply, why);
 }
 
 /** rig_open_agent - a channel to the agent of a host, once it answers; NULL with the reason if not */

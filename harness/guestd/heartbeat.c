@@ -405,7 +405,7 @@ static void send_pending(struct agent *agent, struct heartbeat *heart)
 	if (overrun)
 		add_number(heart->pending, "unrecorded", (int64_t)overrun);
 	/* An error of the stream is noticed, and told, by whoever reads it. */
-	if (channel_queue(channel, heart->pending))
+	if (channel_queue(channel, heart->pending, PROTOCOL_LINE_MAX))
 		return;
 	json_decref(heart->pending);
 	heart->pending = NULL;

@@ -19,6 +19,8 @@
 #include "harness/lib/param.h"
 
 #define QUIT_TIMEOUT_MS 1000
+/* Reports that one dispatch handles: a process that floods must not hold up the agent. */
+#define DISPATCH_MAX 64
 #define KILL_TIMEOUT_MS 2000
 
 const char *const process_mce_kills[] = {"default", "early", "late", NULL};
@@ -188,11 +190,11 @@ static bool reap(const struct activity *run, const struct process *process, int 
 	}
 }
 
-static void drain(struct activity *run, struct process *process)
+static void drain(struct activity *run, struct process *process, int limit)
 {
-	int got;
+	int got = -EAGAIN;
 
-	while ((got = receive(process)) == 1)
+	for (int i = 0; i < limit && (got = receive(process)) == 1; i++)
 		process->kind->report(run, process->packet);
 	if (got == 0 && process->socket >= 0) {
 		epoll_ctl(run->fd, EPOLL_CTL_DEL, process->socket, NULL);
@@ -228,7 +230,7 @@ void process_stop(struct activity *run, struct process *process)
 		end_process(run, process);
 	/* The result of a touch in progress is still reported. */
 	if (process->touching)
-		drain(run, process);
+		drain(run, process, INT32_MAX);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -342,11 +344,11 @@ void process_dispatch(struct activity *run, struct process *process)
 	siginfo_t info;
 
 	/* All reports come before the event of its end. */
-	drain(run, process);
+	drain(run, process, DISPATCH_MAX);
 	if (run->pid > 0 && reap(run, process, 0, &info)) {
 		bool exited = info.si_code == CLD_EXITED;
 
-		drain(run, process);
+		drain(run, process, INT32_MAX);
 		epoll_ctl(run->fd, EPOLL_CTL_DEL, process->pidfd, NULL);
 		process_touched(process);
 		process_emit_exit(run, run->pid, exited ? info.si_status : -1,

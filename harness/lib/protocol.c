@@ -207,10 +207,11 @@ int channel_flush(struct channel *channel)
 /**
  * channel_queue - write one message as far as the peer takes it now, and keep the rest for channel_flush()
  * @message: borrowed
+ * @limit:   of bytes that may be queued before
  *
- * Return: 0, -EAGAIN when more than PROTOCOL_LINE_MAX bytes wait already (nothing was queued), or -errno.
+ * Return: 0, -EAGAIN when more than @limit bytes are queued already (nothing was queued), or -errno.
  */
-int channel_queue(struct channel *channel, const json_t *message)
+int channel_queue(struct channel *channel, const json_t *message, size_t limit)
 {
 	__cleanup_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII);
 	size_t length, waiting = channel_pending(channel);
@@ -218,7 +219,7 @@ int channel_queue(struct channel *channel, const json_t *message)
 
 	if (!text)
 		return -EINVAL;
-	if (waiting > PROTOCOL_LINE_MAX)
+	if (waiting > limit)
 		return -EAGAIN;
 	length = strlen(text);
 	text[length++] = '\n';
@@ -245,7 +246,7 @@ int channel_queue(struct channel *channel, const json_t *message)
 int channel_send(struct channel *channel, const json_t *message, unsigned int timeout_ms)
 {
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	int error = channel_queue(channel, message);
+	int error = channel_queue(channel, message, PROTOCOL_LINE_MAX);
 
 	while (!error && channel_pending(channel)) {
 		struct pollfd poll_out = {.fd = channel->out, .events = POLLOUT};

@@ -20,7 +20,7 @@ int channel_feed(struct channel *channel, const char *bytes, size_t length);
 int channel_next(struct channel *channel, json_t **message, struct reason *why);
 size_t channel_pending(const struct channel *channel);
 int channel_flush(struct channel *channel);
-int channel_queue(struct channel *channel, const json_t *message);
+int channel_queue(struct channel *channel, const json_t *message, size_t limit);
 int channel_send(struct channel *channel, const json_t *message, unsigned int timeout_ms);
 
 #endif

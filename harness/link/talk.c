@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/lib/call.h"
 #include "harness/link/internal.h"
 
 #define CALLS_MAX 256
@@ -77,9 +78,8 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	if (link->call_count >= CALLS_MAX)
 		return fail(why, -EBUSY, "%s to guest '%s': %d calls wait for an answer already",
 			    call, guest, CALLS_MAX);
-	message = json_pack("{s:I, s:s, s:O*}", "id", (json_int_t)link->next_id, "call", call,
-			    "args", (json_t *)arguments);
-	error = message ? channel_queue(peer->channel, message) : -EINVAL;
+	message = call_request(link->next_id, call, arguments);
+	error = message ? channel_queue(peer->channel, message, PROTOCOL_LINE_MAX) : -EINVAL;
 	if (error)
 		return fail(why, error, "%s to guest '%s': %s", call, guest, strerror(-error));
 	entry = calloc(1, sizeof(*entry));

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "harness/lib/call.h"
 #include "harness/lib/protocol.h"
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor.h"
@@ -75,38 +76,11 @@ void rig_disconnect(struct rig *rig)
 	free(rig);
 }
 
-/* Wait for one message. Return: 1 with it, 0 at the end of the time, or -errno. */
-static int await_message(struct rig *rig, int64_t deadline_ns, json_t **message, struct reason *why)
+static void keep_event(void *context, json_t *message)
 {
-	for (;;) {
-		struct pollfd readable = {.fd = channel_fd(rig->channel), .events = POLLIN};
-		int64_t left = (deadline_ns - now_monotonic_ns()) / NSEC_PER_MSEC;
-		int got = channel_next(rig->channel, message, why);
+	struct rig *rig = context;
 
-		if (got > 0)
-			return 1;
-		if (got < 0)
-			continue;
-		if (left < 0)
-			return 0;
-		if (poll(&readable, 1, (int)left) <= 0)
-			continue;
-		got = channel_fill(rig->channel);
-		if (got < 0)
-			return fail(why, got, "the supervisor of rig %s is gone", rig->name);
-	}
-}
-
-static int take_answer(const json_t *message, json_t **reply, struct reason *why)
-{
-	const json_t *error = json_object_get(message, "error");
-
-	if (error)
-		return fail(why, (int)json_number(error, "errno", -EIO), "%s",
-			    json_text(error, "text", "the supervisor did not say why"));
-	if (reply)
-		*reply = json_incref(json_object_get(message, "ok"));
-	return 0;
+	json_array_append(rig->events, message);
 }
 
 /**
@@ -123,30 +97,11 @@ static int take_answer(const json_t *message, json_t **reply, struct reason *why
 int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigned int timeout_ms,
 	     json_t **reply, struct reason *why)
 {
-	__cleanup_json json_t *request = json_pack("{s:I, s:s, s:O*}", "id", rig->next_id, "call",
-						   call, "args", (json_t *)arguments);
-	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	json_int_t id = rig->next_id++;
-	int got = channel_send(rig->channel, request, timeout_ms);
+	__cleanup_json json_t *request = call_request(rig->next_id++, call, arguments);
+	struct reason because = {""};
+	int error = call_await(rig->channel, request, timeout_ms, keep_event, rig, reply, &because);
 
-	if (got < 0)
-		return fail(why, got, "the supervisor of rig %s does not take the call %s: %s",
-			    rig->name, call, strerror(-got));
-	for (;;) {
-		__cleanup_json json_t *message = NULL;
-
-		got = await_message(rig, deadline, &message, why);
-		if (got < 0)
-			return got;
-		if (got == 0)
-			return fail(why, -ETIMEDOUT,
-				    "the supervisor of rig %s does not answer %s within %u ms",
-				    rig->name, call, timeout_ms);
-		if (!json_object_get(message, "id"))
-			json_array_append(rig->events, message);
-		else if (json_number(message, "id", 0) == id)
-			return take_answer(message, reply, why);
-	}
+	return error ? fail(why, error, "supervisor of rig %s: %s", rig->name, because.text) : 0;
 }
 
 /**
@@ -360,7 +315,7 @@ static int spawn_supervisor(json_t *config, const char *directory, int lock, str
 			    struct reason *why)
 {
 	bool detached = json_is_true(json_object_get(config, "detached"));
-	__cleanup_json json_t *answer = NULL;
+	struct reason because = {""};
 	struct rig *started;
 	int ends[2];
 	pid_t child;
@@ -379,18 +334,10 @@ static int spawn_supervisor(json_t *config, const char *directory, int lock, str
 	}
 	started = rig_new(ends[0], directory);
 	started->supervisor = child;
-	error = channel_send(started->channel, config, 5000);
-	if (!error)
-		error = await_message(started,
-				      now_monotonic_ns() + START_TIMEOUT_MS * NSEC_PER_MSEC,
-				      &answer, why);
-	if (error == 0)
-		error = fail(why, -ETIMEDOUT,
-			     "the rig's supervisor did not start a host within %d s",
-			     START_TIMEOUT_MS / 1000);
-	else if (error > 0)
-		error = take_answer(answer, NULL, why);
+	/* The configuration has no id, and so has the supervisor's first message, the answer to it. */
+	error = call_await(started->channel, config, START_TIMEOUT_MS, NULL, NULL, NULL, &because);
 	if (error) {
+		fail(why, error, "the rig's supervisor: %s", because.text);
 		rig_stop(started);
 		return error;
 	}

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "harness/lib/call.h"
 #include "harness/rig/host/supervisor_internal.h"
 
 #define QUEUE_MAX (8u << 20)
@@ -23,39 +24,15 @@ static void drop_client(struct supervisor_client *client)
 	*link = client->next;
 	sd_event_source_disable_unref(client->source);
 	channel_free(client->channel);
-	free(client->out);
 	free(client);
 }
 
 static void send_waiting(struct supervisor_client *client)
 {
-	ssize_t put = 0;
-
-	if (client->length)
-		put = send(channel_fd(client->channel), client->out, client->length,
-			   MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (put > 0) {
-		client->length -= (size_t)put;
-		memmove(client->out, client->out + put, client->length);
-	}
-	if (client->length == 0) {
-		free(client->out);
-		client->out = NULL;
-	}
 	/* A broken stream shows itself at the next read. */
-	sd_event_source_set_io_events(client->source, EPOLLIN | (client->length ? EPOLLOUT : 0));
-}
-
-static void queue_text(struct supervisor_client *client, const char *text, size_t length)
-{
-	char *longer = realloc(client->out, client->length + length + 1);
-
-	if (!longer)
-		abort();
-	client->out = longer;
-	memcpy(client->out + client->length, text, length);
-	client->out[client->length + length] = '\n';
-	client->length += length + 1;
+	(void)channel_flush(client->channel);
+	sd_event_source_set_io_events(client->source,
+				      EPOLLIN | (channel_pending(client->channel) ? EPOLLOUT : 0));
 }
 
 /**
@@ -65,23 +42,20 @@ static void queue_text(struct supervisor_client *client, const char *text, size_
  */
 void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable)
 {
-	__cleanup_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENSURE_ASCII);
-
-	json_decref(message);
-	if (!text)
-		return;
-	if (droppable && client->length + strlen(text) > QUEUE_MAX) {
+	if (droppable && channel_pending(client->channel) > QUEUE_MAX) {
 		client->lost++;
+		json_decref(message);
 		return;
 	}
 	if (client->lost) {
-		__cleanup_free char *notice =
-			format_text("{\"event\":\"lost\",\"count\":%llu}", client->lost);
+		__cleanup_json json_t *notice =
+			json_pack("{s:s, s:I}", "event", "lost", "count", (json_int_t)client->lost);
 
 		client->lost = 0;
-		queue_text(client, notice, strlen(notice));
+		(void)channel_queue(client->channel, notice, SIZE_MAX);
 	}
-	queue_text(client, text, strlen(text));
+	(void)channel_queue(client->channel, message, SIZE_MAX);
+	json_decref(message);
 	send_waiting(client);
 }
 
@@ -105,27 +79,13 @@ static void answer(struct supervisor_client *client, const json_t *message)
 	int error;
 
 	if (!call || !json_is_integer(id)) {
-		supervisor_client_send(client,
-				       json_pack("{s:s, s:s}", "event", "protocol", "text",
-						 "a message that is no call was ignored"),
-				       false);
+		supervisor_client_send(
+			client, call_ignored("a message that is no call was ignored"), false);
 		return;
 	}
 	error = supervisor_serve(client->supervisor, call, json_object_get(message, "args"), &reply,
 				 &why);
-	if (!error) {
-		supervisor_client_send(client,
-				       json_pack("{s:O, s:o}", "id", id, "ok",
-						 reply ? reply : json_object()),
-				       false);
-		return;
-	}
-	json_decref(reply);
-	supervisor_client_send(client,
-			       json_pack("{s:O, s:{s:i, s:s, s:s}}", "id", id, "error", "errno",
-					 error, "name", error_name(error), "text",
-					 *why.text ? why.text : strerror(-error)),
-			       false);
+	supervisor_client_send(client, call_reply(id, error, reply, &why), false);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -144,10 +104,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		filled = channel_fill(client->channel);
 	while ((got = channel_next(client->channel, &message, &why)) != 0) {
 		if (got < 0) {
-			supervisor_client_send(client,
-					       json_pack("{s:s, s:s}", "event", "protocol", "text",
-							 why.text),
-					       false);
+			supervisor_client_send(client, call_ignored(why.text), false);
 			continue;
 		}
 		answer(client, message);

@@ -19,8 +19,6 @@ struct supervisor;
  * @supervisor:   its supervisor
  * @channel:  what comes in; owns the socket
  * @source:   of the socket
- * @out:      what could not be sent yet
- * @length:   of @out
  * @lost:     events that were dropped because the client does not read
  * @owner:    the process that started the rig: its end is the rig's end, unless detached
  */
@@ -28,8 +26,6 @@ struct supervisor_client {
 	struct supervisor *supervisor;
 	struct channel *channel;
 	sd_event_source *source;
-	char *out;
-	size_t length;
 	unsigned long long lost;
 	bool owner;
 	struct supervisor_client *next;
