@@ -11,7 +11,7 @@
  *           most; after -ETIMEDOUT nobody knows whether it was carried out. @answer is owned by the caller
  * @process: the process that runs the guest: it was seen to be this guest's at the time of the call
  *
- * @guest is the name that guest.start gave. Only a program that is linked with libvirt has one of these.
+ * @guest is the name that guest.start gave. Only a program that is linked with a hypervisor has one of these.
  */
 struct guest_monitor {
 	const char *name;
@@ -22,7 +22,8 @@ struct guest_monitor {
 
 REGISTRY(guest_monitor)
 
-#define GUEST_MONITOR_MISSING "this agent is not linked with libvirt, the way to QEMU of a guest"
+#define GUEST_MONITOR_MISSING                                                                      \
+	"this agent is not linked with a hypervisor, the way to QEMU of a guest"
 #define GUEST_MONITOR_REMEDY "use brinell-agent-kvm"
 
 /** guest_monitor_here - that of this program. Return: it, or NULL with a reason */

@@ -320,7 +320,7 @@ static void qemu_mce_probe(json_t *findings)
 static const struct injector qemu_mce = {
 	.name = "qemu-mce",
 	/* QEMU reports each machine check that its monitor was asked for as an event. */
-	.echoed_by = "libvirt",
+	.echoed_by = "hypervisor",
 	.summary = "QEMU raises a machine check in a guest",
 	.params = qemu_mce_params,
 	.check = qemu_mce_check,

@@ -60,8 +60,10 @@ static char *values_of(const json_t *records, const char *type, const char *key)
 
 	json_array_foreach (records, index, record) {
 		const json_t *body = json_object_get(record, "body");
-		const char *value =
-			json_text(body, key, json_text(json_object_get(body, "facts"), key, NULL));
+		const json_t *own = json_object_get(body, "facts");
+		const char *value = json_text(body, key, json_text(own, key, NULL));
+
+		value = value ? value : json_text(json_object_get(own, "software"), key, NULL);
 
 		if (!value || !*value || strcmp(json_text(record, "type", ""), type) != 0 ||
 		    json_object_get(seen, value))
@@ -70,6 +72,25 @@ static char *values_of(const json_t *records, const char *type, const char *key)
 		all = append(all, ", ", value);
 	}
 	return all;
+}
+
+/* The versions of the software that guests were started with, each under its name. */
+static void add_software(json_t *environment, const json_t *records)
+{
+	json_t *record, *version;
+	const char *name;
+	size_t index;
+
+	json_array_foreach (records, index, record) {
+		const json_t *facts = json_object_get(json_object_get(record, "body"), "facts");
+
+		json_object_foreach (json_object_get(facts, "software"), name, version) {
+			__cleanup_free char *values = values_of(records, "guest", name);
+
+			if (*values && !json_object_get(environment, name))
+				json_object_set_new(environment, name, json_string(values));
+		}
+	}
 }
 
 /**
@@ -86,8 +107,7 @@ json_t *environment_of(const json_t *records)
 		{"host", "boot", "host"},	    {"hostname", "boot", "hostname"},
 		{"kernel", "boot", "kernel"},	    {"cpu", "boot", "cpu"},
 		{"microcode", "boot", "microcode"}, {"bios", "boot", "bios"},
-		{"cmdline", "boot", "cmdline"},	    {"qemu", "guest", "qemu"},
-		{"libvirt", "guest", "libvirt"},    {"guest kernel", "guest", "kernel"},
+		{"cmdline", "boot", "cmdline"},	    {"guest kernel", "guest", "kernel"},
 	};
 	const json_t *run = run_body(records), *host = json_object_get(run, "host");
 	__cleanup_free char *start = start_text(records);
@@ -100,6 +120,7 @@ json_t *environment_of(const json_t *records)
 		if (*values)
 			json_object_set_new(environment, facts[i].name, json_string(values));
 	}
+	add_software(environment, records);
 	if (json_array_size(records))
 		json_object_set_new(environment, "start", json_string(start));
 	if (!run)

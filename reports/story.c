@@ -94,18 +94,34 @@ static char *facts_text(const json_t *body)
 			   guest ? " in " : "", guest ? guest : "", facts ? facts : "");
 }
 
+/* ", NAME VERSION" of each software of a guest; owned by the caller. */
+static char *software_text(const json_t *facts)
+{
+	char *all = strdup("");
+	const char *name;
+	json_t *version;
+
+	json_object_foreach (json_object_get(facts, "software"), name, version) {
+		char *longer = format_text("%s, %s %s", all, name, json_string_value(version));
+
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
 static char *guest_text(const json_t *body)
 {
 	const json_t *facts = json_object_get(body, "facts");
-	const char *kernel = json_text(facts, "kernel", ""), *qemu = json_text(facts, "qemu", "");
-	const char *libvirt = json_text(facts, "libvirt", "");
+	const char *kernel = json_text(facts, "kernel", "");
+	__cleanup_free char *software = software_text(facts);
 
-	return format_text("%s %s %s%s%s%s%s%s%s", json_text(body, "guest", "?"),
+	return format_text("%s %s %s%s%s%s", json_text(body, "guest", "?"),
 			   json_is_true(json_object_get(body, "arrived")) ? "has arrived on"
 			   : json_is_true(json_object_get(body, "warm"))  ? "is used again on"
 									  : "runs on",
 			   json_text(body, "host", "?"), *kernel ? ", kernel " : "", kernel,
-			   *qemu ? ", QEMU " : "", qemu, *libvirt ? ", libvirt " : "", libvirt);
+			   software);
 }
 
 static char *resolved_text(const json_t *body)
@@ -158,7 +174,7 @@ static char *event_text(const json_t *body, bool name_host)
 	}
 	if (!guest)
 		return name_host && host ? format_text("%s: %s", host, text) : strdup(text);
-	if (strcmp(json_text(body, "witness", ""), "libvirt") == 0)
+	if (strcmp(json_text(body, "witness", ""), "hypervisor") == 0)
 		action = json_text(json_object_get(body, "data"), "action", "");
 	/* The host's side of a guest names it already. */
 	named = format_text("%s: ", guest);
@@ -257,7 +273,7 @@ static bool can_fold(const json_t *body, struct fold *fold)
 	};
 	if (!*fold->guest)
 		return false;
-	if (same_text(fold->witness, "libvirt"))
+	if (same_text(fold->witness, "hypervisor"))
 		return same_text(json_text(data, "event", ""), "migration-iteration");
 	if (same_text(fold->witness, "heartbeat"))
 		return same_text(json_text(data, "what", ""), "heartbeat");
@@ -294,7 +310,7 @@ static void end_folds(struct teller *teller, const json_t *record)
 	bool all =
 		same_text(type, "intent") || same_text(type, "outcome") || same_text(type, "close");
 	bool own = same_text(witness, "heartbeat") || same_text(witness, "guest-link") ||
-		   same_text(witness, "migration") || same_text(witness, "libvirt");
+		   same_text(witness, "migration") || same_text(witness, "hypervisor");
 
 	if (!all && !own)
 		return;
@@ -398,7 +414,7 @@ static char *fold_text(struct teller *teller, const json_t *record, char *text, 
 		return fold_progress(teller, fold, data, text, line);
 	if (same_text(fold->witness, "heartbeat"))
 		return fold_beats(teller, fold, data, text, line);
-	/* libvirt counts the iterations too: its last word is enough. */
+	/* The hypervisor counts the iterations too: its last word is enough. */
 	move_line(teller, fold, line);
 	return text;
 }

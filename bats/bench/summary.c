@@ -91,7 +91,7 @@ static void take_downtime(struct downtimes *downtimes, const json_t *trial)
 	double guest, libvirt, apart, qemu, *difference = &downtimes->difference[downtimes->count];
 
 	if (!metric_of(trial, "guest_downtime", &guest) ||
-	    !metric_of(trial, "libvirt_downtime", &libvirt))
+	    !metric_of(trial, "hypervisor_downtime", &libvirt))
 		return;
 	(void)metric_of(trial, "clock_difference", &apart);
 	*difference = guest - libvirt + apart;
@@ -141,7 +141,7 @@ static void print_downtimes(const json_t *trials)
 		take_downtime(&downtimes, trial);
 	if (downtimes.count) {
 		print_metric(trials, "guest_downtime");
-		print_metric(trials, "libvirt_downtime");
+		print_metric(trials, "hypervisor_downtime");
 		print_metric(trials, "qemu_downtime");
 		figures_print_spread("downtime of the guest, less that of libvirt",
 				     downtimes.difference, downtimes.count, " ms");

@@ -105,7 +105,7 @@ static inline const char *answer_guest(struct channel *channel, const char *call
 	if (strcmp(call, "workload.touch") != 0)
 		return "{}";
 	if (fake.dies) {
-		say_text(channel, "{\"event\":\"witness\",\"witness\":\"libvirt\",\"time_ns\":1,"
+		say_text(channel, "{\"event\":\"witness\",\"witness\":\"hypervisor\",\"time_ns\":1,"
 				  "\"text\":\"g1: crashed\",\"data\":"
 				  "{\"guest\":\"g1\",\"event\":\"crashed\",\"state\":\"stopped\","
 				  "\"detail\":\"failed\"}}");
@@ -358,8 +358,9 @@ static inline int fake_ready(struct bench *bench, struct reason *why)
 {
 	note(bench, "ready", NULL);
 	/* cmocka has a macro of that name. */
-	return goes_wrong(bench, "ready", NULL) ? (fail)(why, -ENODEV, "libvirt does not start")
-						: 0;
+	return goes_wrong(bench, "ready", NULL)
+		       ? (fail)(why, -ENODEV, "the hypervisor does not start")
+		       : 0;
 }
 
 static inline int fake_firmware(struct bench *bench, const json_t *request, json_t **reply,

@@ -1216,7 +1216,7 @@ static const struct guest_case {
 };
 
 /* Return: the records of a case, without numbers and checksums; owned by the caller */
-static json_t *tell_case(const struct guest_case *each)
+static json_t *record_case(const struct guest_case *each)
 {
 	told.records = json_array();
 	each->tell();
@@ -1226,7 +1226,7 @@ static json_t *tell_case(const struct guest_case *each)
 /* Return: the journal of a case; owned by the caller */
 static char *write_case(const struct guest_case *each)
 {
-	__cleanup_json json_t *records = tell_case(each);
+	__cleanup_json json_t *records = record_case(each);
 	char *journal = strdup("");
 	json_t *record;
 	size_t index;
@@ -1241,6 +1241,17 @@ static char *write_case(const struct guest_case *each)
 		journal = longer;
 	}
 	return journal;
+}
+
+/* Return: the records of a case as they are read from its journal; owned by the caller */
+static json_t *tell_case(const struct guest_case *each)
+{
+	__cleanup_free char *journal = write_case(each);
+	json_t *records = NULL;
+
+	if (journal_parse(journal, strlen(journal), &records, NULL, NULL))
+		abort();
+	return records;
 }
 
 #endif

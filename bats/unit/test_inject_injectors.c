@@ -651,7 +651,7 @@ static void probes_find_what_is_there(void **state)
 	assert_missing(findings, "einj:memory-uncorrectable-fatal", "does not offer", "BIOS");
 	assert_missing(findings, "einj:v2-processor", "does not offer", "BIOS");
 	assert_missing(findings, "mce-inject:df", "AMD", "17h");
-	assert_missing(findings, "qemu-mce", "not linked with libvirt", "brinell-agent-kvm");
+	assert_missing(findings, "qemu-mce", "not linked with a hypervisor", "brinell-agent-kvm");
 }
 
 /* An empty machine lacks everything, each with its own reason and remedy; nobody loads a module there. */

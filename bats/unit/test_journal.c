@@ -247,6 +247,63 @@ static void a_later_version_is_refused(void **state)
 	assert_non_null(strstr(why.text, "version 2"));
 }
 
+/* JSON with single quotes. Return: owned by the caller */
+static json_t *quoted(const char *text)
+{
+	__cleanup_free char *copy = strdup(text);
+	json_t *value;
+
+	for (char *quote = copy; (quote = strchr(quote, '\''));)
+		*quote = '"';
+	value = json_loads(copy, 0, NULL);
+	assert_non_null(value);
+	return value;
+}
+
+/* The first names of the witness "hypervisor" and of the versions of software, wherever a journal has them. */
+static void names_of_an_older_journal_are_converted(void **state)
+{
+	static const struct {
+		const char *type, *older, *current;
+	} cases[] = {
+		{"run", "{'journal': 1}", "{'journal': 1}"},
+		{"event", "{'witness': 'libvirt'}", "{'witness': 'hypervisor'}"},
+		{"event", "{'witness': 'kmsg', 'text': 'libvirt'}",
+		 "{'witness': 'kmsg', 'text': 'libvirt'}"},
+		{"intent", "{'injector': 'x', 'echoed-by': 'libvirt'}",
+		 "{'injector': 'x', 'echoed-by': 'hypervisor'}"},
+		{"intent", "{'injector': 'x', 'echoed-by': 'kmsg'}",
+		 "{'injector': 'x', 'echoed-by': 'kmsg'}"},
+		{"trial",
+		 "{'spec': {'steps': [{'wait': {'for': 'libvirt'}}], 'expect': {'events': "
+		 "{'libvirt': ['a']}}, 'when': {'libvirt': '>=1'}}}",
+		 "{'spec': {'steps': [{'wait': {'for': 'hypervisor'}}], 'expect': {'events': "
+		 "{'hypervisor': ['a']}}, 'when': {'libvirt': '>=1'}}}"},
+		{"guest", "{'facts': {'qemu': '9', 'libvirt': '11'}}",
+		 "{'facts': {'qemu': '9', 'libvirt': '11', 'software': {'qemu': '9', "
+		 "'libvirt': '11'}}}"},
+		{"guest", "{'facts': {'qemu': '9', 'software': {'xen': '4'}}}",
+		 "{'facts': {'qemu': '9', 'software': {'xen': '4'}}}"},
+	};
+	__cleanup_json json_t *records = NULL;
+	struct journal *journal;
+	struct reason why;
+
+	assert_int_equal(journal_create(*state, &journal, &why), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(journal_append(journal, cases[i].type, i ? "0001" : NULL,
+						quoted(cases[i].older)),
+				 0);
+	assert_int_equal(journal_close(journal), 0);
+	assert_int_equal(journal_load(*state, &records, NULL, &why), 0);
+	assert_int_equal(json_array_size(records), ARRAY_SIZE(cases));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *body = quoted(cases[i].current);
+
+		assert_true(json_equal(json_object_get(json_array_get(records, i), "body"), body));
+	}
+}
+
 static void a_second_writer_is_kept_out(void **state)
 {
 	struct journal *journal, *second;
@@ -351,6 +408,7 @@ int main(void)
 		test(damage_in_the_middle_names_its_line),
 		test(a_missing_line_is_a_gap),
 		test(a_later_version_is_refused),
+		test(names_of_an_older_journal_are_converted),
 		test(a_second_writer_is_kept_out),
 		test(a_full_disk_ends_the_run),
 		test(a_kill_at_any_moment_leaves_a_journal),

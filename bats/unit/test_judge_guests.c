@@ -66,7 +66,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		const char *name, *guest, *migration, *reason;
 	} cases[] = {
 		{"pass-guest-unharmed", "unharmed", "none", "delivered (kernel log, pageflags)"},
-		{"pass-guest-contained", "contained", "none", "libvirt, guest log"},
+		{"pass-guest-contained", "contained", "none", "hypervisor, guest log"},
 		{"pass-guest-machine-check", "contained", "none", "(workload, guest log)"},
 		{"pass-guest-corrected", "unharmed", "none", "(guest log, guest trace)"},
 		{"inconclusive-guest-corrected-elsewhere", "unharmed", "none",
@@ -102,7 +102,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		 "about another page or process than the fault: Memory failure: 0x11a3f4"},
 		{"inconclusive-guest-frame-on-host", "unharmed", "none",
 		 "about another page or process than the fault: Memory failure: 0x5a3f"},
-		{"pass-libvirt-daemon-killed", "unknown", "none", "(process, libvirt)"},
+		{"pass-libvirt-daemon-killed", "unknown", "none", "(process, hypervisor)"},
 		{"inconclusive-libvirt-silent", "unknown", "none",
 		 "only one sign that the guest lives"},
 		{"pass-migration-completed", "unharmed", "completed", "no fault was asked for"},
@@ -124,7 +124,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"inconclusive-migration-only-source", "unknown", "unknown",
 		 "only the source says that the migration completed"},
 		{"inconclusive-migration-runs-twice", "unharmed", "unknown",
-		 "run on at the source, and libvirt says that it runs at the target"},
+		 "run on at the source, and the hypervisor says that it runs at the target"},
 		{"inconclusive-migration-trigger-missed", "unknown", "completed",
 		 "the fault was not fired"},
 		{"pass-version-refuses", "unharmed", "refused", ""},
@@ -215,7 +215,7 @@ static void life_is_only_seen_after_the_last_step(void **state)
 	assert_true(judge_is_settled(records, "0001"));
 }
 
-/* That it left the source, and that libvirt starts it at the target, is not yet that it lives there. */
+/* That it left the source, and that the hypervisor starts it at the target, is not yet that it lives there. */
 static void a_guest_is_awaited_at_the_target(void **state)
 {
 	__cleanup_json json_t *records = tell_case(find_case("pass-migration-completed"));
@@ -259,7 +259,7 @@ static void a_migration_is_measured(void **state)
 	assert_int_equal(metric(gaps, "clock_difference", "us"), 3000);
 	assert_null(json_object_get(json_object_get(result, "metrics"), "qemu_downtime"));
 	assert_null(json_object_get(json_object_get(result, "metrics"), "clock_difference"));
-	assert_int_equal(metric(result, "libvirt_downtime", "ns"), 62 * NSEC_PER_MSEC);
+	assert_int_equal(metric(result, "hypervisor_downtime", "ns"), 62 * NSEC_PER_MSEC);
 	assert_int_equal(metric(result, "migration_time", "ns"), 3 * NSEC_PER_SEC);
 	assert_int_equal(metric(result, "iterations", "count"), 4);
 	assert_int_equal(metric(contained, "intent_to_guest_signal", "ns"), 101 * NSEC_PER_MSEC);
@@ -348,13 +348,13 @@ static void the_intent_says_what_an_injector_does(void **state)
 		judge_with_injector("pass-libvirt-daemon-killed", NULL, NULL);
 	__cleanup_json json_t *heard = judge_with_injector("pass-guest-contained", NULL, NULL);
 	__cleanup_json json_t *echoed =
-		judge_with_injector("pass-guest-contained", "echoed-by", "libvirt");
+		judge_with_injector("pass-guest-contained", "echoed-by", "hypervisor");
 
 	(void)state;
 	assert_string_equal(json_text(kills, "verdict", ""), "pass");
 	assert_string_equal(json_text(silent, "code", ""), "delivered-not-proven");
-	assert_non_null(strstr(json_text(heard, "reason", ""), "libvirt"));
-	assert_null(strstr(json_text(echoed, "reason", ""), "libvirt"));
+	assert_non_null(strstr(json_text(heard, "reason", ""), "hypervisor"));
+	assert_null(strstr(json_text(echoed, "reason", ""), "hypervisor"));
 }
 
 static json_t *judge_case_run(const char *name)
@@ -514,7 +514,7 @@ static json_t *judge_expecting(const char *witness)
 /* A line that a witness did not say is missing; that of one who said nothing at all is not known. */
 static void who_never_spoke_denies_nothing(void **state)
 {
-	__cleanup_json json_t *spoken = judge_expecting("libvirt");
+	__cleanup_json json_t *spoken = judge_expecting("hypervisor");
 	__cleanup_json json_t *silent = judge_expecting("guest-console");
 
 	(void)state;

@@ -55,7 +55,7 @@ static const struct refusal refusals[] = {
 	{HEAD "guests: {g1: {domain: mine}}\nsteps: []\n", "3:15", "add kind: domain"},
 	{HEAD "guests: {g1: {kind: domain}}\nsteps: []\n", "3:14", "'domain' is missing"},
 	{HEAD "guests: {g1: {kind: domain, domain: a, memory: 1G}}\nsteps: []\n", "3:40",
-	 "a domain has what libvirt knows of it"},
+	 "a domain has what the hypervisor knows of it"},
 	{HEAD "guests: {g1: {kind: domain, domain: ''}}\nsteps: []\n", "3:37", "'domain' is empty"},
 	{HEAD "guests: {g1: {kind: domain, domain: a}, g2: {kind: domain, domain: a}}\n"
 	      "steps: []\n",
@@ -146,16 +146,16 @@ static const struct refusal refusals[] = {
 	 "longer than the trial's deadline"},
 	{GOOD "  - wait: {for: kmsg, guest: g2, match: x}\n", "8:30", "unknown guest 'g2'"},
 	{GOOD "  - wait: {for: heartbeet, match: x}\n", "8:17", "did you mean 'heartbeat'?"},
-	{HEAD "steps:\n  - wait: {for: libvirt, match: x}\n", "4:17",
-	 "'libvirt' reports on guests, and there is none"},
+	{HEAD "steps:\n  - wait: {for: hypervisor, match: x}\n", "4:17",
+	 "'hypervisor' reports on guests, and there is none"},
 	/* expectations */
 	{EXPECT "  guest: none\n", "9:10", "'guest: none' although there are guests"},
 	{EXPECT "  guest: corrupted\n", "9:10", "always fails; expect what should come of it"},
 	{EXPECT "  migration: completed\n", "9:14", "but no step migrates"},
 	{EXPECT "  events: {migration: [x]}\n", "9:23", "but no step migrates"},
-	{EXPECT "  events: {libvrt: [x]}\n", "9:12", "did you mean 'libvirt'?"},
-	{EXPECT "  events: {libvirt: x}\n", "9:21", "write [x]"},
-	{EXPECT "  events: {libvirt: ['(']}\n", "9:22", "no regular expression"},
+	{EXPECT "  events: {hypervsor: [x]}\n", "9:12", "did you mean 'hypervisor'?"},
+	{EXPECT "  events: {hypervisor: x}\n", "9:24", "write [x]"},
+	{EXPECT "  events: {hypervisor: ['(']}\n", "9:25", "no regular expression"},
 	{EXPECT "  events: [x]\n", "9:11", "must be a mapping"},
 	{EXPECT "  guest-log: [')', '(']\n", "9:20", "no regular expression"},
 	{EXPECT "  not-guest-log: x\n", "9:18", "write [x]"},
@@ -177,8 +177,10 @@ static const struct refusal refusals[] = {
 	{GOOD "versions: [{when: {qemu: '>=9'}}]\n", "8:12", "has no 'expect'"},
 	{GOOD "versions: [{expect: {host: died}}]\n", "8:12", "has no 'when'"},
 	{GOOD "versions: [{when: {}, expect: {host: died}}]\n", "8:19", "has no condition"},
-	{GOOD "versions: [{when: {qmeu: '>=9'}, expect: {host: died}}]\n", "8:20",
-	 "did you mean 'qemu'?"},
+	{GOOD "versions: [{when: {xen: 9}, expect: {host: died}}]\n", "8:25",
+	 "no condition on a version"},
+	{GOOD "versions: [{when: {xen: '>=9', xen: '>=8'}, expect: {host: died}}]\n", "8:32",
+	 "duplicate key 'xen'"},
 	{GOOD "versions: [{when: {qemu: 9}, expect: {host: died}}]\n", "8:26",
 	 "no condition on a version"},
 	{GOOD "versions: [{when: {qemu: '>=9'}, expect: {}}]\n", "8:42", "changes nothing"},
@@ -202,8 +204,8 @@ static const struct refusal refusals[] = {
 	{GOOD "known-failure: {code: [one-witness], reason: \"a\\nb\"}\n", "8:46", "several lines"},
 	{GOOD "known-failure: {code: [one-witness], reason: x, qemu: new}\n", "8:55",
 	 "no condition on a version"},
-	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:38",
-	 "did you mean 'reason'?"},
+	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:46",
+	 "no condition on a version"},
 };
 
 static void mistakes_are_found_at_their_place(void **state)
@@ -234,7 +236,7 @@ static const char everything[] = HEAD
 	"  - wait: {for: heartbeat, guest: g3, match: x}\n"
 	"expect:\n"
 	"  guest: contained\n  migration: cancelled\n"
-	"  guest-log: [a, b]\n  not-guest-log: [c]\n  events: {libvirt: [d], migration: [e]}\n"
+	"  guest-log: [a, b]\n  not-guest-log: [c]\n  events: {hypervisor: [d], migration: [e]}\n"
 	"versions:\n"
 	"  - {when: {qemu: '>=9.0, <10.1', kernel: '<7.0'}, expect: {migration: refused}}\n"
 	"  - {when: {libvirt: '>=10'}, expect: {refused: EBUSY, guest: unharmed, delivered: "

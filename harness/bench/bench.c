@@ -376,7 +376,7 @@ static int host_error(struct bench *bench, const char *call, struct reason *why)
 	return fail(why, -ECONNRESET, "%s: the agent on the host is gone", call);
 }
 
-/* Errors of bench_call() about the host itself. An agent may answer the same errno about a guest or libvirt. */
+/* Errors of bench_call() about the host itself. An agent may answer the same errno about a guest or the hypervisor. */
 static bool is_about_the_host(int error)
 {
 	static const int errors[] = {-EHOSTDOWN, -ECONNRESET, -ETIMEDOUT, -EINTR};

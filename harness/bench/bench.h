@@ -20,7 +20,7 @@ typedef void (*bench_progress_fn)(void *context, const char *what, double fracti
  * @kernel:      bzImage for a rig host, or NULL
  * @modules:     its modules, or NULL
  * @rig:         the `rig` section of a scenario ({"einj-revision", "memory", ...}) or NULL
- * @guests:      scenarios have guests: the agent must be linked with libvirt
+ * @guests:      scenarios have guests: the agent must be linked with a hypervisor
  * @deadline_s:  lifetime of a rig host in seconds
  * @event:       receives evidence, with @context
  * @progress:    receives progress, with @context; may be NULL
@@ -51,7 +51,7 @@ struct bench_options {
  * @dispatch: reads out-of-band events (console, power) from @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
  * @ready:    waits after the hello until the host can start guests; NULL: no wait is needed
- * @reach:    how the other host of a pair reaches this one for a migration: libvirt's URI and the address for QEMU's
+ * @reach:    how the other host of a pair reaches this one for a migration: the URI of its hypervisor and the address for QEMU's
  *            stream; both owned by the caller. NULL: not reachable
  * @stop:     releases the host; a rig host ends
  */

@@ -50,7 +50,7 @@ static void reap(struct bench *bench)
 	bench->private = NULL;
 }
 
-/* The agent for guests is a separate program, because it is linked with libvirt. */
+/* The agent for guests is a separate program, because it is linked with a hypervisor. */
 static int local_start(struct bench *bench, struct reason *why)
 {
 	const char *const own[] = {"/proc/self/exe", "agent", NULL};
@@ -65,7 +65,7 @@ static int local_start(struct bench *bench, struct reason *why)
 	return bench_spawn_agent(bench, own, why);
 }
 
-/* The agent with libvirt serves all calls of the other one; prefer it if it is installed. */
+/* The agent with a hypervisor serves all calls of the other one; prefer it if it is installed. */
 static int ssh_start(struct bench *bench, struct reason *why)
 {
 	static const char command[] =

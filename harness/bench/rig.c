@@ -12,7 +12,7 @@
 #include "harness/bench/bench.h"
 #include "harness/rig/host/rig.h"
 
-/* Start of libvirt on a busy emulated host. */
+/* Start of the hypervisor on a busy emulated host. */
 #define READY_TIMEOUT_MS 90000
 
 /*
@@ -182,7 +182,7 @@ static int rig_bench_ready(struct bench *bench, struct reason *why)
 	if (!error && json_number(reply, "status", -1) != 0)
 		/* The host is up, so this is not a death. */
 		error = fail(why, -ENODEV,
-			     "libvirt does not start on rig host %s; the end of "
+			     "the hypervisor does not start on rig host %s; the end of "
 			     "its console says why",
 			     bench->host);
 	return error;
@@ -220,7 +220,7 @@ REGISTER(bench_ops, bench_intel);
 
 static const struct bench_ops bench_kvm = {
 	.name = "kvm",
-	.summary = "rig: an emulated AMD host that runs KVM guests, with libvirt and vsock",
+	.summary = "rig: an emulated AMD host that runs KVM guests, with vsock",
 	.hosts = 1,
 	.limited = true,
 	.is_rig = true,

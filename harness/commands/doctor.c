@@ -84,7 +84,7 @@ static void tell_failure(const struct bench *host, const struct reason *why)
 		log_error("bench %s, host %s: %s", host->name, host->host, why->text);
 }
 
-/* A host that has just booted is asked when its libvirt is up: before that, less is to be found. */
+/* A host that has just booted is probed when its hypervisor is up: before that, less is to be found. */
 static int probe(struct bench *host, json_t **reply)
 {
 	struct reason why = {0};

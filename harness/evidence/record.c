@@ -83,7 +83,7 @@ int64_t event_time(const json_t *record)
 /* What journals did not record before injectors declared it. */
 static const struct {
 	const char *injector, *kills, *echoed_by;
-} undeclared[] = {{"kill", "what", NULL}, {"qemu-mce", NULL, "libvirt"}};
+} undeclared[] = {{"kill", "what", NULL}, {"qemu-mce", NULL, "hypervisor"}};
 
 /** intent_kills - what the fault of an intent kills ("qemu", a daemon); "" for none; borrowed */
 const char *intent_kills(const json_t *record)

@@ -202,7 +202,7 @@ enum code code_find(const char *name);
 	X(BENCH, "bench")                                                                          \
 	X(BOOT, "boot")                                                                            \
 	X(PROCESS, "process")                                                                      \
-	X(LIBVIRT, "libvirt")                                                                      \
+	X(HYPERVISOR, "hypervisor")                                                                \
 	X(GUEST_LOG, "guest log")                                                                  \
 	X(GUEST_INTERRUPTS, "guest interrupts")                                                    \
 	X(GUEST_LINK, "guest link")                                                                \
@@ -229,7 +229,7 @@ enum code code_find(const char *name);
 	X(SOURCE_HEARTBEAT, "heartbeat")                                                           \
 	X(SOURCE_GUEST_LINK, "guest-link")                                                         \
 	X(SOURCE_GUEST_CONSOLE, "guest-console")                                                   \
-	X(SOURCE_LIBVIRT, "libvirt")                                                               \
+	X(SOURCE_HYPERVISOR, "hypervisor")                                                         \
 	X(SOURCE_MIGRATION, "migration")
 
 /* Entries of an enum, and words of a list, from a table. */

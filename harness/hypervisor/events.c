@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What libvirt tells of the guests of this agent becomes evidence, and moves them on. What it could not tell while it was
- * away is found out afterwards.
+ * Events of the hypervisor about the guests of this agent become evidence, and change their stages. What happened while the
+ * hypervisor did not answer is found out afterwards.
  */
 #include <errno.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void tell(struct agent *agent, const struct domain_guest *guest, json_t *
 
 	if (guest)
 		json_object_set_new(event, "guest", json_string(guest->name));
-	agent_emit(agent, "libvirt", json_number(event, "time_ns", 0), text, json_incref(event));
+	agent_emit(agent, "hypervisor", json_number(event, "time_ns", 0), text, json_incref(event));
 }
 
 /* A domain that ends before it has arrived was no guest yet: nothing of a guest has crashed. */
@@ -68,7 +68,7 @@ static void mark_leaving(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
-/** domain_on_event - one event of libvirt, or of a thread that watches a migration; see jobs_dispatch() */
+/** domain_on_event - one event of the hypervisor; see jobs_dispatch() */
 void domain_on_event(struct agent *agent, json_t *event)
 {
 	const char *what = json_text(event, "event", ""), *uuid = json_text(event, "uuid", NULL);
@@ -101,7 +101,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	    strcmp(json_text(event, "detail", ""), "finished") != 0)
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
 			 json_text(event, "detail", ""));
-	/* When QEMU did what libvirt tells of as well. */
+	/* It only has the exact time of what another event says too. */
 	if (strcmp(what, "monitor") == 0)
 		return;
 	domain_migration_event(agent, guest, event);
@@ -121,7 +121,7 @@ void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t n
 		return;
 	text = format_text("%s: %llu more memory failures within a second", guest->name,
 			   (unsigned long long)count);
-	agent_emit(agent, "libvirt", now_realtime_ns(), text,
+	agent_emit(agent, "hypervisor", now_realtime_ns(), text,
 		   json_pack("{s:s, s:s, s:s, s:I}", "guest", guest->name, "uuid", guest->uuid,
 			     "event", "memory-failures", "count", (json_int_t)count));
 }

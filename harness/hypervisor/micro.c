@@ -87,7 +87,7 @@ static int write_initramfs(const char *path, const char *program, const char *re
 	return initramfs_write(path, &source, why);
 }
 
-/* The pages that back a guest's memory: reserved before libvirt asks for them. */
+/* The pages that back a guest's memory: reserved before the hypervisor takes them. */
 static int take_backing(struct domain_guest *guest, const json_t *arguments,
 			struct domain_plan *plan, struct reason *why)
 {

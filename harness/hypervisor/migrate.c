@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.migrate and guest.migration, on the source of a migration. libvirt's call returns when all is over; it
- * has a thread of its own, and another one looks at the statistics meanwhile (domain_sampler.c).
+ * The calls guest.migrate and guest.migration, on the source of a migration. The operation of
+ * the hypervisor returns when all is over, and passes on statistics meanwhile.
  */
 #include <errno.h>
 #include <string.h>
@@ -115,7 +115,7 @@ bool domain_is_leaving(const struct domain_guest *guest)
 	       guest->migration->track.stage <= MIGRATION_COMPLETED;
 }
 
-/** domain_migration_event - what libvirt or the sampler told of a guest, which may be on its way */
+/** domain_migration_event - an event about a guest, which may be in a migration */
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
 {
 	struct migration *migration = guest->migration;
@@ -219,9 +219,10 @@ static int check_arguments(const json_t *arguments, struct reason *why)
 	int error;
 
 	if (!*json_text(arguments, "uri", ""))
-		return fail(why, -EINVAL,
-			    "guest.migrate: 'uri' is missing: that of the libvirt of the target, "
-			    "such as qemu+tcp://HOST/system");
+		return fail(
+			why, -EINVAL,
+			"guest.migrate: 'uri' is missing: that of the hypervisor of the target, "
+			"such as qemu+tcp://HOST/system");
 	if (strcmp(mode, "pre-copy") != 0 && strcmp(mode, "post-copy") != 0)
 		return fail(why, -EINVAL,
 			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
@@ -270,7 +271,7 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	return AGENT_LATER;
 }
 
-/* Whether the end that libvirt was asked for comes, shows when its call returns. */
+/* Whether the migration was cancelled is known when its operation returns. */
 static void done_cancel(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The call guest.receive: this host is the target of a migration. What the guest's domain names is made, and its coming
- * is seen by the events of libvirt. It may fail to come, and be sent once more.
+ * is seen by the events of the hypervisor. It may fail to come, and be sent once more.
  */
 #include <errno.h>
 #include <string.h>
@@ -73,12 +73,12 @@ static void done_arrive(struct agent *agent, struct hypervisor_job *job)
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 	struct reason why;
 
-	/* One that is incoming may end in between; libvirt tells. */
+	/* One that is incoming may end in between; an event says so. */
 	if (!guest || guest->stage != DOMAIN_ARRIVING || job->error)
 		return;
 	domain_take_description(guest, job);
 	if (domain_link(agent, guest, job->reply, &why))
-		agent_emit(agent, "libvirt", now_realtime_ns(), why.text,
+		agent_emit(agent, "hypervisor", now_realtime_ns(), why.text,
 			   json_pack("{s:s, s:s, s:s}", "guest", guest->name, "uuid", guest->uuid,
 				     "event", "unlinked"));
 	if (!json_is_true(json_object_get(job->reply, "running")))
@@ -93,13 +93,13 @@ static void look_at_arrival(struct domain_guest *guest)
 
 	guest->stage = DOMAIN_ARRIVING;
 	job->done = done_arrive;
-	/* libvirt may be slow, but without this look the guest would stay unheard. */
+	/* The hypervisor may be slow, but without this look the guest would stay unheard. */
 	job->late = done_arrive;
 	(void)job_start(job, RECEIVE_TIMEOUT_MS, NULL);
 }
 
 /**
- * domain_arrival_event - libvirt told of a guest that is awaited
+ * domain_arrival_event - the hypervisor reports a guest that is awaited
  * @state: of its domain: "started" as soon as it is there, "resumed" when it runs here, "stopped" when it did not come
  */
 void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const char *state)

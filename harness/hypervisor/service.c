@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guests that this agent starts, watches, moves and stops through libvirt. A domain that it did not make is never
+ * The guests that this agent starts, watches, moves and stops through the hypervisor. A domain that it did not make is never
  * changed but by what its user asks for: it is looked up by its name, and left as it is.
  */
 #include <errno.h>

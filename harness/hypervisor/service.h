@@ -9,13 +9,13 @@ struct migration;
 
 /**
  * enum domain_stage - how far a guest is
- * @DOMAIN_MAKING:   libvirt makes or looks up its domain
+ * @DOMAIN_MAKING:   the hypervisor makes or looks up its domain
  * @DOMAIN_GREETING: its hello is awaited
  * @DOMAIN_AWAITED:  it will come from another host
  * @DOMAIN_ARRIVING: its domain is here, and does not run yet
  * @DOMAIN_RUNNING:  guest.start was answered, or it has arrived
  * @DOMAIN_STOPPING: guest.stop waits for its end
- * @DOMAIN_DESTROYING: libvirt destroys it
+ * @DOMAIN_DESTROYING: the hypervisor destroys it
  * @DOMAIN_GONE:     it has ended here; kept until somebody asks
  */
 enum domain_stage {
@@ -40,10 +40,10 @@ enum domain_stage {
  * @backing: of its memory, as it was asked for
  * @software: names of its software and their versions, as the hypervisor finds them; NULL before
  * @boot_id, @kernel: of its last hello; NULL before
- * @ending:  libvirt's word for how it ended; empty before
- * @shutdown_by: who has asked QEMU for its end, in libvirt's words: "guest" (a reset of its processor too) or "host"; or empty
+ * @ending:  the hypervisor's word for how it ended; empty before
+ * @shutdown_by: who has asked for its end, in the hypervisor's words: "guest" (a reset of its processor too) or "host"; or empty
  * @failure: why guest.start failed with @failure_errno, told when its domain is gone; owned, or NULL
- * @failures: of memory, that libvirt tells of
+ * @failures: of memory, that the hypervisor reports
  * @migration: to another host, or NULL
  */
 struct domain_guest {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The stages of a migration, out of what libvirt tells: statistics that are sampled, events that may come before or after
+ * The stages of a migration, derived from the events of the hypervisor: statistics that are sampled, events that may come before or after
  * a sample of the same moment, and the result of the call. A stage never goes back.
  */
 #include <string.h>
@@ -85,7 +85,7 @@ enum migration_news migration_track_sample(struct migration_track *track, const 
 
 /**
  * migration_track_lifecycle - the guest was stopped at the source
- * @state, @detail: libvirt's words
+ * @state, @detail: of an event of the hypervisor
  *
  * Return: what is to be told.
  */

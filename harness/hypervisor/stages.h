@@ -6,7 +6,7 @@
 
 /**
  * enum migration_stage - how far a migration is, in the order that they follow each other
- * @MIGRATION_SETUP:      libvirt prepares both hosts
+ * @MIGRATION_SETUP:      the hypervisor prepares both hosts
  * @MIGRATION_PRE_COPY:   QEMU sends memory while the guest runs
  * @MIGRATION_SWITCHOVER: the guest stands still
  * @MIGRATION_POST_COPY:  it runs at the target, and fetches what is missing

@@ -57,7 +57,7 @@ static void answer_status(struct agent *agent, struct hypervisor_job *job, json_
 	if (guest && *guest->ending && !json_object_get(reply, "detail"))
 		json_object_set_new(reply, "detail", json_string(guest->ending));
 	text = format_text("%s: status %s %s", job->guest, state, json_text(reply, "detail", ""));
-	agent_emit(agent, "libvirt", now_realtime_ns(), text,
+	agent_emit(agent, "hypervisor", now_realtime_ns(), text,
 		   json_pack("{s:s, s:s, s:s, s:s, s:s}", "guest", job->guest, "uuid", job->uuid,
 			     "event", "status", "state", state, "detail",
 			     json_text(reply, "detail", "")));

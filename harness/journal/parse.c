@@ -56,6 +56,7 @@ static json_t *parse_line(const char *line, size_t length)
 	    !json_is_object(json_object_get(record, "body")) || (trial && !json_is_string(trial)))
 		return NULL;
 	json_object_del(record, "crc");
+	journal_rename_older(record);
 	return steal(record);
 }
 

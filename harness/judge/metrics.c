@@ -75,7 +75,7 @@ static void take_migration(const struct trial_case *trial, json_t *metrics)
 
 	if (migration->downtime_ns > 0)
 		take_known(trial, metrics, "guest_downtime", migration->downtime_ns, "ns");
-	take_known(trial, metrics, "libvirt_downtime", migration->libvirt_downtime_ns, "ns");
+	take_known(trial, metrics, "hypervisor_downtime", migration->hypervisor_downtime_ns, "ns");
 	take_known(trial, metrics, "qemu_downtime", migration->qemu_downtime_ns, "ns");
 	take_known(trial, metrics, "beat_to_stop", migration->before_stop_ns, "ns");
 	take_known(trial, metrics, "resume_to_beat", migration->after_resume_ns, "ns");

@@ -600,7 +600,7 @@ static int unknown_key(const struct document *document, int key, const char *tex
  * @mapping:  node; must be a mapping
  * @what:     its name for messages
  * @known:    NULL-terminated; may be NULL
- * @table:    whose names are known too; may be NULL
+ * @table:    its names are known too; may be NULL. If both are NULL, any name is valid
  *
  * Return: 0 or -EINVAL.
  */
@@ -609,6 +609,7 @@ int document_check_keys(const struct document *document, int mapping, const char
 {
 	__cleanup_json json_t *names = json_array();
 	__cleanup_json json_t *seen = json_object();
+	bool any = !known && !table;
 
 	if (!document_is_mapping(document, mapping))
 		return document_fail(document, mapping, -EINVAL,
@@ -625,7 +626,7 @@ int document_check_keys(const struct document *document, int mapping, const char
 		if (!text)
 			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
 					     what);
-		if (!is_among(names, text))
+		if (!any && !is_among(names, text))
 			return unknown_key(document, key, text, names);
 		json_t *before = json_object_get(seen, text);
 

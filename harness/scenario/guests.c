@@ -35,7 +35,7 @@ static const struct param micro_table[] = {
 };
 
 static const struct param domain_table[] = {
-	{"domain", PARAM_STRING, "name in libvirt", NULL, NULL, true},
+	{"domain", PARAM_STRING, "name in the hypervisor", NULL, NULL, true},
 	HEARTBEAT,
 	{0},
 };
@@ -79,10 +79,11 @@ static int check_domain_keys(const struct document *document, int node)
 		const char *name = document_scalar(document, key);
 
 		if (name && param_find(micro_table, name) && !param_find(domain_table, name))
-			return document_fail(document, key, -EINVAL,
-					     "'%s' is for guests that are made for the trial; a "
-					     "domain has what libvirt knows of it: remove it",
-					     name);
+			return document_fail(
+				document, key, -EINVAL,
+				"'%s' is for guests that are made for the trial; a "
+				"domain has what the hypervisor knows of it: remove it",
+				name);
 	}
 	return 0;
 }

@@ -9,20 +9,14 @@
 #include "harness/lib/version.h"
 #include "harness/scenario/parse.h"
 
-/* Software whose version is in the journal of a trial. */
-static const char *const software[] = {"qemu", "kernel", "libvirt", NULL};
-
-static int take_version(const struct document *document, int mapping, const char *name,
+/* Any name of software is valid: the facts of a trial list the software that there is. */
+static int take_version(const struct document *document, int node, const char *name,
 			json_t *conditions)
 {
-	int node = document_find(document, mapping, name);
 	struct reason why = {""};
 	const char *text;
-	int error;
+	int error = document_text(document, node, name, &text);
 
-	if (!node)
-		return 0;
-	error = document_text(document, node, name, &text);
 	if (!error && version_check(text, &why))
 		error = document_fail(document, node, -EINVAL, "%s", why.text);
 	if (!error)
@@ -32,7 +26,7 @@ static int take_version(const struct document *document, int mapping, const char
 
 static int parse_conditions(const struct document *document, int node, json_t **conditions)
 {
-	int error = document_check_keys(document, node, "when", software, NULL);
+	int error = document_check_keys(document, node, "when", NULL, NULL);
 
 	if (error)
 		return error;
@@ -40,8 +34,10 @@ static int parse_conditions(const struct document *document, int node, json_t **
 		return document_fail(document, node, -EINVAL,
 				     "'when' has no condition; write when: {qemu: \">=9.0\"}");
 	*conditions = json_object();
-	for (const char *const *name = software; !error && *name; name++)
-		error = take_version(document, node, *name, *conditions);
+	for (size_t i = 0; !error && i < document_count(document, node); i++)
+		error = take_version(document, document_value(document, node, i),
+				     document_scalar(document, document_key(document, node, i)),
+				     *conditions);
 	return error;
 }
 
@@ -119,6 +115,13 @@ int parse_versions(const struct document *document, int node, struct scenario *s
 	return 0;
 }
 
+static bool is_one_of(const char *text, const char *const *others)
+{
+	while (*others && strcmp(text, *others) != 0)
+		others++;
+	return *others;
+}
+
 static int find_part(const struct document *document, int mapping, const char *name, int *node)
 {
 	*node = document_find(document, mapping, name);
@@ -164,8 +167,7 @@ static int take_line(const struct document *document, int mapping, const char *n
  */
 int parse_known_failure(const struct document *document, int node, struct scenario *scenario)
 {
-	static const char *const keys[] = {"qemu",     "kernel", "libvirt", "code",
-					   "evidence", "reason", NULL};
+	static const char *const others[] = {"code", "evidence", "reason", NULL};
 	int old, code, evidence, error;
 	json_t *codes = NULL;
 
@@ -179,9 +181,14 @@ int parse_known_failure(const struct document *document, int node, struct scenar
 			"'known-failure' has no 'match' any more: write code: [CODE], the "
 			"reason code of the verdict (docs/verdicts.md), and where that is "
 			"not enough evidence: REGEX");
-	error = document_check_keys(document, node, "known-failure", keys, NULL);
-	for (const char *const *name = software; !error && *name; name++)
-		error = take_version(document, node, *name, scenario->known_failure);
+	error = document_check_keys(document, node, "known-failure", NULL, NULL);
+	for (size_t i = 0; !error && i < document_count(document, node); i++) {
+		const char *name = document_scalar(document, document_key(document, node, i));
+
+		if (!is_one_of(name, others))
+			error = take_version(document, document_value(document, node, i), name,
+					     scenario->known_failure);
+	}
 	if (!error)
 		error = find_part(document, node, "code", &code);
 	if (!error)

@@ -357,7 +357,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	}
 	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
 	if (engine->trial->scenario->guest_count)
-		error = hosts_await_libvirt(engine, &why);
+		error = hosts_await_ready(engine, &why);
 	if (!error)
 		error = hosts_check(engine, &why);
 	if (error == -ENOTSUP) {

@@ -91,7 +91,7 @@ void budget_end(struct engine *engine);
 
 int hosts_prepare(struct engine *engine, struct reason *why);
 int hosts_reset_firmware(struct engine *engine, struct reason *why);
-int hosts_await_libvirt(struct engine *engine, struct reason *why);
+int hosts_await_ready(struct engine *engine, struct reason *why);
 int hosts_check(struct engine *engine, struct reason *why);
 
 int steps_run(struct engine *engine, struct reason *why);

@@ -418,7 +418,7 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 	error = engine_call_guest(engine, host, "guest.resolve",
 				  json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
 				  CALL_TIMEOUT_MS, page, why);
-	/* Its QEMU may be gone a moment before libvirt says so, or stand still. */
+	/* Its process may be gone a moment before the hypervisor says so, or stand still. */
 	if (error == -ENOENT || error == -ESRCH || error == -EREMOTEIO)
 		return -ENXIO;
 	if (error)
@@ -467,8 +467,8 @@ static void take_link_event(struct engine *engine, struct engine_guest *guest, s
 	}
 }
 
-static void take_libvirt_event(struct engine_guest *guest, const struct bench *host,
-			       const json_t *data)
+static void take_hypervisor_event(struct engine_guest *guest, const struct bench *host,
+				  const json_t *data)
 {
 	bool stopped = strcmp(json_text(data, "state", ""), "stopped") == 0;
 	bool moved = strcmp(json_text(data, "detail", ""), "migrated") == 0;
@@ -494,8 +494,8 @@ void guests_take_event(struct engine *engine, const json_t *body)
 		return;
 	if (strcmp(witness, "guest-link") == 0)
 		take_link_event(engine, guest, host, data);
-	else if (strcmp(witness, "libvirt") == 0)
-		take_libvirt_event(guest, host, data);
+	else if (strcmp(witness, "hypervisor") == 0)
+		take_hypervisor_event(guest, host, data);
 	else if (strcmp(witness, "migration") == 0)
 		migration_take_event(guest, data);
 }

@@ -162,13 +162,13 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 	return error;
 }
 
-/** hosts_await_libvirt - wait until all hosts can start guests. Return: 0 or -errno with a reason */
-int hosts_await_libvirt(struct engine *engine, struct reason *why)
+/** hosts_await_ready - wait until all hosts can start guests. Return: 0 or -errno with a reason */
+int hosts_await_ready(struct engine *engine, struct reason *why)
 {
 	struct bench *host = engine->bench;
 	int error;
 
-	engine_doing(engine, "waiting for libvirt");
+	engine_doing(engine, "waiting for the hypervisor");
 	do {
 		error = bench_ready(host, why);
 		host = host->next;
@@ -195,7 +195,7 @@ int hosts_check(struct engine *engine, struct reason *why)
 
 	if (!json_array_size(engine->trial->scenario->requires))
 		return 0;
-	/* With libvirt there is more to be found than before it. */
+	/* A host that is ready has more to be found than before. */
 	if (!engine->findings || engine->findings_boot != engine->bench->boots ||
 	    engine->findings_ready != engine->bench->ready_boot) {
 		__cleanup_json json_t *reply = NULL;

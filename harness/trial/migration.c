@@ -9,7 +9,7 @@
 #include "harness/scenario/steps.h"
 #include "harness/trial/engine_internal.h"
 
-/* Until QEMU's migration is active: libvirt has started the QEMU of the target by then. */
+/* Until the migration is active: the guest of the target has been created by then. */
 #define BEGIN_TIMEOUT_MS 90000
 #define CONTROL_TIMEOUT_MS 15000
 
@@ -140,7 +140,7 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 		error = engine_call(engine, guest->source, "guest.migrate",
 				    migrate_arguments(guest, step->arguments, uri, address),
 				    BEGIN_TIMEOUT_MS, &reply, why);
-	/* After a fault it is an outcome that libvirt does not answer any more; before it, a failure of the bench. */
+	/* After a fault it is an outcome that the hypervisor does not answer any more; before it, a failure of the bench. */
 	if (error == -ENOENT || (error == -EREMOTEIO && engine->intended))
 		return -ENXIO;
 	return error;

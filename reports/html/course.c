@@ -28,9 +28,8 @@ static void write_length(FILE *out, int64_t length_ns)
 static void write_record(FILE *out, const struct course_guest *guest)
 {
 	const json_t *facts = json_object_get(guest->record, "facts");
-	static const struct {
-		const char *key, *word;
-	} told[] = {{"kernel", "kernel"}, {"qemu", "QEMU"}, {"libvirt", "libvirt"}};
+	const char *kernel = json_text(facts, "kernel", ""), *name;
+	json_t *version;
 
 	if (!guest->record)
 		return;
@@ -39,13 +38,14 @@ static void write_record(FILE *out, const struct course_guest *guest)
 	fputs(json_is_true(json_object_get(guest->record, "warm")) ? ", left from an earlier trial"
 								   : ", started for this trial",
 	      out);
-	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
-		const char *value = json_text(facts, told[i].key, "");
-
-		if (!*value)
-			continue;
-		fprintf(out, ", %s ", told[i].word);
-		text_xml(out, value);
+	if (*kernel)
+		fputs(", kernel ", out);
+	text_xml(out, kernel);
+	json_object_foreach (json_object_get(facts, "software"), name, version) {
+		fputs(", ", out);
+		text_xml(out, name);
+		fputc(' ', out);
+		text_xml(out, json_is_string(version) ? json_string_value(version) : "?");
 	}
 	fputs(".</li>", out);
 }

@@ -64,7 +64,7 @@ static void mark_event(const struct picture *picture, const json_t *record, stru
 		return;
 	}
 	/* What a guest says of itself is its own wherever it runs; what a host says of it is the host's. */
-	of_host = strcmp(mark->name, "libvirt") == 0 || strcmp(mark->name, "guest-console") == 0;
+	of_host = strcmp(mark->name, "hypervisor") == 0 || strcmp(mark->name, "guest-console") == 0;
 	if (mark->guest && !(of_host && picture->course->host_count > 1))
 		mark->host = NULL;
 }

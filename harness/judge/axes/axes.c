@@ -131,13 +131,13 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 
 	if (!host)
 		return;
-	if (strcmp(witness, "libvirt") == 0 && counts &&
+	if (strcmp(witness, "hypervisor") == 0 && counts &&
 	    (strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0 ||
 	     strcmp(json_text(event_data(record), "event", ""), "lost") == 0))
-		trial->libvirt_lost = true;
+		trial->hypervisor_lost = true;
 	if (strcmp(witness, "workload") == 0 && (host == &seen->hosts[0] || event_guest(record)))
 		case_read_victim(trial, &seen->victim, record, counts);
-	if (strcmp(witness, "migration") == 0 || strcmp(witness, "libvirt") == 0)
+	if (strcmp(witness, "migration") == 0 || strcmp(witness, "hypervisor") == 0)
 		case_read_migration(trial, seen, record, index);
 	if (event_guest(record))
 		case_read_guest_event(trial, seen, record, index);

@@ -52,7 +52,7 @@ struct host_seen {
 };
 
 /**
- * enum guest_end - how libvirt says that a guest ended on a host
+ * enum guest_end - how the hypervisor says that a guest ended on a host
  */
 enum guest_end {
 	END_NONE,
@@ -64,9 +64,9 @@ enum guest_end {
 };
 
 /**
- * enum libvirt_word - what libvirt said last of a guest on a host
+ * enum hypervisor_word - what the hypervisor said last of a guest on a host
  */
-enum libvirt_word {
+enum hypervisor_word {
 	WORD_NONE,
 	WORD_RUNNING,
 	WORD_PAUSED,
@@ -78,7 +78,7 @@ enum libvirt_word {
  * struct guest_side - a guest on one of the hosts
  * @host:    borrowed
  * @lived:   it ran here, at any time: what waits at a target for a guest that does not come is none
- * @word, @word_record, @word_at: libvirt's last word, and its place in the journal
+ * @word, @word_record, @word_at: the hypervisor's last word, and its place in the journal
  * @end, @end_record: how it ended, when the last word is that; the first record that says so
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
  * @first_record, @last_record: that tell them
@@ -89,7 +89,7 @@ enum libvirt_word {
 struct guest_side {
 	const char *host;
 	bool lived;
-	enum libvirt_word word;
+	enum hypervisor_word word;
 	const json_t *word_record;
 	size_t word_at;
 	enum guest_end end;
@@ -114,7 +114,7 @@ struct guest_side {
  * @report:  the last word of one of its workloads
  * @harmed:  a process or a page of it was struck
  * @corrupted: data that differ from what was written
- * @qemu_struck: the host's kernel says that it killed QEMU, or libvirt that the error was fatal to it
+ * @qemu_struck: the host's kernel says that it killed QEMU, or the hypervisor that the error was fatal to it
  */
 struct guest_seen {
 	const char *name, *uuid, *boot_id;
@@ -142,7 +142,7 @@ struct migration_seen {
 	const json_t *end;
 	size_t end_at;
 	const char *outcome;
-	int64_t libvirt_downtime_ns, time_ns, iterations;
+	int64_t hypervisor_downtime_ns, time_ns, iterations;
 };
 
 /**

@@ -33,7 +33,7 @@ struct beat_way {
  * struct downtime_side - one of the two hosts
  * @ways:     the last ones; @way_count of all
  * @last_ns:  the guest's clock at the last beat here
- * @still_ns: when libvirt told that the guest stands still here; 0: never
+ * @still_ns: when the hypervisor told that the guest stands still here; 0: never
  * @qemu_ns:  when QEMU stopped or started its processors; 0: it did not tell
  * @behind_ns: by how much the host's clock is behind that of the controller; @behind_known
  */
@@ -105,8 +105,8 @@ static void read_beats(struct downtime_evidence *evidence, struct downtime_side 
 	evidence->interval_ns = json_number(data, "interval_ns", 0);
 }
 
-static void read_libvirt(const struct downtime_evidence *evidence, struct downtime_side *side,
-			 const json_t *record)
+static void read_hypervisor(const struct downtime_evidence *evidence, struct downtime_side *side,
+			    const json_t *record)
 {
 	const json_t *data = event_data(record);
 	bool source = side == &evidence->source;
@@ -140,8 +140,8 @@ static void read_record(struct downtime_evidence *evidence, const json_t *record
 		return;
 	if (strcmp(witness, "heartbeat") == 0 || strcmp(witness, "guest-link") == 0)
 		read_beats(evidence, side, record);
-	else if (strcmp(witness, "libvirt") == 0 && index >= evidence->asked_at)
-		read_libvirt(evidence, side, record);
+	else if (strcmp(witness, "hypervisor") == 0 && index >= evidence->asked_at)
+		read_hypervisor(evidence, side, record);
 }
 
 /* What the clocks of guest and host are apart: of the last beats of a side, or of the first ones. */

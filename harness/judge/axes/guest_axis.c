@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What became of the guests. Death and life both take two witnesses that can not have the same source, and silence is
- * neither: a guest that is only silent hangs, if libvirt says that it is there, and else nobody knows.
+ * neither: a guest that is only silent hangs, if the hypervisor says that it is there, and else nobody knows.
  */
 #include <string.h>
 
 #include "harness/judge/axes/axes.h"
 
 enum death {
-	DEATH_LIBVIRT = 1 << 0,
+	DEATH_HYPERVISOR = 1 << 0,
 	DEATH_LOG = 1 << 1,
 	DEATH_LINK = 1 << 2,
 	DEATH_BOOT = 1 << 3,
@@ -18,11 +18,11 @@ enum death {
 /**
  * struct signs - what speaks for the death and for the life of a guest
  * @deaths:  set of enum death
- * @ended:   where libvirt says that it ended
+ * @ended:   where the hypervisor says that it ended
  * @down:    where it fell silent
  * @host:    that it was on, and that died
  * @beats:   where its heartbeats are heard
- * @runs:    where libvirt says that it runs, or waits
+ * @runs:    where the hypervisor says that it runs, or waits
  * @reports: a workload in it spoke after the fault
  */
 struct signs {
@@ -52,7 +52,7 @@ static bool beats_since(const struct guest_side *side, int64_t since_ns)
 	return !side->down && side->last_ns >= since_ns;
 }
 
-/* Whether libvirt's last word of a guest on a host is that it runs, said as late as that. */
+/* Whether the hypervisor's last word of a guest on a host is that it runs, said as late as that. */
 static bool runs_since(const struct guest_side *side, int64_t since_ns)
 {
 	return side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
@@ -135,7 +135,7 @@ static void find_signs(const struct trial_case *trial, const struct observation 
 		signs->ended = NULL;
 	signs->host = place ? dead_host(trial, place->host) : NULL;
 	signs->reports = guest->report && event_time(guest->report) >= seen->fault_ns;
-	signs->deaths = (signs->ended ? DEATH_LIBVIRT : 0) |
+	signs->deaths = (signs->ended ? DEATH_HYPERVISOR : 0) |
 			(guest->panic || guest->booting ? DEATH_LOG : 0) |
 			(signs->down || guest->gone_before_reboot ? DEATH_LINK : 0) |
 			(guest->reboot ? DEATH_BOOT : 0) | (signs->host ? DEATH_HOST : 0);
@@ -186,7 +186,7 @@ static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest
 		const json_t *record;
 		enum group group;
 	} deaths[] = {
-		{signs->ended ? signs->ended->end_record : NULL, GROUP_LIBVIRT},
+		{signs->ended ? signs->ended->end_record : NULL, GROUP_HYPERVISOR},
 		{guest->panic ? guest->panic : guest->booting, GROUP_GUEST_LOG},
 		{signs->down ? signs->down->down : guest->gone_before_reboot, GROUP_GUEST_LINK},
 		{guest->reboot, GROUP_GUEST_BOOT},
@@ -261,7 +261,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		outcome->axis = GUEST_HUNG;
 		cite_deaths(trial, guest, signs, false);
 		cite_life(trial, guest, signs);
-		give_reason(outcome, CODE_GUEST_HUNG, "%s, and libvirt says that it %s",
+		give_reason(outcome, CODE_GUEST_HUNG, "%s, and the hypervisor says that it %s",
 			    record_told(signs->down->down), signs->runs ? "runs" : "is paused");
 	} else {
 		cite_deaths(trial, guest, signs, false);

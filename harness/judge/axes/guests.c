@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Evidence from and about guests: their own reports, their streams as the host hears them, their consoles, and libvirt.
+ * Evidence from and about guests: their own reports, their streams as the host hears them, their consoles, and the hypervisor.
  * A guest under fault may say anything; what it says is only ever taken for its own word.
  */
 #include <string.h>
@@ -219,7 +219,7 @@ static bool says_paused(const char *state)
 	       is_text(state, "pmsuspended") || is_text(state, "started");
 }
 
-/* States of events and of the status; what is not known ("unknown": libvirt did not answer) says nothing. */
+/* States of events and of the status; what is not known ("unknown": the hypervisor did not answer) says nothing. */
 static void read_state(struct guest_side *side, const json_t *record, size_t index)
 {
 	const json_t *data = event_data(record);
@@ -251,7 +251,7 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 	if (is_text(intent_echoed_by(trial->intent), event_witness(record)))
 		return;
 	if (subject)
-		case_weigh(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS,
+		case_weigh(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS,
 			   (struct nature){KIND_MEMORY, SEVERITY_UNCORRECTED});
 	if (is_text(action, "inject") && !guest->harmed)
 		guest->harmed = record;
@@ -259,7 +259,7 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 		guest->qemu_struck = record;
 }
 
-/* Whose QEMU was killed by the fault, even that which waits at a target: libvirt has seen it. */
+/* Whose QEMU was killed by the fault, even that which waits at a target: the hypervisor has seen it. */
 static bool ends_by_kill(const struct trial_case *trial, const struct guest_side *side)
 {
 	return is_text(intent_kills(trial->intent), "qemu") && trial->host_name &&
@@ -267,8 +267,9 @@ static bool ends_by_kill(const struct trial_case *trial, const struct guest_side
 	       side->end == END_QEMU_CRASH;
 }
 
-static void read_libvirt(struct trial_case *trial, struct guest_seen *guest,
-			 struct guest_side *side, const json_t *record, size_t index, bool subject)
+static void read_hypervisor(struct trial_case *trial, struct guest_seen *guest,
+			    struct guest_side *side, const json_t *record, size_t index,
+			    bool subject)
 {
 	const json_t *data = event_data(record);
 	const char *event = json_text(data, "event", ""), *uuid = json_text(data, "uuid", NULL);
@@ -281,7 +282,7 @@ static void read_libvirt(struct trial_case *trial, struct guest_seen *guest,
 	else if (case_counts(trial, index))
 		read_memory_failure(trial, guest, record, subject);
 	if (subject && case_counts(trial, index) && ends_by_kill(trial, side))
-		case_prove(trial, GROUP_LIBVIRT, side->end_record, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_HYPERVISOR, side->end_record, RELATION_ANONYMOUS);
 }
 
 static void read_log(struct trial_case *trial, struct observation *seen, struct guest_seen *guest,
@@ -366,8 +367,8 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen, c
 	side = side_of(guest, json_text(record_body(record), "host", "h0"));
 	if (!side)
 		return;
-	if (is_text(witness, "libvirt"))
-		return read_libvirt(trial, guest, side, record, index, subject);
+	if (is_text(witness, "hypervisor"))
+		return read_hypervisor(trial, guest, side, record, index, subject);
 	if (is_text(witness, "heartbeat"))
 		return read_heartbeat(side, record);
 	if (is_text(witness, "guest-link"))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the migration went: by its source, by libvirt of the target, and by the guest, which says hello where it is. That
+ * How the migration went: by its source, by the hypervisor of the target, and by the guest, which says hello where it is. That
  * it ended at the source is no proof that it arrived, and what waits at the target is not yet a guest.
  */
 #include <string.h>
@@ -28,8 +28,8 @@ void case_open_migration(const struct trial_case *trial, struct observation *see
 	size_t index;
 	json_t *record;
 
-	*migration =
-		(struct migration_seen){.libvirt_downtime_ns = -1, .time_ns = -1, .iterations = -1};
+	*migration = (struct migration_seen){
+		.hypervisor_downtime_ns = -1, .time_ns = -1, .iterations = -1};
 	json_array_foreach (trial->records, index, record) {
 		if (!record_is(record, "step") ||
 		    strcmp(json_text(record_body(record), "step", ""), "migrate") != 0)
@@ -42,22 +42,22 @@ void case_open_migration(const struct trial_case *trial, struct observation *see
 			migration->guest = &seen->guests[i];
 }
 
-/* Milliseconds in libvirt's own statistics (VIR_DOMAIN_JOB_DOWNTIME and others). */
+/* Milliseconds in the hypervisor's own statistics (VIR_DOMAIN_JOB_DOWNTIME and others). */
 static void take_statistics(struct migration_seen *migration, const json_t *statistics)
 {
 	int64_t downtime = json_number(statistics, "downtime", -1);
 	int64_t elapsed = json_number(statistics, "time_elapsed", -1);
 	int64_t iteration = json_number(statistics, "memory_iteration", -1);
 
-	if (migration->libvirt_downtime_ns < 0 && downtime >= 0 && downtime < INT32_MAX)
-		migration->libvirt_downtime_ns = downtime * NSEC_PER_MSEC;
+	if (migration->hypervisor_downtime_ns < 0 && downtime >= 0 && downtime < INT32_MAX)
+		migration->hypervisor_downtime_ns = downtime * NSEC_PER_MSEC;
 	if (migration->time_ns < 0 && elapsed >= 0 && elapsed < INT32_MAX)
 		migration->time_ns = elapsed * NSEC_PER_MSEC;
 	if (iteration > migration->iterations)
 		migration->iterations = iteration;
 }
 
-/** case_read_migration - an event of the agent of the source, or libvirt's statistics of a job that completed */
+/** case_read_migration - an event of the agent of the source, or the hypervisor's statistics of a job that completed */
 void case_read_migration(const struct trial_case *trial, struct observation *seen,
 			 const json_t *record, size_t index)
 {
@@ -70,7 +70,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 	if (!guest || !migration->guest || strcmp(guest, migration->guest->name) != 0 ||
 	    (migration->asked && index < migration->asked_at))
 		return;
-	if (strcmp(event_witness(record), "libvirt") == 0) {
+	if (strcmp(event_witness(record), "hypervisor") == 0) {
 		if (strcmp(json_text(data, "event", ""), "job-completed") == 0)
 			take_statistics(migration, json_object_get(data, "statistics"));
 		return;
@@ -85,7 +85,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 	migration->end = record;
 	migration->end_at = index;
 	migration->outcome = json_text(data, "outcome", "");
-	migration->libvirt_downtime_ns = json_number(data, "downtime_ns", -1);
+	migration->hypervisor_downtime_ns = json_number(data, "downtime_ns", -1);
 	migration->time_ns = json_number(data, "elapsed_ns", -1);
 	take_statistics(migration, json_object_get(data, "statistics"));
 }
@@ -94,7 +94,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
  * struct course - a migration with its two ends
  * @source, @target: the guest there; @target NULL: nothing was ever heard of it there
  * @arrivals: how many witnesses say that it completed
- * @libvirt_arrived, @guest_arrived: libvirt of the target, and the guest there
+ * @hypervisor_arrived, @guest_arrived: the hypervisor of the target, and the guest there
  * @arrived:  enough of them
  * @stays:    it is seen to run on at the source after the end
  */
@@ -102,7 +102,7 @@ struct course {
 	const struct migration_seen *migration;
 	const struct guest_side *source, *target;
 	int arrivals;
-	bool libvirt_arrived, guest_arrived, arrived, stays;
+	bool hypervisor_arrived, guest_arrived, arrived, stays;
 };
 
 static void find_sides(struct course *course, const struct guest_seen *guest)
@@ -133,7 +133,7 @@ static void follow(struct course *course, const struct guest_seen *guest)
 	target = course->target;
 	if (migration->end)
 		end_ns = event_time(migration->end);
-	course->libvirt_arrived =
+	course->hypervisor_arrived =
 		target && target->word == WORD_RUNNING && target->word_at >= migration->asked_at;
 	course->guest_arrived = target && !target->stranger && guest->boot_id &&
 				((target->hello && event_time(target->hello) > asked_ns) ||
@@ -141,7 +141,7 @@ static void follow(struct course *course, const struct guest_seen *guest)
 	course->stays = source && migration->end &&
 			((source->word == WORD_RUNNING && source->word_at > migration->end_at) ||
 			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
-	course->arrivals = outcome_is(migration, "completed") + course->libvirt_arrived +
+	course->arrivals = outcome_is(migration, "completed") + course->hypervisor_arrived +
 			   course->guest_arrived;
 	/* In post-copy the guest runs at the target long before its memory is there. */
 	course->arrived = course->arrivals >= 2 &&
@@ -154,7 +154,7 @@ static void cite_course(struct trial_case *trial, const struct course *course)
 
 	if (course->migration->end)
 		case_cite(trial, course->migration->end, "migration");
-	if (course->libvirt_arrived)
+	if (course->hypervisor_arrived)
 		case_cite(trial, target->word_record, "migration");
 	if (course->guest_arrived && (target->hello || target->last_record))
 		case_cite(trial, target->hello ? target->hello : target->last_record, "migration");
@@ -283,20 +283,22 @@ static bool contradicts(struct trial_case *trial, const struct course *course)
 	const struct migration_seen *migration = course->migration;
 	struct migration_outcome *result = &trial->migration;
 
-	if (course->stays && (course->libvirt_arrived || outcome_is(migration, "completed")))
+	if (course->stays && (course->hypervisor_arrived || outcome_is(migration, "completed")))
 		give_reason(result, CODE_MIGRATION_CONTRADICTED,
 			    "the guest is seen to run on at the source, and %s: %s",
-			    course->libvirt_arrived ? "libvirt says that it runs at the target"
-						    : "the migration ended",
-			    record_told(course->libvirt_arrived ? course->target->word_record
-								: migration->end));
+			    course->hypervisor_arrived
+				    ? "the hypervisor says that it runs at the target"
+				    : "the migration ended",
+			    record_told(course->hypervisor_arrived ? course->target->word_record
+								   : migration->end));
 	else if (migration->end && !outcome_is(migration, "completed") &&
-		 (course->libvirt_arrived || course->guest_arrived))
+		 (course->hypervisor_arrived || course->guest_arrived))
 		give_reason(result, CODE_MIGRATION_CONTRADICTED,
 			    "the source says that the migration ended as %s, but %s",
 			    migration->outcome,
-			    course->guest_arrived ? "the guest speaks at the target"
-						  : "libvirt says that it runs at the target");
+			    course->guest_arrived
+				    ? "the guest speaks at the target"
+				    : "the hypervisor says that it runs at the target");
 	else
 		return false;
 	return true;
@@ -351,7 +353,8 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	struct course course = {.migration = migration};
 
 	*result = (struct migration_outcome){.axis = MIGRATION_AXIS_NONE,
-					     .libvirt_downtime_ns = migration->libvirt_downtime_ns,
+					     .hypervisor_downtime_ns =
+						     migration->hypervisor_downtime_ns,
 					     .time_ns = migration->time_ns,
 					     .iterations = migration->iterations,
 					     .qemu_downtime_ns = -1,
@@ -370,7 +373,7 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 	decide_course(trial, &course, migration->guest,
 		      &trial->guests[migration->guest - seen->guests]);
 	if (result->axis != MIGRATION_AXIS_COMPLETED)
-		result->libvirt_downtime_ns = -1;
+		result->hypervisor_downtime_ns = -1;
 	else if (course.source && course.target)
 		case_measure_downtime(trial, migration, course.source, course.target);
 }

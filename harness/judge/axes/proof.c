@@ -200,7 +200,7 @@ static void read_pageflags(struct trial_case *trial, const json_t *record)
 			   (struct nature){KIND_MEMORY, SEVERITY_ANY});
 }
 
-/* Libvirt's daemon dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
+/* The daemon of the hypervisor dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
 	const char *killed = intent_kills(trial->intent);
@@ -219,9 +219,9 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record)
 		case_read_trace(trial, record);
 	else if (strcmp(witness, "pageflags") == 0)
 		read_pageflags(trial, record);
-	else if (strcmp(witness, "libvirt") == 0 && kills_daemon(trial) &&
+	else if (strcmp(witness, "hypervisor") == 0 && kills_daemon(trial) &&
 		 strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0)
-		case_prove(trial, GROUP_LIBVIRT, record, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);
 }
 
 /** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel tells it by a pidfd */

@@ -60,7 +60,7 @@ static struct source events_of(const struct trial_case *trial, const char *witne
 		.witnesses = {witness, NULL},
 		.of_guest = of_guest,
 		.of_any = !of_guest,
-		.lost = trial->libvirt_lost && strcmp(witness, "libvirt") == 0,
+		.lost = trial->hypervisor_lost && strcmp(witness, "hypervisor") == 0,
 		.complete = ran_its_course(trial),
 	};
 }

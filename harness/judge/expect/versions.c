@@ -8,14 +8,12 @@
 #include "harness/lib/key.h"
 #include "harness/lib/version.h"
 
-static const char *const software[] = {"qemu", "kernel", "libvirt"};
-
 static const json_t *section_of(const struct trial_case *trial, const char *name)
 {
 	return json_object_get(json_object_get(record_body(trial->start), "spec"), name);
 }
 
-/* The kernel is that of the host that was struck; QEMU and libvirt are what the subject was started by. */
+/* The kernel is that of the host that was struck; the other software is what the subject was started by. */
 static void find_versions(struct trial_case *trial)
 {
 	size_t index;
@@ -31,11 +29,7 @@ static void find_versions(struct trial_case *trial)
 		if (!record_is(record, "guest") || !guest || !trial->guest_name ||
 		    strcmp(guest, trial->guest_name) != 0)
 			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(software); i++)
-			if (!json_object_get(trial->versions, software[i]) &&
-			    strcmp(software[i], "kernel") != 0)
-				json_object_set(trial->versions, software[i],
-						json_object_get(facts, software[i]));
+		json_object_update_missing(trial->versions, json_object_get(facts, "software"));
 	}
 }
 

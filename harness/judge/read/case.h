@@ -88,7 +88,7 @@ struct guest_outcome {
  * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
  * @before_stop_ns, @after_resume_ns: from the last beat to the first of these, and from the second to the first beat; -1: not known
  * @clock_difference_ns: by how much the clock of the target is ahead of that of the source; @clocks_known
- * @libvirt_downtime_ns, @time_ns, @iterations: as libvirt tells them; -1: not known
+ * @hypervisor_downtime_ns, @time_ns, @iterations: as the hypervisor tells them; -1: not known
  */
 struct migration_outcome {
 	enum migration_axis axis;
@@ -98,7 +98,7 @@ struct migration_outcome {
 	int64_t qemu_downtime_ns, clock_difference_ns;
 	int64_t before_stop_ns, after_resume_ns;
 	bool clocks_known;
-	int64_t libvirt_downtime_ns, time_ns, iterations;
+	int64_t hypervisor_downtime_ns, time_ns, iterations;
 };
 
 /**
@@ -131,7 +131,7 @@ struct migration_outcome {
  * @foreign: the first evidence that named another page or process, "" for none
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
- * @libvirt_lost: libvirt did not answer for a while, or events of it were lost
+ * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
  * @touched: the victim came back from a touch after the fault
@@ -145,7 +145,7 @@ struct migration_outcome {
  * @damage:  lines in which a kernel reports damage of its own; owned array of borrowed records
  * @guests:    the guests of the trial, the subject first
  * @migration: of the subject
- * @versions:  "qemu", "kernel", "libvirt": what the trial ran with; owned
+ * @versions:  of each software that the trial ran with; owned
  * @evidence: quotes for the result; owned
  * @findings: one for each expectation
  */
@@ -177,7 +177,7 @@ struct trial_case {
 	char foreign[256];
 	bool log_lost, log_seen;
 	bool guest_log_lost, guest_log_seen;
-	bool libvirt_lost;
+	bool hypervisor_lost;
 
 	enum process_axis process;
 	bool process_contradicted;
