@@ -62,6 +62,14 @@ await_record() {
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
 }
 
+@test "an agent cannot speak as the console, the bench or the engine" {
+	FAKE=usurper run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_DIRNAME/fake/died.yaml"
+	[ "$status" -eq 3 ]
+	[ "$(verdict 0001)" = inconclusive ]
+	[ "$(grep -c 'refused: the agent spoke as' "$out/journal.jsonl")" -eq 3 ]
+	[ "$(grep -cE '"body":\{"witness":"(console|engine)"' "$out/journal.jsonl")" -eq 0 ]
+}
+
 @test "a fault that nobody saw is inconclusive, not a pass" {
 	run_it unproven
 	[ "$status" -ne 0 ]
