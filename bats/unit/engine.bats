@@ -70,6 +70,24 @@ await_record() {
 	[ "$(grep -cE '"body":\{"witness":"(console|engine)"' "$out/journal.jsonl")" -eq 0 ]
 }
 
+@test "a run stops after its first failure when it is asked to, and can be resumed" {
+	sed 's/process: contained/process: killed/; /signal:/d; /code:/d' "$scenario" >"$BATS_TEST_TMPDIR/failing.yaml"
+	FAKE=good run "$brinell" run --stop-on-fail --bench ssh:fake --out "$out" "$BATS_TEST_TMPDIR/failing.yaml" "$scenario"
+	[ "$status" -eq 1 ]
+	[ "$(fired)" -eq 1 ]
+	[[ $output == *"brinell resume"* ]]
+	FAKE=good run "$brinell" resume "$out"
+	[ "$(fired)" -eq 2 ]
+	[ "$(verdict 0002)" = pass ]
+}
+
+@test "the seed decides the order of a shuffled run" {
+	order() { "$brinell" run --dry-run --shuffle --seed "$1" 'mce/*' | cut -d' ' -f3; }
+	[ "$(order 1)" = "$(order 1)" ]
+	[ "$(order 1)" != "$(order 2)" ]
+	[ "$(order 1 | sort)" = "$(order 2 | sort)" ]
+}
+
 @test "a fault that nobody saw is inconclusive, not a pass" {
 	run_it unproven
 	[ "$status" -ne 0 ]

@@ -138,9 +138,11 @@ static int resume(int argc, char **argv)
 		if (journal)
 			journal_close(journal);
 	} else {
-		code = session_run(argv[1], journal, &plan,
-				   json_text(run_body(records), "kernel", NULL),
-				   json_text(run_body(records), "modules", NULL));
+		const struct session_options options = {
+			.kernel = json_text(run_body(records), "kernel", NULL),
+			.modules = json_text(run_body(records), "modules", NULL)};
+
+		code = session_run(argv[1], journal, &plan, &options);
 	}
 	plan_free(&plan);
 	return code;

@@ -25,7 +25,7 @@ struct run_options {
 	uint64_t trials;
 	uint64_t seed;
 	json_t *settings;
-	int dry_run, fail_on_skip;
+	int dry_run, fail_on_skip, stop_on_fail, shuffle;
 };
 
 static const char usage[] =
@@ -44,6 +44,8 @@ static const char usage[] =
 	"  --kernel PATH     boot rig hosts with this bzImage instead of Debian's newest\n"
 	"  --modules DIR     modules of that kernel (its lib/modules/RELEASE)\n"
 	"  --dry-run         print the trials that would run, in order, and run none\n"
+	"  --shuffle         run the trials in a random order, which the seed decides\n"
+	"  --stop-on-fail    run no further trial after one that failed\n"
 	"  --fail-on-skip    exit 1 when a trial was skipped and all others passed\n"
 	"\n"
 	"Standard output carries a table on a terminal, KTAP elsewhere; messages go to standard\n"
@@ -83,6 +85,8 @@ static int read_options(int argc, char **argv, struct run_options *options)
 				       {"kernel", required_argument, NULL, 'k'},
 				       {"modules", required_argument, NULL, 'm'},
 				       {"dry-run", no_argument, &options->dry_run, 1},
+				       {"shuffle", no_argument, &options->shuffle, 1},
+				       {"stop-on-fail", no_argument, &options->stop_on_fail, 1},
 				       {"fail-on-skip", no_argument, &options->fail_on_skip, 1},
 				       {0}};
 	int option, error = 0;
@@ -171,6 +175,8 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	}
 	if (error)
 		log_error("%s", why.text);
+	else if (options->shuffle)
+		plan_shuffle(plan, options->seed);
 	return error;
 }
 
@@ -225,7 +231,10 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 		log_error("%s", why.text[0] ? why.text : strerror(-error));
 		return EXIT_INFRA;
 	}
-	error = session_run(directory, journal, plan, options->kernel, options->modules);
+	error = session_run(directory, journal, plan,
+			    &(struct session_options){.kernel = options->kernel,
+						      .modules = options->modules,
+						      .stop_on_fail = options->stop_on_fail});
 	if (error != EXIT_PASSED || !options->fail_on_skip || !has_skipped(directory))
 		return error;
 	log_error("a trial was skipped, which --fail-on-skip does not allow");

@@ -458,6 +458,12 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 	return engine->journal_error;
 }
 
+static bool is_failure(const json_t *result)
+{
+	return strcmp(json_text(result, "verdict", ""), "fail") == 0 &&
+	       !json_object_get(result, "known");
+}
+
 static void forget_trial(struct engine *engine)
 {
 	json_decref(engine->records);
@@ -475,8 +481,8 @@ static void forget_trial(struct engine *engine)
  * @count:   number of trials
  * @why:     reason of a failure
  *
- * Return: 0 when every trial has its verdict, -EINTR when the user interrupted, or -errno when the journal can not be
- * written.
+ * Return: 0 when every trial has its verdict, -EINTR when the user interrupted, -ECANCELED after a failure with
+ * @stop_on_fail, or -errno when the journal can not be written.
  */
 int engine_run(const struct engine_options *options, struct planned_trial *plan, size_t count,
 	       struct reason *why)
@@ -495,6 +501,8 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 			__cleanup_json json_t *result = NULL;
 
 			error = run_trial(&engine, &plan[i], &result);
+			if (options->stop_on_fail && is_failure(result))
+				error = -ECANCELED;
 			if (result && options->view.finished)
 				options->view.finished(options->view.context, &plan[i], i, result);
 			forget_trial(&engine);
@@ -509,6 +517,8 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 	json_decref(engine.budget);
 	if (error == -EINTR)
 		return fail(why, error, "interrupted");
+	if (error == -ECANCELED)
+		return fail(why, error, "stopped after a failure");
 	if (error)
 		return fail(why, error, "the journal can not be written: %s", strerror(-error));
 	return 0;

@@ -47,6 +47,7 @@ struct engine_view {
  * @kernel:      bzImage for rig hosts, or NULL
  * @modules:     its modules, or NULL
  * @view:        watches
+ * @stop_on_fail: run no further trial after one that failed; a known failure does not count
  * @interrupted: set by a signal handler
  */
 struct engine_options {
@@ -55,6 +56,7 @@ struct engine_options {
 	const char *kernel;
 	const char *modules;
 	struct engine_view view;
+	bool stop_on_fail;
 	const volatile int *interrupted;
 };
 

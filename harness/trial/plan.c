@@ -56,6 +56,26 @@ int plan_add(struct plan *plan, struct scenario *scenario, const char *bench, ui
 	return trials->bench ? 0 : -ENOMEM;
 }
 
+/**
+ * plan_shuffle - put the trials of a plan into a random order
+ * @plan: nothing of it has run
+ * @seed: of the run: the same seed gives the same order
+ *
+ * Each trial keeps its seed; the ids follow the new order.
+ */
+void plan_shuffle(struct plan *plan, uint64_t seed)
+{
+	for (size_t i = plan->count; i > 1; i--) {
+		size_t other = plan_seed(seed, i) % i;
+		struct planned_trial last = plan->trials[i - 1];
+
+		plan->trials[i - 1] = plan->trials[other];
+		plan->trials[other] = last;
+	}
+	for (size_t i = 0; i < plan->count; i++)
+		snprintf(plan->trials[i].id, sizeof(plan->trials[i].id), "%04zu", (i + 1) % 10000);
+}
+
 /** plan_to_json - the plan as the `run` record has it; owned by the caller */
 json_t *plan_to_json(const struct plan *plan)
 {

@@ -18,6 +18,7 @@ int plan_add(struct plan *plan, struct scenario *scenario, const char *bench, ui
 json_t *plan_to_json(const struct plan *plan);
 int plan_from_records(struct plan *plan, const json_t *records, struct reason *why);
 void plan_free(struct plan *plan);
+void plan_shuffle(struct plan *plan, uint64_t seed);
 uint64_t plan_seed(uint64_t seed, size_t index);
 
 #endif

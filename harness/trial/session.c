@@ -67,13 +67,12 @@ static json_t *earlier_results(const char *directory, const struct plan *plan)
  * @directory: of the run
  * @journal:   open; closed here
  * @plan:      trials; those that are done are left alone
- * @kernel:    bzImage for rig hosts, or NULL
- * @modules:   its modules, or NULL
+ * @options:   how
  *
  * Return: an enum brinell_exit.
  */
 int session_run(const char *directory, struct journal *journal, struct plan *plan,
-		const char *kernel, const char *modules)
+		const struct session_options *options)
 {
 	__cleanup_free char *artifacts = format_text("%s/artifacts", directory);
 	__cleanup_json json_t *earlier = earlier_results(directory, plan);
@@ -89,8 +88,9 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 		&(struct engine_options){
 			.journal = journal,
 			.artifacts = artifacts,
-			.kernel = kernel,
-			.modules = modules,
+			.kernel = options->kernel,
+			.modules = options->modules,
+			.stop_on_fail = options->stop_on_fail,
 			.view = live_view(live),
 			.interrupted = &interrupted,
 		},
@@ -109,6 +109,9 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 	if (error == -EINTR)
 		log_warning("interrupted; everything is stopped. `brinell resume %s` goes on",
 			    directory);
+	else if (error == -ECANCELED)
+		log_warning("stopped after a failure. `brinell resume %s` runs the other trials",
+			    directory);
 	else if (error)
 		log_error("%s", why.text);
 	json_decref(records);
@@ -126,5 +129,5 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 	announce_end(directory, results);
 	if (error == -EINTR)
 		return EXIT_INCONCLUSIVE;
-	return error ? EXIT_INFRA : (int)judge_exit_code(results);
+	return error && error != -ECANCELED ? EXIT_INFRA : (int)judge_exit_code(results);
 }

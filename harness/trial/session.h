@@ -4,7 +4,19 @@
 
 #include "harness/trial/plan.h"
 
+/**
+ * struct session_options - how the rest of a plan is run
+ * @kernel:       bzImage for rig hosts, or NULL
+ * @modules:      its modules, or NULL
+ * @stop_on_fail: run no further trial after one that failed
+ */
+struct session_options {
+	const char *kernel;
+	const char *modules;
+	bool stop_on_fail;
+};
+
 int session_run(const char *directory, struct journal *journal, struct plan *plan,
-		const char *kernel, const char *modules);
+		const struct session_options *options);
 
 #endif
