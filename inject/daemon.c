@@ -130,7 +130,7 @@ static char *read_program(pid_t pid)
 	if (length < 0)
 		return NULL;
 	target[length] = '\0';
-	return strdup(target);
+	return xstrdup(target);
 }
 
 /**
@@ -179,9 +179,7 @@ static char **list_texts(char *texts, size_t size)
 
 	for (size_t i = 0; i < size; i++)
 		count += texts[i] == '\0';
-	list = calloc(count + 2, sizeof(*list));
-	if (!list)
-		abort();
+	list = xzalloc((count + 2) * sizeof(*list));
 	for (char *at = texts; at < texts + size; at += strlen(at) + 1)
 		list[index++] = at;
 	return list;

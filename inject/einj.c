@@ -464,18 +464,16 @@ static int set_components(struct injection *injection, const struct einj_plan *p
 	if (!plan->type->v2)
 		return 0;
 	if (!given && plan->component[0]) {
-		error = set_component(injection, "id", 0, plan->component, why);
-		if (!error)
-			error = set_component(injection, "syndrome", 0, "0", why);
+		error = set_component(injection, "id", 0, plan->component, why)
+				?: set_component(injection, "syndrome", 0, "0", why);
 		given = 1;
 	} else {
 		for (size_t i = 0; i < given && !error; i++) {
 			const char *syndrome = component_at(plan->syndromes, i);
 
-			error = set_component(injection, "id", i, component_at(plan->ids, i), why);
-			if (!error)
-				error = set_component(injection, "syndrome", i,
-						      syndrome ? syndrome : "0", why);
+			error = set_component(injection, "id", i, component_at(plan->ids, i), why)
+					?: set_component(injection, "syndrome", i, syndrome ?: "0",
+							 why);
 		}
 	}
 	return error ? error : set_component(injection, "id", given, NULL, why);
@@ -489,21 +487,18 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 	int error;
 
 	error = set(injection, "error_type", why, plan->type->v2 ? "V2_0x%" PRIx64 : "0x%" PRIx64,
-		    type);
-	if (!error)
-		error = set(injection, "flags", why, "0x%" PRIx64, plan->flags);
-	if (!error)
-		error = set(injection, "param1", why, "0x%" PRIx64, plan->param1);
+		    type)
+			?: set(injection, "flags", why, "0x%" PRIx64, plan->flags)
+			?: set(injection, "param1", why, "0x%" PRIx64, plan->param1);
 	/* The default mask means nothing to a firmware without parameters. */
 	if (!error && (injection->change.dry_run || machine_has_file(EINJ_DIRECTORY "/param2")))
 		error = set(injection, "param2", why, "0x%" PRIx64, plan->param2);
-	if (!error)
-		error = set(injection, "param3", why, "0x%" PRIx64, plan->param3);
-	if (!error)
-		error = set(injection, "param4", why, "0x%" PRIx64, plan->param4);
-	if (!error)
-		error = set(injection, "notrigger", why, "%" PRIu64,
-			    param_bool(arguments, "notrigger"));
+	if (error)
+		return error;
+	error = set(injection, "param3", why, "0x%" PRIx64, plan->param3)
+			?: set(injection, "param4", why, "0x%" PRIx64, plan->param4)
+			?: set(injection, "notrigger", why, "%" PRIu64,
+			       param_bool(arguments, "notrigger"));
 	if (!error && (vendor || param_given(arguments, "vendor-flags")))
 		error = set(injection, "vendor_flags", why, "0x%" PRIx64,
 			    param_number(arguments, "vendor-flags"));
@@ -527,21 +522,17 @@ static int einj_prepare(struct injection *injection, struct reason *why)
 		return error;
 	plan_injection(injection->arguments, &plan);
 	error = check_plan(&plan, true, why);
-	if (!error && !injection->change.dry_run)
-		error = machine_is_expendable(why);
-	if (!error && !injection->change.dry_run)
-		error = check_machine(&plan, why);
-	if (!error && !injection->change.dry_run)
-		error = check_plan(&plan, false, why);
-	if (!error)
-		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
-	injection->private = calloc(1, sizeof(struct einj_private));
-	if (!injection->private) {
-		change_unlock(&injection->change);
-		return -ENOMEM;
-	}
+	if (!injection->change.dry_run)
+		error = machine_is_expendable(why) ?: check_machine(&plan, why)
+						   ?: check_plan(&plan, false, why);
+	if (error)
+		return error;
+	error = change_lock(&injection->change, why);
+	if (error)
+		return error;
+	injection->private = xzalloc(sizeof(struct einj_private));
 	error = set_all(injection, &plan, why);
 	if (error)
 		(void)einj_restore(injection, NULL);

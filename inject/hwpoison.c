@@ -204,25 +204,22 @@ static int hwpoison_restore(struct injection *injection, struct reason *why)
 static int hwpoison_prepare(struct injection *injection, struct reason *why)
 {
 	const struct method *method = find_method(param_text(injection->arguments, "method"));
-	/* A planned injection has no running target: what it would be told is noted all the same. */
+	/* A planned injection has no running target, and records the request to it all the same. */
 	enum injector_target target =
 		injection->target || injection->change.dry_run ? TARGET_WORKLOAD : TARGET_NONE;
 	struct hwpoison_private *private;
 	int error = hwpoison_check(injection->arguments, target, why);
 
-	if (!error && !injection->change.dry_run)
-		error = machine_is_expendable(why);
-	if (!error && !injection->change.dry_run)
-		error = check_machine(injection, method, why);
-	if (!error)
-		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
-	private = calloc(1, sizeof(*private));
-	if (!private) {
-		change_unlock(&injection->change);
-		return -ENOMEM;
-	}
+	if (!injection->change.dry_run)
+		error = machine_is_expendable(why) ?: check_machine(injection, method, why);
+	if (error)
+		return error;
+	error = change_lock(&injection->change, why);
+	if (error)
+		return error;
+	private = xzalloc(sizeof(*private));
 	private->method = method;
 	injection->private = private;
 	if (strcmp(method->name, "corrupt-pfn") == 0)

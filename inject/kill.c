@@ -176,11 +176,7 @@ static int kill_prepare(struct injection *injection, struct reason *why)
 		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
-	private = calloc(1, sizeof(*private));
-	if (!private) {
-		change_unlock(&injection->change);
-		return -ENOMEM;
-	}
+	private = xzalloc(sizeof(*private));
 	private->fd = -1;
 	injection->private = private;
 	error = take_process(injection, private, why);
@@ -204,7 +200,7 @@ static int kill_fire(struct injection *injection, struct reason *why)
 	const char *what = param_text(injection->arguments, "what");
 	const char *guest = param_text(injection->arguments, "guest");
 	__cleanup_free char *place =
-		guest ? format_text("QEMU of guest '%s'", guest) : strdup(what);
+		guest ? format_text("QEMU of guest '%s'", guest) : xstrdup(what);
 	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	int64_t before;
 

@@ -212,15 +212,11 @@ static int set_all(struct injection *injection, struct reason *why)
 	int error;
 
 	snprintf(cpu, sizeof(cpu), "%" PRIu64, param_number(arguments, "cpu"));
-	error = set(injection, MCE_DIRECTORY "/cpu", STICKY_TEXT, cpu, why);
-	if (!error)
-		error = set_mode(injection, why);
-	if (!error)
-		error = set_number(injection, "status", status_of(arguments), why);
-	if (!error)
-		error = set_number(injection, "addr", param_number(arguments, "address"), why);
-	if (!error)
-		error = set_number(injection, "misc", misc, why);
+	error = set(injection, MCE_DIRECTORY "/cpu", STICKY_TEXT, cpu, why)
+			?: set_mode(injection, why)
+			?: set_number(injection, "status", status_of(arguments), why)
+			?: set_number(injection, "addr", param_number(arguments, "address"), why)
+			?: set_number(injection, "misc", misc, why);
 	if (!error && synd)
 		error = set_number(injection, "synd", param_number(arguments, "synd"), why);
 	if (!error && param_bool(arguments, "fake-panic"))
@@ -240,19 +236,16 @@ static int mce_prepare(struct injection *injection, struct reason *why)
 	struct mce_private *private;
 	int error = mce_check(injection->arguments, TARGET_NONE, why);
 
-	if (!error && !injection->change.dry_run)
-		error = machine_is_expendable(why);
-	if (!error && !injection->change.dry_run)
-		error = check_machine(injection->arguments, why);
-	if (!error)
-		error = change_lock(&injection->change, why);
 	if (error)
 		return error;
-	private = calloc(1, sizeof(*private));
-	if (!private) {
-		change_unlock(&injection->change);
-		return -ENOMEM;
-	}
+	if (!injection->change.dry_run)
+		error = machine_is_expendable(why) ?: check_machine(injection->arguments, why);
+	if (error)
+		return error;
+	error = change_lock(&injection->change, why);
+	if (error)
+		return error;
+	private = xzalloc(sizeof(*private));
 	injection->private = private;
 	snprintf(private->bank, sizeof(private->bank), "%" PRIu64,
 		 param_number(injection->arguments, "bank"));

@@ -33,9 +33,10 @@ static int panic_timeout(long *seconds)
 	char path[4096];
 	int error = read_small_file(system_path(path, PANIC_TIMEOUT), &text, NULL);
 
-	if (!error)
-		*seconds = strtol(text, NULL, 10);
-	return error;
+	if (error)
+		return error;
+	*seconds = strtol(text, NULL, 10);
+	return 0;
 }
 
 static int panic_restore(struct injection *injection, struct reason *why)

@@ -44,22 +44,14 @@ static bool serves(const struct agent *agent, const struct agent_service *servic
  */
 struct agent *agent_new(enum agent_role role)
 {
-	struct agent *agent = calloc(1, sizeof(*agent));
+	struct agent *agent = xzalloc(sizeof(*agent));
 
-	if (!agent)
-		abort();
 	agent->role = role;
 	agent->backlog = json_array();
-	agent->states = calloc(agent_service_count() + 1, sizeof(void *));
-	if (!agent->states || !agent->backlog)
-		abort();
-	for (size_t i = 0; i < agent_service_count(); i++) {
-		if (!serves(agent, agent_service_at(i)))
-			continue;
-		agent->states[i] = calloc(1, agent_service_at(i)->state_size + 1);
-		if (!agent->states[i])
-			abort();
-	}
+	agent->states = xzalloc((agent_service_count() + 1) * sizeof(void *));
+	for (size_t i = 0; i < agent_service_count(); i++)
+		if (serves(agent, agent_service_at(i)))
+			agent->states[i] = xzalloc(agent_service_at(i)->state_size + 1);
 	return agent;
 }
 
@@ -175,7 +167,7 @@ static char *boot_id(void)
 	char *text;
 
 	if (read_small_file(system_path(path, "/proc/sys/kernel/random/boot_id"), &text, NULL))
-		return strdup("unknown");
+		return xstrdup("unknown");
 	text[strcspn(text, "\n")] = '\0';
 	return text;
 }

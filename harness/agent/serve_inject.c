@@ -24,7 +24,7 @@ static struct injecting *injecting_of(const struct agent *agent)
 
 static void injector_emit(void *context, json_t *data)
 {
-	__cleanup_free char *text = strdup(json_text(data, "text", ""));
+	__cleanup_free char *text = xstrdup(json_text(data, "text", ""));
 	int64_t time_ns = json_number(data, "time_ns", now_realtime_ns());
 
 	json_object_del(data, "text");

@@ -98,10 +98,10 @@ static void arm(const struct command_run *command, int64_t nanoseconds)
 static int fork_command(struct command_run *command, const json_t *argv, struct reason *why)
 {
 	size_t count = json_array_size(argv);
-	__cleanup_free char **arguments = calloc(count + 1, sizeof(char *));
+	__cleanup_free char **arguments = xzalloc((count + 1) * sizeof(char *));
 	int pipes[2][2];
 
-	if (!count || !arguments)
+	if (!count)
 		return fail(why, -EINVAL, "run: 'argv' is missing");
 	for (size_t i = 0; i < count; i++) {
 		arguments[i] = (char *)json_string_value(json_array_get(argv, i));
@@ -201,18 +201,16 @@ static int serve_run(struct agent *agent, const json_t *arguments, json_t **repl
 	if (all->count >= COMMANDS_MAX)
 		return fail(why, -EBUSY, "run: %d commands run already; wait for one to end",
 			    COMMANDS_MAX);
-	command = calloc(1, sizeof(*command));
-	if (!command)
-		return -ENOMEM;
+	command = xzalloc(sizeof(*command));
 	*command = (struct command_run){.outputs = {{.fd = -1}, {.fd = -1}},
 					.pidfd = -1,
 					.timer = timerfd_create(CLOCK_MONOTONIC,
 								TFD_CLOEXEC | TFD_NONBLOCK)};
 	/* One byte more, in which the text that came ends. */
-	command->outputs[0].text = calloc(1, OUTPUT_MAX + 1);
-	command->outputs[1].text = calloc(1, OUTPUT_MAX + 1);
-	if (command->timer < 0 || !command->outputs[0].text || !command->outputs[1].text)
-		error = fail(why, -ENOMEM, "run: no memory or no timer for one more command");
+	command->outputs[0].text = xzalloc(OUTPUT_MAX + 1);
+	command->outputs[1].text = xzalloc(OUTPUT_MAX + 1);
+	if (command->timer < 0)
+		error = fail(why, -EMFILE, "run: no timer for one more command");
 	else
 		error = fork_command(command, json_object_get(arguments, "argv"), why);
 	if (error) {

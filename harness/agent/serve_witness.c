@@ -63,9 +63,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 
 		if (witness_at(i)->host_only && agent_role(agent) != AGENT_HOST)
 			continue;
-		entry = calloc(1, sizeof(*entry));
-		if (!entry)
-			return -ENOMEM;
+		entry = xzalloc(sizeof(*entry));
 		entry->witness = witness_at(i);
 		entry->run = (struct witness_run){
 			.fd = -1, .emit = agent_emit, .context = agent, .focus = all->focus};

@@ -86,11 +86,9 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 		return fail(why, -ENOENT, "workload.start: no workload of kind '%s'", kind);
 	if (find(agent, name))
 		return fail(why, -EEXIST, "workload.start: '%s' runs already", name);
-	load = calloc(1, sizeof(*load));
-	if (!load)
-		return -ENOMEM;
+	load = xzalloc(sizeof(*load));
 	load->run = (struct activity){.workload = workload,
-				      .name = strdup(name),
+				      .name = xstrdup(name),
 				      .facts = json_object(),
 				      .fd = -1,
 				      .emit = workload_emit,

@@ -323,18 +323,12 @@ int process_start(struct activity *run, struct process *process, const struct pr
 	int error;
 
 	*process = (struct process){
-		.kind = kind, .socket = -1, .pidfd = -1, .packet = calloc(1, kind->report_size)};
+		.kind = kind, .socket = -1, .pidfd = -1, .packet = xzalloc(kind->report_size)};
 	process->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (!process->packet)
-		return -ENOMEM;
 	if (process->timer < 0)
 		return fail(why, -errno, "%s: timerfd_create: %s", kind->name, strerror(errno));
-	error = fork_process(run, process, options, why);
-	if (!error)
-		error = watch(run, process, why);
-	if (!error)
-		error = await_ready(run, process, ready_ns, why);
-	return error;
+	error = fork_process(run, process, options, why) ?: watch(run, process, why);
+	return error ? error : await_ready(run, process, ready_ns, why);
 }
 
 /** process_dispatch - handle all reports of the process, its end, and a touch that takes too long */

@@ -43,7 +43,7 @@ struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum st
 	if (sticky->count == STICKY_FILE_LIMIT)
 		return NULL;
 	file = &sticky->files[sticky->count++];
-	*file = (struct sticky_file){.path = strdup(path), .format = format};
+	*file = (struct sticky_file){.path = xstrdup(path), .format = format};
 	if (read_small_file(system_path(buffer, path), &file->saved, NULL) == 0)
 		file->saved[strcspn(file->saved, "\n")] = '\0';
 	return file;

@@ -65,20 +65,18 @@ static const char *text_at(const struct elf_file *file, uint64_t offset)
 	return file->bytes + offset;
 }
 
-static int take_search(struct elf_links *links, const char *text, bool wins)
+static void take_search(struct elf_links *links, const char *text, bool wins)
 {
 	if (links->search && !wins)
-		return 0;
+		return;
 	free(links->search);
-	links->search = strdup(text);
-	return links->search ? 0 : -ENOMEM;
+	links->search = xstrdup(text);
 }
 
 static int take_dynamic(const struct elf_file *file, const Elf64_Phdr *dynamic,
 			struct elf_links *links)
 {
 	uint64_t strings = 0;
-	int error = 0;
 	Elf64_Dyn item;
 
 	for (size_t i = 0; entry(file, dynamic, i, &item); i++)
@@ -86,7 +84,7 @@ static int take_dynamic(const struct elf_file *file, const Elf64_Phdr *dynamic,
 			strings = file_offset(file, item.d_un.d_ptr);
 	if (!strings)
 		return -EBADMSG;
-	for (size_t i = 0; !error && entry(file, dynamic, i, &item); i++) {
+	for (size_t i = 0; entry(file, dynamic, i, &item); i++) {
 		const char *text;
 
 		if (item.d_tag != DT_NEEDED && item.d_tag != DT_RUNPATH && item.d_tag != DT_RPATH)
@@ -97,9 +95,9 @@ static int take_dynamic(const struct elf_file *file, const Elf64_Phdr *dynamic,
 		if (item.d_tag == DT_NEEDED)
 			json_array_append_new(links->needed, json_string(text));
 		else
-			error = take_search(links, text, item.d_tag == DT_RUNPATH);
+			take_search(links, text, item.d_tag == DT_RUNPATH);
 	}
-	return error;
+	return 0;
 }
 
 static int take_segment(const struct elf_file *file, const Elf64_Phdr *header,
@@ -114,8 +112,8 @@ static int take_segment(const struct elf_file *file, const Elf64_Phdr *header,
 	text = text_at(file, header->p_offset);
 	if (!text)
 		return -EBADMSG;
-	links->interpreter = strdup(text);
-	return links->interpreter ? 0 : -ENOMEM;
+	links->interpreter = xstrdup(text);
+	return 0;
 }
 
 /** elf_links_release - give up what elf_links_read() has made */

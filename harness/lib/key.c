@@ -14,9 +14,9 @@
  */
 char *key_hyphenated(const char *key)
 {
-	char *spelling = strdup(key);
+	char *spelling = xstrdup(key);
 
-	for (char *sign = spelling; sign && *sign; sign++)
+	for (char *sign = spelling; *sign; sign++)
 		if (*sign == '_')
 			*sign = '-';
 	return spelling;

@@ -79,9 +79,10 @@ int parse_duration(const char *text, int64_t *nanoseconds)
 	uint64_t value;
 	int error = parse_with_unit(text, units, &value);
 
-	if (!error)
-		*nanoseconds = (int64_t)value;
-	return error;
+	if (error)
+		return error;
+	*nanoseconds = (int64_t)value;
+	return 0;
 }
 
 static int parse_bool(const char *text, bool *value)
@@ -144,10 +145,10 @@ static char *canonical(const struct param *param, const char *text, struct reaso
 	switch (param->kind) {
 	case PARAM_STRING:
 	case PARAM_LIST:
-		return strdup(text);
+		return xstrdup(text);
 	case PARAM_BOOL:
 		if (parse_bool(text, &flag) == 0)
-			return strdup(flag ? "true" : "false");
+			return xstrdup(flag ? "true" : "false");
 		fail(why, -EINVAL, "'%s' is '%s': it must be true or false", param->name, text);
 		return NULL;
 	case PARAM_NUMBER:
@@ -176,7 +177,7 @@ static char *canonical(const struct param *param, const char *text, struct reaso
 	case PARAM_CHOICE:
 		for (const char *const *choice = param->choices; *choice; choice++)
 			if (strcmp(*choice, text) == 0)
-				return strdup(text);
+				return xstrdup(text);
 		__cleanup_free char *choices = join_choices(param->choices);
 
 		fail(why, -EINVAL, "'%s' is '%s': it must be one of %s", param->name, text,
@@ -295,9 +296,10 @@ int param_check(const struct param *table, const json_t *given, json_t **argumen
 	}
 	int error = param_finish(table, checked, why);
 
-	if (!error)
-		*arguments = steal(checked);
-	return error;
+	if (error)
+		return error;
+	*arguments = steal(checked);
+	return 0;
 }
 
 /** param_print_help - one line for each parameter of a table */

@@ -30,10 +30,8 @@ struct channel {
  */
 struct channel *channel_new(int in, int out)
 {
-	struct channel *channel = calloc(1, sizeof(*channel));
+	struct channel *channel = xzalloc(sizeof(*channel));
 
-	if (!channel)
-		abort();
 	channel->in = in;
 	channel->out = out;
 	if (in >= 0)

@@ -83,11 +83,38 @@ int fail(struct reason *why, int error, const char *format, ...)
 	return error;
 }
 
-/**
- * format_text - printf into memory of its own
- *
- * Return: the text, to be freed by the caller. Ends the program when there is no memory: no caller could go on.
- */
+static void *have_memory(void *memory)
+{
+	if (!memory) {
+		log_error("out of memory");
+		abort();
+	}
+	return memory;
+}
+
+/** xzalloc - memory of zeroes, owned by the caller; never NULL */
+void *xzalloc(size_t size)
+{
+	return have_memory(calloc(1, size));
+}
+
+/** xstrdup - a copy, owned by the caller; never NULL */
+char *xstrdup(const char *text)
+{
+	return have_memory(strdup(text));
+}
+
+static void *json_memory(size_t size)
+{
+	return have_memory(malloc(size));
+}
+
+__attribute__((constructor)) static void set_json_memory(void)
+{
+	json_set_alloc_funcs(json_memory, free);
+}
+
+/** format_text - printf into memory of its own. Return: the text, owned by the caller; never NULL */
 char *format_text(const char *format, ...)
 {
 	va_list arguments;
@@ -95,9 +122,9 @@ char *format_text(const char *format, ...)
 
 	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+		text = NULL;
 	va_end(arguments);
-	return text;
+	return have_memory(text);
 }
 
 /**

@@ -72,6 +72,15 @@ struct reason {
 	char text[1024];
 };
 
+/*
+ * Memory that runs out: small allocations (structures, names, texts) end the program with a message, because no caller can
+ * continue without them, and a check in each caller is code that no test reaches. The functions below and jansson make
+ * them and never return NULL for lack of memory. Only an allocation whose size comes from a file or a peer is checked, and
+ * fails with -ENOMEM.
+ */
+void *xzalloc(size_t size);
+char *xstrdup(const char *text);
+
 char *mend_text(char *text);
 int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -308,11 +308,12 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 			struct reason *why)
 {
 	__cleanup_json json_t *arguments = NULL;
-	int error = engine_restore_injector(engine, why), refused;
+	int error = engine_restore_injector(engine, why) ?: take_aim(engine, step, aim, why);
+	int refused;
 
-	if (!error)
-		error = take_aim(engine, step, aim, why);
-	if (!error && aim->page)
+	if (error)
+		return error;
+	if (aim->page)
 		error = engine_focus(engine, aim->host, json_text(aim->page, "pfn", NULL),
 				     json_object_get(aim->page, "pid"), why);
 	if (error)
