@@ -70,6 +70,8 @@ static const struct {
 	 KIND_PROCESSOR, 0, 0, ""},
 	{"{1}[Hardware Error]:   section_type: CXL Protocol Error", MEANS_HARDWARE_ERROR, KIND_CXL,
 	 0, 0, ""},
+	{"{1}[Hardware Error]:   section type: unknown, 9876ccad-b447-4bdb-b65e-16f193c4f3db",
+	 MEANS_HARDWARE_ERROR, KIND_PROCESSOR, 0, 0, ""},
 	{"{1}[Hardware Error]:   section type: unknown, 330f1140-72a5-11df-9690-0002a5d5c51b",
 	 MEANS_HARDWARE_ERROR, KIND_OTHER, 0, 0, ""},
 	{"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000", MEANS_HARDWARE_ERROR,

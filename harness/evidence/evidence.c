@@ -155,6 +155,13 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
 	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: CXL", MEANS_HARDWARE_ERROR,
 	     KIND_CXL),
+	/* A section without decoder; UEFI specification 2.10, appendix N.2.2, table N.5: its type. */
+	LINE("9876ccad-b447-4bdb-b65e-16f193c4f3db", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
+	LINE("dc3ea0b0-a144-4797-b95b-53fa242b6e1d", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
+	LINE("e19e3d16-bc11-11e4-9caa-c2051d5d46b0", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
+	LINE("a5bc1114-6f64-4ede-b863-3e83ed7c83b1", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("61ec04fc-48e6-d813-25c9-8daa44750b12", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("d995e954-bbc1-430f-ad91-b44dcb3c6f35", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE),
 	LINE("section", "\\[Hardware Error\\]: +section[_ ]type: ", MEANS_HARDWARE_ERROR,
 	     KIND_OTHER),
 	LINE("physical_address: 0x", "\\[Hardware Error\\]: +physical_address: 0x" HEX,

@@ -109,12 +109,29 @@ static void read_cxl(const json_t *fields, const char *text, struct kernel_line 
 	line->nature = (struct nature){KIND_CXL, severity_of(text)};
 }
 
-/* Sections of CPER that Linux has no decoder for: "severity: %d; sec type:%pU". The section is of no known kind. */
+/*
+ * Sections of CPER that Linux has no decoder for: "severity: %d; sec type:%pU". %pU prints the bytes of the type in their
+ * order, so its first three parts are swapped (UEFI specification 2.10, appendix A).
+ */
 static void read_non_standard(const json_t *fields, const char *text, struct kernel_line *line)
 {
+	static const struct {
+		const char *type;
+		unsigned char kind;
+	} sections[] = {
+		{"adcc7698-47b4-db4b-b65e-16f193c4f3db", KIND_PROCESSOR},
+		{"b0a03edc-44a1-9747-b95b-53fa242b6e1d", KIND_PROCESSOR},
+		{"163d9ee1-11bc-e411-9caa-c2051d5d46b0", KIND_PROCESSOR},
+		{"1411bca5-646f-de4e-b863-3e83ed7c83b1", KIND_MEMORY},
+		{"fc04ec61-e648-13d8-25c9-8daa44750b12", KIND_MEMORY},
+		{"54e995d9-c1bb-0f43-ad91-b44dcb3c6f35", KIND_PCIE},
+	};
+
 	(void)fields;
-	(void)text;
 	line->nature = (struct nature){KIND_ANY, SEVERITY_ANY};
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (strstr(text, sections[i].type))
+			line->nature.kinds = sections[i].kind;
 }
 
 /**
