@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/evidence/vocabulary.h"
 #include "harness/trial/engine_internal.h"
 
 /* A machine check storm on a host of metal is some hundred lines; a busy trace some thousand. */
@@ -18,7 +19,7 @@
 /* The controller's own view of a host: it comes from no agent, and the fate of the host depends on it. */
 static bool is_out_of_band(const char *witness)
 {
-	static const char *const names[] = {"bench", "console", "firmware"};
+	static const char *const names[] = {OUTSIDE_SOURCES(TABLE_WORD)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], witness) == 0)
