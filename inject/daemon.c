@@ -146,10 +146,9 @@ int daemon_read(struct daemon *daemon, pid_t pid, struct reason *why)
 
 	daemon->name = process_name(pid);
 	daemon->program = read_program(pid);
-	error = read_of_process(pid, "cmdline", &daemon->arguments, &daemon->arguments_size);
-	if (!error)
-		error = read_of_process(pid, "environ", &daemon->environment,
-					&daemon->environment_size);
+	error = read_of_process(pid, "cmdline", &daemon->arguments, &daemon->arguments_size)
+			?: read_of_process(pid, "environ", &daemon->environment,
+					   &daemon->environment_size);
 	if (error || !daemon->name || !daemon->program || !daemon->arguments_size)
 		return fail(
 			why, error ? error : -ESRCH,

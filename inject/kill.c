@@ -171,9 +171,7 @@ static int kill_prepare(struct injection *injection, struct reason *why)
 
 	if (error || injection->change.dry_run)
 		return error;
-	error = machine_is_expendable(why);
-	if (!error)
-		error = change_lock(&injection->change, why);
+	error = machine_is_expendable(why) ?: change_lock(&injection->change, why);
 	if (error)
 		return error;
 	private = xzalloc(sizeof(*private));

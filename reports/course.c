@@ -19,9 +19,7 @@ static void *one_more(void *array, size_t count, size_t size)
 {
 	if (count && (count & (count - 1)))
 		return array;
-	array = reallocarray(array, count ? count * 2 : 1, size);
-	if (!array)
-		abort();
+	array = xreallocarray(array, count ? count * 2 : 1, size);
 	return array;
 }
 
@@ -480,13 +478,11 @@ static void set_zero(struct course *course)
  */
 struct course *course_new(const json_t *records, const json_t *result)
 {
-	struct course *course = calloc(1, sizeof(*course));
+	struct course *course = xzalloc(sizeof(*course));
 	int64_t downtime = metric_ns(result, "guest_downtime");
 	json_t *record;
 	size_t index;
 
-	if (!course)
-		abort();
 	course->records = story_records(records, json_text(result, "trial", ""));
 	set_zero(course);
 	json_array_foreach (course->records, index, record) {

@@ -28,7 +28,7 @@ static char *start_text(const json_t *records)
 
 	if (gmtime_r(&seconds, &date))
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &date);
-	return strdup(text);
+	return xstrdup(text);
 }
 
 static char *append(char *all, const char *separator, const char *text)
@@ -41,7 +41,7 @@ static char *append(char *all, const char *separator, const char *text)
 
 static char *command_text(const json_t *run)
 {
-	char *all = strdup("brinell");
+	char *all = xstrdup("brinell");
 	json_t *word;
 	size_t index;
 
@@ -54,7 +54,7 @@ static char *command_text(const json_t *run)
 static char *values_of(const json_t *records, const char *type, const char *key)
 {
 	__cleanup_json json_t *seen = json_object();
-	char *all = strdup("");
+	char *all = xstrdup("");
 	json_t *record;
 	size_t index;
 

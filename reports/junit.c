@@ -23,7 +23,7 @@ static double seconds(const json_t *result)
 /* Readers group by the dots of a class name, as in a path of packages. */
 static void write_class(FILE *out, const char *scenario)
 {
-	__cleanup_free char *name = strdup(scenario);
+	__cleanup_free char *name = xstrdup(scenario);
 
 	if (!name)
 		return;

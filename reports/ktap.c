@@ -49,7 +49,7 @@ static void quote(FILE *out, const json_t *line)
 	const char *witness = json_text(line, "witness", "?"), *text = json_text(line, "text", "");
 	const char *guest = json_text(line, "guest", NULL);
 	__cleanup_free char *name =
-		guest ? format_text("%s of %s", witness, guest) : strdup(witness);
+		guest ? format_text("%s of %s", witness, guest) : xstrdup(witness);
 
 	diagnostic(out, name ? name : witness, text);
 }

@@ -97,7 +97,7 @@ static char *facts_text(const json_t *body)
 /* ", NAME VERSION" of each software of a guest; owned by the caller. */
 static char *software_text(const json_t *facts)
 {
-	char *all = strdup("");
+	char *all = xstrdup("");
 	const char *name;
 	json_t *version;
 
@@ -173,7 +173,7 @@ static char *event_text(const json_t *body, bool name_host)
 		text = data ? data : "";
 	}
 	if (!guest)
-		return name_host && host ? format_text("%s: %s", host, text) : strdup(text);
+		return name_host && host ? format_text("%s: %s", host, text) : xstrdup(text);
 	if (strcmp(json_text(body, "witness", ""), "hypervisor") == 0)
 		action = json_text(json_object_get(body, "data"), "action", "");
 	/* The host's side of a guest names it already. */
@@ -218,7 +218,7 @@ char *story_line(const json_t *record, bool name_host, const char **witness)
 	if (strcmp(type, "facts") == 0)
 		return facts_text(body);
 	if (strcmp(type, "step") == 0)
-		return strdup(json_text(body, "text", json_text(body, "step", "?")));
+		return xstrdup(json_text(body, "text", json_text(body, "step", "?")));
 	if (strcmp(type, "intent") == 0)
 		return intent_text(body, name_host);
 	if (strcmp(type, "outcome") == 0)

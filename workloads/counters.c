@@ -101,19 +101,16 @@ static int describe(const char *name, struct perf_event_attr *attributes, struct
 static int add_place(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
 		     int processor)
 {
-	int *fds = realloc(counter->fds, (counter->count + 1) * sizeof(*fds));
 	int fd;
 
-	if (!fds)
-		return -ENOMEM;
-	counter->fds = fds;
+	counter->fds = xreallocarray(counter->fds, counter->count + 1, sizeof(fd));
 	if (counter->count >= PLACES_MOST)
 		return -E2BIG;
 	fd = (int)syscall(SYS_perf_event_open, attributes, pid, processor, -1,
 			  PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	fds[counter->count++] = fd;
+	counter->fds[counter->count++] = fd;
 	return 0;
 }
 
@@ -141,51 +138,43 @@ static void family_release(struct family *family)
 	*family = (struct family){0};
 }
 
-static int remember(pid_t **pids, size_t *count, pid_t pid)
+static void remember(pid_t **pids, size_t *count, pid_t pid)
 {
-	pid_t *more = realloc(*pids, (*count + 1) * sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	*pids = more;
-	more[(*count)++] = pid;
-	return 0;
+	*pids = xreallocarray(*pids, *count + 1, sizeof(pid));
+	(*pids)[(*count)++] = pid;
 }
 
-static int family_add_thread(struct family *family, pid_t pid, const char *thread)
+static void family_add_thread(struct family *family, pid_t pid, const char *thread)
 {
 	__cleanup_free char *path = format_text("/proc/%d/task/%s/children", pid, thread);
 	__cleanup_free char *children = NULL;
 	char *next, *end;
-	int error = remember(&family->threads, &family->thread_count, atoi(thread));
 
+	remember(&family->threads, &family->thread_count, atoi(thread));
 	/* It may end at any time. */
-	if (error || read_small_file(path, &children, NULL))
-		return error;
-	for (next = children; !error; next = end) {
+	if (read_small_file(path, &children, NULL))
+		return;
+	for (next = children;; next = end) {
 		long child = strtol(next, &end, 10);
 
 		if (end == next)
 			break;
-		error = remember(&family->children, &family->child_count, (pid_t)child);
+		remember(&family->children, &family->child_count, (pid_t)child);
 	}
-	return error;
 }
 
-static int family_of(pid_t pid, struct family *family)
+static void family_of(pid_t pid, struct family *family)
 {
 	__cleanup_free char *path = format_text("/proc/%d/task", pid);
 	DIR *threads = opendir(path);
 	struct dirent *entry;
-	int error = 0;
 
 	family_release(family);
-	while (threads && !error && (entry = readdir(threads)))
+	while (threads && (entry = readdir(threads)))
 		if (isdigit((unsigned char)entry->d_name[0]))
-			error = family_add_thread(family, pid, entry->d_name);
+			family_add_thread(family, pid, entry->d_name);
 	if (threads)
 		closedir(threads);
-	return error;
 }
 
 static bool all_among(const pid_t *some, size_t some_count, const pid_t *all, size_t all_count)
@@ -224,12 +213,11 @@ static int add_family(struct counter *counter, struct perf_event_attr *attribute
 	size_t had = counter->count;
 
 	for (int i = 0;; i++) {
-		int error = family_of(pid, family);
+		int error;
 
-		if (!error)
-			error = add_threads(counter, attributes, family);
-		if (!error)
-			error = family_of(pid, &now);
+		family_of(pid, family);
+		error = add_threads(counter, attributes, family);
+		family_of(pid, &now);
 		if (error || i == FAMILY_TRIES ||
 		    (all_among(now.threads, now.thread_count, family->threads,
 			       family->thread_count) &&

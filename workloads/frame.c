@@ -129,11 +129,9 @@ static void frame_stop(struct activity *run)
 
 static int frame_start(struct activity *run, struct reason *why)
 {
-	struct frame_run *frame = calloc(1, sizeof(*frame));
+	struct frame_run *frame = xzalloc(sizeof(*frame));
 	int error;
 
-	if (!frame)
-		return -ENOMEM;
 	run->private = frame;
 	frame->options = (struct frame_options){
 		.which = (enum frame_which)process_choice(run->arguments, "which", names),

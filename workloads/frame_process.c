@@ -314,7 +314,7 @@ static size_t make_objects(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	finder.objects = calloc(OBJECTS, sizeof(*finder.objects));
+	finder.objects = xcalloc(OBJECTS, sizeof(*finder.objects));
 	while (finder.objects && finder.count < OBJECTS) {
 		int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 

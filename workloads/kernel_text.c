@@ -67,10 +67,8 @@ static int find_symbols(const char *symbol, uint64_t *begin, uint64_t *function,
 int kernel_text_frame(const char *symbol, uint64_t *pfn, uint64_t *address, struct reason *why)
 {
 	uint64_t first, last, begin;
-	int error = find_code(&first, &last, why);
+	int error = find_code(&first, &last, why) ?: find_symbols(symbol, &begin, address, why);
 
-	if (!error)
-		error = find_symbols(symbol, &begin, address, why);
 	if (error)
 		return error;
 	if (!begin)

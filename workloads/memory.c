@@ -233,11 +233,9 @@ static void memory_stop(struct activity *run)
 
 static int memory_start(struct activity *run, struct reason *why)
 {
-	struct memory_run *memory = calloc(1, sizeof(*memory));
+	struct memory_run *memory = xzalloc(sizeof(*memory));
 	int error;
 
-	if (!memory)
-		return -ENOMEM;
 	run->private = memory;
 	error = take_options(run->arguments, &memory->options, why);
 	if (!error && memory->options.page == PAGE_HUGETLB)

@@ -336,9 +336,7 @@ int memory_region_make(const struct memory_options *options, struct memory_regio
 	int error;
 
 	*region = (struct memory_region){.page_size = MEMORY_PAGE, .fd = -1};
-	error = make_kind(options, region, why);
-	if (!error)
-		error = make_anonymous(&canary, MAP_PRIVATE, why);
+	error = make_kind(options, region, why) ?: make_anonymous(&canary, MAP_PRIVATE, why);
 	if (error)
 		return error;
 	fill(&canary, MEMORY_CANARY);

@@ -121,9 +121,7 @@ int page_table_make(struct page_table *table, struct reason *why)
 	table->spans =
 		(unsigned char *)(((uintptr_t)memory + DIRECTORY_SPAN - 1) & -DIRECTORY_SPAN);
 	while (error == -EAGAIN && table->tables + TABLES_TO_AIM < TABLES) {
-		error = aim(table, &range, why);
-		if (!error)
-			error = pick_table(table, range, why);
+		error = aim(table, &range, why) ?: pick_table(table, range, why);
 	}
 	(void)sched_setaffinity(0, sizeof(before), &before);
 	return error != -EAGAIN

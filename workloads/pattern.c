@@ -292,18 +292,15 @@ static void pattern_stop(struct activity *run)
 
 static int pattern_start(struct activity *run, struct reason *why)
 {
-	struct pattern_run *pattern = calloc(1, sizeof(*pattern));
+	struct pattern_run *pattern = xzalloc(sizeof(*pattern));
 	int error;
 
-	if (!pattern)
-		return -ENOMEM;
 	run->private = pattern;
-	error = take_options(run->arguments, &pattern->options, why);
-	if (!error)
-		error = process_start(run, &pattern->process, &owner_kind, &pattern->options,
-				      READY_NS + (int64_t)(pattern->options.size / READY_BYTES) *
-							 NSEC_PER_SEC,
-				      why);
+	error = take_options(run->arguments, &pattern->options, why)
+			?: process_start(run, &pattern->process, &owner_kind, &pattern->options,
+					 READY_NS + (int64_t)(pattern->options.size / READY_BYTES) *
+							    NSEC_PER_SEC,
+					 why);
 	if (error)
 		pattern_stop(run);
 	return error;

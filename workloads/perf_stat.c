@@ -156,18 +156,14 @@ static void note_facts(struct activity *run, struct counted where)
 
 static int perf_start(struct activity *run, struct reason *why)
 {
-	struct perf_run *perf = calloc(1, sizeof(*perf));
+	struct perf_run *perf = xzalloc(sizeof(*perf));
 	struct counted where;
 	int error;
 
-	if (!perf)
-		return -ENOMEM;
 	run->private = perf;
-	error = find_place(run, &where, why);
-	if (!error)
-		error = start_timer(run, why);
-	if (!error)
-		error = add_counters(run, where, why);
+	error = find_place(run, &where, why)
+		?: start_timer(run, why)
+		?: add_counters(run, where, why);
 	if (error) {
 		perf_stop(run);
 		return error;

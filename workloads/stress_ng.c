@@ -174,16 +174,13 @@ static void stress_stop(struct activity *run)
 
 static int stress_start(struct activity *run, struct reason *why)
 {
-	struct stress_run *stress = calloc(1, sizeof(*stress));
+	struct stress_run *stress = xzalloc(sizeof(*stress));
 	int error;
 
-	if (!stress)
-		return -ENOMEM;
 	run->private = stress;
-	error = take_options(run->arguments, &stress->options, why);
-	if (!error)
-		error = process_start(run, &stress->process, &keeper_kind, &stress->options,
-				      READY_NS, why);
+	error = take_options(run->arguments, &stress->options, why)
+			?: process_start(run, &stress->process, &keeper_kind, &stress->options,
+					 READY_NS, why);
 	if (error)
 		stress_stop(run);
 	return error;

@@ -61,7 +61,7 @@ char *stress_find_program(void)
 		char path[4096];
 
 		if (access(system_path(path, places[i]), X_OK) == 0)
-			return strdup(path);
+			return xstrdup(path);
 	}
 	return NULL;
 }
@@ -94,19 +94,19 @@ static size_t make_arguments(char **argv, char *program)
 		argv[used++] = format_text("--%s-ops", options->stressor);
 		argv[used++] = format_text("%" PRIu64, options->ops);
 	}
-	argv[used++] = strdup("--timeout");
+	argv[used++] = xstrdup("--timeout");
 	/* 0 is for ever. */
 	argv[used++] = format_text("%lld", (long long)(options->time_ns / NSEC_PER_SEC));
 	if (options->verify)
-		argv[used++] = strdup("--verify");
-	argv[used++] = strdup("--metrics-brief");
-	argv[used++] = strdup("--yaml");
+		argv[used++] = xstrdup("--verify");
+	argv[used++] = xstrdup("--metrics-brief");
+	argv[used++] = xstrdup("--yaml");
 	argv[used++] = format_text("/proc/self/fd/%d", keeper.figures);
-	argv[used++] = strdup("--temp-path");
-	argv[used++] = strdup("/tmp");
+	argv[used++] = xstrdup("--temp-path");
+	argv[used++] = xstrdup("/tmp");
 	json_array_foreach (options->words, index, word)
 		if (used < ARGUMENTS_MOST - 1)
-			argv[used++] = strdup(json_string_value(word));
+			argv[used++] = xstrdup(json_string_value(word));
 	argv[used] = NULL;
 	return used;
 }

@@ -852,7 +852,7 @@ static void test_qemu_arguments(void **state)
 	size_t n = 0;
 
 	config.poison_path = "/a,b";
-	assert_int_equal(firmware_qemu_arguments(&config, "/t", "/p.so", &arguments), 0);
+	arguments = firmware_qemu_arguments(&config, "/t", "/p.so");
 	while (arguments[n])
 		n++;
 	assert_string_equal(arguments[n - 2], "-plugin");

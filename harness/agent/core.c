@@ -140,7 +140,7 @@ void agent_send(struct agent *agent, json_t *message)
 /** agent_emit - send one piece of evidence; a witness_event_fn. @data is stolen and may be NULL */
 void agent_emit(void *agent, const char *witness, int64_t time_ns, const char *text, json_t *data)
 {
-	__cleanup_free char *shown = strndup(text, 4096);
+	__cleanup_free char *shown = xstrndup(text, 4096);
 
 	agent_send(agent, json_pack("{s:s, s:s, s:I, s:s, s:o*}", "event", "witness", "witness",
 				    witness, "time_ns", (json_int_t)time_ns, "text",

@@ -95,9 +95,8 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 				      .find = workload_by_name,
 				      .context = agent};
 	error = param_check(workload->params, json_object_get(arguments, "arguments"),
-			    &load->run.arguments, why);
-	if (!error)
-		error = workload->start(&load->run, why);
+			    &load->run.arguments, why)
+			?: workload->start(&load->run, why);
 	if (error) {
 		free_workload(load);
 		return error;

@@ -552,7 +552,7 @@ static char *address_of(const char *name, unsigned int number)
 		return NULL;
 	for (at++; number; number--)
 		at = strchr(at, ',') + 1;
-	return strndup(at, strcspn(at, ","));
+	return xstrndup(at, strcspn(at, ","));
 }
 
 static unsigned int count_hosts(const struct bench_ops *ops, const char *name)
@@ -569,12 +569,10 @@ static unsigned int count_hosts(const struct bench_ops *ops, const char *name)
 static struct bench *new_host(const struct bench_ops *ops, const char *name, unsigned int number,
 			      const struct bench_options *options)
 {
-	struct bench *host = calloc(1, sizeof(*host));
+	struct bench *host = xzalloc(sizeof(*host));
 
-	if (!host)
-		abort();
 	host->ops = ops;
-	host->name = strdup(name);
+	host->name = xstrdup(name);
 	host->address = address_of(name, number);
 	host->number = number;
 	snprintf(host->host, sizeof(host->host), "h%u", number);

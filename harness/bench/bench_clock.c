@@ -70,9 +70,7 @@ int bench_compare_clocks(struct bench *bench, bool set, struct reason *why)
 	int error = ask_often(bench, &reading, why);
 
 	if (!error && set && bench->ops->is_rig && is_off(&reading)) {
-		error = step_clock(bench, &reading, why);
-		if (!error)
-			error = ask_often(bench, &reading, why);
+		error = step_clock(bench, &reading, why) ?: ask_often(bench, &reading, why);
 	}
 	if (error)
 		return error;

@@ -42,7 +42,7 @@ static int take_option(const struct injector *injector, char **words, int count,
 {
 	const char *option = words[0] + 2, *equals = strchr(option, '=');
 	__cleanup_free char *name =
-		equals ? strndup(option, (size_t)(equals - option)) : strdup(option);
+		equals ? xstrndup(option, (size_t)(equals - option)) : xstrdup(option);
 	const struct param *param = param_find(injector->params, name);
 	const char *value = equals ? equals + 1 : NULL;
 	__cleanup_free char *list = NULL;
@@ -62,7 +62,7 @@ static int take_option(const struct injector *injector, char **words, int count,
 		error = param_set(injector->params, arguments, name, value ? value : "", why);
 		return error ? error : used;
 	}
-	list = strdup(value);
+	list = xstrdup(value);
 	for (item = strtok_r(list, ",", &rest); item && !error; item = strtok_r(NULL, ",", &rest))
 		error = param_set(injector->params, arguments, name, item, why);
 	return error ? error : used;
@@ -137,9 +137,7 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 	injection.run.emit = print_event;
 	error = injector->prepare(&injection, &why);
 	if (!error) {
-		error = injection_fire(&injection, &why);
-		if (!error)
-			error = await_end(&injection, &ending, &why);
+		error = injection_fire(&injection, &why) ?: await_end(&injection, &ending, &why);
 		if (injector->restore(&injection, &restore_why))
 			log_warning("inject %s: not all was put back: %s", injector->name,
 				    restore_why.text);

@@ -97,10 +97,8 @@ static int compare_names(const void *a, const void *b)
 static int sort_entries(json_t *entries)
 {
 	size_t count = json_array_size(entries);
-	__cleanup_free json_t **sorted = calloc(count + 1, sizeof(*sorted));
+	__cleanup_free json_t **sorted = xcalloc(count + 1, sizeof(*sorted));
 
-	if (!sorted)
-		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = json_incref(json_array_get(entries, i));
 	qsort(sorted, count, sizeof(*sorted), compare_names);

@@ -20,7 +20,7 @@ static const char usage[] = "usage: brinell report DIR --format FORMAT [--output
 
 static void complain_about_format(const char *name)
 {
-	__cleanup_free char *known = strdup("");
+	__cleanup_free char *known = xstrdup("");
 
 	for (size_t i = 0; i < report_count(); i++) {
 		char *longer = format_text("%s%s%s", known, *known ? ", " : "", report_at(i)->name);

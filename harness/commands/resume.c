@@ -121,11 +121,9 @@ static int resume(int argc, char **argv)
 		log_error("resume: give the one directory of the run; see brinell resume --help");
 		return EXIT_USAGE;
 	}
-	error = journal_open(argv[1], &journal, &damage, &why);
-	if (!error)
-		error = journal_load(argv[1], &records, &damage, &why);
-	if (!error)
-		error = plan_from_records(&plan, records, &why);
+	error = journal_open(argv[1], &journal, &damage, &why)
+		?: journal_load(argv[1], &records, &damage, &why)
+		?: plan_from_records(&plan, records, &why);
 	if (!error) {
 		tell_damage(&damage);
 		error = close_cut_off(journal, records, &plan);

@@ -95,12 +95,10 @@ static int rig_up(int argc, char **argv)
 	struct rig *rigs[2] = {NULL, NULL};
 	const struct rig_profile *profile;
 	unsigned int up = 0;
-	int status = rig_parse(argc, argv, HOST_OPTIONS, false, &line);
+	int status = rig_parse(argc, argv, HOST_OPTIONS, false, &line)
+		?: rig_check_files(&line)
+		?: rig_want_profile(&line);
 
-	if (!status)
-		status = rig_check_files(&line);
-	if (!status)
-		status = rig_want_profile(&line);
 	profile = rig_profile_find(line.target);
 	line.options.detached = true;
 	line.options.shell = "again";
@@ -252,9 +250,7 @@ static int rig_clean(int argc, char **argv)
 		return status;
 	if (line.target)
 		return rig_bad_usage("rig clean takes no '%s'", line.target);
-	error = rig_state_clean(&removed, &why);
-	if (!error)
-		error = rig_image_clean(&bytes, &why);
+	error = rig_state_clean(&removed, &why) ?: rig_image_clean(&bytes, &why);
 	if (error)
 		return rig_failed(error, &why);
 	log_info("removed %llu MB of cache and what %u killed rigs left", bytes / 1000000, removed);

@@ -17,8 +17,7 @@ int rig_bad_usage(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = format_text_list(format, arguments);
 	va_end(arguments);
 	log_error("%s; see brinell rig --help", text);
 	return EXIT_USAGE;
@@ -173,9 +172,7 @@ int rig_parse(int argc, char **argv, unsigned int allowed, bool takes_command,
 
 	*line = (struct rig_command_line){.timeout_ms = 600000};
 	line->options.progress = show_progress;
-	line->files = calloc((size_t)argc + 1, sizeof(*line->files));
-	if (!line->files)
-		abort();
+	line->files = xcalloc((size_t)argc + 1, sizeof(*line->files));
 	optind = 1;
 	opterr = 0;
 	/*
@@ -230,7 +227,7 @@ int rig_check_files(const struct rig_command_line *line)
 	if (line->options.modules && access(line->options.modules, R_OK | X_OK) < 0)
 		return rig_bad_usage("--modules %s: %s", line->options.modules, strerror(errno));
 	for (size_t i = 0; i < line->file_count; i++) {
-		__cleanup_free char *local = strndup(line->files[i], strcspn(line->files[i], ":"));
+		__cleanup_free char *local = xstrndup(line->files[i], strcspn(line->files[i], ":"));
 		struct stat status;
 
 		if (stat(local, &status) < 0)

@@ -65,11 +65,9 @@ static char *base64(const unsigned char *bytes, size_t length)
 {
 	static const char alphabet[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *text = calloc((length + 2) / 3 * 4 + 1, 1);
+	char *text = xcalloc((length + 2) / 3 * 4 + 1, 1);
 	char *out = text;
 
-	if (!text)
-		abort();
 	for (size_t i = 0; i < length; i += 3) {
 		uint32_t word = (uint32_t)bytes[i] << 16;
 
@@ -85,7 +83,7 @@ static char *base64(const unsigned char *bytes, size_t length)
 
 static int put_file(struct channel *agent, const char *specification, int *id, struct reason *why)
 {
-	__cleanup_free char *local = strndup(specification, strcspn(specification, ":"));
+	__cleanup_free char *local = xstrndup(specification, strcspn(specification, ":"));
 	__cleanup_free unsigned char *chunk = malloc(CHUNK);
 	__cleanup_free char *remote = NULL;
 	__cleanup_close int fd = open(local, O_RDONLY | O_CLOEXEC);
@@ -97,7 +95,7 @@ static int put_file(struct channel *agent, const char *specification, int *id, s
 
 	if (fd < 0 || fstat(fd, &status) < 0 || !chunk)
 		return fail(why, -errno, "--file %s: %s", local, strerror(errno));
-	remote = colon ? strdup(colon + 1) : format_text("/root/%s", base);
+	remote = colon ? xstrdup(colon + 1) : format_text("/root/%s", base);
 	do {
 		__cleanup_free char *text = NULL;
 		__cleanup_json json_t *reply = NULL;

@@ -81,10 +81,8 @@ int rig_shell(int argc, char **argv)
 	struct reason why = {""};
 	struct rig *rig;
 	bool booted, terminal = isatty(STDIN_FILENO);
-	int status = rig_parse(argc, argv, HOST_OPTIONS, false, &line);
+	int status = rig_parse(argc, argv, HOST_OPTIONS, false, &line) ?: rig_check_files(&line);
 
-	if (!status)
-		status = rig_check_files(&line);
 	line.options.shell = "once";
 	if (!status)
 		status = rig_find_or_boot(&line, &rig, &booted);

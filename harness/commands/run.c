@@ -60,7 +60,7 @@ static int add_setting(json_t *settings, const char *text)
 		log_error("--set %s: it must be KEY=VALUE, such as victim.page=thp", text);
 		return -EINVAL;
 	}
-	__cleanup_free char *key = strndup(text, (size_t)(equals - text));
+	__cleanup_free char *key = xstrndup(text, (size_t)(equals - text));
 
 	return json_object_set_new(settings, key, json_string(equals + 1)) ? -EINVAL : 0;
 }
@@ -143,9 +143,8 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	for (int i = 0; i < count && !error; i++) {
 		size_t from = json_array_size(paths);
 
-		error = scenario_select(names[i], paths, &why);
-		if (!error)
-			error = order_paths(paths, from, options->settings, &why);
+		error = scenario_select(names[i], paths, &why)
+				?: order_paths(paths, from, options->settings, &why);
 	}
 	for (uint64_t round = 0; round < options->trials && !error; round++) {
 		json_array_foreach (paths, index, path) {
@@ -223,10 +222,9 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 		log_error("%s", why.text);
 		return options->out || error == -EEXIST ? EXIT_USAGE : EXIT_INFRA;
 	}
-	error = journal_create(directory, &journal, &why);
-	if (!error)
-		error = journal_append(journal, "run", NULL,
-				       run_record(plan, options, json_incref(arguments)));
+	error = journal_create(directory, &journal, &why)
+			?: journal_append(journal, "run", NULL,
+					  run_record(plan, options, json_incref(arguments)));
 	if (error) {
 		log_error("%s", why.text[0] ? why.text : strerror(-error));
 		return EXIT_INFRA;

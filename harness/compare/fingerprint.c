@@ -103,7 +103,7 @@ int compare_check_across(const char *across, struct reason *why)
 
 static char *join_keys(const json_t *object)
 {
-	char *text = strdup("");
+	char *text = xstrdup("");
 	const char *key;
 	json_t *value;
 

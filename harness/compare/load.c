@@ -84,7 +84,7 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 	json_t *scenario = member(json_object_get(run, "metrics"),
 				  json_text(trial, "scenario", "unknown"), json_object());
 	/* The samples of a second boot of a trial are a metric NAME@BOOT of the judge. */
-	__cleanup_free char *plain = strndup(name, strcspn(name, "@"));
+	__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
 	json_t *known, *samples, *sample;
 	size_t index;
 	int error = 0;

@@ -42,10 +42,10 @@ static char *side_text(const json_t *side, const char *unit)
 	__cleanup_free char *around = NULL;
 
 	if (!side)
-		return strdup("-");
+		return xstrdup("-");
 	if (limit > 0)
 		limit = limit / fabs(median) * 100;
-	around = isfinite(limit) ? format_text("±%.0f%%", limit) : strdup("±∞");
+	around = isfinite(limit) ? format_text("±%.0f%%", limit) : xstrdup("±∞");
 	return format_text("%s %s (%lld)", value, around, (long long)json_number(side, "boots", 0));
 }
 
@@ -55,7 +55,7 @@ static char *change_text(const json_t *change)
 	double value = number(change, "value", INFINITY);
 
 	if (!change)
-		return strdup("-");
+		return xstrdup("-");
 	if (isinf(low) || isinf(high))
 		return format_text("%+.1f%%", value);
 	return format_text("%+.1f%% [%+.1f, %+.1f]", value, low, high);
@@ -78,8 +78,8 @@ static char *p_text(const json_t *row)
 	double p = number(row, "p_holm", NAN);
 
 	if (isnan(p))
-		return strdup("-");
-	return p < 0.0001 ? strdup("<0.0001") : format_text("%.4f", p);
+		return xstrdup("-");
+	return p < 0.0001 ? xstrdup("<0.0001") : format_text("%.4f", p);
 }
 
 static void fill_metric(const json_t *row, char *cells[COLUMNS])
@@ -98,7 +98,7 @@ static void fill_metric(const json_t *row, char *cells[COLUMNS])
 static char *rate_text(const json_t *rate)
 {
 	if (!json_number(rate, "trials", 0))
-		return strdup("-");
+		return xstrdup("-");
 	return format_text("%lld of %lld [%.0f, %.0f]%%",
 			   (long long)json_number(rate, "failures", 0),
 			   (long long)json_number(rate, "trials", 0),
@@ -118,7 +118,7 @@ static void fill_rate(const json_t *row, char *cells[COLUMNS])
 	cells[1] = rate_text(a);
 	cells[2] = rate_text(b);
 	cells[3] = json_object_get(row, "p") ? format_text("%+.1f points", points(b) - points(a))
-					     : strdup("-");
+					     : xstrdup("-");
 	cells[4] = p_text(row);
 	cells[5] = verdict_text(row);
 }
@@ -198,7 +198,7 @@ void compare_print(FILE *out, const json_t *comparison)
 	const json_t *rates = json_object_get(comparison, "rates");
 	size_t count = 1, index;
 	char *(*cells)[COLUMNS] =
-		calloc(1 + json_array_size(metrics) + json_array_size(rates), sizeof(*cells));
+		xcalloc(1 + json_array_size(metrics) + json_array_size(rates), sizeof(*cells));
 	json_t *row;
 
 	print_run(out, "A", json_object_get(comparison, "a"));
@@ -215,7 +215,7 @@ void compare_print(FILE *out, const json_t *comparison)
 	for (size_t i = 0; i < COLUMNS; i++) {
 		static const char *const heads[] = {"", "A", "B", "change", "p", "verdict"};
 
-		cells[0][i] = strdup(heads[i]);
+		cells[0][i] = xstrdup(heads[i]);
 	}
 	json_array_foreach (metrics, index, row)
 		fill_metric(row, cells[count++]);

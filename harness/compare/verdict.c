@@ -46,11 +46,9 @@ static int fill_side(struct side *side, const json_t *metric)
 		total += json_array_size(samples);
 	if (!total)
 		return -ENODATA;
-	side->samples = calloc(total, sizeof(*side->samples));
-	side->medians = calloc(json_object_size(boots), sizeof(*side->medians));
-	side->boots = calloc(json_object_size(boots), sizeof(*side->boots));
-	if (!side->samples || !side->medians || !side->boots)
-		return -ENOMEM;
+	side->samples = xcalloc(total, sizeof(*side->samples));
+	side->medians = xcalloc(json_object_size(boots), sizeof(*side->medians));
+	side->boots = xcalloc(json_object_size(boots), sizeof(*side->boots));
 	json_object_foreach (boots, boot, samples) {
 		struct block *block = &side->boots[side->boot_count];
 		struct estimate median;
@@ -123,10 +121,9 @@ static int measure(struct pair *pair, const struct compare_options *options)
 	json_object_set_new(pair->row, "b", json);
 	pair->base = median.value;
 	error = stats_mann_whitney(a->medians, a->boot_count, b->medians, b->boot_count,
-				   &pair->test);
-	if (!error)
-		error = stats_shift(a->medians, a->boot_count, b->medians, b->boot_count,
-				    CONFIDENCE, &pair->shift);
+				   &pair->test)
+			?: stats_shift(a->medians, a->boot_count, b->medians, b->boot_count,
+				       CONFIDENCE, &pair->shift);
 	if (error)
 		return error;
 	json_object_update_new(
@@ -258,15 +255,12 @@ struct pairs {
 	size_t count;
 };
 
-static int add_pair(struct pairs *pairs, json_t *row, const json_t *a, const json_t *b,
-		    const struct compare_options *options)
+static void add_pair(struct pairs *pairs, json_t *row, const json_t *a, const json_t *b,
+		     const struct compare_options *options)
 {
-	struct pair *longer = realloc(pairs->all, (pairs->count + 1) * sizeof(*longer));
 	struct pair *pair;
 
-	if (!longer)
-		return -ENOMEM;
-	pairs->all = longer;
+	pairs->all = xreallocarray(pairs->all, pairs->count + 1, sizeof(*pair));
 	pair = &pairs->all[pairs->count];
 	*pair = (struct pair){.row = row};
 	if (prepare(pair, a, b, options)) {
@@ -275,16 +269,14 @@ static int add_pair(struct pairs *pairs, json_t *row, const json_t *a, const jso
 		free_side(&pair->a);
 		free_side(&pair->b);
 	}
-	return 0;
 }
 
-static int pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const json_t *b,
-		   const char *blocked, const struct compare_options *options)
+static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const json_t *b,
+		    const char *blocked, const struct compare_options *options)
 {
 	__cleanup_json json_t *scenarios = names_of(a, b);
 	const char *scenario, *name;
 	json_t *yes, *also;
-	int error = 0;
 
 	json_object_foreach (scenarios, scenario, yes) {
 		const json_t *left = json_object_get(a, scenario);
@@ -299,33 +291,31 @@ static int pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const jso
 			json_array_append_new(rows, row);
 			if (blocked)
 				conclude(row, "not-comparable", blocked);
-			else if (!error)
-				error = add_pair(pairs, row, one, other, options);
+			else
+				add_pair(pairs, row, one, other, options);
 		}
 	}
-	return error;
 }
 
 static int compare_metrics(json_t *rows, const json_t *a, const json_t *b, const char *blocked,
 			   const struct compare_options *options)
 {
 	struct pairs pairs = {NULL, 0};
-	double *p = NULL;
-	int error = pair_up(&pairs, rows, json_object_get(a, "metrics"),
-			    json_object_get(b, "metrics"), blocked, options);
+	__cleanup_free double *p = NULL;
+	int error;
 
-	p = calloc(pairs.count + 1, sizeof(*p));
-	for (size_t i = 0; p && i < pairs.count; i++)
+	pair_up(&pairs, rows, json_object_get(a, "metrics"), json_object_get(b, "metrics"), blocked,
+		options);
+	p = xcalloc(pairs.count + 1, sizeof(*p));
+	for (size_t i = 0; i < pairs.count; i++)
 		p[i] = pairs.all[i].test.p;
-	if (!error)
-		error = p ? stats_holm(p, pairs.count) : -ENOMEM;
+	error = stats_holm(p, pairs.count);
 	for (size_t i = 0; i < pairs.count; i++) {
 		if (!error)
 			decide(&pairs.all[i], p[i], options->alpha / (double)pairs.count, options);
 		free_side(&pairs.all[i].a);
 		free_side(&pairs.all[i].b);
 	}
-	free(p);
 	free(pairs.all);
 	return error;
 }
@@ -394,13 +384,11 @@ static int compare_rates(json_t *rows, const json_t *a, const json_t *b, const c
 			 const struct compare_options *options)
 {
 	__cleanup_json json_t *scenarios = names_of(a, b);
-	__cleanup_free double *p = calloc(json_object_size(scenarios) + 1, sizeof(*p));
+	__cleanup_free double *p = xcalloc(json_object_size(scenarios) + 1, sizeof(*p));
 	size_t count = 0, next = 0, index;
 	const char *scenario;
 	json_t *yes, *row;
 
-	if (!p)
-		return -ENOMEM;
 	json_object_foreach (scenarios, scenario, yes) {
 		struct rate left = rate_of(a, scenario), right = rate_of(b, scenario);
 

@@ -90,7 +90,7 @@ char *guest_find_serial(void)
 	DIR *ports;
 
 	if (access(system_path(path, link), F_OK) == 0)
-		return strdup(path);
+		return xstrdup(path);
 	ports = opendir(system_path(path, "/sys/class/virtio-ports"));
 	while (ports && !found && (entry = readdir(ports))) {
 		__cleanup_free char *place =
@@ -103,7 +103,7 @@ char *guest_find_serial(void)
 			continue;
 		name[strcspn(name, "\n")] = '\0';
 		if (strcmp(name, GUEST_SERIAL_NAME) == 0)
-			found = strdup(system_path(path, device));
+			found = xstrdup(system_path(path, device));
 	}
 	if (ports)
 		closedir(ports);

@@ -66,7 +66,6 @@ static int put(struct change *change, const struct sticky_file *file, const char
 static int record_state(const struct sticky *sticky)
 {
 	__cleanup_json json_t *files = json_array();
-	__cleanup_free char *text = NULL;
 	char path[4096];
 
 	for (size_t i = 0; i < sticky->count; i++) {
@@ -77,11 +76,7 @@ static int record_state(const struct sticky *sticky)
 							       file->path, "format", file->format,
 							       "saved", file->saved));
 	}
-	text = json_dumps(files, JSON_COMPACT);
-	if (!text)
-		return -ENOMEM;
-	return write_file_atomically(system_path(path, CHANGE_DIRECTORY), STATE_NAME, text,
-				     strlen(text));
+	return write_json_atomically(system_path(path, CHANGE_DIRECTORY), STATE_NAME, files);
 }
 
 /**

@@ -51,10 +51,8 @@ static int make_pipe(const char *path, struct reason *why)
  */
 struct console *console_open(const char *path, struct reason *why)
 {
-	struct console *console = calloc(1, sizeof(*console));
+	struct console *console = xzalloc(sizeof(*console));
 
-	if (!console)
-		abort();
 	console->in = format_text("%s.in", path);
 	console->out = format_text("%s.out", path);
 	console->fd = -1;
@@ -109,10 +107,10 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 		return;
 	mend_text(text);
 	free(console->tail[console->next]);
-	console->tail[console->next] = strdup(text);
+	console->tail[console->next] = xstrdup(text);
 	console->next = (console->next + 1) % TAIL_LINES;
 	if (!console->panic && strstr(text, "Kernel panic"))
-		console->panic = strdup(text);
+		console->panic = xstrdup(text);
 	if (!guest_budget_take(&console->budget, 1, now_monotonic_ns())) {
 		console->dropped++;
 		return;
@@ -165,7 +163,7 @@ void console_end(struct console *console, void (*line)(void *context, const char
  */
 char *console_tail(const struct console *console, size_t most)
 {
-	__cleanup_free char *open_line = strndup(console->line, console->used);
+	__cleanup_free char *open_line = xstrndup(console->line, console->used);
 	const char *panic = console->panic ? console->panic : "";
 	char *tail = format_text("%.*s", TAIL_LINE_BYTES, mend_text(open_line));
 	size_t taken = strlen(panic) < TAIL_LINE_BYTES ? strlen(panic) : TAIL_LINE_BYTES;

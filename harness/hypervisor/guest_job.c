@@ -22,10 +22,8 @@ static void job_give_up(struct agent *agent, struct hypervisor_job *job, const s
 /** job_new - a job about a guest, without an answer; the caller fills it in and starts it. Return: it; never NULL */
 struct hypervisor_job *job_new(const struct domain_guest *guest, hypervisor_work *work)
 {
-	struct hypervisor_job *job = calloc(1, sizeof(*job));
+	struct hypervisor_job *job = xzalloc(sizeof(*job));
 
-	if (!job)
-		abort();
 	job->work = work;
 	job->done = job_ignore;
 	job->given_up = job_give_up;

@@ -46,12 +46,10 @@ int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *
 {
 	uint64_t wanted = (memory_mib + PAGE_MIB - 1) / PAGE_MIB;
 	uint64_t total, empty, promised, unused, got = 0;
-	int error = read_count("nr_hugepages", &total, why);
+	int error = read_count("nr_hugepages", &total, why)
+		?: read_count("free_hugepages", &empty, why)
+		?: read_count("resv_hugepages", &promised, why);
 
-	if (!error)
-		error = read_count("free_hugepages", &empty, why);
-	if (!error)
-		error = read_count("resv_hugepages", &promised, why);
 	if (error)
 		return error;
 	unused = empty > promised ? empty - promised : 0;
@@ -94,5 +92,5 @@ char *transparent_pages_policy(void)
 		return NULL;
 	begin = strchr(text, '[');
 	end = begin ? strchr(begin, ']') : NULL;
-	return end ? strndup(begin + 1, (size_t)(end - begin - 1)) : NULL;
+	return end ? xstrndup(begin + 1, (size_t)(end - begin - 1)) : NULL;
 }

@@ -28,7 +28,7 @@ static char *find_program(struct reason *why)
 		__cleanup_free char *path = format_text("%s/%s/brinell-guest", self, places[i]);
 
 		if (access(system_path(place, path), R_OK) == 0)
-			return strdup(place);
+			return xstrdup(place);
 	}
 	fail(why, -ENOENT,
 	     "no brinell-guest beside this agent, in %s: copy it there, a micro guest is made of "
@@ -44,7 +44,7 @@ static char *find_kernel(const char *release, struct reason *why)
 
 	if (access(system_path(place, path), R_OK) == 0 ||
 	    access(system_path(place, "/boot/vmlinuz"), R_OK) == 0)
-		return strdup(place);
+		return xstrdup(place);
 	fail(why, -ENOENT,
 	     "neither /boot/vmlinuz-%s nor /boot/vmlinuz is there: name a kernel by 'kernel'",
 	     release);
@@ -153,16 +153,14 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 
 	uname(&system);
 	error = take_size(arguments, "memory_mib", 256, MEMORY_LEAST_MIB, MEMORY_MOST_MIB,
-			  &plan.memory_mib, why);
-	if (!error)
-		error = take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors,
-				  why);
-	if (!error)
-		error = check_programs(programs, why);
+			  &plan.memory_mib, why)
+		?: take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors,
+				  why)
+		?: check_programs(programs, why);
 	if (error)
 		return error;
 	program = find_program(why);
-	kernel = json_object_get(arguments, "kernel") ? strdup(json_text(arguments, "kernel", ""))
+	kernel = json_object_get(arguments, "kernel") ? xstrdup(json_text(arguments, "kernel", ""))
 						      : find_kernel(system.release, why);
 	if (!program || !kernel)
 		return -ENOENT;
@@ -170,11 +168,9 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	error = make_directories(guest->directory);
 	if (error)
 		return fail(why, error, "make %s: %s", guest->directory, strerror(-error));
-	error = write_initramfs(initramfs, program, system.release, programs, why);
-	if (!error)
-		error = domain_open_console(guest, why);
-	if (!error)
-		error = take_backing(guest, arguments, &plan, why);
+	error = write_initramfs(initramfs, program, system.release, programs, why)
+		?: domain_open_console(guest, why)
+		?: take_backing(guest, arguments, &plan, why);
 	if (!error)
 		*description = hypervisor_here()->plan(&plan);
 	return error;

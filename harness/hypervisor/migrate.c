@@ -171,7 +171,7 @@ static void take_end(struct agent *agent, struct domain_guest *guest, bool worke
 	migration->ended_ns = now_monotonic_ns();
 	migration->end_by_ns = migration->ended_ns + STATISTICS_TIMEOUT_NS;
 	if (!worked)
-		migration->reason = strdup(reason);
+		migration->reason = xstrdup(reason);
 	if (!worked || migration->statistics)
 		finish(agent, guest);
 }
@@ -216,7 +216,6 @@ static int take_number(const char *call, const json_t *arguments, const char *ke
 static int check_arguments(const json_t *arguments, struct reason *why)
 {
 	const char *mode = json_text(arguments, "mode", "pre-copy");
-	int error;
 
 	if (!*json_text(arguments, "uri", ""))
 		return fail(
@@ -226,15 +225,11 @@ static int check_arguments(const json_t *arguments, struct reason *why)
 	if (strcmp(mode, "pre-copy") != 0 && strcmp(mode, "post-copy") != 0)
 		return fail(why, -EINVAL,
 			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
-	error = take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX,
-				    why);
-	if (!error)
-		error = take_number("guest.migrate", arguments, "downtime_ms", INT32_MAX, why);
-	return error;
+	return take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why)
+		?: take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why)
+		?: take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX,
+				    why)
+		?: take_number("guest.migrate", arguments, "downtime_ms", INT32_MAX, why);
 }
 
 int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -253,9 +248,7 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	error = check_arguments(arguments, why);
 	if (error)
 		return error;
-	guest->migration = calloc(1, sizeof(*guest->migration));
-	if (!guest->migration)
-		abort();
+	guest->migration = xzalloc(sizeof(*guest->migration));
 	migration_track_begin(&guest->migration->track, now_monotonic_ns());
 	guest->migration->begin_by_ns = now_monotonic_ns() + BEGIN_TIMEOUT_NS;
 	guest->migration->ticket = agent_later(agent);
@@ -303,9 +296,8 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 		return fail(why, -EINVAL,
 			    "guest.migration: 'action' must be \"cancel\", \"post-copy\" or "
 			    "\"limit\"");
-	error = take_number("guest.migration", arguments, "bandwidth", INT64_MAX, why);
-	if (!error)
-		error = take_number("guest.migration", arguments, "downtime_ms", INT32_MAX, why);
+	error = take_number("guest.migration", arguments, "bandwidth", INT64_MAX, why)
+			?: take_number("guest.migration", arguments, "downtime_ms", INT32_MAX, why);
 	if (error)
 		return error;
 	if (!guest->migration || guest->migration->over)

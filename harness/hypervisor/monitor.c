@@ -119,7 +119,7 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 	if (!json_is_string(command))
 		job->text = json_dumps(command, JSON_COMPACT);
 	else if (human || *json_string_value(command) == '{')
-		job->text = strdup(json_string_value(command));
+		job->text = xstrdup(json_string_value(command));
 	else
 		job->text = quote_command(json_string_value(command));
 	job->number = human;
@@ -146,7 +146,7 @@ static int command_qemu(struct agent *agent, const char *name, const char *text,
 		return -ENOENT;
 	job = job_new(guest, hypervisor_here()->command);
 	job->number = true;
-	job->text = strdup(text);
+	job->text = xstrdup(text);
 	error = job_await(job, timeout_ms, why);
 	if (error)
 		return error;
@@ -154,7 +154,7 @@ static int command_qemu(struct agent *agent, const char *name, const char *text,
 	if (error)
 		*why = job->why;
 	else
-		*answer = job->answer ? steal(job->answer) : strdup("");
+		*answer = job->answer ? steal(job->answer) : xstrdup("");
 	job_free(job);
 	return error;
 }

@@ -31,7 +31,7 @@ static void read_boot_id(char boot_id[static BOOT_ID_LENGTH + 1])
 	char path[4096];
 
 	if (read_small_file(system_path(path, "/proc/sys/kernel/random/boot_id"), &text, NULL))
-		text = strdup("unknown");
+		text = xstrdup("unknown");
 	snprintf(boot_id, BOOT_ID_LENGTH + 1, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
@@ -125,5 +125,5 @@ char *domain_keeper(const char *guest, const char *description)
 
 	if (read_small_file(system_path(path, file), &text, NULL) == 0)
 		return text;
-	return description ? strdup(description) : NULL;
+	return description ? xstrdup(description) : NULL;
 }

@@ -104,7 +104,7 @@ static int add_library(struct closure *closure, const char *name, const char *of
 	if (json_object_get(closure->seen, name))
 		return 0;
 	json_object_set_new(closure->seen, name, json_true());
-	path = *name == '/' ? strdup(name) : find_library(name, of, search);
+	path = *name == '/' ? xstrdup(name) : find_library(name, of, search);
 	if (!path || !is_file(path))
 		return fail(why, -ENOENT,
 			    "%s needs the library %s, which is in none of the directories of the "
@@ -152,7 +152,7 @@ static int add_links(struct closure *closure, const char *path, bool first, stru
 static int add_program(struct closure *closure, const char *name, struct reason *why)
 {
 	__cleanup_free char *path =
-		*name == '/' ? strdup(name)
+		*name == '/' ? xstrdup(name)
 			     : find_in(program_places, ARRAY_SIZE(program_places), name);
 
 	if (!path || !is_file(path))

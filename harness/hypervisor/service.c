@@ -84,15 +84,13 @@ struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours
 				const char *domain)
 {
 	__cleanup_free char *directory = format_text(DOMAIN_DIRECTORY "/%s", name);
-	struct domain_guest *guest = calloc(1, sizeof(*guest));
+	struct domain_guest *guest = xzalloc(sizeof(*guest));
 	char path[4096];
 
-	if (!guest)
-		abort();
-	guest->name = strdup(name);
+	guest->name = xstrdup(name);
 	guest->ours = ours;
-	guest->domain = ours ? format_text(DOMAIN_PREFIX "%s", name) : strdup(domain);
-	guest->directory = strdup(system_path(path, directory));
+	guest->domain = ours ? format_text(DOMAIN_PREFIX "%s", name) : xstrdup(domain);
+	guest->directory = xstrdup(system_path(path, directory));
 	guest->started_ns = now_monotonic_ns();
 	guest->next = domains_of(agent)->first;
 	domains_of(agent)->first = guest;

@@ -33,7 +33,7 @@ void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
 static char *console_and_log(const struct domain_guest *guest)
 {
 	__cleanup_free char *shown =
-		guest->console ? console_tail(guest->console, CONSOLE_SHOWN_BYTES) : strdup("");
+		guest->console ? console_tail(guest->console, CONSOLE_SHOWN_BYTES) : xstrdup("");
 	__cleanup_free char *log = hypervisor_here()->log_tail(guest->domain, LOG_SHOWN_BYTES);
 
 	return format_text("%s%s%s%s",
@@ -113,8 +113,8 @@ static void take_hello(struct domain_guest *guest, const json_t *hello)
 {
 	free(guest->boot_id);
 	free(guest->kernel);
-	guest->boot_id = strdup(json_text(hello, "boot_id", "?"));
-	guest->kernel = strdup(json_text(hello, "kernel", "?"));
+	guest->boot_id = xstrdup(json_text(hello, "boot_id", "?"));
+	guest->kernel = xstrdup(json_text(hello, "kernel", "?"));
 	guest->hello_ns = now_monotonic_ns();
 }
 
@@ -168,7 +168,7 @@ static void greet(struct agent *agent, struct domain_guest *guest)
 		if (strcmp(json_text(entry, "guest", ""), guest->name) != 0 ||
 		    !json_is_true(json_object_get(entry, "greeted")))
 			continue;
-		name = strdup(guest->name);
+		name = xstrdup(guest->name);
 		if (guest_service_call(agent, name, "hello", HELLO_TIMEOUT_MS, then_greet, name,
 				       NULL))
 			free(name);

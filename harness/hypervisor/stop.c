@@ -105,7 +105,7 @@ int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **repl
 	guest->stage = DOMAIN_STOPPING;
 	guest->until_ns = now_monotonic_ns() +
 			  json_number(arguments, "timeout_ms", STOP_TIMEOUT_MS) * NSEC_PER_MSEC;
-	context = strdup(name);
+	context = xstrdup(name);
 	if (guest_service_call(agent, name, "poweroff", STOP_TIMEOUT_MS, then_powered_off, context,
 			       NULL)) {
 		free(context);

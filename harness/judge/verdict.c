@@ -30,7 +30,7 @@ static const struct finding *first(const struct trial_case *trial, enum state st
 
 static char *witness_names(const struct trial_case *trial)
 {
-	char *all = strdup("");
+	char *all = xstrdup("");
 
 	for (size_t i = 0; i < GROUP_COUNT + trial->declared_group_count; i++) {
 		const char *name = i < GROUP_COUNT ? group_name((enum group_index)i)

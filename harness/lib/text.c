@@ -93,7 +93,7 @@ void text_xml(FILE *out, const char *text)
  */
 char *text_xml_copy(const char *text)
 {
-	__cleanup_free char *mended = mend_text(strdup(text));
+	__cleanup_free char *mended = mend_text(xstrdup(text));
 	char *escaped = NULL;
 	size_t length;
 	FILE *out = open_memstream(&escaped, &length);

@@ -98,10 +98,28 @@ void *xzalloc(size_t size)
 	return have_memory(calloc(1, size));
 }
 
+/** xcalloc - an array of zeroes, owned by the caller; never NULL, also of no elements */
+void *xcalloc(size_t count, size_t size)
+{
+	return have_memory(calloc(count ? count : 1, size));
+}
+
+/** xreallocarray - @array with room for @count elements; never NULL */
+void *xreallocarray(void *array, size_t count, size_t size)
+{
+	return have_memory(reallocarray(array, count, size));
+}
+
 /** xstrdup - a copy, owned by the caller; never NULL */
 char *xstrdup(const char *text)
 {
 	return have_memory(strdup(text));
+}
+
+/** xstrndup - a copy of @length bytes at most, owned by the caller; never NULL */
+char *xstrndup(const char *text, size_t length)
+{
+	return have_memory(strndup(text, length));
 }
 
 static void *json_memory(size_t size)
@@ -114,17 +132,24 @@ __attribute__((constructor)) static void set_json_memory(void)
 	json_set_alloc_funcs(json_memory, free);
 }
 
+/** format_text_list - vprintf into memory of its own. Return: the text, owned by the caller; never NULL */
+char *format_text_list(const char *format, va_list arguments)
+{
+	char *text;
+
+	return have_memory(vasprintf(&text, format, arguments) < 0 ? NULL : text);
+}
+
 /** format_text - printf into memory of its own. Return: the text, owned by the caller; never NULL */
 char *format_text(const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
+	text = format_text_list(format, arguments);
 	va_end(arguments);
-	return have_memory(text);
+	return text;
 }
 
 /**
@@ -304,6 +329,14 @@ int write_file_atomically(const char *directory, const char *name, const void *d
 	return fsync(folder) < 0 ? -errno : 0;
 }
 
+/** write_json_atomically - write_file_atomically() of a JSON value */
+int write_json_atomically(const char *directory, const char *name, const json_t *json)
+{
+	__cleanup_free char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
+
+	return text ? write_file_atomically(directory, name, text, strlen(text)) : -EINVAL;
+}
+
 /**
  * make_directories - mkdir -p
  *
@@ -311,11 +344,9 @@ int write_file_atomically(const char *directory, const char *name, const void *d
  */
 int make_directories(const char *path)
 {
-	__cleanup_free char *copy = strdup(path);
+	__cleanup_free char *copy = xstrdup(path);
 	struct stat status;
 
-	if (!copy)
-		return -ENOMEM;
 	for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
 		*slash = '\0';
 		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
@@ -445,8 +476,7 @@ int logmsg(int level, const char *format, ...)
 	if (level > log_level)
 		return 0;
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = format_text_list(format, arguments);
 	va_end(arguments);
 	blank_controls(text);
 	line = format_text("brinell: %s%s\n",

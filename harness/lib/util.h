@@ -79,12 +79,16 @@ struct reason {
  * fails with -ENOMEM.
  */
 void *xzalloc(size_t size);
+void *xcalloc(size_t count, size_t size);
+void *xreallocarray(void *array, size_t count, size_t size);
 char *xstrdup(const char *text);
+char *xstrndup(const char *text, size_t length);
 
 char *mend_text(char *text);
 int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *format_text_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 const char *error_name(int error);
 
 int64_t now_realtime_ns(void);
@@ -96,6 +100,7 @@ void system_root_set(const char *root);
 int read_small_file(const char *path, char **text, size_t *length);
 int write_small_file(const char *path, const char *text);
 int write_file_atomically(const char *directory, const char *name, const void *data, size_t length);
+int write_json_atomically(const char *directory, const char *name, const json_t *json);
 int make_directories(const char *path);
 int write_all(int fd, const void *data, size_t length);
 

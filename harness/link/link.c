@@ -47,11 +47,9 @@ void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, con
 struct guest_link *guest_link_new(const struct guest_link_user *user,
 				  const struct guest_limits *limits)
 {
-	struct guest_link *link = calloc(1, sizeof(*link));
+	struct guest_link *link = xzalloc(sizeof(*link));
 	struct itimerspec tick = {.it_interval.tv_nsec = TICK_NS, .it_value.tv_nsec = TICK_NS};
 
-	if (!link)
-		abort();
 	link->user = *user;
 	link->limits = *limits;
 	link->listener = -1;
@@ -94,10 +92,8 @@ struct guest_peer *guest_link_add(struct guest_link *link, const char *name, str
 		     GUESTS_MAX);
 		return NULL;
 	}
-	peer = calloc(1, sizeof(*peer));
-	if (!peer)
-		abort();
-	peer->name = strdup(name);
+	peer = xzalloc(sizeof(*peer));
+	peer->name = xstrdup(name);
 	peer->refuse_ns = link->limits.refuse_ns;
 	peer->next = link->peers;
 	link->peers = peer;
@@ -164,7 +160,7 @@ void guest_link_free(struct guest_link *link)
 static void give_name(struct guest_link *link, struct guest_peer *peer, const char *name)
 {
 	free(peer->name);
-	peer->name = strdup(name);
+	peer->name = xstrdup(name);
 	if (!peer->greeted)
 		return;
 	guest_link_enter(link);

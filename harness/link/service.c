@@ -141,9 +141,7 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 		return error;
 	if (!*call)
 		return fail(why, -EINVAL, "guest.call: 'call' is missing");
-	waiting = calloc(1, sizeof(*waiting));
-	if (!waiting)
-		return -ENOMEM;
+	waiting = xzalloc(sizeof(*waiting));
 	waiting->ticket = agent_later(agent);
 	error = guest_link_call(guest_service_link(agent), guest, call,
 				json_object_get(arguments, "args"),
@@ -167,11 +165,9 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 int guest_service_call(struct agent *agent, const char *guest, const char *call, int64_t timeout_ms,
 		       guest_then_fn then, void *context, struct reason *why)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	struct waiting *waiting = xzalloc(sizeof(*waiting));
 	int error;
 
-	if (!waiting)
-		return -ENOMEM;
 	waiting->then = then;
 	waiting->context = context;
 	error = guest_link_call(guest_service_link(agent), guest, call, NULL, timeout_ms, waiting,

@@ -159,7 +159,7 @@ int guest_link_connect(struct guest_link *link, const char *guest, const char *p
 	if (!peer)
 		return -ENOSPC;
 	free(peer->path);
-	peer->path = strdup(path);
+	peer->path = xstrdup(path);
 	peer->retry_ns = 0;
 	peer->pause_ns = RETRY_FIRST_NS;
 	return 0;

@@ -82,14 +82,12 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	error = message ? channel_queue(peer->channel, message, PROTOCOL_LINE_MAX) : -EINVAL;
 	if (error)
 		return fail(why, error, "%s to guest '%s': %s", call, guest, strerror(-error));
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		abort();
+	entry = xzalloc(sizeof(*entry));
 	*entry = (struct guest_call){.next = link->calls,
 				     .peer = peer,
 				     .id = link->next_id++,
 				     .until_ns = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC,
-				     .name = strdup(call),
+				     .name = xstrdup(call),
 				     .cookie = cookie};
 	link->calls = entry;
 	link->call_count++;
@@ -134,7 +132,7 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 		peer->pulse = (struct guest_pulse){0};
 	}
 	free(peer->boot_id);
-	peer->boot_id = strdup(boot);
+	peer->boot_id = xstrdup(boot);
 	peer->pid = pid;
 	peer->greeted = true;
 	json_decref(peer->said);
@@ -262,7 +260,7 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 	}
 	if (!take_lines(link, peer, now) || got >= 0)
 		return;
-	because = got == -EPIPE ? strdup("its stream has ended")
+	because = got == -EPIPE ? xstrdup("its stream has ended")
 				: format_text("its stream broke: %s", strerror(-got));
 	guest_pulse_report(link, peer, now);
 	gone = json_pack("{s:s}", "errno_name", error_name(-got));

@@ -195,12 +195,10 @@ int qmp_connect(const char *path, unsigned int timeout_ms, qmp_event_fn event, v
 		struct qmp **qmp)
 {
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
-	__cleanup_free struct qmp *made = calloc(1, sizeof(*made));
+	__cleanup_free struct qmp *made = xzalloc(sizeof(*made));
 	pthread_condattr_t attributes;
 	int error;
 
-	if (!made)
-		return -ENOMEM;
 	made->event = event;
 	made->context = context;
 	made->fd = connect_socket(path, deadline);
@@ -223,9 +221,8 @@ int qmp_connect(const char *path, unsigned int timeout_ms, qmp_event_fn event, v
 		close(made->stop_fd);
 		return error;
 	}
-	error = wait_for_greeting(made, timeout_ms);
-	if (!error)
-		error = qmp_execute(made, "qmp_capabilities", NULL, timeout_ms, NULL);
+	error = wait_for_greeting(made, timeout_ms)
+			?: qmp_execute(made, "qmp_capabilities", NULL, timeout_ms, NULL);
 	if (error) {
 		qmp_close(steal(made));
 		return error;
@@ -268,7 +265,7 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigne
 	if (reply)
 		*reply = NULL;
 	if (!request)
-		return -ENOMEM;
+		return -EINVAL;
 	deadline_from_now(&deadline, timeout_ms);
 	pthread_mutex_lock(&qmp->mutex);
 	mine.id = ++qmp->last_id;
@@ -278,7 +275,7 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigne
 	text = json_dumps(request, JSON_COMPACT);
 	error = qmp->error;
 	/* Under the lock, so that commands do not mix; a peer that does not read makes this wait at most the timeout. */
-	for (size_t sent = 0, length = text ? strlen(text) + 1 : 0; !error && sent < length;) {
+	for (size_t sent = 0, length = strlen(text) + 1; !error && sent < length;) {
 		struct pollfd wait = {.fd = qmp->fd, .events = POLLOUT};
 		ssize_t done;
 
@@ -291,8 +288,6 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigne
 		else if (errno != EINTR)
 			error = errno == EPIPE ? -ECONNRESET : -errno;
 	}
-	if (!text)
-		error = -ENOMEM;
 	while (!mine.answer && !qmp->error && !error)
 		error = -pthread_cond_timedwait(&qmp->changed, &qmp->mutex, &deadline);
 	if (mine.answer)
@@ -330,23 +325,16 @@ int qmp_human(struct qmp *qmp, unsigned int timeout_ms, char **text, const char 
 	if (text)
 		*text = NULL;
 	va_start(arguments, format);
-	error = vasprintf(&line, format, arguments);
+	line = format_text_list(format, arguments);
 	va_end(arguments);
-	if (error < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
 	error = qmp_execute(qmp, "human-monitor-command", json_pack("{s:s}", "command-line", line),
 			    timeout_ms, &reply);
 	if (error)
 		return error;
 	if (!json_is_string(reply))
 		return -EPROTO;
-	if (text) {
-		*text = strdup(json_string_value(reply));
-		if (!*text)
-			return -ENOMEM;
-	}
+	if (text)
+		*text = xstrdup(json_string_value(reply));
 	return 0;
 }
 

@@ -63,7 +63,7 @@ static size_t index_of(const char *name, const char *const *names, size_t count)
 static char *take_word(const char **text)
 {
 	size_t length = strcspn(*text, " \t\n<>=");
-	char *word = strndup(*text, length);
+	char *word = xstrndup(*text, length);
 
 	*text += length;
 	*text += strspn(*text, blanks);
@@ -76,8 +76,6 @@ static int take_field(const char **text, struct condition *condition, struct rea
 	const char *name;
 	size_t index;
 
-	if (!word)
-		return -ENOMEM;
 	if (strncmp(word, PREFIX, strlen(PREFIX)) != 0)
 		return fail(why, -EINVAL,
 			    "a condition begins with migration.FIELD, such as migration.iteration "
@@ -94,11 +92,9 @@ static int take_field(const char **text, struct condition *condition, struct rea
 static int take_operator(const char **text, struct condition *condition, struct reason *why)
 {
 	size_t length = strspn(*text, "<>=!");
-	__cleanup_free char *word = strndup(*text, length);
+	__cleanup_free char *word = xstrndup(*text, length);
 	size_t index;
 
-	if (!word)
-		return -ENOMEM;
 	index = index_of(word, operators, ARRAY_SIZE(operators));
 	if (index == ARRAY_SIZE(operators))
 		return fail(why, -EINVAL,
@@ -164,7 +160,7 @@ static int take_number(const char *text, struct condition *condition, struct rea
  * @condition: receives it
  * @why:       says what is wrong with it
  *
- * Return: 0, -EINVAL or -ENOMEM.
+ * Return: 0, -EINVAL.
  */
 int condition_parse(const char *text, struct condition *condition, struct reason *why)
 {
@@ -185,9 +181,7 @@ int condition_parse(const char *text, struct condition *condition, struct reason
 	error = take_operator(&text, condition, why);
 	if (error)
 		return error;
-	value = strdup(text);
-	if (!value)
-		return -ENOMEM;
+	value = xstrdup(text);
 	for (size_t length = strlen(value); length && strchr(blanks, value[length - 1]); length--)
 		value[length - 1] = '\0';
 	return condition->field == CONDITION_STAGE ? take_stage(value, condition, why)

@@ -277,10 +277,9 @@ static int check_migration(const struct document *document, int node, const json
 int check_expectations(const struct document *document, int node, const json_t *expect,
 		       const struct scenario *scenario)
 {
-	int error = check_contradictions(document, node, expect, scenario);
+	int error = check_contradictions(document, node, expect, scenario)
+			    ?: check_acceptable(document, node, expect);
 
-	if (!error)
-		error = check_acceptable(document, node, expect);
 	if (!error && count_injections(scenario) == 0 &&
 	    json_is_true(json_object_get(expect, "delivered")))
 		error = document_fail(document, document_find(document, 1, "steps"), -EINVAL,

@@ -339,12 +339,10 @@ static bool names_its_key(const struct document *document, int step, const char 
 static int apply_setting(struct document *document, const char *key, const char *value)
 {
 	__cleanup_free char *origin = format_text("%s=%s", key, value);
-	__cleanup_free char *copy = strdup(key);
+	__cleanup_free char *copy = xstrdup(key);
 	int container = yaml_document_get_root_node(&document->yaml) ? 1 : 0;
 	char *part = copy, *rest;
 
-	if (!copy)
-		return -ENOMEM;
 	if (!document_is_mapping(document, container))
 		return 0; /* the check of the file says it better */
 	for (bool first = true; (rest = strchr(part, '.')); first = false, part = rest + 1) {
@@ -394,11 +392,9 @@ int document_load(struct document *document, const char *path, const char *text,
 	int error;
 
 	*document = (struct document){.path = path, .why = why, .origins = json_array()};
-	error = check_bytes(document, text, length);
-	if (!error)
-		error = check_events(document, text, length);
-	if (!error)
-		error = load_nodes(document, text, length);
+	error = check_bytes(document, text, length)
+		?: check_events(document, text, length)
+		?: load_nodes(document, text, length);
 	if (error)
 		return error;
 	json_object_foreach ((json_t *)settings, key, value) {
@@ -449,8 +445,7 @@ int document_fail(const struct document *document, int node, int error, const ch
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&message, format, arguments) < 0)
-		abort();
+	message = format_text_list(format, arguments);
 	va_end(arguments);
 	if (document_is_setting(document, node))
 		return fail(document->why, error, "%s: setting '%s': %s", document->path,

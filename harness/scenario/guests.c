@@ -148,8 +148,8 @@ static int parse_guest(const struct document *document, int key, int value,
 	if (error)
 		return error;
 	json_object_set_new(guest->arguments, "kind", json_string(kind));
-	guest->name = strdup(name);
-	return guest->name ? 0 : -ENOMEM;
+	guest->name = xstrdup(name);
+	return 0;
 }
 
 static int check_twins(const struct document *document, int guests, size_t index,
@@ -215,15 +215,12 @@ int parse_guests(const struct document *document, int node, struct scenario *sce
 				     "%zu guests are too many; a scenario has at most %d", count,
 				     GUESTS_MAX);
 	error = check_bench(document, scenario);
-	scenario->guests = calloc(count, sizeof(*scenario->guests));
-	if (!scenario->guests)
-		return -ENOMEM;
+	scenario->guests = xcalloc(count, sizeof(*scenario->guests));
 	for (size_t i = 0; !error && i < count; i++) {
 		error = parse_guest(document, document_key(document, node, i),
 				    document_value(document, node, i),
-				    &scenario->guests[scenario->guest_count++]);
-		if (!error)
-			error = check_twins(document, node, i, scenario);
+				    &scenario->guests[scenario->guest_count++])
+				?: check_twins(document, node, i, scenario);
 	}
 	return error;
 }
@@ -317,8 +314,6 @@ int parse_workload_guest(const struct document *document, int node, const struct
 
 	if (!node || error)
 		return error;
-	workload->guest = strdup(scenario->guests[index].name);
-	if (!workload->guest)
-		return -ENOMEM;
+	workload->guest = xstrdup(scenario->guests[index].name);
 	return check_program_of(document, node, workload->kind, &scenario->guests[index]);
 }

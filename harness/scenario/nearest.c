@@ -81,10 +81,10 @@ char *join_names(const json_t *names)
 
 	json_array_foreach (names, index, item) {
 		char *longer = all ? format_text("%s, %s", all, json_string_value(item))
-				   : strdup(json_string_value(item));
+				   : xstrdup(json_string_value(item));
 
 		free(all);
 		all = longer;
 	}
-	return all ? all : strdup("none");
+	return all ? all : xstrdup("none");
 }

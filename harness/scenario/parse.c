@@ -81,9 +81,7 @@ static int check_name(const struct document *document, int node, const char *nam
 	length = strlen(library);
 	if (strncmp(real, library, length) != 0 || real[length] != '/')
 		return 0;
-	expected = strdup(real + length + 1);
-	if (!expected)
-		return -ENOMEM;
+	expected = xstrdup(real + length + 1);
 	if (strlen(expected) > strlen(".yaml"))
 		expected[strlen(expected) - strlen(".yaml")] = '\0';
 	if (strcmp(expected, name) != 0)
@@ -105,9 +103,7 @@ static int take_text(const struct document *document, int root, const char *key,
 	error = document_text(document, node, key, &given);
 	if (error)
 		return error;
-	*text = strdup(given);
-	if (!*text)
-		return -ENOMEM;
+	*text = xstrdup(given);
 	/* Drop the newline at the end of a folded text, for tables. */
 	for (size_t length = strlen(*text); length && (*text)[length - 1] == '\n'; length--)
 		(*text)[length - 1] = '\0';
@@ -130,7 +126,7 @@ static int take_texts(const struct document *document, int root, const char *key
 static int parse_head(const struct document *document, int root, struct scenario *scenario)
 {
 	static const char *const required[] = {"scenario", "title", "steps"};
-	int error = 0;
+	int error;
 
 	for (size_t i = 0; i < ARRAY_SIZE(required); i++)
 		if (!document_find(document, root, required[i]))
@@ -139,29 +135,23 @@ static int parse_head(const struct document *document, int root, struct scenario
 				"'%s' is missing; a scenario needs scenario, title and "
 				"steps",
 				required[i]);
-	error = take_text(document, root, "scenario", &scenario->name);
-	if (!error)
-		error = check_name(document, document_find(document, root, "scenario"),
-				   scenario->name);
-	if (!error)
-		error = take_text(document, root, "title", &scenario->title);
-	if (!error && strchr(scenario->title, '\n'))
-		error = document_fail(document, document_find(document, root, "title"), -EINVAL,
-				      "'title' has several lines; keep it to one and use "
-				      "'objective' for more");
-	if (!error)
-		error = take_text(document, root, "objective", &scenario->objective);
-	if (!error)
-		error = take_text(document, root, "exercises", &scenario->exercises);
-	if (!error)
-		error = take_text(document, root, "reference", &scenario->reference);
-	if (!error)
-		error = take_text(document, root, "bench", &scenario->bench);
-	if (!error)
-		error = take_texts(document, root, "tags", check_tag, &scenario->tags);
-	if (!error)
-		error = take_texts(document, root, "requires", check_finding, &scenario->requires);
-	return error;
+	error = take_text(document, root, "scenario", &scenario->name)
+			?: check_name(document, document_find(document, root, "scenario"),
+				      scenario->name)
+			?: take_text(document, root, "title", &scenario->title);
+	if (error)
+		return error;
+	if (strchr(scenario->title, '\n'))
+		return document_fail(
+			document, document_find(document, root, "title"), -EINVAL,
+			"'title' has several lines; keep it to one and use 'objective' "
+			"for more");
+	return take_text(document, root, "objective", &scenario->objective)
+		       ?: take_text(document, root, "exercises", &scenario->exercises)
+		       ?: take_text(document, root, "reference", &scenario->reference)
+		       ?: take_text(document, root, "bench", &scenario->bench)
+		       ?: take_texts(document, root, "tags", check_tag, &scenario->tags)
+		       ?: take_texts(document, root, "requires", check_finding, &scenario->requires);
 }
 
 /*
@@ -200,14 +190,13 @@ static int parse_options(const struct document *document, int root, struct scena
 		error = check_duration(document, deadline, "deadline", &scenario->deadline_ns);
 	if (!error && settle)
 		error = check_duration(document, settle, "settle", &scenario->settle_ns);
-	if (!error && scenario->settle_ns > scenario->deadline_ns)
-		error = document_fail(document, settle ? settle : deadline, -EINVAL,
-				      "'settle' (%" PRId64
-				      " ms) is longer than 'deadline' (%" PRId64
-				      " ms); make it shorter",
-				      (int64_t)(scenario->settle_ns / NSEC_PER_MSEC),
-				      (int64_t)(scenario->deadline_ns / NSEC_PER_MSEC));
-	return error;
+	if (error || scenario->settle_ns <= scenario->deadline_ns)
+		return error;
+	return document_fail(document, settle ? settle : deadline, -EINVAL,
+			     "'settle' (%" PRId64 " ms) is longer than 'deadline' (%" PRId64
+			     " ms); make it shorter",
+			     (int64_t)(scenario->settle_ns / NSEC_PER_MSEC),
+			     (int64_t)(scenario->deadline_ns / NSEC_PER_MSEC));
 }
 
 static int parse_workload(const struct document *document, int key, int value,
@@ -247,10 +236,8 @@ static int parse_workload(const struct document *document, int key, int value,
 	error = check_arguments(document, value, name, own_keys, kind->params, &entry->arguments);
 	if (error)
 		return error;
-	entry->name = strdup(name);
-	entry->kind = strdup(kind_name);
-	if (!entry->name || !entry->kind)
-		return -ENOMEM;
+	entry->name = xstrdup(name);
+	entry->kind = xstrdup(kind_name);
 	return parse_workload_guest(document, document_find(document, value, "in"), scenario,
 				    entry);
 }
@@ -265,9 +252,7 @@ static int parse_workloads(const struct document *document, int root, struct sce
 	if (!document_is_mapping(document, workloads))
 		return document_fail(document, workloads, -EINVAL,
 				     "'workloads' must be a mapping of NAME: {kind: ...}");
-	scenario->workloads = calloc(count + 1, sizeof(*scenario->workloads));
-	if (!scenario->workloads)
-		return -ENOMEM;
+	scenario->workloads = xcalloc(count + 1, sizeof(*scenario->workloads));
 	for (size_t i = 0; i < count; i++) {
 		int key = document_key(document, workloads, i);
 		int error =
@@ -297,32 +282,21 @@ static int parse_document(const struct document *document, struct scenario *scen
 		return document_fail(document, root, -EINVAL,
 				     "a scenario must be a mapping of KEY: VALUE; start with "
 				     "scenario: NAME");
-	error = document_check_keys(document, root, "scenario", scenario_keys, NULL);
-	if (!error)
-		error = parse_head(document, root, scenario);
-	if (!error)
-		error = parse_options(document, root, scenario);
-	if (!error)
-		error = parse_guests(document, document_find(document, root, "guests"), scenario);
-	if (!error)
-		error = parse_workloads(document, root, scenario);
-	if (!error)
-		error = parse_steps(document, document_find(document, root, "steps"), scenario);
-	if (!error)
-		error = parse_expectations(document, document_find(document, root, "expect"),
-					   scenario);
-	if (!error)
-		error = parse_versions(document, document_find(document, root, "versions"),
-				       scenario);
-	if (!error)
-		error = parse_known_failure(
-			document, document_find(document, root, "known-failure"), scenario);
-	if (!error && !scenario->bench &&
-	    !(scenario->bench = strdup(defaults_of(document, root)->bench)))
-		error = -ENOMEM;
-	if (!error)
-		scenario->spec = scenario_to_json(scenario);
-	return error;
+	error = document_check_keys(document, root, "scenario", scenario_keys, NULL)
+			?: parse_head(document, root, scenario)
+			?: parse_options(document, root, scenario)
+			?: parse_guests(document, document_find(document, root, "guests"), scenario)
+			?: parse_workloads(document, root, scenario)
+			?: parse_steps(document, document_find(document, root, "steps"), scenario)
+			?: parse_expectations(document, document_find(document, root, "expect"), scenario)
+			?: parse_versions(document, document_find(document, root, "versions"), scenario)
+			?: parse_known_failure(document, document_find(document, root, "known-failure"), scenario);
+	if (error)
+		return error;
+	if (!scenario->bench)
+		scenario->bench = xstrdup(defaults_of(document, root)->bench);
+	scenario->spec = scenario_to_json(scenario);
+	return 0;
 }
 
 /**
@@ -335,22 +309,18 @@ static int parse_document(const struct document *document, struct scenario *scen
  * @scenario: receives the checked scenario; owned by the caller
  * @why:      says PATH:LINE:COLUMN: what is wrong; what to do
  *
- * Return: 0, or -EINVAL, -ERANGE, -EFBIG, -ENOENT, -ENOMEM.
+ * Return: 0, or -EINVAL, -ERANGE, -EFBIG, -ENOENT.
  */
 int scenario_parse(const char *path, const char *text, size_t length, const json_t *settings,
 		   struct scenario **scenario, struct reason *why)
 {
-	struct scenario *parsed = calloc(1, sizeof(*parsed));
+	struct scenario *parsed = xzalloc(sizeof(*parsed));
 	struct document document;
 	int error;
 
-	if (!parsed || !(parsed->path = strdup(path))) {
-		free(parsed);
-		return fail(why, -ENOMEM, "%s: no memory to read it", path);
-	}
-	error = document_load(&document, path, text, length, settings, why);
-	if (!error)
-		error = parse_document(&document, parsed);
+	parsed->path = xstrdup(path);
+	error = document_load(&document, path, text, length, settings, why)
+			?: parse_document(&document, parsed);
 	document_free(&document);
 	if (error)
 		scenario_free(parsed);

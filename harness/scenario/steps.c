@@ -38,10 +38,9 @@ int take_subject(const struct document *document, int node, const char *step,
 {
 	const bool starts = strcmp(step, "start") == 0;
 	const char *name;
-	int error = document_text(document, node, step, &name);
+	int error = document_text(document, node, step, &name)
+			    ?: find_workload(document, node, name, walk->scenario, index);
 
-	if (!error)
-		error = find_workload(document, node, name, walk->scenario, index);
 	if (error)
 		return error;
 	if (starts && walk->lives[*index] != LIFE_DECLARED)
@@ -59,8 +58,8 @@ int take_subject(const struct document *document, int node, const char *step,
 				     "%s of '%s', which a step before this one stopped; move the "
 				     "stop behind it",
 				     step, name);
-	entry->subject = strdup(name);
-	return entry->subject ? 0 : -ENOMEM;
+	entry->subject = xstrdup(name);
+	return 0;
 }
 
 int parse_start(const struct document *document, int node, struct walk *walk,
@@ -148,13 +147,10 @@ int parse_wait(const struct document *document, int node, struct walk *walk,
 				     "'wait' has no '%s'; write wait: {for: WITNESS, match: REGEX, "
 				     "within: 5s}",
 				     source ? "match" : "for");
-	error = document_text(document, source, "for", &name);
-	if (!error)
-		error = check_source(document, source, name, walk);
-	if (!error)
-		error = document_text(document, match, "match", &regex);
-	if (!error)
-		error = check_regex(document, match, "match", regex);
+	error = document_text(document, source, "for", &name)
+		?: check_source(document, source, name, walk)
+		?: document_text(document, match, "match", &regex)
+		?: check_regex(document, match, "match", regex);
 	if (!error && guest)
 		error = take_guest(document, guest, node, "wait", walk, step, &index);
 	if (!error)
@@ -162,9 +158,9 @@ int parse_wait(const struct document *document, int node, struct walk *walk,
 				    DEFAULT_WITHIN_NS, walk, step);
 	if (error)
 		return error;
-	step->subject = strdup(name);
+	step->subject = xstrdup(name);
 	step->arguments = json_pack("{s:s}", "match", regex);
-	return step->subject && step->arguments ? 0 : -ENOMEM;
+	return 0;
 }
 
 /*
@@ -287,9 +283,9 @@ bool names_step(const struct document *document, int steps, const char *name)
  */
 int parse_steps(const struct document *document, int node, struct scenario *scenario)
 {
-	__cleanup_free enum life *lives = calloc(scenario->workload_count + 1, sizeof(*lives));
+	__cleanup_free enum life *lives = xcalloc(scenario->workload_count + 1, sizeof(*lives));
 	__cleanup_free struct guest_walk *guests =
-		calloc(scenario->guest_count + 1, sizeof(*guests));
+		xcalloc(scenario->guest_count + 1, sizeof(*guests));
 	struct walk walk = {.scenario = scenario, .lives = lives, .guests = guests};
 	size_t count = document_count(document, node);
 	int error = 0;
@@ -298,15 +294,9 @@ int parse_steps(const struct document *document, int node, struct scenario *scen
 		return document_fail(document, node, -EINVAL,
 				     "'steps' must be a list with at least one step, such as - "
 				     "start: victim");
-	scenario->steps = calloc(count, sizeof(*scenario->steps));
-	if (!lives || !guests || !scenario->steps)
-		return -ENOMEM;
+	scenario->steps = xcalloc(count, sizeof(*scenario->steps));
 	for (size_t i = 0; !error && i < count; i++)
 		error = parse_step(document, document_item(document, node, i), &walk,
 				   &scenario->steps[scenario->step_count++]);
-	if (!error)
-		error = check_lives(document, &walk);
-	if (!error)
-		error = check_guests(document, &walk);
-	return error;
+	return error ?: check_lives(document, &walk) ?: check_guests(document, &walk);
 }

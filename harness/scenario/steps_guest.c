@@ -65,33 +65,30 @@ int take_guest(const struct document *document, int node, int place, const char 
 	       struct walk *walk, struct scenario_step *entry, size_t *index)
 {
 	const struct scenario *scenario = walk->scenario;
-	int error = 0;
+	int error;
 
 	*index = 0;
-	if (node) {
-		error = find_guest(document, node, "guest", scenario, index);
-	} else if (scenario->guest_count != 1) {
+	if (!node && !scenario->guest_count)
+		return document_fail(
+			document, place, -EINVAL,
+			"'%s' without a guest; declare one: guests: {g1: {kind: micro}}", step);
+	if (!node && scenario->guest_count > 1) {
 		__cleanup_json json_t *names = json_array();
 		__cleanup_free char *all = NULL;
 
 		for (size_t i = 0; i < scenario->guest_count; i++)
 			json_array_append_new(names, json_string(scenario->guests[i].name));
 		all = join_names(names);
-		error = scenario->guest_count
-				? document_fail(document, place, -EINVAL,
-						"'%s' does not say which guest; add guest: NAME, "
-						"one of: %s",
-						step, all)
-				: document_fail(document, place, -EINVAL,
-						"'%s' without a guest; declare one: guests: {g1: "
-						"{kind: micro}}",
-						step);
+		return document_fail(document, place, -EINVAL,
+				     "'%s' does not say which guest; add guest: NAME, one of: %s",
+				     step, all);
 	}
+	error = node ? find_guest(document, node, "guest", scenario, index) : 0;
 	if (error)
 		return error;
 	walk->guests[*index].used = true;
-	entry->guest = strdup(scenario->guests[*index].name);
-	return entry->guest ? 0 : -ENOMEM;
+	entry->guest = xstrdup(scenario->guests[*index].name);
+	return 0;
 }
 
 /* `cancel: g1`, `cancel: {guest: g1}`, or with one guest `cancel: {}`. */
@@ -262,19 +259,15 @@ int parse_when(const struct document *document, int node, struct walk *walk,
 				     "\"migration.iteration >= 2\", within: 60s}");
 	if (walk->scenario->deadline_ns < usual_ns)
 		usual_ns = walk->scenario->deadline_ns;
-	error = take_guest(document, guest, node, "when", walk, step, &index);
-	if (!error)
-		error = document_text(document, condition, "condition", &text);
-	if (!error)
-		error = check_migrated(document, node, "when", step, &walk->guests[index]);
-	if (!error)
-		error = check_condition(document, condition, text, &walk->guests[index]);
-	if (!error)
-		error = take_within(document, within, node, usual_ns, walk, step);
+	error = take_guest(document, guest, node, "when", walk, step, &index)
+		?: document_text(document, condition, "condition", &text)
+		?: check_migrated(document, node, "when", step, &walk->guests[index])
+		?: check_condition(document, condition, text, &walk->guests[index])
+		?: take_within(document, within, node, usual_ns, walk, step);
 	if (error)
 		return error;
 	step->arguments = json_pack("{s:s}", "condition", text);
-	return step->arguments ? 0 : -ENOMEM;
+	return 0;
 }
 
 int parse_limit(const struct document *document, int node, struct walk *walk,
@@ -302,10 +295,10 @@ int parse_post_copy(const struct document *document, int node, struct walk *walk
 		    struct scenario_step *step)
 {
 	size_t index;
-	int error = take_short_guest(document, node, "post-copy", walk, step, &index);
+	int error =
+		take_short_guest(document, node, "post-copy", walk, step, &index)
+			?: check_migrating(document, node, "post-copy", step, &walk->guests[index]);
 
-	if (!error)
-		error = check_migrating(document, node, "post-copy", step, &walk->guests[index]);
 	if (!error && !walk->guests[index].post_copy)
 		error = document_fail(document, node, -EINVAL,
 				      "the migration of '%s' can not be switched; add mode: "
@@ -318,10 +311,10 @@ int parse_cancel(const struct document *document, int node, struct walk *walk,
 		 struct scenario_step *step)
 {
 	size_t index;
-	int error = take_short_guest(document, node, "cancel", walk, step, &index);
+	int error =
+		take_short_guest(document, node, "cancel", walk, step, &index)
+			?: check_migrating(document, node, "cancel", step, &walk->guests[index]);
 
-	if (!error)
-		error = check_migrating(document, node, "cancel", step, &walk->guests[index]);
 	if (!error)
 		walk->guests[index].migrating = false;
 	return error;
@@ -336,13 +329,11 @@ int parse_balloon(const struct document *document, int node, struct walk *walk,
 	const json_t *arguments;
 	size_t index;
 	int error = check_arguments(document, node, "balloon", own_keys, balloon_table,
-				    &step->arguments);
+				    &step->arguments)
+		?: take_guest(document, document_find(document, node, "guest"), node,
+				   "balloon", walk, step, &index)
+		?: check_memory(document, memory, param_number(step->arguments, "memory"));
 
-	if (!error)
-		error = take_guest(document, document_find(document, node, "guest"), node,
-				   "balloon", walk, step, &index);
-	if (!error)
-		error = check_memory(document, memory, param_number(step->arguments, "memory"));
 	if (error)
 		return error;
 	arguments = walk->scenario->guests[index].arguments;

@@ -51,8 +51,8 @@ static int take_injected_guest(const struct document *document, int node,
 	if (!param || (!guest && !home && !param->required))
 		return 0;
 	if (!guest && home) {
-		step->guest = strdup(home);
-		return step->guest ? 0 : -ENOMEM;
+		step->guest = xstrdup(home);
+		return 0;
 	}
 	error = take_guest(document, guest, node, "inject", walk, step, &index);
 	if (error || !step->subject || (home && strcmp(home, step->guest) == 0))
@@ -85,8 +85,8 @@ static int take_host(const struct document *document, int node, const char *home
 				     "'%s' runs on the first host; remove 'on', or aim at a "
 				     "workload in a guest",
 				     step->subject);
-	step->host = strdup(host);
-	return step->host ? 0 : -ENOMEM;
+	step->host = xstrdup(host);
+	return 0;
 }
 
 /* What the injector itself says of its target. */
@@ -123,11 +123,9 @@ int parse_inject(const struct document *document, int node, struct walk *walk,
 		return document_fail(document, node, -EINVAL,
 				     "'inject' has no 'with'; name an injector of `brinell list "
 				     "injectors`");
-	error = document_text(document, with, "with", &name);
-	if (!error)
-		error = find_injector(document, with, name, &injector);
-	if (!error)
-		error = document_check_keys(document, node, "inject", own_keys, injector->params);
+	error = document_text(document, with, "with", &name)
+		?: find_injector(document, with, name, &injector)
+		?: document_check_keys(document, node, "inject", own_keys, injector->params);
 	if (!error && at)
 		error = take_subject(document, at, "inject", walk, step, &index);
 	if (error)
@@ -145,8 +143,8 @@ int parse_inject(const struct document *document, int node, struct walk *walk,
 		error = check_with_injector(document, node, injector, home, step);
 	if (error)
 		return error;
-	step->injector = strdup(name);
-	return step->injector ? 0 : -ENOMEM;
+	step->injector = xstrdup(name);
+	return 0;
 }
 
 /* The value is the injector of the last inject step before. */
@@ -168,6 +166,6 @@ int parse_stop_injection(const struct document *document, int node, struct walk 
 			"stop-injection of '%s', which the last inject step before this one "
 			"does not use; put - inject: {with: %s, ...} above",
 			name, name);
-	step->subject = strdup(name);
-	return step->subject ? 0 : -ENOMEM;
+	step->subject = xstrdup(name);
+	return 0;
 }

@@ -31,9 +31,9 @@ static int set_list_from_setting(const struct document *document, int node,
 				 const struct param *param, const struct param *table,
 				 json_t *arguments, const char *text)
 {
-	__cleanup_free char *copy = strdup(text);
+	__cleanup_free char *copy = xstrdup(text);
 	char *rest = copy, *item;
-	int error = copy ? 0 : -ENOMEM;
+	int error = 0;
 
 	while (!error && (item = strsep(&rest, ",")))
 		error = set_argument(document, node, param, table, arguments, item);
@@ -46,10 +46,9 @@ static int set_list(const struct document *document, int node, const struct para
 	for (size_t i = 0; i < document_count(document, node); i++) {
 		const char *text;
 		int item = document_item(document, node, i);
-		int error = document_text(document, item, param->name, &text);
+		int error = document_text(document, item, param->name, &text)
+				    ?: set_argument(document, item, param, table, arguments, text);
 
-		if (!error)
-			error = set_argument(document, item, param, table, arguments, text);
 		if (error)
 			return error;
 	}

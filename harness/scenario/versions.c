@@ -65,9 +65,8 @@ static int parse_version(const struct document *document, int node, const struct
 				     "an entry of 'versions' has no '%s'; write - {when: {qemu: "
 				     "\">=9.0\"}, expect: {KEY: VALUE}}",
 				     when ? "expect" : "when");
-	error = parse_conditions(document, when, &conditions);
-	if (!error)
-		error = read_expectations(document, expect, &changed);
+	error = parse_conditions(document, when, &conditions)
+			?: read_expectations(document, expect, &changed);
 	if (!error && json_object_size(changed) == 0)
 		error = document_fail(document, expect, -EINVAL,
 				      "'expect' changes nothing; give it a key or remove the "

@@ -331,10 +331,8 @@ static int start_witnesses(struct engine *engine, struct reason *why)
 /* The guests run before the clock of the trial does: how long they take to start says nothing about it. */
 static int start_trial(struct engine *engine, struct reason *why)
 {
-	int error = start_witnesses(engine, why);
+	int error = start_witnesses(engine, why) ?: guests_prepare(engine, why);
 
-	if (!error)
-		error = guests_prepare(engine, why);
 	engine->deadline = now_monotonic_ns() + engine->trial->scenario->deadline_ns;
 	if (!error)
 		error = guests_watch(engine, why);
@@ -347,9 +345,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	int error;
 
 	*closing = (struct closing){.cause = CAUSE_DONE};
-	error = hosts_prepare(engine, &why);
-	if (!error)
-		error = hosts_reset_firmware(engine, &why);
+	error = hosts_prepare(engine, &why) ?: hosts_reset_firmware(engine, &why);
 	if (error) {
 		closing->cause = error == -EINTR ? CAUSE_INTERRUPTED : CAUSE_INFRA;
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);

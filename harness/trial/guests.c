@@ -124,13 +124,11 @@ static int64_t beat_ns(const struct engine_guest *guest)
 
 static int try_start(struct engine *engine, const struct scenario_guest *wanted, struct reason *why)
 {
-	struct engine_guest *guest = calloc(1, sizeof(*guest));
+	struct engine_guest *guest = xzalloc(sizeof(*guest));
 	json_t *arguments;
 	int error;
 
-	if (!guest)
-		return -ENOMEM;
-	guest->name = strdup(wanted->name);
+	guest->name = xstrdup(wanted->name);
 	guest->arguments = json_deep_copy(wanted->arguments);
 	guest->host = engine->bench;
 	guest->used = true;

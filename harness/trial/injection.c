@@ -323,9 +323,8 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 	if (error)
 		return error;
 	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
-	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why);
-	if (!error)
-		error = look_again(engine, step, aim, why);
+	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why)
+			?: look_again(engine, step, aim, why);
 	return error ? error : fire(engine, step, aim, arguments, refused, why);
 }
 

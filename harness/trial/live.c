@@ -241,11 +241,9 @@ static void load_durations(struct live *live)
  */
 struct live *live_open(const struct plan *plan, json_t *earlier)
 {
-	struct live *live = calloc(1, sizeof(*live));
+	struct live *live = xzalloc(sizeof(*live));
 	const char *no_colour = getenv("NO_COLOR");
 
-	if (!live)
-		abort();
 	__cleanup_json json_t *planned = plan_to_json(plan);
 
 	live->plan = plan;

@@ -126,20 +126,19 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 	target->ops->reach(target, &uri, &address);
 	if (param_given(step->arguments, "uri")) {
 		free(uri);
-		uri = strdup(param_text(step->arguments, "uri"));
+		uri = xstrdup(param_text(step->arguments, "uri"));
 	}
 	if (param_given(step->arguments, "address")) {
 		free(address);
-		address = strdup(param_text(step->arguments, "address"));
+		address = xstrdup(param_text(step->arguments, "address"));
 	}
 	guest->source = guest->host;
 	migration_compare_clocks(guest);
 	migration_forget(guest);
-	error = announce(engine, guest, step, target, why);
-	if (!error)
-		error = engine_call(engine, guest->source, "guest.migrate",
-				    migrate_arguments(guest, step->arguments, uri, address),
-				    BEGIN_TIMEOUT_MS, &reply, why);
+	error = announce(engine, guest, step, target, why)
+			?: engine_call(engine, guest->source, "guest.migrate",
+				       migrate_arguments(guest, step->arguments, uri, address),
+				       BEGIN_TIMEOUT_MS, &reply, why);
 	/* After a fault it is an outcome that the hypervisor does not answer any more; before it, a failure of the bench. */
 	if (error == -ENOENT || (error == -EREMOTEIO && engine->intended))
 		return -ENXIO;

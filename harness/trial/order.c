@@ -81,17 +81,15 @@ void order_scenarios(const struct scenario **scenarios, size_t count)
  * @settings: as scenario_load() takes them
  * @why:      reason of a failure
  *
- * Return: 0, -ENOMEM, or the error of a scenario that can not be loaded; @paths is as before then.
+ * Return: 0, or the error of a scenario that can not be loaded; @paths is as before then.
  */
 int order_paths(json_t *paths, size_t from, const json_t *settings, struct reason *why)
 {
 	size_t count = json_array_size(paths) - from, loaded;
-	__cleanup_free struct scenario **scenarios = calloc(count + 1, sizeof(*scenarios));
-	__cleanup_free const struct scenario **order = calloc(count + 1, sizeof(*order));
+	__cleanup_free struct scenario **scenarios = xcalloc(count + 1, sizeof(*scenarios));
+	__cleanup_free const struct scenario **order = xcalloc(count + 1, sizeof(*order));
 	int error = 0;
 
-	if (!scenarios || !order)
-		return fail(why, -ENOMEM, "no memory for %zu scenarios", count);
 	for (loaded = 0; loaded < count && !error; loaded++) {
 		const char *path = json_string_value(json_array_get(paths, from + loaded));
 

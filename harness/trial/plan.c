@@ -30,6 +30,13 @@ uint64_t plan_seed(uint64_t seed, size_t index)
 	return (mixed ^ mixed >> 31) >> 1;
 }
 
+static void number_trial(struct plan *plan, size_t index)
+{
+	struct planned_trial *trial = &plan->trials[index];
+
+	snprintf(trial->id, sizeof(trial->id), "%04zu", (index + 1) % 10000);
+}
+
 /**
  * plan_add - append a trial
  * @plan:     to append to
@@ -37,23 +44,17 @@ uint64_t plan_seed(uint64_t seed, size_t index)
  * @bench:    name of its bench; copied
  * @seed:     of the trial
  *
- * Return: 0, -ENOMEM, or -E2BIG beyond 9999 trials.
+ * Return: 0, or -E2BIG beyond 9999 trials.
  */
 int plan_add(struct plan *plan, struct scenario *scenario, const char *bench, uint64_t seed)
 {
-	struct planned_trial *trials;
-
 	if (plan->count >= 9999)
 		return -E2BIG;
-	trials = reallocarray(plan->trials, plan->count + 1, sizeof(*trials));
-	if (!trials)
-		return -ENOMEM;
-	plan->trials = trials;
-	trials += plan->count++;
-	*trials =
-		(struct planned_trial){.scenario = scenario, .bench = strdup(bench), .seed = seed};
-	snprintf(trials->id, sizeof(trials->id), "%04zu", plan->count % 10000);
-	return trials->bench ? 0 : -ENOMEM;
+	plan->trials = xreallocarray(plan->trials, plan->count + 1, sizeof(*plan->trials));
+	plan->trials[plan->count++] =
+		(struct planned_trial){.scenario = scenario, .bench = xstrdup(bench), .seed = seed};
+	number_trial(plan, plan->count - 1);
+	return 0;
 }
 
 /**
@@ -73,7 +74,7 @@ void plan_shuffle(struct plan *plan, uint64_t seed)
 		plan->trials[other] = last;
 	}
 	for (size_t i = 0; i < plan->count; i++)
-		snprintf(plan->trials[i].id, sizeof(plan->trials[i].id), "%04zu", (i + 1) % 10000);
+		number_trial(plan, i);
 }
 
 /** plan_to_json - the plan as the `run` record has it; owned by the caller */
@@ -108,11 +109,10 @@ static int read_plan(struct plan *plan, const json_t *run, struct reason *why)
 
 	json_array_foreach (json_object_get(run, "plan"), index, entry) {
 		struct scenario *scenario;
-		int error = scenario_from_spec(json_object_get(entry, "spec"), &scenario, why);
+		int error = scenario_from_spec(json_object_get(entry, "spec"), &scenario, why)
+				    ?: plan_add(plan, scenario, json_text(entry, "bench", ""),
+						(uint64_t)json_number(entry, "seed", 0));
 
-		if (!error)
-			error = plan_add(plan, scenario, json_text(entry, "bench", ""),
-					 (uint64_t)json_number(entry, "seed", 0));
 		if (error)
 			return error;
 	}

@@ -176,9 +176,8 @@ static int step_touch(struct engine *engine, const struct scenario_step *step, s
 
 	error = workload_call(engine, step->subject, "workload.touch",
 			      json_pack("{s:s}", "name", step->subject), GUEST_CALL_TIMEOUT_MS,
-			      NULL, why);
-	if (!error)
-		error = await_event(engine, from, &awaited, until, why);
+			      NULL, why)
+			?: await_event(engine, from, &awaited, until, why);
 	/* A guest that hangs does not end the trial: what became of it is what the trial wants to know. */
 	if (error == -ETIME && guest)
 		return fail(why, -ENXIO, "'%s' did not come back from its touch", step->subject);

@@ -104,7 +104,7 @@ static void interrupts_collect(struct witness_run *run)
 	const json_t *before = json_object_get(run->private, "before");
 	json_t *counts = read_counts();
 	json_t *data = json_object();
-	__cleanup_free char *text = strdup("");
+	__cleanup_free char *text = xstrdup("");
 	const char *name;
 	json_t *now;
 

@@ -64,20 +64,14 @@ static void measure_offset(struct witness_run *run)
 static int kmsg_start(struct witness_run *run, struct reason *why)
 {
 	char path[4096];
-	struct kmsg *kmsg;
 	int fd = open(system_path(path, KMSG), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail(why, -errno, "open %s: %s", KMSG, strerror(errno));
-	kmsg = calloc(1, sizeof(*kmsg));
-	if (!kmsg) {
-		close(fd);
-		return -ENOMEM;
-	}
 	/* Nothing older than now is evidence. */
 	(void)lseek(fd, 0, SEEK_END);
 	run->fd = fd;
-	run->private = kmsg;
+	run->private = xzalloc(sizeof(struct kmsg));
 	measure_offset(run);
 	return 0;
 }

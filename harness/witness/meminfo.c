@@ -43,9 +43,7 @@ static int meminfo_start(struct witness_run *run, struct reason *why)
 
 	if (corrupted < 0)
 		return fail(why, -EOPNOTSUPP, "/proc/meminfo has no HardwareCorrupted line");
-	meminfo = calloc(1, sizeof(*meminfo));
-	if (!meminfo)
-		return -ENOMEM;
+	meminfo = xzalloc(sizeof(*meminfo));
 	meminfo->before_kb = meminfo->told_kb = corrupted;
 	run->private = meminfo;
 	return 0;

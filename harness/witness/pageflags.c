@@ -34,8 +34,8 @@ static int pageflags_start(struct witness_run *run, struct reason *why)
 
 	if (access(system_path(path, "/proc/kpageflags"), R_OK) != 0)
 		return fail(why, -errno, "/proc/kpageflags: %s", strerror(errno));
-	run->private = calloc(1, sizeof(struct pageflags));
-	return run->private ? 0 : -ENOMEM;
+	run->private = xzalloc(sizeof(struct pageflags));
+	return 0;
 }
 
 /* The first look at a frame is what it is compared with: the agent has it taken when the focus is set. */

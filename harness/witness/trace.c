@@ -122,7 +122,7 @@ static void enable_event(struct trace *trace, const char *system, const char *na
 
 	if (trace->event_count == EVENTS_MAX || write_instance(trace, enable, "1"))
 		return;
-	*event = (struct trace_event){.system = system, .name = strdup(name)};
+	*event = (struct trace_event){.system = system, .name = xstrdup(name)};
 	(void)read_small_file(path, &event->format, NULL);
 	trace->event_count++;
 }
@@ -163,9 +163,7 @@ static int make_instance(struct reason *why)
 	char path[4096];
 	int error;
 
-	kept = calloc(1, sizeof(*kept));
-	if (!kept)
-		return -ENOMEM;
+	kept = xzalloc(sizeof(*kept));
 	remove_leftovers();
 	kept->fd = -1;
 	if (regcomp(&kept->head, HEAD, REG_EXTENDED) != 0)

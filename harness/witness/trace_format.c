@@ -92,7 +92,7 @@ static const char *skip_conversion(const char *at, char *letter)
 static void set_field(json_t *fields, const char *name, char letter, const char *value,
 		      size_t length)
 {
-	__cleanup_free char *text = strndup(value, length);
+	__cleanup_free char *text = xstrndup(value, length);
 	__cleanup_free char *hex = NULL;
 
 	if (!name[0] || !length)

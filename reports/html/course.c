@@ -123,7 +123,7 @@ static int by_length(const void *one, const void *other)
 static void write_holes(FILE *out, const struct course_guest *guest)
 {
 	size_t count = guest->hole_count, told = count < HOLE_LINES ? count : HOLE_LINES;
-	__cleanup_free struct course_hole *holes = calloc(count + 1, sizeof(*holes));
+	__cleanup_free struct course_hole *holes = xcalloc(count + 1, sizeof(*holes));
 
 	if (!holes || !count)
 		return;

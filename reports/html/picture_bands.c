@@ -346,7 +346,7 @@ static void write_guest(FILE *out, const struct picture *picture, const struct c
 {
 	struct labels rows[LANE_LIMIT] = {0};
 	__cleanup_free const struct course_hole **longest =
-		calloc(guest->hole_count + 1, sizeof(const struct course_hole *));
+		xcalloc(guest->hole_count + 1, sizeof(const struct course_hole *));
 
 	for (size_t i = 0; i < guest->life_count; i++)
 		write_life(out, picture, guest, &guest->lives[i]);

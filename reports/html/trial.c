@@ -19,7 +19,7 @@ static void write_flat(FILE *out, const json_t *object, const char *prefix)
 
 	json_object_foreach ((json_t *)object, key, value) {
 		__cleanup_free char *text =
-			json_is_string(value) ? strdup(json_string_value(value))
+			json_is_string(value) ? xstrdup(json_string_value(value))
 					      : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
 		fputs("<dt>", out);
@@ -113,7 +113,7 @@ static char *expected_text(const json_t *expect, const char *check)
 	const json_t *value = json_object_get(expect, check);
 
 	if (strcmp(check, "signal") == 0 && json_is_object(expect)) {
-		char *all = strdup("");
+		char *all = xstrdup("");
 
 		for (size_t i = 0; i < 4; i++) {
 			static const char *const keys[] = {"signal", "code", "lsb", "address"};
@@ -124,7 +124,7 @@ static char *expected_text(const json_t *expect, const char *check)
 			if (!part)
 				continue;
 			text = json_is_string(part)
-				       ? strdup(json_string_value(part))
+				       ? xstrdup(json_string_value(part))
 				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
 			longer = format_text("%s%s%s %s", all, *all ? ", " : "", i ? keys[i] : "",
 					     text ? text : "");
@@ -134,16 +134,16 @@ static char *expected_text(const json_t *expect, const char *check)
 		return all;
 	}
 	if (json_is_string(value))
-		return strdup(json_string_value(value));
+		return xstrdup(json_string_value(value));
 	if (json_is_array(value) && json_array_size(value) == 1 &&
 	    json_is_string(json_array_get(value, 0)))
-		return strdup(json_string_value(json_array_get(value, 0)));
+		return xstrdup(json_string_value(json_array_get(value, 0)));
 	if (value)
 		return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	return strdup(strcmp(check, "host") == 0	? "up"
-		      : strcmp(check, "iommu") == 0	? "quiet"
-		      : strcmp(check, "delivered") == 0 ? "false"
-							: "");
+	return xstrdup(strcmp(check, "host") == 0	 ? "up"
+		       : strcmp(check, "iommu") == 0	 ? "quiet"
+		       : strcmp(check, "delivered") == 0 ? "false"
+							 : "");
 }
 
 static void write_checks(FILE *out, const json_t *result, const json_t *expect)

@@ -43,7 +43,7 @@ char *domain_log_tail(const char *domain, size_t most)
 	__cleanup_free char *place = format_text(DOMAIN_LOG_DIRECTORY "/%s.log", domain);
 	char text[LOG_READ_BYTES + 1];
 	size_t length = read_end(place, text, LOG_READ_BYTES);
-	char *tail = strdup("");
+	char *tail = xstrdup("");
 
 	text[length] = '\0';
 	/* From the last one to the first, as many as there is room for. */

@@ -70,7 +70,7 @@ static char *attribute(const char *element, const char *name)
 		return NULL;
 	at += strlen(key);
 	close = *at == '\'' || *at == '"' ? strchr(at + 1, *at) : NULL;
-	return close && close < end ? strndup(at + 1, (size_t)(close - at - 1)) : NULL;
+	return close && close < end ? xstrndup(at + 1, (size_t)(close - at - 1)) : NULL;
 }
 
 /**

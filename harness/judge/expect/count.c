@@ -67,7 +67,7 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 	__cleanup_free char *wanted =
 		json_is_integer(condition)
 			? format_text("%" JSON_INTEGER_FORMAT, json_integer_value(condition))
-			: strdup(json_string_value(condition) ? json_string_value(condition) : "");
+			: xstrdup(json_string_value(condition) ? json_string_value(condition) : "");
 	const json_t *change = NULL, *from = NULL;
 	bool holds = false;
 	int64_t difference;

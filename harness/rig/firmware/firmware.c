@@ -88,16 +88,13 @@ int firmware_write_tables(const struct firmware_config *config, const char *dire
 /* A comma in a value of a QEMU option is written twice. */
 static char *quote(const char *text)
 {
-	char *quoted = malloc(2 * strlen(text) + 1), *to = quoted;
+	char *quoted = xzalloc(2 * strlen(text) + 1), *to = quoted;
 
-	if (!quoted)
-		abort();
 	for (; *text; text++) {
 		if (*text == ',')
 			*to++ = ',';
 		*to++ = *text;
 	}
-	*to = '\0';
 	return quoted;
 }
 
@@ -106,24 +103,21 @@ static char *quote(const char *text)
  * @config:      doorbell_path and poison_path are used
  * @directory:   the one that firmware_write_tables() wrote to
  * @plugin_path: the TCG plugin, or NULL for a machine without latent poison
- * @arguments:   receives a NULL-terminated vector; it and each text are freed by the caller
  *
  * The socket DOORBELL.irq is made by QEMU (-qtest), for raising the interrupt of the hardware error source.
  *
- * Return: 0, or -ENOMEM.
+ * Return: a NULL-terminated vector; it and each text are freed by the caller.
  */
-int firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
-			    const char *plugin_path, char ***arguments)
+char **firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
+			       const char *plugin_path)
 {
 	__cleanup_free char *place = quote(directory);
 	__cleanup_free char *doorbell = quote(config->doorbell_path);
 	__cleanup_free char *poison = quote(config->poison_path);
 	__cleanup_free char *plugin = plugin_path ? quote(plugin_path) : NULL;
-	char **vector = calloc(16, sizeof(*vector));
+	char **vector = xcalloc(16, sizeof(*vector));
 	size_t n = 0;
 
-	if (!vector)
-		return -ENOMEM;
 	vector[n++] = format_text("-acpitable");
 	vector[n++] = format_text("file=%s/einj.bin", place);
 	vector[n++] = format_text("-acpitable");
@@ -140,8 +134,7 @@ int firmware_qemu_arguments(const struct firmware_config *config, const char *di
 		vector[n++] = format_text("-plugin");
 		vector[n++] = format_text("%s,page=%s", plugin, poison);
 	}
-	*arguments = vector;
-	return 0;
+	return vector;
 }
 
 static int map_ram(struct firmware *firmware)
@@ -400,13 +393,11 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 
 	if (!config_possible(config))
 		return -EINVAL;
-	made = calloc(1, sizeof(*made));
-	if (!made)
-		return -ENOMEM;
+	made = xzalloc(sizeof(*made));
 	made->config = *config;
-	made->config.ram_path = strdup(config->ram_path);
-	made->config.doorbell_path = strdup(config->doorbell_path);
-	made->config.poison_path = strdup(config->poison_path);
+	made->config.ram_path = xstrdup(config->ram_path);
+	made->config.doorbell_path = xstrdup(config->doorbell_path);
+	made->config.poison_path = xstrdup(config->poison_path);
 	made->event = event;
 	made->context = context;
 	made->listen_fd = made->notify_fd = made->wake_fd = made->stop_fd = made->interrupt_fd = -1;
@@ -415,9 +406,7 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 	made->retire_ms = RETIRE_MS;
 	pthread_mutex_init(&made->mutex, NULL);
 	pthread_mutex_init(&made->bell.mutex, NULL);
-	error = map_ram(made);
-	if (!error)
-		error = make_page(made);
+	error = map_ram(made) ?: make_page(made);
 	if (!error) {
 		made->listen_fd = bind_socket(config->doorbell_path, "", SOCK_STREAM);
 		error = made->listen_fd < 0 ? made->listen_fd : 0;
@@ -693,7 +682,7 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 
 	pthread_mutex_lock(&firmware->mutex);
 	if (!strcmp(call, "status"))
-		error = control_status(firmware, answer) ? -ENOMEM : 0;
+		error = control_status(firmware, answer) ? -EINVAL : 0;
 	else if (!strcmp(call, "answer"))
 		error = control_answer(firmware, request);
 	else if (!strcmp(call, "delay"))

@@ -39,8 +39,8 @@ struct firmware_config {
 typedef void (*firmware_event_fn)(void *context, json_t *event);
 
 int firmware_write_tables(const struct firmware_config *config, const char *directory);
-int firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
-			    const char *plugin_path, char ***arguments);
+char **firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
+			       const char *plugin_path);
 int firmware_open(const struct firmware_config *config, firmware_event_fn event, void *context,
 		  struct firmware **firmware);
 int firmware_attach(struct firmware *firmware, struct qmp *qmp);

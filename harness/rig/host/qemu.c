@@ -17,16 +17,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct argument_list *list
 						      const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
 
+	list->items = xreallocarray(list->items, list->count + 2, sizeof(*list->items));
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	list->items[list->count++] = format_text_list(format, arguments);
 	va_end(arguments);
-	list->items = reallocarray(list->items, list->count + 2, sizeof(*list->items));
-	if (!list->items)
-		abort();
-	list->items[list->count++] = text;
 	list->items[list->count] = NULL;
 }
 
@@ -67,7 +62,7 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 			    const char *more)
 {
 	__cleanup_free char *host =
-		host_number ? format_text(" brinell.host=%u", host_number) : strdup("");
+		host_number ? format_text(" brinell.host=%u", host_number) : xstrdup("");
 
 	return format_text("console=ttyS0,115200 panic=-1 oops=panic no_timer_check "
 			   "memmap=%uM$0x%llx %s%s%s%s%s%s%s",
@@ -186,7 +181,7 @@ static void take_version(void *context, const char *line)
 int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 {
 	const char *search = getenv("PATH");
-	__cleanup_free char *places = strdup(search ? search : "/usr/bin:/bin");
+	__cleanup_free char *places = xstrdup(search ? search : "/usr/bin:/bin");
 	char *rest, *place;
 	int error;
 

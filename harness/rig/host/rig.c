@@ -46,13 +46,11 @@ struct rig {
 
 static struct rig *rig_new(int fd, const char *directory)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
+	struct rig *rig = xzalloc(sizeof(*rig));
 
-	if (!rig)
-		abort();
 	rig->channel = channel_new(fd, fd);
-	rig->directory = strdup(directory);
-	rig->name = strdup(strrchr(directory, '/') + 1);
+	rig->directory = xstrdup(directory);
+	rig->name = xstrdup(strrchr(directory, '/') + 1);
 	rig->agent = format_text("%s/" SUPERVISOR_AGENT, directory);
 	rig->console = format_text("%s/" SUPERVISOR_CONSOLE, directory);
 	rig->link = format_text("%s/" SUPERVISOR_LINK, directory);
@@ -277,7 +275,7 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 	else
 		console = format_text("%s/console.log", artifacts);
 	if (options->host_number)
-		link = options->link ? strdup(options->link)
+		link = options->link ? xstrdup(options->link)
 				     : format_text("%s/" SUPERVISOR_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
 			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:i}",
@@ -365,10 +363,8 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	__cleanup_close int lock = -1;
 	struct rig_image image = {0};
 	unsigned int version, processors, removed;
-	int error = check_options(options, why);
+	int error = check_options(options, why) ?: rig_find_qemu(&qemu, &version, why);
 
-	if (!error)
-		error = rig_find_qemu(&qemu, &version, why);
 	if (!error && version < profile->qemu_least)
 		error = fail(
 			why, -EPROTO,
@@ -399,7 +395,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 				    version);
 	(void)rig_state_clean(&removed, &(struct reason){""});
 	role = options->host_number ? format_text("%s-%u", profile->name, options->host_number)
-				    : strdup(profile->name);
+				    : xstrdup(profile->name);
 	error = rig_directory_create(role, &directory, &lock, why);
 	if (!error) {
 		config = supervisor_config(options, &image, directory, qemu, processors, plugin,

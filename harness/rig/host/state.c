@@ -129,10 +129,10 @@ static void state_read(struct rig_state *state, const char *base, const char *na
 	__cleanup_free char *path = format_text("%s/%s/" SUPERVISOR_STATE, base, name);
 	__cleanup_json json_t *json = json_load_file(path, 0, NULL);
 
-	state->name = strdup(name);
+	state->name = xstrdup(name);
 	state->directory = format_text("%s/%s", base, name);
-	state->profile = strdup(json_text(json, "profile", "?"));
-	state->kernel = strdup(json_text(json, "kernel", "?"));
+	state->profile = xstrdup(json_text(json, "profile", "?"));
+	state->kernel = xstrdup(json_text(json, "kernel", "?"));
 	state->pid = (pid_t)json_number(json, "pid", 0);
 	state->started_ns = json_number(json, "started_ns", 0);
 	state->deadline_ns = json_number(json, "deadline_ns", 0);
@@ -166,9 +166,7 @@ int rig_state_list(struct rig_state **states, size_t *count, struct reason *why)
 
 		if (item->d_name[0] == '.')
 			continue;
-		larger = reallocarray(*states, *count + 1, sizeof(*larger));
-		if (!larger)
-			abort();
+		larger = xreallocarray(*states, *count + 1, sizeof(*larger));
 		*states = larger;
 		memset(&larger[*count], 0, sizeof(*larger));
 		state_read(&larger[(*count)++], base, item->d_name);

@@ -262,21 +262,17 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 	return fail(why, error, "QEMU does not answer on %s: %s", path, strerror(-error));
 }
 
-static char **qemu_command(struct supervisor *supervisor, struct reason *why)
+static char **qemu_command(struct supervisor *supervisor)
 {
 	const json_t *config = supervisor->config;
 	char ram[32], kernel[32], initramfs[32], system[32];
 	__cleanup_free char *qmp = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
 	__cleanup_free char *agent = format_text("%s/" SUPERVISOR_AGENT, supervisor->directory);
-	char **firmware = NULL;
+	char **firmware =
+		firmware_qemu_arguments(&supervisor->firmware_config, supervisor->directory,
+					json_text(config, "plugin", NULL));
 	char **arguments;
-	int error = firmware_qemu_arguments(&supervisor->firmware_config, supervisor->directory,
-					    json_text(config, "plugin", NULL), &firmware);
 
-	if (error) {
-		fail(why, error, "the firmware model: %s", strerror(-error));
-		return NULL;
-	}
 	snprintf(ram, sizeof(ram), "/proc/self/fd/%d", supervisor->ram);
 	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", supervisor->kernel);
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", supervisor->initramfs);
@@ -304,13 +300,11 @@ static char **qemu_command(struct supervisor *supervisor, struct reason *why)
 
 static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
 {
-	char **argv = qemu_command(supervisor, why);
+	char **argv = qemu_command(supervisor);
 	int input[2] = {-1, -1}, output[2] = {-1, -1}, complaints[2] = {-1, -1};
 	pid_t parent = getpid();
 	int error = 0;
 
-	if (!argv)
-		return -EINVAL;
 	if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 ||
 	    pipe2(complaints, O_CLOEXEC) < 0) {
 		error = fail(why, -errno, "cannot make pipes for QEMU: %s", strerror(errno));
@@ -498,9 +492,8 @@ static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
 	config->einj_revision = (unsigned int)json_number(supervisor->config, "einj_revision", 1);
 	config->doorbell_path = format_text("%s/" SUPERVISOR_DOORBELL, supervisor->directory);
 	config->poison_path = format_text("%s/poison", supervisor->directory);
-	error = firmware_write_tables(config, supervisor->directory);
-	if (!error)
-		error = firmware_open(config, on_firmware, supervisor, &supervisor->firmware);
+	error = firmware_write_tables(config, supervisor->directory)
+			?: firmware_open(config, on_firmware, supervisor, &supervisor->firmware);
 	return error ? fail(why, error, "the firmware model can not start: %s", strerror(-error))
 		     : 0;
 }
@@ -510,17 +503,14 @@ static int write_state(struct supervisor *supervisor)
 	__cleanup_free char *role =
 		supervisor->host_number
 			? format_text("%s-%u", supervisor->profile->name, supervisor->host_number)
-			: strdup(supervisor->profile->name);
+			: xstrdup(supervisor->profile->name);
 	__cleanup_json json_t *state =
 		json_pack("{s:s, s:s, s:i, s:I, s:I, s:b}", "profile", role, "kernel",
 			  json_text(supervisor->config, "release", ""), "pid", (int)getpid(),
 			  "started_ns", (json_int_t)now_realtime_ns(), "deadline_ns",
 			  (json_int_t)supervisor->deadline_ns, "detached", supervisor->detached);
-	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
 
-	return text ? write_file_atomically(supervisor->directory, SUPERVISOR_STATE, text,
-					    strlen(text))
-		    : -ENOMEM;
+	return write_json_atomically(supervisor->directory, SUPERVISOR_STATE, state);
 }
 
 static int prepare_loop(struct supervisor *supervisor)
@@ -583,9 +573,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)
 		return fail(why, -errno, "cannot make %u MiB of RAM: %s", supervisor->memory_mib,
 			    strerror(errno));
-	error = open_part(supervisor, "kernel", &supervisor->kernel, why);
-	if (!error)
-		error = open_part(supervisor, "initramfs", &supervisor->initramfs, why);
+	error = open_part(supervisor, "kernel", &supervisor->kernel, why)
+			?: open_part(supervisor, "initramfs", &supervisor->initramfs, why);
 	if (!error && json_text(config, "system", NULL))
 		error = open_part(supervisor, "system", &supervisor->system, why);
 	if (!error) {

@@ -129,11 +129,9 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
  */
 int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner)
 {
-	struct supervisor_client *client = calloc(1, sizeof(*client));
+	struct supervisor_client *client = xzalloc(sizeof(*client));
 	int error;
 
-	if (!client)
-		abort();
 	client->supervisor = supervisor;
 	client->owner = owner;
 	client->channel = channel_new(fd, fd);
@@ -234,9 +232,7 @@ static int on_console_connection(sd_event_source *source, int fd, uint32_t event
 	(void)events;
 	if (peer < 0)
 		return 0;
-	terminal = calloc(1, sizeof(*terminal));
-	if (!terminal)
-		abort();
+	terminal = xzalloc(sizeof(*terminal));
 	terminal->supervisor = supervisor;
 	terminal->fd = peer;
 	terminal->next = supervisor->terminals;

@@ -35,7 +35,7 @@ static int checksum_file(const char *path, json_t **entry)
 	}
 	snprintf(text, sizeof(text), "%08x", crc);
 	*entry = json_pack("{s:I, s:s}", "size", (json_int_t)status.st_size, "crc32c", text);
-	return *entry ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int sync_path(const char *path)
@@ -68,18 +68,14 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 		if (item->d_name[0] == '.' || item->d_type == DT_DIR ||
 		    strcmp(item->d_name, MANIFEST) == 0)
 			continue;
-		error = checksum_file(path, &entry);
-		if (!error)
-			error = sync_path(path);
+		error = checksum_file(path, &entry) ?: sync_path(path);
 		json_object_set_new(files, item->d_name, entry);
 	}
 	if (listing)
 		closedir(listing);
 	if (!error) {
 		manifest = json_pack("{s:O, s:O}", "facts", facts, "files", files);
-		text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
-		error = text ? write_file_atomically(directory, MANIFEST, text, strlen(text))
-			     : -ENOMEM;
+		error = write_json_atomically(directory, MANIFEST, manifest);
 	}
 	return error ? fail(why, error, "cannot seal %s: %s", directory, strerror(-error)) : 0;
 }
@@ -132,11 +128,9 @@ int image_verify(const char *directory, json_t **facts, struct reason *why)
  */
 int image_publish(const char *temporary, const char *final, struct reason *why)
 {
-	__cleanup_free char *parent = strdup(final);
+	__cleanup_free char *parent = xstrdup(final);
 	int error = sync_path(temporary);
 
-	if (!parent)
-		return -ENOMEM;
 	*strrchr(parent, '/') = '\0';
 	if (!error)
 		error = image_remove_tree(final, NULL);
@@ -268,10 +262,9 @@ int rig_image_clean(unsigned long long *bytes, struct reason *why)
 	__cleanup_free char *cache = NULL;
 	__cleanup_close int lock = -1;
 	unsigned long long freed = 0;
-	int error = image_cache_directory(&cache, why);
+	int error = image_cache_directory(&cache, why)
+			    ?: image_cache_lock(cache, &lock, NULL, NULL, why);
 
-	if (!error)
-		error = image_cache_lock(cache, &lock, NULL, NULL, why);
 	if (error)
 		return error;
 	error = image_remove_tree(cache, &freed);

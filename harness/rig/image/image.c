@@ -88,9 +88,7 @@ static int make_system(struct image_job *job, const char *final, const json_t *k
 
 	if (error || json_equal(facts, known))
 		return error;
-	error = image_job_run(job, "fetch", NULL, why);
-	if (!error)
-		error = image_job_publish(job, facts, final, why);
+	error = image_job_run(job, "fetch", NULL, why) ?: image_job_publish(job, facts, final, why);
 	/* The others were made for another brinell, or with another busybox. */
 	if (!error)
 		image_cache_prune(job->cache, "system-", 1);
@@ -171,9 +169,8 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 			job->options->progress(job->options->context,
 					       "building the host's root file system (about 1 s)",
 					       0.95);
-		error = image_job_run(job, "make", &facts, why);
-		if (!error)
-			error = image_job_publish(job, facts, final, why);
+		error = image_job_run(job, "make", &facts, why)
+				?: image_job_publish(job, facts, final, why);
 		if (error)
 			return error;
 		image->built = true;
@@ -230,11 +227,9 @@ int rig_image_ensure(const struct rig_options *options, struct rig_image *image,
 	memset(image, 0, sizeof(*image));
 	if (!profile)
 		return fail(why, -EINVAL, "there is no rig profile '%s'", options->profile);
-	error = image_cache_directory(&cache, why);
-	if (!error)
-		error = image_cache_lock(cache, &lock, options->progress, options->context, why);
-	if (!error)
-		error = ensure(options, profile, cache, image, why);
+	error = image_cache_directory(&cache, why)
+		?: image_cache_lock(cache, &lock, options->progress, options->context, why)
+		?: ensure(options, profile, cache, image, why);
 	if (error)
 		rig_image_release(image);
 	else if (options->progress)

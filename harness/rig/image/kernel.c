@@ -42,8 +42,8 @@ int image_kernel_check(const char *path, char **release, struct reason *why)
 	offset = header[0x20e] + header[0x20f] * 256 + 0x200;
 	if (offset > 0x200 && pread(fd, text, sizeof(text) - 1, offset) > 0)
 		text[strcspn(text, " ")] = '\0';
-	*release = strdup(offset > 0x200 ? text : "");
-	return *release ? 0 : -ENOMEM;
+	*release = xstrdup(offset > 0x200 ? text : "");
+	return 0;
 }
 
 static char *kernel_directory(const struct image_job *job, const char *version)
@@ -70,9 +70,8 @@ static int fetch(struct image_job *job, json_t **facts, char **directory, struct
 		return error;
 	path = kernel_directory(job, json_text(found, "version", ""));
 	if (image_verify(path, &cached, NULL)) {
-		error = image_job_run(job, "fetch", &found, why);
-		if (!error)
-			error = image_job_publish(job, found, path, why);
+		error = image_job_run(job, "fetch", &found, why)
+				?: image_job_publish(job, found, path, why);
 		if (error)
 			return error;
 	}
@@ -88,9 +87,8 @@ static int remember(const char *cache, const json_t *facts, int64_t ask_next)
 	__cleanup_json json_t *state =
 		json_pack("{s:s, s:I}", "version", json_text(facts, "version", ""), "ask_next_ns",
 			  (json_int_t)ask_next);
-	__cleanup_free char *text = json_dumps(state, JSON_INDENT(1));
 
-	return text ? write_file_atomically(cache, "kernel.json", text, strlen(text)) : -ENOMEM;
+	return write_json_atomically(cache, "kernel.json", state);
 }
 
 /**
@@ -132,6 +130,6 @@ int image_kernel_ensure(struct image_job *job, char **directory, char **release,
 			return fail(why, error, "cannot write %s: %s", path, strerror(-error));
 	}
 	*directory = steal(known);
-	*release = strdup(json_text(facts, "release", ""));
+	*release = xstrdup(json_text(facts, "release", ""));
 	return 0;
 }
