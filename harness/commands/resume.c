@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/commands/compare_command.h"
+#include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
 #include "harness/trial/session.h"
 
 static const char usage[] =
 	"usage: brinell resume DIR\n"
 	"\n"
-	"Finishes the run in DIR that was cut off. A trial whose intent was on record is closed\n"
+	"Finishes the run, or the comparison, in DIR that was cut off. A trial whose intent was on "
+	"record is closed\n"
 	"from its evidence and not run again, as is one whose intent may be among damaged lines; "
 	"a\n"
 	"trial that had not come so far is run; those with a verdict keep it.\n";
@@ -107,9 +110,22 @@ static void tell_damage(const struct journal_damage *damage)
 			    damage->bad_lines, damage->first_bad);
 }
 
+static int resume_comparison(const char *directory)
+{
+	__cleanup_json json_t *plan = NULL;
+	struct reason why = {0};
+
+	if (rounds_load(directory, &plan, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	return compare_finish(directory, plan, false);
+}
+
 static int resume(int argc, char **argv)
 {
 	__cleanup_json json_t *records = NULL;
+	__cleanup_free char *comparison = NULL;
 	struct journal_damage damage = {0};
 	struct journal *journal = NULL;
 	struct plan plan = {0};
@@ -121,6 +137,9 @@ static int resume(int argc, char **argv)
 		log_error("resume: give the one directory of the run; see brinell resume --help");
 		return EXIT_USAGE;
 	}
+	comparison = format_text("%s/%s", argv[1], COMPARISON_FILE);
+	if (access(comparison, F_OK) == 0)
+		return resume_comparison(argv[1]);
 	error = journal_open(argv[1], &journal, &damage, &why)
 		?: journal_load(argv[1], &records, &damage, &why)
 		?: plan_from_records(&plan, records, &why);

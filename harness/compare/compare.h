@@ -10,14 +10,17 @@
  * @alpha:      probability of a false alarm in all metrics of a comparison together
  * @seed:       of the bootstrap
  * @across:     fingerprints that may differ, separated by commas; NULL: none
+ * @only:       rows to compare: {SCENARIO: {METRIC: true}}, "failures" is the rate of failure; NULL: all
  */
 struct compare_options {
 	double budget, alpha;
 	uint64_t seed;
 	const char *across;
+	const json_t *only;
 };
 
-int compare_load(const char *directory, json_t **run, struct reason *why);
+int compare_load(const char *name, const char *const directories[], size_t count, json_t **side,
+		 struct reason *why);
 int compare_check_across(const char *across, struct reason *why);
 json_t *compare_runs(const json_t *a, const json_t *b, const struct compare_options *options);
 void compare_print(FILE *out, const json_t *comparison);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A run as a comparison needs it: its samples by scenario, metric and boot, its counts of failures, its fingerprint.
+ * A side of a comparison: the samples of its runs by scenario, metric and boot, its counts of failures, its fingerprint.
  */
 #include <errno.h>
 #include <string.h>
@@ -79,6 +79,8 @@ static void note_text(json_t *known, const char *key, const char *text)
 static int take_metric(json_t *run, const json_t *trial, const char *name, const json_t *metric,
 		       struct reason *why)
 {
+	__cleanup_free char *unknown =
+		format_text("%s%s", json_text(run, "prefix", ""), json_text(trial, "trial", ""));
 	const char *boot = boot_of(run, trial, metric), *unit;
 	const json_t *all = json_object_get(metric, "samples");
 	json_t *scenario = member(json_object_get(run, "metrics"),
@@ -100,7 +102,7 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 		  json_text(metric, "direction", strcmp(unit, "ns") == 0 ? "lower" : "none"));
 	if (!boot) {
 		json_object_set_new(known, "boots_unknown", json_true());
-		boot = json_text(trial, "trial", "");
+		boot = unknown;
 	}
 	samples = member(member(known, "boots", json_object()), boot, json_array());
 	if (!json_is_array(all))
@@ -167,41 +169,62 @@ static int load_results(const char *directory, json_t **results, json_t **record
 	return 0;
 }
 
-/**
- * compare_load - read one side of a comparison
- * @directory: of the run; its journal is judged, or results.json is read when it has none
- * @run:       receives {"run", "version", "complete", "fingerprint", "metrics", "rates"}; owned by the
- *             caller
- * @why:       filled on an error
- *
- * Return: 0 or -errno.
- */
-int compare_load(const char *directory, json_t **run, struct reason *why)
+static int add_run(json_t *side, const char *directory, struct reason *why)
 {
 	__cleanup_json json_t *results = NULL;
 	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *loaded = NULL;
 	json_t *trial;
 	size_t index;
 	int error = load_results(directory, &results, &records, why);
 
 	if (error)
 		return error;
-	loaded = json_pack("{s:s, s:s, s:s, s:b, s:{}, s:{}, s:{}, s:o}", "directory", directory,
-			   "run", json_text(results, "run", "unknown"), "version",
-			   json_text(results, "version", "unknown"), "complete",
-			   json_is_true(json_object_get(results, "complete")), "fingerprint",
-			   "metrics", "rates", "boots", read_boots(records));
-	if (!loaded)
-		return fail(why, -EINVAL, "%s: its name is no UTF-8", directory);
-	fingerprint_read(json_object_get(loaded, "fingerprint"), records);
+	json_object_set_new(side, "run",
+			    json_object_get(side, "run")
+				    ? json_string("several")
+				    : json_string(json_text(results, "run", "unknown")));
+	note_text(side, "version", json_text(results, "version", "unknown"));
+	if (!json_is_true(json_object_get(results, "complete")))
+		json_object_set_new(side, "complete", json_false());
+	json_object_set_new(side, "boots", read_boots(records));
+	json_object_set_new(side, "prefix", json_sprintf("%s ", directory));
+	fingerprint_read(json_object_get(side, "fingerprint"), records);
 	json_array_foreach (json_object_get(results, "trials"), index, trial) {
 		struct reason what = {""};
 
-		if (take_trial(loaded, trial, &what))
+		if (take_trial(side, trial, &what))
 			return fail(why, -EINVAL, "%s: %s", directory, what.text);
 	}
+	return 0;
+}
+
+/**
+ * compare_load - read one side of a comparison
+ * @name:        of the side, for people
+ * @directories: of its runs; the journal of each is judged, or results.json is read when it has none
+ * @count:       of them, at least 1
+ * @side:        receives {"directory": @name, "run", "version", "complete", "fingerprint", "metrics", "rates"}; owned
+ *               by the caller
+ * @why:         filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int compare_load(const char *name, const char *const directories[], size_t count, json_t **side,
+		 struct reason *why)
+{
+	__cleanup_json json_t *loaded =
+		json_pack("{s:s, s:b, s:{}, s:{}, s:{}}", "directory", name, "complete", true,
+			  "fingerprint", "metrics", "rates");
+	int error = 0;
+
+	if (!loaded)
+		return fail(why, -EINVAL, "%s: its name is no UTF-8", name);
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_run(loaded, directories[i], why);
+	if (error)
+		return error;
 	json_object_del(loaded, "boots");
-	*run = steal(loaded);
+	json_object_del(loaded, "prefix");
+	*side = steal(loaded);
 	return 0;
 }

@@ -271,6 +271,12 @@ static void add_pair(struct pairs *pairs, json_t *row, const json_t *a, const js
 	}
 }
 
+/* A confirming round compares only what the first one saw change. */
+static bool is_asked(const struct compare_options *options, const char *scenario, const char *row)
+{
+	return !options->only || json_object_get(json_object_get(options->only, scenario), row);
+}
+
 static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const json_t *b,
 		    const char *blocked, const struct compare_options *options)
 {
@@ -286,8 +292,11 @@ static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const js
 		json_object_foreach (names, name, also) {
 			const json_t *one = json_object_get(left, name);
 			const json_t *other = json_object_get(right, name);
-			json_t *row = new_row(scenario, name, one, other);
+			json_t *row;
 
+			if (!is_asked(options, scenario, name))
+				continue;
+			row = new_row(scenario, name, one, other);
 			json_array_append_new(rows, row);
 			if (blocked)
 				conclude(row, "not-comparable", blocked);
@@ -392,6 +401,8 @@ static int compare_rates(json_t *rows, const json_t *a, const json_t *b, const c
 	json_object_foreach (scenarios, scenario, yes) {
 		struct rate left = rate_of(a, scenario), right = rate_of(b, scenario);
 
+		if (!is_asked(options, scenario, "failures"))
+			continue;
 		row = json_pack("{s:s, s:o, s:o}", "scenario", scenario, "a", rate_json(left), "b",
 				rate_json(right));
 		json_array_append_new(rows, row);

@@ -332,6 +332,18 @@ static bool names_its_key(const struct document *document, int step, const char 
 	return !key || (strlen(key) == length && strncmp(key, rest, length) == 0);
 }
 
+/* Every scenario has an emulated host, also one that says nothing about it. */
+static int add_rig(struct document *document, int root, const char *origin)
+{
+	int key = add_setting_node(document, "rig", origin);
+	int rig = yaml_document_add_mapping(&document->yaml, NULL, YAML_FLOW_MAPPING_STYLE);
+
+	if (!key || !rig || json_array_append_new(document->origins, json_string(origin)) ||
+	    !yaml_document_append_mapping_pair(&document->yaml, root, key, rig))
+		return 0;
+	return rig;
+}
+
 /*
  * Finds what a dotted key names and replaces it. `victim.page` means `workloads.victim.page`, and a step is looked
  * through its kind: `steps.1.type` is the type of `- inject: {type: ...}`.
@@ -355,6 +367,8 @@ static int apply_setting(struct document *document, const char *key, const char 
 
 			next = document_find(document, workloads, part);
 		}
+		if (!next && first && strcmp(part, "rig") == 0)
+			next = add_rig(document, container, origin);
 		if (!next)
 			return no_such_part(document, container, part, origin);
 		if (document_is_sequence(document, container) &&

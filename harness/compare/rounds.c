@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A comparison that makes its own runs. Each run is one boot of the hosts and a run directory like any other; the sides
+ * take turns (A B B A ...), so that a drift of the bench hits both. A second round confirms what the first saw regress.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "harness/compare/rounds.h"
+#include "harness/journal/journal.h"
+
+#define PLAN_VERSION 1
+
+struct rounds {
+	const char *directory;
+	const json_t *plan;
+	int64_t began;
+	unsigned int done, planned;
+};
+
+static const json_t *words_of(const struct rounds *rounds, char side)
+{
+	return json_object_get(rounds->plan, side == 'a' ? "a" : "b");
+}
+
+static char *run_directory(const struct rounds *rounds, unsigned int round, unsigned int boot,
+			   char side)
+{
+	return format_text("%s/round-%u/%02u-%c", rounds->directory, round, boot, side);
+}
+
+static bool is_complete(const char *directory)
+{
+	__cleanup_free char *path = format_text("%s/results.json", directory);
+	__cleanup_json json_t *results = json_load_file(path, 0, NULL);
+
+	return json_is_true(json_object_get(results, "complete"));
+}
+
+/* In the child: becomes brinell, which ends with its parent. */
+static _Noreturn void become_self(const char **argv, const char *first_path, int out, int messages)
+{
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (first_path) {
+		const char *search = getenv("PATH");
+		char *path = format_text("%s:%s", first_path, search ? search : "/usr/bin:/bin");
+
+		setenv("PATH", path, 1);
+	}
+	dup2(nothing, STDIN_FILENO);
+	dup2(messages, STDERR_FILENO);
+	dup2(out, STDOUT_FILENO);
+	execv("/proc/self/exe", (char **)argv);
+	_exit(EXIT_INFRA);
+}
+
+/* Runs brinell itself, and returns its exit code, or -errno. Its standard output goes to @out, its messages to @messages. */
+static int run_self(const json_t *arguments, const char *first_path, int out, int messages)
+{
+	__cleanup_free const char **argv =
+		xzalloc((json_array_size(arguments) + 1) * sizeof(*argv));
+	json_t *argument;
+	size_t index;
+	int status;
+	pid_t child;
+
+	json_array_foreach ((json_t *)arguments, index, argument)
+		argv[index] = json_string_value(argument);
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		become_self(argv, first_path, out, messages);
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+static json_t *run_arguments(const struct rounds *rounds, char side, unsigned int boot,
+			     const json_t *scenarios, char **path)
+{
+	json_t *argv = json_pack(
+		"[s, s, s, o, s, o]", "brinell", "run", "--seed",
+		json_sprintf("%lld", (long long)json_number(rounds->plan, "seed", 1) + boot),
+		"--trials",
+		json_sprintf("%lld", (long long)json_number(rounds->plan, "samples", 1)));
+
+	side_arguments(words_of(rounds, side), argv, path);
+	json_array_extend(argv, (json_t *)scenarios);
+	return argv;
+}
+
+/* What `brinell run` says of a plan without starting anything: it must be good, and how many trials it has. */
+static int check_side(const struct rounds *rounds, char side, size_t *trials, struct reason *why)
+{
+	__cleanup_free char *path = NULL;
+	__cleanup_json json_t *argv =
+		run_arguments(rounds, side, 0, json_object_get(rounds->plan, "scenarios"), &path);
+	__cleanup_file FILE *out = tmpfile();
+	int code, c;
+
+	if (!out)
+		return fail(why, -errno, "a temporary file: %s", strerror(errno));
+	json_array_insert_new(argv, 2, json_string("--dry-run"));
+	code = run_self(argv, path, fileno(out), STDERR_FILENO);
+	if (code)
+		return fail(why, code < 0 ? code : -EINVAL,
+			    "side %c can not be run as it is given; nothing was started",
+			    side - 'a' + 'A');
+	rewind(out);
+	for (*trials = 0; (c = getc(out)) != EOF;)
+		*trials += c == '\n';
+	return 0;
+}
+
+/* One boot of one side. A run that was cut off is resumed, and one that is complete is not run again. */
+static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot, char side,
+		    const json_t *scenarios, struct reason *why)
+{
+	__cleanup_free char *directory = run_directory(rounds, round, boot, side);
+	__cleanup_free char *journal = format_text("%s/%s", directory, JOURNAL_FILE);
+	__cleanup_free char *log = format_text("%s.log", directory);
+	__cleanup_free char *path = NULL;
+	__cleanup_json json_t *argv = NULL;
+	__cleanup_close int out = -1;
+	int code;
+
+	if (is_complete(directory))
+		return 0;
+	argv = run_arguments(rounds, side, boot, scenarios, &path);
+	if (access(journal, F_OK) == 0) {
+		json_decref(argv);
+		argv = json_pack("[s, s, s]", "brinell", "resume", directory);
+	} else {
+		json_array_insert_new(argv, 2, json_string("--out"));
+		json_array_insert_new(argv, 3, json_string(directory));
+	}
+	code = make_directories(directory);
+	if (!code)
+		out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (code || out < 0)
+		return fail(why, code ? code : -errno, "%s: %s", directory,
+			    strerror(code ? -code : errno));
+	code = run_self(argv, path, out, out);
+	if (code < 0 || code == EXIT_USAGE || code == EXIT_INFRA)
+		return fail(why, -EIO,
+			    "the run %s failed, see %s; 'brinell resume %s' goes on from there",
+			    directory, log, rounds->directory);
+	return 0;
+}
+
+static void show_progress(struct rounds *rounds, unsigned int round)
+{
+	int64_t spent = now_monotonic_ns() - rounds->began, left;
+
+	rounds->done++;
+	left = spent / rounds->done * (rounds->planned - rounds->done);
+
+	log_info("round %u: %u of %u runs done, about %lld min %02lld s to go", round, rounds->done,
+		 rounds->planned, (long long)(left / NSEC_PER_SEC / 60),
+		 (long long)(left / NSEC_PER_SEC % 60));
+}
+
+static int load_side(const struct rounds *rounds, unsigned int round, char side, json_t **loaded,
+		     struct reason *why)
+{
+	unsigned int boots = (unsigned int)json_number(rounds->plan, "boots", 1);
+	__cleanup_free char **directories = xzalloc(boots * sizeof(*directories));
+	__cleanup_json json_t *name = json_string("as it is");
+	json_t *word;
+	size_t index;
+	int error;
+
+	for (unsigned int i = 0; i < boots; i++)
+		directories[i] = run_directory(rounds, round, i + 1, side);
+	json_array_foreach ((json_t *)words_of(rounds, side), index, word) {
+		json_t *longer = index ? json_sprintf("%s %s", json_string_value(name),
+						      json_string_value(word))
+				       : json_incref(word);
+
+		json_decref(name);
+		name = longer;
+	}
+	error = compare_load(json_string_value(name), (const char *const *)directories, boots,
+			     loaded, why);
+	for (unsigned int i = 0; i < boots; i++)
+		free(directories[i]);
+	return error;
+}
+
+static int run_round(struct rounds *rounds, unsigned int round, const json_t *scenarios,
+		     const json_t *only, json_t **comparison, struct reason *why)
+{
+	unsigned int boots = (unsigned int)json_number(rounds->plan, "boots", 1);
+	__cleanup_free char *across = side_across(words_of(rounds, 'a'), words_of(rounds, 'b'),
+						  json_text(rounds->plan, "across", NULL));
+	const struct compare_options options = {
+		.budget = json_number_value(json_object_get(rounds->plan, "budget")),
+		.alpha = json_number_value(json_object_get(rounds->plan, "alpha")),
+		.seed = (uint64_t)json_number(rounds->plan, "seed", 1),
+		.across = across,
+		.only = only};
+	__cleanup_json json_t *a = NULL;
+	__cleanup_json json_t *b = NULL;
+	int error = 0;
+
+	rounds->began = now_monotonic_ns();
+	rounds->done = 0;
+	rounds->planned = 2 * boots;
+	for (unsigned int boot = 1; boot <= boots && !error; boot++) {
+		for (unsigned int turn = 0; turn < 2 && !error; turn++) {
+			char side = (boot + turn) % 2 ? 'a' : 'b';
+
+			error = run_boot(rounds, round, boot, side, scenarios, why);
+			if (!error)
+				show_progress(rounds, round);
+		}
+	}
+	if (!error)
+		error = load_side(rounds, round, 'a', &a, why);
+	if (!error)
+		error = load_side(rounds, round, 'b', &b, why);
+	if (error)
+		return error;
+	*comparison = compare_runs(a, b, &options);
+	return *comparison ? 0 : fail(why, -ENOMEM, "no memory to compare");
+}
+
+/* The rows that regressed: {SCENARIO: {METRIC: true}}. */
+static json_t *regressed_rows(const json_t *comparison)
+{
+	static const char *const lists[] = {"metrics", "rates"};
+	json_t *only = json_object(), *row;
+	size_t index;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		json_array_foreach (json_object_get(comparison, lists[i]), index, row) {
+			const char *scenario = json_text(row, "scenario", "");
+
+			if (strcmp(json_text(row, "verdict", ""), "regressed") != 0)
+				continue;
+			if (!json_object_get(only, scenario))
+				json_object_set_new(only, scenario, json_object());
+			json_object_set_new(json_object_get(only, scenario),
+					    json_text(row, "metric", "failures"), json_true());
+		}
+	}
+	return only;
+}
+
+static json_t *find_row(const json_t *comparison, const char *list, const json_t *like)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach (json_object_get(comparison, list), index, row)
+		if (json_equal(json_object_get(row, "scenario"),
+			       json_object_get(like, "scenario")) &&
+		    strcmp(json_text(row, "metric", ""), json_text(like, "metric", "")) == 0)
+			return row;
+	return NULL;
+}
+
+static void change_count(json_t *counts, const char *verdict, int by)
+{
+	json_object_set_new(counts, verdict, json_integer(json_number(counts, verdict, 0) + by));
+}
+
+/* A regression that the second round does not see as well is noise, whatever its p in the first. */
+static void confirm(json_t *first, const json_t *second)
+{
+	static const char *const lists[] = {"metrics", "rates"};
+	json_t *counts = json_object_get(first, "counts"), *row;
+	size_t index;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		json_array_foreach (json_object_get(first, lists[i]), index, row) {
+			json_t *again;
+
+			if (strcmp(json_text(row, "verdict", ""), "regressed") != 0)
+				continue;
+			again = find_row(second, lists[i], row);
+			if (again)
+				json_object_set(row, "confirmation", again);
+			if (strcmp(json_text(again, "verdict", ""), "regressed") == 0) {
+				json_object_set_new(row, "note",
+						    json_string("confirmed by a second round"));
+				continue;
+			}
+			json_object_set_new(row, "verdict", json_string("too-noisy"));
+			json_object_set_new(row, "note",
+					    json_string("regressed in the first round, not in the "
+							"second"));
+			change_count(counts, "regressed", -1);
+			change_count(counts, "too-noisy", 1);
+		}
+	}
+}
+
+static int run_confirmation(struct rounds *rounds, json_t *first, struct reason *why)
+{
+	__cleanup_json json_t *only = regressed_rows(first);
+	__cleanup_json json_t *second = NULL;
+	int error;
+
+	if (!json_object_size(only))
+		return 0;
+	log_info("%zu scenarios regressed: a second round confirms it or not",
+		 json_object_size(only));
+	error = run_round(rounds, 2, json_object_get(rounds->plan, "scenarios"), only, &second,
+			  why);
+	if (!error)
+		confirm(first, second);
+	return error;
+}
+
+/**
+ * rounds_create - check the plan of a comparison and make its directory
+ * @directory: must not exist, or be empty
+ * @plan:      {"a", "b": words of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget",
+ *             "alpha", "across"}; gets the number of its form
+ * @why:       filled on an error
+ *
+ * Return: 0, -EINVAL for a plan that can not be run, -EEXIST, -errno.
+ */
+int rounds_create(const char *directory, json_t *plan, struct reason *why)
+{
+	struct rounds rounds = {.directory = directory, .plan = plan};
+	__cleanup_free char *text = NULL;
+	size_t trials;
+	int error = side_check(json_object_get(plan, "a"), why);
+
+	if (!error)
+		error = side_check(json_object_get(plan, "b"), why);
+	if (!error)
+		error = check_side(&rounds, 'a', &trials, why);
+	if (!error)
+		error = check_side(&rounds, 'b', &trials, why);
+	if (error)
+		return error;
+	if (access(directory, F_OK) == 0)
+		return fail(
+			why, -EEXIST,
+			"'%s' is there already: give another with --out, or finish a comparison "
+			"with 'brinell resume %s'",
+			directory, directory);
+	error = make_directories(directory);
+	json_object_set_new(plan, "comparison", json_integer(PLAN_VERSION));
+	json_object_set_new(plan, "trials", json_integer((json_int_t)trials));
+	text = json_dumps(plan, JSON_INDENT(1));
+	if (!error)
+		error = write_file_atomically(directory, COMPARISON_FILE, text, strlen(text));
+	return error ? fail(why, error, "%s: %s", directory, strerror(-error)) : 0;
+}
+
+/**
+ * rounds_load - the plan of a comparison
+ * @directory: of it
+ * @plan:      receives it; owned by the caller
+ * @why:       filled on an error
+ *
+ * Return: 0, -EINVAL for a plan of another form.
+ */
+int rounds_load(const char *directory, json_t **plan, struct reason *why)
+{
+	__cleanup_free char *path = format_text("%s/%s", directory, COMPARISON_FILE);
+	json_error_t problem;
+	__cleanup_json json_t *loaded = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+
+	if (!loaded)
+		return fail(why, -EINVAL, "%s, line %d: %s", path, problem.line, problem.text);
+	if (json_number(loaded, "comparison", 0) != PLAN_VERSION ||
+	    !json_is_array(json_object_get(loaded, "a")) ||
+	    !json_is_array(json_object_get(loaded, "b")) ||
+	    !json_is_array(json_object_get(loaded, "scenarios")) ||
+	    json_number(loaded, "boots", 0) < 1)
+		return fail(why, -EINVAL, "%s is no plan of a comparison that brinell %s knows",
+			    path, BRINELL_VERSION);
+	*plan = steal(loaded);
+	return side_check(json_object_get(*plan, "a"), why)
+		       ? -EINVAL
+		       : side_check(json_object_get(*plan, "b"), why);
+}
+
+/**
+ * rounds_run - make the runs of a comparison that are not there yet, and compare
+ * @directory:  of rounds_create()
+ * @plan:       of rounds_create() or rounds_load()
+ * @comparison: receives what compare_runs() gives, with the regressions confirmed by a second round; owned by the caller
+ * @why:        filled on an error
+ *
+ * Return: 0 or -errno: a run failed, and may be resumed.
+ */
+int rounds_run(const char *directory, const json_t *plan, json_t **comparison, struct reason *why)
+{
+	struct rounds rounds = {.directory = directory, .plan = plan};
+	__cleanup_json json_t *first = NULL;
+	int error;
+
+	log_info("%lld runs of %lld trials on each side, A B B A; each run boots its hosts",
+		 (long long)json_number(plan, "boots", 1),
+		 (long long)json_number(plan, "trials", 0));
+	error = run_round(&rounds, 1, json_object_get(plan, "scenarios"), NULL, &first, why);
+	if (!error)
+		error = run_confirmation(&rounds, first, why);
+	if (!error)
+		*comparison = steal(first);
+	return error;
+}

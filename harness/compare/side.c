@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a side of a comparison differs in: words such as kernel=PATH, which become options of `brinell run`.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/compare/rounds.h"
+
+/*
+ * A word, the option of `brinell run` that it becomes, what stands before its value there, and the parts of the
+ * fingerprint in which it makes two sides differ.
+ */
+static const struct side_option {
+	const char *name, *option, *prefix, *parts;
+} options[] = {
+	{"kernel", "--kernel", "", "kernel,kernel-build,guest-kernel"},
+	{"modules", "--modules", "", ""},
+	{"argument", "--set", "rig.kernel-arguments=", "command-line"},
+	{"set", "--set", "", ""},
+	{"bench", "--bench", "", "bench,cpu,processors,kernel,kernel-build,guest-kernel"},
+	{"qemu", NULL, "", "qemu"},
+};
+
+static const struct side_option *find_option(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		size_t length = strlen(options[i].name);
+
+		if (strncmp(word, options[i].name, length) == 0 && word[length] == '=' &&
+		    word[length + 1])
+			return &options[i];
+	}
+	return NULL;
+}
+
+static const char *value_of(const char *word)
+{
+	return strchr(word, '=') + 1;
+}
+
+/**
+ * side_check - are these words of a side?
+ * @words: array of text
+ * @why:   filled when one is not
+ *
+ * Return: 0 or -EINVAL.
+ */
+int side_check(const json_t *words, struct reason *why)
+{
+	json_t *word;
+	size_t index;
+
+	json_array_foreach ((json_t *)words, index, word) {
+		const char *text = json_string_value(word);
+		const struct side_option *option = find_option(text);
+		__cleanup_free char *program = NULL;
+
+		if (!option)
+			return fail(why, -EINVAL,
+				    "'%s' is none of kernel=FILE, modules=DIR, argument=TEXT, "
+				    "set=KEY=VALUE, bench=NAME, qemu=DIR",
+				    text);
+		if (option->option)
+			continue;
+		program = format_text("%s/qemu-system-x86_64", value_of(text));
+		if (access(program, X_OK))
+			return fail(why, -errno, "%s: %s: %s", text, program, strerror(errno));
+	}
+	return 0;
+}
+
+/**
+ * side_arguments - the options of `brinell run` that make a side
+ * @words: checked by side_check()
+ * @argv:  array to which they are appended
+ * @path:  receives a directory to search for programs first, owned by the caller; NULL: none
+ *
+ * Return: 0.
+ */
+int side_arguments(const json_t *words, json_t *argv, char **path)
+{
+	json_t *word;
+	size_t index;
+
+	*path = NULL;
+	json_array_foreach ((json_t *)words, index, word) {
+		const char *value = value_of(json_string_value(word));
+		const struct side_option *option = find_option(json_string_value(word));
+
+		if (!option->option) {
+			free(*path);
+			*path = xstrdup(value);
+			continue;
+		}
+		json_array_append_new(argv, json_string(option->option));
+		json_array_append_new(argv, json_sprintf("%s%s", option->prefix, value));
+	}
+	return 0;
+}
+
+/* Appends the parts in which a word that one side alone has makes the two differ. */
+static char *add_parts(char *across, const json_t *words, const json_t *others)
+{
+	json_t *word, *other;
+	size_t index, at;
+
+	json_array_foreach ((json_t *)words, index, word) {
+		const char *parts = find_option(json_string_value(word))->parts;
+		bool shared = false;
+
+		json_array_foreach ((json_t *)others, at, other)
+			shared |= json_equal(word, other);
+		if (!shared && *parts) {
+			char *longer = format_text("%s%s%s", across, *across ? "," : "", parts);
+
+			free(across);
+			across = longer;
+		}
+	}
+	return across;
+}
+
+/**
+ * side_across - the parts of the fingerprint in which two sides may differ
+ * @a, @b:   words of the sides, checked
+ * @across:  further parts; NULL: none
+ *
+ * Return: parts separated by commas, owned by the caller.
+ */
+char *side_across(const json_t *a, const json_t *b, const char *across)
+{
+	return add_parts(add_parts(xstrdup(across ? across : ""), a, b), b, a);
+}
