@@ -53,7 +53,7 @@ await_record() {
 }
 
 @test "a source that floods is cut off and counted, and the others are kept" {
-	run_it chatty
+	run_it chatty --set deadline=60s
 	[ "$(records event)" -lt 10100 ]
 	[ "$(records close)" -eq 1 ]
 	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":50000'* ]]
