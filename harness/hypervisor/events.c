@@ -74,6 +74,8 @@ void domain_on_event(struct agent *agent, json_t *event)
 	const char *what = json_text(event, "event", ""), *uuid = json_text(event, "uuid", NULL);
 	struct domain_guest *guest = uuid ? find_by_uuid(agent, uuid) : NULL;
 	const char *state = json_text(event, "state", "");
+	/* Before the marks: they give the event another name, and the text of this one is gone then. */
+	bool monitored = strcmp(what, "monitor") == 0;
 	bool incoming, told;
 
 	/* The other domains of this host are none of our business. */
@@ -86,7 +88,6 @@ void domain_on_event(struct agent *agent, json_t *event)
 		return;
 	}
 	incoming = domain_is_incoming(guest);
-	/* Before the marks: they give the event another name, and the text of this one is gone then. */
 	told = strcmp(what, "migration-sample") != 0 &&
 	       (strcmp(what, "memory-failure") != 0 ||
 		domain_flood_takes(&guest->failures, now_monotonic_ns()));
@@ -102,7 +103,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
 			 json_text(event, "detail", ""));
 	/* It only has the exact time of what another event says too. */
-	if (strcmp(what, "monitor") == 0)
+	if (monitored)
 		return;
 	domain_migration_event(agent, guest, event);
 	if (incoming)
