@@ -34,6 +34,9 @@ void migration_take_event(struct engine_guest *guest, const json_t *data)
 			 json_text(data, "outcome", "failed"));
 		set_stage(guest, guest->outcome);
 		view->ended = true;
+		/* Its stream at the source is ending; its hello at the target makes the next one. */
+		if (strcmp(guest->outcome, "completed") == 0 && guest->host == guest->source)
+			guest->linked = false;
 	}
 }
 
