@@ -61,11 +61,11 @@ static inline void run(struct fixture *fixture, const char *bench, const char *s
 {
 	__cleanup_free char *calls = format_text("%s/calls", fixture->directory);
 	__cleanup_free char *text =
-		format_text("scenario: test\ntitle: t\nbench: %s\ndeadline: %s\nsettle: 10ms\n%s%s"
+		format_text("scenario: test\ntitle: t\nbench: %s\ndeadline: %s\nsettle: %s\n%s%s"
 			    "steps:\n%s",
 			    bench, fake.deadline ? fake.deadline : "20s",
-			    fake.requires ? fake.requires : "", fake.on_host ? ON_HOST : GUEST,
-			    steps);
+			    fake.settle ? fake.settle : "10ms", fake.requires ? fake.requires : "",
+			    fake.on_host ? ON_HOST : GUEST, steps);
 	struct planned_trial plan[2] = {0};
 	struct journal_damage damage;
 	struct reason why = {0};

@@ -49,14 +49,17 @@ enum fake_mishap {
  * @late_hello: the guest says hello at its new host only when the first host is down
  * @on_host: the workload is on the first host, and there is no guest
  * @first:   process of the first host
- * @deadline: of the trial; NULL: 20 s; @requires: a line of the scenario, or NULL
+ * @serve:   runs a host in its process instead of what follows here; may be NULL
+ * @deadline: of the trial; NULL: 20 s; @settle: time for evidence at its end; NULL: 10 ms
+ * @requires: a line of the scenario, or NULL
  */
 static struct {
 	int moves;
 	bool dies, refuses, poisons, busy, strays, late_hello, on_host, runs, brief;
 	pid_t first;
 	const char *call, *host;
-	const char *deadline, *requires;
+	void (*serve)(const struct bench *bench, struct channel *channel);
+	const char *deadline, *settle, *requires;
 	enum fake_mishap mishap;
 	int error, late;
 	int doomed, spared, boots;
@@ -283,6 +286,10 @@ _Noreturn static inline void be_host(const struct bench *bench, int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	note(bench, "boot", NULL);
+	if (fake.serve) {
+		fake.serve(bench, channel);
+		_exit(0);
+	}
 	for (;;) {
 		struct pollfd ready[] = {{.fd = fd, .events = POLLIN},
 					 {.fd = first, .events = POLLIN}};

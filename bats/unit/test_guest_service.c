@@ -4,14 +4,12 @@
  * that was to come, with its domain, and only after that; a guest is started, resolved and migrated.
  */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #include "harness/hypervisor/service.h"
 #include "bats/unit/fake_hypervisor.h"
@@ -24,7 +22,6 @@
 #define RESOLVE                                                                                    \
 	"{\"id\":6,\"call\":\"guest.resolve\",\"args\":{\"name\":\"g1\",\"gpa\":4096,\"timeout_"   \
 	"ms\":%d}}"
-#define PFN 0x77u
 
 /* @events: of the agent, in their order; @reply: of the last call */
 struct fixture {
@@ -33,44 +30,12 @@ struct fixture {
 	json_t *events, *reply;
 };
 
-static void put_entry(const char *path, uint64_t index, uint64_t entry)
-{
-	__cleanup_free char *entries = calloc(index + 1, sizeof(entry));
-
-	memcpy(entries + index * sizeof(entry), &entry, sizeof(entry));
-	put_bytes(path, entries, (index + 1) * sizeof(entry));
-}
-
-/* What a micro guest is made of, and the page of a guest: its second one. */
-static void make_machine(void)
-{
-	__cleanup_free char *stat = format_text("/proc/%d/stat", (int)getpid());
-	__cleanup_free char *pagemap = format_text("/proc/%d/pagemap", (int)getpid());
-	__cleanup_free char *modules = NULL;
-	__cleanup_free char *program = NULL;
-	char self[PATH_MAX] = "";
-	struct utsname system;
-
-	uname(&system);
-	modules = format_text("/lib/modules/%s/brinell.guest", system.release);
-	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	*strrchr(self, '/') = '\0';
-	program = format_text("%s/brinell-guest", self);
-	put(stat, "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20");
-	put(modules, "# none\n");
-	put(program, "a program");
-	put("/boot/vmlinuz", "a kernel");
-	put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
-	put_entry(pagemap, (FAKE_HVA + 4096) / 4096, 1ull << 63 | PFN);
-	put_entry("/proc/kpageflags", PFN, 0);
-}
-
 static int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	int fds[2];
 
-	machine.here = machine.stuck = machine.torn = false;
+	machine.here = machine.runs = machine.stuck = machine.torn = false;
 	machine.slow_ms = machine.destroyed = 0;
 	machine.iterations = 3;
 	strcpy(machine.uuid, UUID);
