@@ -49,7 +49,11 @@ whole = $(sort $(foreach used,$1,$(whole.$(used))))
 archives = $(foreach used,$(call whole,$2),$1/rooms/$(used).a)
 linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 
-sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench bats/rig/extending,$(wildcard $(place)/*.[ch]))
+# brinell is linked with no hypervisor; it lists them by summary.c of each folder, with the agents that rooms.mk puts it in.
+hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(findstring /,$(room:harness/hypervisor/%=%)),,$(room)))
+programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
+
+sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
 scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
@@ -79,6 +83,13 @@ build/fuzz/obj/%.o: %.c Makefile
 
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/scenario/%.o): CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/rig/%.o): CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
+
+define summarize
+$1/obj/$2/summary.o: CPPFLAGS += -DHYPERVISOR_PROGRAMS='"$(or $(call programs_with,$2),$(error rooms.mk: no program links $2))"'
+$1/obj/$2/summary.o: rooms.mk
+endef
+$(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(hypervisors),$(eval $(call summarize,$(build),$(name)))))
+$(BUILD)/brinell: $(hypervisors:%=$(BUILD)/obj/%/summary.o)
 
 # Styles and scripts of a room are embedded as they are, between the symbols _binary_PATH_start and _binary_PATH_end.
 define embed

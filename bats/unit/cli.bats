@@ -249,7 +249,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 }
 
 @test "lists are for people and for programs" {
-	for what in scenarios injectors workloads witnesses benches reports; do
+	for what in scenarios injectors workloads witnesses benches reports steps hypervisors; do
 		run "$brinell" list $what
 		[ "$status" -eq 0 ]
 		[ "${#lines[@]}" -ge 1 ]
@@ -257,6 +257,17 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	done
 	run "$brinell" list nonsense
 	[ "$status" -eq 2 ]
+}
+
+@test "each hypervisor of rooms.mk is listed with the agents that have it" {
+	run "$brinell" list hypervisors
+	hypervisors=$(awk -F'[ ,)]+' '/call room, harness.hypervisor.[a-z]+,/ { sub(/.*\//, "", $3); print $3 }' "$top/rooms.mk")
+	for name in $hypervisors; do
+		agents=$(awk -F'[ ,)]+' -v room="harness/hypervisor/$name" '/call program/ { for (i = 4; i <= NF; i++) if ($i == room) print $3 }' "$top/rooms.mk" | sort | paste -sd' ')
+		[ "$agents" ]
+		[[ $output == *"$name "*"(in $agents)"* ]]
+	done
+	[ "$hypervisors" ]
 }
 
 @test "the library ships at least thirty scenarios, and the demo at least twelve" {

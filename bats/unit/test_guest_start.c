@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "harness/agent/hypervisor_summary.h"
 #include "harness/hypervisor/libvirt/libvirt.h"
 #include "harness/hypervisor/service.h"
 #include "bats/unit/made_up_root.h"
@@ -215,10 +216,17 @@ static void an_end_that_overtakes_the_start_is_not_lost(void **state)
 	assert_null(domain_find(fixture->agent, NAME));
 }
 
+static void it_is_listed(void **state)
+{
+	(void)state;
+	assert_non_null(hypervisor_summary_find(hypervisor_here()->name));
+}
+
 int main(void)
 {
 #define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start_agent, end_agent)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_listed),
 		WITH_AGENT(a_guest_that_ends_early_says_why),
 		WITH_AGENT(one_that_shows_nothing_says_that),
 		WITH_AGENT(late_events_of_an_earlier_guest_are_not_its_own),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/agent/hypervisor_summary.h"
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
 #include "harness/scenario/steps.h"
@@ -14,8 +15,8 @@
 #include "workloads/workload.h"
 
 static const char usage[] =
-	"usage: brinell list [scenarios|steps|injectors|workloads|witnesses|benches|reports] "
-	"[--json]\n"
+	"usage: brinell list [scenarios|steps|injectors|workloads|witnesses|benches|reports|\n"
+	"                     hypervisors] [--json]\n"
 	"\n"
 	"Lists what there is; without a word, all of it. --json prints an array, or an object of\n"
 	"arrays without a word, parameters included.\n";
@@ -169,13 +170,28 @@ static int list_steps(json_t *entries, struct reason *why)
 	return sort_entries(entries);
 }
 
+static int list_hypervisors(json_t *entries, struct reason *why)
+{
+	(void)why;
+	for (size_t i = 0; i < hypervisor_summary_count(); i++) {
+		const struct hypervisor_summary *at = hypervisor_summary_at(i);
+
+		json_array_append_new(
+			entries, json_pack("{s:s, s:o, s:s}", "name", at->name, "title",
+					   json_sprintf("%s (in %s)", at->summary, at->programs),
+					   "programs", at->programs));
+	}
+	return sort_entries(entries);
+}
+
 static const struct listing {
 	const char *name;
 	int (*list)(json_t *entries, struct reason *why);
 } listings[] = {
-	{"scenarios", list_scenarios}, {"injectors", list_injectors}, {"workloads", list_workloads},
-	{"witnesses", list_witnesses}, {"benches", list_benches},     {"reports", list_reports},
-	{"steps", list_steps},
+	{"scenarios", list_scenarios}, {"injectors", list_injectors},
+	{"workloads", list_workloads}, {"witnesses", list_witnesses},
+	{"benches", list_benches},     {"reports", list_reports},
+	{"steps", list_steps},	       {"hypervisors", list_hypervisors},
 };
 
 /* "NAME  TITLE  [tags]": names and titles of one listing are padded to the longest. */
@@ -261,7 +277,8 @@ static int command_list_run(int argc, char **argv)
 
 static const struct command command_list = {
 	.name = "list",
-	.summary = "names of scenarios, steps, injectors, workloads, witnesses, benches, reports",
+	.summary = "names of scenarios, steps, injectors, workloads, witnesses, benches, reports, "
+		   "hypervisors",
 	.usage = usage,
 	.run = command_list_run,
 };

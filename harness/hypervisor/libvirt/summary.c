@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What `brinell list hypervisors` shows of libvirt. See struct hypervisor_summary: nothing else of this folder may be used
+ * here.
+ */
+#include "harness/agent/hypervisor_summary.h"
+
+static const struct hypervisor_summary libvirt_summary = {
+	.name = "libvirt",
+	.summary = "virtual machines of QEMU and KVM, through libvirt's daemon",
+	.programs = HYPERVISOR_PROGRAMS,
+};
+
+REGISTER(hypervisor_summary, libvirt_summary);
