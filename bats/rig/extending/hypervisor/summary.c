@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What `brinell list hypervisors` shows of the added hypervisor.
+ */
+#include "harness/agent/hypervisor_summary.h"
+
+static const struct hypervisor_summary added_summary = {
+	.name = "added-hypervisor",
+	.summary = "a hypervisor in one folder",
+	.programs = HYPERVISOR_PROGRAMS,
+};
+
+REGISTER(hypervisor_summary, added_summary);
