@@ -5,15 +5,12 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "harness/lib/spawn.h"
 #include "inject/daemon.h"
 
 /*
@@ -192,52 +189,19 @@ static bool goes_to_background(char **arguments)
 	return false;
 }
 
-/* In the child of a program with threads: only what signal handlers may do, too. */
-static void become(const struct daemon *daemon, char **arguments, char **environment, bool detach)
-{
-	struct sigaction usual = {.sa_handler = SIG_DFL};
-	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
-
-	setsid();
-	/* One that stays in the foreground is nobody's child. */
-	if (detach && fork() > 0)
-		_exit(0);
-	sigemptyset(&none);
-	/* Ignored signals would stay ignored. */
-	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &usual, NULL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int fd = 0; fd <= 2; fd++)
-		dup2(null, fd);
-	close_range(3, ~0u, 0);
-	(void)!chdir("/");
-	execve(daemon->program, arguments, environment);
-	_exit(127);
-}
-
-static int await_child(pid_t pid, int *status)
-{
-	__cleanup_close int fd = pidfd_open(pid, 0);
-	struct pollfd end = {.fd = fd, .events = POLLIN};
-
-	if (fd < 0)
-		return -errno;
-	if (poll(&end, 1, START_TIMEOUT_MS) <= 0)
-		return -ETIMEDOUT;
-	return waitpid(pid, status, 0) == pid ? 0 : -errno;
-}
-
 static int start(const struct daemon *daemon, struct reason *why)
 {
 	char **arguments = list_texts(daemon->arguments, daemon->arguments_size);
 	char **environment = list_texts(daemon->environment, daemon->environment_size);
-	int status = 0, error;
-	pid_t pid = fork();
+	/* One that stays in the foreground must not be a child of the agent. */
+	struct spawn spawn = {.argv = (const char *const *)arguments,
+			      .file = daemon->program,
+			      .environment = environment,
+			      .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_NULL},
+			      .place = goes_to_background(arguments) ? SPAWN_DAEMON : SPAWN_ORPHAN};
+	int status = 0;
+	int error = spawn_start(&spawn, NULL) ?: spawn_wait(&spawn, START_TIMEOUT_MS, &status);
 
-	if (pid == 0)
-		become(daemon, arguments, environment, !goes_to_background(arguments));
-	error = pid < 0 ? -errno : await_child(pid, &status);
 	free(arguments);
 	free(environment);
 	if (error)

@@ -8,11 +8,13 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "harness/lib/lines.h"
+#include "harness/lib/spawn.h"
 #include "workloads/stress_ng.h"
 
 #define FAILS_MOST 4
@@ -24,7 +26,7 @@
 
 /**
  * struct keeper - state of the present or last run of stress-ng
- * @output:   pipe of its output; @line: the start of an unfinished line
+ * @output:   pipe of its output; @lines: what was read of it
  * @figures:  file in memory that it writes its metrics to
  * @last:     the last line of its output
  * @fails:    the first lines that name an error
@@ -35,8 +37,8 @@ static struct keeper {
 	const struct stress_options *options;
 	int socket, output, pidfd, figures;
 	pid_t child;
-	char line[512], last[200];
-	size_t length;
+	struct lines lines;
+	char last[200];
 	char fails[FAILS_MOST][200];
 	size_t fail_count;
 	bool dispatched, interrupted, ended, reported;
@@ -64,21 +66,6 @@ char *stress_find_program(void)
 			return xstrdup(path);
 	}
 	return NULL;
-}
-
-static _Noreturn void run_program(char *const *argv)
-{
-	int nothing = open("/dev/null", O_RDONLY);
-
-	/* A group of its own, so that all of it can be ended. */
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (nothing >= 0)
-		dup2(nothing, 0);
-	dup2(keeper.output, 1);
-	dup2(keeper.output, 2);
-	execv(argv[0], argv);
-	_exit(127);
 }
 
 static size_t make_arguments(char **argv, char *program)
@@ -115,29 +102,31 @@ static int start_program(struct reason *why)
 {
 	char *argv[ARGUMENTS_MOST];
 	char *program = stress_find_program();
+	/* A group of its own, so that all of it can be ended. */
+	struct spawn spawn = {.argv = (const char *const *)argv,
+			      .streams = {SPAWN_NULL, SPAWN_PIPE, SPAWN_OUTPUT},
+			      .place = SPAWN_GROUP,
+			      .death_signal = SIGKILL};
 	size_t used;
-	int pipes[2];
+	int error;
 
 	if (!program)
 		return fail(why, -ENOTSUP,
 			    "this machine has no stress-ng: install the package stress-ng; a micro "
 			    "guest has it when its 'programs' name it");
 	keeper.figures = memfd_create("brinell-stress-ng", 0);
-	if (keeper.figures < 0 || pipe2(pipes, O_CLOEXEC) < 0)
-		return fail(why, -errno, "memfd_create or pipe: %s", strerror(errno));
+	if (keeper.figures < 0)
+		return fail(why, -errno, "memfd_create: %s", strerror(errno));
 	used = make_arguments(argv, program);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	keeper.output = pipes[1];
-	keeper.child = fork();
-	if (keeper.child == 0)
-		run_program(argv);
+	error = spawn_start(&spawn, why);
 	while (used)
 		free(argv[--used]);
-	close(pipes[1]);
-	keeper.output = pipes[0];
-	if (keeper.child < 0)
-		return fail(why, -errno, "fork: %s", strerror(errno));
-	keeper.pidfd = (int)syscall(SYS_pidfd_open, keeper.child, 0);
+	if (error)
+		return error;
+	keeper.child = spawn.pid;
+	keeper.output = spawn.ends[1];
+	keeper.pidfd = pidfd_open(keeper.child, 0);
 	(void)fcntl(keeper.output, F_SETFL, O_NONBLOCK);
 	return 0;
 }
@@ -159,22 +148,15 @@ static void take_line(const char *line)
 /* Return: whether there may be more later. */
 static bool read_output(void)
 {
-	char bytes[4096];
-	ssize_t got;
+	size_t length;
+	char *line;
+	int got, found;
 
-	while ((got = read(keeper.output, bytes, sizeof(bytes))) > 0) {
-		for (ssize_t i = 0; i < got; i++) {
-			if (bytes[i] != '\n') {
-				if (keeper.length < sizeof(keeper.line) - 1)
-					keeper.line[keeper.length++] = bytes[i];
-				continue;
-			}
-			keeper.line[keeper.length] = '\0';
-			keeper.length = 0;
-			take_line(keeper.line);
-		}
-	}
-	return got < 0 && (errno == EAGAIN || errno == EINTR);
+	while ((got = lines_read(&keeper.lines, keeper.output)) > 0)
+		while ((found = lines_next(&keeper.lines, &line, &length)))
+			if (found > 0)
+				take_line(line);
+	return got == 0;
 }
 
 static void take_output(short events)
@@ -365,8 +347,12 @@ _Noreturn void stress_process(int socket, const void *options)
 	struct stress_report report = {0};
 	struct reason why = {0};
 
-	keeper = (struct keeper){
-		.socket = socket, .options = options, .output = -1, .pidfd = -1, .figures = -1};
+	keeper = (struct keeper){.socket = socket,
+				 .options = options,
+				 .output = -1,
+				 .pidfd = -1,
+				 .figures = -1,
+				 .lines.most = 65536};
 	process_begin();
 	(void)fcntl(socket, F_SETFD, FD_CLOEXEC);
 	report.base.error = start_program(&why);

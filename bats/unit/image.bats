@@ -31,8 +31,8 @@ double() { # NAME BODY
 	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
 }
 
-make() { # SCRIPT VERB: what it prints on descriptor 3 is in ./progress
-	run bash -c '"$0" "$1" "$2" 3>>progress' "$scripts/make-$1" "$2" "$PWD"
+make() { # SCRIPT VERB: what it prints is in ./progress
+	run bash -c '"$0" "$1" "$2" >>progress' "$scripts/make-$1" "$2" "$PWD"
 }
 
 control() { # NAME VERSION DEPENDS

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: checksums against their published values, files that survive a crash, and reasons.
+ * Description: checksums against their published values, files that survive a crash, reasons, programs, and lines.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
-#include "harness/lib/util.h"
+#include "harness/lib/lines.h"
+#include "harness/lib/spawn.h"
 
 #include <cmocka.h>
 
@@ -151,6 +154,75 @@ static void root_moves_the_machine(void **state)
 	system_root_set("");
 }
 
+static void a_program_gets_its_streams_and_ends(void **state)
+{
+	int given = dup(STDIN_FILENO), status = 0;
+	__cleanup_free char *script = format_text("read a; echo $a; echo no >&2; "
+						  "[ -e /proc/self/fd/%d ] && exit 7",
+						  given);
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	struct spawn spawn = {.argv = argv,
+			      .streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_OUTPUT},
+			      .keep = &given,
+			      .keep_count = 1};
+	char text[16] = "";
+
+	(void)state;
+	fcntl(given, F_SETFD, FD_CLOEXEC);
+	assert_int_equal(spawn_start(&spawn, NULL), 0);
+	assert_int_equal(spawn.ends[2], -1);
+	assert_int_equal(spawn_wait(&spawn, 0, &status), -ETIMEDOUT);
+	assert_int_equal(write(spawn.ends[0], "yes\n", 4), 4);
+	assert_int_equal(spawn_wait(&spawn, -1, &status), 0);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_int_equal(read(spawn.ends[1], text, sizeof(text)), 7);
+	assert_string_equal(text, "yes\nno\n");
+	close(spawn.ends[0]);
+	close(spawn.ends[1]);
+	close(given);
+}
+
+static void a_program_that_can_not_be_run_says_so(void **state)
+{
+	const char *const argv[] = {"brinell-no-such-program", NULL};
+	struct spawn spawn = {.argv = argv, .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_PIPE}};
+	char text[128] = "";
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(spawn_start(&spawn, NULL), 0);
+	assert_int_equal(spawn_wait(&spawn, -1, &status), 0);
+	assert_int_equal(WEXITSTATUS(status), 127);
+	assert_true(read(spawn.ends[2], text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "cannot run brinell-no-such-program"));
+	close(spawn.ends[2]);
+}
+
+static void lines_come_whole(void **state)
+{
+	struct lines lines = {.most = 5};
+	size_t length;
+	char *line;
+
+	(void)state;
+	assert_int_equal(lines_next(&lines, &line, &length), 0);
+	lines_feed(&lines, "a", 1);
+	assert_int_equal(lines_next(&lines, &line, &length), 0);
+	lines_feed(&lines, "b\nlonger\n\nto", 13);
+	assert_int_equal(lines_next(&lines, &line, &length), 1);
+	assert_string_equal(line, "ab");
+	assert_int_equal(lines_next(&lines, &line, &length), -EMSGSIZE);
+	assert_int_equal(lines_next(&lines, &line, &length), 1);
+	assert_int_equal(length, 0);
+	assert_int_equal(lines_next(&lines, &line, &length), 0);
+	lines_feed(&lines, "o long", 6);
+	assert_int_equal(lines_next(&lines, &line, &length), -EMSGSIZE);
+	lines_feed(&lines, " by far\nz\n", 10);
+	assert_int_equal(lines_next(&lines, &line, &length), 1);
+	assert_string_equal(line, "z");
+	lines_release(&lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +235,9 @@ int main(void)
 		cmocka_unit_test(reasons_are_cut_not_overrun),
 		cmocka_unit_test(what_is_no_text_is_mended),
 		cmocka_unit_test(root_moves_the_machine),
+		cmocka_unit_test(a_program_gets_its_streams_and_ends),
+		cmocka_unit_test(a_program_that_can_not_be_run_says_so),
+		cmocka_unit_test(lines_come_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

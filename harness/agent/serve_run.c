@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include "harness/agent/core.h"
 #include "harness/host/machine.h"
+#include "harness/lib/spawn.h"
 
 #define OUTPUT_MAX (256u << 10)
 #define COMMANDS_MAX 8
@@ -99,7 +100,10 @@ static int fork_command(struct command_run *command, const json_t *argv, struct 
 {
 	size_t count = json_array_size(argv);
 	__cleanup_free char **arguments = xzalloc((count + 1) * sizeof(char *));
-	int pipes[2][2];
+	struct spawn spawn = {.argv = (const char *const *)arguments,
+			      .streams = {SPAWN_NULL, SPAWN_PIPE, SPAWN_PIPE},
+			      .place = SPAWN_SESSION};
+	int error;
 
 	if (!count)
 		return fail(why, -EINVAL, "run: 'argv' is missing");
@@ -108,39 +112,16 @@ static int fork_command(struct command_run *command, const json_t *argv, struct 
 		if (!arguments[i])
 			return fail(why, -EINVAL, "run: 'argv' must be a list of texts");
 	}
-	if (pipe2(pipes[0], O_CLOEXEC) < 0)
-		return fail(why, -errno, "run: pipe: %s", strerror(errno));
-	if (pipe2(pipes[1], O_CLOEXEC) < 0) {
-		close(pipes[0][0]);
-		close(pipes[0][1]);
-		return fail(why, -errno, "run: pipe: %s", strerror(errno));
-	}
-	command->pid = fork();
-	if (command->pid == 0) {
-		int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		sigset_t none;
-
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		setsid();
-		dup2(null, 0);
-		dup2(pipes[0][1], 1);
-		dup2(pipes[1][1], 2);
-		execvp(arguments[0], arguments);
-		dprintf(2, "%s: %s\n", arguments[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
+	error = spawn_start(&spawn, why);
+	if (error)
+		return error;
+	command->pid = spawn.pid;
 	for (int i = 0; i < 2; i++) {
-		close(pipes[i][1]);
-		command->outputs[i].fd = pipes[i][0];
-		fcntl(pipes[i][0], F_SETFL, O_RDONLY | O_NONBLOCK);
+		command->outputs[i].fd = spawn.ends[i + 1];
+		fcntl(spawn.ends[i + 1], F_SETFL, O_RDONLY | O_NONBLOCK);
 	}
-	if (command->pid < 0)
-		return fail(why, -errno, "run: fork: %s", strerror(errno));
-	command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
-	if (command->pidfd < 0)
-		return fail(why, -errno, "run: pidfd_open: %s", strerror(errno));
-	return 0;
+	command->pidfd = pidfd_open(command->pid, 0);
+	return command->pidfd < 0 ? fail(why, -errno, "run: pidfd_open: %s", strerror(errno)) : 0;
 }
 
 static void free_command(struct commands *all, struct command_run *command)

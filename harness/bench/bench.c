@@ -7,12 +7,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "harness/bench/bench.h"
 #include "harness/evidence/vocabulary.h"
 #include "harness/lib/call.h"
+#include "harness/lib/spawn.h"
 #include "harness/witness/witness.h"
 
 #define SEND_TIMEOUT_MS 5000
@@ -657,32 +657,21 @@ void bench_close(struct bench *bench)
  */
 int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why)
 {
-	pid_t parent = getpid();
-	int ends[2];
-	pid_t pid;
+	/* Only the controller handles Ctrl-C; it then restores the state through this agent. */
+	struct spawn spawn = {.argv = argv, .place = SPAWN_GROUP, .death_signal = SIGTERM};
+	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail(why, -errno, "socketpair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		close(ends[0]);
-		close(ends[1]);
-		return fail(why, -errno, "fork: %s", strerror(errno));
-	}
-	if (pid == 0) {
-		/* Only the controller handles Ctrl-C; it then restores the state through this agent. */
-		setpgid(0, 0);
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		if (getppid() != parent)
-			_exit(EXIT_INFRA);
-		dup2(ends[1], STDIN_FILENO);
-		dup2(ends[1], STDOUT_FILENO);
-		execvp(argv[0], (char *const *)argv);
-		dprintf(STDERR_FILENO, "brinell: error: %s: %s\n", argv[0], strerror(errno));
-		_exit(EXIT_INFRA);
-	}
+	spawn.streams[0] = spawn.streams[1] = ends[1];
+	spawn.streams[2] = STDERR_FILENO;
+	error = spawn_start(&spawn, why);
 	close(ends[1]);
+	if (error) {
+		close(ends[0]);
+		return error;
+	}
 	bench->agent = channel_new(ends[0], ends[0]);
-	bench->private = (void *)(intptr_t)pid;
+	bench->private = (void *)(intptr_t)spawn.pid;
 	return 0;
 }

@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "harness/host/machine.h"
+#include "harness/lib/spawn.h"
 
-extern char **environ;
+#define MODPROBE_MS 60000
 
 static bool starts_with(const char *text, const char *begin)
 {
@@ -134,28 +134,17 @@ static int run_modprobe(const char *module, int *status)
 {
 	static const char *const places[] = {"/sbin/modprobe", "/usr/sbin/modprobe",
 					     "/bin/modprobe"};
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-	int error = ENOENT;
 
-	posix_spawn_file_actions_init(&actions);
-	for (int fd = 0; fd <= 2; fd++)
-		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(places) && error; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		char path[4096];
-		char *arguments[] = {(char *)system_path(path, places[i]), "-q", (char *)module,
-				     NULL};
+		const char *const argv[] = {system_path(path, places[i]), "-q", module, NULL};
+		struct spawn spawn = {.argv = argv,
+				      .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_NULL}};
 
 		if (access(path, X_OK) == 0)
-			error = posix_spawn(&pid, path, &actions, NULL, arguments, environ);
+			return spawn_start(&spawn, NULL) ?: spawn_wait(&spawn, MODPROBE_MS, status);
 	}
-	posix_spawn_file_actions_destroy(&actions);
-	if (error)
-		return -error;
-	while (waitpid(pid, status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	return -ENOENT;
 }
 
 /**

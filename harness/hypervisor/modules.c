@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/hypervisor/domain.h"
+#include "harness/lib/spawn.h"
 
 /* The machine of domain_xml.c: vsock, a serial port, the balloon, and the host's clock. */
 static const char *const wanted[] = {
@@ -47,11 +48,13 @@ static void add_once(json_t *paths, const char *path)
 static void ask_modprobe(const char *release, const char *module, json_t *paths)
 {
 	static const char verb[] = "insmod ";
-	__cleanup_free char *command = format_text(
-		"modprobe --set-version '%s' --show-depends %s 2>/dev/null", release, module);
-	FILE *out = strchr(release, '\'') ? NULL : popen(command, "re");
+	const char *const argv[] = {"modprobe",	      "--set-version", release,
+				    "--show-depends", module,	       NULL};
+	struct spawn spawn = {.argv = argv, .streams = {SPAWN_NULL, SPAWN_PIPE, SPAWN_NULL}};
+	__cleanup_file FILE *out = spawn_start(&spawn, NULL) ? NULL : fdopen(spawn.ends[1], "r");
 	__cleanup_free char *line = NULL;
 	size_t size = 0;
+	int status;
 
 	while (out && getline(&line, &size, out) > 0) {
 		char *path = line + strlen(verb);
@@ -62,7 +65,7 @@ static void ask_modprobe(const char *release, const char *module, json_t *paths)
 		add_once(paths, path);
 	}
 	if (out)
-		pclose(out);
+		(void)spawn_wait(&spawn, -1, &status);
 }
 
 /**

@@ -8,15 +8,13 @@
 #include <poll.h>
 #include <string.h>
 
+#include "harness/lib/lines.h"
 #include "harness/lib/protocol.h"
 
 /* @pending: what channel_queue() took and the peer did not yet read; @flushed of its @queued bytes are gone. */
 struct channel {
 	int in, out;
-	char *buffer;
-	size_t start, used, size;
-	size_t scanned;
-	bool skipping;
+	struct lines lines;
 	char *pending;
 	size_t flushed, queued;
 };
@@ -34,6 +32,7 @@ struct channel *channel_new(int in, int out)
 
 	channel->in = in;
 	channel->out = out;
+	channel->lines.most = PROTOCOL_LINE_MAX;
 	if (in >= 0)
 		fcntl(in, F_SETFL, fcntl(in, F_GETFL) | O_NONBLOCK);
 	return channel;
@@ -48,7 +47,7 @@ void channel_free(struct channel *channel)
 		close(channel->in);
 	if (channel->out >= 0 && channel->out != channel->in)
 		close(channel->out);
-	free(channel->buffer);
+	lines_release(&channel->lines);
 	free(channel->pending);
 	free(channel);
 }
@@ -59,23 +58,6 @@ int channel_fd(const struct channel *channel)
 	return channel->in;
 }
 
-static void make_room(struct channel *channel, size_t wanted)
-{
-	if (channel->start && channel->size - channel->used < wanted) {
-		memmove(channel->buffer, channel->buffer + channel->start,
-			channel->used - channel->start);
-		channel->used -= channel->start;
-		channel->scanned -= channel->start;
-		channel->start = 0;
-	}
-	if (channel->size - channel->used < wanted) {
-		channel->size = (channel->used + wanted) * 2;
-		channel->buffer = realloc(channel->buffer, channel->size);
-		if (!channel->buffer)
-			abort();
-	}
-}
-
 /**
  * channel_feed - put bytes into the channel as if they had been read
  *
@@ -83,9 +65,7 @@ static void make_room(struct channel *channel, size_t wanted)
  */
 int channel_feed(struct channel *channel, const char *bytes, size_t length)
 {
-	make_room(channel, length);
-	memcpy(channel->buffer + channel->used, bytes, length);
-	channel->used += length;
+	lines_feed(&channel->lines, bytes, length);
 	return 0;
 }
 
@@ -99,16 +79,7 @@ int channel_feed(struct channel *channel, const char *bytes, size_t length)
  */
 int channel_fill(struct channel *channel)
 {
-	ssize_t got;
-
-	make_room(channel, 65536);
-	got = read(channel->in, channel->buffer + channel->used, 65536);
-	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (got == 0)
-		return -EPIPE;
-	channel->used += (size_t)got;
-	return (int)got;
+	return lines_read(&channel->lines, channel->in);
 }
 
 static void excerpt(char *out, size_t size, const char *line, size_t length)
@@ -131,39 +102,20 @@ static void excerpt(char *out, size_t size, const char *line, size_t length)
 int channel_next(struct channel *channel, json_t **message, struct reason *why)
 {
 	for (;;) {
-		char *line = channel->buffer + channel->start;
-		char *end = NULL;
-		json_error_t error;
 		size_t length;
-		char shown[96];
+		char shown[96], *line;
+		int got = lines_next(&channel->lines, &line, &length);
 
-		if (channel->used > channel->scanned)
-			end = memchr(channel->buffer + channel->scanned, '\n',
-				     channel->used - channel->scanned);
-		if (!end) {
-			channel->scanned = channel->used;
-			if (channel->used - channel->start <= PROTOCOL_LINE_MAX)
-				return 0;
-			channel->start = channel->used = channel->scanned = 0;
-			if (channel->skipping)
-				continue;
-			channel->skipping = true;
-			return fail(why, -EMSGSIZE, "a line of more than %u bytes was dropped",
+		if (got < 0)
+			return fail(why, got, "a line of more than %u bytes was dropped",
 				    PROTOCOL_LINE_MAX);
-		}
-		length = (size_t)(end - line);
-		channel->start = channel->scanned = (size_t)(end + 1 - channel->buffer);
-		if (channel->skipping) {
-			channel->skipping = false;
-			continue;
-		}
+		if (!got)
+			return 0;
 		if (length && line[length - 1] == '\r')
 			length--;
 		if (length == 0)
 			continue;
-		if (length > PROTOCOL_LINE_MAX)
-			return fail(why, -EMSGSIZE, "a line of %zu bytes was dropped", length);
-		*message = json_loadb(line, length, JSON_REJECT_DUPLICATES, &error);
+		*message = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
 		if (json_is_object(*message))
 			return 1;
 		json_decref(*message);
@@ -221,9 +173,7 @@ int channel_queue(struct channel *channel, const json_t *message, size_t limit)
 		return -EAGAIN;
 	length = strlen(text);
 	text[length++] = '\n';
-	pending = malloc(waiting + length);
-	if (!pending)
-		return -ENOMEM;
+	pending = xzalloc(waiting + length);
 	if (waiting)
 		memcpy(pending, channel->pending + channel->flushed, waiting);
 	memcpy(pending + waiting, text, length);

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "harness/lib/util.h"
+#include "harness/lib/lines.h"
 #include "harness/rig/qmp.h"
 
 /* A longer line is rubbish: QEMU's longest answer, query-qmp-schema, has a fifth of it. */
@@ -77,28 +77,16 @@ static int take_message(struct qmp *qmp, const char *line, size_t length)
 	return error;
 }
 
-static int read_messages(struct qmp *qmp)
+static int read_messages(struct qmp *qmp, struct lines *lines)
 {
-	__cleanup_free char *buffer = NULL;
-	size_t used = 0, size = 0, scanned = 0;
+	struct pollfd wait[] = {{.fd = qmp->fd, .events = POLLIN},
+				{.fd = qmp->stop_fd, .events = POLLIN}};
 
 	for (;;) {
-		struct pollfd wait[] = {{.fd = qmp->fd, .events = POLLIN},
-					{.fd = qmp->stop_fd, .events = POLLIN}};
-		ssize_t got;
-		char *end;
+		size_t length;
+		char *line;
+		int got, error = 0;
 
-		if (size - used < 4096) {
-			char *larger;
-
-			if (size >= LINE_LIMIT)
-				return -EMSGSIZE;
-			size = size ? size * 2 : 16384;
-			larger = realloc(buffer, size);
-			if (!larger)
-				return -ENOMEM;
-			buffer = larger;
-		}
 		if (poll(wait, ARRAY_SIZE(wait), -1) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -106,31 +94,23 @@ static int read_messages(struct qmp *qmp)
 		}
 		if (wait[1].revents)
 			return -ESHUTDOWN;
-		got = read(qmp->fd, buffer + used, size - used);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got ? -errno : -ECONNRESET;
-		used += (size_t)got;
-		while ((end = memchr(buffer + scanned, '\n', used - scanned))) {
-			size_t length = (size_t)(end - buffer) + 1;
-			int error = length > 2 ? take_message(qmp, buffer, length) : 0;
-
-			if (error)
-				return error;
-			used -= length;
-			memmove(buffer, buffer + length, used);
-			scanned = 0;
-		}
-		scanned = used;
+		got = lines_read(lines, qmp->fd);
+		if (got < 0)
+			return got == -EPIPE ? -ECONNRESET : got;
+		while (!error && (got = lines_next(lines, &line, &length)))
+			error = got < 0 ? got : length > 1 ? take_message(qmp, line, length) : 0;
+		if (error)
+			return error;
 	}
 }
 
 static void *reader(void *argument)
 {
 	struct qmp *qmp = argument;
-	int error = read_messages(qmp);
+	struct lines lines = {.most = LINE_LIMIT};
+	int error = read_messages(qmp, &lines);
 
+	lines_release(&lines);
 	pthread_mutex_lock(&qmp->mutex);
 	qmp->error = error;
 	pthread_cond_broadcast(&qmp->changed);

@@ -17,6 +17,7 @@
 #include "harness/witness/trace_format.h"
 #include "harness/witness/witness.h"
 #include "harness/host/machine.h"
+#include "harness/lib/lines.h"
 
 #define TRACING "/sys/kernel/tracing"
 #define PREFIX "brinell-"
@@ -33,7 +34,7 @@ static const char *const systems[] = {"mce", "ras", "memory_failure", "cxl"};
 
 #define EVENTS_MAX 64
 
-/* @fd: its trace_pipe; @events: that this kernel has; @line: begin of a line whose end was not there yet. */
+/* @fd: its trace_pipe; @events: that this kernel has. */
 struct trace {
 	char *instance;
 	int fd;
@@ -43,8 +44,7 @@ struct trace {
 	} events[EVENTS_MAX];
 	size_t event_count;
 	regex_t head;
-	char line[LINE_MAX_BYTES];
-	size_t used;
+	struct lines lines;
 };
 
 /*
@@ -109,6 +109,7 @@ static void trace_release(void)
 	}
 	regfree(&kept->head);
 	free(kept->instance);
+	lines_release(&kept->lines);
 	free(kept);
 	kept = NULL;
 }
@@ -166,6 +167,7 @@ static int make_instance(struct reason *why)
 	kept = xzalloc(sizeof(*kept));
 	remove_leftovers();
 	kept->fd = -1;
+	kept->lines.most = LINE_MAX_BYTES;
 	if (regcomp(&kept->head, HEAD, REG_EXTENDED) != 0)
 		abort();
 	kept->instance = format_text("%s/" PREFIX "%d", system_path(path, TRACING "/instances"),
@@ -183,9 +185,9 @@ static int trace_start(struct witness_run *run, struct reason *why)
 	if (error)
 		return error;
 	/* What came since the trial before is no evidence of this one. */
-	while (read(kept->fd, kept->line, sizeof(kept->line)) > 0)
-		;
-	kept->used = 0;
+	while (lines_read(&kept->lines, kept->fd) > 0)
+		lines_release(&kept->lines);
+	lines_release(&kept->lines);
 	run->fd = kept->fd;
 	run->private = kept;
 	return 0;
@@ -279,26 +281,15 @@ static void read_line(struct witness_run *run, char *line)
 
 static void trace_read(struct witness_run *run)
 {
-	struct trace *trace = run->private;
-	ssize_t got;
+	struct lines *lines = &((struct trace *)run->private)->lines;
+	size_t length;
+	char *line;
+	int got;
 
-	while ((got = read(run->fd, trace->line + trace->used,
-			   sizeof(trace->line) - 1 - trace->used)) > 0) {
-		char *begin = trace->line, *newline;
-
-		trace->used += (size_t)got;
-		trace->line[trace->used] = '\0';
-		while ((newline = strchr(begin, '\n'))) {
-			*newline = '\0';
-			read_line(run, begin);
-			begin = newline + 1;
-		}
-		trace->used -= (size_t)(begin - trace->line);
-		memmove(trace->line, begin, trace->used);
-		/* No event line is that long: what fills the buffer without a newline is no line. */
-		if (trace->used == sizeof(trace->line) - 1)
-			trace->used = 0;
-	}
+	while (lines_read(lines, run->fd) > 0)
+		while ((got = lines_next(lines, &line, &length)))
+			if (got > 0)
+				read_line(run, line);
 }
 
 static const struct witness trace_witness = {

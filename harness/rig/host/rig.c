@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "harness/lib/call.h"
+#include "harness/lib/spawn.h"
 #include "harness/lib/protocol.h"
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor.h"
@@ -292,46 +293,34 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 			 "link", link, "host_number", (int)options->host_number);
 }
 
-__attribute__((noreturn)) static void become_supervisor(int control, int lock, bool detached)
-{
-	char number[16];
-	char *const argv[] = {"brinell", "rig", "keep", number, NULL};
-	int none = open("/dev/null", O_RDWR);
-
-	snprintf(number, sizeof(number), "%d", control);
-	fcntl(control, F_SETFD, 0);
-	fcntl(lock, F_SETFD, 0);
-	dup2(none, STDIN_FILENO);
-	dup2(none, STDOUT_FILENO);
-	if (detached)
-		dup2(none, STDERR_FILENO);
-	execv("/proc/self/exe", argv);
-	_exit(127);
-}
-
 static int spawn_supervisor(json_t *config, const char *directory, int lock, struct rig **rig,
 			    struct reason *why)
 {
 	bool detached = json_is_true(json_object_get(config, "detached"));
+	char number[16];
+	const char *const argv[] = {"brinell", "rig", "keep", number, NULL};
+	struct spawn spawn = {.argv = argv,
+			      .file = "/proc/self/exe",
+			      .streams = {SPAWN_NULL, SPAWN_NULL,
+					  detached ? SPAWN_NULL : STDERR_FILENO},
+			      .keep_count = 2};
 	struct reason because = {""};
 	struct rig *started;
-	int ends[2];
-	pid_t child;
-	int error;
+	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail(why, -errno, "socketpair: %s", strerror(errno));
 	json_object_set_new(config, "lock", json_integer(lock));
-	child = fork();
-	if (child == 0)
-		become_supervisor(ends[1], lock, detached);
+	snprintf(number, sizeof(number), "%d", ends[1]);
+	spawn.keep = (const int[]){ends[1], lock};
+	error = spawn_start(&spawn, why);
 	close(ends[1]);
-	if (child < 0) {
+	if (error) {
 		close(ends[0]);
-		return fail(why, -errno, "cannot start the rig's supervisor: %s", strerror(errno));
+		return error;
 	}
 	started = rig_new(ends[0], directory);
-	started->supervisor = child;
+	started->supervisor = spawn.pid;
 	/* The configuration has no id, and so has the supervisor's first message, the answer to it. */
 	error = call_await(started->channel, config, START_TIMEOUT_MS, NULL, NULL, NULL, &because);
 	if (error) {

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "harness/lib/spawn.h"
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor_internal.h"
 
@@ -212,31 +213,6 @@ void supervisor_power_off(struct supervisor *supervisor, const char *cause)
 		   exited ? 0 : information.si_status, cause);
 }
 
-__attribute__((noreturn)) static void become_qemu(struct supervisor *supervisor, char **argv,
-						  int input, int output, int complaints,
-						  pid_t parent)
-{
-	const int inherited[] = {supervisor->ram, supervisor->kernel, supervisor->initramfs,
-				 supervisor->system};
-	sigset_t none;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	dup2(input, STDIN_FILENO);
-	dup2(output, STDOUT_FILENO);
-	dup2(complaints, STDERR_FILENO);
-	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++)
-		if (inherited[i] >= 0)
-			fcntl(inherited[i], F_SETFD, 0);
-	execv(argv[0], argv);
-	dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
-
 static bool qemu_lives(const struct supervisor *supervisor)
 {
 	siginfo_t information = {0};
@@ -300,35 +276,23 @@ static char **qemu_command(struct supervisor *supervisor)
 
 static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
 {
+	const int inherited[] = {supervisor->ram, supervisor->kernel, supervisor->initramfs,
+				 supervisor->system};
 	char **argv = qemu_command(supervisor);
-	int input[2] = {-1, -1}, output[2] = {-1, -1}, complaints[2] = {-1, -1};
-	pid_t parent = getpid();
-	int error = 0;
+	struct spawn spawn = {.argv = (const char *const *)argv,
+			      .streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
+			      .keep = inherited,
+			      .keep_count = ARRAY_SIZE(inherited),
+			      .death_signal = SIGKILL};
+	int error = spawn_start(&spawn, why);
 
-	if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 ||
-	    pipe2(complaints, O_CLOEXEC) < 0) {
-		error = fail(why, -errno, "cannot make pipes for QEMU: %s", strerror(errno));
-	} else {
-		supervisor->qemu = fork();
-		if (supervisor->qemu == 0)
-			become_qemu(supervisor, argv, input[0], output[1], complaints[1], parent);
-		if (supervisor->qemu < 0)
-			error = fail(why, -errno, "cannot start QEMU: %s", strerror(errno));
-	}
 	qemu_arguments_free(argv);
-	close_fd(&input[0]);
-	close_fd(&output[1]);
-	close_fd(&complaints[1]);
-	if (error) {
-		supervisor->qemu = 0;
-		close_fd(&input[1]);
-		close_fd(&output[0]);
-		close_fd(&complaints[0]);
+	if (error)
 		return error;
-	}
-	supervisor->input = input[1];
-	supervisor->output = output[0];
-	supervisor->complaints = complaints[0];
+	supervisor->qemu = spawn.pid;
+	supervisor->input = spawn.ends[0];
+	supervisor->output = spawn.ends[1];
+	supervisor->complaints = spawn.ends[2];
 	fcntl(supervisor->input, F_SETFL, O_NONBLOCK);
 	fcntl(supervisor->output, F_SETFL, O_NONBLOCK);
 	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);

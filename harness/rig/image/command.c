@@ -3,35 +3,14 @@
  * Running programs to their end, and removing trees.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "harness/lib/spawn.h"
 #include "harness/rig/image/image.h"
-
-/* Ends with the process that started it. */
-__attribute__((noreturn)) static void become(const struct image_command *command, int output,
-					     int log, pid_t parent)
-{
-	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	output = fcntl(output, F_DUPFD_CLOEXEC, 16);
-	dup2(none, STDIN_FILENO);
-	dup2(none, STDOUT_FILENO);
-	dup2(log, STDERR_FILENO);
-	dup2(output, command->channel ? command->channel : STDOUT_FILENO);
-	setenv("LC_ALL", "C.UTF-8", 1);
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	if (getppid() == parent)
-		execvp(command->argv[0], (char *const *)command->argv);
-	dprintf(STDERR_FILENO, "cannot run it: %s; ./setup installs it", strerror(errno));
-	_exit(127);
-}
 
 static void read_lines(int fd, const struct image_command *command)
 {
@@ -68,9 +47,10 @@ static int failure(const char *const *argv, int status, int log, struct reason *
 		return fail(why, -EIO, "%s", last + 7);
 	for (char *character = text; (character = strchr(character, '\n'));)
 		*character = ';';
-	return fail(why, -EIO, "%s %s failed (%s %d): %s", argv[0], argv[1] ? argv[1] : "",
+	return fail(why, -EIO, "%s %s failed (%s %d): %s%s", argv[0], argv[1] ? argv[1] : "",
 		    exited ? "status" : "signal", exited ? WEXITSTATUS(status) : WTERMSIG(status),
-		    *text ? text : "no error message");
+		    *text ? text : "no error message",
+		    exited && WEXITSTATUS(status) == 127 ? "; ./setup installs it" : "");
 }
 
 /**
@@ -83,23 +63,18 @@ static int failure(const char *const *argv, int status, int log, struct reason *
 int image_run(const struct image_command *command, struct reason *why)
 {
 	__cleanup_close int log = memfd_create("stderr", MFD_CLOEXEC);
-	pid_t parent = getpid(), child = -1;
-	int pipes[2] = {-1, -1}, status;
+	struct spawn spawn = {.argv = command->argv,
+			      .streams = {SPAWN_NULL, SPAWN_PIPE, log},
+			      .death_signal = SIGTERM};
+	int status = 0;
+	int error = spawn_start(&spawn, why);
 
-	if (log >= 0 && pipe2(pipes, O_CLOEXEC) == 0)
-		child = fork();
-	if (child == 0)
-		become(command, pipes[1], log, parent);
-	close(pipes[1]);
-	if (child < 0) {
-		close(pipes[0]);
-		return fail(why, -errno, "cannot run %s: %s", command->argv[0], strerror(errno));
-	}
-	read_lines(pipes[0], command);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return fail(why, -errno, "waiting for %s: %s", command->argv[0],
-				    strerror(errno));
+	if (error)
+		return error;
+	read_lines(spawn.ends[1], command);
+	error = spawn_wait(&spawn, -1, &status);
+	if (error)
+		return fail(why, error, "waiting for %s: %s", command->argv[0], strerror(-error));
 	return status ? failure(command->argv, status, log, why) : 0;
 }
 

@@ -35,13 +35,11 @@ int image_kernel_check(const char *path, char **release, struct reason *why);
 /**
  * struct image_command - a program to run
  * @argv:    NULL-terminated
- * @channel: its descriptor that @line reads; 0: standard output
- * @line:    gets each line without its newline; may be NULL
+ * @line:    gets each line of its standard output without its newline; may be NULL
  * @context: for @line
  */
 struct image_command {
 	const char *const *argv;
-	int channel;
 	void (*line)(void *context, const char *line);
 	void *context;
 };

@@ -165,7 +165,7 @@ int image_job_run(struct image_job *job, const char *verb, json_t **facts, struc
 	int error = job->work ? 0 : prepare(job, why);
 	const char *const argv[] = {job->script, verb, job->work, NULL};
 	struct image_command command = {
-		.argv = argv, .channel = 3, .line = take_line, .context = (void *)job->options};
+		.argv = argv, .line = take_line, .context = (void *)job->options};
 
 	if (!error)
 		error = image_run(&command, why);
