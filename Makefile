@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make              build/brinell, the static build/brinell-agent and build/brinell-guest, build/brinell-agent-kvm (with
-#                   libvirt), and the rig's TCG plugin
+#                   libvirt), build/brinell-agent-xen (if libxen-dev is installed), and the rig's TCG plugin
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make check-guests guests on emulated hosts (40 min)  make fuzz        a longer fuzz of every parser
@@ -61,7 +61,11 @@ fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 .PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup results replays \
 	print-sources print-scripts print-results print-replays
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs:%=build/%) build/poison-v1.so build/poison-v2.so)
+# Rooms that need the libraries of Xen. The rig builds them with those of its host (make-agent), and links the rest of the agent.
+xen_rooms := $(filter %/xen,$(rooms))
+programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
+
+all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/poison-v1.so build/poison-v2.so)
 
 setup:
 	@./setup
@@ -111,6 +115,10 @@ $(BUILD)/brinell: LINK := $(LDLIBS)
 build/brinell-agent build/brinell-guest: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 # libvirt can not be linked statically; what can be, is, so that the program runs on hosts that have libvirt alone.
 build/brinell-agent-kvm: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null) -pthread
+build/brinell-agent-xen: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic -lxenlight -lxenctrl -lxenguest -lxenstore -lxentoollog -lxenforeignmemory -lxendevicemodel -pthread
+
+build/brinell-agent-xen.o: $(BUILD)/obj/$(main.brinell-agent-xen) $(foreach used,$(filter-out $(xen_rooms),$(rooms.brinell-agent-xen)),$(BUILD)/rooms/$(used).a)
+	ld -r -o $@ $(filter %.o,$^) --whole-archive $(filter %.a,$^)
 
 define link_program
 $(BUILD)/$1: $(BUILD)/obj/$(main.$1) $(foreach used,$(rooms.$1),$(BUILD)/rooms/$(used).a)
@@ -184,9 +192,11 @@ demo check check-fast check-guests bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
-	install -m 755 build/brinell build/brinell-agent build/brinell-agent-kvm build/brinell-guest $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt make-archive make-common make-kernel make-system) \
+	install -m 755 $(programs_here:%=build/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
+	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
+	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:

@@ -188,6 +188,44 @@ system_request() {
 	[[ ${lines[-1]} == 'error: the packages of trixie have no usr/bin/tool,'* ]]
 }
 
+@test "hypervisor and sysroot are kept beside the disk" {
+	system_request
+	printf '%s\n' 'hypervisor boot/xen.gz' 'sysroot usr/include' >>request
+	mkdir -p "$packages/qemu/boot" "$packages/qemu/usr/include"
+	echo multiboot | gzip >"$packages/qemu/boot/xen.gz"
+	echo '#define X' >"$packages/qemu/usr/include/x.h"
+	make system find
+	make system fetch
+	[ "$status" -eq 0 ]
+	[ "$(cat ready/hypervisor)" = multiboot ]
+	[ "$(tar -tf ready/sysroot.tar | grep -v '/$')" = usr/include/x.h ]
+	rm -r root tree ready
+	rm "$packages/qemu/boot/xen.gz"
+	make system fetch
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == 'error: gzip -dc failed'*'boot/xen.gz'* ]]
+}
+
+@test "an agent is built with the sysroot, and an error of the compiler is named" {
+	mkdir -p sysroot/usr/lib64 source
+	tar -cf sysroot.tar -C sysroot usr
+	: >source/part.c
+	printf '%s\n' 'name agent-x' "object $PWD/rest.o" "top $PWD" "source $PWD/source" "sysroot $PWD/sysroot.tar" \
+		'library one' 'library two' >request
+	# shellcheck disable=SC2016
+	double gcc 'echo "$*" >arguments; while [ "$1" != -o ]; do shift; done; echo program >"$2"'
+	make agent build
+	[ "$status" -eq 0 ]
+	[ "$(cat ready/agent-x)" = program ]
+	grep -q -- "--sysroot=$PWD/root .* -I$PWD .*$PWD/rest.o $PWD/source/part.c .*-lone -ltwo$" arguments
+	[ "$(cat facts.json)" = '{"agent": "agent-x"}' ]
+	rm -r root ready
+	double gcc 'echo "part.c:1: error: no xenctrl.h" >&2; exit 1'
+	make agent build
+	[ "$status" -ne 0 ]
+	[[ ${lines[-1]} == 'error: gcc --sysroot='*'part.c:1: error: no xenctrl.h' ]]
+}
+
 archive_request() { # further lines
 	printf '%s\n' "busybox $(command -v busybox)" "agent $scripts/make-common" "init $scripts/init" 'profile intel' 'release k' "$@" >request
 }

@@ -193,7 +193,7 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-static int open_fixture(void **state)
+static int open_with(void **state, size_t region_size)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	int fd;
@@ -211,7 +211,7 @@ static int open_fixture(void **state)
 	fixture->config = (struct firmware_config){.ram_path = fixture->ram_path,
 						   .ram_size = RAM_SIZE,
 						   .region = REGION,
-						   .region_size = REGION_SIZE,
+						   .region_size = region_size,
 						   .processors = 2,
 						   .einj_revision = 2,
 						   .doorbell_path = fixture->bell_path,
@@ -232,6 +232,17 @@ static int open_fixture(void **state)
 	assert_int_equal(firmware_attach(fixture->firmware, fixture->qmp), 0);
 	*state = fixture;
 	return 0;
+}
+
+static int open_fixture(void **state)
+{
+	return open_with(state, REGION_SIZE);
+}
+
+/* A host without tables and registers. */
+static int open_bare(void **state)
+{
+	return open_with(state, 0);
 }
 
 static int close_fixture(void **state)
@@ -685,6 +696,28 @@ static void test_scrubber_finds_latent_poison(void **state)
 	json_decref(reply);
 }
 
+static void test_host_without_tables(void **state)
+{
+	static const uint8_t untouched[4096];
+	struct fixture *fixture = *state;
+	char **arguments = firmware_qemu_arguments(&fixture->config, "/d", "/plugin");
+
+	for (char **word = arguments; *word; word++) {
+		assert_string_not_equal(*word, "-acpitable");
+		assert_string_not_equal(*word, "-plugin");
+		free(*word);
+	}
+	free(arguments);
+	assert_int_equal(control(fixture,
+				 json_pack("{s:s, s:i}", "call", "poison", "address", TARGET),
+				 NULL),
+			 -EOPNOTSUPP);
+	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "reset"), NULL), 0);
+	/* Its memory belongs to the host. */
+	for (size_t at = 0; at < RAM_SIZE; at += sizeof(untouched))
+		assert_memory_equal(fixture->ram + at, untouched, sizeof(untouched));
+}
+
 static void test_old_news_of_a_line_is_ignored(void **state)
 {
 	struct fixture *fixture = *state;
@@ -857,7 +890,7 @@ static void test_qemu_arguments(void **state)
 		n++;
 	assert_string_equal(arguments[n - 2], "-plugin");
 	assert_string_equal(arguments[n - 1], "/p.so,page=/a,,b");
-	assert_string_equal(arguments[1], "file=/t/einj.bin");
+	assert_string_equal(arguments[5], "file=/t/einj.bin");
 	for (size_t i = 0; i < n; i++)
 		free(arguments[i]);
 	free(arguments);
@@ -912,6 +945,7 @@ int main(void)
 		TEST(test_configuration_is_checked),
 		TEST(test_qemu_arguments),
 		TEST(test_qmp_errors),
+		cmocka_unit_test_setup_teardown(test_host_without_tables, open_bare, close_fixture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,10 @@ static void test_profiles(void **state)
 		/* What is started must be waited for, and the other way round. */
 		assert_int_equal((*profile)->start != NULL, (*profile)->ready != NULL);
 		assert_non_null((*profile)->modules);
-		assert_non_null((*profile)->devices);
+		/* A hypervisor is of the packages, and so is what an agent is built with. */
+		assert_int_equal((*profile)->hypervisor_arguments != NULL,
+				 (*profile)->system && (*profile)->system->hypervisor);
+		assert_true(!(*profile)->agent_sources || (*profile)->system->sysroot);
 		/* The longest socket below it must fit into an address. */
 		assert_true(strlen((*profile)->name) <= 16);
 	}
@@ -116,6 +119,39 @@ static void test_disk_and_pair(void **state)
 	config.host_number = 0;
 	arguments = qemu_arguments(&config);
 	assert_null(value_of(arguments, "-netdev"));
+	qemu_arguments_free(arguments);
+}
+
+static void test_hypervisor_boots_below_the_kernel(void **state)
+{
+	struct qemu_config config = {
+		.program = "q",
+		.profile = rig_profile_find("xen"),
+		.memory_mib = 2048,
+		.processors = 1,
+		.ram = "/ram",
+		.kernel = "/k",
+		.initramfs = "/i",
+		.hypervisor = "/x",
+		.system = "/disk",
+		.arguments = "a=1,2",
+		.qmp = "/q",
+		.agent = "/a",
+	};
+	__cleanup_free char *kernel =
+		qemu_kernel_arguments(config.profile, 2048, 0, NULL, false, NULL);
+	char **arguments = qemu_arguments(&config);
+
+	(void)state;
+	assert_non_null(strstr(kernel, "console=hvc0 "));
+	/* Pseudo-physical addresses of the first domain are not those of the firmware's region. */
+	assert_null(strstr(kernel, "memmap="));
+	assert_string_equal(value_of(arguments, "-kernel"), "/x");
+	assert_string_equal(value_of(arguments, "-initrd"), "/k a=1,,2,/i");
+	assert_non_null(strstr(value_of(arguments, "-append"), "dom0_mem="));
+	for (char **word = arguments; *word; word++)
+		if (strncmp(*word, "virtio-", 7) == 0)
+			assert_non_null(strstr(*word, ",iommu_platform=on"));
 	qemu_arguments_free(arguments);
 }
 
@@ -249,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_disk_and_pair),
+		cmocka_unit_test(test_hypervisor_boots_below_the_kernel),
 		cmocka_unit_test(test_old_qemu_gets_one_processor),
 		cmocka_unit_test(test_kernel_arguments),
 		cmocka_unit_test(test_bad_options_start_nothing),

@@ -248,3 +248,18 @@ static const struct bench_ops bench_kvm_pair = {
 };
 
 REGISTER(bench_ops, bench_kvm_pair);
+
+static const struct bench_ops bench_xen = {
+	.name = "xen",
+	.summary = "rig: an emulated host that runs guests on Xen",
+	.hosts = 1,
+	.limited = true,
+	.is_rig = true,
+	.start = rig_bench_start,
+	.dispatch = rig_dispatch,
+	.firmware = rig_bench_firmware,
+	.ready = rig_bench_ready,
+	.stop = rig_bench_stop,
+};
+
+REGISTER(bench_ops, bench_xen);

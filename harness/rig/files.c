@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the files lie that come with brinell.
+ * Where the files lie that come with brinell, and how their names are written for QEMU.
  */
 #include <errno.h>
 #include <limits.h>
@@ -44,4 +44,17 @@ int rig_find_file(const char *name, char **path)
 		return 0;
 	free(steal(*path));
 	return -ENOENT;
+}
+
+/** qemu_quote - a text inside of an option of QEMU, where a comma is written twice; owned by the caller */
+char *qemu_quote(const char *text)
+{
+	char *quoted = xzalloc(2 * strlen(text) + 1), *to = quoted;
+
+	for (; *text; text++) {
+		if (*text == ',')
+			*to++ = ',';
+		*to++ = *text;
+	}
+	return quoted;
 }

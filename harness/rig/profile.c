@@ -96,6 +96,7 @@ static const char *const kvm_keep[] = {
 };
 
 static const struct rig_system kvm_system = {
+	.name = "kvm",
 	.suite = "trixie",
 	.packages = kvm_packages,
 	.unused = kvm_unused,
@@ -160,7 +161,102 @@ static const struct rig_profile kvm_pair = {
 	.hosts = 2,
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, NULL};
+/* A host that runs guests on Xen: its own kernel is the first domain. */
+static const char *const xen_modules[] = {"virtio_blk", "erofs",	"overlay",     "loop",
+					  "ext4",	"xenfs",	"xen_privcmd", "xen_evtchn",
+					  "xen_gntdev", "xen_gntalloc", NULL};
+
+static const char *const xen_packages[] = {"xen-hypervisor-4.20-amd64",
+					   "xen-utils-4.20",
+					   "xenstore-utils",
+					   "libxen-dev",
+					   "libjansson-dev",
+					   "libc6-dev",
+					   "kmod",
+					   "util-linux",
+					   "dash",
+					   NULL};
+
+/* Nothing of them is linked with what is kept. */
+static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",   "systemd",
+					 "libsystemd-shared", "udev",	    "tzdata", "procps",
+					 "openssl",	      "libsqlite3", "libdb5", "dpkg",
+					 "iproute2",	      "tar_",	    NULL};
+
+#define XEN_BIN "usr/lib/xen-4.20/bin/"
+static const char *const xen_keep[] = {
+	XEN_BIN "libxl-save-helper",
+	XEN_BIN "xen-hvmctx",
+	XEN_BIN "xen-init-dom0",
+	XEN_BIN "xen-mceinj",
+	XEN_BIN "xenconsole",
+	XEN_BIN "xenconsoled",
+	XEN_BIN "xenctx",
+	XEN_BIN "xenstored",
+	XEN_BIN "xl",
+	"usr/bin/dash",
+	"usr/bin/flock",
+	"usr/bin/kmod",
+	"usr/bin/xenstore-ls",
+	"usr/bin/xenstore-read",
+	"usr/bin/xenstore-write",
+	/* The stack is unwound by it when a thread of libxl is cancelled; no program names it. */
+	"usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
+	"usr/lib64/ld-linux-x86-64.so.2",
+	NULL,
+};
+
+static const char *const xen_sysroot[] = {"usr/include", "usr/lib/x86_64-linux-gnu", "usr/lib64",
+					  NULL};
+
+static const struct rig_system xen_system = {
+	.name = "xen",
+	.suite = "trixie",
+	.packages = xen_packages,
+	.unused = xen_unused,
+	.keep = xen_keep,
+	.hypervisor = "boot/xen-4.20-amd64.gz",
+	.sysroot = xen_sysroot,
+};
+
+static const char *const xen_agent_sources[] = {"inject/xen", NULL};
+
+static const char *const xen_agent_libraries[] = {"xenlight",	    "xenctrl",
+						  "xenguest",	    "xenstore",
+						  "xentoollog",	    "xenforeignmemory",
+						  "xendevicemodel", NULL};
+
+static const char *const xen_ready[] = {
+	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/xen.ready", NULL};
+
+/*
+ * Xen takes the machine check path of Intel by the vendor of the processor, and runs guests with SVM by the feature. MWAIT is
+ * left out because Xen's idle loop runs it outside of any guest, where software emulation raises #GP (target/i386/tcg).
+ */
+static const struct rig_profile xen = {
+	.name = "xen",
+	.summary = "Xen on an Intel processor model with SVM: PVH guests that migrate to the same "
+		   "host",
+	.processors = 1,
+	.memory_mib = 2048,
+	.processor = "Nehalem-v1,+svm,+npt,xlevel=0x8000000A,-monitor",
+	.modules = xen_modules,
+	.arguments = "",
+	.system = &xen_system,
+	.start = "start-xen",
+	.ready = xen_ready,
+	.agent = "brinell-agent-xen",
+	.agent_sources = xen_agent_sources,
+	.agent_libraries = xen_agent_libraries,
+	.hypervisor_arguments =
+		"console=com1 com1=115200,8n1 dom0_mem=768M,max:768M loglvl=all guest_loglvl=all "
+		"mce_verbosity=verbose",
+	.qemu_least = 901,
+	.hosts = 1,
+	.local_migration = true,
+};
+
+const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, &xen, NULL};
 
 /**
  * rig_profile_find - a profile by its name

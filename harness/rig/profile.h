@@ -7,17 +7,23 @@
 /**
  * struct rig_system - a root file system made of Debian packages, for hosts that need more than
  *                     busybox
+ * @name:     of its entry in the cache; no beginning of another one
  * @suite:    of Debian
  * @packages: NULL-terminated; with all that they depend on
  * @unused:   NULL-terminated beginnings of names: packages of that sort are not fetched
  * @keep:     NULL-terminated paths below the root, files and directories: they are the file system,
  *            together with the libraries that the programs among them are linked with
+ * @hypervisor: path below the root: a compressed multiboot image that boots below the kernel of the host; NULL: none
+ * @sysroot:  NULL-terminated paths below the root: headers and libraries that the agent is built with; NULL: none
  */
 struct rig_system {
+	const char *name;
 	const char *suite;
 	const char *const *packages;
 	const char *const *unused;
 	const char *const *keep;
+	const char *hypervisor;
+	const char *const *sysroot;
 };
 
 /**
@@ -40,8 +46,13 @@ struct rig_system {
  *                takes calls (status 0) or never will (another one), or NULL
  * @qemu_least:   oldest QEMU that has what @processor and @devices name, major * 100 + minor; 0: any
  * @agent:        program that serves the host, NULL: brinell-agent; another one wants a @system
+ * @agent_sources: NULL-terminated directories of brinell: the sources of @agent that are built with the sysroot of
+ *                @system. NULL: @agent comes with brinell
+ * @agent_libraries: NULL-terminated libraries of @system that @agent is linked with
+ * @hypervisor_arguments: command line of the hypervisor of @system
  * @guest:        brinell-guest lies ready for guests of this host
  * @hosts:        1, or 2 for a pair on a private network
+ * @local_migration: guests of its only host can migrate, to the same host
  */
 struct rig_profile {
 	const char *name;
@@ -58,8 +69,12 @@ struct rig_profile {
 	const char *const *ready;
 	unsigned int qemu_least;
 	const char *agent;
+	const char *const *agent_sources;
+	const char *const *agent_libraries;
+	const char *hypervisor_arguments;
 	bool guest;
 	unsigned int hosts;
+	bool local_migration;
 };
 
 extern const struct rig_profile *const rig_profiles[];
@@ -118,5 +133,6 @@ struct rig_options {
 };
 
 int rig_find_file(const char *name, char **path);
+char *qemu_quote(const char *text);
 
 #endif

@@ -50,6 +50,8 @@ void einj_set_types(struct firmware *firmware)
 {
 	bool v2 = firmware->config.einj_revision >= 2;
 
+	if (!firmware->config.region_size)
+		return;
 	put64(firmware, EINJ_AT_AVAILABLE, firmware->available | (v2 ? EINJ_TYPE_V2 : 0));
 	put64(firmware, EINJ_AT_AVAILABLE_V2, v2 ? firmware->available_v2 : 0);
 }
@@ -60,6 +62,9 @@ void einj_reset_registers(struct firmware *firmware)
 	bool v2 = firmware->config.einj_revision >= 2;
 	struct parameters parameters = {0};
 
+	firmware->command.valid = false;
+	if (!firmware->config.region_size)
+		return;
 	memset(at(firmware, 0), 0, FIRMWARE_REGION_MINIMUM);
 	einj_set_types(firmware);
 	put64(firmware, EINJ_AT_TRIGGER_POINTER, firmware->config.region + EINJ_AT_TRIGGER);
@@ -72,7 +77,6 @@ void einj_reset_registers(struct firmware *firmware)
 	}
 	memcpy(at(firmware, EINJ_AT_PARAMETERS), &parameters, sizeof(parameters));
 	acpi_einj_trigger(&(struct bytes){.data = at(firmware, EINJ_AT_TRIGGER), .size = 64});
-	firmware->command.valid = false;
 	firmware->answer_due = 0;
 }
 

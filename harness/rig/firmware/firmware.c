@@ -23,6 +23,7 @@
 #include <sys/un.h>
 
 #include "harness/rig/firmware/internal.h"
+#include "harness/rig/profile.h"
 
 #define TABLE_SIZE 4096
 #define RETIRE_MS 1000
@@ -85,19 +86,6 @@ int firmware_write_tables(const struct firmware_config *config, const char *dire
 	return error ? error : write_table(directory, "hest.bin", fill_hest, config);
 }
 
-/* A comma in a value of a QEMU option is written twice. */
-static char *quote(const char *text)
-{
-	char *quoted = xzalloc(2 * strlen(text) + 1), *to = quoted;
-
-	for (; *text; text++) {
-		if (*text == ',')
-			*to++ = ',';
-		*to++ = *text;
-	}
-	return quoted;
-}
-
 /**
  * firmware_qemu_arguments - what QEMU's command line needs for the firmware
  * @config:      doorbell_path and poison_path are used
@@ -111,21 +99,23 @@ static char *quote(const char *text)
 char **firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
 			       const char *plugin_path)
 {
-	__cleanup_free char *place = quote(directory);
-	__cleanup_free char *doorbell = quote(config->doorbell_path);
-	__cleanup_free char *poison = quote(config->poison_path);
-	__cleanup_free char *plugin = plugin_path ? quote(plugin_path) : NULL;
+	__cleanup_free char *place = qemu_quote(directory);
+	__cleanup_free char *doorbell = qemu_quote(config->doorbell_path);
+	__cleanup_free char *poison = qemu_quote(config->poison_path);
+	__cleanup_free char *plugin = plugin_path ? qemu_quote(plugin_path) : NULL;
 	char **vector = xcalloc(16, sizeof(*vector));
 	size_t n = 0;
 
-	vector[n++] = format_text("-acpitable");
-	vector[n++] = format_text("file=%s/einj.bin", place);
-	vector[n++] = format_text("-acpitable");
-	vector[n++] = format_text("file=%s/hest.bin", place);
 	vector[n++] = format_text("-chardev");
 	vector[n++] = format_text("socket,id=doorbell,path=%s", doorbell);
 	vector[n++] = format_text("-device");
 	vector[n++] = format_text("isa-debugcon,iobase=0x%x,chardev=doorbell", DOORBELL_PORT);
+	if (!config->region_size)
+		return vector;
+	vector[n++] = format_text("-acpitable");
+	vector[n++] = format_text("file=%s/einj.bin", place);
+	vector[n++] = format_text("-acpitable");
+	vector[n++] = format_text("file=%s/hest.bin", place);
 	vector[n++] = format_text("-qtest");
 	vector[n++] = format_text("unix:%s.irq,server=on,wait=off", doorbell);
 	vector[n++] = format_text("-qtest-log");
@@ -291,6 +281,8 @@ void firmware_step(struct firmware *firmware)
 
 	/* Bounded, so that a guest that rings without end does not keep the rest from being done. */
 	for (int i = 0; i < BELL_LENGTH && bell_take(&firmware->bell, &value); i++) {
+		if (!firmware->config.region_size)
+			continue;
 		if (value == DOORBELL_EXECUTE)
 			einj_execute(firmware);
 		else
@@ -367,8 +359,8 @@ static void free_firmware(struct firmware *firmware)
 static bool config_possible(const struct firmware_config *config)
 {
 	return config->ram_path && config->doorbell_path && config->poison_path &&
-	       config->region_size >= FIRMWARE_REGION_MINIMUM && config->region % 4096 == 0 &&
-	       config->region <= config->ram_size &&
+	       (!config->region_size || config->region_size >= FIRMWARE_REGION_MINIMUM) &&
+	       config->region % 4096 == 0 && config->region <= config->ram_size &&
 	       config->region_size <= config->ram_size - config->region && config->processors &&
 	       config->processors <= PROCESSORS_LIMIT && config->einj_revision >= 1 &&
 	       config->einj_revision <= 2;
@@ -482,7 +474,7 @@ int firmware_attach(struct firmware *firmware, struct qmp *qmp)
 	if (!error) {
 		forget_machine(firmware);
 		einj_reset_registers(firmware);
-		error = interrupt_connect(firmware);
+		error = firmware->config.region_size ? interrupt_connect(firmware) : 0;
 	}
 	if (!error)
 		firmware->qmp = qmp;
@@ -672,7 +664,8 @@ static int control_reset(struct firmware *firmware)
  *            "reset": nothing poisoned, nothing under way, and nothing asked for any more
  * @reply:    receives an object, owned by the caller; on an error it has "error" and the "reason"; may be NULL
  *
- * Return: 0; -ENOSYS for an unknown call, -EINVAL for impossible values, or another -errno.
+ * Return: 0; -ENOSYS for an unknown call, -EINVAL for impossible values, -EOPNOTSUPP for a host without tables, which has
+ * "status" and "reset" only, or another -errno.
  */
 int firmware_control(struct firmware *firmware, const json_t *request, json_t **reply)
 {
@@ -683,6 +676,10 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 	pthread_mutex_lock(&firmware->mutex);
 	if (!strcmp(call, "status"))
 		error = control_status(firmware, answer) ? -EINVAL : 0;
+	else if (!strcmp(call, "reset"))
+		error = control_reset(firmware);
+	else if (!firmware->config.region_size)
+		error = -EOPNOTSUPP;
 	else if (!strcmp(call, "answer"))
 		error = control_answer(firmware, request);
 	else if (!strcmp(call, "delay"))
@@ -697,8 +694,6 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 		error = control_clear(firmware, request, answer);
 	else if (!strcmp(call, "retire"))
 		error = control_retire(firmware, request);
-	else if (!strcmp(call, "reset"))
-		error = control_reset(firmware);
 	else
 		error = -ENOSYS;
 	pthread_mutex_unlock(&firmware->mutex);

@@ -63,13 +63,17 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 {
 	__cleanup_free char *host =
 		host_number ? format_text(" brinell.host=%u", host_number) : xstrdup("");
+	__cleanup_free char *machine =
+		format_text("console=ttyS0,115200 no_timer_check memmap=%uM$0x%llx",
+			    QEMU_FIRMWARE_REGION_SIZE >> 20,
+			    (unsigned long long)qemu_firmware_region(memory_mib));
 
-	return format_text("console=ttyS0,115200 panic=-1 oops=panic no_timer_check "
-			   "memmap=%uM$0x%llx %s%s%s%s%s%s%s",
-			   QEMU_FIRMWARE_REGION_SIZE >> 20,
-			   (unsigned long long)qemu_firmware_region(memory_mib), profile->arguments,
-			   host, verbose ? "" : " loglevel=4", shell ? " brinell.shell=" : "",
-			   shell ? shell : "", more ? " " : "", more ? more : "");
+	/* Above a hypervisor: its console, and neither timer nor firmware. */
+	return format_text("%s panic=-1 oops=panic %s%s%s%s%s%s%s",
+			   profile->hypervisor_arguments ? "console=hvc0" : machine,
+			   profile->arguments, host, verbose ? "" : " loglevel=4",
+			   shell ? " brinell.shell=" : "", shell ? shell : "", more ? " " : "",
+			   more ? more : "");
 }
 
 /*
@@ -87,12 +91,35 @@ static void add_link(struct argument_list *list, const struct qemu_config *confi
 	    config->host_number);
 }
 
-static void add_system(struct argument_list *list, const char *disk)
+/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when told of an IOMMU. */
+static const char *virtio_addresses(const struct qemu_config *config)
+{
+	return config->hypervisor ? ",disable-legacy=on,iommu_platform=on" : "";
+}
+
+static void add_system(struct argument_list *list, const struct qemu_config *config)
 {
 	add(list, "-blockdev");
-	add(list, "driver=file,node-name=system,filename=%s,read-only=on", disk);
+	add(list, "driver=file,node-name=system,filename=%s,read-only=on", config->system);
 	add(list, "-device");
-	add(list, "virtio-blk-pci,drive=system");
+	add(list, "virtio-blk-pci,drive=system%s", virtio_addresses(config));
+}
+
+/* The kernel, or the hypervisor with the kernel and the archive as its modules (hw/i386/multiboot.c of QEMU). */
+static void add_boot(struct argument_list *list, const struct qemu_config *config)
+{
+	__cleanup_free char *module = qemu_quote(config->arguments);
+
+	add(list, "-kernel");
+	add(list, "%s", config->hypervisor ? config->hypervisor : config->kernel);
+	add(list, "-initrd");
+	if (config->hypervisor)
+		add(list, "%s %s,%s", config->kernel, module, config->initramfs);
+	else
+		add(list, "%s", config->initramfs);
+	add(list, "-append");
+	add(list, "%s",
+	    config->hypervisor ? config->profile->hypervisor_arguments : config->arguments);
 }
 
 /**
@@ -116,10 +143,6 @@ char **qemu_arguments(const struct qemu_config *config)
 		"stdio,id=console,signal=off",
 		"-serial",
 		"chardev:console",
-		"-device",
-		"virtio-serial-pci,id=ports",
-		"-device",
-		"virtserialport,bus=ports.0,chardev=agent,name=brinell.agent",
 		NULL,
 	};
 
@@ -127,6 +150,10 @@ char **qemu_arguments(const struct qemu_config *config)
 	add(&list, "-chardev");
 	add(&list, "socket,id=agent,path=%s,server=on,wait=off", config->agent);
 	add_all(&list, fixed);
+	add(&list, "-device");
+	add(&list, "virtio-serial-pci,id=ports%s", virtio_addresses(config));
+	add(&list, "-device");
+	add(&list, "virtserialport,bus=ports.0,chardev=agent,name=brinell.agent");
 	add(&list, "-machine");
 	add(&list, "q35,kernel-irqchip=split,memory-backend=ram");
 	add(&list, "-object");
@@ -143,15 +170,10 @@ char **qemu_arguments(const struct qemu_config *config)
 	add_all(&list, config->profile->devices);
 	add_all(&list, (const char *const *)config->firmware);
 	if (config->system)
-		add_system(&list, config->system);
+		add_system(&list, config);
 	if (config->link)
 		add_link(&list, config);
-	add(&list, "-kernel");
-	add(&list, "%s", config->kernel);
-	add(&list, "-initrd");
-	add(&list, "%s", config->initramfs);
-	add(&list, "-append");
-	add(&list, "%s", config->arguments);
+	add_boot(&list, config);
 	return list.items;
 }
 

@@ -13,6 +13,7 @@
  * @ram:        path of the file that backs the RAM
  * @kernel:     path of the bzImage
  * @initramfs:  path of the archive
+ * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
  * @system:     path of the disk with the root file system; NULL: the profile has none
  * @link:       NULL, or beginning of the paths of the pair's network: ".1" and ".2" follow
  * @host_number: of a pair, 1 or 2; 0: no network
@@ -29,6 +30,7 @@ struct qemu_config {
 	const char *ram;
 	const char *kernel;
 	const char *initramfs;
+	const char *hypervisor;
 	const char *system;
 	const char *link;
 	unsigned int host_number;

@@ -279,7 +279,7 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 		link = options->link ? xstrdup(options->link)
 				     : format_text("%s/" SUPERVISOR_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
-			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:i}",
+			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s*, s:i}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
@@ -290,7 +290,8 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
 			 "detached", options->detached, "verbose", options->verbose, "shell",
 			 options->shell, "arguments", options->arguments, "system", image->system,
-			 "link", link, "host_number", (int)options->host_number);
+			 "hypervisor", image->hypervisor, "link", link, "host_number",
+			 (int)options->host_number);
 }
 
 static int spawn_supervisor(json_t *config, const char *directory, int lock, struct rig **rig,

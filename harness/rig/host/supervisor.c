@@ -241,7 +241,7 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 static char **qemu_command(struct supervisor *supervisor)
 {
 	const json_t *config = supervisor->config;
-	char ram[32], kernel[32], initramfs[32], system[32];
+	char ram[32], kernel[32], initramfs[32], system[32], hypervisor[32];
 	__cleanup_free char *qmp = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
 	__cleanup_free char *agent = format_text("%s/" SUPERVISOR_AGENT, supervisor->directory);
 	char **firmware =
@@ -253,6 +253,7 @@ static char **qemu_command(struct supervisor *supervisor)
 	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", supervisor->kernel);
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", supervisor->initramfs);
 	snprintf(system, sizeof(system), "/proc/self/fd/%d", supervisor->system);
+	snprintf(hypervisor, sizeof(hypervisor), "/proc/self/fd/%d", supervisor->hypervisor);
 	unlink(qmp);
 	unlink(agent);
 	arguments = qemu_arguments(
@@ -264,6 +265,7 @@ static char **qemu_command(struct supervisor *supervisor)
 				      .kernel = kernel,
 				      .initramfs = initramfs,
 				      .system = supervisor->system >= 0 ? system : NULL,
+				      .hypervisor = supervisor->hypervisor >= 0 ? hypervisor : NULL,
 				      .link = json_text(config, "link", NULL),
 				      .host_number = supervisor->host_number,
 				      .arguments = supervisor->arguments,
@@ -277,7 +279,7 @@ static char **qemu_command(struct supervisor *supervisor)
 static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
 {
 	const int inherited[] = {supervisor->ram, supervisor->kernel, supervisor->initramfs,
-				 supervisor->system};
+				 supervisor->system, supervisor->hypervisor};
 	char **argv = qemu_command(supervisor);
 	struct spawn spawn = {.argv = (const char *const *)argv,
 			      .streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
@@ -448,8 +450,11 @@ static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
 
 	config->ram_path = format_text("/proc/self/fd/%d", supervisor->ram);
 	config->ram_size = (size_t)supervisor->memory_mib << 20;
-	config->region = qemu_firmware_region(supervisor->memory_mib);
-	config->region_size = QEMU_FIRMWARE_REGION_SIZE;
+	/* A hypervisor can not be told to leave memory to firmware. */
+	if (!supervisor->profile->hypervisor_arguments) {
+		config->region = qemu_firmware_region(supervisor->memory_mib);
+		config->region_size = QEMU_FIRMWARE_REGION_SIZE;
+	}
 	config->processors = supervisor->processors;
 	/* QEMU refuses to broadcast to processors that are not Intel's (target/i386/helper.c). */
 	config->single = !strstr(supervisor->profile->processor, "GenuineIntel");
@@ -541,6 +546,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 			?: open_part(supervisor, "initramfs", &supervisor->initramfs, why);
 	if (!error && json_text(config, "system", NULL))
 		error = open_part(supervisor, "system", &supervisor->system, why);
+	if (!error && json_text(config, "hypervisor", NULL))
+		error = open_part(supervisor, "hypervisor", &supervisor->hypervisor, why);
 	if (!error) {
 		error = prepare_loop(supervisor);
 		if (error)
@@ -604,6 +611,7 @@ int supervisor_main(int control)
 		.kernel = -1,
 		.initramfs = -1,
 		.system = -1,
+		.hypervisor = -1,
 		.listener = -1,
 		.console_listener = -1,
 		.log = -1,

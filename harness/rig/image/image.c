@@ -17,6 +17,7 @@ void rig_image_release(struct rig_image *image)
 	free(image->kernel);
 	free(image->initramfs);
 	free(image->system);
+	free(image->hypervisor);
 	free(image->release);
 	memset(image, 0, sizeof(*image));
 }
@@ -81,7 +82,7 @@ static int ensure_kernel(struct image_job *job, const struct rig_profile *profil
 
 /* A refresh may find that the packages are those of the cached disk, with the facts @known. */
 static int make_system(struct image_job *job, const char *final, const json_t *known,
-		       struct reason *why)
+		       const char *prefix, struct reason *why)
 {
 	__cleanup_json json_t *facts = NULL;
 	int error = image_job_run(job, "find", &facts, why);
@@ -91,13 +92,17 @@ static int make_system(struct image_job *job, const char *final, const json_t *k
 	error = image_job_run(job, "fetch", NULL, why) ?: image_job_publish(job, facts, final, why);
 	/* The others were made for another brinell, or with another busybox. */
 	if (!error)
-		image_cache_prune(job->cache, "system-", 1);
+		image_cache_prune(job->cache, prefix, 1);
 	return error;
 }
 
+/* @directory: receives the entry of the cache; owned by the caller */
 static int ensure_system(struct image_job *job, const struct rig_system *system,
-			 const char *busybox, struct rig_image *image, struct reason *why)
+			 const char *busybox, struct rig_image *image, char **directory,
+			 struct reason *why)
 {
+	__cleanup_free char *kind = format_text("system-%s", system->name);
+	__cleanup_free char *prefix = format_text("%s-", kind);
 	__cleanup_free char *final = NULL;
 	__cleanup_json json_t *facts = NULL;
 	int error;
@@ -106,13 +111,15 @@ static int ensure_system(struct image_job *job, const struct rig_system *system,
 	image_job_ask_each(job, "package", system->packages);
 	image_job_ask_each(job, "unused", system->unused);
 	image_job_ask_each(job, "keep", system->keep);
+	image_job_ask(job, "hypervisor", system->hypervisor);
+	image_job_ask_each(job, "sysroot", system->sysroot);
 	image_job_ask_file(job, "busybox", busybox);
-	error = image_job_name(job, "system", &final, why);
+	error = image_job_name(job, kind, &final, why);
 	if (error)
 		return error;
 	error = verify(final, "root file system", &facts);
 	if (error || job->options->refresh) {
-		error = make_system(job, final, facts, why);
+		error = make_system(job, final, facts, prefix, why);
 		image->built = image->built || !error;
 		if (error && !facts)
 			return error;
@@ -122,19 +129,72 @@ static int ensure_system(struct image_job *job, const struct rig_system *system,
 				    why->text);
 	}
 	image->system = format_text("%s/root.erofs", final);
+	if (system->hypervisor)
+		image->hypervisor = format_text("%s/hypervisor", final);
+	*directory = steal(final);
+	return 0;
+}
+
+/*
+ * An agent for the libraries of the host, built with them. @system: of the cache, with the sysroot. @program: receives its
+ * path; owned by the caller.
+ */
+static int ensure_agent(struct image_job *job, const struct rig_profile *profile,
+			const char *system, char **program, struct reason *why)
+{
+	__cleanup_free char *object_name = format_text("%s.o", profile->agent);
+	__cleanup_free char *sysroot = format_text("%s/sysroot.tar", system);
+	__cleanup_free char *manifest = format_text("%s/manifest.json", system);
+	__cleanup_json json_t *facts = NULL;
+	__cleanup_free char *object = NULL;
+	__cleanup_free char *final = NULL;
+	__cleanup_free char *top = NULL;
+	int error = find_part(object_name, &object, why);
+
+	image_job_ask(job, "name", profile->agent);
+	image_job_ask_each(job, "library", profile->agent_libraries);
+	for (const char *const *name = profile->agent_sources; !error && *name; name++) {
+		__cleanup_free char *path = NULL;
+
+		error = find_part(*name, &path, why);
+		if (error)
+			break;
+		image_job_ask_file(job, "source", path);
+		free(top);
+		top = xstrndup(path, strlen(path) - strlen(*name) - 1);
+	}
+	if (error)
+		return error;
+	image_job_ask_file(job, "object", object);
+	image_job_ask(job, "top", top);
+	image_job_ask(job, "sysroot", sysroot);
+	/* Instead of the content of the sysroot: its checksum. */
+	image_job_ask_file(job, "sysroot-manifest", manifest);
+	error = image_job_name(job, "agent", &final, why);
+	if (error)
+		return error;
+	if (verify(final, "agent", NULL)) {
+		error = image_job_run(job, "build", &facts, why);
+		if (!error)
+			error = image_job_publish(job, facts, final, why);
+		if (error)
+			return error;
+		image_cache_prune(job->cache, "agent-", KEPT_IMAGES);
+	}
+	*program = format_text("%s/%s", final, profile->agent);
 	return 0;
 }
 
 static int ensure_archive(struct image_job *job, const struct rig_profile *profile,
-			  const char *busybox, const char *modules, struct rig_image *image,
-			  struct reason *why)
+			  const char *busybox, const char *modules, const char *built_agent,
+			  struct rig_image *image, struct reason *why)
 {
 	const char *program = profile->agent ? profile->agent : "brinell-agent";
 	const struct {
 		const char *key;
 		const char *name;
 	} parts[] = {
-		{"agent", program},
+		{"agent", built_agent ? built_agent : program},
 		{"init", "init"},
 		{"guest", profile->guest ? "brinell-guest" : NULL},
 		{"start", profile->start},
@@ -142,12 +202,15 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	__cleanup_free char *kind = format_text("image-%s", profile->name);
 	__cleanup_free char *final = NULL;
 	__cleanup_json json_t *facts = NULL;
-	int error;
+	int error = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		__cleanup_free char *path = NULL;
 
-		error = parts[i].name ? find_part(parts[i].name, &path, why) : 0;
+		if (parts[i].name && *parts[i].name == '/')
+			path = xstrdup(parts[i].name);
+		else if (parts[i].name)
+			error = find_part(parts[i].name, &path, why);
 		if (error)
 			return error;
 		if (i == 0 && !profile->system && !is_static(path))
@@ -183,10 +246,12 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 static int ensure(const struct rig_options *options, const struct rig_profile *profile,
 		  const char *cache, struct rig_image *image, struct reason *why)
 {
-	struct image_job kernel, system, archive;
+	struct image_job kernel, system, agent, archive;
 	const char *busybox = is_static("/usr/bin/busybox") ? "/usr/bin/busybox"
 			      : is_static("/bin/busybox")   ? "/bin/busybox"
 							    : NULL;
+	__cleanup_free char *directory = NULL;
+	__cleanup_free char *program = NULL;
 	__cleanup_free char *modules = NULL;
 	int error = 0;
 
@@ -196,14 +261,18 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 			    "busybox-static");
 	image_job_open(&kernel, "make-kernel", cache, options);
 	image_job_open(&system, "make-system", cache, options);
+	image_job_open(&agent, "make-agent", cache, options);
 	image_job_open(&archive, "make-archive", cache, options);
 	error = ensure_kernel(&kernel, profile, image, &modules, why);
 	if (!error && profile->system)
-		error = ensure_system(&system, profile->system, busybox, image, why);
+		error = ensure_system(&system, profile->system, busybox, image, &directory, why);
+	if (!error && profile->agent_sources)
+		error = ensure_agent(&agent, profile, directory, &program, why);
 	if (!error)
-		error = ensure_archive(&archive, profile, busybox, modules, image, why);
+		error = ensure_archive(&archive, profile, busybox, modules, program, image, why);
 	image_job_close(&kernel);
 	image_job_close(&system);
+	image_job_close(&agent);
 	image_job_close(&archive);
 	return error;
 }

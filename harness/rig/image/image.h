@@ -9,6 +9,7 @@
  * @kernel:    path of the bzImage
  * @initramfs: path of the newc archive
  * @system:    path of the disk with the root file system, or NULL
+ * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
  * @release:   of the kernel, as uname -r prints it; "" for a kernel of the user that lacks it
  * @stock:     Debian's kernel, not one of the user
  * @built:     the archive or the disk was made by this call
@@ -17,6 +18,7 @@ struct rig_image {
 	char *kernel;
 	char *initramfs;
 	char *system;
+	char *hypervisor;
 	char *release;
 	bool stock;
 	bool built;
