@@ -199,37 +199,39 @@ static const struct {
 	{MEANS_WARNING, "WARNING: suspicious RCU usage"},
 	{MEANS_WARNING, "refcount_t: underflow; use-after-free."},
 	{MEANS_WARNING, "unchecked MSR access error: WRMSR to 0x17a at rIP: 0xffffffff8106"},
-	{MEANS_IOMMU_FAULT, "DMAR: DRHD: handling fault status reg 2"},
+	{MEANS_IOMMU_NOTICE, "DMAR: DRHD: handling fault status reg 2"},
+	{MEANS_IOMMU_LOST, "DMAR: DRHD: handling fault status reg 3"},
 	{MEANS_IOMMU_FAULT, "DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x1000 "
 			    "[fault reason 0x06] PTE Read access is not set"},
 	{MEANS_IOMMU_FAULT, "DMAR:[DMA Write] Request device [03:00.0] fault addr ffff0000"},
 	{MEANS_IOMMU_FAULT, "DMAR: [INTR-REMAP] Request device [f0:1f.7] fault index 0x0 [fault "
 			    "reason 0x25] Blocked a compatibility format interrupt request"},
-	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Queue Error: Reason f"},
-	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Time-out Error: SID ffff"},
-	{MEANS_IOMMU_FAULT, "DMAR: VT-d detected Invalidation Completion Error: SID ffff"},
-	{MEANS_IOMMU_FAULT, "DMAR: QI HEAD: UNKNOWN qw0 = 0x0, qw1 = 0x0"},
-	{MEANS_IOMMU_FAULT, "DMAR: Invalidation Time-out Error (ITE) cleared"},
+	{MEANS_IOMMU_FAILED, "DMAR: VT-d detected Invalidation Queue Error: Reason f"},
+	{MEANS_IOMMU_FAILED, "DMAR: VT-d detected Invalidation Time-out Error: SID ffff"},
+	{MEANS_IOMMU_FAILED, "DMAR: VT-d detected Invalidation Completion Error: SID ffff"},
+	{MEANS_IOMMU_FAILED, "DMAR: QI HEAD: UNKNOWN qw0 = 0x0, qw1 = 0x0"},
+	{MEANS_IOMMU_FAILED, "DMAR: Invalidation Time-out Error (ITE) cleared"},
 	{MEANS_IOMMU_FAULT, "AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x0000 "
 			    "address=0x0 flags=0x0000]"},
 	{MEANS_IOMMU_FAULT, "iommu ivhd1: AMD-Vi: Event logged [INVALID_DEVICE_REQUEST "
 			    "device=0000:00:00.0 pasid=0x00000 address=0xfffffffdf8000000 "
 			    "flags=0x0a00]"},
-	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [IOTLB_INV_TIMEOUT device=63:00.0 "
-			    "address=0x42b5b01a0]"},
+	{MEANS_IOMMU_FAILED, "iommu ivhd0: AMD-Vi: Event logged [IOTLB_INV_TIMEOUT device=63:00.0 "
+			     "address=0x42b5b01a0]"},
 	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY "
 			    "device=0000:63:00.0 pasid=0x00000 address=0x0 flags=0x0080]"},
-	{MEANS_IOMMU_FAULT, "iommu ivhd0: AMD-Vi: Event logged [COMMAND_HARDWARE_ERROR address=0x1 "
-			    "flags=0x0000]"},
-	{MEANS_IOMMU_FAULT, "AMD-Vi: Completion-Wait loop timed out"},
-	{MEANS_IOMMU_FAULT, "AMD-Vi: Command buffer timeout"},
+	{MEANS_IOMMU_FAILED,
+	 "iommu ivhd0: AMD-Vi: Event logged [COMMAND_HARDWARE_ERROR address=0x1 "
+	 "flags=0x0000]"},
+	{MEANS_IOMMU_FAILED, "AMD-Vi: Completion-Wait loop timed out"},
+	{MEANS_IOMMU_FAILED, "AMD-Vi: Command buffer timeout"},
 	{MEANS_LOST, "** 155 printk messages dropped **"},
 	{MEANS_LOST, "** 1 printk messages dropped ** [   12.3] CPU 1"},
-	{MEANS_LOST, "dmar_fault: 214 callbacks suppressed"},
-	{MEANS_LOST, "amd_iommu_report_page_fault: 5 callbacks suppressed"},
-	{MEANS_LOST, "AMD-Vi: IOMMU event log overflow"},
-	{MEANS_LOST, "AMD-Vi: IOMMU Event log restarting"},
-	{MEANS_LOST, "DMAR: IOMMU: dmar0: PRQ overflow detected"},
+	{MEANS_IOMMU_LIMITED, "dmar_fault: 214 callbacks suppressed"},
+	{MEANS_IOMMU_LOST, "amd_iommu_report_page_fault: 5 callbacks suppressed"},
+	{MEANS_IOMMU_LOST, "AMD-Vi: IOMMU event log overflow"},
+	{MEANS_IOMMU_LOST, "AMD-Vi: IOMMU Event log restarting"},
+	{MEANS_IOMMU_LOST, "DMAR: IOMMU: dmar0: PRQ overflow detected"},
 	/* What the kernel tells of user programs, or of itself without harm. */
 	{MEANS_NOTHING,
 	 "traps: a.out[412] general protection fault ip:401136 sp:7ffc error:0 in a.out"},
@@ -252,6 +254,55 @@ static void every_harm_has_a_meaning(void **state)
 		    kernel_line_read(console).meaning != harms[i].meaning)
 			fail_msg("%s: meaning %d", harms[i].text,
 				 kernel_line_read(harms[i].text).meaning);
+	}
+}
+
+static const struct {
+	const char *text, *device;
+	bool has_iova;
+	uint64_t iova;
+} accesses[] = {
+	{"DMAR: [DMA Write NO_PASID] Request device [0000:00:04.0] fault addr 0xdead0000 [fault "
+	 "reason "
+	 "0x05] PTE Write access is not set",
+	 "0000:00:04.0", true, 0xdead0000},
+	{"DMAR: [DMA Read PASID 0x12] Request device [0001:c9:05.1] fault addr 0x1000000000000000 "
+	 "[fault reason 0x79] SM: Read/Write permission error in second-level paging entry",
+	 "0001:c9:05.1", true, 1ull << 60},
+	{"DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x1000 [fault reason 0x06] "
+	 "PTE "
+	 "Read access is not set",
+	 "0000:00:02.0", true, 0x1000},
+	{"DMAR:[DMA Write] Request device [03:00.0] fault addr ffff0000", "0000:03:00.0", true,
+	 0xffff0000},
+	{"DMAR: [INTR-REMAP] Request device [f0:1f.7] fault index 0x0 [fault reason 0x25] Blocked "
+	 "a "
+	 "compatibility format interrupt request",
+	 "0000:f0:1f.7", false, 0},
+	{"vfio-pci 0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0018 "
+	 "address=0x4d953b000 "
+	 "flags=0x0020]",
+	 "0000:01:00.0", true, 0x4d953b000},
+	{"AMD-Vi: Event logged [IO_PAGE_FAULT device=01:00.0 domain=0x0000 address=0x0 "
+	 "flags=0x0000]",
+	 "0000:01:00.0", true, 0},
+	{"iommu ivhd1: AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=0002:00:00.0 "
+	 "pasid=0x00000 "
+	 "address=0xfffffffdf8000000 flags=0x0a00]",
+	 "0002:00:00.0", true, 0xfffffffdf8000000},
+};
+
+static void a_refused_access_names_device_and_address(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++) {
+		struct kernel_line line = kernel_line_read(accesses[i].text);
+
+		if (line.meaning != MEANS_IOMMU_FAULT || line.nature.kinds != KIND_IOMMU ||
+		    strcmp(line.device, accesses[i].device) != 0 ||
+		    line.has_iova != accesses[i].has_iova || line.iova != accesses[i].iova)
+			fail_msg("%s: device '%s', address 0x%llx", accesses[i].text, line.device,
+				 (unsigned long long)line.iova);
 	}
 }
 
@@ -308,6 +359,13 @@ static void trace_events_tell_kind_severity_and_place(void **state)
 		"\"0x4c\"}",
 		"mce_record: CPU: 0");
 	assert_false(line.has_pfn);
+	line = read_event("iommu:io_page_fault", "{}",
+			  "io_page_fault: IOMMU:vfio-pci 0000:01:00.0 iova=0x00000000dead0000 "
+			  "flags=0x0020");
+	assert_int_equal(line.meaning, MEANS_IOMMU_FAULT);
+	assert_int_equal(line.nature.kinds, KIND_IOMMU);
+	assert_string_equal(line.device, "0000:01:00.0");
+	assert_true(line.has_iova && line.iova == 0xdead0000);
 	assert_int_equal(read_event("sched:sched_switch", "{}", "x").meaning, MEANS_NOTHING);
 }
 
@@ -345,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_tell_kind_severity_and_place),
 		cmocka_unit_test(every_harm_has_a_meaning),
+		cmocka_unit_test(a_refused_access_names_device_and_address),
 		cmocka_unit_test(trace_events_tell_kind_severity_and_place),
 		cmocka_unit_test(faults_have_a_kind_and_a_severity),
 	};

@@ -119,7 +119,10 @@ static void put_interrupts(unsigned int processors, unsigned int mce, unsigned i
 	fputs("\n  24:", file);
 	for (unsigned int i = 0; i < processors; i++)
 		fprintf(file, " %10u", i ? 0 : dmar);
-	fputs("  DMAR-MSI    0-edge      dmar0\n MCE:", file);
+	fputs("  DMAR-MSI    0-edge      dmar0\n  25:", file);
+	for (unsigned int i = 0; i < processors; i++)
+		fprintf(file, " %10u", i ? 0 : dmar);
+	fputs("  IR-PCI-MSI-0000:00:00.2    0-edge      AMD-Vi0-Evt\n MCE:", file);
 	for (unsigned int i = 0; i < processors; i++)
 		fprintf(file, " %10u", mce);
 	fputs("   Machine check exceptions\n MCP:", file);
@@ -149,6 +152,7 @@ static void interrupts_sum_many_processors(void **state)
 	assert_int_equal(json_number(change, "before", -1), 300);
 	assert_int_equal(json_number(change, "after", -1), 600);
 	assert_int_equal(json_number(json_object_get(data_of(0), "dmar0"), "after", -1), 3);
+	assert_int_equal(json_number(json_object_get(data_of(0), "AMD-Vi0-Evt"), "after", -1), 3);
 	assert_null(json_object_get(data_of(0), "MCP"));
 	assert_non_null(strstr(json_text(nth(0), "text", ""), "MCE +300"));
 	/* The same again is no news. */

@@ -18,6 +18,9 @@
 #define PFN "(0x[0-9a-f]+)"
 #define HEX "([0-9a-f]+)"
 #define DEVICE "([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
+/* Two groups; Linux before 6.3 leaves out the domain of a function on VT-d. */
+#define FUNCTION "(([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
+#define IOVA "(0?x?[0-9a-f]+)"
 
 #define CORRECTED SEVERITY_CORRECTED
 #define UNCORRECTED SEVERITY_UNCORRECTED
@@ -36,13 +39,14 @@
  * @pid:        of the group with a process id
  * @address:    of the group with a virtual address
  * @device:     of the group with the PCI function that the error is of
+ * @iova:       of the group with the address of a device's access
  * @zero_unknown: a page frame 0 means that the page is not known
  */
 struct line_kind {
 	const char *has, *pattern;
 	enum meaning meaning;
 	unsigned char kinds, severities;
-	unsigned char pfn, physical, status, ipid, pid, address, device;
+	unsigned char pfn, physical, status, ipid, pid, address, device, iova;
 	bool zero_unknown;
 };
 
@@ -54,13 +58,20 @@ struct line_kind {
 static const struct line_kind line_kinds[] = {
 	/* kernel/printk/printk.c, console_prepend_dropped() */
 	LINE("printk messages dropped", NULL, MEANS_LOST),
-	/* lib/ratelimit.c, ___ratelimit(): GHES, DMAR, AMD-Vi, AER and all others that limit their rate */
+	/*
+	 * lib/ratelimit.c, ___ratelimit(), with the name of the function: the drivers of VT-d and AMD-Vi, then GHES, AER and
+	 * all others that limit their rate
+	 */
+	LINE("callbacks suppressed", "dmar_fault: [0-9]+ callbacks suppressed",
+	     MEANS_IOMMU_LIMITED),
+	LINE("callbacks suppressed", "amd_iommu_[a-z_]*: [0-9]+ callbacks suppressed",
+	     MEANS_IOMMU_LOST),
 	LINE("callbacks suppressed", "[0-9]+ callbacks suppressed", MEANS_LOST),
 	/* drivers/iommu/amd/iommu.c, amd_iommu_handle_irq() */
 	LINE("AMD-Vi: IOMMU ", "AMD-Vi: IOMMU (event|Event|PPR|GA) log (overflow|restarting)",
-	     MEANS_LOST),
+	     MEANS_IOMMU_LOST),
 	/* drivers/iommu/intel/prq.c */
-	LINE("PRQ overflow detected", NULL, MEANS_LOST),
+	LINE("PRQ overflow detected", NULL, MEANS_IOMMU_LOST),
 
 	/* kernel/panic.c */
 	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
@@ -202,31 +213,50 @@ static const struct line_kind line_kinds[] = {
 	     KIND_PCIE, UNCORRECTED, .device = 1),
 
 	/*
-	 * drivers/iommu/intel/dmar.c and prq.c. A refused access: "Request device ... fault". An error of the IOMMU
-	 * itself: the invalidation queue. "DRHD: handling fault status" comes before either.
+	 * drivers/iommu/intel/dmar.c: dmar_fault_do_one(), dmar_fault(). Bit 0 of the fault status register, PFO: a fault found
+	 * no free record (VT-d specification, 11.4.8.1).
 	 */
+	LINE("Request device [",
+	     "DMAR: ?\\[DMA (Read|Write).*\\] Request device \\[" FUNCTION "\\] .*fault addr " IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 2, .iova = 4),
+	LINE("Request device [", "DMAR: ?\\[.*\\] Request device \\[" FUNCTION "\\] .*fault index",
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1),
 	LINE("Request device [", "DMAR: ?\\[.*\\] Request device \\[.*\\] .*fault (addr|index)",
-	     MEANS_IOMMU_FAULT),
-	LINE("DRHD: handling fault status reg", NULL, MEANS_IOMMU_FAULT),
+	     MEANS_IOMMU_FAULT, KIND_IOMMU),
+	LINE("DRHD: handling fault status reg", "fault status reg [0-9a-f]*[13579bdf]$",
+	     MEANS_IOMMU_LOST),
+	LINE("DRHD: handling fault status reg", NULL, MEANS_IOMMU_NOTICE),
+	/* drivers/iommu/intel/dmar.c and prq.c: the invalidation queue and the page requests */
 	LINE("VT-d detected Invalidation",
-	     "VT-d detected Invalidation (Queue|Time-out|Completion) Error", MEANS_IOMMU_FAULT),
+	     "VT-d detected Invalidation (Queue|Time-out|Completion) Error", MEANS_IOMMU_FAILED),
 	LINE("Invalidation ", "Invalidation (Queue|Time-out|Completion) Error \\((IQE|ITE|ICE)\\)",
-	     MEANS_IOMMU_FAULT),
-	LINE("QI ", "DMAR: QI (HEAD|PRIOR): ", MEANS_IOMMU_FAULT),
+	     MEANS_IOMMU_FAILED),
+	LINE("QI ", "DMAR: QI (HEAD|PRIOR): ", MEANS_IOMMU_FAILED),
 	LINE("Page request", "DMAR: .*Page request (without PASID|in Privilege Mode)",
-	     MEANS_IOMMU_FAULT),
-	LINE("nvalid page request", "DMAR: .*[Ii]nvalid page request", MEANS_IOMMU_FAULT),
+	     MEANS_IOMMU_FAULT, KIND_IOMMU),
+	LINE("nvalid page request", "DMAR: .*[Ii]nvalid page request", MEANS_IOMMU_FAULT,
+	     KIND_IOMMU),
 	/*
-	 * drivers/iommu/amd/iommu.c, iommu_print_event(). Refused: IO_PAGE_FAULT, INVALID_DEVICE_REQUEST, ILLEGAL_DEV_TABLE_ENTRY,
-	 * INVALID_PPR_REQUEST, RMP_PAGE_FAULT. The IOMMU's own: DEV_TAB_HARDWARE_ERROR, PAGE_TAB_HARDWARE_ERROR,
-	 * ILLEGAL_COMMAND_ERROR, COMMAND_HARDWARE_ERROR, IOTLB_INV_TIMEOUT, RMP_HW_ERROR, UNKNOWN and the queue timeouts.
+	 * drivers/iommu/amd/iommu.c, iommu_print_event() and amd_iommu_report_page_fault(). The IOMMU's own errors:
+	 * DEV_TAB_HARDWARE_ERROR, PAGE_TAB_HARDWARE_ERROR, ILLEGAL_COMMAND_ERROR, COMMAND_HARDWARE_ERROR, IOTLB_INV_TIMEOUT,
+	 * RMP_HW_ERROR, UNKNOWN. All others are refused accesses.
 	 */
-	LINE("Event logged [", "(AMD-Vi|iommu|ivhd).*Event logged \\[", MEANS_IOMMU_FAULT),
+	LINE("Event logged [",
+	     "Event logged "
+	     "\\[((DEV|PAGE)_TAB_HARDWARE|ILLEGAL_COMMAND|COMMAND_HARDWARE|IOTLB_INV|RMP_HW|"
+	     "UNKNOWN)",
+	     MEANS_IOMMU_FAILED),
+	LINE("Event logged [", "Event logged \\[[A-Z_]+ device=" FUNCTION " .*address=" IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1, .iova = 3),
+	LINE("Event logged [", DEVICE ": AMD-Vi: Event logged \\[[A-Z_]+ .*address=" IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1, .iova = 2),
+	LINE("Event logged [", "(AMD-Vi|iommu|ivhd).*Event logged \\[", MEANS_IOMMU_FAULT,
+	     KIND_IOMMU),
 	LINE("AMD-Vi: ",
 	     "AMD-Vi: (Completion-Wait loop timed out|Command buffer timeout|Unknown PPR "
 	     "request|GA "
 	     "log notifier failed)",
-	     MEANS_IOMMU_FAULT),
+	     MEANS_IOMMU_FAILED),
 
 	/* kernel/watchdog.c, kernel/watchdog_perf.c */
 	LINE("BUG: soft lockup", NULL, MEANS_STUCK),
@@ -316,6 +346,13 @@ static bool group_number(const char *line, const regmatch_t *groups, unsigned ch
 	return true;
 }
 
+static void read_device(const char *line, const regmatch_t *match, char device[static 16])
+{
+	int length = match->rm_eo - match->rm_so;
+
+	snprintf(device, 16, "%s%.*s", length < 12 ? "0000:" : "", length, line + match->rm_so);
+}
+
 static void read_groups(const struct line_kind *kind, const char *line, const regmatch_t *groups,
 			struct kernel_line *read)
 {
@@ -338,9 +375,9 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 	read->has_pid = group_number(line, groups, kind->pid, 10, &number);
 	read->pid = (int64_t)number;
 	read->has_address = group_number(line, groups, kind->address, 16, &read->address);
+	read->has_iova = group_number(line, groups, kind->iova, 16, &read->iova);
 	if (kind->device && groups[kind->device].rm_so >= 0)
-		snprintf(read->device, sizeof(read->device), "%.12s",
-			 line + groups[kind->device].rm_so);
+		read_device(line, &groups[kind->device], read->device);
 }
 
 /**

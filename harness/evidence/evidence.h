@@ -16,7 +16,11 @@
  * @MEANS_STUCK:          a watchdog or stall report: a task, a CPU, a workqueue or RCU no longer moves
  * @MEANS_OOPS:           the kernel is damaged: oops, BUG, sanitizer report, corrupted list
  * @MEANS_WARNING:        the kernel met a state that must not be: WARN, lockdep
- * @MEANS_IOMMU_FAULT:    an IOMMU refused a device's access, or failed itself
+ * @MEANS_IOMMU_FAULT:    an IOMMU refused a device's access
+ * @MEANS_IOMMU_NOTICE:   an IOMMU has faults to report, which lines of their own name
+ * @MEANS_IOMMU_FAILED:   an IOMMU itself failed
+ * @MEANS_IOMMU_LIMITED:  lines of VT-d's faults were left out, in this trial or before; its interrupts count what it left out
+ * @MEANS_IOMMU_LOST:     faults of an IOMMU were dropped by the hardware or left out of the log
  * @MEANS_LOST:           lines of the log were dropped or suppressed
  */
 enum meaning {
@@ -30,6 +34,10 @@ enum meaning {
 	MEANS_OOPS,
 	MEANS_WARNING,
 	MEANS_IOMMU_FAULT,
+	MEANS_IOMMU_NOTICE,
+	MEANS_IOMMU_FAILED,
+	MEANS_IOMMU_LIMITED,
+	MEANS_IOMMU_LOST,
 	MEANS_LOST,
 };
 
@@ -40,15 +48,16 @@ enum meaning {
  * @has_pfn:      @pfn is set: from a pfn or from a physical address
  * @has_pid:      @pid is set; it may be that of a thread
  * @has_address:  @address, of the process's own address space, is set
- * @device:       PCI function, "" for none
+ * @has_iova:     @iova, the address of a device's access, is set
+ * @device:       PCI function with its domain, "" for none
  */
 struct kernel_line {
 	enum meaning meaning;
 	struct nature nature;
-	bool has_pfn, has_pid, has_address;
+	bool has_pfn, has_pid, has_address, has_iova;
 	uint64_t pfn;
 	int64_t pid;
-	uint64_t address;
+	uint64_t address, iova;
 	char device[16];
 };
 

@@ -158,7 +158,7 @@ static struct nature nature_of_record(const json_t *arguments)
  * @injector:  its name, as in the intent record
  * @arguments: of it
  *
- * Return: the nature; KIND_ANY for an injector whose faults are not described here.
+ * Return: the nature; any kind for an injector whose faults are not described here.
  */
 struct nature nature_of_fault(const char *injector, const json_t *arguments)
 {
@@ -170,5 +170,7 @@ struct nature nature_of_fault(const char *injector, const json_t *arguments)
 		return (struct nature){KIND_MEMORY, SEVERITY_ANY};
 	if (strcmp(injector, "kill") == 0 || strcmp(injector, "panic") == 0)
 		return (struct nature){KIND_OTHER, SEVERITY_ANY};
-	return (struct nature){KIND_ANY, SEVERITY_ANY};
+	if (strcmp(injector, "dma") == 0)
+		return (struct nature){KIND_IOMMU, SEVERITY_ANY};
+	return (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
 }

@@ -4,13 +4,17 @@
 
 #include "harness/lib/util.h"
 
-/** enum error_kind - the part of the machine that an error is in; a set, when a record leaves it open */
+/**
+ * enum error_kind - the part of the machine that an error is in; a set, when a record leaves it open
+ * @KIND_IOMMU: no error of a part, but an access of a device that an IOMMU refused; KIND_ANY is without it
+ */
 enum error_kind {
 	KIND_MEMORY = 1 << 0,
 	KIND_PROCESSOR = 1 << 1,
 	KIND_PCIE = 1 << 2,
 	KIND_CXL = 1 << 3,
 	KIND_OTHER = 1 << 4,
+	KIND_IOMMU = 1 << 5,
 	KIND_MACHINE_CHECK = KIND_MEMORY | KIND_PROCESSOR,
 	KIND_ANY = KIND_MEMORY | KIND_PROCESSOR | KIND_PCIE | KIND_CXL | KIND_OTHER,
 };

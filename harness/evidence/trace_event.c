@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The meaning of trace events of errors: include/trace/events/mce.h, include/ras/ras_event.h,
- * include/trace/events/memory-failure.h. Fields have the names that the event's format file gives them; agents that did
+ * include/trace/events/memory-failure.h, include/trace/events/iommu.h. Fields have the names that the event's format file gives them; agents that did
  * not read the format sent the text alone, in which the same values stand.
  */
 #include <string.h>
@@ -109,6 +109,20 @@ static void read_cxl(const json_t *fields, const char *text, struct kernel_line 
 	line->nature = (struct nature){KIND_CXL, severity_of(text)};
 }
 
+/* "IOMMU:%s %s iova=0x%016llx flags=0x%04x": driver and function. VT-d has no such event; AMD-Vi fires it before its log is limited. */
+static void read_io_page_fault(const json_t *fields, const char *text, struct kernel_line *line)
+{
+	const char *device = json_text(fields, "device", NULL);
+	const char *end = strstr(text, " iova=0x");
+
+	line->nature = (struct nature){KIND_IOMMU, SEVERITY_ANY};
+	line->has_iova = read_value(fields, "iova", text, "iova=0x", &line->iova);
+	if (device)
+		snprintf(line->device, sizeof(line->device), "%s", device);
+	else if (end && end - text >= 12)
+		snprintf(line->device, sizeof(line->device), "%.12s", end - 12);
+}
+
 /*
  * Sections of CPER that Linux has no decoder for: "severity: %d; sec type:%pU". %pU prints the bytes of the type in their
  * order, so its first three parts are swapped (UEFI specification 2.10, appendix A).
@@ -156,6 +170,7 @@ struct kernel_line trace_event_read(const json_t *data, const char *text)
 		{"ras:arm_event", read_arm},
 		{"ras:non_standard_event", read_non_standard},
 		{"cxl:", read_cxl},
+		{"iommu:io_page_fault", read_io_page_fault},
 	};
 	const char *event = json_text(data, "event", "");
 	struct kernel_line line = {.meaning = MEANS_NOTHING};
@@ -167,7 +182,8 @@ struct kernel_line trace_event_read(const json_t *data, const char *text)
 		if (system ? strncmp(event, events[i].event, length) != 0
 			   : strcmp(event, events[i].event) != 0)
 			continue;
-		line.meaning = MEANS_HARDWARE_ERROR;
+		line.meaning = events[i].read == read_io_page_fault ? MEANS_IOMMU_FAULT
+								    : MEANS_HARDWARE_ERROR;
 		events[i].read(json_object_get(data, "fields"), text, &line);
 		break;
 	}

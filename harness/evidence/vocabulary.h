@@ -63,6 +63,10 @@
 	X(KERNEL_DAMAGED, "kernel-damaged", "a kernel reports an oops, a BUG or a warning")        \
 	X(IOMMU_FAULT, "iommu-fault", "the IOMMU reported an unexpected fault")                    \
 	X(IOMMU_QUIET, "iommu-quiet", "the IOMMU reported no fault, expected one")                 \
+	X(IOMMU_UNKNOWN, "iommu-unknown", "reports of the IOMMU were lost")                        \
+	X(DMA_ARRIVED, "dma-arrived", "a DMA reached memory that it must not reach")               \
+	X(DMA_BLOCKED, "dma-blocked", "a DMA did not reach its memory")                            \
+	X(DMA_SILENT, "dma-silent", "the memory of the DMA was not read")                          \
 	X(HOST_SURVIVED, "host-survived", "less happened to the host than expected")               \
 	X(HOST_HUNG_UNEXPECTEDLY, "host-hung-unexpectedly", "the host hangs")                      \
 	X(HOST_DIED_UNEXPECTEDLY, "host-died-unexpectedly", "the host died")                       \

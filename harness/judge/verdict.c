@@ -229,8 +229,9 @@ static json_t *axes_of(const struct trial_case *trial)
 	bool fired = trial->intent != NULL || trial->faultless;
 	bool victim = fired && (case_expects(trial, "process") ||
 				trial->process != PROCESS_UNKNOWN || trial->process_contradicted);
-	const char *iommu = trial->iommu_fault ? "fault" : trial->log_lost ? "unknown" : "quiet";
-
+	const char *iommu = trial->iommu.ours || trial->iommu.failure ? "fault"
+			    : trial->iommu.lost			      ? "unknown"
+								      : "quiet";
 	const char *guest = trial->guest_count || case_expects(trial, "guest")
 				    ? guest_axis_name(case_guest_axis(trial))
 				    : "none";
@@ -324,6 +325,11 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 		axes_of(trial), "verdict", ruling.verdict, "code", code_name(ruling.code), "reason",
 		ruling.reason.text, "cause", json_text(record_body(trial->close), "cause", NULL),
 		"evidence", evidence, "checks", checks_of(trial), "metrics", case_metrics(trial));
+	if (trial->iommu.ours || trial->iommu.others)
+		json_object_set_new(result, "iommu",
+				    json_pack("{s:i, s:i, s:b}", "faults", (int)trial->iommu.ours,
+					      "of-others", (int)trial->iommu.others, "at-least",
+					      (int)trial->iommu.lost));
 	if (known)
 		json_object_set_new(result, "known", json_string(known));
 	if (fixed)

@@ -12,6 +12,7 @@ static const char *const axis_process[] = {PROCESS_AXIS(TABLE_WORD) NULL};
 static const char *const axis_guest[] = {"none", GUEST_AXIS(TABLE_WORD) NULL};
 static const char *const axis_host[] = {HOST_AXIS(TABLE_WORD) NULL};
 static const char *const axis_iommu[] = {"quiet", "fault", NULL};
+static const char *const dma_ends[] = {"arrived", "blocked", NULL};
 static const char *const axis_migration[] = {MIGRATION_AXIS(TABLE_WORD) NULL};
 static const char *const axis_conversion[] = {"none", "done", "refused-intact", "refused-torn",
 					      NULL};
@@ -204,6 +205,7 @@ static const struct expectation expectations[] = {
 	{"guest", expect_choice, axis_guest},
 	{"migration", expect_choice, axis_migration},
 	{"iommu", expect_choice, axis_iommu},
+	{"dma", expect_choice, dma_ends},
 	{"host", expect_choice, axis_host},
 	{"conversion", expect_choice, axis_conversion},
 	{"signal", expect_choice, signals},

@@ -176,8 +176,9 @@ static void remember_page(struct engine *engine, const struct aim *aim, const ch
 	json_object_set(pages, workload, aim->page);
 }
 
+/* @prepared: what the injector has found out about its target; NULL when there is none */
 static void journal_intent(struct engine *engine, const struct scenario_step *step,
-			   const struct aim *aim, json_t *arguments)
+			   const struct aim *aim, json_t *arguments, json_t *prepared)
 {
 	const json_t *where = aim->page ? aim->page : aim->direct ? NULL : aim->facts;
 	const char *address = param_text(arguments, "address");
@@ -185,16 +186,17 @@ static void journal_intent(struct engine *engine, const struct scenario_step *st
 
 	if (!address)
 		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
-	engine_journal(engine, "intent",
-		       json_pack("{s:s, s:s*, s:s*, s:O, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
-				 "injector", step->injector, "kills",
-				 injector->kills ? param_text(arguments, injector->kills) : NULL,
-				 "echoed-by", injector->echoed_by, "arguments", arguments, "target",
-				 step->subject, "guest", aim->guest ? aim->guest->name : NULL,
-				 "gpa", aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
-				 "address", address, "pfn", json_text(where, "pfn", NULL),
-				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
-				 aim->host->host));
+	engine_journal(
+		engine, "intent",
+		json_pack("{s:s, s:s*, s:s*, s:O, s:O*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
+			  "injector", step->injector, "kills",
+			  injector->kills ? param_text(arguments, injector->kills) : NULL,
+			  "echoed-by", injector->echoed_by, "arguments", arguments, "prepared",
+			  json_object_size(prepared) ? prepared : NULL, "target", step->subject,
+			  "guest", aim->guest ? aim->guest->name : NULL, "gpa",
+			  aim->guest ? json_text(aim->facts, "physical", NULL) : NULL, "address",
+			  address, "pfn", json_text(where, "pfn", NULL), "boot_id",
+			  json_text(aim->host->hello, "boot_id", ""), "host", aim->host->host));
 	engine->intended = true;
 	if (aim->page)
 		remember_page(engine, aim, step->subject);
@@ -222,7 +224,7 @@ static int look_again(struct engine *engine, const struct scenario_step *step,
 
 /* Return: 0, also when the injector refused: @refused is its error then; or what ends the trial. */
 static int prepare(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
-		   json_t *arguments, int *refused, struct reason *why)
+		   json_t *arguments, json_t **prepared, int *refused, struct reason *why)
 {
 	/* A target in a guest is no workload of the host's agent. */
 	const char *target = aim->guest ? NULL : step->subject;
@@ -230,7 +232,7 @@ static int prepare(struct engine *engine, const struct scenario_step *step, cons
 				json_pack("{s:s, s:O, s:s*, s:I}", "injector", step->injector,
 					  "arguments", arguments, "target", target, "seed",
 					  (json_int_t)engine->trial->seed),
-				CALL_TIMEOUT_MS, NULL, why);
+				CALL_TIMEOUT_MS, prepared, why);
 
 	/* When its answer is missing, it may have set something all the same. */
 	engine->prepared = error != -EPERM ? aim->host : NULL;
@@ -274,12 +276,12 @@ static void look_behind(struct engine *engine, const struct scenario_step *step,
 }
 
 static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
-		json_t *arguments, int refused, struct reason *why)
+		json_t *arguments, json_t *prepared, int refused, struct reason *why)
 {
 	__cleanup_json json_t *fired = NULL;
 	int error;
 
-	journal_intent(engine, step, aim, arguments);
+	journal_intent(engine, step, aim, arguments, json_object_get(prepared, "result"));
 	if (engine->journal_error)
 		return fail(why, -EIO, "no fault is fired without a journal");
 	if (refused) {
@@ -307,7 +309,7 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 static int aim_and_fire(struct engine *engine, const struct scenario_step *step, struct aim *aim,
 			struct reason *why)
 {
-	__cleanup_json json_t *arguments = NULL;
+	__cleanup_json json_t *arguments = NULL, *prepared = NULL;
 	int error = engine_restore_injector(engine, why) ?: take_aim(engine, step, aim, why);
 	int refused;
 
@@ -319,13 +321,13 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 	if (error)
 		return error;
 	arguments = resolve_arguments(step, aim);
-	error = prepare(engine, step, aim, arguments, &refused, why);
+	error = prepare(engine, step, aim, arguments, &prepared, &refused, why);
 	if (error)
 		return error;
 	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
 	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why)
 			?: look_again(engine, step, aim, why);
-	return error ? error : fire(engine, step, aim, arguments, refused, why);
+	return error ? error : fire(engine, step, aim, arguments, prepared, refused, why);
 }
 
 int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Interrupt counts: machine checks (MCE), polls for them (MCP), thresholds (THR, which carries CMCI), deferred errors
- * (DFR), and the fault interrupts of the IOMMU (dmarN); arch/x86/kernel/irq.c, arch_show_interrupts(). They count on
- * their own, whatever the log says: a broadcast machine check adds one for each processor, a local one adds one.
+ * (DFR), and the fault interrupts of the IOMMU: dmarN of VT-d, AMD-ViN-Evt of AMD-Vi (drivers/iommu/amd/init.c,
+ * iommu_setup_intcapxt()); arch/x86/kernel/irq.c, arch_show_interrupts(). They count on their own, whatever the log says: a
+ * broadcast machine check adds one for each processor, a local one adds one.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -34,15 +35,13 @@ static const char *add_counts(const char *at, uint64_t *sum)
 	}
 }
 
-static bool is_dmar(const char *description, char name[static 16])
+/* Return: the row's name, NULL for a row that is not of an IOMMU. */
+static const char *iommu_row(const char *description)
 {
 	const char *last = strrchr(description, ' ');
 
 	last = last ? last + 1 : description;
-	if (strncmp(last, "dmar", 4) != 0 || strlen(last) >= 16)
-		return false;
-	strcpy(name, last);
-	return true;
+	return strncmp(last, "dmar", 4) == 0 || strncmp(last, "AMD-Vi", 6) == 0 ? last : NULL;
 }
 
 static void read_row(json_t *counts, const char *line)
@@ -50,7 +49,6 @@ static void read_row(json_t *counts, const char *line)
 	static const char *const rows[] = {"MCE", "MCP", "THR", "DFR"};
 	const char *colon = strchr(line, ':');
 	const char *name = line + strspn(line, " ");
-	char dmar[16];
 	uint64_t sum;
 
 	if (!colon)
@@ -61,8 +59,8 @@ static void read_row(json_t *counts, const char *line)
 		if (strlen(rows[i]) == (size_t)(colon - name) &&
 		    strncmp(rows[i], name, strlen(rows[i])) == 0)
 			json_object_set_new(counts, rows[i], json_integer((json_int_t)sum));
-	if (is_dmar(description, dmar))
-		json_object_set_new(counts, dmar, json_integer((json_int_t)sum));
+	if (iommu_row(description))
+		json_object_set_new(counts, iommu_row(description), json_integer((json_int_t)sum));
 }
 
 static json_t *read_counts(void)
@@ -138,13 +136,13 @@ static void interrupts_stop(struct witness_run *run)
 
 /*
  * Not MCP: the machine check poller runs on its timer, fault or no fault (arch/x86/kernel/cpu/mce/core.c). Thresholds (CMCI)
- * are of corrected errors and of uncorrected ones that no processor consumed.
+ * are of corrected errors and of uncorrected ones that no processor consumed. dmarN-prq and AMD-ViN-PPR are page requests,
+ * which are no faults; AMD-Vi alone is all of these in one.
  */
 static const struct witness_proof interrupts_proofs[] = {
-	{"MCE", true, "machine-check", "uncorrected"},
-	{"THR", true, "machine-check", "any"},
-	{"DFR", true, "machine-check", "uncorrected"},
-	{0},
+	{"MCE", true, "machine-check", "uncorrected"}, {"THR", true, "machine-check", "any"},
+	{"DFR", true, "machine-check", "uncorrected"}, {"dmar#", true, "iommu", "any"},
+	{"AMD-Vi#-Evt", true, "iommu", "any"},	       {0},
 };
 
 static const struct witness interrupts_witness = {

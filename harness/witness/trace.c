@@ -29,8 +29,19 @@
  */
 #define HEAD "-[0-9]+ +(\\([^)]*\\) +)?\\[[0-9]+\\] +[^ ]+ +([0-9]+\\.[0-9]+): ([A-Za-z0-9_]+):"
 
-/* All events of these are errors. memory_failure_event moved from ras to a system of its own in Linux 6.19. */
-static const char *const systems[] = {"mce", "ras", "memory_failure", "cxl"};
+/*
+ * All events of these are errors; of iommu only one is, and the others come with each mapping. memory_failure_event moved from
+ * ras to a system of its own in Linux 6.19.
+ */
+static const struct {
+	const char *name, *only;
+} systems[] = {
+	{"mce", NULL},
+	{"ras", NULL},
+	{"memory_failure", NULL},
+	{"cxl", NULL},
+	{"iommu", "io_page_fault"},
+};
 
 #define EVENTS_MAX 64
 
@@ -61,8 +72,8 @@ static void trace_probe(json_t *findings)
 		    "tracefs is not mounted on " TRACING " or not writable",
 		    "as root: mount -t tracefs tracefs " TRACING);
 	for (size_t i = 0; i < 2; i++) {
-		__cleanup_free char *name = format_text("tracefs:%s", systems[i]);
-		__cleanup_free char *directory = format_text(TRACING "/events/%s", systems[i]);
+		__cleanup_free char *name = format_text("tracefs:%s", systems[i].name);
+		__cleanup_free char *directory = format_text(TRACING "/events/%s", systems[i].name);
 
 		finding_add(findings, name, access(system_path(path, directory), F_OK) == 0,
 			    "this kernel has no such trace events",
@@ -128,7 +139,7 @@ static void enable_event(struct trace *trace, const char *system, const char *na
 	trace->event_count++;
 }
 
-static void enable_system(struct trace *trace, const char *system)
+static void enable_system(struct trace *trace, const char *system, const char *only)
 {
 	__cleanup_free char *path = format_text("%s/events/%s", trace->instance, system);
 	DIR *directory = opendir(path);
@@ -136,7 +147,8 @@ static void enable_system(struct trace *trace, const char *system)
 
 	while (directory && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "enable") != 0 &&
-		    strcmp(entry->d_name, "filter") != 0)
+		    strcmp(entry->d_name, "filter") != 0 &&
+		    (!only || strcmp(entry->d_name, only) == 0))
 			enable_event(trace, system, entry->d_name);
 	if (directory)
 		closedir(directory);
@@ -152,7 +164,7 @@ static int open_instance(struct trace *trace, struct reason *why)
 	(void)write_instance(trace, "trace_clock", "mono");
 	(void)write_instance(trace, "buffer_percent", "0");
 	for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
-		enable_system(trace, systems[i]);
+		enable_system(trace, systems[i].name, systems[i].only);
 	if (!trace->event_count)
 		return fail(why, -EOPNOTSUPP, "this kernel has none of the trace events of errors");
 	trace->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

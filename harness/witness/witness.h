@@ -26,9 +26,11 @@ struct witness_run {
 
 /**
  * struct witness_proof - a field of a witness's events that is evidence of a hardware error
- * @field:    in the data of the event: a counter, {"before", "after"}, or a flag, which is evidence when it is true
+ * @field:    in the data of the event: a counter, {"before", "after"}, or a flag, which is evidence when it is true; a "#"
+ *            in it stands for digits
  * @grows:    of a counter: only growth is evidence, else any change
- * @kind:     of the error: "memory", "processor", "machine-check", "pcie", "cxl" or "other"; "any" when it leaves that open
+ * @kind:     of the error: "memory", "processor", "machine-check", "pcie", "cxl", "iommu" or "other"; "any" when it leaves that
+ *            open
  * @severity: "corrected", "uncorrected" or "any"
  *
  * "pfn" and "pid" in the data name the page and the process that the event is about.

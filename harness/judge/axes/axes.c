@@ -58,10 +58,7 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		 scope_relation(&trial->on_host, &line) == RELATION_OURS &&
 		 !seen->guests[0].qemu_struck)
 		seen->guests[0].qemu_struck = record;
-	if (line.meaning == MEANS_IOMMU_FAULT) {
-		trial->iommu_fault = true;
-		case_cite(trial, record, "iommu");
-	}
+	case_read_iommu(trial, &line, record);
 }
 
 static bool another_boot(const struct host_seen *host, const json_t *object)
@@ -317,6 +314,7 @@ void case_read_axes(struct trial_case *trial)
 	case_read_injector_proof(trial);
 	decide_host(trial, &seen);
 	decide_other_hosts(trial, &seen);
+	case_decide_iommu(trial);
 	case_decide_guests(trial, &seen);
 	case_decide_victim(trial, &seen.victim);
 	case_decide_migration(trial, &seen);

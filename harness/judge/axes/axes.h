@@ -177,6 +177,11 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record);
 void case_read_injector_proof(struct trial_case *trial);
 void case_read_trace(struct trial_case *trial, const json_t *record);
 
+/* iommu_axis.c */
+void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
+		     const json_t *record);
+void case_decide_iommu(struct trial_case *trial);
+
 /* declared.c */
 bool case_read_declared(struct trial_case *trial, const json_t *record);
 

@@ -40,6 +40,7 @@ static struct nature nature_of_words(const char *kind, const char *severity)
 		{"pcie", {KIND_PCIE, 0}},
 		{"cxl", {KIND_CXL, 0}},
 		{"other", {KIND_OTHER, 0}},
+		{"iommu", {KIND_IOMMU, 0}},
 		{"corrected", {0, SEVERITY_CORRECTED}},
 		{"uncorrected", {0, SEVERITY_UNCORRECTED}},
 	};
@@ -54,17 +55,36 @@ static struct nature nature_of_words(const char *kind, const char *severity)
 	return nature;
 }
 
+/* A "#" stands for digits. */
+static bool is_field(const char *declared, const char *field)
+{
+	size_t before = strcspn(declared, "#"), digits;
+
+	if (!declared[before])
+		return strcmp(declared, field) == 0;
+	if (strncmp(declared, field, before) != 0)
+		return false;
+	digits = strspn(field + before, "0123456789");
+	return digits && strcmp(declared + before + 1, field + before + digits) == 0;
+}
+
 /* Counters are {"before", "after"}; of other fields `true` is evidence. */
 static bool is_evidence(const struct trial_case *trial, const json_t *record,
 			const struct declaration *declaration)
 {
-	const json_t *value = json_object_get(event_data(record), declaration->field);
-	int64_t difference;
+	const char *field;
+	json_t *value;
 
-	if (!json_is_object(value))
-		return json_is_true(value);
-	return case_change(trial, record, declaration->field, value, &difference) &&
-	       (declaration->grows ? difference > 0 : difference != 0);
+	json_object_foreach ((json_t *)event_data(record), field, value) {
+		int64_t difference = json_is_true(value);
+
+		if (is_field(declaration->field, field) &&
+		    (!json_is_object(value) ||
+		     case_change(trial, record, field, value, &difference)) &&
+		    (declaration->grows ? difference > 0 : difference != 0))
+			return true;
+	}
+	return false;
 }
 
 /* Return: whether the declaration is of this witness. */

@@ -116,7 +116,8 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
  * @relation: of the error to the victim
  * @nature:   kind and severity of the error
  *
- * An error of another kind proves nothing, nor does a corrected one prove an uncorrected fault. The driver of AER feeds the
+ * An error of another kind proves nothing, nor does a corrected one prove an uncorrected fault. An access that an IOMMU refused is
+ * no error that could be taken for one of memory. The driver of AER feeds the
  * kernel's log and the trace events alike: without the name of the victim's device the two are one witness.
  */
 void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
@@ -126,6 +127,8 @@ void case_weigh(struct trial_case *trial, enum group group, const json_t *record
 	struct nature fault = nature_of_fault(json_text(intent, "injector", ""),
 					      json_object_get(intent, "arguments"));
 
+	if (nature.kinds == KIND_IOMMU && !(fault.kinds & KIND_IOMMU))
+		return;
 	if (nature.kinds == KIND_PCIE && relation == RELATION_ANONYMOUS && group == GROUP_TRACE)
 		group = GROUP_KERNEL_LOG;
 	if (!nature_overlaps(nature, fault)) {
@@ -180,6 +183,8 @@ void case_read_trace(struct trial_case *trial, const json_t *record)
 	bool in_guest = event_guest(record) != NULL;
 	struct kernel_line line = trace_event_read(event_data(record), record_text(record));
 
+	if (line.meaning == MEANS_IOMMU_FAULT && !in_guest)
+		case_read_iommu(trial, &line, record);
 	if (line.meaning == MEANS_HARDWARE_ERROR)
 		case_weigh(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
 			   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),

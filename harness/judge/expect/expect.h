@@ -30,6 +30,11 @@ void expect_guest(struct trial_case *trial);
 void expect_bystanders(struct trial_case *trial);
 void expect_migration(struct trial_case *trial);
 
+/* dma.c */
+void expect_iommu(struct trial_case *trial);
+void expect_dma(struct trial_case *trial);
+const char *case_dma_memory(const struct trial_case *trial);
+
 /* expect_log.c */
 void expect_log(struct trial_case *trial);
 void expect_not_log(struct trial_case *trial);

@@ -192,6 +192,7 @@ static void find_belongings(struct trial_case *trial)
 		if (record_is(record, "intent")) {
 			scope_add_aim(&trial->on_host, body);
 			scope_add_aim(&trial->on_host, json_object_get(body, "arguments"));
+			scope_add_aim(&trial->on_host, json_object_get(body, "prepared"));
 			scope_add_guest_aim(&trial->in_guest, body);
 			scope_add_guest_aim(&trial->in_guest, json_object_get(body, "arguments"));
 		}

@@ -63,6 +63,32 @@ struct host_outcome {
 	struct reason reason;
 };
 
+/* Where the driver of an IOMMU reports. */
+enum iommu_source_index {
+	IOMMU_LOG,
+	IOMMU_TRACE,
+	IOMMU_CONSOLE,
+	IOMMU_SOURCES,
+};
+
+/**
+ * struct iommu_outcome - what the IOMMU of the struck host reported
+ * @sources: what each source reported; the console repeats the log, the trace may have what the log leaves out
+ * @ours, @others: accesses that it refused: of the fault's device to its addresses, and all others
+ * @lost:    there may have been more
+ * @limited: lines of VT-d's faults were left out
+ * @first:   report of the first access that is the fault's, or NULL
+ * @failure: the IOMMU itself failed; the record that says so, or NULL
+ */
+struct iommu_outcome {
+	struct iommu_source {
+		unsigned int ours, others, notices;
+	} sources[IOMMU_SOURCES];
+	unsigned int ours, others;
+	bool lost, limited;
+	const json_t *first, *failure;
+};
+
 /**
  * struct guest_outcome - what became of a guest of the trial
  * @name:   borrowed
@@ -141,7 +167,7 @@ struct migration_outcome {
  * @ended_by: signal that ended the victim, 0 for none
  * @host:      the one that the fault was aimed at
  * @other_hosts: those that the fault was not aimed at
- * @iommu_fault: an IOMMU reported a fault
+ * @iommu:     of the host that the fault was aimed at
  * @damage:  lines in which a kernel reports damage of its own; owned array of borrowed records
  * @guests:    the guests of the trial, the subject first
  * @migration: of the subject
@@ -192,7 +218,7 @@ struct trial_case {
 	struct host_outcome host;
 	struct host_outcome other_hosts[HOST_LIMIT];
 	size_t other_host_count;
-	bool iommu_fault;
+	struct iommu_outcome iommu;
 	json_t *damage;
 
 	struct guest_outcome guests[GUEST_LIMIT];

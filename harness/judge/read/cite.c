@@ -55,6 +55,7 @@ static char *describe(const json_t *body)
 static char *sentence(const json_t *record)
 {
 	const json_t *body = record_body(record);
+	const char *memory = json_text(json_object_get(body, "result"), "memory", "");
 
 	if (record_is(record, "event"))
 		return describe(body);
@@ -62,11 +63,12 @@ static char *sentence(const json_t *record)
 		return format_text("boot %s of %s", json_text(body, "boot_id", "?"),
 				   json_text(body, "host", "the host"));
 	if (record_is(record, "outcome"))
-		return format_text("%s: %s%s%s", json_text(body, "injector", "injector"),
+		return format_text("%s: %s%s%s%s%s", json_text(body, "injector", "injector"),
 				   json_text(body, "error_name",
 					     json_number(body, "error", 0) ? "error" : "done"),
 				   *json_text(body, "reason", "") ? ": " : "",
-				   json_text(body, "reason", ""));
+				   json_text(body, "reason", ""), *memory ? ", memory " : "",
+				   memory);
 	return strdup(json_text(body, "reason", record_type(record)));
 }
 

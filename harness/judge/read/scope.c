@@ -3,6 +3,8 @@
  * The pages, addresses and processes that a fault was meant for, on one machine: the host, or a guest with addresses
  * of its own. Evidence about others is no proof.
  */
+#include <string.h>
+
 #include "harness/judge/read/scope.h"
 
 static void add_range(struct range *ranges, size_t *count, uint64_t first, uint64_t length)
@@ -99,6 +101,11 @@ void scope_add_aim(struct scope *scope, const json_t *aim)
 
 	if (!scope->device)
 		scope->device = json_text(aim, "sbdf", NULL);
+	if (json_object_get(aim, "iova")) {
+		(void)read_number(aim, "iova", &number);
+		add_range(scope->iovas, &scope->iova_count, number & ~0xfffull,
+			  (uint64_t)json_number(aim, "length", 4096));
+	}
 	if (read_number(aim, "pfn", &number))
 		add_pfns(scope, number, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(address_keys); i++)
@@ -134,4 +141,11 @@ bool scope_owns_pid(const struct scope *scope, int64_t pid)
 bool scope_owns_address(const struct scope *scope, uint64_t address)
 {
 	return in_ranges(scope->addresses, scope->address_count, address);
+}
+
+/** scope_owns_dma - is an access one that the fault makes: of its device, to one of its addresses? */
+bool scope_owns_dma(const struct scope *scope, const char *device, uint64_t iova)
+{
+	return scope->device && strcmp(device, scope->device) == 0 &&
+	       in_ranges(scope->iovas, scope->iova_count, iova);
 }

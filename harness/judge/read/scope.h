@@ -16,6 +16,7 @@ struct range {
 /**
  * struct scope - the page frames, addresses and processes of one machine that belong to the victim or were aimed at
  * @device: PCI function that the fault was aimed at; NULL: none; borrowed
+ * @iovas:  addresses to which the fault lets @device go
  */
 struct scope {
 	struct range pfns[RANGE_LIMIT];
@@ -25,6 +26,8 @@ struct scope {
 	int64_t pids[RANGE_LIMIT];
 	size_t pid_count;
 	const char *device;
+	struct range iovas[RANGE_LIMIT];
+	size_t iova_count;
 };
 
 void scope_add_facts(struct scope *scope, const json_t *facts);
@@ -35,6 +38,7 @@ void scope_add_pids(struct scope *scope, const json_t *value);
 
 bool scope_owns_pfn(const struct scope *scope, uint64_t pfn);
 bool scope_owns_pid(const struct scope *scope, int64_t pid);
+bool scope_owns_dma(const struct scope *scope, const char *device, uint64_t iova);
 bool scope_owns_address(const struct scope *scope, uint64_t address);
 
 #endif
