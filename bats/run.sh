@@ -134,7 +134,7 @@ rig() {
 		echo "not ok the image of the rig" | tee -a "$results"
 		return
 	}
-	scenarios hosts "einj/*" "mce/*" "hwpoison/*"
+	scenarios hosts "einj/*" "mce/*" "hwpoison/*" "dma/*"
 	local test
 	for test in bats/rig/*.bats; do
 		say "${test##*/} (about 2 minutes)"

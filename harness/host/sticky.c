@@ -52,9 +52,11 @@ struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum st
 static int put(struct change *change, const struct sticky_file *file, const char *text,
 	       struct reason *why)
 {
+	bool nothing = file->format == STICKY_OVERRIDE && strcmp(text, "(null)") == 0;
 	__cleanup_free char *whole =
-		format_text("%s%s%s", file->format == STICKY_BARE_HEX ? "0x" : "", text,
-			    file->format == STICKY_LINE ? "\n" : "");
+		format_text("%s%s%s", file->format == STICKY_BARE_HEX ? "0x" : "",
+			    nothing ? "" : text,
+			    file->format == STICKY_LINE || nothing ? "\n" : "");
 
 	return change_write(change, file->path, whole, why);
 }
@@ -79,6 +81,16 @@ static int record_state(const struct sticky *sticky)
 	return write_json_atomically(system_path(path, CHANGE_DIRECTORY), STATE_NAME, files);
 }
 
+static int record_or_fail(const struct sticky *sticky, const char *path, struct reason *why)
+{
+	int error = record_state(sticky);
+
+	return error ? fail(why, error,
+			    "nothing is set that could not be put back: record %s of %s: %s",
+			    STATE_NAME, path, strerror(-error))
+		     : 0;
+}
+
 /**
  * sticky_set - write a file that was saved before
  * @sticky:    that holds it
@@ -99,16 +111,33 @@ int sticky_set(struct sticky *sticky, struct change *change, const char *path, c
 		return fail(why, -EINVAL, "%s was not saved before it was to be set", path);
 	file->set = true;
 	if (!change->dry_run) {
-		int error = record_state(sticky);
+		int error = record_or_fail(sticky, path, why);
 
 		if (error)
-			return fail(
-				why, error,
-				"nothing is set that could not be put back: record %s of %s: %s",
-				STATE_NAME, path, strerror(-error));
+			return error;
 	}
 	whole = format_text("%s%s", text, file->format == STICKY_LINE ? "\n" : "");
 	return change_write(change, path, whole, why);
+}
+
+/**
+ * sticky_undo - remember a write that undoes the next one, of files that keep nothing (bind, unbind)
+ * @sticky: where
+ * @change: whose write comes next
+ * @path:   of the file that undoes it
+ * @text:   to be written there by sticky_restore(), or after SIGKILL by sticky_recover()
+ * @why:    reason of a failure
+ *
+ * Return: 0 or -errno; then the write must not be done.
+ */
+int sticky_undo(struct sticky *sticky, struct change *change, const char *path, const char *text,
+		struct reason *why)
+{
+	if (sticky->count == STICKY_FILE_LIMIT)
+		return fail(why, -E2BIG, "too many files to set");
+	sticky->files[sticky->count++] =
+		(struct sticky_file){.path = xstrdup(path), .saved = xstrdup(text), .set = true};
+	return change->dry_run ? 0 : record_or_fail(sticky, path, why);
 }
 
 /**

@@ -11,11 +11,13 @@
  * @STICKY_TEXT:     as it was read
  * @STICKY_BARE_HEX: it prints hexadecimal digits without 0x, but takes them for decimal ("%llx" of mce-inject)
  * @STICKY_LINE:     it takes only whole lines, newline included (components of EINJv2, flags of mce-inject)
+ * @STICKY_OVERRIDE: it prints "(null)" for nothing, which a newline sets (driver_override of a device)
  */
 enum sticky_format {
 	STICKY_TEXT,
 	STICKY_BARE_HEX,
 	STICKY_LINE,
+	STICKY_OVERRIDE,
 };
 
 /**
@@ -41,6 +43,8 @@ struct sticky {
 struct sticky_file *sticky_save(struct sticky *sticky, const char *path, enum sticky_format format);
 int sticky_set(struct sticky *sticky, struct change *change, const char *path, const char *text,
 	       struct reason *why);
+int sticky_undo(struct sticky *sticky, struct change *change, const char *path, const char *text,
+		struct reason *why);
 int sticky_restore(struct sticky *sticky, struct change *change, struct reason *why);
 bool sticky_left(void);
 void sticky_recover(struct change *change);

@@ -7,8 +7,9 @@
 #include "harness/rig/profile.h"
 
 static const char *const host_modules[] = {
-	"virtio_pci",	   "virtio_console", "einj", "mce-inject",
-	"hwpoison-inject", "loop",	     "ext4", NULL};
+	"virtio_pci", "virtio_console", "einj", "mce-inject", "hwpoison-inject",
+	"loop",	      "ext4",		"nvme", "vfio-pci",   "vfio_iommu_type1",
+	NULL};
 
 /*
  * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel
@@ -19,13 +20,14 @@ static const char *const intel_devices[] = {
 	"-device",   "intel-iommu,intremap=on,caching-mode=on",
 	"-blockdev", "driver=null-co,node-name=scratch,size=1048576,read-zeroes=on",
 	"-device",   "nvme,serial=RIG0,drive=scratch,addr=4",
+	"-device",   "edu,addr=5",
 	NULL,
 };
 
 static const struct rig_profile intel = {
 	.name = "intel",
-	.summary =
-		"Intel server with EINJ firmware, machine checks, IOMMU (DMAR) and one NVMe device",
+	.summary = "Intel server with EINJ firmware, machine checks, IOMMU (DMAR), and two devices "
+		   "for DMA: NVMe, edu",
 	.processors = 2,
 	.memory_mib = 2048,
 	.processor = "max,vendor=GenuineIntel,family=6,model=106,stepping=6",

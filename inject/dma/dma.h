@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_DMA_H
+#define BRINELL_DMA_H
+
+/*
+ * DMA of a real device to addresses of one's choice, through VFIO. The agent finds a device, checks it and takes it from its
+ * driver; sticky_restore() gives it back. The process of a fault opens an address space and devices in it. Restore only after
+ * that process has ended: the kernel lets go of a device when its last file is closed.
+ */
+#include "harness/host/sticky.h"
+
+struct dma_device;
+struct dma_driver;
+struct dma_space;
+
+#define DMA_PAGE 4096
+
+/* Every device takes so many bytes below the end of its own addresses, or of 4 GiB, for its queues. */
+#define DMA_OWN_SIZE (8 * DMA_PAGE)
+
+/**
+ * struct dma_function - a PCI function of this machine that can be made to do DMA
+ * @sbdf:   "0000:00:04.0"
+ * @driver: of this room, that makes it do DMA
+ * @bound:  driver of the kernel that has it, "" for none
+ * @group:  number of its IOMMU group, -1 without one
+ */
+struct dma_function {
+	char sbdf[16];
+	const struct dma_driver *driver;
+	char bound[32];
+	int group;
+};
+
+bool dma_name_is_valid(const char *name);
+int dma_find(const char *name, struct dma_function *function, struct reason *why);
+int dma_check(const struct dma_function *function, struct reason *why);
+int dma_take(const struct dma_function *function, struct sticky *sticky, struct change *change,
+	     struct reason *why);
+int dma_returned(const struct dma_function *function, struct reason *why);
+unsigned int dma_address_bits(const struct dma_function *function);
+
+int dma_space_open(struct dma_space **space, struct reason *why);
+int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t size, bool writable,
+		  struct reason *why);
+int dma_space_unmap(struct dma_space *space, uint64_t iova, size_t size, struct reason *why);
+void dma_space_close(struct dma_space *space);
+
+int dma_device_open(struct dma_device **device, struct dma_space *space,
+		    const struct dma_function *function, int64_t deadline_ns, struct reason *why);
+int dma_device_write(struct dma_device *device, uint64_t iova, size_t length, struct reason *why);
+int dma_device_read(struct dma_device *device, uint64_t iova, size_t length, struct reason *why);
+bool dma_device_wrote(const struct dma_device *device, const void *memory, size_t length);
+int dma_device_fetched(struct dma_device *device, const void *memory, bool *same,
+		       struct reason *why);
+void dma_device_close(struct dma_device *device);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_DMA_DRIVER_H
+#define BRINELL_DMA_DRIVER_H
+
+/* The kinds of devices that can be made to do DMA: one file each. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "harness/lib/registry.h"
+#include "inject/dma/dma.h"
+
+/**
+ * struct dma_driver - makes one kind of device do DMA
+ * @name:    as in scenarios
+ * @summary: one line
+ * @drives:  whether it drives a function with these registers of its configuration space (@class: 24 bits)
+ * @address_bits: width of the addresses that the device can emit
+ * @open:    makes the device ready; fills @image with what a write puts into memory. -ETIMEDOUT when it does not answer
+ * @write, @read: one operation to or from a page at @iova, of at most DMA_PAGE bytes; a read fetches at least its first 8
+ *           bytes. 0: the device reports completion, which is no proof of delivery; -EIO: it reports an error;
+ *           -ETIMEDOUT: it reports nothing
+ * @fetched: whether the last read fetched the bytes at @memory
+ * @close:   quiets the device; also after a failed @open
+ */
+struct dma_driver {
+	const char *name;
+	const char *summary;
+	bool (*drives)(uint32_t vendor, uint32_t device, uint32_t class);
+	unsigned int address_bits;
+	int (*open)(struct dma_device *device, struct reason *why);
+	int (*write)(struct dma_device *device, uint64_t iova, size_t length, struct reason *why);
+	int (*read)(struct dma_device *device, uint64_t iova, size_t length, struct reason *why);
+	int (*fetched)(struct dma_device *device, const void *memory, bool *same,
+		       struct reason *why);
+	void (*close)(struct dma_device *device);
+};
+
+REGISTRY(dma_driver)
+
+/**
+ * struct dma_device - a device in the hands of its driver
+ * @load, @store: a register of 32 bits in its first BAR; a device that is gone loads ones
+ * @own:      DMA_OWN_SIZE bytes of zeroes that the device reaches at @own_iova
+ * @image:    the first page of @own: what a write puts into memory
+ * @deadline_ns: of one operation
+ * @space, @fd, @group_fd, @registers: of the real device, see vfio.c
+ * @private:  of the driver, freed with the device
+ */
+struct dma_device {
+	const struct dma_driver *driver;
+	uint32_t (*load)(struct dma_device *device, unsigned int offset);
+	void (*store)(struct dma_device *device, unsigned int offset, uint32_t value);
+	unsigned char *own;
+	uint64_t own_iova;
+	int64_t deadline_ns;
+	struct dma_space *space;
+	int fd, group_fd;
+	uint64_t registers;
+	void *private;
+};
+
+static inline unsigned char *dma_own(const struct dma_device *device, unsigned int page)
+{
+	return device->own + page * DMA_PAGE;
+}
+
+static inline uint64_t dma_own_iova(const struct dma_device *device, unsigned int page)
+{
+	return device->own_iova + page * DMA_PAGE;
+}
+
+int dma_await(struct dma_device *device, unsigned int offset, uint32_t mask, uint32_t value,
+	      struct reason *why);
+const char *in_use_by(const char *sbdf, char user[static 256]);
+
+#endif
