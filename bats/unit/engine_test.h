@@ -45,6 +45,7 @@ static inline int tear_down(void **state)
 
 #define GUEST "guests: {g1: {kind: micro}}\nworkloads:\n  victim: {kind: memory, in: g1}\n"
 #define ON_HOST "workloads:\n  victim: {kind: memory}\n"
+#define LOAD "  load: {kind: stress-ng, stressor: cpu}\n"
 #define STRIKE "  - inject: {with: hwpoison, at: victim, method: corrupt-pfn}\n"
 
 static double progress_seen;
@@ -62,10 +63,11 @@ static inline void run(struct fixture *fixture, const char *bench, const char *s
 	__cleanup_free char *calls = format_text("%s/calls", fixture->directory);
 	__cleanup_free char *text =
 		format_text("scenario: test\ntitle: t\nbench: %s\ndeadline: %s\nsettle: %s\n%s%s"
-			    "steps:\n%s",
+			    "%ssteps:\n%s",
 			    bench, fake.deadline ? fake.deadline : "20s",
 			    fake.settle ? fake.settle : "10ms", fake.requires ? fake.requires : "",
-			    fake.on_host ? ON_HOST : GUEST, steps);
+			    fake.on_host ? ON_HOST : GUEST, strstr(steps, ": load") ? LOAD : "",
+			    steps);
 	struct planned_trial plan[2] = {0};
 	struct journal_damage damage;
 	struct reason why = {0};

@@ -23,6 +23,22 @@ static void test_strike(void **state)
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 }
 
+/* Another workload, started before the fault or after it, does not take the witnesses from the frame that is struck. */
+static void test_focus_stays_with_the_struck_frame(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *fire;
+
+	fake.on_host = true;
+	run(fixture, "fake", "  - start: victim\n" STRIKE "  - start: load\n", 1);
+	fire = strstr(fixture->calls, "inject.fire");
+	assert_non_null(fire);
+	assert_non_null(strstr(fire, "workload.start"));
+	assert_null(strstr(fire, "witness.focus"));
+	/* That of the start, and that of the aim. */
+	assert_int_equal(count_calls(fixture, "witness.focus"), 2);
+}
+
 static int count_words(const struct fixture *fixture, const char *witness)
 {
 	const json_t *record;
@@ -297,6 +313,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_strike, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_focus_stays_with_the_struck_frame, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_words_of_a_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_never_rests, set_up, tear_down),

@@ -311,13 +311,15 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 {
 	__cleanup_json json_t *arguments = NULL, *prepared = NULL;
 	int error = engine_restore_injector(engine, why) ?: take_aim(engine, step, aim, why);
+	const json_t *struck;
 	int refused;
 
 	if (error)
 		return error;
-	if (aim->page)
-		error = engine_focus(engine, aim->host, json_text(aim->page, "pfn", NULL),
-				     json_object_get(aim->page, "pid"), why);
+	struck = aim->page ? aim->page : aim->guest ? NULL : aim->facts;
+	if (struck)
+		error = engine_focus(engine, aim->host, json_text(struck, "pfn", NULL),
+				     json_object_get(struck, "pid"), why);
 	if (error)
 		return error;
 	arguments = resolve_arguments(step, aim);

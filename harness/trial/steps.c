@@ -70,7 +70,8 @@ static int step_start(struct engine *engine, const struct scenario_step *step, s
 	engine_journal(engine, "facts",
 		       json_pack("{s:s, s:s*, s:O}", "workload", load->name, "guest", load->guest,
 				 "facts", facts));
-	if (load->guest)
+	/* After a fault the witnesses keep to the frame that it struck. */
+	if (load->guest || engine->intended)
 		return 0;
 	return engine_focus(engine, engine->bench, json_text(facts, "pfn", NULL),
 			    json_object_get(facts, "pid"), why);
