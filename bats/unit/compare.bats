@@ -18,7 +18,7 @@ write_run() {
 	{
 		printf '{"run":"r","version":"0.1.0","complete":true,"trials":['
 		for sample; do
-			printf '%s{"trial":"%04d","scenario":"perf/case","bench":"kvm","verdict":"%s","metrics":{"time":{%s,"value":%s,"samples":[%s],"host":"h0","boot":"%s-%d"}}}' \
+			printf '%s{"trial":"%04d","scenario":"perf/case","bench":"kvm","verdict":"%s",'"${budgets:-}"'"metrics":{"time":{%s,"value":%s,"samples":[%s],"host":"h0","boot":"%s-%d"}}}' \
 				"$separator" $((++trial)) "${verdict:-pass}" "$fields" "$sample" "$sample" "$directory" "${boot:-$trial}"
 			separator=,
 		done
@@ -60,6 +60,18 @@ verdict_is() {
 	[ "$status" -eq 0 ]
 	verdict_is no-change-shown
 	[[ $output == *" 0.0002 "* ]]
+}
+
+@test "a scenario's own budgets decide, and what it does not declare is not compared" {
+	budgets='"budgets":{"time":12,"speed":1},' write_run a "$time" "${base[@]}"
+	budgets='"budgets":{"time":12,"speed":1},' write_run b "$time" "${slow[@]}"
+	run "$brinell" compare a b
+	[ "$status" -eq 0 ]
+	verdict_is no-change-shown
+	[[ $(grep 'perf/case speed' <<<"$output") == *"not-comparable: it was not measured" ]]
+	budgets='"budgets":{"speed":1},' write_run b "$time" "${slow[@]}"
+	run "$brinell" compare a b
+	[[ $output != *"perf/case time"* ]]
 }
 
 @test "a run against itself shows no change" {

@@ -199,6 +199,10 @@ static const struct refusal refusals[] = {
 	{GOOD "known-failure: {code: [guest-hung]}\n", "8:16", "has no 'reason'"},
 	{GOOD "known-failure: {code: [guest-hung, x], reason: x}\n", "8:36", "no reason code"},
 	{GOOD "known-failure: {match: x, reason: x}\n", "8:24", "write code: [CODE]"},
+	{GOOD "metrics: {time: 10}\n", "8:17", "such as 10%"},
+	{GOOD "metrics: {time: -1%}\n", "8:17", "such as 10%"},
+	{GOOD "metrics: {time: nan%}\n", "8:17", "such as 10%"},
+	{GOOD "metrics: [time]\n", "8:10", "mapping"},
 	{GOOD "known-failure: {code: [guest-hung], evidence: '(', reason: x}\n", "8:47",
 	 "no regular expression"},
 	{GOOD "known-failure: {code: [one-witness], reason: \"a\\nb\"}\n", "8:46", "several lines"},
@@ -241,7 +245,8 @@ static const char everything[] = HEAD
 	"  - {when: {qemu: '>=9.0, <10.1', kernel: '<7.0'}, expect: {migration: refused}}\n"
 	"  - {when: {libvirt: '>=10'}, expect: {refused: EBUSY, guest: unharmed, delivered: "
 	"true}}\n"
-	"known-failure: {qemu: '==9.0', code: [guest-hung], evidence: 'a|b', reason: one line}\n";
+	"known-failure: {qemu: '==9.0', code: [guest-hung], evidence: 'a|b', reason: one line}\n"
+	"metrics: {load.ops: 7.5%, migration_time: 0%}\n";
 
 static const char *argument(const struct scenario_step *step, const char *name)
 {
@@ -269,6 +274,8 @@ static void a_good_file_is_read_whole(void **state)
 	assert_string_equal(json_text(scenario->guests[2].arguments, "kernel-arguments", "?"), "");
 	assert_true(json_is_array(json_object_get(scenario->guests[2].arguments, "programs")));
 	assert_string_equal(scenario->workloads[0].guest, "g1");
+	assert_string_equal(json_text(scenario->metrics, "load.ops", ""), "7.5%");
+	assert_int_equal(json_object_size(scenario->metrics), 2);
 
 	assert_int_equal(scenario->step_count, 13);
 	assert_string_equal(steps[1].kind->name, "balloon");

@@ -130,6 +130,8 @@ static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 	if (!failed && strcmp(verdict, "pass") != 0)
 		return 0;
 	rate = member(json_object_get(run, "rates"), scenario, json_object());
+	json_object_update(member(json_object_get(run, "budgets"), scenario, json_object()),
+			   json_object_get(trial, "budgets"));
 	count(rate, "trials");
 	json_object_set_new(rate, "failures", json_integer(json_number(rate, "failures", 0)));
 	if (failed)
@@ -203,7 +205,7 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
  * @name:        of the side, for people
  * @directories: of its runs; the journal of each is judged, or results.json is read when it has none
  * @count:       of them, at least 1
- * @side:        receives {"directory": @name, "run", "version", "complete", "fingerprint", "metrics", "rates"}; owned
+ * @side:        receives {"directory": @name, "run", "version", "complete", "fingerprint", "metrics", "rates", "budgets"}; owned
  *               by the caller
  * @why:         filled on an error
  *
@@ -213,8 +215,8 @@ int compare_load(const char *name, const char *const directories[], size_t count
 		 struct reason *why)
 {
 	__cleanup_json json_t *loaded =
-		json_pack("{s:s, s:b, s:{}, s:{}, s:{}}", "directory", name, "complete", true,
-			  "fingerprint", "metrics", "rates");
+		json_pack("{s:s, s:b, s:{}, s:{}, s:{}, s:{}}", "directory", name, "complete", true,
+			  "fingerprint", "metrics", "rates", "budgets");
 	int error = 0;
 
 	if (!loaded)

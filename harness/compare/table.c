@@ -176,7 +176,7 @@ static void print_legend(FILE *out, const json_t *comparison)
 		"\nMedian of the boots ± limit of its 95 %% interval (boots); change of B against "
 		"A "
 		"[95 %% interval]; p after Holm.\nA change counts below p %.3g and above %.3g "
-		"%%.\n",
+		"%%, or the budget that its scenario declares.\n",
 		number(comparison, "alpha", 0), number(comparison, "budget_percent", 0));
 	if (any_unknown_boots(json_object_get(comparison, "metrics")))
 		fputs("* The boots are not on record: each trial is taken for one.\n", out);

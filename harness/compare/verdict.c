@@ -145,6 +145,8 @@ static int measure(struct pair *pair, const struct compare_options *options)
 
 static const char *incomparable(const json_t *a, const json_t *b)
 {
+	if (!a && !b)
+		return "it was not measured";
 	if (!a || !b)
 		return a ? "only in A" : "only in B";
 	if (strcmp(json_text(a, "unit", ""), json_text(b, "unit", "")) != 0)
@@ -203,6 +205,7 @@ static void decide_change(struct pair *pair)
 static void decide(struct pair *pair, double p, double level, const struct compare_options *options)
 {
 	double change = fabs(percent(pair->shift.value, pair->base)), least = INFINITY;
+	double budget = json_real_value(json_object_get(pair->row, "budget_percent"));
 	const struct side *a = &pair->a, *b = &pair->b;
 	__cleanup_free char *note = NULL;
 
@@ -211,11 +214,11 @@ static void decide(struct pair *pair, double p, double level, const struct compa
 	least = percent(least, pair->base);
 	json_object_set_new(pair->row, "p_holm", json_real(p));
 	json_object_set_new(pair->row, "detectable_percent", real(least));
-	if (p < options->alpha && change > options->budget) {
+	if (p < options->alpha && change > budget) {
 		decide_change(pair);
 		return;
 	}
-	if (least <= options->budget) {
+	if (least <= budget) {
 		conclude(pair->row, "no-change-shown", NULL);
 		return;
 	}
@@ -277,19 +280,36 @@ static bool is_asked(const struct compare_options *options, const char *scenario
 	return !options->only || json_object_get(json_object_get(options->only, scenario), row);
 }
 
+/* The metrics that the scenario declares, of which the new side has the last word; else all that there are. */
+static json_t *metrics_to_compare(const json_t *a, const json_t *b, const char *scenario)
+{
+	const json_t *sides[] = {b, a};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
+		json_t *budgets = json_object_get(json_object_get(sides[i], "budgets"), scenario);
+
+		if (json_object_size(budgets))
+			return json_incref(budgets);
+	}
+	return names_of(json_object_get(json_object_get(a, "metrics"), scenario),
+			json_object_get(json_object_get(b, "metrics"), scenario));
+}
+
 static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const json_t *b,
 		    const char *blocked, const struct compare_options *options)
 {
-	__cleanup_json json_t *scenarios = names_of(a, b);
+	const json_t *metrics_a = json_object_get(a, "metrics");
+	const json_t *metrics_b = json_object_get(b, "metrics");
+	__cleanup_json json_t *scenarios = names_of(metrics_a, metrics_b);
 	const char *scenario, *name;
-	json_t *yes, *also;
+	json_t *yes, *budget;
 
 	json_object_foreach (scenarios, scenario, yes) {
-		const json_t *left = json_object_get(a, scenario);
-		const json_t *right = json_object_get(b, scenario);
-		__cleanup_json json_t *names = names_of(left, right);
+		const json_t *left = json_object_get(metrics_a, scenario);
+		const json_t *right = json_object_get(metrics_b, scenario);
+		__cleanup_json json_t *names = metrics_to_compare(a, b, scenario);
 
-		json_object_foreach (names, name, also) {
+		json_object_foreach (names, name, budget) {
 			const json_t *one = json_object_get(left, name);
 			const json_t *other = json_object_get(right, name);
 			json_t *row;
@@ -297,6 +317,10 @@ static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const js
 			if (!is_asked(options, scenario, name))
 				continue;
 			row = new_row(scenario, name, one, other);
+			json_object_set_new(row, "budget_percent",
+					    json_real(json_is_number(budget)
+							      ? json_number_value(budget)
+							      : options->budget));
 			json_array_append_new(rows, row);
 			if (blocked)
 				conclude(row, "not-comparable", blocked);
@@ -313,8 +337,7 @@ static int compare_metrics(json_t *rows, const json_t *a, const json_t *b, const
 	__cleanup_free double *p = NULL;
 	int error;
 
-	pair_up(&pairs, rows, json_object_get(a, "metrics"), json_object_get(b, "metrics"), blocked,
-		options);
+	pair_up(&pairs, rows, a, b, blocked, options);
 	p = xcalloc(pairs.count + 1, sizeof(*p));
 	for (size_t i = 0; i < pairs.count; i++)
 		p[i] = pairs.all[i].test.p;

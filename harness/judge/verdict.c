@@ -292,6 +292,22 @@ static json_t *checks_of(const struct trial_case *trial)
 	return checks;
 }
 
+/* The metrics that the scenario is about, and the change of each that matters, in percent. */
+static void add_budgets(json_t *result, const json_t *start)
+{
+	const json_t *declared = json_object_get(json_object_get(start, "spec"), "metrics");
+	json_t *budgets, *budget;
+	const char *name;
+
+	if (!json_object_size(declared))
+		return;
+	budgets = json_object();
+	json_object_foreach ((json_t *)declared, name, budget)
+		json_object_set_new(budgets, name,
+				    json_real(strtod(json_string_value(budget) ?: "0", NULL)));
+	json_object_set_new(result, "budgets", budgets);
+}
+
 /**
  * case_verdict - the result of a case whose axes and findings are there
  * @trial: the case
@@ -330,6 +346,7 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 				    json_pack("{s:i, s:i, s:b}", "faults", (int)trial->iommu.ours,
 					      "of-others", (int)trial->iommu.others, "at-least",
 					      (int)trial->iommu.lost));
+	add_budgets(result, start);
 	if (known)
 		json_object_set_new(result, "known", json_string(known));
 	if (fixed)

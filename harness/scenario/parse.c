@@ -14,7 +14,7 @@ static const char *const scenario_keys[] = {"scenario",	 "title",	  "objective",
 					    "reference", "bench",	  "rig",       "tags",
 					    "requires",	 "fresh-boot",	  "deadline",  "settle",
 					    "guests",	 "workloads",	  "steps",     "expect",
-					    "versions",	 "known-failure", NULL};
+					    "versions",	 "known-failure", "metrics",   NULL};
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
 
@@ -290,7 +290,8 @@ static int parse_document(const struct document *document, struct scenario *scen
 			?: parse_steps(document, document_find(document, root, "steps"), scenario)
 			?: parse_expectations(document, document_find(document, root, "expect"), scenario)
 			?: parse_versions(document, document_find(document, root, "versions"), scenario)
-			?: parse_known_failure(document, document_find(document, root, "known-failure"), scenario);
+			?: parse_known_failure(document, document_find(document, root, "known-failure"), scenario)
+			?: parse_metrics(document, document_find(document, root, "metrics"), scenario);
 	if (error)
 		return error;
 	if (!scenario->bench)
@@ -430,6 +431,7 @@ void scenario_free(struct scenario *scenario)
 	json_decref(scenario->rig);
 	json_decref(scenario->versions);
 	json_decref(scenario->known_failure);
+	json_decref(scenario->metrics);
 	json_decref(scenario->expect);
 	json_decref(scenario->spec);
 	free(scenario);

@@ -37,6 +37,7 @@ int check_expectations(const struct document *document, int node, const json_t *
 		       const struct scenario *scenario);
 int parse_versions(const struct document *document, int node, struct scenario *scenario);
 int parse_known_failure(const struct document *document, int node, struct scenario *scenario);
+int parse_metrics(const struct document *document, int node, struct scenario *scenario);
 
 json_t *scenario_to_json(const struct scenario *scenario);
 

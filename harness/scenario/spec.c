@@ -126,5 +126,7 @@ json_t *scenario_to_json(const struct scenario *scenario)
 		json_object_set(spec, "versions", scenario->versions);
 	if (scenario->known_failure)
 		json_object_set(spec, "known-failure", scenario->known_failure);
+	if (scenario->metrics)
+		json_object_set(spec, "metrics", scenario->metrics);
 	return spec;
 }
