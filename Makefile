@@ -95,6 +95,12 @@ endef
 $(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(hypervisors),$(eval $(call summarize,$(build),$(name)))))
 $(BUILD)/brinell: $(hypervisors:%=$(BUILD)/obj/%/summary.o)
 
+# By this a report knows whether a recorded verdict is of the judge at hand.
+judge_sources := $(sort $(wildcard harness/judge/*.[ch] harness/judge/*/*.[ch] harness/evidence/*.[ch] harness/journal/*.[ch]))
+judge_identity := $(shell cat $(judge_sources) | cksum | tr ' ' -)
+$(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/judge/run.o): CPPFLAGS += -DJUDGE_IDENTITY='"$(judge_identity)"'
+$(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/judge/run.o): $(judge_sources)
+
 # Styles and scripts of a room are embedded as they are, between the symbols _binary_PATH_start and _binary_PATH_end.
 define embed
 $1/obj/%.$2.o: %.$2 Makefile

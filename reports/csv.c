@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "reports/environment.h"
 #include "reports/report.h"
 #include "reports/text.h"
 
@@ -53,24 +52,27 @@ static void write_line(FILE *out, const char *name, const json_t *result)
 	fputs("\r\n", out);
 }
 
-static int write_csv(FILE *out, const json_t *results, const json_t *records)
+static int write_head(FILE *out, const struct report_run *run)
 {
-	__cleanup_json json_t *names = test_names_of(records);
-	json_t *result;
-	size_t index;
-
+	(void)run;
 	fputs("name,trial,scenario,bench,verdict,code,guest,process,migration,host,delivered,seed,"
 	      "time_ms,known,reason\r\n",
 	      out);
-	json_array_foreach (json_object_get(results, "trials"), index, result)
-		write_line(out, test_name(names, result), result);
+	return 0;
+}
+
+static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
+{
+	(void)run;
+	write_line(out, trial->name, trial->result);
 	return 0;
 }
 
 static const struct report report_csv = {
 	.name = "csv",
 	.summary = "one line a trial, for spreadsheets and databases",
-	.write = write_csv,
+	.head = write_head,
+	.trial = write_trial,
 };
 
 REGISTER(report, report_csv);

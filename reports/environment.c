@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a run was: where it ran, as far as its journal has it, and the names of its tests.
+ * What a run was: where it ran, as far as its journal has it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -95,7 +95,7 @@ static void add_software(json_t *environment, const json_t *records)
 
 /**
  * environment_of - what a run ran on
- * @records: of the journal
+ * @records: of the journal, as struct report_run has them in @about
  *
  * Return: {NAME: TEXT} in the order to be shown, without what the journal does not have; owned by the caller.
  */
@@ -134,44 +134,4 @@ json_t *environment_of(const json_t *records)
 				    json_sprintf("%s, Linux %s", json_text(host, "hostname", ""),
 						 json_text(host, "kernel", "?")));
 	return environment;
-}
-
-/**
- * test_names - the names of the tests of a plan: a scenario and how often it came before in this run, from 1
- * @plan: as in the run record
- *
- * A name does not change when scenarios are added to a run; the id of a trial does.
- *
- * Return: {TRIAL: NAME}, owned by the caller.
- */
-json_t *test_names(const json_t *plan)
-{
-	__cleanup_json json_t *counts = json_object();
-	json_t *names = json_object(), *planned;
-	size_t index;
-
-	json_array_foreach (plan, index, planned) {
-		const char *scenario = json_text(planned, "scenario", "unknown");
-		const char *trial = json_text(planned, "trial", NULL);
-		int64_t count = json_number(counts, scenario, 0) + 1;
-
-		json_object_set_new(counts, scenario, json_integer(count));
-		if (trial)
-			json_object_set_new(names, trial,
-					    json_sprintf("%s %" PRId64, scenario, count));
-	}
-	return names;
-}
-
-/** test_names_of - the names of the tests of a journal, see test_names() */
-json_t *test_names_of(const json_t *records)
-{
-	return test_names(json_object_get(run_body(records), "plan"));
-}
-
-/** test_name - of a trial; its scenario when the plan of the run is lost */
-const char *test_name(const json_t *names, const json_t *result)
-{
-	return json_text(names, json_text(result, "trial", ""),
-			 json_text(result, "scenario", "unknown"));
 }

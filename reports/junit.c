@@ -4,6 +4,7 @@
  * file=, no properties in a test case, three decimals, the message both as attribute and as text, a
  * name that is unique.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "reports/environment.h"
@@ -105,9 +106,9 @@ static void write_case(FILE *out, const json_t *result, const char *name)
 	fputs("</testcase>\n", out);
 }
 
-static void write_properties(FILE *out, const json_t *records)
+static void write_properties(FILE *out, const json_t *about)
 {
-	__cleanup_json json_t *environment = environment_of(records);
+	__cleanup_json json_t *environment = environment_of(about);
 	const char *name;
 	json_t *value;
 
@@ -120,33 +121,38 @@ static void write_properties(FILE *out, const json_t *records)
 	fputs("    </properties>\n", out);
 }
 
-static int write_junit(FILE *out, const json_t *results, const json_t *records)
+static int64_t count_of(const struct report_run *run, const char *verdict)
 {
-	const json_t *trials = json_object_get(results, "trials");
-	__cleanup_json json_t *names = test_names_of(records);
-	unsigned int failures = 0, errors = 0, skipped = 0;
-	double total = 0;
-	json_t *result;
-	size_t index;
+	return json_number(json_object_get(run->summary, "counts"), verdict, 0);
+}
 
-	json_array_foreach (trials, index, result) {
-		const char *element = element_of(result);
-
-		failures += element && strcmp(element, "failure") == 0;
-		skipped += element && strcmp(element, "skipped") == 0;
-		errors += element && strcmp(element, "error") == 0;
-		total += seconds(result);
-	}
+static int write_head(FILE *out, const struct report_run *run)
+{
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite "
 	      "name=\"brinell.",
 	      out);
-	text_xml(out, json_text(results, "run", "unknown"));
+	text_xml(out, json_text(run->summary, "run", "unknown"));
 	fprintf(out,
-		"\" tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
-		json_array_size(trials), failures, errors, skipped, total);
-	write_properties(out, records);
-	json_array_foreach (trials, index, result)
-		write_case(out, result, test_name(names, result));
+		"\" tests=\"%" PRId64 "\" failures=\"%" PRId64 "\" errors=\"%" PRId64
+		"\" skipped=\"%" PRId64 "\" time=\"%.3f\">\n",
+		(int64_t)run->trials - count_of(run, "pending"), count_of(run, "fail"),
+		count_of(run, "inconclusive") + count_of(run, "infra"),
+		count_of(run, "skip") + count_of(run, "known"),
+		(double)run->time_ns / (double)NSEC_PER_SEC);
+	write_properties(out, run->about);
+	return 0;
+}
+
+static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
+{
+	(void)run;
+	write_case(out, trial->result, trial->name);
+	return 0;
+}
+
+static int write_tail(FILE *out, const struct report_run *run)
+{
+	(void)run;
 	fputs("  </testsuite>\n</testsuites>\n", out);
 	return 0;
 }
@@ -155,7 +161,11 @@ static const struct report report_junit = {
 	.name = "junit",
 	.summary = "JUnit XML, for Jenkins, GitLab and Buildbot",
 	.file = "junit.xml",
-	.write = write_junit,
+	.needs = REPORT_EVIDENCE,
+	.counts_first = true,
+	.head = write_head,
+	.trial = write_trial,
+	.tail = write_tail,
 };
 
 REGISTER(report, report_junit);

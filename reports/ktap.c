@@ -5,16 +5,13 @@
  */
 #include <string.h>
 
-#include "reports/environment.h"
 #include "reports/ktap.h"
-#include "reports/report.h"
 #include "reports/text.h"
 
 /** ktap_begin - version line, such as KTAP_VERSION, and plan */
 void ktap_begin(FILE *out, const char *version, size_t trials)
 {
 	fprintf(out, "%s\n1..%zu\n", version, trials);
-	fflush(out);
 }
 
 static void diagnostic(FILE *out, const char *name, const char *text)
@@ -56,9 +53,9 @@ static void quote(FILE *out, const json_t *line)
 
 /**
  * ktap_result - one trial, with its diagnostics before its result line
- * @out:    file; flushed, so that a reader of a pipe sees each trial when it ends
+ * @out:    file
  * @number: from 1
- * @name:   of test_name()
+ * @name:   of the test, see struct report_trial
  * @result: of the trial, as in results.json
  */
 void ktap_result(FILE *out, size_t number, const char *name, const json_t *result)
@@ -87,35 +84,30 @@ void ktap_result(FILE *out, size_t number, const char *name, const json_t *resul
 	text_one_line(out, name, "#");
 	directive(out, result, verdict);
 	fputc('\n', out);
-	fflush(out);
 }
 
-/** ktap_write - a whole document with the version line @version */
-int ktap_write(FILE *out, const char *version, const json_t *results, const json_t *records)
+/** ktap_write_trial - a trial of a document; @trial of struct report */
+int ktap_write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
 {
-	const json_t *trials = json_object_get(results, "trials");
-	__cleanup_json json_t *names = test_names_of(records);
-	json_t *result;
-	size_t index;
-
-	/* Pending trials are in the plan: their missing lines are what a reader must see. */
-	ktap_begin(out, version,
-		   json_array_size(trials) + json_array_size(json_object_get(results, "pending")));
-	json_array_foreach (trials, index, result)
-		ktap_result(out, index + 1, test_name(names, result), result);
+	(void)run;
+	ktap_result(out, trial->number, trial->name, trial->result);
 	return 0;
 }
 
-static int write_ktap(FILE *out, const json_t *results, const json_t *records)
+/* Pending trials are in the plan: their missing lines are what a reader must see. */
+static int write_head(FILE *out, const struct report_run *run)
 {
-	return ktap_write(out, KTAP_VERSION, results, records);
+	ktap_begin(out, KTAP_VERSION, run->trials);
+	return 0;
 }
 
 static const struct report report_ktap = {
 	.name = "ktap",
 	.summary = "KTAP version 1, for kselftest, KernelCI, LAVA and prove",
 	.file = "ktap.txt",
-	.write = write_ktap,
+	.needs = REPORT_EVIDENCE,
+	.head = write_head,
+	.trial = ktap_write_trial,
 };
 
 REGISTER(report, report_ktap);

@@ -6,18 +6,72 @@
 #include "harness/lib/util.h"
 
 /**
- * struct report - one format of the results
+ * struct report_run - what a report knows about the run; all borrowed
+ * @about:   records of the journal that say what it ran on, for environment_of()
+ * @trials:  number of trials in the journal, those that are pending included
+ * @summary: results.json without its trials; NULL as long as trials are still to come
+ * @fixed:   trials that passed although their scenario names a failure as known
+ * @time_ns: of all trials together
+ * @first_ns, @last_ns: times of the first and the last record
+ */
+struct report_run {
+	const json_t *about;
+	size_t trials;
+	const json_t *summary;
+	size_t fixed;
+	int64_t time_ns, first_ns, last_ns;
+};
+
+/**
+ * struct report_trial - a trial for a report; all borrowed
+ * @number:  from 1
+ * @name:    of the test: its scenario and how often that came before in this run, from 1. It does not change when scenarios
+ *           are added to a run; the id of a trial does.
+ * @result:  as in results.json, without what no report of the moment needs
+ * @text:    members of the whole result as JSON, with the bracket that closes it; NULL: @result is whole
+ * @text_length: its length
+ * @records: of its attempts; NULL unless the report needs them
+ * @rows:    what is written there comes before what all trials write to their own stream; NULL unless the report has @middle
+ */
+struct report_trial {
+	size_t number;
+	const char *name;
+	const json_t *result;
+	const char *text;
+	size_t text_length;
+	const json_t *records;
+	FILE *rows;
+};
+
+/* What of a trial a report needs besides its verdict, reason, axes and time. */
+#define REPORT_EVIDENCE 1u
+#define REPORT_DETAILS 2u /* checks and metrics */
+#define REPORT_RECORDS 4u
+
+/**
+ * struct report - one format of the results, written trial by trial
  * @name:    as in `brinell report --format NAME`
  * @summary: one line
  * @file:    its file name in a run's directory, or NULL when it is only printed
- * @write:   writes the whole report; @results is results.json, @records the journal (for
- *           timelines), both borrowed
+ * @needs:   REPORT_...
+ * @counts_first: @head needs the summary; then the trials wait in a temporary file
+ * @head:    what comes before the trials; may be NULL
+ * @trial:   one trial
+ * @middle:  what comes between the rows and the trials; NULL: there are no rows
+ * @tail:    what comes behind the trials; may be NULL
+ *
+ * Each returns 0 or -errno; a stream that fails is noticed by the caller.
  */
 struct report {
 	const char *name;
 	const char *summary;
 	const char *file;
-	int (*write)(FILE *out, const json_t *results, const json_t *records);
+	unsigned int needs;
+	bool counts_first;
+	int (*head)(FILE *out, const struct report_run *run);
+	int (*trial)(FILE *out, const struct report_run *run, const struct report_trial *trial);
+	int (*middle)(FILE *out, const struct report_run *run);
+	int (*tail)(FILE *out, const struct report_run *run);
 };
 
 REGISTRY(report)

@@ -436,27 +436,6 @@ static bool has_more_hosts(const json_t *records)
 }
 
 /**
- * story_split - sort the records of a journal by trial, in one pass
- *
- * Return: {TRIAL: [RECORD, ...]}, owned by the caller. Records without a trial are left out.
- */
-json_t *story_split(const json_t *records)
-{
-	json_t *split = json_object(), *record;
-	size_t index;
-
-	json_array_foreach (records, index, record) {
-		const char *trial = json_text(record, "trial", NULL);
-
-		if (trial && !json_object_get(split, trial))
-			json_object_set_new(split, trial, json_array());
-		if (trial)
-			json_array_append(json_object_get(split, trial), record);
-	}
-	return split;
-}
-
-/**
  * story_of - the lines of a trial's last attempt
  * @records: of the journal; borrowed
  * @trial:   id

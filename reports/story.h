@@ -5,7 +5,6 @@
 #include "harness/lib/util.h"
 
 json_t *story_of(const json_t *records, const char *trial);
-json_t *story_split(const json_t *records);
 json_t *story_records(const json_t *records, const char *trial);
 const json_t *story_record(const json_t *records, const char *trial, const char *type);
 char *story_line(const json_t *record, bool name_host, const char **witness);

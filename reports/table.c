@@ -9,25 +9,20 @@
 #include "reports/table.h"
 #include "reports/text.h"
 
-struct style {
-	bool colour;
-	size_t width;
-};
-
-static struct style style_of(FILE *out)
+static void find_style(struct table *table)
 {
 	const char *no_colour = getenv("NO_COLOR"), *columns = getenv("COLUMNS");
-	bool terminal = isatty(fileno(out));
-	struct style style = {.colour = terminal && !(no_colour && *no_colour), .width = 100};
+	bool terminal = isatty(fileno(table->out));
 	struct winsize size;
 
-	if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col)
-		style.width = size.ws_col;
+	table->colour = terminal && !(no_colour && *no_colour);
+	table->width = 100;
+	if (terminal && ioctl(fileno(table->out), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		table->width = size.ws_col;
 	else if (columns && atoi(columns) > 0)
-		style.width = (size_t)atoi(columns);
-	if (style.width < 40)
-		style.width = 40;
-	return style;
+		table->width = (size_t)atoi(columns);
+	if (table->width < 40)
+		table->width = 40;
 }
 
 static const char *colour_of(const json_t *result, const char *verdict)
@@ -66,19 +61,6 @@ static void cell(FILE *out, const char *text, size_t columns, bool last)
 	while (!last && shown++ < columns)
 		fputc(' ', out);
 	fputs(last ? "\n" : "  ", out);
-}
-
-static size_t widest(const json_t *trials, const char *key, size_t least, size_t most)
-{
-	size_t width = least, index;
-	json_t *result;
-
-	json_array_foreach (trials, index, result) {
-		size_t columns = text_columns(json_text(result, key, ""));
-
-		width = columns > width ? columns : width;
-	}
-	return width > most ? most : width;
 }
 
 static void print_counts(FILE *out, const json_t *results)
@@ -144,41 +126,50 @@ static void print_reason(FILE *out, const json_t *result, const char *verdict, s
 }
 
 /**
- * table_print - the results of a run for people
- * @out:     file; colours only when it is a terminal and NO_COLOR is not set
- * @results: of judge_run()
+ * table_begin - the heading of the results of a run for people
+ * @table:    to be filled
+ * @out:      file; colours only when it is a terminal and NO_COLOR is not set
+ * @scenario: columns of the longest name of a scenario
  */
-void table_print(FILE *out, const json_t *results)
+void table_begin(struct table *table, FILE *out, size_t scenario)
 {
-	const json_t *trials = json_object_get(results, "trials");
-	struct style style = style_of(out);
 	const size_t fixed = 5 + 2 + 12 + 2 + 9 + 2 + 8 + 2 + 2;
-	size_t rest = style.width > fixed + 24 ? style.width - fixed : 24;
-	size_t scenario = widest(trials, "scenario", 8, rest * 2 / 3), axes_width = rest - scenario;
-	json_t *result;
-	size_t index;
+	size_t rest;
 
+	*table = (struct table){.out = out};
+	find_style(table);
+	rest = table->width > fixed + 24 ? table->width - fixed : 24;
+	table->scenario = scenario < 8 ? 8 : scenario > rest * 2 / 3 ? rest * 2 / 3 : scenario;
+	table->axes = rest - table->scenario;
 	cell(out, "trial", 5, false);
 	cell(out, "verdict", 12, false);
-	cell(out, "scenario", scenario, false);
+	cell(out, "scenario", table->scenario, false);
 	cell(out, "delivered", 9, false);
 	cell(out, "time", 8, false);
-	cell(out, "outcome", axes_width, true);
-	json_array_foreach (trials, index, result) {
-		const char *verdict = json_text(result, "verdict", "inconclusive");
-		char axes[256], time[32];
+	cell(out, "outcome", table->axes, true);
+}
 
-		text_axes(axes, result);
-		text_duration(time, metric_ns(result, "trial_time"));
-		cell(out, json_text(result, "trial", "?"), 5, false);
-		print_verdict(out, result, verdict, style.colour);
-		cell(out, json_text(result, "scenario", "unknown"), scenario, false);
-		cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9,
-		     false);
-		cell(out, time, 8, false);
-		print_outcome(out, axes, axes_width, style.width);
-		print_reason(out, result, verdict, style.width);
-	}
-	fputc('\n', out);
-	print_counts(out, results);
+/** table_row - one trial */
+void table_row(const struct table *table, const json_t *result)
+{
+	const char *verdict = json_text(result, "verdict", "inconclusive");
+	char axes[256], time[32];
+	FILE *out = table->out;
+
+	text_axes(axes, result);
+	text_duration(time, metric_ns(result, "trial_time"));
+	cell(out, json_text(result, "trial", "?"), 5, false);
+	print_verdict(out, result, verdict, table->colour);
+	cell(out, json_text(result, "scenario", "unknown"), table->scenario, false);
+	cell(out, json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", 9, false);
+	cell(out, time, 8, false);
+	print_outcome(out, axes, table->axes, table->width);
+	print_reason(out, result, verdict, table->width);
+}
+
+/** table_end - the counts of the verdicts; @summary of judge_run() */
+void table_end(const struct table *table, const json_t *summary)
+{
+	fputc('\n', table->out);
+	print_counts(table->out, summary);
 }

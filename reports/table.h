@@ -4,6 +4,20 @@
 
 #include "harness/lib/util.h"
 
-void table_print(FILE *out, const json_t *results);
+/**
+ * struct table - the results of a run for people, a row each trial
+ * @colour: it is a terminal that shows colours
+ * @width:  of a line, in columns
+ * @scenario, @axes: of two of its columns
+ */
+struct table {
+	FILE *out;
+	bool colour;
+	size_t width, scenario, axes;
+};
+
+void table_begin(struct table *table, FILE *out, size_t scenario);
+void table_row(const struct table *table, const json_t *result);
+void table_end(const struct table *table, const json_t *summary);
 
 #endif

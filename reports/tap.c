@@ -6,15 +6,18 @@
 #include "reports/ktap.h"
 #include "reports/report.h"
 
-static int write_tap(FILE *out, const json_t *results, const json_t *records)
+static int write_head(FILE *out, const struct report_run *run)
 {
-	return ktap_write(out, "TAP version 13", results, records);
+	ktap_begin(out, "TAP version 13", run->trials);
+	return 0;
 }
 
 static const struct report report_tap = {
 	.name = "tap",
 	.summary = "TAP version 13, for tools that do not read KTAP",
-	.write = write_tap,
+	.needs = REPORT_EVIDENCE,
+	.head = write_head,
+	.trial = ktap_write_trial,
 };
 
 REGISTER(report, report_tap);

@@ -226,30 +226,38 @@ static void print_usage(const json_t *records)
 	putchar('\n');
 }
 
+static int collect(void *context, const struct judged *judged)
+{
+	return json_array_append(context, judged->result);
+}
+
 int main(int argc, char **argv)
 {
+	__cleanup_index struct journal_index *index = NULL;
 	__cleanup_json json_t *records = NULL;
 	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *trials = json_array();
 	struct journal_damage damage;
 	struct reason why = {0};
 	const char *verdict;
 	json_t *count;
 
-	if (argc != 2 || journal_load(argv[1], &records, &damage, &why)) {
+	if (argc != 2 || journal_load(argv[1], &records, &damage, &why) ||
+	    journal_index_open(argv[1], &index, &why)) {
 		fprintf(stderr, "usage: summary DIR: %s\n", why.text);
 		return 1;
 	}
-	results = judge_run(records);
+	judge_run(index, &(struct judge_options){0}, collect, trials, &results);
 	printf("%-20s", "verdicts");
 	json_object_foreach (json_object_get(results, "counts"), verdict, count)
 		if (json_integer_value(count))
 			printf(" %s %lld", verdict, (long long)json_integer_value(count));
 	putchar('\n');
 	print_turnaround(records);
-	print_metric(json_object_get(results, "trials"), "intent_to_evidence");
-	print_metric(json_object_get(results, "trials"), "intent_to_signal");
-	print_metric(json_object_get(results, "trials"), "intent_to_guest_signal");
-	print_downtimes(json_object_get(results, "trials"));
+	print_metric(trials, "intent_to_evidence");
+	print_metric(trials, "intent_to_signal");
+	print_metric(trials, "intent_to_guest_signal");
+	print_downtimes(trials);
 	print_guests(records);
 	print_usage(records);
 	return 0;

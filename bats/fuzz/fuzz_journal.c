@@ -8,25 +8,22 @@
  */
 #include <string.h>
 
-#include "harness/journal/journal.h"
-#include "harness/judge/judge.h"
-#include "reports/report.h"
-#include "reports/table.h"
+#include "bats/unit/judge_records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void judge_and_report(const json_t *records)
+static void judge_and_report(const json_t *records, const char *text, size_t length)
 {
-	__cleanup_json json_t *results = judge_run(records);
-	__cleanup_free char *text = NULL;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
+	__cleanup_json json_t *results = judge_journal(text, length);
+	__cleanup_free char *table = NULL;
+	size_t size;
+	FILE *out = open_memstream(&table, &size);
 
 	(void)judge_exit_code(results);
 	(void)judge_is_settled(records, "0001");
 	for (size_t i = 0; i < report_count(); i++)
-		(void)report_at(i)->write(out, results, records);
-	table_print(out, results);
+		free(render_journal(report_at(i), text, length));
+	print_table(out, results);
 	fclose(out);
 }
 
@@ -37,7 +34,7 @@ static void try_bytes(const char *text, size_t length)
 	struct reason why;
 
 	if (journal_parse(text, length, &records, &damage, &why) == 0)
-		judge_and_report(records);
+		judge_and_report(records, text, length);
 }
 
 static void append_sealed(FILE *out, uint64_t sequence, const char *line, size_t length)

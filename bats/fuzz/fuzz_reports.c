@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "bats/unit/judge_records.h"
 #include "harness/journal/journal.h"
 #include "harness/judge/judge.h"
 #include "reports/report.h"
@@ -138,20 +139,18 @@ static void check(const char *format, const char *output, size_t length)
 	}
 }
 
-static void report(const json_t *records, size_t size)
+static void report(const json_t *records, const char *journal, size_t size)
 {
-	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_json json_t *results = judge_journal(journal, size);
 	const json_t *result;
 	size_t length, index;
 
 	for (size_t i = 0; i < report_count(); i++) {
-		__cleanup_free char *text = NULL;
-		FILE *out = open_memstream(&text, &length);
-		int error = report_at(i)->write(out, results, records);
+		__cleanup_free char *text = render_journal(report_at(i), journal, size);
 
-		fclose(out);
-		if (error)
+		if (!text)
 			die(report_at(i)->name, "not written", "not written");
+		length = strlen(text);
 		if (length > SIZE_LEAST + size * SIZE_GROWTH)
 			die("far too long", text, text);
 		check(report_at(i)->name, text, length);
@@ -166,7 +165,7 @@ static void report(const json_t *records, size_t size)
 		__cleanup_free char *text = NULL;
 		FILE *out = open_memstream(&text, &length);
 
-		table_print(out, results);
+		print_table(out, results);
 		fclose(out);
 	}
 }
@@ -214,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fclose(out);
 	if (journal_parse(journal, length, &records, &damage, &why) == 0)
-		report(records, length);
+		report(records, journal, length);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "harness/journal/journal.h"
+#include "harness/journal/index.h"
 
 #include <cmocka.h>
 
@@ -383,6 +383,129 @@ static void a_kill_at_any_moment_leaves_a_journal(void **state)
 	}
 }
 
+/* Two trials, the second in two attempts, with records of none between them. */
+static void write_trials(const char *directory)
+{
+	static const struct {
+		const char *type, *trial, *body;
+	} records[] = {
+		{"run", NULL,
+		 "{\"journal\":1,\"plan\":[{\"trial\":\"0001\",\"scenario\":\"a\",\"bench\":\"b\","
+		 "\"seed\":5},{\"trial\":\"0002\",\"scenario\":\"a\"},{\"trial\":\"0003\"}]}"},
+		{"trial", "0001", "{}"},
+		{"boot", "0001", "{\"kernel\":\"7\",\"boot_id\":\"x\"}"},
+		{"intent", "0001", "{}"},
+		{"close", "0001", "{\"cause\":\"done\"}"},
+		{"verdict", "0001", "{\"verdict\":\"pass\"}"},
+		{"event", NULL, "{\"text\":\"none\"}"},
+		{"trial", "0002", "{}"},
+		{"boot", "0002", "{\"kernel\":\"7\",\"boot_id\":\"y\"}"},
+		{"close", "0002", "{\"cause\":\"infra\"}"},
+		{"trial", "0002", "{}"},
+		{"event", NULL, "{\"text\":\"none\"}"},
+		{"close", "0002", "{\"cause\":\"skip\"}"},
+		{"end", NULL, "{\"verdicts\":{}}"},
+	};
+	struct journal *journal;
+	struct reason why;
+
+	assert_int_equal(journal_create(directory, &journal, &why), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		assert_int_equal(journal_append(journal, records[i].type, records[i].trial,
+						json_loads(records[i].body, 0, NULL)),
+				 0);
+	assert_int_equal(journal_close(journal), 0);
+}
+
+static void an_index_finds_each_trial(void **state)
+{
+	__cleanup_index struct journal_index *index = NULL;
+	__cleanup_json json_t *records = NULL;
+	const struct journal_trial *trial;
+	struct reason why;
+
+	write_trials(*state);
+	assert_int_equal(journal_index_open(*state, &index, &why), 0);
+	assert_int_equal(index->count, 3);
+	assert_int_equal(index->planned, 3);
+	assert_non_null(index->ended);
+	/* The run, and one kind of machine: both boots are of it. */
+	assert_int_equal(json_array_size(index->about), 2);
+	trial = &index->trials[0];
+	assert_int_equal(trial->seed, 5);
+	assert_int_equal(trial->records, 4);
+	assert_string_equal(trial->recorded, "pass");
+	assert_true(trial->closed && trial->intended && !trial->damaged);
+	trial = journal_index_find(index, "2");
+	assert_string_equal(trial->id, "0002");
+	assert_int_equal(trial->turn, 2);
+	assert_int_equal(trial->attempts, 2);
+	assert_int_equal(trial->records, 2);
+	assert_true(trial->skipped && !trial->intended && !trial->judged);
+	records = journal_index_records(index, trial);
+	assert_int_equal(json_array_size(records), 6);
+	assert_int_equal(index->trials[2].begin, index->trials[2].end);
+	assert_null(journal_index_find(index, "4"));
+}
+
+/* One trial is found without reading the journal, and only in the very file that the index is of. */
+static void a_stale_index_finds_nothing(void **state)
+{
+	__cleanup_free char *path = format_text("%s/%s", (char *)*state, JOURNAL_FILE);
+	__cleanup_free char *file = format_text("%s/%s", (char *)*state, JOURNAL_INDEX_FILE);
+	__cleanup_index struct journal_index *index = NULL;
+	__cleanup_json json_t *records = NULL;
+	__cleanup_free char *id = NULL;
+	struct reason why;
+	FILE *journal;
+
+	write_trials(*state);
+	assert_int_equal(journal_lookup(*state, "1", &id, &records), -ENOENT);
+	assert_int_equal(journal_index_open(*state, &index, &why), 0);
+	assert_int_equal(journal_lookup(*state, "1", &id, &records), 0);
+	assert_string_equal(id, "0001");
+	assert_int_equal(json_array_size(records), 4);
+	json_decref(records);
+	records = NULL;
+	assert_int_equal(journal_lookup(*state, "3", &id, &records), -ENOENT);
+	journal = fopen(path, "ae");
+	fputs("torn", journal);
+	fclose(journal);
+	assert_int_equal(journal_lookup(*state, "1", &id, &records), -ENOENT);
+	/* Of a journal that is damaged there is none. */
+	unlink(file);
+	journal_index_free(index);
+	index = NULL;
+	assert_int_equal(journal_index_open(*state, &index, &why), 0);
+	assert_int_not_equal(access(file, F_OK), 0);
+}
+
+/* Whatever is in the file: a trial is found in it, or it is no index. */
+static void a_broken_index_finds_nothing(void **state)
+{
+	__cleanup_free char *path = format_text("%s/%s", (char *)*state, JOURNAL_INDEX_FILE);
+	__cleanup_index struct journal_index *index = NULL;
+	__cleanup_free char *text = NULL;
+	struct reason why;
+	size_t length;
+
+	write_trials(*state);
+	assert_int_equal(journal_index_open(*state, &index, &why), 0);
+	assert_int_equal(read_small_file(path, &text, &length), 0);
+	for (size_t i = 0; i < length; i++) {
+		json_t *records = NULL;
+		char *id = NULL;
+
+		text[i] ^= 4;
+		assert_int_equal(write_file_atomically(*state, JOURNAL_INDEX_FILE, text, length),
+				 0);
+		assert_int_equal(journal_lookup(*state, "1", &id, &records), -ENOENT);
+		text[i] ^= 4;
+		assert_int_equal(write_file_atomically(*state, JOURNAL_INDEX_FILE, text, i), 0);
+		assert_int_equal(journal_lookup(*state, "1", &id, &records), -ENOENT);
+	}
+}
+
 static void no_journal_says_what_to_do(void **state)
 {
 	json_t *records = NULL;
@@ -412,6 +535,9 @@ int main(void)
 		test(a_second_writer_is_kept_out),
 		test(a_full_disk_ends_the_run),
 		test(a_kill_at_any_moment_leaves_a_journal),
+		test(an_index_finds_each_trial),
+		test(a_stale_index_finds_nothing),
+		test(a_broken_index_finds_nothing),
 		test(no_journal_says_what_to_do),
 	};
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bats/unit/judge_records.h"
 #include "harness/journal/journal.h"
 #include "harness/evidence/evidence.h"
 #include "harness/evidence/vocabulary.h"
@@ -55,7 +56,7 @@ static void for_each_golden(void (*check)(const char *name))
 static void check_golden(const char *name)
 {
 	__cleanup_json json_t *records = load(name);
-	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_json json_t *results = judge_records(records);
 	__cleanup_json json_t *expected = NULL;
 	__cleanup_free char *path = format_text(GOLDEN "/%s/results.json", name);
 	__cleanup_free char *word = strndup(name, strcspn(name, "-"));
@@ -364,7 +365,7 @@ static void a_journal_that_is_not_whole_says_so(void **state)
 {
 	static const char *const needed[] = {"run", "trial", "end", "intent"};
 	__cleanup_json json_t *records = load("pass-contained");
-	__cleanup_json json_t *whole = judge_run(records);
+	__cleanup_json json_t *whole = judge_records(records);
 	json_t *record, *end = NULL;
 	size_t index;
 
@@ -380,17 +381,79 @@ static void a_journal_that_is_not_whole_says_so(void **state)
 			if (strcmp(json_text(record, "type", ""), "end") == 0)
 				end = record;
 		}
-		results = judge_run(part);
+		results = judge_records(part);
 		if (judge_exit_code(results) == EXIT_PASSED)
 			fail_msg("without its '%s' record the run passes", needed[i]);
 	}
 	json_object_set_new(json_object_get(end, "body"), "verdicts",
 			    json_pack("{s:i, s:i}", "pass", 2, "fail", 0));
 
-	__cleanup_json json_t *more = judge_run(records);
+	__cleanup_json json_t *more = judge_records(records);
 
 	assert_int_equal(json_array_size(json_object_get(more, "flaws")), 2);
 	assert_int_equal(judge_exit_code(more), EXIT_INCONCLUSIVE);
+}
+
+/* The records of a run that passed, with a sealed verdict that only a reader of the journal can know. */
+static json_t *sealed_records(void)
+{
+	__cleanup_json json_t *golden = load("pass-contained");
+	json_t *records = json_array(), *record;
+	size_t index, own = 0;
+
+	json_array_foreach (golden, index, record) {
+		if (record_is(record, "verdict")) {
+			json_t *body = (json_t *)record_body(record);
+
+			json_object_set_new(body, "reason", json_string("as recorded"));
+			record = json_pack("{s:I, s:s, s:s, s:o}", "time_ns",
+					   (json_int_t)record_time(record), "type", "verdict",
+					   "trial", "0001", "body", judge_seal(body, own));
+			json_array_append_new(records, record);
+			continue;
+		}
+		own += json_text(record, "trial", NULL) != NULL;
+		json_array_append(records, record);
+	}
+	return records;
+}
+
+static bool took_recorded(const json_t *records)
+{
+	__cleanup_json json_t *results = judge_records(records);
+	const json_t *trial = json_array_get(json_object_get(results, "trials"), 0);
+
+	return strcmp(json_text(trial, "reason", ""), "as recorded") == 0;
+}
+
+/* A recorded verdict counts only as long as its judge and all that this judge has seen are there. */
+static void a_recorded_verdict_counts_while_its_records_do(void **state)
+{
+	__cleanup_json json_t *records = sealed_records();
+	json_t *mark =
+		json_pack("{s:s, s:{s:s}}", "type", JOURNAL_DAMAGE, "body", "what", "checksum");
+	size_t verdict = json_array_size(records) - 2;
+	json_t *seal = json_object_get(json_object_get(json_array_get(records, verdict), "body"),
+				       "judged");
+
+	(void)state;
+	assert_non_null(seal);
+	assert_true(took_recorded(records));
+	for (size_t i = 1; i < verdict; i++) {
+		__cleanup_json json_t *part = json_copy(records);
+
+		json_array_remove(part, i);
+		assert_false(took_recorded(part));
+	}
+	for (size_t i = 1; i <= verdict + 1; i++) {
+		__cleanup_json json_t *part = json_copy(records);
+
+		json_array_insert(part, i, mark);
+		assert_false(took_recorded(part));
+	}
+	json_object_set_new(seal, "by", json_string("another judge"));
+	assert_false(took_recorded(records));
+	json_decref(mark);
 }
 
 static void kernel_lines_mean_what_they_say(void **state)
@@ -612,6 +675,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_journals_give_their_results),
+		cmocka_unit_test(a_recorded_verdict_counts_while_its_records_do),
 		cmocka_unit_test(every_reason_code_is_documented),
 		cmocka_unit_test(a_witness_declares_what_it_proves),
 		cmocka_unit_test(a_part_of_a_journal_does_not_pass),

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "bats/unit/guest_cases.h"
+#include "bats/unit/judge_records.h"
 #include "harness/judge/judge.h"
 
 #include <cmocka.h>
@@ -361,7 +362,7 @@ static json_t *judge_case_run(const char *name)
 {
 	__cleanup_json json_t *records = tell_case(find_case(name));
 
-	return judge_run(records);
+	return judge_records(records);
 }
 
 static void a_known_failure_is_counted_apart(void **state)

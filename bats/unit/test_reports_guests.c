@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bats/unit/judge_records.h"
 #include "reports/course.h"
 #include "reports/report.h"
 #include "reports/story.h"
@@ -130,13 +131,8 @@ static json_t *results_with(json_t *more)
 static char *page_of(const json_t *records, json_t *more)
 {
 	__cleanup_json json_t *results = results_with(more);
-	char *text = NULL;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
 
-	assert_int_equal(report_find("html")->write(out, results, records), 0);
-	fclose(out);
-	return text;
+	return render_results("html", results, records);
 }
 
 static char *story_text(const json_t *records)
@@ -680,7 +676,7 @@ static void the_table_tells_all_axes_in_80_columns(void **state)
 
 	(void)state;
 	setenv("COLUMNS", "80", 1);
-	table_print(out, results);
+	print_table(out, results);
 	unsetenv("COLUMNS");
 	fclose(out);
 	assert_holds(text, "guest contained, process contained, migration completed, host up\n");
@@ -701,7 +697,7 @@ static void terminals_are_told_nothing(void **state)
 	(void)state;
 	text_one_line(out, name, "c");
 	fputc('\n', out);
-	table_print(out, results);
+	print_table(out, results);
 	fclose(out);
 	assert_holds(text, "a [31mb 1m \xc3\xa9\n");
 	assert_holds(text, "a [31mb 1mc\xc3\xa9");

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "bats/unit/judge_records.h"
 #include "harness/journal/journal.h"
 #include "harness/judge/judge.h"
 #include "harness/store/store.h"
@@ -109,11 +110,24 @@ static void a_foreign_directory_is_refused(void **state)
 	assert_non_null(strstr(why.text, "65534"));
 }
 
+static struct journal_index *small_index(void)
+{
+	struct journal_index *index = NULL;
+	__cleanup_json json_t *body = json_object();
+	struct reason why;
+	static char *text;
+
+	free(text);
+	text = journal_encode(1, 1, "run", NULL, body);
+	assert_int_equal(journal_index_parse(text, strlen(text), &index, &why), 0);
+	return index;
+}
+
 static void all_reports_are_written(void **state)
 {
 	static const char *const files[] = {"results.json", "report.html", "junit.xml", "ktap.txt"};
-	__cleanup_json json_t *records = json_array();
-	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_index struct journal_index *index = small_index();
+	__cleanup_json json_t *results = NULL;
 	__cleanup_json json_t *read = NULL;
 	struct reason why;
 
@@ -121,7 +135,8 @@ static void all_reports_are_written(void **state)
 	/* What a killed writer has left goes, files of others stay. */
 	assert_int_equal(write_file_atomically(".", ".results.json.a1B2c3", "half", 4), 0);
 	assert_int_equal(write_file_atomically(".", ".results.json.mine", "", 0), 0);
-	assert_int_equal(store_write_reports(".", results, records, &why), 0);
+	assert_int_equal(
+		store_write_reports(".", (struct rendering){.index = index}, &results, &why), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		assert_int_equal(access(files[i], R_OK), 0);
 	assert_int_not_equal(access(".results.json.a1B2c3", F_OK), 0);
@@ -134,25 +149,28 @@ static void all_reports_are_written(void **state)
 static void two_writers_do_not_mix(void **state)
 {
 	__cleanup_close int other = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__cleanup_json json_t *records = json_array();
-	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_index struct journal_index *index = small_index();
+	__cleanup_json json_t *results = NULL;
 	struct reason why;
 
 	(void)state;
 	assert_int_equal(flock(other, LOCK_EX), 0);
-	assert_int_equal(store_write_reports(".", results, records, &why), -EBUSY);
+	assert_int_equal(store_write_reports(".", (struct rendering){.index = index}, &results,
+					     &why),
+			 -EBUSY);
 	assert_int_not_equal(access("results.json", F_OK), 0);
 }
 
 static void a_directory_in_the_way_spares_the_other_reports(void **state)
 {
-	__cleanup_json json_t *records = json_array();
-	__cleanup_json json_t *results = judge_run(records);
+	__cleanup_index struct journal_index *index = small_index();
+	__cleanup_json json_t *results = NULL;
 	struct reason why;
 
 	(void)state;
 	assert_int_equal(mkdir("junit.xml", 0755), 0);
-	assert_int_not_equal(store_write_reports(".", results, records, &why), 0);
+	assert_int_not_equal(
+		store_write_reports(".", (struct rendering){.index = index}, &results, &why), 0);
 	assert_non_null(strstr(why.text, "junit.xml"));
 	assert_int_equal(access("results.json", R_OK), 0);
 	assert_int_equal(access("report.html", R_OK), 0);

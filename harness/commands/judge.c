@@ -19,45 +19,27 @@ static const char usage[] = "usage: brinell judge DIR\n"
 			    "asked. Exits as a run with\n"
 			    "these results would.\n";
 
-/* The verdicts as they were recorded during the run: {TRIAL: VERDICT}. */
-static json_t *recorded_verdicts(const json_t *records)
+/* What is told while the trials are judged: the table, and then the lines about verdicts that differ. */
+struct telling {
+	struct table table;
+	FILE *differences;
+};
+
+static int tell_trial(void *context, const struct judged *judged)
 {
-	json_t *recorded = json_object(), *record;
-	size_t index;
+	struct telling *telling = context;
+	const char *verdict = json_text(judged->result, "verdict", "");
+	const char *before = judged->trial->recorded;
+	__cleanup_free char *line = NULL;
 
-	json_array_foreach (records, index, record) {
-		const char *trial = json_text(record, "trial", NULL);
-
-		if (trial && strcmp(json_text(record, "type", ""), "verdict") == 0)
-			json_object_set(recorded, trial,
-					json_object_get(json_object_get(record, "body"),
-							"verdict"));
-	}
-	return recorded;
-}
-
-static unsigned int tell_differences(const json_t *records, const json_t *results)
-{
-	__cleanup_json json_t *recorded = recorded_verdicts(records);
-	unsigned int differences = 0;
-	json_t *result;
-	size_t index;
-
-	json_array_foreach (json_object_get(results, "trials"), index, result) {
-		const char *trial = json_text(result, "trial", "");
-		const char *verdict = json_text(result, "verdict", "");
-		const char *before = json_text(recorded, trial, NULL);
-		__cleanup_free char *line = NULL;
-
-		if (!before || strcmp(before, verdict) == 0)
-			continue;
-		line = format_text("trial %s: %s, recorded was %s: %s", trial, verdict, before,
-				   json_text(result, "reason", ""));
-		text_one_line(stdout, line, "");
-		putchar('\n');
-		differences++;
-	}
-	return differences;
+	table_row(&telling->table, judged->result);
+	if (!*before || strcmp(before, verdict) == 0)
+		return 0;
+	line = format_text("trial %s: %s, recorded was %s: %s", judged->trial->id, verdict, before,
+			   json_text(judged->result, "reason", ""));
+	text_one_line(telling->differences, line, "");
+	fputc('\n', telling->differences);
+	return 0;
 }
 
 static void tell_flaws(const json_t *results)
@@ -69,10 +51,38 @@ static void tell_flaws(const json_t *results)
 		printf("The journal is not whole: %s.\n", json_string_value(flaw));
 }
 
+static int judge(const char *directory, const struct journal_index *index)
+{
+	__cleanup_free char *differences = NULL;
+	__cleanup_json json_t *summary = NULL;
+	struct reason why = {""};
+	struct telling telling;
+	size_t length;
+	int error;
+
+	telling.differences = open_memstream(&differences, &length);
+	if (!telling.differences)
+		abort();
+	table_begin(&telling.table, stdout, journal_index_widest(index));
+	error = store_write_reports(
+		directory,
+		(struct rendering){
+			.index = index, .again = true, .each = tell_trial, .context = &telling},
+		&summary, &why);
+	fclose(telling.differences);
+	if (error) {
+		log_error("%s", why.text);
+		return EXIT_INFRA;
+	}
+	table_end(&telling.table, summary);
+	tell_flaws(summary);
+	fputs(*differences ? differences : "No verdict differs from a recorded one.\n", stdout);
+	return judge_exit_code(summary);
+}
+
 static int run(int argc, char **argv)
 {
-	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *results = NULL;
+	__cleanup_index struct journal_index *index = NULL;
 	struct reason why = {""};
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -83,20 +93,11 @@ static int run(int argc, char **argv)
 		log_error("judge: give the one directory of the run; see brinell judge --help");
 		return EXIT_USAGE;
 	}
-	if (run_directory_load(argv[1], &records, &why)) {
+	if (run_directory_open(argv[1], &index, &why)) {
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
-	results = judge_run(records);
-	if (store_write_reports(argv[1], results, records, &why)) {
-		log_error("%s", why.text);
-		return EXIT_INFRA;
-	}
-	table_print(stdout, results);
-	tell_flaws(results);
-	if (!tell_differences(records, results))
-		puts("No verdict differs from a recorded one.");
-	return judge_exit_code(results);
+	return judge(argv[1], index);
 }
 
 static const struct command command_judge = {

@@ -6,13 +6,14 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "harness/judge/judge.h"
+#include "harness/store/render.h"
 #include "harness/store/run_directory.h"
-#include "reports/report.h"
 
 static const char usage[] = "usage: brinell report DIR --format FORMAT [--output FILE]\n"
 			    "\n"
-			    "Prints the results of a run, judged from its journal.\n"
+			    "Prints the results of a run from its journal. A verdict that this "
+			    "very brinell has\nrecorded is not judged again; 'brinell judge' "
+			    "does.\n"
 			    "\n"
 			    "  --format FORMAT   ktap, junit, json, html, tap, csv, github: see "
 			    "'brinell list reports'\n"
@@ -34,17 +35,20 @@ static void complain_about_format(const char *name)
 		log_error("report: which --format? There are %s", known);
 }
 
-static int write_to(const char *path, const struct report *report, const json_t *results,
-		    const json_t *records)
+static int write_to(const char *path, const struct report *report,
+		    const struct journal_index *index)
 {
 	FILE *out = path ? fopen(path, "we") : stdout;
+	__cleanup_json json_t *summary = NULL;
 	int error;
 
 	if (!out) {
 		log_error("writing %s: %s", path, strerror(errno));
 		return EXIT_USAGE;
 	}
-	error = report->write(out, results, records);
+	error = render(
+		&(struct rendering){.index = index, .reports = &report, .outs = &out, .count = 1},
+		&summary);
 	if (!error && (fflush(out) != 0 || ferror(out)))
 		error = -errno;
 	if (path && fclose(out) != 0 && !error)
@@ -63,8 +67,7 @@ static int run(int argc, char **argv)
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
 	const char *format = NULL, *output = NULL;
-	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *results = NULL;
+	__cleanup_index struct journal_index *index = NULL;
 	const struct report *report;
 	struct reason why = {""};
 	int option;
@@ -93,12 +96,11 @@ static int run(int argc, char **argv)
 		complain_about_format(format);
 		return EXIT_USAGE;
 	}
-	if (run_directory_load(argv[optind], &records, &why)) {
+	if (run_directory_open(argv[optind], &index, &why)) {
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
-	results = judge_run(records);
-	return write_to(output, report, results, records);
+	return write_to(output, report, index);
 }
 
 static const struct command command_report = {

@@ -20,73 +20,39 @@ static const char usage[] =
 	"a\n"
 	"trial that had not come so far is run; those with a verdict keep it.\n";
 
-static bool has_record(const json_t *records, const char *trial, const char *type)
+/*
+ * Could an intent of this trial be among lines that were lost? Trials are written one after the other, so it could if
+ * the last trial before the damage is not a later one, and the first behind it not an earlier one. When nothing of a later
+ * trial is there, only the one that ran then, or the next, can have been hit.
+ */
+static bool may_have_fired(const struct journal_index *index, size_t trial)
 {
-	const json_t *record;
-	size_t index;
+	if (index->trials[trial].fired)
+		return true;
+	for (size_t i = 0; i < index->mark_count; i++) {
+		const struct journal_mark *mark = &index->marks[i];
+		size_t last = mark->after == SIZE_MAX ? mark->before + 1 : mark->after;
 
-	json_array_foreach ((json_t *)records, index, record)
-		if (strcmp(json_text(record, "trial", ""), trial) == 0 &&
-		    strcmp(json_text(record, "type", ""), type) == 0)
+		if (mark->before <= trial && trial <= last)
 			return true;
+	}
 	return false;
 }
 
-static size_t place_of(const struct plan *plan, const json_t *record)
-{
-	const char *id = json_text(record, "trial", "");
-
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->trials[i].id, id) == 0)
-			return i;
-	return plan->count;
-}
-
-/*
- * Could an intent of this trial be among lines that were lost? Trials are written one after the other, so it could if
- * the last trial before the damage is not a later one, and the first behind it not an earlier one.
- */
-static bool may_have_fired(const json_t *records, const struct plan *plan, size_t trial)
-{
-	size_t before = 0, index;
-	bool damaged = false;
-	const json_t *record;
-
-	if (has_record(records, plan->trials[trial].id, "intent") ||
-	    has_record(records, plan->trials[trial].id, "outcome"))
-		return true;
-	json_array_foreach ((json_t *)records, index, record) {
-		size_t place = place_of(plan, record);
-
-		if (strcmp(json_text(record, "type", ""), JOURNAL_DAMAGE) == 0) {
-			damaged = true;
-		} else if (place < plan->count) {
-			if (damaged && before <= trial && trial <= place)
-				return true;
-			damaged = false;
-			before = place;
-		}
-	}
-	/* Nothing of a later trial is there: only the one that ran then, or the next, can have been hit. */
-	return damaged && before <= trial && trial <= before + 1;
-}
-
-static const json_t *run_body(const json_t *records)
-{
-	return json_object_get(json_array_get(records, 0), "body");
-}
-
-static int close_cut_off(struct journal *journal, const json_t *records, struct plan *plan)
+static int close_cut_off(struct journal *journal, const struct journal_index *index,
+			 struct plan *plan)
 {
 	__cleanup_json json_t *closed = json_array();
 	int error = 0;
 
 	for (size_t i = 0; i < plan->count && !error; i++) {
 		struct planned_trial *trial = &plan->trials[i];
+		__cleanup_json json_t *records = NULL;
 
-		if (trial->done || !may_have_fired(records, plan, i))
+		if (trial->done || !may_have_fired(index, i))
 			continue;
-		error = engine_close_from_evidence(journal, records, trial->id);
+		records = journal_index_records(index, &index->trials[i]);
+		error = engine_close_from_evidence(journal, records, &index->trials[i]);
 		trial->done = true;
 		json_array_append_new(closed, json_string(trial->id));
 		log_info("trial %s (%s) was cut off after its intent: closed from its evidence",
@@ -124,7 +90,7 @@ static int resume_comparison(const char *directory)
 
 static int resume(int argc, char **argv)
 {
-	__cleanup_json json_t *records = NULL;
+	__cleanup_index struct journal_index *index = NULL;
 	__cleanup_free char *comparison = NULL;
 	struct journal_damage damage = {0};
 	struct journal *journal = NULL;
@@ -141,11 +107,11 @@ static int resume(int argc, char **argv)
 	if (access(comparison, F_OK) == 0)
 		return resume_comparison(argv[1]);
 	error = journal_open(argv[1], &journal, &damage, &why)
-		?: journal_load(argv[1], &records, &damage, &why)
-		?: plan_from_records(&plan, records, &why);
+		?: journal_index_open(argv[1], &index, &why)
+		?: plan_from_index(&plan, index, &why);
 	if (!error) {
 		tell_damage(&damage);
-		error = close_cut_off(journal, records, &plan);
+		error = close_cut_off(journal, index, &plan);
 		if (error)
 			fail(&why, error, "the journal can not be written: %s", strerror(-error));
 		code = EXIT_INFRA;
@@ -155,9 +121,9 @@ static int resume(int argc, char **argv)
 		if (journal)
 			journal_close(journal);
 	} else {
-		const struct session_options options = {
-			.kernel = json_text(run_body(records), "kernel", NULL),
-			.modules = json_text(run_body(records), "modules", NULL)};
+		const json_t *run = json_object_get(json_array_get(index->about, 0), "body");
+		const struct session_options options = {.kernel = json_text(run, "kernel", NULL),
+							.modules = json_text(run, "modules", NULL)};
 
 		code = session_run(argv[1], journal, &plan, &options);
 	}

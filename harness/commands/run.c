@@ -15,7 +15,6 @@
 #include "harness/store/store.h"
 #include "harness/trial/order.h"
 #include "harness/trial/session.h"
-#include "reports/environment.h"
 
 struct run_options {
 	const char *bench;
@@ -97,7 +96,7 @@ static int read_options(int argc, char **argv, struct run_options *options)
 			options->bench = optarg;
 			break;
 		case 't':
-			error = read_number("trials", optarg, 1, 9999, &options->trials);
+			error = read_number("trials", optarg, 1, PLAN_MOST, &options->trials);
 			break;
 		case 's':
 			error = read_number("seed", optarg, 0, INT64_MAX, &options->seed);
@@ -131,6 +130,39 @@ static int read_options(int argc, char **argv, struct run_options *options)
 	return error;
 }
 
+static const char *bench_of(const struct run_options *options, const struct scenario *scenario)
+{
+	return options->bench ? options->bench : scenario->bench;
+}
+
+static int load_scenario(struct plan *plan, const struct run_options *options, const char *path,
+			 struct reason *why)
+{
+	struct scenario *scenario;
+	int error = scenario_load(path, options->settings, &scenario, why);
+
+	if (error)
+		return error;
+	plan_take(plan, scenario);
+	if (!bench_kind(bench_of(options, scenario)))
+		return fail(why, -ENOENT,
+			    "there is no bench '%s'; `brinell list benches` shows them",
+			    bench_of(options, scenario));
+	return 0;
+}
+
+/* Each scenario once. */
+static int add_round(struct plan *plan, const struct run_options *options, struct reason *why)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < plan->scenario_count && !error; i++)
+		error = plan_add(plan, plan->scenarios[i], bench_of(options, plan->scenarios[i]),
+				 plan_seed(options->seed, plan->count));
+	return error == -E2BIG ? fail(why, error, "more than %d trials in one run", PLAN_MOST)
+			       : error;
+}
+
 /* The whole plan is made and checked before anything is started. */
 static int make_plan(struct plan *plan, const struct run_options *options, int count, char **names)
 {
@@ -146,32 +178,11 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 		error = scenario_select(names[i], paths, &why)
 				?: order_paths(paths, from, options->settings, &why);
 	}
-	for (uint64_t round = 0; round < options->trials && !error; round++) {
-		json_array_foreach (paths, index, path) {
-			struct scenario *scenario;
-			const char *bench;
-
-			error = scenario_load(json_string_value(path), options->settings, &scenario,
-					      &why);
-			if (error)
-				break;
-			bench = options->bench ? options->bench : scenario->bench;
-			if (!bench_kind(bench)) {
-				fail(&why, -ENOENT,
-				     "there is no bench '%s'; `brinell list benches` shows them",
-				     bench);
-				scenario_free(scenario);
-				error = -ENOENT;
-				break;
-			}
-			error = plan_add(plan, scenario, bench,
-					 plan_seed(options->seed, plan->count));
-			if (error == -E2BIG)
-				fail(&why, error, "more than 9999 trials in one run");
-			if (error)
-				break;
-		}
-	}
+	json_array_foreach (paths, index, path)
+		if (!error)
+			error = load_scenario(plan, options, json_string_value(path), &why);
+	for (uint64_t round = 0; round < options->trials && !error; round++)
+		error = add_round(plan, options, &why);
 	if (error)
 		log_error("%s", why.text);
 	else if (options->shuffle)
@@ -179,11 +190,16 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	return error;
 }
 
-static json_t *run_record(const struct plan *plan, const struct run_options *options,
-			  json_t *arguments)
+/* Body of the run record; owned by the caller. */
+static char *run_record(const struct plan *plan, const struct run_options *options,
+			json_t *arguments)
 {
+	__cleanup_json json_t *head = NULL;
 	struct utsname name;
 	uint32_t random[2] = {0};
+	char *text = NULL;
+	size_t length;
+	FILE *out;
 	char id[64];
 	time_t now = time(NULL);
 	struct tm date;
@@ -194,25 +210,28 @@ static json_t *run_record(const struct plan *plan, const struct run_options *opt
 		 date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, random[0],
 		 random[1]);
 	uname(&name);
-	return json_pack("{s:i, s:s, s:s, s:o, s:I, s:s*, s:s*, s:{s:s, s:s, s:i}, s:o}", "journal",
+	head = json_pack("{s:i, s:s, s:s, s:O, s:I, s:s*, s:s*, s:{s:s, s:s, s:i}}", "journal",
 			 JOURNAL_VERSION, "run", id, "version", BRINELL_VERSION, "argv", arguments,
 			 "seed", (json_int_t)options->seed, "kernel", options->kernel, "modules",
 			 options->modules, "host", "hostname", name.nodename, "kernel",
-			 name.release, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN), "plan",
-			 plan_to_json(plan));
-}
-
-static bool has_skipped(const char *directory)
-{
-	__cleanup_free char *path = format_text("%s/results.json", directory);
-	__cleanup_json json_t *results = json_load_file(path, 0, NULL);
-
-	return json_number(json_object_get(results, "counts"), "skip", 0) > 0;
+			 name.release, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN));
+	out = open_memstream(&text, &length);
+	if (!out)
+		abort();
+	fputc('{', out);
+	json_dumpf(head, out, JSON_COMPACT | JSON_EMBED);
+	fputc(',', out);
+	plan_write(plan, out);
+	fputc('}', out);
+	if (fclose(out) != 0)
+		abort();
+	return text;
 }
 
 static int start(const struct run_options *options, struct plan *plan, json_t *arguments)
 {
 	__cleanup_free char *directory = NULL;
+	__cleanup_free char *record = run_record(plan, options, arguments);
 	struct journal *journal;
 	struct reason why = {0};
 	int error;
@@ -223,30 +242,26 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 		return options->out || error == -EEXIST ? EXIT_USAGE : EXIT_INFRA;
 	}
 	error = journal_create(directory, &journal, &why)
-			?: journal_append(journal, "run", NULL,
-					  run_record(plan, options, json_incref(arguments)));
+			?: journal_append_text(journal, "run", record);
 	if (error) {
 		log_error("%s", why.text[0] ? why.text : strerror(-error));
 		return EXIT_INFRA;
 	}
-	error = session_run(directory, journal, plan,
-			    &(struct session_options){.kernel = options->kernel,
-						      .modules = options->modules,
-						      .stop_on_fail = options->stop_on_fail});
-	if (error != EXIT_PASSED || !options->fail_on_skip || !has_skipped(directory))
-		return error;
-	log_error("a trial was skipped, which --fail-on-skip does not allow");
-	return EXIT_FAILED;
+	return session_run(directory, journal, plan,
+			   &(struct session_options){.kernel = options->kernel,
+						     .modules = options->modules,
+						     .stop_on_fail = options->stop_on_fail,
+						     .fail_on_skip = options->fail_on_skip});
 }
 
 static void print_plan(const struct plan *plan)
 {
-	__cleanup_json json_t *planned = plan_to_json(plan), *names = test_names(planned);
+	for (size_t i = 0; i < plan->count; i++) {
+		__cleanup_free char *name = plan_trial_name(&plan->trials[i]);
 
-	for (size_t i = 0; i < plan->count; i++)
-		printf("%s  %s  on %s  seed %llu\n", plan->trials[i].id,
-		       json_text(names, plan->trials[i].id, ""), plan->trials[i].bench,
-		       (unsigned long long)plan->trials[i].seed);
+		printf("%s  %s  on %s  seed %llu\n", plan->trials[i].id, name,
+		       plan->trials[i].bench, (unsigned long long)plan->trials[i].seed);
+	}
 }
 
 static int run(int argc, char **argv)

@@ -20,22 +20,6 @@ static const char usage[] = "usage: brinell show DIR [TRIAL]\n"
 			    "the fault was about to be\n"
 			    "fired, and the evidence for its verdict.\n";
 
-static const json_t *find_result(const json_t *results, const char *wanted)
-{
-	json_t *result;
-	size_t index;
-
-	json_array_foreach (json_object_get(results, "trials"), index, result) {
-		const char *id = json_text(result, "trial", "");
-
-		if (strcmp(id, wanted) == 0 ||
-		    (*wanted && strspn(wanted, "0123456789") == strlen(wanted) &&
-		     strcmp(id + strspn(id, "0"), wanted + strspn(wanted, "0")) == 0))
-			return result;
-	}
-	return NULL;
-}
-
 static void print_witness(const json_t *line)
 {
 	const char *witness = json_text(line, "witness", "");
@@ -89,14 +73,82 @@ static void print_verdict(const json_t *result)
 		puts("  none");
 }
 
-static int run(int argc, char **argv)
+static int show_row(void *context, const struct judged *judged)
 {
-	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *results = NULL;
-	__cleanup_free char *heading = NULL;
-	const json_t *result;
+	table_row(context, judged->result);
+	return 0;
+}
+
+static int show_table(const char *directory)
+{
+	__cleanup_index struct journal_index *index = NULL;
+	__cleanup_json json_t *summary = NULL;
+	struct reason why = {""};
+	struct table table;
+
+	if (run_directory_open(directory, &index, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	table_begin(&table, stdout, journal_index_widest(index));
+	judge_run(index, &(struct judge_options){0}, show_row, &table, &summary);
+	table_end(&table, summary);
+	return EXIT_PASSED;
+}
+
+static void show_result(const json_t *result, const json_t *records)
+{
+	const char *id = json_text(result, "trial", "");
+	__cleanup_free char *heading =
+		format_text("trial %s  %s  on %s  seed %" PRId64, id,
+			    json_text(result, "scenario", ""), json_text(result, "bench", ""),
+			    json_number(result, "seed", 0));
+
+	text_one_line(stdout, heading, "");
+	puts("\n");
+	print_story(records, id);
+	print_verdict(result);
+}
+
+/* A trial that the index beside the journal does not have, or a journal without one. */
+static int search_trial(const char *directory, const char *wanted)
+{
+	__cleanup_index struct journal_index *index = NULL;
+	struct judged judged = {0};
 	struct reason why = {""};
 
+	if (run_directory_open(directory, &index, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	judged.trial = journal_index_find(index, wanted);
+	if (!judged.trial || judge_is_pending(index, judged.trial)) {
+		log_error(
+			"there is no trial '%s' with a result in %s; 'brinell show %s' lists them",
+			wanted, directory, directory);
+		return EXIT_USAGE;
+	}
+	judge_result(index, &(struct judge_options){.again = true}, &judged);
+	show_result(judged.result, judged.records);
+	judged_free(&judged);
+	return EXIT_PASSED;
+}
+
+static int show_trial(const char *directory, const char *wanted)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *result = NULL;
+	__cleanup_free char *id = NULL;
+
+	if (journal_lookup(directory, wanted, &id, &records))
+		return search_trial(directory, wanted);
+	result = judge_trial(records, id);
+	show_result(result, records);
+	return EXIT_PASSED;
+}
+
+static int run(int argc, char **argv)
+{
 	if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return EXIT_PASSED;
@@ -106,30 +158,7 @@ static int run(int argc, char **argv)
 			  "show --help");
 		return EXIT_USAGE;
 	}
-	if (run_directory_load(argv[1], &records, &why)) {
-		log_error("%s", why.text);
-		return EXIT_USAGE;
-	}
-	results = judge_run(records);
-	if (argc == 2) {
-		table_print(stdout, results);
-		return EXIT_PASSED;
-	}
-	result = find_result(results, argv[2]);
-	if (!result) {
-		log_error(
-			"there is no trial '%s' with a result in %s; 'brinell show %s' lists them",
-			argv[2], argv[1], argv[1]);
-		return EXIT_USAGE;
-	}
-	heading = format_text("trial %s  %s  on %s  seed %" PRId64, json_text(result, "trial", ""),
-			      json_text(result, "scenario", ""), json_text(result, "bench", ""),
-			      json_number(result, "seed", 0));
-	text_one_line(stdout, heading ? heading : "", "");
-	puts("\n");
-	print_story(records, json_text(result, "trial", ""));
-	print_verdict(result);
-	return EXIT_PASSED;
+	return argc == 2 ? show_table(argv[1]) : show_trial(argv[1], argv[2]);
 }
 
 static const struct command command_show = {

@@ -23,32 +23,25 @@ static json_t *member(json_t *object, const char *key, json_t *fresh)
 	return fresh;
 }
 
-/* The boots of the hosts at each trial: {TRIAL: {HOST: BOOT}}. A warm host has no boot record in the trial. */
-static json_t *read_boots(const json_t *records)
+/*
+ * The boots of the hosts at a trial: {HOST: BOOT}. A warm host has no boot record in the trial. Journals whose metrics do not
+ * name their boots are judged anew, which reads the records.
+ */
+static void note_boots(json_t *boots, const json_t *records)
 {
-	__cleanup_json json_t *current = json_object();
-	json_t *boots = json_object(), *record;
+	json_t *record;
 	size_t index;
 
-	json_array_foreach (records, index, record) {
-		const json_t *body = record_body(record);
-		const char *trial = json_text(record, "trial", NULL);
-		bool is_boot = strcmp(record_type(record), "boot") == 0;
-
-		if (is_boot && json_text(body, "boot_id", NULL))
-			json_object_set(current, json_text(body, "host", "h0"),
-					json_object_get(body, "boot_id"));
-		if (trial && (is_boot || !json_object_get(boots, trial)))
-			json_object_set_new(boots, trial, json_copy(current));
-	}
-	return boots;
+	json_array_foreach (records, index, record)
+		if (record_is(record, "boot") && json_text(record_body(record), "boot_id", NULL))
+			json_object_set(boots, json_text(record_body(record), "host", "h0"),
+					json_object_get(record_body(record), "boot_id"));
 }
 
 /* Without a known boot each trial counts as one of its own. */
-static const char *boot_of(const json_t *run, const json_t *trial, const json_t *metric)
+static const char *boot_of(const json_t *run, const json_t *metric)
 {
-	const json_t *hosts =
-		json_object_get(json_object_get(run, "boots"), json_text(trial, "trial", ""));
+	const json_t *hosts = json_object_get(run, "boots");
 	void *first = json_object_iter((json_t *)hosts);
 	const char *boot = json_text(
 		hosts, json_text(metric, "host", first ? json_object_iter_key(first) : ""), NULL);
@@ -81,7 +74,7 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 {
 	__cleanup_free char *unknown =
 		format_text("%s%s", json_text(run, "prefix", ""), json_text(trial, "trial", ""));
-	const char *boot = boot_of(run, trial, metric), *unit;
+	const char *boot = boot_of(run, metric), *unit;
 	const json_t *all = json_object_get(metric, "samples");
 	json_t *scenario = member(json_object_get(run, "metrics"),
 				  json_text(trial, "scenario", "unknown"), json_object());
@@ -144,59 +137,81 @@ static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 	return error;
 }
 
-static int load_results(const char *directory, json_t **results, json_t **records,
+/**
+ * struct loading - a side of a comparison that is read
+ * @run: as compare_load() gives it, with "boots": {HOST: BOOT} at the trial
+ * @why: of the trial that is no good
+ */
+struct loading {
+	json_t *run;
+	struct reason why;
+};
+
+static int load_trial(void *context, const struct judged *judged)
+{
+	struct loading *loading = context;
+
+	note_boots(json_object_get(loading->run, "boots"), judged->records);
+	return take_trial(loading->run, judged->result, &loading->why);
+}
+
+static int load_journal(const char *directory, struct loading *loading, json_t **summary,
 			struct reason *why)
 {
-	__cleanup_free char *journal = format_text("%s/%s", directory, JOURNAL_FILE);
+	__cleanup_index struct journal_index *index = NULL;
+	int error = run_directory_open(directory, &index, why);
+
+	if (error)
+		return error;
+	fingerprint_read(json_object_get(loading->run, "fingerprint"), index->about);
+	error = judge_run(index, &(struct judge_options){0}, load_trial, loading, summary);
+	return error ? fail(why, error, "%s: %s", directory, loading->why.text) : 0;
+}
+
+static int load_results(const char *directory, struct loading *loading, json_t **summary,
+			struct reason *why)
+{
 	__cleanup_free char *path = format_text("%s/results.json", directory);
 	json_error_t problem;
-	int error;
+	json_t *trial;
+	size_t index;
 
-	if (access(directory, F_OK))
-		return fail(why, -errno, "%s: %s", directory, strerror(errno));
-	if (access(journal, F_OK) == 0) {
-		error = run_directory_load(directory, records, why);
-		if (!error)
-			*results = judge_run(*records);
-		return error;
-	}
 	if (access(path, F_OK))
 		return fail(why, -ENOENT, "%s holds no run: there is no %s and no results.json",
 			    directory, JOURNAL_FILE);
-	*results = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
-	if (!*results)
+	*summary = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+	if (!*summary)
 		return fail(why, -EINVAL, "%s, line %d: %s", path, problem.line, problem.text);
-	if (!json_is_array(json_object_get(*results, "trials")))
+	if (!json_is_array(json_object_get(*summary, "trials")))
 		return fail(why, -EINVAL, "%s holds no results: there is no array 'trials'", path);
+	json_array_foreach (json_object_get(*summary, "trials"), index, trial)
+		if (take_trial(loading->run, trial, &loading->why))
+			return fail(why, -EINVAL, "%s: %s", directory, loading->why.text);
 	return 0;
 }
 
 static int add_run(json_t *side, const char *directory, struct reason *why)
 {
-	__cleanup_json json_t *results = NULL;
-	__cleanup_json json_t *records = NULL;
-	json_t *trial;
-	size_t index;
-	int error = load_results(directory, &results, &records, why);
+	__cleanup_free char *journal = format_text("%s/%s", directory, JOURNAL_FILE);
+	__cleanup_json json_t *summary = NULL;
+	struct loading loading = {.run = side};
+	int error;
 
+	if (access(directory, F_OK))
+		return fail(why, -errno, "%s: %s", directory, strerror(errno));
+	json_object_set_new(side, "boots", json_object());
+	json_object_set_new(side, "prefix", json_sprintf("%s ", directory));
+	error = access(journal, F_OK) ? load_results(directory, &loading, &summary, why)
+				      : load_journal(directory, &loading, &summary, why);
 	if (error)
 		return error;
 	json_object_set_new(side, "run",
 			    json_object_get(side, "run")
 				    ? json_string("several")
-				    : json_string(json_text(results, "run", "unknown")));
-	note_text(side, "version", json_text(results, "version", "unknown"));
-	if (!json_is_true(json_object_get(results, "complete")))
+				    : json_string(json_text(summary, "run", "unknown")));
+	note_text(side, "version", json_text(summary, "version", "unknown"));
+	if (!json_is_true(json_object_get(summary, "complete")))
 		json_object_set_new(side, "complete", json_false());
-	json_object_set_new(side, "boots", read_boots(records));
-	json_object_set_new(side, "prefix", json_sprintf("%s ", directory));
-	fingerprint_read(json_object_get(side, "fingerprint"), records);
-	json_array_foreach (json_object_get(results, "trials"), index, trial) {
-		struct reason what = {""};
-
-		if (take_trial(side, trial, &what))
-			return fail(why, -EINVAL, "%s: %s", directory, what.text);
-	}
 	return 0;
 }
 

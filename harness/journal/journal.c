@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "harness/journal/line.h"
+#include "harness/journal/reader.h"
 
 /**
  * struct journal - an open journal
@@ -59,6 +60,24 @@ static char *quoted(const char *text)
 	return dumped ? dumped : strdup("\"?\"");
 }
 
+/* A line with its checksum and newline, of a body that is JSON already. */
+static char *encode_text(uint64_t sequence, int64_t time_ns, const char *type, const char *trial,
+			 const char *content)
+{
+	__cleanup_free char *kind = quoted(type);
+	__cleanup_free char *id = trial ? quoted(trial) : NULL;
+	char *line, *seal, sum[9];
+
+	/* The seal is filled in below: its own bytes are not part of the sum. */
+	line = format_text("{\"seq\":%" PRIu64 ",\"time_ns\":%" PRId64
+			   ",\"type\":%s%s%s,\"body\":%s,\"crc\":\"xxxxxxxx\"}\n",
+			   sequence, time_ns, kind, id ? ",\"trial\":" : "", id ? id : "", content);
+	seal = line + strlen(line) - 1 - JOURNAL_SEAL;
+	snprintf(sum, sizeof(sum), "%08" PRIx32, crc32c(0, line, (size_t)(seal - line)));
+	memcpy(seal + 8, sum, 8);
+	return line;
+}
+
 /**
  * journal_encode - one line of a journal
  * @sequence: number of the record, from 1
@@ -74,26 +93,8 @@ char *journal_encode(uint64_t sequence, int64_t time_ns, const char *type, const
 		     const json_t *body)
 {
 	__cleanup_free char *content = json_dumps(body, JSON_COMPACT);
-	__cleanup_free char *kind = quoted(type);
-	__cleanup_free char *id = trial ? quoted(trial) : NULL;
-	char *line;
-	int length;
 
-	if (!content || !kind || (trial && !id))
-		return NULL;
-	/* The seal is filled in below: its own bytes are not part of the sum. */
-	length = asprintf(&line,
-			  "{\"seq\":%" PRIu64 ",\"time_ns\":%" PRId64
-			  ",\"type\":%s%s%s,\"body\":%s,\"crc\":\"xxxxxxxx\"}\n",
-			  sequence, time_ns, kind, id ? ",\"trial\":" : "", id ? id : "", content);
-	if (length < 0)
-		return NULL;
-	char *seal = line + length - 1 - JOURNAL_SEAL;
-	char sum[9];
-
-	snprintf(sum, sizeof(sum), "%08" PRIx32, crc32c(0, line, (size_t)(seal - line)));
-	memcpy(seal + 8, sum, 8);
-	return line;
+	return content ? encode_text(sequence, time_ns, type, trial, content) : NULL;
 }
 
 static int sync_directory(const char *directory)
@@ -235,47 +236,35 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 {
 	__attribute__((cleanup(cleanup_journal))) struct journal *opened = journal_new(directory);
 	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
-	__cleanup_free char *text = NULL;
-	__cleanup_json json_t *records = NULL;
 	struct reason inner = {""};
 	struct journal_end end;
-	struct stat status;
-	size_t length = 0;
+	const char *text;
+	size_t length;
 	int error;
 
 	if (!opened)
 		return fail(why, -ENOMEM, "no memory for a journal");
-	opened->fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-	if (opened->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return fail(
-			why, -errno,
-			"'%s' is no directory of a run: there is no %s in it; give the directory "
-			"that 'brinell run' named",
-			directory, JOURNAL_FILE);
-	if (opened->fd < 0)
-		return fail(why, -errno, "opening %s: %s", path, strerror(errno));
-	if (fstat(opened->fd, &status) < 0 || !S_ISREG(status.st_mode))
-		return fail(why, -EINVAL, "%s is no regular file", path);
-	error = lock(opened, path, why);
+	error = journal_open_file(directory, O_RDWR | O_APPEND, &opened->fd, why);
+	if (!error)
+		error = lock(opened, path, why);
+	if (!error)
+		error = journal_map(opened->fd, &text, &length, why);
 	if (error)
 		return error;
-	error = read_small_file(path, &text, &length);
+	error = journal_scan(text, length, NULL, damage, &end, &inner);
 	if (error)
-		return fail(why, error, "reading %s: %s", path, strerror(-error));
-	error = journal_scan(text, length, &records, damage, &end, &inner);
-	if (error)
-		return fail(why, error, "%s: %s", path, inner.text);
-	if (end.bytes == 0)
-		return fail(why, -ENODATA,
-			    "%s holds no whole record: nothing of that run was started, or it is "
-			    "no journal; "
-			    "it was left as it is. Begin a new run",
-			    path);
-	if (end.bytes < length) {
+		fail(why, error, "%s: %s", path, inner.text);
+	else if (end.bytes == 0)
+		error = fail(why, -ENODATA,
+			     "%s holds no whole record: nothing of that run was started, or it is "
+			     "no journal; "
+			     "it was left as it is. Begin a new run",
+			     path);
+	else if (end.bytes < length)
 		error = cut_torn_tail(opened, path, text, length, &end, why);
-		if (error)
-			return error;
-	}
+	journal_unmap(text, length);
+	if (error)
+		return error;
 	opened->sequence = end.sequence;
 	*journal = steal(opened);
 	return 0;
@@ -292,6 +281,19 @@ static int stop(struct journal *journal, int error, const char *what)
 	     journal->directory);
 	log_error("%s", journal->failure.text);
 	return error;
+}
+
+static int append_line(struct journal *journal, const char *type, const char *line)
+{
+	size_t length = strlen(line);
+	int error = write_all(journal->fd, line, length);
+
+	if (error)
+		return stop(journal, error, "writing");
+	if (durable(type) && fdatasync(journal->fd) < 0)
+		return stop(journal, -errno, "storing");
+	journal->sequence++;
+	return 0;
 }
 
 /**
@@ -315,28 +317,29 @@ int journal_append_at(struct journal *journal, int64_t time_ns, const char *type
 {
 	__cleanup_json json_t *content = body;
 	__cleanup_free char *line = NULL;
-	size_t length;
-	ssize_t put;
 
 	if (journal->error)
 		return journal->error;
 	if (!json_is_object(content))
 		return -EINVAL;
 	line = journal_encode(journal->sequence + 1, time_ns, type, trial, content);
-	if (!line)
-		return -EINVAL;
-	length = strlen(line);
-	do
-		put = write(journal->fd, line, length);
-	while (put < 0 && errno == EINTR);
-	if (put < 0)
-		return stop(journal, -errno, "writing");
-	if ((size_t)put != length)
-		return stop(journal, -ENOSPC, "writing the whole of");
-	if (durable(type) && fdatasync(journal->fd) < 0)
-		return stop(journal, -errno, "storing");
-	journal->sequence++;
-	return 0;
+	return line ? append_line(journal, type, line) : -EINVAL;
+}
+
+/**
+ * journal_append_text - write one record of the whole run, whose body is text
+ * @journal: open journal
+ * @type:    of the record
+ * @body:    a JSON object; borrowed
+ *
+ * Return: as journal_append_at().
+ */
+int journal_append_text(struct journal *journal, const char *type, const char *body)
+{
+	__cleanup_free char *line =
+		encode_text(journal->sequence + 1, now_realtime_ns(), type, NULL, body);
+
+	return journal->error ? journal->error : append_line(journal, type, line);
 }
 
 /** journal_append - write one record of now; as journal_append_at() */

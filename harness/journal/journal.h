@@ -35,6 +35,7 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 int journal_append_at(struct journal *journal, int64_t time_ns, const char *type, const char *trial,
 		      json_t *body);
 int journal_append(struct journal *journal, const char *type, const char *trial, json_t *body);
+int journal_append_text(struct journal *journal, const char *type, const char *body);
 int journal_close(struct journal *journal);
 const char *journal_failure(const struct journal *journal);
 

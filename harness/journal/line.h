@@ -17,7 +17,7 @@ struct journal_end {
 	uint64_t sequence;
 };
 
-int journal_scan(const char *text, size_t length, json_t **records, struct journal_damage *damage,
+int journal_scan(const char *text, size_t length, json_t *records, struct journal_damage *damage,
 		 struct journal_end *end, struct reason *why);
 
 void journal_rename_older(json_t *record);

@@ -298,6 +298,69 @@ int write_small_file(const char *path, const char *text)
 }
 
 /**
+ * atomic_file_open - begin a file that replaces another as a whole, or not at all
+ * @file:      to be filled; atomic_file_close() ends it
+ * @directory: in which it is
+ * @name:      of the file
+ *
+ * Return: 0 or -errno.
+ */
+int atomic_file_open(struct atomic_file *file, const char *directory, const char *name)
+{
+	int fd, error;
+
+	*file = (struct atomic_file){
+		.temporary = format_text("%s/.%s.XXXXXX", directory, name),
+		.path = format_text("%s/%s", directory, name),
+		.folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	};
+	fd = file->folder < 0 ? -1 : mkostemp(file->temporary, O_CLOEXEC);
+	file->out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (file->out)
+		return 0;
+	error = -errno;
+	if (fd >= 0)
+		close(fd);
+	(void)atomic_file_close(file, error);
+	return error;
+}
+
+/**
+ * atomic_file_close - put the file in its place, or give it up
+ * @file:  of atomic_file_open()
+ * @error: not 0: give it up
+ *
+ * The file is on the disk before it gets its name.
+ *
+ * Return: @error, or -errno.
+ */
+int atomic_file_close(struct atomic_file *file, int error)
+{
+	if (file->out) {
+		int fd = fileno(file->out);
+
+		if (!error && (fflush(file->out) != 0 || ferror(file->out) ||
+			       fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+			error = errno ? -errno : -EIO;
+		if (fclose(file->out) != 0 && !error)
+			error = -errno;
+		if (!error && rename(file->temporary, file->path) < 0)
+			error = -errno;
+		if (error)
+			unlink(file->temporary);
+	}
+	if (file->folder >= 0) {
+		if (!error && fsync(file->folder) < 0)
+			error = -errno;
+		close(file->folder);
+	}
+	free(file->temporary);
+	free(file->path);
+	*file = (struct atomic_file){.folder = -1};
+	return error;
+}
+
+/**
  * write_file_atomically - replace a file so that a crash leaves the old content or the new, never a part
  * @directory: that holds the file
  * @name:      of the file in it
@@ -308,25 +371,12 @@ int write_small_file(const char *path, const char *text)
  */
 int write_file_atomically(const char *directory, const char *name, const void *data, size_t length)
 {
-	__cleanup_free char *temporary = format_text("%s/.%s.XXXXXX", directory, name);
-	__cleanup_free char *path = format_text("%s/%s", directory, name);
-	__cleanup_close int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__cleanup_close int fd = -1;
-	int error;
+	struct atomic_file file;
+	int error = atomic_file_open(&file, directory, name);
 
-	if (folder < 0)
-		return -errno;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	error = write_all(fd, data, length);
-	if (!error && (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
-		error = -errno;
-	if (error) {
-		unlink(temporary);
+	if (error)
 		return error;
-	}
-	return fsync(folder) < 0 ? -errno : 0;
+	return atomic_file_close(&file, write_all(fileno(file.out), data, length));
 }
 
 /** write_json_atomically - write_file_atomically() of a JSON value */

@@ -99,6 +99,18 @@ void system_root_set(const char *root);
 
 int read_small_file(const char *path, char **text, size_t *length);
 int write_small_file(const char *path, const char *text);
+/**
+ * struct atomic_file - a file that replaces another as a whole
+ * @out: is written
+ */
+struct atomic_file {
+	FILE *out;
+	char *temporary, *path;
+	int folder;
+};
+
+int atomic_file_open(struct atomic_file *file, const char *directory, const char *name);
+int atomic_file_close(struct atomic_file *file, int error);
 int write_file_atomically(const char *directory, const char *name, const void *data, size_t length);
 int write_json_atomically(const char *directory, const char *name, const json_t *json);
 int make_directories(const char *path);

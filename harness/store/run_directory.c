@@ -2,24 +2,24 @@
 /*
  * Reading the directory of a run for the commands that look at one.
  */
-#include "harness/journal/journal.h"
 #include "harness/store/run_directory.h"
 
 /**
- * run_directory_load - the journal of a run, with a warning about each kind of damage
+ * run_directory_open - the journal of a run, with a warning about each kind of damage
  * @directory: of the run
- * @records:   receives its records; owned by the caller
+ * @index:     receives where its trials are; journal_index_free()
  * @why:       filled on an error
  *
- * Return: what journal_load() returns.
+ * Return: what journal_index_open() returns.
  */
-int run_directory_load(const char *directory, json_t **records, struct reason *why)
+int run_directory_open(const char *directory, struct journal_index **index, struct reason *why)
 {
-	struct journal_damage damage = {0};
-	int error = journal_load(directory, records, &damage, why);
+	struct journal_damage damage;
+	int error = journal_index_open(directory, index, why);
 
 	if (error)
 		return error;
+	damage = (*index)->damage;
 	if (damage.torn_bytes)
 		log_warning("the journal in %s ends in the middle of a record (%zu bytes are left "
 			    "out); "

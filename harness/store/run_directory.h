@@ -2,8 +2,8 @@
 #ifndef BRINELL_STORE_RUN_DIRECTORY_H
 #define BRINELL_STORE_RUN_DIRECTORY_H
 
-#include "harness/lib/util.h"
+#include "harness/journal/index.h"
 
-int run_directory_load(const char *directory, json_t **records, struct reason *why);
+int run_directory_open(const char *directory, struct journal_index **index, struct reason *why);
 
 #endif

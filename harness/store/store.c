@@ -15,7 +15,6 @@
 
 #include "harness/journal/journal.h"
 #include "harness/store/store.h"
-#include "reports/report.h"
 
 static char *default_name(void)
 {
@@ -113,26 +112,6 @@ int store_create_run(const char *out, char **directory, struct reason *why)
 	return 0;
 }
 
-static int write_report(const char *directory, const struct report *report, const json_t *results,
-			const json_t *records, struct reason *why)
-{
-	__cleanup_free char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-	int error;
-
-	if (!out)
-		return fail(why, -errno, "no memory for the %s report", report->name);
-	error = report->write(out, results, records);
-	if (fclose(out) != 0 && !error)
-		error = -ENOMEM;
-	if (!error)
-		error = write_file_atomically(directory, report->file, text, length);
-	return error ? fail(why, error, "writing %s/%s: %s", directory, report->file,
-			    strerror(-error))
-		     : 0;
-}
-
 /* A program that was killed leaves ".FILE.XXXXXX" of write_file_atomically(); the lock says that none is at work. */
 static void remove_leftovers(const char *directory, const char *file)
 {
@@ -147,41 +126,71 @@ static void remove_leftovers(const char *directory, const char *file)
 		closedir(folder);
 }
 
+/*
+ * Opens a file for each report that has one. One that can not be written is named, and the others are written all the same.
+ */
+static int open_reports(const char *directory, const struct report **reports,
+			struct atomic_file *files, size_t *count, struct reason *why)
+{
+	int first = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < report_count() && *count < RENDER_MOST; i++) {
+		const struct report *report = report_at(i);
+		int error;
+
+		if (!report->file)
+			continue;
+		remove_leftovers(directory, report->file);
+		error = atomic_file_open(&files[*count], directory, report->file);
+		if (!error)
+			reports[(*count)++] = report;
+		else if (!first)
+			first = fail(why, error, "writing %s/%s: %s", directory, report->file,
+				     strerror(-error));
+	}
+	return first;
+}
+
 /**
  * store_write_reports - write results.json and every report that has a file in a run's directory
  * @directory: of the run
- * @results:   of judge_run()
- * @records:   the journal
+ * @rendering: of what, and how; its reports are set here
+ * @summary:   receives what judge_run() gives; owned by the caller, and NULL when nothing was judged
  * @why:       filled on an error
  *
  * Each file is replaced as a whole. One that fails does not keep the others from being written.
  *
  * Return: 0; -EBUSY when another brinell writes them just now; the first -errno.
  */
-int store_write_reports(const char *directory, const json_t *results, const json_t *records,
+int store_write_reports(const char *directory, struct rendering rendering, json_t **summary,
 			struct reason *why)
 {
 	__cleanup_close int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int first = 0;
+	const struct report *reports[RENDER_MOST];
+	struct atomic_file files[RENDER_MOST];
+	FILE *outs[RENDER_MOST];
+	int first, error;
 
+	*summary = NULL;
 	if (folder < 0)
 		return fail(why, -errno, "opening the directory '%s': %s", directory,
 			    strerror(errno));
 	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
 		return fail(why, -EBUSY, "another brinell writes the reports of '%s' just now",
 			    directory);
-	for (size_t i = 0; i < report_count(); i++) {
-		const struct report *report = report_at(i);
-		struct reason inner = {""};
-		int error;
+	first = open_reports(directory, reports, files, &rendering.count, why);
+	for (size_t i = 0; i < rendering.count; i++)
+		outs[i] = files[i].out;
+	rendering.reports = reports;
+	rendering.outs = outs;
+	error = render(&rendering, summary);
+	for (size_t i = 0; i < rendering.count; i++) {
+		int closed = atomic_file_close(&files[i], error);
 
-		if (report->file)
-			remove_leftovers(directory, report->file);
-		error = report->file ? write_report(directory, report, results, records, &inner)
-				     : 0;
-
-		if (error && !first)
-			first = fail(why, error, "%s", inner.text);
+		if (closed && !first)
+			first = fail(why, closed, "writing %s/%s: %s", directory, reports[i]->file,
+				     strerror(-closed));
 	}
 	return first;
 }

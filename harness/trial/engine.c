@@ -386,7 +386,7 @@ static json_t *judge_and_record(struct engine *engine)
 {
 	json_t *result = judge_trial(engine->records, engine->trial->id);
 
-	engine_journal(engine, "verdict", json_incref(result));
+	engine_journal(engine, "verdict", judge_seal(result, json_array_size(engine->records)));
 	return result;
 }
 
@@ -523,36 +523,35 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 /**
  * engine_close_from_evidence - give a trial that was cut off after its intent the verdict that its records allow
  * @journal: open; receives the closing and the verdict
- * @records: the journal as read
- * @trial:   id
+ * @records: of the trial, as journal_index_records() gives them
+ * @trial:   of the index
  *
  * Nothing is run again: the fault may have struck.
  *
  * Return: 0 or -errno of the journal.
  */
-int engine_close_from_evidence(struct journal *journal, const json_t *records, const char *trial)
+int engine_close_from_evidence(struct journal *journal, json_t *records,
+			       const struct journal_trial *trial)
 {
-	__cleanup_json json_t *all = json_copy((json_t *)records);
-	const json_t *record;
-	bool closed = false;
-	size_t index;
+	__cleanup_json json_t *result = NULL;
+	size_t count = trial->records;
 	json_t *body;
 	int error;
 
 	/* Between its close and its verdict a trial lacks nothing but the judge's word. */
-	json_array_foreach (all, index, record)
-		if (strcmp(json_text(record, "trial", ""), trial) == 0)
-			closed = strcmp(json_text(record, "type", ""), "close") == 0;
-	if (!closed) {
+	if (!trial->closed) {
 		body = json_pack("{s:s, s:s}", "cause", "interrupted", "reason",
 				 "the controller ended in the middle; closed from the evidence on "
 				 "record");
-		json_array_append_new(all, json_pack("{s:I, s:s, s:s, s:O}", "time_ns",
-						     (json_int_t)now_realtime_ns(), "type", "close",
-						     "trial", trial, "body", body));
-		error = journal_append(journal, "close", trial, body);
+		json_array_append_new(records,
+				      json_pack("{s:I, s:s, s:s, s:O}", "time_ns",
+						(json_int_t)now_realtime_ns(), "type", "close",
+						"trial", trial->id, "body", body));
+		error = journal_append(journal, "close", trial->id, body);
 		if (error)
 			return error;
+		count++;
 	}
-	return journal_append(journal, "verdict", trial, judge_trial(all, trial));
+	result = judge_trial(records, trial->id);
+	return journal_append(journal, "verdict", trial->id, judge_seal(result, count));
 }

@@ -3,20 +3,22 @@
 #define BRINELL_TRIAL_ENGINE_H
 
 #include "harness/lib/util.h"
-#include "harness/journal/journal.h"
+#include "harness/journal/index.h"
 #include "harness/scenario/scenario.h"
 
 /**
  * struct planned_trial - one trial of a run's plan
  * @id:       "0001", unique in the run
- * @scenario: owned by the plan
+ * @turn:     how often its scenario came in the plan so far, from 1
+ * @scenario: owned by the plan; trials of the same specification share it
  * @bench:    name of its bench
  * @seed:     of its random choices
  * @attempts: how often it was started already (before a resume)
  * @done:     it has its verdict
  */
 struct planned_trial {
-	char id[8];
+	char id[12];
+	unsigned int turn;
 	struct scenario *scenario;
 	char *bench;
 	uint64_t seed;
@@ -62,6 +64,7 @@ struct engine_options {
 
 int engine_run(const struct engine_options *options, struct planned_trial *plan, size_t count,
 	       struct reason *why);
-int engine_close_from_evidence(struct journal *journal, const json_t *records, const char *trial);
+int engine_close_from_evidence(struct journal *journal, json_t *records,
+			       const struct journal_trial *trial);
 
 #endif

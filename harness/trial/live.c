@@ -11,7 +11,6 @@
 
 #include "harness/store/store.h"
 #include "harness/trial/live.h"
-#include "reports/environment.h"
 #include "reports/ktap.h"
 #include "reports/text.h"
 
@@ -24,8 +23,7 @@
  * @lock:      guards all below against the thread that redraws
  * @wake:      ends that thread
  * @durations: {SCENARIO: milliseconds it took last}; kept in the cache between runs
- * @names:     {TRIAL: NAME} of the tests
- * @earlier:   {TRIAL: RESULT} of a run that is resumed
+ * @earlier:   journal of a run that is resumed, as it was before; NULL for a new one
  * @told:      trials whose results are printed as KTAP, or have none
  */
 struct live {
@@ -41,7 +39,7 @@ struct live {
 	json_t *durations;
 	char *cache;
 	const struct plan *plan;
-	json_t *names, *earlier;
+	const struct journal_index *earlier;
 	size_t told;
 };
 
@@ -176,13 +174,14 @@ static const char *colour_of(const char *verdict)
 static void tell_earlier(struct live *live, size_t until)
 {
 	for (; live->told < until; live->told++) {
-		const struct planned_trial *trial = &live->plan->trials[live->told];
-		const json_t *result =
-			trial->done ? json_object_get(live->earlier, trial->id) : NULL;
+		struct judged judged = {0};
 
-		if (result)
-			ktap_result(stdout, live->told + 1, json_text(live->names, trial->id, ""),
-				    result);
+		if (!live->earlier || !live->plan->trials[live->told].done)
+			continue;
+		judged.trial = &live->earlier->trials[live->told];
+		judge_result(live->earlier, &(struct judge_options){0}, &judged);
+		ktap_result(stdout, live->told + 1, judged.name, judged.result);
+		judged_free(&judged);
 	}
 }
 
@@ -205,8 +204,10 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 		putchar('\n');
 		live->scenario[0] = '\0';
 	} else {
+		__cleanup_free char *name = plan_trial_name(trial);
+
 		tell_earlier(live, index);
-		ktap_result(stdout, index + 1, json_text(live->names, trial->id, ""), result);
+		ktap_result(stdout, index + 1, name, result);
 		live->told = index + 1;
 	}
 	fflush(stdout);
@@ -235,21 +236,18 @@ static void load_durations(struct live *live)
 /**
  * live_open - begin to show a run
  * @plan:    borrowed while the display lives
- * @earlier: {TRIAL: RESULT} of the trials that are done, or NULL; borrowed. When all are, nothing is printed.
+ * @earlier: journal that holds the trials that are done, or NULL; borrowed. When all are, nothing is printed.
  *
  * Return: the display; live_close() ends it.
  */
-struct live *live_open(const struct plan *plan, json_t *earlier)
+struct live *live_open(const struct plan *plan, const struct journal_index *earlier)
 {
 	struct live *live = xzalloc(sizeof(*live));
 	const char *no_colour = getenv("NO_COLOR");
 
-	__cleanup_json json_t *planned = plan_to_json(plan);
-
 	live->plan = plan;
 	live->total = plan->count;
-	live->names = test_names(planned);
-	live->earlier = json_incref(earlier);
+	live->earlier = earlier;
 	while (live->told < plan->count && plan->trials[live->told].done)
 		live->told++;
 	if (live->told < plan->count)
@@ -264,6 +262,7 @@ struct live *live_open(const struct plan *plan, json_t *earlier)
 		live->terminal = false;
 	if (!live->terminal && live->told < plan->count)
 		ktap_begin(stdout, KTAP_VERSION, plan->count);
+	fflush(stdout);
 	return live;
 }
 
@@ -300,8 +299,6 @@ void live_close(struct live *live)
 	if (text && live->cache && make_directories(live->cache) == 0)
 		(void)write_file_atomically(live->cache, DURATIONS_FILE, text, strlen(text));
 	json_decref(live->durations);
-	json_decref(live->names);
-	json_decref(live->earlier);
 	free(live->cache);
 	pthread_mutex_destroy(&live->lock);
 	pthread_cond_destroy(&live->wake);

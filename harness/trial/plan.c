@@ -30,31 +30,54 @@ uint64_t plan_seed(uint64_t seed, size_t index)
 	return (mixed ^ mixed >> 31) >> 1;
 }
 
-static void number_trial(struct plan *plan, size_t index)
+/** plan_take - add a scenario that trials of the plan run; owned by the plan from here on */
+struct scenario *plan_take(struct plan *plan, struct scenario *scenario)
 {
-	struct planned_trial *trial = &plan->trials[index];
+	plan->scenarios =
+		xreallocarray(plan->scenarios, plan->scenario_count + 1, sizeof(*plan->scenarios));
+	plan->scenarios[plan->scenario_count++] = scenario;
+	return scenario;
+}
 
-	snprintf(trial->id, sizeof(trial->id), "%04zu", (index + 1) % 10000);
+static void name_trial(struct plan *plan, size_t place)
+{
+	struct planned_trial *trial = &plan->trials[place];
+	const char *scenario = trial->scenario->name;
+
+	if (!plan->turns)
+		plan->turns = json_object();
+	trial->turn = (unsigned int)json_number(plan->turns, scenario, 0) + 1;
+	json_object_set_new(plan->turns, scenario, json_integer(trial->turn));
+	snprintf(trial->id, sizeof(trial->id), "%04u", (unsigned int)(place + 1) % 10000000);
 }
 
 /**
  * plan_add - append a trial
  * @plan:     to append to
- * @scenario: taken over
+ * @scenario: of plan_take()
  * @bench:    name of its bench; copied
  * @seed:     of the trial
  *
- * Return: 0, or -E2BIG beyond 9999 trials.
+ * Return: 0, or -E2BIG beyond PLAN_MOST trials.
  */
 int plan_add(struct plan *plan, struct scenario *scenario, const char *bench, uint64_t seed)
 {
-	if (plan->count >= 9999)
+	if (plan->count >= PLAN_MOST)
 		return -E2BIG;
-	plan->trials = xreallocarray(plan->trials, plan->count + 1, sizeof(*plan->trials));
+	if (plan->count == plan->room) {
+		plan->room = plan->room ? 2 * plan->room : 64;
+		plan->trials = xreallocarray(plan->trials, plan->room, sizeof(*plan->trials));
+	}
 	plan->trials[plan->count++] =
 		(struct planned_trial){.scenario = scenario, .bench = xstrdup(bench), .seed = seed};
-	number_trial(plan, plan->count - 1);
+	name_trial(plan, plan->count - 1);
 	return 0;
+}
+
+/** plan_trial_name - name of the test that a trial is, as in the reports; owned by the caller */
+char *plan_trial_name(const struct planned_trial *trial)
+{
+	return format_text("%s %u", trial->scenario->name, trial->turn);
 }
 
 /**
@@ -73,95 +96,153 @@ void plan_shuffle(struct plan *plan, uint64_t seed)
 		plan->trials[i - 1] = plan->trials[other];
 		plan->trials[other] = last;
 	}
+	json_object_clear(plan->turns);
 	for (size_t i = 0; i < plan->count; i++)
-		number_trial(plan, i);
+		name_trial(plan, i);
 }
 
-/** plan_to_json - the plan as the `run` record has it; owned by the caller */
-json_t *plan_to_json(const struct plan *plan)
+static size_t place_of(const struct plan *plan, const struct scenario *scenario)
 {
-	json_t *trials = json_array();
+	size_t place = 0;
 
+	while (plan->scenarios[place] != scenario)
+		place++;
+	return place;
+}
+
+/**
+ * plan_write - the plan as the `run` record has it
+ * @plan: the plan
+ * @out:  gets `"specs":[...],"plan":[...]`: each specification once, and an entry a trial
+ *
+ * It is text from the start: a hundred thousand trials are 10 MB of it, and ten times that as values.
+ */
+void plan_write(const struct plan *plan, FILE *out)
+{
+	fputs("\"specs\":[", out);
+	for (size_t i = 0; i < plan->scenario_count; i++) {
+		fputs(i ? "," : "", out);
+		json_dumpf(plan->scenarios[i]->spec, out, JSON_COMPACT);
+	}
+	fputs("],\"plan\":[", out);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct planned_trial *trial = &plan->trials[i];
+		__cleanup_json json_t *entry =
+			json_pack("{s:s, s:s, s:s, s:I, s:I}", "trial", trial->id, "scenario",
+				  trial->scenario->name, "bench", trial->bench, "seed",
+				  (json_int_t)trial->seed, "spec",
+				  (json_int_t)place_of(plan, trial->scenario));
 
-		json_array_append_new(trials,
-				      json_pack("{s:s, s:s, s:s, s:I, s:O}", "trial", trial->id,
-						"scenario", trial->scenario->name, "bench",
-						trial->bench, "seed", (json_int_t)trial->seed,
-						"spec", trial->scenario->spec));
+		fputs(i ? "," : "", out);
+		json_dumpf(entry, out, JSON_COMPACT);
 	}
-	return trials;
+	fputs("]", out);
 }
 
-static struct planned_trial *find_trial(struct plan *plan, const char *id)
+/* Takes the specification of a trial; the same text is the same scenario. */
+static int take_spec(struct plan *plan, json_t *known, struct span text, struct scenario **scenario,
+		     struct reason *why)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->trials[i].id, id) == 0)
-			return &plan->trials[i];
-	return NULL;
+	json_t *place = json_object_getn(known, text.text, text.length);
+	__cleanup_json json_t *spec = NULL;
+	int error;
+
+	if (place) {
+		*scenario = plan->scenarios[json_integer_value(place)];
+		return 0;
+	}
+	spec = scan_decode(text, NULL);
+	error = scenario_from_spec(spec, scenario, why);
+	if (error)
+		return error;
+	json_object_setn_new(known, text.text, text.length,
+			     json_integer((json_int_t)plan->scenario_count));
+	plan_take(plan, *scenario);
+	return 0;
 }
 
-static int read_plan(struct plan *plan, const json_t *run, struct reason *why)
+/* Specifications are in a list of their own; in journals of earlier releases each entry has one. */
+static struct span spec_of(const struct span *specs, size_t count, struct span entry)
 {
-	const json_t *entry;
-	size_t index;
+	struct span spec = scan_member(entry, "spec");
+	int64_t place;
 
-	json_array_foreach (json_object_get(run, "plan"), index, entry) {
-		struct scenario *scenario;
-		int error = scenario_from_spec(json_object_get(entry, "spec"), &scenario, why)
-				    ?: plan_add(plan, scenario, json_text(entry, "bench", ""),
-						(uint64_t)json_number(entry, "seed", 0));
+	if (!scan_number(spec, &place))
+		return spec;
+	return place >= 0 && (size_t)place < count ? specs[place] : (struct span){"", 0};
+}
 
-		if (error)
-			return error;
+static struct span *list_specs(struct span run, size_t *count)
+{
+	struct span list = scan_member(run, "specs"), value, *specs = NULL;
+
+	*count = 0;
+	while (scan_next(&list, '[', NULL, &value)) {
+		specs = xreallocarray(specs, *count + 1, sizeof(*specs));
+		specs[(*count)++] = value;
 	}
+	return specs;
+}
+
+static int take_entry(struct plan *plan, const struct journal_index *index, json_t *known,
+		      struct span entry, struct span spec, struct reason *why)
+{
+	struct span id = scan_string(scan_member(entry, "trial"));
+	const struct journal_trial *trial = journal_index_trial(index, id);
+	struct planned_trial *planned;
+	struct scenario *scenario;
+	int error = take_spec(plan, known, spec, &scenario, why);
+
+	if (!error)
+		error = plan_add(plan, scenario, trial ? trial->bench : "",
+				 trial ? (uint64_t)trial->seed : 0);
+	if (error)
+		return error;
+	planned = &plan->trials[plan->count - 1];
+	if (!span_is(id, planned->id))
+		return fail(why, -EBADMSG,
+			    "the plan of the run is no plan of brinell: its trial "
+			    "%zu is named '%.*s'",
+			    plan->count, (int)(id.length < 40 ? id.length : 40), id.text);
+	planned->attempts = trial->attempts;
+	planned->done = trial->judged;
 	return 0;
 }
 
 /**
- * plan_from_records - the plan of a run that was cut off
- * @plan:    empty; receives the trials with what is known of them
- * @records: the journal
- * @why:     reason of a failure
+ * plan_from_index - the plan of a run that was cut off
+ * @plan:  empty; receives the trials with what is known of them, in the order of the index
+ * @index: of the journal
+ * @why:   reason of a failure
  *
  * Return: 0, -EBADMSG when the journal holds no plan, or an error of a scenario's.
  */
-int plan_from_records(struct plan *plan, const json_t *records, struct reason *why)
+int plan_from_index(struct plan *plan, const struct journal_index *index, struct reason *why)
 {
-	const json_t *record;
-	bool planned = false;
-	size_t index;
+	struct span list = scan_member(index->run, "plan"), entry;
+	__cleanup_json json_t *known = json_object();
+	__cleanup_free struct span *specs = NULL;
+	size_t count;
+	int error = 0;
 
-	json_array_foreach ((json_t *)records, index, record) {
-		const char *type = json_text(record, "type", "");
-		struct planned_trial *trial = find_trial(plan, json_text(record, "trial", ""));
-
-		if (strcmp(type, "run") == 0 && !planned) {
-			int error = read_plan(plan, json_object_get(record, "body"), why);
-
-			if (error)
-				return error;
-			planned = true;
-		} else if (trial && strcmp(type, "trial") == 0) {
-			trial->attempts++;
-		} else if (trial && strcmp(type, "verdict") == 0) {
-			trial->done = true;
-		}
-	}
-	if (!planned)
+	if (!index->run.length)
 		return fail(why, -EBADMSG,
 			    "the journal holds no plan: its first record is missing");
-	return 0;
+	specs = list_specs(index->run, &count);
+	while (!error && scan_next(&list, '[', NULL, &entry))
+		error = take_entry(plan, index, known, entry, spec_of(specs, count, entry), why);
+	return error;
 }
 
 /** plan_free - forget the trials and their scenarios */
 void plan_free(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		scenario_free(plan->trials[i].scenario);
+	for (size_t i = 0; i < plan->count; i++)
 		free(plan->trials[i].bench);
-	}
+	for (size_t i = 0; i < plan->scenario_count; i++)
+		scenario_free(plan->scenarios[i]);
+	free(plan->scenarios);
 	free(plan->trials);
+	json_decref(plan->turns);
 	*plan = (struct plan){0};
 }

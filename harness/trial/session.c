@@ -30,36 +30,147 @@ static void catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-static void announce_end(const char *directory, const json_t *results)
+/**
+ * struct session - what a session knows while trials run
+ * @live:   display
+ * @view:   of it
+ * @counts: of the verdicts of the whole run so far
+ */
+struct session {
+	struct live *live;
+	struct engine_view view;
+	json_t *counts;
+};
+
+static void on_started(void *context, const struct planned_trial *trial, size_t index)
 {
-	if (isatty(STDOUT_FILENO)) {
-		table_print(stdout, results);
+	const struct session *session = context;
+
+	session->view.started(session->view.context, trial, index);
+}
+
+static void on_doing(void *context, const char *what)
+{
+	const struct session *session = context;
+
+	session->view.doing(session->view.context, what);
+}
+
+static void on_progress(void *context, const char *what, double fraction)
+{
+	const struct session *session = context;
+
+	session->view.progress(session->view.context, what, fraction);
+}
+
+static void on_finished(void *context, const struct planned_trial *trial, size_t index,
+			const json_t *result)
+{
+	const struct session *session = context;
+
+	judge_count(session->counts, result);
+	session->view.finished(session->view.context, trial, index, result);
+}
+
+/* The trials of a run that is resumed, which are judged already; NULL for a new run. */
+static struct journal_index *count_earlier(const char *directory, const struct plan *plan,
+					   json_t *counts)
+{
+	struct journal_index *index = NULL;
+	struct reason why;
+	size_t done = 0;
+
+	while (done < plan->count && !plan->trials[done].done)
+		done++;
+	if (done == plan->count || journal_index_open(directory, &index, &why))
+		return NULL;
+	for (size_t i = done; i < plan->count; i++) {
+		struct judged judged = {.trial = &index->trials[i]};
+
+		if (!plan->trials[i].done)
+			continue;
+		judge_result(index, &(struct judge_options){.wanted = judge_is_brief}, &judged);
+		judge_count(counts, judged.result);
+		judged_free(&judged);
+	}
+	return index;
+}
+
+static int tell_row(void *context, const struct judged *judged)
+{
+	table_row(context, judged->result);
+	return 0;
+}
+
+/* Every trial was judged when it ended: the reports take the verdicts from the journal. */
+static int write_reports(const char *directory, json_t **summary)
+{
+	__cleanup_index struct journal_index *index = NULL;
+	bool terminal = isatty(STDOUT_FILENO);
+	struct reason why = {0};
+	struct table table;
+	int error = journal_index_open(directory, &index, &why);
+
+	*summary = NULL;
+	if (!error && terminal)
+		table_begin(&table, stdout, journal_index_widest(index));
+	if (!error)
+		error = store_write_reports(directory,
+					    (struct rendering){.index = index,
+							       .each = terminal ? tell_row : NULL,
+							       .context = &table},
+					    summary, &why);
+	if (error) {
+		log_error("%s", why.text);
+	} else if (terminal) {
+		table_end(&table, *summary);
 		printf("\nResults: %s   the story of a trial: brinell show %s TRIAL\n", directory,
 		       directory);
 	} else {
 		log_info("results in %s", directory);
 	}
+	return error;
 }
 
-/* {TRIAL: RESULT} of a run that is resumed; NULL for a new one. */
-static json_t *earlier_results(const char *directory, const struct plan *plan)
+static int run_trials(const char *directory, struct journal *journal, struct plan *plan,
+		      const struct session_options *options, struct reason *why)
 {
-	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *results = NULL;
-	struct journal_damage damage;
-	json_t *earlier, *result;
-	struct reason why;
-	size_t done = 0, index;
+	__cleanup_free char *artifacts = format_text("%s/artifacts", directory);
+	__cleanup_json json_t *counts = judge_counts();
+	__cleanup_index struct journal_index *earlier = count_earlier(directory, plan, counts);
+	struct session session = {.live = live_open(plan, earlier), .counts = counts};
+	int error;
 
-	while (done < plan->count && !plan->trials[done].done)
-		done++;
-	if (done == plan->count || journal_load(directory, &records, &damage, &why))
-		return NULL;
-	results = judge_run(records);
-	earlier = json_object();
-	json_array_foreach (json_object_get(results, "trials"), index, result)
-		json_object_set(earlier, json_text(result, "trial", ""), result);
-	return earlier;
+	session.view = live_view(session.live);
+	error = engine_run(
+		&(struct engine_options){
+			.journal = journal,
+			.artifacts = artifacts,
+			.kernel = options->kernel,
+			.modules = options->modules,
+			.stop_on_fail = options->stop_on_fail,
+			.view = {.started = on_started,
+				 .doing = on_doing,
+				 .progress = on_progress,
+				 .finished = on_finished,
+				 .context = &session},
+			.interrupted = &interrupted,
+		},
+		plan->trials, plan->count, why);
+	live_close(session.live);
+	return error ? error
+		     : journal_append(journal, "end", NULL, json_pack("{s:O}", "verdicts", counts));
+}
+
+static int exit_code(const json_t *summary, const struct session_options *options)
+{
+	int code = (int)judge_exit_code(summary);
+
+	if (code != EXIT_PASSED || !options->fail_on_skip ||
+	    !json_number(json_object_get(summary, "counts"), "skip", 0))
+		return code;
+	log_error("a trial was skipped, which --fail-on-skip does not allow");
+	return EXIT_FAILED;
 }
 
 /**
@@ -74,37 +185,12 @@ static json_t *earlier_results(const char *directory, const struct plan *plan)
 int session_run(const char *directory, struct journal *journal, struct plan *plan,
 		const struct session_options *options)
 {
-	__cleanup_free char *artifacts = format_text("%s/artifacts", directory);
-	__cleanup_json json_t *earlier = earlier_results(directory, plan);
-	struct live *live = live_open(plan, earlier);
-	__cleanup_json json_t *records = NULL;
-	__cleanup_json json_t *results = NULL;
-	struct journal_damage damage;
+	__cleanup_json json_t *summary = NULL;
 	struct reason why = {0};
 	int error;
 
 	catch_signals();
-	error = engine_run(
-		&(struct engine_options){
-			.journal = journal,
-			.artifacts = artifacts,
-			.kernel = options->kernel,
-			.modules = options->modules,
-			.stop_on_fail = options->stop_on_fail,
-			.view = live_view(live),
-			.interrupted = &interrupted,
-		},
-		plan->trials, plan->count, &why);
-	live_close(live);
-	if (!error) {
-		json_t *counts;
-
-		if (journal_load(directory, &records, &damage, &why) == 0)
-			results = judge_run(records);
-		counts = json_object_get(results, "counts");
-		error = journal_append(journal, "end", NULL,
-				       json_pack("{s:O*}", "verdicts", counts));
-	}
+	error = run_trials(directory, journal, plan, options, &why);
 	journal_close(journal);
 	if (error == -EINTR)
 		log_warning("interrupted; everything is stopped. `brinell resume %s` goes on",
@@ -114,20 +200,9 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 			    directory);
 	else if (error)
 		log_error("%s", why.text);
-	json_decref(records);
-	json_decref(results);
-	records = results = NULL;
-	if (journal_load(directory, &records, &damage, &why)) {
-		log_error("%s", why.text);
+	if (write_reports(directory, &summary))
 		return EXIT_INFRA;
-	}
-	results = judge_run(records);
-	if (store_write_reports(directory, results, records, &why)) {
-		log_error("%s", why.text);
-		return EXIT_INFRA;
-	}
-	announce_end(directory, results);
 	if (error == -EINTR)
 		return EXIT_INCONCLUSIVE;
-	return error && error != -ECANCELED ? EXIT_INFRA : (int)judge_exit_code(results);
+	return error && error != -ECANCELED ? EXIT_INFRA : exit_code(summary, options);
 }

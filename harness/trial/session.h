@@ -9,11 +9,12 @@
  * @kernel:       bzImage for rig hosts, or NULL
  * @modules:      its modules, or NULL
  * @stop_on_fail: run no further trial after one that failed
+ * @fail_on_skip: the exit status of a run in which a trial was skipped is that of a failure
  */
 struct session_options {
 	const char *kernel;
 	const char *modules;
-	bool stop_on_fail;
+	bool stop_on_fail, fail_on_skip;
 };
 
 int session_run(const char *directory, struct journal *journal, struct plan *plan,

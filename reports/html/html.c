@@ -9,7 +9,6 @@
 #include "reports/environment.h"
 #include "reports/html/html.h"
 #include "reports/report.h"
-#include "reports/story.h"
 #include "reports/text.h"
 
 /* report.css and report.js, which the Makefile embeds: not terminated. */
@@ -146,23 +145,10 @@ static void write_counts(FILE *out, const json_t *results)
 	fputs("</ul>", out);
 }
 
-static size_t count_trials(const json_t *results, const char *key)
-{
-	const json_t *value;
-	size_t count = 0, index;
-	json_t *result;
-
-	json_array_foreach (json_object_get(results, "trials"), index, result) {
-		value = json_object_get(result, key);
-		count += json_is_string(value) || json_is_true(value);
-	}
-	return count;
-}
-
 /* What became of the failures that a scenario names as known. */
-static void write_known(FILE *out, const json_t *results)
+static void write_known(FILE *out, const json_t *counts, size_t fixed)
 {
-	size_t known = count_trials(results, "known"), fixed = count_trials(results, "fixed");
+	int64_t known = json_number(counts, "known", 0);
 
 	if (fixed)
 		fprintf(out,
@@ -172,31 +158,30 @@ static void write_known(FILE *out, const json_t *results)
 			fixed, fixed == 1 ? "failure is" : "failures are");
 	if (known)
 		fprintf(out,
-			"<p class=\"bench\"><strong>%zu of the failures %s known</strong> and "
+			"<p class=\"bench\"><strong>%" PRId64
+			" of the failures %s known</strong> and "
 			"%s not counted against the run.</p>",
 			known, known == 1 ? "is" : "are", known == 1 ? "is" : "are");
 }
 
-static void write_header(FILE *out, const json_t *results, const json_t *records)
+static void write_header(FILE *out, const struct report_run *run)
 {
-	const json_t *damage = json_object_get(results, "damage"), *last;
-	int64_t begin = json_number(json_array_get(records, 0), "time_ns", 0), length;
-	__cleanup_json json_t *environment = environment_of(records);
+	const json_t *results = run->summary, *damage = json_object_get(results, "damage");
+	__cleanup_json json_t *environment = environment_of(run->about);
+	int64_t length;
 	const char *name;
 	json_t *value;
 	char duration[32];
 
-	last = json_array_size(records) ? json_array_get(records, json_array_size(records) - 1)
-					: NULL;
-	if (__builtin_sub_overflow(json_number(last, "time_ns", begin), begin, &length))
+	if (__builtin_sub_overflow(run->last_ns, run->first_ns, &length))
 		length = -1;
 	text_duration(duration, length);
 	fputs("<header><h1>brinell report</h1><p class=\"soft\">", out);
 	text_xml(out, json_text(environment, "start", ""));
 	fputs("</p>", out);
-	write_bench_note(out, records);
+	write_bench_note(out, run->about);
 	write_counts(out, results);
-	write_known(out, results);
+	write_known(out, json_object_get(results, "counts"), run->fixed);
 	if (json_array_size(damage))
 		fprintf(out,
 			"<p class=\"bench\"><strong>The journal is damaged</strong> in %zu places: "
@@ -248,22 +233,6 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 		metric_ns(result, "trial_time"), time);
 }
 
-static void write_table(FILE *out, const json_t *trials)
-{
-	json_t *result;
-	size_t index;
-
-	fputs("<div class=\"card scroll\"><table class=\"trials\" id=\"trials\"><thead><tr><th "
-	      "scope=\"col\">Trial</th><th scope=\"col\">"
-	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
-	      "scope=\"col\">Outcome</th>"
-	      "<th scope=\"col\">Time</th></tr></thead><tbody>",
-	      out);
-	json_array_foreach (trials, index, result)
-		write_row(out, result, index + 1);
-	fputs("</tbody></table></div>", out);
-}
-
 static void write_legend(FILE *out)
 {
 	fputs("<details class=\"legend\"><summary>How to read the timelines</summary><p>Times "
@@ -281,14 +250,8 @@ static void write_legend(FILE *out)
 	      out);
 }
 
-static int write_html(FILE *out, const json_t *results, const json_t *records)
+static int write_head(FILE *out, const struct report_run *run)
 {
-	const json_t *trials = json_object_get(results, "trials");
-	__cleanup_json json_t *by_trial = story_split(records);
-	bool few = json_array_size(trials) <= OPEN_TRIALS;
-	json_t *result;
-	size_t index;
-
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
 	      "style-src 'unsafe-inline'; "
@@ -296,20 +259,44 @@ static int write_html(FILE *out, const json_t *results, const json_t *records)
 	      "initial-scale=1\">"
 	      "<title>brinell report ",
 	      out);
-	text_xml(out, json_text(results, "run", ""));
+	text_xml(out, json_text(run->summary, "run", ""));
 	fputs("</title><style>", out);
 	WRITE_EMBEDDED(out, reports_html_report_css);
 	fputs("</style></head><body>\n", out);
-	write_header(out, results, records);
-	fputs("<main><h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>", out);
-	write_table(out, trials);
-	fputs("<h2>Each trial</h2>\n", out);
+	write_header(out, run);
+	fputs("<main><h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>"
+	      "<div class=\"card scroll\"><table class=\"trials\" id=\"trials\"><thead><tr><th "
+	      "scope=\"col\">Trial</th><th scope=\"col\">"
+	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
+	      "scope=\"col\">Outcome</th>"
+	      "<th scope=\"col\">Time</th></tr></thead><tbody>",
+	      out);
+	return 0;
+}
+
+static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
+{
+	const json_t *result = trial->result;
+
+	write_row(trial->rows, result, trial->number);
+	html_trial(out, result, trial->records, html_find(run->about, "run"), trial->number,
+		   run->trials <= OPEN_TRIALS ||
+			   strcmp(json_text(result, "verdict", ""), "pass") != 0);
+	return 0;
+}
+
+static int write_middle(FILE *out, const struct report_run *run)
+{
+	(void)run;
+	fputs("</tbody></table></div><h2>Each trial</h2>\n", out);
 	write_legend(out);
 	fputs("<div>", out);
-	json_array_foreach (trials, index, result)
-		html_trial(out, result, json_object_get(by_trial, json_text(result, "trial", "")),
-			   html_find(records, "run"), index + 1,
-			   few || strcmp(json_text(result, "verdict", ""), "pass") != 0);
+	return 0;
+}
+
+static int write_tail(FILE *out, const struct report_run *run)
+{
+	(void)run;
 	fputs("</div></main><footer>Written by brinell " BRINELL_VERSION
 	      " from the journal alone.</footer><script>",
 	      out);
@@ -322,7 +309,12 @@ static const struct report report_html = {
 	.name = "html",
 	.summary = "one page with timelines and evidence that opens offline",
 	.file = "report.html",
-	.write = write_html,
+	.needs = REPORT_EVIDENCE | REPORT_DETAILS | REPORT_RECORDS,
+	.counts_first = true,
+	.head = write_head,
+	.trial = write_trial,
+	.middle = write_middle,
+	.tail = write_tail,
 };
 
 REGISTER(report, report_html);

@@ -4,22 +4,18 @@
  */
 #include "reports/report.h"
 
-static int write_added(FILE *out, const json_t *results, const json_t *records)
+static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
 {
-	const json_t *trial;
-	size_t index;
-
-	(void)records;
-	json_array_foreach (json_object_get(results, "trials"), index, trial)
-		fprintf(out, "%s: %s\n", json_text(trial, "scenario", ""),
-			json_text(trial, "verdict", ""));
+	(void)run;
+	fprintf(out, "%s: %s\n", json_text(trial->result, "scenario", ""),
+		json_text(trial->result, "verdict", ""));
 	return 0;
 }
 
 static const struct report report_added = {
 	.name = "added-report",
 	.summary = "a report in one file",
-	.write = write_added,
+	.trial = write_trial,
 };
 
 REGISTER(report, report_added);

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reports in one pass over a journal: each trial is judged, or its recorded verdict taken, and written to all of them before the
+ * next is read.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/store/render.h"
+#include "reports/text.h"
+
+/**
+ * struct pass - state of a pass
+ * @needs: of all reports together
+ * @body, @rows: of each report: where its trials, and their rows, wait for its head; NULL: they do not
+ */
+struct pass {
+	const struct rendering *rendering;
+	struct report_run run;
+	unsigned int needs;
+	FILE *body[RENDER_MOST], *rows[RENDER_MOST];
+};
+
+static bool is_evidence(struct span parent, struct span key)
+{
+	return judge_is_brief(parent, key) || (!parent.length && span_is(key, "evidence"));
+}
+
+static scan_wanted_fn wanted_by(unsigned int needs)
+{
+	if (needs & REPORT_DETAILS)
+		return NULL;
+	return needs & REPORT_EVIDENCE ? is_evidence : judge_is_brief;
+}
+
+static void count_trial(struct report_run *run, const json_t *result)
+{
+	int64_t time = metric_ns(result, "trial_time");
+
+	run->fixed += json_is_true(json_object_get(result, "fixed"));
+	if (time > 0)
+		run->time_ns = number_sum(run->time_ns, time);
+}
+
+static int render_trial(void *context, const struct judged *judged)
+{
+	struct pass *pass = context;
+	const struct rendering *rendering = pass->rendering;
+	__cleanup_json json_t *records = json_incref(judged->records);
+	int error = 0;
+
+	count_trial(&pass->run, judged->result);
+	if (pass->needs & REPORT_RECORDS && !records)
+		records = journal_index_records(rendering->index, judged->trial);
+	for (size_t i = 0; i < rendering->count && !error; i++) {
+		const struct report *report = rendering->reports[i];
+		FILE *out = pass->body[i] ? pass->body[i] : rendering->outs[i];
+		const struct report_trial trial = {
+			.number = judged->number,
+			.name = judged->name,
+			.result = judged->result,
+			.text = judged->text.length ? judged->text.text : NULL,
+			.text_length = judged->text.length,
+			.records = records,
+			.rows = pass->rows[i],
+		};
+
+		error = report->trial(out, &pass->run, &trial);
+		if (!error && ferror(out))
+			error = -EIO;
+	}
+	if (!error && rendering->each)
+		error = rendering->each(rendering->context, judged);
+	return error;
+}
+
+static int begin(struct pass *pass)
+{
+	const struct rendering *rendering = pass->rendering;
+	int error = 0;
+
+	for (size_t i = 0; i < rendering->count && !error; i++) {
+		const struct report *report = rendering->reports[i];
+
+		pass->needs |= report->needs;
+		if (report->counts_first && !(pass->body[i] = tmpfile()))
+			return -errno;
+		if (report->middle && !(pass->rows[i] = tmpfile()))
+			return -errno;
+		if (report->head && !report->counts_first)
+			error = report->head(rendering->outs[i], &pass->run);
+	}
+	return error;
+}
+
+static int copy(FILE *from, FILE *to)
+{
+	char buffer[65536];
+	size_t got;
+
+	if (!from)
+		return 0;
+	rewind(from);
+	while ((got = fread(buffer, 1, sizeof(buffer), from)) > 0)
+		if (fwrite(buffer, 1, got, to) != got)
+			return -EIO;
+	return ferror(from) ? -EIO : 0;
+}
+
+static int finish(struct pass *pass, size_t which)
+{
+	const struct report *report = pass->rendering->reports[which];
+	FILE *out = pass->rendering->outs[which];
+	int error = 0;
+
+	if (report->head && report->counts_first)
+		error = report->head(out, &pass->run);
+	if (!error)
+		error = copy(pass->rows[which], out);
+	if (!error && report->middle)
+		error = report->middle(out, &pass->run);
+	if (!error)
+		error = copy(pass->body[which], out);
+	if (!error && report->tail)
+		error = report->tail(out, &pass->run);
+	return error;
+}
+
+/**
+ * render - write reports
+ * @rendering: which, and of what
+ * @summary:   receives what judge_run() gives; owned by the caller
+ *
+ * Return: 0, or the first -errno of a report.
+ */
+int render(const struct rendering *rendering, json_t **summary)
+{
+	struct pass pass = {
+		.rendering = rendering,
+		.run =
+			{
+				.about = rendering->index->about,
+				.trials = rendering->index->count,
+				.first_ns = rendering->index->first_ns,
+				.last_ns = rendering->index->last_ns,
+			},
+	};
+	struct judge_options options = {.again = rendering->again};
+	int error = begin(&pass);
+
+	*summary = NULL;
+	options.wanted = wanted_by(pass.needs);
+	if (!error)
+		error = judge_run(rendering->index, &options, render_trial, &pass, summary);
+	pass.run.summary = *summary;
+	for (size_t i = 0; i < rendering->count; i++) {
+		if (!error)
+			error = finish(&pass, i);
+		if (pass.body[i])
+			fclose(pass.body[i]);
+		if (pass.rows[i])
+			fclose(pass.rows[i]);
+	}
+	return error;
+}
