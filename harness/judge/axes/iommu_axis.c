@@ -1,12 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the IOMMU of the struck host refused. Only accesses that the fault itself makes count: of its device, to its
- * addresses. Those of others are quoted, and change nothing.
+ * What the IOMMU of the struck host refused. A fault that is a DMA has a device and addresses of its own, and only these count.
+ * After any other fault each refused access counts, except those of a device that was refused before, too. What does not
+ * count is quoted.
  */
 #include <string.h>
 #include <sys/param.h>
 
 #include "harness/judge/axes/axes.h"
+
+/* Some devices of a server are refused all day long. */
+static bool was_refused_before(const struct trial_case *trial, const char *device)
+{
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (trial->records, index, record) {
+		const char *witness = event_witness(record);
+		struct kernel_line line;
+
+		if (index >= trial->from)
+			break;
+		if (!record_is(record, "event") || event_guest(record) ||
+		    !case_on_host(trial, record_body(record)) || !event_is_of_kernel(record) ||
+		    (strcmp(witness, "kmsg") != 0 && strcmp(witness, "console") != 0))
+			continue;
+		line = kernel_line_read(record_text(record));
+		if (line.meaning == MEANS_IOMMU_FAULT && strcmp(line.device, device) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_ours(const struct trial_case *trial, const struct kernel_line *line)
+{
+	if (trial->on_host.iova_count)
+		return scope_owns_dma(&trial->on_host, line->device, line->iova);
+	return !*line->device || !was_refused_before(trial, line->device);
+}
 
 static struct iommu_source *source_of(struct trial_case *trial, const json_t *record)
 {
@@ -28,7 +59,7 @@ static struct iommu_source *source_of(struct trial_case *trial, const json_t *re
 void case_read_iommu(struct trial_case *trial, const struct kernel_line *line, const json_t *record)
 {
 	struct iommu_source *source = source_of(trial, record);
-	bool ours = scope_owns_dma(&trial->on_host, line->device, line->iova);
+	bool ours;
 
 	source->notices += line->meaning == MEANS_IOMMU_NOTICE;
 	trial->iommu.lost |= line->meaning == MEANS_IOMMU_LOST;
@@ -39,6 +70,7 @@ void case_read_iommu(struct trial_case *trial, const struct kernel_line *line, c
 	}
 	if (line->meaning != MEANS_IOMMU_FAULT)
 		return;
+	ours = is_ours(trial, line);
 	if (ours && !trial->iommu.first)
 		trial->iommu.first = record;
 	source->ours += ours;
