@@ -42,7 +42,7 @@ await_record() {
 @test "the doctor finds every injector and witness on a rig host" {
 	run "$brinell" doctor --bench intel
 	[ "$status" -eq 0 ]
-	for finding in einj:table einj:memory-uncorrectable-nonfatal mce-inject hwpoison kmsg tracefs iommu; do
+	for finding in einj:table einj:memory-uncorrectable-nonfatal mce-inject hwpoison dma:vfio dma:nvme dma:edu kmsg tracefs iommu; do
 		grep -qE "^  ok +$finding" <<<"$output"
 	done
 }

@@ -59,6 +59,7 @@ static char **command_line(void)
 		.memory_mib = 1024,
 		.processors = 3,
 		.ram = "/ram",
+		.disk = "/disk",
 		.kernel = "/k",
 		.initramfs = "/i",
 		.arguments = "a b",
@@ -82,6 +83,8 @@ static void test_command_line(void **state)
 	assert_string_equal(value_of(arguments, "-acpitable"), "file=einj.bin");
 	assert_non_null(strstr(value_of(arguments, "-object"), "mem-path=/ram,share=on"));
 	assert_non_null(strstr(value_of(arguments, "-accel"), "thread=multi"));
+	assert_string_equal(value_of(arguments, "-blockdev"),
+			    "driver=file,node-name=scratch,filename=/disk");
 	assert_non_null(value_of(arguments, "-no-reboot"));
 	qemu_arguments_free(arguments);
 }
@@ -94,6 +97,7 @@ static void test_disk_and_pair(void **state)
 		.memory_mib = 2048,
 		.processors = 1,
 		.ram = "/ram",
+		.disk = "/disk",
 		.kernel = "/k",
 		.initramfs = "/i",
 		.system = "/disk",
@@ -130,6 +134,7 @@ static void test_hypervisor_boots_below_the_kernel(void **state)
 		.memory_mib = 2048,
 		.processors = 1,
 		.ram = "/ram",
+		.disk = "/disk",
 		.kernel = "/k",
 		.initramfs = "/i",
 		.hypervisor = "/x",

@@ -17,10 +17,9 @@ static const char *const host_modules[] = {
  * server.
  */
 static const char *const intel_devices[] = {
-	"-device",   "intel-iommu,intremap=on,caching-mode=on",
-	"-blockdev", "driver=null-co,node-name=scratch,size=1048576,read-zeroes=on",
-	"-device",   "nvme,serial=RIG0,drive=scratch,addr=4",
-	"-device",   "edu,addr=5",
+	"-device", "intel-iommu,intremap=on,caching-mode=on",
+	"-device", "nvme,serial=RIG0,drive=scratch,addr=4",
+	"-device", "edu,addr=5",
 	NULL,
 };
 

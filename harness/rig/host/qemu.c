@@ -167,6 +167,8 @@ char **qemu_arguments(const struct qemu_config *config)
 	add(&list, "%s", config->profile->processor);
 	add(&list, "-qmp");
 	add(&list, "unix:%s,server=on,wait=off", config->qmp);
+	add(&list, "-blockdev");
+	add(&list, "driver=file,node-name=scratch,filename=%s", config->disk);
 	add_all(&list, config->profile->devices);
 	add_all(&list, (const char *const *)config->firmware);
 	if (config->system)

@@ -11,6 +11,7 @@
  * @memory_mib: RAM
  * @processors: number of virtual processors
  * @ram:        path of the file that backs the RAM
+ * @disk:       path of the file that backs the disk of the NVMe controller, "scratch" in @profile
  * @kernel:     path of the bzImage
  * @initramfs:  path of the archive
  * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
@@ -28,6 +29,7 @@ struct qemu_config {
 	unsigned int memory_mib;
 	unsigned int processors;
 	const char *ram;
+	const char *disk;
 	const char *kernel;
 	const char *initramfs;
 	const char *hypervisor;
@@ -42,6 +44,9 @@ struct qemu_config {
 
 uint64_t qemu_firmware_region(unsigned int memory_mib);
 #define QEMU_FIRMWARE_REGION_SIZE (1u << 20)
+
+/* Sparse: what is not written takes no memory. */
+#define QEMU_DISK_SIZE (16 << 20)
 
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
 			    unsigned int host_number, const char *shell, bool verbose,

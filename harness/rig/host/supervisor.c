@@ -241,7 +241,7 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 static char **qemu_command(struct supervisor *supervisor)
 {
 	const json_t *config = supervisor->config;
-	char ram[32], kernel[32], initramfs[32], system[32], hypervisor[32];
+	char ram[32], disk[32], kernel[32], initramfs[32], system[32], hypervisor[32];
 	__cleanup_free char *qmp = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
 	__cleanup_free char *agent = format_text("%s/" SUPERVISOR_AGENT, supervisor->directory);
 	char **firmware =
@@ -250,6 +250,7 @@ static char **qemu_command(struct supervisor *supervisor)
 	char **arguments;
 
 	snprintf(ram, sizeof(ram), "/proc/self/fd/%d", supervisor->ram);
+	snprintf(disk, sizeof(disk), "/proc/self/fd/%d", supervisor->disk);
 	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", supervisor->kernel);
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", supervisor->initramfs);
 	snprintf(system, sizeof(system), "/proc/self/fd/%d", supervisor->system);
@@ -262,6 +263,7 @@ static char **qemu_command(struct supervisor *supervisor)
 				      .memory_mib = supervisor->memory_mib,
 				      .processors = supervisor->processors,
 				      .ram = ram,
+				      .disk = disk,
 				      .kernel = kernel,
 				      .initramfs = initramfs,
 				      .system = supervisor->system >= 0 ? system : NULL,
@@ -278,8 +280,8 @@ static char **qemu_command(struct supervisor *supervisor)
 
 static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
 {
-	const int inherited[] = {supervisor->ram, supervisor->kernel, supervisor->initramfs,
-				 supervisor->system, supervisor->hypervisor};
+	const int inherited[] = {supervisor->ram,	supervisor->disk,   supervisor->kernel,
+				 supervisor->initramfs, supervisor->system, supervisor->hypervisor};
 	char **argv = qemu_command(supervisor);
 	struct spawn spawn = {.argv = (const char *const *)argv,
 			      .streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
@@ -542,6 +544,9 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)
 		return fail(why, -errno, "cannot make %u MiB of RAM: %s", supervisor->memory_mib,
 			    strerror(errno));
+	supervisor->disk = memfd_create("brinell-disk", MFD_CLOEXEC);
+	if (supervisor->disk < 0 || ftruncate(supervisor->disk, QEMU_DISK_SIZE) < 0)
+		return fail(why, -errno, "cannot make the disk of the host: %s", strerror(errno));
 	error = open_part(supervisor, "kernel", &supervisor->kernel, why)
 			?: open_part(supervisor, "initramfs", &supervisor->initramfs, why);
 	if (!error && json_text(config, "system", NULL))
@@ -608,6 +613,7 @@ int supervisor_main(int control)
 {
 	struct supervisor supervisor = {
 		.ram = -1,
+		.disk = -1,
 		.kernel = -1,
 		.initramfs = -1,
 		.system = -1,

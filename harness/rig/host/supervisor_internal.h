@@ -54,7 +54,7 @@ struct supervisor_terminal {
  * @config:        as it came from the starter
  * @directory:     private directory of the rig
  * @profile:       kind of host
- * @ram, @kernel, @initramfs, @system, @hypervisor: open files that QEMU gets; so neither a cleaned cache nor a killed
+ * @ram, @disk, @kernel, @initramfs, @system, @hypervisor: open files that QEMU gets; so neither a cleaned cache nor a killed
  *                            supervisor matters
  * @host_number:   of a pair, or 0
  * @lock:          of @directory
@@ -80,7 +80,7 @@ struct supervisor {
 	unsigned int memory_mib;
 	unsigned int processors;
 	unsigned int host_number;
-	int ram, kernel, initramfs, system, hypervisor, lock;
+	int ram, disk, kernel, initramfs, system, hypervisor, lock;
 	int listener, console_listener;
 	int log;
 	struct firmware_config firmware_config;
