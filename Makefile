@@ -54,12 +54,12 @@ hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(fin
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
-scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/lib/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
-.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup results replays \
-	print-sources print-scripts print-results print-replays
+.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup styles results replays \
+	print-styles print-results print-replays
 
 # Rooms that need the libraries of Xen. The rig builds them with those of its host (make-agent), and links the rest of the agent.
 xen_rooms := $(filter %/xen,$(rooms))
@@ -159,23 +159,48 @@ build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.
 endef
 $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
-# The results of tests; whatever a test may read that is no program counts among its inputs.
-test_data := $(shell find bats/unit bats/lib harness/rig/image harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
-results := $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap) $(patsubst bats/unit/%,$(BUILD)/results/%.tap,$(wildcard bats/unit/*.bats))
+# The results of tests; whatever a test may read that is no program counts among its inputs. The long ones begin first.
+test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
+bats_results := $(patsubst bats/unit/%,$(BUILD)/results/%.tap,$(wildcard bats/unit/*.bats))
+results := $(bats_results) $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap)
 replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
+image_scripts := $(filter-out %.c %.h,$(wildcard harness/rig/image/*))
 
-$(BUILD)/results/test_%.tap: $(BUILD)/unit/test_% $(test_data) $(wildcard build/brinell-guest)
+$(BUILD)/results/test_%.tap: $(BUILD)/unit/test_% $(test_data) $(image_scripts) $(wildcard build/brinell-guest)
 	@bats/result.sh $@ test_$* env CMOCKA_MESSAGE_OUTPUT=TAP $<
 
-$(BUILD)/results/%.bats.tap: bats/unit/%.bats $(BUILD)/brinell $(test_data)
+$(filter-out %/image.bats.tap,$(bats_results)): $(BUILD)/brinell $(test_data)
+$(BUILD)/results/image.bats.tap: $(image_scripts) bats/result.sh
+
+$(BUILD)/results/%.bats.tap: bats/unit/%.bats
 	@bats/result.sh $@ $*.bats bats --tap $<
 
 build/fuzz/results/%.tap: build/fuzz/% bats/fuzz.sh $(wildcard bats/fuzz/corpus/*/*)
 	@bats/result.sh --plain $@ "$* replays its corpus" bats/fuzz.sh 0 $<
 
+# Style: of C sources only those are looked at that have changed since all were fine.
+styles := $(patsubst %,build/style/%.tap,format shell rooms licence)
+
+build/style/format.tap: .clang-format $(sources)
+	@CLANG_FORMAT=$(CLANG_FORMAT) bats/style.sh format $@ $(if $(filter-out %.c %.h,$?),$(sources),$?)
+
+# The file, not the target of that name.
+script_files := $(filter-out setup,$(scripts)) $(CURDIR)/setup
+build/style/shell.tap: $(script_files)
+	@bats/style.sh shell $@ $(scripts)
+
+build/style/rooms.tap: rooms.mk $(sources)
+	@bats/style.sh rooms $@
+
+build/style/licence.tap: $(sources) $(script_files)
+	@bats/style.sh licence $@ $(sources) $(scripts)
+
+$(styles): bats/style.sh bats/result.sh
+
+styles: $(styles)
 results: $(results)
 replays: $(replays)
-print-results print-replays:
+print-styles print-results print-replays:
 	@printf "%s\n" $($(@:print-%=%))
 
 .SECONDARY:
@@ -186,12 +211,6 @@ fuzzers: $(fuzzers)
 
 fuzz: $(fuzzers)
 	bats/fuzz.sh $(or $(SECONDS_EACH),60) $(fuzzers)
-
-print-sources:
-	@printf "%s\n" $(sources)
-
-print-scripts:
-	@printf "%s\n" $(scripts)
 
 demo check check-fast check-guests bench:
 	@bats/run.sh $@

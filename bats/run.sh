@@ -64,34 +64,17 @@ build() {
 	make -s -j"$jobs" WERROR="${WERROR:-}" all || exit 1
 }
 
-style() {
-	say "style"
-	local version
-	version=$(clang-format --version 2>/dev/null | grep -oE 'version [0-9]+' | grep -oE '[0-9]+')
-	if [ "$version" = 14 ]; then
-		check "sources are formatted as .clang-format says" \
-			bash -c "make -s print-sources | xargs clang-format --dry-run -Werror"
-	fi
-	[ "$version" = 14 ] ||
-		echo "ok formatting # SKIP clang-format is version ${version:-none}; the layout is defined by version 14" >>"$results"
-	check "shell parts pass shellcheck" bash -c "make -s print-scripts | xargs shellcheck"
-	check "rooms include what rooms.mk allows" bats/rooms.sh
-	check "every source names its licence" \
-		bash -c "! { make -s print-sources; make -s print-scripts; } | xargs -n1 sh -c 'head -n 2 \"\$1\" | grep -q SPDX || echo \"\$1\"' sh | grep ."
-}
-
-# The result of a test stands until the test or what it reads has changed: a touched file runs what depends on it.
-units() {
-	say "unit tests with AddressSanitizer and UBSan (about 1 minute when nothing is built yet)"
-	find build/asan/results -name '*.failed' -delete 2>/dev/null
+# Style, unit tests, and the corpora of the fuzzers. The result of each stands until the test or what it reads has changed.
+fast() {
+	say "style, unit tests with AddressSanitizer and UBSan, fuzz corpora (about 1 minute when nothing is built yet)"
+	find build/style build/asan/results build/fuzz/results -name '*.failed' -delete 2>/dev/null
 	# A static program can not be sanitized; one test looks into the real one.
 	if ! make -s -j"$jobs" WERROR=1 build/brinell-guest >"$log/build" 2>&1 ||
-		! make -s -j"$jobs" SANITIZE=1 WERROR=1 results 2>&1 | tee "$log/build"; then
+		! make -s -k -j"$jobs" SANITIZE=1 WERROR=1 styles results replays 2>&1 | tee "$log/build"; then
 		echo "not ok the sanitized build" | tee -a "$results"
 		tail -n 60 "$log/build"
-		return
 	fi
-	collect "$(make -s SANITIZE=1 print-results)"
+	collect "$(make -s SANITIZE=1 print-styles print-results print-replays)"
 }
 
 # Adds the results that make has brought up to date.
@@ -110,15 +93,9 @@ collect() { # FILES
 
 fuzz() { # SECONDS
 	say "fuzzing every parser for $1 s each, from the corpora"
-	find build/fuzz/results -name '*.failed' -delete 2>/dev/null
 	if ! make -s -j"$jobs" fuzzers >"$log/build" 2>&1; then
 		echo "not ok the fuzzers build" | tee -a "$results"
 		tail -n 60 "$log/build"
-		return
-	fi
-	if [ "$1" -eq 0 ]; then
-		make -s -j"$jobs" replays
-		collect "$(make -s print-replays)"
 		return
 	fi
 	local fuzzer
@@ -187,17 +164,14 @@ demo)
 	exit $status
 	;;
 check-fast)
-	style
-	units
-	fuzz 0
+	fast
 	finish
 	;;
 check)
 	./setup || exit 1
 	say "all tests: about 25 minutes on two cores"
 	WERROR=1 build
-	style
-	units
+	fast
 	fuzz "${FUZZ_SECONDS:-5}"
 	rig
 	guests quick
