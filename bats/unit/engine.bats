@@ -29,8 +29,7 @@ records() { # TYPE: how many records of it
 }
 
 verdict() { # TRIAL
-	"$brinell" report "$out" --format json | tr -d ' \n' | grep -oE "\"trial\":\"$1\".*" |
-		grep -oE '"verdict":"[a-z]+"' | head -n 1 | cut -d'"' -f4
+	sed -n "/\"trial\": \"$1\"/,/\"verdict\":/s/.*\"verdict\": \"\([a-z]*\)\".*/\1/p" "$out/results.json"
 }
 
 fired() { wc -l <"$FAKE_FIRED"; }
@@ -56,7 +55,7 @@ await_record() {
 	run_it chatty --set deadline=60s
 	[ "$(records event)" -lt 10100 ]
 	[ "$(records close)" -eq 1 ]
-	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":50000'* ]]
+	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":2000'* ]]
 	grep -q '"event":"over-budget"' "$out/journal.jsonl"
 	[ "$(verdict 0001)" = inconclusive ] # an IOMMU fault may be among what was lost
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
@@ -187,7 +186,7 @@ die_and_resume() {
 
 # Both trials have their one verdict, and no fault was fired but once for its intent.
 check_whole() {
-	[ "$("$brinell" report "$out" --format json | tr -d ' \n' | grep -oE '"trial":"000[12]","scenario"' | sort -u | wc -l)" -eq 2 ]
+	[ "$(grep -oE '"trial": "000[12]"' "$out/results.json" | sort -u | wc -l)" -eq 2 ]
 	for trial in 0001 0002; do
 		[ "$(grep -c "\"type\":\"verdict\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
 		[ "$(grep -c "\"type\":\"close\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
