@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # usage: bats/result.sh [--plain] FILE NAME COMMAND...
-# Runs a test under a timeout (TEST_TIMEOUT seconds, default 120) and leaves its TAP lines in FILE when all of them pass,
+# Runs a test under a timeout (TEST_TIMEOUT seconds, default 300) and leaves its TAP lines in FILE when all of them pass,
 # in FILE.failed otherwise, with the output of the test on standard output. --plain: the command prints no TAP, its exit
 # status is the result.
 set -uo pipefail
@@ -16,7 +16,7 @@ mkdir -p "$(dirname "$file")"
 rm -f "$file" "$file.failed"
 out=$file.out
 
-timeout --kill-after=10 "${TEST_TIMEOUT:-120}" "$@" >"$out" 2>&1
+timeout --kill-after=10 "${TEST_TIMEOUT:-300}" "$@" >"$out" 2>&1
 status=$?
 if $plain; then
 	[ $status -ne 0 ] || echo "ok $name" >"$file.failed"
