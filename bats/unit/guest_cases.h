@@ -1013,6 +1013,64 @@ static void completes_in_post_copy(void)
 	end("done");
 }
 
+/* On one host: the guest is at the same place before and after, only its domain is another one. */
+static void moves_on_its_host(const char *outcome, const char *detail, bool speaks)
+{
+	__cleanup_free char *data =
+		format_text("{'guest': 'g1', 'event': 'end', 'stage': '%s', 'outcome': '%s', "
+			    "'local': true, 'iteration': 3, 'elapsed_ns': 3000000000}",
+			    outcome, outcome);
+
+	migrate();
+	at(2900);
+	libvirt("h0", "lifecycle", "suspended", "migrated");
+	at(3000);
+	if (speaks) {
+		gone("h0");
+		libvirt("h0", "lifecycle", "resumed", detail);
+	}
+	event("h0", "g1", "migration", "g1: migration ended", data);
+	at(3500);
+	if (speaks && strcmp(outcome, "completed") == 0)
+		hello("h0", BOOT_G1, false);
+	if (speaks) {
+		status("h0", "running", "");
+		heart_now("h0", 5);
+	}
+	end("done");
+}
+
+static void completes_on_its_host(void)
+{
+	begin(MIGRATE, PLAIN("completed"), "");
+	moves_on_its_host("completed", "migrated", true);
+}
+
+static void completes_on_its_host_unseen(void)
+{
+	begin(MIGRATE, PLAIN("completed"), "");
+	moves_on_its_host("completed", "migrated", false);
+}
+
+static void fails_on_its_host(void)
+{
+	begin(MIGRATE, PLAIN("failed"), "");
+	moves_on_its_host("failed", "migration-cancelled", true);
+}
+
+static void is_ended_by_hypervisor(void)
+{
+	begin(INJECT, "{'delivered': true, 'guest': 'killed'}", "");
+	hwpoison();
+	touched();
+	at(1100);
+	libvirt("h0", "crashed", "stopped", "killed");
+	silent("h0");
+	at(1200);
+	status("h0", "gone", "");
+	end("done");
+}
+
 /* It speaks at the target, and libvirt calls it running: but not all of it is there yet. */
 static void is_still_in_post_copy(void)
 {
@@ -1172,6 +1230,7 @@ static const struct guest_case {
 	{"pass-guest-killed-with-host", killed_with_host},
 	{"pass-guest-hung", hangs},
 	{"fail-guest-qemu-crash", qemu_crashes},
+	{"pass-guest-killed-by-hypervisor", is_ended_by_hypervisor},
 	{"fail-guest-destroyed", is_destroyed},
 	{"fail-guest-corrupted", reads_wrong_data},
 	{"inconclusive-guest-cut-off", is_cut_off},
@@ -1187,6 +1246,9 @@ static const struct guest_case {
 	{"pass-libvirt-daemon-killed", daemon_dies_alone},
 	{"inconclusive-libvirt-silent", daemon_says_nothing},
 	{"pass-migration-completed", completes},
+	{"pass-migration-local", completes_on_its_host},
+	{"inconclusive-migration-local-unseen", completes_on_its_host_unseen},
+	{"pass-migration-local-failed", fails_on_its_host},
 	{"pass-migration-long-downtime", is_away_for_long},
 	{"pass-migration-refused", is_refused},
 	{"pass-migration-cancelled", is_cancelled},

@@ -21,6 +21,7 @@
 /* Seven lines each, and eight with a migration. */
 #define GOOD HEAD GUEST VICTIM STEPS POISON
 #define MOVED GOOD MIGRATE
+#define HELD GOOD "  - migrate: {hold: sent, page: victim}\n"
 #define TWO HEAD "guests: {g1: {}, g2: {}}\n" VICTIM STEPS POISON
 #define EXPECT GOOD "expect:\n"
 #define EXPECT_MOVED MOVED "expect:\n"
@@ -112,6 +113,25 @@ static const struct refusal refusals[] = {
 	{GOOD "  - migrate: {downtime: 2001s}\n", "8:25", "at most 2000s"},
 	{GOOD "  - migrate: {bandwidth: fast}\n", "8:26", "must be a size"},
 	{MOVED MIGRATE, "9:14", "put - when: migration.ended between them"},
+	/* a migration that stands still */
+	{GOOD "  - migrate: {hold: sent}\n", "8:14", "does not say which page; add page: WORKLOAD"},
+	{GOOD "  - migrate: {hold: never}\n", "8:21", "one of none, sent, last, arrived"},
+	{GOOD "  - migrate: {hold: sent, page: vicitm}\n", "8:33", "did you mean 'victim'?"},
+	{HEAD GUEST "workloads: {victim: {kind: memory}}\n" STEPS
+		    "  - migrate: {guest: g1, page: victim}\n",
+	 "7:32", "a workload that was started in guest 'g1'"},
+	{HEAD GUEST VICTIM "steps:\n  - migrate: {guest: g1, page: victim}\n", "6:32",
+	 "a workload that was started in guest 'g1'"},
+	{MOVED "  - when: migration.held\n", "9:11", "never stands still; add hold: to it"},
+	{MOVED "  - release: g1\n", "9:14", "never stands still; add hold: to it"},
+	{GOOD "  - release: g1\n", "8:14", "which no step before this one migrates"},
+	{HELD "  - release: g1\n  - release: g1\n", "10:14", "never stands still"},
+	{HELD "  - when: migration.ended\n  - release: g1\n", "10:14",
+	 "whose migration has ended at this step"},
+	/* touches in another way */
+	{GOOD "  - touch: {workload: victim, by: execute}\n", "8:35", "one of load, store"},
+	{GOOD "  - touch: {workload: victim}\n", "8:12", "'by' is missing"},
+	{GOOD "  - touch: {by: load}\n", "8:12", "add workload: NAME"},
 	/* what happens to a migration */
 	{GOOD "  - when: migration.iteration >= 2\n", "8:11",
 	 "'when' of 'g1', which no step before this one migrates"},
@@ -365,6 +385,8 @@ static void the_possible_is_taken(void **state)
 		EXPECT_MOVED "  migration: failed\n  guest: killed\n",
 		HEAD "steps:\n  - inject: {with: panic}\nexpect: {guest: none}\n",
 		HEAD GUEST "steps:\n  - inject: {with: qemu-mce, kind: corrected}\n",
+		HELD "  - when: migration.held\n  - release: {}\n  - when: migration.ended\n",
+		HELD "  - touch: {workload: victim, by: store}\n  - touch: victim\n",
 		GOOD "deadline: 20s\n",
 		MOVED "  - when: migration.ended\ndeadline: 20s\n",
 	};
@@ -416,6 +438,7 @@ static void conditions_are_understood(void **state)
 		{"migration.stage == ended", "unknown stage 'ended'; known: setup, pre-copy"},
 		{"migration.stage >= failed", "write migration.stage == failed"},
 		{"migration.ended == 1", "stands by itself"},
+		{"migration.held > 0", "'migration.held' stands by itself"},
 	};
 	struct condition condition;
 
@@ -432,13 +455,14 @@ static void conditions_are_understood(void **state)
 
 static void conditions_hold(void **state)
 {
-	static const struct migration_view begun = {"setup", -1, -1, -1, -1, false};
-	static const struct migration_view second = {"pre-copy",       2,    10 << 20, 64 << 20,
-						     3 * NSEC_PER_SEC, false};
-	static const struct migration_view done = {"completed",	     5,	  0, 128 << 20,
-						   9 * NSEC_PER_SEC, true};
-	static const struct migration_view failed = {"failed", 1, 1, 1, 1, true};
-	static const struct migration_view nothing = {NULL, -1, -1, -1, -1, false};
+	static const struct migration_view begun = {"setup", -1, -1, -1, -1, false, false};
+	static const struct migration_view second = {"pre-copy",       2,     10 << 20, 64 << 20,
+						     3 * NSEC_PER_SEC, false, false};
+	static const struct migration_view done = {"completed",	     5,	   0,	 128 << 20,
+						   9 * NSEC_PER_SEC, true, false};
+	static const struct migration_view failed = {"failed", 1, 1, 1, 1, true, false};
+	static const struct migration_view nothing = {NULL, -1, -1, -1, -1, false, false};
+	static const struct migration_view held = {"pre-copy", 1, 1, 1, 1, false, true};
 	static const struct {
 		const char *text;
 		const struct migration_view *view;
@@ -474,6 +498,8 @@ static void conditions_hold(void **state)
 		{"migration.ended", &done, true},
 		{"migration.ended", &failed, true},
 		{"migration.ended", &second, false},
+		{"migration.held", &held, true},
+		{"migration.held", &done, false},
 	};
 
 	(void)state;

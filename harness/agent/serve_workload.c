@@ -115,6 +115,11 @@ static int serve_touch(struct agent *agent, const json_t *arguments, json_t **re
 
 	if (!load)
 		return fail(why, -ENOENT, "workload.touch: no workload '%s' runs", name);
+	if (json_object_get(arguments, "by"))
+		return fail(why, -EOPNOTSUPP,
+			    "workload.touch: '%s' is touched in the way that it was declared with; "
+			    "'by' is for guests that are a program alone",
+			    name);
 	*reply = json_object();
 	return load->run.workload->touch(&load->run, why);
 }

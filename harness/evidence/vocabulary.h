@@ -96,6 +96,8 @@
 	X(GUEST_KILLED_KERNEL_CRASH, "guest-killed-kernel-crash", "the guest's kernel crashed")    \
 	X(GUEST_KILLED_RESTART, "guest-killed-restart", "the guest started anew")                  \
 	X(GUEST_KILLED_QEMU_CRASH, "guest-killed-qemu-crash", "the guest's QEMU crashed")          \
+	X(GUEST_KILLED_BY_HYPERVISOR, "guest-killed-by-hypervisor",                                \
+	  "the hypervisor ended the guest")                                                        \
 	X(GUEST_KILLED_SHUT_DOWN, "guest-killed-shut-down", "the guest shut down")                 \
 	X(GUEST_KILLED_DESTROYED, "guest-killed-destroyed", "the domain was destroyed")            \
 	X(GUEST_KILLED_GONE, "guest-killed-gone", "the domain is gone for no known cause")         \
@@ -121,6 +123,8 @@
 	  "lost in migration: the guest's kernel crashed")                                         \
 	X(GUEST_LOST_RESTART, "guest-lost-restart", "lost in migration: the guest started anew")   \
 	X(GUEST_LOST_QEMU_CRASH, "guest-lost-qemu-crash", "lost in migration: QEMU crashed")       \
+	X(GUEST_LOST_BY_HYPERVISOR, "guest-lost-by-hypervisor",                                    \
+	  "lost in migration: the hypervisor ended the guest")                                     \
 	X(GUEST_LOST_SHUT_DOWN, "guest-lost-shut-down", "lost in migration: the guest shut down")  \
 	X(GUEST_LOST_DESTROYED, "guest-lost-destroyed",                                            \
 	  "lost in migration: the domain was destroyed")                                           \

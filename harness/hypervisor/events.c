@@ -68,6 +68,18 @@ static void mark_leaving(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
+/* Those that migrate.c tells of, in the words of a migration. */
+static bool is_of_stream(const char *what)
+{
+	static const char *const names[] = {"migration-sample", "migration-page", "migration-held",
+					    "migration-released"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], what) == 0)
+			return true;
+	return false;
+}
+
 /** domain_on_event - one event of the hypervisor; see jobs_dispatch() */
 void domain_on_event(struct agent *agent, json_t *event)
 {
@@ -88,9 +100,8 @@ void domain_on_event(struct agent *agent, json_t *event)
 		return;
 	}
 	incoming = domain_is_incoming(guest);
-	told = strcmp(what, "migration-sample") != 0 &&
-	       (strcmp(what, "memory-failure") != 0 ||
-		domain_flood_takes(&guest->failures, now_monotonic_ns()));
+	told = !is_of_stream(what) && (strcmp(what, "memory-failure") != 0 ||
+				       domain_flood_takes(&guest->failures, now_monotonic_ns()));
 	if (told) {
 		if (domain_is_leaving(guest))
 			mark_leaving(event);

@@ -55,6 +55,9 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * struct hypervisor - an implementation, registered with REGISTER(hypervisor, ...)
  * @name:    for people and events
  * @vsock:   its guests dial the vsock of the host; otherwise they have a serial port
+ * @kernel:  program beside the agent that is a micro guest by itself, and has no console but its stream; NULL: micro guests
+ *           are Linux with brinell-guest
+ * @local:   a guest can migrate into another domain of the same host
  * @prepare: is called once, before the first job; starts to pass on events by hypervisor_tell()
  * @open:    a session for one job; may block. NULL with a reason when the hypervisor does not answer
  * @close:   ends the session
@@ -71,9 +74,11 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @command: sends @text to the monitor of its virtual machine, leaves @answer; @number: it is a command for people
  * @address: leaves in @number the address that guest-physical @number has in the process of the guest
  * @migrate: moves the guest as @request says (docs/protocol.md, guest.migrate); returns at the end. Passes on events
- *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage
+ *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage; and, where it can,
+ *           "migration-page", "migration-held" and "migration-released" (docs/protocol.md). Leaves in @reply what @describe
+ *           does when the guest is still on this host
  * @control: changes a migration as "action" of @request says: "limit" holds it by a low bandwidth and releases it by a high
- *           one, "post-copy", "cancel"; @number: it is in post-copy
+ *           one, "post-copy", "cancel", "release" of one that stands still; @number: it is in post-copy
  * @process: the process that runs a domain; -ESRCH when there is none. Does not block
  * @log_tail: the last lines of the log of a domain, at most @most bytes; owned by the caller. Does not block
  *
@@ -84,6 +89,8 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
 struct hypervisor {
 	const char *name;
 	bool vsock;
+	const char *kernel;
+	bool local;
 	int (*prepare)(struct reason *why);
 	void *(*open)(struct reason *why);
 	void (*close)(void *session);

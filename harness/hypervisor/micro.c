@@ -15,7 +15,7 @@
 #define MEMORY_MOST_MIB (1 << 20)
 #define PROCESSORS_MOST 256
 
-static char *find_program(struct reason *why)
+static char *find_program(const char *program, struct reason *why)
 {
 	static const char *const places[] = {".", "../lib/brinell"};
 	char self[PATH_MAX] = "/", place[4096];
@@ -25,14 +25,13 @@ static char *find_program(struct reason *why)
 		self[length] = '\0';
 	*strrchr(self, '/') = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		__cleanup_free char *path = format_text("%s/%s/brinell-guest", self, places[i]);
+		__cleanup_free char *path = format_text("%s/%s/%s", self, places[i], program);
 
 		if (access(system_path(place, path), R_OK) == 0)
 			return xstrdup(place);
 	}
 	fail(why, -ENOENT,
-	     "no brinell-guest beside this agent, in %s: copy it there, a micro guest is made of "
-	     "it",
+	     "no %s beside this agent, in %s: copy it there, a micro guest is made of it", program,
 	     self);
 	return NULL;
 }
@@ -126,6 +125,16 @@ int domain_open_console(struct domain_guest *guest, struct reason *why)
 	return guest->console ? 0 : -EIO;
 }
 
+/* A guest that is a program alone: no kernel of the host, no initramfs, no console but its stream. */
+static int plan_program(const struct domain_plan *plan, const json_t *programs, struct reason *why)
+{
+	if (plan->processors == 1 && !json_array_size(programs) && !plan->huge_pages)
+		return 0;
+	return fail(why, -EOPNOTSUPP,
+		    "a micro guest of %s has one processor, no further programs and no huge pages",
+		    hypervisor_here()->name);
+}
+
 /**
  * domain_make_files - make the directory of a micro guest with its initramfs and its console, and reserve its memory
  * @description: receives that of its domain, owned by the caller
@@ -136,6 +145,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 		      struct reason *why)
 {
 	const json_t *programs = json_object_get(arguments, "programs");
+	const char *alone = hypervisor_here()->kernel;
 	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
 	__cleanup_free char *console = format_text("%s/console", guest->directory);
 	__cleanup_free char *owner = domain_owner(getpid());
@@ -159,18 +169,23 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 		?: check_programs(programs, why);
 	if (error)
 		return error;
-	program = find_program(why);
-	kernel = json_object_get(arguments, "kernel") ? xstrdup(json_text(arguments, "kernel", ""))
-						      : find_kernel(system.release, why);
+	program = find_program(alone ? alone : "brinell-guest", why);
+	if (json_object_get(arguments, "kernel"))
+		kernel = xstrdup(json_text(arguments, "kernel", ""));
+	else if (program)
+		kernel = alone ? xstrdup(program) : find_kernel(system.release, why);
 	if (!program || !kernel)
 		return -ENOENT;
 	plan.kernel = kernel;
 	error = make_directories(guest->directory);
 	if (error)
 		return fail(why, error, "make %s: %s", guest->directory, strerror(-error));
-	error = write_initramfs(initramfs, program, system.release, programs, why)
-		?: domain_open_console(guest, why)
-		?: take_backing(guest, arguments, &plan, why);
+	if (!alone)
+		error = write_initramfs(initramfs, program, system.release, programs, why)
+				?: domain_open_console(guest, why);
+	error = error ?: take_backing(guest, arguments, &plan, why);
+	if (!error && alone)
+		error = plan_program(&plan, programs, why);
 	if (!error)
 		*description = hypervisor_here()->plan(&plan);
 	return error;

@@ -22,13 +22,14 @@
  * struct migration - one of this host's guests to another host
  * @ticket:    of guest.migrate; its id is NULL when it was answered
  * @cancelled: its end was asked for
+ * @local:     to the same host; @stays: the guest is still on it
  * @over:      the call has returned, @end_ns says until when its statistics are awaited
  * @reason:    why it did not work; owned
  */
 struct migration {
 	struct migration_track track;
 	struct agent_ticket ticket;
-	bool cancelled, over;
+	bool cancelled, local, stays, over;
 	int64_t begin_by_ns, ended_ns, end_by_ns;
 	json_t *statistics;
 	char *reason;
@@ -79,6 +80,31 @@ static char *end_text(const struct migration *migration, const char *guest)
 			   (long long)json_number(migration->statistics, "downtime", -1));
 }
 
+/* What the hypervisor says of the stream beside its statistics: the page that is looked at, and that it stands still. */
+static void tell_stream(struct agent *agent, const struct domain_guest *guest, const json_t *event)
+{
+	static const char prefix[] = "migration-";
+	const char *what = json_text(event, "event", prefix) + strlen(prefix);
+	const char *place = json_text(event, "place", ""), *type = json_text(event, "type", NULL);
+	int64_t pfn = json_number(event, "pfn", 0), iteration = json_number(event, "iteration", 0);
+	__cleanup_free char *text =
+		type ? format_text("%s: page 0x%llx is %s in the %s, iteration %lld", guest->name,
+				   (unsigned long long)pfn, type, place, (long long)iteration)
+		     : format_text("%s: migration %s%s%s", guest->name, what, *place ? ": " : "",
+				   place);
+	json_t *data = migration_track_data(&guest->migration->track, guest->name, what,
+					    now_monotonic_ns());
+
+	if (type)
+		json_object_update_new(data, json_pack("{s:s, s:s, s:I, s:I}", "place", place,
+						       "type", type, "pfn", (json_int_t)pfn,
+						       "iteration", (json_int_t)iteration));
+	else if (*place)
+		json_object_set_new(data, "place", json_string(place));
+	agent_emit(agent, "migration", json_number(event, "time_ns", now_realtime_ns()), text,
+		   data);
+}
+
 /* The one end of each migration. */
 static void finish(struct agent *agent, struct domain_guest *guest)
 {
@@ -92,13 +118,16 @@ static void finish(struct agent *agent, struct domain_guest *guest)
 			    json_string(migration_stage_name(migration->track.stage)));
 	json_object_set_new(data, "reason",
 			    json_string(migration->reason ? migration->reason : ""));
+	if (migration->local)
+		json_object_set_new(data, "local", json_true());
 	if (downtime >= 0)
 		json_object_set_new(data, "downtime_ns", json_integer(downtime * NSEC_PER_MSEC));
 	if (migration->statistics)
 		json_object_set(data, "statistics", migration->statistics);
 	agent_emit(agent, "migration", now_realtime_ns(), text, data);
 	answer_ended(agent, migration);
-	if (migration->track.stage == MIGRATION_COMPLETED && guest->stage == DOMAIN_RUNNING) {
+	if (migration->track.stage == MIGRATION_COMPLETED && guest->stage == DOMAIN_RUNNING &&
+	    !migration->stays) {
 		snprintf(guest->ending, sizeof(guest->ending), "migrated");
 		guest->stage = DOMAIN_GONE;
 	}
@@ -137,6 +166,9 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 	if (strcmp(what, "migration-sample") == 0)
 		news = migration_track_sample(&migration->track,
 					      json_object_get(event, "statistics"), now);
+	else if (strcmp(what, "migration-page") == 0 || strcmp(what, "migration-held") == 0 ||
+		 strcmp(what, "migration-released") == 0)
+		tell_stream(agent, guest, event);
 	else if (strcmp(what, "migration-iteration") == 0)
 		news = migration_track_iteration(&migration->track,
 						 json_number(event, "iteration", 0), now);
@@ -176,12 +208,27 @@ static void take_end(struct agent *agent, struct domain_guest *guest, bool worke
 		finish(agent, guest);
 }
 
+/* Its stream is another one, as that of a guest which has come from another host. */
+static void stay_here(struct agent *agent, struct domain_guest *guest,
+		      const struct hypervisor_job *job)
+{
+	struct reason why;
+
+	guest->migration->stays = true;
+	domain_take_description(guest, job);
+	if (domain_link(agent, guest, job->reply, &why))
+		log_warning("guest '%s': %s", guest->name, why.text);
+}
+
 static void done_migrate(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 
-	if (guest && guest->migration && !guest->migration->over)
-		take_end(agent, guest, !job->error, job->why.text);
+	if (!guest || !guest->migration || guest->migration->over)
+		return;
+	if (!job->error && job->reply)
+		stay_here(agent, guest, job);
+	take_end(agent, guest, !job->error, job->why.text);
 }
 
 static void give_up_migrate(struct agent *agent, struct hypervisor_job *job,
@@ -217,7 +264,7 @@ static int check_arguments(const json_t *arguments, struct reason *why)
 {
 	const char *mode = json_text(arguments, "mode", "pre-copy");
 
-	if (!*json_text(arguments, "uri", ""))
+	if (!*json_text(arguments, "uri", "") && !hypervisor_here()->local)
 		return fail(
 			why, -EINVAL,
 			"guest.migrate: 'uri' is missing: that of the hypervisor of the target, "
@@ -253,6 +300,7 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	guest->migration->begin_by_ns = now_monotonic_ns() + BEGIN_TIMEOUT_NS;
 	guest->migration->ticket = agent_later(agent);
 	tell(agent, guest, MIGRATION_NEWS_STAGE);
+	guest->migration->local = !*json_text(arguments, "uri", "");
 	job = job_new(guest, hypervisor_here()->migrate);
 	job->request = json_deep_copy(arguments);
 	job->done = done_migrate;
@@ -280,6 +328,17 @@ static void give_up_control(struct agent *agent, struct hypervisor_job *job,
 	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
 }
 
+static bool is_action(const char *action)
+{
+	static const char *const actions[] = {"cancel",	 "post-copy", "limit",
+					      "release", "cut",	      "flip"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i], action) == 0)
+			return true;
+	return false;
+}
+
 int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
 			  struct reason *why)
 {
@@ -292,10 +351,11 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 	(void)reply;
 	if (!guest)
 		return -ENOENT;
-	if (!cancel && strcmp(action, "post-copy") != 0 && strcmp(action, "limit") != 0)
-		return fail(why, -EINVAL,
-			    "guest.migration: 'action' must be \"cancel\", \"post-copy\" or "
-			    "\"limit\"");
+	if (!is_action(action))
+		return fail(
+			why, -EINVAL,
+			"guest.migration: 'action' must be cancel, post-copy, limit, release, cut "
+			"or flip");
 	error = take_number("guest.migration", arguments, "bandwidth", INT64_MAX, why)
 			?: take_number("guest.migration", arguments, "downtime_ms", INT32_MAX, why);
 	if (error)

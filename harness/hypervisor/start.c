@@ -84,7 +84,7 @@ json_t *domain_facts(const struct domain_guest *guest)
 	__cleanup_free char *policy = transparent_pages_policy();
 
 	json_t *facts = json_pack(
-		"{s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:O*, s:I, s:I}", "kind",
+		"{s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:O*, s:I, s:I, s:b}", "kind",
 		guest->ours ? "micro" : "domain", "cid", (json_int_t)guest->cid, "port",
 		(json_int_t)guest->port, "pid", (int)guest->pid, "domain", guest->domain, "uuid",
 		guest->uuid, "boot_id", guest->boot_id ? guest->boot_id : "?", "kernel",
@@ -92,7 +92,8 @@ json_t *domain_facts(const struct domain_guest *guest)
 		*guest->backing ? guest->backing : "unknown", "transparent_hugepages",
 		policy ? policy : "none", "software", guest->software, "made_ns",
 		(json_int_t)(guest->made_ns ? guest->made_ns - guest->started_ns : 0), "hello_ns",
-		(json_int_t)(guest->hello_ns ? guest->hello_ns - guest->started_ns : 0));
+		(json_int_t)(guest->hello_ns ? guest->hello_ns - guest->started_ns : 0),
+		"local_migration", hypervisor_here()->local);
 
 	json_object_update_missing(facts, guest->software);
 	return facts;

@@ -3,10 +3,13 @@
  * How the stream of a guest begins and ends: it dials by vsock, or its host connects to the socket of its serial port.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <linux/vm_sockets.h>
 #include <sys/un.h>
+#include <termios.h>
 
 #include "harness/link/internal.h"
 
@@ -142,9 +145,33 @@ static int open_socket(const char *path, struct reason *why)
 	return connected;
 }
 
+/* A terminal is the other end of a console; its bytes must come as they are. */
+static int open_terminal(const char *path, struct reason *why)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct termios raw;
+
+	if (fd < 0)
+		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+	if (tcgetattr(fd, &raw) == 0) {
+		cfmakeraw(&raw);
+		(void)tcsetattr(fd, TCSANOW, &raw);
+	}
+	return fd;
+}
+
+static int open_stream(const char *path, struct reason *why)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
+		return open_terminal(path, why);
+	return open_socket(path, why);
+}
+
 /**
- * guest_link_connect - reach a guest by the Unix socket of its virtio serial port
- * @path: of the socket; it is tried again whenever the stream breaks, until the guest is forgotten
+ * guest_link_connect - reach a guest by the Unix socket of its virtio serial port, or by the terminal of its console
+ * @path: of either; it is tried again whenever the stream breaks, until the guest is forgotten
  *
  * Return: 0, also when nobody listens there yet, or -errno.
  */
@@ -185,7 +212,7 @@ int guest_link_adopt(struct guest_link *link, const char *guest, int fd, struct 
 	return 0;
 }
 
-/** guest_peer_retry - reach a guest by its Unix socket, when it is time to try that again */
+/** guest_peer_retry - reach a guest by its Unix socket or terminal, when it is time to try that again */
 void guest_peer_retry(struct guest_peer *peer, struct guest_link *link, int64_t now)
 {
 	struct reason why;
@@ -193,7 +220,7 @@ void guest_peer_retry(struct guest_peer *peer, struct guest_link *link, int64_t 
 
 	if (!peer->path || peer->channel || now < peer->retry_ns || now < peer->refused_until_ns)
 		return;
-	fd = open_socket(peer->path, &why);
+	fd = open_stream(peer->path, &why);
 	if (fd >= 0) {
 		peer->pause_ns = RETRY_FIRST_NS;
 		guest_peer_stream(link, peer, fd);

@@ -15,6 +15,7 @@ static const char *const fields[] = {
 	[CONDITION_ITERATION] = "iteration", [CONDITION_REMAINING] = "remaining",
 	[CONDITION_PROCESSED] = "processed", [CONDITION_ELAPSED] = "elapsed",
 	[CONDITION_STAGE] = "stage",	     [CONDITION_ENDED] = "ended",
+	[CONDITION_HELD] = "held",
 };
 
 static const char *const operators[] = {
@@ -172,11 +173,11 @@ int condition_parse(const char *text, struct condition *condition, struct reason
 	error = take_field(&text, condition, why);
 	if (error)
 		return error;
-	if (condition->field == CONDITION_ENDED)
+	if (condition->field == CONDITION_ENDED || condition->field == CONDITION_HELD)
 		return *text ? fail(why, -EINVAL,
-				    "'migration.ended' stands by itself; remove '%s', or compare "
+				    "'migration.%s' stands by itself; remove '%s', or compare "
 				    "migration.stage",
-				    text)
+				    fields[condition->field], text)
 			     : 0;
 	error = take_operator(&text, condition, why);
 	if (error)
@@ -232,6 +233,8 @@ bool condition_holds(const struct condition *condition, const struct migration_v
 		return stage_holds(condition, view->stage);
 	case CONDITION_ENDED:
 		return view->ended;
+	case CONDITION_HELD:
+		return view->held;
 	case CONDITION_ITERATION:
 		found = view->iteration;
 		break;

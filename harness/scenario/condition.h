@@ -11,6 +11,7 @@ enum condition_field {
 	CONDITION_ELAPSED,
 	CONDITION_STAGE,
 	CONDITION_ENDED,
+	CONDITION_HELD,
 };
 
 enum condition_operator {
@@ -24,7 +25,7 @@ enum condition_operator {
 /**
  * struct condition - "migration.remaining < 10M", understood
  * @field:    of a migration
- * @operator: how it is compared; not looked at for CONDITION_ENDED
+ * @operator: how it is compared; not looked at for CONDITION_ENDED and CONDITION_HELD
  * @value:    with what: a count, bytes, nanoseconds, or the rank of a stage
  */
 struct condition {
@@ -41,12 +42,13 @@ struct condition {
  * @processed:  bytes sent; below 0: not known
  * @elapsed_ns: since its begin; below 0: not known
  * @ended:      one of the ends was reached
+ * @held:       it stands still where its step wanted it to
  */
 struct migration_view {
 	const char *stage;
 	int64_t iteration, remaining, processed;
 	int64_t elapsed_ns;
-	bool ended;
+	bool ended, held;
 };
 
 int condition_parse(const char *text, struct condition *condition, struct reason *why);

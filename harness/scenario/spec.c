@@ -63,6 +63,14 @@ json_t *subject_to_json(const struct scenario_step *step)
 	return json_string(step->subject);
 }
 
+/** touch_to_json - a touch, in the way of the workload or in its own */
+json_t *touch_to_json(const struct scenario_step *step)
+{
+	return step->arguments
+		       ? merged(json_pack("{s:s}", "workload", step->subject), step->arguments)
+		       : subject_to_json(step);
+}
+
 /** guest_to_json - a step whose value is a guest */
 json_t *guest_to_json(const struct scenario_step *step)
 {

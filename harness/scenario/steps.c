@@ -17,8 +17,9 @@
 static const char *const other_sources[] = {RUN_SOURCES(TABLE_WORD) OUTSIDE_SOURCES(TABLE_WORD)};
 static const char *const guest_sources[] = {GUEST_SOURCES(TABLE_WORD)};
 
-static int find_workload(const struct document *document, int node, const char *name,
-			 const struct scenario *scenario, size_t *index)
+/** scenario_find_workload - a workload by its name. @index receives its number. Return: 0 or -EINVAL with the place and the message */
+int scenario_find_workload(const struct document *document, int node, const char *name,
+			   const struct scenario *scenario, size_t *index)
 {
 	__cleanup_json json_t *known = json_array();
 
@@ -39,7 +40,7 @@ int take_subject(const struct document *document, int node, const char *step,
 	const bool starts = strcmp(step, "start") == 0;
 	const char *name;
 	int error = document_text(document, node, step, &name)
-			    ?: find_workload(document, node, name, walk->scenario, index);
+			    ?: scenario_find_workload(document, node, name, walk->scenario, index);
 
 	if (error)
 		return error;
@@ -61,6 +62,14 @@ int take_subject(const struct document *document, int node, const char *step,
 	entry->subject = xstrdup(name);
 	return 0;
 }
+
+static const char *const ways[] = {"load", "store", NULL};
+
+static const struct param touch_table[] = {
+	{"by", PARAM_CHOICE, "instead of the way that the workload was declared with", NULL, ways,
+	 true},
+	{0},
+};
 
 int parse_start(const struct document *document, int node, struct walk *walk,
 		struct scenario_step *step)
@@ -84,18 +93,29 @@ int parse_stop(const struct document *document, int node, struct walk *walk,
 	return error;
 }
 
+/* `touch: victim`, or `touch: {workload: victim, by: store}`. */
 int parse_touch(const struct document *document, int node, struct walk *walk,
 		struct scenario_step *step)
 {
+	static const char *const own_keys[] = {"workload", NULL};
+	bool whole = document_is_mapping(document, node);
+	int subject = whole ? document_find(document, node, "workload") : node;
 	size_t index = 0;
-	int error = take_subject(document, node, "touch", walk, step, &index);
+	int error = whole ? check_arguments(document, node, "touch", own_keys, touch_table,
+					    &step->arguments)
+			  : 0;
 	const struct scenario_workload *workload;
 	const char *way;
 
+	if (!error && !subject)
+		error = document_fail(document, node, -EINVAL,
+				      "'touch' does not say what; add workload: NAME");
+	if (!error)
+		error = take_subject(document, subject, "touch", walk, step, &index);
 	if (error)
 		return error;
 	workload = &walk->scenario->workloads[index];
-	way = param_text(workload->arguments, "touch");
+	way = whole ? param_text(step->arguments, "by") : param_text(workload->arguments, "touch");
 	if (!workload_find(workload->kind)->touch || (way && strcmp(way, "none") == 0))
 		return document_fail(document, node, -EINVAL,
 				     "touch of '%s', which is declared not to touch its memory; "

@@ -19,9 +19,10 @@ enum life {
  * @migrated:  a step before this one began a migration
  * @migrating: it may still be running
  * @post_copy: it may be switched to post-copy
+ * @held: it stands still at some moment, until a step releases it
  */
 struct guest_walk {
-	bool used, migrated, migrating, post_copy;
+	bool used, migrated, migrating, post_copy, held;
 };
 
 /**
@@ -41,6 +42,8 @@ int take_subject(const struct document *document, int node, const char *step,
 		 const struct walk *walk, struct scenario_step *entry, size_t *index);
 int take_guest(const struct document *document, int node, int place, const char *step,
 	       struct walk *walk, struct scenario_step *entry, size_t *index);
+int scenario_find_workload(const struct document *document, int node, const char *name,
+			   const struct scenario *scenario, size_t *index);
 int take_within(const struct document *document, int node, int place, int64_t usual_ns,
 		const struct walk *walk, struct scenario_step *entry);
 
@@ -96,10 +99,13 @@ int parse_post_copy(const struct document *document, int node, struct walk *walk
 		    struct scenario_step *step);
 int parse_cancel(const struct document *document, int node, struct walk *walk,
 		 struct scenario_step *step);
+int parse_release(const struct document *document, int node, struct walk *walk,
+		  struct scenario_step *step);
 int parse_balloon(const struct document *document, int node, struct walk *walk,
 		  struct scenario_step *step);
 
 json_t *subject_to_json(const struct scenario_step *step);
+json_t *touch_to_json(const struct scenario_step *step);
 json_t *arguments_to_json(const struct scenario_step *step);
 json_t *wait_to_json(const struct scenario_step *step);
 json_t *inject_to_json(const struct scenario_step *step);

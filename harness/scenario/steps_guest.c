@@ -17,6 +17,8 @@
 
 static const char *const modes[] = {"pre-copy", "post-copy", NULL};
 
+static const char *const holds[] = {"none", "sent", "last", "arrived", NULL};
+
 static const struct param migrate_table[] = {
 	{"mode", PARAM_CHOICE, "post-copy: may be switched by a step", "pre-copy", modes, false},
 	{"multifd", PARAM_NUMBER, "channels; 0: one stream", "0", NULL, false},
@@ -31,6 +33,14 @@ static const struct param migrate_table[] = {
 	 NULL, NULL, false},
 	{"address", PARAM_STRING, "to which QEMU sends, when it is not the bench's other host",
 	 NULL, NULL, false},
+	{"hold", PARAM_CHOICE,
+	 "where it stands still until a release: when the iteration has carried the page, before "
+	 "the "
+	 "last iteration, or when the guest is at the target and does not run yet",
+	 NULL, holds, false},
+	{"page", PARAM_STRING, "workload whose page is looked at", NULL, NULL, false},
+	{"iteration", PARAM_NUMBER, "that carries the page, for hold: sent; from 1", NULL, NULL,
+	 false},
 	{"reserve", PARAM_BOOL, "no: the target sets no huge pages aside for the guest", NULL, NULL,
 	 false},
 	{0},
@@ -139,12 +149,39 @@ static int check_two_hosts(const struct document *document, int node, const stru
 	const char *bench = walk->scenario->bench;
 	const struct rig_profile *profile = bench ? rig_profile_find(bench) : NULL;
 
-	if (!profile || profile->hosts > 1)
+	if (!profile || profile->hosts > 1 || profile->local_migration)
 		return 0;
 	return document_fail(document, node, -EINVAL,
 			     "a migration needs a second host, and '%s' has one; write bench: "
 			     "kvm-pair",
 			     bench);
+}
+
+/* The page that is looked at is that of a workload in the guest, whose address is known by then. */
+static int check_hold(const struct document *document, int node, const struct walk *walk,
+		      const struct scenario_step *step)
+{
+	const char *hold = param_text(step->arguments, "hold");
+	int page = document_find(document, node, "page");
+	size_t index;
+	int error;
+
+	if (!page)
+		return hold && strcmp(hold, "sent") == 0
+			       ? document_fail(document, node, -EINVAL,
+					       "'hold: sent' does not say which page; add page: "
+					       "WORKLOAD")
+			       : 0;
+	error = scenario_find_workload(document, page, param_text(step->arguments, "page"),
+				       walk->scenario, &index);
+	if (error)
+		return error;
+	if (walk->lives[index] == LIFE_STARTED && walk->scenario->workloads[index].guest &&
+	    strcmp(walk->scenario->workloads[index].guest, step->guest) == 0)
+		return 0;
+	return document_fail(document, page, -EINVAL,
+			     "'page' must name a workload that was started in guest '%s'",
+			     step->guest);
 }
 
 int parse_migrate(const struct document *document, int node, struct walk *walk,
@@ -175,6 +212,8 @@ int parse_migrate(const struct document *document, int node, struct walk *walk,
 	if (!error)
 		error = check_downtime(document, document_find(document, node, "downtime"),
 				       step->arguments);
+	if (!error)
+		error = check_hold(document, node, walk, step);
 	if (error)
 		return error;
 	guest = &walk->guests[index];
@@ -185,6 +224,8 @@ int parse_migrate(const struct document *document, int node, struct walk *walk,
 				     step->guest);
 	guest->migrated = guest->migrating = walk->migrated = true;
 	guest->post_copy = strcmp(param_text(step->arguments, "mode"), "post-copy") == 0;
+	guest->held = param_given(step->arguments, "hold") &&
+		      strcmp(param_text(step->arguments, "hold"), "none") != 0;
 	return 0;
 }
 
@@ -228,6 +269,11 @@ static int check_condition(const struct document *document, int node, const char
 		return document_fail(document, node, -EINVAL,
 				     "the migration before this step never comes to post-copy; add "
 				     "mode: post-copy to it");
+	if (condition.field == CONDITION_HELD && !guest->held)
+		return document_fail(
+			document, node, -EINVAL,
+			"the migration before this step never stands still; add hold: to "
+			"it");
 	if (condition.field == CONDITION_ENDED)
 		guest->migrating = false;
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
@@ -317,6 +363,23 @@ int parse_cancel(const struct document *document, int node, struct walk *walk,
 
 	if (!error)
 		walk->guests[index].migrating = false;
+	return error;
+}
+
+int parse_release(const struct document *document, int node, struct walk *walk,
+		  struct scenario_step *step)
+{
+	size_t index;
+	int error = take_short_guest(document, node, "release", walk, step, &index);
+
+	if (!error)
+		error = check_migrating(document, node, "release", step, &walk->guests[index]);
+	if (!error && !walk->guests[index].held)
+		error = document_fail(document, node, -EINVAL,
+				      "the migration of '%s' never stands still; add hold: to it",
+				      step->guest);
+	if (!error)
+		walk->guests[index].held = false;
 	return error;
 }
 

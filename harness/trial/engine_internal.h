@@ -121,6 +121,7 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_limit(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_post_copy(struct engine *engine, const struct scenario_step *step, struct reason *why);
+int step_release(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why);
 int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why);
 void migration_take_event(struct engine_guest *guest, const json_t *data);

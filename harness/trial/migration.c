@@ -23,13 +23,18 @@ static void set_stage(struct engine_guest *guest, const char *stage)
 void migration_take_event(struct engine_guest *guest, const json_t *data)
 {
 	struct migration_view *view = &guest->view;
+	const char *event = json_text(data, "event", "");
 
 	set_stage(guest, json_text(data, "stage", guest->stage));
 	view->iteration = json_number(data, "iteration", view->iteration);
 	view->remaining = json_number(data, "remaining", view->remaining);
 	view->processed = json_number(data, "processed", view->processed);
 	view->elapsed_ns = json_number(data, "elapsed_ns", view->elapsed_ns);
-	if (strcmp(json_text(data, "event", ""), "end") == 0) {
+	if (strcmp(event, "held") == 0)
+		view->held = true;
+	if (strcmp(event, "released") == 0)
+		view->held = false;
+	if (strcmp(event, "end") == 0) {
 		snprintf(guest->outcome, sizeof(guest->outcome), "%s",
 			 json_text(data, "outcome", "failed"));
 		set_stage(guest, guest->outcome);
@@ -65,11 +70,24 @@ static void set_milliseconds(json_t *arguments, const char *key, const json_t *g
 			json_integer((json_int_t)(param_duration_ns(given, name) / NSEC_PER_MSEC)));
 }
 
-static json_t *migrate_arguments(const struct engine_guest *guest, const json_t *given,
-				 const char *uri, const char *address)
+/* Where it stands still, and the number of the page that is looked at in the guest. */
+static void add_hold(const struct engine *engine, json_t *arguments, const json_t *given)
+{
+	const char *page = param_text(given, "page");
+	const json_t *facts = page ? json_object_get(engine->facts, page) : NULL;
+
+	if (param_given(given, "hold"))
+		json_object_set_new(arguments, "hold", json_string(param_text(given, "hold")));
+	set_number(arguments, "page", facts, "pfn", 1);
+	set_number(arguments, "iteration", given, "iteration", 1);
+}
+
+/* @uri, @address: NULL for a migration on the same host */
+static json_t *migrate_arguments(const struct engine *engine, const struct engine_guest *guest,
+				 const json_t *given, const char *uri, const char *address)
 {
 	json_t *arguments = json_pack(
-		"{s:s, s:s, s:s, s:s, s:b}", "name", guest->name, "uri", uri, "address", address,
+		"{s:s, s:s*, s:s*, s:s, s:b}", "name", guest->name, "uri", uri, "address", address,
 		"mode", param_given(given, "mode") ? param_text(given, "mode") : "pre-copy",
 		"auto_converge",
 		param_given(given, "auto-converge") && param_bool(given, "auto-converge"));
@@ -78,6 +96,7 @@ static json_t *migrate_arguments(const struct engine_guest *guest, const json_t 
 	set_number(arguments, "bandwidth", given, "bandwidth", 1);
 	set_number(arguments, "post_copy_bandwidth", given, "post-copy-bandwidth", 1);
 	set_milliseconds(arguments, "downtime_ms", given, "downtime");
+	add_hold(engine, arguments, given);
 	return arguments;
 }
 
@@ -112,35 +131,49 @@ void migration_compare_clocks(struct engine_guest *guest)
 		(void)bench_compare_clocks(guest->host->next, false, NULL);
 }
 
+static void take_text(char **text, const json_t *given, const char *name)
+{
+	if (!param_given(given, name))
+		return;
+	free(*text);
+	*text = xstrdup(param_text(given, name));
+}
+
+/* The other host is made ready. A guest of a hypervisor that can move it on its host has no other one. */
+static int prepare_target(struct engine *engine, const struct engine_guest *guest,
+			  const struct scenario_step *step, char **uri, char **address,
+			  struct reason *why)
+{
+	struct bench *target = guest->host->next;
+
+	if (target == guest->host && json_is_true(json_object_get(guest->facts, "local_migration")))
+		return 0;
+	if (target == guest->host || !target->ops->reach)
+		return fail(why, -ENOTSUP, "a migration needs two hosts, bench '%s' has one",
+			    engine->bench->name);
+	target->ops->reach(target, uri, address);
+	take_text(uri, step->arguments, "uri");
+	take_text(address, step->arguments, "address");
+	return announce(engine, guest, step, target, why);
+}
+
 int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
-	struct bench *target = guest->host->next;
 	__cleanup_free char *uri = NULL;
 	__cleanup_free char *address = NULL;
 	__cleanup_json json_t *reply = NULL;
 	int error;
 
-	if (target == guest->host || !target->ops->reach)
-		return fail(why, -ENOTSUP, "a migration needs two hosts, bench '%s' has one",
-			    engine->bench->name);
 	if (guest->gone)
 		return fail(why, -ENXIO, "guest '%s' has ended", guest->name);
-	target->ops->reach(target, &uri, &address);
-	if (param_given(step->arguments, "uri")) {
-		free(uri);
-		uri = xstrdup(param_text(step->arguments, "uri"));
-	}
-	if (param_given(step->arguments, "address")) {
-		free(address);
-		address = xstrdup(param_text(step->arguments, "address"));
-	}
 	guest->source = guest->host;
 	migration_compare_clocks(guest);
 	migration_forget(guest);
-	error = announce(engine, guest, step, target, why)
+	error = prepare_target(engine, guest, step, &uri, &address, why)
 			?: engine_call(engine, guest->source, "guest.migrate",
-				       migrate_arguments(guest, step->arguments, uri, address),
+				       migrate_arguments(engine, guest, step->arguments, uri,
+							 address),
 				       BEGIN_TIMEOUT_MS, &reply, why);
 	/* After a fault it is an outcome that the hypervisor does not answer any more; before it, a failure of the bench. */
 	if (error == -ENOENT || (error == -EREMOTEIO && engine->intended))
@@ -222,6 +255,11 @@ int step_limit(struct engine *engine, const struct scenario_step *step, struct r
 int step_post_copy(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	return control(engine, step, "post-copy", why);
+}
+
+int step_release(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "release", why);
 }
 
 int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why)

@@ -176,8 +176,9 @@ static int step_touch(struct engine *engine, const struct scenario_step *step, s
 	int error;
 
 	error = workload_call(engine, step->subject, "workload.touch",
-			      json_pack("{s:s}", "name", step->subject), GUEST_CALL_TIMEOUT_MS,
-			      NULL, why)
+			      json_pack("{s:s, s:s*}", "name", step->subject, "by",
+					step->arguments ? param_text(step->arguments, "by") : NULL),
+			      GUEST_CALL_TIMEOUT_MS, NULL, why)
 			?: await_event(engine, from, &awaited, until, why);
 	/* A guest that hangs does not end the trial: what became of it is what the trial wants to know. */
 	if (error == -ETIME && guest)
@@ -248,7 +249,7 @@ static const struct step_kind kind_touch = {.name = "touch",
 					    .summary = "has a workload touch its memory",
 					    .touches = true,
 					    .parse = parse_touch,
-					    .to_json = subject_to_json,
+					    .to_json = touch_to_json,
 					    .run = step_touch};
 REGISTER(step_kind, kind_touch);
 
@@ -304,6 +305,13 @@ static const struct step_kind kind_post_copy = {.name = "post-copy",
 						.to_json = guest_to_json,
 						.run = step_post_copy};
 REGISTER(step_kind, kind_post_copy);
+
+static const struct step_kind kind_release = {.name = "release",
+					      .summary = "has a migration that stands still go on",
+					      .parse = parse_release,
+					      .to_json = guest_to_json,
+					      .run = step_release};
+REGISTER(step_kind, kind_release);
 
 static const struct step_kind kind_cancel = {.name = "cancel",
 					     .summary = "cancels a migration",

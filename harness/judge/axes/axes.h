@@ -58,6 +58,7 @@ enum guest_end {
 	END_NONE,
 	END_PANIC,
 	END_QEMU_CRASH,
+	END_BY_HYPERVISOR,
 	END_SHUT_DOWN,
 	END_DESTROYED,
 	END_GONE,
@@ -128,7 +129,7 @@ struct guest_seen {
  * struct migration_seen - the last migration of the subject as the evidence shows it
  * @guest:    that migrates; NULL: nobody says
  * @asked:    the step that began it; @asked_at its place
- * @begun:    an event told of it; @post_copy: it came to post-copy
+ * @begun:    an event told of it; @post_copy: it came to post-copy; @local: source and target are one host
  * @source:   host that told of it; borrowed
  * @end:      record of its end; @end_at its place
  * @outcome:  of that end; borrowed
@@ -137,7 +138,7 @@ struct migration_seen {
 	const struct guest_seen *guest;
 	const json_t *asked;
 	size_t asked_at;
-	bool begun, post_copy;
+	bool begun, post_copy, local;
 	const char *source;
 	const json_t *end;
 	size_t end_at;

@@ -168,6 +168,9 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 	else if (end == END_QEMU_CRASH)
 		give_reason(outcome, CODE_GUEST_KILLED_QEMU_CRASH, "QEMU crash: %s",
 			    record_told(word));
+	else if (end == END_BY_HYPERVISOR)
+		give_reason(outcome, CODE_GUEST_KILLED_BY_HYPERVISOR,
+			    "the hypervisor ended the guest: %s", record_told(word));
 	else if (end == END_SHUT_DOWN)
 		give_reason(outcome, CODE_GUEST_KILLED_SHUT_DOWN, "the guest shut down: %s",
 			    record_told(word));

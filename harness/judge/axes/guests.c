@@ -189,10 +189,10 @@ static void end_by_detail(struct guest_side *side, const char *detail, const jso
 		const char *detail;
 		enum guest_end end;
 	} ends[] = {
-		{"panicked", END_PANIC},      {"crashloaded", END_PANIC},
-		{"crashed", END_PANIC},	      {"failed", END_QEMU_CRASH},
-		{"shutdown", END_SHUT_DOWN},  {"finished", END_SHUT_DOWN},
-		{"destroyed", END_DESTROYED},
+		{"panicked", END_PANIC},       {"crashloaded", END_PANIC},
+		{"crashed", END_PANIC},	       {"failed", END_QEMU_CRASH},
+		{"killed", END_BY_HYPERVISOR}, {"shutdown", END_SHUT_DOWN},
+		{"finished", END_SHUT_DOWN},   {"destroyed", END_DESTROYED},
 	};
 
 	if (is_text(detail, "migrated")) {

@@ -85,6 +85,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 	migration->end = record;
 	migration->end_at = index;
 	migration->outcome = json_text(data, "outcome", "");
+	migration->local = json_is_true(json_object_get(data, "local"));
 	migration->hypervisor_downtime_ns = json_number(data, "downtime_ns", -1);
 	migration->time_ns = json_number(data, "elapsed_ns", -1);
 	take_statistics(migration, json_object_get(data, "statistics"));
@@ -122,6 +123,27 @@ static bool outcome_is(const struct migration_seen *migration, const char *word)
 	return migration->outcome && strcmp(migration->outcome, word) == 0;
 }
 
+/* On one host, the guest is where the migration has left it: what is seen of it tells that it is there. */
+static void follow_local(struct course *course, const struct guest_seen *guest)
+{
+	const struct migration_seen *migration = course->migration;
+	const struct guest_side *side = course->source;
+	int64_t asked_ns = record_time(migration->asked);
+	bool completed = outcome_is(migration, "completed");
+	bool runs = side && side->word == WORD_RUNNING && side->word_at >= migration->asked_at;
+	bool speaks = side && !side->stranger && guest->boot_id && side->hello &&
+		      event_time(side->hello) > asked_ns;
+
+	course->target = completed ? side : NULL;
+	course->hypervisor_arrived = completed && runs;
+	course->guest_arrived = completed && speaks;
+	course->stays = !completed && side &&
+			((runs && side->word_at > migration->end_at) ||
+			 side->last_ns > event_time(migration->end));
+	course->arrivals = completed + course->hypervisor_arrived + course->guest_arrived;
+	course->arrived = course->arrivals >= 2;
+}
+
 static void follow(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
@@ -129,6 +151,10 @@ static void follow(struct course *course, const struct guest_seen *guest)
 	int64_t asked_ns = record_time(migration->asked), end_ns = 0;
 
 	find_sides(course, guest);
+	if (migration->local) {
+		follow_local(course, guest);
+		return;
+	}
 	source = course->source;
 	target = course->target;
 	if (migration->end)
@@ -374,6 +400,6 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 		      &trial->guests[migration->guest - seen->guests]);
 	if (result->axis != MIGRATION_AXIS_COMPLETED)
 		result->hypervisor_downtime_ns = -1;
-	else if (course.source && course.target)
+	else if (course.source && course.target && !migration->local)
 		case_measure_downtime(trial, migration, course.source, course.target);
 }
