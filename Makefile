@@ -53,7 +53,7 @@ linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(findstring /,$(room:harness/hypervisor/%=%)),,$(room)))
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
-sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
+sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
 scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
@@ -65,7 +65,7 @@ fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 xen_rooms := $(filter %/xen,$(rooms))
 programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/poison-v1.so build/poison-v2.so)
+all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/brinell-guest-xen build/poison-v1.so build/poison-v2.so)
 
 setup:
 	@./setup
@@ -131,6 +131,12 @@ $(BUILD)/$1: $(BUILD)/obj/$(main.$1) $(foreach used,$(rooms.$1),$(BUILD)/rooms/$
 	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) $$(LINK)
 endef
 $(foreach name,$(programs),$(eval $(call link_program,$(name))))
+
+# A guest of Xen that is a program alone: no library, no kernel.
+build/brinell-guest-xen: $(addprefix harness/hypervisor/xen/guest/,guest.c work.c console.c platform.c head.S guest.h guest.ld) Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -ffreestanding -fno-pic -fno-stack-protector -fcf-protection=none -mno-red-zone -mgeneral-regs-only \
+		-static -no-pie -nostdlib -Wl,-T,$(filter %.ld,$^) -Wl,--build-id=none -Wl,--no-warn-rwx-segments -o $@ $(filter %.c %.S,$^)
 
 # The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
 build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/poison.h Makefile
@@ -218,10 +224,10 @@ demo check check-fast check-guests bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 $(programs_here:%=build/%) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-system) \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
-	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
+	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:

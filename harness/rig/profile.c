@@ -138,7 +138,7 @@ static const struct rig_profile kvm = {
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
 	.agent = "brinell-agent-kvm",
-	.guest = true,
+	.guest = "brinell-guest",
 	.qemu_least = 901,
 	.hosts = 1,
 };
@@ -157,7 +157,7 @@ static const struct rig_profile kvm_pair = {
 	.start = "start-libvirt",
 	.ready = libvirt_ready,
 	.agent = "brinell-agent-kvm",
-	.guest = true,
+	.guest = "brinell-guest",
 	.qemu_least = 901,
 	.hosts = 2,
 };
@@ -207,8 +207,8 @@ static const char *const xen_keep[] = {
 	NULL,
 };
 
-static const char *const xen_sysroot[] = {"usr/include", "usr/lib/x86_64-linux-gnu", "usr/lib64",
-					  NULL};
+static const char *const xen_sysroot[] = {"usr/include", "usr/lib/linux",
+					  "usr/lib/x86_64-linux-gnu", "usr/lib64", NULL};
 
 static const struct rig_system xen_system = {
 	.name = "xen",
@@ -220,7 +220,7 @@ static const struct rig_system xen_system = {
 	.sysroot = xen_sysroot,
 };
 
-static const char *const xen_agent_sources[] = {"inject/xen", NULL};
+static const char *const xen_agent_sources[] = {"inject/xen", "harness/hypervisor/xen", NULL};
 
 static const char *const xen_agent_libraries[] = {"xenlight",	    "xenctrl",
 						  "xenguest",	    "xenstore",
@@ -247,6 +247,7 @@ static const struct rig_profile xen = {
 	.start = "start-xen",
 	.ready = xen_ready,
 	.agent = "brinell-agent-xen",
+	.guest = "brinell-guest-xen",
 	.agent_sources = xen_agent_sources,
 	.agent_libraries = xen_agent_libraries,
 	.hypervisor_arguments =

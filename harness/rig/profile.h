@@ -50,7 +50,7 @@ struct rig_system {
  *                @system. NULL: @agent comes with brinell
  * @agent_libraries: NULL-terminated libraries of @system that @agent is linked with
  * @hypervisor_arguments: command line of the hypervisor of @system
- * @guest:        brinell-guest lies ready for guests of this host
+ * @guest:        program that lies ready for guests of this host, or NULL: it runs none
  * @hosts:        1, or 2 for a pair on a private network
  * @local_migration: guests of its only host can migrate, to the same host
  */
@@ -72,7 +72,7 @@ struct rig_profile {
 	const char *const *agent_sources;
 	const char *const *agent_libraries;
 	const char *hypervisor_arguments;
-	bool guest;
+	const char *guest;
 	unsigned int hosts;
 	bool local_migration;
 };

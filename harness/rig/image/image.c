@@ -196,7 +196,7 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	} parts[] = {
 		{"agent", built_agent ? built_agent : program},
 		{"init", "init"},
-		{"guest", profile->guest ? "brinell-guest" : NULL},
+		{"guest", profile->guest},
 		{"start", profile->start},
 	};
 	__cleanup_free char *kind = format_text("image-%s", profile->name);
@@ -219,6 +219,7 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 		image_job_ask_file(job, parts[i].key, path);
 	}
 	image_job_ask(job, "profile", profile->name);
+	image_job_ask(job, "guest-name", profile->guest);
 	image_job_ask(job, "release", image->release);
 	image_job_ask(job, "disk", profile->system ? "yes" : NULL);
 	image_job_ask_file(job, "busybox", busybox);

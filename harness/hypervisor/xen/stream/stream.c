@@ -264,9 +264,9 @@ static int take_pages(struct xen_stream *stream, struct reason *why)
 	return 0;
 }
 
-static int take_entry(struct xen_stream *stream, struct reason *why)
+static int take_entry(struct xen_stream *stream, uint64_t entry, struct reason *why)
 {
-	uint64_t entry = get64(stream, 0), pfn = entry & PAGE_PFN;
+	uint64_t pfn = entry & PAGE_PFN;
 	unsigned int type = (unsigned int)(entry >> PAGE_TYPE_SHIFT);
 
 	if (!xen_page_type_name(type))
@@ -306,8 +306,25 @@ static int take_header(struct xen_stream *stream, struct reason *why)
 	case STEP_PAGES:
 		return take_pages(stream, why);
 	default:
-		return take_entry(stream, why);
+		return take_entry(stream, get64(stream, 0), why);
 	}
+}
+
+/* Whole entries, of which there are a million in a stream: not one by one through the header. */
+static int take_entries(struct xen_stream *stream, const uint8_t *bytes, size_t length,
+			size_t *taken, struct reason *why)
+{
+	int error = 0;
+
+	for (*taken = 0; !error && stream->step == STEP_ENTRY && length - *taken >= 8;
+	     *taken += 8) {
+		uint64_t entry;
+
+		memcpy(&entry, bytes + *taken, sizeof(entry));
+		stream->offset += sizeof(entry);
+		error = take_entry(stream, entry, why);
+	}
+	return error;
 }
 
 /* Takes a piece of the current header or body. Return: 0 or -errno. */
@@ -319,6 +336,12 @@ static int take_piece(struct xen_stream *stream, const uint8_t *bytes, size_t le
 	size_t got = length < wanted ? length : wanted;
 	int error = 0;
 
+	if (stream->step == STEP_ENTRY && !stream->have && length >= step_bytes[STEP_ENTRY]) {
+		error = take_entries(stream, bytes, length, taken, why);
+		if (!error && stream->step == STEP_SKIP && !stream->skip)
+			end_record(stream);
+		return error;
+	}
 	*taken = got;
 	stream->offset += got;
 	if (stream->step == STEP_SKIP) {

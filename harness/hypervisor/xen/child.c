@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations of libxl in processes of their own. They die with the thread that has started them, and keep no descriptor but
+ * their own: the end of one is the end of its stream.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "harness/hypervisor/xen/xen.h"
+
+enum {
+	CHILD_LOG = 3,
+	CHILD_STREAM,
+	CHILD_FIRST_FREE
+};
+
+/* Both may stand where the other has to go. */
+static void place_descriptors(int log, int fd)
+{
+	int high_log = fcntl(log, F_DUPFD, CHILD_FIRST_FREE);
+	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD, CHILD_FIRST_FREE);
+
+	dup2(high_log, CHILD_LOG);
+	dup2(high_log, STDERR_FILENO);
+	if (high >= 0)
+		dup2(high, CHILD_STREAM);
+	else
+		close(CHILD_STREAM);
+	close_range(CHILD_FIRST_FREE, ~0u, 0);
+}
+
+static void run_child(xen_child_work *work, const void *context, int log, int fd)
+{
+	struct xen_session *session;
+	sigset_t none;
+	int error;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	place_descriptors(log, fd);
+	session = xen_session_open(CHILD_LOG, NULL);
+	error = session ? work(session, context, fd < 0 ? -1 : CHILD_STREAM) : -ENOTCONN;
+	if (session)
+		fflush(session->log);
+	_exit(error ? 1 : 0);
+}
+
+/**
+ * xen_child_start - start a process for an operation
+ * @child: receives it
+ * @fd:    its end of a stream, or -1; the caller closes its own
+ *
+ * Return: 0 or -errno; xen_child_wait() or xen_child_kill() is due after 0.
+ */
+int xen_child_start(struct xen_child *child, xen_child_work *work, const void *context, int fd,
+		    struct reason *why)
+{
+	*child = XEN_NO_CHILD;
+	child->log = memfd_create("brinell-xen-log", MFD_CLOEXEC);
+	if (child->log < 0)
+		return fail(why, -errno, "make a file for the messages of libxl: %s",
+			    strerror(errno));
+	child->pid = fork();
+	if (child->pid == 0)
+		run_child(work, context, child->log, fd);
+	if (child->pid > 0)
+		return 0;
+	child->pid = 0;
+	close(child->log);
+	child->log = -1;
+	return fail(why, -errno, "start a process for libxl: %s", strerror(errno));
+}
+
+/** xen_child_ended - whether it has ended; @status receives that of waitpid(2). Does not block */
+bool xen_child_ended(struct xen_child *child, int *status)
+{
+	if (!child->pid)
+		return true;
+	if (waitpid(child->pid, status, WNOHANG) != child->pid)
+		return false;
+	child->pid = 0;
+	return true;
+}
+
+static void forget(struct xen_child *child)
+{
+	child->pid = 0;
+	if (child->log >= 0)
+		close(child->log);
+	child->log = -1;
+}
+
+/**
+ * xen_child_wait - wait for its end, and forget it
+ * @what: it does, for the reason
+ *
+ * Return: 0, or -EIO with the last message of libxl.
+ */
+int xen_child_wait(struct xen_child *child, const char *what, struct reason *why)
+{
+	struct xen_session said = {.log = fdopen(dup(child->log), "re")};
+	int status = 0, error = 0;
+
+	while (child->pid && waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		error = xen_fail(&said, why, -EIO, "%s%s", what,
+				 WIFSIGNALED(status) ? ": its process was killed" : "");
+	if (said.log)
+		fclose(said.log);
+	forget(child);
+	return error;
+}
+
+/** xen_child_kill - end it at once, and forget it; one that was never started is fine */
+void xen_child_kill(struct xen_child *child)
+{
+	if (child->pid) {
+		kill(child->pid, SIGKILL);
+		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	forget(child);
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The domains of Xen: made, found, described and ended. The domains that brinell makes are PVH guests without devices. Who
+ * keeps one stands beside its files (domain_claim()).
+ */
+#include <errno.h>
+#include <string.h>
+#include <xenstore.h>
+
+#include "harness/hypervisor/xen/xen.h"
+
+/** xen_unsupported - an operation that this hypervisor does not have here */
+int xen_unsupported(void *session, struct hypervisor_job *job)
+{
+	(void)session;
+	return fail(&job->why, -EOPNOTSUPP,
+		    "guest '%s': domains of Xen have no process, no monitor and no balloon here",
+		    job->guest);
+}
+
+/** xen_is_ours - whether the domain of a job is one that brinell made */
+bool xen_is_ours(const struct hypervisor_job *job)
+{
+	return strncmp(job->domain, DOMAIN_PREFIX, strlen(DOMAIN_PREFIX)) == 0;
+}
+
+/** xen_plan - a plan as text, for xen_start(). Return: owned by the caller */
+char *xen_plan(const struct domain_plan *plan)
+{
+	__cleanup_json json_t *description =
+		json_pack("{s:s+, s:s, s:s, s:s, s:I}", "name", DOMAIN_PREFIX, plan->guest, "uuid",
+			  plan->uuid, "kernel", plan->kernel, "arguments", plan->arguments,
+			  "memory_mib", (json_int_t)plan->memory_mib);
+
+	return json_dumps(description, JSON_COMPACT);
+}
+
+/* Text of xenstore below a directory of the domain. Return: NULL when there is none; owned by the caller. */
+static char *xenstore_read(const char *directory, uint32_t domain, const char *name)
+{
+	__cleanup_free char *path = format_text("%s/%u/%s", directory, domain, name);
+	struct xs_handle *store = xs_open(0);
+	char *text = NULL;
+
+	if (store) {
+		text = xs_read(store, XBT_NULL, path, NULL);
+		xs_close(store);
+	}
+	return text;
+}
+
+static int create(struct xen_session *session, const void *context, int fd)
+{
+	const json_t *description = context;
+	__cleanup_free char *arguments =
+		format_text("brinell.boot=%s %s", json_text(description, "uuid", ""),
+			    json_text(description, "arguments", ""));
+	libxl_domain_config config;
+	uint32_t domain = XEN_NO_DOMAIN;
+	int error;
+
+	(void)fd;
+	libxl_domain_config_init(&config);
+	config.c_info.type = LIBXL_DOMAIN_TYPE_PVH;
+	config.c_info.name = xstrdup(json_text(description, "name", ""));
+	libxl_uuid_from_string(&config.c_info.uuid, json_text(description, "uuid", ""));
+	libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_PVH);
+	config.b_info.max_vcpus = 1;
+	config.b_info.max_memkb = config.b_info.target_memkb =
+		(uint64_t)json_number(description, "memory_mib", 0) << 10;
+	config.b_info.kernel = xstrdup(json_text(description, "kernel", ""));
+	config.b_info.cmdline = steal(arguments);
+	error = libxl_domain_create_new(session->libxl, &config, &domain, NULL, NULL);
+	libxl_domain_config_dispose(&config);
+	return error;
+}
+
+static int destroy(struct xen_session *session, const void *context, int fd)
+{
+	(void)fd;
+	return libxl_domain_destroy(session->libxl, *(const uint32_t *)context, NULL);
+}
+
+/** xen_destroy - end a domain at once, in whatever state it is. Return: 0, also when there is none, or -errno */
+int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why)
+{
+	xc_domaininfo_t info;
+	struct xen_child child;
+	int error;
+
+	if (xc_domain_getinfo_single(session->control, domain, &info))
+		return 0;
+	error = xen_child_start(&child, destroy, &domain, -1, why);
+	return error ? error : xen_child_wait(&child, "destroy the domain", why);
+}
+
+static int describe(struct xen_session *session, uint32_t domain, struct hypervisor_job *job)
+{
+	const libxl_version_info *version = libxl_get_version_info(session->libxl);
+	__cleanup_free char *console = xenstore_read("/local/domain", domain, "console/tty");
+	xc_domaininfo_t info;
+
+	if (xc_domain_getinfo_single(session->control, domain, &info))
+		return xen_fail(session, &job->why, -ENOENT, "look up the domain of guest '%s'",
+				job->guest);
+	json_decref(job->reply);
+	job->reply = json_pack("{s:s, s:b, s:{s:o}, s:s*}", "uuid", job->uuid, "running",
+			       !(info.flags &
+				 (XEN_DOMINF_shutdown | XEN_DOMINF_paused | XEN_DOMINF_dying)),
+			       "software", "xen",
+			       json_sprintf("%d.%d%s", version->xen_version_major,
+					    version->xen_version_minor, version->xen_version_extra),
+			       "serial", console);
+	return 0;
+}
+
+/** xen_start - a job: create the domain of the plan, and run it */
+int xen_start(void *pointer, struct hypervisor_job *job)
+{
+	struct xen_session *session = pointer;
+	__cleanup_json json_t *description = json_loads(job->text, 0, NULL);
+	struct xen_child child;
+	uint32_t domain;
+	int error = domain_claim(job->guest);
+
+	if (error)
+		return fail(&job->why, error, "write who keeps guest '%s': %s", job->guest,
+			    strerror(-error));
+	error = xen_child_start(&child, create, description, -1, &job->why);
+	if (!error)
+		error = xen_child_wait(&child, "create the domain", &job->why);
+	if (error)
+		return error;
+	domain = xen_find(session, job->domain, "");
+	xen_watch_domain(job->uuid, domain, true);
+	error = describe(session, domain, job);
+	if (!error && xc_domain_unpause(session->control, domain))
+		error = xen_fail(session, &job->why, -EIO, "run the domain of guest '%s'",
+				 job->guest);
+	if (error)
+		(void)xen_destroy(session, domain, NULL);
+	return error;
+}
+
+/** xen_find_domain - a job: a running domain of the user, by its name */
+int xen_find_domain(void *pointer, struct hypervisor_job *job)
+{
+	struct xen_session *session = pointer;
+	uint32_t domain = xen_find(session, job->domain, "");
+	libxl_dominfo info;
+
+	if (domain == XEN_NO_DOMAIN)
+		return fail(&job->why, -ENOENT, "there is no domain '%s': see 'xl list'",
+			    job->domain);
+	libxl_dominfo_init(&info);
+	if (!libxl_domain_info(session->libxl, &info, domain))
+		snprintf(job->uuid, sizeof(job->uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(info.uuid));
+	libxl_dominfo_dispose(&info);
+	xen_watch_domain(job->uuid, domain, false);
+	return describe(session, domain, job);
+}
+
+/** xen_describe - a job: a domain by its name; during a migration that which runs */
+int xen_describe(void *pointer, struct hypervisor_job *job)
+{
+	struct xen_session *session = pointer;
+	uint32_t domain = xen_find(session, job->domain, "");
+
+	return describe(session, domain, job);
+}
+
+/* Return: whether nobody keeps the guest any more, or an agent that has ended; @keeper owned by the caller. */
+static bool is_left(const char *guest, char **keeper)
+{
+	*keeper = domain_keeper(guest, NULL);
+	return !*keeper || domain_is_orphan(*keeper);
+}
+
+/** xen_claim - a job: destroy what an agent that has ended has left under the name of the domain */
+int xen_claim(void *pointer, struct hypervisor_job *job)
+{
+	static const char *const suffixes[] = {"", XEN_INCOMING, XEN_LEFT};
+	struct xen_session *session = pointer;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(suffixes); i++) {
+		uint32_t domain = xen_find(session, job->domain, suffixes[i]);
+		__cleanup_free char *keeper = NULL;
+
+		if (domain == XEN_NO_DOMAIN)
+			continue;
+		error = is_left(job->guest, &keeper)
+				? xen_destroy(session, domain, &job->why)
+				: fail(&job->why, -EEXIST,
+				       "there is a domain '%s%s' already, of another agent (%s): "
+				       "choose another name, or end it by 'xl destroy'",
+				       job->domain, suffixes[i], keeper);
+	}
+	return error;
+}
+
+/* The guest of a domain that brinell made, whatever has become of it: @name is cut to it. */
+static const char *guest_of(char *name)
+{
+	char *suffix = strstr(name, "--");
+
+	if (suffix)
+		*suffix = '\0';
+	return name + strlen(DOMAIN_PREFIX);
+}
+
+/** xen_sweep - destroy all domains that agents which have ended have left: none stays paused, or half restored */
+void xen_sweep(void)
+{
+	struct xen_session *session = xen_session_open(-1, NULL);
+	libxl_dominfo *list = NULL;
+	int count = 0;
+
+	if (session)
+		list = libxl_list_domain(session->libxl, &count);
+	for (int i = 0; list && i < count; i++) {
+		__cleanup_free char *name = libxl_domid_to_name(session->libxl, list[i].domid);
+		__cleanup_free char *keeper = NULL;
+
+		if (name && strncmp(name, DOMAIN_PREFIX, strlen(DOMAIN_PREFIX)) == 0 &&
+		    is_left(guest_of(name), &keeper))
+			(void)xen_destroy(session, list[i].domid, NULL);
+	}
+	if (list)
+		libxl_dominfo_list_free(list, count);
+	xen_session_close(session);
+}
+
+/* The words of events and of the state of a domain that has shut down; see watch.c. */
+static const char *shutdown_detail(const xc_domaininfo_t *info)
+{
+	unsigned int reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+
+	return reason == SHUTDOWN_crash	    ? "killed"
+	       : reason == SHUTDOWN_suspend ? "saved"
+					    : "shutdown";
+}
+
+/** xen_state - a job: "state" and "detail" of the domain */
+int xen_state(void *pointer, struct hypervisor_job *job)
+{
+	struct xen_session *session = pointer;
+	uint32_t domain = xen_find(session, job->domain, "");
+	xc_domaininfo_t info;
+
+	if (domain == XEN_NO_DOMAIN || xc_domain_getinfo_single(session->control, domain, &info) ||
+	    info.flags & XEN_DOMINF_dying)
+		job->reply = json_pack("{s:s}", "state", "gone");
+	else if (info.flags & XEN_DOMINF_shutdown)
+		job->reply = json_pack("{s:s, s:s}", "state", "shutoff", "detail",
+				       shutdown_detail(&info));
+	else
+		job->reply = json_pack("{s:s, s:s}", "state",
+				       info.flags & XEN_DOMINF_paused ? "paused" : "running",
+				       "detail", "");
+	return 0;
+}
+
+/** xen_stop - a job: end a guest at once, and the migration that it may be in */
+int xen_stop(void *pointer, struct hypervisor_job *job)
+{
+	static const char *const suffixes[] = {"", XEN_INCOMING, XEN_LEFT};
+	struct xen_session *session = pointer;
+	int error = 0;
+
+	xen_migrate_abandon(job->uuid);
+	xen_watch_no_more(job->uuid);
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		uint32_t domain = xen_find(session, job->domain, suffixes[i]);
+
+		if (domain != XEN_NO_DOMAIN && !error)
+			error = xen_destroy(session, domain, &job->why);
+	}
+	return error;
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A migration on one host, as `xl migrate` does it between two: one process saves the domain, another restores it under
+ * another name, and the mover is between them. When it fails, the domain runs on at the source, and of the other nothing is
+ * left. The restored domain gets its name before it runs, so that who looks for the guest by name finds the right one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <xenstore.h>
+
+#include "harness/hypervisor/xen/mover.h"
+
+#define PIPE_BYTES (1 << 20)
+#define ABANDON_NS (20 * NSEC_PER_SEC)
+#define PFN_TYPE_SHIFT 28
+
+/* Of libxenguest; its header is private to Xen's tree. */
+int xc_get_pfn_type_batch(xc_interface *xch, uint32_t dom, unsigned int num, xen_pfn_t *arr);
+
+/* The migrations that go on; @changed: one has ended. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct mover *first;
+} movers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void enlist(struct mover *mover)
+{
+	pthread_mutex_lock(&movers.lock);
+	mover->next = movers.first;
+	movers.first = mover;
+	pthread_mutex_unlock(&movers.lock);
+}
+
+static void retire(struct mover *mover)
+{
+	struct mover **at = &movers.first;
+
+	pthread_mutex_lock(&movers.lock);
+	while (*at != mover)
+		at = &(*at)->next;
+	*at = mover->next;
+	pthread_cond_broadcast(&movers.changed);
+	pthread_mutex_unlock(&movers.lock);
+}
+
+static struct mover *find_mover(const char *uuid)
+{
+	struct mover *mover = movers.first;
+
+	while (mover && strcmp(mover->job->uuid, uuid) != 0)
+		mover = mover->next;
+	return mover;
+}
+
+/** mover_take_order - what was ordered since the last look */
+enum mover_order mover_take_order(struct mover *mover)
+{
+	enum mover_order order;
+	uint64_t count;
+
+	pthread_mutex_lock(&movers.lock);
+	(void)!read(mover->wake, &count, sizeof(count));
+	order = mover->order;
+	mover->order = MOVER_GO_ON;
+	pthread_mutex_unlock(&movers.lock);
+	return order;
+}
+
+/* With the lock held. */
+static void give_order(struct mover *mover, enum mover_order order)
+{
+	uint64_t one = 1;
+
+	mover->order = order;
+	(void)!write(mover->wake, &one, sizeof(one));
+}
+
+/** xen_control - a job: release, cancel, cut or flip a migration that goes on */
+int xen_control(void *session, struct hypervisor_job *job)
+{
+	static const struct {
+		const char *action;
+		enum mover_order order;
+	} orders[] = {{"release", MOVER_RELEASE},
+		      {"cancel", MOVER_CANCEL},
+		      {"cut", MOVER_CUT},
+		      {"flip", MOVER_FLIP}};
+	const char *action = json_text(job->request, "action", "");
+	struct mover *mover;
+	int error = 0;
+
+	(void)session;
+	pthread_mutex_lock(&movers.lock);
+	mover = find_mover(job->uuid);
+	for (size_t i = 0; mover && i <= ARRAY_SIZE(orders); i++) {
+		if (i == ARRAY_SIZE(orders)) {
+			error = -EOPNOTSUPP;
+		} else if (strcmp(orders[i].action, action) == 0) {
+			give_order(mover, orders[i].order);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&movers.lock);
+	if (!mover)
+		return fail(&job->why, -ESRCH, "guest '%s' does not migrate", job->guest);
+	return error ? fail(&job->why, error, "a migration under Xen has no '%s'", action) : 0;
+}
+
+/** xen_migrate_abandon - cancel the migration of a domain, and wait for its end */
+void xen_migrate_abandon(const char *uuid)
+{
+	int64_t until = now_monotonic_ns() + ABANDON_NS;
+	const struct timespec end = {until / NSEC_PER_SEC, until % NSEC_PER_SEC};
+	struct mover *mover;
+	int late = 0;
+
+	pthread_mutex_lock(&movers.lock);
+	while ((mover = find_mover(uuid)) && !late) {
+		give_order(mover, MOVER_CANCEL);
+		late = pthread_cond_clockwait(&movers.changed, &movers.lock, CLOCK_MONOTONIC, &end);
+	}
+	pthread_mutex_unlock(&movers.lock);
+}
+
+static int save(struct xen_session *session, const void *context, int fd)
+{
+	const struct mover *mover = context;
+
+	return libxl_domain_suspend(session->libxl, mover->source, fd, LIBXL_SUSPEND_LIVE, NULL);
+}
+
+static int restore(struct xen_session *session, const void *context, int fd)
+{
+	const struct mover *mover = context;
+	libxl_domain_restore_params params;
+	libxl_domain_config config;
+	uint32_t domain;
+	int error;
+
+	libxl_domain_config_init(&config);
+	libxl_domain_restore_params_init(&params);
+	params.stream_version = 2;
+	error = libxl_retrieve_domain_configuration(session->libxl, mover->source, &config, NULL);
+	if (!error) {
+		free(config.c_info.name);
+		config.c_info.name = format_text("%s" XEN_INCOMING, mover->job->domain);
+		error = libxl_domain_create_restore(session->libxl, &config, &domain, fd, -1,
+						    &params, NULL, NULL);
+	}
+	libxl_domain_restore_params_dispose(&params);
+	libxl_domain_config_dispose(&config);
+	return error;
+}
+
+static int open_pipe(int ends[static 2], struct reason *why)
+{
+	if (pipe2(ends, O_CLOEXEC))
+		return fail(why, -errno, "make a pipe for a migration: %s", strerror(errno));
+	/* Fewer turns between the processes; a smaller pipe serves as well. */
+	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
+	return 0;
+}
+
+/* Starts both ends. What they have of the pipes is theirs alone. */
+static int start_ends(struct mover *mover)
+{
+	int out[2] = {-1, -1}, in[2] = {-1, -1};
+	struct reason *why = &mover->job->why;
+	int error = open_pipe(out, why) ?: open_pipe(in, why);
+
+	if (!error)
+		error = xen_child_start(&mover->restorer, restore, mover, in[0], why);
+	if (!error)
+		error = xen_child_start(&mover->saver, save, mover, out[1], why);
+	if (in[0] >= 0)
+		close(in[0]);
+	if (out[1] >= 0)
+		close(out[1]);
+	mover->from = out[0];
+	mover->to = in[1];
+	return error;
+}
+
+static void close_stream(struct mover *mover)
+{
+	if (mover->from >= 0)
+		close(mover->from);
+	if (mover->to >= 0)
+		close(mover->to);
+	mover->from = mover->to = -1;
+}
+
+static int take_request(struct mover *mover)
+{
+	static const struct {
+		const char *word;
+		enum mover_hold hold;
+	} holds[] = {{"none", HOLD_NOWHERE},
+		     {"sent", HOLD_SENT},
+		     {"last", HOLD_LAST},
+		     {"arrived", HOLD_ARRIVED},
+		     {"bytes", HOLD_BYTES}};
+	const json_t *request = mover->job->request;
+	const char *hold = json_text(request, "hold", "none");
+	int64_t page = json_number(request, "page", -1);
+
+	mover->page = page < 0 ? UINT64_MAX : (uint64_t)page;
+	mover->iteration = (uint64_t)json_number(request, "iteration", 1);
+	mover->bytes = (uint64_t)json_number(request, "bytes", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
+		if (strcmp(holds[i].word, hold) != 0)
+			continue;
+		mover->hold = holds[i].hold;
+		return mover->hold == HOLD_SENT && page < 0
+			       ? fail(&mover->job->why, -EINVAL,
+				      "guest.migrate: 'hold' is \"sent\", and no 'page' says which")
+			       : 0;
+	}
+	return fail(&mover->job->why, -EINVAL,
+		    "guest.migrate: 'hold' must be none, sent, last, arrived or bytes");
+}
+
+static int open_mover(struct mover *mover)
+{
+	__cleanup_free char *path = NULL;
+	xc_domaininfo_t info;
+	int error = take_request(mover);
+
+	if (error)
+		return error;
+	mover->source = xen_find(mover->session, mover->job->domain, "");
+	if (mover->source == XEN_NO_DOMAIN ||
+	    xc_domain_getinfo_single(mover->session->control, mover->source, &info))
+		return xen_fail(mover->session, &mover->job->why, -ENOENT,
+				"migrate guest '%s': look up its domain", mover->job->guest);
+	mover->memory = info.tot_pages * (uint64_t)XEN_PAGE_BYTES;
+	path = mover_suspend_path(mover);
+	mover->store = xs_open(0);
+	if (!mover->store || !xs_watch(mover->store, path, "suspend"))
+		return fail(&mover->job->why, -ENOTCONN,
+			    "migrate guest '%s': watch what its toolstack asks of it: is xenstored "
+			    "running?",
+			    mover->job->guest);
+	return start_ends(mover);
+}
+
+/* The type of the page that is looked at, in a domain. */
+static void inspect(const struct mover *mover, uint32_t domain, const char *place)
+{
+	xen_pfn_t page = mover->page;
+	const char *type;
+
+	if (mover->page == UINT64_MAX)
+		return;
+	if (xc_get_pfn_type_batch(mover->session->control, domain, 1, &page))
+		type = "unknown";
+	else
+		type = xen_page_type_name((unsigned int)(page >> PFN_TYPE_SHIFT & 0xf));
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
+				  "event", "migration-page", "place", place, "type",
+				  type ? type : "reserved", "pfn", (json_int_t)mover->page,
+				  "iteration", (json_int_t)mover->stream.iteration));
+}
+
+static int rename_domain(const struct mover *mover, uint32_t domain, const char *from,
+			 const char *to)
+{
+	__cleanup_free char *old = format_text("%s%s", mover->job->domain, from);
+	__cleanup_free char *new = format_text("%s%s", mover->job->domain, to);
+
+	if (!libxl_domain_rename(mover->session->libxl, domain, old, new))
+		return 0;
+	return xen_fail(mover->session, &mover->job->why, -EIO, "rename the domain '%s' to '%s'",
+			old, new);
+}
+
+/* Both ends are done: the guest is at the target, whose pages can be looked at before it runs. */
+static int take_over(struct mover *mover)
+{
+	struct reason *why = &mover->job->why;
+	int error = xen_child_wait(&mover->saver, "save the domain", why);
+
+	close_stream(mover);
+	error = error ?: xen_child_wait(&mover->restorer, "restore the domain", why);
+	if (error)
+		return error;
+	mover->target = xen_find(mover->session, mover->job->domain, XEN_INCOMING);
+	if (mover->target == XEN_NO_DOMAIN)
+		return fail(why, -ENOENT, "the restored domain of guest '%s' is not there",
+			    mover->job->guest);
+	inspect(mover, mover->source, "source");
+	inspect(mover, mover->target, "target");
+	error = rename_domain(mover, mover->source, "", XEN_LEFT);
+	error = error ?: rename_domain(mover, mover->target, XEN_INCOMING, "");
+	if (!error && mover->hold == HOLD_ARRIVED)
+		error = mover_hold(mover, "arrived");
+	return error;
+}
+
+static int finish(struct mover *mover)
+{
+	xen_watch_domain(mover->job->uuid, mover->target, xen_is_ours(mover->job));
+	if (xc_domain_unpause(mover->session->control, mover->target))
+		return xen_fail(mover->session, &mover->job->why, -EIO,
+				"run the restored guest '%s'", mover->job->guest);
+	xen_tell(mover->job->uuid, "lifecycle", "resumed", "migrated");
+	hypervisor_tell(
+		json_pack("{s:s, s:s, s:{s:I, s:I}}", "uuid", mover->job->uuid, "event",
+			  "job-completed", "statistics", "downtime",
+			  (json_int_t)((now_monotonic_ns() - mover->suspended_ns) / NSEC_PER_MSEC),
+			  "memory_iteration", (json_int_t)mover->stream.iteration));
+	(void)xen_destroy(mover->session, mover->source, NULL);
+	return xen_describe(mover->session, mover->job);
+}
+
+/* The guest runs on at the source, and nothing of it stays at the target. */
+static void undo(struct mover *mover)
+{
+	const char *domain = mover->job->domain;
+	uint32_t half;
+	xc_domaininfo_t info;
+
+	xen_child_kill(&mover->saver);
+	xen_child_kill(&mover->restorer);
+	close_stream(mover);
+	half = xen_find(mover->session, domain, XEN_LEFT) == mover->source
+		       ? xen_find(mover->session, domain, "")
+		       : xen_find(mover->session, domain, XEN_INCOMING);
+	if (half != XEN_NO_DOMAIN && half != mover->source)
+		(void)xen_destroy(mover->session, half, NULL);
+	if (xen_find(mover->session, domain, XEN_LEFT) == mover->source)
+		(void)rename_domain(mover, mover->source, XEN_LEFT, "");
+	if (mover->source == XEN_NO_DOMAIN ||
+	    xc_domain_getinfo_single(mover->session->control, mover->source, &info))
+		return;
+	xen_watch_domain(mover->job->uuid, mover->source, xen_is_ours(mover->job));
+	(void)xc_shadow_control(mover->session->control, mover->source, XEN_DOMCTL_SHADOW_OP_OFF,
+				NULL, 0);
+	if (info.flags & XEN_DOMINF_shutdown &&
+	    (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
+		    SHUTDOWN_suspend &&
+	    !libxl_domain_resume(mover->session->libxl, mover->source, 1, NULL))
+		xen_tell(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
+}
+
+/** xen_migrate - a job: move the guest into another domain of this host */
+int xen_migrate(void *session, struct hypervisor_job *job)
+{
+	struct mover mover = {.session = session,
+			      .job = job,
+			      .source = XEN_NO_DOMAIN,
+			      .target = XEN_NO_DOMAIN,
+			      .saver = XEN_NO_CHILD,
+			      .restorer = XEN_NO_CHILD,
+			      .from = -1,
+			      .to = -1,
+			      .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	struct reason said;
+	int error;
+
+	enlist(&mover);
+	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
+	said = job->why;
+	if (error)
+		undo(&mover);
+	job->why = said;
+	retire(&mover);
+	if (mover.store)
+		xs_close(mover.store);
+	close(mover.wake);
+	return error;
+}

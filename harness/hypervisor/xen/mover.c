@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The bytes of a migration on their way from libxl's save side to its restore side: each is read by the parser before it is
+ * passed on, so that the stream can stand still right behind a chosen record. What is written before is received; what the
+ * saver has not read of the guest yet is not in the pipe.
+ *
+ * A guest without drivers of Xen does not answer the request to suspend itself that libxl puts into xenstore
+ * (domain_suspend_callback_common() in tools/libs/light/libxl_dom_suspend.c). The mover does so in its place, after all that
+ * was sent before was passed on: what comes next is the last iteration.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <xenstore.h>
+
+#include "harness/hypervisor/xen/mover.h"
+
+#define PIECE_BYTES (256u << 10)
+#define SAMPLE_NS NSEC_PER_SEC
+/* Nobody keeps a guest standing for longer: its toolstack gives up after a minute by itself. */
+#define HOLD_MOST_NS (50 * NSEC_PER_SEC)
+
+static void tell_sample(struct mover *mover)
+{
+	uint64_t sent = mover->stream.offset;
+	uint64_t left = mover->memory > sent ? mover->memory - sent : 0;
+
+	mover->told_iteration = mover->stream.iteration;
+	mover->told_ns = now_monotonic_ns();
+	hypervisor_tell(json_pack("{s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}}", "uuid",
+				  mover->job->uuid, "event", "migration-sample", "statistics",
+				  "memory_total", (json_int_t)mover->memory, "memory_remaining",
+				  (json_int_t)left, "memory_processed", (json_int_t)sent,
+				  "memory_iteration", (json_int_t)mover->stream.iteration,
+				  "memory_page_size", (json_int_t)XEN_PAGE_BYTES));
+}
+
+static bool on_page(void *context, uint64_t pfn, unsigned int type)
+{
+	struct mover *mover = context;
+
+	if (pfn != mover->page)
+		return false;
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
+				  "event", "migration-page", "place", "stream", "type",
+				  xen_page_type_name(type), "pfn", (json_int_t)pfn, "iteration",
+				  (json_int_t)mover->stream.iteration));
+	return mover->hold == HOLD_SENT && mover->stream.iteration >= mover->iteration;
+}
+
+static void on_record(void *context, enum xen_layer layer, uint32_t type, uint32_t length)
+{
+	struct mover *mover = context;
+
+	(void)layer;
+	(void)type;
+	(void)length;
+	if (mover->hold == HOLD_BYTES && mover->stream.offset >= mover->bytes)
+		mover->stream.stop = true;
+}
+
+/**
+ * mover_hold - stand still until somebody says how to go on
+ * @where: as events call it
+ *
+ * Return: 0 to go on, -ECANCELED or -ETIMEDOUT.
+ */
+int mover_hold(struct mover *mover, const char *where)
+{
+	int64_t until = now_monotonic_ns() + HOLD_MOST_NS;
+	enum mover_order order = MOVER_GO_ON;
+
+	mover->hold = HOLD_NOWHERE;
+	tell_sample(mover);
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
+				  "migration-held", "place", where, "iteration",
+				  (json_int_t)mover->stream.iteration));
+	while (order == MOVER_GO_ON) {
+		struct pollfd wake = {.fd = mover->wake, .events = POLLIN};
+		int64_t left = (until - now_monotonic_ns()) / NSEC_PER_MSEC;
+
+		if (left <= 0 || poll(&wake, 1, (int)left) == 0)
+			return fail(&mover->job->why, -ETIMEDOUT,
+				    "migrate guest '%s': it was held for %lld s, and nobody "
+				    "released it",
+				    mover->job->guest, HOLD_MOST_NS / NSEC_PER_SEC);
+		order = mover_take_order(mover);
+	}
+	hypervisor_tell(
+		json_pack("{s:s, s:s}", "uuid", mover->job->uuid, "event", "migration-released"));
+	mover->flip = order == MOVER_FLIP;
+	if (order == MOVER_CUT)
+		xen_child_kill(&mover->restorer);
+	return order == MOVER_CANCEL
+		       ? fail(&mover->job->why, -ECANCELED, "migrate guest '%s': it was cancelled",
+			      mover->job->guest)
+		       : 0;
+}
+
+/* @bytes: may be changed. Return: 0 or -errno with the job's reason. */
+static int pass_on(struct mover *mover, uint8_t *bytes, size_t length)
+{
+	int error;
+
+	if (mover->flip && length) {
+		bytes[length / 2] ^= 1;
+		mover->flip = false;
+	}
+	error = write_all(mover->to, bytes, length);
+	return error ? fail(&mover->job->why, error,
+			    "migrate guest '%s': its receiver takes no more of the stream, at byte "
+			    "%" PRIu64 ": %s",
+			    mover->job->guest, mover->stream.offset, strerror(-error))
+		     : 0;
+}
+
+static int take_bytes(struct mover *mover, uint8_t *bytes, size_t length)
+{
+	int error = 0;
+
+	while (length && !error) {
+		bool stopped;
+		size_t taken;
+
+		error = xen_stream_feed(&mover->stream, bytes, length, &taken, &mover->job->why);
+		stopped = !error && xen_stream_stopped(&mover->stream);
+		error = error ? error : pass_on(mover, bytes, taken);
+		bytes += taken;
+		length -= taken;
+		if (!error && stopped)
+			error = mover_hold(mover, mover->hold == HOLD_SENT ? "sent" : "bytes");
+	}
+	if (mover->stream.iteration != mover->told_iteration ||
+	    now_monotonic_ns() - mover->told_ns > SAMPLE_NS)
+		tell_sample(mover);
+	return error;
+}
+
+/* Return: 1 while the stream goes on, 0 at its end, or -errno. */
+static int read_piece(struct mover *mover, uint8_t *piece)
+{
+	ssize_t got;
+	int error;
+
+	do {
+		got = read(mover->from, piece, PIECE_BYTES);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return fail(&mover->job->why, -errno, "read the stream of guest '%s': %s",
+			    mover->job->guest, strerror(errno));
+	error = take_bytes(mover, piece, (size_t)got);
+	return error ? error : got > 0;
+}
+
+/** mover_suspend_path - where the toolstack asks a guest to suspend itself. Return: owned by the caller */
+char *mover_suspend_path(const struct mover *mover)
+{
+	return format_text("/local/domain/%u/control/shutdown", mover->source);
+}
+
+/* The toolstack has changed what it asks of the guest; later ones of the same are seen too. */
+static void look_at_store(struct mover *mover)
+{
+	__cleanup_free char *path = mover_suspend_path(mover);
+	__cleanup_free char *asked = NULL;
+	char **fired;
+	unsigned int count;
+
+	while ((fired = xs_check_watch(mover->store)))
+		free(fired);
+	asked = xs_read(mover->store, XBT_NULL, path, &count);
+	if (asked && strcmp(asked, "suspend") == 0)
+		mover->suspending = true;
+}
+
+/* All that was sent before is passed on. */
+static int suspend_guest(struct mover *mover)
+{
+	__cleanup_free char *path = mover_suspend_path(mover);
+	int error = 0;
+
+	if (mover->hold == HOLD_LAST)
+		error = mover_hold(mover, "last");
+	if (error)
+		return error;
+	xen_stream_next_iteration(&mover->stream);
+	(void)xs_write(mover->store, XBT_NULL, path, "", 0);
+	if (xc_domain_shutdown(mover->session->control, mover->source, SHUTDOWN_suspend))
+		return xen_fail(mover->session, &mover->job->why, -EIO, "suspend guest '%s'",
+				mover->job->guest);
+	mover->suspending = false;
+	mover->suspended_ns = now_monotonic_ns();
+	xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
+	return 0;
+}
+
+/** mover_run - move all bytes from the saver to the restorer. Return: 0 at the end of the stream, or -errno with the job's reason */
+int mover_run(struct mover *mover)
+{
+	__cleanup_free uint8_t *piece = xzalloc(PIECE_BYTES);
+	int goes_on = 1;
+
+	xen_stream_begin(&mover->stream, &(struct xen_stream_reader){.record = on_record,
+								     .page = on_page,
+								     .context = mover});
+	while (goes_on > 0) {
+		struct pollfd news[] = {{.fd = mover->from, .events = POLLIN},
+					{.fd = xs_fileno(mover->store), .events = POLLIN},
+					{.fd = mover->wake, .events = POLLIN}};
+
+		(void)poll(news, ARRAY_SIZE(news), mover->suspending ? 0 : -1);
+		if (news[1].revents)
+			look_at_store(mover);
+		if (news[2].revents && mover_take_order(mover) == MOVER_CANCEL)
+			return fail(&mover->job->why, -ECANCELED,
+				    "migrate guest '%s': it was cancelled", mover->job->guest);
+		if (news[0].revents)
+			goes_on = read_piece(mover, piece);
+		else if (mover->suspending)
+			goes_on = suspend_guest(mover) ?: 1;
+	}
+	return goes_on ? goes_on : xen_stream_end(&mover->stream, &mover->job->why);
+}

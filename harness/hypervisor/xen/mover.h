@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_HYPERVISOR_XEN_MOVER_H
+#define BRINELL_HYPERVISOR_XEN_MOVER_H
+
+#include <pthread.h>
+
+#include "harness/hypervisor/xen/stream/stream.h"
+#include "harness/hypervisor/xen/xen.h"
+
+/**
+ * enum mover_order - what is wanted of a migration from outside
+ * @MOVER_CUT:  break the stream off: the receiver dies in the middle
+ * @MOVER_FLIP: flip a bit in the next bytes of the stream
+ */
+enum mover_order {
+	MOVER_GO_ON,
+	MOVER_RELEASE,
+	MOVER_CANCEL,
+	MOVER_CUT,
+	MOVER_FLIP,
+};
+
+/**
+ * enum mover_hold - where a migration stands still
+ * @HOLD_SENT:    behind the record that carried the page, in the iteration
+ * @HOLD_LAST:    the guest is about to be suspended: before the last iteration
+ * @HOLD_ARRIVED: the guest is restored, and does not run yet
+ * @HOLD_BYTES:   after so many bytes, behind a record
+ */
+enum mover_hold {
+	HOLD_NOWHERE,
+	HOLD_SENT,
+	HOLD_LAST,
+	HOLD_ARRIVED,
+	HOLD_BYTES,
+};
+
+/**
+ * struct mover - a migration of a domain on this host
+ * @source, @target: numbers of the domains
+ * @saver, @restorer: the two ends, each a process
+ * @from, @to: the stream between them; -1 when it is closed
+ * @store:    watches what the toolstack asks of the guest
+ * @wake:     an eventfd: there is an order
+ * @hold, @page, @iteration, @bytes: where to stand still; @page UINT64_MAX: no page is looked at
+ * @suspending: the guest was asked to suspend; @suspended_ns: when it was, 0 before
+ * @order:    under the lock of migrate.c
+ */
+struct mover {
+	struct mover *next;
+	struct xen_session *session;
+	struct hypervisor_job *job;
+	uint32_t source, target;
+	struct xen_child saver, restorer;
+	int from, to;
+	struct xs_handle *store;
+	int wake;
+	enum mover_hold hold;
+	uint64_t page, iteration, bytes;
+	bool suspending, flip;
+	int64_t suspended_ns;
+	uint64_t told_iteration;
+	int64_t told_ns;
+	uint64_t memory;
+	struct xen_stream stream;
+	enum mover_order order;
+};
+
+/* mover.c */
+int mover_run(struct mover *mover);
+int mover_hold(struct mover *mover, const char *where);
+char *mover_suspend_path(const struct mover *mover);
+
+/* migrate.c */
+enum mover_order mover_take_order(struct mover *mover);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hypervisor Xen, through its toolstack's libraries. Each job has a session of its own. Operations that fork run in
+ * processes of their own (child.c), because libxl reaps the children of the whole process.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xentoollog.h>
+
+#include "harness/hypervisor/xen/xen.h"
+
+#define LAST_LINE_BYTES 400
+
+/**
+ * xen_session_open - open libxl and libxenctrl
+ * @log: descriptor of a file for what they say; -1: one of its own. Owned by the session
+ *
+ * Return: NULL with a reason.
+ */
+struct xen_session *xen_session_open(int log, struct reason *why)
+{
+	struct xen_session *session = xzalloc(sizeof(*session));
+
+	if (log < 0)
+		log = memfd_create("brinell-xen-log", MFD_CLOEXEC);
+	session->log = fdopen(log, "r+e");
+	if (session->log)
+		session->logger = (xentoollog_logger *)xtl_createlogger_stdiostream(
+			session->log, XTL_ERROR, XTL_STDIOSTREAM_HIDE_PROGRESS);
+	if (session->logger) {
+		session->control = xc_interface_open(session->logger, session->logger, 0);
+		(void)libxl_ctx_alloc(&session->libxl, LIBXL_VERSION, 0, session->logger);
+	}
+	if (session->control && session->libxl)
+		return session;
+	(void)xen_fail(session, why, -ENOTCONN,
+		       "open the toolstack of Xen: does this machine run under Xen, is xenstored "
+		       "running, and has it the Xen of these libraries?");
+	xen_session_close(session);
+	return NULL;
+}
+
+/** xen_session_close - close it; NULL is fine */
+void xen_session_close(void *pointer)
+{
+	struct xen_session *session = pointer;
+
+	if (!session)
+		return;
+	if (session->libxl)
+		libxl_ctx_free(session->libxl);
+	if (session->control)
+		xc_interface_close(session->control);
+	if (session->logger)
+		xtl_logger_destroy(session->logger);
+	if (session->log)
+		fclose(session->log);
+	free(session);
+}
+
+/* The last line that the libraries have said, without its end. */
+static void read_last_line(FILE *log, char line[static LAST_LINE_BYTES])
+{
+	char text[LAST_LINE_BYTES];
+
+	line[0] = '\0';
+	if (!log)
+		return;
+	fflush(log);
+	rewind(log);
+	while (fgets(text, sizeof(text), log)) {
+		text[strcspn(text, "\n")] = '\0';
+		if (*text)
+			snprintf(line, LAST_LINE_BYTES, "%s", text);
+	}
+}
+
+/** xen_fail - fill a reason from what the libraries have said. Return: @error */
+int xen_fail(const struct xen_session *session, struct reason *why, int error, const char *format,
+	     ...)
+{
+	char tried[512], said[LAST_LINE_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(tried, sizeof(tried), format, arguments);
+	va_end(arguments);
+	read_last_line(session->log, said);
+	return fail(why, error, "%s%s%s", tried, *said ? ": " : "", said);
+}
+
+/** xen_find - the number of a domain by its name and a suffix. Return: XEN_NO_DOMAIN when there is none */
+uint32_t xen_find(const struct xen_session *session, const char *domain, const char *suffix)
+{
+	__cleanup_free char *name = format_text("%s%s", domain, suffix);
+	uint32_t number;
+
+	return libxl_name_to_domid(session->libxl, name, &number) ? XEN_NO_DOMAIN : number;
+}
+
+static void *open_session(struct reason *why)
+{
+	return xen_session_open(-1, why);
+}
+
+static int prepare(struct reason *why)
+{
+	int error = xen_watch_start(why);
+
+	if (!error)
+		xen_sweep();
+	return error;
+}
+
+static int find_process(const char *domain, const char *uuid, pid_t *pid, struct reason *why)
+{
+	(void)uuid;
+	(void)pid;
+	return fail(why, -ESRCH, "the domain '%s' has no process: its processors are Xen's",
+		    domain);
+}
+
+static char *no_log(const char *domain, size_t most)
+{
+	(void)domain;
+	(void)most;
+	return xstrdup("");
+}
+
+static const struct hypervisor xen = {
+	.name = "xen",
+	.kernel = "brinell-guest-xen",
+	.local = true,
+	.prepare = prepare,
+	.open = open_session,
+	.close = xen_session_close,
+	.plan = xen_plan,
+	.start = xen_start,
+	.find = xen_find_domain,
+	.describe = xen_describe,
+	.claim = xen_claim,
+	.state = xen_state,
+	.stop = xen_stop,
+	.balloon = xen_unsupported,
+	.command = xen_unsupported,
+	.address = xen_unsupported,
+	.migrate = xen_migrate,
+	.control = xen_control,
+	.process = find_process,
+	.log_tail = no_log,
+};
+
+REGISTER(hypervisor, xen);

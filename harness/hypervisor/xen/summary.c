@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What `brinell list hypervisors` shows of Xen. See struct hypervisor_summary: nothing else of this folder may be used here.
+ */
+#include "harness/agent/hypervisor_summary.h"
+
+static const struct hypervisor_summary xen_summary = {
+	.name = "xen",
+	.summary = "domains of Xen, through the libraries of its toolstack",
+	.programs = HYPERVISOR_PROGRAMS,
+};
+
+REGISTER(hypervisor_summary, xen_summary);

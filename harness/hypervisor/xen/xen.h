@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_HYPERVISOR_XEN_H
+#define BRINELL_HYPERVISOR_XEN_H
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <xenctrl.h>
+
+#include "harness/hypervisor/hypervisor.h"
+
+#define XEN_NO_DOMAIN UINT32_MAX
+/* Names of a domain that moves on this host: while it is restored, and what is left of it at the source. */
+#define XEN_INCOMING "--incoming"
+#define XEN_LEFT "--migratedaway"
+
+/**
+ * struct xen_session - libxl and libxenctrl, for one thread
+ * @log: what they say, a file without a name, from which the reasons of failures are taken
+ */
+struct xen_session {
+	libxl_ctx *libxl;
+	xc_interface *control;
+	xentoollog_logger *logger;
+	FILE *log;
+};
+
+/**
+ * struct xen_child - a process that does one operation of libxl, which may fork, block, or be killed
+ * @pid: 0 when there is none
+ * @log: of its session; -1 when there is none
+ */
+struct xen_child {
+	pid_t pid;
+	int log;
+};
+
+#define XEN_NO_CHILD ((struct xen_child){.log = -1})
+
+/* What a child does. @fd: its end of a stream, or -1. Return: 0, or an error of libxl */
+typedef int xen_child_work(struct xen_session *session, const void *context, int fd);
+
+/* session.c */
+struct xen_session *xen_session_open(int log, struct reason *why);
+void xen_session_close(void *session);
+int xen_fail(const struct xen_session *session, struct reason *why, int error, const char *format,
+	     ...) __attribute__((format(printf, 4, 5)));
+uint32_t xen_find(const struct xen_session *session, const char *domain, const char *suffix);
+
+/* child.c */
+int xen_child_start(struct xen_child *child, xen_child_work *work, const void *context, int fd,
+		    struct reason *why);
+bool xen_child_ended(struct xen_child *child, int *status);
+int xen_child_wait(struct xen_child *child, const char *what, struct reason *why);
+void xen_child_kill(struct xen_child *child);
+
+/* domain.c: operations of struct hypervisor, and what a migration needs of them */
+char *xen_plan(const struct domain_plan *plan);
+hypervisor_work xen_start, xen_find_domain, xen_describe, xen_claim, xen_state, xen_stop,
+	xen_unsupported;
+int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why);
+void xen_sweep(void);
+
+/* watch.c: ends of domains as events */
+int xen_watch_start(struct reason *why);
+void xen_watch_domain(const char *uuid, uint32_t domain, bool ours);
+bool xen_is_ours(const struct hypervisor_job *job);
+void xen_watch_no_more(const char *uuid);
+void xen_tell(const char *uuid, const char *event, const char *state, const char *detail);
+
+/* mover.c, migrate.c */
+hypervisor_work xen_migrate, xen_control;
+void xen_migrate_abandon(const char *uuid);
+
+#endif
