@@ -1058,6 +1058,28 @@ static void fails_on_its_host(void)
 	moves_on_its_host("failed", "migration-cancelled", true);
 }
 
+static void is_one_of_several(void)
+{
+	begin(INJECT, "{'delivered': true, 'guest': ['contained', 'killed']}", "");
+	hwpoison();
+	touched();
+	victim_gets_sigbus();
+	lives_on("h0");
+	end("done");
+}
+
+static void is_none_of_several(void)
+{
+	begin(INJECT, "{'delivered': true, 'guest': ['contained', 'killed']}", "");
+	hwpoison();
+	touched();
+	at(1100);
+	event("h0", "g1", "workload", "victim: touched",
+	      "{'workload': 'victim', 'event': 'touched', 'value_ok': true, 'data': 'intact'}");
+	lives_on("h0");
+	end("done");
+}
+
 static void is_ended_by_hypervisor(void)
 {
 	begin(INJECT, "{'delivered': true, 'guest': 'killed'}", "");
@@ -1231,6 +1253,8 @@ static const struct guest_case {
 	{"pass-guest-hung", hangs},
 	{"fail-guest-qemu-crash", qemu_crashes},
 	{"pass-guest-killed-by-hypervisor", is_ended_by_hypervisor},
+	{"pass-guest-one-of-several", is_one_of_several},
+	{"fail-guest-none-of-several", is_none_of_several},
 	{"fail-guest-destroyed", is_destroyed},
 	{"fail-guest-corrupted", reads_wrong_data},
 	{"inconclusive-guest-cut-off", is_cut_off},

@@ -128,6 +128,10 @@ static const struct refusal refusals[] = {
 	{HELD "  - release: g1\n  - release: g1\n", "10:14", "never stands still"},
 	{HELD "  - when: migration.ended\n  - release: g1\n", "10:14",
 	 "whose migration has ended at this step"},
+	/* several outcomes */
+	{EXPECT "  guest: []\n", "9:10", "is an empty list"},
+	{EXPECT "  guest: [killed, kiled]\n", "9:19", "did you mean 'killed'?"},
+	{EXPECT "  guest: [killed, corrupted]\n", "9:19", "can not be one of several outcomes"},
 	/* touches in another way */
 	{GOOD "  - touch: {workload: victim, by: execute}\n", "8:35", "one of load, store"},
 	{GOOD "  - touch: {workload: victim}\n", "8:12", "'by' is missing"},
@@ -382,6 +386,7 @@ static void the_possible_is_taken(void **state)
 		EXPECT "  guest: killed\n  host: died\n",
 		EXPECT "  host: died\n  process: unharmed\n",
 		EXPECT "  migration: none\n",
+		EXPECT "  guest: [contained, killed]\n",
 		EXPECT_MOVED "  migration: failed\n  guest: killed\n",
 		HEAD "steps:\n  - inject: {with: panic}\nexpect: {guest: none}\n",
 		HEAD GUEST "steps:\n  - inject: {with: qemu-mce, kind: corrected}\n",

@@ -54,6 +54,37 @@ static int expect_choice(const struct document *document, int node,
 	return error;
 }
 
+/* One of the choices, or a list of those that are all fine. */
+static int expect_choices(const struct document *document, int node,
+			  const struct expectation *expectation, json_t **value)
+{
+	__cleanup_json json_t *list = json_array();
+	int error = 0;
+
+	if (!document_is_sequence(document, node))
+		return expect_choice(document, node, expectation, value);
+	if (document_count(document, node) == 0)
+		return document_fail(document, node, -EINVAL,
+				     "'%s' is an empty list; name what may become of it",
+				     expectation->name);
+	for (size_t i = 0; !error && i < document_count(document, node); i++) {
+		json_t *item = NULL;
+
+		error = expect_choice(document, document_item(document, node, i), expectation,
+				      &item);
+		if (!error)
+			json_array_append_new(list, item);
+		if (!error && (strcmp(json_string_value(item), "none") == 0 ||
+			       strcmp(json_string_value(item), "corrupted") == 0))
+			error = document_fail(document, document_item(document, node, i), -EINVAL,
+					      "'%s' can not be one of several outcomes; remove it",
+					      json_string_value(item));
+	}
+	if (!error)
+		*value = steal(list);
+	return error;
+}
+
 /* Error numbers of Linux end below 134; the C library has their names. */
 static int expect_errno(const struct document *document, int node,
 			const struct expectation *expectation, json_t **value)
@@ -202,7 +233,7 @@ static int expect_events(const struct document *document, int node,
 static const struct expectation expectations[] = {
 	{"delivered", expect_bool, NULL},
 	{"process", expect_choice, axis_process},
-	{"guest", expect_choice, axis_guest},
+	{"guest", expect_choices, axis_guest},
 	{"migration", expect_choice, axis_migration},
 	{"iommu", expect_choice, axis_iommu},
 	{"dma", expect_choice, dma_ends},
