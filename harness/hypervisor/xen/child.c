@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations of libxl in processes of their own. They die with the thread that has started them, and keep no descriptor but
- * their own: the end of one is the end of its stream.
+ * Operations of libxl in processes of their own, each with its helpers a group. They die with the thread that has started them,
+ * and keep no descriptor but their own: the end of one is the end of its stream.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +40,7 @@ static void run_child(xen_child_work *work, const void *context, int log, int fd
 	sigset_t none;
 	int error;
 
+	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -71,8 +72,10 @@ int xen_child_start(struct xen_child *child, xen_child_work *work, const void *c
 	child->pid = fork();
 	if (child->pid == 0)
 		run_child(work, context, child->log, fd);
-	if (child->pid > 0)
+	if (child->pid > 0) {
+		setpgid(child->pid, child->pid);
 		return 0;
+	}
 	child->pid = 0;
 	close(child->log);
 	child->log = -1;
@@ -120,11 +123,11 @@ int xen_child_wait(struct xen_child *child, const char *what, struct reason *why
 	return error;
 }
 
-/** xen_child_kill - end it at once, and forget it; one that was never started is fine */
+/** xen_child_kill - end it and what it has started at once, and forget it; one that was never started is fine */
 void xen_child_kill(struct xen_child *child)
 {
 	if (child->pid) {
-		kill(child->pid, SIGKILL);
+		kill(-child->pid, SIGKILL);
 		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -109,6 +109,18 @@ int xen_control(void *session, struct hypervisor_job *job)
 	return error ? fail(&job->why, error, "a migration under Xen has no '%s'", action) : 0;
 }
 
+/** xen_migrate_break - end the migration of a domain, if it is in one: its source has ended. Does not wait */
+void xen_migrate_break(const char *uuid)
+{
+	struct mover *mover;
+
+	pthread_mutex_lock(&movers.lock);
+	mover = find_mover(uuid);
+	if (mover)
+		give_order(mover, MOVER_CANCEL);
+	pthread_mutex_unlock(&movers.lock);
+}
+
 /** xen_migrate_abandon - cancel the migration of a domain, and wait for its end */
 void xen_migrate_abandon(const char *uuid)
 {

@@ -56,6 +56,7 @@ static void look_at(struct watched *watched)
 	watched->told = true;
 	if (xc_domain_getinfo_single(watcher.control, watched->domain, &info) ||
 	    info.flags & XEN_DOMINF_dying) {
+		xen_migrate_break(watched->uuid);
 		xen_tell(watched->uuid, "lifecycle", "stopped", "destroyed");
 		return;
 	}
@@ -64,6 +65,7 @@ static void look_at(struct watched *watched)
 		watched->told = false;
 		return;
 	}
+	xen_migrate_break(watched->uuid);
 	end_domain(watched);
 	if (reason == SHUTDOWN_crash)
 		xen_tell(watched->uuid, "crashed", "stopped", "killed");

@@ -69,6 +69,7 @@ void xen_tell(const char *uuid, const char *event, const char *state, const char
 
 /* mover.c, migrate.c */
 hypervisor_work xen_migrate, xen_control;
+void xen_migrate_break(const char *uuid);
 void xen_migrate_abandon(const char *uuid);
 
 #endif
