@@ -457,6 +457,21 @@ static void killed_by_panic(void)
 	end("done");
 }
 
+/* The stream that ends and the hello of another boot are both words of the program in the guest. */
+static void says_it_rebooted(void)
+{
+	begin(INJECT, "{'guest': 'killed'}", "");
+	hwpoison();
+	touched();
+	at(1100);
+	gone("h0");
+	at(2500);
+	hello("h0", BOOT_OTHER, true);
+	status("h0", "running", "booted");
+	heart_now("h0", 3);
+	end("done");
+}
+
 static void killed_by_reboot(void)
 {
 	begin(INJECT, "{'guest': 'killed'}", "");
@@ -464,6 +479,9 @@ static void killed_by_reboot(void)
 	touched();
 	at(1100);
 	gone("h0");
+	at(1900);
+	event("h0", "g1", "guest-console", "[    0.000000] Linux version 6.12.0 (gcc) #1 SMP",
+	      "{}");
 	at(2500);
 	hello("h0", BOOT_OTHER, true);
 	status("h0", "running", "booted");
@@ -489,6 +507,24 @@ static void qemu_crashes(void)
 	begin(INJECT, CONTAINED, "");
 	hwpoison();
 	touched();
+	at(1100);
+	libvirt("h0", "crashed", "stopped", "failed");
+	gone("h0");
+	at(1200);
+	status("h0", "gone", "");
+	end("done");
+}
+
+/* Whatever the fault did, memory ran out: that ended QEMU. */
+static void runs_out_of_memory(void)
+{
+	begin(INJECT, "{'guest': 'killed'}", "");
+	hwpoison();
+	touched();
+	at(1090);
+	host_log("Out of memory: Killed process 900 (qemu-system-x86) total-vm:8911872kB, "
+		 "anon-rss:4194304kB, file-rss:0kB, shmem-rss:0kB, UID:0 pgtables:9000kB "
+		 "oom_score_adj:0");
 	at(1100);
 	libvirt("h0", "crashed", "stopped", "failed");
 	gone("h0");
@@ -1249,12 +1285,14 @@ static const struct guest_case {
 	{"inconclusive-guest-polled-alone", polled_alone},
 	{"pass-guest-killed-by-panic", killed_by_panic},
 	{"pass-guest-killed-by-reboot", killed_by_reboot},
+	{"inconclusive-guest-says-it-rebooted", says_it_rebooted},
 	{"pass-guest-killed-with-host", killed_with_host},
 	{"pass-guest-hung", hangs},
 	{"fail-guest-qemu-crash", qemu_crashes},
 	{"pass-guest-killed-by-hypervisor", is_ended_by_hypervisor},
 	{"pass-guest-one-of-several", is_one_of_several},
 	{"fail-guest-none-of-several", is_none_of_several},
+	{"fail-guest-killed-for-memory", runs_out_of_memory},
 	{"fail-guest-destroyed", is_destroyed},
 	{"fail-guest-corrupted", reads_wrong_data},
 	{"inconclusive-guest-cut-off", is_cut_off},

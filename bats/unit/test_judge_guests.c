@@ -75,7 +75,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"inconclusive-guest-corrected-untraced", "unharmed", "none", "guest log"},
 		{"inconclusive-guest-polled-alone", "unharmed", "none", "not proven delivered"},
 		{"pass-guest-killed-by-panic", "killed", "none", ""},
-		{"pass-guest-killed-by-reboot", "killed", "none", "guest link, guest boot"},
+		{"pass-guest-killed-by-reboot", "killed", "none", "guest log, guest link"},
 		{"pass-guest-killed-with-host", "killed", "none", ""},
 		{"pass-guest-hung", "hung", "none", ""},
 		{"fail-guest-qemu-crash", "killed", "none",

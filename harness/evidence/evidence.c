@@ -73,8 +73,28 @@ static const struct line_kind line_kinds[] = {
 	/* drivers/iommu/intel/prq.c */
 	LINE("PRQ overflow detected", NULL, MEANS_IOMMU_LOST),
 
-	/* kernel/panic.c */
+	/* arch/x86/kernel/cpu/mce/genpool.c, mce_gen_pool_add(); mm/memory-failure.c, memory_failure_queue() */
+	LINE("MCE records pool full", NULL, MEANS_LOST),
+	LINE("buffer overflow when queuing memory failure", NULL, MEANS_LOST),
+
+	/*
+	 * kernel/panic.c. Causes that are no hardware error: arch/x86/kernel/dumpstack.c, oops_end(); kernel/panic.c,
+	 * check_panic_on_warn(), __stack_chk_fail(); mm/oom_kill.c, out_of_memory(); kernel/sched/core.c, schedule_debug();
+	 * drivers/tty/sysrq.c, sysrq_handle_crash(). All others may be.
+	 */
+	LINE("Kernel panic - not syncing",
+	     "not syncing: (Fatal exception|.*panic_on_warn set|.*[Oo]ut of "
+	     "memory|stack-protector|corrupted "
+	     "stack end|sysrq triggered crash)",
+	     MEANS_PANIC, KIND_OTHER),
 	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
+
+	/* mm/oom_kill.c, __oom_kill_process(); arch/x86/mm/fault.c, show_signal_msg(); arch/x86/kernel/traps.c, show_signal() */
+	LINE("Killed process ", "[Oo]ut of memory.*: Killed process ([0-9]+) \\(", MEANS_ENDED,
+	     .pid = 1),
+	LINE("segfault at ", "\\[([0-9]+)\\]: segfault at [0-9a-f]+ ip ", MEANS_ENDED, .pid = 1),
+	LINE("traps: ", "traps: .*\\[([0-9]+)\\] (general protection|trap |bad frame)", MEANS_ENDED,
+	     .pid = 1),
 
 	/* mm/memory-failure.c: action_result(), kill_proc(), kill_procs(), unpoison_memory() */
 	LINE("recovery action for",
@@ -276,6 +296,11 @@ static const struct line_kind line_kinds[] = {
 	LINE("CSD lock (#", "[Dd]etected non-responsive CSD lock", MEANS_STUCK),
 	/* kernel/locking/spinlock_debug.c, rtmutex: a lock that is never released */
 	LINE("lockup suspected on CPU", NULL, MEANS_STUCK),
+	/* arch/x86/kernel/nmi.c: pci_serr_error(), io_check_error(), unknown_nmi_error() */
+	LINE("NMI: PCI system error (SERR)", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_MEMORY,
+	     UNCORRECTED),
+	LINE("NMI: IOCK error", NULL, MEANS_HARDWARE_ERROR, KIND_OTHER, UNCORRECTED),
+	LINE("NMI received for unknown reason", NULL, MEANS_WARNING),
 	/* net/sched/sch_generic.c, dev_watchdog() */
 	LINE("NETDEV WATCHDOG: ", NULL, MEANS_WARNING),
 

@@ -21,7 +21,8 @@
  * @MEANS_IOMMU_FAILED:   an IOMMU itself failed
  * @MEANS_IOMMU_LIMITED:  lines of VT-d's faults were left out, in this trial or before; its interrupts count what it left out
  * @MEANS_IOMMU_LOST:     faults of an IOMMU were dropped by the hardware or left out of the log
- * @MEANS_LOST:           lines of the log were dropped or suppressed
+ * @MEANS_ENDED:          the kernel ended a process for a reason that is no error of the hardware: out of memory, segfault
+ * @MEANS_LOST:           lines of the log, or records of errors, were dropped or suppressed
  */
 enum meaning {
 	MEANS_NOTHING,
@@ -38,6 +39,7 @@ enum meaning {
 	MEANS_IOMMU_FAILED,
 	MEANS_IOMMU_LIMITED,
 	MEANS_IOMMU_LOST,
+	MEANS_ENDED,
 	MEANS_LOST,
 };
 

@@ -103,9 +103,17 @@ static void read_arm(const json_t *fields, const char *text, struct kernel_line 
 	line->nature = (struct nature){KIND_PROCESSOR, SEVERITY_ANY};
 }
 
+/*
+ * drivers/cxl/core/trace.h: records of the informational log are no errors, cxl_poison lists what is known already, and
+ * cxl_overflow says that records were lost.
+ */
 static void read_cxl(const json_t *fields, const char *text, struct kernel_line *line)
 {
 	(void)fields;
+	if (strncmp(text, "cxl_overflow:", 13) == 0)
+		line->meaning = MEANS_LOST;
+	else if (strncmp(text, "cxl_poison:", 11) == 0 || strstr(text, "log=Informational"))
+		line->meaning = MEANS_NOTHING;
 	line->nature = (struct nature){KIND_CXL, severity_of(text)};
 }
 

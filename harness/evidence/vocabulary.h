@@ -33,6 +33,7 @@
 	X(CUT_SHORT, "cut-short", "the trial was cut off before its last step")                    \
 	X(FOREIGN_EVIDENCE, "foreign-evidence",                                                    \
 	  "the evidence names another page or process than the fault")                             \
+	X(ALREADY_NOISY, "already-noisy", "errors of this kind were reported before the fault")    \
 	X(OTHER_ERROR, "other-error",                                                              \
 	  "the evidence is of another kind or severity than the fault")                            \
 	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \

@@ -90,6 +90,11 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		rule(ruling, "inconclusive", CODE_FOREIGN_EVIDENCE,
 		     "the evidence is about another page or process than the fault: %s",
 		     trial->foreign);
+	else if (!case_is_delivered(trial) && trial->noise)
+		rule(ruling, "inconclusive", CODE_ALREADY_NOISY,
+		     "errors of this kind were reported before the fault, so that no such report "
+		     "proves it: %s",
+		     record_told(trial->noise));
 	else if (!case_is_delivered(trial) && trial->other_error[0])
 		rule(ruling, "inconclusive", CODE_OTHER_ERROR,
 		     "the evidence is about an error of another kind or severity than the fault: "
@@ -180,6 +185,10 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
 			    "the journal ends before the trial does: its close is missing");
+	if (trial->close && trial->cause == CAUSE_NONE)
+		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
+			    "the trial ended in a way that this brinell does not know: '%.60s'",
+			    json_text(record_body(trial->close), "cause", ""));
 	if (trial->cause == CAUSE_TRIGGER_MISSED)
 		return rule(ruling, "inconclusive", CODE_TRIGGER_MISSED,
 			    "the fault was not fired: %s",

@@ -30,23 +30,35 @@ static void open_hosts(const struct trial_case *trial, struct observation *seen)
 	seen->host_count = 1;
 }
 
+/** case_is_other_panic - whether a kernel ended itself for another reason than the fault of the trial */
+bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line)
+{
+	return line->meaning == MEANS_PANIC && trial->intent &&
+	       !nature_overlaps(line->nature, case_fault(trial));
+}
+
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 			     struct host_seen *host, const json_t *record)
 {
 	struct kernel_line line = kernel_line_read(record_text(record));
 	bool console = strcmp(event_witness(record), "console") == 0;
-	bool ours = host == &seen->hosts[0];
+	bool ours = host == &seen->hosts[0], died = host->panic != NULL;
 
 	/* A kernel that has panicked runs no agent that could read its log: only the console shows a panic. */
 	if (line.meaning == MEANS_PANIC && console && !host->panic)
 		host->panic = record;
 	if (line.meaning == MEANS_STUCK && !host->stuck)
 		host->stuck = record;
-	if (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-	    (line.meaning == MEANS_STUCK && !ours) || (line.meaning == MEANS_PANIC && !console))
+	if (!died &&
+	    (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
+	     (line.meaning == MEANS_STUCK && !ours) ||
+	     (line.meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, &line)))))
 		json_array_append(trial->damage, (json_t *)record);
 	if (!ours)
 		return;
+	if (line.meaning == MEANS_ENDED &&
+	    scope_relation(&trial->on_host, &line) != RELATION_FOREIGN)
+		json_array_append(trial->damage, (json_t *)record);
 	if (line.meaning == MEANS_LOST)
 		trial->log_lost = true;
 	if (kernel_line_is_error(line.meaning))
@@ -72,10 +84,12 @@ static void read_bench(struct host_seen *host, const json_t *record)
 {
 	const json_t *data = event_data(record);
 
-	if (strcmp(json_text(data, "event", ""), "host-died") == 0 && !host->bench_died)
-		host->bench_died = record;
+	/* A death that shows in another boot_id alone is the word of the agent that names it, not that of the bench. */
 	if (another_boot(host, data) && !host->boot_changed)
 		host->boot_changed = record;
+	else if (strcmp(json_text(data, "event", ""), "host-died") == 0 && !host->bench_died &&
+		 !json_text(data, "previous_boot_id", NULL))
+		host->bench_died = record;
 }
 
 /* All other witnesses imply a live agent. */
@@ -119,6 +133,12 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	}
 }
 
+static bool is_log(const char *witness)
+{
+	return strcmp(witness, "kmsg") == 0 || strcmp(witness, "console") == 0 ||
+	       strcmp(witness, "trace") == 0;
+}
+
 static void read_event(struct trial_case *trial, struct observation *seen, const json_t *record,
 		       size_t index)
 {
@@ -138,6 +158,8 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 		case_read_migration(trial, seen, record, index);
 	if (event_guest(record))
 		case_read_guest_event(trial, seen, record, index);
+	else if (trial->intent && !counts && host == &seen->hosts[0] && is_log(witness))
+		case_read_noise(trial, record);
 	else if (counts)
 		read_host_event(trial, seen, host, record);
 	if (counts && !is_out_of_band(witness))

@@ -141,11 +141,16 @@ static void find_signs(const struct trial_case *trial, const struct observation 
 			(guest->reboot ? DEATH_BOOT : 0) | (signs->host ? DEATH_HOST : 0);
 }
 
-/* How many witnesses say that it died; the death of a host is no guess, and no guest outlives it. */
+/*
+ * How many witnesses say that it died. The death of a host is no guess, and no guest outlives it. The end of a stream and
+ * another boot_id in the next one are both the word of the program in the guest.
+ */
 static unsigned int count_deaths(const struct signs *signs)
 {
-	return (unsigned int)__builtin_popcount(signs->deaths) +
-	       (signs->deaths & DEATH_HOST ? 1 : 0);
+	const unsigned int program = DEATH_LINK | DEATH_BOOT;
+
+	return (unsigned int)__builtin_popcount(signs->deaths & ~program) +
+	       ((signs->deaths & program) != 0) + ((signs->deaths & DEATH_HOST) != 0);
 }
 
 /* Whose crash it was: of the host, of the guest's kernel, or of QEMU. */
@@ -192,7 +197,7 @@ static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest
 		{signs->ended ? signs->ended->end_record : NULL, GROUP_HYPERVISOR},
 		{guest->panic ? guest->panic : guest->booting, GROUP_GUEST_LOG},
 		{signs->down ? signs->down->down : guest->gone_before_reboot, GROUP_GUEST_LINK},
-		{guest->reboot, GROUP_GUEST_BOOT},
+		{guest->reboot, signs->deaths & DEATH_LINK ? GROUP_GUEST_LINK : GROUP_GUEST_BOOT},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++) {

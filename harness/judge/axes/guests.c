@@ -299,8 +299,11 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		trial->guest_log_lost = true;
 	if (!event_is_of_kernel(record))
 		return;
-	if (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-	    line.meaning == MEANS_STUCK)
+	if (!guest->panic && (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
+			      line.meaning == MEANS_STUCK || case_is_other_panic(trial, &line)))
+		json_array_append(trial->damage, (json_t *)record);
+	if (line.meaning == MEANS_ENDED && subject && trial->victim_guest &&
+	    scope_relation(&trial->in_guest, &line) == RELATION_OURS)
 		json_array_append(trial->damage, (json_t *)record);
 	if (line.meaning == MEANS_PANIC && !guest->panic)
 		guest->panic = record;

@@ -26,12 +26,16 @@ static unsigned int open_proofs(const struct trial_case *trial)
 /**
  * case_proofs - the groups of witnesses that saw the fault
  *
- * While the error of another page or process is about, evidence that names no victim can be of that one and does not
- * count.
+ * While the error of another page or process is about, or while errors of the kind were reported before the fault, evidence
+ * that names no victim can be of those and does not count.
  */
 unsigned int case_proofs(const struct trial_case *trial)
 {
-	return trial->foreign[0] ? trial->identified_by : trial->witnesses | open_proofs(trial);
+	if (trial->noisy_link)
+		return 0;
+	if (trial->foreign[0] || trial->noise)
+		return trial->identified_by;
+	return trial->witnesses | open_proofs(trial);
 }
 
 /**
@@ -108,6 +112,37 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
 	add_nature(&trial->other_nature, nature);
 }
 
+/** case_fault - kind and severity of the fault of a trial */
+struct nature case_fault(const struct trial_case *trial)
+{
+	const json_t *intent = record_body(trial->intent);
+
+	return nature_of_fault(json_text(intent, "injector", ""),
+			       json_object_get(intent, "arguments"));
+}
+
+/**
+ * case_read_noise - an error that was reported before the fault: while the same is reported all the time, it proves nothing
+ *
+ * What names another page is a stranger's, and what names the victim's page is an earlier fault of it; but a link that is
+ * noisy names the same device before and after the fault.
+ */
+void case_read_noise(struct trial_case *trial, const json_t *record)
+{
+	bool trace = strcmp(event_witness(record), "trace") == 0;
+	struct kernel_line line = trace ? trace_event_read(event_data(record), record_text(record))
+					: kernel_line_read(record_text(record));
+	enum relation relation = scope_relation(&trial->on_host, &line);
+	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
+
+	if (!kernel_line_is_error(line.meaning) || (relation != RELATION_ANONYMOUS && !link) ||
+	    !nature_overlaps(line.nature, case_fault(trial)))
+		return;
+	trial->noisy_link |= link;
+	if (!trial->noise)
+		trial->noise = record;
+}
+
 /**
  * case_weigh - a witness reported an error: compare it with the fault before it proves anything
  * @trial:    the case
@@ -123,9 +158,7 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
 void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
 		enum relation relation, struct nature nature)
 {
-	const json_t *intent = record_body(trial->intent);
-	struct nature fault = nature_of_fault(json_text(intent, "injector", ""),
-					      json_object_get(intent, "arguments"));
+	struct nature fault = case_fault(trial);
 
 	if (nature.kinds == KIND_IOMMU && !(fault.kinds & KIND_IOMMU))
 		return;
@@ -185,6 +218,8 @@ void case_read_trace(struct trial_case *trial, const json_t *record)
 
 	if (line.meaning == MEANS_IOMMU_FAULT && !in_guest)
 		case_read_iommu(trial, &line, record);
+	if (!in_guest && line.meaning == MEANS_LOST)
+		trial->log_lost = true;
 	if (line.meaning == MEANS_HARDWARE_ERROR)
 		case_weigh(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
 			   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),

@@ -236,6 +236,35 @@ static const struct {
 	{"conversion", expect_axis_without_witness},
 };
 
+static bool is_known(const char *key)
+{
+	/* They are read with `signal`. */
+	static const char *const details[] = {"code", "address", "lsb"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++)
+		if (strcmp(expectations[i].name, key) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(details); i++)
+		if (strcmp(details[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* A journal of a later version may hold what this judge can not compare. */
+static void refuse_unknown(struct trial_case *trial)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (trial->expect, key, value)
+		if (!is_known(key)) {
+			unknown(trial, CODE_BAD_EXPECTATION,
+				"the scenario expects '%.60s', which this brinell does not know",
+				key);
+			trial->findings[trial->finding_count - 1].what = "expect";
+		}
+}
+
 /**
  * case_compare - compare every expectation with the evidence
  * @trial: case whose axes have been read; its findings are filled in
@@ -249,4 +278,5 @@ void case_compare(struct trial_case *trial)
 		for (; first < trial->finding_count; first++)
 			trial->findings[first].what = expectations[i].name;
 	}
+	refuse_unknown(trial);
 }

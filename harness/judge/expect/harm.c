@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Damage that a kernel reports of itself: oopses, BUGs, sanitizer reports, warnings; and stalls of machines whose axis has no
- * value for them. It fails a trial whatever panic_on_oops says, unless the scenario expects the machine to go down or has a
- * pattern for the line in `log` or `guest-log`.
+ * value for them. It fails a trial whatever panic_on_oops says, unless the scenario has a pattern for the line in `log` or
+ * `guest-log`. Where the scenario expects the machine to go down, warnings and stalls are no harm; but a bug of the kernel is
+ * not how a hardware error takes it down.
  */
 #include <string.h>
 
@@ -18,6 +19,15 @@ static bool expects_the_worst(const struct trial_case *trial, bool of_guest)
 	       (of_guest && (strcmp(guest, "killed") == 0 || strcmp(guest, "hung") == 0));
 }
 
+static bool is_bug(const struct trial_case *trial, const json_t *record)
+{
+	struct kernel_line line = kernel_line_read(record_text(record));
+
+	return line.meaning == MEANS_OOPS || line.meaning == MEANS_ENDED ||
+	       case_is_other_panic(trial, &line);
+}
+
+/* A pattern that any panic matches does not ask for this one. */
 static bool has_pattern(const struct trial_case *trial, const json_t *record)
 {
 	const char *key = event_guest(record) ? "guest-log" : "log";
@@ -27,7 +37,9 @@ static bool has_pattern(const struct trial_case *trial, const json_t *record)
 
 	json_array_foreach (json_object_get(trial->expect, key), index, pattern)
 		if (json_is_string(pattern) &&
-		    regex_matches(json_string_value(pattern), record_text(record), &why))
+		    regex_matches(json_string_value(pattern), record_text(record), &why) &&
+		    !regex_matches(json_string_value(pattern),
+				   "Kernel panic - not syncing: ", &why))
 			return true;
 	return false;
 }
@@ -40,7 +52,8 @@ void expect_no_damage(struct trial_case *trial)
 	json_array_foreach (trial->damage, index, record) {
 		const char *guest = event_guest(record);
 
-		if (expects_the_worst(trial, guest != NULL) || has_pattern(trial, record))
+		if ((expects_the_worst(trial, guest != NULL) && !is_bug(trial, record)) ||
+		    has_pattern(trial, record))
 			continue;
 		case_cite(trial, record, "kernel");
 		return harmed(trial, CODE_KERNEL_DAMAGED, "the kernel of %s reports damage: %s",

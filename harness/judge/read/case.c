@@ -59,6 +59,13 @@ static void collect(struct trial_case *trial, const json_t *records, const char 
 		if (!record_is(record, "verdict"))
 			last = index;
 	}
+	/* Wrong data are never acceptable: an attempt that was given up does not take them along. */
+	for (index = 0; index < first && index < json_array_size(records); index++) {
+		record = json_array_get(records, index);
+		if (record_is(record, "event") && strcmp(json_text(record, "trial", ""), id) == 0 &&
+		    strcmp(json_text(event_data(record), "event", ""), "corrupted") == 0)
+			json_array_append(trial->records, record);
+	}
 	trial->repeated = fired_before;
 	for (index = first; index <= last && index < json_array_size(records); index++) {
 		record = json_array_get(records, index);

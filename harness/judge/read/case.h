@@ -154,6 +154,7 @@ struct migration_outcome {
  * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
  * @unsaid: the same, of evidence that leaves its kind open
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
+ * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
  * @foreign: the first evidence that named another page or process, "" for none
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
@@ -201,6 +202,8 @@ struct trial_case {
 	struct nature vague_nature, other_nature;
 	char other_error[256];
 	char foreign[256];
+	const json_t *noise;
+	bool noisy_link;
 	bool log_lost, log_seen;
 	bool guest_log_lost, guest_log_seen;
 	bool hypervisor_lost;
@@ -247,6 +250,7 @@ void case_read_versions(struct trial_case *trial);
 const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here);
 
 void case_read_axes(struct trial_case *trial);
+bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line);
 void case_compare(struct trial_case *trial);
 json_t *case_metrics(const struct trial_case *trial);
 json_t *case_verdict(struct trial_case *trial, const char *id);
