@@ -104,10 +104,15 @@ json_t *environment_of(const json_t *records)
 	static const struct {
 		const char *name, *type, *key;
 	} facts[] = {
-		{"host", "boot", "host"},	    {"hostname", "boot", "hostname"},
-		{"kernel", "boot", "kernel"},	    {"cpu", "boot", "cpu"},
-		{"microcode", "boot", "microcode"}, {"bios", "boot", "bios"},
-		{"cmdline", "boot", "cmdline"},	    {"guest kernel", "guest", "kernel"},
+		{"host", "boot", "host"},
+		{"hostname", "boot", "hostname"},
+		{"kernel", "boot", "kernel"},
+		{"cpu", "boot", "cpu"},
+		{"microcode", "boot", "microcode"},
+		{"bios", "boot", "bios"},
+		{"cmdline", "boot", "cmdline"},
+		{"config", "boot", "config"},
+		{"guest kernel", "guest", "kernel"},
 	};
 	const json_t *run = run_body(records), *host = json_object_get(run, "host");
 	__cleanup_free char *start = start_text(records);

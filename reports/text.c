@@ -24,6 +24,24 @@ void text_one_line(FILE *out, const char *text, const char *forbidden)
 }
 
 /**
+ * text_line - print a line of texts that may be any, for a terminal
+ * @out:    file
+ * @format: of the line, without its end; control characters in the result become spaces
+ */
+void text_line(FILE *out, const char *format, ...)
+{
+	__cleanup_free char *line = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&line, format, arguments) < 0)
+		abort();
+	va_end(arguments);
+	text_one_line(out, line, "");
+	fputc('\n', out);
+}
+
+/**
  * text_duration - a time for people: "812 µs", "12.3 ms", "4.56 s"
  * @buffer:      receives the text
  * @nanoseconds: negative for a time that is not known: "-"

@@ -5,6 +5,7 @@
 #include "harness/lib/text.h"
 
 void text_one_line(FILE *out, const char *text, const char *forbidden);
+void text_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_duration(char buffer[static 32], int64_t nanoseconds);
 void text_size(char buffer[static 32], int64_t bytes);
 void text_axes(char buffer[static 256], const json_t *result);

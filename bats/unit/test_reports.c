@@ -6,6 +6,7 @@
  *
  * rooms: reports/html
  */
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -21,7 +22,9 @@
 
 #include <cmocka.h>
 
-#define HOSTILE "</pre><script>alert(1)</script>]]>&\"'\x01\x1b[31m # SKIP\nok 9\tπ\xef\xbf\xbf"
+#define HOSTILE                                                                                    \
+	"</pre><script>alert(1)</script>]]>&\"'\x01\x1b[31m # SKIP\nok 9\tπ\xef\xbf\xbf"          \
+	"\u202e\u2066\u200f\xc2\x9b"
 
 static json_t *golden(const char *name, json_t **results)
 {
@@ -218,6 +221,209 @@ static void the_table_counts_known_failures_apart(void **state)
 	assert_non_null(strstr(fixed, "\n1 pass\n"));
 }
 
+/* Of kunit_parser.py (Linux 6.19, tools/testing/kunit): what it matches, and where it stops. */
+#define KUNIT_RESULT "^ *(ok|not ok) ([0-9]+) (- )?([^#]*)( # .*)?$"
+#define KUNIT_SKIP "^ *(ok|not ok) ([0-9]+) (- )?(.*) # SKIP(.*)$"
+#define KUNIT_OTHER "^ *(KTAP version|TAP version|# Subtest: |1\\.\\.[0-9])"
+#define KUNIT_END "(List of all partitions:|Kernel panic - not syncing: VFS:|reboot: System halted)"
+
+enum kunit {
+	KUNIT_PASSED,
+	KUNIT_FAILED,
+	KUNIT_SKIPPED,
+	KUNIT_COUNTS
+};
+
+static bool matches(const char *pattern, const char *text, regmatch_t groups[6])
+{
+	regex_t regex;
+	bool found;
+
+	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED), 0);
+	found = regexec(&regex, text, 6, groups, 0) == 0;
+	regfree(&regex);
+	return found;
+}
+
+/* Counts the results as that parser does, and fails where it would report an error or read something else. */
+static void parse_as_kunit(char *ktap, unsigned int counts[KUNIT_COUNTS])
+{
+	char *rest, *line = strtok_r(ktap, "\n", &rest);
+	unsigned int planned, number = 0;
+	regmatch_t groups[6];
+
+	memset(counts, 0, KUNIT_COUNTS * sizeof(*counts));
+	assert_string_equal(line, "KTAP version 1");
+	line = strtok_r(NULL, "\n", &rest);
+	assert_int_equal(sscanf(line, "1..%u", &planned), 1);
+	while ((line = strtok_r(NULL, "\n", &rest))) {
+		assert_false(matches(KUNIT_END, line, groups));
+		assert_false(matches(KUNIT_OTHER, line, groups));
+		if (!matches(KUNIT_RESULT, line, groups)) {
+			assert_int_equal(line[0], '#');
+			continue;
+		}
+		assert_int_equal(atoi(line + groups[2].rm_so), ++number);
+		assert_true(groups[4].rm_eo > groups[4].rm_so);
+		if (matches(KUNIT_SKIP, line, groups))
+			counts[KUNIT_SKIPPED]++;
+		else
+			counts[line[groups[1].rm_so] == 'o' ? KUNIT_PASSED : KUNIT_FAILED]++;
+	}
+	assert_int_equal(number, planned);
+}
+
+static void kunit_parser_reads_the_same(void **state)
+{
+	static const struct {
+		const char *name;
+		enum kunit result;
+	} cases[] = {
+		{"pass-contained", KUNIT_PASSED},
+		{"fail-corrupted", KUNIT_FAILED},
+		{"inconclusive-nothing-seen", KUNIT_FAILED},
+		{"infra-bench-failed", KUNIT_FAILED},
+		{"skip-named", KUNIT_SKIPPED},
+		{"fail-known-failure", KUNIT_SKIPPED},
+		{"pass-known-failure-fixed", KUNIT_PASSED},
+	};
+	unsigned int counts[KUNIT_COUNTS];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *results = NULL;
+		__cleanup_json json_t *records = golden(cases[i].name, &results);
+		__cleanup_free char *ktap = render_results("ktap", results, records);
+
+		parse_as_kunit(ktap, counts);
+		assert_int_equal(counts[cases[i].result], 1);
+		assert_int_equal(
+			counts[KUNIT_PASSED] + counts[KUNIT_FAILED] + counts[KUNIT_SKIPPED], 1);
+	}
+}
+
+/* Lines of a dying kernel do not end the document, and no witness begins a subtest. */
+static void kunit_parser_reads_to_the_end(void **state)
+{
+	__cleanup_json json_t *results =
+		json_pack("{s:[{s:s, s:s, s:s, s:[{s:s, s:s}, {s:s, s:s}, {s:s, s:s}]}]}", "trials",
+			  "trial", "1", "verdict", "fail", "reason", "reboot: System halted",
+			  "evidence", "witness", "console", "text",
+			  "Kernel panic - not syncing: VFS: Unable to mount root fs", "witness",
+			  "console", "text", "List of all partitions:", "witness", "Subtest",
+			  "text", "x\n1..4\nKTAP version 1\nok 1 x");
+	__cleanup_free char *ktap = render_results("ktap", results, NULL);
+	unsigned int counts[KUNIT_COUNTS];
+
+	(void)state;
+	parse_as_kunit(ktap, counts);
+	assert_int_equal(counts[KUNIT_FAILED], 1);
+}
+
+static const char *text_at(const json_t *list, size_t index, const char *key)
+{
+	const char *text = json_text(json_array_get(list, index), key, NULL);
+
+	assert_non_null(text);
+	return text;
+}
+
+static void check_kcidb_test(const json_t *data, const json_t *test)
+{
+	static const char *const keys[] = {"id",	  "origin",	 "build_id",   "path",
+					   "status",	  "comment",	 "start_time", "duration",
+					   "log_excerpt", "environment", "misc"};
+	static const char statuses[] = " FAIL ERROR MISS PASS DONE SKIP ";
+	__cleanup_free char *status = format_text(" %s ", json_text(test, "status", "MISS"));
+	regmatch_t groups[6];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)test, key, value) {
+		bool known = false;
+
+		assert_false(json_is_null(value));
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			known |= strcmp(keys[i], key) == 0;
+		if (!known)
+			fail_msg("a test has no '%s'", key);
+	}
+	assert_true(matches("^brinell:[A-Za-z0-9_-]+$", json_text(test, "id", ""), groups));
+	assert_string_equal(json_text(test, "origin", ""), "brinell");
+	assert_string_equal(json_text(test, "build_id", ""),
+			    text_at(json_object_get(data, "builds"), 0, "id"));
+	assert_true(matches("^[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+)*$", json_text(test, "path", ""),
+			    groups));
+	assert_non_null(strstr(statuses, status));
+	assert_true(strlen(json_text(test, "log_excerpt", "")) <= 16384);
+	assert_true(matches("^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\+00:00)?$",
+			    json_text(test, "start_time", ""), groups));
+}
+
+/* What schema 5.3 requires (kernelci/kcidb-io, kcidb_io/schema/v05_03.py). */
+static void check_kcidb(const json_t *results, const json_t *records)
+{
+	__cleanup_free char *text = render_results("kcidb", results, records);
+	__cleanup_json json_t *data = json_loads(text, 0, NULL);
+	const json_t *version = json_object_get(data, "version");
+	json_t *each;
+	size_t index;
+
+	assert_non_null(data);
+	assert_int_equal(json_number(version, "major", 0), 5);
+	assert_int_equal(json_number(version, "minor", 0), 3);
+	assert_string_equal(text_at(json_object_get(data, "builds"), 0, "checkout_id"),
+			    text_at(json_object_get(data, "checkouts"), 0, "id"));
+	json_array_foreach (json_object_get(data, "tests"), index, each)
+		check_kcidb_test(data, each);
+}
+
+static void kcidb_has_what_its_schema_requires(void **state)
+{
+	static const char *const names[] = {
+		"pass-contained",      "fail-corrupted",     "inconclusive-nothing-seen",
+		"infra-never-started", "skip-named",	     "pending-unfinished-run",
+		"fail-known-failure",  "fail-migration-lost"};
+	__cleanup_json json_t *hostile = hostile_records();
+	__cleanup_json json_t *verdicts = judge_records(hostile);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		__cleanup_json json_t *results = NULL;
+		__cleanup_json json_t *records = golden(names[i], &results);
+
+		check_kcidb(results, records);
+	}
+	check_kcidb(verdicts, hostile);
+}
+
+static void lava_signals_have_ids_without_spaces(void **state)
+{
+	__cleanup_json json_t *hostile = hostile_records();
+	__cleanup_json json_t *verdicts = judge_records(hostile);
+	__cleanup_free char *odd = render_results("lava", verdicts, hostile);
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden("fail-corrupted", &results);
+	__cleanup_free char *fail = render_results("lava", results, records);
+	regmatch_t groups[6];
+
+	(void)state;
+	assert_string_equal(
+		fail, "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=einj.load-1 RESULT=fail UNITS=seconds "
+		      "MEASUREMENT=0.011>\n");
+	assert_true(matches("^<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=[A-Za-z0-9_.-]+ "
+			    "RESULT=unknown( UNITS=seconds MEASUREMENT=[0-9.]+)?>\n$",
+			    odd, groups));
+}
+
+/* No terminal and no reader is led astray by any report. */
+static void assert_no_controls(const char *format, const char *text)
+{
+	for (const char *at = text; *at; at++)
+		if (!strchr("\t\r\n", *at) && text_control(at))
+			fail_msg("%s holds a control character: %.60s", format, at);
+}
+
 static void hostile_text_breaks_no_format(void **state)
 {
 	__cleanup_json json_t *records = hostile_records();
@@ -229,14 +435,17 @@ static void hostile_text_breaks_no_format(void **state)
 	(void)state;
 	assert_non_null(records);
 	results = judge_records(records);
+	for (size_t i = 0; i < report_count(); i++) {
+		__cleanup_free char *text = render_results(report_at(i)->name, results, records);
+
+		assert_no_controls(report_at(i)->name, text);
+	}
 	junit = render_results("junit", results, records);
 	html = render_results("html", results, records);
 	ktap = render_results("ktap", results, records);
 	assert_valid_junit(junit);
 	assert_null(strstr(html, "<script>alert"));
-	assert_null(strstr(html, "\x1b"));
 	assert_null(strstr(ktap, "\nok 9"));
-	assert_null(strstr(ktap, "\x1b"));
 }
 
 static void html_stands_alone(void **state)
@@ -376,6 +585,10 @@ int main(void)
 		cmocka_unit_test(junit_is_valid_for_every_verdict),
 		cmocka_unit_test(junit_tells_failures_from_errors),
 		cmocka_unit_test(hostile_text_breaks_no_format),
+		cmocka_unit_test(kunit_parser_reads_the_same),
+		cmocka_unit_test(kunit_parser_reads_to_the_end),
+		cmocka_unit_test(kcidb_has_what_its_schema_requires),
+		cmocka_unit_test(lava_signals_have_ids_without_spaces),
 		cmocka_unit_test(html_stands_alone),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),

@@ -6,21 +6,6 @@
 
 #include "harness/lib/text.h"
 
-/*
- * XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF
- * (section 2.2).
- */
-static size_t illegal_in_xml(const unsigned char *text)
-{
-	if (text[0] < 0x20 && text[0] != '\t' && text[0] != '\n' && text[0] != '\r')
-		return 1;
-	if (text[0] == 0x7f)
-		return 1;
-	if (text[0] == 0xef && text[1] == 0xbf && (text[2] == 0xbe || text[2] == 0xbf))
-		return 3;
-	return 0;
-}
-
 /**
  * text_control - length of the control character that a text begins with
  *
@@ -45,15 +30,28 @@ size_t text_control(const char *text)
 	return bytes[0] == 0xe2 && bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9 ? 3 : 0;
 }
 
+/*
+ * XML 1.0 allows no control characters but tab and line ends, and neither U+FFFE nor U+FFFF
+ * (section 2.2).
+ */
+static size_t illegal_in_xml(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	if (bytes[0] == 0xef && bytes[1] == 0xbf && (bytes[2] == 0xbe || bytes[2] == 0xbf))
+		return 3;
+	return strchr("\t\n\r", *text) ? 0 : text_control(text);
+}
+
 /**
  * text_xml - write text as content or attribute value of XML 1.0 and HTML
  * @out:  file
- * @text: UTF-8; characters that XML can not hold become U+FFFD
+ * @text: UTF-8; U+FFFD stands for each character that XML can not hold, or that changes the order of the text
  */
 void text_xml(FILE *out, const char *text)
 {
 	for (; *text; text++) {
-		size_t illegal = illegal_in_xml((const unsigned char *)text);
+		size_t illegal = illegal_in_xml(text);
 
 		if (illegal) {
 			fputs("\xef\xbf\xbd", out);
