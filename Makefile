@@ -54,7 +54,7 @@ hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(fin
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
-scripts := setup .ci/run $(wildcard harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+scripts := setup .ci/run $(wildcard harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
@@ -65,7 +65,7 @@ fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 xen_rooms := $(filter %/xen,$(rooms))
 programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/brinell-guest-xen build/poison-v1.so build/poison-v2.so)
+all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/brinell-guest-xen build/poison-v1.so build/poison-v2.so build/brinell.1 build/brinell.bash)
 
 setup:
 	@./setup
@@ -137,6 +137,13 @@ build/brinell-guest-xen: $(addprefix harness/hypervisor/xen/guest/,guest.c work.
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -ffreestanding -fno-pic -fno-stack-protector -fcf-protection=none -mno-red-zone -mgeneral-regs-only \
 		-static -no-pie -nostdlib -Wl,-T,$(filter %.ld,$^) -Wl,--build-id=none -Wl,--no-warn-rwx-segments -o $@ $(filter %.c %.S,$^)
+
+# The manual page and the completion are made of the help.
+build/brinell.1: harness/programs/make-man build/brinell
+	@$^ >$@
+
+build/brinell.bash: harness/programs/make-completion build/brinell
+	@$^ >$@
 
 # The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
 build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/poison.h Makefile
@@ -228,6 +235,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
+	install -D -m 644 build/brinell.1 $(DESTDIR)$(PREFIX)/share/man/man1/brinell.1
+	install -D -m 644 build/brinell.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/brinell
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:

@@ -102,13 +102,60 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[ "${lines[-1]}" -eq 4 ]
 }
 
+# Each of them alone and all of them; a trial that is tried again writes a warning to standard error.
 @test "closed standard streams get into no journal" {
 	write_scenario x.yaml
-	env PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE=good FAKE_FIRED="$BATS_TEST_TMPDIR/fired" \
-		"$brinell" run --bench ssh:fake --trials 2 --out closed x.yaml <&- >&- 2>&-
-	run grep -av '^{' closed/journal.jsonl
-	[ "$status" -eq 1 ]
-	[ "$(grep -ac '"type":"verdict"' closed/journal.jsonl)" -eq 2 ]
+	for closed in '<&-' '>&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+		rm -rf closed once
+		env PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE=dies-before FAKE_ONCE="$PWD/once" FAKE_FIRED="$PWD/fired" \
+			bash -c "\"$brinell\" run --bench ssh:fake --trials 2 --out closed x.yaml $closed"
+		run grep -av '^{' closed/journal.jsonl
+		[ "$status" -eq 1 ]
+		[ "$(grep -ac '"type":"trial"' closed/journal.jsonl)" -eq 3 ]
+		[ "$(grep -ac '"type":"verdict"' closed/journal.jsonl)" -eq 2 ]
+	done
+}
+
+# What OpenSSH 9.2 and the shell of the host say; a carriage return ends their lines.
+@test "the reason of an ssh failure is the reason of the trial" {
+	write_scenario x.yaml
+	mkdir bin empty
+	cat >bin/ssh <<-'END'
+		#!/bin/sh
+		printf 'Warning: Permanently added the key of a host.\r\n%s\r\n' "$SAYS" >&2
+		exit "$ENDS"
+	END
+	chmod +x bin/ssh
+	while IFS='|' read -r code message remedy; do
+		rm -rf out
+		run env PATH="$PWD/bin:$PATH" SAYS="$message" ENDS="$code" "$brinell" run --bench ssh:me@there --out out x.yaml
+		[ "$status" -eq 4 ]
+		[[ $output == *"# reason: hello: the agent on me@there is gone: $message ("*"$remedy"*")"* ]]
+	done <<-'END'
+		255|ssh: Could not resolve hostname there: Name or service not known|name of the host
+		255|me@there: Permission denied (publickey,password).|ssh-copy-id
+		255|Host key verification failed.|compare the key
+		255|ssh: connect to host there port 22: Connection refused|start sshd
+		127|bash: line 1: exec: brinell-agent: not found|install brinell-agent
+	END
+	run env PATH="$PWD/empty" "$brinell" run --bench ssh:me@there --out none x.yaml
+	[ "$status" -eq 4 ]
+	[[ $output == *"# reason: hello: the agent on me@there is gone: cannot run ssh: No such file"*openssh-client* ]]
+}
+
+@test "what an agent says on standard error is limited" {
+	write_scenario x.yaml
+	mkdir bin
+	cat >bin/ssh <<-'END'
+		#!/bin/sh
+		seq 100000 >&2
+		exit 255
+	END
+	chmod +x bin/ssh
+	run env PATH="$PWD/bin:$PATH" "$brinell" run --bench ssh:there --out out x.yaml
+	[ "$status" -eq 4 ]
+	[ "${#lines[@]}" -lt 250 ]
+	[[ $output == *"# reason: hello: the agent on there is gone: 100000"* ]]
 }
 
 @test "no command hands the terminal what an agent or a journal says" {
@@ -135,6 +182,30 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[ "$status" -eq 1 ]
 }
 
+@test "what a scenario file holds is printed as text" {
+	mkdir library
+	write_scenario library/x.yaml
+	sed -i 's/^title: .*/title: "a\\e[31m\\u202e\\x9btitle"/; s/^scenario: .*/scenario: x/; s/^objective: .*/objective: "b\\u2066"/' library/x.yaml
+	BRINELL_LIBRARY=$PWD/library "$brinell" list scenarios >said
+	grep -q 'a.*title' said
+	BRINELL_LIBRARY=$PWD/library "$brinell" list scenarios --json >>said
+	"$brinell" inject qemu-mce --guest $'g\e[31m\u202e' --dry-run >>said 2>&1 || true
+	run env LC_ALL=C grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' said
+	[ "$status" -eq 1 ]
+}
+
+@test "a lost report is one error" {
+	run_of "pass-contained" good
+	for format in json html ktap; do
+		run bash -c '"$0" report good --format "$1" >/dev/full' "$brinell" $format
+		[ "$status" -eq 4 ]
+		[ "$(grep -c 'error:' <<<"$output")" -eq 1 ]
+	done
+	run bash -c '"$0" compare good good >/dev/full' "$brinell"
+	[ "$status" -ne 0 ]
+	[ "$(grep -c 'error:' <<<"$output")" -eq 1 ]
+}
+
 @test "a kernel that is not there is refused" {
 	write_scenario x.yaml
 	run "$brinell" run --kernel /nonexistent/bzImage x.yaml
@@ -145,7 +216,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 
 @test "numbers that are none are refused" {
 	write_scenario x.yaml
-	for option in "--trials=0" "--trials=many" "--seed=-1" "--set=nothing" "--set==x"; do
+	for option in "--deadline=soon" "--deadline=0" "--trials=0" "--trials=many" "--seed=-1" "--set=nothing" "--set==x"; do
 		run "$brinell" run "$option" x.yaml
 		[ "$status" -eq 2 ]
 	done
@@ -202,10 +273,26 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	run "$brinell" check bad.yaml good.yaml
 	[ "$status" -eq 2 ]
 	[[ $output == *bad.yaml:*oops*good.yaml:* ]]
-	run "$brinell" run --dry-run --trials 2 --seed 7 --bench ssh:fake good.yaml
+	PATH="$BATS_TEST_DIRNAME/fake:$PATH" run "$brinell" run --dry-run --trials 2 --seed 7 --bench ssh:fake good.yaml
 	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 2 ]
 	[[ ${lines[1]} == "0002  "*" 2  on ssh:fake  seed "* ]]
+	nothing_started
+}
+
+@test "a dry run says what would skip or fail, and why" {
+	write_scenario needs.yaml
+	sed -i 's/^scenario:.*/&\nrequires: ["hwpoison:corrupt-pfn"]/' needs.yaml
+	PATH="$BATS_TEST_DIRNAME/fake:$PATH" run "$brinell" run --dry-run --bench ssh:fake needs.yaml kvm/migration/dirty
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == *"would skip: needs hwpoison:corrupt-pfn"* ]]
+	[[ ${lines[1]} == *"would skip: a migration needs two hosts"* ]]
+	run "$brinell" run --dry-run --bench ssh:nowhere.invalid needs.yaml
+	[ "$status" -eq 0 ]
+	[[ $output == *"would fail: "*nowhere.invalid* ]]
+	run "$brinell" run --dry-run kvm/migration/dirty einj/single
+	[ "$status" -eq 0 ]
+	[[ $output != *would* ]]
 	nothing_started
 }
 
@@ -242,6 +329,71 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	done
 }
 
+@test "a FIFO or a directory in place of an input is refused" {
+	write_scenario x.yaml
+	mkfifo fifo
+	mkdir directory
+	for place in fifo directory; do
+		run timeout 10 "$brinell" check $place
+		[ "$status" -eq 2 ]
+		run timeout 10 "$brinell" run --kernel $place x.yaml
+		[ "$status" -eq 2 ]
+		[[ $output == *"--kernel $place"* ]]
+	done
+	run "$brinell" run --modules x.yaml x.yaml
+	[ "$status" -eq 2 ]
+	"$brinell" check <(cat x.yaml)
+	nothing_started
+}
+
+@test "a FIFO, a directory or a link in place of a report is replaced or named" {
+	run_of "pass-contained" good
+	: >victim
+	for report in results.json report.html junit.xml ktap.txt; do
+		rm -f good/$report
+		mkfifo good/$report
+		timeout 20 "$brinell" judge good
+		[ -f good/$report ]
+		rm good/$report
+		ln -s "$PWD/victim" good/$report
+		"$brinell" judge good
+		[ ! -L good/$report ]
+		rm good/$report
+		mkdir good/$report
+		run "$brinell" judge good
+		[ "$status" -eq 4 ]
+		[[ $output == *good/$report* ]]
+		rmdir good/$report
+	done
+	[ ! -s victim ]
+}
+
+@test "nothing is written into a directory of another user" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can make one"
+	write_scenario x.yaml
+	run_of "pass-contained" theirs
+	mkdir empty
+	chown 65534 theirs empty
+	for command in "judge theirs" "resume theirs" "run --bench ssh:nowhere.invalid --out empty x.yaml"; do
+		# shellcheck disable=SC2086
+		run "$brinell" $command
+		[ "$status" -eq 2 ]
+		[[ $output == *"belongs to another user"* ]]
+	done
+	[ "$(ls theirs)" = journal.jsonl ]
+	[ -z "$(ls empty)" ]
+	"$brinell" show theirs
+}
+
+@test "a link in place of the artifacts stops a resume" {
+	run_of "pending-unfinished-run" cut
+	mkdir elsewhere
+	ln -s "$PWD/elsewhere" cut/artifacts
+	run "$brinell" resume cut
+	[ "$status" -eq 2 ]
+	[[ $output == *cut/artifacts* ]]
+}
+
 @test "an unknown report format lists the known ones" {
 	run "$brinell" report . --format pdf
 	[ "$status" -eq 2 ]
@@ -256,6 +408,29 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 		"$brinell" list $what --json | tr -d '\n' | grep -qE '^[[{].*[]}]$'
 	done
 	run "$brinell" list nonsense
+	[ "$status" -eq 2 ]
+	run "$brinell" list benches nonsense
+	[ "$status" -eq 2 ]
+}
+
+@test "scenarios are listed by pattern and by tag" {
+	run "$brinell" list scenarios 'mce/*' einj/single
+	[ "$status" -eq 0 ]
+	[ "$(grep -vc '^mce/' <<<"$output")" -eq 1 ]
+	[[ ${lines[-1]} == einj/single* ]]
+	run "$brinell" list scenarios @demo
+	[ "$(grep -c demo <<<"$output")" -eq "${#lines[@]}" ]
+	[ "$("$brinell" list scenarios @demo --json | jq length)" -eq "${#lines[@]}" ]
+	run "$brinell" list scenarios @no-such-tag
+	[ "$status" -eq 2 ]
+}
+
+@test "a run and a trial are shown as JSON" {
+	run_of "pass-contained" good
+	[ "$("$brinell" show good --json | jq -r '.trials[0].verdict')" = pass ]
+	[ "$("$brinell" show --json good 1 | jq -r '.result.code')" = as-expected ]
+	[ "$("$brinell" show good 1 --json | jq '[.events[] | select(.type == "intent")] | length')" -eq 1 ]
+	run "$brinell" show good 1 2
 	[ "$status" -eq 2 ]
 }
 
@@ -301,7 +476,11 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	run "$brinell" doctor
 	[ "$status" -eq 0 ]
 	[[ $output == *expendable* ]]
-	"$brinell" doctor --json | tr -d '\n' | grep -q '"findings"'
+	[[ $output == *" scenarios would run here"*"would skip: a migration needs two hosts"* ]]
+	"$brinell" doctor --json >doctor.json
+	[ "$(jq '.findings | length' doctor.json)" -gt 3 ]
+	[ "$(jq '.scenarios | length' doctor.json)" -eq "$("$brinell" list scenarios | wc -l)" ]
+	[ "$(jq '[.scenarios[] | select(.runs == false and .reason == null)] | length' doctor.json)" -eq 0 ]
 	run "$brinell" doctor --bench nowhere
 	[ "$status" -eq 2 ]
 }
@@ -321,4 +500,34 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[ "$status" -eq 0 ]
 	[ "$(grep -cE '^(einj|mce|hwpoison)/' <<<"$output")" -eq "$("$brinell" list scenarios | grep -cE '^(einj|mce|hwpoison)/')" ]
 	"$PWD/image/opt/brinell/bin/brinell-agent" --help | grep -q '^usage: '
+	[ -s "$PWD/image/opt/brinell/share/man/man1/brinell.1" ]
+	[ -s "$PWD/image/opt/brinell/share/bash-completion/completions/brinell" ]
+}
+
+@test "the manual page has every command and option of the help" {
+	"$top/harness/programs/make-man" "$brinell" >brinell.1
+	sed 's/[\]//g' brinell.1 >plain
+	for command in $("$brinell" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p'); do
+		grep -qx ".SS $command" brinell.1
+		"$brinell" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | while read -r option; do
+			grep -qF -- "$option" plain
+		done
+	done
+	[[ $(sed -n '/^.SH COMMANDS/,$p' plain) == *"victim.page=thp"* ]]
+	! command -v groff >/dev/null || [ -z "$(groff -man -ww -z brinell.1 2>&1)" ]
+}
+
+@test "bash completes commands, options and names" {
+	"$top/harness/programs/make-completion" "$brinell" >completion
+	completes() { # WORD...: what the last can become
+		# shellcheck disable=SC2016
+		bash -c '. ./completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _brinell; echo "${COMPREPLY[*]}"' - "$@"
+	}
+	[ "$(completes "$brinell" che)" = check ]
+	[ "$(completes "$brinell" run --stop)" = --stop-on-fail ]
+	[ "$(completes "$brinell" run einj/sing)" = "$("$brinell" list scenarios 'einj/sing*' | cut -d ' ' -f 1 | paste -sd ' ')" ]
+	[ "$(completes "$brinell" run --bench kvm-p)" = kvm-pair ]
+	[ "$(completes "$brinell" report x --format ju)" = junit ]
+	[ "$(completes "$brinell" list inj)" = injectors ]
+	[ "$(completes "$brinell" inject hwpoison --meth)" = --method ]
 }

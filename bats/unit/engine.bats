@@ -18,6 +18,14 @@ load fake/engine
 	done
 }
 
+@test "the machine is in the first record of its boot, and in the reports" {
+	run_it good --trials 2
+	[ "$(grep '"type":"boot"' "$out/journal.jsonl" | grep -c '"cpu":"Fake 9000"')" -eq 1 ]
+	grep -q '<property name="cpu" value="Fake 9000"/>' "$out/junit.xml"
+	grep -q '<dt>cmdline</dt><dd>quiet</dd>' "$out/report.html"
+	"$brinell" report "$out" --format json | grep -q '"cpu": *"Fake 9000"'
+}
+
 @test "a source that floods is cut off and counted, and the others are kept" {
 	run_it chatty --set deadline=60s
 	[ "$(records event)" -lt 10100 ]
@@ -44,6 +52,31 @@ load fake/engine
 	[[ $output == *"brinell resume"* ]]
 	FAKE=good run "$brinell" resume "$out"
 	[ "$(fired)" -eq 2 ]
+	[ "$(verdict 0002)" = pass ]
+}
+
+@test "a run is repeated until a trial fails" {
+	sed 's/process: contained/process: killed/; /signal:/d; /code:/d' "$scenario" >"$BATS_TEST_TMPDIR/failing.yaml"
+	FAKE=good run "$brinell" run --until-fail --trials 3 --bench ssh:fake --out "$out" "$scenario" "$BATS_TEST_TMPDIR/failing.yaml"
+	[ "$status" -eq 1 ]
+	[ "$(records verdict)" -eq 2 ]
+	[[ $output == *"1..6"* ]]
+	run "$brinell" run --dry-run --until-fail mce/srar mce/srao mce/fatal
+	[ "${#lines[@]}" -eq 999 ]
+	out=$out-2
+	run_it good --until-fail --trials 3
+	[ "$status" -eq 0 ]
+	[ "$(records verdict)" -eq 3 ]
+}
+
+@test "the deadline of a run ends the trial, and resume runs the rest" {
+	run_it deaf --deadline 2s --trials 2 --set deadline=60s
+	[ "$status" -eq 3 ]
+	[[ $output == *"the deadline of the run is over"*"brinell resume"* ]]
+	grep -q '"cause":"interrupted"' "$out/journal.jsonl"
+	[ "$(wc -l <"$FAKE_FIRED.restored")" -eq 1 ]
+	FAKE=good run "$brinell" resume "$out"
+	[ "$(verdict 0001)" != pass ]
 	[ "$(verdict 0002)" = pass ]
 }
 

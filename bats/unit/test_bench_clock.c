@@ -93,6 +93,7 @@ static int open_fixture(void **state)
 		.host = "h0",
 		.state = HOST_UP,
 		.out_of_band_fd = -1,
+		.errors_fd = -1,
 		.agent = channel_new(ends[0], ends[0]),
 		.options = {.event = take_event, .context = fixture->events},
 	};

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "harness/agent/core.h"
+#include "harness/host/machine.h"
 #include "harness/lib/call.h"
 
 #define SEND_TIMEOUT_MS 10000
@@ -22,6 +23,7 @@ struct agent {
 	enum agent_role role;
 	unsigned int connection;
 	json_t *id;
+	json_t *machine;
 	json_t *backlog;
 	uint64_t lost;
 	uint64_t number;
@@ -48,6 +50,9 @@ struct agent *agent_new(enum agent_role role)
 
 	agent->role = role;
 	agent->backlog = json_array();
+	agent->machine = json_object();
+	if (role == AGENT_HOST)
+		machine_add_facts(agent->machine);
 	agent->states = xzalloc((agent_service_count() + 1) * sizeof(void *));
 	for (size_t i = 0; i < agent_service_count(); i++)
 		if (serves(agent, agent_service_at(i)))
@@ -80,6 +85,7 @@ void agent_free(struct agent *agent)
 		free(agent->states[i]);
 	free(agent->states);
 	json_decref(agent->backlog);
+	json_decref(agent->machine);
 	free(agent);
 }
 
@@ -194,6 +200,7 @@ json_t *agent_hello(const struct agent *agent)
 			  "hostname", name.nodename, "rig", rig, "pid", (int)getpid(), "processors",
 			  (int)sysconf(_SC_NPROCESSORS_ONLN), "time_ns",
 			  (json_int_t)now_realtime_ns());
+	json_object_update(hello, agent->machine);
 	if (agent->role != AGENT_GUEST || sysinfo(&memory))
 		return hello;
 	json_object_set_new(hello, "guest", json_true());

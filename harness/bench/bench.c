@@ -3,16 +3,12 @@
  * Code shared by all benches: calls to the agent, and the pump that turns incoming data into events.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "harness/bench/bench.h"
 #include "harness/evidence/vocabulary.h"
 #include "harness/lib/call.h"
-#include "harness/lib/spawn.h"
 #include "harness/witness/witness.h"
 
 #define SEND_TIMEOUT_MS 5000
@@ -335,7 +331,7 @@ static void hear_agent(struct bench *bench)
 int bench_pump(struct bench *bench, int64_t until_ns)
 {
 	const volatile int *interrupted = bench->options.interrupted;
-	struct pollfd fds[2 * HOSTS_MAX];
+	struct pollfd fds[3 * HOSTS_MAX];
 	int64_t left = until_ns - now_monotonic_ns();
 	struct timespec wait = {.tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC};
 	struct bench *host = bench;
@@ -349,13 +345,16 @@ int bench_pump(struct bench *bench, int64_t until_ns)
 		fds[count++] = (struct pollfd){.fd = host->agent ? channel_fd(host->agent) : -1,
 					       .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = host->out_of_band_fd, .events = POLLIN};
+		fds[count++] = (struct pollfd){.fd = host->errors_fd, .events = POLLIN};
 		host = host->next;
 	} while (host != bench);
 	if (ppoll(fds, count, &wait, NULL) < 0)
 		return interrupted && *interrupted ? -EINTR : 0;
-	for (size_t i = 0; i < count; i += 2, host = host->next) {
+	for (size_t i = 0; i < count; i += 3, host = host->next) {
 		if (fds[i + 1].revents && host->ops->dispatch)
 			host->ops->dispatch(host);
+		if (fds[i + 2].revents)
+			bench_hear_errors(host);
 		if (fds[i].revents)
 			hear_agent(host);
 	}
@@ -373,7 +372,7 @@ static int host_error(struct bench *bench, const char *call, struct reason *why)
 			break;
 	if (bench->state == HOST_DIED)
 		return fail(why, -EHOSTDOWN, "%s: the host died", call);
-	return fail(why, -ECONNRESET, "%s: the agent on the host is gone", call);
+	return bench_end_reason(bench, call, why);
 }
 
 /* Errors of bench_call() about the host itself. An agent may answer the same errno about a guest or the hypervisor. */
@@ -577,7 +576,7 @@ static struct bench *new_host(const struct bench_ops *ops, const char *name, uns
 	host->number = number;
 	snprintf(host->host, sizeof(host->host), "h%u", number);
 	host->options = *options;
-	host->out_of_band_fd = -1;
+	host->out_of_band_fd = host->errors_fd = -1;
 	host->opened_ns = now_monotonic_ns();
 	return host;
 }
@@ -643,35 +642,4 @@ void bench_close(struct bench *bench)
 	}
 	if (bench)
 		close_host(bench);
-}
-
-/**
- * bench_spawn_agent - start a program whose standard input and output are the agent
- * @bench: receives the channel
- * @argv:  NULL-terminated
- * @why:   reason of a failure
- *
- * The program ends with the stream, and with the controller.
- *
- * Return: 0 or -errno.
- */
-int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why)
-{
-	/* Only the controller handles Ctrl-C; it then restores the state through this agent. */
-	struct spawn spawn = {.argv = argv, .place = SPAWN_GROUP, .death_signal = SIGTERM};
-	int ends[2], error;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return fail(why, -errno, "socketpair: %s", strerror(errno));
-	spawn.streams[0] = spawn.streams[1] = ends[1];
-	spawn.streams[2] = STDERR_FILENO;
-	error = spawn_start(&spawn, why);
-	close(ends[1]);
-	if (error) {
-		close(ends[0]);
-		return error;
-	}
-	bench->agent = channel_new(ends[0], ends[0]);
-	bench->private = (void *)(intptr_t)spawn.pid;
-	return 0;
 }

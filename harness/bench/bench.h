@@ -2,6 +2,7 @@
 #ifndef BRINELL_BENCH_BENCH_H
 #define BRINELL_BENCH_BENCH_H
 
+#include "harness/lib/lines.h"
 #include "harness/lib/protocol.h"
 #include "harness/lib/registry.h"
 #include "harness/lib/util.h"
@@ -98,11 +99,16 @@ enum host_state {
  * @options:        as opened
  * @agent:          channel to the agent, or NULL
  * @out_of_band_fd: to poll for @ops->dispatch, or -1
+ * @errors_fd:      standard error of the program that leads to the agent, or -1
+ * @errors:         the bytes of it that are no whole line yet
+ * @said:           its last line
+ * @shown:          number of lines of it that were passed on
  * @hello:          the agent's last hello; owned
  * @state:          see enum host_state
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
  * @boots:          number of boots seen
  * @ready_boot:     the boot for which @ops->ready has succeeded
+ * @told_boot:      the boot whose machine is on record
  * @opened_ns:      CLOCK_MONOTONIC
  * @refusal:        errno in the agent's answer to the last call, or 0
  */
@@ -116,11 +122,16 @@ struct bench {
 	struct bench_options options;
 	struct channel *agent;
 	int out_of_band_fd;
+	int errors_fd;
+	struct lines errors;
+	char said[512];
+	unsigned int shown;
 	json_t *hello;
 	enum host_state state;
 	int64_t clock_offset_ns;
 	unsigned int boots;
 	unsigned int ready_boot;
+	unsigned int told_boot;
 	int64_t opened_ns;
 	int refusal;
 	uint64_t next_id;
@@ -151,5 +162,8 @@ void bench_report_guest(struct bench *bench, const char *guest, const char *witn
 void bench_host_ended(struct bench *bench, int status, int signal);
 void bench_host_taken(struct bench *bench, const char *text);
 int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why);
+void bench_reap_agent(struct bench *bench);
+void bench_hear_errors(struct bench *bench);
+int bench_end_reason(struct bench *bench, const char *call, struct reason *why);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "harness/lib/registry.h"
 #include "harness/scenario/scenario.h"
+#include "reports/text.h"
 
 static const char usage[] =
 	"usage: brinell check FILE...\n"
@@ -31,7 +32,7 @@ static int run(int argc, char **argv)
 			code = EXIT_USAGE;
 			continue;
 		}
-		printf("%s: valid, scenario %s\n", argv[i], scenario->name);
+		text_line(stdout, "%s: valid, scenario %s", argv[i], scenario->name);
 		scenario_free(scenario);
 	}
 	return code;

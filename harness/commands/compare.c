@@ -74,14 +74,11 @@ static int show(const json_t *comparison, bool as_json)
 		return EXIT_INFRA;
 	}
 	if (as_json) {
-		json_dumpf(comparison, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+		json_dumpf(comparison, stdout,
+			   JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
 		putchar('\n');
 	} else {
 		compare_print(stdout, comparison);
-	}
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("compare: writing the comparison: %s", strerror(errno));
-		return EXIT_INFRA;
 	}
 	return exit_code(comparison);
 }

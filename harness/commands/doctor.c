@@ -8,6 +8,7 @@
 
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
+#include "harness/trial/requirements.h"
 #include "reports/text.h"
 
 /* Injectors may load a module each, on an emulated host. */
@@ -20,7 +21,8 @@ static const char usage[] =
 	"\n"
 	"Tells what can be injected and witnessed on a bench, in the order in which things fail\n"
 	"on real machines. Changes nothing there, but for kernel modules of injectors, which it\n"
-	"loads where a machine is expendable.\n"
+	"loads where a machine is expendable. Ends with the scenarios of the library that would\n"
+	"run there, and the others with the reason.\n"
 	"\n"
 	"  --bench NAME   a rig profile, ssh:HOST, or local, which is this machine (default);\n"
 	"                 each of its hosts is looked at\n"
@@ -42,14 +44,6 @@ static void tell_progress(void *context, const char *what, double fraction)
 		log_debug("%s", what);
 }
 
-/* Agents speak here: nothing that they say reaches the terminal as it is. */
-static void print_line(const char *before, const char *text)
-{
-	fputs(before, stdout);
-	text_one_line(stdout, text, "");
-	putchar('\n');
-}
-
 static void print_findings(const struct bench *host, const json_t *findings)
 {
 	const json_t *finding;
@@ -57,19 +51,20 @@ static void print_findings(const struct bench *host, const json_t *findings)
 
 	if (host->next != host)
 		printf("%s: ", host->host);
-	text_one_line(stdout, json_text(host->hello, "hostname", "?"), "");
-	print_line(", Linux ", json_text(host->hello, "kernel", "?"));
+	text_line(stdout, "%s, Linux %s", json_text(host->hello, "hostname", "?"),
+		  json_text(host->hello, "kernel", "?"));
 	putchar('\n');
 	json_array_foreach ((json_t *)findings, index, finding) {
 		bool ok = json_is_true(json_object_get(finding, "ok"));
 
-		print_line(ok ? "  ok       " : "  missing  ", json_text(finding, "name", "?"));
+		text_line(stdout, "%s%s", ok ? "  ok       " : "  missing  ",
+			  json_text(finding, "name", "?"));
 		if (ok)
 			continue;
 		missing++;
-		print_line("           why: ", json_text(finding, "reason", "unknown"));
+		text_line(stdout, "           why: %s", json_text(finding, "reason", "unknown"));
 		if (json_text(finding, "remedy", NULL))
-			print_line("           do:  ", json_text(finding, "remedy", ""));
+			text_line(stdout, "           do:  %s", json_text(finding, "remedy", ""));
 	}
 	printf("\n%zu found, %zu missing\n", index - missing, missing);
 	if (host->next->number)
@@ -103,6 +98,76 @@ static int probe(struct bench *host, json_t **reply)
 	return error ? error : unready;
 }
 
+/* Prints names as lines below 100 columns. */
+static void print_names(const json_t *names)
+{
+	size_t column = 0, index;
+	json_t *name;
+
+	json_array_foreach (names, index, name) {
+		const char *text = json_string_value(name);
+
+		if (column + text_columns(text) > 96) {
+			putchar('\n');
+			column = 0;
+		}
+		fputs(column ? " " : "  ", stdout);
+		text_one_line(stdout, text, "");
+		column += text_columns(text) + 1;
+	}
+	if (column)
+		putchar('\n');
+}
+
+/* Return: [{"name", "runs", "reason"}] of the library; a file that can not be read is left to `brinell check`. */
+static json_t *foretell(const struct bench *bench, const json_t *findings)
+{
+	__cleanup_json json_t *paths = json_array();
+	json_t *scenarios = json_array();
+	struct reason why = {""};
+	const json_t *path;
+	size_t index;
+
+	(void)scenario_select("*", paths, &why);
+	json_array_foreach (paths, index, path) {
+		struct scenario *scenario;
+		int error;
+
+		if (scenario_load(json_string_value(path), NULL, &scenario, &why))
+			continue;
+		error = requirements_of_bench(scenario, bench, &why)
+				?: requirements_of_host(scenario, findings, &why);
+		json_array_append_new(scenarios,
+				      json_pack("{s:s, s:b, s:s*}", "name", scenario->name, "runs",
+						!error, "reason", error ? why.text : NULL));
+		scenario_free(scenario);
+	}
+	return scenarios;
+}
+
+static void print_scenarios(const json_t *scenarios)
+{
+	__cleanup_json json_t *runs = json_array();
+	__cleanup_json json_t *reasons = json_object();
+	json_t *scenario, *names;
+	const char *reason;
+	size_t index;
+
+	json_array_foreach ((json_t *)scenarios, index, scenario) {
+		reason = json_text(scenario, "reason", NULL);
+		if (reason && !json_object_get(reasons, reason))
+			json_object_set_new(reasons, reason, json_array());
+		json_array_append(reason ? json_object_get(reasons, reason) : runs,
+				  json_object_get(scenario, "name"));
+	}
+	printf("\n%zu of %zu scenarios would run here\n", json_array_size(runs), index);
+	print_names(runs);
+	json_object_foreach (reasons, reason, names) {
+		text_line(stdout, "%zu would skip: %s", json_array_size(names), reason);
+		print_names(names);
+	}
+}
+
 static void add_findings(const struct bench *host, const json_t *findings, json_t *report)
 {
 	__cleanup_json json_t *own = json_deep_copy(findings);
@@ -122,6 +187,7 @@ static int examine(struct bench *bench, bool as_json)
 {
 	__cleanup_json json_t *report =
 		json_pack("{s:s, s:[], s:[]}", "bench", bench->name, "hosts", "findings");
+	__cleanup_json json_t *scenarios = NULL;
 	struct bench *host = bench;
 	int error = 0;
 
@@ -142,14 +208,19 @@ static int examine(struct bench *bench, bool as_json)
 
 		error = error ? error : failure;
 		findings = json_object_get(reply, "findings");
+		if (findings && host == bench)
+			scenarios = foretell(bench, findings);
 		if (findings && as_json)
 			add_findings(host, findings, report);
 		else if (findings)
 			print_findings(host, findings);
 		host = host->next;
 	} while (host != bench);
+	if (scenarios && !as_json)
+		print_scenarios(scenarios);
 	if (as_json) {
-		json_dumpf(report, stdout, JSON_INDENT(2));
+		json_object_set(report, "scenarios", scenarios);
+		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	}
 	return error ? EXIT_INFRA : EXIT_PASSED;

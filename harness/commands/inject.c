@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 
 #include "inject/injector.h"
+#include "reports/text.h"
 
 static const char usage[] =
 	"usage: brinell inject NAME [--OPTION VALUE]... [--dry-run]\n"
@@ -74,8 +75,8 @@ static void print_writes(const struct injection *injection)
 	size_t index;
 
 	json_array_foreach (injection->change.writes, index, entry)
-		printf("write %-24s to %s\n", json_text(entry, "text", ""),
-		       json_text(entry, "path", ""));
+		text_line(stdout, "write %-24s to %s", json_text(entry, "text", ""),
+			  json_text(entry, "path", ""));
 }
 
 static void print_result(const struct injection *injection)
@@ -86,14 +87,14 @@ static void print_result(const struct injection *injection)
 	json_object_foreach (injection->result, key, value) {
 		__cleanup_free char *text = json_dumps(value, JSON_ENCODE_ANY);
 
-		printf("%s: %s\n", key, text);
+		text_line(stdout, "%s: %s", key, text);
 	}
 }
 
 static void print_event(void *context, json_t *event)
 {
 	(void)context;
-	printf("%s\n", json_text(event, "text", ""));
+	text_line(stdout, "%s", json_text(event, "text", ""));
 	json_decref(event);
 }
 

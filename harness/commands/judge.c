@@ -2,6 +2,7 @@
 /*
  * brinell judge: the verdicts of a run anew, from its journal alone.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "harness/lib/registry.h"
@@ -30,15 +31,12 @@ static int tell_trial(void *context, const struct judged *judged)
 	struct telling *telling = context;
 	const char *verdict = json_text(judged->result, "verdict", "");
 	const char *before = judged->trial->recorded;
-	__cleanup_free char *line = NULL;
 
 	table_row(&telling->table, judged->result);
 	if (!*before || strcmp(before, verdict) == 0)
 		return 0;
-	line = format_text("trial %s: %s, recorded was %s: %s", judged->trial->id, verdict, before,
-			   json_text(judged->result, "reason", ""));
-	text_one_line(telling->differences, line, "");
-	fputc('\n', telling->differences);
+	text_line(telling->differences, "trial %s: %s, recorded was %s: %s", judged->trial->id,
+		  verdict, before, json_text(judged->result, "reason", ""));
 	return 0;
 }
 
@@ -48,7 +46,7 @@ static void tell_flaws(const json_t *results)
 	json_t *flaw;
 
 	json_array_foreach (json_object_get(results, "flaws"), index, flaw)
-		printf("The journal is not whole: %s.\n", json_string_value(flaw));
+		text_line(stdout, "The journal is not whole: %s.", json_string_value(flaw));
 }
 
 static int judge(const char *directory, const struct journal_index *index)
@@ -72,7 +70,7 @@ static int judge(const char *directory, const struct journal_index *index)
 	fclose(telling.differences);
 	if (error) {
 		log_error("%s", why.text);
-		return EXIT_INFRA;
+		return error == -EPERM ? EXIT_USAGE : EXIT_INFRA;
 	}
 	table_end(&telling.table, summary);
 	tell_flaws(summary);

@@ -3,6 +3,7 @@
  * brinell list: what there is to name on the command line and in scenario files.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "harness/agent/hypervisor_summary.h"
@@ -12,14 +13,18 @@
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
 #include "reports/report.h"
+#include "reports/text.h"
 #include "workloads/workload.h"
 
 static const char usage[] =
 	"usage: brinell list [scenarios|steps|injectors|workloads|witnesses|benches|reports|\n"
 	"                     hypervisors] [--json]\n"
+	"       brinell list scenarios [PATTERN|@TAG]... [--json]\n"
 	"\n"
-	"Lists what there is; without a word, all of it. --json prints an array, or an object of\n"
-	"arrays without a word, parameters included.\n";
+	"Lists what there is; without a word, all of it. PATTERN and @TAG select scenarios as in\n"
+	"brinell run.\n"
+	"\n"
+	"  --json   an array, or an object of arrays without a word, parameters included\n";
 
 static const char *const param_kinds[] = {
 	[PARAM_STRING] = "text", [PARAM_BOOL] = "boolean",	[PARAM_NUMBER] = "number",
@@ -49,7 +54,7 @@ static json_t *describe_params(const struct param *table)
 }
 
 /* A scenario that can not be read is listed with the reason: the others are still wanted. */
-static json_t *describe_scenario(const char *name, const char *path)
+static json_t *describe_scenario(const char *path)
 {
 	struct scenario *scenario;
 	struct reason why = {""};
@@ -57,7 +62,7 @@ static json_t *describe_scenario(const char *name, const char *path)
 
 	if (scenario_load(path, NULL, &scenario, &why)) {
 		log_error("%s", why.text);
-		return json_pack("{s:s, s:s, s:s}", "name", name, "path", path, "error", why.text);
+		return json_pack("{s:s, s:s, s:s}", "name", path, "path", path, "error", why.text);
 	}
 	entry = json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s, s:O, s:O, s:O}", "name",
 			  scenario->name, "path", path, "title", scenario->title, "objective",
@@ -68,24 +73,21 @@ static json_t *describe_scenario(const char *name, const char *path)
 	return entry;
 }
 
+static int select_scenarios(const char *pattern, json_t *entries, struct reason *why)
+{
+	__cleanup_json json_t *paths = json_array();
+	int error = scenario_select(pattern, paths, why);
+	const json_t *path;
+	size_t index;
+
+	json_array_foreach (paths, index, path)
+		json_array_append_new(entries, describe_scenario(json_string_value(path)));
+	return error;
+}
+
 static int list_scenarios(json_t *entries, struct reason *why)
 {
-	__cleanup_free char *library = NULL;
-	__cleanup_json json_t *names = NULL;
-	size_t index;
-	json_t *name;
-	int error = scenario_library_list(&names, why);
-
-	if (error)
-		return error;
-	(void)scenario_library_path(&library);
-	json_array_foreach (names, index, name) {
-		__cleanup_free char *path =
-			format_text("%s/%s.yaml", library, json_string_value(name));
-
-		json_array_append_new(entries, describe_scenario(json_string_value(name), path));
-	}
-	return 0;
+	return select_scenarios("*", entries, why);
 }
 
 /* The linker's order means nothing to a reader. */
@@ -194,35 +196,58 @@ static const struct listing {
 	{"steps", list_steps},	       {"hypervisors", list_hypervisors},
 };
 
-/* "NAME  TITLE  [tags]": names and titles of one listing are padded to the longest. */
-static void print_entries(const json_t *entries)
+static int widest(const json_t *entries, const char *key)
 {
-	int name_width = 0, title_width = 0;
+	int width = 0;
 	size_t index;
 	json_t *entry;
 
 	json_array_foreach (entries, index, entry) {
-		int name = (int)strlen(json_text(entry, "name", ""));
-		int title = (int)strlen(json_text(entry, "title", ""));
+		int columns = (int)text_columns(json_text(entry, key, ""));
 
-		name_width = name > name_width ? name : name_width;
-		if (json_array_size(json_object_get(entry, "tags")))
-			title_width = title > title_width ? title : title_width;
+		width = columns > width ? columns : width;
 	}
-	json_array_foreach (entries, index, entry) {
-		const json_t *tags = json_object_get(entry, "tags");
-		size_t tag_index;
-		json_t *tag;
+	return width;
+}
 
-		printf("%-*s  ", name_width, json_text(entry, "name", ""));
-		if (json_array_size(tags) == 0) {
-			puts(json_text(entry, "title", "cannot be read: see the message above"));
-			continue;
-		}
-		printf("%-*s  [", title_width, json_text(entry, "title", ""));
-		json_array_foreach (tags, tag_index, tag)
-			printf("%s%s", tag_index ? " " : "", json_string_value(tag));
-		puts("]");
+/* "  [kvm demo]", "" without tags. */
+static char *tags_text(const json_t *tags)
+{
+	char *text = xstrdup("");
+	size_t index;
+	json_t *tag;
+
+	json_array_foreach (tags, index, tag) {
+		char *longer =
+			format_text("%s%s%s", text, index ? " " : "  [", json_string_value(tag));
+
+		free(text);
+		text = longer;
+	}
+	if (!*text)
+		return text;
+
+	char *closed = format_text("%s]", text);
+
+	free(text);
+	return closed;
+}
+
+/* "NAME  TITLE  [tags]": names and titles of one listing are padded to the longest. */
+static void print_entries(const json_t *entries)
+{
+	int name_width = widest(entries, "name"), title_width = widest(entries, "title");
+	size_t index;
+	json_t *entry;
+
+	json_array_foreach (entries, index, entry) {
+		__cleanup_free char *tags = tags_text(json_object_get(entry, "tags"));
+		const char *name = json_text(entry, "name", "");
+		const char *title =
+			json_text(entry, "title", "cannot be read: see the message above");
+
+		text_line(stdout, "%s%*s  %s%*s%s", name, name_width - (int)text_columns(name), "",
+			  title, *tags ? title_width - (int)text_columns(title) : 0, "", tags);
 	}
 }
 
@@ -234,44 +259,81 @@ static const struct listing *find_listing(const char *name)
 	return NULL;
 }
 
-static int command_list_run(int argc, char **argv)
+static void print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+}
+
+/* Return: entries of one listing, or NULL after a message. */
+static json_t *list_one(const struct listing *listing, char **patterns)
+{
+	json_t *entries = json_array();
+	struct reason why = {""};
+	int error = 0;
+
+	if (!*patterns)
+		error = listing->list(entries, &why);
+	for (; *patterns && !error; patterns++)
+		error = select_scenarios(*patterns, entries, &why);
+	if (!error)
+		return entries;
+	log_error("list: %s", why.text);
+	json_decref(entries);
+	return NULL;
+}
+
+static int list_all(bool json)
 {
 	__cleanup_json json_t *all = json_object();
-	const struct listing *only = NULL;
-	bool json = false;
+	char *none[] = {NULL};
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0) {
-			json = true;
-		} else if (!only && (only = find_listing(argv[i]))) {
-			continue;
-		} else {
-			fprintf(stderr, "brinell list: cannot list '%s'\n%s", argv[i], usage);
-			return EXIT_USAGE;
-		}
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(listings); i++) {
-		json_t *entries = json_array();
-		struct reason why = {""};
+		json_t *entries = list_one(&listings[i], none);
 
-		json_object_set_new(all, listings[i].name, entries);
-		if (only && only != &listings[i])
-			continue;
-		if (listings[i].list(entries, &why)) {
-			fprintf(stderr, "brinell list: %s\n", why.text);
+		if (!entries)
 			return EXIT_USAGE;
-		}
+		json_object_set_new(all, listings[i].name, entries);
 		if (json)
 			continue;
-		if (!only)
-			printf("%s%s\n", i ? "\n" : "", listings[i].name);
+		printf("%s%s\n", i ? "\n" : "", listings[i].name);
 		print_entries(entries);
 	}
-	if (json) {
-		json_dumpf(only ? json_object_get(all, only->name) : all, stdout,
-			   JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		putchar('\n');
+	if (json)
+		print_json(all);
+	return EXIT_PASSED;
+}
+
+static int command_list_run(int argc, char **argv)
+{
+	static const struct option known[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	__cleanup_json json_t *entries = NULL;
+	const struct listing *only;
+	bool json = false;
+	char **words;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option != 'j')
+			return EXIT_USAGE;
+		json = true;
 	}
+	words = argv + optind;
+	if (!words[0])
+		return list_all(json);
+	only = find_listing(words[0]);
+	if (!only || (words[1] && only->list != list_scenarios)) {
+		log_error("list: there is no '%s' to list; see brinell list --help",
+			  only ? words[1] : words[0]);
+		return EXIT_USAGE;
+	}
+	entries = list_one(only, words + 1);
+	if (!entries)
+		return EXIT_USAGE;
+	if (json)
+		print_json(entries);
+	else
+		print_entries(entries);
 	return EXIT_PASSED;
 }
 

@@ -9,15 +9,16 @@
 #include "harness/store/render.h"
 #include "harness/store/run_directory.h"
 
-static const char usage[] = "usage: brinell report DIR --format FORMAT [--output FILE]\n"
-			    "\n"
-			    "Prints the results of a run from its journal. A verdict that this "
-			    "very brinell has\nrecorded is not judged again; 'brinell judge' "
-			    "does.\n"
-			    "\n"
-			    "  --format FORMAT   ktap, junit, json, html, tap, csv, github: see "
-			    "'brinell list reports'\n"
-			    "  --output FILE     write there instead of standard output\n";
+static const char usage[] =
+	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
+	"\n"
+	"Prints the results of a run from its journal. A verdict that this "
+	"very brinell has\nrecorded is not judged again; 'brinell judge' "
+	"does.\n"
+	"\n"
+	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, lava:\n"
+	"                    see 'brinell list reports'\n"
+	"  --output FILE     write there instead of standard output\n";
 
 static void complain_about_format(const char *name)
 {
@@ -43,21 +44,20 @@ static int write_to(const char *path, const struct report *report,
 	int error;
 
 	if (!out) {
-		log_error("writing %s: %s", path, strerror(errno));
+		log_error("writing '%s': %s", path, strerror(errno));
 		return EXIT_USAGE;
 	}
 	error = render(
 		&(struct rendering){.index = index, .reports = &report, .outs = &out, .count = 1},
 		&summary);
-	if (!error && (fflush(out) != 0 || ferror(out)))
+	/* Standard output is checked at the end of every command. */
+	if (!path)
+		return error ? EXIT_INFRA : EXIT_PASSED;
+	if (fclose(out) != 0 && !error)
 		error = -errno;
-	if (path && fclose(out) != 0 && !error)
-		error = -errno;
-	if (error) {
-		log_error("writing %s: %s", path ? path : "the report", strerror(-error));
-		return EXIT_INFRA;
-	}
-	return EXIT_PASSED;
+	if (error)
+		log_error("writing '%s': %s", path, strerror(-error));
+	return error ? EXIT_INFRA : EXIT_PASSED;
 }
 
 static int run(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "harness/commands/compare_command.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
+#include "harness/store/store.h"
 #include "harness/trial/session.h"
 
 static const char usage[] =
@@ -106,7 +107,8 @@ static int resume(int argc, char **argv)
 	comparison = format_text("%s/%s", argv[1], COMPARISON_FILE);
 	if (access(comparison, F_OK) == 0)
 		return resume_comparison(argv[1]);
-	error = journal_open(argv[1], &journal, &damage, &why)
+	error = store_check_owner(argv[1], &why)
+		?: journal_open(argv[1], &journal, &damage, &why)
 		?: journal_index_open(argv[1], &index, &why)
 		?: plan_from_index(&plan, index, &why);
 	if (!error) {

@@ -6,15 +6,20 @@
 #include <getopt.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
+#include "harness/commands/dry_run.h"
 #include "harness/store/store.h"
 #include "harness/trial/order.h"
 #include "harness/trial/session.h"
+
+/* All trials of --until-fail, unless --trials says how often each scenario is run. */
+#define UNTIL_FAIL_TRIALS 1000
 
 struct run_options {
 	const char *bench;
@@ -23,8 +28,9 @@ struct run_options {
 	const char *modules;
 	uint64_t trials;
 	uint64_t seed;
+	int64_t deadline_ns;
 	json_t *settings;
-	int dry_run, fail_on_skip, stop_on_fail, shuffle;
+	int dry_run, fail_on_skip, stop_on_fail, until_fail, shuffle;
 };
 
 static const char usage[] =
@@ -42,9 +48,13 @@ static const char usage[] =
 	"  --set KEY=VALUE   change a value of the scenario, such as victim.page=thp; repeatable\n"
 	"  --kernel PATH     boot rig hosts with this bzImage instead of Debian's newest\n"
 	"  --modules DIR     modules of that kernel (its lib/modules/RELEASE)\n"
-	"  --dry-run         print the trials that would run, in order, and run none\n"
+	"  --dry-run         print the trials in order, and which would skip or fail and why;\n"
+	"                    hosts are probed, emulated ones are not booted; run none\n"
 	"  --shuffle         run the trials in a random order, which the seed decides\n"
 	"  --stop-on-fail    run no further trial after one that failed\n"
+	"  --until-fail      repeat the scenarios until a trial fails, --trials N times at most\n"
+	"                    (default: as often as 1000 trials allow)\n"
+	"  --deadline TIME   end the run after that time, such as 90m; resume runs the rest\n"
 	"  --fail-on-skip    exit 1 when a trial was skipped and all others passed\n"
 	"\n"
 	"Standard output carries a table on a terminal, KTAP elsewhere; messages go to standard\n"
@@ -74,6 +84,32 @@ static int read_number(const char *option, const char *text, uint64_t least, uin
 	return -EINVAL;
 }
 
+static int read_deadline(const char *text, int64_t *deadline_ns)
+{
+	if (parse_duration(text, deadline_ns) == 0 && *deadline_ns > 0)
+		return 0;
+	log_error("--deadline %s: it must be a time such as 90s, 45m or 8h", text);
+	return -EINVAL;
+}
+
+/* The open of a FIFO would wait for ever. */
+static int check_place(const char *option, const char *path, mode_t type)
+{
+	struct stat status;
+
+	if (!path)
+		return 0;
+	if (stat(path, &status) < 0 || access(path, R_OK) < 0) {
+		log_error("--%s %s: %s", option, path, strerror(errno));
+		return -EINVAL;
+	}
+	if ((status.st_mode & S_IFMT) == type)
+		return 0;
+	log_error("--%s %s: it is no %s", option, path,
+		  type == S_IFDIR ? "directory" : "regular file");
+	return -EINVAL;
+}
+
 static int read_options(int argc, char **argv, struct run_options *options)
 {
 	const struct option known[] = {{"bench", required_argument, NULL, 'b'},
@@ -83,6 +119,8 @@ static int read_options(int argc, char **argv, struct run_options *options)
 				       {"set", required_argument, NULL, 'S'},
 				       {"kernel", required_argument, NULL, 'k'},
 				       {"modules", required_argument, NULL, 'm'},
+				       {"deadline", required_argument, NULL, 'd'},
+				       {"until-fail", no_argument, &options->until_fail, 1},
 				       {"dry-run", no_argument, &options->dry_run, 1},
 				       {"shuffle", no_argument, &options->shuffle, 1},
 				       {"stop-on-fail", no_argument, &options->stop_on_fail, 1},
@@ -107,6 +145,9 @@ static int read_options(int argc, char **argv, struct run_options *options)
 		case 'S':
 			error = add_setting(options->settings, optarg);
 			break;
+		case 'd':
+			error = read_deadline(optarg, &options->deadline_ns);
+			break;
 		case 'k':
 			options->kernel = optarg;
 			break;
@@ -123,10 +164,10 @@ static int read_options(int argc, char **argv, struct run_options *options)
 		log_error("run: which scenario? `brinell list scenarios` shows them");
 		error = -EINVAL;
 	}
-	if (!error && options->kernel && access(options->kernel, R_OK) != 0) {
-		log_error("--kernel %s: %s", options->kernel, strerror(errno));
-		error = -EINVAL;
-	}
+	if (!error)
+		error = check_place("kernel", options->kernel, S_IFREG);
+	if (!error)
+		error = check_place("modules", options->modules, S_IFDIR);
 	return error;
 }
 
@@ -149,6 +190,15 @@ static int load_scenario(struct plan *plan, const struct run_options *options, c
 			    "there is no bench '%s'; `brinell list benches` shows them",
 			    bench_of(options, scenario));
 	return 0;
+}
+
+/* How often each scenario is run. */
+static uint64_t rounds(const struct run_options *options, size_t scenarios)
+{
+	if (options->trials)
+		return options->trials;
+	return options->until_fail && scenarios < UNTIL_FAIL_TRIALS ? UNTIL_FAIL_TRIALS / scenarios
+								    : 1;
 }
 
 /* Each scenario once. */
@@ -181,7 +231,7 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	json_array_foreach (paths, index, path)
 		if (!error)
 			error = load_scenario(plan, options, json_string_value(path), &why);
-	for (uint64_t round = 0; round < options->trials && !error; round++)
+	for (uint64_t round = 0; !error && round < rounds(options, json_array_size(paths)); round++)
 		error = add_round(plan, options, &why);
 	if (error)
 		log_error("%s", why.text);
@@ -250,25 +300,17 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 	return session_run(directory, journal, plan,
 			   &(struct session_options){.kernel = options->kernel,
 						     .modules = options->modules,
-						     .stop_on_fail = options->stop_on_fail,
+						     .stop_on_fail = options->stop_on_fail ||
+								     options->until_fail,
+						     .deadline_ns = options->deadline_ns,
 						     .fail_on_skip = options->fail_on_skip});
-}
-
-static void print_plan(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		__cleanup_free char *name = plan_trial_name(&plan->trials[i]);
-
-		printf("%s  %s  on %s  seed %llu\n", plan->trials[i].id, name,
-		       plan->trials[i].bench, (unsigned long long)plan->trials[i].seed);
-	}
 }
 
 static int run(int argc, char **argv)
 {
 	__cleanup_json json_t *settings = json_object();
 	__cleanup_json json_t *arguments = json_array();
-	struct run_options options = {.trials = 1, .settings = settings};
+	struct run_options options = {.settings = settings};
 	struct plan plan = {0};
 	int code = EXIT_USAGE;
 
@@ -279,8 +321,7 @@ static int run(int argc, char **argv)
 	if (read_options(argc, argv, &options) == 0 &&
 	    make_plan(&plan, &options, argc - optind, argv + optind) == 0) {
 		if (options.dry_run) {
-			print_plan(&plan);
-			code = EXIT_PASSED;
+			code = dry_run(&plan);
 		} else {
 			code = start(&options, &plan, arguments);
 		}

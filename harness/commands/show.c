@@ -2,23 +2,28 @@
 /*
  * brinell show: the story of a trial, in the order in which the controller heard it.
  */
+#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "harness/lib/registry.h"
 #include "harness/judge/judge.h"
+#include "harness/store/render.h"
 #include "harness/store/run_directory.h"
 #include "reports/story.h"
 #include "reports/table.h"
 #include "reports/text.h"
 
-static const char usage[] = "usage: brinell show DIR [TRIAL]\n"
+static const char usage[] = "usage: brinell show DIR [TRIAL] [--json]\n"
 			    "\n"
 			    "Without TRIAL: the table of the run. With the id of a trial (such as "
 			    "0003 or 3): its events in\n"
 			    "order, with their time before (-) or after (+) the moment in which "
 			    "the fault was about to be\n"
-			    "fired, and the evidence for its verdict.\n";
+			    "fired, and the evidence for its verdict.\n"
+			    "\n"
+			    "  --json   the same for programs: the results of the run, or "
+			    "'result' and 'events' of the trial\n";
 
 static void print_witness(const json_t *line)
 {
@@ -56,10 +61,11 @@ static void print_verdict(const json_t *result)
 	size_t index;
 
 	text_axes(axes, result);
-	printf("\nverdict:   %s\ncode:      %s\nreason:    ", json_text(result, "verdict", "?"),
-	       json_text(result, "code", "none"));
-	text_one_line(stdout, json_text(result, "reason", ""), "");
-	printf("\ndelivered: %s\noutcome:   %s\nevidence:\n",
+	putchar('\n');
+	text_line(stdout, "verdict:   %s", json_text(result, "verdict", "?"));
+	text_line(stdout, "code:      %s", json_text(result, "code", "none"));
+	text_line(stdout, "reason:    %s", json_text(result, "reason", ""));
+	printf("delivered: %s\noutcome:   %s\nevidence:\n",
 	       json_is_true(json_object_get(result, "delivered")) ? "yes" : "no", axes);
 	json_array_foreach (json_object_get(result, "evidence"), index, line) {
 		fputs("  ", stdout);
@@ -79,10 +85,11 @@ static int show_row(void *context, const struct judged *judged)
 	return 0;
 }
 
-static int show_table(const char *directory)
+static int show_run(const char *directory, bool json)
 {
 	__cleanup_index struct journal_index *index = NULL;
 	__cleanup_json json_t *summary = NULL;
+	const struct report *report = report_find("json");
 	struct reason why = {""};
 	struct table table;
 
@@ -90,28 +97,42 @@ static int show_table(const char *directory)
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
+	if (json)
+		return render(&(struct rendering){.index = index,
+						  .reports = &report,
+						  .outs = &stdout,
+						  .count = 1},
+			      &summary)
+			       ? EXIT_INFRA
+			       : EXIT_PASSED;
 	table_begin(&table, stdout, journal_index_widest(index));
 	judge_run(index, &(struct judge_options){0}, show_row, &table, &summary);
 	table_end(&table, summary);
 	return EXIT_PASSED;
 }
 
-static void show_result(const json_t *result, const json_t *records)
+static void show_result(json_t *result, const json_t *records, bool json)
 {
 	const char *id = json_text(result, "trial", "");
-	__cleanup_free char *heading =
-		format_text("trial %s  %s  on %s  seed %" PRId64, id,
-			    json_text(result, "scenario", ""), json_text(result, "bench", ""),
-			    json_number(result, "seed", 0));
 
-	text_one_line(stdout, heading, "");
-	puts("\n");
+	if (json) {
+		__cleanup_json json_t *both =
+			json_pack("{s:O, s:o}", "result", result, "events", story_of(records, id));
+
+		json_dumpf(both, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+		putchar('\n');
+		return;
+	}
+	text_line(stdout, "trial %s  %s  on %s  seed %" PRId64, id,
+		  json_text(result, "scenario", ""), json_text(result, "bench", ""),
+		  json_number(result, "seed", 0));
+	putchar('\n');
 	print_story(records, id);
 	print_verdict(result);
 }
 
 /* A trial that the index beside the journal does not have, or a journal without one. */
-static int search_trial(const char *directory, const char *wanted)
+static int search_trial(const char *directory, const char *wanted, bool json)
 {
 	__cleanup_index struct journal_index *index = NULL;
 	struct judged judged = {0};
@@ -129,36 +150,42 @@ static int search_trial(const char *directory, const char *wanted)
 		return EXIT_USAGE;
 	}
 	judge_result(index, &(struct judge_options){.again = true}, &judged);
-	show_result(judged.result, judged.records);
+	show_result(judged.result, judged.records, json);
 	judged_free(&judged);
 	return EXIT_PASSED;
 }
 
-static int show_trial(const char *directory, const char *wanted)
+static int show_trial(const char *directory, const char *wanted, bool json)
 {
 	__cleanup_json json_t *records = NULL;
 	__cleanup_json json_t *result = NULL;
 	__cleanup_free char *id = NULL;
 
 	if (journal_lookup(directory, wanted, &id, &records))
-		return search_trial(directory, wanted);
+		return search_trial(directory, wanted, json);
 	result = judge_trial(records, id);
-	show_result(result, records);
+	show_result(result, records, json);
 	return EXIT_PASSED;
 }
 
 static int run(int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage, stdout);
-		return EXIT_PASSED;
+	static const struct option known[] = {{"json", no_argument, NULL, 'j'}, {0}};
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option != 'j')
+			return EXIT_USAGE;
+		json = true;
 	}
-	if (argc < 2 || argc > 3 || argv[1][0] == '-') {
+	if (optind == argc || argc - optind > 2) {
 		log_error("show: give the directory of the run, and perhaps a trial; see brinell "
 			  "show --help");
 		return EXIT_USAGE;
 	}
-	return argc == 2 ? show_table(argv[1]) : show_trial(argv[1], argv[2]);
+	return argv[optind + 1] ? show_trial(argv[optind], argv[optind + 1], json)
+				: show_run(argv[optind], json);
 }
 
 static const struct command command_show = {

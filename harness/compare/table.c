@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/compare/compare.h"
+#include "reports/text.h"
 
 #define COLUMNS 6
 
@@ -123,14 +124,9 @@ static void fill_rate(const json_t *row, char *cells[COLUMNS])
 	cells[5] = verdict_text(row);
 }
 
-/* Characters, not bytes: the continuation bytes of UTF-8 take no column. */
 static int width_of(const char *text)
 {
-	int width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
+	return (int)text_columns(text);
 }
 
 static void print_table(FILE *out, char *(*cells)[COLUMNS], size_t count)
@@ -142,17 +138,19 @@ static void print_table(FILE *out, char *(*cells)[COLUMNS], size_t count)
 			if (width_of(cells[row][i]) > width[i])
 				width[i] = width_of(cells[row][i]);
 	for (size_t row = 0; row < count; row++)
-		for (size_t i = 0; i < COLUMNS; i++)
-			fprintf(out, "%s%*s", cells[row][i],
+		for (size_t i = 0; i < COLUMNS; i++) {
+			text_one_line(out, cells[row][i], "");
+			fprintf(out, "%*s",
 				i + 1 < COLUMNS ? width[i] - width_of(cells[row][i]) + 2 : 1,
 				i + 1 < COLUMNS ? "" : "\n");
+		}
 }
 
 static void print_run(FILE *out, const char *name, const json_t *run)
 {
-	fprintf(out, "%s: %s (run %s, brinell %s%s)\n", name, json_text(run, "directory", "?"),
-		json_text(run, "run", "?"), json_text(run, "version", "?"),
-		json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
+	text_line(out, "%s: %s (run %s, brinell %s%s)", name, json_text(run, "directory", "?"),
+		  json_text(run, "run", "?"), json_text(run, "version", "?"),
+		  json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
 }
 
 static bool any_unknown_boots(const json_t *rows)
@@ -204,11 +202,11 @@ void compare_print(FILE *out, const json_t *comparison)
 	print_run(out, "A", json_object_get(comparison, "a"));
 	print_run(out, "B", json_object_get(comparison, "b"));
 	json_array_foreach (json_object_get(comparison, "differences"), index, row)
-		fprintf(out, "%s differs: A has %s, B has %s%s\n", json_text(row, "part", ""),
-			json_text(row, "a", ""), json_text(row, "b", ""),
-			json_is_true(json_object_get(row, "allowed"))
-				? ""
-				: "; --across compares all the same");
+		text_line(out, "%s differs: A has %s, B has %s%s", json_text(row, "part", ""),
+			  json_text(row, "a", ""), json_text(row, "b", ""),
+			  json_is_true(json_object_get(row, "allowed"))
+				  ? ""
+				  : "; --across compares all the same");
 	fputs("\n", out);
 	if (!cells)
 		return;

@@ -34,5 +34,6 @@ void probe_debugfs(json_t *findings);
 int machine_is_expendable(struct reason *why);
 void finding_add(json_t *findings, const char *name, bool ok, const char *reason,
 		 const char *remedy);
+void machine_add_facts(json_t *facts);
 
 #endif

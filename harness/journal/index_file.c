@@ -71,12 +71,17 @@ static bool fill(struct index_entry *entry, const struct journal_index *index,
  */
 void index_file_write(const char *directory, const struct journal_index *index)
 {
+	struct stat owner;
 	size_t size = sizeof(struct index_header) + index->count * sizeof(struct index_entry);
 	__cleanup_free struct index_header *header = malloc(size);
 	struct index_entry *entries = (struct index_entry *)(header + 1);
 	bool whole = !index->damage.torn_bytes && !index->mark_count;
 	bool fits = whole && header && describe(index->fd, header) == 0 &&
 		    header->size == index->length;
+
+	/* Nothing is written into the directory of another user, not even by root. */
+	if (stat(directory, &owner) < 0 || owner.st_uid != geteuid())
+		return;
 
 	for (size_t i = 0; fits && i < index->count; i++)
 		fits = fill(&entries[i], index, &index->trials[i]);

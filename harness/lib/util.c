@@ -221,12 +221,14 @@ const char *system_path(char buffer[static 4096], const char *path)
  */
 int read_small_file(const char *path, char **text, size_t *length)
 {
-	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* The open of a FIFO waits for its writer; without one it reads as an empty file. */
+	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	__cleanup_free char *data = NULL;
 	size_t used = 0, size = 0;
 
 	if (fd < 0)
 		return -errno;
+	fcntl(fd, F_SETFL, 0);
 	for (;;) {
 		ssize_t got;
 

@@ -347,8 +347,9 @@ int scenario_load(const char *path, const json_t *settings, struct scenario **sc
 	int error = read_small_file(path, &text, &length);
 
 	if (error)
-		return fail(why, error, "cannot read scenario %s: %s; see `brinell list` for names",
-			    path, strerror(-error));
+		return fail(why, error,
+			    "cannot read scenario '%s': %s; see `brinell list` for names", path,
+			    strerror(-error));
 	return scenario_parse(path, text, length, settings, scenario, why);
 }
 

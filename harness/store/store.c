@@ -48,32 +48,47 @@ static void point_latest(const char *name)
 	}
 }
 
-/* What is there already must be a directory of this user, and its parts no links to elsewhere. */
-static int check_existing(const char *path, struct reason *why)
+/**
+ * store_check_owner - whether a directory may be written: it is this user's, and its parts are no links to elsewhere
+ * @path: of the directory of a run
+ * @why:  filled on an error
+ *
+ * Return: 0, also when nothing is there; -ENOTDIR, -EPERM.
+ */
+int store_check_owner(const char *path, struct reason *why)
 {
-	__cleanup_free char *journal = format_text("%s/%s", path, JOURNAL_FILE);
 	__cleanup_free char *artifacts = format_text("%s/%s", path, STORE_ARTIFACTS);
 	struct stat status;
 
-	if (!*path)
-		return fail(why, -EINVAL, "the name of the directory for the results is empty");
 	if (stat(path, &status) < 0)
 		return 0;
 	if (!S_ISDIR(status.st_mode))
-		return fail(why, -ENOTDIR, "'%s' is no directory; give another with --out", path);
+		return fail(why, -ENOTDIR, "'%s' is no directory", path);
 	if (status.st_uid != geteuid())
-		return fail(why, -EPERM,
-			    "'%s' belongs to another user (%u); give another directory with --out",
-			    path, status.st_uid);
+		return fail(why, -EPERM, "'%s' belongs to another user (%u)", path, status.st_uid);
+	if (lstat(artifacts, &status) == 0 && !S_ISDIR(status.st_mode))
+		return fail(why, -ENOTDIR, "'%s' is no directory", artifacts);
+	return 0;
+}
+
+static int check_new(const char *path, struct reason *why)
+{
+	__cleanup_free char *journal = format_text("%s/%s", path, JOURNAL_FILE);
+	struct reason inner = {""};
+	struct stat status;
+	int error;
+
+	if (!*path)
+		return fail(why, -EINVAL, "the name of the directory for the results is empty");
+	error = store_check_owner(path, &inner);
+	if (error)
+		return fail(why, error, "%s; give another directory with --out", inner.text);
 	if (lstat(journal, &status) == 0)
 		return fail(
 			why, -EEXIST,
 			"'%s' holds a run already: give another directory with --out, or finish "
 			"that run with 'brinell resume %s'",
 			path, path);
-	if (lstat(artifacts, &status) == 0 && !S_ISDIR(status.st_mode))
-		return fail(why, -ENOTDIR, "'%s' is no directory; give another with --out",
-			    artifacts);
 	return 0;
 }
 
@@ -94,7 +109,7 @@ int store_create_run(const char *out, char **directory, struct reason *why)
 	__cleanup_free char *name = out ? NULL : default_name();
 	__cleanup_free char *path = out ? strdup(out) : format_text("%s/%s", STORE_RUNS, name);
 	__cleanup_free char *artifacts = format_text("%s/%s", path, STORE_ARTIFACTS);
-	int error = check_existing(path, why);
+	int error = check_new(path, why);
 
 	if (error)
 		return error;
@@ -161,7 +176,7 @@ static int open_reports(const char *directory, const struct report **reports,
  *
  * Each file is replaced as a whole. One that fails does not keep the others from being written.
  *
- * Return: 0; -EBUSY when another brinell writes them just now; the first -errno.
+ * Return: 0; -EBUSY when another brinell writes them just now; -EPERM in a directory of another user; the first -errno.
  */
 int store_write_reports(const char *directory, struct rendering rendering, json_t **summary,
 			struct reason *why)
@@ -176,6 +191,9 @@ int store_write_reports(const char *directory, struct rendering rendering, json_
 	if (folder < 0)
 		return fail(why, -errno, "opening the directory '%s': %s", directory,
 			    strerror(errno));
+	first = store_check_owner(directory, why);
+	if (first)
+		return first;
 	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
 		return fail(why, -EBUSY, "another brinell writes the reports of '%s' just now",
 			    directory);

@@ -8,6 +8,7 @@
 #define STORE_RUNS "brinell-runs"
 #define STORE_ARTIFACTS "artifacts"
 
+int store_check_owner(const char *path, struct reason *why);
 int store_create_run(const char *out, char **directory, struct reason *why);
 int store_write_reports(const char *directory, struct rendering rendering, json_t **summary,
 			struct reason *why);

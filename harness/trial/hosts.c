@@ -7,6 +7,7 @@
 
 #include "harness/trial/engine_internal.h"
 #include "harness/trial/order.h"
+#include "harness/trial/requirements.h"
 
 #define RIG_DEADLINE_S 7200
 
@@ -63,15 +64,27 @@ static int open_bench(struct engine *engine, struct reason *why)
 			  &engine->bench, why);
 }
 
-static void journal_boot(struct engine *engine, const struct bench *host)
+/* What a machine is stands in the first record of a boot; it does not change during that. */
+static json_t *boot_facts(struct bench *host)
+{
+	static const char *const machine[] = {"cpu", "microcode", "bios", "cmdline", "config"};
+	json_t *facts = json_copy(host->hello);
+
+	for (size_t i = 0; i < ARRAY_SIZE(machine) && host->told_boot == host->boots; i++)
+		(void)json_object_del(facts, machine[i]);
+	host->told_boot = host->boots;
+	return facts;
+}
+
+static void journal_boot(struct engine *engine, struct bench *host)
 {
 	const json_t *hello = host->hello;
 
 	engine_journal(engine, "boot",
-		       json_pack("{s:s, s:s, s:s, s:O*, s:O}", "host", host->host, "boot_id",
+		       json_pack("{s:s, s:s, s:s, s:O*, s:o}", "host", host->host, "boot_id",
 				 json_text(hello, "boot_id", ""), "kernel",
 				 json_text(hello, "kernel", ""), "rig",
-				 json_object_get(hello, "rig"), "facts", hello));
+				 json_object_get(hello, "rig"), "facts", boot_facts(host)));
 }
 
 /*
@@ -176,32 +189,20 @@ int hosts_await_ready(struct engine *engine, struct reason *why)
 	return error;
 }
 
-static const json_t *find_finding(const json_t *findings, const char *name)
-{
-	const json_t *finding;
-	size_t index;
-
-	json_array_foreach ((json_t *)findings, index, finding)
-		if (strcmp(json_text(finding, "name", ""), name) == 0)
-			return finding;
-	return NULL;
-}
-
-/** hosts_check - whether the first host has what the scenario requires. Return: 0, or -ENOTSUP with the reason of the skip */
+/** hosts_check - whether the bench and its first host have what the scenario needs. Return: 0, or -ENOTSUP with the reason of the skip */
 int hosts_check(struct engine *engine, struct reason *why)
 {
-	const json_t *needed;
-	size_t index;
+	const struct scenario *scenario = engine->trial->scenario;
+	int error = requirements_of_bench(scenario, engine->bench, why);
 
-	if (!json_array_size(engine->trial->scenario->requires))
-		return 0;
+	if (error || !json_array_size(scenario->requires))
+		return error;
 	/* A host that is ready has more to be found than before. */
 	if (!engine->findings || engine->findings_boot != engine->bench->boots ||
 	    engine->findings_ready != engine->bench->ready_boot) {
 		__cleanup_json json_t *reply = NULL;
-		int error = engine_call(engine, engine->bench, "probe", NULL, CALL_TIMEOUT_MS,
-					&reply, why);
-
+		error = engine_call(engine, engine->bench, "probe", NULL, CALL_TIMEOUT_MS, &reply,
+				    why);
 		if (error)
 			return error;
 		json_decref(engine->findings);
@@ -209,18 +210,7 @@ int hosts_check(struct engine *engine, struct reason *why)
 		engine->findings_boot = engine->bench->boots;
 		engine->findings_ready = engine->bench->ready_boot;
 	}
-	json_array_foreach (engine->trial->scenario->requires, index, needed) {
-		const char *name = json_string_value(needed);
-		const json_t *finding = find_finding(engine->findings, name);
-
-		if (!finding)
-			return fail(why, -ENOTSUP, "needs %s, which this brinell can not probe",
-				    name);
-		if (!json_is_true(json_object_get(finding, "ok")))
-			return fail(why, -ENOTSUP, "needs %s: %s", name,
-				    json_text(finding, "reason", "not there"));
-	}
-	return 0;
+	return requirements_of_host(scenario, engine->findings, why);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "harness/judge/judge.h"
 #include "harness/store/store.h"
@@ -14,20 +15,28 @@
 
 static volatile int interrupted;
 
+/* The signal that ended the run. */
 static void on_signal(int signal)
 {
-	(void)signal;
-	interrupted = 1;
+	interrupted = signal;
 }
 
 /* No SA_RESTART: a wait ends at once, the trial is closed, and what was set is restored. */
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
 
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &action, NULL);
+}
+
+static void set_deadline(int64_t deadline_ns)
+{
+	const struct itimerval timer = {.it_value = {.tv_sec = deadline_ns / NSEC_PER_SEC,
+						     .tv_usec = deadline_ns % NSEC_PER_SEC / 1000}};
+
+	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 /**
@@ -190,10 +199,13 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 	int error;
 
 	catch_signals();
+	set_deadline(options->deadline_ns);
 	error = run_trials(directory, journal, plan, options, &why);
 	journal_close(journal);
 	if (error == -EINTR)
-		log_warning("interrupted; everything is stopped. `brinell resume %s` goes on",
+		log_warning("%s; everything is stopped. `brinell resume %s` goes on",
+			    interrupted == SIGALRM ? "the deadline of the run is over"
+						   : "interrupted",
 			    directory);
 	else if (error == -ECANCELED)
 		log_warning("stopped after a failure. `brinell resume %s` runs the other trials",
@@ -202,7 +214,8 @@ int session_run(const char *directory, struct journal *journal, struct plan *pla
 		log_error("%s", why.text);
 	if (write_reports(directory, &summary))
 		return EXIT_INFRA;
-	if (error == -EINTR)
+	if (error == -EINTR && judge_exit_code(summary) != EXIT_FAILED)
 		return EXIT_INCONCLUSIVE;
-	return error && error != -ECANCELED ? EXIT_INFRA : exit_code(summary, options);
+	return error && error != -ECANCELED && error != -EINTR ? EXIT_INFRA
+							       : exit_code(summary, options);
 }

@@ -9,11 +9,13 @@
  * @kernel:       bzImage for rig hosts, or NULL
  * @modules:      its modules, or NULL
  * @stop_on_fail: run no further trial after one that failed
+ * @deadline_ns:  after which the run is ended like by an interrupt; 0: none
  * @fail_on_skip: the exit status of a run in which a trial was skipped is that of a failure
  */
 struct session_options {
 	const char *kernel;
 	const char *modules;
+	int64_t deadline_ns;
 	bool stop_on_fail, fail_on_skip;
 };
 

@@ -224,9 +224,6 @@ static int step_stop(struct engine *engine, const struct scenario_step *step, st
 static int step_firmware(struct engine *engine, const struct scenario_step *step,
 			 struct reason *why)
 {
-	if (!engine->bench->ops->firmware)
-		return fail(why, -ENOTSUP, "needs the rig's firmware model, bench '%s' has its own",
-			    engine->bench->name);
 	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
 }
 
