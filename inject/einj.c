@@ -614,6 +614,7 @@ static void einj_probe(json_t *findings)
 
 static const struct injector einj = {
 	.name = "einj",
+	.fault_of = nature_of_error_type,
 	.summary = "the firmware makes the fault (ACPI EINJ, versions 1 and 2)",
 	.params = einj_params,
 	.check = einj_check,

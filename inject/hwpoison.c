@@ -361,6 +361,7 @@ static void hwpoison_probe(json_t *findings)
 
 static const struct injector hwpoison = {
 	.name = "hwpoison",
+	.fault = {KIND_MEMORY, SEVERITY_ANY},
 	.summary = "the kernel treats a page as broken, although its memory is fine",
 	.params = hwpoison_params,
 	.check = hwpoison_check,

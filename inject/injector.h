@@ -2,6 +2,7 @@
 #ifndef BRINELL_INJECT_INJECTOR_H
 #define BRINELL_INJECT_INJECTOR_H
 
+#include "harness/evidence/nature.h"
 #include "harness/host/activity.h"
 #include "harness/host/change.h"
 #include "harness/host/machine.h"
@@ -32,6 +33,8 @@ enum injector_target {
  * @params:  its parameters
  * @kills:   parameter that names what it kills, so that the end of this is evidence of the fault; NULL: it kills nothing
  * @echoed_by: witness that reports the command of this injector by itself, which is no evidence of the fault; or NULL
+ * @fault:   kind and severity of its faults, with which the judge compares the evidence; empty: any
+ * @fault_of: the same by the arguments; NULL: @fault holds for all
  * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
  *           missing. Pure: scenarios are checked with it before anything starts. May be NULL
  * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
@@ -56,6 +59,8 @@ struct injector {
 	const char *summary;
 	const struct param *params;
 	const char *kills, *echoed_by;
+	struct nature fault;
+	struct nature (*fault_of)(const json_t *arguments);
 	int (*check)(const json_t *arguments, enum injector_target target, struct reason *why);
 	void (*probe)(json_t *findings);
 	int (*prepare)(struct injection *injection, struct reason *why);

@@ -241,6 +241,7 @@ static void kill_probe(json_t *findings)
 
 static const struct injector kill_injector = {
 	.name = "kill",
+	.fault = {KIND_OTHER, SEVERITY_ANY},
 	.kills = "what",
 	.summary = "QEMU of a guest, or libvirt's daemon, dies at once (SIGKILL)",
 	.params = kill_params,

@@ -324,6 +324,7 @@ static void mce_probe(json_t *findings)
 
 static const struct injector mce_inject = {
 	.name = "mce-inject",
+	.fault_of = nature_of_bank_record,
 	.summary = "the kernel raises a machine check, or decodes a made-up one",
 	.params = mce_params,
 	.check = mce_check,

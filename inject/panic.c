@@ -90,6 +90,7 @@ static void panic_probe(json_t *findings)
 
 static const struct injector panic_injector = {
 	.name = "panic",
+	.fault = {KIND_OTHER, SEVERITY_ANY},
 	.summary = "the kernel of the machine is crashed (sysrq c)",
 	.params = panic_params,
 	.check = panic_check,

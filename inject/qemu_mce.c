@@ -319,6 +319,7 @@ static void qemu_mce_probe(json_t *findings)
 
 static const struct injector qemu_mce = {
 	.name = "qemu-mce",
+	.fault_of = nature_of_bank_record,
 	/* QEMU reports each machine check that its monitor was asked for as an event. */
 	.echoed_by = "hypervisor",
 	.summary = "QEMU raises a machine check in a guest",

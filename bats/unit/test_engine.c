@@ -17,6 +17,9 @@ static void test_strike(void **state)
 	assert_string_equal(json_text(intent, "gpa", ""), "0x100000");
 	assert_string_equal(json_text(intent, "pfn", ""), "0x2000");
 	assert_string_equal(json_text(intent, "host", ""), "h0");
+	/* As the injector declares its faults. */
+	assert_string_equal(json_string_value(json_array_get(json_object_get(intent, "fault"), 0)),
+			    "memory");
 	/* The frame of the host, and QEMU's process, are what the host's witnesses look at. */
 	assert_non_null(strstr(fixture->calls, "witness.focus {\"pfn\":\"0x2000\",\"pids\":[77]}"));
 	assert_non_null(strstr(fixture->calls, "\"pfn\":\"0x2000\"},\"injector\":\"hwpoison\""));

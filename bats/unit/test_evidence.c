@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/evidence/evidence.h"
+#include "harness/evidence/record.h"
 
 #include <cmocka.h>
 
@@ -380,9 +381,10 @@ static void trace_events_tell_kind_severity_and_place(void **state)
 
 static struct nature fault(const char *injector, const char *arguments)
 {
-	__cleanup_json json_t *object = json_loads(arguments, 0, NULL);
+	__cleanup_json json_t *intent = json_pack("{s:{s:s, s:o}}", "body", "injector", injector,
+						  "arguments", json_loads(arguments, 0, NULL));
 
-	return nature_of_fault(injector, object);
+	return intent_nature(intent);
 }
 
 static void faults_have_a_kind_and_a_severity(void **state)
@@ -407,6 +409,24 @@ static void faults_have_a_kind_and_a_severity(void **state)
 	assert_int_equal(fault("panic", "{}").kinds, KIND_OTHER);
 }
 
+/* What an injector declares goes before what is known of its name. */
+static void faults_are_declared_by_words(void **state)
+{
+	const struct nature natures[] = {
+		{KIND_MEMORY, CE}, {KIND_CXL | KIND_PCIE, UE}, {KIND_MACHINE_CHECK, CE | UE}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(natures); i++) {
+		__cleanup_json json_t *intent =
+			json_pack("{s:{s:s, s:o}}", "body", "injector", "panic", "fault",
+				  nature_words(natures[i]));
+		struct nature read = intent_nature(intent);
+
+		assert_int_equal(read.kinds, natures[i].kinds);
+		assert_int_equal(read.severities, natures[i].severities);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +435,7 @@ int main(void)
 		cmocka_unit_test(a_refused_access_names_device_and_address),
 		cmocka_unit_test(trace_events_tell_kind_severity_and_place),
 		cmocka_unit_test(faults_have_a_kind_and_a_severity),
+		cmocka_unit_test(faults_are_declared_by_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,8 @@ static unsigned char severities_of_word(const char *word)
 	return SEVERITY_ANY;
 }
 
-static struct nature nature_of_einj(const char *type)
+/** nature_of_error_type - of a fault that is named as the types of APEI EINJ are, such as "memory-correctable" in "type" */
+struct nature nature_of_error_type(const json_t *arguments)
 {
 	static const struct {
 		const char *part;
@@ -132,6 +133,7 @@ static struct nature nature_of_einj(const char *type)
 		{"processor", KIND_PROCESSOR}, {"pcie", KIND_PCIE},
 		{"platform", KIND_OTHER},
 	};
+	const char *type = json_text(arguments, "type", "");
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (strstr(type, parts[i].part))
@@ -139,8 +141,8 @@ static struct nature nature_of_einj(const char *type)
 	return (struct nature){KIND_ANY, SEVERITY_ANY};
 }
 
-/* The records of mce-inject and of QEMU's monitor: a raw status, or a name for one. */
-static struct nature nature_of_record(const json_t *arguments)
+/** nature_of_bank_record - of a made-up machine check: a raw "status", or a name in "preset" or "kind" */
+struct nature nature_of_bank_record(const json_t *arguments)
 {
 	uint64_t status = (uint64_t)json_number(arguments, "status", 0);
 	const char *name = json_text(arguments, "preset", json_text(arguments, "kind", ""));
@@ -153,24 +155,40 @@ static struct nature nature_of_record(const json_t *arguments)
 						    : SEVERITY_UNCORRECTED};
 }
 
-/**
- * nature_of_fault - kind and severity of the fault that an injector was asked for
- * @injector:  its name, as in the intent record
- * @arguments: of it
- *
- * Return: the nature; any kind for an injector whose faults are not described here.
- */
-struct nature nature_of_fault(const char *injector, const json_t *arguments)
+static const struct {
+	const char *word;
+	struct nature nature;
+} words[] = {
+	{"memory", {KIND_MEMORY, 0}},
+	{"processor", {KIND_PROCESSOR, 0}},
+	{"pcie", {KIND_PCIE, 0}},
+	{"cxl", {KIND_CXL, 0}},
+	{"other", {KIND_OTHER, 0}},
+	{"iommu", {KIND_IOMMU, 0}},
+	{"corrected", {0, SEVERITY_CORRECTED}},
+	{"uncorrected", {0, SEVERITY_UNCORRECTED}},
+	/* Not written: it is two of those above. */
+	{"machine-check", {KIND_MACHINE_CHECK, 0}},
+};
+
+/** nature_add_word - add a kind or a severity, such as "memory"; an unknown word adds nothing, and leaves it open */
+void nature_add_word(struct nature *nature, const char *word)
 {
-	if (strcmp(injector, "einj") == 0)
-		return nature_of_einj(json_text(arguments, "type", ""));
-	if (strcmp(injector, "mce-inject") == 0 || strcmp(injector, "qemu-mce") == 0)
-		return nature_of_record(arguments);
-	if (strcmp(injector, "hwpoison") == 0)
-		return (struct nature){KIND_MEMORY, SEVERITY_ANY};
-	if (strcmp(injector, "kill") == 0 || strcmp(injector, "panic") == 0)
-		return (struct nature){KIND_OTHER, SEVERITY_ANY};
-	if (strcmp(injector, "dma") == 0)
-		return (struct nature){KIND_IOMMU, SEVERITY_ANY};
-	return (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i].word, word) == 0) {
+			nature->kinds |= words[i].nature.kinds;
+			nature->severities |= words[i].nature.severities;
+		}
+}
+
+/** nature_words - the words that nature_add_word() reads back. Return: an array, owned by the caller */
+json_t *nature_words(struct nature nature)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(words) - 1; i++)
+		if (nature.kinds & words[i].nature.kinds ||
+		    nature.severities & words[i].nature.severities)
+			json_array_append_new(list, json_string(words[i].word));
+	return list;
 }

@@ -35,7 +35,10 @@ struct nature {
 	unsigned char kinds, severities;
 };
 
-struct nature nature_of_fault(const char *injector, const json_t *arguments);
+struct nature nature_of_error_type(const json_t *arguments);
+struct nature nature_of_bank_record(const json_t *arguments);
+void nature_add_word(struct nature *nature, const char *word);
+json_t *nature_words(struct nature nature);
 struct nature nature_of_machine_check(uint64_t status, uint64_t ipid);
 bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc);
 bool nature_overlaps(struct nature one, struct nature other);

@@ -83,7 +83,17 @@ int64_t event_time(const json_t *record)
 /* What journals did not record before injectors declared it. */
 static const struct {
 	const char *injector, *kills, *echoed_by;
-} undeclared[] = {{"kill", "what", NULL}, {"qemu-mce", NULL, "hypervisor"}};
+	struct nature fault;
+	struct nature (*fault_of)(const json_t *arguments);
+} undeclared[] = {
+	{"kill", "what", NULL, {KIND_OTHER, SEVERITY_ANY}, NULL},
+	{"panic", NULL, NULL, {KIND_OTHER, SEVERITY_ANY}, NULL},
+	{"hwpoison", NULL, NULL, {KIND_MEMORY, SEVERITY_ANY}, NULL},
+	{"dma", NULL, NULL, {KIND_IOMMU, SEVERITY_ANY}, NULL},
+	{"einj", NULL, NULL, {0, 0}, nature_of_error_type},
+	{"mce-inject", NULL, NULL, {0, 0}, nature_of_bank_record},
+	{"qemu-mce", NULL, "hypervisor", {0, 0}, nature_of_bank_record},
+};
 
 /** intent_kills - what the fault of an intent kills ("qemu", a daemon); "" for none; borrowed */
 const char *intent_kills(const json_t *record)
@@ -109,6 +119,25 @@ const char *intent_echoed_by(const json_t *record)
 		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
 			witness = undeclared[i].echoed_by;
 	return witness ? witness : "";
+}
+
+/** intent_nature - kind and severity of the fault of an intent; any for an injector that declares none */
+struct nature intent_nature(const json_t *record)
+{
+	const json_t *intent = record_body(record), *words = json_object_get(intent, "fault"), *word;
+	struct nature nature = {0, 0};
+	size_t index;
+
+	json_array_foreach (words, index, word)
+		nature_add_word(&nature, json_string_value(word) ? json_string_value(word) : "");
+	if (words)
+		return nature;
+	for (size_t i = 0; i < ARRAY_SIZE(undeclared); i++)
+		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
+			return undeclared[i].fault_of
+				       ? undeclared[i].fault_of(json_object_get(intent, "arguments"))
+				       : undeclared[i].fault;
+	return (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
 }
 
 /**

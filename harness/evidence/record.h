@@ -2,6 +2,7 @@
 #ifndef BRINELL_EVIDENCE_RECORD_H
 #define BRINELL_EVIDENCE_RECORD_H
 
+#include "harness/evidence/nature.h"
 #include "harness/lib/util.h"
 
 const char *record_type(const json_t *record);
@@ -16,6 +17,7 @@ const json_t *event_data(const json_t *record);
 int64_t event_time(const json_t *record);
 bool event_is_of_kernel(const json_t *record);
 const char *intent_kills(const json_t *record);
+struct nature intent_nature(const json_t *record);
 const char *intent_echoed_by(const json_t *record);
 bool is_memory_error_signal(const json_t *data);
 

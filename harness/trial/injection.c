@@ -176,6 +176,14 @@ static void remember_page(struct engine *engine, const struct aim *aim, const ch
 	json_object_set(pages, workload, aim->page);
 }
 
+/* Words of the kind and the severity; NULL when the injector leaves them open. */
+static json_t *fault_of(const struct injector *injector, const json_t *arguments)
+{
+	struct nature fault = injector->fault_of ? injector->fault_of(arguments) : injector->fault;
+
+	return fault.kinds || fault.severities ? nature_words(fault) : NULL;
+}
+
 /* @prepared: what the injector has found out about its target; NULL when there is none */
 static void journal_intent(struct engine *engine, const struct scenario_step *step,
 			   const struct aim *aim, json_t *arguments, json_t *prepared)
@@ -188,10 +196,11 @@ static void journal_intent(struct engine *engine, const struct scenario_step *st
 		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
 	engine_journal(
 		engine, "intent",
-		json_pack("{s:s, s:s*, s:s*, s:O, s:O*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
+		json_pack("{s:s, s:s*, s:s*, s:o*, s:O, s:O*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
 			  "injector", step->injector, "kills",
 			  injector->kills ? param_text(arguments, injector->kills) : NULL,
-			  "echoed-by", injector->echoed_by, "arguments", arguments, "prepared",
+			  "echoed-by", injector->echoed_by, "fault",
+			  fault_of(injector, arguments), "arguments", arguments, "prepared",
 			  json_object_size(prepared) ? prepared : NULL, "target", step->subject,
 			  "guest", aim->guest ? aim->guest->name : NULL, "gpa",
 			  aim->guest ? json_text(aim->facts, "physical", NULL) : NULL, "address",

@@ -332,6 +332,7 @@ static void dma_probe(json_t *findings)
 
 static const struct injector dma_injector = {
 	.name = "dma",
+	.fault = {KIND_IOMMU, SEVERITY_ANY},
 	.summary = "a PCI device writes or reads at an address of one's choice, through VFIO",
 	.params = dma_params,
 	.check = dma_injection_check,

@@ -34,7 +34,7 @@ static void open_hosts(const struct trial_case *trial, struct observation *seen)
 bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line)
 {
 	return line->meaning == MEANS_PANIC && trial->intent &&
-	       !nature_overlaps(line->nature, case_fault(trial));
+	       !nature_overlaps(line->nature, intent_nature(trial->intent));
 }
 
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,

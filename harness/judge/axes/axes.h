@@ -172,7 +172,6 @@ void case_prove(struct trial_case *trial, enum group group, const json_t *record
 void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
 		enum relation relation, struct nature nature);
 void case_prove_by_death(struct trial_case *trial);
-struct nature case_fault(const struct trial_case *trial);
 void case_read_noise(struct trial_case *trial, const json_t *record);
 bool kernel_line_is_error(enum meaning meaning);
 enum group case_group(struct trial_case *trial, const char *name, bool in_guest);

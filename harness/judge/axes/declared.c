@@ -27,34 +27,6 @@ static const struct declaration undeclared[] = {
 	{"interrupts", "interrupts", "DFR", true, {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
 };
 
-/* Words that are not known leave open what the error is. */
-static struct nature nature_of_words(const char *kind, const char *severity)
-{
-	static const struct {
-		const char *word;
-		struct nature nature;
-	} words[] = {
-		{"memory", {KIND_MEMORY, 0}},
-		{"processor", {KIND_PROCESSOR, 0}},
-		{"machine-check", {KIND_MACHINE_CHECK, 0}},
-		{"pcie", {KIND_PCIE, 0}},
-		{"cxl", {KIND_CXL, 0}},
-		{"other", {KIND_OTHER, 0}},
-		{"iommu", {KIND_IOMMU, 0}},
-		{"corrected", {0, SEVERITY_CORRECTED}},
-		{"uncorrected", {0, SEVERITY_UNCORRECTED}},
-	};
-	struct nature nature = {0, 0};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].word, kind) == 0)
-			nature.kinds |= words[i].nature.kinds;
-		if (strcmp(words[i].word, severity) == 0)
-			nature.severities |= words[i].nature.severities;
-	}
-	return nature;
-}
-
 /* A "#" stands for digits. */
 static bool is_field(const char *declared, const char *field)
 {
@@ -127,10 +99,10 @@ bool case_read_declared(struct trial_case *trial, const json_t *record)
 			.group = json_text(each, "group", ""),
 			.field = json_text(each, "field", ""),
 			.grows = json_is_true(json_object_get(each, "grows")),
-			.nature = nature_of_words(json_text(each, "kind", ""),
-						  json_text(each, "severity", "")),
 		};
 
+		nature_add_word(&declaration.nature, json_text(each, "kind", ""));
+		nature_add_word(&declaration.nature, json_text(each, "severity", ""));
 		known |= weigh(trial, record, &declaration);
 	}
 	for (size_t i = 0; !proofs && i < ARRAY_SIZE(undeclared); i++)

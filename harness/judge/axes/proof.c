@@ -112,15 +112,6 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
 	add_nature(&trial->other_nature, nature);
 }
 
-/** case_fault - kind and severity of the fault of a trial */
-struct nature case_fault(const struct trial_case *trial)
-{
-	const json_t *intent = record_body(trial->intent);
-
-	return nature_of_fault(json_text(intent, "injector", ""),
-			       json_object_get(intent, "arguments"));
-}
-
 /**
  * case_read_noise - an error that was reported before the fault: while the same is reported all the time, it proves nothing
  *
@@ -136,7 +127,7 @@ void case_read_noise(struct trial_case *trial, const json_t *record)
 	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
 
 	if (!kernel_line_is_error(line.meaning) || (relation != RELATION_ANONYMOUS && !link) ||
-	    !nature_overlaps(line.nature, case_fault(trial)))
+	    !nature_overlaps(line.nature, intent_nature(trial->intent)))
 		return;
 	trial->noisy_link |= link;
 	if (!trial->noise)
@@ -158,7 +149,7 @@ void case_read_noise(struct trial_case *trial, const json_t *record)
 void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
 		enum relation relation, struct nature nature)
 {
-	struct nature fault = case_fault(trial);
+	struct nature fault = intent_nature(trial->intent);
 
 	if (nature.kinds == KIND_IOMMU && !(fault.kinds & KIND_IOMMU))
 		return;
