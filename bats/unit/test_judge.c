@@ -631,7 +631,7 @@ static void a_page_that_was_poisoned_before_proves_nothing(void **state)
 {
 	static const char *const after[][2] = {
 		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"before\": \"0x80828\", \"after\": "
-			      "\"0x85828\", \"hwpoison\": true}"},
+			      "\"0x85828\", \"hwpoison\": true, \"hwpoison-changed\": false}"},
 		{NULL, NULL}};
 	__cleanup_json json_t *records = with_events(after);
 
@@ -644,7 +644,7 @@ static void beside_a_stranger_only_those_count_who_name_the_victim(void **state)
 {
 	static const char *const mixed[][2] = {
 		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"before\": \"0x5828\", \"after\": "
-			      "\"0x85828\", \"hwpoison\": true}"},
+			      "\"0x85828\", \"hwpoison\": true, \"hwpoison-changed\": true}"},
 		{"interrupts", "{\"MCE\": {\"before\": 0, \"after\": 2}}"},
 		{"trace", "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": "
 			  "\"0x777\"}}"},

@@ -499,7 +499,8 @@ static void a_guest_is_not_believed_about_its_host(void **state)
 	event("h0", "g1", "bench", "the host went down", "{'event': 'host-died'}");
 	event("h0", "g1", "trace", "mce_record", "{'event': 'mce:mce_record', 'fields': {}}");
 	event("h0", "g1", "pageflags", "hwpoison",
-	      "{'pfn': '0x11a3f4', 'before': '0x5828', 'after': '0x85828'}");
+	      "{'pfn': '0x11a3f4', 'before': '0x5828', 'after': '0x85828',"
+	      "'hwpoison-changed': true}");
 	put("close", "{'cause': 'done'}");
 	result = judge_trial(records, "0001");
 	assert_string_equal(axis(result, "host"), "up");

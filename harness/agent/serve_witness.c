@@ -53,6 +53,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	__cleanup_json json_t *started = json_array();
 	__cleanup_json json_t *missing = json_array();
 	__cleanup_json json_t *proofs = json_array();
+	__cleanup_json json_t *formats = json_object();
 
 	(void)arguments;
 	(void)why;
@@ -76,11 +77,14 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 		}
 		json_array_append_new(started, json_string(entry->witness->name));
 		declare(entry->witness, proofs);
+		if (entry->witness->format)
+			json_object_set_new(formats, entry->witness->name,
+					    json_string(entry->witness->format));
 		entry->next = all->first;
 		all->first = entry;
 	}
-	*reply = json_pack("{s:O, s:O, s:O}", "started", started, "missing", missing, "proofs",
-			   proofs);
+	*reply = json_pack("{s:O, s:O, s:O, s:O}", "started", started, "missing", missing, "proofs",
+			   proofs, "formats", formats);
 	return 0;
 }
 

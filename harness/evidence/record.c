@@ -124,7 +124,8 @@ const char *intent_echoed_by(const json_t *record)
 /** intent_nature - kind and severity of the fault of an intent; any for an injector that declares none */
 struct nature intent_nature(const json_t *record)
 {
-	const json_t *intent = record_body(record), *words = json_object_get(intent, "fault"), *word;
+	const json_t *intent = record_body(record), *words = json_object_get(intent, "fault"),
+		     *word;
 	struct nature nature = {0, 0};
 	size_t index;
 
@@ -135,7 +136,8 @@ struct nature intent_nature(const json_t *record)
 	for (size_t i = 0; i < ARRAY_SIZE(undeclared); i++)
 		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
 			return undeclared[i].fault_of
-				       ? undeclared[i].fault_of(json_object_get(intent, "arguments"))
+				       ? undeclared[i].fault_of(
+						 json_object_get(intent, "arguments"))
 				       : undeclared[i].fault;
 	return (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
 }
@@ -144,14 +146,13 @@ struct nature intent_nature(const json_t *record)
  * event_is_of_kernel - whether the kernel itself wrote a record of its log
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
- * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. On a console the
- * writer is not known.
+ * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
+ * facility.
  */
 bool event_is_of_kernel(const json_t *record)
 {
-	return strcmp(event_witness(record), "kmsg") != 0 ||
-	       (json_number(event_data(record), "facility", 0) == 0 &&
-		strncmp(record_text(record), "kernel: ", 8) != 0);
+	return json_number(event_data(record), "facility", 0) == 0 &&
+	       strncmp(record_text(record), "kernel: ", 8) != 0;
 }
 
 /**

@@ -241,6 +241,9 @@ enum code code_find(const char *name);
 	X(SOURCE_HYPERVISOR, "hypervisor")                                                         \
 	X(SOURCE_MIGRATION, "migration")
 
+/* Event of the engine: the page of a guest was elsewhere when the fault had been fired. */
+#define EVENT_MOVED_UNDER_FAULT "moved-under-fault"
+
 /* Entries of an enum, and words of a list, from a table. */
 #define TABLE_ID(id, name) id,
 #define TABLE_WORD(id, name) name,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Converts records of an older brinell to the current names. An older journal calls the witness "hypervisor" "libvirt", and
- * has the versions of software among the other facts of a guest.
+ * has the versions of software among the other facts of a guest. It does not say whether the flags of a page changed by poison.
  */
 #include <string.h>
 
@@ -45,18 +45,29 @@ static void collect_software(json_t *facts)
 				      OLD_NAME, json_object_get(facts, OLD_NAME)));
 }
 
+/* What the judge computed by itself: KPF_HWPOISON is bit 19 (include/uapi/linux/kernel-page-flags.h). */
+static void complete_page_flags(json_t *data)
+{
+	int64_t flipped = json_number(data, "before", 0) ^ json_number(data, "after", 0);
+
+	if (json_object_get(data, "hwpoison") && !json_object_get(data, "hwpoison-changed"))
+		json_object_set_new(data, "hwpoison-changed", json_boolean(flipped >> 19 & 1));
+}
+
 /** journal_rename_older - convert the names in a record of an older brinell */
 void journal_rename_older(json_t *record)
 {
 	const char *type = json_text(record, "type", "");
 	json_t *body = json_object_get(record, "body");
 
-	if (strcmp(type, "event") == 0)
+	if (strcmp(type, "event") == 0) {
 		rename_text(body, "witness");
-	else if (strcmp(type, "intent") == 0)
+		complete_page_flags(json_object_get(body, "data"));
+	} else if (strcmp(type, "intent") == 0) {
 		rename_text(body, "echoed-by");
-	else if (strcmp(type, "guest") == 0)
+	} else if (strcmp(type, "guest") == 0) {
 		collect_software(json_object_get(body, "facts"));
-	else
+	} else {
 		rename_sources(body);
+	}
 }

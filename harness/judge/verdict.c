@@ -150,7 +150,8 @@ static const char *moved_under_fault(const struct trial_case *trial)
 		fired |= record_is(record, "intent");
 		if (fired && record_is(record, "event") &&
 		    strcmp(event_witness(record), "engine") == 0 &&
-		    strcmp(json_text(event_data(record), "event", ""), "moved-under-fault") == 0)
+		    strcmp(json_text(event_data(record), "event", ""), EVENT_MOVED_UNDER_FAULT) ==
+			    0)
 			return json_text(record_body(record), "text", "the page moved");
 	}
 	return NULL;

@@ -247,11 +247,12 @@ int guests_watch(struct engine *engine, struct reason *why)
 		if (error)
 			break;
 		engine_journal(engine, "witnesses",
-			       json_pack("{s:s, s:s, s:O*, s:O*, s:O*}", "guest", guest->name,
+			       json_pack("{s:s, s:s, s:O*, s:O*, s:O*, s:O*}", "guest", guest->name,
 					 "host", guest->host->host, "started",
 					 json_object_get(reply, "started"), "missing",
 					 json_object_get(reply, "missing"), "proofs",
-					 json_object_get(reply, "proofs")));
+					 json_object_get(reply, "proofs"), "formats",
+					 json_object_get(reply, "formats")));
 		error = guest_call(engine, guest, "heartbeat.start",
 				   json_pack("{s:I}", "interval_ns", (json_int_t)beat_ns(guest)),
 				   CALL_TIMEOUT_MS, NULL, why);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/evidence/vocabulary.h"
 #include "harness/scenario/steps.h"
 #include "harness/trial/engine_internal.h"
 #include "inject/injector.h"
@@ -194,18 +195,19 @@ static void journal_intent(struct engine *engine, const struct scenario_step *st
 
 	if (!address)
 		address = json_text(where, aim->page ? "hpa" : "physical", NULL);
-	engine_journal(
-		engine, "intent",
-		json_pack("{s:s, s:s*, s:s*, s:o*, s:O, s:O*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s, s:s}",
-			  "injector", step->injector, "kills",
-			  injector->kills ? param_text(arguments, injector->kills) : NULL,
-			  "echoed-by", injector->echoed_by, "fault",
-			  fault_of(injector, arguments), "arguments", arguments, "prepared",
-			  json_object_size(prepared) ? prepared : NULL, "target", step->subject,
-			  "guest", aim->guest ? aim->guest->name : NULL, "gpa",
-			  aim->guest ? json_text(aim->facts, "physical", NULL) : NULL, "address",
-			  address, "pfn", json_text(where, "pfn", NULL), "boot_id",
-			  json_text(aim->host->hello, "boot_id", ""), "host", aim->host->host));
+	engine_journal(engine, "intent",
+		       json_pack("{s:s, s:s*, s:s*, s:o*, s:O, s:O*, s:s*, s:s*, s:s*, s:s*, s:s*, "
+				 "s:s, s:s}",
+				 "injector", step->injector, "kills",
+				 injector->kills ? param_text(arguments, injector->kills) : NULL,
+				 "echoed-by", injector->echoed_by, "fault",
+				 fault_of(injector, arguments), "arguments", arguments, "prepared",
+				 json_object_size(prepared) ? prepared : NULL, "target",
+				 step->subject, "guest", aim->guest ? aim->guest->name : NULL,
+				 "gpa", aim->guest ? json_text(aim->facts, "physical", NULL) : NULL,
+				 "address", address, "pfn", json_text(where, "pfn", NULL),
+				 "boot_id", json_text(aim->host->hello, "boot_id", ""), "host",
+				 aim->host->host));
 	engine->intended = true;
 	if (aim->page)
 		remember_page(engine, aim, step->subject);
@@ -279,7 +281,7 @@ static void look_behind(struct engine *engine, const struct scenario_step *step,
 	    json_is_true(json_object_get(page, "poisoned")) ||
 	    strcmp(json_text(page, "pfn", ""), before) == 0)
 		return;
-	engine_tell(engine, aim->guest, "moved-under-fault",
+	engine_tell(engine, aim->guest, EVENT_MOVED_UNDER_FAULT,
 		    "the host moved the page of '%s' from frame %s to %s while the fault struck",
 		    step->subject, before, json_text(page, "pfn", "another"));
 }

@@ -140,6 +140,7 @@ static void kmsg_stop(struct witness_run *run)
 static const struct witness kmsg_witness = {
 	.name = "kmsg",
 	.summary = "the kernel's log, with its sequence numbers",
+	.format = "kernel-log",
 	.probe = kmsg_probe,
 	.start = kmsg_start,
 	.dispatch = kmsg_read,

@@ -65,9 +65,11 @@ static void pageflags_collect(struct witness_run *run)
 	__cleanup_free char *before = format_text("0x%" PRIx64, page->before);
 	__cleanup_free char *after = format_text("0x%" PRIx64, flags);
 
+	/* A page that was poisoned before and changes otherwise shows an earlier fault. */
 	run->emit(run->context, "pageflags", now_realtime_ns(), text,
-		  json_pack("{s:s, s:s, s:s, s:b}", "pfn", number, "before", before, "after", after,
-			    "hwpoison", poisoned));
+		  json_pack("{s:s, s:s, s:s, s:b, s:b}", "pfn", number, "before", before, "after",
+			    after, "hwpoison", poisoned, "hwpoison-changed",
+			    (page->before ^ flags) >> PAGE_FLAG_HWPOISON & 1));
 }
 
 static void pageflags_stop(struct witness_run *run)
@@ -75,10 +77,17 @@ static void pageflags_stop(struct witness_run *run)
 	free(run->private);
 }
 
+static const struct witness_proof pageflags_proofs[] = {
+	{"hwpoison-changed", false, "memory", "any"},
+	{0},
+};
+
 static const struct witness pageflags_witness = {
 	.name = "pageflags",
 	.summary = "flags of the page frame that the trial is about (/proc/kpageflags)",
 	.host_only = true,
+	.group = "pageflags",
+	.proofs = pageflags_proofs,
 	.probe = pageflags_probe,
 	.start = pageflags_start,
 	.collect = pageflags_collect,

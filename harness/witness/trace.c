@@ -307,6 +307,7 @@ static void trace_read(struct witness_run *run)
 static const struct witness trace_witness = {
 	.name = "trace",
 	.summary = "trace events of machine checks and memory failures, in an own tracefs instance",
+	.format = "trace-event",
 	.probe = trace_probe,
 	.start = trace_start,
 	.dispatch = trace_read,

@@ -47,6 +47,7 @@ struct witness_proof {
  * @summary:  one line
  * @host_only: what it reads means nothing in a guest
  * @group:    name of the source that it reads: two witnesses of one source are no independent evidence
+ * @format:   of its texts: "kernel-log", lines of the kernel's log; "trace-event", trace events of errors; NULL: one of its own
  * @proofs:   which of its fields are evidence, up to an empty one; NULL: the judge reads its events, or they are none
  * @probe:    appends findings ({"name", "ok", "reason", "remedy"})
  * @start:    notes the state before, opens what must be followed; nothing older than this call is evidence
@@ -61,6 +62,7 @@ struct witness {
 	const char *summary;
 	bool host_only;
 	const char *group;
+	const char *format;
 	const struct witness_proof *proofs;
 	void (*probe)(json_t *findings);
 	int (*start)(struct witness_run *run, struct reason *why);

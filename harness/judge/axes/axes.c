@@ -122,7 +122,7 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	/* Of the log, the console or the trace: what was lost may have named another victim. */
 	if (ours && json_number(event_data(record), "lost", 0) > 0)
 		trial->log_lost = true;
-	if (strcmp(witness, "kmsg") == 0 || strcmp(witness, "console") == 0) {
+	if (case_format(trial, record) == FORMAT_KERNEL_LOG) {
 		trial->log_seen |= ours;
 		if (event_is_of_kernel(record))
 			read_kernel_line(trial, seen, host, record);
@@ -131,12 +131,6 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	} else if (ours) {
 		case_read_host_proof(trial, record);
 	}
-}
-
-static bool is_log(const char *witness)
-{
-	return strcmp(witness, "kmsg") == 0 || strcmp(witness, "console") == 0 ||
-	       strcmp(witness, "trace") == 0;
 }
 
 static void read_event(struct trial_case *trial, struct observation *seen, const json_t *record,
@@ -158,7 +152,8 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 		case_read_migration(trial, seen, record, index);
 	if (event_guest(record))
 		case_read_guest_event(trial, seen, record, index);
-	else if (trial->intent && !counts && host == &seen->hosts[0] && is_log(witness))
+	else if (trial->intent && !counts && host == &seen->hosts[0] &&
+		 case_format(trial, record) != FORMAT_OTHER)
 		case_read_noise(trial, record);
 	else if (counts)
 		read_host_event(trial, seen, host, record);
@@ -181,27 +176,31 @@ static void read_boot(const struct trial_case *trial, struct observation *seen,
 		host->boot_changed = record;
 }
 
-static bool names(const json_t *list, const char *wanted)
+/* Whether one of the witnesses that look follows the kernel's log. */
+static bool follows_log(const json_t *body)
 {
-	json_t *name;
+	const json_t *name;
 	size_t index;
 
-	json_array_foreach ((json_t *)list, index, name)
-		if (json_is_string(name) && strcmp(json_string_value(name), wanted) == 0)
+	json_array_foreach (json_object_get(body, "started"), index, name)
+		if (json_is_string(name) &&
+		    format_declared(json_object_get(body, "formats"), json_string_value(name)) ==
+			    FORMAT_KERNEL_LOG)
 			return true;
 	return false;
 }
 
 static void read_witnesses(struct trial_case *trial, const json_t *body)
 {
-	bool log = names(json_object_get(body, "started"), "kmsg");
 	const char *guest = json_text(body, "guest", NULL);
 
 	if (!guest && case_on_host(trial, body)) {
-		trial->log_seen |= log;
+		trial->log_seen |= follows_log(body);
+		trial->host_formats = json_object_get(body, "formats");
 		trial->host_proofs = json_object_get(body, "proofs");
 	} else if (guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0) {
-		trial->guest_log_seen |= log;
+		trial->guest_log_seen |= follows_log(body);
+		trial->guest_formats = json_object_get(body, "formats");
 		trial->guest_proofs = json_object_get(body, "proofs");
 	}
 }

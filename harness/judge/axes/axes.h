@@ -21,6 +21,13 @@ enum relation {
 	RELATION_FOREIGN,
 };
 
+/** enum format - of the text of an event */
+enum format {
+	FORMAT_OTHER,
+	FORMAT_KERNEL_LOG,
+	FORMAT_TRACE_EVENT,
+};
+
 /**
  * struct victim_seen - the victim as the kernel's log and its own end show it
  * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
@@ -185,6 +192,8 @@ void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
 void case_decide_iommu(struct trial_case *trial);
 
 /* declared.c */
+enum format format_declared(const json_t *declared, const char *name);
+enum format case_format(const struct trial_case *trial, const json_t *record);
 bool case_read_declared(struct trial_case *trial, const json_t *record);
 
 /* victim.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Proof by witnesses that declare which fields of their events are evidence of an error (struct witness_proof). The
- * declarations are in the `witnesses` record, so that the judge knows no such witness by its name.
+ * What witnesses declare: the format of their texts, and which fields of their events are evidence of an error (struct
+ * witness_proof). The declarations are in the `witnesses` record, so that the judge knows no such witness by its name.
  */
 #include <string.h>
 
@@ -11,21 +11,70 @@
  * struct declaration - one field of a witness that is evidence
  * @witness, @group, @field: borrowed
  * @grows:  only growth of a counter counts, else any change
+ * @host_only: what a guest says of it counts for nothing
  * @nature: of the error
  */
 struct declaration {
 	const char *witness, *group, *field;
 	bool grows;
 	struct nature nature;
+	bool host_only;
 };
 
 /* What journals did not record before witnesses declared it. */
 static const struct declaration undeclared[] = {
-	{"meminfo", "meminfo", "HardwareCorrupted", false, {KIND_MEMORY, SEVERITY_ANY}},
-	{"interrupts", "interrupts", "MCE", true, {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
-	{"interrupts", "interrupts", "THR", true, {KIND_MACHINE_CHECK, SEVERITY_ANY}},
-	{"interrupts", "interrupts", "DFR", true, {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED}},
+	{"meminfo", "meminfo", "HardwareCorrupted", false, {KIND_MEMORY, SEVERITY_ANY}, false},
+	{"interrupts",
+	 "interrupts",
+	 "MCE",
+	 true,
+	 {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED},
+	 false},
+	{"interrupts", "interrupts", "THR", true, {KIND_MACHINE_CHECK, SEVERITY_ANY}, false},
+	{"interrupts",
+	 "interrupts",
+	 "DFR",
+	 true,
+	 {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED},
+	 false},
+	{"pageflags", "pageflags", "hwpoison-changed", false, {KIND_MEMORY, SEVERITY_ANY}, true},
 };
+
+/* Sources that are no witness of an agent, and names of journals that did not record the formats. */
+static const struct {
+	const char *name;
+	enum format format;
+	bool older;
+} formats[] = {
+	{"console", FORMAT_KERNEL_LOG, false},
+	{"guest-console", FORMAT_KERNEL_LOG, false},
+	{"kmsg", FORMAT_KERNEL_LOG, true},
+	{"trace", FORMAT_TRACE_EVENT, true},
+};
+
+/**
+ * format_declared - the format of the texts of a source
+ * @declared: `formats` of a `witnesses` record; NULL: an old journal
+ * @name:     of the source
+ */
+enum format format_declared(const json_t *declared, const char *name)
+{
+	const char *word = json_text(declared, name, "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (strcmp(formats[i].name, name) == 0 && (!declared || !formats[i].older))
+			return formats[i].format;
+	return strcmp(word, "kernel-log") == 0	  ? FORMAT_KERNEL_LOG
+	       : strcmp(word, "trace-event") == 0 ? FORMAT_TRACE_EVENT
+						  : FORMAT_OTHER;
+}
+
+/** case_format - the format of the text of an event */
+enum format case_format(const struct trial_case *trial, const json_t *record)
+{
+	return format_declared(event_guest(record) ? trial->guest_formats : trial->host_formats,
+			       event_witness(record));
+}
 
 /* A "#" stands for digits. */
 static bool is_field(const char *declared, const char *field)
@@ -89,7 +138,7 @@ static bool weigh(struct trial_case *trial, const json_t *record,
 bool case_read_declared(struct trial_case *trial, const json_t *record)
 {
 	const json_t *proofs = event_guest(record) ? trial->guest_proofs : trial->host_proofs;
-	bool known = false;
+	bool declared = false, known = false;
 	json_t *each;
 	size_t index;
 
@@ -103,9 +152,10 @@ bool case_read_declared(struct trial_case *trial, const json_t *record)
 
 		nature_add_word(&declaration.nature, json_text(each, "kind", ""));
 		nature_add_word(&declaration.nature, json_text(each, "severity", ""));
-		known |= weigh(trial, record, &declaration);
+		declared |= weigh(trial, record, &declaration);
 	}
-	for (size_t i = 0; !proofs && i < ARRAY_SIZE(undeclared); i++)
-		known |= weigh(trial, record, &undeclared[i]);
-	return known;
+	for (size_t i = 0; !declared && i < ARRAY_SIZE(undeclared); i++)
+		if (!undeclared[i].host_only || !event_guest(record))
+			known |= weigh(trial, record, &undeclared[i]);
+	return known || declared;
 }

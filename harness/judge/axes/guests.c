@@ -382,11 +382,11 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen, c
 		return;
 	/* All others are words of the program in the guest. */
 	hear_word(side, event_time(record));
-	if (is_text(witness, "kmsg"))
+	if (case_format(trial, record) == FORMAT_KERNEL_LOG)
 		read_log(trial, seen, guest, record, counts, subject);
 	else if (is_text(witness, "workload"))
 		read_report(trial, guest, record, counts);
-	else if (subject && counts && is_text(witness, "trace")) {
+	else if (subject && counts && case_format(trial, record) == FORMAT_TRACE_EVENT) {
 		trial->guest_log_lost |= json_number(event_data(record), "lost", 0) > 0;
 		case_read_trace(trial, record);
 	} else if (subject && counts)

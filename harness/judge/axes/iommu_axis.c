@@ -41,11 +41,11 @@ static bool is_ours(const struct trial_case *trial, const struct kernel_line *li
 
 static struct iommu_source *source_of(struct trial_case *trial, const json_t *record)
 {
-	const char *witness = event_witness(record);
+	bool console = strcmp(event_witness(record), "console") == 0;
 
-	return &trial->iommu.sources[strcmp(witness, "trace") == 0     ? IOMMU_TRACE
-				     : strcmp(witness, "console") == 0 ? IOMMU_CONSOLE
-								       : IOMMU_LOG];
+	return &trial->iommu.sources[case_format(trial, record) == FORMAT_TRACE_EVENT ? IOMMU_TRACE
+				     : console ? IOMMU_CONSOLE
+					       : IOMMU_LOG];
 }
 
 /**

@@ -120,7 +120,7 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
  */
 void case_read_noise(struct trial_case *trial, const json_t *record)
 {
-	bool trace = strcmp(event_witness(record), "trace") == 0;
+	bool trace = case_format(trial, record) == FORMAT_TRACE_EVENT;
 	struct kernel_line line = trace ? trace_event_read(event_data(record), record_text(record))
 					: kernel_line_read(record_text(record));
 	enum relation relation = scope_relation(&trial->on_host, &line);
@@ -217,20 +217,6 @@ void case_read_trace(struct trial_case *trial, const json_t *record)
 			   line.nature);
 }
 
-static void read_pageflags(struct trial_case *trial, const json_t *record)
-{
-	const json_t *data = event_data(record);
-	struct kernel_line line = {.has_pfn = true, .pfn = (uint64_t)json_number(data, "pfn", 0)};
-	/* KPF_HWPOISON is bit 19 (include/uapi/linux/kernel-page-flags.h). */
-	uint64_t flipped =
-		(uint64_t)json_number(data, "before", 0) ^ (uint64_t)json_number(data, "after", 0);
-
-	/* A page that was poisoned before and changes otherwise tells of an earlier fault. */
-	if (flipped & 1ull << 19)
-		case_weigh(trial, GROUP_PAGEFLAGS, record, scope_relation(&trial->on_host, &line),
-			   (struct nature){KIND_MEMORY, SEVERITY_ANY});
-}
-
 /* The daemon of the hypervisor dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
@@ -246,10 +232,8 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record)
 
 	if (case_read_declared(trial, record))
 		return;
-	if (strcmp(witness, "trace") == 0)
+	if (case_format(trial, record) == FORMAT_TRACE_EVENT)
 		case_read_trace(trial, record);
-	else if (strcmp(witness, "pageflags") == 0)
-		read_pageflags(trial, record);
 	else if (strcmp(witness, "hypervisor") == 0 && kills_daemon(trial) &&
 		 strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0)
 		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);

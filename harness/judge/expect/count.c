@@ -126,6 +126,13 @@ void expect_corrupted_kb(struct trial_case *trial)
 		compare_delta(trial, "meminfo", "HardwareCorrupted", condition, " kB");
 }
 
+/* The flags of a page of the host. */
+static bool shows_page(const struct trial_case *trial, const json_t *record)
+{
+	return is_of_host(trial, record, event_witness(record)) &&
+	       json_is_boolean(json_object_get(event_data(record), "hwpoison"));
+}
+
 void expect_page(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "page", NULL);
@@ -143,7 +150,7 @@ void expect_page(struct trial_case *trial)
 	json_array_foreach (trial->records, index, record) {
 		uint64_t pfn = (uint64_t)json_number(event_data(record), "pfn", 0);
 
-		if (is_of_host(trial, record, "pageflags") && case_counts(trial, index) &&
+		if (shows_page(trial, record) && case_counts(trial, index) &&
 		    (!trial->on_host.pfn_count || scope_owns_pfn(&trial->on_host, pfn)))
 			last = record;
 	}

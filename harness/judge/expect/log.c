@@ -5,12 +5,13 @@
  */
 #include <string.h>
 
+#include "harness/judge/axes/axes.h"
 #include "harness/judge/expect/expect.h"
 
 /**
  * struct source - where lines are looked for
  * @name:      for people
- * @witnesses: whose texts are its lines, up to a NULL
+ * @witness:   whose texts are its lines; NULL: all that show the kernel's log
  * @of_guest:  lines of the guest that the trial is about; else of the host that was struck
  * @of_any:    of any host and guest
  * @seen:      it was followed, or at least one line was heard
@@ -19,7 +20,7 @@
  */
 struct source {
 	const char *name;
-	const char *witnesses[3];
+	const char *witness;
 	bool of_guest, of_any;
 	bool seen, lost, complete;
 };
@@ -28,7 +29,6 @@ static struct source host_log(const struct trial_case *trial)
 {
 	return (struct source){
 		.name = "the kernel log",
-		.witnesses = {"kmsg", "console", NULL},
 		.seen = trial->log_seen,
 		.lost = trial->log_lost,
 		.complete = ran_its_course(trial),
@@ -41,7 +41,6 @@ static struct source guest_log(const struct trial_case *trial)
 
 	return (struct source){
 		.name = "the guest's kernel log",
-		.witnesses = {"kmsg", "guest-console", NULL},
 		.of_guest = true,
 		.seen = trial->guest_log_seen,
 		.lost = trial->guest_log_lost,
@@ -50,14 +49,24 @@ static struct source guest_log(const struct trial_case *trial)
 	};
 }
 
+static bool is_source_about_guests(const char *name)
+{
+	static const char *const names[] = {GUEST_SOURCES(TABLE_WORD)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static struct source events_of(const struct trial_case *trial, const char *witness)
 {
-	/* The only one of them that looks on hosts too. */
-	bool of_guest = strcmp(witness, "trace") == 0;
+	/* The others of them look on hosts too. */
+	bool of_guest = !is_source_about_guests(witness);
 
 	return (struct source){
 		.name = witness,
-		.witnesses = {witness, NULL},
+		.witness = witness,
 		.of_guest = of_guest,
 		.of_any = !of_guest,
 		.lost = trial->hypervisor_lost && strcmp(witness, "hypervisor") == 0,
@@ -81,10 +90,9 @@ static bool is_line(const struct trial_case *trial, const struct source *source,
 {
 	if (!record_is(record, "event") || !is_of(trial, source, record))
 		return false;
-	for (size_t i = 0; source->witnesses[i]; i++)
-		if (strcmp(event_witness(record), source->witnesses[i]) == 0)
-			return event_is_of_kernel(record);
-	return false;
+	if (source->witness)
+		return strcmp(event_witness(record), source->witness) == 0;
+	return case_format(trial, record) == FORMAT_KERNEL_LOG && event_is_of_kernel(record);
 }
 
 /* A domain without a console shows nothing on it: silence of who never spoke in this trial is no answer. */

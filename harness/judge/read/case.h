@@ -147,6 +147,7 @@ struct migration_outcome {
  * @victim_guest: the guest in which the victim is; NULL: it is on the host
  * @witnesses: groups that saw the fault
  * @declared_groups, @declared_group_count: names of groups that witnesses declare and the table does not have
+ * @host_formats, @guest_formats: of the texts of the witnesses of the host and of the subject; NULL: an old journal
  * @host_proofs, @guest_proofs: what the witnesses of the host and of the subject declare as evidence; NULL: an old journal
  * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
  * @identified: a proof named the victim
@@ -195,6 +196,7 @@ struct trial_case {
 	unsigned int witnesses, identified_by;
 	char declared_groups[DECLARED_GROUPS][GROUP_NAME];
 	size_t declared_group_count;
+	const json_t *host_formats, *guest_formats;
 	const json_t *host_proofs, *guest_proofs;
 	int64_t first_proof_ns, first_signal_ns;
 	bool identified;
