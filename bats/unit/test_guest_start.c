@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/agent/hypervisor_summary.h"
+#include "harness/lib/hypervisor_summary.h"
 #include "harness/hypervisor/libvirt/libvirt.h"
 #include "harness/hypervisor/service.h"
 #include "bats/unit/made_up_root.h"

@@ -10,6 +10,7 @@
 #include "bats/unit/scenario_refusal.h"
 #include "harness/lib/param.h"
 #include "harness/scenario/condition.h"
+#include "harness/lib/hypervisor_summary.h"
 #include "harness/lib/version.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
@@ -25,6 +26,11 @@
 #define TWO HEAD "guests: {g1: {}, g2: {}}\n" VICTIM STEPS POISON
 #define EXPECT GOOD "expect:\n"
 #define EXPECT_MOVED MOVED "expect:\n"
+
+static const char *const software[] = {"pacemaker", NULL};
+static const struct hypervisor_summary made_up = {.name = "made-up", .software = software};
+
+REGISTER(hypervisor_summary, made_up);
 
 static const struct refusal refusals[] = {
 	/* guests */
@@ -199,6 +205,9 @@ static const struct refusal refusals[] = {
 	{GOOD "versions: {qemu: '>=9'}\n", "8:11", "must be a list"},
 	{GOOD "versions: []\n", "8:11", "must be a list"},
 	{GOOD "versions: [{when: {qemu: '>=9'}}]\n", "8:12", "has no 'expect'"},
+	{GOOD "versions: [{when: {kernl: '>=9'}, expect: {}}]\n", "8:20", "did you mean 'kernel'"},
+	{GOOD "versions: [{when: {pacemakr: '>=9'}, expect: {}}]\n", "8:20",
+	 "did you mean 'pacemaker'"},
 	{GOOD "versions: [{expect: {host: died}}]\n", "8:12", "has no 'when'"},
 	{GOOD "versions: [{when: {}, expect: {host: died}}]\n", "8:19", "has no condition"},
 	{GOOD "versions: [{when: {xen: 9}, expect: {host: died}}]\n", "8:25",
@@ -232,8 +241,7 @@ static const struct refusal refusals[] = {
 	{GOOD "known-failure: {code: [one-witness], reason: \"a\\nb\"}\n", "8:46", "several lines"},
 	{GOOD "known-failure: {code: [one-witness], reason: x, qemu: new}\n", "8:55",
 	 "no condition on a version"},
-	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:46",
-	 "no condition on a version"},
+	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:38", "did you mean 'reason'"},
 };
 
 static void mistakes_are_found_at_their_place(void **state)

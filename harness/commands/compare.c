@@ -36,7 +36,7 @@ static const char usage[] =
 	"  --budget PERCENT  the smallest change that matters (default 5)\n"
 	"  --alpha P         probability of a false alarm in the whole comparison (default 0.05)\n"
 	"  --across PARTS    what the runs may differ in: bench, kernel, kernel-build, cpu,\n"
-	"                    processors, guest-kernel, qemu, libvirt\n"
+	"                    processors, guest-kernel, and software by its name, such as qemu\n"
 	"  --seed N          of the bootstrap (default 1)\n"
 	"  --json            print JSON, not a table\n"
 	"\n"

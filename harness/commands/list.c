@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "harness/agent/hypervisor_summary.h"
+#include "harness/lib/hypervisor_summary.h"
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
 #include "harness/scenario/steps.h"

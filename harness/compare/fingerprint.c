@@ -8,6 +8,7 @@
 #include "harness/compare/compare.h"
 #include "harness/compare/fingerprint.h"
 #include "harness/evidence/record.h"
+#include "harness/lib/hypervisor_summary.h"
 
 /* A part of the fingerprint and the record that holds it, in its body (@level NULL) or one level below. */
 static const struct part {
@@ -19,8 +20,6 @@ static const struct part {
 	{"cpu", "boot", "facts", "cpu"},
 	{"processors", "boot", "facts", "processors"},
 	{"guest-kernel", "guest", "facts", "kernel"},
-	{"qemu", "guest", "facts", "qemu"},
-	{"libvirt", "guest", "facts", "libvirt"},
 };
 
 /** fingerprint_note - add a value to a part; NULL adds nothing */
@@ -37,32 +36,63 @@ void fingerprint_note(json_t *fingerprint, const char *part, const char *value)
 	json_object_set_new(values, value, json_true());
 }
 
+static void note_parts(json_t *fingerprint, const json_t *record)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const struct part *part = &parts[i];
+		const json_t *body = record_body(record), *value;
+		__cleanup_free char *number = NULL;
+
+		if (!part->record || strcmp(record_type(record), part->record) != 0)
+			continue;
+		body = part->level ? json_object_get(body, part->level) : body;
+		value = json_object_get(body, part->key);
+		if (json_is_integer(value))
+			number = format_text("%lld", (long long)json_integer_value(value));
+		fingerprint_note(fingerprint, part->name,
+				 number ? number : json_string_value(value));
+	}
+}
+
 /**
  * fingerprint_read - the parts that a journal holds
- * @fingerprint: gets them: {PART: {VALUE: true}}
+ * @fingerprint: gets them: {PART: {VALUE: true}}. The software that guests run on is a part by its name
  * @records:     of the journal; NULL when there is none
  */
 void fingerprint_read(json_t *fingerprint, const json_t *records)
 {
-	json_t *record;
+	json_t *record, *version;
+	const char *software;
 	size_t index;
 
 	json_array_foreach (records, index, record) {
-		for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-			const struct part *part = &parts[i];
-			const json_t *body = record_body(record), *value;
-			__cleanup_free char *number = NULL;
+		const json_t *facts = json_object_get(record_body(record), "facts");
 
-			if (!part->record || strcmp(record_type(record), part->record) != 0)
-				continue;
-			body = part->level ? json_object_get(body, part->level) : body;
-			value = json_object_get(body, part->key);
-			if (json_is_integer(value))
-				number = format_text("%lld", (long long)json_integer_value(value));
-			fingerprint_note(fingerprint, part->name,
-					 number ? number : json_string_value(value));
-		}
+		note_parts(fingerprint, record);
+		if (!record_is(record, "guest"))
+			continue;
+		json_object_foreach (json_object_get(facts, "software"), software, version)
+			fingerprint_note(fingerprint, software, json_string_value(version));
 	}
+}
+
+static void append_name(char **text, const char *name)
+{
+	char *longer = format_text("%s%s%s", *text, **text ? ", " : "", name);
+
+	free(*text);
+	*text = longer;
+}
+
+static char *join_array(const json_t *names)
+{
+	char *text = xstrdup("");
+	const json_t *name;
+	size_t index;
+
+	json_array_foreach ((json_t *)names, index, name)
+		append_name(&text, json_string_value(name));
+	return text;
 }
 
 static bool is_listed(const char *list, const char *name, size_t length)
@@ -86,17 +116,23 @@ static bool is_listed(const char *list, const char *name, size_t length)
  */
 int compare_check_across(const char *across, struct reason *why)
 {
-	while (across && *across) {
-		size_t word = strcspn(across, ","), i = 0;
+	__cleanup_json json_t *known = software_names();
+	__cleanup_free char *list = NULL;
 
-		while (i < ARRAY_SIZE(parts) && !is_listed(parts[i].name, across, word))
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		json_array_append_new(known, json_string(parts[i].name));
+	for (const char *at = across; at && *at; at += *at == ',') {
+		size_t word = strcspn(at, ","), i = 0;
+
+		while (i < json_array_size(known) &&
+		       !is_listed(json_string_value(json_array_get(known, i)), at, word))
 			i++;
-		if (i == ARRAY_SIZE(parts))
-			return fail(why, -EINVAL,
-				    "--across %.*s: there are bench, kernel, kernel-build, cpu, "
-				    "processors, guest-kernel, qemu, libvirt",
-				    (int)word, across);
-		across += word + (across[word] == ',');
+		if (i == json_array_size(known)) {
+			list = join_array(known);
+			return fail(why, -EINVAL, "--across %.*s: there are %s", (int)word, at,
+				    list);
+		}
+		at += word;
 	}
 	return 0;
 }
@@ -107,12 +143,8 @@ static char *join_keys(const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, key, value) {
-		char *longer = format_text("%s%s%s", text, *text ? ", " : "", key);
-
-		free(text);
-		text = longer;
-	}
+	json_object_foreach ((json_t *)object, key, value)
+		append_name(&text, key);
 	return text;
 }
 
@@ -127,15 +159,15 @@ static char *join_keys(const json_t *object)
  */
 json_t *fingerprint_differences(const json_t *a, const json_t *b, const char *across)
 {
-	json_t *differences = json_array();
+	json_t *differences = json_array(), *left;
+	const char *name;
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		const char *name = parts[i].name;
-		const json_t *left = json_object_get(a, name), *right = json_object_get(b, name);
+	json_object_foreach ((json_t *)a, name, left) {
+		const json_t *right = json_object_get(b, name);
 		__cleanup_free char *left_text = join_keys(left);
 		__cleanup_free char *right_text = join_keys(right);
 
-		if (!left || !right || json_equal(left, right))
+		if (!right || json_equal(left, right))
 			continue;
 		json_array_append_new(differences,
 				      json_pack("{s:s, s:s, s:s, s:b}", "part", name, "a",

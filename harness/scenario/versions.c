@@ -6,10 +6,25 @@
 #include <string.h>
 
 #include "harness/evidence/vocabulary.h"
+#include "harness/lib/hypervisor_summary.h"
 #include "harness/lib/version.h"
 #include "harness/scenario/parse.h"
 
-/* Any name of software is valid: the facts of a trial list the software that there is. */
+/* Any name of software is valid, because an agent may report more than is known here, unless it is close to a known one. */
+static int check_software(const struct document *document, int key, const char *name,
+			  const char *const *others)
+{
+	__cleanup_json json_t *known = software_names();
+	const char *near;
+
+	for (; others && *others; others++)
+		json_array_append_new(known, json_string(*others));
+	near = nearest_name(name, known);
+	return near && strcmp(near, name) != 0
+		       ? document_unknown(document, key, "software", name, known)
+		       : 0;
+}
+
 static int take_version(const struct document *document, int node, const char *name,
 			json_t *conditions)
 {
@@ -34,10 +49,14 @@ static int parse_conditions(const struct document *document, int node, json_t **
 		return document_fail(document, node, -EINVAL,
 				     "'when' has no condition; write when: {qemu: \">=9.0\"}");
 	*conditions = json_object();
-	for (size_t i = 0; !error && i < document_count(document, node); i++)
-		error = take_version(document, document_value(document, node, i),
-				     document_scalar(document, document_key(document, node, i)),
-				     *conditions);
+	for (size_t i = 0; !error && i < document_count(document, node); i++) {
+		int key = document_key(document, node, i);
+		const char *name = document_scalar(document, key);
+
+		error = check_software(document, key, name, NULL)
+				?: take_version(document, document_value(document, node, i), name,
+						*conditions);
+	}
 	return error;
 }
 
@@ -182,11 +201,13 @@ int parse_known_failure(const struct document *document, int node, struct scenar
 			"not enough evidence: REGEX");
 	error = document_check_keys(document, node, "known-failure", NULL, NULL);
 	for (size_t i = 0; !error && i < document_count(document, node); i++) {
-		const char *name = document_scalar(document, document_key(document, node, i));
+		int key = document_key(document, node, i);
+		const char *name = document_scalar(document, key);
 
 		if (!is_one_of(name, others))
-			error = take_version(document, document_value(document, node, i), name,
-					     scenario->known_failure);
+			error = check_software(document, key, name, others)
+					?: take_version(document, document_value(document, node, i),
+							name, scenario->known_failure);
 	}
 	if (!error)
 		error = find_part(document, node, "code", &code);

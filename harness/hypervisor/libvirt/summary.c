@@ -3,11 +3,14 @@
  * What `brinell list hypervisors` shows of libvirt. See struct hypervisor_summary: nothing else of this folder may be used
  * here.
  */
-#include "harness/agent/hypervisor_summary.h"
+#include "harness/lib/hypervisor_summary.h"
+
+static const char *const software[] = {"qemu", "libvirt", NULL};
 
 static const struct hypervisor_summary libvirt_summary = {
 	.name = "libvirt",
 	.summary = "virtual machines of QEMU and KVM, through libvirt's daemon",
+	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
 

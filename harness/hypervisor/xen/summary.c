@@ -2,11 +2,14 @@
 /*
  * What `brinell list hypervisors` shows of Xen. See struct hypervisor_summary: nothing else of this folder may be used here.
  */
-#include "harness/agent/hypervisor_summary.h"
+#include "harness/lib/hypervisor_summary.h"
+
+static const char *const software[] = {"xen", NULL};
 
 static const struct hypervisor_summary xen_summary = {
 	.name = "xen",
 	.summary = "domains of Xen, through the libraries of its toolstack",
+	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
 

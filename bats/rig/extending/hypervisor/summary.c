@@ -2,11 +2,14 @@
 /*
  * What `brinell list hypervisors` shows of the added hypervisor.
  */
-#include "harness/agent/hypervisor_summary.h"
+#include "harness/lib/hypervisor_summary.h"
+
+static const char *const software[] = {"added", NULL};
 
 static const struct hypervisor_summary added_summary = {
 	.name = "added-hypervisor",
 	.summary = "a hypervisor in one folder",
+	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
 
