@@ -50,7 +50,7 @@ daemon() {
 	ok 1 guest.stop '{"name":"one"}'
 }
 
-# A guest whose kernel panics is told from one whose QEMU dies.
+# The panic of a guest's kernel and the death of its QEMU are distinct.
 panic() {
 	ok 1 guest.start '{"name":"one"}'
 	ok 1 guest.monitor '{"name":"one","command":"query-status"}'

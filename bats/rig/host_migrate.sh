@@ -105,7 +105,7 @@ cancel() {
 	arrived
 }
 
-# Refused where nobody listens; failed when the target's QEMU dies; and then sent once more.
+# Refused without a listener at the target; failed when the target's QEMU dies; then repeated.
 failures() {
 	begin 8M
 	uri=qemu+tcp://host-2:1/system

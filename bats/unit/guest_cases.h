@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_CASES_H
-#define BRINELL_GUEST_CASES_H
+#ifndef BRINELL_UNIT_GUEST_CASES_H
+#define BRINELL_UNIT_GUEST_CASES_H
 
 /*
  * Trials with guests, told by hand: what each witness says, at which millisecond of the trial. Each is a directory of

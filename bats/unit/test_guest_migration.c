@@ -165,7 +165,7 @@ static void put_self(const char *start)
 
 static void an_arrival_is_no_orphan(void **state)
 {
-	__cleanup_free char *keeper = NULL;
+	__cleanup_free char *agent = NULL;
 
 	(void)state;
 	put_self("77");
@@ -174,21 +174,21 @@ static void an_arrival_is_no_orphan(void **state)
 	/* The agent of the other host has a number that is nobody's here: it may live. */
 	assert_false(domain_is_orphan("brinell-agent 99999 5 there"));
 	assert_true(domain_is_orphan("brinell-agent 99999 5 here"));
-	keeper = domain_keeper("g1", "brinell-agent 99999 5 there");
-	assert_string_equal(keeper, "brinell-agent 99999 5 there");
-	free(steal(keeper));
-	assert_null(domain_keeper("g1", NULL));
+	agent = domain_agent("g1", "brinell-agent 99999 5 there");
+	assert_string_equal(agent, "brinell-agent 99999 5 there");
+	free(steal(agent));
+	assert_null(domain_agent("g1", NULL));
 
 	assert_int_equal(domain_claim("g1"), 0);
-	keeper = domain_keeper("g1", "brinell-agent 99999 5 there");
-	assert_false(domain_is_orphan(keeper));
+	agent = domain_agent("g1", "brinell-agent 99999 5 there");
+	assert_false(domain_is_orphan(agent));
 	/* The agent that has taken it in is killed, and another process has its number. */
 	put_self("78");
-	assert_true(domain_is_orphan(keeper));
-	free(steal(keeper));
+	assert_true(domain_is_orphan(agent));
+	free(steal(agent));
 	domain_disclaim("g1");
-	keeper = domain_keeper("g1", "brinell-agent 99999 5 there");
-	assert_string_equal(keeper, "brinell-agent 99999 5 there");
+	agent = domain_agent("g1", "brinell-agent 99999 5 there");
+	assert_string_equal(agent, "brinell-agent 99999 5 there");
 }
 
 static void pool_is_given_back(void **state)

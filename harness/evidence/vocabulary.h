@@ -23,7 +23,7 @@
 	X(UNFINISHED_AFTER_FAULT, "unfinished-after-fault",                                        \
 	  "the trial could not be finished after its fault")                                       \
 	X(MOVED_UNDER_FAULT, "moved-under-fault",                                                  \
-	  "the guest had left the frame when the fault struck it")                                 \
+	  "the guest was no longer in the frame when the fault was fired")                         \
 	X(FIRED_TWICE, "fired-twice", "the trial started again after its fault had been fired")    \
 	X(START_MISSING, "start-missing", "the journal lacks the start of the trial")              \
 	X(CLOSE_MISSING, "close-missing", "the journal lacks the end of the trial")                \
@@ -39,13 +39,13 @@
 	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \
 	X(INJECTOR_SILENT, "injector-silent", "the injector did not report what it did")           \
 	X(DELIVERED_NOT_PROVEN, "delivered-not-proven", "no witness saw the fault")                \
-	X(ONE_WITNESS, "one-witness", "one group of witnesses alone saw the fault")                \
+	X(ONE_WITNESS, "one-witness", "only one group of witnesses saw the fault")                 \
 	X(UNASKED_FAULT, "unasked-fault", "a witness saw a fault, and none was asked for")         \
 	X(NOTHING_EXPECTED, "nothing-expected", "no fault was asked for and nothing is expected")  \
 	X(DELIVERED_UNEXPECTEDLY, "delivered-unexpectedly",                                        \
 	  "the fault took effect and must not have")                                               \
 	X(EFFECT_NOT_OBSERVED, "effect-not-observed",                                              \
-	  "no witness looked whether the fault had an effect")                                     \
+	  "no witness that would show the effect was running")                                     \
 	X(NOT_REFUSED, "not-refused", "the injector did not fail with the expected error")         \
 	X(BAD_EXPECTATION, "bad-expectation", "the scenario expects a value that does not exist")  \
 	X(BAD_PATTERN, "bad-pattern", "a pattern of the scenario is no regular expression")        \
@@ -68,13 +68,13 @@
 	X(DMA_ARRIVED, "dma-arrived", "a DMA reached memory that it must not reach")               \
 	X(DMA_BLOCKED, "dma-blocked", "a DMA did not reach its memory")                            \
 	X(DMA_SILENT, "dma-silent", "the memory of the DMA was not read")                          \
-	X(HOST_SURVIVED, "host-survived", "less happened to the host than expected")               \
+	X(HOST_SURVIVED, "host-survived", "the host survived, expected worse")                     \
 	X(HOST_HUNG_UNEXPECTEDLY, "host-hung-unexpectedly", "the host hangs")                      \
 	X(HOST_DIED_UNEXPECTEDLY, "host-died-unexpectedly", "the host died")                       \
 	X(OTHER_HOST_DIED, "other-host-died", "a host that was no target died")                    \
 	X(HOST_CONTRADICTED, "host-contradicted", "conflicting evidence: the host died and lives") \
-	X(HOST_ONE_SIGN, "host-one-sign", "one sign alone says that the host died")                \
-	X(HOST_SILENT, "host-silent", "no evidence says what became of the host")                  \
+	X(HOST_ONE_SIGN, "host-one-sign", "only one sign that the host died")                      \
+	X(HOST_SILENT, "host-silent", "no evidence about the host after the fault")                \
 	X(VICTIM_UNHARMED, "victim-unharmed", "the victim is unharmed, expected harm")             \
 	X(VICTIM_CONTAINED, "victim-contained", "the victim handled the fault")                    \
 	X(VICTIM_KILLED, "victim-killed", "the victim was killed")                                 \
@@ -95,20 +95,19 @@
 	X(GUEST_CORRUPTED, "guest-corrupted", "the guest read data that it did not write")         \
 	X(GUEST_KILLED_HOST_CRASH, "guest-killed-host-crash", "the guest died with its host")      \
 	X(GUEST_KILLED_KERNEL_CRASH, "guest-killed-kernel-crash", "the guest's kernel crashed")    \
-	X(GUEST_KILLED_RESTART, "guest-killed-restart", "the guest started anew")                  \
+	X(GUEST_KILLED_RESTART, "guest-killed-restart", "the guest rebooted")                      \
 	X(GUEST_KILLED_QEMU_CRASH, "guest-killed-qemu-crash", "the guest's QEMU crashed")          \
 	X(GUEST_KILLED_BY_HYPERVISOR, "guest-killed-by-hypervisor",                                \
 	  "the hypervisor ended the guest")                                                        \
 	X(GUEST_KILLED_SHUT_DOWN, "guest-killed-shut-down", "the guest shut down")                 \
 	X(GUEST_KILLED_DESTROYED, "guest-killed-destroyed", "the domain was destroyed")            \
-	X(GUEST_KILLED_GONE, "guest-killed-gone", "the domain is gone for no known cause")         \
+	X(GUEST_KILLED_GONE, "guest-killed-gone", "the domain is gone, the cause is not known")    \
 	X(GUEST_CONTRADICTED, "guest-contradicted",                                                \
 	  "conflicting evidence: the guest is reported dead, heartbeats continue")                 \
-	X(GUEST_ONE_SIGN_OF_DEATH, "guest-one-sign-of-death",                                      \
-	  "one sign alone says that the guest died")                                               \
+	X(GUEST_ONE_SIGN_OF_DEATH, "guest-one-sign-of-death", "only one sign that the guest died") \
 	X(GUEST_ONE_SIGN_OF_LIFE, "guest-one-sign-of-life",                                        \
-	  "one sign alone says that the guest lives")                                              \
-	X(GUEST_SILENT, "guest-silent", "nothing was heard of the guest after the fault")          \
+	  "only one sign that the guest is alive")                                                 \
+	X(GUEST_SILENT, "guest-silent", "no evidence about the guest after the fault")             \
 	X(BYSTANDER_KILLED, "bystander-killed", "a guest that was no target was killed")           \
 	X(BYSTANDER_HUNG, "bystander-hung", "a guest that was no target hangs")                    \
 	X(BYSTANDER_CORRUPTED, "bystander-corrupted",                                              \
@@ -122,7 +121,7 @@
 	X(GUEST_LOST_HOST_CRASH, "guest-lost-host-crash", "lost in migration: a host died")        \
 	X(GUEST_LOST_KERNEL_CRASH, "guest-lost-kernel-crash",                                      \
 	  "lost in migration: the guest's kernel crashed")                                         \
-	X(GUEST_LOST_RESTART, "guest-lost-restart", "lost in migration: the guest started anew")   \
+	X(GUEST_LOST_RESTART, "guest-lost-restart", "lost in migration: the guest rebooted")       \
 	X(GUEST_LOST_QEMU_CRASH, "guest-lost-qemu-crash", "lost in migration: QEMU crashed")       \
 	X(GUEST_LOST_BY_HYPERVISOR, "guest-lost-by-hypervisor",                                    \
 	  "lost in migration: the hypervisor ended the guest")                                     \
@@ -130,18 +129,18 @@
 	X(GUEST_LOST_DESTROYED, "guest-lost-destroyed",                                            \
 	  "lost in migration: the domain was destroyed")                                           \
 	X(GUEST_LOST_GONE, "guest-lost-gone", "lost in migration: the domain is gone")             \
-	X(GUEST_LOST_HUNG, "guest-lost-hung", "lost in post-copy: the guest stands still")         \
+	X(GUEST_LOST_HUNG, "guest-lost-hung", "lost in post-copy: the guest hangs")                \
 	X(GUEST_LOST_TORN, "guest-lost-torn",                                                      \
 	  "lost in post-copy: the source ended with the rest of the memory")                       \
 	X(GUEST_LOST_ANOTHER_BOOT, "guest-lost-another-boot",                                      \
 	  "another boot of the guest runs at the target")                                          \
 	X(MIGRATION_CONTRADICTED, "migration-contradicted",                                        \
-	  "conflicting evidence: the guest runs at both hosts, or ended elsewhere than told")      \
-	X(MIGRATION_END_UNKNOWN, "migration-end-unknown", "no evidence says how it ended")         \
+	  "conflicting evidence about where the guest runs, or where it ended")                    \
+	X(MIGRATION_END_UNKNOWN, "migration-end-unknown", "no evidence about its end")             \
 	X(MIGRATION_NOT_PROVEN, "migration-not-proven",                                            \
-	  "the source alone says that the migration completed")                                    \
+	  "only the source reports that the migration completed")                                  \
 	X(MIGRATION_SOURCE_SILENT, "migration-source-silent",                                      \
-	  "the migration ended, and the guest is not seen to run on at the source")
+	  "the migration ended, and no evidence shows the guest running at the source")
 
 /**
  * enum code - what decided a verdict or the value of an axis

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_PROGRAM_H
-#define BRINELL_GUEST_PROGRAM_H
+#ifndef BRINELL_GUESTD_GUESTD_H
+#define BRINELL_GUESTD_GUESTD_H
 
 #include "harness/lib/protocol.h"
 

@@ -62,7 +62,7 @@ static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct re
 			return 0;
 		}
 	}
-	return fail(why, -ENXIO, "%s tells of no mapping at 0x%" PRIx64, path, address);
+	return fail(why, -ENXIO, "%s has no mapping at 0x%" PRIx64, path, address);
 }
 
 /* A page that the kernel has given up is taken out of the process: what stays there names its frame. */
@@ -85,7 +85,7 @@ static void take_absence(struct host_page *page, uint64_t entry)
  * @page:    receives what was found; a page that is not present is no error
  * @why:     reason of a failure
  *
- * Return: 0; -EPERM when the kernel hides page frames from who asks; -EAGAIN when the page moved meanwhile; or another
+ * Return: 0; -EPERM when the kernel hides page frames from this process; -EAGAIN when the page moved meanwhile; or another
  * -errno.
  */
 int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct reason *why)

@@ -19,7 +19,7 @@
 /*
  * @line:    the one that has no end yet, @used bytes of it
  * @tail:    the last whole ones, a ring with the oldest at @next
- * @panic:   the first one that tells of a panic, or NULL; what comes after it is long and says less
+ * @panic:   the first one that reports a panic, or NULL; the lines after it are long and less important
  * @dropped: lines beyond the budget since the last one that was passed on
  */
 struct console {

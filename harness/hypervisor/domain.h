@@ -51,7 +51,7 @@ char *domain_owner(pid_t pid);
 bool domain_is_orphan(const char *owner);
 int domain_claim(const char *guest);
 void domain_disclaim(const char *guest);
-char *domain_keeper(const char *guest, const char *description);
+char *domain_agent(const char *guest, const char *description);
 
 /**
  * struct initramfs_source - what an initramfs is made of

@@ -90,7 +90,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	bool monitored = strcmp(what, "monitor") == 0;
 	bool incoming, told;
 
-	/* The other domains of this host are none of our business. */
+	/* Domains that this agent does not watch. */
 	if (uuid && !guest)
 		return;
 	if (!guest) {
@@ -168,7 +168,7 @@ static void give_up_survey(struct agent *agent, struct hypervisor_job *job,
 	domain_survey_later(agent, SURVEY_PAUSE_NS);
 }
 
-/** domain_survey - after the connection was lost: make it anew, and find out who has ended or come meanwhile */
+/** domain_survey - after the connection was lost: open it again, and ask which guests ended or arrived meanwhile */
 void domain_survey(struct agent *agent)
 {
 	for (struct domain_guest *guest = domain_first(agent); guest; guest = guest->next) {

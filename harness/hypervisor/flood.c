@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What repeats without end is told some times a second, and counted for the rest. A guest that runs into poison in its own
+ * Events that repeat without end are reported a few times a second, the others are counted. A guest that runs into poison in its own
  * kernel can have QEMU report hundreds of memory failures a second until it is stopped.
  */
 #include "harness/hypervisor/domain.h"
@@ -8,7 +8,7 @@
 #define TOLD_PER_SECOND 10
 
 /**
- * domain_flood_takes - whether an event is told, or only counted
+ * domain_flood_takes - whether an event is reported, or only counted
  * @flood:  of events of one kind and one guest; zeroed before the first
  * @now_ns: CLOCK_MONOTONIC
  *

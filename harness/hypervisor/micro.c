@@ -105,8 +105,8 @@ static int take_backing(struct domain_guest *guest, const json_t *arguments,
 
 		if (!policy || strcmp(policy, "never") == 0)
 			return fail(why, -EOPNOTSUPP,
-				    "'backing' is thp, and this host gives nobody transparent huge "
-				    "pages: echo madvise "
+				    "'backing' is thp, and this host has transparent huge pages "
+				    "disabled: echo madvise "
 				    ">/sys/kernel/mm/transparent_hugepage/enabled");
 		return 0;
 	}
@@ -225,7 +225,7 @@ int domain_take_name(const char *call, const json_t *arguments, bool *ours, stru
 
 /**
  * domain_listen - wait for guests on the vsock, until the last guest of this agent is forgotten
- * @ours: a micro guest, which is told the port; one of the user knows one port, and a serial port does without
+ * @ours: a micro guest, whose kernel command line names the port; a domain of the user dials the default port
  * @port: to listen on; receives where
  *
  * Return: 0, also when it listens already, or -errno.

@@ -9,7 +9,7 @@
 #include "harness/hypervisor/service.h"
 #include "harness/hypervisor/stages.h"
 
-/* The call has no bound of its own: who wants its end cancels it. */
+/* The call has no timeout of its own: guest.migration cancels it. */
 #define NO_TIMEOUT_MS (1000LL * 60 * 60 * 24 * 365)
 #define CONTROL_TIMEOUT_MS 10000
 /* After which guest.migrate is answered although nothing is sent yet. */

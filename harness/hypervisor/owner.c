@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose a domain is: what an agent that was killed has left is cleared away, what belongs to one that lives is not. The
- * description of a domain names the agent that has made it, and goes along when the guest is moved to another host; there
- * it says nothing. So the agent that takes it in leaves its own name beside the files that it makes for it.
+ * The agent that a domain belongs to. Domains of an agent that was killed are destroyed, domains of an agent that runs are
+ * not. The description of a domain names the agent that created it, and moves with the guest to another host, where it is
+ * meaningless. The agent that receives the guest therefore writes its own name beside the files that it makes for the guest.
  */
 #include <errno.h>
 #include <string.h>
@@ -65,8 +65,8 @@ char *domain_owner(pid_t pid)
 /**
  * domain_is_orphan - whether @owner names an agent of this machine that is gone
  *
- * Nobody's are a text that names no agent, and one that names an agent of another machine, or of this one before it was
- * started anew: whether that lives can not be known here.
+ * A text that names no agent is no orphan's, nor is one that names an agent of another machine, or of an earlier boot of
+ * this one: whether that agent runs is not known here.
  */
 bool domain_is_orphan(const char *owner)
 {
@@ -101,7 +101,7 @@ int domain_claim(const char *guest)
 				     strlen(owner));
 }
 
-/** domain_disclaim - it is gone, or was never to come */
+/** domain_disclaim - undo domain_claim(): the guest is gone, or does not come */
 void domain_disclaim(const char *guest)
 {
 	__cleanup_free char *file = receiver_path(guest);
@@ -111,13 +111,13 @@ void domain_disclaim(const char *guest)
 }
 
 /**
- * domain_keeper - who answers for the domain of a guest on this machine
+ * domain_agent - the agent that the domain of a guest belongs to on this machine
  * @guest:       its name
  * @description: of the domain; may be NULL
  *
- * Return: the agent that has taken it in, else the one that has made it, else NULL; owned by the caller.
+ * Return: the agent that received the guest, else the one that created the domain, else NULL; owned by the caller.
  */
-char *domain_keeper(const char *guest, const char *description)
+char *domain_agent(const char *guest, const char *description)
 {
 	__cleanup_free char *file = receiver_path(guest);
 	char *text = NULL;

@@ -16,7 +16,7 @@ struct migration;
  * @DOMAIN_RUNNING:  guest.start was answered, or it has arrived
  * @DOMAIN_STOPPING: guest.stop waits for its end
  * @DOMAIN_DESTROYING: the hypervisor destroys it
- * @DOMAIN_GONE:     it has ended here; kept until somebody asks
+ * @DOMAIN_GONE:     it has ended here; kept until a call asks for it
  */
 enum domain_stage {
 	DOMAIN_MAKING,
@@ -41,7 +41,7 @@ enum domain_stage {
  * @software: names of its software and their versions, as the hypervisor finds them; NULL before
  * @boot_id, @kernel: of its last hello; NULL before
  * @ending:  the hypervisor's word for how it ended; empty before
- * @shutdown_by: who has asked for its end, in the hypervisor's words: "guest" (a reset of its processor too) or "host"; or empty
+ * @shutdown_by: what requested its end, as the hypervisor names it: "guest" (a reset of its processor too) or "host"; or empty
  * @failure: why guest.start failed with @failure_errno, told when its domain is gone; owned, or NULL
  * @failures: of memory, that the hypervisor reports
  * @migration: to another host, or NULL

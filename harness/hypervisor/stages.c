@@ -7,7 +7,7 @@
 
 #include "harness/hypervisor/stages.h"
 
-/* Progress within a stage and an iteration is told so often at most. */
+/* The most frequent report of progress within a stage and an iteration. */
 #define TOLD_NS (100 * NSEC_PER_MSEC)
 
 /** migration_stage_name - as scenarios and events call it */
@@ -103,7 +103,7 @@ enum migration_news migration_track_lifecycle(struct migration_track *track, con
 /**
  * migration_track_end - the call has come back
  * @worked:    it says that the guest is at the target
- * @cancelled: somebody has asked for its end
+ * @cancelled: its end was requested
  *
  * Return: how it ended.
  */

@@ -22,7 +22,7 @@ void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
 	__cleanup_free char *text = steal(guest->failure);
 	struct reason why;
 
-	/* The agent ends: nobody waits any more. */
+	/* The agent ends: no call waits for the answer. */
 	if (!guest->ticket.id)
 		return;
 	fail(&why, guest->failure_errno, "%s", text);
@@ -245,7 +245,7 @@ static void give_up_make(struct agent *agent, struct hypervisor_job *job, const 
 		domain_fail_start(agent, guest, -ETIMEDOUT, why);
 }
 
-/* A domain that was made after nobody waited for it any more. */
+/* A domain that was created after its call had timed out. */
 static void destroy_late(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest made = {.name = job->guest, .domain = job->domain};

@@ -14,7 +14,7 @@
 /* For the answer of the hypervisor, beyond the time of the guest; the caller waits 5 s longer than that time. */
 #define BALLOON_ANSWER_MS 2000
 
-/* How the guest's heart is now: told as evidence, and added to @reply. */
+/* The state of the guest's heartbeat: emitted as evidence, and added to @reply. */
 static void tell_pulse(struct agent *agent, const char *name, json_t *reply)
 {
 	__cleanup_json json_t *list = guest_link_list(guest_service_link(agent));

@@ -50,7 +50,7 @@ static void give_up_destroy(struct agent *agent, struct hypervisor_job *job,
 		domain_answer_stop(agent, guest, -ETIMEDOUT, why);
 }
 
-/** domain_destroy - end a guest without asking it, then answer who waits and forget it */
+/** domain_destroy - end a guest by force, then answer the call that waits and forget the guest */
 void domain_destroy(struct agent *agent, struct domain_guest *guest)
 {
 	struct hypervisor_job *job = job_new(guest, hypervisor_here()->stop);

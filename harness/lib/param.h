@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_BASE_PARAM_H
-#define BRINELL_BASE_PARAM_H
+#ifndef BRINELL_LIB_PARAM_H
+#define BRINELL_LIB_PARAM_H
 
 #include "harness/lib/util.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_BASE_PROTOCOL_H
-#define BRINELL_BASE_PROTOCOL_H
+#ifndef BRINELL_LIB_PROTOCOL_H
+#define BRINELL_LIB_PROTOCOL_H
 
 #include "harness/lib/util.h"
 

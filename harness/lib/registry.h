@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_BASE_REGISTRY_H
-#define BRINELL_BASE_REGISTRY_H
+#ifndef BRINELL_LIB_REGISTRY_H
+#define BRINELL_LIB_REGISTRY_H
 
 #include <string.h>
 

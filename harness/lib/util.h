@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_BASE_UTIL_H
-#define BRINELL_BASE_UTIL_H
+#ifndef BRINELL_LIB_UTIL_H
+#define BRINELL_LIB_UTIL_H
 
 #include <jansson.h>
 #include <stdarg.h>

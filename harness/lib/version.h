@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_SCENARIO_VERSION_H
-#define BRINELL_SCENARIO_VERSION_H
+#ifndef BRINELL_LIB_VERSION_H
+#define BRINELL_LIB_VERSION_H
 
 #include "harness/lib/util.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_GUEST_SERVICE_H
-#define BRINELL_GUEST_GUEST_SERVICE_H
+#ifndef BRINELL_LINK_GUEST_SERVICE_H
+#define BRINELL_LINK_GUEST_SERVICE_H
 
 #include "harness/agent/core.h"
 #include "harness/link/link.h"

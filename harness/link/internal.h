@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_GUEST_LINK_INTERNAL_H
-#define BRINELL_GUEST_GUEST_LINK_INTERNAL_H
+#ifndef BRINELL_LINK_INTERNAL_H
+#define BRINELL_LINK_INTERNAL_H
 
 #include "harness/link/peer.h"
 
@@ -20,7 +20,7 @@ struct guest_call {
 };
 
 /*
- * @busy:      functions at work that may call the user, who may forget a guest from there
+ * @busy:      functions in progress that may call the user; the user may forget a guest
  * @forgotten: those; freed when the last of these functions is done
  */
 struct guest_link {

@@ -114,7 +114,7 @@ static void free_forgotten(struct guest_link *link)
 	}
 }
 
-/** guest_link_enter - what follows may call the user, who may forget a guest from there; until guest_link_leave() */
+/** guest_link_enter - the user may be called, and may forget a guest, until guest_link_leave() */
 void guest_link_enter(struct guest_link *link)
 {
 	link->busy++;
@@ -156,7 +156,7 @@ void guest_link_free(struct guest_link *link)
 	free(link);
 }
 
-/* Its hello was told under a name that nobody waited for. */
+/* Its hello was reported under a name that was not expected. */
 static void give_name(struct guest_link *link, struct guest_peer *peer, const char *name)
 {
 	free(peer->name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_GUEST_LINK_H
-#define BRINELL_GUEST_GUEST_LINK_H
+#ifndef BRINELL_LINK_LINK_H
+#define BRINELL_LINK_LINK_H
 
 #include <poll.h>
 
@@ -29,7 +29,7 @@ struct guest_limits {
 extern const struct guest_limits guest_limits_default;
 
 /**
- * struct guest_link_user - who wants to know
+ * struct guest_link_user - the receiver of events
  * @event:  receives each event {"event": "guest", "guest": NAME, "what": WHAT, ...}; stolen
  * @answer: receives the end of a guest_link_call(): 0 with @reply (stolen), or -errno with @why. It is called exactly
  *          once for each call that was accepted, also when the guest goes, and when the link is freed

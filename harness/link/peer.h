@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_GUEST_GUEST_PEER_H
-#define BRINELL_GUEST_GUEST_PEER_H
+#ifndef BRINELL_LINK_PEER_H
+#define BRINELL_LINK_PEER_H
 
 #include "harness/lib/protocol.h"
 #include "harness/link/link.h"

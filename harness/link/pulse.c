@@ -64,7 +64,7 @@ static void tell_gap(struct guest_link *link, struct guest_peer *peer, const jso
 			"%lld us between two heartbeats", (long long)arrival_ns / 1000);
 }
 
-/* What the guest tells of the time before this stream; not trusted, but for its size. */
+/* The gaps that the guest reports of the time before this stream. Only their size is checked. */
 static json_t *gaps_of(const json_t *beat)
 {
 	json_t *gaps = json_object_get(beat, "gaps");
@@ -85,7 +85,7 @@ static void check_clock(struct guest_link *link, struct guest_peer *peer, int64_
 {
 	int64_t passed;
 
-	/* A time that can not be one is told like a jump. */
+	/* An impossible time is reported as a jump. */
 	if (__builtin_sub_overflow(guest_ns, peer->pulse.guest_ns, &passed))
 		passed = INT64_MIN;
 	if (passed >= 0 && passed < arrival_ns + JUMP_NS)

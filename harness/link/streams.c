@@ -34,7 +34,7 @@ void guest_peer_stream(struct guest_link *link, struct guest_peer *peer, int fd)
 
 	if (now < peer->refused_until_ns) {
 		close(fd);
-		/* The first is told, the rest is counted. */
+		/* The first is reported, the others are counted. */
 		if (peer->refusals++ == 0)
 			guest_peer_tell(link, peer, "refused", NULL,
 					"it is refused until its time is up");
@@ -91,7 +91,7 @@ int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason
 	return 0;
 }
 
-/** guest_link_listen_no_more - who dials is refused from now on; the streams that stand go on */
+/** guest_link_listen_no_more - refuse new streams; existing streams continue */
 void guest_link_listen_no_more(struct guest_link *link)
 {
 	if (link->listener >= 0)
@@ -173,7 +173,7 @@ static int open_stream(const char *path, struct reason *why)
  * guest_link_connect - reach a guest by the Unix socket of its virtio serial port, or by the terminal of its console
  * @path: of either; it is tried again whenever the stream breaks, until the guest is forgotten
  *
- * Return: 0, also when nobody listens there yet, or -errno.
+ * Return: 0, also when the socket does not exist yet, or -errno.
  */
 int guest_link_connect(struct guest_link *link, const char *guest, const char *path,
 		       struct reason *why)
@@ -193,7 +193,7 @@ int guest_link_connect(struct guest_link *link, const char *guest, const char *p
 }
 
 /**
- * guest_link_adopt - take a stream that somebody else has opened
+ * guest_link_adopt - take a stream that the caller has opened
  * @fd: owned by the link from now on, also after an error
  *
  * Return: 0 or -ENOSPC.

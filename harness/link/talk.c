@@ -160,7 +160,7 @@ static bool take_answer(struct guest_link *link, struct guest_peer *peer, json_t
 		call = call->next;
 	if (!call)
 		return guest_peer_rubbish(link, peer,
-					  "an answer that nobody waits for was ignored");
+					  "an answer that no call waits for was ignored");
 	if (!error) {
 		end_call(link, call, 0, json_incref(json_object_get(message, "ok")), NULL);
 		return true;

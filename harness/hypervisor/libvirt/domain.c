@@ -64,18 +64,19 @@ int virt_claim(void *connection, struct hypervisor_job *job)
 {
 	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
 	__cleanup_free char *description = NULL;
-	__cleanup_free char *keeper = NULL;
+	__cleanup_free char *agent = NULL;
 	int error = 0;
 
 	if (!domain)
 		return 0;
 	description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
-	keeper = domain_keeper(job->guest, description);
-	if (!keeper || !domain_is_orphan(keeper))
+	agent = domain_agent(job->guest, description);
+	if (!agent || !domain_is_orphan(agent))
 		error = fail(&job->why, -EEXIST,
 			     "there is a domain '%s' already, of another agent (%s): choose "
 			     "another name, or end it by 'virsh destroy %s'",
-			     job->domain, keeper ? keeper : "it does not say which", job->domain);
+			     job->domain, agent ? agent : "its description names none",
+			     job->domain);
 	else if (virDomainDestroy(domain) < 0)
 		error = virt_fail(&job->why, "destroy the domain '%s' that another agent left",
 				  job->domain);

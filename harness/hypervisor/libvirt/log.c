@@ -32,7 +32,7 @@ static bool is_command(const char *line)
 }
 
 /**
- * domain_log_tail - the last lines that QEMU or libvirt wrote into the log of a domain: who has ended it, by which signal
+ * domain_log_tail - the last lines that QEMU or libvirt wrote into the log of a domain: which process ended it, by which signal
  * @domain: its name
  * @most:   bytes of the text
  *

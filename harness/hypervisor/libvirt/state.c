@@ -90,7 +90,7 @@ static int64_t ask_balloon(virDomainPtr domain, struct hypervisor_job *job)
 	return -1;
 }
 
-/* QEMU tells of the balloon at most once a second, so it is asked. */
+/* QEMU reports the balloon at most once a second, so it is polled. */
 static int await_balloon(virDomainPtr domain, struct hypervisor_job *job)
 {
 	int64_t until = now_monotonic_ns() + (int64_t)job->flags * NSEC_PER_MSEC;

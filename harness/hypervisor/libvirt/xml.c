@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The XML of domains: what libvirt is told of a micro guest, and what it tells of a user's domain.
+ * The XML of domains: written for a micro guest, and read of a domain of the user.
  */
 #include <string.h>
 

@@ -169,11 +169,11 @@ int xen_describe(void *pointer, struct hypervisor_job *job)
 	return describe(session, domain, job);
 }
 
-/* Return: whether nobody keeps the guest any more, or an agent that has ended; @keeper owned by the caller. */
-static bool is_left(const char *guest, char **keeper)
+/* Return: whether the guest belongs to no agent, or to one that has ended; @agent is owned by the caller. */
+static bool is_left(const char *guest, char **agent)
 {
-	*keeper = domain_keeper(guest, NULL);
-	return !*keeper || domain_is_orphan(*keeper);
+	*agent = domain_agent(guest, NULL);
+	return !*agent || domain_is_orphan(*agent);
 }
 
 /** xen_claim - a job: destroy what an agent that has ended has left under the name of the domain */
@@ -185,16 +185,16 @@ int xen_claim(void *pointer, struct hypervisor_job *job)
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(suffixes); i++) {
 		uint32_t domain = xen_find(session, job->domain, suffixes[i]);
-		__cleanup_free char *keeper = NULL;
+		__cleanup_free char *agent = NULL;
 
 		if (domain == XEN_NO_DOMAIN)
 			continue;
-		error = is_left(job->guest, &keeper)
+		error = is_left(job->guest, &agent)
 				? xen_destroy(session, domain, &job->why)
 				: fail(&job->why, -EEXIST,
 				       "there is a domain '%s%s' already, of another agent (%s): "
 				       "choose another name, or end it by 'xl destroy'",
-				       job->domain, suffixes[i], keeper);
+				       job->domain, suffixes[i], agent);
 	}
 	return error;
 }
@@ -220,10 +220,10 @@ void xen_sweep(void)
 		list = libxl_list_domain(session->libxl, &count);
 	for (int i = 0; list && i < count; i++) {
 		__cleanup_free char *name = libxl_domid_to_name(session->libxl, list[i].domid);
-		__cleanup_free char *keeper = NULL;
+		__cleanup_free char *agent = NULL;
 
 		if (name && strncmp(name, DOMAIN_PREFIX, strlen(DOMAIN_PREFIX)) == 0 &&
-		    is_left(guest_of(name), &keeper))
+		    is_left(guest_of(name), &agent))
 			(void)xen_destroy(session, list[i].domid, NULL);
 	}
 	if (list)

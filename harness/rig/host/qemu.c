@@ -32,7 +32,7 @@ static void add_all(struct argument_list *list, const char *const *items)
 }
 
 /**
- * qemu_firmware_region - where the megabyte of the firmware model lies
+ * qemu_firmware_region - address of the megabyte of the firmware model
  * @memory_mib: RAM of the host
  *
  * 256 MiB below the end of RAM: clear of what SeaBIOS puts at the very end, and of the kernel's
@@ -91,7 +91,7 @@ static void add_link(struct argument_list *list, const struct qemu_config *confi
 	    config->host_number);
 }
 
-/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when told of an IOMMU. */
+/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when the device has an IOMMU. */
 static const char *virtio_addresses(const struct qemu_config *config)
 {
 	return config->hypervisor ? ",disable-legacy=on,iommu_platform=on" : "";
