@@ -40,7 +40,7 @@ die_and_resume() {
 
 # Both trials have their one verdict, and no fault was fired but once for its intent.
 check_whole() {
-	[ "$(grep -oE '"trial": "000[12]"' "$out/results.json" | sort -u | wc -l)" -eq 2 ]
+	[ "$(tr -d ' \n' <"$out/results.json" | grep -oE '"trial":"000[12]","scenario"' | sort -u | wc -l)" -eq 2 ]
 	for trial in 0001 0002; do
 		[ "$(grep -c "\"type\":\"verdict\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]
 		[ "$(grep -c "\"type\":\"close\",\"trial\":\"$trial\"" "$out/journal.jsonl")" -eq 1 ]

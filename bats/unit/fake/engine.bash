@@ -24,8 +24,10 @@ records() { # TYPE: how many records of it
 	grep -c "\"type\":\"$1\"" "$out/journal.jsonl"
 }
 
+# The results are read where they are: a run of the sanitized program for each look takes long.
 verdict() { # TRIAL
-	sed -n "/\"trial\": \"$1\"/,/\"verdict\":/s/.*\"verdict\": \"\([a-z]*\)\".*/\1/p" "$out/results.json"
+	tr -d ' \n' <"$out/results.json" | grep -oE "\"trial\":\"$1\",\"scenario\".*" | grep -m1 -oE '"verdict":"[a-z]+"' |
+		head -n 1 | cut -d'"' -f4
 }
 
 fired() { wc -l <"$FAKE_FIRED"; }
