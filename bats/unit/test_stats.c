@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/stats/order.h"
 #include "harness/stats/stats.h"
 
 #include <cmocka.h>
@@ -287,14 +288,64 @@ static void test_two_humps(void **state)
 	assert_false(stats_two_humps(LIST(1, 1, 1, 1, 1, 9, 9, 9, 9, NAN)));
 }
 
+/* A series of two, three or no regimes: noise of a generator with a known seed around the level of each. */
+static size_t change_points(const double *levels, size_t regimes, size_t length, double noise,
+			    size_t *points)
+{
+	double values[64];
+	uint64_t state = 7;
+	size_t count = 0, found;
+
+	for (size_t i = 0; i < regimes; i++)
+		for (size_t j = 0; j < length; j++)
+			values[count++] =
+				levels[i] + noise * ((double)order_draw(&state, 1000) / 1000 - 0.5);
+	assert_int_equal(stats_change_points(values, count, 0.01, 1, points, &found), 0);
+	return found;
+}
+
+static void test_change_points(void **state)
+{
+	size_t points[64], found, alarms = 0;
+
+	(void)state;
+	assert_int_equal(change_points((double[]){100, 110}, 2, 15, 4, points), 1);
+	assert_int_equal(points[0], 15);
+	assert_int_equal(change_points((double[]){100, 110, 95}, 3, 12, 4, points), 2);
+	assert_int_equal(points[0], 12);
+	assert_int_equal(points[1], 24);
+	assert_int_equal(change_points((double[]){100}, 1, 40, 4, points), 0);
+	/* All equal, too few for a change to show, one that is far off alone. */
+	assert_int_equal(change_points((double[]){7}, 1, 20, 0, points), 0);
+	assert_int_equal(change_points((double[]){100, 110}, 2, 3, 1, points), 0);
+	assert_int_equal(stats_change_points(LIST(1, 1.1, 0.9, 1, 1.1, 0.9, 9, 1, 1.1, 1, 0.9, 1.1),
+					     0.01, 1, points, &found),
+			 0);
+	assert_int_equal(found, 0);
+	assert_int_equal(stats_change_points(LIST(1, NAN), 0.01, 1, points, &found), -EDOM);
+	assert_int_equal(stats_change_points(NULL, 0, 0.01, 1, points, &found), -EINVAL);
+	/* Of 100 series without a change, the test at 0.01 lets one or so through. */
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		double values[30];
+		uint64_t random = seed;
+
+		for (size_t i = 0; i < 30; i++)
+			values[i] = (double)order_draw(&random, 1000);
+		assert_int_equal(stats_change_points(values, 30, 0.01, seed, points, &found), 0);
+		alarms += found > 0;
+	}
+	assert_in_range(alarms, 0, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_median),	     cmocka_unit_test(test_bad_samples),
-		cmocka_unit_test(test_mann_whitney), cmocka_unit_test(test_shift),
-		cmocka_unit_test(test_cliff_delta),  cmocka_unit_test(test_detectable),
-		cmocka_unit_test(test_bootstrap),    cmocka_unit_test(test_holm),
-		cmocka_unit_test(test_rates),	     cmocka_unit_test(test_two_humps),
+		cmocka_unit_test(test_median),	      cmocka_unit_test(test_bad_samples),
+		cmocka_unit_test(test_mann_whitney),  cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_cliff_delta),   cmocka_unit_test(test_detectable),
+		cmocka_unit_test(test_bootstrap),     cmocka_unit_test(test_holm),
+		cmocka_unit_test(test_rates),	      cmocka_unit_test(test_two_humps),
+		cmocka_unit_test(test_change_points),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

@@ -86,20 +86,6 @@ int stats_detectable(const double *a, size_t a_count, const double *b, size_t b_
 }
 
 /*
- * The generator SplitMix64 (Steele, Lea and Flood, OOPSLA 2014); the high product of 32 bits is biased by less than 2^-20
- * for up to 4096 samples.
- */
-static size_t draw(uint64_t *state, size_t below)
-{
-	uint64_t mixed = *state += 0x9e3779b97f4a7c15;
-
-	mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-	mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-	mixed ^= mixed >> 31;
-	return (size_t)(((mixed >> 32) * below) >> 32);
-}
-
-/*
  * A side whose samples are drawn again and again: all samples in order, the place of each of the side in it, block by block,
  * and how often each place was drawn. So a median needs no sorting.
  */
@@ -171,11 +157,11 @@ static double median_of_draw(struct urn *urn, uint64_t *state)
 
 	memset(urn->drawn, 0, urn->count * sizeof(*urn->drawn));
 	for (size_t i = 0; i < urn->blocks.count; i++) {
-		size_t block = draw(state, urn->blocks.count);
+		size_t block = order_draw(state, urn->blocks.count);
 		size_t count = urn->blocks.all[block].count;
 
 		for (size_t j = 0; j < count; j++)
-			urn->drawn[urn->places[urn->starts[block] + draw(state, count)]]++;
+			urn->drawn[urn->places[urn->starts[block] + order_draw(state, count)]]++;
 		filled += count;
 	}
 	while ((seen += urn->drawn[lower]) <= (filled - 1) / 2)

@@ -52,6 +52,20 @@ double order_median(const double *sorted, size_t count)
 	return count % 2 ? sorted[count / 2] : sorted[count / 2 - 1] / 2 + sorted[count / 2] / 2;
 }
 
+/*
+ * The generator SplitMix64 (Steele, Lea and Flood, OOPSLA 2014); the high product of 32 bits is biased by less than 2^-20
+ * for up to 4096 samples.
+ */
+size_t order_draw(uint64_t *state, size_t below)
+{
+	uint64_t mixed = *state += 0x9e3779b97f4a7c15;
+
+	mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+	mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+	mixed ^= mixed >> 31;
+	return (size_t)(((mixed >> 32) * below) >> 32);
+}
+
 /**
  * stats_median - median with the interval between two order statistics
  * @samples:    in any order

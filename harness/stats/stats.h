@@ -66,6 +66,9 @@ int stats_detectable(const double *a, size_t a_count, const double *b, size_t b_
 int stats_bootstrap(struct blocks a, struct blocks b, size_t resamples, uint64_t seed,
 		    double confidence, struct estimate *shift);
 
+int stats_change_points(const double *values, size_t count, double level, uint64_t seed,
+			size_t *points, size_t *found);
+
 int stats_holm(double *p, size_t count);
 double stats_normal_quantile(double probability);
 

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# brinell history on made-up runs: what changed, what is new, and an index that is damaged.
+# shellcheck disable=SC2030,SC2031,SC2154 # `run` sets its variables in the very shell of a test
+
+setup() {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	brinell=${BRINELL:-$top/build/asan/brinell}
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# The run of a night: NIGHT TIME [VERDICT]
+write_night() {
+	local directory run
+	directory=$(printf 'runs/night-%02d' "$1") run=$(printf '202611%02dT010000Z-0' "$1")
+	mkdir -p "$directory"
+	printf '{"run":"%s","version":"0.%d","complete":true,"trials":[
+		{"trial":"0001","scenario":"perf/case","bench":"kvm","verdict":"pass","metrics":{"time":{"unit":"ms","direction":"lower","value":%s,"samples":[%s],"boot":"%s"}}},
+		{"trial":"0002","scenario":"einj/case","bench":"kvm","verdict":"%s","metrics":{}}]}\n' \
+		"$run" "$1" "$2" "$2" "$directory" "${3:-pass}" >"$directory/results.json"
+}
+
+# Ten nights at about 100 ms, then six at about 120 ms.
+write_nights() {
+	local night=0 time
+	for time in 100 102 99 101 100 98 101 100 99 102 120 119 121 122 120 118; do
+		write_night $((++night)) "$time"
+	done
+}
+
+history() { run "$brinell" history "$@"; }
+
+@test "a metric that changed is found, with the last run before and the first after" {
+	write_nights
+	history add runs
+	[ "$status" -eq 0 ]
+	[[ $output == *"16 runs added, 0 left out"* ]]
+	history trend perf/case time
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^202611' <<<"$output")" -eq 16 ]
+	[[ $output == *"perf/case time regressed by +20.0 %, 100 to 120 ms: last before run 20261110T010000Z-0 (brinell 0.10), first after run 20261111T010000Z-0 (brinell 0.11)"* ]]
+	history check
+	[ "$status" -eq 0 ]
+	[[ $output == *"new in the last run: 0"*"still there: 1"*"gone: 0"* ]]
+}
+
+@test "a regression is new in the run that makes it known, and a failure in its own" {
+	local night
+	write_nights
+	history add runs/night-0? runs/night-10
+	for night in 11 12 13 14 15 16; do
+		history add "runs/night-$night"
+		history check
+		[ "$status" -eq 0 ] || break
+	done
+	[ "$status" -eq 1 ]
+	[[ $output == *"new in the last run: 1"*"regressed by"*"first after run 20261111"*"still there: 0"* ]]
+	write_night 17 120 fail
+	history add runs/night-17
+	history check
+	[ "$status" -eq 1 ]
+	[[ $output == *"einj/case failed in 1 of 1 trials: run 20261117"*"still there"* ]]
+	write_night 18 120
+	history add runs/night-18
+	history check
+	[ "$status" -eq 0 ]
+	[[ $output == *"gone: 1"*"einj/case failed"* ]]
+}
+
+@test "nights that are all alike have no news" {
+	local night
+	for night in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		write_night "$night" $((100 + night * 7 % 5))
+	done
+	history add runs
+	history check
+	[ "$status" -eq 0 ]
+	[[ $output == *"new in the last run: 0"*"still there: 0"*"gone: 0"* ]]
+}
+
+@test "a run is added once, found by the beginning of its id or its name, and shown" {
+	write_nights
+	history add runs
+	history add runs
+	[[ $output == *"0 runs added, 0 left out"* ]]
+	history pin release 20261103
+	[ "$status" -eq 0 ]
+	history show release
+	[ "$status" -eq 0 ]
+	[[ $output == "20261103T010000Z-0"*"perf/case"*"time"*"99 ms (1)"* ]]
+	history list
+	[ "$(wc -l <<<"$output")" -eq 16 ]
+	[[ $output == *"20261103T010000Z-0  0 of 2 failed  brinell 0.3"*"pinned: release"* ]]
+	history show 202611
+	[ "$status" -eq 2 ]
+	[[ $output == *"several runs are named"* ]]
+	history show nothing
+	[ "$status" -eq 2 ]
+	[[ $output == *"no run or baseline 'nothing'"* ]]
+	history trend perf/case speed
+	[ "$status" -eq 2 ]
+}
+
+@test "a run that can not be read is left out, and named" {
+	write_nights
+	echo '{' >runs/night-03/results.json
+	history add runs
+	[ "$status" -eq 0 ]
+	[[ $output == *"runs/night-03/results.json, line"*"left out"*"15 runs added, 1 left out"* ]]
+	history add runs/night-03
+	[ "$status" -eq 2 ]
+	history add nowhere
+	[ "$status" -eq 2 ]
+}
+
+@test "an index that is damaged, of another form, or not there is refused, and made again" {
+	write_nights
+	history list
+	[ "$status" -eq 2 ]
+	[[ $output == *"there is no index brinell-runs/history.db; 'brinell history add DIR' makes it"* ]]
+	history --index index.db add runs
+	[ "$status" -eq 0 ]
+	history --index index.db --json list
+	before=$output
+	head -c 3000 index.db >torn.db
+	history --index torn.db list
+	[ "$status" -eq 4 ]
+	[[ $output == *"it is only an index: remove it and add the runs again"* ]]
+	cp "$BATS_TEST_FILENAME" text.db
+	history --index text.db list
+	[ "$status" -eq 4 ]
+	rm index.db
+	history --index index.db add runs
+	history --index index.db --json list
+	[ "$output" = "$before" ]
+	[ "$(printf '\0\0\0\x63' | dd of=index.db bs=1 seek=60 conv=notrunc status=none; echo $?)" -eq 0 ]
+	history --index index.db list
+	[ "$status" -eq 2 ]
+	[[ $output == *"index of form 99"* ]]
+}
+
+@test "kill -9 in the middle of an import leaves an index that is whole" {
+	write_nights
+	for _ in 1 2 3 4 5; do
+		"$brinell" history add runs &
+		kill -9 $!
+		wait $! 2>/dev/null || true
+	done
+	history add runs
+	[ "$status" -eq 0 ]
+	history list
+	[ "$(wc -l <<<"$output")" -eq 16 ]
+}

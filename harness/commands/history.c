@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell history: the runs of the last nights, and what changed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "harness/history/history.h"
+#include "harness/journal/journal.h"
+#include "harness/lib/registry.h"
+
+static const char usage[] =
+	"usage: brinell history [--index FILE] add DIR...\n"
+	"       brinell history [--index FILE] list\n"
+	"       brinell history [--index FILE] show RUN\n"
+	"       brinell history [--index FILE] trend SCENARIO METRIC\n"
+	"       brinell history [--index FILE] check\n"
+	"       brinell history [--index FILE] pin NAME RUN\n"
+	"\n"
+	"Keeps an index of runs, and finds the runs at which a metric changed.\n"
+	"\n"
+	"  add     put runs into the index; DIR is a run, or a directory of runs\n"
+	"  list    the runs, the oldest first\n"
+	"  show    the metrics of a run\n"
+	"  trend   a metric over the runs, and where it changed\n"
+	"  check   what is new since the run before the last one, what is still there, what is "
+	"gone\n"
+	"  pin     give a run a name, such as that of a release\n"
+	"\n"
+	"  --index FILE  the index (default brinell-runs/history.db)\n"
+	"  --json        print JSON, not a table\n"
+	"\n"
+	"RUN is the id of a run, the beginning of one, a name given by pin, or latest. The index "
+	"holds\n"
+	"nothing that the directories do not hold: it can be removed and made again.\n"
+	"\n"
+	"Exit: 0 fine, 1 check found a new regression or failure, 2 bad usage, 4 the index can not "
+	"be\n"
+	"used.\n";
+
+struct request {
+	struct history *history;
+	int count;
+	char **names;
+	bool as_json;
+};
+
+static int complain(int error, const struct reason *why)
+{
+	log_error("history: %s", why->text);
+	return error == -EIO || error == -EBUSY ? EXIT_INFRA : EXIT_USAGE;
+}
+
+static int finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_PASSED;
+	log_error("history: writing to standard output: %s", strerror(errno));
+	return EXIT_INFRA;
+}
+
+static int print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	putchar('\n');
+	return finish_output();
+}
+
+static bool is_run(const char *directory)
+{
+	static const char *const files[] = {JOURNAL_FILE, "results.json"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		__cleanup_free char *path = format_text("%s/%s", directory, files[i]);
+
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_one(struct history *history, const char *directory, unsigned int *count,
+		   struct reason *why)
+{
+	bool added;
+	int error = history_add(history, directory, &added, why);
+
+	if (!error)
+		*count += added;
+	return error;
+}
+
+/* A run, or a directory of runs: one that can not be read does not keep the others out. */
+static int add_directory(struct history *history, const char *directory, unsigned int *count,
+			 unsigned int *bad)
+{
+	struct reason why = {""};
+	struct dirent **entries = NULL;
+	int found, error = 0;
+
+	if (is_run(directory)) {
+		error = add_one(history, directory, count, &why);
+		return error ? complain(error, &why) : EXIT_PASSED;
+	}
+	found = scandir(directory, &entries, NULL, alphasort);
+	if (found < 0) {
+		log_error("history: %s: %s", directory, strerror(errno));
+		return EXIT_USAGE;
+	}
+	for (int i = 0; i < found; i++) {
+		__cleanup_free char *path = format_text("%s/%s", directory, entries[i]->d_name);
+
+		/* "latest" is a link to a run that is there as well. */
+		if (entries[i]->d_type != DT_LNK && entries[i]->d_name[0] != '.' && is_run(path) &&
+		    !error) {
+			int refused = add_one(history, path, count, &why);
+
+			if (refused == -EIO || refused == -EBUSY)
+				error = complain(refused, &why);
+			else if (refused)
+				(*bad)++, log_warning("history: %s: it is left out", why.text);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return error;
+}
+
+static int run_add(const struct request *request)
+{
+	unsigned int count = 0, bad = 0;
+	int code = EXIT_PASSED;
+
+	for (int i = 0; i < request->count && !code; i++)
+		code = add_directory(request->history, request->names[i], &count, &bad);
+	if (!code)
+		log_info("history: %u runs added, %u left out", count, bad);
+	return code;
+}
+
+static int run_list(const struct request *request)
+{
+	__cleanup_json json_t *runs = NULL;
+	struct reason why = {""};
+	int error = history_runs(request->history, &runs, &why);
+	json_t *run;
+	size_t index;
+
+	if (error)
+		return complain(error, &why);
+	if (request->as_json)
+		return print_json(runs);
+	json_array_foreach (runs, index, run)
+		printf("%s  %lld of %lld failed%s  brinell %s  %s%s%s\n", json_text(run, "run", ""),
+		       (long long)json_number(run, "failures", 0),
+		       (long long)json_number(run, "trials", 0),
+		       json_number(run, "complete", 0) ? "" : ", incomplete",
+		       json_text(run, "version", ""), json_text(run, "directory", ""),
+		       json_text(run, "baselines", NULL) ? "  pinned: " : "",
+		       json_text(run, "baselines", ""));
+	return finish_output();
+}
+
+static int run_show(const struct request *request)
+{
+	__cleanup_json json_t *run = NULL;
+	__cleanup_json json_t *rows = NULL;
+	struct reason why = {""};
+	int error =
+		history_run(request->history, request->names[0], &run, &why)
+			?: history_show(request->history, json_text(run, "run", ""), &rows, &why);
+	json_t *row;
+	size_t index;
+
+	if (error)
+		return complain(error, &why);
+	if (request->as_json)
+		return print_json(rows);
+	printf("%s  %s\n", json_text(run, "run", ""), json_text(run, "directory", ""));
+	json_array_foreach (rows, index, row)
+		printf("  %-24s %-44s %12.6g %s (%lld)\n", json_text(row, "scenario", ""),
+		       json_text(row, "metric", ""),
+		       json_number_value(json_object_get(row, "median")),
+		       json_text(row, "unit", ""), (long long)json_number(row, "boots", 0));
+	return finish_output();
+}
+
+static void print_point(const json_t *point)
+{
+	const json_t *change = json_object_get(point, "change_percent");
+
+	if (strcmp(json_text(point, "kind", ""), "failed") == 0) {
+		printf("  %s failed in %lld of %lld trials: run %s\n",
+		       json_text(point, "scenario", ""),
+		       (long long)json_number(point, "failures", 0),
+		       (long long)json_number(point, "trials", 0),
+		       json_text(point, "first_after", ""));
+		return;
+	}
+	printf("  %s %s %s", json_text(point, "scenario", ""), json_text(point, "metric", ""),
+	       json_text(point, "kind", ""));
+	if (change)
+		printf(" by %+.1f %%", json_number_value(change));
+	printf(", %.6g to %.6g %s: last before run %s (brinell %s), first after run %s (brinell "
+	       "%s)\n",
+	       json_number_value(json_object_get(point, "before")),
+	       json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
+	       json_text(point, "last_before", ""), json_text(point, "version_before", ""),
+	       json_text(point, "first_after", ""), json_text(point, "version_after", ""));
+}
+
+static int run_trend(const struct request *request)
+{
+	__cleanup_json json_t *series = NULL;
+	__cleanup_json json_t *points = NULL;
+	__cleanup_json json_t *both = NULL;
+	struct reason why = {""};
+	int error = history_series(request->history, request->names[0], request->names[1], &series,
+				   &why);
+	json_t *each;
+	size_t index;
+
+	if (!error && !json_array_size(series))
+		error = fail(&why, -ENOENT, "no run has the metric '%s' of the scenario '%s'",
+			     request->names[1], request->names[0]);
+	error = error ?: trend_points(series, &points, &why);
+	if (error)
+		return complain(error, &why);
+	both = json_pack("{s:O, s:O}", "series", series, "points", points);
+	if (request->as_json)
+		return print_json(both);
+	json_array_foreach (series, index, each)
+		printf("%s  %12.6g %s (%lld)\n", json_text(each, "run", ""),
+		       json_number_value(json_object_get(each, "median")),
+		       json_text(each, "unit", ""), (long long)json_number(each, "boots", 0));
+	json_array_foreach (points, index, each)
+		print_point(each);
+	return finish_output();
+}
+
+static bool is_bad(const json_t *found)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach ((json_t *)found, index, each)
+		if (strcmp(json_text(each, "kind", ""), "regressed") == 0 ||
+		    strcmp(json_text(each, "kind", ""), "failed") == 0)
+			return true;
+	return false;
+}
+
+static int run_check(const struct request *request)
+{
+	static const struct {
+		const char *key, *title;
+	} parts[] = {{"new", "new in the last run"}, {"still", "still there"}, {"gone", "gone"}};
+	__cleanup_json json_t *report = NULL;
+	struct reason why = {""};
+	int error = history_check(request->history, &report, &why), code;
+
+	if (error)
+		return complain(error, &why);
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && !request->as_json; i++) {
+		const json_t *list = json_object_get(report, parts[i].key);
+		json_t *each;
+		size_t index;
+
+		printf("%s: %zu\n", parts[i].title, json_array_size(list));
+		json_array_foreach (list, index, each)
+			print_point(each);
+	}
+	code = request->as_json ? print_json(report) : finish_output();
+	return code ? code : is_bad(json_object_get(report, "new")) ? EXIT_FAILED : EXIT_PASSED;
+}
+
+static int run_pin(const struct request *request)
+{
+	struct reason why = {""};
+	int error = history_pin(request->history, request->names[0], request->names[1], &why);
+
+	return error ? complain(error, &why) : EXIT_PASSED;
+}
+
+static const struct action {
+	const char *name;
+	int least, most;
+	int (*run)(const struct request *request);
+} actions[] = {
+	{"add", 1, INT32_MAX, run_add}, {"list", 0, 0, run_list},   {"show", 1, 1, run_show},
+	{"trend", 2, 2, run_trend},	{"check", 0, 0, run_check}, {"pin", 2, 2, run_pin},
+};
+
+static const struct action *find_action(const char *name, int count)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i].name, name) == 0 && count >= actions[i].least &&
+		    count <= actions[i].most)
+			return &actions[i];
+	return NULL;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"index", required_argument, NULL, 'i'}, {"json", no_argument, NULL, 'j'}, {0}};
+	const char *path = HISTORY_FILE;
+	const struct action *action;
+	struct request request = {0};
+	struct reason why = {""};
+	int option, code;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'i')
+			path = optarg;
+		else if (option == 'j')
+			request.as_json = true;
+		else
+			return EXIT_USAGE;
+	}
+	request.count = argc - optind - 1;
+	request.names = argv + optind + 1;
+	action = optind < argc ? find_action(argv[optind], request.count) : NULL;
+	if (!action) {
+		log_error("history: give add DIR, list, show RUN, trend SCENARIO METRIC, check, or "
+			  "pin NAME RUN; see brinell history --help");
+		return EXIT_USAGE;
+	}
+	if (action->run != run_add && access(path, F_OK)) {
+		log_error("history: there is no index %s; 'brinell history add DIR' makes it",
+			  path);
+		return EXIT_USAGE;
+	}
+	code = history_open(path, &request.history, &why);
+	if (code)
+		return complain(code, &why);
+	code = action->run(&request);
+	history_close(request.history);
+	return code;
+}
+
+static const struct command command_history = {
+	.name = "history",
+	.summary = "index runs, and find where metrics changed",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, command_history);

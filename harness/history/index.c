@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The index in SQLite: what is put in, and what is asked of it.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#include "harness/compare/compare.h"
+#include "harness/history/history.h"
+#include "harness/stats/stats.h"
+
+#define HISTORY_VERSION 1
+#define BUSY_TIMEOUT_MS 5000
+
+struct history {
+	sqlite3 *database;
+	const char *path;
+};
+
+static const char schema[] =
+	"CREATE TABLE run (run TEXT PRIMARY KEY, directory TEXT, version TEXT, complete INT);"
+	"CREATE TABLE rate (run TEXT, scenario TEXT, trials INT, failures INT,"
+	"  PRIMARY KEY (scenario, run)) WITHOUT ROWID;"
+	"CREATE TABLE sample (run TEXT, scenario TEXT, metric TEXT, unit TEXT, direction TEXT,"
+	"  boots INT, median REAL, PRIMARY KEY (scenario, metric, run)) WITHOUT ROWID;"
+	"CREATE TABLE baseline (name TEXT PRIMARY KEY, run TEXT);";
+
+static int fail_query(struct history *history, struct reason *why)
+{
+	int code = sqlite3_errcode(history->database);
+	bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
+
+	return fail(why, busy ? -EBUSY : -EIO, "%s: %s%s", history->path,
+		    sqlite3_errmsg(history->database),
+		    busy ? "; another brinell has it"
+			 : "; it is only an index: remove it and add the runs again");
+}
+
+static int execute(struct history *history, const char *text, struct reason *why)
+{
+	return sqlite3_exec(history->database, text, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : fail_query(history, why);
+}
+
+/* A statement with its parameters bound: JSON text, numbers or null, in order. */
+static int prepare(struct history *history, const char *text, const json_t *parameters,
+		   sqlite3_stmt **statement, struct reason *why)
+{
+	json_t *value;
+	size_t index;
+
+	if (sqlite3_prepare_v2(history->database, text, -1, statement, NULL) != SQLITE_OK)
+		return fail_query(history, why);
+	json_array_foreach ((json_t *)parameters, index, value) {
+		int place = (int)index + 1;
+
+		if (json_is_string(value))
+			sqlite3_bind_text(*statement, place, json_string_value(value), -1,
+					  SQLITE_STATIC);
+		else if (json_is_integer(value))
+			sqlite3_bind_int64(*statement, place, json_integer_value(value));
+		else if (json_is_real(value))
+			sqlite3_bind_double(*statement, place, json_real_value(value));
+	}
+	return 0;
+}
+
+static json_t *cell(sqlite3_stmt *statement, int column)
+{
+	switch (sqlite3_column_type(statement, column)) {
+	case SQLITE_INTEGER:
+		return json_integer(sqlite3_column_int64(statement, column));
+	case SQLITE_FLOAT:
+		return json_real(sqlite3_column_double(statement, column));
+	case SQLITE_TEXT:
+		return json_string((const char *)sqlite3_column_text(statement, column));
+	default:
+		return json_null();
+	}
+}
+
+/* Takes @parameters. @rows receives an object a row, keyed by the names of the columns; NULL: there are none. */
+static int query(struct history *history, const char *text, json_t *parameters, json_t **rows,
+		 struct reason *why)
+{
+	__cleanup_json json_t *bound = parameters;
+	__cleanup_json json_t *found = json_array();
+	sqlite3_stmt *statement = NULL;
+	int error = prepare(history, text, bound, &statement, why), step = SQLITE_DONE;
+
+	while (!error && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+		json_t *row = json_object();
+
+		for (int i = 0; i < sqlite3_column_count(statement); i++)
+			json_object_set_new(row, sqlite3_column_name(statement, i),
+					    cell(statement, i));
+		json_array_append_new(found, row);
+	}
+	if (!error && step != SQLITE_DONE)
+		error = fail_query(history, why);
+	sqlite3_finalize(statement);
+	if (!error && rows)
+		*rows = steal(found);
+	return error;
+}
+
+static int check_version(struct history *history, struct reason *why)
+{
+	__cleanup_free char *set_version = format_text("PRAGMA user_version = %d", HISTORY_VERSION);
+	__cleanup_json json_t *rows = NULL;
+	int error = query(history, "PRAGMA user_version", NULL, &rows, why);
+	int64_t version;
+
+	if (error)
+		return error;
+	version = json_number(json_array_get(rows, 0), "user_version", 0);
+	if (version == HISTORY_VERSION)
+		return 0;
+	if (version)
+		return fail(why, -EINVAL,
+			    "%s is an index of form %lld, and brinell %s knows form %d; remove it "
+			    "and add the runs again",
+			    history->path, (long long)version, BRINELL_VERSION, HISTORY_VERSION);
+	return execute(history, schema, why) ?: execute(history, set_version, why);
+}
+
+/**
+ * history_open - open an index, or make an empty one
+ * @path:    of the file; borrowed until history_close()
+ * @history: receives it; history_close()
+ * @why:     filled on an error
+ *
+ * Return: 0, -EINVAL for an index of another form, -EBUSY, -EIO.
+ */
+int history_open(const char *path, struct history **history, struct reason *why)
+{
+	struct history *opened = xzalloc(sizeof(*opened));
+	const char *slash = strrchr(path, '/');
+	__cleanup_free char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
+	int error = 0;
+
+	opened->path = path;
+	if (*parent)
+		error = make_directories(parent);
+	if (error)
+		fail(why, error, "%s: %s", parent, strerror(-error));
+	else if (sqlite3_open(path, &opened->database) != SQLITE_OK)
+		error = fail_query(opened, why);
+	if (!error) {
+		sqlite3_busy_timeout(opened->database, BUSY_TIMEOUT_MS);
+		error = execute(opened, "BEGIN IMMEDIATE", why)
+				?: check_version(opened, why)
+				?: execute(opened, "COMMIT", why);
+	}
+	if (error)
+		history_close(opened);
+	else
+		*history = opened;
+	return error;
+}
+
+/** history_close - close an index */
+void history_close(struct history *history)
+{
+	sqlite3_close(history->database);
+	free(history);
+}
+
+/* The median of the medians of the boots: the boot is the unit of replication. */
+static int median_of(const json_t *metric, double *median, size_t *boots)
+{
+	const json_t *all = json_object_get(metric, "boots");
+	__cleanup_free double *medians = xcalloc(json_object_size(all) + 1, sizeof(*medians));
+	struct estimate estimate;
+	const char *boot;
+	json_t *samples, *sample;
+	size_t index;
+	int error = 0;
+
+	*boots = 0;
+	json_object_foreach ((json_t *)all, boot, samples) {
+		__cleanup_free double *values =
+			xcalloc(json_array_size(samples) + 1, sizeof(*values));
+
+		json_array_foreach (samples, index, sample)
+			values[index] = json_number_value(sample);
+		error = stats_median(values, json_array_size(samples), 0.95, &estimate);
+		if (error)
+			return error;
+		medians[(*boots)++] = estimate.value;
+	}
+	error = stats_median(medians, *boots, 0.95, &estimate);
+	*median = estimate.value;
+	return error;
+}
+
+static int add_metrics(struct history *history, const char *run, const char *scenario,
+		       const json_t *metrics, struct reason *why)
+{
+	const char *name;
+	json_t *metric;
+	int error = 0;
+
+	json_object_foreach ((json_t *)metrics, name, metric) {
+		double median;
+		size_t boots;
+
+		if (error || median_of(metric, &median, &boots))
+			continue;
+		error = query(history, "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
+			      json_pack("[s, s, s, s, s, I, f]", run, scenario, name,
+					json_text(metric, "unit", ""),
+					json_text(metric, "direction", "none"), (json_int_t)boots,
+					median),
+			      NULL, why);
+	}
+	return error;
+}
+
+static int add_rows(struct history *history, const char *run, const json_t *side,
+		    struct reason *why)
+{
+	const char *scenario;
+	json_t *part;
+	int error = 0;
+
+	json_object_foreach (json_object_get(side, "rates"), scenario, part)
+		if (!error)
+			error = query(history, "INSERT INTO rate VALUES (?, ?, ?, ?)",
+				      json_pack("[s, s, I, I]", run, scenario,
+						(json_int_t)json_number(part, "trials", 0),
+						(json_int_t)json_number(part, "failures", 0)),
+				      NULL, why);
+	json_object_foreach (json_object_get(side, "metrics"), scenario, part)
+		if (!error)
+			error = add_metrics(history, run, scenario, part, why);
+	return error;
+}
+
+/**
+ * history_add - put a run into the index, or replace what is there of it
+ * @directory: of the run
+ * @added:     receives false for a run that the index has and whose directory is the same
+ * @why:       filled on an error; then the index is as before
+ *
+ * Return: 0 or -errno.
+ */
+int history_add(struct history *history, const char *directory, bool *added, struct reason *why)
+{
+	__cleanup_free char *path = realpath(directory, NULL);
+	__cleanup_json json_t *side = NULL;
+	const char *place = path ? path : directory, *run;
+	__cleanup_json json_t *known = NULL;
+	int error = compare_load(directory, &directory, 1, &side, why);
+
+	if (error)
+		return error;
+	run = json_text(side, "run", "");
+	error = query(history, "SELECT run FROM run WHERE run = ? AND directory = ? AND complete",
+		      json_pack("[s, s]", run, place), &known, why);
+	*added = !error && !json_array_size(known);
+	if (error || !*added)
+		return error;
+	error = execute(history, "BEGIN IMMEDIATE", why)
+			?: query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
+			?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run), NULL, why)
+			?: query(history, "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
+				 json_pack("[s, s, s, i]", run, place, json_text(side, "version", ""),
+					   json_is_true(json_object_get(side, "complete"))),
+				 NULL, why)
+			?: add_rows(history, run, side, why)
+			?: execute(history, "COMMIT", why);
+	if (error)
+		(void)execute(history, "ROLLBACK", NULL);
+	return error;
+}
+
+/**
+ * history_run - find a run by its id, the beginning of its id, the name of a baseline, or "latest"
+ * @run:   such a name
+ * @found: receives {"run", "directory"}; owned by the caller
+ * @why:   filled on an error
+ *
+ * Return: 0, -ENOENT, -ENOTUNIQ, -EIO.
+ */
+int history_run(struct history *history, const char *run, json_t **found, struct reason *why)
+{
+	static const char latest[] = "SELECT run, directory FROM run ORDER BY run DESC LIMIT 1";
+	static const char named[] = "SELECT run, directory FROM run WHERE run IN (SELECT run FROM "
+				    "baseline WHERE name = ?1)"
+				    " OR substr(run, 1, length(?1)) = ?1 LIMIT 2";
+	__cleanup_json json_t *rows = NULL;
+	bool is_latest = strcmp(run, "latest") == 0;
+	int error = query(history, is_latest ? latest : named,
+			  is_latest ? NULL : json_pack("[s]", run), &rows, why);
+
+	if (error)
+		return error;
+	if (json_array_size(rows) != 1)
+		return fail(why, json_array_size(rows) ? -ENOTUNIQ : -ENOENT,
+			    json_array_size(rows) ? "%s: several runs are named '%s'"
+						  : "%s: it has no run or baseline '%s'; "
+						    "'brinell history list' shows the runs",
+			    history->path, run);
+	*found = json_incref(json_array_get(rows, 0));
+	return 0;
+}
+
+/**
+ * history_pin - give a run a name that does not move, such as that of a release
+ * @name: of the baseline
+ * @run:  as history_run() finds it
+ * @why:  filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int history_pin(struct history *history, const char *name, const char *run, struct reason *why)
+{
+	__cleanup_json json_t *found = NULL;
+	int error = history_run(history, run, &found, why);
+
+	return error ? error
+		     : query(history, "INSERT OR REPLACE INTO baseline VALUES (?, ?)",
+			     json_pack("[s, O]", name, json_object_get(found, "run")), NULL, why);
+}
+
+/** history_runs - all runs in the order of time, with their counts: {"run", "directory", "complete", "trials", ...} */
+int history_runs(struct history *history, json_t **runs, struct reason *why)
+{
+	return query(
+		history,
+		"SELECT run.run, directory, version, complete, sum(trials) AS trials,"
+		" sum(failures) AS failures, (SELECT group_concat(name, ', ') FROM baseline"
+		"  WHERE baseline.run = run.run) AS baselines"
+		" FROM run LEFT JOIN rate ON rate.run = run.run GROUP BY run.run ORDER BY run.run",
+		NULL, runs, why);
+}
+
+/** history_show - the metrics of a run: {"scenario", "metric", "unit", "boots", "median"} */
+int history_show(struct history *history, const char *run, json_t **rows, struct reason *why)
+{
+	return query(history,
+		     "SELECT scenario, metric, unit, boots, median FROM sample WHERE run = ?"
+		     " ORDER BY scenario, metric",
+		     json_pack("[s]", run), rows, why);
+}
+
+/**
+ * history_series - the medians of a metric over the runs, in the order of time
+ * @scenario, @metric: NULL: all, one after the other
+ * @series: receives [{"scenario", "metric", "run", "directory", "version", "unit", "direction", "boots", "median"}]
+ * @why:    filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int history_series(struct history *history, const char *scenario, const char *metric,
+		   json_t **series, struct reason *why)
+{
+	return query(
+		history,
+		"SELECT scenario, metric, sample.run, directory, version, unit, direction, boots,"
+		" median FROM sample JOIN run ON run.run = sample.run"
+		" WHERE (?1 IS NULL OR scenario = ?1) AND (?2 IS NULL OR metric = ?2)"
+		" ORDER BY scenario, metric, sample.run",
+		json_pack("[s?, s?]", scenario, metric), series, why);
+}
+
+/** history_failures - of each scenario its last two runs, the later first: {"scenario", "run", "trials", "failures"} */
+int history_failures(struct history *history, json_t **failures, struct reason *why)
+{
+	return query(history,
+		     "SELECT scenario, run, trials, failures FROM (SELECT *, row_number() OVER"
+		     " (PARTITION BY scenario ORDER BY run DESC) AS place FROM rate)"
+		     " WHERE place <= 2 ORDER BY scenario, run DESC",
+		     NULL, failures, why);
+}

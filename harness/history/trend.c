@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Change points of the metrics over the runs, and what is new in the last one.
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "harness/history/history.h"
+#include "harness/stats/stats.h"
+
+/* Older runs say nothing about the last ones, and the cost grows with the square. */
+#define WINDOW 50
+#define LEVEL 0.01
+#define SEED 1
+/* How far a change point may move when one more run is known, and be the same. */
+#define SAME 2
+
+static double median_at(const json_t *values, size_t index)
+{
+	return json_number_value(json_object_get(json_array_get(values, index), "median"));
+}
+
+static double median_between(const json_t *values, size_t from, size_t to)
+{
+	double part[WINDOW] = {0};
+	struct estimate median = {0};
+
+	for (size_t i = from; i < to; i++)
+		part[i - from] = median_at(values, i);
+	stats_median(part, to - from, 0.95, &median);
+	return median.value;
+}
+
+/* Change points among the last runs of the first @count ones. */
+static int find_points(const json_t *values, size_t count, size_t points[WINDOW], size_t *found)
+{
+	size_t from = count > WINDOW ? count - WINDOW : 0;
+	double window[WINDOW];
+	int error;
+
+	*found = 0;
+	if (!count)
+		return 0;
+	for (size_t i = from; i < count; i++)
+		window[i - from] = median_at(values, i);
+	error = stats_change_points(window, count - from, LEVEL, SEED, points, found);
+	for (size_t i = 0; i < *found; i++)
+		points[i] += from;
+	return error;
+}
+
+static json_t *describe(const json_t *values, const size_t *points, size_t found, size_t which)
+{
+	size_t count = json_array_size(values), oldest = count > WINDOW ? count - WINDOW : 0;
+	size_t before = which ? points[which - 1] : oldest;
+	size_t after = which + 1 < found ? points[which + 1] : count;
+	const json_t *last_good = json_array_get(values, points[which] - 1);
+	const json_t *first_bad = json_array_get(values, points[which]);
+	double old = median_between(values, before, points[which]);
+	double new = median_between(values, points[which], after);
+	const char *direction = json_text(first_bad, "direction", "none");
+	bool known = strcmp(direction, "none") != 0, lower = strcmp(direction, "lower") == 0;
+	json_t *point =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:s}", "scenario",
+			  json_text(first_bad, "scenario", ""), "metric",
+			  json_text(first_bad, "metric", ""), "unit",
+			  json_text(first_bad, "unit", ""), "last_before",
+			  json_text(last_good, "run", ""), "version_before",
+			  json_text(last_good, "version", ""), "first_after",
+			  json_text(first_bad, "run", ""), "version_after",
+			  json_text(first_bad, "version", ""), "before", old, "after", new, "kind",
+			  !known		 ? "changed"
+			  : (new > old) == lower ? "regressed"
+						 : "improved");
+
+	if (point && old != 0)
+		json_object_set_new(point, "change_percent",
+				    json_real((new - old) / fabs(old) * 100));
+	return point;
+}
+
+/**
+ * trend_points - where a metric changed
+ * @values: of one metric, as history_series() gives them
+ * @points: receives [{"last_before", "first_after": runs, "before", "after": medians, "kind", ...}]; owned by the caller
+ * @why:    filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int trend_points(const json_t *values, json_t **points, struct reason *why)
+{
+	size_t places[WINDOW], found;
+	int error = find_points(values, json_array_size(values), places, &found);
+
+	if (error)
+		return fail(why, error, "the change points of %s: %s",
+			    json_text(json_array_get(values, 0), "metric", "?"), strerror(-error));
+	*points = json_array();
+	for (size_t i = 0; i < found; i++)
+		json_array_append_new(*points, describe(values, places, found, i));
+	return 0;
+}
+
+static bool has_near(const size_t *points, size_t count, size_t place)
+{
+	for (size_t i = 0; i < count; i++)
+		if (points[i] + SAME >= place && points[i] <= place + SAME)
+			return true;
+	return false;
+}
+
+/* What the last run made known of a metric: compared with what was known without it. */
+static int check_metric(const json_t *values, json_t *report)
+{
+	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known;
+	int error = find_points(values, count, now, &found);
+
+	if (!error)
+		error = find_points(values, count - 1, before, &known);
+	for (size_t i = 0; i < found && !error; i++)
+		json_array_append_new(
+			json_object_get(report, has_near(before, known, now[i]) ? "still" : "new"),
+			describe(values, now, found, i));
+	for (size_t i = 0; i < known && !error; i++)
+		if (!has_near(now, found, before[i]))
+			json_array_append_new(json_object_get(report, "gone"),
+					      describe(values, before, known, i));
+	return error;
+}
+
+static bool is_same_metric(const json_t *a, const json_t *b)
+{
+	return strcmp(json_text(a, "scenario", ""), json_text(b, "scenario", "")) == 0 &&
+	       strcmp(json_text(a, "metric", ""), json_text(b, "metric", "")) == 0;
+}
+
+static int check_metrics(const json_t *series, json_t *report)
+{
+	__cleanup_json json_t *values = json_array();
+	json_t *value;
+	size_t index;
+	int error = 0;
+
+	json_array_foreach (series, index, value) {
+		if (json_array_size(values) && !is_same_metric(json_array_get(values, 0), value)) {
+			error = error ?: check_metric(values, report);
+			json_array_clear(values);
+		}
+		json_array_append(values, value);
+	}
+	return json_array_size(values) ? error ?: check_metric(values, report) : error;
+}
+
+/* Scenarios that failed in the last run that had them, in the one before, or in both. */
+static void check_failures(const json_t *failures, json_t *report)
+{
+	for (size_t i = 0; i < json_array_size(failures); i++) {
+		const json_t *now = json_array_get(failures, i);
+		const json_t *next = json_array_get(failures, i + 1);
+		bool same = strcmp(json_text(now, "scenario", ""),
+				   json_text(next, "scenario", "")) == 0;
+		bool fails = json_number(now, "failures", 0) > 0;
+		bool failed = same && json_number(next, "failures", 0) > 0;
+		json_t *row;
+
+		i += same;
+		if (!fails && !failed)
+			continue;
+		row = json_pack("{s:O, s:s, s:O}", "scenario", json_object_get(now, "scenario"),
+				"kind", "failed", "first_after", json_object_get(now, "run"));
+		json_object_set_new(row, "failures", json_integer(json_number(now, "failures", 0)));
+		json_object_set_new(row, "trials", json_integer(json_number(now, "trials", 0)));
+		json_array_append_new(json_object_get(report, !failed ? "new"
+							      : fails ? "still"
+								      : "gone"),
+				      row);
+	}
+}
+
+/**
+ * history_check - what the last run made known
+ * @report: receives {"new", "still", "gone"}: lists of change points as trend_points() gives them, and of scenarios that
+ *          fail ("kind": "failed"); owned by the caller
+ * @why:    filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int history_check(struct history *history, json_t **report, struct reason *why)
+{
+	__cleanup_json json_t *series = NULL;
+	__cleanup_json json_t *failures = NULL;
+	__cleanup_json json_t *made = json_pack("{s:[], s:[], s:[]}", "new", "still", "gone");
+	int error = history_series(history, NULL, NULL, &series, why)
+			    ?: history_failures(history, &failures, why);
+
+	if (error)
+		return error;
+	error = check_metrics(series, made);
+	if (error)
+		return fail(why, error, "the change points: %s", strerror(-error));
+	check_failures(failures, made);
+	*report = steal(made);
+	return 0;
+}
