@@ -237,6 +237,9 @@ install: all
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
 	install -D -m 644 build/brinell.1 $(DESTDIR)$(PREFIX)/share/man/man1/brinell.1
 	install -D -m 644 build/brinell.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/brinell
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' harness/nightly/systemd/brinell-nightly.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/brinell-nightly.service
+	install -m 644 harness/nightly/systemd/brinell-nightly.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 
 clean:

@@ -36,7 +36,8 @@ $(call room, harness/store, harness/judge reports)
 $(call room, harness/trial, harness/bench harness/scenario harness/judge harness/store)
 $(call room, harness/compare, harness/store harness/judge harness/stats)
 $(call room, harness/history, harness/compare)
-$(call room, harness/commands, harness/trial harness/agent harness/history)
+$(call room, harness/nightly, harness/history)
+$(call room, harness/commands, harness/trial harness/agent harness/nightly)
 
 # The programs: the rooms that are in them, and their main function in harness/programs.
 $(call program, brinell, harness/commands harness/link reports/html, brinell.c)

@@ -12,7 +12,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	# A fault that is not slowed down takes milliseconds, also on a machine that is busy.
 	scenario=$BATS_TEST_TMPDIR/scenario.yaml
-	{ cat "$BATS_TEST_DIRNAME/fake/scenario.yaml" && echo "metrics: {injector_time: 300%}"; } >"$scenario"
+	{ sed "s/deadline: 5s/deadline: 60s/" "$BATS_TEST_DIRNAME/fake/scenario.yaml" && echo "metrics: {injector_time: 300%}"; } >"$scenario"
 	# A side that looks here for its emulator finds another agent too.
 	mkdir slow
 	ln -s /bin/true slow/qemu-system-x86_64

@@ -187,30 +187,6 @@ static int run_show(const struct request *request)
 	return finish_output();
 }
 
-static void print_point(const json_t *point)
-{
-	const json_t *change = json_object_get(point, "change_percent");
-
-	if (strcmp(json_text(point, "kind", ""), "failed") == 0) {
-		printf("  %s failed in %lld of %lld trials: run %s\n",
-		       json_text(point, "scenario", ""),
-		       (long long)json_number(point, "failures", 0),
-		       (long long)json_number(point, "trials", 0),
-		       json_text(point, "first_after", ""));
-		return;
-	}
-	printf("  %s %s %s", json_text(point, "scenario", ""), json_text(point, "metric", ""),
-	       json_text(point, "kind", ""));
-	if (change)
-		printf(" by %+.1f %%", json_number_value(change));
-	printf(", %.6g to %.6g %s: last before run %s (brinell %s), first after run %s (brinell "
-	       "%s)\n",
-	       json_number_value(json_object_get(point, "before")),
-	       json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
-	       json_text(point, "last_before", ""), json_text(point, "version_before", ""),
-	       json_text(point, "first_after", ""), json_text(point, "version_after", ""));
-}
-
 static int run_trend(const struct request *request)
 {
 	__cleanup_json json_t *series = NULL;
@@ -236,20 +212,8 @@ static int run_trend(const struct request *request)
 		       json_number_value(json_object_get(each, "median")),
 		       json_text(each, "unit", ""), (long long)json_number(each, "boots", 0));
 	json_array_foreach (points, index, each)
-		print_point(each);
+		history_print(stdout, each);
 	return finish_output();
-}
-
-static bool is_bad(const json_t *found)
-{
-	json_t *each;
-	size_t index;
-
-	json_array_foreach ((json_t *)found, index, each)
-		if (strcmp(json_text(each, "kind", ""), "regressed") == 0 ||
-		    strcmp(json_text(each, "kind", ""), "failed") == 0)
-			return true;
-	return false;
 }
 
 static int run_check(const struct request *request)
@@ -259,7 +223,7 @@ static int run_check(const struct request *request)
 	} parts[] = {{"new", "new in the last run"}, {"still", "still there"}, {"gone", "gone"}};
 	__cleanup_json json_t *report = NULL;
 	struct reason why = {""};
-	int error = history_check(request->history, &report, &why), code;
+	int error = history_check(request->history, NULL, &report, &why), code;
 
 	if (error)
 		return complain(error, &why);
@@ -270,10 +234,10 @@ static int run_check(const struct request *request)
 
 		printf("%s: %zu\n", parts[i].title, json_array_size(list));
 		json_array_foreach (list, index, each)
-			print_point(each);
+			history_print(stdout, each);
 	}
 	code = request->as_json ? print_json(report) : finish_output();
-	return code ? code : is_bad(json_object_get(report, "new")) ? EXIT_FAILED : EXIT_PASSED;
+	return code ? code : history_is_worse(report) ? EXIT_FAILED : EXIT_PASSED;
 }
 
 static int run_pin(const struct request *request)

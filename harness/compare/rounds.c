@@ -5,12 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "harness/compare/rounds.h"
+#include "harness/compare/self.h"
 #include "harness/journal/journal.h"
 
 #define PLAN_VERSION 1
@@ -41,48 +39,6 @@ static bool is_complete(const char *directory)
 	return json_is_true(json_object_get(results, "complete"));
 }
 
-/* In the child: becomes brinell, which ends with its parent. */
-static _Noreturn void become_self(const char **argv, const char *first_path, int out, int messages)
-{
-	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (first_path) {
-		const char *search = getenv("PATH");
-		char *path = format_text("%s:%s", first_path, search ? search : "/usr/bin:/bin");
-
-		setenv("PATH", path, 1);
-	}
-	dup2(nothing, STDIN_FILENO);
-	dup2(messages, STDERR_FILENO);
-	dup2(out, STDOUT_FILENO);
-	execv("/proc/self/exe", (char **)argv);
-	_exit(EXIT_INFRA);
-}
-
-/* Runs brinell itself, and returns its exit code, or -errno. Its standard output goes to @out, its messages to @messages. */
-static int run_self(const json_t *arguments, const char *first_path, int out, int messages)
-{
-	__cleanup_free const char **argv =
-		xzalloc((json_array_size(arguments) + 1) * sizeof(*argv));
-	json_t *argument;
-	size_t index;
-	int status;
-	pid_t child;
-
-	json_array_foreach ((json_t *)arguments, index, argument)
-		argv[index] = json_string_value(argument);
-	child = fork();
-	if (child < 0)
-		return -errno;
-	if (child == 0)
-		become_self(argv, first_path, out, messages);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
-}
-
 static json_t *run_arguments(const struct rounds *rounds, char side, unsigned int boot,
 			     const json_t *scenarios, char **path)
 {
@@ -109,7 +65,7 @@ static int check_side(const struct rounds *rounds, char side, size_t *trials, st
 	if (!out)
 		return fail(why, -errno, "a temporary file: %s", strerror(errno));
 	json_array_insert_new(argv, 2, json_string("--dry-run"));
-	code = run_self(argv, path, fileno(out), STDERR_FILENO);
+	code = self_run(argv, path, fileno(out), STDERR_FILENO, why);
 	if (code)
 		return fail(why, code < 0 ? code : -EINVAL,
 			    "side %c can not be run as it is given; nothing was started",
@@ -148,7 +104,7 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	if (code || out < 0)
 		return fail(why, code ? code : -errno, "%s: %s", directory,
 			    strerror(code ? -code : errno));
-	code = run_self(argv, path, out, out);
+	code = self_run(argv, path, out, out, why);
 	if (code < 0 || code == EXIT_USAGE || code == EXIT_INFRA)
 		return fail(why, -EIO,
 			    "the run %s failed, see %s; 'brinell resume %s' goes on from there",

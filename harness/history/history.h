@@ -24,6 +24,8 @@ int history_series(struct history *history, const char *scenario, const char *me
 int history_failures(struct history *history, json_t **failures, struct reason *why);
 
 int trend_points(const json_t *values, json_t **points, struct reason *why);
-int history_check(struct history *history, json_t **report, struct reason *why);
+int history_check(struct history *history, const char *since, json_t **report, struct reason *why);
+void history_print(FILE *out, const json_t *point);
+bool history_is_worse(const json_t *report);
 
 #endif

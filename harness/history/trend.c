@@ -110,20 +110,30 @@ static bool has_near(const size_t *points, size_t count, size_t place)
 	return false;
 }
 
+/* News of a run are news once: those of an older run were told with it. Ids of runs begin with their time. */
+static bool is_since(const json_t *row, const char *since)
+{
+	return !since || strcmp(json_text(row, "run", ""), since) >= 0;
+}
+
 /* What the last run made known of a metric: compared with what was known without it. */
-static int check_metric(const json_t *values, json_t *report)
+static int check_metric(const json_t *values, const char *since, json_t *report)
 {
 	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known;
 	int error = find_points(values, count, now, &found);
 
 	if (!error)
 		error = find_points(values, count - 1, before, &known);
+	bool fresh = is_since(json_array_get(values, count - 1), since);
+
 	for (size_t i = 0; i < found && !error; i++)
-		json_array_append_new(
-			json_object_get(report, has_near(before, known, now[i]) ? "still" : "new"),
-			describe(values, now, found, i));
+		json_array_append_new(json_object_get(report,
+						      fresh && !has_near(before, known, now[i])
+							      ? "new"
+							      : "still"),
+				      describe(values, now, found, i));
 	for (size_t i = 0; i < known && !error; i++)
-		if (!has_near(now, found, before[i]))
+		if (fresh && !has_near(now, found, before[i]))
 			json_array_append_new(json_object_get(report, "gone"),
 					      describe(values, before, known, i));
 	return error;
@@ -135,7 +145,7 @@ static bool is_same_metric(const json_t *a, const json_t *b)
 	       strcmp(json_text(a, "metric", ""), json_text(b, "metric", "")) == 0;
 }
 
-static int check_metrics(const json_t *series, json_t *report)
+static int check_metrics(const json_t *series, const char *since, json_t *report)
 {
 	__cleanup_json json_t *values = json_array();
 	json_t *value;
@@ -144,16 +154,16 @@ static int check_metrics(const json_t *series, json_t *report)
 
 	json_array_foreach (series, index, value) {
 		if (json_array_size(values) && !is_same_metric(json_array_get(values, 0), value)) {
-			error = error ?: check_metric(values, report);
+			error = error ?: check_metric(values, since, report);
 			json_array_clear(values);
 		}
 		json_array_append(values, value);
 	}
-	return json_array_size(values) ? error ?: check_metric(values, report) : error;
+	return json_array_size(values) ? error ?: check_metric(values, since, report) : error;
 }
 
 /* Scenarios that failed in the last run that had them, in the one before, or in both. */
-static void check_failures(const json_t *failures, json_t *report)
+static void check_failures(const json_t *failures, const char *since, json_t *report)
 {
 	for (size_t i = 0; i < json_array_size(failures); i++) {
 		const json_t *now = json_array_get(failures, i);
@@ -165,13 +175,14 @@ static void check_failures(const json_t *failures, json_t *report)
 		json_t *row;
 
 		i += same;
-		if (!fails && !failed)
+		if ((!fails && !failed) || (!fails && !is_since(now, since)))
 			continue;
 		row = json_pack("{s:O, s:s, s:O}", "scenario", json_object_get(now, "scenario"),
 				"kind", "failed", "first_after", json_object_get(now, "run"));
 		json_object_set_new(row, "failures", json_integer(json_number(now, "failures", 0)));
 		json_object_set_new(row, "trials", json_integer(json_number(now, "trials", 0)));
-		json_array_append_new(json_object_get(report, !failed ? "new"
+		json_array_append_new(json_object_get(report, !failed && is_since(now, since)
+								      ? "new"
 							      : fails ? "still"
 								      : "gone"),
 				      row);
@@ -180,13 +191,14 @@ static void check_failures(const json_t *failures, json_t *report)
 
 /**
  * history_check - what the last run made known
+ * @since:  beginning of a run's id: what older runs made known is not new; NULL: the last run of each metric
  * @report: receives {"new", "still", "gone"}: lists of change points as trend_points() gives them, and of scenarios that
  *          fail ("kind": "failed"); owned by the caller
  * @why:    filled on an error
  *
  * Return: 0 or -errno.
  */
-int history_check(struct history *history, json_t **report, struct reason *why)
+int history_check(struct history *history, const char *since, json_t **report, struct reason *why)
 {
 	__cleanup_json json_t *series = NULL;
 	__cleanup_json json_t *failures = NULL;
@@ -196,10 +208,54 @@ int history_check(struct history *history, json_t **report, struct reason *why)
 
 	if (error)
 		return error;
-	error = check_metrics(series, made);
+	error = check_metrics(series, since, made);
 	if (error)
 		return fail(why, error, "the change points: %s", strerror(-error));
-	check_failures(failures, made);
+	check_failures(failures, since, made);
 	*report = steal(made);
 	return 0;
+}
+
+/**
+ * history_print - a finding as a line
+ * @out:   where to
+ * @point: of trend_points() or history_check()
+ */
+void history_print(FILE *out, const json_t *point)
+{
+	const json_t *change = json_object_get(point, "change_percent");
+
+	if (strcmp(json_text(point, "kind", ""), "failed") == 0) {
+		fprintf(out, "  %s failed in %lld of %lld trials: run %s\n",
+			json_text(point, "scenario", ""),
+			(long long)json_number(point, "failures", 0),
+			(long long)json_number(point, "trials", 0),
+			json_text(point, "first_after", ""));
+		return;
+	}
+	fprintf(out, "  %s %s %s", json_text(point, "scenario", ""), json_text(point, "metric", ""),
+		json_text(point, "kind", ""));
+	if (change)
+		fprintf(out, " by %+.1f %%", json_number_value(change));
+	fprintf(out,
+		", %.6g to %.6g %s: last before run %s (brinell %s), first after run %s (brinell "
+		"%s)\n",
+		json_number_value(json_object_get(point, "before")),
+		json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
+		json_text(point, "last_before", ""), json_text(point, "version_before", ""),
+		json_text(point, "first_after", ""), json_text(point, "version_after", ""));
+}
+
+/** history_is_worse - whether a report of history_check() has a new regression or failure */
+bool history_is_worse(const json_t *report)
+{
+	const json_t *found = json_object_get(report, "new");
+	json_t *each;
+	size_t index;
+
+	json_array_foreach ((json_t *)found, index, each)
+		if (strcmp(json_text(each, "kind", ""), "regressed") == 0 ||
+		    strcmp(json_text(each, "kind", ""), "failed") == 0)
+			return true;
+	return false;
 }

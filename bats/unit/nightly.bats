@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# brinell nightly against an agent that is made up, no root, no rig.
+# shellcheck disable=SC2030,SC2031 # `run` sets its variables in the very shell of a test
+
+setup() {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	brinell=${BRINELL:-$top/build/asan/brinell}
+	export PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE_FIRED="$BATS_TEST_TMPDIR/fired" FAKE_BOOT=new
+	export XDG_CACHE_HOME="$BATS_TEST_TMPDIR/cache"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	cp "$BATS_TEST_DIRNAME/fake/scenario.yaml" scenario.yaml
+	touch fired
+	printf 'out nights\nkeep 2\n\n# each night\nrun --bench ssh:fake scenario.yaml\n' >night
+}
+
+nightly() { run "$brinell" nightly night; }
+
+# The directories of the nights that there are; each name is a second, so that the clock decides how many may follow.
+nights() { (cd nights && echo 2*); }
+
+# A night that began earlier: HOURS
+age() {
+	local name
+	name=$(nights)
+	mv "nights/$name" "nights/$(date -u -d "-$1 hours" +%Y%m%dT%H%M%SZ)"
+}
+
+@test "a night runs its steps, and says what they found" {
+	printf 'compare --boots 1 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml\n' >>night
+	nightly
+	[ "$status" -eq 0 ]
+	[[ $output == *"run --bench ssh:fake scenario.yaml: ok: 1 pass"* ]]
+	[[ $output == *"scenario.yaml: ok"*"new: 0"*"still there: 0"*"gone: 0"* ]]
+	[ "$(wc -l <fired)" -eq 3 ]
+	[ -s "nights/$(nights)/summary.txt" ]
+	[ -s "nights/$(nights)/01-run/journal.jsonl" ]
+	[ -s "nights/$(nights)/02-compare/comparison.json" ]
+	[ "$("$brinell" history --index nights/history.db list | wc -l)" -eq 1 ]
+}
+
+@test "a failure is new in its night, still there in the next, and gone when it is mended" {
+	nightly
+	age 3
+	FAKE=stranger nightly # inconclusive: no failure, but no good night
+	[ "$status" -eq 1 ]
+	[[ $output == *": inconclusive: 1 inconclusive; see nights/"*"01-run.log"*"new: 0"* ]]
+	rm -r nights
+	sed -i 's/process: contained/process: killed/; /signal:/d; /code:/d' scenario.yaml
+	nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"failed or regressed: 1 fail"*"new: 1"*"fake/poison failed in 1 of 1 trials"*"still there: 0"* ]]
+	age 2
+	nightly
+	[[ $output == *"new: 0"*"still there: 1"*"fake/poison failed"* ]]
+	rm -r nights/*T*
+	cp "$BATS_TEST_DIRNAME/fake/scenario.yaml" scenario.yaml
+	nightly
+	[ "$status" -eq 0 ]
+	[[ $output == *"new: 0"*"still there: 0"*"gone: 1"* ]]
+}
+
+@test "a night that was cut off goes on where it was, and repeats nothing" {
+	printf 'run --bench ssh:fake --trials 2 scenario.yaml\n' >>night
+	nightly
+	[ "$(wc -l <fired)" -eq 3 ]
+	first=$(nights)
+	rm "nights/$first/summary.txt" "nights/$first/02-run.code"
+	rm -r "nights/$first/02-run"
+	nightly
+	[ "$status" -eq 0 ]
+	[ "$(nights)" = "$first" ]
+	[[ $output == *"was cut off, and goes on"* ]]
+	[ "$(wc -l <fired)" -eq 5 ]
+	# Killed in the middle of the step: its journal is there, its code is not.
+	rm "nights/$first/summary.txt" "nights/$first/02-run.code"
+	sed -i '/"type":"end"/d' "nights/$first/02-run/journal.jsonl"
+	nightly
+	[ "$status" -eq 0 ]
+	[ "$(wc -l <fired)" -eq 5 ]
+}
+
+@test "old nights are removed, and nothing else" {
+	mkdir -p nights/20200101T000000Z nights/mine
+	nightly
+	mv "nights/$(cd nights && echo 202[1-9]*)" nights/20211111T000000Z
+	nightly
+	mv "nights/$(cd nights && echo 202[2-9]*)" nights/20221111T000000Z
+	nightly
+	[ -d nights/mine ] && [ -d nights/20200101T000000Z ] && [ -d nights/20221111T000000Z ]
+	[ ! -e nights/20211111T000000Z ]
+}
+
+@test "a step that can not run does not keep the others from running" {
+	sed -i 's|^run|run --bench ssh:fake no-such-scenario\nrun|' night
+	nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"no-such-scenario: could not be run: bad usage; see nights/"*"scenario.yaml: ok: 1 pass"* ]]
+}
+
+@test "no step starts after the budget of time" {
+	nightly
+	first=$(nights)
+	rm "nights/$first/summary.txt" nights/"$first"/*.code
+	sed -i 's/"budget_s": 0/"budget_s": 1/; s/"began": [0-9]*/"began": 1/' "nights/$first/night.json"
+	nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"not run: the budget of time was spent"* ]]
+	[ "$(wc -l <fired)" -eq 1 ]
+}
+
+@test "a bad file is refused with its line, and nothing starts" {
+	refuse() { # LINE MESSAGE
+		printf 'out nights\n%s\n' "$1" >night
+		nightly
+		[ "$status" -eq 2 ] && [[ $output == *"$2"* ]] && [ ! -e nights ]
+	}
+	refuse "sleep 5" "night, line 2: 'sleep' is none of out, keep"
+	refuse "keep none" "night, line 2: 'none' is no number of nights"
+	refuse "budget soon" "night, line 2: 'soon' is no time such as 6h"
+	refuse "keep" "'keep' wants one value"
+	refuse "run --out x einj/single" "'--out' belongs to the night"
+	refuse "run" "'run' wants what 'brinell run' wants"
+	refuse "" "there is no line 'run ...' or 'compare ...'"
+	echo 'run einj/single' >night
+	nightly
+	[ "$status" -eq 2 ]
+	[[ $output == *"there is no line 'out DIRECTORY'"* ]]
+	run "$brinell" nightly /no/such/file
+	[ "$status" -eq 2 ]
+}

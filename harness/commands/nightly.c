@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell nightly: the runs and comparisons of a night, and what they found.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/history/history.h"
+#include "harness/lib/registry.h"
+#include "harness/nightly/nightly.h"
+
+static const char usage[] =
+	"usage: brinell nightly FILE\n"
+	"\n"
+	"Runs the steps of FILE, adds the runs to a history, and prints a summary of at most 40\n"
+	"lines: what is new, what is still there, what is gone, and what could not be run. A "
+	"night\n"
+	"that was cut off, by a reboot for example, is continued by the next call.\n"
+	"\n"
+	"FILE has a setting or a step a line:\n"
+	"\n"
+	"  out DIR          where the nights go: DIR/DATE, and the index DIR/history.db\n"
+	"  keep N           nights that stay (default 14)\n"
+	"  budget TIME      no step starts after so long, such as 6h (default: no limit)\n"
+	"  run ...          as 'brinell run ...', without --out\n"
+	"  compare ...      as 'brinell compare ...', without --out\n"
+	"\n"
+	"Exit: 0 nothing new and every step went well, 1 something is new or a step did not, 2 "
+	"bad\n"
+	"usage or a bad file, 4 the night could not be run.\n";
+
+/* The runs of a night go into the history; a comparison is judged by itself. */
+static int add_runs(struct history *history, const json_t *outcome, struct reason *why)
+{
+	json_t *step;
+	size_t index;
+	int error = 0;
+
+	json_array_foreach ((json_t *)outcome, index, step) {
+		struct reason refused = {""};
+		bool added;
+
+		if (error || strcmp(json_text(step, "kind", ""), "run") != 0 ||
+		    json_number(step, "code", EXIT_USAGE) == EXIT_USAGE)
+			continue;
+		error = history_add(history, json_text(step, "directory", ""), &added, &refused);
+		if (error)
+			fail(why, error, "%s", refused.text);
+	}
+	return error;
+}
+
+static int report_night(const struct nightly *nightly, const char *night, const json_t *outcome,
+			struct reason *why)
+{
+	__cleanup_free char *index = format_text("%s/history.db", nightly->out);
+	__cleanup_free char *summary = NULL;
+	__cleanup_json json_t *report = NULL;
+	struct history *history;
+	int error = history_open(index, &history, why);
+
+	if (error)
+		return error;
+	error = add_runs(history, outcome, why)
+			?: history_check(history, strrchr(night, '/') + 1, &report, why);
+	history_close(history);
+	if (error)
+		return error;
+	summary = night_summary(night, outcome, report);
+	error = write_file_atomically(night, "summary.txt", summary, strlen(summary));
+	if (error)
+		return fail(why, error, "%s/summary.txt: %s", night, strerror(-error));
+	fputs(summary, stdout);
+	return night_is_bad(outcome, report) ? 1 : 0;
+}
+
+static int run(int argc, char **argv)
+{
+	__cleanup_free char *night = NULL;
+	__cleanup_json json_t *outcome = NULL;
+	struct nightly nightly;
+	struct reason why = {""};
+	int error;
+
+	if (argc != 2) {
+		log_error("nightly: give the one file of the night; see brinell nightly --help");
+		return EXIT_USAGE;
+	}
+	error = nightly_read(argv[1], &nightly, &why);
+	if (error) {
+		log_error("nightly: %s", why.text);
+		nightly_free(&nightly);
+		return EXIT_USAGE;
+	}
+	error = night_run(&nightly, &night, &outcome, &why)
+			?: report_night(&nightly, night, outcome, &why);
+	nightly_free(&nightly);
+	if (error < 0)
+		log_error("nightly: %s", why.text);
+	else if (fflush(stdout) || ferror(stdout))
+		error = -errno,
+		log_error("nightly: writing to standard output: %s", strerror(errno));
+	return error < 0 ? EXIT_INFRA : error ? EXIT_FAILED : EXIT_PASSED;
+}
+
+static const struct command command_nightly = {
+	.name = "nightly",
+	.summary = "run the scenarios and comparisons of a night",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, command_nightly);

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The file of a night: a setting or a step a line, in words.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/lib/param.h"
+#include "harness/nightly/nightly.h"
+
+static json_t *words_of(char *line)
+{
+	json_t *words = json_array();
+	char *rest;
+
+	for (char *word = strtok_r(line, " \t\n", &rest); word;
+	     word = strtok_r(NULL, " \t\n", &rest))
+		json_array_append_new(words, json_string(word));
+	return words;
+}
+
+static int take_setting(struct nightly *nightly, const char *name, const char *value,
+			struct reason *why)
+{
+	if (strcmp(name, "out") == 0) {
+		free(nightly->out);
+		nightly->out = xstrdup(value);
+		return 0;
+	}
+	if (strcmp(name, "budget") == 0)
+		return parse_duration(value, &nightly->budget_ns)
+			       ? fail(why, -EINVAL, "'%s' is no time such as 6h", value)
+			       : 0;
+	if (parse_number(value, &nightly->keep) || !nightly->keep)
+		return fail(why, -EINVAL, "'%s' is no number of nights", value);
+	return 0;
+}
+
+static bool is_step(const char *word)
+{
+	return strcmp(word, "run") == 0 || strcmp(word, "compare") == 0;
+}
+
+static int take_line(struct nightly *nightly, char *line, struct reason *why)
+{
+	static const char *const settings[] = {"out", "keep", "budget"};
+	__cleanup_json json_t *words = words_of(line);
+	const char *first = json_string_value(json_array_get(words, 0));
+	json_t *word;
+	size_t index;
+
+	if (!first || *first == '#')
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (strcmp(first, settings[i]) != 0)
+			continue;
+		if (json_array_size(words) != 2)
+			return fail(why, -EINVAL, "'%s' wants one value", first);
+		return take_setting(nightly, first, json_string_value(json_array_get(words, 1)),
+				    why);
+	}
+	if (!is_step(first))
+		return fail(why, -EINVAL, "'%s' is none of out, keep, budget, run, compare", first);
+	if (json_array_size(words) < 2)
+		return fail(why, -EINVAL, "'%s' wants what 'brinell %s' wants", first, first);
+	json_array_foreach (words, index, word)
+		if (strncmp(json_string_value(word), "--out", 5) == 0)
+			return fail(why, -EINVAL,
+				    "'--out' belongs to the night: each step has its directory");
+	return json_array_append(nightly->steps, words);
+}
+
+/**
+ * nightly_read - read the file of a night
+ * @path:    of it
+ * @nightly: receives it; nightly_free(), also after an error
+ * @why:     names file and line
+ *
+ * Return: 0, -EINVAL, or -errno of the file.
+ */
+int nightly_read(const char *path, struct nightly *nightly, struct reason *why)
+{
+	__cleanup_file FILE *file = fopen(path, "re");
+	__cleanup_free char *line = NULL;
+	struct reason what = {""};
+	size_t size = 0, number = 0;
+	int error = 0;
+
+	*nightly = (struct nightly){.keep = 14, .steps = json_array()};
+	if (!file)
+		return fail(why, -errno, "%s: %s", path, strerror(errno));
+	while (!error && getline(&line, &size, file) >= 0) {
+		number++;
+		error = take_line(nightly, line, &what);
+	}
+	if (error)
+		return fail(why, error, "%s, line %zu: %s", path, number, what.text);
+	if (ferror(file))
+		return fail(why, -EIO, "%s: %s", path, strerror(errno));
+	if (!nightly->out)
+		return fail(why, -EINVAL, "%s: there is no line 'out DIRECTORY'", path);
+	if (!json_array_size(nightly->steps))
+		return fail(why, -EINVAL, "%s: there is no line 'run ...' or 'compare ...'", path);
+	return 0;
+}
+
+/** nightly_free - free what nightly_read() has filled */
+void nightly_free(struct nightly *nightly)
+{
+	free(nightly->out);
+	json_decref(nightly->steps);
+}

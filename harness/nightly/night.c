@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A night: its steps one after the other, each in a directory of its own. A night without a summary was cut off, by a reboot
+ * for example; it is continued.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness/compare/rounds.h"
+#include "harness/compare/self.h"
+#include "harness/journal/journal.h"
+#include "harness/nightly/nightly.h"
+
+#define PLAN_FILE "night.json"
+#define SUMMARY_FILE "summary.txt"
+
+static bool has_file(const char *directory, const char *name)
+{
+	__cleanup_free char *path = format_text("%s/%s", directory, name);
+
+	return access(path, F_OK) == 0;
+}
+
+static int is_dated(const struct dirent *entry)
+{
+	return strspn(entry->d_name, "0123456789") == 8 && entry->d_name[8] == 'T' &&
+	       strspn(entry->d_name + 9, "0123456789") == 6 && strcmp(entry->d_name + 15, "Z") == 0;
+}
+
+/* The nights that are there, the oldest first; of others' directories none. Owned by the caller. */
+static json_t *list_nights(const char *out)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(out, &entries, is_dated, alphasort);
+	json_t *nights = json_array();
+
+	for (int i = 0; i < count; i++) {
+		char *path = format_text("%s/%s", out, entries[i]->d_name);
+
+		if (has_file(path, PLAN_FILE))
+			json_array_append_new(nights, json_string(path));
+		free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	return nights;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+	(void)status;
+	(void)kind;
+	(void)place;
+	return remove(path);
+}
+
+static void remove_oldest(const struct nightly *nightly)
+{
+	__cleanup_json json_t *nights = list_nights(nightly->out);
+	size_t count = json_array_size(nights);
+
+	for (size_t i = 0; i + nightly->keep < count; i++) {
+		const char *path = json_string_value(json_array_get(nights, i));
+
+		if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+			log_warning("nightly: removing %s: %s", path, strerror(errno));
+	}
+}
+
+/* The last night if it was cut off, else a new one with a copy of the steps. */
+static int open_night(const struct nightly *nightly, char **directory, json_t **plan,
+		      struct reason *why)
+{
+	__cleanup_json json_t *nights = list_nights(nightly->out);
+	const char *last = json_string_value(json_array_get(nights, json_array_size(nights) - 1));
+	__cleanup_free char *path = NULL, *file = NULL, *text = NULL;
+	time_t now = time(NULL);
+	struct tm date;
+	int error;
+
+	if (last && !has_file(last, SUMMARY_FILE)) {
+		file = format_text("%s/" PLAN_FILE, last);
+		*plan = json_load_file(file, 0, NULL);
+		if (!*plan)
+			return fail(why, -EINVAL, "%s can not be read; remove that night", file);
+		*directory = xstrdup(last);
+		log_info("nightly: the night %s was cut off, and goes on", last);
+		return 0;
+	}
+	gmtime_r(&now, &date);
+	path = format_text("%s/%04d%02d%02dT%02d%02d%02dZ", nightly->out, date.tm_year + 1900,
+			   date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec);
+	*plan = json_pack("{s:O, s:I, s:I}", "steps", nightly->steps, "began", (json_int_t)now,
+			  "budget_s", (json_int_t)(nightly->budget_ns / NSEC_PER_SEC));
+	text = json_dumps(*plan, JSON_INDENT(1));
+	error = make_directories(path)
+			?: write_file_atomically(path, PLAN_FILE, text, strlen(text));
+	if (error)
+		return fail(why, error, "%s: %s", path, strerror(-error));
+	*directory = steal(path);
+	return 0;
+}
+
+/* A step that was cut off has a journal or a plan already. */
+static json_t *step_arguments(const json_t *step, const char *directory)
+{
+	json_t *words;
+
+	if (has_file(directory, JOURNAL_FILE) || has_file(directory, COMPARISON_FILE))
+		return json_pack("[s, s, s]", "brinell", "resume", directory);
+	words = json_pack("[s, O, s, s]", "brinell", json_array_get(step, 0), "--out", directory);
+	for (size_t i = 1; i < json_array_size(step); i++)
+		json_array_append(words, json_array_get(step, i));
+	return words;
+}
+
+static int run_step(const json_t *step, const char *night, const char *name, int *code,
+		    struct reason *why)
+{
+	__cleanup_free char *directory = format_text("%s/%s", night, name);
+	__cleanup_json json_t *arguments = step_arguments(step, directory);
+	__cleanup_free char *log = format_text("%s.log", directory);
+	__cleanup_free char *file = format_text("%s.code", name);
+	__cleanup_free char *text = NULL;
+	__cleanup_close int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int error;
+
+	if (out < 0)
+		return fail(why, -errno, "%s: %s", log, strerror(errno));
+	*code = self_run(arguments, NULL, out, out, why);
+	if (*code < 0)
+		return *code;
+	text = format_text("%d\n", *code);
+	error = write_file_atomically(night, file, text, strlen(text));
+	return error ? fail(why, error, "%s/%s: %s", night, file, strerror(-error)) : 0;
+}
+
+/* The code of a step that has ended, or -1. */
+static int known_code(const char *directory)
+{
+	__cleanup_free char *file = format_text("%s.code", directory);
+	__cleanup_free char *text = NULL;
+
+	return read_small_file(file, &text, NULL) ? -1 : atoi(text);
+}
+
+static char *text_of(const json_t *step)
+{
+	char *text = xstrdup("");
+	json_t *word;
+	size_t index;
+
+	json_array_foreach ((json_t *)step, index, word) {
+		char *longer =
+			format_text("%s%s%s", text, index ? " " : "", json_string_value(word));
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+static int take_step(const char *night, const json_t *plan, size_t number, json_t *outcome,
+		     struct reason *why)
+{
+	const json_t *step = json_array_get(json_object_get(plan, "steps"), number);
+	const char *kind = json_string_value(json_array_get(step, 0));
+	__cleanup_free char *name = format_text("%02zu-%s", number + 1, kind);
+	__cleanup_free char *directory = format_text("%s/%s", night, name);
+	__cleanup_free char *text = text_of(step);
+	int64_t budget = json_number(plan, "budget_s", 0);
+	bool late = budget && time(NULL) - json_number(plan, "began", 0) > budget;
+	int code = known_code(directory), error = 0;
+
+	if (code < 0 && !late) {
+		log_info("nightly: %s", text);
+		error = run_step(step, night, name, &code, why);
+	}
+	if (!error)
+		json_array_append_new(outcome,
+				      json_pack("{s:s, s:s, s:s, s:o}", "step", text, "kind", kind,
+						"directory", directory, "code",
+						code < 0 ? json_null() : json_integer(code)));
+	return error;
+}
+
+/**
+ * night_run - run the steps of a night, or the rest of one that was cut off
+ * @nightly:   of nightly_read()
+ * @directory: receives that of the night; owned by the caller
+ * @outcome:   receives [{"step", "kind", "directory", "code": exit code, or null when the budget was spent}]; owned by
+ *             the caller
+ * @why:       filled on an error
+ *
+ * Nights beyond @keep are removed. The night has ended when its summary is written.
+ *
+ * Return: 0 or -errno.
+ */
+int night_run(const struct nightly *nightly, char **directory, json_t **outcome, struct reason *why)
+{
+	__cleanup_json json_t *plan = NULL;
+	__cleanup_json json_t *steps = json_array();
+	__cleanup_free char *night = NULL;
+	int error = make_directories(nightly->out);
+
+	if (error)
+		return fail(why, error, "%s: %s", nightly->out, strerror(-error));
+	error = open_night(nightly, &night, &plan, why);
+	for (size_t i = 0; !error && i < json_array_size(json_object_get(plan, "steps")); i++)
+		error = take_step(night, plan, i, steps, why);
+	if (error)
+		return error;
+	remove_oldest(nightly);
+	*directory = steal(night);
+	*outcome = steal(steps);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_NIGHTLY_NIGHTLY_H
+#define BRINELL_NIGHTLY_NIGHTLY_H
+
+#include "harness/lib/util.h"
+
+/* A summary must fit into a mail. */
+#define SUMMARY_LINES 40
+
+/**
+ * struct nightly - what to do each night
+ * @out:       directory of the nights
+ * @keep:      number of nights that stay
+ * @budget_ns: no step starts after so long; 0: no limit
+ * @steps:     array of steps, each an array of words: "run" or "compare" and what follows it
+ */
+struct nightly {
+	char *out;
+	uint64_t keep;
+	int64_t budget_ns;
+	json_t *steps;
+};
+
+int nightly_read(const char *path, struct nightly *nightly, struct reason *why);
+void nightly_free(struct nightly *nightly);
+
+int night_run(const struct nightly *nightly, char **directory, json_t **outcome,
+	      struct reason *why);
+char *night_summary(const char *directory, const json_t *outcome, const json_t *report);
+bool night_is_bad(const json_t *outcome, const json_t *report);
+
+#endif
