@@ -7,7 +7,7 @@
 #include <sys/timerfd.h>
 
 #include "harness/host/machine.h"
-#include "workloads/counters.h"
+#include "harness/host/counters.h"
 #include "harness/host/process.h"
 #include "workloads/workload.h"
 

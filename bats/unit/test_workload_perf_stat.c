@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 #include "bats/unit/workload_test.h"
-#include "workloads/counters.h"
+#include "harness/host/counters.h"
 
 static struct activity other = {.name = (char *)"load"};
 

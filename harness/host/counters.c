@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "workloads/counters.h"
+#include "harness/host/counters.h"
 
 #define PLACES_MOST 1024
 #define FAMILY_TRIES 20

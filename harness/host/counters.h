@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_WORKLOADS_COUNTERS_H
-#define BRINELL_WORKLOADS_COUNTERS_H
+#ifndef BRINELL_HOST_COUNTERS_H
+#define BRINELL_HOST_COUNTERS_H
 
 #include "harness/lib/util.h"
 
