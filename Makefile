@@ -55,6 +55,7 @@ programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(na
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
 scripts := setup .ci/run $(wildcard harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+sources += $(wildcard inject/gmem/guest/*.[ch])
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
@@ -109,8 +110,23 @@ $1/obj/%.$2.o: %.$2 Makefile
 endef
 $(foreach build,$(sort $(BUILD) build/fuzz),$(foreach kind,css js,$(eval $(call embed,$(build),$(kind)))))
 
+# The payload of a room's virtual machines: freestanding code, embedded as _binary_payload_bin.
+payload_flags := -D_GNU_SOURCE -I. -std=gnu17 -O2 -Wall -Wextra -ffreestanding -fno-pic -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -nostdlib -static -no-pie \
+	-Wl,-Ttext=0x8000,--build-id=none,-e_start
+define payload
+$1/obj/%.elf: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(payload_flags) $$(if $$(WERROR),-Werror) -MMD -MP -o $$@ $$<
+
+$1/obj/%.bin.o: $1/obj/%.elf
+	objcopy -O binary $$< $$(@D)/payload.bin
+	cd $$(@D) && ld -r -b binary -z noexecstack -o $$(@F) payload.bin
+endef
+$(foreach build,$(sort $(BUILD) build/fuzz),$(eval $(call payload,$(build))))
+
 define archive
-$1/rooms/$2.a: $$(patsubst %.c,$1/obj/%.o,$$(wildcard $2/*.c)) $$(patsubst %,$1/obj/%.o,$$(wildcard $2/*.css $2/*.js)) Makefile
+$1/rooms/$2.a: $$(patsubst %.c,$1/obj/%.o,$$(wildcard $2/*.c)) $$(patsubst %.c,$1/obj/%.bin.o,$$(wildcard $2/guest/payload.c)) $$(patsubst %,$1/obj/%.o,$$(wildcard $2/*.css $2/*.js)) Makefile
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	@ar rcsT $$@ $$(filter %.o,$$^)
@@ -163,8 +179,8 @@ build/bench/$1: $(BUILD)/obj/bats/bench/$1.o $(call archives,$(BUILD),$(rooms.ba
 	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) $$(or $$(LINK),$(LDLIBS)) -lm
 endef
 $(foreach name,$(patsubst bats/bench/%.c,%,$(wildcard bats/bench/*.c)),$(eval $(call link_bench,$(name))))
-# It runs in guests too, where there is no library.
-build/bench/pattern: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
+# They run in guests and on emulated hosts, where there is no library.
+build/bench/pattern build/bench/gmem: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 
 define link_fuzzer
 build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.bats/fuzz/$1))
@@ -231,7 +247,7 @@ demo check check-fast check-guests bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 $(programs_here:%=build/%) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-system) \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell

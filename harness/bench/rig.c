@@ -233,6 +233,21 @@ static const struct bench_ops bench_kvm = {
 
 REGISTER(bench_ops, bench_kvm);
 
+static const struct bench_ops bench_gmem = {
+	.name = "gmem",
+	.summary = "rig: such a host whose VMs can have private memory",
+	.hosts = 1,
+	.limited = true,
+	.is_rig = true,
+	.start = rig_bench_start,
+	.dispatch = rig_dispatch,
+	.firmware = rig_bench_firmware,
+	.ready = rig_bench_ready,
+	.stop = rig_bench_stop,
+};
+
+REGISTER(bench_ops, bench_gmem);
+
 static const struct bench_ops bench_kvm_pair = {
 	.name = "kvm-pair",
 	.summary = "rig: two such hosts with a network between them, for live migration",

@@ -258,7 +258,35 @@ static const struct rig_profile xen = {
 	.local_migration = true,
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, &xen, NULL};
+/* Those of a host with guests, and VFIO for what does DMA to their memory. */
+static const char *const gmem_modules[] = {
+	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
+	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
+	"loop",		  "ext4",  "kvm-amd",	 "vhost_vsock",
+	"virtio_net",	  "tun",   "bridge",	 "vfio_iommu_type1",
+	"vfio-pci",	  "nvme",  NULL};
+
+static const struct rig_profile gmem = {
+	.name = "gmem",
+	.summary = "such a host whose KVM has VMs with private memory on any processor",
+	.processors = 2,
+	.memory_mib = 2560,
+	.processor = KVM_PROCESSOR,
+	.modules = gmem_modules,
+	.arguments = KVM_ARGUMENTS,
+	.devices = intel_devices,
+	.system = &kvm_system,
+	.guest_modules = kvm_guest_modules,
+	.start = "start-libvirt",
+	.ready = libvirt_ready,
+	.agent = "brinell-agent-kvm",
+	.guest = "brinell-guest",
+	.private_vms = true,
+	.qemu_least = 901,
+	.hosts = 1,
+};
+
+const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, &xen, &gmem, NULL};
 
 /**
  * rig_profile_find - a profile by its name

@@ -51,6 +51,7 @@ struct rig_system {
  * @agent_libraries: NULL-terminated libraries of @system that @agent is linked with
  * @hypervisor_arguments: command line of the hypervisor of @system
  * @guest:        program that lies ready for guests of this host, or NULL: it runs none
+ * @private_vms:  KVM's modules are built again, so that VMs have private memory (make-kvm); only of Debian's kernel
  * @hosts:        1, or 2 for a pair on a private network
  * @local_migration: guests of its only host can migrate, to the same host
  */
@@ -73,6 +74,7 @@ struct rig_profile {
 	const char *const *agent_libraries;
 	const char *hypervisor_arguments;
 	const char *guest;
+	bool private_vms;
 	unsigned int hosts;
 	bool local_migration;
 };

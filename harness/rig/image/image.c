@@ -80,6 +80,33 @@ static int ensure_kernel(struct image_job *job, const struct rig_profile *profil
 	return error;
 }
 
+/* KVM's modules with private memory; a kernel of the user comes with its own. @path: owned by the caller, or NULL. */
+static int ensure_kvm(struct image_job *job, const char *modules, const char *release, char **path,
+		      struct reason *why)
+{
+	__cleanup_free char *final = NULL;
+	__cleanup_json json_t *kernel = NULL;
+	__cleanup_json json_t *facts = NULL;
+	int error = image_verify(modules, &kernel, why);
+
+	image_job_ask(job, "release", release);
+	image_job_ask(job, "version", json_text(kernel, "version", ""));
+	if (!error)
+		error = image_job_name(job, "kvm", &final, why);
+	if (error)
+		return error;
+	if (verify(final, "modules of KVM", NULL)) {
+		error = image_job_run(job, "build", &facts, why);
+		if (!error)
+			error = image_job_publish(job, facts, final, why);
+		if (error)
+			return error;
+		image_cache_prune(job->cache, "kvm-", 2);
+	}
+	*path = steal(final);
+	return 0;
+}
+
 /* A refresh may find that the packages are those of the cached disk, with the facts @known. */
 static int make_system(struct image_job *job, const char *final, const json_t *known,
 		       const char *prefix, struct reason *why)
@@ -187,7 +214,7 @@ static int ensure_agent(struct image_job *job, const struct rig_profile *profile
 
 static int ensure_archive(struct image_job *job, const struct rig_profile *profile,
 			  const char *busybox, const char *modules, const char *built_agent,
-			  struct rig_image *image, struct reason *why)
+			  const char *kvm, struct rig_image *image, struct reason *why)
 {
 	const char *program = profile->agent ? profile->agent : "brinell-agent";
 	const struct {
@@ -225,6 +252,7 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	image_job_ask_file(job, "busybox", busybox);
 	image_job_ask_file(job, "kernel", profile->guest_modules ? image->kernel : NULL);
 	image_job_ask_file(job, "modules", modules);
+	image_job_ask_file(job, "kvm", kvm);
 	error = image_job_name(job, kind, &final, why);
 	if (error)
 		return error;
@@ -247,13 +275,14 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 static int ensure(const struct rig_options *options, const struct rig_profile *profile,
 		  const char *cache, struct rig_image *image, struct reason *why)
 {
-	struct image_job kernel, system, agent, archive;
+	struct image_job kernel, kvm, system, agent, archive;
 	const char *busybox = is_static("/usr/bin/busybox") ? "/usr/bin/busybox"
 			      : is_static("/bin/busybox")   ? "/bin/busybox"
 							    : NULL;
 	__cleanup_free char *directory = NULL;
 	__cleanup_free char *program = NULL;
 	__cleanup_free char *modules = NULL;
+	__cleanup_free char *private_kvm = NULL;
 	int error = 0;
 
 	if (!busybox)
@@ -261,17 +290,22 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 			    "no static busybox in /usr/bin or /bin: run ./setup, or install "
 			    "busybox-static");
 	image_job_open(&kernel, "make-kernel", cache, options);
+	image_job_open(&kvm, "make-kvm", cache, options);
 	image_job_open(&system, "make-system", cache, options);
 	image_job_open(&agent, "make-agent", cache, options);
 	image_job_open(&archive, "make-archive", cache, options);
 	error = ensure_kernel(&kernel, profile, image, &modules, why);
+	if (!error && profile->private_vms && image->stock)
+		error = ensure_kvm(&kvm, modules, image->release, &private_kvm, why);
 	if (!error && profile->system)
 		error = ensure_system(&system, profile->system, busybox, image, &directory, why);
 	if (!error && profile->agent_sources)
 		error = ensure_agent(&agent, profile, directory, &program, why);
 	if (!error)
-		error = ensure_archive(&archive, profile, busybox, modules, program, image, why);
+		error = ensure_archive(&archive, profile, busybox, modules, program, private_kvm,
+				       image, why);
 	image_job_close(&kernel);
+	image_job_close(&kvm);
 	image_job_close(&system);
 	image_job_close(&agent);
 	image_job_close(&archive);
