@@ -137,6 +137,8 @@ guests() { # quick|all
 	quick)
 		say "guests on emulated hosts: a selection (about 5 minutes)"
 		scenarios guests-quick @guests-quick
+		say "conversions of guest memory: a selection (about 2 minutes, the first time 4 more)"
+		scenarios gmem-quick @gmem-quick
 		;;
 	all)
 		say "guests on emulated hosts, one host (about 5 minutes)"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The calls inject.* and probe: fault injection into this host, one at a time. The events of a fault that runs are those of
- * the witness "injector".
+ * the witness "injector", unless they name another source: those who use what it works on.
  */
 #include <errno.h>
 
@@ -25,10 +25,12 @@ static struct injecting *injecting_of(const struct agent *agent)
 static void injector_emit(void *context, json_t *data)
 {
 	__cleanup_free char *text = xstrdup(json_text(data, "text", ""));
+	__cleanup_free char *source = xstrdup(json_text(data, "source", "injector"));
 	int64_t time_ns = json_number(data, "time_ns", now_realtime_ns());
 
 	json_object_del(data, "text");
-	agent_emit(context, "injector", time_ns, text, data);
+	json_object_del(data, "source");
+	agent_emit(context, source, time_ns, text, data);
 }
 
 static int serve_probe(struct agent *agent, const json_t *arguments, json_t **reply,

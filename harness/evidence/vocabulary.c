@@ -40,6 +40,7 @@ NAME_FUNCTION(process_axis_name, process_axis, PROCESS_AXIS, "unknown")
 NAME_FUNCTION(host_axis_name, host_axis, HOST_AXIS, "unknown")
 NAME_FUNCTION(guest_axis_name, guest_axis, GUEST_AXIS, "unknown")
 NAME_FUNCTION(migration_axis_name, migration_axis, MIGRATION_AXIS, "unknown")
+NAME_FUNCTION(conversion_axis_name, conversion_axis, CONVERSION_AXIS, "unknown")
 NAME_FUNCTION(cause_name, end_cause, END_CAUSES, "none")
 
 /** cause_find - cause of an end by its word; CAUSE_NONE: there is none such */

@@ -140,7 +140,20 @@
 	X(MIGRATION_NOT_PROVEN, "migration-not-proven",                                            \
 	  "only the source reports that the migration completed")                                  \
 	X(MIGRATION_SOURCE_SILENT, "migration-source-silent",                                      \
-	  "the migration ended, and no evidence shows the guest running at the source")
+	  "the migration ended, and no evidence shows the guest running at the source")            \
+	X(CONVERSION_DONE, "conversion-done", "memory was converted, expected a refusal")          \
+	X(CONVERSION_REFUSED, "conversion-refused",                                                \
+	  "a conversion failed and all users kept their memory")                                   \
+	X(CONVERSION_TORN, "conversion-torn",                                                      \
+	  "a user lost memory that it had, with a conversion that failed or beside one")           \
+	X(CONVERSION_CORRUPTED, "conversion-corrupted",                                            \
+	  "a user of converted memory read data that it did not write")                            \
+	X(CONVERSION_LEAK, "conversion-leak", "pins of pages were not given back")                 \
+	X(CONVERSION_UNEXPLAINED, "conversion-unexplained",                                        \
+	  "a user of converted memory failed for a reason of its own")                             \
+	X(CONVERSION_ONE_WITNESS, "conversion-one-witness",                                        \
+	  "only the users report that memory was converted")                                       \
+	X(CONVERSION_SILENT, "conversion-silent", "no user reported the state of converted memory")
 
 /**
  * enum code - what decided a verdict or the value of an axis
@@ -183,6 +196,14 @@ enum code code_find(const char *name);
 	X(MIGRATION_AXIS_FAILED, "failed")                                                         \
 	X(MIGRATION_AXIS_LOST, "lost")
 
+/* How conversions of guest memory went, in order of harm. */
+#define CONVERSION_AXIS(X)                                                                         \
+	X(CONVERSION_AXIS_NONE, "none")                                                            \
+	X(CONVERSION_AXIS_DONE, "done")                                                            \
+	X(CONVERSION_AXIS_REFUSED_INTACT, "refused-intact")                                        \
+	X(CONVERSION_AXIS_REFUSED_TORN, "refused-torn")                                            \
+	X(CONVERSION_AXIS_CORRUPTED, "corrupted")
+
 /* Why a trial ended, in its record `close`. */
 #define END_CAUSES(X)                                                                              \
 	X(CAUSE_DONE, "done")                                                                      \
@@ -216,12 +237,15 @@ enum code code_find(const char *name);
 	X(GUEST_LINK, "guest link")                                                                \
 	X(GUEST_MEMINFO, "guest meminfo")                                                          \
 	X(GUEST_BOOT, "guest boot")                                                                \
-	X(GUEST_TRACE, "guest trace")
+	X(GUEST_TRACE, "guest trace")                                                              \
+	X(USERS, "users")                                                                          \
+	X(CONVERSIONS, "conversions")
 
 /* Sources of evidence besides the witnesses of an agent (struct witness): what an agent runs, what sees a host from outside... */
 #define RUN_SOURCES(X)                                                                             \
 	X(SOURCE_WORKLOAD, "workload")                                                             \
-	X(SOURCE_INJECTOR, "injector")
+	X(SOURCE_INJECTOR, "injector")                                                             \
+	X(SOURCE_USERS, "users")
 
 #define OUTSIDE_SOURCES(X)                                                                         \
 	X(SOURCE_CONSOLE, "console")                                                               \
@@ -263,6 +287,10 @@ enum migration_axis {
 	MIGRATION_AXIS_UNKNOWN = -1,
 	MIGRATION_AXIS(TABLE_ID)
 };
+enum conversion_axis {
+	CONVERSION_AXIS_UNKNOWN = -1,
+	CONVERSION_AXIS(TABLE_ID)
+};
 enum end_cause {
 	CAUSE_NONE = -1,
 	END_CAUSES(TABLE_ID)
@@ -285,6 +313,7 @@ const char *process_axis_name(enum process_axis axis);
 const char *host_axis_name(enum host_axis axis);
 const char *guest_axis_name(enum guest_axis axis);
 const char *migration_axis_name(enum migration_axis axis);
+const char *conversion_axis_name(enum conversion_axis axis);
 const char *cause_name(enum end_cause cause);
 enum end_cause cause_find(const char *name);
 const char *group_name(enum group_index group);

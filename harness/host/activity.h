@@ -24,7 +24,8 @@ typedef const struct activity *(*activity_find_fn)(void *context, const char *na
  * @fd:        to poll for reading, or -1
  * @pid:       of its process, or 0
  * @find:      another running workload by its name, with @context; may be NULL
- * @emit:      receives the events, with @context. Each is {"workload" or "injector": NAME, "event": WHAT, ...}
+ * @emit:      receives the events, with @context. Each is {"workload" or "injector": NAME, "event": WHAT, ...}, of an
+ *             injection also with "source": "users" when those report who use what it works on
  */
 struct activity {
 	const struct workload *workload;

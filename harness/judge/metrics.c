@@ -99,7 +99,7 @@ static json_t *workload_metric(const struct trial_case *trial, json_t *metrics,
 			       const json_t *sample)
 {
 	const json_t *body = record_body(record), *data = event_data(record);
-	const char *workload = json_text(data, "workload", "workload");
+	const char *workload = json_text(data, "workload", json_text(data, "injector", "workload"));
 	const char *host = json_text(body, "host", NULL), *boot = boot_at(trial, host, place);
 	__cleanup_free char *first = format_text("%s.%s", workload, name);
 	__cleanup_free char *other = format_text("%s.%s@%s", workload, name, boot ? boot : "");
@@ -152,7 +152,7 @@ static void take_means(json_t *metrics)
 }
 
 /*
- * A workload reports what it measured in each interval (`metrics`), or in all at its end or at a touch; the sum of intervals
+ * A workload, and those who use what an injector works on, report what it measured in each interval (`metrics`), or in all at its end or at a touch; the sum of intervals
  * is no further sample of them.
  */
 static void take_workloads(const struct trial_case *trial, json_t *metrics)
@@ -164,8 +164,10 @@ static void take_workloads(const struct trial_case *trial, json_t *metrics)
 
 	json_array_foreach (trial->records, index, record) {
 		const char *event = json_text(event_data(record), "event", "");
+		const char *source = event_witness(record);
 
-		if (record_is(record, "event") && strcmp(event_witness(record), "workload") == 0)
+		if (record_is(record, "event") &&
+		    (strcmp(source, "workload") == 0 || strcmp(source, "users") == 0))
 			take_samples(trial, strcmp(event, "metrics") == 0 ? intervals : totals,
 				     record, index);
 	}

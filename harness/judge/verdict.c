@@ -136,7 +136,8 @@ static bool read_wrong_data(const struct trial_case *trial)
 	for (size_t i = 0; i < trial->guest_count; i++)
 		if (trial->guests[i].axis == GUEST_CORRUPTED)
 			return true;
-	return trial->process == PROCESS_CORRUPTED;
+	return trial->process == PROCESS_CORRUPTED ||
+	       trial->conversion.axis == CONVERSION_AXIS_CORRUPTED;
 }
 
 /* The engine saw that the page of a guest was elsewhere when the fault had been fired. */
@@ -250,10 +251,15 @@ static json_t *axes_of(const struct trial_case *trial)
 			? "unknown"
 			: migration_axis_name(trial->migration.axis);
 
+	const char *conversion =
+		trial->conversion.axis == CONVERSION_AXIS_NONE && case_expects(trial, "conversion")
+			? "unknown"
+			: conversion_axis_name(trial->conversion.axis);
+
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "guest", guest, "migration", migration,
 			 "iommu", fired ? iommu : "none", "host",
 			 fired ? host_axis_name(trial->host.axis) : "none", "conversion",
-			 case_expects(trial, "conversion") ? "unknown" : "none", "process",
+			 conversion, "process",
 			 victim ? process_axis_name(trial->process) : "none");
 }
 

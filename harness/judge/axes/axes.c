@@ -122,6 +122,10 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	/* Of the log, the console or the trace: what was lost may have named another victim. */
 	if (ours && json_number(event_data(record), "lost", 0) > 0)
 		trial->log_lost = true;
+	if (ours)
+		case_read_conversion(trial, &seen->conversion, record);
+	if (ours && !host->stuck)
+		host->stuck = seen->conversion.hung;
 	if (case_format(trial, record) == FORMAT_KERNEL_LOG) {
 		trial->log_seen |= ours;
 		if (event_is_of_kernel(record))
@@ -333,6 +337,7 @@ void case_read_axes(struct trial_case *trial)
 	json_array_foreach (trial->records, index, record)
 		read_record(trial, &seen, record, index);
 	case_read_injector_proof(trial);
+	case_decide_conversion(trial, &seen.conversion);
 	decide_host(trial, &seen);
 	decide_other_hosts(trial, &seen);
 	case_decide_iommu(trial);

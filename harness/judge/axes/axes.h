@@ -154,6 +154,20 @@ struct migration_seen {
 };
 
 /**
+ * struct conversion_seen - conversions of guest memory as the evidence shows them
+ * @torn, @corrupted, @broken, @hung: the first record of a user that says so, or NULL
+ * @counts:  the last one with counts: @converted, @refused
+ * @counted: the kernel's count of conversions, when it grew
+ * @ended:   the storm reported its end
+ */
+struct conversion_seen {
+	const json_t *torn, *corrupted, *broken, *hung;
+	const json_t *counts, *counted;
+	int64_t converted, refused;
+	bool ended;
+};
+
+/**
  * struct observation - what is gathered while the evidence is read in its order
  * @hosts:  the one that the fault was aimed at first
  * @guests: the subject first
@@ -168,6 +182,7 @@ struct observation {
 	struct guest_seen guests[GUEST_LIMIT];
 	size_t guest_count;
 	struct migration_seen migration;
+	struct conversion_seen conversion;
 	bool answered_last;
 	int64_t fault_ns, last_step_ns;
 };
@@ -220,5 +235,10 @@ void case_open_migration(const struct trial_case *trial, struct observation *see
 void case_read_migration(const struct trial_case *trial, struct observation *seen,
 			 const json_t *record, size_t index);
 void case_decide_migration(struct trial_case *trial, const struct observation *seen);
+
+/* conversion_axis.c */
+void case_read_conversion(struct trial_case *trial, struct conversion_seen *seen,
+			  const json_t *record);
+void case_decide_conversion(struct trial_case *trial, const struct conversion_seen *seen);
 
 #endif

@@ -198,14 +198,41 @@ static void expect_host(struct trial_case *trial)
 	}
 }
 
-/* An axis that no witness of this version can see: never passed over in silence. */
-static void expect_axis_without_witness(struct trial_case *trial)
+static const char *conversion_name(int axis)
 {
-	const char *expected = json_text(trial->expect, "conversion", NULL);
+	return conversion_axis_name((enum conversion_axis)axis);
+}
 
-	if (expected && strcmp(expected, "none") != 0)
-		unknown(trial, CODE_NO_WITNESS,
-			"conversion '%s' is expected, and no witness reports on it", expected);
+/* Memory that is lost or wrong, and pins that are kept, are harm whether a scenario speaks of them or not. */
+static void expect_conversion(struct trial_case *trial)
+{
+	const struct conversion_outcome *conversion = &trial->conversion;
+	const char *expected = json_text(trial->expect, "conversion", NULL);
+	const char *seen = conversion_axis_name(conversion->axis), *why = conversion->reason.text;
+	int wanted = axis_of(expected ? expected : "none", conversion_name,
+			     CONVERSION_AXIS_CORRUPTED + 1);
+
+	if (conversion->leak)
+		harmed(trial, CODE_CONVERSION_LEAK, "%s", record_told(conversion->leak));
+	if (wanted < 0)
+		return unknown(
+			trial, CODE_BAD_EXPECTATION,
+			"the scenario expects conversion '%s', which is no value of that axis",
+			expected);
+	if (conversion->axis == CONVERSION_AXIS_UNKNOWN)
+		return unknown(trial, conversion->code, "%s", why);
+	if (expected && conversion->axis == CONVERSION_AXIS_NONE && wanted != CONVERSION_AXIS_NONE)
+		return unknown(trial, CODE_NO_WITNESS,
+			       "conversion '%s' is expected, and no witness reports on it",
+			       expected);
+	if ((int)conversion->axis == wanted)
+		return expected ? met(trial) : (void)0;
+	if ((int)conversion->axis > wanted && conversion->axis >= CONVERSION_AXIS_REFUSED_TORN)
+		return harmed(trial, conversion->code, "conversion %s%s%s: %s", seen,
+			      expected ? ", expected " : "", expected ? expected : "", why);
+	if (expected)
+		broken(trial, conversion->code, "conversion %s, expected %s: %s", seen, expected,
+		       why);
 }
 
 static const struct {
@@ -233,7 +260,7 @@ static const struct {
 	{"interrupts", expect_interrupts},
 	{"corrupted-kb", expect_corrupted_kb},
 	{"page", expect_page},
-	{"conversion", expect_axis_without_witness},
+	{"conversion", expect_conversion},
 };
 
 static bool is_known(const char *key)

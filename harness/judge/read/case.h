@@ -128,6 +128,20 @@ struct migration_outcome {
 };
 
 /**
+ * struct conversion_outcome - how conversions of guest memory went
+ * @axis:   of them
+ * @code:   of it, or of why it is not known
+ * @reason: the evidence for it, or why it is not known
+ * @leak:   record of a user that says that pins were not given back, or NULL
+ */
+struct conversion_outcome {
+	enum conversion_axis axis;
+	enum code code;
+	struct reason reason;
+	const json_t *leak;
+};
+
+/**
  * struct trial_case - all that the judge knows about one trial
  * @records: of its last attempt, in order; owned array of borrowed records
  * @expect:  of the scenario, with what differs in these versions; an empty object when the record says nothing; owned
@@ -173,6 +187,7 @@ struct migration_outcome {
  * @damage:  lines in which a kernel reports damage of its own; owned array of borrowed records
  * @guests:    the guests of the trial, the subject first
  * @migration: of the subject
+ * @conversion: of guest memory by the storm
  * @versions:  of each software that the trial ran with; owned
  * @evidence: quotes for the result; owned
  * @findings: one for each expectation
@@ -229,6 +244,7 @@ struct trial_case {
 	struct guest_outcome guests[GUEST_LIMIT];
 	size_t guest_count;
 	struct migration_outcome migration;
+	struct conversion_outcome conversion;
 
 	json_t *versions;
 	json_t *evidence;

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: the storm of conversions on a made-up kernel: one seed gives one schedule; users that let go, refuse and get
+ * back; failures of the kernel; faults; the oracle finds what is torn and what is corrupted; a million operations.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inject/gmem/storm.h"
+
+#include <cmocka.h>
+
+#include "bats/unit/fake_gmem.h"
+
+static struct storm_counts counts;
+static struct storm_violation first;
+static size_t reported;
+
+static void note(void *context, const struct storm_violation *violation)
+{
+	(void)context;
+	if (reported++ == 0)
+		first = *violation;
+}
+
+static struct storm_knobs knobs_of(enum gmem_workload workload)
+{
+	return (struct storm_knobs){
+		.shape = {.workload = workload,
+			  .protected = workload == GMEM_FLIP,
+			  .pages = 64,
+			  .vcpus = 2},
+		.vms = 1,
+		.converters = 1,
+		.most = 8,
+		.align = 1,
+		.check = true,
+		.discard = DISCARD_SHARED | DISCARD_PRIVATE,
+		.refuser = -1,
+		.operations = 600,
+		.seed = 7,
+		.users = {"mapping", "process", "vcpu"},
+		.user_count = 3,
+		.directory = "/var/tmp",
+	};
+}
+
+static void run(const struct storm_knobs *knobs)
+{
+	struct reason why = {0};
+	struct storm *storm;
+
+	counts = (struct storm_counts){0};
+	reported = 0;
+	assert_int_equal(storm_open(&storm, knobs, &fake_kernel, &counts, note, NULL, &why), 0);
+	if (storm_run(storm, &why))
+		fail_msg("%s", why.text);
+	storm_close(storm);
+}
+
+static void assert_clean(void)
+{
+	if (reported)
+		fail_msg("operation %lu, page %lu, %s: %s", (unsigned long)first.operation,
+			 (unsigned long)first.page, first.user, first.text);
+	assert_int_equal(counts.torn + counts.corrupted + counts.broken, 0);
+}
+
+static int reset(void **state)
+{
+	(void)state;
+	fake = (struct fake_kernel){0};
+	return 0;
+}
+
+static void one_seed_gives_one_schedule(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP), other = knobs;
+	unsigned int same = 0;
+
+	(void)state;
+	other.seed = 8;
+	for (uint64_t i = 0; i < 1000; i++) {
+		struct storm_operation one, again, another;
+
+		storm_plan(&knobs, i, &one);
+		storm_plan(&knobs, i, &again);
+		storm_plan(&other, i, &another);
+		assert_memory_equal(&one, &again, sizeof(one));
+		assert_true(one.range.count >= 1 && one.range.count <= knobs.most);
+		assert_true(one.range.first + one.range.count <= knobs.shape.pages);
+		same += memcmp(&one.range, &another.range, sizeof(one.range)) == 0;
+	}
+	assert_true(same < 100);
+}
+
+static void converters_have_pages_of_their_own(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.converters = 4;
+	knobs.vms = 2;
+	for (uint64_t i = 0; i < 1000; i += 4) {
+		struct storm_operation operations[4];
+
+		for (uint64_t k = 0; k < 4; k++)
+			storm_plan(&knobs, i + k, &operations[k]);
+		assert_int_equal(operations[0].vm, operations[2].vm);
+		assert_true(operations[0].range.first + operations[0].range.count <= 32);
+		assert_true(operations[2].range.first >= 32);
+	}
+}
+
+static void a_storm_without_faults_is_clean(void **state)
+{
+	static const enum gmem_workload workloads[] = {GMEM_FLIP, GMEM_MAPPED, GMEM_INPLACE};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(workloads); i++) {
+		struct storm_knobs knobs = knobs_of(workloads[i]);
+
+		knobs.by_guest = 50;
+		knobs.prefault = true;
+		run(&knobs);
+		assert_clean();
+		assert_int_equal(counts.converted, 600);
+		assert_true(counts.pages > 600 && counts.checked > 3 * counts.pages);
+	}
+}
+
+/* All kinds of users that this machine offers without a device. */
+static void every_user_lets_go_and_takes_back(void **state)
+{
+	static const char *const users[] = {"mapping", "process", "readv",
+					    "splice",  "uring",	  "direct"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+		struct reason why = {0};
+		struct storm *storm;
+
+		counts = (struct storm_counts){0};
+		reported = 0;
+		knobs.operations = 200;
+		knobs.users[0] = users[i];
+		knobs.user_count = 1;
+		/* io_uring and files with O_DIRECT may be forbidden where the tests run. */
+		if (storm_open(&storm, &knobs, &fake_kernel, &counts, note, NULL, &why)) {
+			print_message("# %s\n", why.text);
+			continue;
+		}
+		assert_int_equal(storm_run(storm, &why), 0);
+		storm_close(storm);
+		assert_clean();
+		assert_int_equal(counts.converted, 200);
+	}
+}
+
+static void a_refusal_that_is_rolled_back_leaves_all_intact(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.refuser = 2;
+	knobs.refuse = 50;
+	run(&knobs);
+	assert_clean();
+	assert_true(counts.refused > 100 && counts.converted > 300);
+	assert_int_equal(counts.refused + counts.converted, 600);
+}
+
+static void a_refusal_without_rollback_is_torn(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.refuser = 2;
+	knobs.refuse = 50;
+	knobs.rollback = ROLLBACK_NONE;
+	run(&knobs);
+	assert_true(counts.torn > 50);
+	assert_int_equal(counts.corrupted, 0);
+	assert_int_equal(first.outcome, OUTCOME_TORN);
+	assert_string_equal(first.text, "SIGSEGV");
+	knobs.rollback = ROLLBACK_FAILS;
+	run(&knobs);
+	assert_true(counts.torn > 50);
+}
+
+static void a_conversion_that_the_kernel_refuses_changes_nothing(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	fake.refuse = -ENOMEM;
+	fake.every = 5;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.refused, 120);
+	assert_int_equal(counts.errors[ENOMEM], 120);
+}
+
+static void a_pinned_page_refuses_in_place(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_INPLACE);
+
+	(void)state;
+	fake.refuse = -EAGAIN;
+	fake.pinned = 20;
+	run(&knobs);
+	assert_clean();
+	assert_true(counts.refused > 5 && counts.converted > 400);
+	assert_int_equal(counts.errors[EAGAIN], counts.refused);
+}
+
+static void a_page_on_the_wrong_side_is_found(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	fake.break_every = 50;
+	run(&knobs);
+	assert_true(counts.corrupted > 0);
+	assert_int_equal(first.outcome, OUTCOME_CORRUPTED);
+	assert_string_equal(first.user, "vcpu");
+}
+
+static void a_planted_defect_is_found_and_can_be_replayed_in_part(void **state)
+{
+	uint64_t only[] = {7};
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.plant = PLANT_MODEL;
+	run(&knobs);
+	assert_int_equal(first.operation, 7);
+	knobs.only = only;
+	knobs.only_count = 1;
+	run(&knobs);
+	assert_int_equal(counts.operations, 1);
+	assert_true(counts.corrupted > 0);
+	knobs.only = NULL;
+	knobs.plant = PLANT_PAYLOAD;
+	run(&knobs);
+	assert_true(counts.corrupted > 0);
+	assert_int_equal(first.page, 32);
+}
+
+static void converters_share_the_pages_of_a_vm(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.converters = 4;
+	knobs.overlap = true;
+	knobs.vms = 1;
+	knobs.users[0] = "mapping";
+	knobs.users[1] = "vcpu";
+	knobs.user_count = 2;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.converted, 600);
+}
+
+static void faults_are_combined_with_the_storm(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.faults = (1u << FAULT_COUNT) - 1;
+	knobs.fault_every = 3;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.faults, 200);
+	assert_true(fake.poisoned && fake.offlined && fake.limited && fake.slots && fake.logs);
+	assert_int_equal(counts.errors[ENOMEM], fake.limited);
+}
+
+static void a_triple_fault_is_no_result_of_the_kernel(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	fake.run_error = -ENOTRECOVERABLE;
+	run(&knobs);
+	assert_true(counts.broken > 0);
+	assert_int_equal(first.outcome, OUTCOME_BROKEN);
+}
+
+static void knobs_that_contradict_each_other_are_refused(void **state)
+{
+	static const struct {
+		const char *arguments, *message;
+	} cases[] = {
+		{"{\"vm\": \"default\"}", "no private memory"},
+		{"{\"align\": \"12K\", \"range\": \"64K\"}", "align must divide range"},
+		{"{\"range\": \"8M\"}", "range fits"},
+		{"{\"backing\": \"hugetlb\"}", "pages of 2M"},
+		{"{\"workload\": \"mapped\", \"backing\": \"thp\"}", "workload flip"},
+		{"{\"converters\": \"2\"}", "need 2 vcpus"},
+		{"{\"users\": [\"nobody\"]}", "there is no user 'nobody'; known: "},
+		{"{\"users\": [\"vcpu\", \"vcpu\"]}", "named twice"},
+		{"{\"workload\": \"mapped\", \"vm\": \"protected\", \"users\": [\"mapping\"]}",
+		 "can map"},
+		{"{\"refuser\": \"uring\"}", "not among the users"},
+		{"{\"faults\": [\"flood\"]}", "there is no fault 'flood'"},
+		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "only workload flip"},
+		{"{\"only\": [\"3\", \"2\"]}", "ascending numbers"},
+		{"{\"vms\": \"9\"}", "vms is 1 to 8"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *given = json_loads(cases[i].arguments, 0, NULL);
+		__cleanup_json json_t *arguments = NULL;
+		struct storm_knobs knobs;
+		struct reason why = {0};
+
+		assert_int_equal(param_check(storm_params, given, &arguments, &why), 0);
+		assert_int_equal(storm_knobs_read(arguments, 1, &knobs, &why), -EINVAL);
+		if (!strstr(why.text, cases[i].message))
+			fail_msg("%s: %s", cases[i].arguments, why.text);
+	}
+}
+
+static void a_machine_without_kvm_is_named(void **state)
+{
+	const struct gmem_shape shape = {.workload = GMEM_FLIP, .protected = true};
+	struct reason why = {0};
+
+	(void)state;
+	system_root_set("/nonexistent");
+	assert_int_equal(gmem_probe(&shape, &why), -ENOENT);
+	system_root_set("");
+	assert_non_null(strstr(why.text, "/dev/kvm"));
+}
+
+static void a_million_operations(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.operations = 1000000;
+	knobs.most = 2;
+	knobs.users[0] = "vcpu";
+	knobs.user_count = 1;
+	knobs.discard = DISCARD_PRIVATE;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.converted, 1000000);
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, reset)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_seed_gives_one_schedule),
+		TEST(converters_have_pages_of_their_own),
+		TEST(a_storm_without_faults_is_clean),
+		TEST(every_user_lets_go_and_takes_back),
+		TEST(a_refusal_that_is_rolled_back_leaves_all_intact),
+		TEST(a_refusal_without_rollback_is_torn),
+		TEST(a_conversion_that_the_kernel_refuses_changes_nothing),
+		TEST(a_pinned_page_refuses_in_place),
+		TEST(a_page_on_the_wrong_side_is_found),
+		TEST(a_planted_defect_is_found_and_can_be_replayed_in_part),
+		TEST(converters_share_the_pages_of_a_vm),
+		TEST(faults_are_combined_with_the_storm),
+		TEST(a_triple_fault_is_no_result_of_the_kernel),
+		TEST(knobs_that_contradict_each_other_are_refused),
+		TEST(a_machine_without_kvm_is_named),
+		TEST(a_million_operations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GMEM_ENGINE_H
+#define BRINELL_GMEM_ENGINE_H
+
+/* What the parts of the engine share. */
+
+#include <pthread.h>
+
+#include "inject/gmem/users.h"
+
+/**
+ * struct converter - a thread that does the kernel's part of an operation
+ * @operation: of this round; @go: it has one
+ * @result, @page: of it; @page: where the kernel stopped
+ */
+struct converter {
+	struct storm *storm;
+	unsigned int number;
+	pthread_t thread;
+	bool started, go;
+	struct storm_operation operation;
+	int result;
+	uint64_t page;
+};
+
+/**
+ * struct storm - a storm
+ * @users:    of each VM, in the order of announcements
+ * @begin, @end: barriers of a round, with more than one converter
+ */
+struct storm {
+	struct storm_knobs knobs;
+	const struct gmem_kernel *kernel;
+	struct storm_counts *counts;
+	storm_violation_fn report;
+	void *context;
+
+	struct gmem_vm vms[STORM_VMS];
+	bool vm_open[STORM_VMS];
+	struct gmem_user users[STORM_VMS][STORM_USERS];
+	size_t user_count[STORM_VMS];
+
+	struct converter converters[STORM_CONVERTERS];
+	pthread_barrier_t begin, end;
+	bool threads;
+	bool ending;
+	uint64_t shown;
+};
+
+/* convert.c */
+int convert_by_kernel(struct storm *storm, const struct storm_operation *operation, uint64_t *page);
+int storm_asked(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
+
+/* rounds.c */
+void rounds_shield(void);
+int rounds_open(struct storm *storm, struct reason *why);
+void rounds_close(struct storm *storm);
+void round_execute(struct storm *storm, unsigned int count);
+
+/* oracle.c */
+void oracle_violation(struct storm *storm, const struct storm_operation *operation,
+		      enum storm_outcome outcome, const char *user, uint64_t page,
+		      const char *text);
+bool oracle_check(struct storm *storm, const struct storm_operation *operation);
+bool oracle_check_all(struct storm *storm, unsigned int vm,
+		      const struct storm_operation *operation);
+int users_open(struct storm *storm, unsigned int vm, struct reason *why);
+void users_close(struct storm *storm, unsigned int vm);
+bool users_let_go(struct storm *storm, const struct storm_operation *operation);
+void users_take(struct storm *storm, const struct storm_operation *operation, bool failed);
+
+/* faults.c */
+int storm_fault(struct storm *storm, const struct storm_operation *operation, struct reason *why);
+
+/* storm.c */
+int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why);
+void storm_vm_close(struct storm *storm, unsigned int vm);
+void storm_write(struct storm *storm, const struct storm_operation *operation,
+		 const struct gmem_range *range);
+
+#endif

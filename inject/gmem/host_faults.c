@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults of the host's memory that the storm combines with conversions, by the files of this machine's kernel.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "inject/gmem/kvm.h"
+
+#define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
+#define CGROUP "/sys/fs/cgroup"
+#define GROUP CGROUP "/brinell-gmem"
+#define PAGEMAP_PFN ((1ull << 55) - 1)
+#define PAGEMAP_PRESENT (1ull << 63)
+
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
+
+static int frame_of(const void *address, uint64_t *pfn)
+{
+	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	/* It must be there to have a frame. */
+	(void)*(const volatile uint8_t *)address;
+	if (fd < 0 ||
+	    pread(fd, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)address / GMEM_PAGE_SIZE * sizeof(entry))) != sizeof(entry))
+		return -EIO;
+	*pfn = entry & PAGEMAP_PFN;
+	return entry & PAGEMAP_PRESENT && *pfn ? 0 : -EFAULT;
+}
+
+/**
+ * gmem_host_poison - poison the shared page by corrupt-pfn
+ *
+ * On guest_memfd the write fails with EBUSY although the page is poisoned: kvm_gmem_error_folio() returns MF_DELAYED, which
+ * truncate_error_folio() takes for a failure (mm/memory-failure.c of Linux 7.3).
+ *
+ * Return: 0 or -errno.
+ */
+int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why)
+{
+	char text[32];
+	uint64_t pfn;
+	int error = frame_of(vm->shared + page * GMEM_PAGE_SIZE, &pfn);
+
+	if (error)
+		return fail(why, error, "the frame of a page can not be read from pagemap");
+	snprintf(text, sizeof(text), "0x%" PRIx64, pfn);
+	error = write_small_file(CORRUPT_PFN, text);
+	return error && error != -EBUSY ? fail(why, error, "writing %s to %s: %s", text,
+					       CORRUPT_PFN, strerror(-error))
+					: 0;
+}
+
+/** gmem_host_offline - take the shared page offline softly. -EBUSY: it can not be moved */
+int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
+{
+	uint8_t *address = vm->shared + page * GMEM_PAGE_SIZE;
+
+	(void)*(volatile uint8_t *)address;
+	return madvise(address, GMEM_PAGE_SIZE, MADV_SOFT_OFFLINE) < 0
+		       ? fail(why, -errno, "MADV_SOFT_OFFLINE: %s", strerror(errno))
+		       : 0;
+}
+
+/**
+ * gmem_group_make - make the memory cgroup of the storm; one that a killed storm left is taken
+ *
+ * Return: 0, or -EOPNOTSUPP without cgroups of the second version.
+ */
+int gmem_group_make(struct reason *why)
+{
+	(void)write_small_file(CGROUP "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0755) < 0 && errno != EEXIST)
+		return fail(why, -EOPNOTSUPP, "fault memory-limit: cannot make %s: %s", GROUP,
+			    strerror(errno));
+	if (access(GROUP "/memory.max", W_OK) < 0)
+		return fail(why, -EOPNOTSUPP, "fault memory-limit: %s has no memory controller",
+			    CGROUP);
+	return 0;
+}
+
+/** gmem_group_enter - move this process into the group, and exempt it from the OOM killer, so that a charge fails instead */
+int gmem_group_enter(struct reason *why)
+{
+	int error = write_small_file(GROUP "/cgroup.procs", "0")
+			    ?: write_small_file("/proc/self/oom_score_adj", "-1000");
+
+	return error ? fail(why, error, "entering %s: %s", GROUP, strerror(-error)) : 0;
+}
+
+/** gmem_group_remove - remove the group, when all of the storm has ended */
+void gmem_group_remove(void)
+{
+	(void)rmdir(GROUP);
+}
+
+/**
+ * gmem_host_limit - allocate private memory of the range while the memory cgroup is at its limit
+ *
+ * The limit holds during the allocation alone, and nothing but system calls is done under it: a page fault that can not be
+ * charged is repeated for ever, because the process is exempt from the OOM killer.
+ *
+ * Return: 0, -ENOMEM as it should be, or -errno.
+ */
+int gmem_host_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why)
+{
+	__cleanup_close int limit = open(GROUP "/memory.max", O_WRONLY | O_CLOEXEC);
+	__cleanup_free char *used = NULL;
+	size_t length = 0;
+	int error = read_small_file(GROUP "/memory.current", &used, &length);
+
+	if (!error && write(limit, used, length) < 0)
+		error = -errno;
+	if (error)
+		return fail(why, error, "setting the limit of %s: %s", GROUP, strerror(-error));
+	error = vm->kernel->allocate(vm, range);
+	(void)!write(limit, "max", 3);
+	return error ? fail(why, error, "allocating at the memory limit: %s", strerror(-error)) : 0;
+}

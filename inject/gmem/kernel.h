@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GMEM_KERNEL_H
+#define BRINELL_GMEM_KERNEL_H
+
+#include "harness/lib/util.h"
+#include "inject/gmem/command.h"
+
+/**
+ * enum gmem_workload - how memory is converted
+ * @GMEM_FLIP:    KVM_SET_MEMORY_ATTRIBUTES; shared and private content are two memories
+ * @GMEM_MAPPED:  guest_memfd that the host maps; a page is given back by PUNCH_HOLE. With a protected VM its attribute
+ *                flips, and both sides are one memory
+ * @GMEM_INPLACE: KVM_SET_MEMORY_ATTRIBUTES2 of guest_memfd, of kernels after 7.3; both sides are one memory
+ */
+enum gmem_workload {
+	GMEM_FLIP,
+	GMEM_MAPPED,
+	GMEM_INPLACE,
+};
+
+/* The memory behind the shared side of GMEM_FLIP. */
+enum gmem_backing {
+	GMEM_BACKING_MEMFD,
+	GMEM_BACKING_THP,
+	GMEM_BACKING_HUGETLB,
+};
+
+/**
+ * struct gmem_shape - what a VM is made of
+ * @pages: of the region that is converted
+ * @vcpus: at most GUEST_VCPUS
+ */
+struct gmem_shape {
+	enum gmem_workload workload;
+	enum gmem_backing backing;
+	bool protected;
+	uint64_t pages;
+	unsigned int vcpus;
+};
+
+struct gmem_range {
+	uint64_t first, count;
+};
+
+struct gmem_kernel;
+struct gmem_vm;
+
+/* A guest requests a conversion. Return: result of the hypercall, 0 or -errno */
+typedef int (*gmem_asked_fn)(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
+
+/**
+ * struct gmem_vm - a virtual machine
+ * @kernel:    that runs it
+ * @shape:     borrowed
+ * @number:    among the VMs of the storm
+ * @model:     state of each page, two bytes each, in memory that the guest sees
+ * @shared_fd: memory of the shared side: memfd, or guest_memfd that can be mapped; -1: the host can not map it
+ * @shared:    mapping of it by the VMM, or NULL
+ * @asked:     called when a guest requests a conversion, in the thread that runs the guest
+ * @context:   for @asked
+ * @private:   of @kernel
+ */
+struct gmem_vm {
+	const struct gmem_kernel *kernel;
+	const struct gmem_shape *shape;
+	unsigned int number;
+	gmem_page *model;
+	int shared_fd;
+	uint8_t *shared;
+	gmem_asked_fn asked;
+	void *context;
+	void *private;
+};
+
+/**
+ * struct gmem_kernel - what the storm needs of a kernel: KVM of this machine, or one that a test makes up
+ * @open:     makes the VM with all pages shared and zero
+ * @close:    gives everything back; also after a failed @open
+ * @convert:  sets the attribute of a range. -EAGAIN with the first page that something else uses in @stopped (in place)
+ * @discard:  frees the memory of a side of the range
+ * @allocate: allocates the private memory of the range
+ * @prefault: maps the range into the guest. -EAGAIN and -ENOENT are no errors of a storm
+ * @mailbox:  of a vCPU
+ * @run:      runs a vCPU until its mailbox is served. -EFAULT or -EHWPOISON with the page in @stopped
+ *            (KVM_EXIT_MEMORY_FAULT), -ENOTRECOVERABLE when the payload ended in a triple fault
+ * @slot:     deletes the memory slot of the region and makes it again
+ * @reopen:   closes the private memory while it is bound, then makes a new one and the slot again
+ * @poison:   poisons the shared page by the kernel's hwpoison
+ * @offline:  takes the shared page offline softly
+ * @limit:    allocates private memory of the range while the memory cgroup is at its limit; -ENOMEM is right
+ * @log:      turns dirty logging of a sibling slot on, writes to it, reads the log, turns it off
+ *
+ * Return: 0 or -errno, with the reason where there is one.
+ */
+struct gmem_kernel {
+	const char *name;
+	int (*open)(struct gmem_vm *vm, struct reason *why);
+	void (*close)(struct gmem_vm *vm);
+	int (*convert)(struct gmem_vm *vm, const struct gmem_range *range, bool to_private,
+		       uint64_t *stopped);
+	int (*discard)(struct gmem_vm *vm, const struct gmem_range *range, bool private);
+	int (*allocate)(struct gmem_vm *vm, const struct gmem_range *range);
+	int (*prefault)(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range);
+	struct guest_mailbox *(*mailbox)(struct gmem_vm *vm, unsigned int vcpu);
+	int (*run)(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, struct reason *why);
+	int (*slot)(struct gmem_vm *vm, struct reason *why);
+	int (*reopen)(struct gmem_vm *vm, struct reason *why);
+	int (*log)(struct gmem_vm *vm, struct reason *why);
+	int (*poison)(struct gmem_vm *vm, uint64_t page, struct reason *why);
+	int (*offline)(struct gmem_vm *vm, uint64_t page, struct reason *why);
+	int (*limit)(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why);
+};
+
+extern const struct gmem_kernel gmem_kvm;
+
+/* Both sides are one memory: what one wrote, the other reads. */
+static inline bool gmem_is_single(const struct gmem_shape *shape)
+{
+	return shape->workload != GMEM_FLIP;
+}
+
+/* Pages have a private side at all. */
+static inline bool gmem_has_sides(const struct gmem_shape *shape)
+{
+	return shape->workload != GMEM_MAPPED || shape->protected;
+}
+
+/* The host can map the region. */
+static inline bool gmem_is_mappable(const struct gmem_shape *shape)
+{
+	return shape->workload != GMEM_MAPPED || !shape->protected;
+}
+
+int gmem_probe(const struct gmem_shape *shape, struct reason *why);
+void gmem_probe_findings(json_t *findings);
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The knobs of a storm as parameters of a scenario, and what can not be together.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "inject/gmem/users.h"
+
+#define DEFAULT_DURATION_NS (5 * NSEC_PER_SEC)
+#define PAGES_2M 512u
+
+static const char *const workloads[] = {"flip", "mapped", "inplace", NULL};
+static const char *const backings[] = {"memfd", "thp", "hugetlb", NULL};
+static const char *const vms[] = {"default", "protected", NULL};
+static const char *const orders[] = {"attribute-first", "discard-first", NULL};
+static const char *const discards[] = {"none", "shared", "private", "both", NULL};
+static const char *const rollbacks[] = {"good", "none", "fails", NULL};
+static const char *const plants[] = {"none", "model", "payload", "crash", NULL};
+
+const struct param storm_params[] = {
+	{"workload", PARAM_CHOICE, "how memory is converted", "flip", workloads, false},
+	{"vm", PARAM_CHOICE, "type of the VMs (mapped: default, else protected)", NULL, vms, false},
+	{"vms", PARAM_NUMBER, "number of VMs (at most 8)", "1", NULL, false},
+	{"vcpus", PARAM_NUMBER, "of each VM (at most 15)", "1", NULL, false},
+	{"memory", PARAM_SIZE, "of each VM that is converted", "4M", NULL, false},
+	{"backing", PARAM_CHOICE, "flip: memory of the shared side", "memfd", backings, false},
+	{"converters", PARAM_NUMBER, "threads that convert at the same time (at most 8)", "1", NULL,
+	 false},
+	{"range", PARAM_SIZE, "a conversion has at most that much", "64K", NULL, false},
+	{"align", PARAM_SIZE, "of begin and size of a conversion", "4K", NULL, false},
+	{"overlap", PARAM_BOOL, "converters of a VM share its pages", "no", NULL, false},
+	{"by-guest", PARAM_NUMBER, "percent of the conversions that guests request", "50", NULL,
+	 false},
+	{"order", PARAM_CHOICE, "flip: attribute and discard", "attribute-first", orders, false},
+	{"discard", PARAM_CHOICE, "flip: sides whose memory is given back", "both", discards,
+	 false},
+	{"allocate", PARAM_BOOL, "flip: allocate private memory before", "no", NULL, false},
+	{"prefault", PARAM_BOOL, "KVM_PRE_FAULT_MEMORY after each conversion", "no", NULL, false},
+	{"touchers", PARAM_NUMBER, "vCPUs of the first VM that read all pages meanwhile", "0", NULL,
+	 false},
+	{"users", PARAM_LIST,
+	 "users of the shared side, in the order of announcements "
+	 "(mapping, vcpu)",
+	 NULL, NULL, false},
+	{"refuser", PARAM_STRING, "user that refuses to let go", NULL, NULL, false},
+	{"refuse", PARAM_NUMBER, "percent of the announcements that it refuses", "50", NULL, false},
+	{"rollback", PARAM_CHOICE, "what users that let go get after a failure", "good", rollbacks,
+	 false},
+	{"faults", PARAM_LIST, "faults between conversions", NULL, NULL, false},
+	{"fault-every", PARAM_NUMBER, "one in so many rounds", "20", NULL, false},
+	{"signals", PARAM_BOOL, "a signal each millisecond", "no", NULL, false},
+	{"operations", PARAM_NUMBER, "end after so many (0: only by duration)", "0", NULL, false},
+	{"duration", PARAM_DURATION, "end after that time (5s without operations)", NULL, NULL,
+	 false},
+	{"stall", PARAM_DURATION, "without progress for so long it is hung", "20s", NULL, false},
+	{"check", PARAM_BOOL, "users check their pages after each operation", "yes", NULL, false},
+	{"device", PARAM_STRING, "user dma: PCI function or kind of device", "nvme", NULL, false},
+	{"directory", PARAM_STRING, "user direct: on a file system with O_DIRECT", "/var/tmp", NULL,
+	 false},
+	{"seed", PARAM_NUMBER, "of the schedule (that of the trial)", NULL, NULL, false},
+	{"only", PARAM_LIST, "numbers of the operations that are executed (all)", NULL, NULL,
+	 false},
+	{"plant", PARAM_CHOICE, "a defect of the engine, to test its checks", "none", plants,
+	 false},
+	{0},
+};
+
+static unsigned int choice(const json_t *arguments, const char *name, const char *const *choices)
+{
+	const char *text = param_text(arguments, name);
+
+	for (unsigned int i = 0; text && choices[i]; i++)
+		if (strcmp(choices[i], text) == 0)
+			return i;
+	return 0;
+}
+
+static void read_shape(const json_t *arguments, struct gmem_shape *shape)
+{
+	*shape = (struct gmem_shape){
+		.workload = (enum gmem_workload)choice(arguments, "workload", workloads),
+		.backing = (enum gmem_backing)choice(arguments, "backing", backings),
+		.pages = param_number(arguments, "memory") / GMEM_PAGE_SIZE,
+		.vcpus = (unsigned int)param_number(arguments, "vcpus"),
+	};
+	shape->protected = param_given(arguments, "vm") ? choice(arguments, "vm", vms) == 1
+							: shape->workload != GMEM_MAPPED;
+}
+
+static int find_user(const struct storm_knobs *knobs, const char *name)
+{
+	for (size_t i = 0; i < knobs->user_count; i++)
+		if (strcmp(knobs->users[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+/** storm_uses - whether a user is among those of the storm */
+bool storm_uses(const struct storm_knobs *knobs, const char *user)
+{
+	return find_user(knobs, user) >= 0;
+}
+
+static char *known_users(void)
+{
+	char *all = xstrdup("");
+
+	for (size_t i = 0; i < gmem_user_kind_count(); i++) {
+		char *longer =
+			format_text("%s%s%s", all, *all ? ", " : "", gmem_user_kind_at(i)->name);
+
+		free(all);
+		all = longer;
+	}
+	return all;
+}
+
+static int read_users(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
+{
+	const json_t *list = json_object_get(arguments, "users");
+	const char *refuser = param_text(arguments, "refuser");
+	__cleanup_free char *known = known_users();
+	json_t *each;
+	size_t index;
+
+	if (!json_array_size(list)) {
+		if (gmem_is_mappable(&knobs->shape))
+			knobs->users[knobs->user_count++] = "mapping";
+		knobs->users[knobs->user_count++] = "vcpu";
+	}
+	json_array_foreach (list, index, each) {
+		const char *name = json_string_value(each);
+
+		if (!gmem_user_kind_find(name))
+			return fail(why, -EINVAL, "there is no user '%s'; known: %s", name, known);
+		if (find_user(knobs, name) >= 0 || knobs->user_count == STORM_USERS)
+			return fail(why, -EINVAL, "user '%s' is named twice", name);
+		if (!gmem_is_mappable(&knobs->shape) && strcmp(name, "vcpu") != 0)
+			return fail(why, -EINVAL,
+				    "user '%s' needs memory that the host can map; with workload "
+				    "mapped and vm protected only 'vcpu' can use it",
+				    name);
+		knobs->users[knobs->user_count++] = name;
+	}
+	knobs->refuser = refuser ? find_user(knobs, refuser) : -1;
+	if (refuser && knobs->refuser < 0)
+		return fail(why, -EINVAL, "refuser '%s' is not among the users", refuser);
+	knobs->refuse = refuser ? (unsigned int)param_number(arguments, "refuse") : 0;
+	return 0;
+}
+
+static int read_faults(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (json_object_get(arguments, "faults"), index, each) {
+		int fault = 0;
+
+		while (fault < FAULT_COUNT &&
+		       strcmp(storm_fault_names[fault], json_string_value(each)) != 0)
+			fault++;
+		if (fault == FAULT_COUNT)
+			return fail(why, -EINVAL,
+				    "there is no fault '%s'; known: slot, reopen, rebuild, log, "
+				    "poison, "
+				    "soft-offline, memory-limit",
+				    json_string_value(each));
+		knobs->faults |= 1u << fault;
+	}
+	knobs->fault_every = param_number(arguments, "fault-every");
+	return 0;
+}
+
+static int read_only(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
+{
+	const json_t *list = json_object_get(arguments, "only");
+	json_t *each;
+	size_t index;
+
+	if (!json_array_size(list))
+		return 0;
+	knobs->only = xzalloc(json_array_size(list) * sizeof(*knobs->only));
+	json_array_foreach (list, index, each) {
+		if (parse_number(json_string_value(each), &knobs->only[index]) ||
+		    (index && knobs->only[index] <= knobs->only[index - 1]))
+			return fail(why, -EINVAL, "'only' is a list of ascending numbers, not '%s'",
+				    json_string_value(each));
+		knobs->only_count++;
+	}
+	return 0;
+}
+
+static int check_sizes(const struct storm_knobs *knobs, struct reason *why)
+{
+	const struct gmem_shape *shape = &knobs->shape;
+	uint64_t sharers = knobs->overlap || !knobs->vms
+				   ? 1
+				   : (knobs->converters + knobs->vms - 1) / knobs->vms;
+
+	if (knobs->vms < 1 || knobs->vms > STORM_VMS)
+		return fail(why, -EINVAL, "vms is 1 to %d", STORM_VMS);
+	if (knobs->converters < 1 || knobs->converters > STORM_CONVERTERS)
+		return fail(why, -EINVAL, "converters is 1 to %d", STORM_CONVERTERS);
+	if (shape->vcpus > GUEST_VCPUS)
+		return fail(why, -EINVAL, "vcpus is at most %d", GUEST_VCPUS);
+	if (!knobs->align || !knobs->most || knobs->most % knobs->align)
+		return fail(why, -EINVAL,
+			    "align must divide range, and both are whole pages of 4K");
+	if (knobs->most > shape->pages / sharers || shape->pages > (1u << 18))
+		return fail(why, -EINVAL,
+			    "memory is at most 1G, and range fits into what each converter has of "
+			    "it (%" PRIu64 "K)",
+			    shape->pages / sharers * 4);
+	if (shape->backing == GMEM_BACKING_HUGETLB &&
+	    (shape->pages % PAGES_2M || knobs->align % PAGES_2M))
+		return fail(why, -EINVAL,
+			    "backing hugetlb has pages of 2M, which must divide memory, range and "
+			    "align");
+	return 0;
+}
+
+static int check_together(const struct storm_knobs *knobs, struct reason *why)
+{
+	const struct gmem_shape *shape = &knobs->shape;
+	unsigned int busy =
+		(knobs->by_guest ? (knobs->converters + knobs->vms - 1) / knobs->vms : 0) +
+		knobs->touchers;
+
+	if (shape->workload != GMEM_MAPPED && !shape->protected)
+		return fail(why, -EINVAL,
+			    "a VM of type default has no private memory: vm protected, "
+			    "or workload mapped");
+	if (shape->backing != GMEM_BACKING_MEMFD && shape->workload != GMEM_FLIP)
+		return fail(why, -EINVAL,
+			    "backing is for workload flip, whose shared side is memory of "
+			    "its own");
+	if (busy > shape->vcpus)
+		return fail(
+			why, -EINVAL,
+			"converters with by-guest and touchers need %u vcpus in each VM, there are "
+			"%u",
+			busy, shape->vcpus);
+	if (shape->workload != GMEM_FLIP && knobs->faults & 1u << FAULT_REOPEN)
+		return fail(why, -EINVAL,
+			    "fault reopen closes private memory, which only workload flip "
+			    "has apart");
+	if (knobs->faults & (1u << FAULT_POISON | 1u << FAULT_SOFT_OFFLINE) &&
+	    (shape->backing != GMEM_BACKING_MEMFD || !gmem_is_mappable(shape)))
+		return fail(why, -EINVAL,
+			    "faults poison and soft-offline need pages of 4K that the host "
+			    "can map");
+	if (storm_uses(knobs, "dma") && knobs->vms > 1)
+		return fail(why, -EINVAL, "user 'dma' has one device, so vms is 1");
+	if (storm_uses(knobs, "dma") && knobs->faults & 1u << FAULT_REBUILD)
+		return fail(why, -EINVAL,
+			    "fault rebuild and user 'dma' exclude each other: the device "
+			    "is opened once");
+	if (knobs->by_guest > 100 || knobs->refuse > 100)
+		return fail(why, -EINVAL, "by-guest and refuse are percents");
+	return 0;
+}
+
+/**
+ * storm_knobs_read - the knobs from checked arguments
+ * @seed:  of the trial
+ * @knobs: receives them; their texts are those of @arguments; storm_knobs_release()
+ *
+ * Return: 0, or -EINVAL with the reason.
+ */
+int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs *knobs,
+		     struct reason *why)
+{
+	int error;
+
+	*knobs = (struct storm_knobs){
+		.vms = (unsigned int)param_number(arguments, "vms"),
+		.converters = (unsigned int)param_number(arguments, "converters"),
+		.most = param_number(arguments, "range") / GMEM_PAGE_SIZE,
+		.align = param_number(arguments, "align") / GMEM_PAGE_SIZE,
+		.overlap = param_bool(arguments, "overlap"),
+		.discard_first = choice(arguments, "order", orders) == 1,
+		.allocate = param_bool(arguments, "allocate"),
+		.prefault = param_bool(arguments, "prefault"),
+		.check = param_bool(arguments, "check"),
+		.signals = param_bool(arguments, "signals"),
+		.by_guest = (unsigned int)param_number(arguments, "by-guest"),
+		.discard = choice(arguments, "discard", discards),
+		.touchers = (unsigned int)param_number(arguments, "touchers"),
+		.rollback = (enum storm_rollback)choice(arguments, "rollback", rollbacks),
+		.operations = param_number(arguments, "operations"),
+		.stall_ns = param_duration_ns(arguments, "stall"),
+		.plant = (enum storm_plant)choice(arguments, "plant", plants),
+		.seed = param_given(arguments, "seed") ? param_number(arguments, "seed") : seed,
+		.directory = param_text(arguments, "directory"),
+		.device = param_text(arguments, "device"),
+	};
+	read_shape(arguments, &knobs->shape);
+	if (param_given(arguments, "duration"))
+		knobs->duration_ns = param_duration_ns(arguments, "duration");
+	else if (!knobs->operations)
+		knobs->duration_ns = DEFAULT_DURATION_NS;
+	if (!gmem_has_sides(&knobs->shape))
+		knobs->by_guest = 0;
+	error = read_users(arguments, knobs, why) ?: read_faults(arguments, knobs, why)
+						  ?: read_only(arguments, knobs, why)
+						  ?: check_sizes(knobs, why)
+						  ?: check_together(knobs, why);
+	if (error)
+		storm_knobs_release(knobs);
+	return error;
+}
+
+/** storm_knobs_release - free what storm_knobs_read() made */
+void storm_knobs_release(struct storm_knobs *knobs)
+{
+	free(knobs->only);
+	knobs->only = NULL;
+}

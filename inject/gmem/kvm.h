@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GMEM_KVM_H
+#define BRINELL_GMEM_KVM_H
+
+#include "inject/gmem/kernel.h"
+#include "inject/gmem/uapi.h"
+
+#define GMEM_KVM_SIBLING_SIZE (16 * GMEM_PAGE_SIZE)
+
+/**
+ * struct gmem_kvm - a VM of KVM
+ * @system, @fd, @gmem_fd: /dev/kvm, the VM, its guest_memfd
+ * @low:     memory of the payload: page tables, code, mailboxes, stacks
+ * @sibling: memory of a slot that has no guest_memfd
+ * @hole:    address of the region in slots of guest_memfd alone
+ * @vcpus, @runs, @run_size: vCPUs and their shared structures
+ */
+struct gmem_kvm {
+	int system, fd, gmem_fd;
+	uint8_t *low, *sibling;
+	void *hole;
+	int vcpus[GUEST_VCPUS];
+	struct kvm_run *runs[GUEST_VCPUS];
+	size_t run_size;
+};
+
+int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why);
+void gmem_vcpus_close(struct gmem_vm *vm);
+int gmem_vcpu_prefault(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range);
+struct guest_mailbox *gmem_vcpu_mailbox(struct gmem_vm *vm, unsigned int vcpu);
+int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, struct reason *why);
+
+/* host_faults.c */
+int gmem_group_make(struct reason *why);
+int gmem_group_enter(struct reason *why);
+void gmem_group_remove(void);
+int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why);
+int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why);
+int gmem_host_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why);
+
+#endif

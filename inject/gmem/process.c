@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The process of a storm, and the one that watches it. The storm runs in a child: a thread of it that the kernel never lets go
+ * can not be reaped, and must not keep the trial. The watcher reports what the child has counted, sees that it makes progress, and
+ * reports the kernel stacks of its threads when it does not.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "inject/gmem/process.h"
+
+#define TICK_MS 200
+#define TELL_NS NSEC_PER_SEC
+#define STOP_NS (3 * NSEC_PER_SEC)
+#define LEAK_TRIES 20
+
+/**
+ * struct watch - the watcher
+ * @counts: of the storm, shared with the child
+ * @child, @pidfd: of the storm
+ * @progress, @progress_ns: what was done when it last went on, and when
+ * @told_ns: last report
+ * @stop_ns: when it was requested to stop; 0: never
+ * @pins:  of pages on this machine before the storm
+ */
+struct watch {
+	int socket;
+	const struct storm_order *order;
+	struct storm_counts *counts;
+	pid_t child;
+	int pidfd;
+	uint64_t progress;
+	int64_t progress_ns, told_ns, stop_ns;
+	int64_t pins;
+};
+
+static void say(int socket, struct storm_report *report, enum storm_report_kind kind)
+{
+	report->head.kind = (int32_t)kind;
+	process_say(socket, &report->head, sizeof(*report), 0);
+}
+
+static void say_counts(const struct watch *watch, enum storm_report_kind kind, int error,
+		       const char *text)
+{
+	struct storm_report report = {.head = {.error = error}, .counts = *watch->counts};
+
+	snprintf(report.head.text, sizeof(report.head.text), "%s", text);
+	say(watch->socket, &report, kind);
+}
+
+static void say_violation(void *context, const struct storm_violation *violation)
+{
+	struct storm_report report = {.violation = *violation};
+
+	say(*(int *)context, &report, STORM_VIOLATION);
+}
+
+static void say_failed(int socket, int error, const struct reason *why)
+{
+	struct storm_report report = {.head = {.kind = PROCESS_FAILED, .error = error}};
+
+	snprintf(report.head.text, sizeof(report.head.text), "%.199s", why->text);
+	process_say(socket, &report.head, sizeof(report), 0);
+}
+
+_Noreturn static void run_storm(int socket, const struct storm_order *order,
+				struct storm_counts *counts)
+{
+	struct storm_report report = {0};
+	struct reason why = {0};
+	struct storm *storm;
+	int error = order->enter ? order->enter(&why) : 0;
+
+	error = error ? error
+		      : storm_open(&storm, order->knobs, order->kernel, counts, say_violation,
+				   &socket, &why);
+
+	if (error) {
+		say_failed(socket, error, &why);
+		_exit(1);
+	}
+	report.head.kind = PROCESS_READY;
+	process_say(socket, &report.head, sizeof(report), 0);
+	error = storm_run(storm, &why);
+	report = (struct storm_report){.head = {.error = error}, .counts = *counts};
+	snprintf(report.head.text, sizeof(report.head.text), "%.199s", why.text);
+	storm_close(storm);
+	say(socket, &report, STORM_END);
+	_exit(0);
+}
+
+/* Pins that are taken and not given back, on this machine (mm/vmstat.c). The counters lag unless they are refreshed. */
+static int64_t count_pins(void)
+{
+	__cleanup_free char *text = NULL;
+	const char *acquired, *released;
+
+	(void)write_small_file("/proc/sys/vm/stat_refresh", "1");
+	if (read_small_file("/proc/vmstat", &text, NULL))
+		return 0;
+	acquired = strstr(text, "nr_foll_pin_acquired ");
+	released = strstr(text, "nr_foll_pin_released ");
+	if (!acquired || !released)
+		return 0;
+	return strtoll(strchr(acquired, ' '), NULL, 10) - strtoll(strchr(released, ' '), NULL, 10);
+}
+
+/* What the kernel frees later counts as given back. */
+static void look_for_leaks(struct watch *watch)
+{
+	int64_t left = 0;
+	char text[100];
+
+	for (int i = 0; i < LEAK_TRIES; i++) {
+		left = count_pins() - watch->pins;
+		if (left <= 0)
+			return;
+		usleep(50000);
+	}
+	snprintf(text, sizeof(text), "%lld pins of pages were not given back", (long long)left);
+	say_counts(watch, STORM_LEAK, 0, text);
+}
+
+static void add_thread(const struct watch *watch, const char *thread, char *out, size_t room)
+{
+	__cleanup_free char *place = format_text("/proc/%d/task/%s/stack", watch->child, thread);
+	__cleanup_free char *status = format_text("/proc/%d/task/%s/stat", watch->child, thread);
+	__cleanup_free char *stack = NULL;
+	__cleanup_free char *stat = NULL;
+	const char *state = NULL;
+
+	(void)read_small_file(place, &stack, NULL);
+	if (read_small_file(status, &stat, NULL) == 0)
+		state = strrchr(stat, ')');
+	snprintf(out, room, "thread %s, state %c:\n%s", thread, state ? state[2] : '?',
+		 stack ? stack : "");
+}
+
+static void say_hung(struct watch *watch)
+{
+	__cleanup_free char *place = format_text("/proc/%d/task", watch->child);
+	struct storm_report report = {.counts = *watch->counts};
+	DIR *threads = opendir(place);
+	struct dirent *entry;
+
+	while (threads && (entry = readdir(threads))) {
+		size_t used = strlen(report.stacks);
+
+		if (entry->d_name[0] != '.')
+			add_thread(watch, entry->d_name, report.stacks + used,
+				   sizeof(report.stacks) - used);
+	}
+	if (threads)
+		closedir(threads);
+	say(watch->socket, &report, STORM_HUNG);
+}
+
+static bool is_stalled(struct watch *watch, int64_t now)
+{
+	uint64_t progress = watch->counts->operations + watch->counts->checked;
+
+	if (progress != watch->progress) {
+		watch->progress = progress;
+		watch->progress_ns = now;
+	}
+	return now - watch->progress_ns > watch->order->knobs->stall_ns;
+}
+
+/* Return: whether the child has ended. */
+static bool has_ended(struct watch *watch)
+{
+	char text[100];
+	int status;
+
+	if (waitpid(watch->child, &status, WNOHANG) != watch->child)
+		return false;
+	if (WIFEXITED(status))
+		look_for_leaks(watch);
+	if (WIFSIGNALED(status)) {
+		snprintf(text, sizeof(text), "the process of the storm ended by signal %d",
+			 WTERMSIG(status));
+		say_counts(watch, STORM_END, watch->stop_ns ? 0 : -ECHILD, text);
+	}
+	return true;
+}
+
+static void handle_request(struct watch *watch, int64_t now)
+{
+	char request;
+
+	if (recv(watch->socket, &request, 1, MSG_DONTWAIT) == 1 && request == PROCESS_QUIT) {
+		watch->counts->stop = true;
+		watch->stop_ns = now;
+		return;
+	}
+	/* The agent is gone. */
+	kill(watch->child, SIGKILL);
+	_exit(0);
+}
+
+_Noreturn static void watch_storm(struct watch *watch)
+{
+	watch->progress_ns = now_monotonic_ns();
+	for (;;) {
+		struct pollfd fds[] = {{.fd = watch->socket, .events = POLLIN},
+				       {.fd = watch->pidfd, .events = POLLIN}};
+		bool asked = poll(fds, ARRAY_SIZE(fds), TICK_MS) > 0 && fds[0].revents;
+		int64_t now = now_monotonic_ns();
+
+		if (has_ended(watch))
+			break;
+		if (asked && !watch->stop_ns)
+			handle_request(watch, now);
+		if (watch->stop_ns && now - watch->stop_ns > STOP_NS)
+			kill(watch->child, SIGKILL);
+		if (is_stalled(watch, now)) {
+			say_hung(watch);
+			kill(watch->child, SIGKILL);
+			break;
+		}
+		if (now - watch->told_ns < TELL_NS || watch->stop_ns || !watch->counts->operations)
+			continue;
+		watch->told_ns = now;
+		say_counts(watch, STORM_COUNTS, 0, "");
+	}
+	_exit(0);
+}
+
+/** storm_body - the process of the injector: starts the storm and watches it */
+void storm_body(int socket, const void *order)
+{
+	struct watch watch = {.socket = socket, .order = order};
+	pid_t parent = getpid();
+
+	process_begin();
+	watch.pins = count_pins();
+	watch.counts = mmap(NULL, sizeof(*watch.counts), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (watch.counts == MAP_FAILED)
+		_exit(1);
+	watch.child = fork();
+	if (watch.child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		run_storm(socket, order, watch.counts);
+	}
+	watch.pidfd = (int)syscall(SYS_pidfd_open, watch.child, 0);
+	watch_storm(&watch);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A round: each converter executes one operation, all at the same time, while other vCPUs touch the memory and a signal now
+ * and then interrupts them. What the kernel did is checked when the round is over.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "inject/gmem/engine.h"
+
+static sigset_t interruption(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	return signals;
+}
+
+/** rounds_shield - keep the signals of the storm from this thread, and from those that it starts */
+void rounds_shield(void)
+{
+	sigset_t signals = interruption();
+
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* The calls of the kernel alone are interrupted. */
+static void execute(struct storm *storm, struct converter *converter)
+{
+	sigset_t signals = interruption();
+
+	if (storm->knobs.signals)
+		pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	converter->page = converter->operation.range.first;
+	converter->result = convert_by_kernel(storm, &converter->operation, &converter->page);
+	if (storm->knobs.signals)
+		rounds_shield();
+}
+
+static void *convert_in_rounds(void *context)
+{
+	struct converter *converter = context;
+	struct storm *storm = converter->storm;
+
+	for (;;) {
+		pthread_barrier_wait(&storm->begin);
+		if (storm->ending)
+			return NULL;
+		if (converter->go)
+			execute(storm, converter);
+		pthread_barrier_wait(&storm->end);
+	}
+}
+
+static void nothing(int number)
+{
+	(void)number;
+}
+
+/* An interval timer of the process: a signal each millisecond, for whichever thread. */
+static int start_signals(void)
+{
+	struct sigaction action = {.sa_handler = nothing};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct itimerspec period = {.it_interval = {.tv_nsec = 1000000},
+				    .it_value = {.tv_nsec = 1000000}};
+	timer_t timer;
+
+	sigaction(SIGUSR1, &action, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0 ||
+	    timer_settime(timer, 0, &period, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* A vCPU that reads the whole region while the round lasts. */
+static void *touch(void *context)
+{
+	struct converter *toucher = context;
+	struct storm *storm = toucher->storm;
+	struct gmem_vm *vm = &storm->vms[toucher->operation.vm];
+	struct reason why = {0};
+
+	toucher->result = storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page, &why);
+	return NULL;
+}
+
+static struct guest_mailbox *box_of(struct storm *storm, const struct converter *toucher)
+{
+	return storm->kernel->mailbox(&storm->vms[toucher->operation.vm], toucher->operation.vcpu);
+}
+
+/* The last vCPUs of the first VM touch, the others convert. */
+static void start_touchers(struct storm *storm, struct converter *touchers)
+{
+	for (unsigned int i = 0; i < storm->knobs.touchers; i++) {
+		struct converter *toucher = &touchers[i];
+		struct guest_mailbox *box;
+
+		*toucher = (struct converter){.storm = storm};
+		toucher->operation.vcpu = storm->knobs.shape.vcpus - 1 - i;
+		box = box_of(storm, toucher);
+		box->stop = 0;
+		box->first = 0;
+		box->count = storm->knobs.shape.pages;
+		box->command = GUEST_TOUCH;
+		toucher->started = pthread_create(&toucher->thread, NULL, touch, toucher) == 0;
+	}
+}
+
+static void stop_touchers(struct storm *storm, struct converter *touchers)
+{
+	for (unsigned int i = 0; i < storm->knobs.touchers; i++) {
+		struct guest_mailbox *box = box_of(storm, &touchers[i]);
+
+		box->stop = 1;
+		if (touchers[i].started)
+			pthread_join(touchers[i].thread, NULL);
+		storm->counts->touched += box->touched;
+		box->touched = 0;
+		if (touchers[i].result)
+			oracle_violation(storm, &storm->converters[0].operation, OUTCOME_TORN,
+					 "toucher", touchers[i].page,
+					 strerror(-touchers[i].result));
+	}
+}
+
+/**
+ * round_execute - execute the operations of the converters that have one
+ * @count: how many have one
+ */
+void round_execute(struct storm *storm, unsigned int count)
+{
+	struct converter touchers[GUEST_VCPUS];
+
+	if (!count)
+		return;
+	start_touchers(storm, touchers);
+	if (storm->threads) {
+		pthread_barrier_wait(&storm->begin);
+		pthread_barrier_wait(&storm->end);
+	} else {
+		execute(storm, &storm->converters[0]);
+	}
+	stop_touchers(storm, touchers);
+}
+
+/** rounds_open - start the converters; a single one is the thread of the storm itself */
+int rounds_open(struct storm *storm, struct reason *why)
+{
+	unsigned int count = storm->knobs.converters;
+	int error = storm->knobs.signals ? start_signals() : 0;
+
+	if (error)
+		return fail(why, error, "timer: %s", strerror(-error));
+	for (unsigned int i = 0; i < count; i++)
+		storm->converters[i] = (struct converter){.storm = storm, .number = i};
+	if (count == 1)
+		return 0;
+	pthread_barrier_init(&storm->begin, NULL, count + 1);
+	pthread_barrier_init(&storm->end, NULL, count + 1);
+	storm->threads = true;
+	for (unsigned int i = 0; i < count; i++) {
+		struct converter *converter = &storm->converters[i];
+
+		if (pthread_create(&converter->thread, NULL, convert_in_rounds, converter))
+			abort();
+		converter->started = true;
+	}
+	return 0;
+}
+
+/** rounds_close - end the converters */
+void rounds_close(struct storm *storm)
+{
+	if (!storm->threads)
+		return;
+	storm->ending = true;
+	pthread_barrier_wait(&storm->begin);
+	for (unsigned int i = 0; i < storm->knobs.converters; i++)
+		pthread_join(storm->converters[i].thread, NULL);
+	pthread_barrier_destroy(&storm->begin);
+	pthread_barrier_destroy(&storm->end);
+	storm->threads = false;
+}

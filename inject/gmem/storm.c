@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The storm: VMs and their users, and rounds of operations in the order of the schedule. For each: it is announced to the users, the
+ * kernel converts, the model follows, users get back what they may use, and all of them are checked.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "inject/gmem/engine.h"
+
+static uint64_t vm_seed(const struct storm *storm, unsigned int vm)
+{
+	return storm->knobs.seed + vm;
+}
+
+/* A new generation for one side of a range. It never is 0, which stands for zeros. */
+static void renew(struct storm *storm, unsigned int vm, const struct gmem_range *range,
+		  bool private)
+{
+	gmem_page *model = storm->vms[vm].model;
+
+	for (uint64_t i = range->first; i < range->first + range->count; i++) {
+		unsigned int next = gmem_generation(model[i], private) % GMEM_GENERATIONS + 1;
+
+		model[i] = gmem_with_generation(model[i], private, next);
+	}
+}
+
+static void fill_by_host(struct storm *storm, unsigned int vm, const struct gmem_range *range)
+{
+	struct gmem_vm *machine = &storm->vms[vm];
+
+	for (uint64_t i = range->first; i < range->first + range->count; i++)
+		if (!(machine->model[i] & (GMEM_PRIVATE | GMEM_LOST)))
+			gmem_fill(machine->shared + i * GMEM_PAGE_SIZE, vm_seed(storm, vm), i,
+				  false, gmem_generation(machine->model[i], false));
+}
+
+static int fill_by_guest(struct storm *storm, unsigned int vm, const struct gmem_range *range,
+			 uint64_t *page)
+{
+	struct guest_mailbox *box = storm->kernel->mailbox(&storm->vms[vm], 0);
+	struct reason why = {0};
+
+	box->command = GUEST_FILL;
+	box->first = range->first;
+	box->count = range->count;
+	box->seed = vm_seed(storm, vm);
+	box->single = gmem_is_single(storm->vms[vm].shape);
+	return storm->kernel->run(&storm->vms[vm], 0, page, &why);
+}
+
+/**
+ * storm_write - write new content to a range, whose pages are all on one side
+ * @operation: that is the occasion
+ */
+void storm_write(struct storm *storm, const struct storm_operation *operation,
+		 const struct gmem_range *range)
+{
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	bool private = gmem_is_private(vm->model[range->first]);
+	bool by_guest = vm->shape->vcpus && (private || !vm->shared || operation->number & 1);
+	uint64_t page = range->first;
+	int error = 0;
+
+	if (!by_guest && (private || !vm->shared))
+		return;
+	renew(storm, operation->vm, range, private && !gmem_is_single(vm->shape));
+	if (by_guest)
+		error = fill_by_guest(storm, operation->vm, range, &page);
+	else
+		fill_by_host(storm, operation->vm, range);
+	if (error)
+		oracle_violation(storm, operation, OUTCOME_TORN, "vcpu", page, strerror(-error));
+}
+
+/** storm_vm_open - make a VM and its users */
+int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why)
+{
+	struct gmem_vm *machine = &storm->vms[vm];
+	int error;
+
+	*machine = (struct gmem_vm){
+		.kernel = storm->kernel,
+		.shape = &storm->knobs.shape,
+		.number = vm,
+		.shared_fd = -1,
+		.asked = storm_asked,
+		.context = storm,
+	};
+	storm->vm_open[vm] = true;
+	error = storm->kernel->open(machine, why);
+	return error ? error : users_open(storm, vm, why);
+}
+
+/** storm_vm_close - end a VM and its users */
+void storm_vm_close(struct storm *storm, unsigned int vm)
+{
+	users_close(storm, vm);
+	if (storm->vm_open[vm])
+		storm->kernel->close(&storm->vms[vm]);
+	storm->vm_open[vm] = false;
+}
+
+static int check_knobs(const struct storm_knobs *knobs, struct reason *why)
+{
+	for (size_t i = 0; i < knobs->user_count; i++)
+		if (!gmem_user_kind_find(knobs->users[i]))
+			return fail(why, -EINVAL, "there is no user '%s'", knobs->users[i]);
+	return 0;
+}
+
+/**
+ * storm_open - make all that a storm needs
+ * @storm:   receives it; storm_close()
+ * @knobs:   copied; its texts are borrowed
+ * @counts:  of the storm; borrowed
+ * @report:  gets violations, with @context
+ *
+ * Return: 0 or -errno with the reason; nothing is left then.
+ */
+int storm_open(struct storm **storm, const struct storm_knobs *knobs,
+	       const struct gmem_kernel *kernel, struct storm_counts *counts,
+	       storm_violation_fn report, void *context, struct reason *why)
+{
+	struct storm *new = xzalloc(sizeof(*new));
+	int error = check_knobs(knobs, why);
+
+	new->knobs = *knobs;
+	new->kernel = kernel;
+	new->counts = counts;
+	new->report = report;
+	new->context = context;
+	user_guard_install();
+	rounds_shield();
+	for (unsigned int i = 0; !error && i < knobs->vms; i++)
+		error = storm_vm_open(new, i, why);
+	if (!error)
+		error = rounds_open(new, why);
+	if (error) {
+		storm_close(new);
+		return error;
+	}
+	*storm = new;
+	return 0;
+}
+
+/** storm_close - end a storm and free it */
+void storm_close(struct storm *storm)
+{
+	rounds_close(storm);
+	for (unsigned int i = 0; i < storm->knobs.vms; i++)
+		storm_vm_close(storm, i);
+	free(storm);
+}
+
+static bool is_executed(const struct storm_knobs *knobs, uint64_t number)
+{
+	if (!knobs->only)
+		return true;
+	for (size_t i = 0; i < knobs->only_count; i++)
+		if (knobs->only[i] == number)
+			return true;
+	return false;
+}
+
+/* What the kernel has done, in the model. */
+static void commit(struct storm *storm, const struct storm_operation *operation)
+{
+	const struct gmem_range *range = &operation->range;
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	bool single = gmem_is_single(vm->shape), sides = gmem_has_sides(vm->shape);
+
+	for (uint64_t i = range->first; i < range->first + range->count; i++) {
+		gmem_page *page = &vm->model[i];
+
+		if (!sides)
+			*page = gmem_with_generation(*page, false, 0);
+		else if (!single &&
+			 storm->knobs.discard &
+				 (operation->to_private ? DISCARD_SHARED : DISCARD_PRIVATE))
+			*page = gmem_with_generation(*page, !operation->to_private, 0);
+		if (sides)
+			*page = (gmem_page)((*page & ~GMEM_PRIVATE) |
+					    (operation->to_private ? GMEM_PRIVATE : 0));
+	}
+	if (storm->knobs.plant == PLANT_MODEL && operation->number == 7)
+		vm->model[range->first] ^= operation->to_private && !single ? 1u << 7 : 1u;
+}
+
+static void note_error(struct storm *storm, int error)
+{
+	if (error < 0 && -error < (int)ARRAY_SIZE(storm->counts->errors))
+		storm->counts->errors[-error]++;
+}
+
+/* Users let go before their pages become private, or vanish. */
+static bool takes_away(const struct storm *storm, const struct storm_operation *operation)
+{
+	return operation->to_private || !gmem_has_sides(storm->vms[operation->vm].shape);
+}
+
+static void finish(struct storm *storm, const struct converter *converter)
+{
+	const struct storm_operation *operation = &converter->operation;
+	struct storm_counts *counts = storm->counts;
+	bool away = takes_away(storm, operation);
+
+	counts->by_guest += operation->by_guest;
+	if (converter->result) {
+		counts->refused++;
+		note_error(storm, converter->result);
+		if (away)
+			users_take(storm, operation, true);
+		return;
+	}
+	counts->converted++;
+	counts->pages += operation->range.count;
+	commit(storm, operation);
+	if (!operation->to_private || !gmem_has_sides(storm->vms[operation->vm].shape))
+		users_take(storm, operation, false);
+}
+
+/* The operations of a round that are executed; a fault has the round for itself. */
+static unsigned int plan_round(struct storm *storm, uint64_t first)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < storm->knobs.converters; i++) {
+		struct converter *converter = &storm->converters[i];
+
+		storm_plan(&storm->knobs, first + i, &converter->operation);
+		converter->go = is_executed(&storm->knobs, first + i) &&
+				(i == 0 || storm->converters[0].operation.fault < 0 ||
+				 !storm->converters[0].go);
+		count += converter->go;
+	}
+	return count;
+}
+
+/* Only what a user of this operation refuses is taken out of the round. */
+static unsigned int announce(struct storm *storm)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < storm->knobs.converters; i++) {
+		struct converter *converter = &storm->converters[i];
+
+		if (!converter->go)
+			continue;
+		converter->operation.refused &= takes_away(storm, &converter->operation);
+		if (takes_away(storm, &converter->operation) &&
+		    !users_let_go(storm, &converter->operation)) {
+			storm->counts->refused++;
+			converter->go = false;
+			if (storm->knobs.check)
+				oracle_check(storm, &converter->operation);
+		}
+		count += converter->go;
+	}
+	return count;
+}
+
+/* With the checks off no user writes either: the calls of the kernel alone are measured then. */
+static void settle(struct storm *storm)
+{
+	for (unsigned int i = 0; i < storm->knobs.converters; i++)
+		if (storm->converters[i].go)
+			finish(storm, &storm->converters[i]);
+	for (unsigned int i = 0; storm->knobs.check && i < storm->knobs.converters; i++) {
+		const struct storm_operation *operation = &storm->converters[i].operation;
+
+		if (!storm->converters[i].go)
+			continue;
+		oracle_check(storm, operation);
+		/* Of ranges that overlap, a failed one may lie on both sides. */
+		if (operation->write_after && !storm->converters[i].result)
+			storm_write(storm, operation, &operation->range);
+	}
+}
+
+static uint64_t resident_kib(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss : 0;
+}
+
+static int run_round(struct storm *storm, uint64_t first, struct reason *why)
+{
+	const struct storm_operation *leader = &storm->converters[0].operation;
+	unsigned int count = plan_round(storm, first);
+	int error = 0;
+
+	if (storm->converters[0].go && leader->fault >= 0) {
+		error = storm_fault(storm, leader, why);
+		storm->counts->faults++;
+		if (!error && storm->knobs.check)
+			oracle_check_all(storm, leader->vm, leader);
+	} else if (count) {
+		round_execute(storm, announce(storm));
+		settle(storm);
+	}
+	__atomic_add_fetch(&storm->counts->operations, count, __ATOMIC_RELAXED);
+	return error;
+}
+
+/**
+ * storm_run - execute the schedule
+ *
+ * Violations do not end it.
+ *
+ * Return: 0, or -errno when the machine does not let it go on.
+ */
+int storm_run(struct storm *storm, struct reason *why)
+{
+	int64_t until = now_monotonic_ns() + storm->knobs.duration_ns;
+	uint64_t last = storm->knobs.only && storm->knobs.only_count
+				? storm->knobs.only[storm->knobs.only_count - 1] + 1
+				: storm->knobs.operations;
+	struct storm_operation whole = {0};
+	uint64_t number = 0;
+	int error = 0;
+
+	for (; !error && !__atomic_load_n(&storm->counts->stop, __ATOMIC_RELAXED);
+	     number += storm->knobs.converters) {
+		if ((last && number >= last) ||
+		    (storm->knobs.duration_ns && now_monotonic_ns() >= until))
+			break;
+		error = run_round(storm, number, why);
+	}
+	whole.number = number ? number - 1 : 0;
+	for (unsigned int i = 0; !error && storm->knobs.check && i < storm->knobs.vms; i++) {
+		whole.vm = i;
+		oracle_check_all(storm, i, &whole);
+	}
+	storm->counts->rss_kib = resident_kib();
+	return error;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_GMEM_STORM_H
+#define BRINELL_GMEM_STORM_H
+
+#include "harness/lib/param.h"
+#include "inject/gmem/kernel.h"
+
+#define STORM_VMS 8
+#define STORM_CONVERTERS 8
+#define STORM_USERS 12
+/* Violations that are reported one by one; the rest is counted. */
+#define STORM_SHOWN 16
+
+/* Where the IOMMU maps the pages of the user dma: below the 256 MiB that QEMU's edu reaches. */
+#define GMEM_DMA_IOVA 0x4000000ull
+#define GMEM_DMA_PAGES 16384u
+
+/**
+ * enum storm_rollback - what the VMM does for the users that let go of a range when its conversion fails
+ * @ROLLBACK_GOOD:  it gives each of them the range back
+ * @ROLLBACK_NONE:  nothing: the VMM that the storm is to catch
+ * @ROLLBACK_FAILS: the map-back of the last one that let go fails
+ */
+enum storm_rollback {
+	ROLLBACK_GOOD,
+	ROLLBACK_NONE,
+	ROLLBACK_FAILS,
+};
+
+/* Which side's memory a conversion gives back, a set; and whether it does so before the attribute changes. */
+#define DISCARD_SHARED 1u
+#define DISCARD_PRIVATE 2u
+
+/**
+ * enum storm_fault - what is combined with the storm
+ * @FAULT_SLOT:   the memory slot is deleted and made again
+ * @FAULT_REOPEN: guest_memfd is closed while it is bound
+ * @FAULT_REBUILD: the VM with its vCPUs is ended and made again
+ * @FAULT_LOG:    dirty logging of a sibling slot
+ * @FAULT_POISON: a page is poisoned by corrupt-pfn, and freed
+ * @FAULT_SOFT_OFFLINE: a page is taken offline
+ * @FAULT_MEMORY_LIMIT: private memory is allocated at the limit of the memory cgroup
+ */
+enum storm_fault {
+	FAULT_SLOT,
+	FAULT_REOPEN,
+	FAULT_REBUILD,
+	FAULT_LOG,
+	FAULT_POISON,
+	FAULT_SOFT_OFFLINE,
+	FAULT_MEMORY_LIMIT,
+	FAULT_COUNT,
+};
+
+extern const char *const storm_fault_names[];
+
+/**
+ * enum storm_plant - a defect of the engine itself, for tests of the oracle and of the shrinker
+ * @PLANT_MODEL:   the model takes a page for private that no conversion made so
+ * @PLANT_PAYLOAD: the payload expects the generation before on a page
+ * @PLANT_CRASH:   the payload ends in a triple fault at each check
+ */
+enum storm_plant {
+	PLANT_NONE,
+	PLANT_MODEL,
+	PLANT_PAYLOAD,
+	PLANT_CRASH,
+};
+
+struct dma_function;
+
+/**
+ * struct storm_knobs - all that decides what a storm does; with @seed it decides every operation
+ * @shape:      of each VM
+ * @converters: threads that convert at the same time
+ * @most:       pages of a conversion, at most; @align: of its begin and size, in pages
+ * @overlap:    the converters of a VM share its pages; all convert in one direction at a time then
+ * @by_guest:   percent of the conversions that a guest requests
+ * @discard, @discard_first, @allocate, @prefault, @touchers: of each conversion
+ * @refuse:     percent of the announcements that @refuser refuses; @refuser: index of a user
+ * @rollback, @faults, @fault_every: see the enums; every so many operations a fault
+ * @operations: how many; 0: until @duration_ns has passed
+ * @only, @only_count: numbers of the operations that are executed, ascending; NULL: all
+ * @check:      users are checked after each operation
+ * @signals:    converters are interrupted all the time
+ * @function:   of the user dma, taken from its driver; borrowed; NULL: there is none
+ */
+struct storm_knobs {
+	struct gmem_shape shape;
+	unsigned int vms, converters;
+	uint64_t most, align;
+	bool overlap, discard_first, allocate, prefault, check, signals;
+	unsigned int by_guest, discard, touchers;
+	unsigned int refuse;
+	int refuser;
+	enum storm_rollback rollback;
+	unsigned int faults;
+	uint64_t fault_every;
+	uint64_t operations;
+	int64_t duration_ns, stall_ns;
+	uint64_t *only;
+	size_t only_count;
+	enum storm_plant plant;
+	uint64_t seed;
+	const char *users[STORM_USERS];
+	size_t user_count;
+	const char *directory, *device;
+	const struct dma_function *function;
+};
+
+/**
+ * struct storm_operation - one operation of the schedule
+ * @fault: enum storm_fault, or -1 for a conversion
+ */
+struct storm_operation {
+	uint64_t number;
+	unsigned int vm, vcpu;
+	struct gmem_range range;
+	int fault;
+	bool to_private, by_guest, refused, write_after;
+};
+
+/**
+ * enum storm_outcome - what a violation means for the conversion axis
+ */
+enum storm_outcome {
+	OUTCOME_TORN,
+	OUTCOME_CORRUPTED,
+	OUTCOME_BROKEN,
+};
+
+/**
+ * struct storm_counts - what happened so far; in memory that the supervising process reads
+ * @refused:  conversions that failed, of users or of the kernel
+ * @torn, @corrupted, @broken: violations; @broken are operations that the storm itself can not explain
+ * @errors:   of the kernel's calls, by errno
+ * @checked:  pages that users looked at
+ * @stop:     set by whoever wants storm_run() to return soon
+ */
+struct storm_counts {
+	uint64_t operations, converted, refused, by_guest, pages, faults, checked;
+	uint64_t torn, corrupted, broken, touched;
+	uint64_t errors[134];
+	uint64_t rss_kib;
+	bool stop;
+};
+
+/**
+ * struct storm_violation - a user found something else than the model
+ * @operation: after which it was found
+ * @user:      name
+ */
+struct storm_violation {
+	enum storm_outcome outcome;
+	uint64_t operation, page;
+	unsigned int vm;
+	char user[16];
+	char text[160];
+};
+
+/* Hands a violation on; @context of the storm. */
+typedef void (*storm_violation_fn)(void *context, const struct storm_violation *violation);
+
+struct storm;
+
+int storm_open(struct storm **storm, const struct storm_knobs *knobs,
+	       const struct gmem_kernel *kernel, struct storm_counts *counts,
+	       storm_violation_fn report, void *context, struct reason *why);
+int storm_run(struct storm *storm, struct reason *why);
+void storm_close(struct storm *storm);
+
+/* knobs.c */
+extern const struct param storm_params[];
+int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs *knobs,
+		     struct reason *why);
+void storm_knobs_release(struct storm_knobs *knobs);
+bool storm_uses(const struct storm_knobs *knobs, const char *user);
+
+/* schedule.c */
+void storm_plan(const struct storm_knobs *knobs, uint64_t number,
+		struct storm_operation *operation);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * User "mapping": a mapping of the host. It lets go by mapping nothing over the range.
+ */
+#include "inject/gmem/users.h"
+
+static int mapping_let_go(struct gmem_user *user, const struct gmem_range *range)
+{
+	return user_remap(user, range, false);
+}
+
+static int mapping_take(struct gmem_user *user, const struct gmem_range *range)
+{
+	return user_remap(user, range, true);
+}
+
+static int mapping_check(struct gmem_user *user, const struct gmem_range *range,
+			 struct user_finding *finding)
+{
+	return user_check_memory(user, user->mapping, range, finding);
+}
+
+static const struct gmem_user_kind mapping = {
+	.name = "mapping",
+	.summary = "a mapping of the host; unmapped and mapped again",
+	.open = user_map,
+	.let_go = mapping_let_go,
+	.take = mapping_take,
+	.check = mapping_check,
+	.close = user_unmap,
+};
+
+REGISTER(gmem_user_kind, mapping);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * User "readv": process_vm_readv(2), which pins the pages only while it copies them. It has nothing to let go of.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "inject/gmem/users.h"
+
+static int readv_check(struct gmem_user *user, const struct gmem_range *range,
+		       struct user_finding *finding)
+{
+	uint8_t copy[GMEM_PAGE_SIZE];
+	int same = 1;
+
+	for (uint64_t page = range->first; page < range->first + range->count && same == 1;
+	     page++) {
+		struct iovec local = {copy, sizeof(copy)};
+		struct iovec remote = {user->mapping + page * GMEM_PAGE_SIZE, sizeof(copy)};
+		ssize_t got;
+
+		if (!user_holds(user, page))
+			continue;
+		got = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+		if (got == (ssize_t)sizeof(copy)) {
+			same = user_compare(user, copy, page, finding);
+			continue;
+		}
+		*finding = (struct user_finding){.page = page, .lost = true};
+		snprintf(finding->text, sizeof(finding->text), "process_vm_readv: %s",
+			 got < 0 ? strerror(errno) : "a part of the page");
+		same = 0;
+	}
+	return same;
+}
+
+static const struct gmem_user_kind readv_user = {
+	.name = "readv",
+	.summary = "process_vm_readv(2) of the memory; holds nothing",
+	.open = user_map,
+	.check = readv_check,
+	.close = user_unmap,
+};
+
+REGISTER(gmem_user_kind, readv_user);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * User "splice": vmsplice(2) into a pipe, which holds the pages themselves until they are read. It lets go by reading the
+ * pipe empty.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "inject/gmem/users.h"
+
+#define SPLICE_PAGES 16
+
+struct splice {
+	int ends[2];
+	/* Pages in the pipe, in order. */
+	uint64_t pages[SPLICE_PAGES];
+	size_t count;
+};
+
+/* All pages that it may use, except those of @without. */
+static int splice_fill(struct gmem_user *user, const struct gmem_range *without)
+{
+	struct splice *splice = user->private;
+
+	for (uint64_t page = 0; page < SPLICE_PAGES && page < user->vm->shape->pages; page++) {
+		struct iovec part = {user->mapping + page * GMEM_PAGE_SIZE, GMEM_PAGE_SIZE};
+
+		if (!user_holds(user, page) || (without && page - without->first < without->count))
+			continue;
+		if (vmsplice(splice->ends[1], &part, 1, SPLICE_F_NONBLOCK) != GMEM_PAGE_SIZE)
+			return -errno;
+		splice->pages[splice->count++] = page;
+	}
+	return 0;
+}
+
+/* Reads the pipe empty. Return: 1 when each page in it is as the model has it, 0 with a finding. */
+static int splice_drain(struct gmem_user *user, struct user_finding *finding)
+{
+	struct splice *splice = user->private;
+	struct user_finding other;
+	int same = 1;
+
+	for (size_t i = 0; i < splice->count; i++) {
+		uint8_t copy[GMEM_PAGE_SIZE];
+
+		if (read(splice->ends[0], copy, sizeof(copy)) != sizeof(copy))
+			return -EIO;
+		if (user_holds(user, splice->pages[i]) &&
+		    !user_compare(user, copy, splice->pages[i], same ? finding : &other))
+			same = 0;
+	}
+	splice->count = 0;
+	return same;
+}
+
+static int splice_open(struct gmem_user *user, struct reason *why)
+{
+	struct splice *splice = user->private = xzalloc(sizeof(*splice));
+	int error = user_map(user, why);
+
+	splice->ends[0] = splice->ends[1] = -1;
+	if (!error && pipe2(splice->ends, O_CLOEXEC) < 0)
+		error = fail(why, -errno, "user 'splice': pipe: %s", strerror(errno));
+	if (!error)
+		error = splice_fill(user, NULL);
+	return error ? fail(why, error, "user 'splice': vmsplice: %s", strerror(-error)) : 0;
+}
+
+static int splice_let_go(struct gmem_user *user, const struct gmem_range *range)
+{
+	struct user_finding ignored;
+	struct gmem_range part;
+
+	if (!user_clip(user, range, &part))
+		return 0;
+	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, range);
+}
+
+static int splice_take(struct gmem_user *user, const struct gmem_range *range)
+{
+	struct user_finding ignored;
+	struct gmem_range part;
+
+	if (!user_clip(user, range, &part))
+		return 0;
+	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, NULL);
+}
+
+static int splice_check(struct gmem_user *user, const struct gmem_range *range,
+			struct user_finding *finding)
+{
+	struct splice *splice = user->private;
+	struct gmem_range part;
+	uint64_t page;
+	int same;
+
+	if (!user_clip(user, range, &part))
+		return 1;
+	for (page = part.first; page < part.first + part.count; page++) {
+		size_t i = 0;
+
+		while (i < splice->count && splice->pages[i] != page)
+			i++;
+		if (i < splice->count || !user_holds(user, page))
+			continue;
+		*finding = (struct user_finding){
+			.page = page, .lost = true, .text = "the page is not in the pipe"};
+		return 0;
+	}
+	same = splice_drain(user, finding);
+	return same < 0 ? same : splice_fill(user, NULL) ?: same;
+}
+
+static void splice_close(struct gmem_user *user)
+{
+	struct splice *splice = user->private;
+
+	for (size_t i = 0; splice && i < 2; i++)
+		if (splice->ends[i] >= 0)
+			close(splice->ends[i]);
+	free(splice);
+	user->private = NULL;
+	user_unmap(user);
+}
+
+static const struct gmem_user_kind splice_user = {
+	.name = "splice",
+	.summary = "the first 16 pages, in a pipe by vmsplice(2)",
+	.pages = SPLICE_PAGES,
+	.open = splice_open,
+	.let_go = splice_let_go,
+	.take = splice_take,
+	.check = splice_check,
+	.close = splice_close,
+};
+
+REGISTER(gmem_user_kind, splice_user);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPUs of the storm's VMs: 64 bit mode with all memory mapped one to one in pages of 2 MiB, no interrupts, the payload.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "inject/gmem/kvm.h"
+
+#define PAGE_TABLE_BITS 0x3ull
+#define PAGE_LARGE 0x80ull
+#define TABLE_ENTRIES 512u
+/* PML4, then the directory pointers, then four directories: 4 GiB. */
+#define DIRECTORIES 4u
+
+#define CPUID_ENTRIES 256u
+
+#define CR0_PE 1ull
+#define CR0_PG (1ull << 31)
+#define CR4_PAE (1ull << 5)
+#define EFER_LME (1ull << 8)
+#define EFER_LMA (1ull << 10)
+
+extern const char _binary_payload_bin_start[], _binary_payload_bin_end[];
+
+static void make_page_tables(uint8_t *low)
+{
+	uint64_t *top = (uint64_t *)(low + GUEST_TABLES);
+	uint64_t *pointers = top + TABLE_ENTRIES, *directory = pointers + TABLE_ENTRIES;
+
+	top[0] = (GUEST_TABLES + GMEM_PAGE_SIZE) | PAGE_TABLE_BITS;
+	for (uint64_t i = 0; i < DIRECTORIES; i++)
+		pointers[i] = (GUEST_TABLES + (2 + i) * GMEM_PAGE_SIZE) | PAGE_TABLE_BITS;
+	for (uint64_t i = 0; i < (uint64_t)DIRECTORIES * TABLE_ENTRIES; i++)
+		directory[i] = i << 21 | PAGE_LARGE | PAGE_TABLE_BITS;
+}
+
+static int set_processor(int vcpu)
+{
+	const struct kvm_segment code = {
+		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
+	const struct kvm_segment data = {
+		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	struct kvm_sregs registers;
+
+	if (ioctl(vcpu, KVM_GET_SREGS, &registers) < 0)
+		return -errno;
+	registers.cs = code;
+	registers.ds = registers.es = registers.fs = registers.gs = registers.ss = data;
+	registers.cr0 |= CR0_PE | CR0_PG;
+	registers.cr3 = GUEST_TABLES;
+	registers.cr4 |= CR4_PAE;
+	registers.efer |= EFER_LME | EFER_LMA;
+	return ioctl(vcpu, KVM_SET_SREGS, &registers) < 0 ? -errno : 0;
+}
+
+/* Back to the begin of the payload. */
+static int reset(const struct gmem_kvm *kvm, unsigned int vcpu)
+{
+	struct kvm_regs registers = {
+		.rip = GUEST_CODE,
+		.rsp = GUEST_STACKS + (vcpu + 1) * GMEM_PAGE_SIZE,
+		.rdi = GUEST_MAILBOXES + vcpu * GMEM_PAGE_SIZE,
+		.rflags = 2,
+	};
+
+	return ioctl(kvm->vcpus[vcpu], KVM_SET_REGS, &registers) < 0 ? -errno : 0;
+}
+
+static int set_cpuid(const struct gmem_kvm *kvm, int vcpu)
+{
+	__cleanup_free struct kvm_cpuid2 *cpuid =
+		xzalloc(sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
+
+	cpuid->nent = CPUID_ENTRIES;
+	if (ioctl(kvm->system, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+		return -errno;
+	return ioctl(vcpu, KVM_SET_CPUID2, cpuid) < 0 ? -errno : 0;
+}
+
+static bool is_intel(void)
+{
+	unsigned int most, vendor, other, last;
+
+	return __get_cpuid(0, &most, &vendor, &other, &last) && vendor == signature_INTEL_ebx;
+}
+
+static int open_vcpu(struct gmem_vm *vm, unsigned int number)
+{
+	struct gmem_kvm *kvm = vm->private;
+	int vcpu = ioctl(kvm->fd, KVM_CREATE_VCPU, number);
+	struct kvm_run *run;
+	int error;
+
+	if (vcpu < 0)
+		return -errno;
+	kvm->vcpus[number] = vcpu;
+	run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		return -errno;
+	kvm->runs[number] = run;
+	error = set_cpuid(kvm, vcpu) ?: set_processor(vcpu) ?: reset(kvm, number);
+	gmem_vcpu_mailbox(vm, number)->intel = is_intel();
+	return error;
+}
+
+/** gmem_vcpus_open - load the payload and make the vCPUs */
+int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why)
+{
+	struct gmem_kvm *kvm = vm->private;
+	size_t size = (size_t)(_binary_payload_bin_end - _binary_payload_bin_start);
+	int error = 0;
+
+	memset(kvm->vcpus, -1, sizeof(kvm->vcpus));
+	if (size > GUEST_CODE_SIZE)
+		return fail(why, -E2BIG, "the payload has %zu bytes", size);
+	memcpy(kvm->low + GUEST_CODE, _binary_payload_bin_start, size);
+	make_page_tables(kvm->low);
+	kvm->run_size = (size_t)ioctl(kvm->system, KVM_GET_VCPU_MMAP_SIZE, 0);
+	for (unsigned int i = 0; !error && i < vm->shape->vcpus; i++)
+		error = open_vcpu(vm, i);
+	return error ? fail(why, error, "making vCPUs: %s", strerror(-error)) : 0;
+}
+
+/** gmem_vcpus_close - end the vCPUs */
+void gmem_vcpus_close(struct gmem_vm *vm)
+{
+	struct gmem_kvm *kvm = vm->private;
+
+	for (unsigned int i = 0; i < vm->shape->vcpus; i++) {
+		if (kvm->runs[i])
+			munmap(kvm->runs[i], kvm->run_size);
+		if (kvm->runs[i] && kvm->vcpus[i] >= 0)
+			close(kvm->vcpus[i]);
+		kvm->runs[i] = NULL;
+	}
+}
+
+/** gmem_vcpu_mailbox - the mailbox of a vCPU */
+struct guest_mailbox *gmem_vcpu_mailbox(struct gmem_vm *vm, unsigned int vcpu)
+{
+	struct gmem_kvm *kvm = vm->private;
+
+	return (struct guest_mailbox *)(kvm->low + GUEST_MAILBOXES + vcpu * GMEM_PAGE_SIZE);
+}
+
+/** gmem_vcpu_prefault - KVM_PRE_FAULT_MEMORY; it does a part, and is called again for the rest */
+int gmem_vcpu_prefault(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range)
+{
+	const struct gmem_kvm *kvm = vm->private;
+	struct gmem_pre_fault prefault = {
+		.gpa = GUEST_REGION + range->first * GMEM_PAGE_SIZE,
+		.size = range->count * GMEM_PAGE_SIZE,
+	};
+
+	while (prefault.size)
+		if (ioctl(kvm->vcpus[vcpu], GMEM_PRE_FAULT, &prefault) < 0 && errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* Return: 0 to go on. */
+static void answer_hypercall(struct gmem_vm *vm, struct kvm_run *run)
+{
+	uint64_t first = (run->hypercall.args[0] - GUEST_REGION) / GMEM_PAGE_SIZE;
+	struct gmem_range range = {first, run->hypercall.args[1]};
+	bool to_private = run->hypercall.args[2] & GUEST_MAP_ENCRYPTED;
+
+	/* Of the other answers KVM takes EINVAL and EAGAIN (arch/x86/kvm/x86.h, kvm_is_valid_map_gpa_range_ret()). */
+	run->hypercall.ret = vm->asked(vm, &range, to_private) ? (uint64_t)EAGAIN : 0;
+}
+
+/* What the tail of struct kvm_run holds at KVM_EXIT_MEMORY_FAULT, which old headers lack. */
+static uint64_t faulting_page(const struct kvm_run *run)
+{
+	const uint64_t *fault = (const uint64_t *)&run->hw;
+
+	return (fault[1] - GUEST_REGION) / GMEM_PAGE_SIZE;
+}
+
+/* Return: 1 to run it again. */
+static int handle_exit(struct gmem_vm *vm, struct kvm_run *run, struct reason *why)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_HYPERCALL:
+		answer_hypercall(vm, run);
+		return 1;
+	case KVM_EXIT_IO:
+		return 0;
+	case KVM_EXIT_INTR:
+		return 1;
+	case KVM_EXIT_SHUTDOWN:
+		return fail(why, -ENOTRECOVERABLE, "the guest's payload ended in a triple fault");
+	default:
+		return fail(why, -EIO, "KVM_RUN ended with exit reason %u", run->exit_reason);
+	}
+}
+
+/** gmem_vcpu_run - run a vCPU until its mailbox is served; see struct gmem_kernel */
+int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, struct reason *why)
+{
+	struct gmem_kvm *kvm = vm->private;
+	struct kvm_run *run = kvm->runs[vcpu];
+	int got = 1;
+
+	while (got == 1) {
+		if (ioctl(kvm->vcpus[vcpu], KVM_RUN, 0) == 0) {
+			got = handle_exit(vm, run, why);
+			continue;
+		}
+		got = errno == EINTR ? 1 : -errno;
+		/* For all other errors the exit reason is stale. */
+		if ((got == -EFAULT || got == -EHWPOISON) &&
+		    run->exit_reason == GMEM_EXIT_MEMORY_FAULT)
+			*stopped = faulting_page(run);
+		if (got < 0)
+			fail(why, got, "KVM_RUN: %s", strerror(-got));
+	}
+	if (got < 0) {
+		(void)set_processor(kvm->vcpus[vcpu]);
+		(void)reset(kvm, vcpu);
+	}
+	return got;
+}
