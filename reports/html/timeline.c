@@ -278,6 +278,7 @@ static void write_picture(FILE *out, struct picture *picture, const char *what,
 	write_axis(out, picture);
 	write_lanes(out, picture);
 	bands_write(out, picture);
+	conversions_write(out, picture);
 	write_instants(out, picture);
 	fclose(picture->texts);
 	fputs(texts, out);
