@@ -33,7 +33,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 @test "every command explains itself" {
 	run "$brinell" --help
 	[ "$status" -eq 0 ]
-	for command in run check resume judge show report compare list doctor inject rig agent; do
+	for command in run check resume shrink judge show report compare list doctor inject rig agent; do
 		[[ $output == *"  $command "* ]]
 		"$brinell" $command --help | grep -q "^usage: brinell $command"
 	done
@@ -315,6 +315,19 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	done
 	run "$brinell" show /nonexistent
 	[ "$status" -eq 2 ]
+}
+
+@test "only a trial that did not pass is shrunk" {
+	run "$brinell" shrink
+	[ "$status" -eq 2 ]
+	run_of pass-conversion-done run
+	"$brinell" judge run >/dev/null
+	run "$brinell" shrink run 0001
+	[ "$status" -eq 2 ]
+	[[ $output == *"trial 0001 passed"* ]]
+	run "$brinell" shrink run 0002
+	[ "$status" -eq 2 ]
+	[[ $output == *"has no trial 0002"* ]]
 }
 
 @test "a FIFO or a directory in place of a journal is refused" {

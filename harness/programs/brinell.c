@@ -11,8 +11,9 @@
 #include "harness/lib/util.h"
 
 /* The order of the help text is the order of use, not of the linker. */
-static const char *const order[] = {"run",     "check", "resume", "judge",  "show", "report",
-				    "compare", "list",	"doctor", "inject", "rig",  "agent"};
+static const char *const order[] = {"run",    "check",	"resume",  "shrink", "judge",
+				    "show",   "report", "compare", "list",   "doctor",
+				    "inject", "rig",	"agent"};
 
 static void print_help(FILE *out)
 {

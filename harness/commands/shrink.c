@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * brinell shrink: replays a storm that failed with less and less of it, as long as it fails in the same way. Each pass is one
+ * run of several candidates, which ends at the first that still fails.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/journal/journal.h"
+#include "harness/lib/param.h"
+#include "harness/lib/registry.h"
+#include "harness/lib/spawn.h"
+
+#define BUDGET "10min"
+#define STORM "gmem-storm"
+/* A list of operations that a scenario file can hold. */
+#define OPERATIONS_MOST 2000
+
+static const char usage[] =
+	"usage: brinell shrink [--budget TIME] DIR TRIAL\n"
+	"\n"
+	"Replays the " STORM
+	" of a trial that did not pass, from its seed, with fewer operations,\n"
+	"threads, users and faults, and keeps what still ends with the same reason code. The\n"
+	"smallest schedule is left in DIR/shrunk-TRIAL: scenario.yaml and a README for a report.\n"
+	"\n"
+	"  --budget TIME     no new pass after that time (default " BUDGET ")\n";
+
+/**
+ * struct shrink - the work
+ * @directory: of the run, @place: of the result
+ * @trial:     record of the trial; borrowed from @records
+ * @code:      reason code that a candidate must end with
+ * @spec:      smallest so far; owned
+ * @step:      of @spec that injects; borrowed
+ * @kernel:    release that it ran on
+ * @failed_at: last operation before the first violation, or -1
+ */
+struct shrink {
+	const char *directory;
+	char *place;
+	json_t *records;
+	const json_t *trial;
+	char *code;
+	json_t *spec, *step;
+	const char *kernel;
+	int64_t failed_at, until_ns;
+	unsigned int passes;
+};
+
+static json_t *storm_step(json_t *spec)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (json_object_get(spec, "steps"), index, each) {
+		json_t *inject = json_object_get(each, "inject");
+
+		if (strcmp(json_text(inject, "with", ""), STORM) == 0)
+			return inject;
+	}
+	return NULL;
+}
+
+static void read_record(struct shrink *shrink, const json_t *record, const char *trial)
+{
+	const json_t *body = json_object_get(record, "body");
+	const json_t *data = json_object_get(body, "data");
+	const char *type = json_text(record, "type", "");
+
+	if (strcmp(json_text(record, "trial", ""), trial) != 0)
+		return;
+	if (strcmp(type, "trial") == 0)
+		shrink->trial = body;
+	if (strcmp(type, "boot") == 0)
+		shrink->kernel = json_text(body, "kernel", "unknown");
+	if (strcmp(json_text(body, "witness", ""), "users") == 0 &&
+	    json_object_get(data, "operation") && shrink->failed_at < 0)
+		shrink->failed_at = json_number(data, "operation", -1);
+}
+
+/* Return: the result of a trial, or of the first trial with @code, in the results of a run; borrowed. */
+static const json_t *find_result(const json_t *results, const char *trial, const char *code)
+{
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (json_object_get(results, "trials"), index, each)
+		if (trial ? strcmp(json_text(each, "trial", ""), trial) == 0
+			  : strcmp(json_text(each, "code", ""), code) == 0)
+			return each;
+	return NULL;
+}
+
+static json_t *load_results(const char *directory)
+{
+	__cleanup_free char *path = format_text("%s/results.json", directory);
+
+	return json_load_file(path, 0, NULL);
+}
+
+static int open_trial(struct shrink *shrink, const char *trial, struct reason *why)
+{
+	__cleanup_json json_t *results = load_results(shrink->directory);
+	const json_t *result = find_result(results, trial, NULL);
+	struct journal_damage damage;
+	json_t *record;
+	size_t index;
+	int error = journal_load(shrink->directory, &shrink->records, &damage, why);
+
+	if (error)
+		return error;
+	json_array_foreach (shrink->records, index, record)
+		read_record(shrink, record, trial);
+	if (!result || !shrink->trial)
+		return fail(why, -ENOENT, "%s has no trial %s", shrink->directory, trial);
+	if (strcmp(json_text(result, "verdict", ""), "pass") == 0)
+		return fail(why, -EINVAL, "trial %s passed: there is nothing to shrink", trial);
+	shrink->code = xstrdup(json_text(result, "code", ""));
+	shrink->spec = json_deep_copy(json_object_get(shrink->trial, "spec"));
+	shrink->step = storm_step(shrink->spec);
+	if (!shrink->step)
+		return fail(why, -EINVAL, "trial %s has no step that injects " STORM, trial);
+	json_object_set_new(shrink->step, "seed",
+			    json_sprintf("%" PRId64, json_number(shrink->trial, "seed", 0)));
+	json_object_del(shrink->spec, "known-failure");
+	return 0;
+}
+
+/* Adds a copy of the spec with another value of a knob; NULL removes it. @value: stolen. */
+static void add_candidate(const struct shrink *shrink, json_t *candidates, const char *knob,
+			  json_t *value)
+{
+	json_t *spec = json_deep_copy(shrink->spec), *step = storm_step(spec);
+
+	if (value)
+		json_object_set_new(step, knob, value);
+	else
+		json_object_del(step, knob);
+	json_array_append_new(candidates, spec);
+}
+
+static json_t *list_of_range(const json_t *list, size_t from, size_t to, bool inside)
+{
+	json_t *part = json_array(), *each;
+	size_t index;
+
+	json_array_foreach ((json_t *)list, index, each)
+		if ((index >= from && index < to) == inside)
+			json_array_append(part, each);
+	return part;
+}
+
+/* Each item of a list of users or faults less. */
+static void add_shorter_lists(const struct shrink *shrink, json_t *candidates, const char *knob)
+{
+	const json_t *list = json_object_get(shrink->step, knob);
+	const char *refuser = json_text(shrink->step, "refuser", "");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		if (json_array_size(list) > 1 && strcmp(name, refuser) != 0)
+			add_candidate(shrink, candidates, knob,
+				      list_of_range(list, i, i + 1, false));
+	}
+}
+
+static json_t *simpler_knobs(const struct shrink *shrink)
+{
+	static const struct {
+		const char *name, *simple;
+	} knobs[] = {
+		{"converters", "1"},   {"vms", "1"},	     {"touchers", "0"},
+		{"signals", "false"},  {"overlap", "false"}, {"prefault", "false"},
+		{"allocate", "false"}, {"by-guest", "0"},    {"vcpus", "1"},
+	};
+	json_t *candidates = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+		const char *now = json_text(shrink->step, knobs[i].name, knobs[i].simple);
+		uint64_t number = 0, simple = 0;
+
+		if (strcmp(now, knobs[i].simple) != 0 &&
+		    (parse_number(now, &number) || parse_number(knobs[i].simple, &simple) ||
+		     number != simple))
+			add_candidate(shrink, candidates, knobs[i].name,
+				      json_string(knobs[i].simple));
+	}
+	if (json_array_size(json_object_get(shrink->step, "faults")) == 1)
+		add_candidate(shrink, candidates, "faults", NULL);
+	add_shorter_lists(shrink, candidates, "faults");
+	add_shorter_lists(shrink, candidates, "users");
+	return candidates;
+}
+
+static int write_candidate(const struct shrink *shrink, const json_t *spec, const char *name,
+			   struct reason *why)
+{
+	__cleanup_free char *text = json_dumps(spec, JSON_INDENT(1));
+	int error = write_file_atomically(shrink->place, name, text, strlen(text));
+
+	return error ? fail(why, error, "cannot write %s/%s: %s", shrink->place, name,
+			    strerror(-error))
+		     : 0;
+}
+
+static int run_candidates(const struct shrink *shrink, const char *out, json_t *files,
+			  struct reason *why)
+{
+	const char *bench = json_text(shrink->trial, "bench", "gmem");
+	const char *fixed[] = {"brinell", "run", "--stop-on-fail", "--bench", bench, "--out", out};
+	size_t count = ARRAY_SIZE(fixed) + json_array_size(files);
+	__cleanup_free const char **argv = xzalloc((count + 1) * sizeof(*argv));
+	struct spawn spawn = {
+		.argv = argv, .file = "/proc/self/exe", .streams = {SPAWN_NULL, SPAWN_NULL, 2}};
+	int status, error;
+
+	memcpy(argv, fixed, sizeof(fixed));
+	for (size_t i = ARRAY_SIZE(fixed); i < count; i++)
+		argv[i] = json_string_value(json_array_get(files, i - ARRAY_SIZE(fixed)));
+	error = spawn_start(&spawn, why);
+	return error ? error : spawn_wait(&spawn, -1, &status);
+}
+
+/* Return: the index of the first candidate that still fails, -1: none, or -errno less 1. */
+static int try_pass(struct shrink *shrink, const json_t *candidates, struct reason *why)
+{
+	__cleanup_free char *out = format_text("%s/pass-%u", shrink->place, ++shrink->passes);
+	__cleanup_json json_t *files = json_array();
+	__cleanup_json json_t *results = NULL;
+	const json_t *found;
+	int error = 0;
+
+	for (size_t i = 0; i < json_array_size(candidates) && !error; i++) {
+		__cleanup_free char *name = format_text("candidate-%u-%zu.yaml", shrink->passes, i);
+
+		error = write_candidate(shrink, json_array_get(candidates, i), name, why);
+		json_array_append_new(files, json_sprintf("%s/%s", shrink->place, name));
+	}
+	if (!error)
+		error = run_candidates(shrink, out, files, why);
+	if (error)
+		return error - 1;
+	results = load_results(out);
+	found = find_result(results, NULL, shrink->code);
+	return found ? atoi(json_text(found, "trial", "1")) - 1 : -1;
+}
+
+static bool has_time(const struct shrink *shrink)
+{
+	return now_monotonic_ns() < shrink->until_ns;
+}
+
+/* One pass. @candidates: stolen. Return: 1 when one of them still fails, and is the spec now; 0, or -errno. */
+static int take_smaller(struct shrink *shrink, json_t *candidates, const char *what,
+			struct reason *why)
+{
+	__cleanup_json json_t *owned = candidates;
+	int which;
+
+	if (!json_array_size(candidates) || !has_time(shrink))
+		return 0;
+	log_info("shrink: pass %u, %zu candidates with %s, %lld s of the budget left",
+		 shrink->passes + 1, json_array_size(candidates), what,
+		 (shrink->until_ns - now_monotonic_ns()) / NSEC_PER_SEC);
+	which = try_pass(shrink, candidates, why);
+	if (which < 0)
+		return which + 1;
+	json_decref(shrink->spec);
+	shrink->spec = json_incref(json_array_get(candidates, (size_t)which));
+	shrink->step = storm_step(shrink->spec);
+	return 1;
+}
+
+static int cut_after_failure(struct shrink *shrink, struct reason *why)
+{
+	json_t *candidates = json_array();
+	int64_t count = shrink->failed_at + 1;
+
+	if (shrink->failed_at >= 0) {
+		/* A round is executed whole. */
+		count += (int64_t)param_number(shrink->step, "converters");
+		add_candidate(shrink, candidates, "operations", json_sprintf("%" PRId64, count));
+	}
+	return take_smaller(shrink, candidates, "the operations up to the failure", why);
+}
+
+static int simplify(struct shrink *shrink, struct reason *why)
+{
+	int got = 1;
+
+	while (got == 1)
+		got = take_smaller(shrink, simpler_knobs(shrink), "one thread, user or fault less",
+				   why);
+	return got;
+}
+
+static json_t *parts_of(const struct shrink *shrink, size_t parts)
+{
+	const json_t *only = json_object_get(shrink->step, "only");
+	size_t size = json_array_size(only), width = (size + parts - 1) / parts;
+	json_t *candidates = json_array();
+
+	for (int inside = 1; inside >= 0; inside--)
+		for (size_t from = 0; from < size; from += width) {
+			/* Of two halves, what is left is the other half. */
+			if ((!inside && parts == 2) || (inside && parts > 2))
+				continue;
+			add_candidate(shrink, candidates, "only",
+				      list_of_range(only, from, from + width, inside));
+		}
+	return candidates;
+}
+
+/* Delta debugging (A. Zeller, "Yesterday, my program worked. Today, it does not. Why?", 1999). */
+static int drop_operations(struct shrink *shrink, struct reason *why)
+{
+	uint64_t operations = param_number(shrink->step, "operations");
+	size_t parts = 2;
+	int got = 0;
+
+	if (!operations || operations > OPERATIONS_MOST)
+		return 0;
+	if (!json_object_get(shrink->step, "only")) {
+		json_t *all = json_array();
+
+		for (uint64_t i = 0; i < operations; i++)
+			json_array_append_new(all, json_sprintf("%" PRIu64, i));
+		json_object_set_new(shrink->step, "only", all);
+	}
+	for (;;) {
+		size_t size = json_array_size(json_object_get(shrink->step, "only"));
+
+		if (size < 2 || !has_time(shrink))
+			return 0;
+		got = take_smaller(shrink, parts_of(shrink, parts), "fewer operations", why);
+		if (got < 0)
+			return got;
+		if (!got && parts >= size)
+			return 0;
+		parts = got ? 2 : parts * 2 < size ? parts * 2 : size;
+	}
+}
+
+static int write_result(struct shrink *shrink, const char *trial, struct reason *why)
+{
+	__cleanup_free char *text =
+		format_text("The smallest schedule of trial %s (%s) that still ends with '%s'.\n\n"
+			    "kernel: %s\nbench:  %s\nseed:   %s\n\n"
+			    "    brinell run --bench %s %s/scenario.yaml\n",
+			    trial, json_text(shrink->trial, "scenario", ""), shrink->code,
+			    shrink->kernel ? shrink->kernel : "unknown",
+			    json_text(shrink->trial, "bench", ""),
+			    json_text(shrink->step, "seed", ""),
+			    json_text(shrink->trial, "bench", ""), shrink->place);
+	int error = write_candidate(shrink, shrink->spec, "scenario.yaml", why);
+
+	if (!error)
+		error = write_file_atomically(shrink->place, "README", text, strlen(text));
+	if (!error)
+		printf("%s", text);
+	return error;
+}
+
+static int shrink_trial(struct shrink *shrink, const char *trial, struct reason *why)
+{
+	int error = open_trial(shrink, trial, why);
+
+	if (error)
+		return error;
+	if (mkdir(shrink->place, 0777) < 0)
+		return fail(why, -errno, "cannot make %s: %s", shrink->place, strerror(errno));
+	error = cut_after_failure(shrink, why);
+	if (error >= 0)
+		error = drop_operations(shrink, why);
+	if (error >= 0)
+		error = simplify(shrink, why);
+	return error < 0 ? error : write_result(shrink, trial, why);
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option options[] = {{"budget", required_argument, NULL, 'b'}, {0}};
+	struct shrink shrink = {.failed_at = -1};
+	struct reason why = {""};
+	int64_t budget;
+	int option, error;
+
+	(void)parse_duration(BUDGET, &budget);
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (option != 'b' || parse_duration(optarg, &budget) || budget <= 0) {
+			log_error("shrink: see brinell shrink --help");
+			return EXIT_USAGE;
+		}
+	if (argc - optind != 2) {
+		log_error("shrink: which run, and which trial? See brinell shrink --help");
+		return EXIT_USAGE;
+	}
+	shrink.directory = argv[optind];
+	shrink.place = format_text("%s/shrunk-%s", shrink.directory, argv[optind + 1]);
+	shrink.until_ns = now_monotonic_ns() + budget;
+	error = shrink_trial(&shrink, argv[optind + 1], &why);
+	if (error)
+		log_error("shrink: %s", why.text);
+	json_decref(shrink.records);
+	json_decref(shrink.spec);
+	free(shrink.code);
+	free(shrink.place);
+	return error ? error == -EINVAL || error == -ENOENT ? EXIT_USAGE : EXIT_INFRA : EXIT_PASSED;
+}
+
+static const struct command command_shrink = {
+	.name = "shrink",
+	.summary = "find the smallest storm that still fails",
+	.usage = usage,
+	.run = run,
+};
+
+REGISTER(command, command_shrink);
