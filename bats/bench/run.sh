@@ -3,7 +3,7 @@
 #
 # usage: bats/bench/run.sh [PART...]
 # Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
-# idle, pattern, poison, downtime, library (all without arguments, about 70 minutes on two cores, most of it for guests). Ends
+# idle, pattern, poison, downtime, library, and gmem (all without arguments, about 70 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
 # The parts are called by their names, which shellcheck does not see.
@@ -19,6 +19,8 @@ rounds_idle=${IDLE_ROUNDS:-12}
 rounds_pattern=${PATTERN_ROUNDS:-15}
 trials_poison=${POISON_TRIALS:-100}
 trials_downtime=${DOWNTIME_TRIALS:-10}
+operations_gmem=${GMEM_OPERATIONS:-500}
+rounds_gmem=${GMEM_ROUNDS:-5}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -127,6 +129,12 @@ poison() { scenarios poison --trials "$trials_poison" kvm/hwpoison-load; }
 downtime() { scenarios downtime --trials "$trials_downtime" bats/bench/downtime.yaml; }
 library() { scenarios library 'kvm/*'; }
 
+# Its figures are printed on the console of an emulated host.
+gmem() {
+	build/brinell rig run gmem --file build/bench/gmem -- /root/gmem "$operations_gmem" "$rounds_gmem" | tr -d '\r'
+	return "${PIPESTATUS[0]}"
+}
+
 machine() {
 	printf '%d cores, %s, QEMU %s, emulated kernel %s\n' "$(nproc)" \
 		"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
@@ -137,7 +145,7 @@ machine() {
 	fi
 }
 
-parts="boot journal trials plugin demo start idle pattern poison downtime library"
+parts="boot journal trials plugin demo start idle pattern poison downtime library gmem"
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $parts
 for name in "$@"; do
@@ -149,7 +157,7 @@ for name in "$@"; do
 		;;
 	esac
 done
-make -s build/bench/host build/bench/journal build/bench/summary build/bench/guest build/bench/idle build/bench/pattern build/brinell-guest || exit 1
+make -s build/bench/host build/bench/journal build/bench/summary build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/brinell-guest || exit 1
 build/brinell rig build intel >&2 || exit 1
 machine >"$block"
 echo >>"$block"
@@ -198,6 +206,10 @@ for name in "$@"; do
 	library)
 		say 'all of kvm/*'
 		part 'Guest: all scenarios' library
+		;;
+	gmem)
+		say "conversions of guest memory: $rounds_gmem rounds of $operations_gmem operations"
+		part 'Conversions of guest memory' gmem
 		;;
 	esac
 done
