@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bats/unit/scenario_refusal.h"
+#include "harness/witness/witness.h"
 #include "inject/injector.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
@@ -466,6 +467,8 @@ static void requirements_are_probed(void **state)
 	system_root_set("/nonexistent");
 	for (size_t i = 0; i < injector_count(); i++)
 		injector_at(i)->probe(findings);
+	for (size_t i = 0; i < witness_count(); i++)
+		witness_at(i)->probe(findings);
 	system_root_set("");
 	json_array_foreach (findings, index, item)
 		json_array_append(probed, json_object_get(item, "name"));
@@ -478,7 +481,7 @@ static void requirements_are_probed(void **state)
 		assert_int_equal(scenario_load(path, NULL, &scenario, &why), 0);
 		json_array_foreach (scenario->requires, each, needed)
 			if (!has(probed, json_string_value(needed)))
-				fail_msg("%s requires '%s', which no injector probes", path,
+				fail_msg("%s requires '%s', which no probe reports", path,
 					 json_string_value(needed));
 		scenario_free(scenario);
 	}

@@ -161,6 +161,27 @@ static void interrupts_sum_many_processors(void **state)
 	witness->stop(&run);
 }
 
+static bool counts_iommu_faults(const char *interrupts)
+{
+	__cleanup_json json_t *findings = json_array();
+	const json_t *finding;
+
+	put("/proc/interrupts", interrupts);
+	witness_find("interrupts")->probe(findings);
+	finding = json_array_get(findings, 0);
+	assert_string_equal(json_text(finding, "name", ""), "interrupts:iommu");
+	return json_is_true(json_object_get(finding, "ok"));
+}
+
+static void only_rows_of_faults_alone_count_them(void **state)
+{
+	(void)state;
+	assert_true(counts_iommu_faults("     CPU0\n 24:  0  DMAR-MSI  1-edge  dmar1\n"));
+	assert_true(counts_iommu_faults("     CPU0\n 24:  0  AMD-Vi0-Evt\n"));
+	assert_false(counts_iommu_faults("     CPU0\n 24:  0  DMAR-MSI  1-edge  dmar1-prq\n"));
+	assert_false(counts_iommu_faults("     CPU0\n 24:  0  PCI-MSI  0-edge  AMD-Vi\n"));
+}
+
 static void meminfo_tells_the_difference(void **state)
 {
 	struct witness_run run;
@@ -361,6 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(kmsg_tells_records_and_losses),
 		MACHINE_TEST(interrupts_sum_many_processors),
+		MACHINE_TEST(only_rows_of_faults_alone_count_them),
 		MACHINE_TEST(meminfo_tells_the_difference),
 		MACHINE_TEST(pageflags_follow_the_focus),
 		MACHINE_TEST(trace_reads_events_and_losses),

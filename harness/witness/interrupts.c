@@ -78,10 +78,34 @@ static json_t *read_counts(void)
 	return counts;
 }
 
+/* dmarN or AMD-ViN-Evt, which are faults and nothing else. */
+static bool counts_faults(const json_t *counts)
+{
+	const char *name;
+	json_t *count;
+
+	json_object_foreach ((json_t *)counts, name, count) {
+		unsigned int number;
+		int end = 0;
+
+		if ((sscanf(name, "dmar%u%n", &number, &end) == 1 ||
+		     sscanf(name, "AMD-Vi%u-Evt%n", &number, &end) == 1) &&
+		    end && !name[end])
+			return true;
+	}
+	return false;
+}
+
 static void interrupts_probe(json_t *findings)
 {
 	__cleanup_json json_t *counts = read_counts();
 
+	finding_add(
+		findings, "interrupts:iommu", counts_faults(counts),
+		"no row of /proc/interrupts counts the faults of an IOMMU, so only its log can "
+		"show one",
+		"Intel: boot with intel_iommu=on; AMD: turn x2APIC on in the firmware, and boot "
+		"a kernel that has an interrupt for the event log alone");
 	finding_add(findings, "interrupts", json_object_get(counts, "MCE") != NULL,
 		    "/proc/interrupts has no MCE row", "boot a kernel with CONFIG_X86_MCE");
 }

@@ -51,7 +51,7 @@ static int for_pages(struct dma_device *device, uint64_t iova, size_t length,
 
 /**
  * dma_device_write - let a device write to memory
- * @iova:   of its address space, a multiple of DMA_PAGE
+ * @iova:   of its address space, a multiple of DMA_PAGE, or anywhere in a page that it does not leave
  * @length: in bytes
  * @why:    reason of a failure
  *

@@ -40,7 +40,8 @@ REGISTRY(dma_driver)
 
 /**
  * struct dma_device - a device in the hands of its driver
- * @load, @store: a register of 32 bits in its first BAR; a device that is gone loads ones
+ * @load, @store: a register of 32 bits in its first BAR; a device that is gone loads ones. A driver that needs another BAR, or
+ *           wider stores (the portals of Intel's DSA), maps it from @fd
  * @own:      DMA_OWN_SIZE bytes of zeroes that the device reaches at @own_iova
  * @image:    the first page of @own: what a write puts into memory
  * @deadline_ns: of one operation
