@@ -40,7 +40,7 @@ static bool check_user(struct storm *storm, struct gmem_user *user, const struct
 		return true;
 	if (same < 0)
 		oracle_violation(storm, operation, OUTCOME_BROKEN, user->kind->name, range->first,
-				 strerror(-same));
+				 *finding.text ? finding.text : strerror(-same));
 	else
 		oracle_violation(storm, operation, finding.lost ? OUTCOME_TORN : OUTCOME_CORRUPTED,
 				 user->kind->name, finding.page, finding.text);

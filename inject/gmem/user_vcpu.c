@@ -34,6 +34,8 @@ static int vcpu_check(struct gmem_user *user, const struct gmem_range *range,
 		snprintf(finding->text, sizeof(finding->text), "%.100s", why.text);
 		return 0;
 	}
+	if (error)
+		snprintf(finding->text, sizeof(finding->text), "%.100s", why.text);
 	if (error || !box->bad)
 		return error ? error : 1;
 	*finding = (struct user_finding){.page = box->bad_page};
