@@ -16,8 +16,14 @@
 void text_one_line(FILE *out, const char *text, const char *forbidden)
 {
 	for (; *text; text++) {
-		size_t control = text_control(text);
+		size_t plain = text_plain(text, forbidden), control;
 
+		if (plain) {
+			fwrite(text, 1, plain, out);
+			text += plain - 1;
+			continue;
+		}
+		control = text_control(text);
 		fputc(control || strchr(forbidden, *text) ? ' ' : *text, out);
 		text += control ? control - 1 : 0;
 	}

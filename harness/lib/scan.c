@@ -66,7 +66,8 @@ static bool skip_scalar(struct scanner *scanner)
 {
 	const char *begin = scanner->at;
 
-	while (scanner->at < scanner->end && !strchr(",]} \t\r\n", *scanner->at))
+	while (scanner->at<scanner->end && * scanner->at> ' ' && *scanner->at != ',' &&
+	       *scanner->at != ']' && *scanner->at != '}')
 		scanner->at++;
 	return scanner->at > begin;
 }

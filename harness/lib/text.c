@@ -43,6 +43,20 @@ static size_t illegal_in_xml(const char *text)
 	return strchr("\t\n\r", *text) ? 0 : text_control(text);
 }
 
+/** text_plain - length of the printable ASCII that a text begins with, up to one of the characters @special */
+size_t text_plain(const char *text, const char *special)
+{
+	size_t length = 0;
+	char highest = 0;
+
+	for (const char *each = special; *each; each++)
+		highest = *each > highest ? *each : highest;
+	while (text[length] >= ' ' && text[length] <= '~' &&
+	       (text[length] > highest || !strchr(special, text[length])))
+		length++;
+	return length;
+}
+
 /**
  * text_xml - write text as content or attribute value of XML 1.0 and HTML
  * @out:  file
@@ -51,8 +65,14 @@ static size_t illegal_in_xml(const char *text)
 void text_xml(FILE *out, const char *text)
 {
 	for (; *text; text++) {
-		size_t illegal = illegal_in_xml(text);
+		size_t plain = text_plain(text, "<>&\"'"), illegal;
 
+		if (plain) {
+			fwrite(text, 1, plain, out);
+			text += plain - 1;
+			continue;
+		}
+		illegal = illegal_in_xml(text);
 		if (illegal) {
 			fputs("\xef\xbf\xbd", out);
 			text += illegal - 1;

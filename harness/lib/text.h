@@ -5,6 +5,7 @@
 #include "harness/lib/util.h"
 
 size_t text_control(const char *text);
+size_t text_plain(const char *text, const char *special);
 void text_xml(FILE *out, const char *text);
 char *text_xml_copy(const char *text);
 
