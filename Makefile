@@ -25,11 +25,11 @@ else
 BUILD := build
 endif
 
-libraries := jansson yaml-0.1 libsystemd sqlite3 libvirt libvirt-qemu
+libraries := jansson yaml-0.1 libsystemd sqlite3 zlib libvirt libvirt-qemu
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
-LDLIBS := $(shell $(PKG_CONFIG) --libs jansson yaml-0.1 libsystemd sqlite3 2>/dev/null) -pthread -lm
+LDLIBS := $(shell $(PKG_CONFIG) --libs jansson yaml-0.1 libsystemd sqlite3 zlib 2>/dev/null) -pthread -lm
 
 # A room is a folder: its sources are one archive, and it is linked whole, because parts of it register themselves.
 # $(whole.ROOM) is the room with all that it may include, $(archives BUILD,ROOMS) the files.

@@ -13,6 +13,7 @@
  * @fixed:   trials that passed although their scenario names a failure as known
  * @time_ns: of all trials together
  * @first_ns, @last_ns: times of the first and the last record
+ * @state:   the report's own, NULL at the start; its @tail, which is always called, frees it
  */
 struct report_run {
 	const json_t *about;
@@ -20,6 +21,7 @@ struct report_run {
 	const json_t *summary;
 	size_t fixed;
 	int64_t time_ns, first_ns, last_ns;
+	void **state;
 };
 
 /**
@@ -54,6 +56,7 @@ struct report_trial {
  * @summary: one line
  * @file:    its file name in a run's directory, or NULL when it is only printed
  * @needs:   REPORT_...
+ * @records_most: of REPORT_RECORDS: after so many trials only those that did not pass have theirs
  * @counts_first: @head needs the summary; then the trials wait in a temporary file
  * @head:    what comes before the trials; may be NULL
  * @trial:   one trial
@@ -67,6 +70,7 @@ struct report {
 	const char *summary;
 	const char *file;
 	unsigned int needs;
+	size_t records_most;
 	bool counts_first;
 	int (*head)(FILE *out, const struct report_run *run);
 	int (*trial)(FILE *out, const struct report_run *run, const struct report_trial *trial);

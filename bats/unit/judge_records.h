@@ -120,11 +120,13 @@ static inline char *render_results(const char *format, const json_t *results, co
 	const struct report *report = report_find(format);
 	const json_t *trials = json_object_get(results, "trials");
 	__cleanup_json json_t *summary = json_copy((json_t *)results);
+	void *state = NULL;
 	struct report_run run = {
 		.about = records,
 		.trials = json_array_size(trials) +
 			  json_array_size(json_object_get(results, "pending")),
 		.summary = summary,
+		.state = &state,
 		.first_ns = record_time(json_array_get(records, 0)),
 		.last_ns = record_time(json_array_get(records, json_array_size(records) - 1)),
 	};

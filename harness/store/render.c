@@ -19,7 +19,22 @@ struct pass {
 	struct report_run run;
 	unsigned int needs;
 	FILE *body[RENDER_MOST], *rows[RENDER_MOST];
+	void *state[RENDER_MOST];
 };
+
+/* The run as one report sees it. */
+static const struct report_run *run_of(struct pass *pass, size_t report)
+{
+	pass->run.state = &pass->state[report];
+	return &pass->run;
+}
+
+static bool wants_records(const struct report *report, const struct judged *judged)
+{
+	return report->needs & REPORT_RECORDS &&
+	       (judged->number <= report->records_most ||
+		strcmp(json_text(judged->result, "verdict", ""), "pass") != 0);
+}
 
 static bool is_evidence(struct span parent, struct span key)
 {
@@ -50,22 +65,25 @@ static int render_trial(void *context, const struct judged *judged)
 	int error = 0;
 
 	count_trial(&pass->run, judged->result);
-	if (pass->needs & REPORT_RECORDS && !records)
-		records = journal_index_records(rendering->index, judged->trial);
 	for (size_t i = 0; i < rendering->count && !error; i++) {
 		const struct report *report = rendering->reports[i];
 		FILE *out = pass->body[i] ? pass->body[i] : rendering->outs[i];
+		bool wanted = wants_records(report, judged);
+
+		if (wanted && !records)
+			records = journal_index_records(rendering->index, judged->trial);
+
 		const struct report_trial trial = {
 			.number = judged->number,
 			.name = judged->name,
 			.result = judged->result,
 			.text = judged->text.length ? judged->text.text : NULL,
 			.text_length = judged->text.length,
-			.records = records,
+			.records = wanted ? records : NULL,
 			.rows = pass->rows[i],
 		};
 
-		error = report->trial(out, &pass->run, &trial);
+		error = report->trial(out, run_of(pass, i), &trial);
 		if (!error && ferror(out))
 			error = -EIO;
 	}
@@ -88,7 +106,7 @@ static int begin(struct pass *pass)
 		if (report->middle && !(pass->rows[i] = tmpfile()))
 			return -errno;
 		if (report->head && !report->counts_first)
-			error = report->head(rendering->outs[i], &pass->run);
+			error = report->head(rendering->outs[i], run_of(pass, i));
 	}
 	return error;
 }
@@ -107,23 +125,23 @@ static int copy(FILE *from, FILE *to)
 	return ferror(from) ? -EIO : 0;
 }
 
-static int finish(struct pass *pass, size_t which)
+static int finish(struct pass *pass, size_t which, int error)
 {
 	const struct report *report = pass->rendering->reports[which];
+	const struct report_run *run = run_of(pass, which);
 	FILE *out = pass->rendering->outs[which];
-	int error = 0;
+	int ended;
 
-	if (report->head && report->counts_first)
-		error = report->head(out, &pass->run);
+	if (!error && report->head && report->counts_first)
+		error = report->head(out, run);
 	if (!error)
 		error = copy(pass->rows[which], out);
 	if (!error && report->middle)
-		error = report->middle(out, &pass->run);
+		error = report->middle(out, run);
 	if (!error)
 		error = copy(pass->body[which], out);
-	if (!error && report->tail)
-		error = report->tail(out, &pass->run);
-	return error;
+	ended = report->tail ? report->tail(out, run) : 0;
+	return error ? error : ended;
 }
 
 /**
@@ -154,8 +172,7 @@ int render(const struct rendering *rendering, json_t **summary)
 		error = judge_run(rendering->index, &options, render_trial, &pass, summary);
 	pass.run.summary = *summary;
 	for (size_t i = 0; i < rendering->count; i++) {
-		if (!error)
-			error = finish(&pass, i);
+		error = finish(&pass, i, error);
 		if (pass.body[i])
 			fclose(pass.body[i]);
 		if (pass.rows[i])

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reports/environment.h"
+#include "reports/html/block.h"
 #include "reports/html/html.h"
 #include "reports/report.h"
 #include "reports/text.h"
@@ -21,6 +22,15 @@ extern const char _binary_reports_html_report_js_start[], _binary_reports_html_r
 
 /* Up to so many trials are shown open; with more, only those that did not pass. */
 #define OPEN_TRIALS 24
+/* Up to so many trials are in the page as they are; of more, a script shows what is looked at. */
+#define WHOLE_TRIALS 200
+/* Of trials beyond these that passed the page has the row alone. */
+#define DETAILED_TRIALS 10000
+
+static bool is_large(const struct report_run *run)
+{
+	return run->trials > WHOLE_TRIALS;
+}
 
 static const struct {
 	const char *name, *symbol;
@@ -250,6 +260,17 @@ static void write_legend(FILE *out)
 	      out);
 }
 
+/* The trial that is looked at stands before the table, which grows as it is scrolled. */
+static void write_large(FILE *out)
+{
+	fputs("<noscript><p class=\"bench\">A page of so many trials needs a script; the other "
+	      "reports, and <code>brinell show</code>, do not.</p></noscript>"
+	      "<section id=\"trial\" hidden><h2>A trial</h2>",
+	      out);
+	write_legend(out);
+	fputs("<div id=\"cards\" data-block=\"" BLOCK_TEXT "\"></div></section>", out);
+}
+
 static int write_head(FILE *out, const struct report_run *run)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -264,13 +285,18 @@ static int write_head(FILE *out, const struct report_run *run)
 	WRITE_EMBEDDED(out, reports_html_report_css);
 	fputs("</style></head><body>\n", out);
 	write_header(out, run);
-	fputs("<main><h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>"
-	      "<div class=\"card scroll\"><table class=\"trials\" id=\"trials\"><thead><tr><th "
+	fputs("<main><div id=\"scenarios\" hidden></div>", out);
+	if (is_large(run))
+		write_large(out);
+	fputs("<h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>", out);
+	fputs("<div class=\"card scroll\"><table class=\"trials\" id=\"trials\"><thead><tr><th "
 	      "scope=\"col\">Trial</th><th scope=\"col\">"
 	      "Verdict</th><th scope=\"col\">Scenario</th><th scope=\"col\">Fault</th><th "
 	      "scope=\"col\">Outcome</th>"
 	      "<th scope=\"col\">Time</th></tr></thead><tbody>",
 	      out);
+	if (is_large(run))
+		fputs("</tbody></table></div><template id=\"rows\">", out);
 	return 0;
 }
 
@@ -279,6 +305,12 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	const json_t *result = trial->result;
 
 	write_row(trial->rows, result, trial->number);
+	if (is_large(run)) {
+		if (trial->records)
+			html_trial(block_of(run->state, out, trial->number), result, trial->records,
+				   html_find(run->about, "run"), trial->number, true);
+		return 0;
+	}
 	html_trial(out, result, trial->records, html_find(run->about, "run"), trial->number,
 		   run->trials <= OPEN_TRIALS ||
 			   strcmp(json_text(result, "verdict", ""), "pass") != 0);
@@ -287,16 +319,19 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 
 static int write_middle(FILE *out, const struct report_run *run)
 {
-	(void)run;
+	if (is_large(run)) {
+		fputs("</template><p id=\"more\"></p><div hidden>", out);
+		return 0;
+	}
 	fputs("</tbody></table></div><h2>Each trial</h2>\n", out);
 	write_legend(out);
-	fputs("<div>", out);
+	fputs("<div id=\"cards\">", out);
 	return 0;
 }
 
 static int write_tail(FILE *out, const struct report_run *run)
 {
-	(void)run;
+	block_end(run->state, out);
 	fputs("</div></main><footer>Written by brinell " BRINELL_VERSION
 	      " from the journal alone.</footer><script>",
 	      out);
@@ -310,6 +345,7 @@ static const struct report report_html = {
 	.summary = "one page with timelines and evidence that opens offline",
 	.file = "report.html",
 	.needs = REPORT_EVIDENCE | REPORT_DETAILS | REPORT_RECORDS,
+	.records_most = DETAILED_TRIALS,
 	.counts_first = true,
 	.head = write_head,
 	.trial = write_trial,

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Filter, search and sort the trials of the report. The page is complete without it: the script only adds controls.
+ * Filter, search and sort the trials of the report. A page of few trials is complete without it. A large one has its rows in a
+ * template and its trials in compressed blocks, and the script shows those that are looked at.
  */
 (function () {
 	"use strict";
 
+	/* Rows that are shown at once; the next ones come when the end of the table is near. */
+	const PAGE = 200;
 	const table = document.getElementById("trials");
 	const bar = document.getElementById("filter");
-	const shown = {verdict: "", scenario: "", text: ""};
-	const trials = Array.from(table.tBodies[0].rows, (row) => ({
+	const cards = document.getElementById("cards");
+	const store = document.getElementById("rows");
+	const shown = {verdict: "", scenario: "", text: "", rows: PAGE};
+	const blocks = new Map();
+	const collator = new Intl.Collator("en", {numeric: true});
+	let matching = [];
+	const trials = Array.from(store ? store.content.children : table.tBodies[0].rows, (row) => ({
 		row: row,
 		card: document.getElementById(row.dataset.card),
 		verdicts: row.dataset.verdict.split(" "),
@@ -28,7 +36,8 @@
 
 	/* The text of a trial is its row and its card: a line of evidence finds it. */
 	function textOf(trial) {
-		trial.text = trial.text || (trial.row.textContent + " " + trial.card.textContent).toLowerCase();
+		trial.text = trial.text ||
+			(trial.row.textContent + " " + (trial.card ? trial.card.textContent : "")).toLowerCase();
 		return trial.text;
 	}
 
@@ -38,14 +47,105 @@
 			shown.text.split(/\s+/).every((word) => !word || textOf(trial).includes(word));
 	}
 
-	function update() {
-		let count = 0;
+	function showRows() {
+		table.tBodies[0].replaceChildren(...matching.slice(0, store ? shown.rows : Infinity).map((trial) => trial.row));
+	}
 
+	function update() {
+		matching = trials.filter(matches);
 		trials.forEach((trial) => {
-			trial.row.hidden = trial.card.hidden = !matches(trial);
-			count += !trial.row.hidden;
+			if (trial.card)
+				trial.card.hidden = true;
 		});
-		status.textContent = count === trials.length ? count + " trials" : count + " of " + trials.length + " trials";
+		matching.forEach((trial) => {
+			if (trial.card)
+				trial.card.hidden = false;
+		});
+		shown.rows = PAGE;
+		showRows();
+		status.textContent = matching.length === trials.length ? trials.length + " trials" :
+			matching.length + " of " + trials.length + " trials";
+	}
+
+	/* More rows when the end of the table comes into view. */
+	function addPaging() {
+		new IntersectionObserver((entries) => {
+			if (entries.some((entry) => entry.isIntersecting) && shown.rows < matching.length) {
+				shown.rows += PAGE;
+				showRows();
+			}
+		}, {rootMargin: "600px"}).observe(document.getElementById("more"));
+	}
+
+	/* A row a scenario with its counts, which also selects it. */
+	function addSummary() {
+		const place = document.getElementById("scenarios");
+		const names = [...counted(trials.map((trial) => trial.scenario)).keys()].sort();
+		const verdicts = [...counted(trials.map((trial) => trial.verdicts[0])).keys()];
+		let rows;
+
+		if (names.length === trials.length)
+			return;
+		add(place, "h2", {textContent: "Scenarios"});
+		rows = add(add(place, "div", {className: "card scroll"}), "table", {});
+		const head = add(add(rows, "thead", {}), "tr", {});
+		["Scenario", "trials", ...verdicts].forEach((text) => add(head, "th", {scope: "col", textContent: text}));
+		const body = add(rows, "tbody", {});
+		const counts = new Map(names.map((name) => [name, new Map()]));
+		trials.forEach((trial) => {
+			const own = counts.get(trial.scenario);
+
+			own.set(trial.verdicts[0], (own.get(trial.verdicts[0]) || 0) + 1);
+		});
+		names.forEach((name) => {
+			const row = add(body, "tr", {}), own = counts.get(name);
+			const button = add(add(row, "td", {}), "button", {type: "button", className: "link", textContent: name});
+
+			button.addEventListener("click", () => {
+				const select = bar.querySelector("select");
+
+				select.value = name;
+				select.dispatchEvent(new Event("change"));
+				bar.scrollIntoView();
+			});
+			add(row, "td", {className: "num", textContent: [...own.values()].reduce((sum, count) => sum + count, 0)});
+			verdicts.forEach((verdict) => add(row, "td", {className: "num", textContent: own.get(verdict) || ""}));
+		});
+		place.hidden = false;
+	}
+
+	/* A block of trials is a zlib stream in base 64. */
+	async function readBlock(number) {
+		const block = document.getElementById("block" + number);
+		const holder = document.createElement("template");
+
+		if (!block)
+			return holder.content;
+		const bytes = Uint8Array.from(atob(block.textContent), (digit) => digit.charCodeAt(0));
+		const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+		holder.innerHTML = await new Response(stream).text();
+		return holder.content;
+	}
+
+	/* Shows the trial that the address of the page names. */
+	async function showTrial() {
+		const id = location.hash.slice(1);
+
+		if (!/^t[0-9]+$/.test(id))
+			return;
+		const number = Math.floor((id.slice(1) - 1) / cards.dataset.block);
+		if (!blocks.has(number))
+			blocks.set(number, await readBlock(number));
+		const card = blocks.get(number).getElementById(id);
+		const section = document.getElementById("trial");
+
+		cards.replaceChildren();
+		if (card)
+			cards.append(card.cloneNode(true));
+		else
+			add(cards, "p", {className: "soft", textContent: "The details of this trial are not in the page: see brinell show."});
+		section.hidden = false;
+		section.scrollIntoView();
 	}
 
 	function addButtons() {
@@ -82,9 +182,9 @@
 	}
 
 	function addSearch() {
-		const input = add(bar, "input", {type: "search", placeholder: "Search trials and evidence"});
+		const input = add(bar, "input", {type: "search", placeholder: store ? "Search trials" : "Search trials and evidence"});
 
-		input.setAttribute("aria-label", "Search trials and evidence");
+		input.setAttribute("aria-label", input.placeholder);
 		input.addEventListener("input", () => {
 			shown.text = input.value.toLowerCase();
 			update();
@@ -97,7 +197,7 @@
 			const one = a.row.cells[column], other = b.row.cells[column];
 
 			return "sort" in one.dataset ? one.dataset.sort - other.dataset.sort :
-				one.textContent.localeCompare(other.textContent, "en", {numeric: true});
+				collator.compare(one.textContent, other.textContent);
 		};
 	}
 
@@ -109,8 +209,9 @@
 		trials.sort(compare(column));
 		if (down)
 			trials.reverse();
-		table.tBodies[0].append(...trials.map((trial) => trial.row));
-		trials[0].card.parentNode.append(...trials.map((trial) => trial.card));
+		if (!store)
+			cards.append(...trials.map((trial) => trial.card));
+		update();
 	}
 
 	function addSorting() {
@@ -136,6 +237,7 @@
 
 	if (!trials.length)
 		return;
+	addSummary();
 	addButtons();
 	addScenarios();
 	addSearch();
@@ -144,6 +246,8 @@
 	addSorting();
 	update();
 	bar.hidden = false;
-	window.addEventListener("hashchange", unfold);
-	unfold();
+	if (store)
+		addPaging();
+	window.addEventListener("hashchange", store ? showTrial : unfold);
+	(store ? showTrial : unfold)();
 })();
