@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # usage: bats/bench/run.sh [PART...]
-# Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, plugin, demo, and of guests: start,
-# idle, pattern, poison, downtime, library, and gmem (all without arguments, about 70 minutes on two cores, most of it for guests). Ends
+# Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, scale, plugin, demo, and of guests:
+# start, idle, pattern, poison, downtime, library, and gmem (all without arguments, about 80 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
 # The parts are called by their names, which shellcheck does not see.
@@ -21,6 +21,7 @@ trials_poison=${POISON_TRIALS:-100}
 trials_downtime=${DOWNTIME_TRIALS:-10}
 operations_gmem=${GMEM_OPERATIONS:-500}
 rounds_gmem=${GMEM_ROUNDS:-5}
+trials_scale=${SCALE_TRIALS:-100000}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -97,6 +98,42 @@ trials() {
 	return "$status"
 }
 
+# Seconds, processor seconds and peak memory of a command on the journal of many trials, beside the least that reading it takes.
+cost() { # NAME COMMAND...
+	local name=$1 seconds cpu memory
+	shift
+	read -r seconds cpu memory < <(build/bench/scale measure "$@")
+	least_seconds=${least_seconds:-$seconds} least_cpu=${least_cpu:-$cpu}
+	awk -v name="$name" -v seconds="$seconds" -v cpu="$cpu" -v memory="$memory" -v base="$least_seconds" -v cpubase="$least_cpu" 'BEGIN {
+		printf "%-24s %7.2f s, %7.2f s of processor, %4d MB; ratio %.1f, of processor %.1f\n", name, seconds, cpu, memory / 1024,
+			seconds / base, cpu / cpubase }'
+}
+
+scale() {
+	local all=$scratch/scale/all tenth=$scratch/scale/tenth page=$scratch/scale/page format least_seconds='' least_cpu=''
+	build/brinell run --trials 30 --out "$scratch/scale/base" einj/single >"$scratch/ktap" || return
+	build/bench/scale multiply "$scratch/scale/base" "$trials_scale" "$all" || return
+	build/bench/scale multiply "$scratch/scale/base" "$((trials_scale / 10))" "$tenth" || return
+	printf '%s trials, %d MB of journal\n' "$trials_scale" "$(($(stat -c %s "$all/journal.jsonl") / 1000000))"
+	wc -l "$all/journal.jsonl" >/dev/null
+	# shellcheck disable=SC2016
+	cost 'wc -l and CRC-32C' sh -c 'wc -l <"$1"; build/bench/scale crc "$1"' sh "$all/journal.jsonl"
+	for format in json ktap junit; do
+		cost "report $format" build/brinell report "$all" --format "$format"
+	done
+	cost 'show DIR TRIAL' build/brinell show "$all" "$((trials_scale / 2))"
+	least_seconds='' least_cpu=''
+	cost 'judge, a tenth' build/brinell judge "$tenth"
+	cost 'judge, all' build/brinell judge "$all"
+	build/bench/scale multiply "$scratch/scale/base" 10000 "$page" || return
+	cost 'report html, 10000' build/brinell report "$page" --format html --output "$page/report.html"
+	command -v chromium >/dev/null || return 0
+	cp bats/bench/page.html "$page/"
+	printf '%-24s %s, %d MB\n' 'Chromium' "$(chromium --headless=new --no-sandbox --disable-gpu --allow-file-access-from-files \
+		--user-data-dir="$scratch/scale/chromium" --timeout=60000 --dump-dom "file://$page/page.html" 2>/dev/null |
+		sed -n 's/.*<p id="result">\(.*\)<\/p>.*/\1/p')" "$(($(stat -c %s "$page/report.html") / 1000000))"
+}
+
 # The packages of ./setup are there: their download and installation are not in these figures.
 demo() {
 	local turn began status=0
@@ -145,7 +182,7 @@ machine() {
 	fi
 }
 
-parts="boot journal trials plugin demo start idle pattern poison downtime library gmem"
+parts="boot journal trials scale plugin demo start idle pattern poison downtime library gmem"
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $parts
 for name in "$@"; do
@@ -157,7 +194,7 @@ for name in "$@"; do
 		;;
 	esac
 done
-make -s build/bench/host build/bench/journal build/bench/summary build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/brinell-guest || exit 1
+make -s build/bench/host build/bench/journal build/bench/summary build/bench/scale build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/brinell-guest || exit 1
 build/brinell rig build intel >&2 || exit 1
 machine >"$block"
 echo >>"$block"
@@ -174,6 +211,10 @@ for name in "$@"; do
 	trials)
 		say "$trials trials of einj/single in one boot, some 0.4 s each"
 		part 'Trials' trials
+		;;
+	scale)
+		say "judge and reports of $trials_scale trials"
+		part 'Scale' scale
 		;;
 	plugin)
 		say "the emulator's processor time for sha256sum of 128 MiB, with the idle plugin and without it: $rounds_plugin rounds"
