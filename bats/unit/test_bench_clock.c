@@ -129,6 +129,20 @@ static const json_t *told(const struct fixture *fixture)
 	return json_object_get(event, "data");
 }
 
+/* What was quick enough before is quick enough: the first answer that is ends the questions. */
+static void a_warm_host_is_asked_less(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), 0);
+	assert_int_equal(host.asked, 8);
+	fixture->bench.clock_way_ns = 10 * NSEC_PER_SEC;
+	assert_int_equal(bench_compare_clocks(&fixture->bench, false, NULL), 0);
+	assert_int_equal(host.asked, 9);
+	/* The answer that was quick enough is the measure of the next ones. */
+	assert_true(fixture->bench.clock_way_ns < 10 * NSEC_PER_SEC);
+}
+
 /* What it may be wrong by it tells itself, and that is less than what a slow answer would make it wrong by. */
 static void the_quickest_answer_counts(void **state)
 {
@@ -225,9 +239,9 @@ static void a_stream_has_one_boot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_quickest_answer_counts),	 TEST(a_host_of_the_rig_is_set_right),
-		TEST(who_does_not_tell_is_not_believed), TEST(a_stream_has_one_boot),
-		TEST(an_agent_speaks_only_for_itself),
+		TEST(the_quickest_answer_counts),     TEST(a_warm_host_is_asked_less),
+		TEST(a_host_of_the_rig_is_set_right), TEST(who_does_not_tell_is_not_believed),
+		TEST(a_stream_has_one_boot),	      TEST(an_agent_speaks_only_for_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,7 @@ enum host_state {
  * @hello:          the agent's last hello; owned
  * @state:          see enum host_state
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
+ * @clock_way_ns: quickest answer to a question for that clock in this boot
  * @boots:          number of boots seen
  * @ready_boot:     the boot for which @ops->ready has succeeded
  * @told_boot:      the boot whose machine is on record
@@ -128,7 +129,7 @@ struct bench {
 	unsigned int shown;
 	json_t *hello;
 	enum host_state state;
-	int64_t clock_offset_ns;
+	int64_t clock_offset_ns, clock_way_ns;
 	unsigned int boots;
 	unsigned int ready_boot;
 	unsigned int told_boot;
