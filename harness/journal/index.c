@@ -82,14 +82,14 @@ static bool is_small(struct span parent, struct span key)
 /* What differs between two boots or guests of the same kind. */
 static bool is_lasting(struct span parent, struct span key)
 {
-	static const char *const passing[] = {"boot_id", "pid", "uuid",	 "cid",	     "warm",
-					      "arrived", "id",	"hello", "start_ns", "address"};
+	static const char *const passing[] = {"boot_id", "pid",	    "uuid", "cid",    "port",
+					      "warm",	 "arrived", "id",   "address"};
 
 	(void)parent;
 	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
 		if (span_is(key, passing[i]))
 			return false;
-	return true;
+	return key.length < 3 || memcmp(key.text + key.length - 3, "_ns", 3) != 0;
 }
 
 static void add_about(struct journal_index *index, const struct journal_line *line, json_t *body)
