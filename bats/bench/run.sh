@@ -94,7 +94,7 @@ trials() {
 	awk -v began="$began" -v ended="$EPOCHREALTIME" -v trials="$trials" 'BEGIN {
 		printf "%-20s %.1f s for %d trials and one boot, %.2f s a trial\n", "whole run", ended - began, trials,
 			(ended - began) / trials }'
-	echo 'ras-tools            4 s a trial by its source: einj_mem_uc sleeps 3 s before it looks, and waits 1 s after'
+	[ -z "${EINJ_MEM_UC:-}" ] || ras_tools
 	return "$status"
 }
 
@@ -132,6 +132,19 @@ scale() {
 	printf '%-24s %s, %d MB\n' 'Chromium' "$(chromium --headless=new --no-sandbox --disable-gpu --allow-file-access-from-files \
 		--user-data-dir="$scratch/scale/chromium" --timeout=60000 --dump-dom "file://$page/page.html" 2>/dev/null |
 		sed -n 's/.*<p id="result">\(.*\)<\/p>.*/\1/p')" "$(($(stat -c %s "$page/report.html") / 1000000))"
+}
+
+# The same fault by einj_mem_uc of ras-tools, which EINJ_MEM_UC names: a static program.
+ras_tools() {
+	local delay
+	for delay in 1 0; do
+		# shellcheck disable=SC2016
+		build/brinell rig run intel --file "$EINJ_MEM_UC:/root/einj_mem_uc" -- /bin/sh -c 'modprobe einj
+			mount -t debugfs debugfs /sys/kernel/debug; chmod 755 /root/einj_mem_uc
+			read -r began _ </proc/uptime; /root/einj_mem_uc -f -i -c 5 -d '"$delay"' single; read -r ended _ </proc/uptime
+			echo "uptimes $began $ended"' 2>/dev/null | awk -v delay="$delay" '$1 == "uptimes" {
+			printf "%-20s %.2f s an injection with a delay of %d s (5 injections)\n", "ras-tools", ($3 - $2) / 5, delay }'
+	done
 }
 
 # The packages of ./setup are there: their download and installation are not in these figures.
