@@ -3,7 +3,7 @@
 #define BRINELL_UNIT_FAKE_BENCH_H
 
 /*
- * Benches of hosts that are made up: `fake` has one, `fake-pair` two. Each boot of one is a process, which answers as an
+ * Benches of hosts that are made up: `fake` has one, `fake-local` too, whose guests migrate on it, `fake-pair` two. Each boot of one is a process, which answers as an
  * agent would; its end is the end of the host.
  */
 #include <errno.h>
@@ -191,8 +191,11 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 	if (strcmp(call, "witness.start") == 0)
 		return "{\"started\":[\"kmsg\"],\"missing\":[]}";
 	if (strcmp(call, "guest.start") == 0)
-		return "{\"kind\":\"micro\",\"pid\":77,\"domain\":\"brinell-g1\",\"uuid\":\"u\","
-		       "\"qemu\":\"10.0.2\"}";
+		return bench->ops->local_migration
+			       ? "{\"kind\":\"micro\",\"domain\":\"brinell-g1\",\"uuid\":\"u\","
+				 "\"local_migration\":true}"
+			       : "{\"kind\":\"micro\",\"pid\":77,\"domain\":\"brinell-g1\","
+				 "\"uuid\":\"u\",\"qemu\":\"10.0.2\"}";
 	if (strcmp(call, "guest.status") == 0)
 		return "{\"state\":\"running\",\"connected\":true}";
 	if (strcmp(call, "guest.call") == 0)
@@ -395,6 +398,16 @@ static const struct bench_ops fake_one = {.name = "fake",
 					  .ready = fake_ready,
 					  .firmware = fake_firmware,
 					  .stop = fake_stop};
+static const struct bench_ops fake_local = {.name = "fake-local",
+					    .summary = "one whose guests migrate on it",
+					    .hosts = 1,
+					    .limited = true,
+					    .local_migration = true,
+					    .start = fake_start,
+					    .dispatch = fake_dispatch,
+					    .ready = fake_ready,
+					    .firmware = fake_firmware,
+					    .stop = fake_stop};
 static const struct bench_ops fake_two = {.name = "fake-pair",
 					  .summary = "two",
 					  .hosts = 2,
@@ -417,5 +430,6 @@ static const struct bench_ops fake_metal = {.name = "fake-metal",
 REGISTER(bench_ops, fake_one);
 REGISTER(bench_ops, fake_metal);
 REGISTER(bench_ops, fake_two);
+REGISTER(bench_ops, fake_local);
 
 #endif

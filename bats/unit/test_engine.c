@@ -220,6 +220,25 @@ static void test_one_host_can_not_migrate(void **state)
 	assert_string_equal(cause(fixture), "skip");
 }
 
+static void test_migration_on_one_host(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *fire;
+
+	run(fixture, "fake-local",
+	    "  - start: victim\n  - migrate: {guest: g1, hold: sent, page: victim}\n"
+	    "  - inject: {with: qemu-mce, at: victim, kind: srao}\n  - release: g1\n",
+	    1);
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "guest.receive"), 0);
+	assert_int_equal(count_calls(fixture, "\"uri\""), 0);
+	assert_non_null(strstr(fixture->calls, "\"hold\":\"sent\""));
+	/* What shows only at the source is looked for while the guest is there. */
+	fire = strstr(fixture->calls, "inject.fire");
+	assert_non_null(fire);
+	assert_ptr_equal(strstr(fire, "\nh0 "), strstr(fire, "\nh0 witness.collect"));
+}
+
 static void test_balloon(void **state)
 {
 	struct fixture *fixture = *state;
@@ -329,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_trigger_is_missed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_host_can_not_migrate, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_migration_on_one_host, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_balloon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_libvirt_is_up_before_the_host_is_probed,
 						set_up, tear_down),

@@ -48,6 +48,7 @@ struct bench_options {
  * @limited:  its hosts end at the deadline of the options
  * @return_s: maximum time in seconds for a host to return after it went down; 0: @start is sufficient
  * @is_rig:   its hosts are emulated and private: their clocks may be set
+ * @local_migration: guests can migrate to the host that they are on
  * @start:    boots the host (again) and sets @agent; bench_greet() then waits for the hello
  * @dispatch: reads out-of-band events (console, power) from @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
@@ -62,7 +63,7 @@ struct bench_ops {
 	unsigned int hosts;
 	bool limited;
 	unsigned int return_s;
-	bool is_rig;
+	bool is_rig, local_migration;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
 	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,

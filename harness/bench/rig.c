@@ -270,6 +270,7 @@ static const struct bench_ops bench_xen = {
 	.hosts = 1,
 	.limited = true,
 	.is_rig = true,
+	.local_migration = true,
 	.start = rig_bench_start,
 	.dispatch = rig_dispatch,
 	.firmware = rig_bench_firmware,

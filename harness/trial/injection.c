@@ -311,6 +311,12 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 	if (json_is_true(json_object_get(fired, "running")))
 		return 0;
 	journal_reply(engine, fired);
+	/* What shows only where the guest is now: it may be elsewhere at the end of the trial. */
+	if (aim->direct && aim->guest)
+		error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS,
+				    NULL, why);
+	if (error)
+		return after_host_loss(engine, aim, error);
 	if (aim->page && json_number(fired, "error", 0) == -EBUSY)
 		look_behind(engine, step, aim);
 	return 0;

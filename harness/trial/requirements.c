@@ -20,11 +20,12 @@ int requirements_of_bench(const struct scenario *scenario, const struct bench *b
 			  struct reason *why)
 {
 	bool pair = bench->next != bench && bench->next->ops->reach;
+	bool migrates = pair || bench->ops->local_migration;
 
 	for (size_t i = 0; i < scenario->step_count; i++) {
 		const struct scenario_step *step = &scenario->steps[i];
 
-		if (step->kind->migrates && !pair)
+		if (step->kind->migrates && !migrates)
 			return fail(why, -ENOTSUP,
 				    "a migration needs two hosts, bench '%s' has one", bench->name);
 		if (strcmp(step->kind->name, "firmware") == 0 && !bench->ops->firmware)
