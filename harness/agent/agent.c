@@ -13,6 +13,7 @@
 #include "harness/agent/agent.h"
 #include "harness/agent/core.h"
 #include "harness/host/change.h"
+#include "harness/host/machine.h"
 
 /**
  * agent_serve - serve one controller until it goes away
@@ -95,6 +96,8 @@ static int serve_port(const char *path)
 			close(fd);
 			return EXIT_PASSED;
 		}
+		/* Before the hello: it has the boot_id, which the kernel may make only then. */
+		machine_take_seed();
 		channel = channel_new(fd, fd);
 		/* What an agent before this one left unfinished on the port ends here. */
 		(void)write_all(fd, "\n", 1);

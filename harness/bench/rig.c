@@ -14,6 +14,8 @@
 
 /* Start of the hypervisor on a busy emulated host. */
 #define READY_TIMEOUT_MS 90000
+/* A host whose snapshot is gone boots before the answer. */
+#define POWER_TIMEOUT_MS 240000
 
 /*
  * Only an end that the emulated machine caused is an event of the host: QEMU calls those guest-shutdown, guest-reset and guest-panic
@@ -120,7 +122,7 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 	if (bench->private) {
 		__cleanup_json json_t *cycle = json_pack("{s:s}", "action", "cycle");
 
-		error = rig_call(bench->private, "power", cycle, 30000, NULL, why);
+		error = rig_call(bench->private, "power", cycle, POWER_TIMEOUT_MS, NULL, why);
 		/* Drop late events of the previous host. */
 		rig_dispatch(bench);
 	} else {

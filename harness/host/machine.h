@@ -36,4 +36,6 @@ void finding_add(json_t *findings, const char *name, bool ok, const char *reason
 		 const char *remedy);
 void machine_add_facts(json_t *facts);
 
+void machine_take_seed(void);
+
 #endif

@@ -255,6 +255,7 @@ static const struct rig_profile xen = {
 		"mce_verbosity=verbose",
 	.qemu_least = 901,
 	.hosts = 1,
+	.snapshot = true,
 	.local_migration = true,
 };
 

@@ -53,6 +53,7 @@ struct rig_system {
  * @guest:        program that lies ready for guests of this host, or NULL: it runs none
  * @private_vms:  KVM's modules are built again, so that VMs have private memory (make-kvm); only of Debian's kernel
  * @hosts:        1, or 2 for a pair on a private network
+ * @snapshot:     its hosts start from a snapshot of one that has booted; its devices can be saved
  * @local_migration: guests of its only host can migrate, to the same host
  */
 struct rig_profile {
@@ -76,6 +77,7 @@ struct rig_profile {
 	const char *guest;
 	bool private_vms;
 	unsigned int hosts;
+	bool snapshot;
 	bool local_migration;
 };
 

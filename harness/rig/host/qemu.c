@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/lib/seed.h"
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/qemu.h"
 
@@ -176,6 +177,14 @@ char **qemu_arguments(const struct qemu_config *config)
 	if (config->link)
 		add_link(&list, config);
 	add_boot(&list, config);
+	if (config->seed) {
+		add(&list, "-fw_cfg");
+		add(&list, "name=" SEED_ITEM ",string=%s", config->seed);
+	}
+	if (config->state) {
+		add(&list, "-incoming");
+		add(&list, "file:%s", config->state);
+	}
 	return list.items;
 }
 

@@ -16,6 +16,8 @@
  * @initramfs:  path of the archive
  * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
  * @system:     path of the disk with the root file system; NULL: the profile has none
+ * @state:      path of the file with the state that it starts with; NULL: it boots
+ * @seed:       for the host's random numbers, 2 * SEED_BYTES hexadecimal digits; NULL: none
  * @link:       NULL, or beginning of the paths of the pair's network: ".1" and ".2" follow
  * @host_number: of a pair, 1 or 2; 0: no network
  * @arguments:  kernel command line
@@ -34,6 +36,8 @@ struct qemu_config {
 	const char *initramfs;
 	const char *hypervisor;
 	const char *system;
+	const char *state;
+	const char *seed;
 	const char *link;
 	unsigned int host_number;
 	const char *arguments;

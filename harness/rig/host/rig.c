@@ -18,7 +18,7 @@
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor.h"
 
-#define START_TIMEOUT_MS 60000
+#define START_TIMEOUT_MS 240000
 #define DEADLINE_DEFAULT_S 3600
 
 /**

@@ -13,9 +13,11 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 
 #include "harness/lib/spawn.h"
+#include "harness/lib/seed.h"
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor_internal.h"
 
@@ -40,6 +42,9 @@ static void on_console_line(void *context, int64_t time_ns, const char *text, bo
 
 	if (more)
 		json_object_set_new(event, "more", json_true());
+	/* Of /init of the image. */
+	if (strstr(text, "brinell: the host is ready"))
+		supervisor->ready = true;
 	write_log(supervisor, time_ns, "", text);
 	supervisor_broadcast(supervisor, event);
 }
@@ -69,6 +74,19 @@ static ssize_t read_some(struct supervisor *supervisor, int fd, struct console *
 		console_feed(console, bytes, (size_t)got, now_realtime_ns());
 	}
 	return got;
+}
+
+/** supervisor_read_output - read what there is of QEMU's output. Return: 0, or -EPIPE at its end */
+int supervisor_read_output(struct supervisor *supervisor)
+{
+	ssize_t got;
+
+	while ((got = read_some(supervisor, supervisor->complaints, &supervisor->complaint_lines)) >
+	       0)
+		;
+	while ((got = read_some(supervisor, supervisor->output, &supervisor->console)) > 0)
+		;
+	return got == 0 ? -EPIPE : 0;
 }
 
 static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -238,10 +256,17 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 	return fail(why, error, "QEMU does not answer on %s: %s", path, strerror(-error));
 }
 
-static char **qemu_command(struct supervisor *supervisor)
+/**
+ * supervisor_qemu_command - the words that start QEMU
+ * @incoming: descriptor of a snapshot to start from, or -1
+ * @seed:     for the random numbers of the host, or NULL
+ *
+ * Return: NULL-terminated; qemu_arguments_free().
+ */
+char **supervisor_qemu_command(const struct supervisor *supervisor, int incoming, const char *seed)
 {
 	const json_t *config = supervisor->config;
-	char ram[32], disk[32], kernel[32], initramfs[32], system[32], hypervisor[32];
+	char ram[32], disk[32], kernel[32], initramfs[32], system[32], hypervisor[32], state[32];
 	__cleanup_free char *qmp = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
 	__cleanup_free char *agent = format_text("%s/" SUPERVISOR_AGENT, supervisor->directory);
 	char **firmware =
@@ -255,8 +280,7 @@ static char **qemu_command(struct supervisor *supervisor)
 	snprintf(initramfs, sizeof(initramfs), "/proc/self/fd/%d", supervisor->initramfs);
 	snprintf(system, sizeof(system), "/proc/self/fd/%d", supervisor->system);
 	snprintf(hypervisor, sizeof(hypervisor), "/proc/self/fd/%d", supervisor->hypervisor);
-	unlink(qmp);
-	unlink(agent);
+	snprintf(state, sizeof(state), "/proc/self/fd/%d", incoming);
 	arguments = qemu_arguments(
 		&(struct qemu_config){.program = json_text(config, "qemu", ""),
 				      .profile = supervisor->profile,
@@ -268,6 +292,8 @@ static char **qemu_command(struct supervisor *supervisor)
 				      .initramfs = initramfs,
 				      .system = supervisor->system >= 0 ? system : NULL,
 				      .hypervisor = supervisor->hypervisor >= 0 ? hypervisor : NULL,
+				      .state = incoming >= 0 ? state : NULL,
+				      .seed = seed,
 				      .link = json_text(config, "link", NULL),
 				      .host_number = supervisor->host_number,
 				      .arguments = supervisor->arguments,
@@ -278,18 +304,47 @@ static char **qemu_command(struct supervisor *supervisor)
 	return arguments;
 }
 
-static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
+static void remove_socket(const struct supervisor *supervisor, const char *name)
 {
-	const int inherited[] = {supervisor->ram,	supervisor->disk,   supervisor->kernel,
-				 supervisor->initramfs, supervisor->system, supervisor->hypervisor};
-	char **argv = qemu_command(supervisor);
-	struct spawn spawn = {.argv = (const char *const *)argv,
-			      .streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
+	__cleanup_free char *path = format_text("%s/%s", supervisor->directory, name);
+
+	unlink(path);
+}
+
+/* @digits: receives 2 * SEED_BYTES of them and the end */
+static void draw_seed(char *digits)
+{
+	unsigned char bytes[SEED_BYTES] = {0};
+
+	(void)!getrandom(bytes, sizeof(bytes), 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		sprintf(digits + 2 * i, "%02x", bytes[i]);
+}
+
+static int spawn_qemu(struct supervisor *supervisor, int incoming, struct reason *why)
+{
+	const int inherited[] = {supervisor->ram,
+				 supervisor->disk,
+				 supervisor->kernel,
+				 supervisor->initramfs,
+				 supervisor->system,
+				 supervisor->hypervisor,
+				 incoming};
+	bool seeded = supervisor->profile->snapshot;
+	char seed[2 * SEED_BYTES + 1];
+	char **argv;
+	struct spawn spawn = {.streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
 			      .keep = inherited,
 			      .keep_count = ARRAY_SIZE(inherited),
 			      .death_signal = SIGKILL};
-	int error = spawn_start(&spawn, why);
+	int error;
 
+	remove_socket(supervisor, SUPERVISOR_QMP);
+	remove_socket(supervisor, SUPERVISOR_AGENT);
+	draw_seed(seed);
+	argv = supervisor_qemu_command(supervisor, incoming, seeded ? seed : NULL);
+	spawn.argv = (const char *const *)argv;
+	error = spawn_start(&spawn, why);
 	qemu_arguments_free(argv);
 	if (error)
 		return error;
@@ -303,23 +358,17 @@ static int spawn_qemu(struct supervisor *supervisor, struct reason *why)
 	return 0;
 }
 
-/**
- * supervisor_power_on - start QEMU with empty RAM
- *
- * Return: 0 or -errno with the reason, QEMU's own words included.
- */
-int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
+/* @incoming: descriptor of a snapshot, or -1 */
+static int start_qemu(struct supervisor *supervisor, int incoming, struct reason *why)
 {
 	int error;
 
-	if (supervisor->qemu)
-		return fail(why, -EALREADY, "the host is on already");
 	/* The model's mapping stays valid, the pages are given back and read as zeroes. */
 	fallocate(supervisor->ram, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		  (off_t)supervisor->memory_mib << 20);
 	supervisor->cause[0] = supervisor->complaint[0] = '\0';
-	supervisor->powered_ns = now_realtime_ns();
-	error = spawn_qemu(supervisor, why);
+	supervisor->ready = false;
+	error = spawn_qemu(supervisor, incoming, why);
 	if (error)
 		return error;
 	error = connect_qmp(supervisor, why);
@@ -329,6 +378,9 @@ int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
 			fail(why, error, "the firmware model can not attach to QEMU: %s",
 			     strerror(-error));
 	}
+	if (!error)
+		error = incoming >= 0 ? snapshot_resume(supervisor, why)
+				      : snapshot_make(supervisor, why);
 	if (error) {
 		supervisor_power_off(supervisor, "start failed");
 		if (*supervisor->complaint) {
@@ -336,8 +388,36 @@ int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
 
 			fail(why, error, "%s: %.400s", first.text, supervisor->complaint);
 		}
-		return error;
 	}
+	return error;
+}
+
+/**
+ * supervisor_power_on - start QEMU with empty RAM, or with that of a snapshot
+ *
+ * Return: 0 or -errno with the reason, QEMU's own words included.
+ */
+int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
+{
+	__cleanup_close int snapshot = -1;
+	int error;
+
+	if (supervisor->qemu)
+		return fail(why, -EALREADY, "the host is on already");
+	supervisor->powered_ns = now_realtime_ns();
+	snapshot = snapshot_open(supervisor);
+	error = start_qemu(supervisor, snapshot, why);
+	if (error && snapshot >= 0) {
+		write_log(supervisor, now_realtime_ns(),
+			  "[supervisor] no start from the snapshot: ", why->text);
+		snapshot_forget(supervisor);
+		error = start_qemu(supervisor, -1, why);
+	} else if (snapshot >= 0) {
+		write_log(supervisor, supervisor->powered_ns, "[supervisor] ",
+			  "the host goes on from a snapshot");
+	}
+	if (error)
+		return error;
 	supervisor->boots++;
 	sd_event_add_io(supervisor->loop, &supervisor->output_source, supervisor->output, EPOLLIN,
 			on_output, supervisor);

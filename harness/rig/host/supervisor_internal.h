@@ -64,6 +64,7 @@ struct supervisor_terminal {
  * @input:         QEMU's standard input: what is typed at the serial console
  * @output:        QEMU's standard output: the serial console
  * @complaints:    QEMU's standard error
+ * @ready:         the host has started everything
  * @boots:         times it was powered on
  * @powered_ns:    CLOCK_REALTIME of the last power-on
  * @complaint:     last line of @complaints
@@ -90,6 +91,7 @@ struct supervisor {
 	pid_t qemu;
 	int input, output, complaints;
 	sd_event_source *qemu_source, *output_source, *complaint_source, *input_source;
+	bool ready;
 	unsigned int boots;
 	int64_t powered_ns;
 	int64_t deadline_ns;
@@ -107,6 +109,14 @@ struct supervisor {
 
 int supervisor_power_on(struct supervisor *supervisor, struct reason *why);
 void supervisor_power_off(struct supervisor *supervisor, const char *cause);
+
+char **supervisor_qemu_command(const struct supervisor *supervisor, int incoming, const char *seed);
+int supervisor_read_output(struct supervisor *supervisor);
+
+int snapshot_open(const struct supervisor *supervisor);
+void snapshot_forget(const struct supervisor *supervisor);
+int snapshot_resume(struct supervisor *supervisor, struct reason *why);
+int snapshot_make(struct supervisor *supervisor, struct reason *why);
 
 int supervisor_listen(struct supervisor *supervisor, struct reason *why);
 int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner);
