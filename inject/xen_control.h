@@ -5,7 +5,12 @@
 #include "harness/lib/registry.h"
 #include "harness/lib/util.h"
 
-/* Types of pages (xen/include/public/domctl.h, XEN_DOMCTL_PFINFO_*), as far as they are told apart here. */
+/**
+ * enum xen_page - what a page of a domain is (xen/include/public/domctl.h, XEN_DOMCTL_PFINFO_*)
+ * @XEN_PAGE_USED:   memory of the domain
+ * @XEN_PAGE_HOLE:   no memory: never there, ballooned out, or of a device
+ * @XEN_PAGE_BROKEN: marked as broken
+ */
 enum xen_page {
 	XEN_PAGE_USED,
 	XEN_PAGE_HOLE,
@@ -14,56 +19,57 @@ enum xen_page {
 
 /**
  * struct xen_domain - what Xen says of a domain
- * @id:     its number
- * @hvm:    its memory is that of a machine of its own (HVM or PVH); otherwise PV
- * @dying, @shutdown, @paused: its state
- * @reason: of a domain that has shut down (xen/include/public/sched.h, SHUTDOWN_*)
- * @pfns:   its highest pfn and one more
+ * @id:    its number
+ * @hvm:   its memory is that of a machine of its own (HVM and PVH); otherwise it is PV
+ * @dying: it is being destroyed
+ * @ended: it has shut down, with @reason (xen/include/public/sched.h, SHUTDOWN_*)
+ * @pfns:  its highest pfn and one more
  */
 struct xen_domain {
 	uint32_t id;
-	bool hvm, dying, shutdown, paused;
+	bool hvm, dying, ended;
 	unsigned int reason;
 	uint64_t pfns;
 };
 
 /**
  * struct xen_machine - what Xen says of the machine
- * @major, @minor: version of Xen
- * @processors: online
- * @cap:        IA32_MCG_CAP of processor 0, 0 when it is not known
- * @intel:      of the vendor whose machine checks Xen handles by itself
+ * @processors: that are online
+ * @cap:        IA32_MCG_CAP of the first of them
+ * @intel:      of Intel: only there Xen acts on a machine check itself (xen/arch/x86/cpu/mcheck/mce_intel.c, mce_dhandlers)
  */
 struct xen_machine {
-	unsigned int major, minor;
 	unsigned int processors;
 	uint64_t cap;
 	bool intel;
 };
 
-/* One write of a machine check register before a simulated machine check: @physical: @value is a physical address of a guest. */
+/* A register of machine checks (IA32_MC*) and the value that Xen reads from it in the next simulated machine check. */
 struct xen_msr {
 	uint32_t number;
 	uint64_t value;
-	bool physical;
+};
+
+enum xen_raise {
+	XEN_RAISE_EXCEPTION,
+	XEN_RAISE_CMCI,
+	XEN_RAISE_LOCAL,
 };
 
 /**
  * struct xen_control - the way of an injector to Xen
- * @name:   for people
- * @open:   a handle; NULL with the reason when this is no Xen, or another version than the library's
- * @close:  ends it
- * @machine: about the machine
- * @find:   a domain by its name (of xenstore)
- * @state:  a domain by its number; -ESRCH when there is none
- * @page:   the type of a page of a domain that is not PV
- * @frame:  the machine frame behind a pfn of it. The page is mapped and its frame is looked up, so that a hole has none
- * @write_msrs: interposes values of registers of machine checks of one processor; with @domain those are of its memory
- * @raise:  has a processor take a simulated machine check. @kind: XEN_RAISE_*
+ * @open:       a handle; NULL with the reason: this is no Xen, or not the version of the library
+ * @close:      ends it
+ * @machine:    describes the machine
+ * @find:       describes the domain of a name. -ESRCH: there is none
+ * @page:       the type of a page of a domain that is not PV
+ * @write_msrs: interposes values of registers of one processor
+ * @write_address: interposes the address of an error: a physical address of a domain that is not PV, which Xen translates
+ * @raise:      has a processor take a simulated machine check
  * @break_page: marks a page of a domain as broken
- * @offline: takes a machine frame out of use; @status receives PG_OFFLINE_STATUS_* (xen/include/public/sysctl.h)
+ * @watch:      has the witness of page types look at a page from now on
  *
- * Errors are -errno with a reason. Only a program that is linked with libxenctrl has one of these.
+ * Each returns 0 or -errno with a reason. Only a program that is linked with libxenctrl has one of these.
  */
 struct xen_control {
 	const char *name;
@@ -71,20 +77,21 @@ struct xen_control {
 	void (*close)(void *handle);
 	int (*machine)(void *handle, struct xen_machine *machine, struct reason *why);
 	int (*find)(void *handle, const char *name, struct xen_domain *domain, struct reason *why);
-	int (*state)(void *handle, uint32_t id, struct xen_domain *domain, struct reason *why);
 	int (*page)(void *handle, uint32_t domain, uint64_t pfn, enum xen_page *page,
 		    struct reason *why);
-	int (*write_msrs)(void *handle, unsigned int processor, uint32_t domain,
-			  const struct xen_msr *msrs, size_t count, struct reason *why);
-	int (*raise)(void *handle, unsigned int processor, unsigned int kind, struct reason *why);
+	int (*write_msrs)(void *handle, unsigned int processor, const struct xen_msr *msrs,
+			  size_t count, struct reason *why);
+	int (*write_address)(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
+			     uint64_t gpa, struct reason *why);
+	int (*raise)(void *handle, unsigned int processor, enum xen_raise raise,
+		     struct reason *why);
 	int (*break_page)(void *handle, uint32_t domain, uint64_t pfn, struct reason *why);
-	int (*offline)(void *handle, uint64_t frame, uint32_t *status, struct reason *why);
+	void (*watch)(uint32_t domain, uint64_t pfn);
 };
 
 REGISTRY(xen_control)
 
-#define XEN_RAISE_EXCEPTION 0
-#define XEN_RAISE_CMCI 1
-#define XEN_RAISE_LOCAL 2
+#define XEN_CONTROL_MISSING "this agent is not linked with libxenctrl"
+#define XEN_CONTROL_REMEDY "use brinell-agent-xen, in the first domain of Xen"
 
 #endif

@@ -147,6 +147,8 @@ static const struct {
 	const char *text;
 } harms[] = {
 	{MEANS_PANIC, "Kernel panic - not syncing: Fatal machine check"},
+	{MEANS_PANIC, "(XEN) [   12.345678] Panic on CPU 0:"},
+	{MEANS_PANIC, "(XEN) Panic on CPU 0:"},
 	{MEANS_STUCK, "watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]"},
 	{MEANS_STUCK, "watchdog: CPU13: Watchdog detected hard LOCKUP on cpu 13"},
 	{MEANS_STUCK, "NMI watchdog: Watchdog detected hard LOCKUP on cpu 3"},

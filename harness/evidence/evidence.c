@@ -88,6 +88,8 @@ static const struct line_kind line_kinds[] = {
 	     "stack end|sysrq triggered crash)",
 	     MEANS_PANIC, KIND_OTHER),
 	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
+	/* xen/drivers/char/console.c, panic(): of the hypervisor below the kernel */
+	LINE("Panic on CPU ", "\\(XEN\\) .*Panic on CPU [0-9]+:", MEANS_PANIC),
 
 	/* mm/oom_kill.c, __oom_kill_process(); arch/x86/mm/fault.c, show_signal_msg(); arch/x86/kernel/traps.c, show_signal() */
 	LINE("Killed process ", "[Oo]ut of memory.*: Killed process ([0-9]+) \\(", MEANS_ENDED,

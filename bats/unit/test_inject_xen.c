@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: xen-mca with a made-up Xen: what Xen is told, in which order, and which domains, pages and processors are
+ * refused before anything is written.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/host/machine.h"
+#include "inject/injector.h"
+#include "inject/xen_control.h"
+#include "bats/unit/made_up_root.h"
+
+/* cmocka has a macro fail(): (fail) is the function. */
+static struct {
+	const char *no_xen;
+	struct xen_machine machine;
+	struct xen_domain domain;
+	enum xen_page page;
+	int refusal;
+	int open;
+	uint64_t watched;
+	char told[512];
+} xen;
+
+static void told(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void told(const char *format, ...)
+{
+	size_t used = strlen(xen.told);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(xen.told + used, sizeof(xen.told) - used, format, arguments);
+	va_end(arguments);
+}
+
+static void *fake_open(struct reason *why)
+{
+	if (xen.no_xen) {
+		(fail)(why, -ENOENT, "%s", xen.no_xen);
+		return NULL;
+	}
+	xen.open++;
+	return &xen;
+}
+
+static void fake_close(void *handle)
+{
+	assert_ptr_equal(handle, &xen);
+	xen.open--;
+}
+
+static int fake_machine(void *handle, struct xen_machine *machine, struct reason *why)
+{
+	(void)handle;
+	(void)why;
+	*machine = xen.machine;
+	return 0;
+}
+
+static int fake_find(void *handle, const char *name, struct xen_domain *domain, struct reason *why)
+{
+	(void)handle;
+	if (strcmp(name, "brinell-g1") != 0)
+		return (fail)(why, -ESRCH, "xenstore knows no domain %s", name);
+	*domain = xen.domain;
+	return 0;
+}
+
+static int fake_page(void *handle, uint32_t domain, uint64_t pfn, enum xen_page *page,
+		     struct reason *why)
+{
+	(void)handle;
+	(void)why;
+	assert_int_equal(domain, xen.domain.id);
+	assert_true(pfn < xen.domain.pfns);
+	*page = xen.page;
+	return 0;
+}
+
+static int fake_write_msrs(void *handle, unsigned int processor, const struct xen_msr *msrs,
+			   size_t count, struct reason *why)
+{
+	(void)handle;
+	told("cpu %u:", processor);
+	for (size_t i = 0; i < count; i++)
+		told(" %x=%" PRIx64, msrs[i].number, msrs[i].value);
+	return xen.refusal ? (fail)(why, xen.refusal, "Xen refuses") : 0;
+}
+
+static int fake_write_address(void *handle, unsigned int processor, uint32_t number,
+			      uint32_t domain, uint64_t gpa, struct reason *why)
+{
+	(void)handle;
+	(void)why;
+	told(", cpu %u: %x=d%u:%" PRIx64, processor, number, domain, gpa);
+	return 0;
+}
+
+static int fake_raise(void *handle, unsigned int processor, enum xen_raise raise,
+		      struct reason *why)
+{
+	(void)handle;
+	(void)why;
+	told(", raise %d on %u", (int)raise, processor);
+	return 0;
+}
+
+static int fake_break_page(void *handle, uint32_t domain, uint64_t pfn, struct reason *why)
+{
+	(void)handle;
+	(void)why;
+	told("break d%u:%" PRIx64, domain, pfn);
+	return 0;
+}
+
+static void fake_watch(uint32_t domain, uint64_t pfn)
+{
+	assert_int_equal(domain, xen.domain.id);
+	xen.watched = pfn;
+}
+
+static const struct xen_control fake = {
+	.name = "made-up",
+	.open = fake_open,
+	.close = fake_close,
+	.machine = fake_machine,
+	.find = fake_find,
+	.page = fake_page,
+	.write_msrs = fake_write_msrs,
+	.write_address = fake_write_address,
+	.raise = fake_raise,
+	.break_page = fake_break_page,
+	.watch = fake_watch,
+};
+
+REGISTER(xen_control, fake);
+
+/* A machine with Xen that may be broken, and a guest of 16 MiB. */
+static int make_xen(void **state)
+{
+	char host[65] = "";
+	FILE *mark;
+
+	memset(&xen, 0, sizeof(xen));
+	xen.machine = (struct xen_machine){.processors = 2, .cap = 0x100010a, .intel = true};
+	xen.domain = (struct xen_domain){.id = 7, .hvm = true, .pfns = 0x1000};
+	if (make_root(state) || mkdir(place("/etc"), 0755) || mkdir(place("/etc/brinell"), 0755) ||
+	    gethostname(host, sizeof(host) - 1))
+		return -1;
+	mark = fopen(place("/etc/brinell/expendable"), "w");
+	fprintf(mark, "%s\n", host);
+	return fclose(mark);
+}
+
+static int inject(const char *arguments, bool dry_run, struct reason *why)
+{
+	__cleanup_json json_t *given = json_loads(arguments, 0, NULL);
+	struct injection injection;
+	int error;
+
+	assert_non_null(given);
+	*why = (struct reason){0};
+	assert_int_equal(injection_open(&injection, injector_find("xen-mca"), given, dry_run, why),
+			 0);
+	error = injection.injector->prepare(&injection, why);
+	if (!error) {
+		error = injection.injector->fire(&injection, why);
+		assert_int_equal(injection.injector->restore(&injection, error ? NULL : why), 0);
+	}
+	assert_int_equal(injection.change.lock_fd, -1);
+	assert_null(injection.private);
+	assert_int_equal(xen.open, 0);
+	injection_close(&injection);
+	return error;
+}
+
+static void assert_told(const char *arguments, const char *text)
+{
+	struct reason why;
+
+	if (inject(arguments, false, &why))
+		fail_msg("%s: %s", arguments, why.text);
+	assert_string_equal(xen.told, text);
+	xen.told[0] = '\0';
+}
+
+static void refuse(const char *arguments, int error, const char *message)
+{
+	struct reason why;
+	int got = inject(arguments, false, &why);
+
+	if (got != error || !strstr(why.text, message))
+		fail_msg("%s: %s '%s' instead of %s '%s'", arguments,
+			 got ? error_name(got) : "no error", why.text, error_name(error), message);
+	assert_string_equal(xen.told, "");
+}
+
+#define AT_PAGE "\"guest\": \"g1\", \"gpa\": \"0x5040\""
+
+static void kinds_are_told_to_xen(void **state)
+{
+	(void)state;
+	assert_told("{\"kind\": \"srao\", " AT_PAGE "}",
+		    "cpu 0: 17a=5 41d=bd2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
+	assert_int_equal(xen.watched, 5);
+	assert_told("{\"kind\": \"lmce\", \"cpu\": 1, \"bank\": 9, " AT_PAGE "}",
+		    "cpu 1: 17a=d 425=bd2000008000017a 427=86, cpu 1: 426=d7:5040, raise 2 on 1");
+	assert_told("{\"kind\": \"ucna\", " AT_PAGE "}",
+		    "cpu 0: 17a=0 41d=bc20000080000136 41f=86, cpu 0: 41e=d7:5040, raise 1 on 0");
+	assert_told("{\"kind\": \"fatal\", " AT_PAGE "}",
+		    "cpu 0: 17a=5 41d=bf2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
+	assert_told("{\"kind\": \"set-broken\", " AT_PAGE "}", "break d7:5");
+}
+
+static void domains_are_checked(void **state)
+{
+	static const char srao[] = "{\"kind\": \"srao\", " AT_PAGE "}";
+
+	(void)state;
+	refuse("{\"kind\": \"srao\", \"guest\": \"g2\", \"gpa\": 0}", -ESRCH, "brinell-g2");
+	xen.domain.hvm = false;
+	refuse(srao, -EOPNOTSUPP, "is PV");
+	xen.domain.hvm = true;
+	xen.domain.dying = true;
+	refuse(srao, -ESHUTDOWN, "is being destroyed");
+	xen.domain.dying = false;
+	xen.domain.ended = true;
+	refuse(srao, -ESHUTDOWN, "has shut down");
+}
+
+static void pages_are_checked(void **state)
+{
+	(void)state;
+	refuse("{\"kind\": \"srao\", \"guest\": \"g1\"}", -EINVAL, "no address");
+	refuse("{\"kind\": \"srao\", \"guest\": \"g1\", \"gpa\": \"0x1000000\"}", -ERANGE,
+	       "its last one is 0xfff");
+	xen.page = XEN_PAGE_HOLE;
+	refuse("{\"kind\": \"srao\", " AT_PAGE "}", -EFAULT, "is a hole");
+	xen.page = XEN_PAGE_BROKEN;
+	refuse("{\"kind\": \"set-broken\", " AT_PAGE "}", -EHWPOISON, "is broken");
+}
+
+static void machines_are_checked(void **state)
+{
+	(void)state;
+	refuse("{\"kind\": \"srao\", \"cpu\": 2, " AT_PAGE "}", -EINVAL, "no processor 2");
+	refuse("{\"kind\": \"srao\", \"bank\": 10, " AT_PAGE "}", -EINVAL, "has 10 machine check");
+	xen.no_xen = "Xen 4.20 refuses libxenctrl";
+	refuse("{\"kind\": \"srao\", " AT_PAGE "}", -EOPNOTSUPP, "refuses libxenctrl");
+	xen.no_xen = NULL;
+	assert_int_equal(unlink(place("/etc/brinell/expendable")), 0);
+	refuse("{\"kind\": \"srao\", " AT_PAGE "}", -EPERM, "expendable");
+}
+
+static void refusals_and_plans_write_nothing_more(void **state)
+{
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", true, &why), 0);
+	assert_string_equal(xen.told, "");
+	xen.refusal = -EINVAL;
+	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", false, &why), -EINVAL);
+	assert_null(strstr(xen.told, "raise"));
+}
+
+static bool is_found(const char *name, const char *reason)
+{
+	__cleanup_json json_t *findings = json_array();
+	const json_t *entry;
+	size_t index;
+
+	injector_find("xen-mca")->probe(findings);
+	assert_int_equal(xen.open, 0);
+	json_array_foreach (findings, index, entry) {
+		if (strcmp(json_text(entry, "name", ""), name) != 0)
+			continue;
+		if (reason && !strstr(json_text(entry, "reason", ""), reason))
+			fail_msg("%s: %s", name, json_text(entry, "reason", ""));
+		return json_is_true(json_object_get(entry, "ok"));
+	}
+	fail_msg("no finding %s", name);
+	return false;
+}
+
+static void probe_tells_what_xen_acts_on(void **state)
+{
+	(void)state;
+	assert_true(is_found("xen-mca", NULL));
+	assert_true(is_found("xen-mca:srao", NULL));
+	assert_true(is_found("xen-mca:set-broken", NULL));
+	/* MCG_CAP of QEMU has neither bit 27 nor bit 10. */
+	assert_false(is_found("xen-mca:lmce", "MCG_LMCE_P"));
+	assert_false(is_found("xen-mca:ucna", "CMCI"));
+	xen.machine.intel = false;
+	assert_false(is_found("xen-mca:srao", "Intel"));
+	assert_true(is_found("xen-mca:set-broken", NULL));
+	xen.no_xen = "this is not the first domain of Xen";
+	assert_false(is_found("xen-mca", "not the first domain"));
+	assert_false(is_found("xen-mca:set-broken", "see there"));
+}
+
+static void targets_are_checked_in_files(void **state)
+{
+	__cleanup_json json_t *plain = json_pack("{s:s, s:s}", "kind", "srao", "guest", "g1");
+	__cleanup_json json_t *at =
+		json_pack("{s:s, s:s, s:s}", "kind", "srao", "guest", "g1", "gpa", "0x1000");
+	const struct injector *injector = injector_find("xen-mca");
+	struct reason why;
+
+	(void)state;
+	assert_int_equal(injector->check(plain, TARGET_GUEST, &why), 0);
+	assert_int_equal(injector->check(at, TARGET_NONE, &why), 0);
+	assert_int_equal(injector->check(plain, TARGET_NONE, &why), -EINVAL);
+	assert_int_equal(injector->check(plain, TARGET_WORKLOAD, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "declared with 'in'"));
+}
+
+#define WITH_XEN(function) cmocka_unit_test_setup_teardown(function, make_xen, remove_root)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_XEN(kinds_are_told_to_xen),
+		WITH_XEN(domains_are_checked),
+		WITH_XEN(pages_are_checked),
+		WITH_XEN(machines_are_checked),
+		WITH_XEN(refusals_and_plans_write_nothing_more),
+		WITH_XEN(probe_tells_what_xen_acts_on),
+		WITH_XEN(targets_are_checked_in_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

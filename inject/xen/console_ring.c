@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Witness "hypervisor-log": what Xen itself says, from its console ring (XEN_SYSCTL_readconsole). The serial console of the
+ * machine shows the same lines, and those of a Xen that dies.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness/witness/witness.h"
+#include "inject/xen/xen.h"
+
+#define CHUNK 4096
+
+/*
+ * @index: of the ring, which counts all bytes that were ever written
+ * @line:  the last one, as far as it was read
+ */
+struct ring {
+	xc_interface *xen;
+	uint32_t index;
+	char line[1024];
+	size_t used;
+};
+
+/* Lines that report the error or what Xen did about it; the file that prints each, below xen/arch/x86/cpu/mcheck. */
+static const char *const errors[] = {
+	/* mce_intel.c, intel_memerr_dhandler() */
+	"Enter UCR recovery action",
+	/* mcaction.c, mc_memerr_dhandler() */
+	"This error page is ownded by DOM",
+	/* vmce.c, inject_vmce() */
+	"inject vMCE to d",
+	/* mce.c, mc_panic() */
+	"Fatal machine check",
+};
+
+static bool is_error(const char *line)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (strstr(line, errors[i]))
+			return true;
+	return false;
+}
+
+static void tell(struct witness_run *run, const char *line)
+{
+	run->emit(run->context, "hypervisor-log", now_realtime_ns(), line,
+		  json_pack("{s:b}", "error", is_error(line)));
+}
+
+static void cut(struct witness_run *run, const char *text, size_t length)
+{
+	struct ring *ring = run->private;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] != '\n' && ring->used < sizeof(ring->line) - 1) {
+			ring->line[ring->used++] = text[i];
+			continue;
+		}
+		ring->line[ring->used] = '\0';
+		ring->used = 0;
+		tell(run, mend_text(ring->line));
+	}
+}
+
+/* Return: bytes read, 0 at the end, -errno. */
+static int read_chunk(struct ring *ring, char *text, uint32_t *lost)
+{
+	uint32_t before = ring->index;
+	unsigned int count = CHUNK;
+
+	if (xc_readconsolering(ring->xen, text, &count, 0, 1, &ring->index) < 0)
+		return -errno;
+	*lost = ring->index - before - count;
+	return (int)count;
+}
+
+static void ring_collect(struct witness_run *run)
+{
+	struct ring *ring = run->private;
+	char text[CHUNK];
+	uint32_t lost = 0;
+	int count;
+
+	while ((count = read_chunk(ring, text, &lost)) > 0) {
+		if (lost)
+			run->emit(run->context, "hypervisor-log", now_realtime_ns(),
+				  "a part of the hypervisor's log is lost",
+				  json_pack("{s:I}", "lost", (json_int_t)lost));
+		cut(run, text, (size_t)count);
+	}
+}
+
+static void ring_probe(json_t *findings)
+{
+	xen_probe(findings, "hypervisor-log");
+}
+
+static int ring_start(struct witness_run *run, struct reason *why)
+{
+	struct ring *ring = xzalloc(sizeof(*ring));
+	char text[CHUNK];
+	uint32_t lost = 0;
+	int count = 0;
+
+	ring->xen = xen_open(why);
+	/* Nothing older than now is evidence. */
+	while (ring->xen && (count = read_chunk(ring, text, &lost)) > 0)
+		;
+	if (ring->xen && count == 0) {
+		run->private = ring;
+		return 0;
+	}
+	if (ring->xen) {
+		fail(why, count, "Xen's console ring: %s", strerror(-count));
+		xc_interface_close(ring->xen);
+	}
+	free(ring);
+	return count ? count : -EOPNOTSUPP;
+}
+
+static void ring_stop(struct witness_run *run)
+{
+	struct ring *ring = run->private;
+
+	xc_interface_close(ring->xen);
+	free(ring);
+}
+
+static const struct witness_proof ring_proofs[] = {{"error", false, "memory", "uncorrected"}, {0}};
+
+static const struct witness console_ring = {
+	.name = "hypervisor-log",
+	.summary = "the log of the hypervisor below the host's kernel",
+	.host_only = true,
+	.group = "hypervisor log",
+	.proofs = ring_proofs,
+	.probe = ring_probe,
+	.start = ring_start,
+	.collect = ring_collect,
+	.stop = ring_stop,
+};
+
+REGISTER(witness, console_ring);

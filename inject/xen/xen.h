@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_INJECT_XEN_XEN_H
+#define BRINELL_INJECT_XEN_XEN_H
+
+/* In this order: the second one relies on definitions of the first. */
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+
+#include "inject/xen_control.h"
+
+xc_interface *xen_open(struct reason *why);
+void xen_probe(json_t *findings, const char *name);
+int xen_page_type(xc_interface *xen, uint32_t domain, uint64_t pfn, enum xen_page *page,
+		  struct reason *why);
+void page_type_watch(uint32_t domain, uint64_t pfn);
+
+#endif
