@@ -54,7 +54,7 @@ hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(fin
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
-scripts := setup .ci/run $(wildcard harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+scripts := setup .ci/run $(wildcard harness/scenario/library/*/make-* harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 sources += $(wildcard inject/gmem/guest/*.[ch])
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))

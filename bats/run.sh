@@ -139,6 +139,8 @@ guests() { # quick|all
 		scenarios guests-quick @guests-quick
 		say "conversions of guest memory: a selection (about 2 minutes, the first time 4 more)"
 		scenarios gmem-quick @gmem-quick
+		say "guests of Xen on an emulated host: a selection of the matrix (about 5 minutes)"
+		scenarios xen-quick @xen-quick
 		;;
 	all)
 		say "guests on emulated hosts, one host (about 5 minutes)"
