@@ -476,7 +476,7 @@ static int set_components(struct injection *injection, const struct einj_plan *p
 							 why);
 		}
 	}
-	return error ? error : set_component(injection, "id", given, NULL, why);
+	return error ?: set_component(injection, "id", given, NULL, why);
 }
 
 static int set_all(struct injection *injection, const struct einj_plan *plan, struct reason *why)
@@ -502,7 +502,7 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 	if (!error && (vendor || param_given(arguments, "vendor-flags")))
 		error = set(injection, "vendor_flags", why, "0x%" PRIx64,
 			    param_number(arguments, "vendor-flags"));
-	return error ? error : set_components(injection, plan, why);
+	return error ?: set_components(injection, plan, why);
 }
 
 static int einj_restore(struct injection *injection, struct reason *why)
@@ -612,7 +612,7 @@ static void einj_probe(json_t *findings)
 	probe_types(findings, works ? NULL : "the einj driver does not run");
 }
 
-static const struct injector einj = {
+REGISTERED(injector, einj) = {
 	.name = "einj",
 	.fault_of = nature_of_error_type,
 	.summary = "the firmware makes the fault (ACPI EINJ, versions 1 and 2)",
@@ -623,5 +623,3 @@ static const struct injector einj = {
 	.fire = einj_fire,
 	.restore = einj_restore,
 };
-
-REGISTER(injector, einj);

@@ -191,7 +191,7 @@ static int set_filters(struct injection *injection, struct reason *why)
 		any = any || given;
 		error = set(injection, filters[i].file, given ? given : filters[i].neutral, why);
 	}
-	return error ? error : set(injection, "corrupt-filter-enable", any ? "1" : "0", why);
+	return error ?: set(injection, "corrupt-filter-enable", any ? "1" : "0", why);
 }
 
 static int hwpoison_restore(struct injection *injection, struct reason *why)
@@ -359,7 +359,7 @@ static void hwpoison_probe(json_t *findings)
 		    "see the findings 'hwpoison:...' above");
 }
 
-static const struct injector hwpoison = {
+REGISTERED(injector, hwpoison) = {
 	.name = "hwpoison",
 	.fault = {KIND_MEMORY, SEVERITY_ANY},
 	.summary = "the kernel treats a page as broken, although its memory is fine",
@@ -370,5 +370,3 @@ static const struct injector hwpoison = {
 	.fire = hwpoison_fire,
 	.restore = hwpoison_restore,
 };
-
-REGISTER(injector, hwpoison);

@@ -239,7 +239,7 @@ static void kill_probe(json_t *findings)
 	probe_daemon(findings, "kill:virtqemud", "virtqemud");
 }
 
-static const struct injector kill_injector = {
+REGISTERED(injector, kill_injector) = {
 	.name = "kill",
 	.fault = {KIND_OTHER, SEVERITY_ANY},
 	.kills = "what",
@@ -251,5 +251,3 @@ static const struct injector kill_injector = {
 	.fire = kill_fire,
 	.restore = kill_restore,
 };
-
-REGISTER(injector, kill_injector);

@@ -322,7 +322,7 @@ static void mce_probe(json_t *findings)
 		    "use a kernel with CONFIG_X86_MCE and debugfs");
 }
 
-static const struct injector mce_inject = {
+REGISTERED(injector, mce_inject) = {
 	.name = "mce-inject",
 	.fault_of = nature_of_bank_record,
 	.summary = "the kernel raises a machine check, or decodes a made-up one",
@@ -333,5 +333,3 @@ static const struct injector mce_inject = {
 	.fire = mce_fire,
 	.restore = mce_restore,
 };
-
-REGISTER(injector, mce_inject);

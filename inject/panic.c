@@ -88,7 +88,7 @@ static void panic_probe(json_t *findings)
 		    "sysctl kernel.panic=10, or a reset from outside (BMC)");
 }
 
-static const struct injector panic_injector = {
+REGISTERED(injector, panic_injector) = {
 	.name = "panic",
 	.fault = {KIND_OTHER, SEVERITY_ANY},
 	.summary = "the kernel of the machine is crashed (sysrq c)",
@@ -99,5 +99,3 @@ static const struct injector panic_injector = {
 	.fire = panic_fire,
 	.restore = panic_restore,
 };
-
-REGISTER(injector, panic_injector);

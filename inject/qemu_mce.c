@@ -231,8 +231,7 @@ static int qemu_mce_prepare(struct injection *injection, struct reason *why)
 	monitor = guest_monitor_here(why);
 	if (!monitor)
 		return -EOPNOTSUPP;
-	error = check_processor(injection, monitor, why);
-	return error ? error : change_lock(&injection->change, why);
+	return check_processor(injection, monitor, why) ?: change_lock(&injection->change, why);
 }
 
 /* What QEMU says instead of nothing. */
@@ -317,7 +316,7 @@ static void qemu_mce_probe(json_t *findings)
 		    GUEST_MONITOR_REMEDY);
 }
 
-static const struct injector qemu_mce = {
+REGISTERED(injector, qemu_mce) = {
 	.name = "qemu-mce",
 	.fault_of = nature_of_bank_record,
 	/* QEMU reports each machine check that its monitor was asked for as an event. */
@@ -330,5 +329,3 @@ static const struct injector qemu_mce = {
 	.fire = qemu_mce_fire,
 	.restore = qemu_mce_restore,
 };
-
-REGISTER(injector, qemu_mce);

@@ -62,19 +62,15 @@ const json_t *course_event(const json_t *record)
 /** course_is_pulse - whether a record is drawn as life, hole or stage instead of as a mark of its own */
 bool course_is_pulse(const json_t *record)
 {
-	static const char *const told[] = {"heartbeat", "gap", "silent", "heard", "now"};
 	const json_t *event = course_event(record);
 	const char *witness = json_text(event, "witness", "");
 	const char *what = json_text(json_object_get(event, "data"), "what", "");
 
 	if (!json_object_get(event, "guest"))
 		return false;
-	if (strcmp(witness, "migration") == 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
-		if (strcmp(witness, "heartbeat") == 0 && strcmp(what, told[i]) == 0)
-			return true;
-	return false;
+	return strcmp(witness, "migration") == 0 ||
+	       (strcmp(witness, "heartbeat") == 0 &&
+		is_one_of(what, "heartbeat", "gap", "silent", "heard", "now"));
 }
 
 static const char *note_host(struct course *course, const char *name)

@@ -68,11 +68,9 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	return 0;
 }
 
-static const struct report report_csv = {
+REGISTERED(report, report_csv) = {
 	.name = "csv",
 	.summary = "one line a trial, for spreadsheets and databases",
 	.head = write_head,
 	.trial = write_trial,
 };
-
-REGISTER(report, report_csv);

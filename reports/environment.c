@@ -31,14 +31,6 @@ static char *start_text(const json_t *records)
 	return xstrdup(text);
 }
 
-static char *append(char *all, const char *separator, const char *text)
-{
-	char *longer = format_text("%s%s%s", all, *all ? separator : "", text);
-
-	free(all);
-	return longer;
-}
-
 static char *command_text(const json_t *run)
 {
 	char *all = xstrdup("brinell");
@@ -46,7 +38,7 @@ static char *command_text(const json_t *run)
 	size_t index;
 
 	json_array_foreach (json_object_get(run, "argv"), index, word)
-		all = append(all, " ", json_is_string(word) ? json_string_value(word) : "");
+		append_text(&all, " ", "%s", json_is_string(word) ? json_string_value(word) : "");
 	return all;
 }
 
@@ -69,7 +61,7 @@ static char *values_of(const json_t *records, const char *type, const char *key)
 		    json_object_get(seen, value))
 			continue;
 		json_object_set_new(seen, value, json_true());
-		all = append(all, ", ", value);
+		append_text(&all, ", ", "%s", value);
 	}
 	return all;
 }

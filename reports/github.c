@@ -60,10 +60,8 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	return 0;
 }
 
-static const struct report report_github = {
+REGISTERED(report, report_github) = {
 	.name = "github",
 	.summary = "annotations of GitHub Actions, to be printed in a step",
 	.trial = write_trial,
 };
-
-REGISTER(report, report_github);

@@ -68,7 +68,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-static const struct report report_json = {
+REGISTERED(report, report_json) = {
 	.name = "json",
 	.summary = "the results with all evidence and metrics, for programs",
 	.file = "results.json",
@@ -77,5 +77,3 @@ static const struct report report_json = {
 	.trial = write_trial,
 	.tail = write_tail,
 };
-
-REGISTER(report, report_json);

@@ -157,7 +157,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-static const struct report report_junit = {
+REGISTERED(report, report_junit) = {
 	.name = "junit",
 	.summary = "JUnit XML, for Jenkins, GitLab and Buildbot",
 	.file = "junit.xml",
@@ -167,5 +167,3 @@ static const struct report report_junit = {
 	.trial = write_trial,
 	.tail = write_tail,
 };
-
-REGISTER(report, report_junit);

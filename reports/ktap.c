@@ -107,7 +107,7 @@ static int write_head(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-static const struct report report_ktap = {
+REGISTERED(report, report_ktap) = {
 	.name = "ktap",
 	.summary = "KTAP version 1, for kselftest, KernelCI, LAVA and prove",
 	.file = "ktap.txt",
@@ -115,5 +115,3 @@ static const struct report report_ktap = {
 	.head = write_head,
 	.trial = ktap_write_trial,
 };
-
-REGISTER(report, report_ktap);

@@ -101,12 +101,8 @@ static char *software_text(const json_t *facts)
 	const char *name;
 	json_t *version;
 
-	json_object_foreach (json_object_get(facts, "software"), name, version) {
-		char *longer = format_text("%s, %s %s", all, name, json_string_value(version));
-
-		free(all);
-		all = longer;
-	}
+	json_object_foreach (json_object_get(facts, "software"), name, version)
+		append_text(&all, "", ", %s %s", name, json_string_value(version));
 	return all;
 }
 

@@ -12,12 +12,10 @@ static int write_head(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-static const struct report report_tap = {
+REGISTERED(report, report_tap) = {
 	.name = "tap",
 	.summary = "TAP version 13, for tools that do not read KTAP",
 	.needs = REPORT_EVIDENCE,
 	.head = write_head,
 	.trial = ktap_write_trial,
 };
-
-REGISTER(report, report_tap);

@@ -160,7 +160,7 @@ static int frame_touch(struct activity *run, struct reason *why)
 	return process_touch(run, &frame->process, FRAME_TOUCH, why);
 }
 
-static const struct workload frame = {
+REGISTERED(workload, frame) = {
 	.name = "frame",
 	.summary = "a page frame of the kernel, or a free one, and its consumer",
 	.params = frame_params,
@@ -169,5 +169,3 @@ static const struct workload frame = {
 	.dispatch = frame_dispatch,
 	.stop = frame_stop,
 };
-
-REGISTER(workload, frame);

@@ -297,7 +297,7 @@ static int memory_command(struct activity *run, const char *command, struct reas
 	return fail(why, -ETIME, "%s: madvise on its own page did not come back", run->name);
 }
 
-static const struct workload memory = {
+REGISTERED(workload, memory) = {
 	.name = "memory",
 	.summary = "a process that owns a page of a chosen kind, and touches it in a chosen way",
 	.params = memory_params,
@@ -307,5 +307,3 @@ static const struct workload memory = {
 	.dispatch = memory_dispatch,
 	.stop = memory_stop,
 };
-
-REGISTER(workload, memory);

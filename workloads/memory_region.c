@@ -283,13 +283,11 @@ static int make_file(struct memory_region *region, const struct memory_options *
 
 static int make_tmpfs(struct memory_region *region, struct reason *why)
 {
-	int error;
-
 	region->fd = memfd_create("brinell-victim", MFD_CLOEXEC);
 	if (region->fd < 0)
 		return fail(why, -errno, "memfd_create: %s", strerror(errno));
-	error = write_pages(region->fd, 0, false, why);
-	return error ? error : map_file(region, PROT_READ | PROT_WRITE, MAP_SHARED, why);
+	return write_pages(region->fd, 0, false, why)
+		       ?: map_file(region, PROT_READ | PROT_WRITE, MAP_SHARED, why);
 }
 
 static int make_kind(const struct memory_options *options, struct memory_region *region,

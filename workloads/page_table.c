@@ -42,7 +42,7 @@ static int make_tables(struct page_table *table, size_t count, struct frame_set 
 		table->page = table->spans + table->tables++ * TABLE_SPAN;
 		memory_fill_page(table->page, MEMORY_VICTIM_PAGE);
 	}
-	return error ? error : frame_set_take(after, FRAME_PGTABLE, range, why);
+	return error ?: frame_set_take(after, FRAME_PGTABLE, range, why);
 }
 
 /* Where most of the page tables lie that the kernel gives now. */

@@ -68,7 +68,7 @@ static void panic_stop(struct activity *run)
 	run->fd = -1;
 }
 
-static const struct workload panic = {
+REGISTERED(workload, panic) = {
 	.name = "panic",
 	.summary = "a touch crashes the kernel of the machine, or the guest, that this runs on",
 	.params = panic_params,
@@ -77,5 +77,3 @@ static const struct workload panic = {
 	.dispatch = panic_dispatch,
 	.stop = panic_stop,
 };
-
-REGISTER(workload, panic);

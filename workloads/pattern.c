@@ -322,7 +322,7 @@ static int pattern_touch(struct activity *run, struct reason *why)
 	return process_touch(run, &pattern->process, PATTERN_VERIFY, why);
 }
 
-static const struct workload pattern = {
+REGISTERED(workload, pattern) = {
 	.name = "pattern",
 	.summary = "a process that owns much memory, and writes and verifies it all the time",
 	.params = pattern_params,
@@ -331,5 +331,3 @@ static const struct workload pattern = {
 	.dispatch = pattern_dispatch,
 	.stop = pattern_stop,
 };
-
-REGISTER(workload, pattern);

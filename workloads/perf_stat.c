@@ -256,7 +256,7 @@ static void perf_probe(json_t *findings)
 	}
 }
 
-static const struct workload perf_stat = {
+REGISTERED(workload, perf_stat) = {
 	.name = "perf-stat",
 	.summary = "counts events of kernel and processor meanwhile, of all or of a workload",
 	.params = perf_params,
@@ -266,5 +266,3 @@ static const struct workload perf_stat = {
 	.stop = perf_stop,
 	.probe = perf_probe,
 };
-
-REGISTER(workload, perf_stat);

@@ -209,7 +209,7 @@ static void stress_probe(json_t *findings)
 		    "install the package stress-ng; only workloads of that kind need it");
 }
 
-static const struct workload stress_ng = {
+REGISTERED(workload, stress_ng) = {
 	.name = "stress-ng",
 	.summary = "any stressor of stress-ng, with its own check of what it computes",
 	.params = stress_params,
@@ -219,5 +219,3 @@ static const struct workload stress_ng = {
 	.stop = stress_stop,
 	.probe = stress_probe,
 };
-
-REGISTER(workload, stress_ng);

@@ -389,35 +389,35 @@ static inline void fake_reach(const struct bench *bench, char **uri, char **addr
 	*address = format_text("tcp://%s", bench->host);
 }
 
-static const struct bench_ops fake_one = {.name = "fake",
-					  .summary = "one",
-					  .hosts = 1,
-					  .limited = true,
-					  .start = fake_start,
-					  .dispatch = fake_dispatch,
-					  .ready = fake_ready,
-					  .firmware = fake_firmware,
-					  .stop = fake_stop};
-static const struct bench_ops fake_local = {.name = "fake-local",
-					    .summary = "one whose guests migrate on it",
-					    .hosts = 1,
-					    .limited = true,
-					    .local_migration = true,
-					    .start = fake_start,
-					    .dispatch = fake_dispatch,
-					    .ready = fake_ready,
-					    .firmware = fake_firmware,
-					    .stop = fake_stop};
-static const struct bench_ops fake_two = {.name = "fake-pair",
-					  .summary = "two",
-					  .hosts = 2,
-					  .limited = true,
-					  .start = fake_start,
-					  .dispatch = fake_dispatch,
-					  .ready = fake_ready,
-					  .firmware = fake_firmware,
-					  .reach = fake_reach,
-					  .stop = fake_stop};
+REGISTERED(bench_ops, fake_one) = {.name = "fake",
+				   .summary = "one",
+				   .hosts = 1,
+				   .limited = true,
+				   .start = fake_start,
+				   .dispatch = fake_dispatch,
+				   .ready = fake_ready,
+				   .firmware = fake_firmware,
+				   .stop = fake_stop};
+REGISTERED(bench_ops, fake_local) = {.name = "fake-local",
+				     .summary = "one whose guests migrate on it",
+				     .hosts = 1,
+				     .limited = true,
+				     .local_migration = true,
+				     .start = fake_start,
+				     .dispatch = fake_dispatch,
+				     .ready = fake_ready,
+				     .firmware = fake_firmware,
+				     .stop = fake_stop};
+REGISTERED(bench_ops, fake_two) = {.name = "fake-pair",
+				   .summary = "two",
+				   .hosts = 2,
+				   .limited = true,
+				   .start = fake_start,
+				   .dispatch = fake_dispatch,
+				   .ready = fake_ready,
+				   .firmware = fake_firmware,
+				   .reach = fake_reach,
+				   .stop = fake_stop};
 
 static const struct bench_ops fake_metal = {.name = "fake-metal",
 					    .summary = "boots by itself",
@@ -426,10 +426,6 @@ static const struct bench_ops fake_metal = {.name = "fake-metal",
 					    .start = fake_start,
 					    .dispatch = fake_dispatch,
 					    .stop = fake_stop};
-
-REGISTER(bench_ops, fake_one);
 REGISTER(bench_ops, fake_metal);
-REGISTER(bench_ops, fake_two);
-REGISTER(bench_ops, fake_local);
 
 #endif

@@ -392,7 +392,7 @@ static inline int fake_control(void *session, struct hypervisor_job *job)
 	return 0;
 }
 
-static const struct hypervisor fake_hypervisor = {
+REGISTERED(hypervisor, fake_hypervisor) = {
 	.name = "fake",
 	.prepare = fake_prepare,
 	.open = fake_open,
@@ -410,7 +410,5 @@ static const struct hypervisor fake_hypervisor = {
 	.process = fake_process,
 	.log_tail = fake_log_tail,
 };
-
-REGISTER(hypervisor, fake_hypervisor);
 
 #endif

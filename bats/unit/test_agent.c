@@ -56,7 +56,7 @@ static int fake_restore(struct injection *injection, struct reason *why)
 	return 0;
 }
 
-static const struct injector fake_injector = {
+REGISTERED(injector, fake_injector) = {
 	.name = "fake",
 	.summary = "counts",
 	.params = no_params,
@@ -65,8 +65,6 @@ static const struct injector fake_injector = {
 	.fire = fake_fire,
 	.restore = fake_restore,
 };
-
-REGISTER(injector, fake_injector);
 
 static int fake_start(struct witness_run *run, struct reason *why)
 {
@@ -87,7 +85,7 @@ static void fake_stop(struct witness_run *run)
 
 static const struct witness_proof fake_proofs[] = {{"errors", true, "memory", "any"}, {0}};
 
-static const struct witness fake_witness = {
+REGISTERED(witness, fake_witness) = {
 	.name = "fake",
 	.group = "made-up",
 	.proofs = fake_proofs,
@@ -97,8 +95,6 @@ static const struct witness fake_witness = {
 	.collect = fake_collect,
 	.stop = fake_stop,
 };
-
-REGISTER(witness, fake_witness);
 
 struct fixture {
 	pid_t agent;

@@ -57,10 +57,8 @@ static int tell_process(struct agent *agent, const char *guest, pid_t *pid, stru
 	return 0;
 }
 
-static const struct guest_monitor made_up = {
-	.name = "made-up", .command = hear_command, .process = tell_process};
-
-REGISTER(guest_monitor, made_up);
+REGISTERED(guest_monitor,
+	   made_up) = {.name = "made-up", .command = hear_command, .process = tell_process};
 
 static void open_injection(struct injection *injection, const char *name, const char *arguments,
 			   bool dry_run)

@@ -146,7 +146,7 @@ static int storm_restore(struct injection *injection, struct reason *why)
 	return injection_finish(injection, &storm->sticky, why);
 }
 
-static const struct injector storm_injector = {
+REGISTERED(injector, storm_injector) = {
 	.name = "storm",
 	.summary = "runs long",
 	.params = storm_params,
@@ -157,8 +157,6 @@ static const struct injector storm_injector = {
 	.stop = storm_stop,
 	.restore = storm_restore,
 };
-
-REGISTER(injector, storm_injector);
 
 static pid_t agent;
 static struct channel *channel;

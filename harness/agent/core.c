@@ -432,10 +432,8 @@ static int serve_hello(struct agent *agent, const json_t *arguments, json_t **re
 
 static const struct agent_call calls[] = {{"hello", serve_hello}, {0}};
 
-static const struct agent_service hello_service = {
+REGISTERED(agent_service, hello_service) = {
 	.name = "hello",
 	.roles = AGENT_HOST | AGENT_GUEST,
 	.calls = calls,
 };
-
-REGISTER(agent_service, hello_service);

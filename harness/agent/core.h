@@ -34,14 +34,14 @@ struct agent_ticket {
 	unsigned int connection;
 };
 
-/**
- * struct agent_call - one call of the protocol (docs/protocol.md)
- * @serve: 0 with @reply (owned by the caller; NULL is an empty object), AGENT_LATER, or -errno with a reason
- */
+/* Serves a call: 0 with @reply (owned by the caller; NULL is an empty object), AGENT_LATER, or -errno with a reason. */
+typedef int agent_serve_fn(struct agent *agent, const json_t *arguments, json_t **reply,
+			   struct reason *why);
+
+/** struct agent_call - one call of the protocol (docs/protocol.md) */
 struct agent_call {
 	const char *name;
-	int (*serve)(struct agent *agent, const json_t *arguments, json_t **reply,
-		     struct reason *why);
+	agent_serve_fn *serve;
 };
 
 /**

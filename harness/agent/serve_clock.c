@@ -46,10 +46,8 @@ static int serve_clock(struct agent *agent, const json_t *arguments, json_t **re
 
 static const struct agent_call calls[] = {{"clock", serve_clock}, {0}};
 
-static const struct agent_service clock_service = {
+REGISTERED(agent_service, clock_service) = {
 	.name = "clock",
 	.roles = AGENT_HOST,
 	.calls = calls,
 };
-
-REGISTER(agent_service, clock_service);

@@ -59,11 +59,9 @@ static int serve_prepare(struct agent *agent, const json_t *arguments, json_t **
 		return fail(why, -ENOENT, "inject.prepare: no injector '%s'", name);
 	if (target && !load)
 		return fail(why, -ENOENT, "inject.prepare: no workload '%s' runs", target);
-	error = machine_is_expendable(why);
-	if (error)
-		return error;
-	error = injection_open(&now->injection, injector, json_object_get(arguments, "arguments"),
-			       false, why);
+	error = machine_is_expendable(why)
+			?: injection_open(&now->injection, injector,
+					  json_object_get(arguments, "arguments"), false, why);
 	if (error)
 		return error;
 	now->injection.agent = agent;
@@ -180,7 +178,7 @@ static const struct agent_call calls[] = {
 	{"inject.stop", serve_stop}, {"inject.restore", serve_restore}, {0},
 };
 
-static const struct agent_service inject_service = {
+REGISTERED(agent_service, inject_service) = {
 	.name = "inject",
 	.roles = AGENT_HOST,
 	/* The state that an injector has set is restored before its target ends. */
@@ -192,5 +190,3 @@ static const struct agent_service inject_service = {
 	.workload_ends = workload_ends,
 	.close = close_injection,
 };
-
-REGISTER(agent_service, inject_service);

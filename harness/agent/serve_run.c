@@ -279,7 +279,7 @@ static void close_commands(struct agent *agent)
 
 static const struct agent_call calls[] = {{"run", serve_run}, {0}};
 
-static const struct agent_service run_service = {
+REGISTERED(agent_service, run_service) = {
 	.name = "run",
 	.roles = AGENT_HOST | AGENT_GUEST,
 	.rank = 15,
@@ -289,5 +289,3 @@ static const struct agent_service run_service = {
 	.dispatch = dispatch,
 	.close = close_commands,
 };
-
-REGISTER(agent_service, run_service);

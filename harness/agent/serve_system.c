@@ -101,10 +101,8 @@ static const struct agent_call calls[] = {
 	{0},
 };
 
-static const struct agent_service system_service = {
+REGISTERED(agent_service, system_service) = {
 	.name = "system",
 	.roles = AGENT_HOST | AGENT_GUEST,
 	.calls = calls,
 };
-
-REGISTER(agent_service, system_service);

@@ -169,7 +169,7 @@ static const struct agent_call calls[] = {
 	{0},
 };
 
-static const struct agent_service witness_service = {
+REGISTERED(agent_service, witness_service) = {
 	.name = "witness",
 	.roles = AGENT_HOST | AGENT_GUEST,
 	.rank = 30,
@@ -179,5 +179,3 @@ static const struct agent_service witness_service = {
 	.dispatch = dispatch,
 	.close = close_witnesses,
 };
-
-REGISTER(agent_service, witness_service);

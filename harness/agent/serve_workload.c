@@ -183,7 +183,7 @@ static const struct agent_call calls[] = {
 	{0},
 };
 
-static const struct agent_service workload_service = {
+REGISTERED(agent_service, workload_service) = {
 	.name = "workload",
 	.roles = AGENT_HOST | AGENT_GUEST,
 	.rank = 20,
@@ -193,5 +193,3 @@ static const struct agent_service workload_service = {
 	.dispatch = dispatch,
 	.close = close_workloads,
 };
-
-REGISTER(agent_service, workload_service);

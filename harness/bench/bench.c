@@ -173,14 +173,6 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 										 : time_ns;
 }
 
-static bool is_one_of(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* Witnesses that a program in a guest may name. Other names are not accepted from a guest. */
 static bool is_guest_witness(const char *name)
 {
@@ -188,10 +180,6 @@ static bool is_guest_witness(const char *name)
 
 	return (witness && !witness->host_only) || strcmp(name, "workload") == 0;
 }
-
-/* The witnesses outside of an agent. That makes them independent: an agent that names one of them is refused. */
-static const char *const outside_witnesses[] = {
-	OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) "guest-link"};
 
 /* Events from the guest itself (docs/guest-program.md). */
 static void take_guest_word(struct bench *bench, const char *guest, int64_t time_ns,
@@ -217,7 +205,6 @@ static void take_guest_word(struct bench *bench, const char *guest, int64_t time
 /* Events of the agent about the stream of a guest. */
 static void take_guest_event(struct bench *bench, const json_t *message)
 {
-	static const char *const beats[] = {"heartbeat", "gap", "silent", "heard", "clock"};
 	const char *guest = json_text(message, "guest", "unknown");
 	const char *what = json_text(message, "what", "");
 	int64_t time_ns = controller_time(bench, json_number(message, "time_ns", 0));
@@ -228,9 +215,8 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 		take_guest_word(bench, guest, time_ns, json_object_get(message, "said"));
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(beats); i++)
-		if (strcmp(beats[i], what) == 0)
-			witness = "heartbeat";
+	if (is_one_of(what, "heartbeat", "gap", "silent", "heard", "clock"))
+		witness = "heartbeat";
 	data = json_deep_copy(message);
 	json_object_del(data, "event");
 	json_object_del(data, "guest");
@@ -241,12 +227,8 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 /* The guest that an event of the host's agent is about. */
 static const char *guest_of(const char *witness, const json_t *data)
 {
-	static const char *const about[] = {GUEST_SOURCES(TABLE_WORD)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(about); i++)
-		if (strcmp(about[i], witness) == 0)
-			return json_text(data, "guest", NULL);
-	return NULL;
+	return is_one_of(witness, GUEST_SOURCES(TABLE_WORD) NULL) ? json_text(data, "guest", NULL)
+								  : NULL;
 }
 
 static void take_witness(struct bench *bench, const json_t *message)
@@ -254,7 +236,9 @@ static void take_witness(struct bench *bench, const json_t *message)
 	const char *witness = json_text(message, "witness", "unknown");
 	json_t *data = json_object_get(message, "data");
 
-	if (is_one_of(witness, outside_witnesses, ARRAY_SIZE(outside_witnesses))) {
+	/* Witnesses outside of an agent are independent of it: an agent that names one of them is refused. */
+	if (is_one_of(witness,
+		      OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) "guest-link")) {
 		__cleanup_free char *text =
 			format_text("refused: the agent spoke as the witness '%.40s'", witness);
 
@@ -499,9 +483,7 @@ int bench_start(struct bench *bench, struct reason *why)
  */
 int bench_boot(struct bench *bench, struct reason *why)
 {
-	int error = bench_start(bench, why);
-
-	return error ? error : bench_greet(bench, why);
+	return bench_start(bench, why) ?: bench_greet(bench, why);
 }
 
 /**

@@ -59,7 +59,7 @@ static void ssh_reach(const struct bench *bench, char **uri, char **address)
 	*address = format_text("tcp://%s", at ? at + 1 : bench->address);
 }
 
-static const struct bench_ops bench_local = {
+REGISTERED(bench_ops, bench_local) = {
 	.name = "local",
 	.hosts = 1,
 	.summary = "this machine (it must be marked expendable)",
@@ -67,7 +67,7 @@ static const struct bench_ops bench_local = {
 	.stop = bench_reap_agent,
 };
 
-static const struct bench_ops bench_ssh = {
+REGISTERED(bench_ops, bench_ssh) = {
 	.name = "ssh",
 	.summary =
 		"ssh:HOST or ssh:HOST,HOST: machines with brinell-agent, or brinell-agent-kvm for "
@@ -77,6 +77,3 @@ static const struct bench_ops bench_ssh = {
 	.reach = ssh_reach,
 	.stop = bench_reap_agent,
 };
-
-REGISTER(bench_ops, bench_local);
-REGISTER(bench_ops, bench_ssh);

@@ -206,7 +206,7 @@ static void rig_bench_stop(struct bench *bench)
 	bench->out_of_band_fd = -1;
 }
 
-static const struct bench_ops bench_intel = {
+REGISTERED(bench_ops, bench_intel) = {
 	.name = "intel",
 	.summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d",
 	.hosts = 1,
@@ -218,9 +218,7 @@ static const struct bench_ops bench_intel = {
 	.stop = rig_bench_stop,
 };
 
-REGISTER(bench_ops, bench_intel);
-
-static const struct bench_ops bench_kvm = {
+REGISTERED(bench_ops, bench_kvm) = {
 	.name = "kvm",
 	.summary = "rig: an emulated AMD host that runs KVM guests, with vsock",
 	.hosts = 1,
@@ -233,9 +231,7 @@ static const struct bench_ops bench_kvm = {
 	.stop = rig_bench_stop,
 };
 
-REGISTER(bench_ops, bench_kvm);
-
-static const struct bench_ops bench_gmem = {
+REGISTERED(bench_ops, bench_gmem) = {
 	.name = "gmem",
 	.summary = "rig: such a host whose VMs can have private memory",
 	.hosts = 1,
@@ -248,9 +244,7 @@ static const struct bench_ops bench_gmem = {
 	.stop = rig_bench_stop,
 };
 
-REGISTER(bench_ops, bench_gmem);
-
-static const struct bench_ops bench_kvm_pair = {
+REGISTERED(bench_ops, bench_kvm_pair) = {
 	.name = "kvm-pair",
 	.summary = "rig: two such hosts with a network between them, for live migration",
 	.hosts = 2,
@@ -264,9 +258,7 @@ static const struct bench_ops bench_kvm_pair = {
 	.stop = rig_bench_stop,
 };
 
-REGISTER(bench_ops, bench_kvm_pair);
-
-static const struct bench_ops bench_xen = {
+REGISTERED(bench_ops, bench_xen) = {
 	.name = "xen",
 	.summary = "rig: an emulated host that runs guests on Xen",
 	.hosts = 1,
@@ -279,5 +271,3 @@ static const struct bench_ops bench_xen = {
 	.ready = rig_bench_ready,
 	.stop = rig_bench_stop,
 };
-
-REGISTER(bench_ops, bench_xen);

@@ -5,11 +5,9 @@
 #include "harness/agent/agent.h"
 #include "harness/lib/registry.h"
 
-static const struct command command_agent = {
+REGISTERED(command, command_agent) = {
 	.name = "agent",
 	.summary = "the host side, started by the controller",
 	.usage = agent_usage,
 	.run = agent_main,
 };
-
-REGISTER(command, command_agent);

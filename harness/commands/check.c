@@ -38,11 +38,9 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-static const struct command command_check = {
+REGISTERED(command, command_check) = {
 	.name = "check",
 	.summary = "validate scenario files",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_check);

@@ -243,11 +243,9 @@ static int run(int argc, char **argv)
 	return compare(&request, argc, argv);
 }
 
-static const struct command command_compare = {
+REGISTERED(command, command_compare) = {
 	.name = "compare",
 	.summary = "compare the metrics and failures of two runs",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_compare);

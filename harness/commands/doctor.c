@@ -95,7 +95,7 @@ static int probe(struct bench *host, json_t **reply)
 	error = bench_call(host, "probe", NULL, PROBE_TIMEOUT_MS, reply, &why);
 	if (error)
 		tell_failure(host, &why);
-	return error ? error : unready;
+	return error ?: unready;
 }
 
 /* Prints names as lines below 100 columns. */
@@ -262,11 +262,9 @@ static int doctor(int argc, char **argv)
 	return code;
 }
 
-static const struct command command_doctor = {
+REGISTERED(command, command_doctor) = {
 	.name = "doctor",
 	.summary = "what can be injected and witnessed on a bench, and what is missing",
 	.usage = usage,
 	.run = doctor,
 };
-
-REGISTER(command, command_doctor);

@@ -61,12 +61,12 @@ static int take_option(const struct injector *injector, char **words, int count,
 	}
 	if (!param || param->kind != PARAM_LIST) {
 		error = param_set(injector->params, arguments, name, value ? value : "", why);
-		return error ? error : used;
+		return error ?: used;
 	}
 	list = xstrdup(value);
 	for (item = strtok_r(list, ",", &rest); item && !error; item = strtok_r(NULL, ",", &rest))
 		error = param_set(injector->params, arguments, name, item, why);
-	return error ? error : used;
+	return error ?: used;
 }
 
 static void print_writes(const struct injection *injection)
@@ -202,11 +202,9 @@ static int run(int argc, char **argv)
 	return inject(injector, arguments, dry_run);
 }
 
-static const struct command inject_command = {
+REGISTERED(command, inject_command) = {
 	.name = "inject",
 	.summary = "make one fault by hand, on this machine",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, inject_command);

@@ -98,11 +98,9 @@ static int run(int argc, char **argv)
 	return judge(argv[1], index);
 }
 
-static const struct command command_judge = {
+REGISTERED(command, command_judge) = {
 	.name = "judge",
 	.summary = "judge the journal of a run again",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_judge);

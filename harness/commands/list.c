@@ -337,12 +337,10 @@ static int command_list_run(int argc, char **argv)
 	return EXIT_PASSED;
 }
 
-static const struct command command_list = {
+REGISTERED(command, command_list) = {
 	.name = "list",
 	.summary = "names of scenarios, steps, injectors, workloads, witnesses, benches, reports, "
 		   "hypervisors",
 	.usage = usage,
 	.run = command_list_run,
 };
-
-REGISTER(command, command_list);

@@ -22,14 +22,10 @@ static const char usage[] =
 
 static void complain_about_format(const char *name)
 {
-	__cleanup_free char *known = xstrdup("");
+	__cleanup_free char *known = NULL;
 
-	for (size_t i = 0; i < report_count(); i++) {
-		char *longer = format_text("%s%s%s", known, *known ? ", " : "", report_at(i)->name);
-
-		free(known);
-		known = longer;
-	}
+	for (size_t i = 0; i < report_count(); i++)
+		append_text(&known, ", ", "%s", report_at(i)->name);
 	if (name)
 		log_error("there is no report format '%s'; there are %s", name, known);
 	else
@@ -103,11 +99,9 @@ static int run(int argc, char **argv)
 	return write_to(output, report, index);
 }
 
-static const struct command command_report = {
+REGISTERED(command, command_report) = {
 	.name = "report",
 	.summary = "print the results of a run as KTAP, JUnit, JSON or HTML",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_report);

@@ -133,11 +133,9 @@ static int resume(int argc, char **argv)
 	return code;
 }
 
-static const struct command command_resume = {
+REGISTERED(command, command_resume) = {
 	.name = "resume",
 	.summary = "finish a run that was cut off",
 	.usage = usage,
 	.run = resume,
 };
-
-REGISTER(command, command_resume);

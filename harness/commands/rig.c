@@ -288,11 +288,9 @@ static int rig_main(int argc, char **argv)
 	return rig_bad_usage("there is no `rig %s`", argv[1]);
 }
 
-static const struct command command_rig = {
+REGISTERED(command, command_rig) = {
 	.name = "rig",
 	.summary = "emulated hosts: build, up, run, shell, down, clean",
 	.usage = rig_usage,
 	.run = rig_main,
 };
-
-REGISTER(command, command_rig);

@@ -330,11 +330,9 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-static const struct command command_run = {
+REGISTERED(command, command_run) = {
 	.name = "run",
 	.summary = "run scenarios and judge what happened",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_run);

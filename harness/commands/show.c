@@ -188,11 +188,9 @@ static int run(int argc, char **argv)
 				: show_run(argv[optind], json);
 }
 
-static const struct command command_show = {
+REGISTERED(command, command_show) = {
 	.name = "show",
 	.summary = "tell the story of a trial, with the evidence for its verdict",
 	.usage = usage,
 	.run = run,
 };
-
-REGISTER(command, command_show);

@@ -76,14 +76,6 @@ void fingerprint_read(json_t *fingerprint, const json_t *records)
 	}
 }
 
-static void append_name(char **text, const char *name)
-{
-	char *longer = format_text("%s%s%s", *text, **text ? ", " : "", name);
-
-	free(*text);
-	*text = longer;
-}
-
 static char *join_array(const json_t *names)
 {
 	char *text = xstrdup("");
@@ -91,7 +83,7 @@ static char *join_array(const json_t *names)
 	size_t index;
 
 	json_array_foreach ((json_t *)names, index, name)
-		append_name(&text, json_string_value(name));
+		append_text(&text, ", ", "%s", json_string_value(name));
 	return text;
 }
 
@@ -144,7 +136,7 @@ static char *join_keys(const json_t *object)
 	json_t *value;
 
 	json_object_foreach ((json_t *)object, key, value)
-		append_name(&text, key);
+		append_text(&text, ", ", "%s", key);
 	return text;
 }
 

@@ -449,7 +449,7 @@ static const struct agent_call calls[] = {
 	{0},
 };
 
-static const struct agent_service heartbeat_service = {
+REGISTERED(agent_service, heartbeat_service) = {
 	.name = "heartbeat",
 	.roles = AGENT_GUEST,
 	.rank = 40,
@@ -459,5 +459,3 @@ static const struct agent_service heartbeat_service = {
 	.dispatch = dispatch,
 	.close = close_heartbeat,
 };
-
-REGISTER(agent_service, heartbeat_service);

@@ -42,10 +42,8 @@ static int serve_ping(struct agent *agent, const json_t *arguments, json_t **rep
 
 static const struct agent_call calls[] = {{"ping", serve_ping}, {"poweroff", serve_poweroff}, {0}};
 
-static const struct agent_service power_service = {
+REGISTERED(agent_service, power_service) = {
 	.name = "power",
 	.roles = AGENT_GUEST,
 	.calls = calls,
 };
-
-REGISTER(agent_service, power_service);

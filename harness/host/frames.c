@@ -78,7 +78,7 @@ static int take_chunk(struct frame_set *set, int fd, unsigned int flag, size_t m
 	for (size_t i = 0; !error && i < count; i++)
 		if (flags[i] >> flag & 1)
 			set->bits[(had + i) / 8] |= (unsigned char)(1 << (had + i) % 8);
-	return error ? error : (int)count;
+	return error ?: (int)count;
 }
 
 /**

@@ -320,15 +320,13 @@ static int await_ready(struct activity *run, struct process *process, int64_t re
 int process_start(struct activity *run, struct process *process, const struct process_kind *kind,
 		  const void *options, int64_t ready_ns, struct reason *why)
 {
-	int error;
-
 	*process = (struct process){
 		.kind = kind, .socket = -1, .pidfd = -1, .packet = xzalloc(kind->report_size)};
 	process->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (process->timer < 0)
 		return fail(why, -errno, "%s: timerfd_create: %s", kind->name, strerror(errno));
-	error = fork_process(run, process, options, why) ?: watch(run, process, why);
-	return error ? error : await_ready(run, process, ready_ns, why);
+	return fork_process(run, process, options, why) ?: watch(run, process, why)
+		?: await_ready(run, process, ready_ns, why);
 }
 
 /** process_dispatch - handle all reports of the process, its end, and a touch that takes too long */

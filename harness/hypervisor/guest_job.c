@@ -48,11 +48,8 @@ static void answer_late_job(struct agent *agent, struct hypervisor_job *job,
 int job_answered(struct agent *agent, struct hypervisor_job *job, int64_t timeout_ms,
 		 struct reason *why)
 {
-	int error;
-
 	job->done = answer_job;
 	job->given_up = answer_late_job;
 	job->ticket = agent_later(agent);
-	error = job_start(job, timeout_ms, why);
-	return error ? error : AGENT_LATER;
+	return job_start(job, timeout_ms, why) ?: AGENT_LATER;
 }

@@ -52,7 +52,7 @@ struct hypervisor_job {
 typedef int hypervisor_work(void *session, struct hypervisor_job *job);
 
 /**
- * struct hypervisor - an implementation, registered with REGISTER(hypervisor, ...)
+ * struct hypervisor - an implementation, REGISTERED(hypervisor, ...)
  * @name:    for people and events
  * @vsock:   its guests dial the vsock of the host; otherwise they have a serial port
  * @kernel:  program beside the agent that is a micro guest by itself, and has no console but its stream; NULL: micro guests

@@ -97,8 +97,7 @@ static int take_backing(struct domain_guest *guest, const json_t *arguments,
 	plan->huge_pages = strcmp(backing, "hugetlb") == 0;
 	if (plan->huge_pages) {
 		error = machine_is_expendable(why);
-		return error ? error
-			     : huge_pages_reserve(plan->memory_mib, &guest->huge_pages, why);
+		return error ?: huge_pages_reserve(plan->memory_mib, &guest->huge_pages, why);
 	}
 	if (strcmp(backing, "thp") == 0) {
 		__cleanup_free char *policy = transparent_pages_policy();

@@ -375,5 +375,5 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 	error = job_start(job, CONTROL_TIMEOUT_MS, why);
 	if (error)
 		guest->migration->cancelled = false;
-	return error ? error : AGENT_LATER;
+	return error ?: AGENT_LATER;
 }

@@ -35,13 +35,8 @@ static int read_list(const char *directory, json_t *paths, struct reason *why)
 
 static void add_once(json_t *paths, const char *path)
 {
-	json_t *known;
-	size_t index;
-
-	json_array_foreach (paths, index, known)
-		if (strcmp(json_string_value(known), path) == 0)
-			return;
-	json_array_append_new(paths, json_string(path));
+	if (!json_has_text(paths, path))
+		json_array_append_new(paths, json_string(path));
 }
 
 /* It prints "insmod PATH PARAMETERS" for each file, in the order of loading, and "builtin NAME" for what needs none. */

@@ -166,10 +166,8 @@ static int find_qemu(struct agent *agent, const char *name, pid_t *pid, struct r
 	return guest ? hypervisor_here()->process(guest->domain, guest->uuid, pid, why) : -ENOENT;
 }
 
-static const struct guest_monitor hypervisor_monitor = {
+REGISTERED(guest_monitor, hypervisor_monitor) = {
 	.name = "hypervisor",
 	.command = command_qemu,
 	.process = find_qemu,
 };
-
-REGISTER(guest_monitor, hypervisor_monitor);

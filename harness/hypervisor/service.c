@@ -215,7 +215,7 @@ static const struct agent_call calls[] = {
 	{"guest.monitor", serve_guest_monitor}, {0},
 };
 
-static const struct agent_service domain_service = {
+REGISTERED(agent_service, domain_service) = {
 	.name = "domain",
 	.roles = AGENT_HOST,
 	/* Before the link to the guests. */
@@ -226,5 +226,3 @@ static const struct agent_service domain_service = {
 	.dispatch = dispatch,
 	.close = domain_end_all,
 };
-
-REGISTER(agent_service, domain_service);

@@ -127,23 +127,8 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);
 void domain_migration_forget(struct agent *agent, struct domain_guest *guest);
 
-int serve_guest_start(struct agent *agent, const json_t *arguments, json_t **reply,
-		      struct reason *why);
-int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **reply,
-		     struct reason *why);
-int serve_guest_status(struct agent *agent, const json_t *arguments, json_t **reply,
-		       struct reason *why);
-int serve_guest_balloon(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why);
-int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why);
-int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why);
-int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
-			  struct reason *why);
-int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why);
-int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **reply,
-			struct reason *why);
+agent_serve_fn serve_guest_start, serve_guest_stop, serve_guest_status, serve_guest_balloon,
+	serve_guest_receive, serve_guest_migrate, serve_guest_migration, serve_guest_resolve,
+	serve_guest_monitor;
 
 #endif

@@ -138,9 +138,7 @@ static void on_guest_event(struct agent *agent, const json_t *event)
 		take_hello(guest, json_object_get(event, "said"));
 }
 
-static const struct guest_listener domain_listener = {.name = "domain", .event = on_guest_event};
-
-REGISTER(guest_listener, domain_listener);
+REGISTERED(guest_listener, domain_listener) = {.name = "domain", .event = on_guest_event};
 
 /* One that was connected before it was asked for has said its hello already: it is asked again. */
 static void then_greet(struct agent *agent, void *context, int error, const json_t *reply,

@@ -88,7 +88,6 @@ int serve_guest_status(struct agent *agent, const json_t *arguments, json_t **re
 	const char *name = json_text(arguments, "name", "");
 	const struct domain_guest *guest = domain_find(agent, name);
 	struct hypervisor_job *job;
-	int error;
 
 	(void)reply;
 	if (!guest)
@@ -97,8 +96,7 @@ int serve_guest_status(struct agent *agent, const json_t *arguments, json_t **re
 	job->done = done_status;
 	job->given_up = give_up_status;
 	job->ticket = agent_later(agent);
-	error = job_start(job, STATUS_TIMEOUT_MS, why);
-	return error ? error : AGENT_LATER;
+	return job_start(job, STATUS_TIMEOUT_MS, why) ?: AGENT_LATER;
 }
 
 int serve_guest_balloon(struct agent *agent, const json_t *arguments, json_t **reply,

@@ -35,13 +35,9 @@ static char *witness_names(const struct trial_case *trial)
 	for (size_t i = 0; i < GROUP_COUNT + trial->declared_group_count; i++) {
 		const char *name = i < GROUP_COUNT ? group_name((enum group_index)i)
 						   : trial->declared_groups[i - GROUP_COUNT];
-		char *longer;
 
-		if (!(case_proofs(trial) & 1u << i))
-			continue;
-		longer = format_text("%s%s%s", all, *all ? ", " : "", name);
-		free(all);
-		all = longer;
+		if (case_proofs(trial) & 1u << i)
+			append_text(&all, ", ", "%s", name);
 	}
 	return all;
 }

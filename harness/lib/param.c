@@ -110,28 +110,20 @@ const struct param *param_find(const struct param *table, const char *name)
 
 static char *join_choices(const char *const *choices)
 {
-	char *all = format_text("%s", choices[0]);
+	char *all = NULL;
 
-	for (choices++; *choices; choices++) {
-		char *longer = format_text("%s, %s", all, *choices);
-
-		free(all);
-		all = longer;
-	}
+	for (; *choices; choices++)
+		append_text(&all, ", ", "%s", *choices);
 	return all;
 }
 
 static char *join_names(const struct param *table)
 {
-	char *all = format_text("%s", table && table->name ? table->name : "none");
+	char *all = NULL;
 
-	for (table = table && table->name ? table + 1 : NULL; table && table->name; table++) {
-		char *longer = format_text("%s, %s", all, table->name);
-
-		free(all);
-		all = longer;
-	}
-	return all;
+	for (; table && table->name; table++)
+		append_text(&all, ", ", "%s", table->name);
+	return all ? all : xstrdup("none");
 }
 
 /* The canonical text of a value, or NULL with a reason. */

@@ -5,13 +5,17 @@
 #include <string.h>
 
 /*
- * Injectors, workloads, witnesses, reports, benches and subcommands register themselves: each file ends in one
- * REGISTER() line, which puts a pointer into a section of its kind. Adding one is adding a file; no central
- * table grows.
+ * Injectors, workloads, witnesses, reports, benches and subcommands register themselves: each file ends in its
+ * REGISTERED(kind, object) = {...}, which defines a static const struct, and puts a pointer to it into a section of its
+ * kind. Adding one is adding a file; no central table grows.
  */
 #define REGISTER(kind, object)                                                                     \
 	static const struct kind *const registered_##object                                        \
 		__attribute__((used, retain, section("brinell_" #kind))) = &(object)
+#define REGISTERED(kind, object)                                                                   \
+	static const struct kind object;                                                           \
+	REGISTER(kind, object);                                                                    \
+	static const struct kind object
 
 #define REGISTRY(kind)                                                                             \
 	extern const struct kind *const __start_brinell_##kind[] __attribute__((weak));            \

@@ -62,6 +62,14 @@ char *mend_text(char *text)
 	return text;
 }
 
+/** text_among - whether a text is one of a list that ends in NULL */
+bool text_among(const char *text, const char *const *list)
+{
+	while (*list && strcmp(text, *list) != 0)
+		list++;
+	return *list;
+}
+
 /**
  * fail - fill a reason and hand the error on
  * @why:    filled with the formatted text; may be NULL
@@ -150,6 +158,24 @@ char *format_text(const char *format, ...)
 	text = format_text_list(format, arguments);
 	va_end(arguments);
 	return text;
+}
+
+/**
+ * append_text - printf to the end of a text
+ * @text:      owned by the caller; NULL is empty
+ * @separator: put between, unless @text is empty
+ */
+void append_text(char **text, const char *separator, const char *format, ...)
+{
+	__cleanup_free char *before = *text;
+	__cleanup_free char *more = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	more = format_text_list(format, arguments);
+	va_end(arguments);
+	*text = format_text("%s%s%s", before ? before : "", before && *before ? separator : "",
+			    more);
 }
 
 /**
@@ -472,6 +498,18 @@ const char *json_text(const json_t *object, const char *key, const char *fallbac
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : fallback;
+}
+
+/** json_has_text - whether an array has that text among its items */
+bool json_has_text(const json_t *array, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const json_t *item = json_array_get(array, i);
+
+		if (json_is_string(item) && strcmp(json_string_value(item), text) == 0)
+			return true;
+	}
+	return false;
 }
 
 /** json_number - an integer of an object (a JSON integer, or a text such as "0x1f"), or @fallback */

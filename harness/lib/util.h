@@ -85,9 +85,14 @@ char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t length);
 
 char *mend_text(char *text);
+bool text_among(const char *text, const char *const *list);
+/* Whether a text is one of the others. */
+#define is_one_of(text, ...) text_among(text, (const char *const[]){__VA_ARGS__, NULL})
 int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void append_text(char **text, const char *separator, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 char *format_text_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 const char *error_name(int error);
 
@@ -120,6 +125,7 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t length);
 
 const char *json_text(const json_t *object, const char *key, const char *fallback);
 int64_t json_number(const json_t *object, const char *key, int64_t fallback);
+bool json_has_text(const json_t *array, const char *text);
 
 int logmsg(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) logmsg(3, __VA_ARGS__)

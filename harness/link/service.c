@@ -116,7 +116,7 @@ static int serve_forget(struct agent *agent, const json_t *arguments, json_t **r
 	int error = take_guest("guest.forget", arguments, &guest, why);
 
 	(void)reply;
-	return error ? error : guest_link_forget(guest_service_link(agent), guest, why);
+	return error ?: guest_link_forget(guest_service_link(agent), guest, why);
 }
 
 static int serve_list(struct agent *agent, const json_t *arguments, json_t **reply,
@@ -207,7 +207,7 @@ static const struct agent_call calls[] = {
 	{0},
 };
 
-static const struct agent_service guest_service = {
+REGISTERED(agent_service, guest_service) = {
 	.name = "guest",
 	.roles = AGENT_HOST,
 	.rank = 25,
@@ -217,5 +217,3 @@ static const struct agent_service guest_service = {
 	.dispatch = dispatch,
 	.close = close_guests,
 };
-
-REGISTER(agent_service, guest_service);

@@ -91,31 +91,6 @@ static bool expects(const json_t *expect, const char *key, const char *value)
 	return text && (strcmp(value, "*") == 0 || strcmp(value, text) == 0);
 }
 
-static size_t count_injections(const struct scenario *scenario)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < scenario->step_count; i++)
-		count += scenario->steps[i].kind->injects;
-	return count;
-}
-
-static bool any_touches(const struct scenario *scenario)
-{
-	for (size_t i = 0; i < scenario->step_count; i++)
-		if (scenario->steps[i].kind->touches)
-			return true;
-	return false;
-}
-
-static bool any_migrates(const struct scenario *scenario)
-{
-	for (size_t i = 0; i < scenario->step_count; i++)
-		if (scenario->steps[i].kind->migrates)
-			return true;
-	return false;
-}
-
 /*
  * With several injections one may be refused although another is delivered (the second error in one page), if the file
  * says "delivered: true" itself.
@@ -123,7 +98,7 @@ static bool any_migrates(const struct scenario *scenario)
 static bool may_be_both(const struct contradiction *pair, const struct scenario *scenario,
 			const json_t *expect)
 {
-	return strcmp(pair->key, "refused") == 0 && count_injections(scenario) > 1 &&
+	return strcmp(pair->key, "refused") == 0 && steps_count(scenario).injects > 1 &&
 	       json_is_true(json_object_get(expect, "delivered"));
 }
 
@@ -213,7 +188,7 @@ static int check_processes(const struct document *document, int node, const json
 				"'%s' is expected of a process, but there is no workload; declare "
 				"one under 'workloads'",
 				of_process[i]);
-	if (json_object_get(expect, "data") && !any_touches(scenario))
+	if (json_object_get(expect, "data") && !steps_count(scenario).touches)
 		return document_fail(document, place_of(document, node, "data", NULL), -EINVAL,
 				     "'data' is what a touch reads, but no step touches; add - "
 				     "touch: WORKLOAD");
@@ -244,7 +219,7 @@ static int check_guests(const struct document *document, int node, const json_t 
 static int check_migration(const struct document *document, int node, const json_t *expect,
 			   const struct scenario *scenario)
 {
-	bool migrates = any_migrates(scenario);
+	bool migrates = steps_count(scenario).migrates;
 	int place = place_of(document, node, "migration", NULL);
 	int events = document_find(document, node, "events");
 
@@ -280,16 +255,13 @@ int check_expectations(const struct document *document, int node, const json_t *
 	int error = check_contradictions(document, node, expect, scenario)
 			    ?: check_acceptable(document, node, expect);
 
-	if (!error && count_injections(scenario) == 0 &&
-	    json_is_true(json_object_get(expect, "delivered")))
-		error = document_fail(document, document_find(document, 1, "steps"), -EINVAL,
-				      "no step injects, so nothing can be delivered; add - inject: "
-				      "or expect delivered: false");
-	if (!error)
-		error = check_processes(document, node, expect, scenario);
-	if (!error)
-		error = check_guests(document, node, expect, scenario);
-	if (!error)
-		error = check_migration(document, node, expect, scenario);
-	return error;
+	if (error)
+		return error;
+	if (!steps_count(scenario).injects && json_is_true(json_object_get(expect, "delivered")))
+		return document_fail(document, document_find(document, 1, "steps"), -EINVAL,
+				     "no step injects, so nothing can be delivered; add - inject: "
+				     "or expect delivered: false");
+	return check_processes(document, node, expect, scenario)
+		?: check_guests(document, node, expect, scenario)
+		?: check_migration(document, node, expect, scenario);
 }

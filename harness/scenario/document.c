@@ -581,23 +581,12 @@ int document_unknown(const struct document *document, int node, const char *what
 			     near ? "'? " : "", names);
 }
 
-static bool is_among(const json_t *texts, const char *text)
-{
-	size_t index;
-	json_t *item;
-
-	json_array_foreach (texts, index, item)
-		if (strcmp(json_string_value(item), text) == 0)
-			return true;
-	return false;
-}
-
 static int unknown_key(const struct document *document, int key, const char *text,
 		       const json_t *names)
 {
 	__cleanup_free char *spelling = key_hyphenated(text);
 
-	if (spelling && is_among(names, spelling))
+	if (spelling && json_has_text(names, spelling))
 		return document_fail(document, key, -EINVAL,
 				     "key '%s' is now spelled '%s'; rename it", text, spelling);
 	return document_unknown(document, key, "key", text, names);
@@ -626,7 +615,7 @@ int document_check_keys(const struct document *document, int mapping, const char
 	for (; known && *known; known++)
 		json_array_append_new(names, json_string(*known));
 	for (; table && table->name; table++)
-		if (!is_among(names, table->name))
+		if (!json_has_text(names, table->name))
 			json_array_append_new(names, json_string(table->name));
 	for (size_t i = 0; i < document_count(document, mapping); i++) {
 		int key = document_key(document, mapping, i);
@@ -635,7 +624,7 @@ int document_check_keys(const struct document *document, int mapping, const char
 		if (!text)
 			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
 					     what);
-		if (!any && !is_among(names, text))
+		if (!any && !json_has_text(names, text))
 			return unknown_key(document, key, text, names);
 		json_t *before = json_object_get(seen, text);
 

@@ -281,20 +281,12 @@ static int check_program_of(const struct document *document, int node, const cha
 			    const struct scenario_guest *guest)
 {
 	const json_t *had = json_object_get(guest->arguments, "programs");
-	size_t index;
-	json_t *program;
 
-	for (size_t i = 0; had && programs[i]; i++) {
-		bool found = strcmp(programs[i], kind) != 0;
-
-		json_array_foreach (had, index, program)
-			found = found || strcmp(json_string_value(program), kind) == 0;
-		if (!found)
-			return document_fail(document, node, -EINVAL,
-					     "guest '%s' has no %s; add programs: [%s] to it",
-					     guest->name, kind, kind);
-	}
-	return 0;
+	if (!had || !text_among(kind, programs) || json_has_text(had, kind))
+		return 0;
+	return document_fail(document, node, -EINVAL,
+			     "guest '%s' has no %s; add programs: [%s] to it", guest->name, kind,
+			     kind);
 }
 
 /**

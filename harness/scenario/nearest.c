@@ -79,12 +79,7 @@ char *join_names(const json_t *names)
 	size_t index;
 	json_t *item;
 
-	json_array_foreach (names, index, item) {
-		char *longer = all ? format_text("%s, %s", all, json_string_value(item))
-				   : xstrdup(json_string_value(item));
-
-		free(all);
-		all = longer;
-	}
+	json_array_foreach (names, index, item)
+		append_text(&all, ", ", "%s", json_string_value(item));
 	return all ? all : xstrdup("none");
 }

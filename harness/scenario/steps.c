@@ -143,9 +143,8 @@ static int check_source(const struct document *document, int node, const char *n
 		if (walk->scenario->guest_count)
 			json_array_append_new(known, json_string(guest_sources[i]));
 	}
-	for (size_t i = 0; i < json_array_size(known); i++)
-		if (strcmp(json_string_value(json_array_get(known, i)), name) == 0)
-			return 0;
+	if (json_has_text(known, name))
+		return 0;
 	return document_unknown(document, node, "witness", name, known);
 }
 
@@ -280,6 +279,19 @@ static int check_guests(const struct document *document, const struct walk *walk
 					     scenario->guests[index].name,
 					     scenario->guests[index].name);
 	return 0;
+}
+
+/** steps_count - how many steps of a scenario inject, migrate and touch */
+struct steps_count steps_count(const struct scenario *scenario)
+{
+	struct steps_count count = {0};
+
+	for (size_t i = 0; i < scenario->step_count; i++) {
+		count.injects += scenario->steps[i].kind->injects;
+		count.migrates += scenario->steps[i].kind->migrates;
+		count.touches += scenario->steps[i].kind->touches;
+	}
+	return count;
 }
 
 /** names_step - whether a list of steps has one of that kind; for what must be known before they are checked */

@@ -47,11 +47,11 @@ int scenario_find_workload(const struct document *document, int node, const char
 int take_within(const struct document *document, int node, int place, int64_t usual_ns,
 		const struct walk *walk, struct scenario_step *entry);
 
-typedef int (*step_parse_fn)(const struct document *document, int node, struct walk *walk,
-			     struct scenario_step *step);
-typedef json_t *(*step_to_json_fn)(const struct scenario_step *step);
-typedef int (*step_run_fn)(struct engine *engine, const struct scenario_step *step,
-			   struct reason *why);
+typedef int step_parse_fn(const struct document *document, int node, struct walk *walk,
+			  struct scenario_step *step);
+typedef json_t *step_to_json_fn(const struct scenario_step *step);
+typedef int step_run_fn(struct engine *engine, const struct scenario_step *step,
+			struct reason *why);
 
 /**
  * struct step_kind - what a step of a trial does
@@ -68,48 +68,24 @@ struct step_kind {
 	const char *name;
 	const char *summary;
 	bool injects, migrates, touches;
-	step_parse_fn parse;
-	step_to_json_fn to_json;
-	step_run_fn run;
+	step_parse_fn *parse;
+	step_to_json_fn *to_json;
+	step_run_fn *run;
 };
 
 REGISTRY(step_kind)
 
-int parse_start(const struct document *document, int node, struct walk *walk,
-		struct scenario_step *step);
-int parse_stop(const struct document *document, int node, struct walk *walk,
-	       struct scenario_step *step);
-int parse_stop_injection(const struct document *document, int node, struct walk *walk,
-			 struct scenario_step *step);
-int parse_touch(const struct document *document, int node, struct walk *walk,
-		struct scenario_step *step);
-int parse_wait(const struct document *document, int node, struct walk *walk,
-	       struct scenario_step *step);
-int parse_firmware(const struct document *document, int node, struct walk *walk,
-		   struct scenario_step *step);
-int parse_inject(const struct document *document, int node, struct walk *walk,
-		 struct scenario_step *step);
-int parse_migrate(const struct document *document, int node, struct walk *walk,
-		  struct scenario_step *step);
-int parse_when(const struct document *document, int node, struct walk *walk,
-	       struct scenario_step *step);
-int parse_limit(const struct document *document, int node, struct walk *walk,
-		struct scenario_step *step);
-int parse_post_copy(const struct document *document, int node, struct walk *walk,
-		    struct scenario_step *step);
-int parse_cancel(const struct document *document, int node, struct walk *walk,
-		 struct scenario_step *step);
-int parse_release(const struct document *document, int node, struct walk *walk,
-		  struct scenario_step *step);
-int parse_balloon(const struct document *document, int node, struct walk *walk,
-		  struct scenario_step *step);
+/** struct steps_count - how many steps of a scenario do what */
+struct steps_count {
+	size_t injects, migrates, touches;
+};
 
-json_t *subject_to_json(const struct scenario_step *step);
-json_t *touch_to_json(const struct scenario_step *step);
-json_t *arguments_to_json(const struct scenario_step *step);
-json_t *wait_to_json(const struct scenario_step *step);
-json_t *inject_to_json(const struct scenario_step *step);
-json_t *guest_to_json(const struct scenario_step *step);
-json_t *guest_step_to_json(const struct scenario_step *step);
+struct steps_count steps_count(const struct scenario *scenario);
+
+step_parse_fn parse_start, parse_stop, parse_stop_injection, parse_touch, parse_wait,
+	parse_firmware, parse_inject, parse_migrate, parse_when, parse_limit, parse_post_copy,
+	parse_cancel, parse_release, parse_balloon;
+step_to_json_fn subject_to_json, touch_to_json, arguments_to_json, wait_to_json, inject_to_json,
+	guest_to_json, guest_step_to_json;
 
 #endif

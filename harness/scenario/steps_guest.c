@@ -105,14 +105,11 @@ int take_guest(const struct document *document, int node, int place, const char 
 static int take_short_guest(const struct document *document, int node, const char *step,
 			    struct walk *walk, struct scenario_step *entry, size_t *index)
 {
-	int error;
-
 	if (!document_is_mapping(document, node))
 		return take_guest(document, node, node, step, walk, entry, index);
-	error = document_check_keys(document, node, step, guest_key, NULL);
-	return error ? error
-		     : take_guest(document, document_find(document, node, "guest"), node, step,
-				  walk, entry, index);
+	return document_check_keys(document, node, step, guest_key, NULL)
+		       ?: take_guest(document, document_find(document, node, "guest"), node, step,
+				     walk, entry, index);
 }
 
 /* A time that a step may take: the usual one if it fits into the trial, or the one that is named and must fit. */

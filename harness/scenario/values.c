@@ -78,14 +78,6 @@ static int set_value(const struct document *document, int node, const struct par
 	return set_argument(document, node, param, table, arguments, text);
 }
 
-static bool is_own_key(const char *const *own_keys, const char *key)
-{
-	for (; own_keys && *own_keys; own_keys++)
-		if (strcmp(*own_keys, key) == 0)
-			return true;
-	return false;
-}
-
 /**
  * check_arguments - check a mapping with a table of parameters
  * @document:  borrowed
@@ -108,7 +100,7 @@ int check_arguments(const struct document *document, int mapping, const char *wh
 	for (size_t i = 0; !error && i < document_count(document, mapping); i++) {
 		const char *key = document_scalar(document, document_key(document, mapping, i));
 
-		if (is_own_key(own_keys, key))
+		if (own_keys && text_among(key, own_keys))
 			continue;
 		error = set_value(document, document_value(document, mapping, i),
 				  param_find(table, key), table, checked);

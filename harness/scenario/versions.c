@@ -133,13 +133,6 @@ int parse_versions(const struct document *document, int node, struct scenario *s
 	return 0;
 }
 
-static bool is_one_of(const char *text, const char *const *others)
-{
-	while (*others && strcmp(text, *others) != 0)
-		others++;
-	return *others;
-}
-
 static int find_part(const struct document *document, int mapping, const char *name, int *node)
 {
 	*node = document_find(document, mapping, name);
@@ -204,24 +197,20 @@ int parse_known_failure(const struct document *document, int node, struct scenar
 		int key = document_key(document, node, i);
 		const char *name = document_scalar(document, key);
 
-		if (!is_one_of(name, others))
+		if (!text_among(name, others))
 			error = check_software(document, key, name, others)
 					?: take_version(document, document_value(document, node, i),
 							name, scenario->known_failure);
 	}
-	if (!error)
-		error = find_part(document, node, "code", &code);
-	if (!error)
-		error = check_texts(document, code, "code", check_code, &codes);
-	if (!error)
-		json_object_set_new(scenario->known_failure, "code", codes);
+	error = error ?: find_part(document, node, "code", &code)
+		?: check_texts(document, code, "code", check_code, &codes);
+	if (error)
+		return error;
+	json_object_set_new(scenario->known_failure, "code", codes);
 	evidence = document_find(document, node, "evidence");
-	if (!error && evidence)
-		error = take_line(document, node, "evidence", scenario->known_failure);
-	if (!error && evidence)
-		error = check_regex(document, evidence, "evidence",
-				    json_text(scenario->known_failure, "evidence", ""));
-	if (!error)
-		error = take_line(document, node, "reason", scenario->known_failure);
-	return error;
+	if (evidence)
+		error = take_line(document, node, "evidence", scenario->known_failure)
+				?: check_regex(document, evidence, "evidence",
+					       json_text(scenario->known_failure, "evidence", ""));
+	return error ?: take_line(document, node, "reason", scenario->known_failure);
 }

@@ -19,12 +19,7 @@
 /* The controller's own view of a host: it comes from no agent, and the fate of the host depends on it. */
 static bool is_out_of_band(const char *witness)
 {
-	static const char *const names[] = {OUTSIDE_SOURCES(TABLE_WORD)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], witness) == 0)
-			return true;
-	return false;
+	return is_one_of(witness, OUTSIDE_SOURCES(TABLE_WORD) NULL);
 }
 
 static void add(json_t *account, const char *key, json_int_t number)

@@ -6,6 +6,7 @@
 
 #include "harness/bench/bench.h"
 #include "harness/scenario/condition.h"
+#include "harness/scenario/steps.h"
 #include "harness/trial/engine.h"
 
 #define CALL_TIMEOUT_MS 10000
@@ -116,14 +117,8 @@ int engine_focus(struct engine *engine, struct bench *host, const char *pfn, jso
 		 struct reason *why);
 void injection_take_event(struct engine *engine, const json_t *event);
 int injection_stop_fault(struct engine *engine, struct reason *why);
-int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_migrate(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_when(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_limit(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_post_copy(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_release(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why);
-int step_balloon(struct engine *engine, const struct scenario_step *step, struct reason *why);
+step_run_fn step_inject, step_migrate, step_when, step_limit, step_post_copy, step_release,
+	step_cancel, step_balloon;
 void migration_take_event(struct engine_guest *guest, const json_t *data);
 void migration_forget(struct engine_guest *guest);
 void migration_compare_clocks(struct engine_guest *guest);

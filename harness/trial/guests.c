@@ -295,14 +295,8 @@ void guests_collect(struct engine *engine)
 static bool is_well(const struct engine_guest *guest, const json_t *result)
 {
 	const char *axis = json_text(json_object_get(result, "axes"), "guest", "unknown");
-	static const char *const well[] = {"unharmed", "contained"};
 
-	if (guest->gone || guest->source)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(well); i++)
-		if (strcmp(axis, well[i]) == 0)
-			return true;
-	return false;
+	return !guest->gone && !guest->source && is_one_of(axis, "unharmed", "contained");
 }
 
 /**

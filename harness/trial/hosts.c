@@ -100,7 +100,7 @@ static int greet_again(struct bench *host)
 	if (!error &&
 	    strcmp(json_text(hello, "boot_id", ""), json_text(host->hello, "boot_id", "")) != 0)
 		error = -ESTALE;
-	return error ? error : bench_compare_clocks(host, false, NULL);
+	return error ?: bench_compare_clocks(host, false, NULL);
 }
 
 static int pause_ns(struct engine *engine, int64_t ns)

@@ -344,9 +344,9 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 	if (error)
 		return error;
 	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
-	error = engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why)
-			?: look_again(engine, step, aim, why);
-	return error ? error : fire(engine, step, aim, arguments, prepared, refused, why);
+	return engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why)
+		       ?: look_again(engine, step, aim, why)
+		       ?: fire(engine, step, aim, arguments, prepared, refused, why);
 }
 
 int step_inject(struct engine *engine, const struct scenario_step *step, struct reason *why)
@@ -373,11 +373,10 @@ static int step_stop_injection(struct engine *engine, const struct scenario_step
 	return injection_stop_fault(engine, why);
 }
 
-static const struct step_kind kind_stop_injection = {
+REGISTERED(step_kind, kind_stop_injection) = {
 	.name = "stop-injection",
 	.summary = "stops a fault that runs",
 	.parse = parse_stop_injection,
 	.to_json = subject_to_json,
 	.run = step_stop_injection,
 };
-REGISTER(step_kind, kind_stop_injection);

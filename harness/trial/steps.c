@@ -77,17 +77,6 @@ static int step_start(struct engine *engine, const struct scenario_step *step, s
 			    json_object_get(facts, "pid"), why);
 }
 
-/* What comes last of a touch: its signals and errors come before, and until then the workload takes no other touch. */
-static bool ends_touch(const char *event)
-{
-	static const char *const ends[] = {"checked", "exit", "hung", "gone"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		if (strcmp(ends[i], event) == 0)
-			return true;
-	return false;
-}
-
 /*
  * struct awaited - a piece of evidence that is waited for
  * @witness:  source, or NULL for any
@@ -116,7 +105,8 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 		return false;
 	if (awaited->workload &&
 	    (strcmp(json_text(data, "workload", ""), awaited->workload) != 0 ||
-	     !ends_touch(json_text(data, "event", "")) ||
+	     /* The last event of a touch: until then the workload takes no other one. */
+	     !is_one_of(json_text(data, "event", ""), "checked", "exit", "hung", "gone") ||
 	     strcmp(json_text(body, "guest", ""), awaited->guest ? awaited->guest->name : "") != 0))
 		return false;
 	return !awaited->pattern ||
@@ -227,102 +217,36 @@ static int step_firmware(struct engine *engine, const struct scenario_step *step
 	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
 }
 
-static const struct step_kind kind_start = {.name = "start",
-					    .summary = "starts a workload",
-					    .parse = parse_start,
-					    .to_json = subject_to_json,
-					    .run = step_start};
-REGISTER(step_kind, kind_start);
+#define STEP_KIND(id, word, text, take, show, perform, ...)                                        \
+	REGISTERED(step_kind, kind_##id) = {.name = word,                                          \
+					    .summary = text,                                       \
+					    .parse = take,                                         \
+					    .to_json = show,                                       \
+					    .run = perform,                                        \
+					    __VA_ARGS__}
 
-static const struct step_kind kind_inject = {.name = "inject",
-					     .summary = "fires a fault",
-					     .injects = true,
-					     .parse = parse_inject,
-					     .to_json = inject_to_json,
-					     .run = step_inject};
-REGISTER(step_kind, kind_inject);
-
-static const struct step_kind kind_touch = {.name = "touch",
-					    .summary = "has a workload touch its memory",
-					    .touches = true,
-					    .parse = parse_touch,
-					    .to_json = touch_to_json,
-					    .run = step_touch};
-REGISTER(step_kind, kind_touch);
-
-static const struct step_kind kind_wait = {.name = "wait",
-					   .summary = "waits for a piece of evidence",
-					   .parse = parse_wait,
-					   .to_json = wait_to_json,
-					   .run = step_wait};
-REGISTER(step_kind, kind_wait);
-
-static const struct step_kind kind_stop = {.name = "stop",
-					   .summary = "ends a workload",
-					   .parse = parse_stop,
-					   .to_json = subject_to_json,
-					   .run = step_stop};
-REGISTER(step_kind, kind_stop);
-
-static const struct step_kind kind_firmware = {
-	.name = "firmware",
-	.summary = "sets how the firmware model of the rig behaves",
-	.parse = parse_firmware,
-	.to_json = arguments_to_json,
-	.run = step_firmware};
-REGISTER(step_kind, kind_firmware);
-
-static const struct step_kind kind_migrate = {.name = "migrate",
-					      .summary = "begins the migration of a guest",
-					      .migrates = true,
-					      .parse = parse_migrate,
-					      .to_json = guest_step_to_json,
-					      .run = step_migrate};
-REGISTER(step_kind, kind_migrate);
-
-static const struct step_kind kind_when = {.name = "when",
-					   .summary =
-						   "waits until a condition on a migration holds",
-					   .parse = parse_when,
-					   .to_json = guest_step_to_json,
-					   .run = step_when};
-REGISTER(step_kind, kind_when);
-
-static const struct step_kind kind_limit = {.name = "limit",
-					    .summary =
-						    "changes bandwidth and downtime of a migration",
-					    .parse = parse_limit,
-					    .to_json = guest_step_to_json,
-					    .run = step_limit};
-REGISTER(step_kind, kind_limit);
-
-static const struct step_kind kind_post_copy = {.name = "post-copy",
-						.summary = "switches a migration to post-copy",
-						.parse = parse_post_copy,
-						.to_json = guest_to_json,
-						.run = step_post_copy};
-REGISTER(step_kind, kind_post_copy);
-
-static const struct step_kind kind_release = {.name = "release",
-					      .summary = "has a migration that stands still go on",
-					      .parse = parse_release,
-					      .to_json = guest_to_json,
-					      .run = step_release};
-REGISTER(step_kind, kind_release);
-
-static const struct step_kind kind_cancel = {.name = "cancel",
-					     .summary = "cancels a migration",
-					     .parse = parse_cancel,
-					     .to_json = guest_to_json,
-					     .run = step_cancel};
-REGISTER(step_kind, kind_cancel);
-
-static const struct step_kind kind_balloon = {.name = "balloon",
-					      .summary = "sets the memory that a guest keeps",
-					      .parse = parse_balloon,
-					      .to_json = guest_step_to_json,
-					      .run = step_balloon};
-REGISTER(step_kind, kind_balloon);
+STEP_KIND(start, "start", "starts a workload", parse_start, subject_to_json, step_start);
+STEP_KIND(inject, "inject", "fires a fault", parse_inject, inject_to_json, step_inject,
+	  .injects = true);
+STEP_KIND(touch, "touch", "has a workload touch its memory", parse_touch, touch_to_json, step_touch,
+	  .touches = true);
+STEP_KIND(wait, "wait", "waits for a piece of evidence", parse_wait, wait_to_json, step_wait);
+STEP_KIND(stop, "stop", "ends a workload", parse_stop, subject_to_json, step_stop);
+STEP_KIND(firmware, "firmware", "sets how the firmware model of the rig behaves", parse_firmware,
+	  arguments_to_json, step_firmware);
+STEP_KIND(migrate, "migrate", "begins the migration of a guest", parse_migrate, guest_step_to_json,
+	  step_migrate, .migrates = true);
+STEP_KIND(when, "when", "waits until a condition on a migration holds", parse_when,
+	  guest_step_to_json, step_when);
+STEP_KIND(limit, "limit", "changes bandwidth and downtime of a migration", parse_limit,
+	  guest_step_to_json, step_limit);
+STEP_KIND(post_copy, "post-copy", "switches a migration to post-copy", parse_post_copy,
+	  guest_to_json, step_post_copy);
+STEP_KIND(release, "release", "has a migration that stands still go on", parse_release,
+	  guest_to_json, step_release);
+STEP_KIND(cancel, "cancel", "cancels a migration", parse_cancel, guest_to_json, step_cancel);
+STEP_KIND(balloon, "balloon", "sets the memory that a guest keeps", parse_balloon,
+	  guest_step_to_json, step_balloon);
 
 /* What a step works on, for people. */
 static const char *object_of(const struct scenario_step *step)
@@ -337,14 +261,9 @@ static const char *object_of(const struct scenario_step *step)
 /* A trial without a fault is about its migration, or about all of its steps. */
 static bool is_decisive(const struct scenario *scenario, const struct scenario_step *step)
 {
-	bool migrates = false;
+	struct steps_count count = steps_count(scenario);
 
-	for (size_t i = 0; i < scenario->step_count; i++) {
-		if (scenario->steps[i].kind->injects)
-			return false;
-		migrates |= scenario->steps[i].kind->migrates;
-	}
-	return !migrates || step->kind->migrates;
+	return !count.injects && (!count.migrates || step->kind->migrates);
 }
 
 static bool has_migrated(const struct engine *engine)

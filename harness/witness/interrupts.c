@@ -138,16 +138,13 @@ static void interrupts_collect(struct witness_run *run)
 	json_object_foreach (counts, name, now) {
 		int64_t was = json_number(before, name, 0);
 		int64_t is = json_integer_value(now);
-		char *longer;
 
 		if (is == was)
 			continue;
 		json_object_set_new(data, name,
 				    json_pack("{s:I, s:I}", "before", (json_int_t)was, "after",
 					      (json_int_t)is));
-		longer = format_text("%s%s%s %+" PRId64, text, *text ? ", " : "", name, is - was);
-		free(text);
-		text = longer;
+		append_text(&text, ", ", "%s %+" PRId64, name, is - was);
 	}
 	json_object_set_new(run->private, "told", counts);
 	run->emit(run->context, "interrupts", now_realtime_ns(), text, data);
@@ -169,7 +166,7 @@ static const struct witness_proof interrupts_proofs[] = {
 	{"AMD-Vi#-Evt", true, "iommu", "any"},	       {0},
 };
 
-static const struct witness interrupts_witness = {
+REGISTERED(witness, interrupts_witness) = {
 	.name = "interrupts",
 	.group = "interrupts",
 	.proofs = interrupts_proofs,
@@ -179,5 +176,3 @@ static const struct witness interrupts_witness = {
 	.collect = interrupts_collect,
 	.stop = interrupts_stop,
 };
-
-REGISTER(witness, interrupts_witness);

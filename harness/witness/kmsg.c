@@ -137,7 +137,7 @@ static void kmsg_stop(struct witness_run *run)
 	free(run->private);
 }
 
-static const struct witness kmsg_witness = {
+REGISTERED(witness, kmsg_witness) = {
 	.name = "kmsg",
 	.summary = "the kernel's log, with its sequence numbers",
 	.format = "kernel-log",
@@ -147,5 +147,3 @@ static const struct witness kmsg_witness = {
 	.collect = kmsg_read,
 	.stop = kmsg_stop,
 };
-
-REGISTER(witness, kmsg_witness);

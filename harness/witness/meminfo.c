@@ -74,7 +74,7 @@ static const struct witness_proof meminfo_proofs[] = {
 	{0},
 };
 
-static const struct witness meminfo_witness = {
+REGISTERED(witness, meminfo_witness) = {
 	.name = "meminfo",
 	.group = "meminfo",
 	.proofs = meminfo_proofs,
@@ -84,5 +84,3 @@ static const struct witness meminfo_witness = {
 	.collect = meminfo_collect,
 	.stop = meminfo_stop,
 };
-
-REGISTER(witness, meminfo_witness);

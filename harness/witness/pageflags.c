@@ -82,7 +82,7 @@ static const struct witness_proof pageflags_proofs[] = {
 	{0},
 };
 
-static const struct witness pageflags_witness = {
+REGISTERED(witness, pageflags_witness) = {
 	.name = "pageflags",
 	.summary = "flags of the page frame that the trial is about (/proc/kpageflags)",
 	.host_only = true,
@@ -93,5 +93,3 @@ static const struct witness pageflags_witness = {
 	.collect = pageflags_collect,
 	.stop = pageflags_stop,
 };
-
-REGISTER(witness, pageflags_witness);

@@ -304,7 +304,7 @@ static void trace_read(struct witness_run *run)
 				read_line(run, line);
 }
 
-static const struct witness trace_witness = {
+REGISTERED(witness, trace_witness) = {
 	.name = "trace",
 	.summary = "trace events of machine checks and memory failures, in an own tracefs instance",
 	.format = "trace-event",
@@ -315,5 +315,3 @@ static const struct witness trace_witness = {
 	.stop = trace_stop,
 	.release = trace_release,
 };
-
-REGISTER(witness, trace_witness);

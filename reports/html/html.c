@@ -340,7 +340,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-static const struct report report_html = {
+REGISTERED(report, report_html) = {
 	.name = "html",
 	.summary = "one page with timelines and evidence that opens offline",
 	.file = "report.html",
@@ -352,5 +352,3 @@ static const struct report report_html = {
 	.middle = write_middle,
 	.tail = write_tail,
 };
-
-REGISTER(report, report_html);

@@ -62,12 +62,7 @@ static bool is_copy(const struct course_stage *stage)
 
 static const char *class_of(const char *stage)
 {
-	static const char *const known[] = {"setup", "switchover", "post-copy"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (strcmp(known[i], stage) == 0)
-			return known[i];
-	return "stage";
+	return is_one_of(stage, "setup", "switchover", "post-copy") ? stage : "stage";
 }
 
 static double end_of(const struct picture *picture, const struct course_migration *migration,

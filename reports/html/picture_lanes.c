@@ -32,13 +32,10 @@ static bool is_proof(const struct picture *picture, const json_t *record)
 
 static bool tells_death(const json_t *event)
 {
-	static const char *const ends[] = {"panicked", "crashed", "host-died"};
 	const char *what = json_text(json_object_get(event, "data"), "event", "");
 
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-		if (strcmp(what, ends[i]) == 0)
-			return true;
-	return strstr(json_text(event, "text", ""), "Kernel panic - not syncing") != NULL;
+	return is_one_of(what, "panicked", "crashed", "host-died") ||
+	       strstr(json_text(event, "text", ""), "Kernel panic - not syncing") != NULL;
 }
 
 static void mark_event(const struct picture *picture, const json_t *record, struct mark *mark)

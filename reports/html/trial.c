@@ -119,17 +119,13 @@ static char *expected_text(const json_t *expect, const char *check)
 			static const char *const keys[] = {"signal", "code", "lsb", "address"};
 			const json_t *part = json_object_get(expect, keys[i]);
 			__cleanup_free char *text = NULL;
-			char *longer;
 
 			if (!part)
 				continue;
 			text = json_is_string(part)
 				       ? xstrdup(json_string_value(part))
 				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
-			longer = format_text("%s%s%s %s", all, *all ? ", " : "", i ? keys[i] : "",
-					     text ? text : "");
-			free(all);
-			all = longer;
+			append_text(&all, ", ", "%s %s", i ? keys[i] : "", text ? text : "");
 		}
 		return all;
 	}

@@ -40,7 +40,7 @@ static int added_fire(struct injection *injection, struct reason *why)
 			    param_text(injection->arguments, "pfn"), why);
 }
 
-static const struct injector added_injector = {
+REGISTERED(injector, added_injector) = {
 	.name = "added-injector",
 	.summary = "an injector in one file",
 	.params = added_params,
@@ -49,5 +49,3 @@ static const struct injector added_injector = {
 	.fire = added_fire,
 	.restore = added_restore,
 };
-
-REGISTER(injector, added_injector);

@@ -12,10 +12,8 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	return 0;
 }
 
-static const struct report report_added = {
+REGISTERED(report, report_added) = {
 	.name = "added-report",
 	.summary = "a report in one file",
 	.trial = write_trial,
 };
-
-REGISTER(report, report_added);

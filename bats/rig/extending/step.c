@@ -27,12 +27,10 @@ static int run_added(struct engine *engine, const struct scenario_step *step, st
 	return 0;
 }
 
-static const struct step_kind kind_added = {
+REGISTERED(step_kind, kind_added) = {
 	.name = "added-step",
 	.summary = "a step in one file",
 	.parse = parse_added,
 	.to_json = arguments_to_json,
 	.run = run_added,
 };
-
-REGISTER(step_kind, kind_added);

@@ -71,7 +71,7 @@ static const struct witness_proof added_proofs[] = {
 	{0},
 };
 
-static const struct witness added_witness = {
+REGISTERED(witness, added_witness) = {
 	.name = "added-witness",
 	.summary = "a witness in one file",
 	.host_only = true,
@@ -82,5 +82,3 @@ static const struct witness added_witness = {
 	.collect = added_collect,
 	.stop = added_stop,
 };
-
-REGISTER(witness, added_witness);

@@ -39,7 +39,7 @@ static void added_stop(struct activity *run)
 	close(run->fd);
 }
 
-static const struct workload added_workload = {
+REGISTERED(workload, added_workload) = {
 	.name = "added-workload",
 	.summary = "a workload in one file",
 	.params = added_params,
@@ -48,5 +48,3 @@ static const struct workload added_workload = {
 	.dispatch = added_dispatch,
 	.stop = added_stop,
 };
-
-REGISTER(workload, added_workload);

@@ -135,7 +135,7 @@ static void close_session(void *connection)
 	virConnectClose(connection);
 }
 
-static const struct hypervisor libvirt = {
+REGISTERED(hypervisor, libvirt) = {
 	.name = "libvirt",
 	.vsock = true,
 	.prepare = prepare,
@@ -156,5 +156,3 @@ static const struct hypervisor libvirt = {
 	.process = qemu_find,
 	.log_tail = domain_log_tail,
 };
-
-REGISTER(hypervisor, libvirt);

@@ -128,7 +128,7 @@ int virt_address(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);
 	__cleanup_free char *answer = NULL;
-	int error = ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer);
 
-	return error ? error : monitor_take_hva(answer, job->number, &job->number, &job->why);
+	return ask(connection, job, command, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP, &answer)
+		       ?: monitor_take_hva(answer, job->number, &job->number, &job->why);
 }

@@ -95,13 +95,7 @@ static void read_bench(struct host_seen *host, const json_t *record)
 /* All other witnesses imply a live agent. */
 static bool is_out_of_band(const char *witness)
 {
-	static const char *const names[] = {OUTSIDE_SOURCES(TABLE_WORD)
-						    CONTROLLER_SOURCES(TABLE_WORD)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(witness, names[i]) == 0)
-			return true;
-	return false;
+	return is_one_of(witness, OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) NULL);
 }
 
 /* What an agent had said before its host died may be read later than the bench's word of the death. */
@@ -147,8 +141,7 @@ static void read_event(struct trial_case *trial, struct observation *seen, const
 	if (!host)
 		return;
 	if (strcmp(witness, "hypervisor") == 0 && counts &&
-	    (strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0 ||
-	     strcmp(json_text(event_data(record), "event", ""), "lost") == 0))
+	    is_one_of(json_text(event_data(record), "event", ""), "connection-lost", "lost"))
 		trial->hypervisor_lost = true;
 	if (strcmp(witness, "workload") == 0 && (host == &seen->hosts[0] || event_guest(record)))
 		case_read_victim(trial, &seen->victim, record, counts);

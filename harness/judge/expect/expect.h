@@ -19,35 +19,14 @@ struct finding *add_finding(struct trial_case *trial, enum state state, bool har
 bool ran_its_course(const struct trial_case *trial);
 int axis_of(const char *name, const char *(*name_of)(int), int count);
 
-/* expect_victim.c */
-void expect_process(struct trial_case *trial);
-void expect_signal(struct trial_case *trial);
-void expect_error(struct trial_case *trial);
-void expect_data(struct trial_case *trial);
+/* Each compares one or several keys of `expect` with the case. */
+typedef void expect_fn(struct trial_case *trial);
 
-/* expect_guest.c */
-void expect_guest(struct trial_case *trial);
-void expect_bystanders(struct trial_case *trial);
-void expect_migration(struct trial_case *trial);
+expect_fn expect_process, expect_signal, expect_error, expect_data, expect_guest, expect_bystanders,
+	expect_migration, expect_iommu, expect_dma, expect_log, expect_not_log, expect_guest_log,
+	expect_not_guest_log, expect_events, expect_no_damage, expect_interrupts,
+	expect_corrupted_kb, expect_page;
 
-/* dma.c */
-void expect_iommu(struct trial_case *trial);
-void expect_dma(struct trial_case *trial);
 const char *case_dma_memory(const struct trial_case *trial);
-
-/* expect_log.c */
-void expect_log(struct trial_case *trial);
-void expect_not_log(struct trial_case *trial);
-void expect_guest_log(struct trial_case *trial);
-void expect_not_guest_log(struct trial_case *trial);
-void expect_events(struct trial_case *trial);
-
-/* harm.c */
-void expect_no_damage(struct trial_case *trial);
-
-/* expect_count.c */
-void expect_interrupts(struct trial_case *trial);
-void expect_corrupted_kb(struct trial_case *trial);
-void expect_page(struct trial_case *trial);
 
 #endif

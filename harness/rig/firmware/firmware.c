@@ -81,9 +81,8 @@ static void fill_hest(struct bytes *bytes, const struct firmware_config *config)
  */
 int firmware_write_tables(const struct firmware_config *config, const char *directory)
 {
-	int error = write_table(directory, "einj.bin", fill_einj, config);
-
-	return error ? error : write_table(directory, "hest.bin", fill_hest, config);
+	return write_table(directory, "einj.bin", fill_einj, config)
+		       ?: write_table(directory, "hest.bin", fill_hest, config);
 }
 
 /**

@@ -80,7 +80,7 @@ static int synchronise(struct firmware *firmware, bool instrument)
 		return error;
 	error = qmp_execute(firmware->qmp, "cont", NULL, QMP_TIMEOUT_MS, NULL);
 	acknowledged = wait_for_plugin(firmware, generation);
-	return error ? error : acknowledged ? 0 : -ETIME;
+	return error ?: acknowledged ? 0 : -ETIME;
 }
 
 /**

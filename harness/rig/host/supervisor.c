@@ -649,7 +649,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 			fail(why, error, "cannot write the state in %s: %s", supervisor->directory,
 			     strerror(-error));
 	}
-	return error ? error : supervisor_power_on(supervisor, why);
+	return error ?: supervisor_power_on(supervisor, why);
 }
 
 static void supervisor_end(struct supervisor *supervisor)

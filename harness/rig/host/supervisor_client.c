@@ -276,12 +276,9 @@ static int listen_on(struct supervisor *supervisor, const char *name, int *liste
  */
 int supervisor_listen(struct supervisor *supervisor, struct reason *why)
 {
-	int error = listen_on(supervisor, SUPERVISOR_CONTROL, &supervisor->listener, on_connection,
-			      why);
-
-	return error ? error
-		     : listen_on(supervisor, SUPERVISOR_CONSOLE, &supervisor->console_listener,
-				 on_console_connection, why);
+	return listen_on(supervisor, SUPERVISOR_CONTROL, &supervisor->listener, on_connection, why)
+		       ?: listen_on(supervisor, SUPERVISOR_CONSOLE, &supervisor->console_listener,
+				    on_console_connection, why);
 }
 
 /** supervisor_drop_clients - the end: what is queued is sent as far as it goes at once */

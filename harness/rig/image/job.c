@@ -187,7 +187,6 @@ int image_job_run(struct image_job *job, const char *verb, json_t **facts, struc
 int image_job_publish(struct image_job *job, json_t *facts, const char *final, struct reason *why)
 {
 	__cleanup_free char *ready = format_text("%s/ready", job->work);
-	int error = image_seal(ready, facts, why);
 
-	return error ? error : image_publish(ready, final, why);
+	return image_seal(ready, facts, why) ?: image_publish(ready, final, why);
 }
