@@ -148,7 +148,7 @@ int daemon_read(struct daemon *daemon, pid_t pid, struct reason *why)
 					   &daemon->environment_size);
 	if (error || !daemon->name || !daemon->program || !daemon->arguments_size)
 		return fail(
-			why, error ? error : -ESRCH,
+			why, error ?: -ESRCH,
 			"how process %d was started can not be read, so it could not be brought "
 			"back",
 			(int)pid);
@@ -205,7 +205,7 @@ static int start(const struct daemon *daemon, struct reason *why)
 	free(arguments);
 	free(environment);
 	if (error)
-		return fail(why, error, "start %s again: %s", daemon->program, strerror(-error));
+		return fail_errno(why, error, "start %s again", daemon->program);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return fail(why, -EIO, "%s was started again, and ended with %d: its log says why",
 			    daemon->program, WIFEXITED(status) ? WEXITSTATUS(status) : -1);

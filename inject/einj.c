@@ -443,7 +443,7 @@ static int set_component(struct injection *injection, const char *kind, size_t i
 	if (!sticky_save(&private->sticky, path, STICKY_LINE))
 		return fail(why, -E2BIG, "too many files to set");
 	/* An empty line makes the entry invalid, which ends the array. */
-	return sticky_set(&private->sticky, &injection->change, path, text ? text : "", why);
+	return sticky_set(&private->sticky, &injection->change, path, text ?: "", why);
 }
 
 static const char *component_at(const json_t *list, size_t index)

@@ -189,7 +189,7 @@ static int set_filters(struct injection *injection, struct reason *why)
 		const char *given = param_text(injection->arguments, filters[i].param);
 
 		any = any || given;
-		error = set(injection, filters[i].file, given ? given : filters[i].neutral, why);
+		error = set(injection, filters[i].file, given ?: filters[i].neutral, why);
 	}
 	return error ?: set(injection, "corrupt-filter-enable", any ? "1" : "0", why);
 }

@@ -108,8 +108,7 @@ static int take_process(struct injection *injection, struct kill_private *privat
 		return error;
 	private->fd = pidfd_open(private->pid, 0);
 	if (private->fd < 0)
-		return fail(why, -errno, "take hold of process %d: %s", (int)private->pid,
-			    strerror(errno));
+		return fail_errno(why, -errno, "take hold of process %d", (int)private->pid);
 	/* Only what is seen after that is about the process of the descriptor. */
 	error = check_name(private->pid, qemu ? "qemu" : what, why);
 	if (!error && !qemu)
@@ -210,8 +209,8 @@ static int kill_fire(struct injection *injection, struct reason *why)
 		return 0;
 	before = now_monotonic_ns();
 	if (pidfd_send_signal(private->fd, SIGKILL, NULL, 0) < 0)
-		return fail(why, -errno, "kill: SIGKILL to %s, process %d: %s", place,
-			    (int)private->pid, strerror(errno));
+		return fail_errno(why, -errno, "kill: SIGKILL to %s, process %d", place,
+				  (int)private->pid);
 	await_end(injection, private->fd);
 	json_object_set_new(injection->result, "duration_ns",
 			    json_integer(now_monotonic_ns() - before));

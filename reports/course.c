@@ -168,7 +168,7 @@ static void take_gap(struct course_guest *guest, const char *host, const json_t 
 	}
 	/* The end of a silence is told twice, as heard and as gap; the latter knows more. */
 	if (hole && hole->kind != COURSE_SILENT && hole->to_ns >= from && hole->from_ns < at &&
-	    strcmp(hole->next ? hole->next : hole->host, host) == 0) {
+	    strcmp(hole->next ?: hole->host, host) == 0) {
 		if (json_is_object(json_object_get(data, "guest_clocks")))
 			hole->clocks = json_object_get(data, "guest_clocks");
 		hear(guest, host, at, at);

@@ -55,7 +55,7 @@ static char *values_of(const json_t *records, const char *type, const char *key)
 		const json_t *own = json_object_get(body, "facts");
 		const char *value = json_text(body, key, json_text(own, key, NULL));
 
-		value = value ? value : json_text(json_object_get(own, "software"), key, NULL);
+		value = value ?: json_text(json_object_get(own, "software"), key, NULL);
 
 		if (!value || !*value || strcmp(json_text(record, "type", ""), type) != 0 ||
 		    json_object_get(seen, value))

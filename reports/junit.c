@@ -82,7 +82,7 @@ static void write_case(FILE *out, const json_t *result, const char *name)
 	const char *verdict = json_text(result, "verdict", "inconclusive");
 	const char *known = json_text(result, "known", NULL);
 	__cleanup_free char *reason =
-		format_text("%s%s%s%s", known ? "known failure: " : "", known ? known : "",
+		format_text("%s%s%s%s", known ? "known failure: " : "", known ?: "",
 			    known ? ": " : "", json_text(result, "reason", ""));
 	const char *element = element_of(result);
 

@@ -42,7 +42,7 @@ static void directive(FILE *out, const json_t *result, const char *verdict)
 
 	if (skip || known) {
 		fputs(known ? " # SKIP known failure: " : " # SKIP ", out);
-		text_one_line(out, known ? known : json_text(result, "reason", ""), "#");
+		text_one_line(out, known ?: json_text(result, "reason", ""), "#");
 	} else if (strcmp(verdict, "pass") != 0 && strcmp(verdict, "fail") != 0) {
 		fprintf(out, " # ERROR %s", verdict);
 	}
@@ -56,7 +56,7 @@ static void quote(FILE *out, const json_t *line)
 	__cleanup_free char *name =
 		guest ? format_text("%s of %s", witness, guest) : xstrdup(witness);
 
-	diagnostic(out, name ? name : witness, text);
+	diagnostic(out, name ?: witness, text);
 }
 
 /**

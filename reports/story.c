@@ -80,9 +80,9 @@ static char *intent_text(const json_t *body, bool name_host)
 	return format_text("about to fire %s%s%s%s%s%s%s %s",
 			   json_text(body, "injector", "a fault"),
 			   json_text(body, "target", NULL) ? " at " : "",
-			   json_text(body, "target", ""), guest ? " of " : "", guest ? guest : "",
+			   json_text(body, "target", ""), guest ? " of " : "", guest ?: "",
 			   host && (guest || name_host) ? " on " : "",
-			   host && (guest || name_host) ? host : "", arguments ? arguments : "");
+			   host && (guest || name_host) ? host : "", arguments ?: "");
 }
 
 static char *facts_text(const json_t *body)
@@ -91,7 +91,7 @@ static char *facts_text(const json_t *body)
 	const char *guest = json_text(body, "guest", NULL);
 
 	return format_text("%s%s%s %s", json_text(body, "workload", "workload"),
-			   guest ? " in " : "", guest ? guest : "", facts ? facts : "");
+			   guest ? " in " : "", guest ?: "", facts ?: "");
 }
 
 /* ", NAME VERSION" of each software of a guest; owned by the caller. */
@@ -166,7 +166,7 @@ static char *event_text(const json_t *body, bool name_host)
 		return migration_text(body);
 	if (!*text) {
 		data = json_dumps(json_object_get(body, "data"), JSON_COMPACT);
-		text = data ? data : "";
+		text = data ?: "";
 	}
 	if (!guest)
 		return name_host && host ? format_text("%s: %s", host, text) : xstrdup(text);
@@ -179,7 +179,7 @@ static char *event_text(const json_t *body, bool name_host)
 	/* Of a memory failure: what QEMU did with it. */
 	if (strstr(text, action))
 		action = "";
-	return format_text("%s%s%s: %s%s%s", guest, host ? " on " : "", host ? host : "", text,
+	return format_text("%s%s%s: %s%s%s", guest, host ? " on " : "", host ?: "", text,
 			   *action ? ", " : "", action);
 }
 
@@ -426,7 +426,7 @@ static bool has_more_hosts(const json_t *records)
 
 		if (host && first && strcmp(host, first) != 0)
 			return true;
-		first = host ? host : first;
+		first = host ?: first;
 	}
 	return false;
 }
@@ -467,7 +467,7 @@ json_t *story_of(const json_t *records, const char *trial)
 		line = json_pack("{s:I, s:s, s:s}", "offset_ns", (json_int_t)offset, "type",
 				 type_of(record), "witness", witness);
 		text = fold_text(&teller, record, text, line);
-		json_object_set_new(line, "text", json_string(text ? text : ""));
+		json_object_set_new(line, "text", json_string(text ?: ""));
 		json_array_append_new(teller.story, line);
 		free(text);
 	}

@@ -57,7 +57,7 @@ int loop_disk_open(size_t size, struct reason *why)
 		return fail(why, -ENOTSUP, "%s: %s; it takes root and the module loop", CONTROL,
 			    strerror(errno));
 	if (memory < 0 || ftruncate(memory, (off_t)size) < 0)
-		return fail(why, -errno, "memfd of %zu bytes: %s", size, strerror(errno));
+		return fail_errno(why, -errno, "memfd of %zu bytes", size);
 	for (int i = 0; fd == -EBUSY && i < ATTEMPTS; i++)
 		fd = try_loop(control, memory, path);
 	return fd < 0 ? fail(why, -ENOTSUP, "make a disk of memory of %s: %s", path, strerror(-fd))

@@ -95,8 +95,7 @@ static int reserve_huge_page(struct memory_run *memory, struct reason *why)
 	snprintf(text, sizeof(text), "%lu", strtoul(all, NULL, 10) + 1);
 	error = write_small_file(system_path(path, HUGE_PAGES "/nr_hugepages"), text);
 	if (error)
-		return fail(why, error, "write %s to %s/nr_hugepages: %s", text, HUGE_PAGES,
-			    strerror(-error));
+		return fail_errno(why, error, "write %s to %s/nr_hugepages", text, HUGE_PAGES);
 	memory->huge_pages_before = steal(all);
 	return 0;
 }

@@ -128,7 +128,7 @@ static int make_anonymous(struct memory_region *region, int flags, struct reason
 	region->size = MEMORY_PAGES * MEMORY_PAGE;
 	region->base = map(region->size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1);
 	if (!region->base)
-		return fail(why, -errno, "mmap of %zu bytes: %s", region->size, strerror(errno));
+		return fail_errno(why, -errno, "mmap of %zu bytes", region->size);
 	(void)madvise(region->base, region->size, MADV_NOHUGEPAGE);
 	fill(region, 0);
 	return 0;
@@ -147,7 +147,7 @@ static int make_thp(struct memory_region *region, struct reason *why)
 		map(2 * MEMORY_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	if (!memory)
-		return fail(why, -errno, "mmap of 4 MiB: %s", strerror(errno));
+		return fail_errno(why, -errno, "mmap of 4 MiB");
 	region->base =
 		(unsigned char *)(((uintptr_t)memory + MEMORY_HUGE - 1) & -(uintptr_t)MEMORY_HUGE);
 	region->size = region->page_size = MEMORY_HUGE;
@@ -225,7 +225,7 @@ static int open_file(const char *given, struct reason *why)
 	path = format_text("%s/brinell-victim.XXXXXX", directory);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return fail(why, -errno, "make a file in %s: %s", directory, strerror(errno));
+		return fail_errno(why, -errno, "make a file in %s", directory);
 	unlink(path);
 	return fd;
 }
@@ -253,7 +253,7 @@ static int map_file(struct memory_region *region, int protection, int flags, str
 	region->size = MEMORY_PAGES * MEMORY_PAGE;
 	region->base = map(region->size, protection, flags, region->fd);
 	if (!region->base)
-		return fail(why, -errno, "mmap of the victim's file: %s", strerror(errno));
+		return fail_errno(why, -errno, "mmap of the victim's file");
 	for (byte = region->base; byte < region->base + region->size; byte += MEMORY_PAGE)
 		(void)*byte;
 	return 0;
@@ -272,7 +272,7 @@ static int make_file(struct memory_region *region, const struct memory_options *
 	/* An older generation on disk distinguishes data that was read again from data that was kept. */
 	error = write_pages(region->fd, dirty ? 1u << 20 : 0, code, why);
 	if (!error && fsync(region->fd) < 0)
-		error = fail(why, -errno, "fsync the victim's file: %s", strerror(errno));
+		error = fail_errno(why, -errno, "fsync the victim's file");
 	if (!error && dirty)
 		error = write_pages(region->fd, 0, false, why);
 	if (error)
@@ -285,7 +285,7 @@ static int make_tmpfs(struct memory_region *region, struct reason *why)
 {
 	region->fd = memfd_create("brinell-victim", MFD_CLOEXEC);
 	if (region->fd < 0)
-		return fail(why, -errno, "memfd_create: %s", strerror(errno));
+		return fail_errno(why, -errno, "memfd_create");
 	return write_pages(region->fd, 0, false, why)
 		       ?: map_file(region, PROT_READ | PROT_WRITE, MAP_SHARED, why);
 }
@@ -305,8 +305,7 @@ static int make_kind(const struct memory_options *options, struct memory_region 
 	case PAGE_MLOCKED:
 		error = make_anonymous(region, MAP_PRIVATE, why);
 		if (!error && mlock(region->base, region->size) < 0)
-			error = fail(why, -errno, "mlock of %zu bytes: %s", region->size,
-				     strerror(errno));
+			error = fail_errno(why, -errno, "mlock of %zu bytes", region->size);
 		return error;
 	case PAGE_FILE_CLEAN:
 	case PAGE_FILE_DIRTY:

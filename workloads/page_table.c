@@ -111,7 +111,7 @@ int page_table_make(struct page_table *table, struct reason *why)
 
 	*table = (struct page_table){.flush = map(FLUSH_PAGES * MEMORY_PAGE)};
 	if (!memory || !table->flush)
-		return fail(why, -errno, "mmap of 2 GiB of addresses: %s", strerror(errno));
+		return fail_errno(why, -errno, "mmap of 2 GiB of addresses");
 	memset(table->flush, 1, FLUSH_PAGES * MEMORY_PAGE);
 	/* Each processor has a store of free pages of its own. */
 	CPU_ZERO(&here);

@@ -27,7 +27,7 @@ static int panic_start(struct activity *run, struct reason *why)
 			    SYSRQ_TRIGGER, strerror(errno));
 	run->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (run->fd < 0)
-		return fail(why, -errno, "panic: eventfd: %s", strerror(errno));
+		return fail_errno(why, -errno, "panic: eventfd");
 	process_emit(run, "ready", NULL, json_object(), "ready");
 	return 0;
 }
@@ -36,7 +36,7 @@ static int panic_start(struct activity *run, struct reason *why)
 static int panic_touch(struct activity *run, struct reason *why)
 {
 	if (write(run->fd, &(uint64_t){1}, sizeof(uint64_t)) != sizeof(uint64_t))
-		return fail(why, -errno, "panic: eventfd: %s", strerror(errno));
+		return fail_errno(why, -errno, "panic: eventfd");
 	return 0;
 }
 

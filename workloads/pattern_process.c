@@ -254,8 +254,8 @@ static int map_pattern(unsigned char **base, struct reason *why)
 
 		fd = memfd_create("brinell-pattern", MFD_CLOEXEC);
 		if (fd < 0 || ftruncate(fd, (off_t)options->size) < 0)
-			return fail(why, -errno, "memfd of %llu bytes: %s",
-				    (unsigned long long)options->size, strerror(errno));
+			return fail_errno(why, -errno, "memfd of %llu bytes",
+					  (unsigned long long)options->size);
 		shared = mmap(NULL, options->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		*base = shared == MAP_FAILED ? NULL : shared;
 	} else {
@@ -263,8 +263,8 @@ static int map_pattern(unsigned char **base, struct reason *why)
 		*base = memory ? (unsigned char *)((memory + HUGE_SIZE - 1) & -HUGE_SIZE) : NULL;
 	}
 	if (!*base)
-		return fail(why, -errno, "mmap of %llu bytes: %s",
-			    (unsigned long long)options->size, strerror(errno));
+		return fail_errno(why, -errno, "mmap of %llu bytes",
+				  (unsigned long long)options->size);
 	if (options->backing != BACKING_SHARED &&
 	    madvise(*base, options->size,
 		    options->backing == BACKING_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) < 0 &&

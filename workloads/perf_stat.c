@@ -124,7 +124,7 @@ static int arm(struct activity *run, int64_t first_ns, struct reason *why)
 					       .tv_nsec = first_ns % NSEC_PER_SEC}};
 
 	if (timerfd_settime(run->fd, 0, &time, NULL) < 0)
-		return fail(why, -errno, "perf-stat: timerfd_settime: %s", strerror(errno));
+		return fail_errno(why, -errno, "perf-stat: timerfd_settime");
 	return 0;
 }
 
@@ -136,7 +136,7 @@ static int start_timer(struct activity *run, struct reason *why)
 		return fail(why, -EINVAL, "'interval' must be 10 ms at least");
 	run->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (run->fd < 0)
-		return fail(why, -errno, "perf-stat: timerfd_create: %s", strerror(errno));
+		return fail_errno(why, -errno, "perf-stat: timerfd_create");
 	return arm(run, interval, why);
 }
 

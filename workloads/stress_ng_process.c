@@ -116,7 +116,7 @@ static int start_program(struct reason *why)
 			    "guest has it when its 'programs' name it");
 	keeper.figures = memfd_create("brinell-stress-ng", 0);
 	if (keeper.figures < 0)
-		return fail(why, -errno, "memfd_create: %s", strerror(errno));
+		return fail_errno(why, -errno, "memfd_create");
 	used = make_arguments(argv, program);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	error = spawn_start(&spawn, why);

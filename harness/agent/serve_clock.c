@@ -27,7 +27,7 @@ static int step_clock(int64_t step_ns, struct reason *why)
 			    (long long)step_ns);
 	time = (struct timespec){.tv_sec = now / NSEC_PER_SEC, .tv_nsec = now % NSEC_PER_SEC};
 	if (clock_settime(CLOCK_REALTIME, &time))
-		return fail(why, -errno, "clock: clock_settime: %s", strerror(errno));
+		return fail_errno(why, -errno, "clock: clock_settime");
 	return 0;
 }
 

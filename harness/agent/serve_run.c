@@ -121,7 +121,7 @@ static int fork_command(struct command_run *command, const json_t *argv, struct 
 		fcntl(spawn.ends[i + 1], F_SETFL, O_RDONLY | O_NONBLOCK);
 	}
 	command->pidfd = pidfd_open(command->pid, 0);
-	return command->pidfd < 0 ? fail(why, -errno, "run: pidfd_open: %s", strerror(errno)) : 0;
+	return command->pidfd < 0 ? fail_errno(why, -errno, "run: pidfd_open") : 0;
 }
 
 static void free_command(struct commands *all, struct command_run *command)

@@ -61,10 +61,10 @@ static int serve_file_put(struct agent *agent, const json_t *arguments, json_t *
 		return fail(why, error, "file.put %s: bad base64", path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), mode);
 	if (fd < 0)
-		return fail(why, -errno, "file.put: open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "file.put: open %s", path);
 	error = write_all(fd, bytes, length);
 	if (error)
-		return fail(why, error, "file.put: write %s: %s", path, strerror(-error));
+		return fail_errno(why, error, "file.put: write %s", path);
 	fchmod(fd, mode);
 	*reply = json_object();
 	return 0;

@@ -54,7 +54,7 @@ int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reaso
 	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return fail(why, -errno, "socketpair: %s", strerror(errno));
+		return fail_errno(why, -errno, "socketpair");
 	spawn.streams[0] = spawn.streams[1] = ends[1];
 	spawn.streams[2] = SPAWN_PIPE;
 	error = spawn_start(&spawn, why);
@@ -160,7 +160,7 @@ int bench_end_reason(struct bench *bench, const char *call, struct reason *why)
 	remedy = remedy_of(bench->said);
 	return fail(why, -ECONNRESET, "%s: the agent on %s is gone%s%s%s%s%s", call,
 		    bench->address ? bench->address : "the host", *bench->said ? ": " : "",
-		    bench->said, remedy ? " (" : "", remedy ? remedy : "", remedy ? ")" : "");
+		    bench->said, remedy ? " (" : "", remedy ?: "", remedy ? ")" : "");
 }
 
 /* A signal, such as a second Ctrl-C, does not interrupt the agent's restore. Its messages are read, or it would block. */

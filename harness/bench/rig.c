@@ -40,7 +40,7 @@ static void take_power_off(struct bench *bench, const json_t *event)
 		return;
 	}
 	text = format_text("the rig ended the host (%s)%s%s", json_text(event, "cause", "unknown"),
-			   complaint ? ": " : "", complaint ? complaint : "");
+			   complaint ? ": " : "", complaint ?: "");
 	bench_host_taken(bench, text);
 }
 
@@ -54,9 +54,8 @@ static void rig_event(struct bench *bench, const json_t *event)
 	} else if (strcmp(kind, "firmware") == 0) {
 		const json_t *data = json_object_get(event, "data");
 
-		bench_report(bench, "firmware", time_ns,
-			     json_text(data ? data : event, "event", kind),
-			     json_deep_copy(data ? data : event));
+		bench_report(bench, "firmware", time_ns, json_text(data ?: event, "event", kind),
+			     json_deep_copy(data ?: event));
 	} else if (strcmp(kind, "lost") == 0) {
 		int64_t count = json_number(event, "count", 1);
 		__cleanup_free char *text =
@@ -95,15 +94,15 @@ static int connect_agent(struct bench *bench, struct reason *why)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
-		return fail(why, -errno, "socket: %s", strerror(errno));
+		return fail_errno(why, -errno, "socket");
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		int error = -errno;
 
 		if (now_monotonic_ns() > deadline || (error != -ENOENT && error != -ECONNREFUSED)) {
 			close(fd);
-			return fail(why, error, "the agent's port of rig host %s: %s: %s",
-				    bench->name, path, strerror(-error));
+			return fail_errno(why, error, "the agent's port of rig host %s: %s",
+					  bench->name, path);
 		}
 		/* QEMU creates its sockets some milliseconds after its start, without a notification. */
 		poll(NULL, 0, 5);

@@ -206,7 +206,7 @@ static int examine(struct bench *bench, bool as_json)
 		const json_t *findings;
 		int failure = probe(host, &reply);
 
-		error = error ? error : failure;
+		error = error ?: failure;
 		findings = json_object_get(reply, "findings");
 		if (findings && host == bench)
 			scenarios = foretell(bench, findings);

@@ -60,7 +60,7 @@ static int take_option(const struct injector *injector, char **words, int count,
 		used = 2;
 	}
 	if (!param || param->kind != PARAM_LIST) {
-		error = param_set(injector->params, arguments, name, value ? value : "", why);
+		error = param_set(injector->params, arguments, name, value ?: "", why);
 		return error ?: used;
 	}
 	list = xstrdup(value);

@@ -115,7 +115,7 @@ static int resume(int argc, char **argv)
 		tell_damage(&damage);
 		error = close_cut_off(journal, index, &plan);
 		if (error)
-			fail(&why, error, "the journal can not be written: %s", strerror(-error));
+			fail_errno(&why, error, "the journal can not be written");
 		code = EXIT_INFRA;
 	}
 	if (error) {

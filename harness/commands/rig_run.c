@@ -37,8 +37,8 @@ struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig_agent_path(rig));
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		fail(why, -errno, "cannot reach the agent of rig %s at %s: %s", rig_name(rig),
-		     address.sun_path, strerror(errno));
+		fail_errno(why, -errno, "cannot reach the agent of rig %s at %s", rig_name(rig),
+			   address.sun_path);
 		if (fd >= 0)
 			close(fd);
 		return NULL;
@@ -94,7 +94,7 @@ static int put_file(struct channel *agent, const char *specification, int *id, s
 	ssize_t got;
 
 	if (fd < 0 || fstat(fd, &status) < 0 || !chunk)
-		return fail(why, -errno, "--file %s: %s", local, strerror(errno));
+		return fail_errno(why, -errno, "--file %s", local);
 	remote = colon ? xstrdup(colon + 1) : format_text("/root/%s", base);
 	do {
 		__cleanup_free char *text = NULL;
@@ -103,7 +103,7 @@ static int put_file(struct channel *agent, const char *specification, int *id, s
 
 		got = read(fd, chunk, CHUNK);
 		if (got < 0)
-			return fail(why, -errno, "--file %s: %s", local, strerror(errno));
+			return fail_errno(why, -errno, "--file %s", local);
 		if (got == 0 && append)
 			break;
 		text = base64(chunk, (size_t)got);

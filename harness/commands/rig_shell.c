@@ -21,7 +21,7 @@ static int connect_console(const struct rig *rig, struct reason *why)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig_console_path(rig));
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	fail(why, -errno, "cannot reach the console of rig %s: %s", rig_name(rig), strerror(errno));
+	fail_errno(why, -errno, "cannot reach the console of rig %s", rig_name(rig));
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -173,7 +173,7 @@ static int read_options(int argc, char **argv, struct run_options *options)
 
 static const char *bench_of(const struct run_options *options, const struct scenario *scenario)
 {
-	return options->bench ? options->bench : scenario->bench;
+	return options->bench ?: scenario->bench;
 }
 
 static int load_scenario(struct plan *plan, const struct run_options *options, const char *path,

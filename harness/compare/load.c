@@ -198,7 +198,7 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
 	int error;
 
 	if (access(directory, F_OK))
-		return fail(why, -errno, "%s: %s", directory, strerror(errno));
+		return fail_errno(why, -errno, "%s", directory);
 	json_object_set_new(side, "boots", json_object());
 	json_object_set_new(side, "prefix", json_sprintf("%s ", directory));
 	error = access(journal, F_OK) ? load_results(directory, &loading, &summary, why)

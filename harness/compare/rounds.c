@@ -63,7 +63,7 @@ static int check_side(const struct rounds *rounds, char side, size_t *trials, st
 	int code, c;
 
 	if (!out)
-		return fail(why, -errno, "a temporary file: %s", strerror(errno));
+		return fail_errno(why, -errno, "a temporary file");
 	json_array_insert_new(argv, 2, json_string("--dry-run"));
 	code = self_run(argv, path, fileno(out), STDERR_FILENO, why);
 	if (code)
@@ -102,7 +102,7 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	if (!code)
 		out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (code || out < 0)
-		return fail(why, code ? code : -errno, "%s: %s", directory,
+		return fail(why, code ?: -errno, "%s: %s", directory,
 			    strerror(code ? -code : errno));
 	code = self_run(argv, path, out, out, why);
 	if (code < 0 || code == EXIT_USAGE || code == EXIT_INFRA)
@@ -313,7 +313,7 @@ int rounds_create(const char *directory, json_t *plan, struct reason *why)
 	text = json_dumps(plan, JSON_INDENT(1));
 	if (!error)
 		error = write_file_atomically(directory, COMPARISON_FILE, text, strlen(text));
-	return error ? fail(why, error, "%s: %s", directory, strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "%s", directory) : 0;
 }
 
 /**

@@ -65,7 +65,7 @@ int side_check(const json_t *words, struct reason *why)
 			continue;
 		program = format_text("%s/qemu-system-x86_64", value_of(text));
 		if (access(program, X_OK))
-			return fail(why, -errno, "%s: %s: %s", text, program, strerror(errno));
+			return fail_errno(why, -errno, "%s: %s", text, program);
 	}
 	return 0;
 }
@@ -130,5 +130,5 @@ static char *add_parts(char *across, const json_t *words, const json_t *others)
  */
 char *side_across(const json_t *a, const json_t *b, const char *across)
 {
-	return add_parts(add_parts(xstrdup(across ? across : ""), a, b), b, a);
+	return add_parts(add_parts(xstrdup(across ?: ""), a, b), b, a);
 }

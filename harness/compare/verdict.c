@@ -232,7 +232,7 @@ static void decide(struct pair *pair, double p, double level, const struct compa
 
 static json_t *new_row(const char *scenario, const char *name, const json_t *a, const json_t *b)
 {
-	const json_t *known = a ? a : b;
+	const json_t *known = a ?: b;
 	bool unknown = json_object_get(a, "boots_unknown") || json_object_get(b, "boots_unknown");
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:b}", "scenario", scenario, "metric", name, "unit",

@@ -106,7 +106,7 @@ const char *intent_kills(const json_t *record)
 		if (undeclared[i].kills &&
 		    strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
 			kills = json_text(arguments, undeclared[i].kills, NULL);
-	return kills ? kills : "";
+	return kills ?: "";
 }
 
 /** intent_echoed_by - witness that reports the injector's own command, so that it proves nothing; "" for none; borrowed */
@@ -118,7 +118,7 @@ const char *intent_echoed_by(const json_t *record)
 	for (size_t i = 0; !witness && i < ARRAY_SIZE(undeclared); i++)
 		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
 			witness = undeclared[i].echoed_by;
-	return witness ? witness : "";
+	return witness ?: "";
 }
 
 /** intent_nature - kind and severity of the fault of an intent; any for an injector that declares none */

@@ -47,13 +47,13 @@ static int dial_socket(const char *path, struct reason *why)
 	int error;
 
 	if (fd < 0)
-		return fail(why, -errno, "socket(AF_UNIX): %s", strerror(errno));
+		return fail_errno(why, -errno, "socket(AF_UNIX)");
 	snprintf(host.sun_path, sizeof(host.sun_path), "%s", path);
 	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) == 0)
 		return fd;
 	error = -errno;
 	close(fd);
-	return fail(why, error, "connect to %s: %s", path, strerror(-error));
+	return fail_errno(why, error, "connect to %s", path);
 }
 
 /* Opens a serial port when somebody listens at its other end: until then it reads as hung up. */
@@ -63,7 +63,7 @@ static int dial_serial(const char *path, struct reason *why)
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
-		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "open %s", path);
 	state.fd = fd;
 	if (poll(&state, 1, 0) >= 0 && !(state.revents & POLLHUP)) {
 		/* What was left unfinished on the port before ends here. */

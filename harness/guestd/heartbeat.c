@@ -250,8 +250,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	heart->steal_ns = stolen_ns();
 	heart->steal_age = 0;
 	error = heart->timer < 0 || heart->stop < 0 || heart->wake < 0
-			? fail(why, -errno, "heartbeat.start: timerfd or eventfd: %s",
-			       strerror(errno))
+			? fail_errno(why, -errno, "heartbeat.start: timerfd or eventfd")
 			: start_thread(heart, why);
 	if (error) {
 		close_descriptor(&heart->timer);

@@ -32,10 +32,10 @@ int change_lock(struct change *change, struct reason *why)
 		return 0;
 	error = make_directories(system_path(path, CHANGE_DIRECTORY));
 	if (error)
-		return fail(why, error, "create %s: %s", path, strerror(-error));
+		return fail_errno(why, error, "create %s", path);
 	fd = open(system_path(path, LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail(why, -errno, "open the lock %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "open the lock %s", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		error = -errno;
 		close(fd);
@@ -44,7 +44,7 @@ int change_lock(struct change *change, struct reason *why)
 				    "another injector is at work on this machine (it holds %s); "
 				    "wait until it ends",
 				    LOCK_FILE);
-		return fail(why, error, "lock %s: %s", LOCK_FILE, strerror(-error));
+		return fail_errno(why, error, "lock %s", LOCK_FILE);
 	}
 	change->lock_fd = fd;
 	sticky_recover(change);
@@ -108,7 +108,7 @@ int change_write(struct change *change, const char *path, const char *text, stru
 		return 0;
 	error = write_text(system_path(buffer, path), text);
 	if (error)
-		return fail(why, error, "write '%.*s' to %s: %s", (int)strcspn(text, "\n"), text,
-			    path, strerror(-error));
+		return fail_errno(why, error, "write '%.*s' to %s", (int)strcspn(text, "\n"), text,
+				  path);
 	return 0;
 }

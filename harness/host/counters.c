@@ -252,7 +252,7 @@ static int explain(const char *name, uint32_t type, int error, struct reason *wh
 			    "%s: not allowed: it takes root, CAP_PERFMON, or a lower "
 			    "kernel.perf_event_paranoid",
 			    name);
-	return fail(why, error, "perf_event_open for %s: %s", name, strerror(-error));
+	return fail_errno(why, error, "perf_event_open for %s", name);
 }
 
 /**

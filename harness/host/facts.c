@@ -43,8 +43,7 @@ static void add_firmware(json_t *facts)
 	__cleanup_free char *vendor = first_line("/sys/class/dmi/id/bios_vendor");
 	__cleanup_free char *version = first_line("/sys/class/dmi/id/bios_version");
 	__cleanup_free char *date = first_line("/sys/class/dmi/id/bios_date");
-	__cleanup_free char *all = format_text("%s %s %s", vendor ? vendor : "",
-					       version ? version : "", date ? date : "");
+	__cleanup_free char *all = format_text("%s %s %s", vendor ?: "", version ?: "", date ?: "");
 
 	if (vendor || version || date)
 		add(facts, "bios", all + strspn(all, " "));

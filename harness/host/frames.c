@@ -110,7 +110,7 @@ int frame_set_take(struct frame_set *set, unsigned int flag, struct frame_set ra
 	if (got >= 0)
 		return 0;
 	frame_set_release(set);
-	return fail(why, got, "read /proc/kpageflags: %s", strerror(-got));
+	return fail_errno(why, got, "read /proc/kpageflags");
 }
 
 /** frame_set_release - give up the memory of a set */

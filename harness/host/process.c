@@ -205,7 +205,7 @@ static void drain(struct activity *run, struct process *process, int limit)
 
 static void end_process(const struct activity *run, const struct process *process)
 {
-	int quit_ms = process->kind->quit_ms ? process->kind->quit_ms : QUIT_TIMEOUT_MS;
+	int quit_ms = process->kind->quit_ms ?: QUIT_TIMEOUT_MS;
 	bool listens = !process->touching || process->kind->quit_ms;
 	siginfo_t info;
 
@@ -248,7 +248,7 @@ static int fork_process(struct activity *run, struct process *process, const voi
 	int sockets[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-		return fail(why, -errno, "%s: socketpair: %s", name, strerror(errno));
+		return fail_errno(why, -errno, "%s: socketpair", name);
 	run->pid = fork();
 	if (run->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -264,11 +264,10 @@ static int fork_process(struct activity *run, struct process *process, const voi
 	process->socket = sockets[0];
 	if (run->pid < 0) {
 		run->pid = 0;
-		return fail(why, -errno, "%s: fork: %s", name, strerror(errno));
+		return fail_errno(why, -errno, "%s: fork", name);
 	}
 	process->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
-	return process->pidfd < 0 ? fail(why, -errno, "%s: pidfd_open: %s", name, strerror(errno))
-				  : 0;
+	return process->pidfd < 0 ? fail_errno(why, -errno, "%s: pidfd_open", name) : 0;
 }
 
 static int watch(struct activity *run, const struct process *process, struct reason *why)
@@ -280,12 +279,9 @@ static int watch(struct activity *run, const struct process *process, struct rea
 		struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
 
 		if (epoll_ctl(run->fd, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			return fail(why, -errno, "%s: epoll_ctl: %s", process->kind->name,
-				    strerror(errno));
+			return fail_errno(why, -errno, "%s: epoll_ctl", process->kind->name);
 	}
-	return run->fd < 0 ? fail(why, -errno, "%s: epoll_create: %s", process->kind->name,
-				  strerror(errno))
-			   : 0;
+	return run->fd < 0 ? fail_errno(why, -errno, "%s: epoll_create", process->kind->name) : 0;
 }
 
 static int await_ready(struct activity *run, struct process *process, int64_t ready_ns,
@@ -324,7 +320,7 @@ int process_start(struct activity *run, struct process *process, const struct pr
 		.kind = kind, .socket = -1, .pidfd = -1, .packet = xzalloc(kind->report_size)};
 	process->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (process->timer < 0)
-		return fail(why, -errno, "%s: timerfd_create: %s", kind->name, strerror(errno));
+		return fail_errno(why, -errno, "%s: timerfd_create", kind->name);
 	return fork_process(run, process, options, why) ?: watch(run, process, why)
 		?: await_ready(run, process, ready_ns, why);
 }
@@ -366,8 +362,7 @@ int process_request(const struct activity *run, const struct process *process, c
 	if (process->touching)
 		return fail(why, -EBUSY, "%s: it is still at its last touch", run->name);
 	if (send(process->socket, &request, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return fail(why, -errno, "%s: its process takes no request: %s", run->name,
-			    strerror(errno));
+		return fail_errno(why, -errno, "%s: its process takes no request", run->name);
 	return 0;
 }
 

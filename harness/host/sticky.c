@@ -85,9 +85,9 @@ static int record_or_fail(const struct sticky *sticky, const char *path, struct 
 {
 	int error = record_state(sticky);
 
-	return error ? fail(why, error,
-			    "nothing is set that could not be put back: record %s of %s: %s",
-			    STATE_NAME, path, strerror(-error))
+	return error ? fail_errno(why, error,
+				  "nothing is set that could not be put back: record %s of %s",
+				  STATE_NAME, path)
 		     : 0;
 }
 

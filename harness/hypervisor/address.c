@@ -30,11 +30,10 @@ static int read_entry(const char *path, uint64_t index, uint64_t *entry, struct 
 	ssize_t got;
 
 	if (fd < 0)
-		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "open %s", path);
 	got = pread(fd, entry, sizeof(*entry), (off_t)(index * sizeof(*entry)));
 	if (got < 0)
-		return fail(why, -errno, "read entry 0x%" PRIx64 " of %s: %s", index, path,
-			    strerror(errno));
+		return fail_errno(why, -errno, "read entry 0x%" PRIx64 " of %s", index, path);
 	if (got != sizeof(*entry))
 		return fail(why, -ENXIO, "%s has no entry 0x%" PRIx64 ": nothing is mapped there",
 			    path, index);
@@ -50,7 +49,7 @@ static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct re
 	bool inside = false;
 
 	if (!smaps)
-		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "open %s", path);
 	while (fgets(line, sizeof(line), smaps)) {
 		uint64_t begin, end, kilobytes;
 

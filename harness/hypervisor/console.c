@@ -37,9 +37,9 @@ struct console {
 static int make_pipe(const char *path, struct reason *why)
 {
 	if (unlink(path) < 0 && errno != ENOENT)
-		return fail(why, -errno, "remove %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "remove %s", path);
 	if (mkfifo(path, 0600) < 0)
-		return fail(why, -errno, "make the pipe %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "make the pipe %s", path);
 	return 0;
 }
 
@@ -59,7 +59,7 @@ struct console *console_open(const char *path, struct reason *why)
 	if (!make_pipe(console->in, why) && !make_pipe(console->out, why)) {
 		console->fd = open(console->out, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (console->fd < 0)
-			fail(why, -errno, "open %s: %s", console->out, strerror(errno));
+			fail_errno(why, -errno, "open %s", console->out);
 	}
 	if (console->fd < 0) {
 		console_free(console);
@@ -164,7 +164,7 @@ void console_end(struct console *console, void (*line)(void *context, const char
 char *console_tail(const struct console *console, size_t most)
 {
 	__cleanup_free char *open_line = xstrndup(console->line, console->used);
-	const char *panic = console->panic ? console->panic : "";
+	const char *panic = console->panic ?: "";
 	char *tail = format_text("%.*s", TAIL_LINE_BYTES, mend_text(open_line));
 	size_t taken = strlen(panic) < TAIL_LINE_BYTES ? strlen(panic) : TAIL_LINE_BYTES;
 	char *whole;

@@ -57,7 +57,7 @@ int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *
 		return 0;
 	error = write_count(total + wanted - unused);
 	if (error)
-		return fail(why, error, "write " POOL "nr_hugepages: %s", strerror(-error));
+		return fail_errno(why, error, "write " POOL "nr_hugepages");
 	error = read_count("nr_hugepages", &got, why);
 	if (!error && got < total + wanted - unused)
 		error = fail(why, -ENOMEM,

@@ -58,7 +58,7 @@ static int put_file(struct archive *archive, const char *name, unsigned int mode
 	int error = read_small_file(from, &text, &length);
 
 	if (error)
-		return fail(why, error, "put %s into an initramfs: %s", from, strerror(-error));
+		return fail_errno(why, error, "put %s into an initramfs", from);
 	put_entry(archive, name, S_IFREG | mode, 0, text, length);
 	return 0;
 }
@@ -143,7 +143,7 @@ int initramfs_write(const char *path, const struct initramfs_source *source, str
 	int error = 0;
 
 	if (!archive.out)
-		return fail(why, -errno, "write %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "write %s", path);
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		put_entry(&archive, directories[i], S_IFDIR | 0755, 0, NULL, 0);
 	/* The kernel opens it for /init before anything is mounted (init/main.c, console_on_rootfs()). */

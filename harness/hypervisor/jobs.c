@@ -136,7 +136,7 @@ int job_start(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why
 	if (!error) {
 		error = hypervisor_thread(run_job, job);
 		if (error)
-			fail(why, error, "start a thread for the hypervisor: %s", strerror(-error));
+			fail_errno(why, error, "start a thread for the hypervisor");
 	}
 	if (error) {
 		job_free(job);

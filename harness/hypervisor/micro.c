@@ -155,7 +155,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 				   .port = guest->port,
 				   .initramfs = initramfs,
 				   .console = console,
-				   .owner = owner ? owner : "brinell-agent",
+				   .owner = owner ?: "brinell-agent",
 				   .arguments = json_text(arguments, "arguments", "")};
 	struct utsname system;
 	int error;
@@ -168,7 +168,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 		?: check_programs(programs, why);
 	if (error)
 		return error;
-	program = find_program(alone ? alone : "brinell-guest", why);
+	program = find_program(alone ?: "brinell-guest", why);
 	if (json_object_get(arguments, "kernel"))
 		kernel = xstrdup(json_text(arguments, "kernel", ""));
 	else if (program)
@@ -178,7 +178,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	plan.kernel = kernel;
 	error = make_directories(guest->directory);
 	if (error)
-		return fail(why, error, "make %s: %s", guest->directory, strerror(-error));
+		return fail_errno(why, error, "make %s", guest->directory);
 	if (!alone)
 		error = write_initramfs(initramfs, program, system.release, programs, why)
 				?: domain_open_console(guest, why);

@@ -116,8 +116,7 @@ static void finish(struct agent *agent, struct domain_guest *guest)
 
 	json_object_set_new(data, "outcome",
 			    json_string(migration_stage_name(migration->track.stage)));
-	json_object_set_new(data, "reason",
-			    json_string(migration->reason ? migration->reason : ""));
+	json_object_set_new(data, "reason", json_string(migration->reason ?: ""));
 	if (migration->local)
 		json_object_set_new(data, "local", json_true());
 	if (downtime >= 0)

@@ -26,7 +26,7 @@ static int read_list(const char *directory, json_t *paths, struct reason *why)
 	if (error == -ENOENT)
 		return error;
 	if (error)
-		return fail(why, error, "read %s: %s", list_path, strerror(-error));
+		return fail_errno(why, error, "read %s", list_path);
 	for (line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (*line != '#')
 			json_array_append_new(paths, json_sprintf("%s/%s", directory, line));

@@ -30,8 +30,8 @@ static int work_receive(void *session, struct hypervisor_job *job)
 	if (!error && ours) {
 		error = domain_claim(job->guest);
 		if (error)
-			fail(&job->why, error, "guest.receive of '%s': write its receiver: %s",
-			     job->guest, strerror(-error));
+			fail_errno(&job->why, error, "guest.receive of '%s': write its receiver",
+				   job->guest);
 	}
 	return error;
 }

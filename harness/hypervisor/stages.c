@@ -51,7 +51,7 @@ enum migration_news migration_track_iteration(struct migration_track *track, int
 		return news;
 	track->iteration = iteration;
 	track->told_ns = now;
-	return news ? news : MIGRATION_NEWS_PROGRESS;
+	return news ?: MIGRATION_NEWS_PROGRESS;
 }
 
 /**

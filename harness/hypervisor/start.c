@@ -87,9 +87,8 @@ json_t *domain_facts(const struct domain_guest *guest)
 		"{s:s, s:I, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:O*, s:I, s:I, s:b}", "kind",
 		guest->ours ? "micro" : "domain", "cid", (json_int_t)guest->cid, "port",
 		(json_int_t)guest->port, "pid", (int)guest->pid, "domain", guest->domain, "uuid",
-		guest->uuid, "boot_id", guest->boot_id ? guest->boot_id : "?", "kernel",
-		guest->kernel ? guest->kernel : "?", "backing",
-		*guest->backing ? guest->backing : "unknown", "transparent_hugepages",
+		guest->uuid, "boot_id", guest->boot_id ?: "?", "kernel", guest->kernel ?: "?",
+		"backing", *guest->backing ? guest->backing : "unknown", "transparent_hugepages",
 		policy ? policy : "none", "software", guest->software, "made_ns",
 		(json_int_t)(guest->made_ns ? guest->made_ns - guest->started_ns : 0), "hello_ns",
 		(json_int_t)(guest->hello_ns ? guest->hello_ns - guest->started_ns : 0),
@@ -261,7 +260,7 @@ static int make_uuid(char uuid[static UUID_BYTES], struct reason *why)
 	int error = read_small_file("/proc/sys/kernel/random/uuid", &text, NULL);
 
 	if (error)
-		return fail(why, error, "read /proc/sys/kernel/random/uuid: %s", strerror(-error));
+		return fail_errno(why, error, "read /proc/sys/kernel/random/uuid");
 	snprintf(uuid, UUID_BYTES, "%.36s", text);
 	return 0;
 }

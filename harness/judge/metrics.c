@@ -102,7 +102,7 @@ static json_t *workload_metric(const struct trial_case *trial, json_t *metrics,
 	const char *workload = json_text(data, "workload", json_text(data, "injector", "workload"));
 	const char *host = json_text(body, "host", NULL), *boot = boot_at(trial, host, place);
 	__cleanup_free char *first = format_text("%s.%s", workload, name);
-	__cleanup_free char *other = format_text("%s.%s@%s", workload, name, boot ? boot : "");
+	__cleanup_free char *other = format_text("%s.%s@%s", workload, name, boot ?: "");
 	json_t *metric = json_object_get(metrics, first);
 	bool same = !metric || !boot || strcmp(json_text(metric, "boot", boot), boot) == 0;
 

@@ -27,7 +27,7 @@ json_t *call_request(int64_t id, const char *call, const json_t *arguments)
 json_t *call_reply(json_t *id, int error, json_t *reply, const struct reason *why)
 {
 	if (!error)
-		return json_pack("{s:O, s:o}", "id", id, "ok", reply ? reply : json_object());
+		return json_pack("{s:O, s:o}", "id", id, "ok", reply ?: json_object());
 	json_decref(reply);
 	return json_pack("{s:O, s:{s:i, s:s, s:s}}", "id", id, "error", "errno", error, "name",
 			 error_name(error), "text",

@@ -144,7 +144,7 @@ int elf_links_read(struct elf_links *links, const char *path, struct reason *why
 
 	*links = (struct elf_links){.needed = json_array()};
 	if (error)
-		return fail(why, error, "cannot read %s: %s", path, strerror(-error));
+		return fail_errno(why, error, "cannot read %s", path);
 	file.bytes = bytes;
 	if (!part(&file, 0, &file.header, sizeof(file.header)) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||

@@ -36,7 +36,7 @@ json_t *keys_hyphenated(const json_t *object)
 	json_object_foreach ((json_t *)object, key, value) {
 		__cleanup_free char *spelling = key_hyphenated(key);
 
-		json_object_set(copy, spelling ? spelling : key, value);
+		json_object_set(copy, spelling ?: key, value);
 	}
 	return copy;
 }

@@ -123,7 +123,7 @@ static char *join_names(const struct param *table)
 
 	for (; table && table->name; table++)
 		append_text(&all, ", ", "%s", table->name);
-	return all ? all : xstrdup("none");
+	return all ?: xstrdup("none");
 }
 
 /* The canonical text of a value, or NULL with a reason. */

@@ -60,7 +60,7 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, const in
 	for (size_t i = 0; i < spawn->keep_count; i++)
 		if (spawn->keep[i] >= 0)
 			fcntl(spawn->keep[i], F_SETFD, 0);
-	execvpe(spawn->file ? spawn->file : spawn->argv[0], (char *const *)spawn->argv,
+	execvpe(spawn->file ?: spawn->argv[0], (char *const *)spawn->argv,
 		spawn->environment ? spawn->environment : environ);
 	dprintf(STDERR_FILENO, "brinell: error: cannot run %s: %s\n", spawn->argv[0],
 		strerror(errno));
@@ -118,7 +118,7 @@ int spawn_start(struct spawn *spawn, struct reason *why)
 	if (!error)
 		return 0;
 	close_ends(spawn->ends);
-	return fail(why, error, "cannot start %s: %s", spawn->argv[0], strerror(-error));
+	return fail_errno(why, error, "cannot start %s", spawn->argv[0]);
 }
 
 /**

@@ -57,7 +57,7 @@ char *mend_text(char *text)
 
 		if (!length)
 			*at = '?';
-		at += length ? length : 1;
+		at += length ?: 1;
 	}
 	return text;
 }
@@ -91,6 +91,18 @@ int fail(struct reason *why, int error, const char *format, ...)
 	return error;
 }
 
+/** fail_errno - fail(), with ": " and the meaning of the error behind the text */
+int fail_errno(struct reason *why, int error, const char *format, ...)
+{
+	__cleanup_free char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	text = format_text_list(format, arguments);
+	va_end(arguments);
+	return fail(why, error, "%s: %s", text, strerror(-error));
+}
+
 static void *have_memory(void *memory)
 {
 	if (!memory) {
@@ -109,7 +121,7 @@ void *xzalloc(size_t size)
 /** xcalloc - an array of zeroes, owned by the caller; never NULL, also of no elements */
 void *xcalloc(size_t count, size_t size)
 {
-	return have_memory(calloc(count ? count : 1, size));
+	return have_memory(calloc(count ?: 1, size));
 }
 
 /** xreallocarray - @array with room for @count elements; never NULL */
@@ -174,8 +186,7 @@ void append_text(char **text, const char *separator, const char *format, ...)
 	va_start(arguments, format);
 	more = format_text_list(format, arguments);
 	va_end(arguments);
-	*text = format_text("%s%s%s", before ? before : "", before && *before ? separator : "",
-			    more);
+	*text = format_text("%s%s%s", before ?: "", before && *before ? separator : "", more);
 }
 
 /**
@@ -188,7 +199,7 @@ const char *error_name(int error)
 {
 	const char *name = strerrorname_np(error < 0 ? -error : error);
 
-	return name ? name : "unknown error";
+	return name ?: "unknown error";
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -497,7 +508,7 @@ const char *json_text(const json_t *object, const char *key, const char *fallbac
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
-	return text ? text : fallback;
+	return text ?: fallback;
 }
 
 /** json_has_text - whether an array has that text among its items */
@@ -545,7 +556,7 @@ void log_level_set(int level)
 /* Messages quote agents, libvirt and files: a space stands for each control character but line ends. */
 static void blank_controls(char *text)
 {
-	for (size_t control; *text; text += control ? control : 1) {
+	for (size_t control; *text; text += control ?: 1) {
 		control = *text == '\n' ? 0 : text_control(text);
 		memset(text, ' ', control);
 	}

@@ -90,6 +90,8 @@ bool text_among(const char *text, const char *const *list);
 #define is_one_of(text, ...) text_among(text, (const char *const[]){__VA_ARGS__, NULL})
 int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+int fail_errno(struct reason *why, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void append_text(char **text, const char *separator, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -20,7 +20,7 @@
 void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, const char *what,
 		     json_t *more, const char *format, ...)
 {
-	json_t *event = more ? more : json_object();
+	json_t *event = more ?: json_object();
 	char text[512];
 	va_list arguments;
 

@@ -69,7 +69,7 @@ int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason
 {
 	struct sockaddr_vm here = {.svm_family = AF_VSOCK,
 				   .svm_cid = VMADDR_CID_ANY,
-				   .svm_port = *port ? *port : VMADDR_PORT_ANY};
+				   .svm_port = *port ?: VMADDR_PORT_ANY};
 	socklen_t size = sizeof(here);
 	__cleanup_close int fd = -1;
 
@@ -84,7 +84,7 @@ int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason
 		return fail(why, -errno, "bind to vsock port %u: %s; choose another port", *port,
 			    strerror(errno));
 	if (listen(fd, 16) < 0 || getsockname(fd, (struct sockaddr *)&here, &size) < 0)
-		return fail(why, -errno, "listen on vsock port %u: %s", *port, strerror(errno));
+		return fail_errno(why, -errno, "listen on vsock port %u", *port);
 	*port = link->port = here.svm_port;
 	link->listener = fd;
 	fd = -1;
@@ -136,7 +136,7 @@ static int open_socket(const char *path, struct reason *why)
 	snprintf(there.sun_path, sizeof(there.sun_path), "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return fail(why, -errno, "socket(AF_UNIX): %s", strerror(errno));
+		return fail_errno(why, -errno, "socket(AF_UNIX)");
 	if (connect(fd, (const struct sockaddr *)&there, sizeof(there)) < 0)
 		return fail(why, -errno, "connect to %s: %s; is its guest started?", path,
 			    strerror(errno));
@@ -152,7 +152,7 @@ static int open_terminal(const char *path, struct reason *why)
 	struct termios raw;
 
 	if (fd < 0)
-		return fail(why, -errno, "open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "open %s", path);
 	if (tcgetattr(fd, &raw) == 0) {
 		cfmakeraw(&raw);
 		(void)tcsetattr(fd, TCSANOW, &raw);

@@ -81,7 +81,7 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	message = call_request(link->next_id, call, arguments);
 	error = message ? channel_queue(peer->channel, message, PROTOCOL_LINE_MAX) : -EINVAL;
 	if (error)
-		return fail(why, error, "%s to guest '%s': %s", call, guest, strerror(-error));
+		return fail_errno(why, error, "%s to guest '%s'", call, guest);
 	entry = xzalloc(sizeof(*entry));
 	*entry = (struct guest_call){.next = link->calls,
 				     .peer = peer,

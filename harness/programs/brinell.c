@@ -82,7 +82,7 @@ static int end_output(int code)
 
 	if (!error && !ferror(stdout))
 		return code;
-	log_error("writing to standard output: %s", strerror(error ? error : EIO));
+	log_error("writing to standard output: %s", strerror(error ?: EIO));
 	return code == EXIT_PASSED ? EXIT_INFRA : code;
 }
 

@@ -128,7 +128,7 @@ static int wait_for_greeting(struct qmp *qmp, unsigned int timeout_ms)
 	while (!qmp->greeted && !qmp->error && !error)
 		error = -pthread_cond_timedwait(&qmp->changed, &qmp->mutex, &deadline);
 	if (!qmp->greeted)
-		error = qmp->error ? qmp->error : error;
+		error = qmp->error ?: error;
 	else
 		error = 0;
 	pthread_mutex_unlock(&qmp->mutex);

@@ -47,7 +47,7 @@ static int unknown(struct reason *why, const char *what, const char *name, const
 	all = join_names(known);
 	near = nearest_name(name, known);
 	return fail(why, -EINVAL, "unknown %s '%s'; %s%s%sknown: %s", what, name,
-		    near ? "did you mean '" : "", near ? near : "", near ? "'? " : "", all);
+		    near ? "did you mean '" : "", near ?: "", near ? "'? " : "", all);
 }
 
 /* Number of a name in a list, or the length of the list. */

@@ -118,7 +118,7 @@ static int place_of(const struct document *document, int node, const char *key, 
 
 	if (!place && other)
 		place = document_find(document, node, other);
-	return place ? place : node ? node : 1;
+	return place ?: node ?: 1;
 }
 
 static int check_pairs(const struct document *document, int node, const json_t *expect,

@@ -302,7 +302,7 @@ static int no_such_part(const struct document *document, int container, const ch
 	near = nearest_name(part, known);
 	return fail(document->why, -EINVAL,
 		    "%s: setting '%s': the scenario has no '%s'%s%s%s; there is: %s",
-		    document->path, origin, part, near ? "; did you mean '" : "", near ? near : "",
+		    document->path, origin, part, near ? "; did you mean '" : "", near ?: "",
 		    near ? "'?" : "", names);
 }
 
@@ -577,8 +577,8 @@ int document_unknown(const struct document *document, int node, const char *what
 	const char *near = nearest_name(name, known);
 
 	return document_fail(document, node, -EINVAL, "unknown %s '%s'; %s%s%sknown: %s", what,
-			     name, near ? "did you mean '" : "", near ? near : "",
-			     near ? "'? " : "", names);
+			     name, near ? "did you mean '" : "", near ?: "", near ? "'? " : "",
+			     names);
 }
 
 static int unknown_key(const struct document *document, int key, const char *text,

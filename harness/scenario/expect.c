@@ -110,7 +110,7 @@ static int expect_errno(const struct document *document, int node,
 		document, node, -EINVAL,
 		"'%s' is '%s', which is not an error of errno(3)%s%s%s; write a name such "
 		"as EBUSY",
-		expectation->name, text, near ? "; did you mean '" : "", near ? near : "",
+		expectation->name, text, near ? "; did you mean '" : "", near ?: "",
 		near ? "'?" : "");
 }
 

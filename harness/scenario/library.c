@@ -64,7 +64,7 @@ int scenario_library_path(char **directory)
 	__cleanup_free char *of_tree = chosen ? NULL : library_around_program();
 
 	if (!chosen)
-		chosen = of_tree ? of_tree : SCENARIO_DIR;
+		chosen = of_tree ?: SCENARIO_DIR;
 	if (!is_directory(chosen))
 		return -ENOENT;
 	*directory = realpath(chosen, NULL);
@@ -99,8 +99,7 @@ int scenario_library_list(json_t **names, struct reason *why)
 	roots[0] = library;
 	walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, compare_entries);
 	if (!walk)
-		return fail(why, -errno, "cannot read the library %s: %s", library,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot read the library %s", library);
 	while ((entry = fts_read(walk))) {
 		const char *relative = entry->fts_path + strlen(library) + 1;
 		size_t length = strlen(entry->fts_name);

@@ -81,5 +81,5 @@ char *join_names(const json_t *names)
 
 	json_array_foreach (names, index, item)
 		append_text(&all, ", ", "%s", json_string_value(item));
-	return all ? all : xstrdup("none");
+	return all ?: xstrdup("none");
 }

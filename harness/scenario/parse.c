@@ -192,7 +192,7 @@ static int parse_options(const struct document *document, int root, struct scena
 		error = check_duration(document, settle, "settle", &scenario->settle_ns);
 	if (error || scenario->settle_ns <= scenario->deadline_ns)
 		return error;
-	return document_fail(document, settle ? settle : deadline, -EINVAL,
+	return document_fail(document, settle ?: deadline, -EINVAL,
 			     "'settle' (%" PRId64 " ms) is longer than 'deadline' (%" PRId64
 			     " ms); make it shorter",
 			     (int64_t)(scenario->settle_ns / NSEC_PER_MSEC),

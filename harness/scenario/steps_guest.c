@@ -124,7 +124,7 @@ int take_within(const struct document *document, int node, int place, int64_t us
 		error = check_duration(document, node, "within", &entry->within_ns);
 	if (error || entry->within_ns <= deadline_ns)
 		return error;
-	return document_fail(document, node ? node : place, -EINVAL,
+	return document_fail(document, node ?: place, -EINVAL,
 			     "the wait may last longer than the trial's deadline of %" PRId64
 			     " ms; make one of them fit",
 			     (int64_t)(deadline_ns / NSEC_PER_MSEC));

@@ -57,10 +57,9 @@ static int take_injected_guest(const struct document *document, int node,
 	error = take_guest(document, guest, node, "inject", walk, step, &index);
 	if (error || !step->subject || (home && strcmp(home, step->guest) == 0))
 		return error;
-	return document_fail(document, guest ? guest : node, -EINVAL,
+	return document_fail(document, guest ?: node, -EINVAL,
 			     "'%s' runs %s%s and not in '%s'; aim at a workload of that guest",
-			     step->subject, home ? "in " : "on the host", home ? home : "",
-			     step->guest);
+			     step->subject, home ? "in " : "on the host", home ?: "", step->guest);
 }
 
 static int take_host(const struct document *document, int node, const char *home,

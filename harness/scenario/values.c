@@ -23,7 +23,7 @@ static int set_argument(const struct document *document, int node, const struct 
 		json_array_append_new(choices, json_string(*choice));
 	near = nearest_name(text, choices);
 	return document_fail(document, node, error, "%s%s%s%s", why.text,
-			     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+			     near ? "; did you mean '" : "", near ?: "", near ? "'?" : "");
 }
 
 /* A setting on the command line has no list syntax: its items are separated by commas. */
@@ -157,7 +157,7 @@ int check_choice(const struct document *document, int node, const char *what,
 	names = join_names(known);
 	near = nearest_name(given, known);
 	return document_fail(document, node, -EINVAL, "'%s' is '%s'; %s%s%sit must be one of: %s",
-			     what, given, near ? "did you mean '" : "", near ? near : "",
+			     what, given, near ? "did you mean '" : "", near ?: "",
 			     near ? "'? " : "", names);
 }
 

@@ -138,7 +138,7 @@ int engine_call_guest(struct engine *engine, struct bench *host, const char *nam
 		whole > 2 * AGENT_ANSWER_MS ? whole - AGENT_ANSWER_MS : whole - whole / 2;
 
 	if (timeout > timeout_ms)
-		timeout = timeout_ms ? timeout_ms : 1;
+		timeout = timeout_ms ?: 1;
 	json_object_set_new(arguments, "timeout_ms", json_integer((json_int_t)timeout));
 	return engine_call(engine, host, name, arguments, whole, reply, why);
 }
@@ -516,7 +516,7 @@ int engine_run(const struct engine_options *options, struct planned_trial *plan,
 	if (error == -ECANCELED)
 		return fail(why, error, "stopped after a failure");
 	if (error)
-		return fail(why, error, "the journal can not be written: %s", strerror(-error));
+		return fail_errno(why, error, "the journal can not be written");
 	return 0;
 }
 

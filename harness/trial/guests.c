@@ -66,7 +66,7 @@ static void stop_on(struct engine *engine, struct bench *host, const struct engi
 
 static void stop_guest(struct engine *engine, struct engine_guest *guest)
 {
-	struct bench *source = guest->source ? guest->source : guest->host;
+	struct bench *source = guest->source ?: guest->host;
 
 	/* First where it would come from: then nothing is on its way when the other one lets go of it. */
 	stop_on(engine, source, guest);

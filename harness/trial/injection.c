@@ -34,7 +34,7 @@ struct aim {
 static struct bench *host_of_step(struct engine *engine, const struct scenario_step *step,
 				  const struct engine_guest *guest)
 {
-	const struct engine_guest *mover = guest ? guest : guest_of_step(engine, step);
+	const struct engine_guest *mover = guest ?: guest_of_step(engine, step);
 	struct bench *source = mover ? mover->source ? mover->source : mover->host : engine->bench;
 
 	if (!step->host)
@@ -80,8 +80,8 @@ static json_t *resolve_arguments(const struct scenario_step *step, const struct 
 		const json_t *from;
 		const char *key;
 	} known[] = {
-		{"address", aim->page ? aim->page : aim->facts, aim->page ? "hpa" : "physical"},
-		{"pfn", aim->page ? aim->page : aim->facts, "pfn"},
+		{"address", aim->page ?: aim->facts, aim->page ? "hpa" : "physical"},
+		{"pfn", aim->page ?: aim->facts, "pfn"},
 		{"gpa", aim->facts, "physical"},
 	};
 
@@ -189,7 +189,7 @@ static json_t *fault_of(const struct injector *injector, const json_t *arguments
 static void journal_intent(struct engine *engine, const struct scenario_step *step,
 			   const struct aim *aim, json_t *arguments, json_t *prepared)
 {
-	const json_t *where = aim->page ? aim->page : aim->direct ? NULL : aim->facts;
+	const json_t *where = aim->page ?: aim->direct ? NULL : aim->facts;
 	const char *address = param_text(arguments, "address");
 	const struct injector *injector = injector_find(step->injector);
 
@@ -333,7 +333,7 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 
 	if (error)
 		return error;
-	struck = aim->page ? aim->page : aim->guest ? NULL : aim->facts;
+	struck = aim->page ?: aim->guest ? NULL : aim->facts;
 	if (struck)
 		error = engine_focus(engine, aim->host, json_text(struck, "pfn", NULL),
 				     json_object_get(struck, "pid"), why);

@@ -167,8 +167,9 @@ static int run_trials(const char *directory, struct journal *journal, struct pla
 		},
 		plan->trials, plan->count, why);
 	live_close(session.live);
-	return error ? error
-		     : journal_append(journal, "end", NULL, json_pack("{s:O}", "verdicts", counts));
+	return error
+		       ?: journal_append(journal, "end", NULL,
+					 json_pack("{s:O}", "verdicts", counts));
 }
 
 static int exit_code(const json_t *summary, const struct session_options *options)

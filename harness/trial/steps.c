@@ -255,7 +255,7 @@ static const char *object_of(const struct scenario_step *step)
 		return step->injector;
 	if (step->kind == &kind_when)
 		return json_text(step->arguments, "condition", "");
-	return step->subject ? step->subject : step->guest;
+	return step->subject ?: step->guest;
 }
 
 /* A trial without a fault is about its migration, or about all of its steps. */
@@ -289,8 +289,7 @@ int steps_run(struct engine *engine, struct reason *why)
 	for (engine->step = 0; engine->step < scenario->step_count; engine->step++) {
 		const struct scenario_step *step = &scenario->steps[engine->step];
 		const char *object = object_of(step);
-		__cleanup_free char *text =
-			format_text("%s %s", step->kind->name, object ? object : "");
+		__cleanup_free char *text = format_text("%s %s", step->kind->name, object ?: "");
 		int error;
 
 		engine_doing(engine, text);

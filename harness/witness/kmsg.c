@@ -67,7 +67,7 @@ static int kmsg_start(struct witness_run *run, struct reason *why)
 	int fd = open(system_path(path, KMSG), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return fail(why, -errno, "open %s: %s", KMSG, strerror(errno));
+		return fail_errno(why, -errno, "open %s", KMSG);
 	/* Nothing older than now is evidence. */
 	(void)lseek(fd, 0, SEEK_END);
 	run->fd = fd;

@@ -33,7 +33,7 @@ static int pageflags_start(struct witness_run *run, struct reason *why)
 	char path[4096];
 
 	if (access(system_path(path, "/proc/kpageflags"), R_OK) != 0)
-		return fail(why, -errno, "/proc/kpageflags: %s", strerror(errno));
+		return fail_errno(why, -errno, "/proc/kpageflags");
 	run->private = xzalloc(sizeof(struct pageflags));
 	return 0;
 }

@@ -159,7 +159,7 @@ static int open_instance(struct trace *trace, struct reason *why)
 	__cleanup_free char *pipe = format_text("%s/trace_pipe", trace->instance);
 
 	if (mkdir(trace->instance, 0700) < 0 && errno != EEXIST)
-		return fail(why, -errno, "mkdir %s: %s", trace->instance, strerror(errno));
+		return fail_errno(why, -errno, "mkdir %s", trace->instance);
 	/* Times that can be set beside those of the kernel's log; and a reader that is woken by the first event. */
 	(void)write_instance(trace, "trace_clock", "mono");
 	(void)write_instance(trace, "buffer_percent", "0");
@@ -168,7 +168,7 @@ static int open_instance(struct trace *trace, struct reason *why)
 	if (!trace->event_count)
 		return fail(why, -EOPNOTSUPP, "this kernel has none of the trace events of errors");
 	trace->fd = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return trace->fd < 0 ? fail(why, -errno, "open %s: %s", pipe, strerror(errno)) : 0;
+	return trace->fd < 0 ? fail_errno(why, -errno, "open %s", pipe) : 0;
 }
 
 static int make_instance(struct reason *why)

@@ -113,7 +113,7 @@ static int map(struct stream *stream)
 	error = operate(stream);
 	if (!error && !plan->reads && !dma_device_wrote(stream->device, stream->memory, plan->size))
 		error = fail(&stream->why, -EIO, "a DMA to mapped memory did not arrive");
-	return error ? error : dma_space_unmap(stream->space, plan->iova, plan->size, &stream->why);
+	return error ?: dma_space_unmap(stream->space, plan->iova, plan->size, &stream->why);
 }
 
 static int set_up(struct stream *stream)

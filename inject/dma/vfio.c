@@ -85,8 +85,8 @@ int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t s
 	};
 
 	return ioctl(space->fd, VFIO_IOMMU_MAP_DMA, &map) < 0
-		       ? fail(why, -errno, "VFIO_IOMMU_MAP_DMA of %zu bytes at 0x%llx: %s", size,
-			      (unsigned long long)iova, strerror(errno))
+		       ? fail_errno(why, -errno, "VFIO_IOMMU_MAP_DMA of %zu bytes at 0x%llx", size,
+				    (unsigned long long)iova)
 		       : 0;
 }
 
@@ -97,8 +97,8 @@ int dma_space_unmap(struct dma_space *space, uint64_t iova, size_t size, struct 
 		.argsz = sizeof(unmap), .iova = iova, .size = size};
 
 	return ioctl(space->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0
-		       ? fail(why, -errno, "VFIO_IOMMU_UNMAP_DMA of %zu bytes at 0x%llx: %s", size,
-			      (unsigned long long)iova, strerror(errno))
+		       ? fail_errno(why, -errno, "VFIO_IOMMU_UNMAP_DMA of %zu bytes at 0x%llx",
+				    size, (unsigned long long)iova)
 		       : 0;
 }
 
@@ -112,18 +112,17 @@ static int open_group(struct dma_device *device, const struct dma_function *func
 	snprintf(name, sizeof(name), "/dev/vfio/%d", function->group);
 	device->group_fd = open(system_path(path, name), O_RDWR | O_CLOEXEC);
 	if (device->group_fd < 0)
-		return fail(why, -errno, "open %s: %s", name, strerror(errno));
+		return fail_errno(why, -errno, "open %s", name);
 	if (ioctl(device->group_fd, VFIO_GROUP_GET_STATUS, &status) < 0)
-		return fail(why, -errno, "VFIO_GROUP_GET_STATUS of %s: %s", name, strerror(errno));
+		return fail_errno(why, -errno, "VFIO_GROUP_GET_STATUS of %s", name);
 	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
 		return fail(why, -ENOTUNIQ,
 			    "IOMMU group %d is not viable: another device of it has a driver",
 			    function->group);
 	if (ioctl(device->group_fd, VFIO_GROUP_SET_CONTAINER, &space->fd) < 0)
-		return fail(why, -errno, "VFIO_GROUP_SET_CONTAINER of %s: %s", name,
-			    strerror(errno));
+		return fail_errno(why, -errno, "VFIO_GROUP_SET_CONTAINER of %s", name);
 	if (!space->typed && ioctl(space->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
-		return fail(why, -errno, "VFIO_SET_IOMMU: %s", strerror(errno));
+		return fail_errno(why, -errno, "VFIO_SET_IOMMU");
 	space->typed = true;
 	return 0;
 }
@@ -149,8 +148,7 @@ static int open_function(struct dma_device *device, const struct dma_function *f
 
 	device->fd = ioctl(device->group_fd, VFIO_GROUP_GET_DEVICE_FD, function->sbdf);
 	if (device->fd < 0)
-		return fail(why, -errno, "VFIO does not hand out %s: %s", function->sbdf,
-			    strerror(errno));
+		return fail_errno(why, -errno, "VFIO does not hand out %s", function->sbdf);
 	error = region(device, VFIO_PCI_BAR0_REGION_INDEX, &device->registers, why)
 			?: region(device, VFIO_PCI_CONFIG_REGION_INDEX, &configuration, why);
 	if (error)

@@ -97,7 +97,7 @@ static void write_hole(FILE *out, const struct course_hole *hole)
 		fputs("between its last sign on ", out);
 		text_xml(out, hole->host);
 		fputs(" and its first on ", out);
-		text_xml(out, hole->next ? hole->next : "another host");
+		text_xml(out, hole->next ?: "another host");
 		if (hole->downtime_ns) {
 			fputs("; measured downtime <strong>", out);
 			write_length(out, hole->downtime_ns);

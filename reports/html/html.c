@@ -236,7 +236,7 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 		fputs("<div class=\"soft\"><code>", out);
 		text_xml(out, json_text(result, "code", "none"));
 		fprintf(out, "</code> %s", known ? "known: " : "");
-		text_xml(out, known ? known : json_text(result, "reason", ""));
+		text_xml(out, known ?: json_text(result, "reason", ""));
 		fputs("</div>", out);
 	}
 	fprintf(out, "</td><td class=\"num\" data-sort=\"%" PRId64 "\">%s</td></tr>",

@@ -34,7 +34,7 @@ static void write_title(FILE *out, const struct picture *picture, const struct h
 		fputc(' ', out);
 		text_xml(out, witness);
 		fputs(": ", out);
-		text_xml(out, text ? text : "");
+		text_xml(out, text ?: "");
 	}
 	if (heap->count > TITLE_LINES)
 		fprintf(out, "\nand %zu more", heap->count - TITLE_LINES);

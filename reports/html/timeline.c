@@ -155,7 +155,7 @@ static void write_heading(const struct picture *picture, const struct lane *lane
 		text_xml(out, migration->source);
 		if (migration->target)
 			fputs(" to ", out);
-		text_xml(out, migration->target ? migration->target : "");
+		text_xml(out, migration->target ?: "");
 	}
 	fputs("</text>", out);
 }
@@ -209,7 +209,7 @@ static void write_instant(FILE *out, const struct picture *picture, const json_t
 	fputs("<title>", out);
 	time_write(out, at);
 	fprintf(out, " %s: ", word);
-	text_xml(out, text ? text : "");
+	text_xml(out, text ?: "");
 	fputs("</title></g>", out);
 }
 

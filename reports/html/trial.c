@@ -26,7 +26,7 @@ static void write_flat(FILE *out, const json_t *object, const char *prefix)
 		text_xml(out, prefix);
 		text_xml(out, key);
 		fputs("</dt><dd class=\"mono\">", out);
-		text_xml(out, text ? text : "");
+		text_xml(out, text ?: "");
 		fputs("</dd>", out);
 	}
 }
@@ -125,7 +125,7 @@ static char *expected_text(const json_t *expect, const char *check)
 			text = json_is_string(part)
 				       ? xstrdup(json_string_value(part))
 				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
-			append_text(&all, ", ", "%s %s", i ? keys[i] : "", text ? text : "");
+			append_text(&all, ", ", "%s %s", i ? keys[i] : "", text ?: "");
 		}
 		return all;
 	}
@@ -168,7 +168,7 @@ static void write_checks(FILE *out, const json_t *result, const json_t *expect)
 		fputs("<tr><td>", out);
 		text_xml(out, name);
 		fputs("</td><td class=\"mono\">", out);
-		text_xml(out, expected ? expected : "");
+		text_xml(out, expected ?: "");
 		fprintf(out,
 			"</td><td class=\"text\"><span class=\"v %s\"><span "
 			"aria-hidden=\"true\">%s</span> %s</span> ",
@@ -203,9 +203,9 @@ static void write_place(FILE *out, const struct course *course, const json_t *li
 	const char *host = json_text(line, "host", json_text(event, "host", NULL));
 
 	fputs("<td>", out);
-	text_xml(out, guest ? guest : "");
+	text_xml(out, guest ?: "");
 	fputs(guest && host ? " on " : "", out);
-	text_xml(out, host ? host : "");
+	text_xml(out, host ?: "");
 	fputs("</td>", out);
 }
 

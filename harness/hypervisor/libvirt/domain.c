@@ -75,8 +75,7 @@ int virt_claim(void *connection, struct hypervisor_job *job)
 		error = fail(&job->why, -EEXIST,
 			     "there is a domain '%s' already, of another agent (%s): choose "
 			     "another name, or end it by 'virsh destroy %s'",
-			     job->domain, agent ? agent : "its description names none",
-			     job->domain);
+			     job->domain, agent ?: "its description names none", job->domain);
 	else if (virDomainDestroy(domain) < 0)
 		error = virt_fail(&job->why, "destroy the domain '%s' that another agent left",
 				  job->domain);

@@ -125,9 +125,7 @@ static int prepare(struct reason *why)
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
 		return virt_fail(why, "start libvirt's client library");
 	error = hypervisor_thread(run_events, NULL);
-	return error ? fail(why, error, "start the thread of libvirt's events: %s",
-			    strerror(-error))
-		     : 0;
+	return error ? fail_errno(why, error, "start the thread of libvirt's events") : 0;
 }
 
 static void close_session(void *connection)

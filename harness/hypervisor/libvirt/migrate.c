@@ -166,8 +166,8 @@ int virt_migrate(void *connection, struct hypervisor_job *job)
 		return job->error;
 	error = -pthread_create(&sampler.thread, NULL, run_sampler, &sampler);
 	if (error) {
-		fail(&job->why, error, "start a thread for the statistics of guest '%s': %s",
-		     job->guest, strerror(-error));
+		fail_errno(&job->why, error, "start a thread for the statistics of guest '%s'",
+			   job->guest);
 	} else {
 		error = migrate(&sampler, job);
 		end_sampler(&sampler);
@@ -185,7 +185,7 @@ static int limit(virDomainPtr domain, const struct hypervisor_job *job)
 
 	if (bandwidth)
 		failed = virDomainMigrateSetMaxSpeed(
-			domain, mib ? mib : UNLIMITED,
+			domain, mib ?: UNLIMITED,
 			job->number ? VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY : 0);
 	if (!failed && downtime)
 		failed = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)downtime, 0);

@@ -67,8 +67,7 @@ int xen_child_start(struct xen_child *child, xen_child_work *work, const void *c
 	*child = XEN_NO_CHILD;
 	child->log = memfd_create("brinell-xen-log", MFD_CLOEXEC);
 	if (child->log < 0)
-		return fail(why, -errno, "make a file for the messages of libxl: %s",
-			    strerror(errno));
+		return fail_errno(why, -errno, "make a file for the messages of libxl");
 	child->pid = fork();
 	if (child->pid == 0)
 		run_child(work, context, child->log, fd);
@@ -79,7 +78,7 @@ int xen_child_start(struct xen_child *child, xen_child_work *work, const void *c
 	child->pid = 0;
 	close(child->log);
 	child->log = -1;
-	return fail(why, -errno, "start a process for libxl: %s", strerror(errno));
+	return fail_errno(why, -errno, "start a process for libxl");
 }
 
 /** xen_child_ended - whether it has ended; @status receives that of waitpid(2). Does not block */

@@ -91,7 +91,7 @@ int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why
 	if (xc_domain_getinfo_single(session->control, domain, &info))
 		return 0;
 	error = xen_child_start(&child, destroy, &domain, -1, why);
-	return error ? error : xen_child_wait(&child, "destroy the domain", why);
+	return error ?: xen_child_wait(&child, "destroy the domain", why);
 }
 
 static int describe(struct xen_session *session, uint32_t domain, struct hypervisor_job *job)
@@ -124,8 +124,7 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	int error = domain_claim(job->guest);
 
 	if (error)
-		return fail(&job->why, error, "write who keeps guest '%s': %s", job->guest,
-			    strerror(-error));
+		return fail_errno(&job->why, error, "write who keeps guest '%s'", job->guest);
 	error = xen_child_start(&child, create, description, -1, &job->why);
 	if (!error)
 		error = xen_child_wait(&child, "create the domain", &job->why);

@@ -170,7 +170,7 @@ static int restore(struct xen_session *session, const void *context, int fd)
 static int open_pipe(int ends[static 2], struct reason *why)
 {
 	if (pipe2(ends, O_CLOEXEC))
-		return fail(why, -errno, "make a pipe for a migration: %s", strerror(errno));
+		return fail_errno(why, -errno, "make a pipe for a migration");
 	/* Fewer turns between the processes; a smaller pipe serves as well. */
 	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
 	return 0;

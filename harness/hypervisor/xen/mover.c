@@ -109,10 +109,11 @@ static int pass_on(struct mover *mover, uint8_t *bytes, size_t length)
 		mover->flip = false;
 	}
 	error = write_all(mover->to, bytes, length);
-	return error ? fail(&mover->job->why, error,
-			    "migrate guest '%s': its receiver takes no more of the stream, at byte "
-			    "%" PRIu64 ": %s",
-			    mover->job->guest, mover->stream.offset, strerror(-error))
+	return error ? fail_errno(&mover->job->why, error,
+				  "migrate guest '%s': its receiver takes no more of the stream, "
+				  "at byte "
+				  "%" PRIu64,
+				  mover->job->guest, mover->stream.offset)
 		     : 0;
 }
 
@@ -126,7 +127,7 @@ static int take_bytes(struct mover *mover, uint8_t *bytes, size_t length)
 
 		error = xen_stream_feed(&mover->stream, bytes, length, &taken, &mover->job->why);
 		stopped = !error && xen_stream_stopped(&mover->stream);
-		error = error ? error : pass_on(mover, bytes, taken);
+		error = error ?: pass_on(mover, bytes, taken);
 		bytes += taken;
 		length -= taken;
 		if (!error && stopped)
@@ -148,10 +149,10 @@ static int read_piece(struct mover *mover, uint8_t *piece)
 		got = read(mover->from, piece, PIECE_BYTES);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return fail(&mover->job->why, -errno, "read the stream of guest '%s': %s",
-			    mover->job->guest, strerror(errno));
+		return fail_errno(&mover->job->why, -errno, "read the stream of guest '%s'",
+				  mover->job->guest);
 	error = take_bytes(mover, piece, (size_t)got);
-	return error ? error : got > 0;
+	return error ?: got > 0;
 }
 
 /** mover_suspend_path - where the toolstack asks a guest to suspend itself. Return: owned by the caller */
@@ -221,5 +222,5 @@ int mover_run(struct mover *mover)
 		else if (mover->suspending)
 			goes_on = suspend_guest(mover) ?: 1;
 	}
-	return goes_on ? goes_on : xen_stream_end(&mover->stream, &mover->job->why);
+	return goes_on ?: xen_stream_end(&mover->stream, &mover->job->why);
 }

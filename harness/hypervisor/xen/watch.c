@@ -108,8 +108,7 @@ int xen_watch_start(struct reason *why)
 			    "watch the domains of Xen: does this machine run under Xen, and is "
 			    "xenstored running?");
 	error = hypervisor_thread(run_watcher, NULL);
-	return error ? fail(why, error, "start the thread of Xen's events: %s", strerror(-error))
-		     : 0;
+	return error ? fail_errno(why, error, "start the thread of Xen's events") : 0;
 }
 
 /** xen_watch_domain - tell of the end of a domain, in place of one before of the same UUID. @ours: brinell made it */

@@ -229,9 +229,7 @@ static unsigned int signs_of_death(const struct host_seen *host)
 
 static const char *sign_of_death(const struct host_seen *host)
 {
-	const json_t *sign = host->panic	? host->panic
-			     : host->bench_died ? host->bench_died
-						: host->boot_changed;
+	const json_t *sign = host->panic ?: host->bench_died ?: host->boot_changed;
 
 	return record_told(sign);
 }
@@ -300,8 +298,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 		if (decide_death(host, outcome))
 			case_cite(trial,
 				  host->panic	     ? host->panic
-				  : host->bench_died ? host->bench_died
-						     : host->boot_changed,
+				  : host->bench_died ?: host->boot_changed,
 				  "host");
 		else
 			outcome->axis = HOST_AXIS_UP;
@@ -316,7 +313,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
  */
 void case_read_axes(struct trial_case *trial)
 {
-	const json_t *fired = trial->outcome ? trial->outcome : trial->intent;
+	const json_t *fired = trial->outcome ?: trial->intent;
 	struct observation seen = {0};
 	size_t index;
 	json_t *record;

@@ -166,10 +166,10 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 			    signs->host->name, signs->host->reason.text);
 	else if (guest->panic || end == END_PANIC)
 		give_reason(outcome, CODE_GUEST_KILLED_KERNEL_CRASH, "guest kernel crash: %s",
-			    record_told(guest->panic ? guest->panic : word));
+			    record_told(guest->panic ?: word));
 	else if (guest->reboot || guest->booting)
 		give_reason(outcome, CODE_GUEST_KILLED_RESTART, "the guest started anew: %s",
-			    record_told(guest->reboot ? guest->reboot : guest->booting));
+			    record_told(guest->reboot ?: guest->booting));
 	else if (end == END_QEMU_CRASH)
 		give_reason(outcome, CODE_GUEST_KILLED_QEMU_CRASH, "QEMU crash: %s",
 			    record_told(word));
@@ -195,7 +195,7 @@ static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest
 		enum group group;
 	} deaths[] = {
 		{signs->ended ? signs->ended->end_record : NULL, GROUP_HYPERVISOR},
-		{guest->panic ? guest->panic : guest->booting, GROUP_GUEST_LOG},
+		{guest->panic ?: guest->booting, GROUP_GUEST_LOG},
 		{signs->down ? signs->down->down : guest->gone_before_reboot, GROUP_GUEST_LINK},
 		{guest->reboot, signs->deaths & DEATH_LINK ? GROUP_GUEST_LINK : GROUP_GUEST_BOOT},
 	};
@@ -239,8 +239,7 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 {
 	const json_t *sign = signs->ended     ? signs->ended->end_record
 			     : guest->panic   ? guest->panic
-			     : guest->booting ? guest->booting
-			     : guest->reboot  ? guest->reboot
+			     : guest->booting ?: guest->reboot  ? guest->reboot
 			     : signs->down    ? signs->down->down
 					      : guest->gone_before_reboot;
 

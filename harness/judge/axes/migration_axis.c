@@ -183,7 +183,7 @@ static void cite_course(struct trial_case *trial, const struct course *course)
 	if (course->hypervisor_arrived)
 		case_cite(trial, target->word_record, "migration");
 	if (course->guest_arrived && (target->hello || target->last_record))
-		case_cite(trial, target->hello ? target->hello : target->last_record, "migration");
+		case_cite(trial, target->hello ?: target->last_record, "migration");
 	if (course->stays && source->word == WORD_RUNNING)
 		case_cite(trial, source->word_record, "migration");
 	if (course->stays && source->last_record)
@@ -357,7 +357,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	} else if (course->arrived) {
 		migration->axis = MIGRATION_AXIS_COMPLETED;
 		give_reason(migration, CODE_MIGRATION_COMPLETED, "%s",
-			    record_told(seen->end ? seen->end : course->target->word_record));
+			    record_told(seen->end ?: course->target->word_record));
 	} else if (!seen->end) {
 		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
 			    "no event tells how the migration ended");

@@ -97,8 +97,8 @@ void case_prove(struct trial_case *trial, enum group group, const json_t *record
 
 static void add_nature(struct nature *sum, struct nature nature)
 {
-	sum->kinds |= nature.kinds ? nature.kinds : KIND_ANY;
-	sum->severities |= nature.severities ? nature.severities : SEVERITY_ANY;
+	sum->kinds |= nature.kinds ?: KIND_ANY;
+	sum->severities |= nature.severities ?: SEVERITY_ANY;
 }
 
 /* An error of another kind than the fault. One at the victim itself is not taken for a stranger's. */

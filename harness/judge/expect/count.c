@@ -88,7 +88,7 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 	if (!wanted || !compare_count(wanted, 0, &holds))
 		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects %s '%s', which is no count such as '>=1'",
-			       name, wanted ? wanted : "");
+			       name, wanted ?: "");
 	/*
 	 * These witnesses speak up only when something changed; silence of a host that answers
 	 * means zero.

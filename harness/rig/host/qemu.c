@@ -73,7 +73,7 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 	return format_text("%s panic=-1 oops=panic %s%s%s%s%s%s%s",
 			   profile->hypervisor_arguments ? "console=hvc0" : machine,
 			   profile->arguments, host, verbose ? "" : " loglevel=4",
-			   shell ? " brinell.shell=" : "", shell ? shell : "", more ? " " : "",
+			   shell ? " brinell.shell=" : "", shell ?: "", more ? " " : "",
 			   more ? more : "");
 }
 
@@ -112,7 +112,7 @@ static void add_boot(struct argument_list *list, const struct qemu_config *confi
 	__cleanup_free char *module = qemu_quote(config->arguments);
 
 	add(list, "-kernel");
-	add(list, "%s", config->hypervisor ? config->hypervisor : config->kernel);
+	add(list, "%s", config->hypervisor ?: config->kernel);
 	add(list, "-initrd");
 	if (config->hypervisor)
 		add(list, "%s %s,%s", config->kernel, module, config->initramfs);
@@ -214,7 +214,7 @@ static void take_version(void *context, const char *line)
 int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 {
 	const char *search = getenv("PATH");
-	__cleanup_free char *places = xstrdup(search ? search : "/usr/bin:/bin");
+	__cleanup_free char *places = xstrdup(search ?: "/usr/bin:/bin");
 	char *rest, *place;
 	int error;
 

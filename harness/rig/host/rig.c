@@ -261,14 +261,13 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 				 const char *plugin, struct reason *why)
 {
 	const struct rig_profile *profile = rig_profile_find(options->profile);
-	__cleanup_free char *artifacts =
-		realpath(options->artifacts ? options->artifacts : directory, NULL);
+	__cleanup_free char *artifacts = realpath(options->artifacts ?: directory, NULL);
 	__cleanup_free char *console = NULL;
 	__cleanup_free char *link = NULL;
 
 	if (!artifacts) {
-		fail(why, -errno, "the directory for the console's log, %s: %s", options->artifacts,
-		     strerror(errno));
+		fail_errno(why, -errno, "the directory for the console's log, %s",
+			   options->artifacts);
 		return NULL;
 	}
 	if (options->host_number)
@@ -284,14 +283,12 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
 			 console, "qemu", qemu, "plugin", plugin, "memory_mib",
-			 (int)(options->memory_mib ? options->memory_mib : profile->memory_mib),
-			 "processors", (int)processors, "einj_revision",
-			 (int)(options->einj_revision ? options->einj_revision : 1), "deadline_s",
-			 (int)(options->deadline_s ? options->deadline_s : DEADLINE_DEFAULT_S),
-			 "detached", options->detached, "verbose", options->verbose, "shell",
-			 options->shell, "arguments", options->arguments, "system", image->system,
-			 "hypervisor", image->hypervisor, "link", link, "host_number",
-			 (int)options->host_number);
+			 (int)(options->memory_mib ?: profile->memory_mib), "processors",
+			 (int)processors, "einj_revision", (int)(options->einj_revision ?: 1),
+			 "deadline_s", (int)(options->deadline_s ?: DEADLINE_DEFAULT_S), "detached",
+			 options->detached, "verbose", options->verbose, "shell", options->shell,
+			 "arguments", options->arguments, "system", image->system, "hypervisor",
+			 image->hypervisor, "link", link, "host_number", (int)options->host_number);
 }
 
 static int spawn_supervisor(json_t *config, const char *directory, int lock, struct rig **rig,
@@ -310,7 +307,7 @@ static int spawn_supervisor(json_t *config, const char *directory, int lock, str
 	int ends[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return fail(why, -errno, "socketpair: %s", strerror(errno));
+		return fail_errno(why, -errno, "socketpair");
 	json_object_set_new(config, "lock", json_integer(lock));
 	snprintf(number, sizeof(number), "%d", ends[1]);
 	spawn.keep = (const int[]){ends[1], lock};
@@ -368,8 +365,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	if (!error && options->artifacts) {
 		error = make_directories(options->artifacts);
 		if (error)
-			fail(why, error, "cannot make %s: %s", options->artifacts,
-			     strerror(-error));
+			fail_errno(why, error, "cannot make %s", options->artifacts);
 	}
 	if (error)
 		return error;
@@ -381,8 +377,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	error = rig_image_ensure(options, &image, why);
 	if (error)
 		return error;
-	processors = rig_processors(options->processors ? options->processors : profile->processors,
-				    version);
+	processors = rig_processors(options->processors ?: profile->processors, version);
 	(void)rig_state_clean(&removed, &(struct reason){""});
 	role = options->host_number ? format_text("%s-%u", profile->name, options->host_number)
 				    : xstrdup(profile->name);
@@ -426,7 +421,7 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 	if (matches != 1) {
 		error = matches ? fail(why, -EEXIST,
 				       "%zu rigs %s%s are up; say which, `brinell rig` lists them",
-				       matches, name ? "of " : "", name ? name : "")
+				       matches, name ? "of " : "", name ?: "")
 				: fail(why, -ENOENT,
 				       "no rig %s%sis up; `brinell rig up` starts one",
 				       name ? name : "", name ? " " : "");
@@ -435,8 +430,8 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 			 found->directory);
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-			error = fail(why, -errno, "cannot reach the supervisor at %s: %s",
-				     address.sun_path, strerror(errno));
+			error = fail_errno(why, -errno, "cannot reach the supervisor at %s",
+					   address.sun_path);
 			if (fd >= 0)
 				close(fd);
 		} else {

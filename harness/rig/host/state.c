@@ -37,8 +37,7 @@ int rig_runtime_directory(char **path, struct reason *why)
 	else
 		directory = format_text("/tmp/brinell-%u", geteuid());
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-		return fail(why, -errno, "cannot make %s for the rig's sockets: %s", directory,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot make %s for the rig's sockets", directory);
 	/* /tmp is everybody's: a directory that was put there by another user is a trap. */
 	if (lstat(directory, &status) < 0 || !S_ISDIR(status.st_mode) ||
 	    status.st_uid != geteuid() || (status.st_mode & 077))
@@ -86,12 +85,11 @@ int rig_directory_create(const char *profile, char **directory, int *lock, struc
 	guard = lock_base(base);
 	path = format_text("%s/%s-XXXXXX", base, profile);
 	if (!mkdtemp(path))
-		return fail(why, -errno, "cannot make a directory in %s: %s", base,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot make a directory in %s", base);
 	file = format_text("%s/" SUPERVISOR_LOCK, path);
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		error = fail(why, -errno, "cannot lock %s: %s", file, strerror(errno));
+		error = fail_errno(why, -errno, "cannot lock %s", file);
 		image_remove_tree(path, NULL);
 		return error;
 	}
@@ -160,7 +158,7 @@ int rig_state_list(struct rig_state **states, size_t *count, struct reason *why)
 		return error;
 	listing = opendir(base);
 	if (!listing)
-		return fail(why, -errno, "cannot read %s: %s", base, strerror(errno));
+		return fail_errno(why, -errno, "cannot read %s", base);
 	while ((item = readdir(listing))) {
 		struct rig_state *larger;
 
@@ -199,8 +197,7 @@ int rig_state_clean(unsigned int *removed, struct reason *why)
 			continue;
 		error = image_remove_tree(states[i].directory, NULL);
 		if (error)
-			fail(why, error, "cannot remove %s: %s", states[i].directory,
-			     strerror(-error));
+			fail_errno(why, error, "cannot remove %s", states[i].directory);
 		else
 			(*removed)++;
 	}

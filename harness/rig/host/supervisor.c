@@ -253,7 +253,7 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 			return 0;
 	} while (qemu_lives(supervisor) && now_monotonic_ns() < deadline);
 	supervisor->qmp = NULL;
-	return fail(why, error, "QEMU does not answer on %s: %s", path, strerror(-error));
+	return fail_errno(why, error, "QEMU does not answer on %s", path);
 }
 
 /**
@@ -375,8 +375,7 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 	if (!error) {
 		error = firmware_attach(supervisor->firmware, supervisor->qmp);
 		if (error)
-			fail(why, error, "the firmware model can not attach to QEMU: %s",
-			     strerror(-error));
+			fail_errno(why, error, "the firmware model can not attach to QEMU");
 	}
 	if (!error)
 		error = incoming >= 0 ? snapshot_resume(supervisor, why)
@@ -521,8 +520,7 @@ static int open_part(const struct supervisor *supervisor, const char *key, int *
 	const char *path = json_text(supervisor->config, key, "");
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	return *fd < 0 ? fail(why, -errno, "cannot open the %s %s: %s", key, path, strerror(errno))
-		       : 0;
+	return *fd < 0 ? fail_errno(why, -errno, "cannot open the %s %s", key, path) : 0;
 }
 
 static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
@@ -545,8 +543,7 @@ static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
 	config->poison_path = format_text("%s/poison", supervisor->directory);
 	error = firmware_write_tables(config, supervisor->directory)
 			?: firmware_open(config, on_firmware, supervisor, &supervisor->firmware);
-	return error ? fail(why, error, "the firmware model can not start: %s", strerror(-error))
-		     : 0;
+	return error ? fail_errno(why, error, "the firmware model can not start") : 0;
 }
 
 static int write_state(struct supervisor *supervisor)
@@ -616,17 +613,16 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 		open(json_text(config, "console_log", ""),
 		     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	if (supervisor->log < 0)
-		return fail(why, -errno, "cannot write %s: %s",
-			    json_text(config, "console_log", ""), strerror(errno));
+		return fail_errno(why, -errno, "cannot write %s",
+				  json_text(config, "console_log", ""));
 	/* Memory without a name: nothing of it can stay behind, whoever is killed. */
 	supervisor->ram = memfd_create("brinell-ram", MFD_CLOEXEC);
 	if (supervisor->ram < 0 ||
 	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)
-		return fail(why, -errno, "cannot make %u MiB of RAM: %s", supervisor->memory_mib,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot make %u MiB of RAM", supervisor->memory_mib);
 	supervisor->disk = memfd_create("brinell-disk", MFD_CLOEXEC);
 	if (supervisor->disk < 0 || ftruncate(supervisor->disk, QEMU_DISK_SIZE) < 0)
-		return fail(why, -errno, "cannot make the disk of the host: %s", strerror(errno));
+		return fail_errno(why, -errno, "cannot make the disk of the host");
 	error = open_part(supervisor, "kernel", &supervisor->kernel, why)
 			?: open_part(supervisor, "initramfs", &supervisor->initramfs, why);
 	if (!error && json_text(config, "system", NULL))
@@ -636,8 +632,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	if (!error) {
 		error = prepare_loop(supervisor);
 		if (error)
-			fail(why, error, "cannot make the supervisor's event loop: %s",
-			     strerror(-error));
+			fail_errno(why, error, "cannot make the supervisor's event loop");
 	}
 	if (!error)
 		error = prepare_firmware(supervisor, why);
@@ -646,8 +641,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	if (!error) {
 		error = write_state(supervisor);
 		if (error)
-			fail(why, error, "cannot write the state in %s: %s", supervisor->directory,
-			     strerror(-error));
+			fail_errno(why, error, "cannot write the state in %s",
+				   supervisor->directory);
 	}
 	return error ?: supervisor_power_on(supervisor, why);
 }

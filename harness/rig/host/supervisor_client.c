@@ -263,8 +263,7 @@ static int listen_on(struct supervisor *supervisor, const char *name, int *liste
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*listener < 0 || bind(*listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(*listener, 8) < 0)
-		return fail(why, -errno, "cannot listen on %s: %s", address.sun_path,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot listen on %s", address.sun_path);
 	error = sd_event_add_io(supervisor->loop, NULL, *listener, EPOLLIN, handler, supervisor);
 	return error < 0 ? error : 0;
 }

@@ -77,7 +77,7 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 		manifest = json_pack("{s:O, s:O}", "facts", facts, "files", files);
 		error = write_json_atomically(directory, MANIFEST, manifest);
 	}
-	return error ? fail(why, error, "cannot seal %s: %s", directory, strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "cannot seal %s", directory) : 0;
 }
 
 /**
@@ -138,9 +138,7 @@ int image_publish(const char *temporary, const char *final, struct reason *why)
 		error = -errno;
 	if (!error)
 		error = sync_path(parent);
-	return error ? fail(why, error, "cannot move %s to %s: %s", temporary, final,
-			    strerror(-error))
-		     : 0;
+	return error ? fail_errno(why, error, "cannot move %s to %s", temporary, final) : 0;
 }
 
 /**
@@ -233,17 +231,16 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 	__cleanup_close int fd = open(path, O_RDWR | O_CREAT, 0644);
 
 	if (fd < 0)
-		return fail(why, -errno, "cannot open %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "cannot open %s", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
-			return fail(why, -errno, "cannot lock %s: %s", path, strerror(errno));
+			return fail_errno(why, -errno, "cannot lock %s", path);
 		if (progress)
 			progress(context,
 				 "waiting for another brinell that builds in the same cache", -1);
 		while (flock(fd, LOCK_EX) < 0)
 			if (errno != EINTR)
-				return fail(why, -errno, "cannot lock %s: %s", path,
-					    strerror(errno));
+				return fail_errno(why, -errno, "cannot lock %s", path);
 	}
 	image_cache_prune(cache, ".new-", 0);
 	*lock = fd;
@@ -269,7 +266,7 @@ int rig_image_clean(unsigned long long *bytes, struct reason *why)
 		return error;
 	error = image_remove_tree(cache, &freed);
 	if (error)
-		return fail(why, error, "cannot remove all of %s: %s", cache, strerror(-error));
+		return fail_errno(why, error, "cannot remove all of %s", cache);
 	if (bytes)
 		*bytes = freed;
 	return 0;

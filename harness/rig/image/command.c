@@ -74,7 +74,7 @@ int image_run(const struct image_command *command, struct reason *why)
 	read_lines(spawn.ends[1], command);
 	error = spawn_wait(&spawn, -1, &status);
 	if (error)
-		return fail(why, error, "waiting for %s: %s", command->argv[0], strerror(-error));
+		return fail_errno(why, error, "waiting for %s", command->argv[0]);
 	return status ? failure(command->argv, status, log, why) : 0;
 }
 

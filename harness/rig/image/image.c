@@ -216,12 +216,12 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 			  const char *busybox, const char *modules, const char *built_agent,
 			  const char *kvm, struct rig_image *image, struct reason *why)
 {
-	const char *program = profile->agent ? profile->agent : "brinell-agent";
+	const char *program = profile->agent ?: "brinell-agent";
 	const struct {
 		const char *key;
 		const char *name;
 	} parts[] = {
-		{"agent", built_agent ? built_agent : program},
+		{"agent", built_agent ?: program},
 		{"init", "init"},
 		{"guest", profile->guest},
 		{"start", profile->start},

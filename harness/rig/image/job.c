@@ -67,7 +67,7 @@ static void hash_file(struct image_job *job, const char *path)
 	job->key = image_hash(job->key, &length, sizeof(length));
 	job->key = image_hash(job->key, data, length);
 	if (error)
-		job->error = fail(&job->why, error, "cannot read %s: %s", path, strerror(-error));
+		job->error = fail_errno(&job->why, error, "cannot read %s", path);
 }
 
 /** image_job_ask - a line of the request; NULL adds none */
@@ -144,12 +144,11 @@ static int prepare(struct image_job *job, struct reason *why)
 	if (error)
 		return fail(why, error, "%s", job->why.text);
 	if (!mkdtemp(work))
-		return fail(why, -errno, "cannot make a directory in %s: %s", job->cache,
-			    strerror(errno));
+		return fail_errno(why, -errno, "cannot make a directory in %s", job->cache);
 	job->work = steal(work);
 	fflush(job->stream);
 	error = write_file_atomically(job->work, "request", job->request, job->size);
-	return error ? fail(why, error, "cannot write to %s: %s", job->work, strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "cannot write to %s", job->work) : 0;
 }
 
 /**

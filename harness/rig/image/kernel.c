@@ -30,7 +30,7 @@ int image_kernel_check(const char *path, char **release, struct reason *why)
 	off_t offset;
 
 	if (fd < 0)
-		return fail(why, -errno, "cannot open the kernel %s: %s", path, strerror(errno));
+		return fail_errno(why, -errno, "cannot open the kernel %s", path);
 	if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
 		return fail(why, -EINVAL, "the kernel %s is no plain file", path);
 	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
@@ -112,7 +112,7 @@ int image_kernel_ensure(struct image_job *job, char **directory, char **release,
 	int64_t ask_next = json_number(state, "ask_next_ns", 0);
 	int error = 0;
 
-	known = kernel_directory(job, version ? version : "");
+	known = kernel_directory(job, version ?: "");
 	if (image_verify(known, &facts, &damage) == -EBADMSG)
 		log_warning("the cached kernel %s is damaged (%s); fetching it again", version,
 			    damage.text);
@@ -127,7 +127,7 @@ int image_kernel_ensure(struct image_job *job, char **directory, char **release,
 		error = remember(job->cache, facts,
 				 now + (error ? ASK_AGAIN_OFFLINE_NS : ASK_AGAIN_NS));
 		if (error)
-			return fail(why, error, "cannot write %s: %s", path, strerror(-error));
+			return fail_errno(why, error, "cannot write %s", path);
 	}
 	*directory = steal(known);
 	*release = xstrdup(json_text(facts, "release", ""));
