@@ -205,68 +205,23 @@ static void rig_bench_stop(struct bench *bench)
 	bench->out_of_band_fd = -1;
 }
 
-REGISTERED(bench_ops, bench_intel) = {
-	.name = "intel",
-	.summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d",
-	.hosts = 1,
-	.limited = true,
-	.is_rig = true,
-	.start = rig_bench_start,
-	.dispatch = rig_dispatch,
-	.firmware = rig_bench_firmware,
-	.stop = rig_bench_stop,
-};
+#define RIG_BENCH(id, ...)                                                                         \
+	REGISTERED(bench_ops, bench_##id) = {.limited = true,                                      \
+					     .is_rig = true,                                       \
+					     .start = rig_bench_start,                             \
+					     .dispatch = rig_dispatch,                             \
+					     .firmware = rig_bench_firmware,                       \
+					     .stop = rig_bench_stop,                               \
+					     __VA_ARGS__}
 
-REGISTERED(bench_ops, bench_kvm) = {
-	.name = "kvm",
-	.summary = "rig: an emulated AMD host that runs KVM guests, with vsock",
-	.hosts = 1,
-	.limited = true,
-	.is_rig = true,
-	.start = rig_bench_start,
-	.dispatch = rig_dispatch,
-	.firmware = rig_bench_firmware,
-	.ready = rig_bench_ready,
-	.stop = rig_bench_stop,
-};
-
-REGISTERED(bench_ops, bench_gmem) = {
-	.name = "gmem",
-	.summary = "rig: such a host whose VMs can have private memory",
-	.hosts = 1,
-	.limited = true,
-	.is_rig = true,
-	.start = rig_bench_start,
-	.dispatch = rig_dispatch,
-	.firmware = rig_bench_firmware,
-	.ready = rig_bench_ready,
-	.stop = rig_bench_stop,
-};
-
-REGISTERED(bench_ops, bench_kvm_pair) = {
-	.name = "kvm-pair",
-	.summary = "rig: two such hosts with a network between them, for live migration",
-	.hosts = 2,
-	.limited = true,
-	.is_rig = true,
-	.start = rig_bench_start,
-	.dispatch = rig_dispatch,
-	.firmware = rig_bench_firmware,
-	.ready = rig_bench_ready,
-	.reach = rig_bench_reach,
-	.stop = rig_bench_stop,
-};
-
-REGISTERED(bench_ops, bench_xen) = {
-	.name = "xen",
-	.summary = "rig: an emulated host that runs guests on Xen",
-	.hosts = 1,
-	.limited = true,
-	.is_rig = true,
-	.local_migration = true,
-	.start = rig_bench_start,
-	.dispatch = rig_dispatch,
-	.firmware = rig_bench_firmware,
-	.ready = rig_bench_ready,
-	.stop = rig_bench_stop,
-};
+RIG_BENCH(intel, .name = "intel", .hosts = 1,
+	  .summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d");
+RIG_BENCH(kvm, .name = "kvm", .hosts = 1, .ready = rig_bench_ready,
+	  .summary = "rig: an emulated AMD host that runs KVM guests, with vsock");
+RIG_BENCH(gmem, .name = "gmem", .hosts = 1, .ready = rig_bench_ready,
+	  .summary = "rig: such a host whose VMs can have private memory");
+RIG_BENCH(kvm_pair, .name = "kvm-pair", .hosts = 2, .ready = rig_bench_ready,
+	  .reach = rig_bench_reach,
+	  .summary = "rig: two such hosts with a network between them, for live migration");
+RIG_BENCH(xen, .name = "xen", .hosts = 1, .local_migration = true, .ready = rig_bench_ready,
+	  .summary = "rig: an emulated host that runs guests on Xen");

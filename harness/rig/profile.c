@@ -124,23 +124,19 @@ static const char *const libvirt_ready[] = {
  */
 #define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
 
+#define KVM_PROFILE                                                                                \
+	.processor = KVM_PROCESSOR, .modules = kvm_modules, .arguments = KVM_ARGUMENTS,            \
+	.devices = intel_devices, .system = &kvm_system, .guest_modules = kvm_guest_modules,       \
+	.start = "start-libvirt", .ready = libvirt_ready, .agent = "brinell-agent-kvm",            \
+	.guest = "brinell-guest", .qemu_least = 901
+
 static const struct rig_profile kvm = {
 	.name = "kvm",
 	.summary = "AMD server that runs KVM guests with libvirt and vsock; EINJ, IOMMU, NVMe",
 	.processors = 2,
 	.memory_mib = 2560,
-	.processor = KVM_PROCESSOR,
-	.modules = kvm_modules,
-	.arguments = KVM_ARGUMENTS,
-	.devices = intel_devices,
-	.system = &kvm_system,
-	.guest_modules = kvm_guest_modules,
-	.start = "start-libvirt",
-	.ready = libvirt_ready,
-	.agent = "brinell-agent-kvm",
-	.guest = "brinell-guest",
-	.qemu_least = 901,
 	.hosts = 1,
+	KVM_PROFILE,
 };
 
 static const struct rig_profile kvm_pair = {
@@ -148,18 +144,8 @@ static const struct rig_profile kvm_pair = {
 	.summary = "two such hosts with a network between them, for live migration",
 	.processors = 1,
 	.memory_mib = 2048,
-	.processor = KVM_PROCESSOR,
-	.modules = kvm_modules,
-	.arguments = KVM_ARGUMENTS,
-	.devices = intel_devices,
-	.system = &kvm_system,
-	.guest_modules = kvm_guest_modules,
-	.start = "start-libvirt",
-	.ready = libvirt_ready,
-	.agent = "brinell-agent-kvm",
-	.guest = "brinell-guest",
-	.qemu_least = 901,
 	.hosts = 2,
+	KVM_PROFILE,
 };
 
 /* A host that runs guests on Xen: its own kernel is the first domain. */

@@ -122,97 +122,80 @@ static const json_t *find_line(const struct trial_case *trial, const struct sour
 	return NULL;
 }
 
-static const char *pattern_of(const json_t *value)
+static void expect_line(struct trial_case *trial, const struct source *source, const char *pattern,
+			const json_t *line)
 {
-	return json_string_value(value) ? json_string_value(value) : "(";
+	if (line)
+		met(trial);
+	else if (source->seen && !source->lost && source->complete)
+		broken(trial, CODE_LINE_MISSING, "no line of %s matches '%.200s'", source->name,
+		       pattern);
+	else
+		unknown(trial, CODE_LINE_NOT_SEEN, "no line of %s matches '%.200s'%s", source->name,
+			pattern, source->lost ? ", and some were lost" : "");
 }
 
-static void expect_lines(struct trial_case *trial, const json_t *patterns, const char *proves,
-			 const struct source *source)
+static void expect_no_line(struct trial_case *trial, const struct source *source,
+			   const char *pattern, const json_t *line)
 {
-	size_t index;
-	json_t *each;
-
-	json_array_foreach ((json_t *)patterns, index, each) {
-		const char *pattern = pattern_of(each);
-		struct reason why = {""};
-		const json_t *line = find_line(trial, source, pattern, &why);
-
-		if (line) {
-			case_cite(trial, line, proves);
-			met(trial);
-		} else if (why.text[0]) {
-			unknown(trial, CODE_BAD_PATTERN, "%s", why.text);
-		} else if (source->seen && !source->lost && source->complete) {
-			broken(trial, CODE_LINE_MISSING, "no line of %s matches '%.200s'",
-			       source->name, pattern);
-		} else {
-			unknown(trial, CODE_LINE_NOT_SEEN, "no line of %s matches '%.200s'%s",
-				source->name, pattern, source->lost ? ", and some were lost" : "");
-		}
-	}
+	if (line)
+		harmed(trial, CODE_FORBIDDEN_LINE, "%s holds what it must not: %.300s",
+		       source->name, record_text(line));
+	else if (source->lost)
+		unknown(trial, CODE_LOG_LOST,
+			"records of %s were lost: '%.200s' could be among them", source->name,
+			pattern);
+	else if (!source->seen)
+		unknown(trial, CODE_LOG_NOT_SEEN,
+			"no line of %s was seen: whether '%.200s' is missing from it is not known",
+			source->name, pattern);
+	else
+		met(trial);
 }
 
-static void expect_no_lines(struct trial_case *trial, const json_t *patterns, const char *proves,
-			    const struct source *source)
+/* @key: of the expectation; its evidence is cited under it. */
+static void expect_patterns(struct trial_case *trial, const char *key, const json_t *patterns,
+			    struct source source)
 {
-	size_t index;
-	json_t *each;
+	bool forbidden = strncmp(key, "not-", strlen("not-")) == 0;
 
-	json_array_foreach ((json_t *)patterns, index, each) {
-		const char *pattern = pattern_of(each);
+	for (size_t i = 0; i < json_array_size(patterns); i++) {
+		const char *pattern = json_string_value(json_array_get(patterns, i)) ?: "(";
 		struct reason why = {""};
-		const json_t *line = find_line(trial, source, pattern, &why);
+		const json_t *line = find_line(trial, &source, pattern, &why);
 
-		if (line) {
-			case_cite(trial, line, proves);
-			harmed(trial, CODE_FORBIDDEN_LINE, "%s holds what it must not: %.300s",
-			       source->name, record_text(line));
-		} else if (why.text[0]) {
+		if (line)
+			case_cite(trial, line, key);
+		if (!line && why.text[0])
 			unknown(trial, CODE_BAD_PATTERN, "%s", why.text);
-		} else if (source->lost) {
-			unknown(trial, CODE_LOG_LOST,
-				"records of %s were lost: '%.200s' could be among them",
-				source->name, pattern);
-		} else if (!source->seen) {
-			unknown(trial, CODE_LOG_NOT_SEEN,
-				"no line of %s was seen: whether '%.200s' is missing from it is "
-				"not "
-				"known",
-				source->name, pattern);
-		} else {
-			met(trial);
-		}
+		else if (forbidden)
+			expect_no_line(trial, &source, pattern, line);
+		else
+			expect_line(trial, &source, pattern, line);
 	}
 }
 
 void expect_log(struct trial_case *trial)
 {
-	struct source source = host_log(trial);
-
-	expect_lines(trial, json_object_get(trial->expect, "log"), "log", &source);
+	expect_patterns(trial, "log", json_object_get(trial->expect, "log"), host_log(trial));
 }
 
 void expect_not_log(struct trial_case *trial)
 {
-	struct source source = host_log(trial);
-
-	expect_no_lines(trial, json_object_get(trial->expect, "not-log"), "not-log", &source);
+	expect_patterns(trial, "not-log", json_object_get(trial->expect, "not-log"),
+			host_log(trial));
 }
 
 void expect_guest_log(struct trial_case *trial)
 {
-	struct source source = guest_log(trial);
-
-	expect_lines(trial, json_object_get(trial->expect, "guest-log"), "guest-log", &source);
+	expect_patterns(trial, "guest-log", json_object_get(trial->expect, "guest-log"),
+			guest_log(trial));
 }
 
 void expect_not_guest_log(struct trial_case *trial)
 {
-	struct source source = guest_log(trial);
-
-	expect_no_lines(trial, json_object_get(trial->expect, "not-guest-log"), "not-guest-log",
-			&source);
+	expect_patterns(trial, "not-guest-log", json_object_get(trial->expect, "not-guest-log"),
+			guest_log(trial));
 }
 
 void expect_events(struct trial_case *trial)
@@ -224,6 +207,6 @@ void expect_events(struct trial_case *trial)
 		struct source source = events_of(trial, witness);
 
 		source.seen = has_spoken(trial, &source);
-		expect_lines(trial, patterns, "events", &source);
+		expect_patterns(trial, "events", patterns, source);
 	}
 }
