@@ -66,18 +66,6 @@ static void emit_touched(struct activity *run, const struct frame_report *report
 	process_emit(run, "touched", &report->base, data, report->base.text);
 }
 
-static void emit_error(struct activity *run, const struct frame_report *report)
-{
-	int error = report->base.error;
-	__cleanup_free char *text = format_text("%s failed: %s (%s)", report->base.text,
-						error_name(error), strerror(error));
-
-	process_emit(run, "error", &report->base,
-		     json_pack("{s:s, s:i, s:s}", "call", report->base.text, "errno", error,
-			       "errno_name", error_name(error)),
-		     text);
-}
-
 static void handle_report(struct activity *run, const void *packet)
 {
 	struct frame_run *frame = run->private;
@@ -94,7 +82,7 @@ static void handle_report(struct activity *run, const void *packet)
 		emit_touched(run, report);
 		break;
 	case FRAME_ERROR:
-		emit_error(run, report);
+		process_emit_error(run, &report->base, report->base.text);
 		break;
 	case FRAME_CHECKED:
 		process_touched(&frame->process);
@@ -108,64 +96,36 @@ static void handle_report(struct activity *run, const void *packet)
 	}
 }
 
-static const struct process_kind finder_kind = {
-	.name = "frame",
-	.report_size = sizeof(struct frame_report),
-	.body = frame_process,
-	.ready = note_facts,
-	.report = handle_report,
-};
-
-static void frame_stop(struct activity *run)
+static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 {
-	struct frame_run *frame = run->private;
-
-	if (!frame)
-		return;
-	process_stop(run, &frame->process);
-	free(frame);
-	run->private = NULL;
-}
-
-static int frame_start(struct activity *run, struct reason *why)
-{
-	struct frame_run *frame = xzalloc(sizeof(*frame));
-	int error;
-
-	run->private = frame;
-	frame->options = (struct frame_options){
+	(void)ready_ns;
+	(void)why;
+	((struct frame_run *)run->private)->options = (struct frame_options){
 		.which = (enum frame_which)process_choice(run->arguments, "which", names),
 		.call = param_text(run->arguments, "call"),
 		.directory = param_text(run->arguments, "directory"),
 		.limit = param_number(run->arguments, "limit"),
 	};
-	error = process_start(run, &frame->process, &finder_kind, &frame->options, READY_NS, why);
-	if (error)
-		frame_stop(run);
-	return error;
+	return 0;
 }
 
-static void frame_dispatch(struct activity *run)
-{
-	struct frame_run *frame = run->private;
-
-	if (frame)
-		process_dispatch(run, &frame->process);
-}
-
-static int frame_touch(struct activity *run, struct reason *why)
-{
-	struct frame_run *frame = run->private;
-
-	return process_touch(run, &frame->process, FRAME_TOUCH, why);
-}
+static const struct process_workload finder = {
+	.kind = {.name = "frame",
+		 .report_size = sizeof(struct frame_report),
+		 .body = frame_process,
+		 .ready = note_facts,
+		 .report = handle_report},
+	.size = sizeof(struct frame_run),
+	.options = offsetof(struct frame_run, options),
+	.ready_ns = READY_NS,
+	.request = FRAME_TOUCH,
+	.prepare = prepare,
+};
 
 REGISTERED(workload, frame) = {
 	.name = "frame",
 	.summary = "a page frame of the kernel, or a free one, and its consumer",
 	.params = frame_params,
-	.start = frame_start,
-	.touch = frame_touch,
-	.dispatch = frame_dispatch,
-	.stop = frame_stop,
+	.process = &finder,
+	PROCESS_WORKLOAD,
 };

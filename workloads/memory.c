@@ -100,8 +100,9 @@ static int reserve_huge_page(struct memory_run *memory, struct reason *why)
 	return 0;
 }
 
-static void give_back_huge_page(struct memory_run *memory)
+static void give_back_huge_page(struct activity *run)
 {
+	struct memory_run *memory = run->private;
 	char path[4096];
 	int error;
 
@@ -130,18 +131,6 @@ static void emit_touched(struct activity *run, const struct memory_report *repor
 		json_object_set_new(data, "data", json_string(names[report->data]));
 	}
 	process_emit(run, "touched", &report->base, data, text);
-}
-
-static void emit_error(struct activity *run, const struct memory_report *report)
-{
-	__cleanup_free char *text =
-		format_text("%s failed: %s (%s)", report->call, error_name(report->base.error),
-			    strerror(report->base.error));
-
-	process_emit(run, "error", &report->base,
-		     json_pack("{s:s, s:i, s:s}", "call", report->call, "errno", report->base.error,
-			       "errno_name", error_name(report->base.error)),
-		     text);
 }
 
 static void emit_corrupted(struct activity *run, const struct memory_report *report)
@@ -173,7 +162,7 @@ static void handle_report(struct activity *run, const void *packet)
 		emit_touched(run, report);
 		break;
 	case REPORT_ERROR:
-		emit_error(run, report);
+		process_emit_error(run, &report->base, report->call);
 		break;
 	case REPORT_CORRUPTED:
 		emit_corrupted(run, report);
@@ -210,58 +199,6 @@ static void note_facts(struct activity *run, const void *packet)
 	json_object_set_new(run->facts, "page", json_string(pages[options->page]));
 }
 
-static const struct process_kind victim_kind = {
-	.name = "memory",
-	.report_size = sizeof(struct memory_report),
-	.body = memory_victim,
-	.ready = note_facts,
-	.report = handle_report,
-};
-
-static void memory_stop(struct activity *run)
-{
-	struct memory_run *memory = run->private;
-
-	if (!memory)
-		return;
-	process_stop(run, &memory->process);
-	give_back_huge_page(memory);
-	free(memory);
-	run->private = NULL;
-}
-
-static int memory_start(struct activity *run, struct reason *why)
-{
-	struct memory_run *memory = xzalloc(sizeof(*memory));
-	int error;
-
-	run->private = memory;
-	error = take_options(run->arguments, &memory->options, why);
-	if (!error && memory->options.page == PAGE_HUGETLB)
-		error = reserve_huge_page(memory, why);
-	if (!error)
-		error = process_start(run, &memory->process, &victim_kind, &memory->options,
-				      READY_NS, why);
-	if (error)
-		memory_stop(run);
-	return error;
-}
-
-static void memory_dispatch(struct activity *run)
-{
-	struct memory_run *memory = run->private;
-
-	if (memory)
-		process_dispatch(run, &memory->process);
-}
-
-static int memory_touch(struct activity *run, struct reason *why)
-{
-	struct memory_run *memory = run->private;
-
-	return process_touch(run, &memory->process, REQUEST_TOUCH, why);
-}
-
 static int memory_command(struct activity *run, const char *command, struct reason *why)
 {
 	struct memory_run *memory = run->private;
@@ -296,13 +233,36 @@ static int memory_command(struct activity *run, const char *command, struct reas
 	return fail(why, -ETIME, "%s: madvise on its own page did not come back", run->name);
 }
 
+static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
+{
+	struct memory_run *memory = run->private;
+	int error = take_options(run->arguments, &memory->options, why);
+
+	(void)ready_ns;
+	if (error || memory->options.page != PAGE_HUGETLB)
+		return error;
+	return reserve_huge_page(memory, why);
+}
+
+static const struct process_workload victim = {
+	.kind = {.name = "memory",
+		 .report_size = sizeof(struct memory_report),
+		 .body = memory_victim,
+		 .ready = note_facts,
+		 .report = handle_report},
+	.size = sizeof(struct memory_run),
+	.options = offsetof(struct memory_run, options),
+	.ready_ns = READY_NS,
+	.request = REQUEST_TOUCH,
+	.prepare = prepare,
+	.release = give_back_huge_page,
+};
+
 REGISTERED(workload, memory) = {
 	.name = "memory",
 	.summary = "a process that owns a page of a chosen kind, and touches it in a chosen way",
 	.params = memory_params,
-	.start = memory_start,
-	.touch = memory_touch,
 	.command = memory_command,
-	.dispatch = memory_dispatch,
-	.stop = memory_stop,
+	.process = &victim,
+	PROCESS_WORKLOAD,
 };

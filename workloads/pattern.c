@@ -271,63 +271,33 @@ static void note_facts(struct activity *run, const void *packet)
 	pattern->before_ns = ready->base.monotonic_ns;
 }
 
-static const struct process_kind owner_kind = {
-	.name = "pattern",
-	.report_size = sizeof(struct pattern_report),
-	.body = pattern_process,
-	.ready = note_facts,
-	.report = handle_report,
-};
-
-static void pattern_stop(struct activity *run)
+static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 {
 	struct pattern_run *pattern = run->private;
+	int error = take_options(run->arguments, &pattern->options, why);
 
-	if (!pattern)
-		return;
-	process_stop(run, &pattern->process);
-	free(pattern);
-	run->private = NULL;
-}
-
-static int pattern_start(struct activity *run, struct reason *why)
-{
-	struct pattern_run *pattern = xzalloc(sizeof(*pattern));
-	int error;
-
-	run->private = pattern;
-	error = take_options(run->arguments, &pattern->options, why)
-			?: process_start(run, &pattern->process, &owner_kind, &pattern->options,
-					 READY_NS + (int64_t)(pattern->options.size / READY_BYTES) *
-							    NSEC_PER_SEC,
-					 why);
-	if (error)
-		pattern_stop(run);
+	*ready_ns += (int64_t)(pattern->options.size / READY_BYTES) * NSEC_PER_SEC;
 	return error;
 }
 
-static void pattern_dispatch(struct activity *run)
-{
-	struct pattern_run *pattern = run->private;
-
-	if (pattern)
-		process_dispatch(run, &pattern->process);
-}
-
-/* On demand: verify all pages now. */
-static int pattern_touch(struct activity *run, struct reason *why)
-{
-	struct pattern_run *pattern = run->private;
-
-	return process_touch(run, &pattern->process, PATTERN_VERIFY, why);
-}
+/* A touch verifies all pages at once. */
+static const struct process_workload owner = {
+	.kind = {.name = "pattern",
+		 .report_size = sizeof(struct pattern_report),
+		 .body = pattern_process,
+		 .ready = note_facts,
+		 .report = handle_report},
+	.size = sizeof(struct pattern_run),
+	.options = offsetof(struct pattern_run, options),
+	.ready_ns = READY_NS,
+	.request = PATTERN_VERIFY,
+	.prepare = prepare,
+};
 
 REGISTERED(workload, pattern) = {
 	.name = "pattern",
 	.summary = "a process that owns much memory, and writes and verifies it all the time",
 	.params = pattern_params,
-	.start = pattern_start,
-	.touch = pattern_touch,
-	.dispatch = pattern_dispatch,
-	.stop = pattern_stop,
+	.process = &owner,
+	PROCESS_WORKLOAD,
 };

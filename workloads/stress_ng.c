@@ -151,55 +151,31 @@ static void note_facts(struct activity *run, const void *packet)
 	json_object_set_new(run->facts, "stressor", json_string(stress->options.stressor));
 }
 
-static const struct process_kind keeper_kind = {
-	.name = "stress-ng",
-	.report_size = sizeof(struct stress_report),
-	.quit_ms = QUIT_MS,
-	.body = stress_process,
-	.ready = note_facts,
-	.report = handle_report,
+static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
+{
+	(void)ready_ns;
+	return take_options(run->arguments, &((struct stress_run *)run->private)->options, why);
+}
+
+static void release(struct activity *run)
+{
+	json_decref(((struct stress_run *)run->private)->metrics);
+}
+
+static const struct process_workload keeper = {
+	.kind = {.name = "stress-ng",
+		 .report_size = sizeof(struct stress_report),
+		 .quit_ms = QUIT_MS,
+		 .body = stress_process,
+		 .ready = note_facts,
+		 .report = handle_report},
+	.size = sizeof(struct stress_run),
+	.options = offsetof(struct stress_run, options),
+	.ready_ns = READY_NS,
+	.request = STRESS_TOUCH,
+	.prepare = prepare,
+	.release = release,
 };
-
-static void stress_stop(struct activity *run)
-{
-	struct stress_run *stress = run->private;
-
-	if (!stress)
-		return;
-	process_stop(run, &stress->process);
-	json_decref(stress->metrics);
-	free(stress);
-	run->private = NULL;
-}
-
-static int stress_start(struct activity *run, struct reason *why)
-{
-	struct stress_run *stress = xzalloc(sizeof(*stress));
-	int error;
-
-	run->private = stress;
-	error = take_options(run->arguments, &stress->options, why)
-			?: process_start(run, &stress->process, &keeper_kind, &stress->options,
-					 READY_NS, why);
-	if (error)
-		stress_stop(run);
-	return error;
-}
-
-static void stress_dispatch(struct activity *run)
-{
-	struct stress_run *stress = run->private;
-
-	if (stress)
-		process_dispatch(run, &stress->process);
-}
-
-static int stress_touch(struct activity *run, struct reason *why)
-{
-	struct stress_run *stress = run->private;
-
-	return process_touch(run, &stress->process, STRESS_TOUCH, why);
-}
 
 static void stress_probe(json_t *findings)
 {
@@ -213,9 +189,7 @@ REGISTERED(workload, stress_ng) = {
 	.name = "stress-ng",
 	.summary = "any stressor of stress-ng, with its own check of what it computes",
 	.params = stress_params,
-	.start = stress_start,
-	.touch = stress_touch,
-	.dispatch = stress_dispatch,
-	.stop = stress_stop,
 	.probe = stress_probe,
+	.process = &keeper,
+	PROCESS_WORKLOAD,
 };

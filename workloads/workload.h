@@ -2,9 +2,28 @@
 #ifndef BRINELL_WORKLOADS_WORKLOAD_H
 #define BRINELL_WORKLOADS_WORKLOAD_H
 
-#include "harness/host/activity.h"
+#include "harness/host/process.h"
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
+
+/**
+ * struct process_workload - how a workload works whose process does it all
+ * @kind:     of the process
+ * @size:     of run->private, which begins with a struct process
+ * @options:  offset in it of what the body of the process gets
+ * @ready_ns: timeout of the start
+ * @request:  that is a touch
+ * @prepare:  fills the options, and may lengthen the timeout
+ * @release:  frees what @prepare and reports have left in run->private; also after a failed @prepare. May be NULL
+ */
+struct process_workload {
+	struct process_kind kind;
+	size_t size, options;
+	int64_t ready_ns;
+	char request;
+	int (*prepare)(struct activity *run, int64_t *ready_ns, struct reason *why);
+	void (*release)(struct activity *run);
+};
 
 /**
  * struct workload - self-checking work of a host or guest under fault
@@ -18,6 +37,7 @@
  * @command: an action that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
  * @stop:    ends it, by its pid, and reaps it
  * @probe:   adds findings about missing requirements; may be NULL
+ * @process: of process_workload_start() and its like
  */
 struct workload {
 	const char *name;
@@ -29,7 +49,17 @@ struct workload {
 	void (*dispatch)(struct activity *run);
 	void (*stop)(struct activity *run);
 	void (*probe)(json_t *findings);
+	const struct process_workload *process;
 };
+
+/* The functions of a workload with @process. */
+int process_workload_start(struct activity *run, struct reason *why);
+int process_workload_touch(struct activity *run, struct reason *why);
+void process_workload_dispatch(struct activity *run);
+void process_workload_stop(struct activity *run);
+#define PROCESS_WORKLOAD                                                                           \
+	.start = process_workload_start, .touch = process_workload_touch,                          \
+	.dispatch = process_workload_dispatch, .stop = process_workload_stop
 
 REGISTRY(workload)
 

@@ -98,6 +98,19 @@ void process_emit_signal(struct activity *run, const struct process_report *repo
 	process_emit(run, "signal", report, data, text);
 }
 
+/** process_emit_error - report that a @call of the process has failed with the error of the report */
+void process_emit_error(struct activity *run, const struct process_report *report, const char *call)
+{
+	const char *name = error_name(report->error);
+	__cleanup_free char *text =
+		format_text("%s failed: %s (%s)", call, name, strerror(report->error));
+
+	process_emit(run, "error", report,
+		     json_pack("{s:s, s:i, s:s}", "call", call, "errno", report->error,
+			       "errno_name", name),
+		     text);
+}
+
 /** process_emit_exit - report the end of a process: its @status, or -1 and the @number of a signal */
 void process_emit_exit(struct activity *run, pid_t pid, int status, int number)
 {

@@ -84,6 +84,8 @@ int process_await(struct process *process, int64_t until);
 void process_emit(struct activity *run, const char *event, const struct process_report *report,
 		  json_t *data, const char *text);
 void process_emit_signal(struct activity *run, const struct process_report *report, json_t *data);
+void process_emit_error(struct activity *run, const struct process_report *report,
+			const char *call);
 void process_emit_exit(struct activity *run, pid_t pid, int status, int number);
 void process_fact(struct activity *run, const char *name, uint64_t value);
 
