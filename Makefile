@@ -28,7 +28,7 @@ endif
 libraries := jansson yaml-0.1 libsystemd sqlite3 zlib libvirt libvirt-qemu
 CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
 CFLAGS ?= -O2 -g
-CFLAGS += -std=gnu17 -Wall -Wextra $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
+CFLAGS += -std=gnu17 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
 LDLIBS := $(shell $(PKG_CONFIG) --libs jansson yaml-0.1 libsystemd sqlite3 zlib 2>/dev/null) -pthread -lm
 
 # A room is a folder: its sources are one archive, and it is linked whole, because parts of it register themselves.
@@ -164,7 +164,7 @@ build/brinell.bash: harness/programs/make-completion build/brinell
 # The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
 build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/poison.h Makefile
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
+	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
 
 define link_test
 $(BUILD)/unit/$1: $(BUILD)/obj/bats/unit/$1.o $(call archives,$(BUILD),$(rooms.bats/unit/$1))

@@ -3,7 +3,6 @@
  * Daemons of a machine: found by their name, and started again as they were.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -90,7 +89,7 @@ static pid_t named_by_file(const char *name)
 int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 {
 	char path[4096];
-	DIR *directory = opendir(system_path(path, "/proc"));
+	__cleanup_directory DIR *directory = opendir(system_path(path, "/proc"));
 	struct dirent *entry;
 	pid_t found = 0;
 	bool several = false;
@@ -104,8 +103,6 @@ int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 		several = found != 0;
 		found = at;
 	}
-	if (directory)
-		closedir(directory);
 	if (several)
 		found = named_by_file(name);
 	if (several && (!found || found == except))

@@ -7,7 +7,6 @@
 
 static void drop_event(void *context, json_t *event)
 {
-	(void)context;
 	json_decref(event);
 }
 

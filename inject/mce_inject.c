@@ -113,7 +113,6 @@ static int mce_check(const json_t *arguments, enum injector_target target, struc
 	const char *mode = param_text(arguments, "mode");
 	const char *preset = param_text(arguments, "preset");
 
-	(void)target;
 	if (!preset == !param_given(arguments, "status"))
 		return fail(why, -EINVAL, "give one of 'preset' and 'status'");
 	if (param_given(arguments, "status") &&

@@ -17,7 +17,6 @@ static const struct param panic_params[] = {{0}};
 
 static int panic_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
-	(void)arguments;
 	if (target != TARGET_NONE)
 		return fail(
 			why, -EINVAL,

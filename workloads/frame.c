@@ -98,8 +98,6 @@ static void handle_report(struct activity *run, const void *packet)
 
 static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 {
-	(void)ready_ns;
-	(void)why;
 	((struct frame_run *)run->private)->options = (struct frame_options){
 		.which = (enum frame_which)process_choice(run->arguments, "which", names),
 		.call = param_text(run->arguments, "call"),

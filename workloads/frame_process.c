@@ -70,7 +70,6 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	struct frame_report report = {0};
 	int saved = errno;
 
-	(void)context;
 	process_note_signal(&report.base, number, info);
 	say(&report, PROCESS_SIGNAL);
 	errno = saved;

@@ -238,7 +238,6 @@ static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 	struct memory_run *memory = run->private;
 	int error = take_options(run->arguments, &memory->options, why);
 
-	(void)ready_ns;
 	if (error || memory->options.page != PAGE_HUGETLB)
 		return error;
 	return reserve_huge_page(memory, why);

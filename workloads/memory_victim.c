@@ -50,7 +50,6 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	struct memory_report report = {.expected = (uintptr_t)victim.region.line};
 	int saved = errno;
 
-	(void)context;
 	process_note_signal(&report.base, number, info);
 	send_report(&report);
 	errno = saved;

@@ -76,7 +76,6 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	size_t page;
 	bool ours = is_ours(address, &page);
 
-	(void)context;
 	process_note_signal(&report.base, number, info);
 	report.mismatch.page = ours ? page : UINT64_MAX;
 	if (owner.signals++ < owner.options->shown)

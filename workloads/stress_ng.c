@@ -153,7 +153,6 @@ static void note_facts(struct activity *run, const void *packet)
 
 static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 {
-	(void)ready_ns;
 	return take_options(run->arguments, &((struct stress_run *)run->private)->options, why);
 }
 

@@ -338,7 +338,6 @@ static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 static void on_ending(int signal)
 {
-	(void)signal;
 	ending = 1;
 }
 
@@ -424,8 +423,6 @@ int agent_turn(struct agent *agent, int timeout_ms)
 static int serve_hello(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
-	(void)arguments;
-	(void)why;
 	*reply = agent_hello(agent);
 	return 0;
 }

@@ -3,7 +3,6 @@
  * What this machine can inject and witness: findings in the order in which things fail on metal, so that the first one
  * that is missing is the one to mend first.
  */
-#include <dirent.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -82,14 +81,12 @@ static void probe_kernel_config(json_t *findings)
 static void probe_iommu(json_t *findings)
 {
 	char path[4096];
-	DIR *directory = opendir(system_path(path, "/sys/class/iommu"));
+	__cleanup_directory DIR *directory = opendir(system_path(path, "/sys/class/iommu"));
 	struct dirent *entry;
 	bool found = false;
 
 	while (directory && (entry = readdir(directory)))
 		found = found || entry->d_name[0] != '.';
-	if (directory)
-		closedir(directory);
 	finding_add(findings, "iommu", found,
 		    "no IOMMU is in use: a stray DMA would not be noticed",
 		    "enable VT-d or AMD-Vi in the firmware, and boot with intel_iommu=on");

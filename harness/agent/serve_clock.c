@@ -37,7 +37,6 @@ static int serve_clock(struct agent *agent, const json_t *arguments, json_t **re
 	int64_t step = json_number(arguments, "step_ns", 0);
 	int error = step ? step_clock(step, why) : 0;
 
-	(void)agent;
 	if (error)
 		return error;
 	*reply = json_pack("{s:I}", "time_ns", (json_int_t)now_realtime_ns());

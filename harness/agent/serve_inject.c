@@ -36,9 +36,6 @@ static void injector_emit(void *context, json_t *data)
 static int serve_probe(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
-	(void)agent;
-	(void)arguments;
-	(void)why;
 	*reply = json_pack("{s:o}", "findings", probe_machine());
 	return 0;
 }
@@ -89,7 +86,6 @@ static int serve_fire(struct agent *agent, const json_t *arguments, json_t **rep
 	struct injection *injection = &now->injection;
 	int error;
 
-	(void)arguments;
 	if (!now->prepared)
 		return fail(why, -EINVAL, "inject.fire: nothing is prepared");
 	if (now->fired)
@@ -110,7 +106,6 @@ static int serve_stop(struct agent *agent, const json_t *arguments, json_t **rep
 {
 	struct injecting *now = injecting_of(agent);
 
-	(void)arguments;
 	if (!now->prepared)
 		return fail(why, -EINVAL, "inject.stop: nothing is prepared");
 	*reply = json_pack("{s:b}", "stopped", (int)injection_stop(&now->injection));
@@ -163,7 +158,6 @@ static int finish(struct agent *agent, struct reason *why)
 static int serve_restore(struct agent *agent, const json_t *arguments, json_t **reply,
 			 struct reason *why)
 {
-	(void)arguments;
 	*reply = json_object();
 	return finish(agent, why);
 }

@@ -176,7 +176,6 @@ static int serve_run(struct agent *agent, const json_t *arguments, json_t **repl
 	struct command_run *command;
 	int error = machine_is_expendable(why);
 
-	(void)reply;
 	if (error)
 		return error;
 	if (all->count >= COMMANDS_MAX)

@@ -2,7 +2,6 @@
 /*
  * The calls file.put and usage: what a controller needs of the machine besides faults and evidence.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -52,7 +51,6 @@ static int serve_file_put(struct agent *agent, const json_t *arguments, json_t *
 	size_t length = 0;
 	int error;
 
-	(void)agent;
 	error = machine_is_expendable(why);
 	if (error)
 		return error;
@@ -77,18 +75,12 @@ static int serve_usage(struct agent *agent, const json_t *arguments, json_t **re
 	__cleanup_free char *statm = NULL;
 	long fds = 0, resident = 0;
 	struct dirent *entry;
-	DIR *directory = opendir("/proc/self/fd");
+	__cleanup_directory DIR *directory = opendir("/proc/self/fd");
 
-	(void)agent;
-	(void)arguments;
-	if (!directory || read_small_file("/proc/self/statm", &statm, NULL)) {
-		if (directory)
-			closedir(directory);
+	if (!directory || read_small_file("/proc/self/statm", &statm, NULL))
 		return fail(why, -EIO, "usage: /proc/self can not be read");
-	}
 	while ((entry = readdir(directory)))
 		fds += entry->d_name[0] != '.';
-	closedir(directory);
 	(void)sscanf(statm, "%*d %ld", &resident);
 	*reply = json_pack("{s:I, s:I}", "fds", (json_int_t)(fds - 1), "resident_kb",
 			   (json_int_t)(resident * (sysconf(_SC_PAGESIZE) / 1024)));

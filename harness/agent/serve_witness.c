@@ -55,8 +55,6 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	__cleanup_json json_t *proofs = json_array();
 	__cleanup_json json_t *formats = json_object();
 
-	(void)arguments;
-	(void)why;
 	stop_witnesses(all);
 	for (size_t i = 0; i < witness_count(); i++) {
 		struct agent_witness *entry;
@@ -91,8 +89,6 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 static int serve_collect(struct agent *agent, const json_t *arguments, json_t **reply,
 			 struct reason *why)
 {
-	(void)arguments;
-	(void)why;
 	agent_workloads_dispatch(agent);
 	for (struct agent_witness *entry = witnesses_of(agent)->first; entry; entry = entry->next)
 		entry->witness->collect(&entry->run);
@@ -105,7 +101,6 @@ static int serve_focus(struct agent *agent, const json_t *arguments, json_t **re
 {
 	struct witnesses *all = witnesses_of(agent);
 
-	(void)why;
 	json_decref(all->focus);
 	all->focus = json_deep_copy(arguments);
 	for (struct agent_witness *entry = all->first; entry; entry = entry->next) {
@@ -122,8 +117,6 @@ static int serve_stop(struct agent *agent, const json_t *arguments, json_t **rep
 {
 	struct witnesses *all = witnesses_of(agent);
 
-	(void)arguments;
-	(void)why;
 	stop_witnesses(all);
 	json_decref(all->focus);
 	all->focus = NULL;

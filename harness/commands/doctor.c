@@ -33,13 +33,11 @@ static const char usage[] =
 
 static void ignore_event(void *context, json_t *event)
 {
-	(void)context;
 	json_decref(event);
 }
 
 static void tell_progress(void *context, const char *what, double fraction)
 {
-	(void)context;
 	if (fraction < 0)
 		log_debug("%s", what);
 }

@@ -93,7 +93,6 @@ static void print_result(const struct injection *injection)
 
 static void print_event(void *context, json_t *event)
 {
-	(void)context;
 	text_line(stdout, "%s", json_text(event, "text", ""));
 	json_decref(event);
 }

@@ -113,7 +113,6 @@ static int sort_entries(json_t *entries)
 
 static int list_injectors(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < injector_count(); i++)
 		json_array_append_new(entries,
 				      json_pack("{s:s, s:s, s:o}", "name", injector_at(i)->name,
@@ -124,7 +123,6 @@ static int list_injectors(json_t *entries, struct reason *why)
 
 static int list_workloads(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < workload_count(); i++)
 		json_array_append_new(entries,
 				      json_pack("{s:s, s:s, s:o}", "name", workload_at(i)->name,
@@ -135,7 +133,6 @@ static int list_workloads(json_t *entries, struct reason *why)
 
 static int list_witnesses(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < witness_count(); i++)
 		json_array_append_new(entries, json_pack("{s:s, s:s}", "name", witness_at(i)->name,
 							 "title", witness_at(i)->summary));
@@ -144,7 +141,6 @@ static int list_witnesses(json_t *entries, struct reason *why)
 
 static int list_benches(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < bench_ops_count(); i++)
 		json_array_append_new(entries,
 				      json_pack("{s:s, s:s}", "name", bench_ops_at(i)->name,
@@ -154,7 +150,6 @@ static int list_benches(json_t *entries, struct reason *why)
 
 static int list_reports(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < report_count(); i++)
 		json_array_append_new(
 			entries, json_pack("{s:s, s:s, s:s*}", "name", report_at(i)->name, "title",
@@ -164,7 +159,6 @@ static int list_reports(json_t *entries, struct reason *why)
 
 static int list_steps(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < step_kind_count(); i++)
 		json_array_append_new(entries,
 				      json_pack("{s:s, s:s}", "name", step_kind_at(i)->name,
@@ -174,7 +168,6 @@ static int list_steps(json_t *entries, struct reason *why)
 
 static int list_hypervisors(json_t *entries, struct reason *why)
 {
-	(void)why;
 	for (size_t i = 0; i < hypervisor_summary_count(); i++) {
 		const struct hypervisor_summary *at = hypervisor_summary_at(i);
 

@@ -45,7 +45,6 @@ static void show_progress(void *context, const char *what, double fraction)
 	bool done = fraction >= 1;
 	double seconds;
 
-	(void)context;
 	if (!started)
 		started = now;
 	seconds = (double)(now - started) / NSEC_PER_SEC;

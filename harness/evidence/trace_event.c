@@ -98,8 +98,6 @@ static void read_aer(const json_t *fields, const char *text, struct kernel_line 
 
 static void read_arm(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	(void)fields;
-	(void)text;
 	line->nature = (struct nature){KIND_PROCESSOR, SEVERITY_ANY};
 }
 
@@ -109,7 +107,6 @@ static void read_arm(const json_t *fields, const char *text, struct kernel_line 
  */
 static void read_cxl(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	(void)fields;
 	if (strncmp(text, "cxl_overflow:", 13) == 0)
 		line->meaning = MEANS_LOST;
 	else if (strncmp(text, "cxl_poison:", 11) == 0 || strstr(text, "log=Informational"))
@@ -149,7 +146,6 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 		{"54e995d9-c1bb-0f43-ad91-b44dcb3c6f35", KIND_PCIE},
 	};
 
-	(void)fields;
 	line->nature = (struct nature){KIND_ANY, SEVERITY_ANY};
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (strstr(text, sections[i].type))

@@ -3,7 +3,6 @@
  * How a guest reaches its host: AF_VSOCK first, then a virtio serial port. The guest dials, so that a guest that was moved
  * finds its new host by the same address.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -87,7 +86,7 @@ char *guest_find_serial(void)
 	char path[4096];
 	struct dirent *entry;
 	char *found = NULL;
-	DIR *ports;
+	__cleanup_directory DIR *ports = NULL;
 
 	if (access(system_path(path, link), F_OK) == 0)
 		return xstrdup(path);
@@ -105,8 +104,6 @@ char *guest_find_serial(void)
 		if (strcmp(name, GUEST_SERIAL_NAME) == 0)
 			found = xstrdup(system_path(path, device));
 	}
-	if (ports)
-		closedir(ports);
 	return found;
 }
 

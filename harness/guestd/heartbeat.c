@@ -8,7 +8,6 @@
  * CLOCK_MONOTONIC. So all clocks are compared, the host's own too where the guest can read it (drivers/ptp/ptp_kvm_common.c),
  * and the host compares the time at which beats arrive.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -97,7 +96,7 @@ static clockid_t clock_of_descriptor(int fd)
 static int open_host_clock(void)
 {
 	char path[4096];
-	DIR *clocks = opendir(system_path(path, "/sys/class/ptp"));
+	__cleanup_directory DIR *clocks = opendir(system_path(path, "/sys/class/ptp"));
 	struct dirent *entry;
 	int fd = -1;
 
@@ -117,8 +116,6 @@ static int open_host_clock(void)
 			fd = -1;
 		}
 	}
-	if (clocks)
-		closedir(clocks);
 	return fd;
 }
 
@@ -267,9 +264,6 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 static int serve_stop(struct agent *agent, const json_t *arguments, json_t **reply,
 		      struct reason *why)
 {
-	(void)arguments;
-	(void)reply;
-	(void)why;
 	stop_heart(heartbeat_of(agent));
 	return 0;
 }

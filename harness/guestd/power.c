@@ -18,9 +18,6 @@ bool guest_power_requested(void)
 static int serve_poweroff(struct agent *agent, const json_t *arguments, json_t **reply,
 			  struct reason *why)
 {
-	(void)agent;
-	(void)arguments;
-	(void)reply;
 	if (!guest_is_micro())
 		return fail(why, -EPERM,
 			    "poweroff: this guest was not made by brinell; shut its domain down "
@@ -32,9 +29,6 @@ static int serve_poweroff(struct agent *agent, const json_t *arguments, json_t *
 static int serve_ping(struct agent *agent, const json_t *arguments, json_t **reply,
 		      struct reason *why)
 {
-	(void)agent;
-	(void)arguments;
-	(void)why;
 	*reply = json_pack("{s:I, s:I}", "time_ns", (json_int_t)now_realtime_ns(), "monotonic_ns",
 			   (json_int_t)now_monotonic_ns());
 	return 0;

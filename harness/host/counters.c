@@ -4,7 +4,6 @@
  * libperl and libpython on every disk and in the memory of every guest.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
@@ -166,15 +165,13 @@ static void family_add_thread(struct family *family, pid_t pid, const char *thre
 static void family_of(pid_t pid, struct family *family)
 {
 	__cleanup_free char *path = format_text("/proc/%d/task", pid);
-	DIR *threads = opendir(path);
+	__cleanup_directory DIR *threads = opendir(path);
 	struct dirent *entry;
 
 	family_release(family);
 	while (threads && (entry = readdir(threads)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			family_add_thread(family, pid, entry->d_name);
-	if (threads)
-		closedir(threads);
 }
 
 static bool all_among(const pid_t *some, size_t some_count, const pid_t *all, size_t all_count)

@@ -163,8 +163,6 @@ static void done_survey(struct agent *agent, struct hypervisor_job *job)
 static void give_up_survey(struct agent *agent, struct hypervisor_job *job,
 			   const struct reason *why)
 {
-	(void)job;
-	(void)why;
 	domain_survey_later(agent, SURVEY_PAUSE_NS);
 }
 

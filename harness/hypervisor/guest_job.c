@@ -8,15 +8,10 @@
 
 static void job_ignore(struct agent *agent, struct hypervisor_job *job)
 {
-	(void)agent;
-	(void)job;
 }
 
 static void job_give_up(struct agent *agent, struct hypervisor_job *job, const struct reason *why)
 {
-	(void)agent;
-	(void)job;
-	(void)why;
 }
 
 /** job_new - a job about a guest, without an answer; the caller fills it in and starts it. Return: it; never NULL */

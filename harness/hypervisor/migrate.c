@@ -285,7 +285,6 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	struct hypervisor_job *job;
 	int error;
 
-	(void)reply;
 	if (!guest)
 		return -ENOENT;
 	if (guest->stage != DOMAIN_RUNNING || guest->migration)
@@ -347,7 +346,6 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 	struct hypervisor_job *job;
 	int error;
 
-	(void)reply;
 	if (!guest)
 		return -ENOENT;
 	if (!is_action(action))

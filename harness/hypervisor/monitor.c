@@ -60,7 +60,6 @@ int serve_guest_resolve(struct agent *agent, const json_t *arguments, json_t **r
 	uint64_t address = 0;
 	struct hypervisor_job *job;
 
-	(void)reply;
 	if (!guest)
 		return -ENOENT;
 	if (json_is_integer(gpa) && json_integer_value(gpa) >= 0)
@@ -104,7 +103,6 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 	struct hypervisor_job *job;
 	int error;
 
-	(void)reply;
 	if (!guest)
 		return -ENOENT;
 	/* Its monitor can break a guest in any way. */

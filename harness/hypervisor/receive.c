@@ -166,7 +166,6 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	bool ours;
 	int error = domain_take_name("guest.receive", arguments, &ours, why);
 
-	(void)reply;
 	if (error)
 		return error;
 	if (strlen(uuid) != UUID_BYTES - 1)

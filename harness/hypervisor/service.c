@@ -189,8 +189,6 @@ static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count
 	struct domain_guest *guest, *next;
 	int64_t now = now_monotonic_ns();
 
-	(void)fds;
-	(void)count;
 	for (guest = domains_of(agent)->first; guest; guest = guest->next)
 		domain_take_console(agent, guest);
 	jobs_dispatch(agent, domain_on_event);

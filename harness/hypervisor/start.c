@@ -247,7 +247,6 @@ static void destroy_late(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest made = {.name = job->guest, .domain = job->domain};
 
-	(void)agent;
 	if (job->error)
 		return;
 	snprintf(made.uuid, sizeof(made.uuid), "%s", job->uuid);
@@ -303,7 +302,6 @@ int serve_guest_start(struct agent *agent, const json_t *arguments, json_t **rep
 	bool ours;
 	int error = domain_take_name("guest.start", arguments, &ours, why);
 
-	(void)reply;
 	if (error)
 		return error;
 	if (guest && guest->stage != DOMAIN_GONE)

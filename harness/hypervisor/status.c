@@ -89,7 +89,6 @@ int serve_guest_status(struct agent *agent, const json_t *arguments, json_t **re
 	const struct domain_guest *guest = domain_find(agent, name);
 	struct hypervisor_job *job;
 
-	(void)reply;
 	if (!guest)
 		return fail(why, -ENOENT, "guest.status: no guest '%s' was started", name);
 	job = job_new(guest, hypervisor_here()->state);
@@ -107,7 +106,6 @@ int serve_guest_balloon(struct agent *agent, const json_t *arguments, json_t **r
 	int64_t timeout = json_number(arguments, "timeout_ms", BALLOON_TIMEOUT_MS);
 	struct hypervisor_job *job;
 
-	(void)reply;
 	if (!guest)
 		return -ENOENT;
 	if (memory < 1 || memory > UINT32_MAX || timeout < 1 || timeout > UINT32_MAX)

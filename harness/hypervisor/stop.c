@@ -71,8 +71,6 @@ static void then_powered_off(struct agent *agent, void *context, int error, cons
 	__cleanup_free char *name = context;
 	struct domain_guest *guest = domain_find(agent, name);
 
-	(void)reply;
-	(void)why;
 	/* One that breaks off while it goes down has gone down. */
 	if (guest && guest->stage == DOMAIN_STOPPING && error && error != -ECONNRESET)
 		domain_destroy(agent, guest);

@@ -2,6 +2,7 @@
 #ifndef BRINELL_LIB_UTIL_H
 #define BRINELL_LIB_UTIL_H
 
+#include <dirent.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -49,9 +50,16 @@ static inline void cleanup_json_decref(json_t **json)
 	json_decref(*json);
 }
 
+static inline void cleanup_close_directory(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
 #define __cleanup_free __attribute__((cleanup(cleanup_free_pointer)))
 #define __cleanup_close __attribute__((cleanup(cleanup_close_fd)))
 #define __cleanup_file __attribute__((cleanup(cleanup_close_file)))
+#define __cleanup_directory __attribute__((cleanup(cleanup_close_directory)))
 #define __cleanup_json __attribute__((cleanup(cleanup_json_decref)))
 
 /* Hands ownership of @pointer to the caller: the variable is emptied, so that its cleanup does nothing. */

@@ -84,7 +84,6 @@ static int serve_expect(struct agent *agent, const json_t *arguments, json_t **r
 	const char *guest;
 	int error = take_guest("guest.expect", arguments, &guest, why);
 
-	(void)reply;
 	if (error)
 		return error;
 	/* 0 is the hypervisor (include/uapi/linux/vm_sockets.h); 1, this machine itself, has its use in tests. */
@@ -101,7 +100,6 @@ static int serve_connect(struct agent *agent, const json_t *arguments, json_t **
 	const char *guest;
 	int error = take_guest("guest.connect", arguments, &guest, why);
 
-	(void)reply;
 	if (error)
 		return error;
 	if (!*path)
@@ -115,15 +113,12 @@ static int serve_forget(struct agent *agent, const json_t *arguments, json_t **r
 	const char *guest;
 	int error = take_guest("guest.forget", arguments, &guest, why);
 
-	(void)reply;
 	return error ?: guest_link_forget(guest_service_link(agent), guest, why);
 }
 
 static int serve_list(struct agent *agent, const json_t *arguments, json_t **reply,
 		      struct reason *why)
 {
-	(void)arguments;
-	(void)why;
 	*reply = json_pack("{s:o}", "guests", guest_link_list(guest_service_link(agent)));
 	return 0;
 }
@@ -136,7 +131,6 @@ static int serve_call(struct agent *agent, const json_t *arguments, json_t **rep
 	const char *guest;
 	int error = take_guest("guest.call", arguments, &guest, why);
 
-	(void)reply;
 	if (error)
 		return error;
 	if (!*call)
@@ -186,8 +180,6 @@ static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
 
 static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count)
 {
-	(void)fds;
-	(void)count;
 	if (guests_of(agent)->link)
 		guest_link_dispatch(guests_of(agent)->link);
 }

@@ -43,7 +43,6 @@ static const struct param domain_table[] = {
 static int check_program(const struct document *document, int node, const char *what,
 			 const char *text)
 {
-	(void)text;
 	return check_choice(document, node, what, programs, &text);
 }
 

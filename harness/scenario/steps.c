@@ -192,7 +192,6 @@ int parse_firmware(const struct document *document, int node, struct walk *walk,
 	int call = document_find(document, node, "call");
 	json_t *request = json_object();
 
-	(void)walk;
 	step->arguments = request;
 	if (!document_is_mapping(document, node) || !call)
 		return document_fail(document, node, -EINVAL,

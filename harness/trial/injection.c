@@ -369,7 +369,6 @@ int step_inject(struct engine *engine, const struct scenario_step *step, struct 
 static int step_stop_injection(struct engine *engine, const struct scenario_step *step,
 			       struct reason *why)
 {
-	(void)step;
 	return injection_stop_fault(engine, why);
 }
 

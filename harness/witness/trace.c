@@ -5,7 +5,6 @@
  * test it.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -85,7 +84,7 @@ static void trace_probe(json_t *findings)
 static void remove_leftovers(void)
 {
 	char path[4096];
-	DIR *directory = opendir(system_path(path, TRACING "/instances"));
+	__cleanup_directory DIR *directory = opendir(system_path(path, TRACING "/instances"));
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
@@ -96,8 +95,6 @@ static void remove_leftovers(void)
 		    errno == ESRCH)
 			(void)rmdir(instance);
 	}
-	if (directory)
-		closedir(directory);
 }
 
 static int write_instance(const struct trace *trace, const char *file, const char *text)
@@ -142,7 +139,7 @@ static void enable_event(struct trace *trace, const char *system, const char *na
 static void enable_system(struct trace *trace, const char *system, const char *only)
 {
 	__cleanup_free char *path = format_text("%s/events/%s", trace->instance, system);
-	DIR *directory = opendir(path);
+	__cleanup_directory DIR *directory = opendir(path);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory)))
@@ -150,8 +147,6 @@ static void enable_system(struct trace *trace, const char *system, const char *o
 		    strcmp(entry->d_name, "filter") != 0 &&
 		    (!only || strcmp(entry->d_name, only) == 0))
 			enable_event(trace, system, entry->d_name);
-	if (directory)
-		closedir(directory);
 }
 
 static int open_instance(struct trace *trace, struct reason *why)

@@ -75,8 +75,6 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int state
 {
 	json_t *event = event_of(domain, lifecycle_name(state, detail));
 
-	(void)connection;
-	(void)context;
 	json_object_set_new(event, "state", json_string(NAME_AT(states, state)));
 	json_object_set_new(event, "detail", json_string(detail_name(state, detail)));
 	hypervisor_tell(event);
@@ -90,8 +88,6 @@ static void on_memory_failure(virConnectPtr connection, virDomainPtr domain, int
 	static const char *const actions[] = {"ignore", "inject", "fatal", "reset"};
 	json_t *event = event_of(domain, "memory-failure");
 
-	(void)connection;
-	(void)context;
 	json_object_set_new(event, "recipient", json_string(NAME_AT(recipients, recipient)));
 	json_object_set_new(event, "action", json_string(NAME_AT(actions, action)));
 	json_object_set_new(event, "action_required",
@@ -106,8 +102,6 @@ static void on_iteration(virConnectPtr connection, virDomainPtr domain, int iter
 {
 	json_t *event = event_of(domain, "migration-iteration");
 
-	(void)connection;
-	(void)context;
 	json_object_set_new(event, "iteration", json_integer(iteration));
 	hypervisor_tell(event);
 }
@@ -150,8 +144,6 @@ static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
 {
 	json_t *event = event_of(domain, "job-completed");
 
-	(void)connection;
-	(void)context;
 	json_object_set_new(event, "statistics", virt_statistics(parameters, count));
 	hypervisor_tell(event);
 }
@@ -162,9 +154,6 @@ static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char
 {
 	json_t *event = event_of(domain, "monitor");
 
-	(void)connection;
-	(void)details;
-	(void)context;
 	json_object_set_new(event, "detail", json_string(name));
 	json_object_set_new(event, "time_ns",
 			    json_integer(seconds * NSEC_PER_SEC + (json_int_t)micros * 1000));
@@ -176,8 +165,6 @@ static void on_close(virConnectPtr connection, int reason, void *context)
 	static const char *const reasons[] = {"an error of the stream", "its end",
 					      "no answer to keepalive", "the client"};
 
-	(void)connection;
-	(void)context;
 	hypervisor_tell(json_pack("{s:s, s:s}", "event", "connection-lost", "detail",
 				  NAME_AT(reasons, reason)));
 }

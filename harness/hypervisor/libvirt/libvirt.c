@@ -103,7 +103,6 @@ static void *open_session(struct reason *why)
 
 static void *run_events(void *context)
 {
-	(void)context;
 	while (virEventRunDefaultImpl() >= 0)
 		;
 	log_error("libvirt: its event loop failed: %s; no more events", virGetLastErrorMessage());
@@ -113,8 +112,6 @@ static void *run_events(void *context)
 /* libvirt prints its errors by itself otherwise. */
 static void ignore_error(void *context, virErrorPtr error)
 {
-	(void)context;
-	(void)error;
 }
 
 static int prepare(struct reason *why)

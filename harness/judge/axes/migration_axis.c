@@ -66,7 +66,6 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 	const char *guest = event_guest(record);
 	int64_t iteration = json_number(data, "iteration", -1);
 
-	(void)trial;
 	if (!guest || !migration->guest || strcmp(guest, migration->guest->name) != 0 ||
 	    (migration->asked && index < migration->asked_at))
 		return;

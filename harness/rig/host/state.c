@@ -4,7 +4,6 @@
  * /tmp/brinell-UID. The supervisor holds a lock in it for as long as it lives, so a directory whose
  * lock is free belonged to one that was killed.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -149,7 +148,7 @@ int rig_state_list(struct rig_state **states, size_t *count, struct reason *why)
 {
 	__cleanup_free char *base = NULL;
 	struct dirent *item;
-	DIR *listing;
+	__cleanup_directory DIR *listing = NULL;
 	int error = rig_runtime_directory(&base, why);
 
 	*states = NULL;
@@ -169,7 +168,6 @@ int rig_state_list(struct rig_state **states, size_t *count, struct reason *why)
 		memset(&larger[*count], 0, sizeof(*larger));
 		state_read(&larger[(*count)++], base, item->d_name);
 	}
-	closedir(listing);
 	return 0;
 }
 

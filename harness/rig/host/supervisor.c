@@ -53,7 +53,6 @@ static void on_complaint_line(void *context, int64_t time_ns, const char *text, 
 {
 	struct supervisor *supervisor = context;
 
-	(void)more;
 	snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
 	write_log(supervisor, time_ns, "[emulator] ", text);
 	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
@@ -91,7 +90,6 @@ int supervisor_read_output(struct supervisor *supervisor)
 
 static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	(void)events;
 	/* At its end, on_qemu_exit() follows. */
 	if (read_some(context, fd, &((struct supervisor *)context)->console) == 0)
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -100,7 +98,6 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *con
 
 static int on_complaints(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	(void)events;
 	if (read_some(context, fd, &((struct supervisor *)context)->complaint_lines) == 0)
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
@@ -141,8 +138,6 @@ static int on_mail(sd_event_source *source, int fd, uint32_t events, void *conte
 	uint64_t count;
 	size_t index;
 
-	(void)source;
-	(void)events;
 	(void)!read(fd, &count, sizeof(count));
 	pthread_mutex_lock(&supervisor->mutex);
 	mail = supervisor->mail;
@@ -200,7 +195,6 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, v
 	struct supervisor *supervisor = context;
 	bool exited = information->si_code == CLD_EXITED;
 
-	(void)source;
 	qemu_ended(supervisor, exited ? information->si_status : -1,
 		   exited ? 0 : information->si_status, NULL);
 	/* No client powers a detached rig on again. */
@@ -498,8 +492,6 @@ static int on_deadline(sd_event_source *source, uint64_t now, void *context)
 {
 	struct supervisor *supervisor = context;
 
-	(void)source;
-	(void)now;
 	supervisor_power_off(supervisor, "deadline");
 	sd_event_exit(supervisor->loop, 0);
 	return 0;
@@ -508,8 +500,6 @@ static int on_deadline(sd_event_source *source, uint64_t now, void *context)
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *information,
 		     void *context)
 {
-	(void)source;
-	(void)information;
 	sd_event_exit(((struct supervisor *)context)->loop, 0);
 	return 0;
 }

@@ -96,8 +96,6 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 	json_t *message;
 	int got = 1, filled = 0;
 
-	(void)source;
-	(void)fd;
 	if (events & EPOLLOUT)
 		send_waiting(client);
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
@@ -192,8 +190,6 @@ static int on_input_room(sd_event_source *source, int fd, uint32_t events, void 
 {
 	struct supervisor *supervisor = context;
 
-	(void)fd;
-	(void)events;
 	sd_event_source_disable_unref(source);
 	supervisor->input_source = NULL;
 	for (struct supervisor_terminal *terminal = supervisor->terminals; terminal;
@@ -208,8 +204,6 @@ static int on_terminal(sd_event_source *source, int fd, uint32_t events, void *c
 	struct supervisor_terminal *terminal = context;
 	ssize_t got;
 
-	(void)source;
-	(void)events;
 	got = recv(fd, terminal->waiting, sizeof(terminal->waiting), MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -228,8 +222,6 @@ static int on_console_connection(sd_event_source *source, int fd, uint32_t event
 	struct supervisor_terminal *terminal;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)source;
-	(void)events;
 	if (peer < 0)
 		return 0;
 	terminal = xzalloc(sizeof(*terminal));
@@ -246,8 +238,6 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	struct supervisor *supervisor = context;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
-	(void)source;
-	(void)events;
 	if (peer >= 0)
 		supervisor_add_client(supervisor, peer, false);
 	return 0;

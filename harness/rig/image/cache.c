@@ -3,7 +3,6 @@
  * The cache on disk. An entry is whole or not there: it is made in a temporary directory beside its
  * place, sealed with a manifest of checksums, made durable and renamed. Each use checks the manifest.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -56,9 +55,8 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 {
 	__cleanup_json json_t *files = json_object();
 	__cleanup_json json_t *manifest = NULL;
-	__cleanup_free char *text = NULL;
 	struct dirent *item;
-	DIR *listing = opendir(directory);
+	__cleanup_directory DIR *listing = opendir(directory);
 	int error = listing ? 0 : -errno;
 
 	while (!error && (item = readdir(listing))) {
@@ -71,8 +69,6 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 		error = checksum_file(path, &entry) ?: sync_path(path);
 		json_object_set_new(files, item->d_name, entry);
 	}
-	if (listing)
-		closedir(listing);
 	if (!error) {
 		manifest = json_pack("{s:O, s:O}", "facts", facts, "files", files);
 		error = write_json_atomically(directory, MANIFEST, manifest);
@@ -191,7 +187,7 @@ void image_cache_prune(const char *cache, const char *prefix, int keep)
 {
 	for (int count = keep + 1; count > keep;) {
 		__cleanup_free char *oldest = NULL;
-		DIR *listing = opendir(cache);
+		__cleanup_directory DIR *listing = opendir(cache);
 		struct dirent *item;
 
 		for (count = 0; listing && (item = readdir(listing));) {
@@ -205,8 +201,6 @@ void image_cache_prune(const char *cache, const char *prefix, int keep)
 				oldest = steal(path);
 			}
 		}
-		if (listing)
-			closedir(listing);
 		if (count > keep && image_remove_tree(oldest, NULL))
 			return;
 	}

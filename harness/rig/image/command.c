@@ -82,7 +82,6 @@ static __thread unsigned long long removed_bytes;
 
 static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where)
 {
-	(void)where;
 	if (kind == FTW_F)
 		removed_bytes += (unsigned long long)status->st_blocks * 512;
 	return remove(path) < 0 && errno != ENOENT ? -1 : 0;

@@ -3,7 +3,6 @@
  * One entry of the cache in the making: a request, the script that serves it (see make-common), and
  * the key that names the result.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

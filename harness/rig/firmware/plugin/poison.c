@@ -306,7 +306,6 @@ static void on_memory(unsigned int number, qemu_plugin_meminfo_t info, uint64_t 
 	unsigned int line = address >> 6 & 63;
 	unsigned int size, here;
 
-	(void)data;
 	/* Nearly every access ends here: no armed line has this place in its page, nor the place behind it. */
 	if (!((offsets >> line | offsets >> ((line + 1) & 63)) & 1))
 		return;
@@ -337,7 +336,6 @@ static void on_flush_line(unsigned int number, void *data)
 {
 	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
 
-	(void)data;
 	atomic_fetch_add(&page->raising, 1);
 	/* While a broadcast is on its way, the line stays in its cache. */
 	for (int i = 0; i < POISON_LINES && !atomic_load(&page->hold); i++) {
@@ -375,7 +373,6 @@ static bool flushes_line(const uint8_t *code, size_t size)
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
-	(void)id;
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uintptr_t host = (uintptr_t)qemu_plugin_insn_haddr(insn);
@@ -418,7 +415,6 @@ static void forget_callbacks(void)
 
 static void on_flush(qemu_plugin_id_t id)
 {
-	(void)id;
 	forget_callbacks();
 }
 
@@ -443,7 +439,6 @@ static void on_reset(qemu_plugin_id_t id)
 /* Runs when a processor halts, and on every processor when the machine is stopped; always under QEMU's big lock. */
 static void on_idle(qemu_plugin_id_t id, unsigned int processor)
 {
-	(void)processor;
 	if (resetting || atomic_load(&page->generation) == atomic_load(&page->acknowledged))
 		return;
 	resetting = true;
@@ -481,7 +476,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
 {
 	int error = -EINVAL;
 
-	(void)info;
 	for (int i = 0; i < argc; i++)
 		if (!strncmp(argv[i], "page=", 5))
 			error = open_page(argv[i] + 5);
