@@ -68,6 +68,34 @@ void text_duration(char buffer[static 32], int64_t nanoseconds)
 		snprintf(buffer, 32, "%.2f s", value / 1e9);
 }
 
+/** short_duration - text_duration() by value */
+struct short_text short_duration(int64_t nanoseconds)
+{
+	struct short_text made;
+
+	text_duration(made.text, nanoseconds);
+	return made;
+}
+
+/** short_time - an offset as "+1.20 s" or "−20 ms" */
+struct short_text short_time(int64_t nanoseconds)
+{
+	struct short_text made;
+
+	snprintf(made.text, sizeof(made.text), "%s%.24s", nanoseconds < 0 ? "−" : "+",
+		 short_duration(nanoseconds < 0 ? -nanoseconds : nanoseconds).text);
+	return made;
+}
+
+/** short_size - text_size() by value */
+struct short_text short_size(int64_t bytes)
+{
+	struct short_text made;
+
+	text_size(made.text, bytes);
+	return made;
+}
+
 /**
  * text_size - an amount of memory for people: "812 B", "12.4 MiB"
  * @buffer: receives the text

@@ -7,6 +7,14 @@
 void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_duration(char buffer[static 32], int64_t nanoseconds);
+
+/* A text that is used where it is made. */
+struct short_text {
+	char text[32];
+};
+struct short_text short_duration(int64_t nanoseconds);
+struct short_text short_time(int64_t nanoseconds);
+struct short_text short_size(int64_t bytes);
 void text_size(char buffer[static 32], int64_t bytes);
 void text_axes(char buffer[static 256], const json_t *result);
 int64_t metric_ns(const json_t *result, const char *name);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "harness/lib/lines.h"
 #include "harness/lib/spawn.h"
+#include "harness/lib/text.h"
 
 #include <cmocka.h>
 
@@ -223,6 +225,20 @@ static void lines_come_whole(void **state)
 	lines_release(&lines);
 }
 
+static void xml_is_escaped_where_it_is_given(void **state)
+{
+	__cleanup_free char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	(void)state;
+	text_xml_format(out, "<a b=\"%s\">%d%% of %zu, %.1f %c %" PRId64 "</a>%s", "<&\"'\x01>", -7,
+			(size_t)1 << 40, 2.25, 'x', INT64_MIN, "");
+	fclose(out);
+	assert_string_equal(text, "<a b=\"&lt;&amp;&quot;&#39;\xef\xbf\xbd&gt;\">-7% of "
+				  "1099511627776, 2.2 x -9223372036854775808</a>");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_program_gets_its_streams_and_ends),
 		cmocka_unit_test(a_program_that_can_not_be_run_says_so),
 		cmocka_unit_test(lines_come_whole),
+		cmocka_unit_test(xml_is_escaped_where_it_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,49 @@ void text_xml(FILE *out, const char *text)
 	}
 }
 
+/* Writes one number of @specification, which ends in its conversion. */
+static void write_number(FILE *out, const char *specification, va_list *arguments)
+{
+	char conversion = specification[strlen(specification) - 1];
+
+	if (strchr("eEfFgG", conversion))
+		fprintf(out, specification, va_arg(*arguments, double));
+	else if (strpbrk(specification, "lzjt"))
+		fprintf(out, specification, va_arg(*arguments, long long));
+	else
+		fprintf(out, specification, va_arg(*arguments, int));
+}
+
+/**
+ * text_xml_format - fprintf() with text_xml() of each %s
+ * @format: is not escaped; %s without flags, characters, numbers without '*', and %%
+ */
+void text_xml_format(FILE *out, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	while (*format) {
+		size_t length = strcspn(format, "%");
+		char specification[16];
+
+		fwrite(format, 1, length, out);
+		format += length;
+		if (!*format)
+			break;
+		length = strcspn(format + 1, "diuxXcsfFeEgG%") + 2;
+		snprintf(specification, sizeof(specification), "%.*s", (int)length, format);
+		format += length;
+		if (specification[length - 1] == '%')
+			fputc('%', out);
+		else if (specification[length - 1] == 's')
+			text_xml(out, va_arg(arguments, const char *));
+		else
+			write_number(out, specification, &arguments);
+	}
+	va_end(arguments);
+}
+
 /**
  * text_xml_copy - text for an attribute or between tags of XML
  * @text: any bytes

@@ -17,14 +17,6 @@
 /* With more stages and iterations their table is folded. */
 #define OPEN_STAGES 8
 
-static void write_length(FILE *out, int64_t length_ns)
-{
-	char time[32];
-
-	text_duration(time, length_ns);
-	fputs(time, out);
-}
-
 static void write_record(FILE *out, const struct course_guest *guest)
 {
 	const json_t *facts = json_object_get(guest->record, "facts");
@@ -33,37 +25,25 @@ static void write_record(FILE *out, const struct course_guest *guest)
 
 	if (!guest->record)
 		return;
-	fputs("<li>It ran on ", out);
-	text_xml(out, json_text(guest->record, "host", "a host"));
-	fputs(json_is_true(json_object_get(guest->record, "warm")) ? ", left from an earlier trial"
-								   : ", started for this trial",
-	      out);
-	if (*kernel)
-		fputs(", kernel ", out);
-	text_xml(out, kernel);
-	json_object_foreach (json_object_get(facts, "software"), name, version) {
-		fputs(", ", out);
-		text_xml(out, name);
-		fputc(' ', out);
-		text_xml(out, json_is_string(version) ? json_string_value(version) : "?");
-	}
+	text_xml_format(out, "<li>It ran on %s%s%s%s", json_text(guest->record, "host", "a host"),
+			json_is_true(json_object_get(guest->record, "warm"))
+				? ", left from an earlier trial"
+				: ", started for this trial",
+			*kernel ? ", kernel " : "", kernel);
+	json_object_foreach (json_object_get(facts, "software"), name, version)
+		text_xml_format(out, ", %s %s", name, json_string_value(version) ?: "?");
 	fputs(".</li>", out);
 }
 
 static void write_life(FILE *out, const struct course_life *life)
 {
-	fputs("<li>It was heard on ", out);
-	text_xml(out, life->host);
-	fputs(" from ", out);
-	time_write(out, life->from_ns);
-	fputs(" to ", out);
-	time_write(out, life->to_ns);
-	if (life->beats) {
-		fprintf(out, ": %" PRId64 " heartbeats, longest time between two ", life->beats);
-		write_length(out, life->longest_ns);
-		if (life->missed)
-			fprintf(out, ", %" PRId64 " missed", life->missed);
-	}
+	text_xml_format(out, "<li>It was heard on %s from %s to %s", life->host,
+			short_time(life->from_ns).text, short_time(life->to_ns).text);
+	if (life->beats)
+		fprintf(out, ": %" PRId64 " heartbeats, longest time between two %s", life->beats,
+			short_duration(life->longest_ns).text);
+	if (life->beats && life->missed)
+		fprintf(out, ", %" PRId64 " missed", life->missed);
 	fputs(".</li>", out);
 }
 
@@ -78,36 +58,25 @@ static void write_clocks(FILE *out, const json_t *clocks)
 	json_object_foreach ((json_t *)clocks, clock, passed) {
 		if (!json_is_integer(passed))
 			continue;
-		fputs(separator, out);
-		text_xml(out, clock);
-		fputc(' ', out);
-		write_length(out, json_integer_value(passed));
+		text_xml_format(out, "%s%s %s", separator, clock,
+				short_duration(json_integer_value(passed)).text);
 		separator = ", ";
 	}
 }
 
 static void write_hole(FILE *out, const struct course_hole *hole)
 {
-	fputs("<li>Nothing was heard of it for <strong>", out);
-	write_length(out, hole->to_ns - hole->from_ns);
-	fputs("</strong> from ", out);
-	time_write(out, hole->from_ns);
-	fputs(" on, ", out);
-	if (hole->kind == COURSE_MOVE) {
-		fputs("between its last sign on ", out);
-		text_xml(out, hole->host);
-		fputs(" and its first on ", out);
-		text_xml(out, hole->next ?: "another host");
-		if (hole->downtime_ns) {
-			fputs("; measured downtime <strong>", out);
-			write_length(out, hole->downtime_ns);
-			fputs("</strong>", out);
-		}
-	} else {
-		fputs("on ", out);
-		text_xml(out, hole->host);
-		fputs(hole->open ? ", to the end of the trial" : "", out);
-	}
+	fprintf(out, "<li>Nothing was heard of it for <strong>%s</strong> from %s on, ",
+		short_duration(hole->to_ns - hole->from_ns).text, short_time(hole->from_ns).text);
+	if (hole->kind == COURSE_MOVE)
+		text_xml_format(out, "between its last sign on %s and its first on %s", hole->host,
+				hole->next ?: "another host");
+	else
+		text_xml_format(out, "on %s%s", hole->host,
+				hole->open ? ", to the end of the trial" : "");
+	if (hole->kind == COURSE_MOVE && hole->downtime_ns)
+		fprintf(out, "; measured downtime <strong>%s</strong>",
+			short_duration(hole->downtime_ns).text);
 	write_clocks(out, hole->clocks);
 	fputs(".</li>", out);
 }
@@ -125,7 +94,7 @@ static void write_holes(FILE *out, const struct course_guest *guest)
 	size_t count = guest->hole_count, told = count < HOLE_LINES ? count : HOLE_LINES;
 	__cleanup_free struct course_hole *holes = xcalloc(count + 1, sizeof(*holes));
 
-	if (!holes || !count)
+	if (!count)
 		return;
 	memcpy(holes, guest->holes, count * sizeof(*holes));
 	if (count > HOLE_LINES)
@@ -138,9 +107,8 @@ static void write_holes(FILE *out, const struct course_guest *guest)
 
 static void write_guest(FILE *out, const struct course_guest *guest)
 {
-	fputs("<h3>Guest <span class=\"id\">", out);
-	text_xml(out, guest->name);
-	fputs("</span></h3><ul class=\"words\">", out);
+	text_xml_format(out, "<h3>Guest <span class=\"id\">%s</span></h3><ul class=\"words\">",
+			guest->name);
 	write_record(out, guest);
 	for (size_t i = 0; i < guest->life_count; i++)
 		write_life(out, &guest->lives[i]);
@@ -153,21 +121,17 @@ static void write_guest(FILE *out, const struct course_guest *guest)
 static void write_stage(FILE *out, const struct course_stage *first,
 			const struct course_stage *last)
 {
-	char size[32];
-
-	fputs("<tr><td>", out);
-	text_xml(out, first->name);
+	text_xml_format(out, "<tr><td>%s", first->name);
 	if (first->iteration > 0)
 		fprintf(out, first == last ? ", iteration %" PRId64 : ", iterations %" PRId64,
 			first->iteration);
 	if (first != last)
 		fprintf(out, " to %" PRId64, last->iteration);
-	fputs("</td><td class=\"num\">", out);
-	time_write(out, first->from_ns);
-	fputs("</td><td class=\"num\">", out);
-	write_length(out, last->to_ns - first->from_ns);
-	text_size(size, first->remaining);
-	fprintf(out, "</td><td class=\"num\">%s</td></tr>", size);
+	fprintf(out,
+		"</td><td class=\"num\">%s</td><td class=\"num\">%s</td><td "
+		"class=\"num\">%s</td></tr>",
+		short_time(first->from_ns).text, short_duration(last->to_ns - first->from_ns).text,
+		short_size(first->remaining).text);
 }
 
 /* Where the iterations that follow @first without another stage between them end. */
@@ -208,10 +172,8 @@ static void write_spans(FILE *out, const struct course_migration *migration)
 	for (size_t i = 0; i < migration->stage_count; i++) {
 		size_t last = last_iteration(migration, i);
 
-		fputs(i ? ", " : "", out);
-		text_xml(out, stages[i].name);
-		fputc(' ', out);
-		write_length(out, stages[last].to_ns - stages[i].from_ns);
+		text_xml_format(out, "%s%s %s", i ? ", " : "", stages[i].name,
+				short_duration(stages[last].to_ns - stages[i].from_ns).text);
 		if (strcmp(stages[i].name, "pre-copy") == 0)
 			fprintf(out, " in %zu iteration%s", last - i + 1, last > i ? "s" : "");
 		i = last;
@@ -221,33 +183,21 @@ static void write_spans(FILE *out, const struct course_migration *migration)
 
 static void write_migration(FILE *out, const struct course_migration *migration)
 {
-	fputs("<h3>Migration of <span class=\"id\">", out);
-	text_xml(out, migration->guest);
-	fputs("</span> from <span class=\"id\">", out);
-	text_xml(out, migration->source);
-	if (migration->target) {
-		fputs("</span> to <span class=\"id\">", out);
-		text_xml(out, migration->target);
-	}
+	text_xml_format(out,
+			"<h3>Migration of <span class=\"id\">%s</span> from <span class=\"id\">%s",
+			migration->guest, migration->source);
+	if (migration->target)
+		text_xml_format(out, "</span> to <span class=\"id\">%s", migration->target);
 	fputs("</span></h3><p>", out);
-	if (migration->outcome) {
-		fputs("It ended <strong>", out);
-		text_xml(out, migration->outcome);
-		fputs("</strong> after ", out);
-	} else {
+	if (migration->outcome)
+		text_xml_format(out, "It ended <strong>%s</strong> after ", migration->outcome);
+	else
 		fputs("<strong>Its end was never told.</strong> It was last heard of after ", out);
-	}
-	write_length(out, migration->to_ns - migration->from_ns);
-	if (*migration->reason) {
-		fputs(": ", out);
-		text_xml(out, migration->reason);
-	}
-	fputs(".", out);
-	if (migration->downtime_ns >= 0) {
-		fputs(" By the hypervisor's own account the guest was down for ", out);
-		write_length(out, migration->downtime_ns);
-		fputs(".", out);
-	}
+	text_xml_format(out, "%s%s%s.", short_duration(migration->to_ns - migration->from_ns).text,
+			*migration->reason ? ": " : "", migration->reason);
+	if (migration->downtime_ns >= 0)
+		fprintf(out, " By the hypervisor's own account the guest was down for %s.",
+			short_duration(migration->downtime_ns).text);
 	fputs("</p>", out);
 	if (!migration->stage_count)
 		return;

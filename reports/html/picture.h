@@ -92,6 +92,5 @@ void bands_write(FILE *out, const struct picture *picture);
 void conversions_write(FILE *out, const struct picture *picture);
 bool label_write(FILE *out, struct labels *row, double x, double y, double least, double most,
 		 const char *class, const char *text);
-void time_write(FILE *out, int64_t at_ns);
 
 #endif

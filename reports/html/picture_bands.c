@@ -48,10 +48,9 @@ bool label_write(FILE *out, struct labels *row, double x, double y, double least
 	row->taken[row->count++].to = from + width;
 	if (!out)
 		return true;
-	fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", class,
-		from + width / 2, y);
-	text_xml(out, text);
-	fputs("</text>", out);
+	text_xml_format(out,
+			"<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>",
+			class, from + width / 2, y, text);
 	return true;
 }
 
@@ -78,11 +77,10 @@ static void write_box(FILE *out, const char *class, double from, double to, int 
 {
 	if (to - from < 1)
 		to = from + 1;
-	fprintf(out,
-		"<rect class=\"band %s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>",
-		class, from, y, to - from, STAGE_THICK);
-	text_xml(out, title);
-	fputs("</title></rect>", out);
+	text_xml_format(out,
+			"<rect class=\"band %s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" "
+			"height=\"%d\"><title>%s</title></rect>",
+			class, from, y, to - from, STAGE_THICK, title);
 }
 
 /* One iteration, or several that are too short to be told from each other: numbers first to last. */
@@ -267,20 +265,17 @@ static void write_life(FILE *out, const struct picture *picture, const struct co
 {
 	const struct lane *lane = life_lane(picture, guest->name, life->host);
 	double from = picture_x(picture, life->from_ns), to = picture_x(picture, life->to_ns);
-	char longest[32];
 
 	if (!lane || !picture_sees(picture, life->from_ns, life->to_ns))
 		return;
-	text_duration(longest, life->longest_ns);
-	fprintf(out,
-		"<rect class=\"life\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" "
-		"rx=\"2\"><title>",
-		from, lane->y - LIFE_THICK / 2, to - from < 1 ? 1 : to - from, LIFE_THICK);
-	text_xml(out, guest->name);
-	fputs(" on ", out);
-	text_xml(out, life->host);
-	fprintf(out, ": %" PRId64 " heartbeats, longest time between two %s</title></rect>",
-		life->beats, life->beats ? longest : "not known");
+	text_xml_format(
+		out,
+		"<rect class=\"life\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\">"
+		"<title>%s on %s: %" PRId64
+		" heartbeats, longest time between two %s</title></rect>",
+		from, lane->y - LIFE_THICK / 2, to - from < 1 ? 1 : to - from, LIFE_THICK,
+		guest->name, life->host, life->beats,
+		life->beats ? short_duration(life->longest_ns).text : "not known");
 }
 
 /* A hole is drawn over the band: what lies under it shows again. */
@@ -345,8 +340,6 @@ static void write_guest(FILE *out, const struct picture *picture, const struct c
 
 	for (size_t i = 0; i < guest->life_count; i++)
 		write_life(out, picture, guest, &guest->lives[i]);
-	if (!longest)
-		return;
 	for (size_t i = 0; i < guest->hole_count; i++)
 		longest[i] = &guest->holes[i];
 	qsort(longest, guest->hole_count, sizeof(const struct course_hole *), by_length);

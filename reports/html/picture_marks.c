@@ -29,12 +29,9 @@ static void write_title(FILE *out, const struct picture *picture, const struct h
 		__cleanup_free char *text =
 			story_line(heap->records[i], picture->course->host_count > 1, &witness);
 
-		fputs(i ? "\n" : "", out);
-		time_write(out, course_time(picture->course, heap->records[i]));
-		fputc(' ', out);
-		text_xml(out, witness);
-		fputs(": ", out);
-		text_xml(out, text ?: "");
+		text_xml_format(out, "%s%s %s: %s", i ? "\n" : "",
+				short_time(course_time(picture->course, heap->records[i])).text,
+				witness, text ?: "");
 	}
 	if (heap->count > TITLE_LINES)
 		fprintf(out, "\nand %zu more", heap->count - TITLE_LINES);

@@ -20,15 +20,6 @@ struct close_up {
 	int64_t from_ns, to_ns;
 };
 
-/** time_write - an offset as "+1.20 s" or "−20 ms" */
-void time_write(FILE *out, int64_t at_ns)
-{
-	char time[32];
-
-	text_duration(time, at_ns < 0 ? -at_ns : at_ns);
-	fprintf(out, "%s%s", at_ns < 0 ? "−" : "+", time);
-}
-
 /** picture_left - where the time begins, right of the names of the lanes */
 int picture_left(const struct picture *picture)
 {
@@ -144,19 +135,16 @@ static void write_heading(const struct picture *picture, const struct lane *lane
 	const struct course_migration *migration =
 		lane->guest ? migration_of(picture->course, lane->guest) : NULL;
 
-	fprintf(out,
-		"<line class=\"group\" x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>"
-		"<text class=\"heading\" x=\"0\" y=\"%d\">",
-		lane->y - 11, PICTURE_WIDTH, lane->y - 11, lane->y + 7);
-	text_xml(out, lane->guest ? "guest " : "host ");
-	text_xml(out, lane->name);
-	if (migration) {
-		fputs(migration->target ? ", moves from " : ", is to move from ", out);
-		text_xml(out, migration->source);
-		if (migration->target)
-			fputs(" to ", out);
-		text_xml(out, migration->target ?: "");
-	}
+	text_xml_format(out,
+			"<line class=\"group\" x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>"
+			"<text class=\"heading\" x=\"0\" y=\"%d\">%s %s",
+			lane->y - 11, PICTURE_WIDTH, lane->y - 11, lane->y + 7,
+			lane->guest ? "guest" : "host", lane->name);
+	if (migration)
+		text_xml_format(out, "%s%s%s%s",
+				migration->target ? ", moves from " : ", is to move from ",
+				migration->source, migration->target ? " to " : "",
+				migration->target ?: "");
 	fputs("</text>", out);
 }
 
@@ -166,6 +154,7 @@ static void write_lanes(FILE *out, const struct picture *picture)
 
 	for (size_t i = 0; i < picture->lane_count; i++) {
 		const struct lane *lane = &picture->lanes[i];
+		const char *host;
 		int y = lane->y;
 
 		if (lane->kind == LANE_HEADING) {
@@ -178,18 +167,10 @@ static void write_lanes(FILE *out, const struct picture *picture)
 			fprintf(out,
 				"<line class=\"lane\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
 				left, y, PICTURE_WIDTH - PICTURE_RIGHT, y);
-		fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", left - 10, y + 4);
-		if (lane->kind == LANE_LIFE) {
-			fputs("beats on ", out);
-			text_xml(out, lane->host);
-		} else {
-			text_xml(out, lane->name);
-			if (lane->guest && lane->host) {
-				fputc(' ', out);
-				text_xml(out, lane->host);
-			}
-		}
-		fputs("</text>", out);
+		host = lane->kind == LANE_LIFE || lane->guest ? lane->host : NULL;
+		text_xml_format(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s%s%s</text>",
+				left - 10, y + 4, lane->kind == LANE_LIFE ? "beats on" : lane->name,
+				host ? " " : "", host ?: "");
 	}
 }
 
@@ -206,11 +187,7 @@ static void write_instant(FILE *out, const struct picture *picture, const json_t
 	fprintf(out, "<g><line class=\"%s\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>", class,
 		x, picture->top - 4, x, picture->bottom);
 	label_write(picture->texts, row, x, picture->top - 10, 0, PICTURE_WIDTH, "strong", word);
-	fputs("<title>", out);
-	time_write(out, at);
-	fprintf(out, " %s: ", word);
-	text_xml(out, text ?: "");
-	fputs("</title></g>", out);
+	text_xml_format(out, "<title>%s %s: %s</title></g>", short_time(at).text, word, text ?: "");
 }
 
 static void write_instants(FILE *out, const struct picture *picture)
@@ -266,13 +243,13 @@ static void write_picture(FILE *out, struct picture *picture, const char *what,
 	picture->texts = open_memstream(&texts, &length);
 	if (!picture->texts)
 		return;
-	fprintf(out,
+	text_xml_format(
+		out,
 		"<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"%s, "
-		"scrolls sideways\">"
-		"<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s of trial ",
-		what, PICTURE_WIDTH, picture->bottom + 28, what);
-	text_xml(out, json_text(picture->result, "trial", ""));
-	fprintf(out, ": %zu lanes; what they show is told below in words\">", picture->lane_count);
+		"scrolls sideways\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s "
+		"of trial %s: %zu lanes; what they show is told below in words\">",
+		what, PICTURE_WIDTH, picture->bottom + 28, what,
+		json_text(picture->result, "trial", ""), picture->lane_count);
 	for (size_t i = 0; i < close_count; i++)
 		write_close_up(out, picture, &close_ups[i], (char)('A' + (char)i));
 	write_axis(out, picture);
@@ -384,12 +361,9 @@ static size_t find_close_ups(const struct picture *picture, struct close_up *clo
 
 static void write_caption(FILE *out, char letter, const struct close_up *close_up)
 {
-	char time[32];
-
-	text_duration(time, close_up->to_ns - close_up->from_ns);
-	fprintf(out, "<p class=\"caption\">Close-up %c: %s from ", letter, time);
-	time_write(out, close_up->from_ns);
-	fputs(" on</p>", out);
+	fprintf(out, "<p class=\"caption\">Close-up %c: %s from %s on</p>", letter,
+		short_duration(close_up->to_ns - close_up->from_ns).text,
+		short_time(close_up->from_ns).text);
 }
 
 /**

@@ -12,22 +12,22 @@
 
 #define STORY_LIMIT 500
 
-static void write_flat(FILE *out, const json_t *object, const char *prefix)
+/* A text as it is, any other value as JSON. */
+static char *plain_text(const json_t *value)
+{
+	return json_is_string(value) ? xstrdup(json_string_value(value))
+				     : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+static void write_flat(FILE *out, const json_t *object)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach ((json_t *)object, key, value) {
-		__cleanup_free char *text =
-			json_is_string(value) ? xstrdup(json_string_value(value))
-					      : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		__cleanup_free char *text = plain_text(value);
 
-		fputs("<dt>", out);
-		text_xml(out, prefix);
-		text_xml(out, key);
-		fputs("</dt><dd class=\"mono\">", out);
-		text_xml(out, text ?: "");
-		fputs("</dd>", out);
+		text_xml_format(out, "<dt>%s</dt><dd class=\"mono\">%s</dd>", key, text ?: "");
 	}
 }
 
@@ -53,16 +53,12 @@ static void write_intent(FILE *out, const json_t *intent, const json_t *outcome,
 	html_fact(out, "target", json_text(intent, "target", NULL));
 	html_fact(out, "guest", json_text(intent, "guest", NULL));
 	html_fact(out, "host", json_text(intent, "host", NULL));
-	if (resolved) {
-		fputs("<dt>page</dt><dd class=\"mono\">gpa ", out);
-		text_xml(out, json_text(resolved, "gpa", "?"));
-		fputs(" → hva ", out);
-		text_xml(out, json_text(resolved, "hva", "?"));
-		fputs(" → host pfn ", out);
-		text_xml(out, json_text(resolved, "pfn", "?"));
-		fputs("</dd>", out);
-	}
-	write_flat(out, json_object_get(intent, "arguments"), "");
+	if (resolved)
+		text_xml_format(
+			out, "<dt>page</dt><dd class=\"mono\">gpa %s → hva %s → host pfn %s</dd>",
+			json_text(resolved, "gpa", "?"), json_text(resolved, "hva", "?"),
+			json_text(resolved, "pfn", "?"));
+	write_flat(out, json_object_get(intent, "arguments"));
 	if (outcome)
 		html_fact(out, "outcome",
 			  json_text(outcome, "error_name",
@@ -78,7 +74,7 @@ static void write_facts(FILE *out, const json_t *facts)
 	fputs("<h3>The victim</h3><dl>", out);
 	html_fact(out, "workload", json_text(facts, "workload", NULL));
 	html_fact(out, "in guest", json_text(facts, "guest", NULL));
-	write_flat(out, json_object_get(facts, "facts"), "");
+	write_flat(out, json_object_get(facts, "facts"));
 	fputs("</dl>", out);
 }
 
@@ -113,7 +109,7 @@ static char *expected_text(const json_t *expect, const char *check)
 	const json_t *value = json_object_get(expect, check);
 
 	if (strcmp(check, "signal") == 0 && json_is_object(expect)) {
-		char *all = xstrdup("");
+		char *all = NULL;
 
 		for (size_t i = 0; i < 4; i++) {
 			static const char *const keys[] = {"signal", "code", "lsb", "address"};
@@ -122,20 +118,15 @@ static char *expected_text(const json_t *expect, const char *check)
 
 			if (!part)
 				continue;
-			text = json_is_string(part)
-				       ? xstrdup(json_string_value(part))
-				       : json_dumps(part, JSON_ENCODE_ANY | JSON_COMPACT);
+			text = plain_text(part);
 			append_text(&all, ", ", "%s %s", i ? keys[i] : "", text ?: "");
 		}
 		return all;
 	}
-	if (json_is_string(value))
-		return xstrdup(json_string_value(value));
-	if (json_is_array(value) && json_array_size(value) == 1 &&
-	    json_is_string(json_array_get(value, 0)))
-		return xstrdup(json_string_value(json_array_get(value, 0)));
+	if (json_array_size(value) == 1 && json_is_string(json_array_get(value, 0)))
+		value = json_array_get(value, 0);
 	if (value)
-		return json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		return plain_text(value);
 	return xstrdup(strcmp(check, "host") == 0	 ? "up"
 		       : strcmp(check, "iommu") == 0	 ? "quiet"
 		       : strcmp(check, "delivered") == 0 ? "false"
@@ -165,16 +156,13 @@ static void write_checks(FILE *out, const json_t *result, const json_t *expect)
 		__cleanup_free char *expected = expected_text(expect, name);
 		size_t which = strcmp(state, "met") == 0 ? 0 : strcmp(state, "broken") == 0 ? 1 : 2;
 
-		fputs("<tr><td>", out);
-		text_xml(out, name);
-		fputs("</td><td class=\"mono\">", out);
-		text_xml(out, expected ?: "");
-		fprintf(out,
-			"</td><td class=\"text\"><span class=\"v %s\"><span "
-			"aria-hidden=\"true\">%s</span> %s</span> ",
-			states[which].class, states[which].symbol, states[which].word);
-		text_xml(out, json_text(check, "reason", ""));
-		fputs("</td></tr>", out);
+		text_xml_format(
+			out,
+			"<tr><td>%s</td><td class=\"mono\">%s</td><td class=\"text\">"
+			"<span class=\"v %s\"><span aria-hidden=\"true\">%s</span> %s</span> "
+			"%s</td></tr>",
+			name, expected ?: "", states[which].class, states[which].symbol,
+			states[which].word, json_text(check, "reason", ""));
 	}
 	fputs("</tbody></table></div>", out);
 }
@@ -202,11 +190,8 @@ static void write_place(FILE *out, const struct course *course, const json_t *li
 	const char *guest = json_text(line, "guest", json_text(event, "guest", NULL));
 	const char *host = json_text(line, "host", json_text(event, "host", NULL));
 
-	fputs("<td>", out);
-	text_xml(out, guest ?: "");
-	fputs(guest && host ? " on " : "", out);
-	text_xml(out, host ?: "");
-	fputs("</td>", out);
+	text_xml_format(out, "<td>%s%s%s</td>", guest ?: "", guest && host ? " on " : "",
+			host ?: "");
 }
 
 static void write_evidence(FILE *out, const struct course *course, const json_t *result)
@@ -229,19 +214,14 @@ static void write_evidence(FILE *out, const struct course *course, const json_t 
 		places ? "<th scope=\"col\">Guest, host</th>" : "");
 	json_array_foreach (evidence, index, line) {
 		int64_t at = course_time(course, line);
-		char time[32];
 
-		text_duration(time, at < 0 ? -at : at);
-		fprintf(out, "<tr><td class=\"num\">%s%s</td><td>", at < 0 ? "−" : "", time);
-		text_xml(out, json_text(line, "witness", ""));
-		fputs("</td>", out);
+		text_xml_format(out, "<tr><td class=\"num\">%s%s</td><td>%s</td>",
+				at < 0 ? "−" : "", short_duration(at < 0 ? -at : at).text,
+				json_text(line, "witness", ""));
 		if (places)
 			write_place(out, course, line);
-		fputs("<td>", out);
-		text_xml(out, json_text(line, "proves", ""));
-		fputs("</td><td class=\"mono text\">", out);
-		text_xml(out, json_text(line, "text", ""));
-		fputs("</td></tr>", out);
+		text_xml_format(out, "<td>%s</td><td class=\"mono text\">%s</td></tr>",
+				json_text(line, "proves", ""), json_text(line, "text", ""));
 	}
 	fputs("</tbody></table></div>", out);
 }
@@ -259,20 +239,16 @@ static void metric_text(char buffer[static 48], const json_t *metric)
 {
 	const char *unit = json_text(metric, "unit", "ns");
 	const json_t *value = json_object_get(metric, "value");
-	char text[32];
+	/* A count has no unit worth a word. */
+	bool count = is_one_of(unit, "1", "count");
 
-	if (strcmp(unit, "ns") == 0) {
-		text_duration(text, rounded(value));
-		snprintf(buffer, 48, "%s", text);
-	} else if (strcmp(unit, "B") == 0 || strcmp(unit, "bytes") == 0) {
-		text_size(text, rounded(value));
-		snprintf(buffer, 48, "%s", text);
-	} else {
-		/* A count has no unit worth a word. */
-		snprintf(buffer, 48, "%.9g%s%.16s", json_number_value(value),
-			 strcmp(unit, "1") == 0 || strcmp(unit, "count") == 0 ? "" : " ",
-			 strcmp(unit, "1") == 0 || strcmp(unit, "count") == 0 ? "" : unit);
-	}
+	if (strcmp(unit, "ns") == 0)
+		snprintf(buffer, 48, "%s", short_duration(rounded(value)).text);
+	else if (is_one_of(unit, "B", "bytes"))
+		snprintf(buffer, 48, "%s", short_size(rounded(value)).text);
+	else
+		snprintf(buffer, 48, "%.9g%s%.16s", json_number_value(value), count ? "" : " ",
+			 count ? "" : unit);
 }
 
 static void write_metrics(FILE *out, const json_t *result)
@@ -284,17 +260,13 @@ static void write_metrics(FILE *out, const json_t *result)
 		return;
 	fputs("<h3>Measured</h3><dl>", out);
 	json_object_foreach (json_object_get(result, "metrics"), name, metric) {
-		__cleanup_free char *words = format_text("%s", name);
+		__cleanup_free char *words = xstrdup(name);
 		char value[48];
 
 		metric_text(value, metric);
-		fputs("<dt>", out);
 		for (char *underscore = words; (underscore = strchr(underscore, '_')); underscore++)
 			*underscore = ' ';
-		text_xml(out, words);
-		fputs("</dt><dd>", out);
-		text_xml(out, value);
-		fputs("</dd>", out);
+		text_xml_format(out, "<dt>%s</dt><dd>%s</dd>", words, value);
 	}
 	fputs("</dl>", out);
 }
@@ -312,24 +284,20 @@ static void write_story(FILE *out, const json_t *story)
 		json_array_size(story));
 	json_array_foreach (story, index, line) {
 		int64_t offset = json_number(line, "offset_ns", 0);
-		char time[32];
+		struct short_text time = short_duration(offset < 0 ? -offset : offset);
+		const char *witness = json_text(line, "witness", "");
+		int width = (int)text_columns(witness);
 
 		if (index == STORY_LIMIT) {
 			fprintf(out, "... %zu more lines are in the journal\n",
 				json_array_size(story) - index);
 			break;
 		}
-		text_duration(time, offset < 0 ? -offset : offset);
-		fprintf(out, "%c%*s%s  ", offset < 0 ? '-' : '+', (int)(9 - text_columns(time)), "",
-			time);
-		text_xml(out, json_text(line, "witness", ""));
-		fprintf(out, "%*s  ",
-			(int)text_columns(json_text(line, "witness", "")) < 13
-				? 13 - (int)text_columns(json_text(line, "witness", ""))
-				: 0,
-			"");
-		text_xml(out, json_text(line, "text", ""));
-		fputc('\n', out);
+		fprintf(out, "%c%*s%s  ", offset < 0 ? '-' : '+',
+			(int)(9 - text_columns(time.text)), "", time.text);
+		text_xml(out, witness);
+		fprintf(out, "%*s  ", width < 13 ? 13 - width : 0, "");
+		text_xml_format(out, "%s\n", json_text(line, "text", ""));
 	}
 	fputs("</pre></details>", out);
 }
@@ -348,9 +316,7 @@ static void write_shell_word(FILE *out, const char *word)
 		text_xml(out, word);
 		return;
 	}
-	quoted = malloc(strlen(word) * 4 + 3);
-	if (!quoted)
-		return;
+	quoted = xzalloc(strlen(word) * 4 + 3);
 	quoted[used++] = '\'';
 	for (; *word; word++) {
 		if (*word == '\'') {
@@ -361,7 +327,6 @@ static void write_shell_word(FILE *out, const char *word)
 		}
 	}
 	quoted[used++] = '\'';
-	quoted[used] = '\0';
 	text_xml(out, quoted);
 }
 
@@ -376,9 +341,7 @@ static void write_command(FILE *out, const json_t *result, const json_t *run)
 		const char *word = json_string_value(json_array_get(words, i));
 		const char *next = json_string_value(json_array_get(words, i + 1));
 
-		if (!word || !next ||
-		    (strcmp(word, "--set") != 0 && strcmp(word, "--kernel") != 0 &&
-		     strcmp(word, "--modules") != 0))
+		if (!word || !next || !is_one_of(word, "--set", "--kernel", "--modules"))
 			continue;
 		fprintf(out, " %s ", word);
 		write_shell_word(out, next);
@@ -392,18 +355,12 @@ static void write_reason(FILE *out, const json_t *result)
 {
 	const char *known = json_text(result, "known", NULL);
 
-	fputs("<p>", out);
-	text_xml(out, json_text(result, "title", ""));
-	fputs("</p><p class=\"soft\"><code>", out);
-	text_xml(out, json_text(result, "code", "none"));
-	fputs("</code> ", out);
-	text_xml(out, json_text(result, "reason", ""));
-	fputs("</p>", out);
-	if (known) {
-		fputs("<p class=\"bench\"><strong>A known failure:</strong> ", out);
-		text_xml(out, known);
-		fputs("</p>", out);
-	}
+	text_xml_format(out, "<p>%s</p><p class=\"soft\"><code>%s</code> %s</p>",
+			json_text(result, "title", ""), json_text(result, "code", "none"),
+			json_text(result, "reason", ""));
+	if (known)
+		text_xml_format(out, "<p class=\"bench\"><strong>A known failure:</strong> %s</p>",
+				known);
 	if (json_is_true(json_object_get(result, "fixed")))
 		fputs("<p class=\"bench loud\"><strong>The known failure of this scenario is "
 		      "gone</strong> with these versions.</p>",
@@ -424,17 +381,15 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, const js
 	const json_t *trial = json_object_get(story_record(records, id, "trial"), "body");
 	__cleanup_course struct course *course = course_new(records, result);
 	__cleanup_json json_t *story = story_of(records, id);
-	char time[32];
 
-	text_duration(time, metric_ns(result, "trial_time"));
 	fprintf(out, "<details class=\"card\" id=\"t%zu\"%s><summary>", number,
 		open ? " open" : "");
 	html_verdict(out, result);
-	fputs("<span class=\"soft\">", out);
-	text_xml(out, id);
-	fputs("</span><span class=\"name\">", out);
-	text_xml(out, json_text(result, "scenario", "unknown"));
-	fprintf(out, "</span><span class=\"time\">%s</span></summary>", time);
+	text_xml_format(out,
+			"<span class=\"soft\">%s</span><span class=\"name\">%s</span><span "
+			"class=\"time\">%s</span></summary>",
+			id, json_text(result, "scenario", "unknown"),
+			short_duration(metric_ns(result, "trial_time")).text);
 	write_reason(out, result);
 	timeline_write(out, course, result);
 	html_course(out, course);
