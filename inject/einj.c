@@ -496,9 +496,8 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 	if (error)
 		return error;
 	error = set(injection, "param3", why, "0x%" PRIx64, plan->param3)
-			?: set(injection, "param4", why, "0x%" PRIx64, plan->param4)
-			?: set(injection, "notrigger", why, "%" PRIu64,
-			       param_bool(arguments, "notrigger"));
+		?: set(injection, "param4", why, "0x%" PRIx64, plan->param4)
+		?: set(injection, "notrigger", why, "%" PRIu64, param_bool(arguments, "notrigger"));
 	if (!error && (vendor || param_given(arguments, "vendor-flags")))
 		error = set(injection, "vendor_flags", why, "0x%" PRIx64,
 			    param_number(arguments, "vendor-flags"));

@@ -212,10 +212,10 @@ static int set_all(struct injection *injection, struct reason *why)
 
 	snprintf(cpu, sizeof(cpu), "%" PRIu64, param_number(arguments, "cpu"));
 	error = set(injection, MCE_DIRECTORY "/cpu", STICKY_TEXT, cpu, why)
-			?: set_mode(injection, why)
-			?: set_number(injection, "status", status_of(arguments), why)
-			?: set_number(injection, "addr", param_number(arguments, "address"), why)
-			?: set_number(injection, "misc", misc, why);
+		?: set_mode(injection, why)
+		?: set_number(injection, "status", status_of(arguments), why)
+		?: set_number(injection, "addr", param_number(arguments, "address"), why)
+		?: set_number(injection, "misc", misc, why);
 	if (!error && synd)
 		error = set_number(injection, "synd", param_number(arguments, "synd"), why);
 	if (!error && param_bool(arguments, "fake-panic"))

@@ -419,13 +419,12 @@ REGISTERED(bench_ops, fake_two) = {.name = "fake-pair",
 				   .reach = fake_reach,
 				   .stop = fake_stop};
 
-static const struct bench_ops fake_metal = {.name = "fake-metal",
-					    .summary = "boots by itself",
-					    .hosts = 1,
-					    .return_s = 1,
-					    .start = fake_start,
-					    .dispatch = fake_dispatch,
-					    .stop = fake_stop};
-REGISTER(bench_ops, fake_metal);
+REGISTERED(bench_ops, fake_metal) = {.name = "fake-metal",
+				     .summary = "boots by itself",
+				     .hosts = 1,
+				     .return_s = 1,
+				     .start = fake_start,
+				     .dispatch = fake_dispatch,
+				     .stop = fake_stop};
 
 #endif

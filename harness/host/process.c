@@ -334,7 +334,8 @@ int process_start(struct activity *run, struct process *process, const struct pr
 	process->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (process->timer < 0)
 		return fail_errno(why, -errno, "%s: timerfd_create", kind->name);
-	return fork_process(run, process, options, why) ?: watch(run, process, why)
+	return fork_process(run, process, options, why)
+		?: watch(run, process, why)
 		?: await_ready(run, process, ready_ns, why);
 }
 

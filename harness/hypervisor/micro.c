@@ -163,8 +163,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	uname(&system);
 	error = take_size(arguments, "memory_mib", 256, MEMORY_LEAST_MIB, MEMORY_MOST_MIB,
 			  &plan.memory_mib, why)
-		?: take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors,
-				  why)
+		?: take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors, why)
 		?: check_programs(programs, why);
 	if (error)
 		return error;

@@ -273,8 +273,7 @@ static int check_arguments(const json_t *arguments, struct reason *why)
 			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
 	return take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why)
 		?: take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why)
-		?: take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX,
-				    why)
+		?: take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX, why)
 		?: take_number("guest.migrate", arguments, "downtime_ms", INT32_MAX, why);
 }
 

@@ -136,9 +136,8 @@ static int parse_head(const struct document *document, int root, struct scenario
 				"steps",
 				required[i]);
 	error = take_text(document, root, "scenario", &scenario->name)
-			?: check_name(document, document_find(document, root, "scenario"),
-				      scenario->name)
-			?: take_text(document, root, "title", &scenario->title);
+		?: check_name(document, document_find(document, root, "scenario"), scenario->name)
+		?: take_text(document, root, "title", &scenario->title);
 	if (error)
 		return error;
 	if (strchr(scenario->title, '\n'))
@@ -283,15 +282,16 @@ static int parse_document(const struct document *document, struct scenario *scen
 				     "a scenario must be a mapping of KEY: VALUE; start with "
 				     "scenario: NAME");
 	error = document_check_keys(document, root, "scenario", scenario_keys, NULL)
-			?: parse_head(document, root, scenario)
-			?: parse_options(document, root, scenario)
-			?: parse_guests(document, document_find(document, root, "guests"), scenario)
-			?: parse_workloads(document, root, scenario)
-			?: parse_steps(document, document_find(document, root, "steps"), scenario)
-			?: parse_expectations(document, document_find(document, root, "expect"), scenario)
-			?: parse_versions(document, document_find(document, root, "versions"), scenario)
-			?: parse_known_failure(document, document_find(document, root, "known-failure"), scenario)
-			?: parse_metrics(document, document_find(document, root, "metrics"), scenario);
+		?: parse_head(document, root, scenario)
+		?: parse_options(document, root, scenario)
+		?: parse_guests(document, document_find(document, root, "guests"), scenario)
+		?: parse_workloads(document, root, scenario)
+		?: parse_steps(document, document_find(document, root, "steps"), scenario)
+		?: parse_expectations(document, document_find(document, root, "expect"), scenario)
+		?: parse_versions(document, document_find(document, root, "versions"), scenario)
+		?: parse_known_failure(document, document_find(document, root, "known-failure"),
+				       scenario)
+		?: parse_metrics(document, document_find(document, root, "metrics"), scenario);
 	if (error)
 		return error;
 	if (!scenario->bench)

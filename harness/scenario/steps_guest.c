@@ -390,8 +390,8 @@ int parse_balloon(const struct document *document, int node, struct walk *walk,
 	size_t index;
 	int error = check_arguments(document, node, "balloon", own_keys, balloon_table,
 				    &step->arguments)
-		?: take_guest(document, document_find(document, node, "guest"), node,
-				   "balloon", walk, step, &index)
+		?: take_guest(document, document_find(document, node, "guest"), node, "balloon",
+			      walk, step, &index)
 		?: check_memory(document, memory, param_number(step->arguments, "memory"));
 
 	if (error)

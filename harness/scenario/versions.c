@@ -202,7 +202,8 @@ int parse_known_failure(const struct document *document, int node, struct scenar
 					?: take_version(document, document_value(document, node, i),
 							name, scenario->known_failure);
 	}
-	error = error ?: find_part(document, node, "code", &code)
+	error = error
+		?: find_part(document, node, "code", &code)
 		?: check_texts(document, code, "code", check_code, &codes);
 	if (error)
 		return error;

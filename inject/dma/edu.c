@@ -27,7 +27,6 @@ struct edu {
 
 static bool edu_drives(uint32_t vendor, uint32_t device, uint32_t class)
 {
-	(void)class;
 	return vendor == 0x1234 && device == 0x11e8;
 }
 
@@ -95,7 +94,7 @@ static void edu_close(struct dma_device *device)
 	(void)dma_await(device, EDU_COMMAND, COMMAND_RUN, 0, NULL);
 }
 
-static const struct dma_driver edu_driver = {
+REGISTERED(dma_driver, edu_driver) = {
 	.name = "edu",
 	.summary = "QEMU's educational device",
 	.drives = edu_drives,
@@ -106,5 +105,3 @@ static const struct dma_driver edu_driver = {
 	.fetched = edu_fetched,
 	.close = edu_close,
 };
-
-REGISTER(dma_driver, edu_driver);

@@ -234,8 +234,6 @@ static int error_of(const struct dma_plan *plan, const struct dma_report *report
 
 static void dma_ready(struct activity *run, const void *packet)
 {
-	(void)run;
-	(void)packet;
 }
 
 static void dma_report(struct activity *run, const void *packet)
@@ -330,7 +328,7 @@ static void dma_probe(json_t *findings)
 		probe_device(findings, dma_driver_at(i));
 }
 
-static const struct injector dma_injector = {
+REGISTERED(injector, dma_injector) = {
 	.name = "dma",
 	.fault = {KIND_IOMMU, SEVERITY_ANY},
 	.summary = "a PCI device writes or reads at an address of one's choice, through VFIO",
@@ -343,5 +341,3 @@ static const struct injector dma_injector = {
 	.stop = dma_stop,
 	.restore = dma_restore,
 };
-
-REGISTER(injector, dma_injector);

@@ -61,8 +61,6 @@ struct nvme {
 
 static bool nvme_drives(uint32_t vendor, uint32_t device, uint32_t class)
 {
-	(void)vendor;
-	(void)device;
 	return class == 0x010802;
 }
 
@@ -171,7 +169,6 @@ static int nvme_open(struct dma_device *device, struct reason *why)
 
 static int nvme_write(struct dma_device *device, uint64_t iova, size_t length, struct reason *why)
 {
-	(void)length;
 	return execute(device, OPCODE_IDENTIFY, IDENTIFY_CONTROLLER, iova, why);
 }
 
@@ -180,7 +177,6 @@ static int nvme_read(struct dma_device *device, uint64_t iova, size_t length, st
 	struct nvme *nvme = device->private;
 	uint16_t oncs;
 
-	(void)length;
 	memcpy(&oncs, device->own + IDENTIFY_ONCS, sizeof(oncs));
 	if (!(le16toh(oncs) & ONCS_TIMESTAMP))
 		return fail(why, -EOPNOTSUPP,
@@ -216,7 +212,7 @@ static void nvme_close(struct dma_device *device)
 	(void)disable(device, NULL);
 }
 
-static const struct dma_driver nvme_driver = {
+REGISTERED(dma_driver, nvme_driver) = {
 	.name = "nvme",
 	.summary = "any NVMe controller; its namespaces are not touched",
 	.drives = nvme_drives,
@@ -227,5 +223,3 @@ static const struct dma_driver nvme_driver = {
 	.fetched = nvme_fetched,
 	.close = nvme_close,
 };
-
-REGISTER(dma_driver, nvme_driver);

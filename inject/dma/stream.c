@@ -128,10 +128,10 @@ static int set_up(struct stream *stream)
 			    (unsigned long long)plan->size);
 	fill(stream);
 	error = dma_space_open(&stream->space, &stream->why)
-			?: dma_device_open(&stream->device, stream->space, &plan->function,
-					   plan->deadline_ns, &stream->why)
-			?: open_noise(stream)
-			?: map(stream);
+		?: dma_device_open(&stream->device, stream->space, &plan->function,
+				   plan->deadline_ns, &stream->why)
+		?: open_noise(stream)
+		?: map(stream);
 	/* What the device fetched before the unmapping is other than what is there now. */
 	if (!error && plan->reads && plan->target == DMA_AFTER_UNMAP)
 		memset(stream->memory, FILLED ^ 0xff, plan->size);

@@ -7,11 +7,9 @@
 
 static const char *const software[] = {"qemu", "libvirt", NULL};
 
-static const struct hypervisor_summary libvirt_summary = {
+REGISTERED(hypervisor_summary, libvirt_summary) = {
 	.name = "libvirt",
 	.summary = "virtual machines of QEMU and KVM, through libvirt's daemon",
 	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
-
-REGISTER(hypervisor_summary, libvirt_summary);

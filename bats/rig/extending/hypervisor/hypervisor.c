@@ -153,7 +153,7 @@ static char *added_log_tail(const char *domain, size_t most)
 	return strdup("");
 }
 
-static const struct hypervisor added_hypervisor = {
+REGISTERED(hypervisor, added_hypervisor) = {
 	.name = "added-hypervisor",
 	.prepare = added_prepare,
 	.open = added_open,
@@ -173,5 +173,3 @@ static const struct hypervisor added_hypervisor = {
 	.process = find_process,
 	.log_tail = added_log_tail,
 };
-
-REGISTER(hypervisor, added_hypervisor);

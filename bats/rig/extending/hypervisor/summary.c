@@ -6,11 +6,9 @@
 
 static const char *const software[] = {"added", NULL};
 
-static const struct hypervisor_summary added_summary = {
+REGISTERED(hypervisor_summary, added_summary) = {
 	.name = "added-hypervisor",
 	.summary = "a hypervisor in one folder",
 	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
-
-REGISTER(hypervisor_summary, added_summary);
