@@ -188,7 +188,7 @@ static void take_guest_word(struct bench *bench, const char *guest, int64_t time
 	const char *witness = json_text(said, "witness", "");
 	json_t *data;
 
-	if (strcmp(json_text(said, "event", ""), "witness") != 0 || !is_guest_witness(witness)) {
+	if (!json_is(said, "event", "witness") || !is_guest_witness(witness)) {
 		bench_report_guest(bench, guest, "guest-link", time_ns, "the guest said something",
 				   json_pack("{s:s, s:O}", "what", "said", "said", said));
 		return;
@@ -318,29 +318,28 @@ int bench_pump(struct bench *bench, int64_t until_ns)
 	struct pollfd fds[3 * HOSTS_MAX];
 	int64_t left = until_ns - now_monotonic_ns();
 	struct timespec wait = {.tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC};
-	struct bench *host = bench;
-	size_t count = 0;
+	size_t count = 0, index = 0;
 
 	if (interrupted && *interrupted)
 		return -EINTR;
 	if (left < 0)
 		wait = (struct timespec){0};
-	do {
+	bench_foreach (host, bench, false) {
 		fds[count++] = (struct pollfd){.fd = host->agent ? channel_fd(host->agent) : -1,
 					       .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = host->out_of_band_fd, .events = POLLIN};
 		fds[count++] = (struct pollfd){.fd = host->errors_fd, .events = POLLIN};
-		host = host->next;
-	} while (host != bench);
+	}
 	if (ppoll(fds, count, &wait, NULL) < 0)
 		return interrupted && *interrupted ? -EINTR : 0;
-	for (size_t i = 0; i < count; i += 3, host = host->next) {
-		if (fds[i + 1].revents && host->ops->dispatch)
+	bench_foreach (host, bench, false) {
+		if (fds[index + 1].revents && host->ops->dispatch)
 			host->ops->dispatch(host);
-		if (fds[i + 2].revents)
+		if (fds[index + 2].revents)
 			bench_hear_errors(host);
-		if (fds[i].revents)
+		if (fds[index].revents)
 			hear_agent(host);
+		index += 3;
 	}
 	return 0;
 }
@@ -514,13 +513,9 @@ int64_t bench_time_left_ns(const struct bench *bench)
 /** bench_host - a host of a bench by its name in the journal; NULL: no such host */
 struct bench *bench_host(struct bench *bench, const char *host)
 {
-	struct bench *each = bench;
-
-	do {
+	bench_foreach (each, bench, false)
 		if (strcmp(each->host, host) == 0)
 			return each;
-		each = each->next;
-	} while (each != bench);
 	return NULL;
 }
 

@@ -142,6 +142,11 @@ struct bench {
 	void *private;
 };
 
+/* Each @host of a bench, whose hosts are linked in a circle, from @first on; ends before one at which @error is set. */
+#define bench_foreach(host, first, error)                                                          \
+	for (struct bench *host = (first), *end_##host = NULL; host != end_##host && !(error);     \
+	     end_##host = (first), host = host->next)
+
 const struct bench_ops *bench_kind(const char *name);
 int bench_open(const char *name, const struct bench_options *options, struct bench **bench,
 	       struct reason *why);

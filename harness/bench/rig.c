@@ -64,8 +64,7 @@ static void rig_event(struct bench *bench, const json_t *event)
 		/* Lines of the console may be among them, so no line counts as missing. */
 		bench_report(bench, "console", time_ns, text,
 			     json_pack("{s:I}", "lost", (json_int_t)count));
-	} else if (strcmp(kind, "power") == 0 &&
-		   strcmp(json_text(event, "state", ""), "off") == 0) {
+	} else if (strcmp(kind, "power") == 0 && json_is(event, "state", "off")) {
 		take_power_off(bench, event);
 	}
 }

@@ -186,10 +186,9 @@ static int examine(struct bench *bench, bool as_json)
 	__cleanup_json json_t *report =
 		json_pack("{s:s, s:[], s:[]}", "bench", bench->name, "hosts", "findings");
 	__cleanup_json json_t *scenarios = NULL;
-	struct bench *host = bench;
 	int error = 0;
 
-	do {
+	bench_foreach (host, bench, false) {
 		struct reason why = {0};
 
 		/* They boot at the same time. */
@@ -197,9 +196,8 @@ static int examine(struct bench *bench, bool as_json)
 			tell_failure(host, &why);
 			return EXIT_INFRA;
 		}
-		host = host->next;
-	} while (host != bench);
-	do {
+	}
+	bench_foreach (host, bench, false) {
 		__cleanup_json json_t *reply = NULL;
 		const json_t *findings;
 		int failure = probe(host, &reply);
@@ -212,8 +210,7 @@ static int examine(struct bench *bench, bool as_json)
 			add_findings(host, findings, report);
 		else if (findings)
 			print_findings(host, findings);
-		host = host->next;
-	} while (host != bench);
+	}
 	if (scenarios && !as_json)
 		print_scenarios(scenarios);
 	if (as_json) {

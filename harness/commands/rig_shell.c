@@ -35,7 +35,7 @@ static bool host_is_off(struct rig *rig)
 	int got;
 
 	while ((got = rig_receive(rig, &event, &why)) > 0) {
-		off = off || strcmp(json_text(event, "state", ""), "off") == 0;
+		off = off || json_is(event, "state", "off");
 		json_decref(event);
 	}
 	return off || got < 0;

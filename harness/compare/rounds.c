@@ -200,7 +200,7 @@ static json_t *regressed_rows(const json_t *comparison)
 		json_array_foreach (json_object_get(comparison, lists[i]), index, row) {
 			const char *scenario = json_text(row, "scenario", "");
 
-			if (strcmp(json_text(row, "verdict", ""), "regressed") != 0)
+			if (!json_is(row, "verdict", "regressed"))
 				continue;
 			if (!json_object_get(only, scenario))
 				json_object_set_new(only, scenario, json_object());
@@ -240,12 +240,12 @@ static void confirm(json_t *first, const json_t *second)
 		json_array_foreach (json_object_get(first, lists[i]), index, row) {
 			json_t *again;
 
-			if (strcmp(json_text(row, "verdict", ""), "regressed") != 0)
+			if (!json_is(row, "verdict", "regressed"))
 				continue;
 			again = find_row(second, lists[i], row);
 			if (again)
 				json_object_set(row, "confirmation", again);
-			if (strcmp(json_text(again, "verdict", ""), "regressed") == 0) {
+			if (json_is(again, "verdict", "regressed")) {
 				json_object_set_new(row, "note",
 						    json_string("confirmed by a second round"));
 				continue;

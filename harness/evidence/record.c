@@ -162,6 +162,6 @@ bool is_memory_error_signal(const json_t *data)
 {
 	const char *code = json_text(data, "code_name", "");
 
-	return strcmp(json_text(data, "signal_name", ""), "SIGBUS") == 0 &&
+	return json_is(data, "signal_name", "SIGBUS") &&
 	       (strcmp(code, "BUS_MCEERR_AR") == 0 || strcmp(code, "BUS_MCEERR_AO") == 0);
 }

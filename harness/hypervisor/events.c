@@ -64,7 +64,7 @@ static void mark_incoming(json_t *event)
 /* QEMU of the source ends when the guest has gone; the guest itself does not. */
 static void mark_leaving(json_t *event)
 {
-	if (strcmp(json_text(event, "event", ""), "shutdown") == 0)
+	if (json_is(event, "event", "shutdown"))
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
@@ -109,8 +109,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 			mark_incoming(event);
 		tell(agent, guest, event);
 	}
-	if (strcmp(state, "shutdown") == 0 &&
-	    strcmp(json_text(event, "detail", ""), "finished") != 0)
+	if (strcmp(state, "shutdown") == 0 && !json_is(event, "detail", "finished"))
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
 			 json_text(event, "detail", ""));
 	/* It only has the exact time of what another event says too. */
@@ -145,7 +144,7 @@ static void done_survey(struct agent *agent, struct hypervisor_job *job)
 
 	if (!guest)
 		return;
-	gone = !job->error && strcmp(json_text(job->reply, "state", ""), "gone") == 0;
+	gone = !job->error && json_is(job->reply, "state", "gone");
 	if (!job->error && !gone && domain_is_incoming(guest)) {
 		domain_arrival_event(agent, guest, "started");
 	} else if (gone && guest->stage != DOMAIN_AWAITED) {

@@ -24,7 +24,7 @@ static int work_receive(void *session, struct hypervisor_job *job)
 
 	if (!error)
 		error = hypervisor_here()->state(session, job);
-	if (!error && strcmp(json_text(job->reply, "state", ""), "gone") != 0)
+	if (!error && !json_is(job->reply, "state", "gone"))
 		error = fail(&job->why, -EEXIST,
 			     "guest.receive of '%s': its domain is here already", job->guest);
 	if (!error && ours) {

@@ -129,7 +129,7 @@ static void on_guest_event(struct agent *agent, const json_t *event)
 {
 	struct domain_guest *guest = domain_find(agent, json_text(event, "guest", ""));
 
-	if (!guest || strcmp(json_text(event, "what", ""), "hello") != 0)
+	if (!guest || !json_is(event, "what", "hello"))
 		return;
 	if (guest->stage == DOMAIN_GREETING)
 		finish_start(agent, guest, json_object_get(event, "said"));

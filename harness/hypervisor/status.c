@@ -50,8 +50,7 @@ static void answer_status(struct agent *agent, struct hypervisor_job *job, json_
 	const char *state;
 	__cleanup_free char *text = NULL;
 
-	if (guest && guest->stage == DOMAIN_AWAITED &&
-	    strcmp(json_text(reply, "state", ""), "gone") == 0)
+	if (guest && guest->stage == DOMAIN_AWAITED && json_is(reply, "state", "gone"))
 		json_object_set_new(reply, "state", json_string("awaited"));
 	state = json_text(reply, "state", "?");
 	if (guest && *guest->ending && !json_object_get(reply, "detail"))

@@ -409,5 +409,5 @@ bool judge_is_settled(const json_t *records, const char *trial)
 {
 	__cleanup_json json_t *result = judge(records, trial, true);
 
-	return strcmp(json_text(result, "verdict", ""), "pass") == 0;
+	return json_is(result, "verdict", "pass");
 }

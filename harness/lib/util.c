@@ -511,6 +511,12 @@ const char *json_text(const json_t *object, const char *key, const char *fallbac
 	return text ?: fallback;
 }
 
+/** json_is - whether a key of an object has that text */
+bool json_is(const json_t *object, const char *key, const char *text)
+{
+	return strcmp(json_text(object, key, ""), text) == 0;
+}
+
 /** json_has_text - whether an array has that text among its items */
 bool json_has_text(const json_t *array, const char *text)
 {

@@ -153,13 +153,9 @@ bool engine_lost_host(int error)
 /** engine_any_host_up - whether one of the hosts still answers */
 bool engine_any_host_up(const struct engine *engine)
 {
-	const struct bench *host = engine->bench;
-
-	do {
+	bench_foreach (host, engine->bench, false)
 		if (host->state == HOST_UP)
 			return true;
-		host = host->next;
-	} while (host != engine->bench);
 	return false;
 }
 
@@ -202,21 +198,19 @@ int engine_restore_injector(struct engine *engine, struct reason *why)
 /* Have all hosts that still answer tell what only shows as a difference, and where the guests are. */
 static int collect(struct engine *engine, struct reason *why)
 {
-	struct bench *host = engine->bench;
 	int error = -EHOSTDOWN, collected;
 
 	fail(why, error, "no host answers");
-	do {
-		if (host->state == HOST_UP) {
-			collected = engine_call(engine, host, "witness.collect", NULL,
-						CALL_TIMEOUT_MS, NULL, why);
-			if (collected && !engine_lost_host(collected))
-				return collected;
-			if (error)
-				error = collected;
-		}
-		host = host->next;
-	} while (host != engine->bench);
+	bench_foreach (host, engine->bench, false) {
+		if (host->state != HOST_UP)
+			continue;
+		collected = engine_call(engine, host, "witness.collect", NULL, CALL_TIMEOUT_MS,
+					NULL, why);
+		if (collected && !engine_lost_host(collected))
+			return collected;
+		if (error)
+			error = collected;
+	}
 	if (!error)
 		guests_collect(engine);
 	return error;
@@ -272,14 +266,10 @@ void drain_console_after_death(struct bench *host)
 
 static void stop_witnesses(struct engine *engine)
 {
-	struct bench *host = engine->bench;
-
-	do {
+	bench_foreach (host, engine->bench, false)
 		if (host->state == HOST_UP)
 			(void)engine_call(engine, host, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL,
 					  NULL);
-		host = host->next;
-	} while (host != engine->bench);
 }
 
 /* After the verdict: what is heard from here on belongs to no trial. */
@@ -311,10 +301,9 @@ static void clean_up(struct engine *engine, const json_t *result)
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */
 static int start_witnesses(struct engine *engine, struct reason *why)
 {
-	struct bench *host = engine->bench;
 	int error = 0;
 
-	do {
+	bench_foreach (host, engine->bench, error) {
 		json_t *reply = NULL;
 
 		error = engine_call(engine, host, "witness.start", NULL, CALL_TIMEOUT_MS, &reply,
@@ -323,8 +312,7 @@ static int start_witnesses(struct engine *engine, struct reason *why)
 			json_object_set_new(reply, "host", json_string(host->host));
 			engine_journal(engine, "witnesses", reply);
 		}
-		host = host->next;
-	} while (!error && host != engine->bench);
+	}
 	return error;
 }
 
@@ -456,8 +444,7 @@ static int run_trial(struct engine *engine, struct planned_trial *trial, json_t 
 
 static bool is_failure(const json_t *result)
 {
-	return strcmp(json_text(result, "verdict", ""), "fail") == 0 &&
-	       !json_object_get(result, "known");
+	return json_is(result, "verdict", "fail") && !json_object_get(result, "known");
 }
 
 static void forget_trial(struct engine *engine)

@@ -178,7 +178,7 @@ static bool is_fit(struct engine *engine, const struct engine_guest *guest,
 	return engine_call(engine, guest->host, "guest.status",
 			   json_pack("{s:s}", "name", guest->name), STATUS_TIMEOUT_MS, &status,
 			   NULL) == 0 &&
-	       strcmp(json_text(status, "state", ""), "running") == 0 &&
+	       json_is(status, "state", "running") &&
 	       json_is_true(json_object_get(status, "connected"));
 }
 
@@ -463,8 +463,8 @@ static void take_link_event(struct engine *engine, struct engine_guest *guest, s
 static void take_hypervisor_event(struct engine_guest *guest, const struct bench *host,
 				  const json_t *data)
 {
-	bool stopped = strcmp(json_text(data, "state", ""), "stopped") == 0;
-	bool moved = strcmp(json_text(data, "detail", ""), "migrated") == 0;
+	bool stopped = json_is(data, "state", "stopped");
+	bool moved = json_is(data, "detail", "migrated");
 
 	/* The domain that waits at the target for a guest that does not come ends without harm. */
 	if (stopped && !moved && guest->host == host)

@@ -144,11 +144,10 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 {
 	bool fresh = engine->trial->scenario->fresh_boot, booting[2] = {false};
 	int error = open_bench(engine, why);
-	struct bench *host = engine->bench;
 
 	if (error)
 		return error;
-	do {
+	bench_foreach (host, engine->bench, error) {
 		error = host->state == HOST_UP && !fresh ? greet_again(host) : -ESTALE;
 		if (error == -EINTR)
 			return fail(why, error, "interrupted");
@@ -159,17 +158,13 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 			guests_forget_host(engine, host);
 			error = bench_start(host, why);
 		}
-		host = host->next;
-	} while (!error && host != engine->bench);
-	if (error)
-		return error;
-	do {
+	}
+	bench_foreach (host, engine->bench, error) {
 		if (booting[host->number])
 			error = greet(engine, host, why);
 		if (!error)
 			journal_boot(engine, host);
-		host = host->next;
-	} while (!error && host != engine->bench);
+	}
 	if (!error)
 		engine->met = engine->trial->bench;
 	return error;
@@ -178,14 +173,11 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 /** hosts_await_ready - wait until all hosts can start guests. Return: 0 or -errno with a reason */
 int hosts_await_ready(struct engine *engine, struct reason *why)
 {
-	struct bench *host = engine->bench;
-	int error;
+	int error = 0;
 
 	engine_doing(engine, "waiting for the hypervisor");
-	do {
+	bench_foreach (host, engine->bench, error)
 		error = bench_ready(host, why);
-		host = host->next;
-	} while (!error && host != engine->bench);
 	return error;
 }
 
@@ -224,13 +216,10 @@ int hosts_check(struct engine *engine, struct reason *why)
 int hosts_reset_firmware(struct engine *engine, struct reason *why)
 {
 	__cleanup_json json_t *reset = json_pack("{s:s}", "call", "reset");
-	struct bench *host = engine->bench;
 	int error = 0;
 
-	do {
+	bench_foreach (host, engine->bench, error)
 		if (host->ops->firmware)
 			error = host->ops->firmware(host, reset, NULL, why);
-		host = host->next;
-	} while (!error && host != engine->bench);
 	return error;
 }

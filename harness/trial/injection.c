@@ -133,7 +133,7 @@ void injection_take_event(struct engine *engine, const json_t *event)
 	const json_t *data = json_object_get(event, "data");
 	const char *what = json_text(data, "event", ""), *text = json_text(event, "text", "");
 
-	if (!engine->fault || strcmp(json_text(event, "witness", ""), "injector") != 0 ||
+	if (!engine->fault || !json_is(event, "witness", "injector") ||
 	    strcmp(json_text(event, "host", ""), json_text(engine->fault, "host", "")) != 0)
 		return;
 	if (strcmp(what, "progress") == 0)

@@ -97,7 +97,7 @@ static bool event_matches(const json_t *record, const struct awaited *awaited)
 	const json_t *body = json_object_get(record, "body");
 	const json_t *data = json_object_get(body, "data");
 
-	if (strcmp(json_text(record, "type", ""), "event") != 0)
+	if (!json_is(record, "type", "event"))
 		return false;
 	if (awaited->witness && strcmp(json_text(body, "witness", ""), awaited->witness) != 0)
 		return false;

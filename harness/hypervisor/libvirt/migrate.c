@@ -112,7 +112,7 @@ static int take_options(struct options *options, const json_t *request)
 	int failed = 0;
 
 	options->flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER;
-	if (strcmp(json_text(request, "mode", ""), "post-copy") == 0)
+	if (json_is(request, "mode", "post-copy"))
 		options->flags |= VIR_MIGRATE_POSTCOPY;
 	if (json_is_true(json_object_get(request, "auto_converge")))
 		options->flags |= VIR_MIGRATE_AUTO_CONVERGE;

@@ -214,7 +214,7 @@ static void read_record(struct trial_case *trial, struct observation *seen, cons
 		read_boot(trial, seen, record, index);
 	else if (record_is(record, "step") && counts) {
 		seen->last_step_ns = record_time(record);
-		seen->victim.stopped |= strcmp(json_text(body, "step", ""), "stop") == 0;
+		seen->victim.stopped |= json_is(body, "step", "stop");
 	} else if (record_is(record, "usage") && counts)
 		seen->answered_last = true;
 	/* A log that was followed and stayed silent is as good as one of which lines were heard. */

@@ -111,12 +111,11 @@ static void read_hypervisor(const struct downtime_evidence *evidence, struct dow
 	const json_t *data = event_data(record);
 	bool source = side == &evidence->source;
 
-	if (strcmp(json_text(data, "event", ""), "monitor") == 0 &&
+	if (json_is(data, "event", "monitor") &&
 	    strcmp(json_text(data, "detail", ""), source ? "STOP" : "RESUME") == 0 &&
 	    !side->qemu_ns)
 		side->qemu_ns = event_time(record);
-	else if (source && strcmp(json_text(data, "state", ""), "suspended") == 0 &&
-		 !side->still_ns)
+	else if (source && json_is(data, "state", "suspended") && !side->still_ns)
 		side->still_ns = event_time(record);
 }
 
@@ -132,7 +131,7 @@ static void read_record(struct downtime_evidence *evidence, const json_t *record
 
 	if (!side)
 		return;
-	if (strcmp(witness, "bench") == 0 && strcmp(json_text(data, "event", ""), "clock") == 0) {
+	if (strcmp(witness, "bench") == 0 && json_is(data, "event", "clock")) {
 		side->behind_known = true;
 		side->behind_ns = json_number(data, "offset_ns", 0);
 	}

@@ -31,8 +31,7 @@ void case_open_migration(const struct trial_case *trial, struct observation *see
 	*migration = (struct migration_seen){
 		.hypervisor_downtime_ns = -1, .time_ns = -1, .iterations = -1};
 	json_array_foreach (trial->records, index, record) {
-		if (!record_is(record, "step") ||
-		    strcmp(json_text(record_body(record), "step", ""), "migrate") != 0)
+		if (!record_is(record, "step") || !json_is(record_body(record), "step", "migrate"))
 			continue;
 		migration->asked = record;
 		migration->asked_at = index;
@@ -70,16 +69,16 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 	    (migration->asked && index < migration->asked_at))
 		return;
 	if (strcmp(event_witness(record), "hypervisor") == 0) {
-		if (strcmp(json_text(data, "event", ""), "job-completed") == 0)
+		if (json_is(data, "event", "job-completed"))
 			take_statistics(migration, json_object_get(data, "statistics"));
 		return;
 	}
 	migration->begun = true;
-	migration->post_copy |= strcmp(json_text(data, "stage", ""), "post-copy") == 0;
+	migration->post_copy |= json_is(data, "stage", "post-copy");
 	migration->source = json_text(record_body(record), "host", NULL);
 	if (iteration > migration->iterations)
 		migration->iterations = iteration;
-	if (strcmp(json_text(data, "event", ""), "end") != 0)
+	if (!json_is(data, "event", "end"))
 		return;
 	migration->end = record;
 	migration->end_at = index;

@@ -235,7 +235,7 @@ void case_read_host_proof(struct trial_case *trial, const json_t *record)
 	if (case_format(trial, record) == FORMAT_TRACE_EVENT)
 		case_read_trace(trial, record);
 	else if (strcmp(witness, "hypervisor") == 0 && kills_daemon(trial) &&
-		 strcmp(json_text(event_data(record), "event", ""), "connection-lost") == 0)
+		 json_is(event_data(record), "event", "connection-lost"))
 		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);
 }
 
