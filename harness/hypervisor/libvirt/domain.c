@@ -62,52 +62,47 @@ static int describe(virConnectPtr connection, virDomainPtr domain, struct hyperv
 /** virt_claim - a job: destroy the domain of that name when an agent that has ended has left it */
 int virt_claim(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
+	__cleanup_domain virDomainPtr domain = virDomainLookupByName(connection, job->domain);
 	__cleanup_free char *description = NULL;
 	__cleanup_free char *agent = NULL;
-	int error = 0;
 
 	if (!domain)
 		return 0;
 	description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
 	agent = domain_agent(job->guest, description);
 	if (!agent || !domain_is_orphan(agent))
-		error = fail(&job->why, -EEXIST,
-			     "there is a domain '%s' already, of another agent (%s): choose "
-			     "another name, or end it by 'virsh destroy %s'",
-			     job->domain, agent ?: "its description names none", job->domain);
-	else if (virDomainDestroy(domain) < 0)
-		error = virt_fail(&job->why, "destroy the domain '%s' that another agent left",
-				  job->domain);
-	virDomainFree(domain);
-	return error;
+		return fail(&job->why, -EEXIST,
+			    "there is a domain '%s' already, of another agent (%s): choose "
+			    "another name, or end it by 'virsh destroy %s'",
+			    job->domain, agent ?: "its description names none", job->domain);
+	if (virDomainDestroy(domain) < 0)
+		return virt_fail(&job->why, "destroy the domain '%s' that another agent left",
+				 job->domain);
+	return 0;
 }
 
 /** virt_find - a job: a running domain of the user, by its name */
 int virt_find(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainLookupByName(connection, job->domain);
-	int state = VIR_DOMAIN_NOSTATE, error = 0;
+	__cleanup_domain virDomainPtr domain = virDomainLookupByName(connection, job->domain);
+	int state = VIR_DOMAIN_NOSTATE;
 
 	if (!domain)
 		return virt_fail(&job->why, "look up the domain '%s'", job->domain);
 	if (virDomainGetState(domain, &state, NULL, 0) < 0)
-		error = virt_fail(&job->why, "ask for the state of domain '%s'", job->domain);
-	else if (state != VIR_DOMAIN_RUNNING)
-		error = fail(&job->why, -EHOSTDOWN,
-			     "the domain '%s' does not run (its state is %d): start it, brinell "
-			     "does not",
-			     job->domain, state);
-	if (!error)
-		error = describe(connection, domain, job);
-	virDomainFree(domain);
-	return error;
+		return virt_fail(&job->why, "ask for the state of domain '%s'", job->domain);
+	if (state != VIR_DOMAIN_RUNNING)
+		return fail(&job->why, -EHOSTDOWN,
+			    "the domain '%s' does not run (its state is %d): start it, brinell "
+			    "does not",
+			    job->domain, state);
+	return describe(connection, domain, job);
 }
 
 /** virt_make - a job: create and run the domain of the XML */
 int virt_make(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainCreateXML(connection, job->text, 0);
+	__cleanup_domain virDomainPtr domain = virDomainCreateXML(connection, job->text, 0);
 	int error;
 
 	if (!domain)
@@ -115,27 +110,21 @@ int virt_make(void *connection, struct hypervisor_job *job)
 	error = describe(connection, domain, job);
 	if (error)
 		virDomainDestroy(domain);
-	virDomainFree(domain);
 	return error;
 }
 
 /** virt_describe - a job: a domain by its UUID */
 int virt_describe(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = domain_of_job(connection, job);
-	int error;
+	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
 
-	if (!domain)
-		return job->error;
-	error = describe(connection, domain, job);
-	virDomainFree(domain);
-	return error;
+	return domain ? describe(connection, domain, job) : job->error;
 }
 
 /** virt_destroy - a job: end the domain at once; 0 when it has ended already */
 int virt_destroy(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
+	__cleanup_domain virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
 	int error = 0;
 
 	/* It has ended by itself: a transient domain leaves nothing. */
@@ -143,7 +132,5 @@ int virt_destroy(void *connection, struct hypervisor_job *job)
 		return 0;
 	if (!domain || virDomainDestroy(domain) < 0)
 		error = virt_fail(&job->why, "destroy the domain of guest '%s'", job->guest);
-	if (domain)
-		virDomainFree(domain);
 	return error == -ENOENT || (error == -EINVAL && domain) ? 0 : error;
 }

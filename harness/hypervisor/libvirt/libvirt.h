@@ -15,6 +15,14 @@ void virt_unwatch_events(virConnectPtr connection);
 const char *virt_name(const char *const *names, size_t count, int index);
 #define NAME_AT(names, index) virt_name(names, ARRAY_SIZE(names), index)
 json_t *virt_statistics(const virTypedParameter *parameters, int count);
+static inline void cleanup_free_domain(virDomainPtr *domain)
+{
+	if (*domain)
+		virDomainFree(*domain);
+}
+
+#define __cleanup_domain __attribute__((cleanup(cleanup_free_domain)))
+
 virDomainPtr domain_of_job(void *connection, struct hypervisor_job *job);
 
 /* The operations of struct hypervisor. */

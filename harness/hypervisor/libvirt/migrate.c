@@ -136,7 +136,7 @@ static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 {
 	const char *uri = json_text(job->request, "uri", "");
 	struct options options = {0};
-	int error;
+	int error = 0;
 
 	if (take_options(&options, job->request) ||
 	    virDomainMigrateToURI3(sampler->domain, uri, options.parameters,
@@ -144,8 +144,6 @@ static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 		/* Most of what goes wrong is about the other host: nothing is said of this one's libvirt. */
 		error = fail(&job->why, -EIO, "migrate guest '%s' to %.100s: %.700s", job->guest,
 			     uri, virGetLastErrorMessage());
-	else
-		error = 0;
 	virTypedParamsFree(options.parameters, options.count);
 	return error;
 }
@@ -153,26 +151,24 @@ static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 /** virt_migrate - a job: move the guest to another host, and tell of it as events "migration-sample" */
 int virt_migrate(void *connection, struct hypervisor_job *job)
 {
+	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
 	struct sampler sampler = {
 		.job = job,
-		.domain = domain_of_job(connection, job),
+		.domain = domain,
 		.downtime_ms = json_number(job->request, "downtime_ms", 0),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.wake = PTHREAD_COND_INITIALIZER,
 	};
 	int error;
 
-	if (!sampler.domain)
+	if (!domain)
 		return job->error;
 	error = -pthread_create(&sampler.thread, NULL, run_sampler, &sampler);
-	if (error) {
-		fail_errno(&job->why, error, "start a thread for the statistics of guest '%s'",
-			   job->guest);
-	} else {
-		error = migrate(&sampler, job);
-		end_sampler(&sampler);
-	}
-	virDomainFree(sampler.domain);
+	if (error)
+		return fail_errno(&job->why, error,
+				  "start a thread for the statistics of guest '%s'", job->guest);
+	error = migrate(&sampler, job);
+	end_sampler(&sampler);
 	return error;
 }
 
@@ -196,8 +192,8 @@ static int limit(virDomainPtr domain, const struct hypervisor_job *job)
 int virt_control(void *connection, struct hypervisor_job *job)
 {
 	const char *action = json_text(job->request, "action", "");
-	virDomainPtr domain = domain_of_job(connection, job);
-	int failed, error = 0;
+	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
+	int failed;
 
 	if (!domain)
 		return job->error;
@@ -207,8 +203,6 @@ int virt_control(void *connection, struct hypervisor_job *job)
 		failed = virDomainMigrateStartPostCopy(domain, 0);
 	else
 		failed = limit(domain, job);
-	if (failed)
-		error = virt_fail(&job->why, "%s the migration of guest '%s'", action, job->guest);
-	virDomainFree(domain);
-	return error;
+	return failed ? virt_fail(&job->why, "%s the migration of guest '%s'", action, job->guest)
+		      : 0;
 }

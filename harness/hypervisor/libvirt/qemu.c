@@ -103,15 +103,13 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 static int ask(void *connection, struct hypervisor_job *job, const char *command,
 	       unsigned int flags, char **answer)
 {
-	virDomainPtr domain = domain_of_job(connection, job);
-	int error = 0;
+	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
 
 	if (!domain)
 		return job->error;
 	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
-		error = virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
-	virDomainFree(domain);
-	return error;
+		return virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
+	return 0;
 }
 
 /** virt_command - a job: a command of QEMU's monitor, QMP or, with @number, HMP */

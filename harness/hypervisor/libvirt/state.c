@@ -57,21 +57,18 @@ static const char *detail_name(int state, int detail)
 /** virt_state - a job: "state" and "detail" of the domain, in libvirt's words */
 int virt_state(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
-	int state = VIR_DOMAIN_NOSTATE, detail = 0, error = 0;
+	__cleanup_domain virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
+	int state = VIR_DOMAIN_NOSTATE, detail = 0;
 
 	if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
 		job->reply = json_pack("{s:s}", "state", "gone");
 		return 0;
 	}
 	if (!domain || virDomainGetState(domain, &state, &detail, 0) < 0)
-		error = virt_fail(&job->why, "ask for the state of guest '%s'", job->guest);
-	else
-		job->reply = json_pack("{s:s, s:s}", "state", NAME_AT(states, state), "detail",
-				       detail_name(state, detail));
-	if (domain)
-		virDomainFree(domain);
-	return error;
+		return virt_fail(&job->why, "ask for the state of guest '%s'", job->guest);
+	job->reply = json_pack("{s:s, s:s}", "state", NAME_AT(states, state), "detail",
+			       detail_name(state, detail));
+	return 0;
 }
 
 /* Return: KiB that the guest has now, or -1 with the job's reason. */
@@ -118,15 +115,11 @@ static int await_balloon(virDomainPtr domain, struct hypervisor_job *job)
 /** virt_balloon - a job: set the memory of a guest, and wait for its balloon */
 int virt_balloon(void *connection, struct hypervisor_job *job)
 {
-	virDomainPtr domain = domain_of_job(connection, job);
-	int error;
+	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
 
 	if (!domain)
 		return job->error;
 	if (virDomainSetMemoryFlags(domain, job->number << 10, VIR_DOMAIN_AFFECT_LIVE) < 0)
-		error = virt_fail(&job->why, "set the memory of guest '%s'", job->guest);
-	else
-		error = await_balloon(domain, job);
-	virDomainFree(domain);
-	return error;
+		return virt_fail(&job->why, "set the memory of guest '%s'", job->guest);
+	return await_balloon(domain, job);
 }
