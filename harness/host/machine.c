@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -140,9 +141,14 @@ static int run_modprobe(const char *module, int *status)
 		const char *const argv[] = {system_path(path, places[i]), "-q", module, NULL};
 		struct spawn spawn = {.argv = argv,
 				      .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_NULL}};
+		int error;
 
-		if (access(path, X_OK) == 0)
-			return spawn_start(&spawn, NULL) ?: spawn_wait(&spawn, MODPROBE_MS, status);
+		if (access(path, X_OK) < 0)
+			continue;
+		error = spawn_start(&spawn, NULL) ?: spawn_wait(&spawn, MODPROBE_MS, status);
+		if (error == -ETIMEDOUT)
+			kill(spawn.pid, SIGKILL);
+		return error;
 	}
 	return -ENOENT;
 }
@@ -167,6 +173,9 @@ int machine_load_module(const char *module, const char *proof, struct reason *wh
 	if (error)
 		return error;
 	error = run_modprobe(module, &status);
+	if (error == -ETIMEDOUT)
+		return fail(why, error, "modprobe %s does not end; the kernel log may say why",
+			    module);
 	if (error)
 		return fail(why, error,
 			    "modprobe %s can not be run: %s; install kmod or load the module",

@@ -145,24 +145,3 @@ void text_xml_format(FILE *out, const char *format, ...)
 	}
 	va_end(arguments);
 }
-
-/**
- * text_xml_copy - text for an attribute or between tags of XML
- * @text: any bytes
- *
- * Return: it, escaped; owned by the caller.
- */
-char *text_xml_copy(const char *text)
-{
-	__cleanup_free char *mended = mend_text(xstrdup(text));
-	char *escaped = NULL;
-	size_t length;
-	FILE *out = open_memstream(&escaped, &length);
-
-	if (!out)
-		abort();
-	text_xml(out, mended);
-	if (fclose(out) != 0)
-		abort();
-	return escaped;
-}

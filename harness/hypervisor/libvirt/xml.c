@@ -19,18 +19,23 @@
  */
 char *domain_make_xml(const struct domain_plan *plan)
 {
-	__cleanup_free char *kernel = text_xml_copy(plan->kernel);
-	__cleanup_free char *initramfs = text_xml_copy(plan->initramfs);
-	__cleanup_free char *console = text_xml_copy(plan->console);
-	__cleanup_free char *arguments = text_xml_copy(plan->arguments);
+	char *xml = NULL;
+	size_t length;
+	FILE *out = open_memstream(&xml, &length);
 
-	return format_text(
-		"<domain type='kvm'>\n"
-		"  <name>" DOMAIN_PREFIX "%s</name>\n"
-		"  <uuid>%s</uuid>\n"
-		"  <description>%s</description>\n"
-		"  <memory unit='MiB'>%u</memory>\n"
-		"%s"
+	if (!out)
+		abort();
+	text_xml_format(out,
+			"<domain type='kvm'>\n"
+			"  <name>" DOMAIN_PREFIX "%s</name>\n"
+			"  <uuid>%s</uuid>\n"
+			"  <description>%s</description>\n"
+			"  <memory unit='MiB'>%u</memory>\n",
+			plan->guest, plan->uuid, plan->owner, plan->memory_mib);
+	if (plan->huge_pages)
+		fputs("  <memoryBacking><hugepages/></memoryBacking>\n", out);
+	text_xml_format(
+		out,
 		"  <vcpu>%u</vcpu>\n"
 		"  <os>\n"
 		"    <type arch='x86_64' machine='q35'>hvm</type>\n"
@@ -52,10 +57,11 @@ char *domain_make_xml(const struct domain_plan *plan)
 		"    <panic model='isa'/>\n"
 		"  </devices>\n"
 		"</domain>\n",
-		plan->guest, plan->uuid, plan->owner, plan->memory_mib,
-		plan->huge_pages ? "  <memoryBacking><hugepages/></memoryBacking>\n" : "",
-		plan->processors, kernel, initramfs, plan->port, *arguments ? " " : "", arguments,
-		console);
+		plan->processors, plan->kernel, plan->initramfs, plan->port,
+		*plan->arguments ? " " : "", plan->arguments, plan->console);
+	if (fclose(out) != 0)
+		abort();
+	return mend_text(xml);
 }
 
 /* The value of an attribute of the element that begins at @element; owned by the caller, NULL when it has none. */

@@ -365,6 +365,38 @@ static bool config_possible(const struct firmware_config *config)
 	       config->einj_revision <= 2;
 }
 
+static int open_descriptors(struct firmware *firmware)
+{
+	const struct firmware_config *config = &firmware->config;
+
+	firmware->listen_fd = bind_socket(config->doorbell_path, "", SOCK_STREAM);
+	if (firmware->listen_fd < 0)
+		return firmware->listen_fd;
+	firmware->notify_fd = bind_socket(config->poison_path, POISON_NOTIFY_SUFFIX, SOCK_DGRAM);
+	if (firmware->notify_fd < 0)
+		return firmware->notify_fd;
+	firmware->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	firmware->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return firmware->wake_fd < 0 || firmware->stop_fd < 0 ? -errno : 0;
+}
+
+static int start_threads(struct firmware *firmware)
+{
+	int error;
+
+	einj_reset_registers(firmware);
+	error = -pthread_create(&firmware->reader, NULL, read_doorbell, firmware);
+	if (error)
+		return error;
+	error = -pthread_create(&firmware->worker, NULL, work, firmware);
+	if (error) {
+		atomic_store(&firmware->stopping, true);
+		eventfd_write(firmware->stop_fd, 1);
+		pthread_join(firmware->reader, NULL);
+	}
+	return error;
+}
+
 /**
  * firmware_open - make the model of one emulated host, before its QEMU is started
  * @config:   copied
@@ -398,41 +430,13 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 	pthread_mutex_init(&made->mutex, NULL);
 	pthread_mutex_init(&made->bell.mutex, NULL);
 	error = map_ram(made) ?: make_page(made);
-	if (!error) {
-		made->listen_fd = bind_socket(config->doorbell_path, "", SOCK_STREAM);
-		error = made->listen_fd < 0 ? made->listen_fd : 0;
-	}
-	if (!error) {
-		made->notify_fd =
-			bind_socket(config->poison_path, POISON_NOTIFY_SUFFIX, SOCK_DGRAM);
-		error = made->notify_fd < 0 ? made->notify_fd : 0;
-	}
-	if (!error) {
-		made->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		made->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (made->wake_fd < 0 || made->stop_fd < 0)
-			error = -errno;
-	}
-	if (error) {
+	if (!error)
+		error = open_descriptors(made) ?: start_threads(made);
+	if (error)
 		free_firmware(made);
-		return error;
-	}
-	einj_reset_registers(made);
-	error = -pthread_create(&made->reader, NULL, read_doorbell, made);
-	if (error) {
-		free_firmware(made);
-		return error;
-	}
-	error = -pthread_create(&made->worker, NULL, work, made);
-	if (error) {
-		atomic_store(&made->stopping, true);
-		eventfd_write(made->stop_fd, 1);
-		pthread_join(made->reader, NULL);
-		free_firmware(made);
-		return error;
-	}
-	*firmware = made;
-	return 0;
+	else
+		*firmware = made;
+	return error;
 }
 
 static void forget_machine(struct firmware *firmware)

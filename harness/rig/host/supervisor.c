@@ -619,22 +619,19 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 		error = open_part(supervisor, "system", &supervisor->system, why);
 	if (!error && json_text(config, "hypervisor", NULL))
 		error = open_part(supervisor, "hypervisor", &supervisor->hypervisor, why);
-	if (!error) {
-		error = prepare_loop(supervisor);
-		if (error)
-			fail_errno(why, error, "cannot make the supervisor's event loop");
-	}
-	if (!error)
-		error = prepare_firmware(supervisor, why);
-	if (!error)
-		error = supervisor_listen(supervisor, why);
-	if (!error) {
-		error = write_state(supervisor);
-		if (error)
-			fail_errno(why, error, "cannot write the state in %s",
-				   supervisor->directory);
-	}
-	return error ?: supervisor_power_on(supervisor, why);
+	if (error)
+		return error;
+	error = prepare_loop(supervisor);
+	if (error)
+		return fail_errno(why, error, "cannot make the supervisor's event loop");
+	error = prepare_firmware(supervisor, why) ?: supervisor_listen(supervisor, why);
+	if (error)
+		return error;
+	error = write_state(supervisor);
+	if (error)
+		return fail_errno(why, error, "cannot write the state in %s",
+				  supervisor->directory);
+	return supervisor_power_on(supervisor, why);
 }
 
 static void supervisor_end(struct supervisor *supervisor)
