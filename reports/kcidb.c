@@ -205,7 +205,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 	return error;
 }
 
-static const struct report report_kcidb = {
+REGISTERED(report, report_kcidb) = {
 	.name = "kcidb",
 	.summary = "KCIDB I/O schema 5.3, for the database of KernelCI",
 	.needs = REPORT_EVIDENCE | REPORT_DETAILS | REPORT_RECORDS,
@@ -214,5 +214,3 @@ static const struct report report_kcidb = {
 	.trial = write_trial,
 	.tail = write_tail,
 };
-
-REGISTER(report, report_kcidb);

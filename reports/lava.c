@@ -48,10 +48,8 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	return 0;
 }
 
-static const struct report report_lava = {
+REGISTERED(report, report_lava) = {
 	.name = "lava",
 	.summary = "signals of LAVA, to be printed in a test shell",
 	.trial = write_trial,
 };
-
-REGISTER(report, report_lava);

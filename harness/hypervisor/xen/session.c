@@ -128,7 +128,7 @@ static char *no_log(const char *domain, size_t most)
 	return xstrdup("");
 }
 
-static const struct hypervisor xen = {
+REGISTERED(hypervisor, xen) = {
 	.name = "xen",
 	.kernel = "brinell-guest-xen",
 	.local = true,
@@ -150,5 +150,3 @@ static const struct hypervisor xen = {
 	.process = find_process,
 	.log_tail = no_log,
 };
-
-REGISTER(hypervisor, xen);

@@ -6,11 +6,9 @@
 
 static const char *const software[] = {"xen", NULL};
 
-static const struct hypervisor_summary xen_summary = {
+REGISTERED(hypervisor_summary, xen_summary) = {
 	.name = "xen",
 	.summary = "domains of Xen, through the libraries of its toolstack",
 	.software = software,
 	.programs = HYPERVISOR_PROGRAMS,
 };
-
-REGISTER(hypervisor_summary, xen_summary);
