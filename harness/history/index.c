@@ -13,6 +13,10 @@
 #define HISTORY_VERSION 1
 #define BUSY_TIMEOUT_MS 5000
 
+/* Ids begin with the second in which a run began; those of one second are in the order in which they were added. */
+#define IN_TIME "substr(run.run, 1, 16), run.rowid"
+#define LATEST_FIRST "substr(run.run, 1, 16) DESC, run.rowid DESC"
+
 struct history {
 	sqlite3 *database;
 	const char *path;
@@ -287,7 +291,8 @@ int history_add(struct history *history, const char *directory, bool *added, str
  */
 int history_run(struct history *history, const char *run, json_t **found, struct reason *why)
 {
-	static const char latest[] = "SELECT run, directory FROM run ORDER BY run DESC LIMIT 1";
+	static const char latest[] =
+		"SELECT run, directory FROM run ORDER BY " LATEST_FIRST " LIMIT 1";
 	static const char named[] = "SELECT run, directory FROM run WHERE run IN (SELECT run FROM "
 				    "baseline WHERE name = ?1)"
 				    " OR substr(run, 1, length(?1)) = ?1 LIMIT 2";
@@ -334,7 +339,7 @@ int history_runs(struct history *history, json_t **runs, struct reason *why)
 		"SELECT run.run, directory, version, complete, sum(trials) AS trials,"
 		" sum(failures) AS failures, (SELECT group_concat(name, ', ') FROM baseline"
 		"  WHERE baseline.run = run.run) AS baselines"
-		" FROM run LEFT JOIN rate ON rate.run = run.run GROUP BY run.run ORDER BY run.run",
+		" FROM run LEFT JOIN rate ON rate.run = run.run GROUP BY run.run ORDER BY " IN_TIME,
 		NULL, runs, why);
 }
 
@@ -363,7 +368,7 @@ int history_series(struct history *history, const char *scenario, const char *me
 		"SELECT scenario, metric, sample.run, directory, version, unit, direction, boots,"
 		" median FROM sample JOIN run ON run.run = sample.run"
 		" WHERE (?1 IS NULL OR scenario = ?1) AND (?2 IS NULL OR metric = ?2)"
-		" ORDER BY scenario, metric, sample.run",
+		" ORDER BY scenario, metric, " IN_TIME,
 		json_pack("[s?, s?]", scenario, metric), series, why);
 }
 
@@ -371,8 +376,9 @@ int history_series(struct history *history, const char *scenario, const char *me
 int history_failures(struct history *history, json_t **failures, struct reason *why)
 {
 	return query(history,
-		     "SELECT scenario, run, trials, failures FROM (SELECT *, row_number() OVER"
-		     " (PARTITION BY scenario ORDER BY run DESC) AS place FROM rate)"
-		     " WHERE place <= 2 ORDER BY scenario, run DESC",
+		     "SELECT scenario, run, trials, failures FROM (SELECT rate.*, row_number() OVER"
+		     " (PARTITION BY scenario ORDER BY " LATEST_FIRST ") AS place"
+		     "  FROM rate JOIN run ON run.run = rate.run) WHERE place <= 2 ORDER BY "
+		     "scenario, place",
 		     NULL, failures, why);
 }
