@@ -26,8 +26,9 @@ struct entry {
 	char name[56];
 };
 
+/* struct rand_pool_info of linux/random.h, with its buffer. */
 struct seed {
-	struct rand_pool_info info;
+	int entropy_count, buf_size;
 	unsigned char bytes[SEED_BYTES];
 };
 
@@ -82,7 +83,7 @@ static bool from_hexadecimal(const char *text, unsigned char *bytes)
  */
 void machine_take_seed(void)
 {
-	struct seed seed = {.info = {.entropy_count = 8 * SEED_BYTES, .buf_size = SEED_BYTES}};
+	struct seed seed = {.entropy_count = 8 * SEED_BYTES, .buf_size = SEED_BYTES};
 	char text[2 * SEED_BYTES + 1] = "";
 	__cleanup_close int fd = -1;
 	char path[4096];

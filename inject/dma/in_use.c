@@ -74,7 +74,7 @@ static bool is_mounted(const char *name, char user[static 256])
 
 	if (read_small_file(system_path(path, file), &dev, NULL) == 0)
 		dev[strcspn(dev, "\n")] = '\0';
-	number = format_text(dev ? " %s " : "", dev);
+	number = dev ? format_text(" %s ", dev) : xstrdup("");
 	line = find_line("/proc/self/mountinfo", number, device);
 	if (!line)
 		return false;

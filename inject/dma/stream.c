@@ -191,7 +191,7 @@ static void tear_down(struct stream *stream)
 }
 
 /** dma_body - the process: does what the struct dma_plan at @options says, and waits for its end */
-_Noreturn void dma_body(int socket, const void *options)
+void dma_body(int socket, const void *options)
 {
 	struct stream stream = {.plan = options};
 	int error;

@@ -59,6 +59,6 @@ struct dma_report {
 
 bool dma_is_allowed(const struct dma_plan *plan);
 int64_t dma_log_window(void);
-_Noreturn void dma_body(int socket, const void *options);
+void dma_body(int socket, const void *options) __attribute__((noreturn));
 
 #endif
