@@ -67,8 +67,7 @@ enum xen_raise {
  * @write_address: interposes the address of an error: a physical address of a domain that is not PV, which Xen translates
  * @raise:      has a processor take a simulated machine check
  * @break_page: marks a page of a domain as broken
- * @watch:      has the witnesses of pages look at a page from now on
- * @look:       has them look at once, because the domain may be gone later
+ * @watch:      has the witness of page types look at a page from now on
  *
  * Each returns 0 or -errno with a reason. Only a program that is linked with libxenctrl has one of these.
  */
@@ -88,7 +87,6 @@ struct xen_control {
 		     struct reason *why);
 	int (*break_page)(void *handle, uint32_t domain, uint64_t pfn, struct reason *why);
 	void (*watch)(uint32_t domain, uint64_t pfn);
-	void (*look)(void);
 };
 
 REGISTRY(xen_control)

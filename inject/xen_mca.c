@@ -239,7 +239,6 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 	const struct xen_mca *mca = injection->private;
 	uint64_t gpa = param_number(arguments, "gpa");
 	size_t kind = find_kind(arguments);
-	int error;
 
 	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:o}", "path", "Xen", "text",
@@ -248,15 +247,11 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 						     param_text(arguments, "guest"))));
 	if (injection->change.dry_run)
 		return 0;
-	if (kind == KIND_SET_BROKEN) {
-		error = mca->xen->break_page(mca->handle, mca->domain.id, gpa >> 12, why);
-	} else {
-		json_object_set_new(injection->result, "status",
-				    json_sprintf("0x%" PRIx64, kinds[kind].status));
-		error = raise_check(mca, arguments, &kinds[kind], why);
-	}
-	mca->xen->look();
-	return error;
+	if (kind == KIND_SET_BROKEN)
+		return mca->xen->break_page(mca->handle, mca->domain.id, gpa >> 12, why);
+	json_object_set_new(injection->result, "status",
+			    json_sprintf("0x%" PRIx64, kinds[kind].status));
+	return raise_check(mca, arguments, &kinds[kind], why);
 }
 
 /* Xen accepts all kinds everywhere; the finding says which ones its handler acts on here. NULL: it does; owned by the caller */

@@ -22,7 +22,7 @@ static struct {
 	struct xen_domain domain;
 	enum xen_page page;
 	int refusal;
-	int open, looks;
+	int open;
 	uint64_t watched;
 	char told[512];
 } xen;
@@ -124,13 +124,6 @@ static void fake_watch(uint32_t domain, uint64_t pfn)
 	xen.watched = pfn;
 }
 
-/* After the fault. */
-static void fake_look(void)
-{
-	assert_string_not_equal(xen.told, "");
-	xen.looks++;
-}
-
 static const struct xen_control fake = {
 	.name = "made-up",
 	.open = fake_open,
@@ -143,7 +136,6 @@ static const struct xen_control fake = {
 	.raise = fake_raise,
 	.break_page = fake_break_page,
 	.watch = fake_watch,
-	.look = fake_look,
 };
 
 REGISTER(xen_control, fake);
@@ -216,7 +208,6 @@ static void kinds_are_told_to_xen(void **state)
 	assert_told("{\"kind\": \"srao\", " AT_PAGE "}",
 		    "cpu 0: 17a=5 41d=bd2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
 	assert_int_equal(xen.watched, 5);
-	assert_int_equal(xen.looks, 1);
 	assert_told("{\"kind\": \"lmce\", \"cpu\": 1, \"bank\": 9, " AT_PAGE "}",
 		    "cpu 1: 17a=d 425=bd2000008000017a 427=86, cpu 1: 426=d7:5040, raise 2 on 1");
 	assert_told("{\"kind\": \"ucna\", " AT_PAGE "}",

@@ -273,7 +273,6 @@ static const struct xen_control control = {
 	.raise = control_raise,
 	.break_page = control_break_page,
 	.watch = page_type_watch,
-	.look = page_type_look,
 };
 
 REGISTER(xen_control, control);

@@ -9,9 +9,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "harness/witness/witness.h"
 #include "inject/xen/xen.h"
@@ -25,14 +23,12 @@ struct look {
 	int before, last;
 };
 
-/* @type_fd, @mapping_fd: of the witnesses, to be readable when they shall look; -1: not at work */
 static struct {
 	bool active;
 	uint32_t domain;
 	uint64_t pfn;
 	struct look type, mapping;
-	int type_fd, mapping_fd;
-} watched = {.type_fd = -1, .mapping_fd = -1};
+} watched;
 
 /* Whether a look shows another state than the last one. */
 static bool has_changed(struct look *look, int now)
@@ -54,29 +50,6 @@ void page_type_watch(uint32_t domain, uint64_t pfn)
 	watched.type = watched.mapping = (struct look){0};
 }
 
-/** page_type_look - have the witnesses look at the page soon: its domain may be gone at the end of the trial */
-void page_type_look(void)
-{
-	const int fds[] = {watched.type_fd, watched.mapping_fd};
-
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (fds[i] >= 0)
-			eventfd_write(fds[i], 1);
-}
-
-static int open_bell(struct witness_run *run)
-{
-	run->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return run->fd;
-}
-
-static void close_bell(struct witness_run *run, int *fd)
-{
-	if (run->fd >= 0)
-		close(run->fd);
-	*fd = run->fd = -1;
-}
-
 static json_t *page_data(const char *before, const char *after, bool is_lost)
 {
 	return json_pack("{s:I, s:i, s:s, s:s, s:b}", "pfn", (json_int_t)watched.pfn, "domain",
@@ -93,10 +66,7 @@ static int type_start(struct witness_run *run, struct reason *why)
 {
 	run->private = xen_open(why);
 	watched.active = false;
-	if (!run->private)
-		return -EOPNOTSUPP;
-	watched.type_fd = open_bell(run);
-	return 0;
+	return run->private ? 0 : -EOPNOTSUPP;
 }
 
 static void type_collect(struct witness_run *run)
@@ -116,17 +86,8 @@ static void type_collect(struct witness_run *run)
 		  page_data(before, names[now], now != XEN_PAGE_USED));
 }
 
-static void type_dispatch(struct witness_run *run)
-{
-	eventfd_t count;
-
-	(void)eventfd_read(run->fd, &count);
-	type_collect(run);
-}
-
 static void type_stop(struct witness_run *run)
 {
-	close_bell(run, &watched.type_fd);
 	xc_interface_close(run->private);
 }
 
@@ -138,10 +99,7 @@ static void mapping_probe(json_t *findings)
 static int mapping_start(struct witness_run *run, struct reason *why)
 {
 	run->private = xenforeignmemory_open(NULL, 0);
-	if (!run->private)
-		return fail(why, -errno, "no foreign memory: this is no Xen");
-	watched.mapping_fd = open_bell(run);
-	return 0;
+	return run->private ? 0 : fail(why, -errno, "no foreign memory: this is no Xen");
 }
 
 static void mapping_collect(struct witness_run *run)
@@ -163,17 +121,8 @@ static void mapping_collect(struct witness_run *run)
 				    error != 0));
 }
 
-static void mapping_dispatch(struct witness_run *run)
-{
-	eventfd_t count;
-
-	(void)eventfd_read(run->fd, &count);
-	mapping_collect(run);
-}
-
 static void mapping_stop(struct witness_run *run)
 {
-	close_bell(run, &watched.mapping_fd);
 	xenforeignmemory_close(run->private);
 }
 
@@ -188,7 +137,6 @@ static const struct witness page_type = {
 	.proofs = type_proofs,
 	.probe = type_probe,
 	.start = type_start,
-	.dispatch = type_dispatch,
 	.collect = type_collect,
 	.stop = type_stop,
 };
@@ -203,7 +151,6 @@ static const struct witness page_mapping = {
 	.proofs = type_proofs,
 	.probe = mapping_probe,
 	.start = mapping_start,
-	.dispatch = mapping_dispatch,
 	.collect = mapping_collect,
 	.stop = mapping_stop,
 };

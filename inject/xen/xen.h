@@ -13,6 +13,5 @@ void xen_probe(json_t *findings, const char *name);
 int xen_page_type(xc_interface *xen, uint32_t domain, uint64_t pfn, enum xen_page *page,
 		  struct reason *why);
 void page_type_watch(uint32_t domain, uint64_t pfn);
-void page_type_look(void);
 
 #endif
