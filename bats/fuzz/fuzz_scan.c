@@ -43,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	__cleanup_json json_t *decoded = scan_decode(text, NULL);
 	__cleanup_json json_t *empty = scan_decode(text, nothing);
 
+	/* jansson steps over a NUL byte between two values. */
+	if (memchr(data, '\0', size))
+		return 0;
 	if (!json_is_object(expected)) {
 		if (decoded)
 			abort();
