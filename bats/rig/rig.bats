@@ -131,12 +131,13 @@ await_record() {
 }
 
 @test "many faults in one boot leak nothing in the agent, and every verdict is the same" {
-	run "$brinell" run --out "$out" --trials 40 einj/single
+	run "$brinell" run --out "$out" --trials 80 einj/single
 	[ "$status" -eq 0 ]
 	[ "$(grep -o '"boot_id":"[^"]*"' "$out/journal.jsonl" | sort -u | wc -l)" -eq 1 ]
 	fds=$(grep '"type":"usage"' "$out/journal.jsonl" | grep -o '"fds":[0-9]*' | sort -u | wc -l)
 	[ "$fds" -eq 1 ]
-	first=$(grep '"type":"usage"' "$out/journal.jsonl" | sed -n 5p | grep -o '"resident_kb":[0-9]*' | cut -d: -f2)
+	# The heap of the agent settles in the first half of the trials.
+	first=$(grep '"type":"usage"' "$out/journal.jsonl" | sed -n 40p | grep -o '"resident_kb":[0-9]*' | cut -d: -f2)
 	last=$(grep '"type":"usage"' "$out/journal.jsonl" | tail -n 1 | grep -o '"resident_kb":[0-9]*' | cut -d: -f2)
 	[ "$last" -le $((first + 64)) ]
 }
