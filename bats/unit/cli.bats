@@ -33,7 +33,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 @test "every command explains itself" {
 	run "$brinell" --help
 	[ "$status" -eq 0 ]
-	for command in run check resume shrink judge show report compare list doctor inject rig agent; do
+	for command in run check resume shrink judge show report compare history nightly list doctor inject rig agent; do
 		[[ $output == *"  $command "* ]]
 		"$brinell" $command --help | grep -q "^usage: brinell $command"
 	done

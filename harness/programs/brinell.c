@@ -11,9 +11,22 @@
 #include "harness/lib/util.h"
 
 /* The order of the help text is the order of use, not of the linker. */
-static const char *const order[] = {"run",    "check",	"resume",  "shrink", "judge",
-				    "show",   "report", "compare", "list",   "doctor",
-				    "inject", "rig",	"agent"};
+static const char *const order[] = {"run",  "check",  "resume",	 "shrink",  "judge",
+				    "show", "report", "compare", "history", "nightly",
+				    "list", "doctor", "inject",	 "rig",	    "agent"};
+
+static void print_command(FILE *out, const struct command *command)
+{
+	fprintf(out, "  %-8s %s\n", command->name, command->summary);
+}
+
+static bool has_place(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		if (strcmp(order[i], name) == 0)
+			return true;
+	return false;
+}
 
 static void print_help(FILE *out)
 {
@@ -27,8 +40,11 @@ static void print_help(FILE *out)
 		const struct command *command = command_find(order[i]);
 
 		if (command)
-			fprintf(out, "  %-8s %s\n", command->name, command->summary);
+			print_command(out, command);
 	}
+	for (size_t i = 0; i < command_count(); i++)
+		if (!has_place(command_at(i)->name))
+			print_command(out, command_at(i));
 	fputs("\n"
 	      "brinell COMMAND --help tells more. Options of every command: --quiet, --verbose.\n"
 	      "Exit: 0 all passed or skipped, 1 a failure, 2 bad usage or a bad file (nothing was\n"
