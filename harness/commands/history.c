@@ -10,6 +10,7 @@
 #include "harness/history/history.h"
 #include "harness/journal/journal.h"
 #include "harness/lib/registry.h"
+#include "reports/text.h"
 
 static const char usage[] =
 	"usage: brinell history [--index FILE] add DIR...\n"
@@ -53,19 +54,11 @@ static int complain(int error, const struct reason *why)
 	return error == -EIO || error == -EBUSY ? EXIT_INFRA : EXIT_USAGE;
 }
 
-static int finish_output(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EXIT_PASSED;
-	log_error("history: writing to standard output: %s", strerror(errno));
-	return EXIT_INFRA;
-}
-
 static int print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	json_dumpf(value, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
 	putchar('\n');
-	return finish_output();
+	return EXIT_PASSED;
 }
 
 static bool is_run(const char *directory)
@@ -153,14 +146,14 @@ static int run_list(const struct request *request)
 	if (request->as_json)
 		return print_json(runs);
 	json_array_foreach (runs, index, run)
-		printf("%s  %lld of %lld failed%s  brinell %s  %s%s%s\n", json_text(run, "run", ""),
-		       (long long)json_number(run, "failures", 0),
-		       (long long)json_number(run, "trials", 0),
-		       json_number(run, "complete", 0) ? "" : ", incomplete",
-		       json_text(run, "version", ""), json_text(run, "directory", ""),
-		       json_text(run, "baselines", NULL) ? "  pinned: " : "",
-		       json_text(run, "baselines", ""));
-	return finish_output();
+		text_line(stdout, "%s  %lld of %lld failed%s  brinell %s  %s%s%s",
+			  json_text(run, "run", ""), (long long)json_number(run, "failures", 0),
+			  (long long)json_number(run, "trials", 0),
+			  json_number(run, "complete", 0) ? "" : ", incomplete",
+			  json_text(run, "version", ""), json_text(run, "directory", ""),
+			  json_text(run, "baselines", NULL) ? "  pinned: " : "",
+			  json_text(run, "baselines", ""));
+	return EXIT_PASSED;
 }
 
 static int run_show(const struct request *request)
@@ -178,13 +171,13 @@ static int run_show(const struct request *request)
 		return complain(error, &why);
 	if (request->as_json)
 		return print_json(rows);
-	printf("%s  %s\n", json_text(run, "run", ""), json_text(run, "directory", ""));
+	text_line(stdout, "%s  %s", json_text(run, "run", ""), json_text(run, "directory", ""));
 	json_array_foreach (rows, index, row)
-		printf("  %-24s %-44s %12.6g %s (%lld)\n", json_text(row, "scenario", ""),
-		       json_text(row, "metric", ""),
-		       json_number_value(json_object_get(row, "median")),
-		       json_text(row, "unit", ""), (long long)json_number(row, "boots", 0));
-	return finish_output();
+		text_line(stdout, "  %-24s %-44s %12.6g %s (%lld)", json_text(row, "scenario", ""),
+			  json_text(row, "metric", ""),
+			  json_number_value(json_object_get(row, "median")),
+			  json_text(row, "unit", ""), (long long)json_number(row, "boots", 0));
+	return EXIT_PASSED;
 }
 
 static int run_trend(const struct request *request)
@@ -208,12 +201,12 @@ static int run_trend(const struct request *request)
 	if (request->as_json)
 		return print_json(both);
 	json_array_foreach (series, index, each)
-		printf("%s  %12.6g %s (%lld)\n", json_text(each, "run", ""),
-		       json_number_value(json_object_get(each, "median")),
-		       json_text(each, "unit", ""), (long long)json_number(each, "boots", 0));
+		text_line(stdout, "%s  %12.6g %s (%lld)", json_text(each, "run", ""),
+			  json_number_value(json_object_get(each, "median")),
+			  json_text(each, "unit", ""), (long long)json_number(each, "boots", 0));
 	json_array_foreach (points, index, each)
 		history_print(stdout, each);
-	return finish_output();
+	return EXIT_PASSED;
 }
 
 static int run_check(const struct request *request)
@@ -236,7 +229,7 @@ static int run_check(const struct request *request)
 		json_array_foreach (list, index, each)
 			history_print(stdout, each);
 	}
-	code = request->as_json ? print_json(report) : finish_output();
+	code = request->as_json ? print_json(report) : EXIT_PASSED;
 	return code ? code : history_is_worse(report) ? EXIT_FAILED : EXIT_PASSED;
 }
 

@@ -8,6 +8,7 @@
 
 #include "harness/history/history.h"
 #include "harness/stats/stats.h"
+#include "reports/text.h"
 
 /* Older runs say nothing about the last ones, and the cost grows with the square. */
 #define WINDOW 50
@@ -224,26 +225,27 @@ int history_check(struct history *history, const char *since, json_t **report, s
 void history_print(FILE *out, const json_t *point)
 {
 	const json_t *change = json_object_get(point, "change_percent");
+	__cleanup_free char *by =
+		change ? format_text(" by %+.1f %%", json_number_value(change)) : xstrdup("");
 
 	if (strcmp(json_text(point, "kind", ""), "failed") == 0) {
-		fprintf(out, "  %s failed in %lld of %lld trials: run %s\n",
-			json_text(point, "scenario", ""),
-			(long long)json_number(point, "failures", 0),
-			(long long)json_number(point, "trials", 0),
-			json_text(point, "first_after", ""));
+		text_line(out, "  %s failed in %lld of %lld trials: run %s",
+			  json_text(point, "scenario", ""),
+			  (long long)json_number(point, "failures", 0),
+			  (long long)json_number(point, "trials", 0),
+			  json_text(point, "first_after", ""));
 		return;
 	}
-	fprintf(out, "  %s %s %s", json_text(point, "scenario", ""), json_text(point, "metric", ""),
-		json_text(point, "kind", ""));
-	if (change)
-		fprintf(out, " by %+.1f %%", json_number_value(change));
-	fprintf(out,
-		", %.6g to %.6g %s: last before run %s (brinell %s), first after run %s (brinell "
-		"%s)\n",
-		json_number_value(json_object_get(point, "before")),
-		json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
-		json_text(point, "last_before", ""), json_text(point, "version_before", ""),
-		json_text(point, "first_after", ""), json_text(point, "version_after", ""));
+	text_line(out,
+		  "  %s %s %s%s, %.6g to %.6g %s: last before run %s (brinell %s), first after run "
+		  "%s "
+		  "(brinell %s)",
+		  json_text(point, "scenario", ""), json_text(point, "metric", ""),
+		  json_text(point, "kind", ""), by,
+		  json_number_value(json_object_get(point, "before")),
+		  json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
+		  json_text(point, "last_before", ""), json_text(point, "version_before", ""),
+		  json_text(point, "first_after", ""), json_text(point, "version_after", ""));
 }
 
 /** history_is_worse - whether a report of history_check() has a new regression or failure */
