@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/compare/self.h"
 #include "harness/journal/journal.h"
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
@@ -212,19 +213,16 @@ static int write_candidate(const struct shrink *shrink, const json_t *spec, cons
 static int run_candidates(const struct shrink *shrink, const char *out, json_t *files,
 			  struct reason *why)
 {
-	const char *bench = json_text(shrink->trial, "bench", "gmem");
-	const char *fixed[] = {"brinell", "run", "--stop-on-fail", "--bench", bench, "--out", out};
-	size_t count = ARRAY_SIZE(fixed) + json_array_size(files);
-	__cleanup_free const char **argv = xzalloc((count + 1) * sizeof(*argv));
-	struct spawn spawn = {
-		.argv = argv, .file = "/proc/self/exe", .streams = {SPAWN_NULL, SPAWN_NULL, 2}};
-	int status, error;
+	__cleanup_json json_t *arguments =
+		json_pack("[s, s, s, s, s, s, s]", "brinell", "run", "--stop-on-fail", "--bench",
+			  json_text(shrink->trial, "bench", "gmem"), "--out", out);
+	int code;
 
-	memcpy(argv, fixed, sizeof(fixed));
-	for (size_t i = ARRAY_SIZE(fixed); i < count; i++)
-		argv[i] = json_string_value(json_array_get(files, i - ARRAY_SIZE(fixed)));
-	error = spawn_start(&spawn, why);
-	return error ? error : spawn_wait(&spawn, -1, &status);
+	json_array_extend(arguments, files);
+	code = self_run(arguments, NULL, SPAWN_NULL, STDERR_FILENO, why);
+	if (code == -EINTR)
+		return fail(why, code, "a signal ended the run %s", out);
+	return code < 0 ? code : 0;
 }
 
 /* Return: the index of the first candidate that still fails, -1: none, or -errno less 1. */

@@ -32,7 +32,7 @@ static char **environment_with(char *path)
  * self_run - run brinell, and wait for its end
  * @arguments:  of the program, "brinell" first
  * @first_path: a directory to search for programs before those of PATH, or NULL
- * @out:        descriptor of its standard output
+ * @out:        descriptor of its standard output, or SPAWN_NULL
  * @messages:   descriptor of its standard error
  * @why:        filled when it can not be started
  *
