@@ -21,14 +21,9 @@ static const json_t *run_body(const json_t *records)
 
 static char *start_text(const json_t *records)
 {
-	time_t seconds =
-		(time_t)(json_number(json_array_get(records, 0), "time_ns", 0) / NSEC_PER_SEC);
-	struct tm date;
-	char text[64] = "";
-
-	if (gmtime_r(&seconds, &date))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &date);
-	return xstrdup(text);
+	return format_utc(
+		(time_t)(json_number(json_array_get(records, 0), "time_ns", 0) / NSEC_PER_SEC),
+		"%Y-%m-%dT%H:%M:%SZ");
 }
 
 static char *command_text(const json_t *run)

@@ -136,15 +136,8 @@ static int make_runs(const struct request *request, int count, char *const *name
 	__cleanup_free char *out = request->out ? strdup(request->out) : NULL;
 	struct reason why = {""};
 
-	if (!out) {
-		time_t now = time(NULL);
-		struct tm date;
-
-		gmtime_r(&now, &date);
-		out = format_text("brinell-runs/compare-%04d%02d%02d-%02d%02d%02d",
-				  date.tm_year + 1900, date.tm_mon + 1, date.tm_mday, date.tm_hour,
-				  date.tm_min, date.tm_sec);
-	}
+	if (!out)
+		out = format_utc(time(NULL), "brinell-runs/compare-%Y%m%d-%H%M%S");
 	for (int i = 0; i < count; i++)
 		json_array_append_new(scenarios, json_string(names[i]));
 	plan = json_pack("{s:O, s:O, s:O, s:I, s:I, s:I, s:f, s:f, s:s*}", "a", request->a, "b",

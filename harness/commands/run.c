@@ -250,15 +250,11 @@ static char *run_record(const struct plan *plan, const struct run_options *optio
 	char *text = NULL;
 	size_t length;
 	FILE *out;
-	char id[64];
-	time_t now = time(NULL);
-	struct tm date;
+	__cleanup_free char *date = format_utc(time(NULL), "%Y%m%dT%H%M%SZ");
+	__cleanup_free char *id = NULL;
 
 	(void)!getrandom(random, sizeof(random), 0);
-	gmtime_r(&now, &date);
-	snprintf(id, sizeof(id), "%04d%02d%02dT%02d%02d%02dZ-%08x%08x", date.tm_year + 1900,
-		 date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, random[0],
-		 random[1]);
+	id = format_text("%s-%08x%08x", date, random[0], random[1]);
 	uname(&name);
 	head = json_pack("{s:i, s:s, s:s, s:O, s:I, s:s*, s:s*, s:{s:s, s:s, s:i}}", "journal",
 			 JOURNAL_VERSION, "run", id, "version", BRINELL_VERSION, "argv", arguments,

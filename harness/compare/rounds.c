@@ -129,23 +129,17 @@ static int load_side(const struct rounds *rounds, unsigned int round, char side,
 {
 	unsigned int boots = (unsigned int)json_number(rounds->plan, "boots", 1);
 	__cleanup_free char **directories = xzalloc(boots * sizeof(*directories));
-	__cleanup_json json_t *name = json_string("as it is");
+	__cleanup_free char *name = NULL;
 	json_t *word;
 	size_t index;
 	int error;
 
 	for (unsigned int i = 0; i < boots; i++)
 		directories[i] = run_directory(rounds, round, i + 1, side);
-	json_array_foreach ((json_t *)words_of(rounds, side), index, word) {
-		json_t *longer = index ? json_sprintf("%s %s", json_string_value(name),
-						      json_string_value(word))
-				       : json_incref(word);
-
-		json_decref(name);
-		name = longer;
-	}
-	error = compare_load(json_string_value(name), (const char *const *)directories, boots,
-			     loaded, why);
+	json_array_foreach ((json_t *)words_of(rounds, side), index, word)
+		append_text(&name, " ", "%s", json_string_value(word));
+	error = compare_load(name ?: "as it is", (const char *const *)directories, boots, loaded,
+			     why);
 	for (unsigned int i = 0; i < boots; i++)
 		free(directories[i]);
 	return error;

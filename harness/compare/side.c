@@ -111,12 +111,8 @@ static char *add_parts(char *across, const json_t *words, const json_t *others)
 
 		json_array_foreach ((json_t *)others, at, other)
 			shared |= json_equal(word, other);
-		if (!shared && *parts) {
-			char *longer = format_text("%s%s%s", across, *across ? "," : "", parts);
-
-			free(across);
-			across = longer;
-		}
+		if (!shared && *parts)
+			append_text(&across, ",", "%s", parts);
 	}
 	return across;
 }

@@ -173,6 +173,23 @@ char *format_text(const char *format, ...)
 }
 
 /**
+ * format_utc - a time in UTC
+ * @seconds: since 1970
+ * @format:  of strftime(3)
+ *
+ * Return: owned by the caller; empty for a time that has no date.
+ */
+char *format_utc(time_t seconds, const char *format)
+{
+	char text[64] = "";
+	struct tm date;
+
+	if (gmtime_r(&seconds, &date) && !strftime(text, sizeof(text), format, &date))
+		*text = '\0';
+	return xstrdup(text);
+}
+
+/**
  * append_text - printf to the end of a text
  * @text:      owned by the caller; NULL is empty
  * @separator: put between, unless @text is empty

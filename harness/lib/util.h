@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BRINELL_VERSION "0.1.0"
@@ -100,6 +101,7 @@ int fail(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 int fail_errno(struct reason *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+char *format_utc(time_t seconds, const char *format) __attribute__((format(strftime, 2, 0)));
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void append_text(char **text, const char *separator, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -77,9 +77,8 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 {
 	__cleanup_json json_t *nights = list_nights(nightly->out);
 	const char *last = json_string_value(json_array_get(nights, json_array_size(nights) - 1));
-	__cleanup_free char *path = NULL, *file = NULL, *text = NULL;
+	__cleanup_free char *path = NULL, *file = NULL, *text = NULL, *name = NULL;
 	time_t now = time(NULL);
-	struct tm date;
 	int error;
 
 	if (last && !has_file(last, SUMMARY_FILE)) {
@@ -91,9 +90,8 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 		log_info("nightly: the night %s was cut off, and goes on", last);
 		return 0;
 	}
-	gmtime_r(&now, &date);
-	path = format_text("%s/%04d%02d%02dT%02d%02d%02dZ", nightly->out, date.tm_year + 1900,
-			   date.tm_mon + 1, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec);
+	name = format_utc(now, "%Y%m%dT%H%M%SZ");
+	path = format_text("%s/%s", nightly->out, name);
 	*plan = json_pack("{s:O, s:I, s:I}", "steps", nightly->steps, "began", (json_int_t)now,
 			  "budget_s", (json_int_t)(nightly->budget_ns / NSEC_PER_SEC));
 	text = json_dumps(*plan, JSON_INDENT(1));
@@ -150,17 +148,12 @@ static int known_code(const char *directory)
 
 static char *text_of(const json_t *step)
 {
-	char *text = xstrdup("");
+	char *text = NULL;
 	json_t *word;
 	size_t index;
 
-	json_array_foreach ((json_t *)step, index, word) {
-		char *longer =
-			format_text("%s%s%s", text, index ? " " : "", json_string_value(word));
-
-		free(text);
-		text = longer;
-	}
+	json_array_foreach ((json_t *)step, index, word)
+		append_text(&text, " ", "%s", json_string_value(word));
 	return text;
 }
 

@@ -18,14 +18,11 @@
 
 static char *default_name(void)
 {
+	__cleanup_free char *date = format_utc(time(NULL), "%Y%m%d-%H%M%S");
 	uint32_t random = 0;
-	time_t now = time(NULL);
-	struct tm date;
 
 	(void)!getrandom(&random, sizeof(random), 0);
-	gmtime_r(&now, &date);
-	return format_text("%04d%02d%02d-%02d%02d%02d-%08x", date.tm_year + 1900, date.tm_mon + 1,
-			   date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, random);
+	return format_text("%s-%08x", date, random);
 }
 
 /*

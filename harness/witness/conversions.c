@@ -66,16 +66,12 @@ static int conversions_start(struct witness_run *run, struct reason *why)
 	return -ENOTSUP;
 }
 
-static char *add_count(json_t *data, const char *field, double before, double now, char *text)
+static void add_count(json_t *data, const char *field, double before, double now, char **text)
 {
-	char *longer;
-
 	json_object_set_new(data, field,
 			    json_pack("{s:I, s:I}", "before", (json_int_t)before, "after",
 				      (json_int_t)now));
-	longer = format_text("%s%s%s +%.0f", text, *text ? ", " : "", field, now - before);
-	free(text);
-	return longer;
+	append_text(text, ", ", "%s +%.0f", field, now - before);
 }
 
 static void conversions_collect(struct witness_run *run)
@@ -92,7 +88,7 @@ static void conversions_collect(struct witness_run *run)
 			continue;
 		reported |= counted[i].reported && now != conversions->sent[i];
 		if (now != conversions->before[i])
-			text = add_count(data, counted[i].field, conversions->before[i], now, text);
+			add_count(data, counted[i].field, conversions->before[i], now, &text);
 		if (reported)
 			conversions->sent[i] = now;
 	}

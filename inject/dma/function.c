@@ -91,12 +91,8 @@ static char *driver_names(void)
 {
 	char *all = xstrdup("");
 
-	for (size_t i = 0; i < dma_driver_count(); i++) {
-		char *more = format_text("%s%s%s", all, i ? ", " : "", dma_driver_at(i)->name);
-
-		free(all);
-		all = more;
-	}
+	for (size_t i = 0; i < dma_driver_count(); i++)
+		append_text(&all, ", ", "%s", dma_driver_at(i)->name);
 	return all;
 }
 
@@ -176,14 +172,10 @@ static char *others_of_group(const struct dma_function *function)
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
 		uint32_t class;
-		char *more;
 
 		if (strcmp(name, function->sbdf) != 0 && read_register(name, "class", &class) &&
-		    class >> 16 != CLASS_BRIDGE) {
-			more = format_text("%s%s%s", others, *others ? ", " : "", name);
-			free(others);
-			others = more;
-		}
+		    class >> 16 != CLASS_BRIDGE)
+			append_text(&others, ", ", "%s", name);
 		free(entries[i]);
 	}
 	free(entries);

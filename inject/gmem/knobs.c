@@ -107,13 +107,8 @@ static char *known_users(void)
 {
 	char *all = xstrdup("");
 
-	for (size_t i = 0; i < gmem_user_kind_count(); i++) {
-		char *longer =
-			format_text("%s%s%s", all, *all ? ", " : "", gmem_user_kind_at(i)->name);
-
-		free(all);
-		all = longer;
-	}
+	for (size_t i = 0; i < gmem_user_kind_count(); i++)
+		append_text(&all, ", ", "%s", gmem_user_kind_at(i)->name);
 	return all;
 }
 
