@@ -20,16 +20,18 @@ static inline char *journal_text(const json_t *records)
 	FILE *out = open_memstream(&text, &length);
 
 	json_array_foreach (records, index, record) {
+		const json_t *body = json_object_get(record, "body");
 		__cleanup_free char *line = NULL;
 
 		sequence++;
-		if (record_is(record, JOURNAL_DAMAGE)) {
-			if (strcmp(json_text(record_body(record), "what", ""), "checksum") == 0)
+		if (json_is(record, "type", JOURNAL_DAMAGE)) {
+			if (json_is(body, "what", "checksum"))
 				fputs("damaged\n", out);
 			continue;
 		}
-		line = journal_encode(sequence, record_time(record), record_type(record),
-				      json_text(record, "trial", NULL), record_body(record));
+		line = journal_encode(sequence, json_number(record, "time_ns", 0),
+				      json_text(record, "type", ""),
+				      json_text(record, "trial", NULL), body);
 		fputs(line ? line : "damaged\n", out);
 	}
 	fclose(out);
@@ -127,8 +129,9 @@ static inline char *render_results(const char *format, const json_t *results, co
 			  json_array_size(json_object_get(results, "pending")),
 		.summary = summary,
 		.state = &state,
-		.first_ns = record_time(json_array_get(records, 0)),
-		.last_ns = record_time(json_array_get(records, json_array_size(records) - 1)),
+		.first_ns = json_number(json_array_get(records, 0), "time_ns", 0),
+		.last_ns = json_number(json_array_get(records, json_array_size(records) - 1),
+				       "time_ns", 0),
 	};
 	char *text = NULL, *rows = NULL, *body = NULL;
 	size_t length, size;

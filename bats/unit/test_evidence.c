@@ -383,10 +383,13 @@ static void trace_events_tell_kind_severity_and_place(void **state)
 
 static struct nature fault(const char *injector, const char *arguments)
 {
-	__cleanup_json json_t *intent = json_pack("{s:{s:s, s:o}}", "body", "injector", injector,
-						  "arguments", json_loads(arguments, 0, NULL));
+	__cleanup_json json_t *intent =
+		json_pack("{s:s, s:{s:s, s:o}}", "type", "intent", "body", "injector", injector,
+			  "arguments", json_loads(arguments, 0, NULL));
+	struct record record;
 
-	return intent_nature(intent);
+	record_read(&record, intent);
+	return record.intent.fault;
 }
 
 static void faults_have_a_kind_and_a_severity(void **state)
@@ -420,12 +423,13 @@ static void faults_are_declared_by_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(natures); i++) {
 		__cleanup_json json_t *intent =
-			json_pack("{s:{s:s, s:o}}", "body", "injector", "panic", "fault",
-				  nature_words(natures[i]));
-		struct nature read = intent_nature(intent);
+			json_pack("{s:s, s:{s:s, s:o}}", "type", "intent", "body", "injector",
+				  "panic", "fault", nature_words(natures[i]));
+		struct record record;
 
-		assert_int_equal(read.kinds, natures[i].kinds);
-		assert_int_equal(read.severities, natures[i].severities);
+		record_read(&record, intent);
+		assert_int_equal(record.intent.fault.kinds, natures[i].kinds);
+		assert_int_equal(record.intent.fault.severities, natures[i].severities);
 	}
 }
 

@@ -36,14 +36,14 @@ void fingerprint_note(json_t *fingerprint, const char *part, const char *value)
 	json_object_set_new(values, value, json_true());
 }
 
-static void note_parts(json_t *fingerprint, const json_t *record)
+static void note_parts(json_t *fingerprint, const struct record *record)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const struct part *part = &parts[i];
-		const json_t *body = record_body(record), *value;
+		const json_t *body = record->body, *value;
 		__cleanup_free char *number = NULL;
 
-		if (!part->record || strcmp(record_type(record), part->record) != 0)
+		if (!part->record || strcmp(record->type_name, part->record) != 0)
 			continue;
 		body = part->level ? json_object_get(body, part->level) : body;
 		value = json_object_get(body, part->key);
@@ -61,17 +61,19 @@ static void note_parts(json_t *fingerprint, const json_t *record)
  */
 void fingerprint_read(json_t *fingerprint, const json_t *records)
 {
-	json_t *record, *version;
+	json_t *each, *version;
 	const char *software;
 	size_t index;
 
-	json_array_foreach (records, index, record) {
-		const json_t *facts = json_object_get(record_body(record), "facts");
+	json_array_foreach (records, index, each) {
+		struct record record;
 
-		note_parts(fingerprint, record);
-		if (!record_is(record, "guest"))
+		record_read(&record, each);
+		note_parts(fingerprint, &record);
+		if (record.type != RECORD_GUEST)
 			continue;
-		json_object_foreach (json_object_get(facts, "software"), software, version)
+		json_object_foreach (json_object_get(record.guest_start.facts, "software"),
+				     software, version)
 			fingerprint_note(fingerprint, software, json_string_value(version));
 	}
 }

@@ -29,13 +29,16 @@ static json_t *member(json_t *object, const char *key, json_t *fresh)
  */
 static void note_boots(json_t *boots, const json_t *records)
 {
-	json_t *record;
+	struct record record;
+	json_t *each;
 	size_t index;
 
-	json_array_foreach (records, index, record)
-		if (record_is(record, "boot") && json_text(record_body(record), "boot_id", NULL))
-			json_object_set(boots, json_text(record_body(record), "host", "h0"),
-					json_object_get(record_body(record), "boot_id"));
+	json_array_foreach (records, index, each) {
+		record_read(&record, each);
+		if (record.type == RECORD_BOOT && record.boot.boot_id)
+			json_object_set_new(boots, record.host ?: "h0",
+					    json_string(record.boot.boot_id));
+	}
 }
 
 /* Without a known boot each trial counts as one of its own. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fields of the journal's records.
+ * The journal's records, decoded once for judge, reports and `show`.
  */
 #include <string.h>
 
@@ -8,76 +8,119 @@
 
 #define TIME_LIMIT (INT64_MAX / 4)
 
-/** record_type - type of a record, "" when it has none; borrowed */
-const char *record_type(const json_t *record)
+static bool flag(const json_t *object, const char *key)
 {
-	return json_text(record, "type", "");
+	return json_is_true(json_object_get(object, key));
 }
 
-/** record_is - whether a record is of a type */
-bool record_is(const json_t *record, const char *type)
+static int64_t seen_at(const json_t *body, int64_t written_ns)
 {
-	return strcmp(record_type(record), type) == 0;
+	int64_t seen_ns = json_number(body, "host_time_ns", written_ns);
+
+	if (seen_ns > written_ns)
+		seen_ns = written_ns;
+	return seen_ns < 0 ? 0 : seen_ns > TIME_LIMIT ? TIME_LIMIT : seen_ns;
 }
 
-/** record_body - body of a record, NULL when it has none; borrowed */
-const json_t *record_body(const json_t *record)
+static void read_beat(struct beat_report *beat, const json_t *data)
 {
-	return json_object_get(record, "body");
+	const json_t *prompt = json_object_get(data, "prompt");
+	const json_t *clocks = json_object_get(data, "guest_clocks");
+
+	*beat = (struct beat_report){
+		.what = json_text(data, "what", ""),
+		.boot_id = json_text(data, "boot_id",
+				     json_text(json_object_get(data, "said"), "boot_id", NULL)),
+		.age_ns = json_number(data, "age_ns", -1),
+		.since_ns = json_number(data, "since_ns", 0),
+		.arrival_ns = json_number(data, "arrival_ns", 0),
+		.beats = json_number(data, "beats", 0),
+		.missed = json_number(data, "missed", 0),
+		.longest_ns = json_number(data, "longest_ns", 0),
+		.guest_ns = json_number(data, "guest_ns", 0),
+		.prompt_age_ns = json_number(prompt, "age_ns", -1),
+		.prompt_guest_ns = json_number(prompt, "guest_ns", 0),
+		.interval_ns = json_number(data, "interval_ns", 0),
+		.gaps = json_object_get(data, "gaps"),
+		.clocks = json_is_object(clocks) ? clocks : NULL,
+		.first = flag(data, "first"),
+		.connected = flag(data, "connected"),
+		.rebooted = flag(data, "rebooted"),
+	};
 }
 
-/** record_time - when the controller wrote a record, CLOCK_REALTIME in nanoseconds */
-int64_t record_time(const json_t *record)
+static void read_domain(struct domain_report *domain, const json_t *data)
 {
-	return json_number(record, "time_ns", 0);
+	*domain = (struct domain_report){
+		.state = json_text(data, "state", ""),
+		.detail = json_text(data, "detail", ""),
+		.uuid = json_text(data, "uuid", NULL),
+		.action = json_text(data, "action", ""),
+		.statistics = json_object_get(data, "statistics"),
+	};
 }
 
-/** record_text - text of an event, "" when it has none; borrowed */
-const char *record_text(const json_t *record)
+static void read_migration(struct migration_report *migration, const json_t *data)
 {
-	return json_text(record_body(record), "text", "");
+	bool counted = json_number(data, "total", -1) != 0;
+
+	*migration = (struct migration_report){
+		.stage = json_text(data, "stage", ""),
+		.outcome = json_text(data, "outcome", ""),
+		.reason = json_text(data, "reason", ""),
+		.iteration = json_number(data, "iteration", -1),
+		.downtime_ns = json_number(data, "downtime_ns", -1),
+		.elapsed_ns = json_number(data, "elapsed_ns", -1),
+		.remaining = counted ? json_number(data, "remaining", -1) : -1,
+		.statistics = json_object_get(data, "statistics"),
+		.local = flag(data, "local"),
+	};
 }
 
-/** record_told - text of an event for a reason, which is never empty; borrowed */
-const char *record_told(const json_t *record)
+static void read_work(struct work_report *work, const json_t *data)
 {
-	const char *text = record_text(record);
+	const json_t *value = json_object_get(data, "value_ok");
 
-	return *text ? text : "an event without text";
+	*work = (struct work_report){
+		.workload = json_text(data, "workload", NULL),
+		.signal_name = json_text(data, "signal_name", NULL),
+		.code_name = json_text(data, "code_name", NULL),
+		.error_name = json_text(data, "errno_name", NULL),
+		.call = json_text(data, "call", NULL),
+		.address_text = json_text(data, "address", NULL),
+		.data = json_text(data, "data", NULL),
+		.signal = json_number(data, "signal", 0),
+		.status = json_number(data, "status", 0),
+		.lsb = json_number(data, "lsb", -1),
+		.pid = json_number(data, "pid", -1),
+		.converted = json_number(data, "converted", 0),
+		.refused = json_number(data, "refused", 0),
+		.address = (uint64_t)json_number(data, "address", 0),
+		.value = json_is_true(value)	? CHECKED_FINE
+			 : json_is_false(value) ? CHECKED_WRONG
+						: CHECKED_NOTHING,
+		.metrics = json_object_get(data, "metrics"),
+	};
 }
 
-/** event_witness - who tells an event; borrowed */
-const char *event_witness(const json_t *record)
+static void read_event(struct event_record *event, const json_t *body)
 {
-	return json_text(record_body(record), "witness", "");
-}
+	const json_t *data = json_object_get(body, "data");
 
-/** event_guest - the guest that an event is from or about; NULL: it is the host's own; borrowed */
-const char *event_guest(const json_t *record)
-{
-	return json_text(record_body(record), "guest", NULL);
-}
-
-/** event_data - fields of an event; NULL when it has none; borrowed */
-const json_t *event_data(const json_t *record)
-{
-	return json_object_get(record_body(record), "data");
-}
-
-/**
- * event_time - when an event was seen, on the controller's clock
- *
- * Not later than it was written down, whatever the clock of its host says; and so far from the ends of its type that spans
- * can be added and subtracted.
- */
-int64_t event_time(const json_t *record)
-{
-	int64_t written = record_time(record);
-	int64_t seen = json_number(record_body(record), "host_time_ns", written);
-
-	if (seen > written)
-		seen = written;
-	return seen < 0 ? 0 : seen > TIME_LIMIT ? TIME_LIMIT : seen;
+	event->witness = json_text(body, "witness", "");
+	event->source = source_find(event->witness);
+	event->name = json_text(data, "event", "");
+	event->text = json_text(body, "text", "");
+	event->lost = json_number(data, "lost", 0);
+	event->data = data;
+	if (event->source == SOURCE_HEARTBEAT || event->source == SOURCE_GUEST_LINK)
+		read_beat(&event->beat, data);
+	else if (event->source == SOURCE_HYPERVISOR)
+		read_domain(&event->domain, data);
+	else if (event->source == SOURCE_MIGRATION)
+		read_migration(&event->migration, data);
+	else if (is_one_of(event->witness, RUN_SOURCES(TABLE_WORD) NULL))
+		read_work(&event->work, data);
 }
 
 /* What journals did not record before injectors declared it. */
@@ -95,73 +138,206 @@ static const struct {
 	{"qemu-mce", NULL, "hypervisor", {0, 0}, nature_of_bank_record},
 };
 
-/** intent_kills - what the fault of an intent kills ("qemu", a daemon); "" for none; borrowed */
-const char *intent_kills(const json_t *record)
+static struct nature read_fault(const json_t *words)
 {
-	const json_t *intent = record_body(record),
-		     *arguments = json_object_get(intent, "arguments");
-	const char *kills = json_text(intent, "kills", NULL);
-
-	for (size_t i = 0; !kills && i < ARRAY_SIZE(undeclared); i++)
-		if (undeclared[i].kills &&
-		    strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
-			kills = json_text(arguments, undeclared[i].kills, NULL);
-	return kills ?: "";
-}
-
-/** intent_echoed_by - witness that reports the injector's own command, so that it proves nothing; "" for none; borrowed */
-const char *intent_echoed_by(const json_t *record)
-{
-	const json_t *intent = record_body(record);
-	const char *witness = json_text(intent, "echoed-by", NULL);
-
-	for (size_t i = 0; !witness && i < ARRAY_SIZE(undeclared); i++)
-		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
-			witness = undeclared[i].echoed_by;
-	return witness ?: "";
-}
-
-/** intent_nature - kind and severity of the fault of an intent; any for an injector that declares none */
-struct nature intent_nature(const json_t *record)
-{
-	const json_t *intent = record_body(record), *words = json_object_get(intent, "fault"),
-		     *word;
 	struct nature nature = {0, 0};
+	json_t *word;
 	size_t index;
 
 	json_array_foreach (words, index, word)
-		nature_add_word(&nature, json_string_value(word) ? json_string_value(word) : "");
-	if (words)
-		return nature;
-	for (size_t i = 0; i < ARRAY_SIZE(undeclared); i++)
-		if (strcmp(json_text(intent, "injector", ""), undeclared[i].injector) == 0)
-			return undeclared[i].fault_of
-				       ? undeclared[i].fault_of(
-						 json_object_get(intent, "arguments"))
-				       : undeclared[i].fault;
-	return (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
+		nature_add_word(&nature, json_string_value(word) ?: "");
+	return nature;
+}
+
+static void read_intent(struct intent_record *intent, const json_t *body)
+{
+	const json_t *arguments = json_object_get(body, "arguments");
+	const json_t *fault = json_object_get(body, "fault");
+	const char *kills = json_text(body, "kills", NULL);
+	const char *echoed_by = json_text(body, "echoed-by", NULL);
+
+	*intent = (struct intent_record){
+		.injector = json_text(body, "injector", NULL),
+		.target = json_text(body, "target", NULL),
+		.boot_id = json_text(body, "boot_id", NULL),
+		.fault = fault ? read_fault(fault)
+			       : (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY},
+		.arguments = arguments,
+		.prepared = json_object_get(body, "prepared"),
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(undeclared); i++) {
+		if (strcmp(intent->injector ?: "", undeclared[i].injector) != 0)
+			continue;
+		if (!kills && undeclared[i].kills)
+			kills = json_text(arguments, undeclared[i].kills, NULL);
+		echoed_by = echoed_by ?: undeclared[i].echoed_by;
+		if (!fault)
+			intent->fault = undeclared[i].fault_of ? undeclared[i].fault_of(arguments)
+							       : undeclared[i].fault;
+	}
+	intent->kills = kills ?: "";
+	intent->echoed_by = echoed_by ?: "";
+}
+
+static void read_outcome(struct outcome_record *outcome, const json_t *body)
+{
+	int64_t error = json_number(body, "error", 0);
+	const json_t *result = json_object_get(body, "result");
+
+	*outcome = (struct outcome_record){
+		.injector = json_text(body, "injector", NULL),
+		.error_name = json_text(body, "error_name", error ? error_name((int)error) : NULL),
+		.reason = json_text(body, "reason", ""),
+		.memory = json_text(result, "memory", NULL),
+		.error = error,
+		.result = result,
+		.ended = flag(result, "ended"),
+	};
+}
+
+static void read_guest(struct guest_record *guest, const json_t *body)
+{
+	const json_t *facts = json_object_get(body, "facts");
+
+	*guest = (struct guest_record){
+		.uuid = json_text(facts, "uuid", NULL),
+		.boot_id = json_text(facts, "boot_id", NULL),
+		.kernel = json_text(facts, "kernel", NULL),
+		.facts = facts,
+		.arrived = flag(body, "arrived"),
+		.warm = flag(body, "warm"),
+	};
+}
+
+static void read_body(struct record *record)
+{
+	const json_t *body = record->body;
+
+	switch (record->type) {
+	case RECORD_TRIAL:
+		record->start = (struct start_record){
+			.scenario = json_text(body, "scenario", "unknown"),
+			.title = json_text(body, "title", NULL),
+			.bench = json_text(body, "bench", "unknown"),
+			.seed = json_number(body, "seed", 0),
+			.spec = json_object_get(body, "spec"),
+			.expect = json_object_get(body, "expect"),
+		};
+		break;
+	case RECORD_BOOT:
+		record->boot = (struct boot_record){
+			.boot_id = json_text(body, "boot_id", NULL),
+			.kernel = json_text(body, "kernel", NULL),
+			.facts = json_object_get(body, "facts"),
+		};
+		break;
+	case RECORD_WITNESSES:
+		record->witnesses = (struct witnesses_record){
+			.started = json_object_get(body, "started"),
+			.formats = json_object_get(body, "formats"),
+			.proofs = json_object_get(body, "proofs"),
+		};
+		break;
+	case RECORD_GUEST:
+		read_guest(&record->guest_start, body);
+		break;
+	case RECORD_FACTS:
+	case RECORD_RESOLVED:
+		record->facts = (struct facts_record){
+			.workload = json_text(body, "workload", NULL),
+			.facts = record->type == RECORD_FACTS ? json_object_get(body, "facts")
+							      : body,
+		};
+		break;
+	case RECORD_STEP:
+		record->step = (struct step_record){
+			.kind = json_text(body, "step", ""),
+			.text = json_text(body, "text", ""),
+		};
+		break;
+	case RECORD_INTENT:
+		read_intent(&record->intent, body);
+		break;
+	case RECORD_OUTCOME:
+		read_outcome(&record->outcome, body);
+		break;
+	case RECORD_EVENT:
+		read_event(&record->event, body);
+		break;
+	case RECORD_CLOSE:
+		record->close = (struct close_record){
+			.cause = cause_find(json_text(body, "cause", "")),
+			.word = json_text(body, "cause", ""),
+			.reason = json_text(body, "reason", ""),
+		};
+		break;
+	case RECORD_DAMAGE:
+		record->line = json_number(body, "line", 1);
+		break;
+	default:
+		break;
+	}
 }
 
 /**
- * event_is_of_kernel - whether the kernel itself wrote a record of its log
+ * record_read - decode a record
+ * @record: to be filled
+ * @json:   as journal_parse() gives it; borrowed for as long as @record is used. NULL is a record of no type.
+ */
+void record_read(struct record *record, const json_t *json)
+{
+	const json_t *body = json_object_get(json, "body");
+	const char *type = json_text(json, "type", "");
+
+	*record = (struct record){
+		.type = record_type_find(type),
+		.type_name = type,
+		.trial = json_text(json, "trial", NULL),
+		.host = json_text(body, "host", NULL),
+		.guest = json_text(body, "guest", NULL),
+		.written_ns = json_number(json, "time_ns", 0),
+		.body = body,
+	};
+	record->seen_ns = seen_at(body, record->written_ns);
+	read_body(record);
+}
+
+/** record_told - text of an event for a reason, which is never empty; borrowed */
+const char *record_told(const struct record *record)
+{
+	return record && record->type == RECORD_EVENT && *record->event.text
+		       ? record->event.text
+		       : "an event without text";
+}
+
+/** event_is_from - whether a record is an event of a source */
+bool event_is_from(const struct record *record, enum source source)
+{
+	return record->type == RECORD_EVENT && record->event.source == source;
+}
+
+/** event_is_named - whether a record is the event of that name */
+bool event_is_named(const struct record *record, const char *name)
+{
+	return record->type == RECORD_EVENT && strcmp(record->event.name, name) == 0;
+}
+
+/**
+ * event_is_of_kernel - whether the kernel itself wrote an event of its log
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
  * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
  * facility.
  */
-bool event_is_of_kernel(const json_t *record)
+bool event_is_of_kernel(const struct record *record)
 {
-	return json_number(event_data(record), "facility", 0) == 0 &&
-	       strncmp(record_text(record), "kernel: ", 8) != 0;
+	return json_number(record->event.data, "facility", 0) == 0 &&
+	       strncmp(record->event.text, "kernel: ", 8) != 0;
 }
 
-/**
- * is_memory_error_signal - is a workload's signal one that the kernel only sends for broken memory?
- */
-bool is_memory_error_signal(const json_t *data)
+/** is_memory_error_signal - whether a workload's signal is one that the kernel only sends for broken memory */
+bool is_memory_error_signal(const struct work_report *report)
 {
-	const char *code = json_text(data, "code_name", "");
-
-	return json_is(data, "signal_name", "SIGBUS") &&
-	       (strcmp(code, "BUS_MCEERR_AR") == 0 || strcmp(code, "BUS_MCEERR_AO") == 0);
+	return strcmp(report->signal_name ?: "", "SIGBUS") == 0 &&
+	       is_one_of(report->code_name ?: "", "BUS_MCEERR_AR", "BUS_MCEERR_AO");
 }

@@ -43,16 +43,22 @@ NAME_FUNCTION(migration_axis_name, migration_axis, MIGRATION_AXIS, "unknown")
 NAME_FUNCTION(conversion_axis_name, conversion_axis, CONVERSION_AXIS, "unknown")
 NAME_FUNCTION(cause_name, end_cause, END_CAUSES, "none")
 
-/** cause_find - cause of an end by its word; CAUSE_NONE: there is none such */
-enum end_cause cause_find(const char *name)
-{
-	static const char *const words[] = {END_CAUSES(TABLE_WORD)};
+#define FIND_FUNCTION(function, type, ...)                                                         \
+	enum type function(const char *name)                                                       \
+	{                                                                                          \
+		static const char *const words[] = {__VA_ARGS__};                                  \
+                                                                                                   \
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++)                                     \
+			if (strcmp(words[i], name) == 0)                                           \
+				return (enum type)i;                                               \
+		return (enum type) - 1;                                                            \
+	}
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcmp(words[i], name) == 0)
-			return (enum end_cause)i;
-	return CAUSE_NONE;
-}
+FIND_FUNCTION(cause_find, end_cause, END_CAUSES(TABLE_WORD))
+FIND_FUNCTION(record_type_find, record_type, RECORD_TYPES(TABLE_WORD))
+FIND_FUNCTION(source_find, source,
+	      RUN_SOURCES(TABLE_WORD) OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD)
+		      GUEST_SOURCES(TABLE_WORD))
 
 /** group_name - name of a group of witnesses, for people */
 const char *group_name(enum group_index group)

@@ -264,6 +264,24 @@ enum code code_find(const char *name);
 	X(SOURCE_HYPERVISOR, "hypervisor")                                                         \
 	X(SOURCE_MIGRATION, "migration")
 
+/* Types of the journal's records (docs/journal.md). */
+#define RECORD_TYPES(X)                                                                            \
+	X(RECORD_RUN, "run")                                                                       \
+	X(RECORD_TRIAL, "trial")                                                                   \
+	X(RECORD_BOOT, "boot")                                                                     \
+	X(RECORD_WITNESSES, "witnesses")                                                           \
+	X(RECORD_GUEST, "guest")                                                                   \
+	X(RECORD_RESOLVED, "resolved")                                                             \
+	X(RECORD_FACTS, "facts")                                                                   \
+	X(RECORD_STEP, "step")                                                                     \
+	X(RECORD_INTENT, "intent")                                                                 \
+	X(RECORD_OUTCOME, "outcome")                                                               \
+	X(RECORD_EVENT, "event")                                                                   \
+	X(RECORD_CLOSE, "close")                                                                   \
+	X(RECORD_VERDICT, "verdict")                                                               \
+	X(RECORD_USAGE, "usage")                                                                   \
+	X(RECORD_DAMAGE, "damage")
+
 /* Event of the engine: the page of a guest was elsewhere when the fault had been fired. */
 #define EVENT_MOVED_UNDER_FAULT "moved-under-fault"
 
@@ -295,6 +313,16 @@ enum end_cause {
 	CAUSE_NONE = -1,
 	END_CAUSES(TABLE_ID)
 };
+/* A type that this version does not know is RECORD_OTHER, a source that is none of the tables a witness of an agent. */
+enum record_type {
+	RECORD_OTHER = -1,
+	RECORD_TYPES(TABLE_ID)
+};
+enum source {
+	SOURCE_WITNESS = -1,
+	RUN_SOURCES(TABLE_ID)
+	OUTSIDE_SOURCES(TABLE_ID) CONTROLLER_SOURCES(TABLE_ID) GUEST_SOURCES(TABLE_ID)
+};
 
 enum group_index {
 #define GROUP_INDEX(id, name) GROUP_INDEX_##id,
@@ -316,6 +344,8 @@ const char *migration_axis_name(enum migration_axis axis);
 const char *conversion_axis_name(enum conversion_axis axis);
 const char *cause_name(enum end_cause cause);
 enum end_cause cause_find(const char *name);
+enum record_type record_type_find(const char *name);
+enum source source_find(const char *name);
 const char *group_name(enum group_index group);
 
 #endif

@@ -7,6 +7,12 @@
 
 #include "harness/judge/read/case.h"
 
+/* When a record was written; 0: there is none. */
+static int64_t written(const struct record *record)
+{
+	return record ? record->written_ns : 0;
+}
+
 static void append(json_t *metric, const char *key, const char *text)
 {
 	if (text)
@@ -14,26 +20,23 @@ static void append(json_t *metric, const char *key, const char *text)
 }
 
 /* The boot of a host at a place in the journal: the last one before it, else the first. */
-static const char *boot_at(const struct trial_case *trial, const char *host, size_t place)
+static const char *boot_at(const struct trial_case *trial, const char *host,
+			   const struct record *place)
 {
 	const char *boot = NULL;
-	size_t index;
-	json_t *record;
 
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record);
-		const char *name = json_text(body, "host", NULL);
-
-		if (boot && index > place)
+	for_each_record (trial, record) {
+		if (boot && record > place)
 			break;
-		if (record_is(record, "boot") && (!host || !name || strcmp(name, host) == 0))
-			boot = json_text(body, "boot_id", boot);
+		if (record->type == RECORD_BOOT &&
+		    (!host || !record->host || strcmp(record->host, host) == 0))
+			boot = record->boot.boot_id ?: boot;
 	}
 	return boot;
 }
 
 static json_t *new_metric(const struct trial_case *trial, const char *unit, const char *direction,
-			  const char *host, size_t place)
+			  const char *host, const struct record *place)
 {
 	json_t *metric =
 		json_pack("{s:s, s:s, s:[]}", "unit", unit, "direction", direction, "samples");
@@ -95,12 +98,11 @@ static const char *direction_of(const json_t *sample)
 
 /* The metric that a sample belongs to. Another boot is another machine, and its samples are a metric of their own. */
 static json_t *workload_metric(const struct trial_case *trial, json_t *metrics,
-			       const json_t *record, size_t place, const char *name,
-			       const json_t *sample)
+			       const struct record *record, const char *name, const json_t *sample)
 {
-	const json_t *body = record_body(record), *data = event_data(record);
-	const char *workload = json_text(data, "workload", json_text(data, "injector", "workload"));
-	const char *host = json_text(body, "host", NULL), *boot = boot_at(trial, host, place);
+	const char *workload = record->event.work.workload
+				       ?: json_text(record->event.data, "injector", "workload");
+	const char *boot = boot_at(trial, record->host, record);
 	__cleanup_free char *first = format_text("%s.%s", workload, name);
 	__cleanup_free char *other = format_text("%s.%s@%s", workload, name, boot ?: "");
 	json_t *metric = json_object_get(metrics, first);
@@ -110,28 +112,27 @@ static json_t *workload_metric(const struct trial_case *trial, json_t *metrics,
 		metric = json_object_get(metrics, other);
 	if (metric)
 		return metric;
-	metric =
-		new_metric(trial, json_text(sample, "unit", ""), direction_of(sample), host, place);
-	append(metric, "guest", event_guest(record));
+	metric = new_metric(trial, json_text(sample, "unit", ""), direction_of(sample),
+			    record->host, record);
+	append(metric, "guest", record->guest);
 	append(metric, "workload", workload);
 	json_object_set_new(metrics, same ? first : other, metric);
 	return metric;
 }
 
-static void take_samples(const struct trial_case *trial, json_t *metrics, const json_t *record,
-			 size_t place)
+static void take_samples(const struct trial_case *trial, json_t *metrics,
+			 const struct record *record)
 {
 	const char *name;
 	json_t *sample;
 
-	json_object_foreach (json_object_get(event_data(record), "metrics"), name, sample) {
-		json_t *value = json_object_get(sample, "value");
+	json_object_foreach ((json_t *)record->event.work.metrics, name, sample) {
+		json_t *value = json_object_get(sample, "value"), *metric;
 
-		if (json_is_number(value))
-			json_array_append(json_object_get(workload_metric(trial, metrics, record,
-									  place, name, sample),
-							  "samples"),
-					  value);
+		if (!json_is_number(value))
+			continue;
+		metric = workload_metric(trial, metrics, record, name, sample);
+		json_array_append(json_object_get(metric, "samples"), value);
 	}
 }
 
@@ -159,18 +160,11 @@ static void take_workloads(const struct trial_case *trial, json_t *metrics)
 {
 	__cleanup_json json_t *intervals = json_object();
 	__cleanup_json json_t *totals = json_object();
-	size_t index;
-	json_t *record;
 
-	json_array_foreach (trial->records, index, record) {
-		const char *event = json_text(event_data(record), "event", "");
-		const char *source = event_witness(record);
-
-		if (record_is(record, "event") &&
-		    (strcmp(source, "workload") == 0 || strcmp(source, "users") == 0))
-			take_samples(trial, strcmp(event, "metrics") == 0 ? intervals : totals,
-				     record, index);
-	}
+	for_each_record (trial, record)
+		if (event_is_from(record, SOURCE_WORKLOAD) || event_is_from(record, SOURCE_USERS))
+			take_samples(trial, event_is_named(record, "metrics") ? intervals : totals,
+				     record);
 	json_object_update_missing(intervals, totals);
 	take_means(intervals);
 	json_object_update(metrics, intervals);
@@ -185,11 +179,11 @@ static void take_workloads(const struct trial_case *trial, json_t *metrics)
 json_t *case_metrics(const struct trial_case *trial)
 {
 	json_t *metrics = json_object();
-	int64_t start = record_time(trial->start), intent = record_time(trial->intent);
-	int64_t close = record_time(trial->close);
+	int64_t start = written(trial->start), intent = written(trial->intent);
+	int64_t close = written(trial->close);
 
 	take_span(trial, metrics, "trial_time", start, close);
-	take_span(trial, metrics, "injector_time", intent, record_time(trial->outcome));
+	take_span(trial, metrics, "injector_time", intent, written(trial->outcome));
 	take_span(trial, metrics, "intent_to_evidence", intent, trial->first_proof_ns);
 	take_span(trial, metrics,
 		  trial->victim_guest ? "intent_to_guest_signal" : "intent_to_signal", intent,

@@ -146,8 +146,8 @@ static const json_t *find_run(const struct journal_index *index)
 	size_t place;
 
 	json_array_foreach (index->about, place, record)
-		if (record_is(record, "run"))
-			found = record_body(record);
+		if (json_is(record, "type", "run"))
+			found = json_object_get(record, "body");
 	return found;
 }
 

@@ -44,7 +44,7 @@ static char *witness_names(const struct trial_case *trial)
 
 static const char *close_reason(const struct trial_case *trial, const char *fallback)
 {
-	const char *reason = json_text(record_body(trial->close), "reason", "");
+	const char *reason = trial->close ? trial->close->close.reason : "";
 
 	return *reason ? reason : fallback;
 }
@@ -80,7 +80,7 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 
 static void rule_undelivered(const struct trial_case *trial, struct ruling *ruling)
 {
-	const json_t *outcome = record_body(trial->outcome);
+	const struct outcome_record *outcome = trial->outcome ? &trial->outcome->outcome : NULL;
 
 	if (!case_is_delivered(trial) && trial->foreign[0])
 		rule(ruling, "inconclusive", CODE_FOREIGN_EVIDENCE,
@@ -96,14 +96,11 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		     "the evidence is about an error of another kind or severity than the fault: "
 		     "%s",
 		     trial->other_error);
-	else if (!case_is_delivered(trial) && json_number(outcome, "error", 0))
+	else if (!case_is_delivered(trial) && outcome && outcome->error)
 		rule(ruling, "inconclusive", CODE_INJECTOR_FAILED,
 		     "the fault was not delivered: %s reported %s%s%s",
-		     json_text(outcome, "injector", "the injector"),
-		     json_text(outcome, "error_name",
-			       error_name((int)json_number(outcome, "error", 0))),
-		     *json_text(outcome, "reason", "") ? ": " : "",
-		     json_text(outcome, "reason", ""));
+		     outcome->injector ?: "the injector", outcome->error_name,
+		     *outcome->reason ? ": " : "", outcome->reason);
 	else if (!case_is_delivered(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: no witness but the injector saw it");
@@ -118,12 +115,10 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 
 static bool took_all_steps(const struct trial_case *trial)
 {
-	const json_t *spec = json_object_get(record_body(trial->start), "spec");
-	size_t planned = json_array_size(json_object_get(spec, "steps")), taken = 0, index;
-	json_t *record;
+	size_t planned = json_array_size(case_section(trial, "steps")), taken = 0;
 
-	json_array_foreach (trial->records, index, record)
-		taken += strcmp(record_type(record), "step") == 0;
+	for_each_record (trial, record)
+		taken += record->type == RECORD_STEP;
 	return planned && taken >= planned && (trial->outcome || trial->faultless);
 }
 
@@ -139,18 +134,11 @@ static bool read_wrong_data(const struct trial_case *trial)
 /* The engine saw that the page of a guest was elsewhere when the fault had been fired. */
 static const char *moved_under_fault(const struct trial_case *trial)
 {
-	bool fired = false;
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->records, index, record) {
-		fired |= record_is(record, "intent");
-		if (fired && record_is(record, "event") &&
-		    strcmp(event_witness(record), "engine") == 0 &&
-		    strcmp(json_text(event_data(record), "event", ""), EVENT_MOVED_UNDER_FAULT) ==
-			    0)
-			return json_text(record_body(record), "text", "the page moved");
-	}
+	for_each_record (trial, record)
+		if (trial->intent && record > trial->intent &&
+		    event_is_from(record, SOURCE_ENGINE) &&
+		    event_is_named(record, EVENT_MOVED_UNDER_FAULT))
+			return *record->event.text ? record->event.text : "the page moved";
 	return NULL;
 }
 
@@ -186,7 +174,7 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (trial->close && trial->cause == CAUSE_NONE)
 		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
 			    "the trial ended in a way that this brinell does not know: '%.60s'",
-			    json_text(record_body(trial->close), "cause", ""));
+			    trial->close->close.word);
 	if (trial->cause == CAUSE_TRIGGER_MISSED)
 		return rule(ruling, "inconclusive", CODE_TRIGGER_MISSED,
 			    "the fault was not fired: %s",
@@ -305,9 +293,8 @@ static json_t *checks_of(const struct trial_case *trial)
 }
 
 /* The metrics that the scenario is about, and the change of each that matters, in percent. */
-static void add_budgets(json_t *result, const json_t *start)
+static void add_budgets(json_t *result, const json_t *declared)
 {
-	const json_t *declared = json_object_get(json_object_get(start, "spec"), "metrics");
 	json_t *budgets, *budget;
 	const char *name;
 
@@ -329,7 +316,8 @@ static void add_budgets(json_t *result, const json_t *start)
  */
 json_t *case_verdict(struct trial_case *trial, const char *id)
 {
-	const json_t *start = record_body(trial->start);
+	static const struct start_record missing = {.scenario = "unknown", .bench = "unknown"};
+	const struct start_record *start = trial->start ? &trial->start->start : &missing;
 	struct ruling ruling = {.verdict = "inconclusive"};
 	__cleanup_json json_t *evidence = evidence_in_order(trial->evidence);
 	json_t *result, *each;
@@ -346,19 +334,19 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 		json_object_del(each, "place");
 	result = json_pack(
 		"{s:s, s:s, s:s*, s:s, s:I, s:I, s:b, s:o, s:s, s:s, s:s, s:s*, s:O, s:o, s:o}",
-		"trial", id, "scenario", json_text(start, "scenario", "unknown"), "title",
-		json_text(start, "title", NULL), "bench", json_text(start, "bench", "unknown"),
-		"seed", (json_int_t)json_number(start, "seed", 0), "attempts",
+		"trial", id, "scenario", start->scenario, "title", start->title, "bench",
+		start->bench, "seed", (json_int_t)start->seed, "attempts",
 		(json_int_t)trial->attempts, "delivered", case_is_delivered(trial), "axes",
 		axes_of(trial), "verdict", ruling.verdict, "code", code_name(ruling.code), "reason",
-		ruling.reason.text, "cause", json_text(record_body(trial->close), "cause", NULL),
+		ruling.reason.text, "cause",
+		trial->close && *trial->close->close.word ? trial->close->close.word : NULL,
 		"evidence", evidence, "checks", checks_of(trial), "metrics", case_metrics(trial));
 	if (trial->iommu.ours || trial->iommu.others)
 		json_object_set_new(result, "iommu",
 				    json_pack("{s:i, s:i, s:b}", "faults", (int)trial->iommu.ours,
 					      "of-others", (int)trial->iommu.others, "at-least",
 					      (int)trial->iommu.lost));
-	add_budgets(result, start);
+	add_budgets(result, case_section(trial, "metrics"));
 	if (known)
 		json_object_set_new(result, "known", json_string(known));
 	if (fixed)

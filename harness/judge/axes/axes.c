@@ -7,9 +7,9 @@
 
 #include "harness/judge/axes/axes.h"
 
-static struct host_seen *host_of(struct observation *seen, const json_t *body)
+static struct host_seen *host_of(struct observation *seen, const struct record *record)
 {
-	const char *name = json_text(body, "host", NULL);
+	const char *name = record->host;
 
 	if (!name || !seen->hosts[0].name)
 		return &seen->hosts[0];
@@ -24,9 +24,10 @@ static struct host_seen *host_of(struct observation *seen, const json_t *body)
 
 static void open_hosts(const struct trial_case *trial, struct observation *seen)
 {
-	seen->hosts[0] = (struct host_seen){.name = trial->host_name,
-					    .boot_id = json_text(record_body(trial->intent),
-								 "boot_id", NULL)};
+	seen->hosts[0] = (struct host_seen){
+		.name = trial->host_name,
+		.boot_id = trial->intent ? trial->intent->intent.boot_id : NULL,
+	};
 	seen->host_count = 1;
 }
 
@@ -34,14 +35,14 @@ static void open_hosts(const struct trial_case *trial, struct observation *seen)
 bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line)
 {
 	return line->meaning == MEANS_PANIC && trial->intent &&
-	       !nature_overlaps(line->nature, intent_nature(trial->intent));
+	       !nature_overlaps(line->nature, case_fault(trial));
 }
 
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,
-			     struct host_seen *host, const json_t *record)
+			     struct host_seen *host, const struct record *record)
 {
-	struct kernel_line line = kernel_line_read(record_text(record));
-	bool console = strcmp(event_witness(record), "console") == 0;
+	struct kernel_line line = kernel_line_read(record->event.text);
+	bool console = record->event.source == SOURCE_CONSOLE;
 	bool ours = host == &seen->hosts[0], died = host->panic != NULL;
 
 	/* A kernel that has panicked runs no agent that could read its log: only the console shows a panic. */
@@ -53,12 +54,12 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	    (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
 	     (line.meaning == MEANS_STUCK && !ours) ||
 	     (line.meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, &line)))))
-		json_array_append(trial->damage, (json_t *)record);
+		case_note_damage(trial, record);
 	if (!ours)
 		return;
 	if (line.meaning == MEANS_ENDED &&
 	    scope_relation(&trial->on_host, &line) != RELATION_FOREIGN)
-		json_array_append(trial->damage, (json_t *)record);
+		case_note_damage(trial, record);
 	if (line.meaning == MEANS_LOST)
 		trial->log_lost = true;
 	if (kernel_line_is_error(line.meaning))
@@ -73,21 +74,19 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	case_read_iommu(trial, &line, record);
 }
 
-static bool another_boot(const struct host_seen *host, const json_t *object)
+static bool another_boot(const struct host_seen *host, const char *boot)
 {
-	const char *boot = json_text(object, "boot_id", NULL);
-
 	return boot && host->boot_id && strcmp(boot, host->boot_id) != 0;
 }
 
-static void read_bench(struct host_seen *host, const json_t *record)
+static void read_bench(struct host_seen *host, const struct record *record)
 {
-	const json_t *data = event_data(record);
+	const json_t *data = record->event.data;
 
 	/* A death that shows in another boot_id alone is the word of the agent that names it, not that of the bench. */
-	if (another_boot(host, data) && !host->boot_changed)
+	if (another_boot(host, json_text(data, "boot_id", NULL)) && !host->boot_changed)
 		host->boot_changed = record;
-	else if (strcmp(json_text(data, "event", ""), "host-died") == 0 && !host->bench_died &&
+	else if (event_is_named(record, "host-died") && !host->bench_died &&
 		 !json_text(data, "previous_boot_id", NULL))
 		host->bench_died = record;
 }
@@ -99,22 +98,21 @@ static bool is_out_of_band(const char *witness)
 }
 
 /* What an agent had said before its host died may be read later than the bench's word of the death. */
-static void hear_agent(struct host_seen *host, const json_t *record)
+static void hear_agent(struct host_seen *host, const struct record *record)
 {
 	host->answered = true;
 	if (host->bench_died && !host->boot_changed &&
-	    event_time(record) > event_time(host->bench_died) + JUDGE_MARGIN_NS)
+	    record->seen_ns > host->bench_died->seen_ns + JUDGE_MARGIN_NS)
 		host->alive_after_death = true;
 }
 
 static void read_host_event(struct trial_case *trial, struct observation *seen,
-			    struct host_seen *host, const json_t *record)
+			    struct host_seen *host, const struct record *record)
 {
-	const char *witness = event_witness(record);
 	bool ours = host == &seen->hosts[0];
 
 	/* Of the log, the console or the trace: what was lost may have named another victim. */
-	if (ours && json_number(event_data(record), "lost", 0) > 0)
+	if (ours && record->event.lost > 0)
 		trial->log_lost = true;
 	if (ours)
 		case_read_conversion(trial, &seen->conversion, record);
@@ -124,102 +122,102 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 		trial->log_seen |= ours;
 		if (event_is_of_kernel(record))
 			read_kernel_line(trial, seen, host, record);
-	} else if (strcmp(witness, "bench") == 0) {
+	} else if (record->event.source == SOURCE_BENCH) {
 		read_bench(host, record);
 	} else if (ours) {
 		case_read_host_proof(trial, record);
 	}
 }
 
-static void read_event(struct trial_case *trial, struct observation *seen, const json_t *record,
-		       size_t index)
+static void read_event(struct trial_case *trial, struct observation *seen,
+		       const struct record *record)
 {
-	struct host_seen *host = host_of(seen, record_body(record));
-	const char *witness = event_witness(record);
-	bool counts = case_counts(trial, index);
+	struct host_seen *host = host_of(seen, record);
+	const struct event_record *event = &record->event;
+	bool counts = case_counts(trial, record);
 
 	if (!host)
 		return;
-	if (strcmp(witness, "hypervisor") == 0 && counts &&
-	    is_one_of(json_text(event_data(record), "event", ""), "connection-lost", "lost"))
+	if (event->source == SOURCE_HYPERVISOR && counts &&
+	    is_one_of(event->name, "connection-lost", "lost"))
 		trial->hypervisor_lost = true;
-	if (strcmp(witness, "workload") == 0 && (host == &seen->hosts[0] || event_guest(record)))
+	if (event->source == SOURCE_WORKLOAD && (host == &seen->hosts[0] || record->guest))
 		case_read_victim(trial, &seen->victim, record, counts);
-	if (strcmp(witness, "migration") == 0 || strcmp(witness, "hypervisor") == 0)
-		case_read_migration(trial, seen, record, index);
-	if (event_guest(record))
-		case_read_guest_event(trial, seen, record, index);
+	if (event->source == SOURCE_MIGRATION || event->source == SOURCE_HYPERVISOR)
+		case_read_migration(trial, seen, record);
+	if (record->guest)
+		case_read_guest_event(trial, seen, record);
 	else if (trial->intent && !counts && host == &seen->hosts[0] &&
 		 case_format(trial, record) != FORMAT_OTHER)
 		case_read_noise(trial, record);
 	else if (counts)
 		read_host_event(trial, seen, host, record);
-	if (counts && !is_out_of_band(witness))
+	if (counts && !is_out_of_band(event->witness))
 		hear_agent(host, record);
 }
 
 static void read_boot(const struct trial_case *trial, struct observation *seen,
-		      const json_t *record, size_t index)
+		      const struct record *record)
 {
-	struct host_seen *host = host_of(seen, record_body(record));
+	struct host_seen *host = host_of(seen, record);
+	bool counts = case_counts(trial, record);
 
 	if (!host)
 		return;
 	/* Before the fault it tells which boot this is, after it that this is another one. */
-	if (!case_counts(trial, index) && (!trial->intent || host != &seen->hosts[0]))
-		host->boot_id = json_text(record_body(record), "boot_id", NULL);
-	else if (case_counts(trial, index) && another_boot(host, record_body(record)) &&
-		 !host->boot_changed)
+	if (!counts && (!trial->intent || host != &seen->hosts[0]))
+		host->boot_id = record->boot.boot_id;
+	else if (counts && another_boot(host, record->boot.boot_id) && !host->boot_changed)
 		host->boot_changed = record;
 }
 
 /* Whether one of the witnesses that look follows the kernel's log. */
-static bool follows_log(const json_t *body)
+static bool follows_log(const struct witnesses_record *witnesses)
 {
 	const json_t *name;
 	size_t index;
 
-	json_array_foreach (json_object_get(body, "started"), index, name)
+	json_array_foreach (witnesses->started, index, name)
 		if (json_is_string(name) &&
-		    format_declared(json_object_get(body, "formats"), json_string_value(name)) ==
+		    format_declared(witnesses->formats, json_string_value(name)) ==
 			    FORMAT_KERNEL_LOG)
 			return true;
 	return false;
 }
 
-static void read_witnesses(struct trial_case *trial, const json_t *body)
+static void read_witnesses(struct trial_case *trial, const struct record *record)
 {
-	const char *guest = json_text(body, "guest", NULL);
+	const struct witnesses_record *witnesses = &record->witnesses;
 
-	if (!guest && case_on_host(trial, body)) {
-		trial->log_seen |= follows_log(body);
-		trial->host_formats = json_object_get(body, "formats");
-		trial->host_proofs = json_object_get(body, "proofs");
-	} else if (guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0) {
-		trial->guest_log_seen |= follows_log(body);
-		trial->guest_formats = json_object_get(body, "formats");
-		trial->guest_proofs = json_object_get(body, "proofs");
+	if (!record->guest && case_on_host(trial, record)) {
+		trial->log_seen |= follows_log(witnesses);
+		trial->host_formats = witnesses->formats;
+		trial->host_proofs = witnesses->proofs;
+	} else if (record->guest && trial->guest_name &&
+		   strcmp(record->guest, trial->guest_name) == 0) {
+		trial->guest_log_seen |= follows_log(witnesses);
+		trial->guest_formats = witnesses->formats;
+		trial->guest_proofs = witnesses->proofs;
 	}
 }
 
-static void read_record(struct trial_case *trial, struct observation *seen, const json_t *record,
-			size_t index)
+static void read_record(struct trial_case *trial, struct observation *seen,
+			const struct record *record)
 {
-	const json_t *body = record_body(record);
-	bool counts = case_counts(trial, index);
+	bool counts = case_counts(trial, record);
 
-	if (record_is(record, "event"))
-		read_event(trial, seen, record, index);
-	else if (record_is(record, "boot"))
-		read_boot(trial, seen, record, index);
-	else if (record_is(record, "step") && counts) {
-		seen->last_step_ns = record_time(record);
-		seen->victim.stopped |= json_is(body, "step", "stop");
-	} else if (record_is(record, "usage") && counts)
+	if (record->type == RECORD_EVENT)
+		read_event(trial, seen, record);
+	else if (record->type == RECORD_BOOT)
+		read_boot(trial, seen, record);
+	else if (record->type == RECORD_STEP && counts) {
+		seen->last_step_ns = record->written_ns;
+		seen->victim.stopped |= strcmp(record->step.kind, "stop") == 0;
+	} else if (record->type == RECORD_USAGE && counts)
 		seen->answered_last = true;
 	/* A log that was followed and stayed silent is as good as one of which lines were heard. */
-	else if (record_is(record, "witnesses"))
-		read_witnesses(trial, body);
+	else if (record->type == RECORD_WITNESSES)
+		read_witnesses(trial, record);
 }
 
 static unsigned int signs_of_death(const struct host_seen *host)
@@ -229,7 +227,7 @@ static unsigned int signs_of_death(const struct host_seen *host)
 
 static const char *sign_of_death(const struct host_seen *host)
 {
-	const json_t *sign = host->panic ?: host->bench_died ?: host->boot_changed;
+	const struct record *sign = host->panic ?: host->bench_died ?: host->boot_changed;
 
 	return record_told(sign);
 }
@@ -313,19 +311,17 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
  */
 void case_read_axes(struct trial_case *trial)
 {
-	const json_t *fired = trial->outcome ?: trial->intent;
+	const struct record *fired = trial->outcome ?: trial->intent;
 	struct observation seen = {0};
-	size_t index;
-	json_t *record;
 
-	if (!fired)
-		fired = json_array_get(trial->records, trial->from);
-	seen.fault_ns = record_time(fired);
+	if (!fired && trial->from < trial->records + trial->record_count)
+		fired = trial->from;
+	seen.fault_ns = fired ? fired->written_ns : 0;
 	open_hosts(trial, &seen);
 	case_open_guests(trial, &seen);
 	case_open_migration(trial, &seen);
-	json_array_foreach (trial->records, index, record)
-		read_record(trial, &seen, record, index);
+	for_each_record (trial, record)
+		read_record(trial, &seen, record);
 	case_read_injector_proof(trial);
 	case_decide_conversion(trial, &seen.conversion);
 	decide_host(trial, &seen);

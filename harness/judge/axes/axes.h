@@ -31,15 +31,14 @@ enum format {
 /**
  * struct victim_seen - the victim as the kernel's log and its own end show it
  * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
- * @exit: the victim's end by a signal; @exit_pid its process
+ * @exit: the victim's end by a signal
  * @killed: its end by SIGKILL or SIGTERM
  * @touch_after_exit: the victim spoke after its end
  * @stopped: the workload was told to end
  */
 struct victim_seen {
-	const json_t *killed_by_kernel, *signalled_by_kernel;
-	const json_t *exit, *killed, *touch_after_exit;
-	int64_t exit_pid;
+	const struct record *killed_by_kernel, *signalled_by_kernel;
+	const struct record *exit, *killed, *touch_after_exit;
 	bool stopped;
 };
 
@@ -54,7 +53,7 @@ struct victim_seen {
  */
 struct host_seen {
 	const char *name, *boot_id;
-	const json_t *panic, *bench_died, *boot_changed, *stuck;
+	const struct record *panic, *bench_died, *boot_changed, *stuck;
 	bool alive_after_death, answered;
 };
 
@@ -86,7 +85,7 @@ enum hypervisor_word {
  * struct guest_side - a guest on one of the hosts
  * @host:    borrowed
  * @lived:   it ran here, at any time: what waits at a target for a guest that does not come is none
- * @word, @word_record, @word_at: the hypervisor's last word, and its place in the journal
+ * @word, @word_record: the hypervisor's last word
  * @end, @end_record: how it ended, when the last word is that; the first record that says so
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
  * @first_record, @last_record: that tell them
@@ -98,15 +97,14 @@ struct guest_side {
 	const char *host;
 	bool lived;
 	enum hypervisor_word word;
-	const json_t *word_record;
-	size_t word_at;
+	const struct record *word_record;
 	enum guest_end end;
-	const json_t *end_record;
+	const struct record *end_record;
 	int64_t first_ns, last_ns;
-	const json_t *first_record, *last_record;
-	const json_t *down;
+	const struct record *first_record, *last_record;
+	const struct record *down;
 	int64_t down_ns;
-	const json_t *hello;
+	const struct record *hello;
 	bool stranger;
 	bool cut_off;
 };
@@ -128,27 +126,25 @@ struct guest_seen {
 	const char *name, *uuid, *boot_id;
 	struct guest_side sides[HOST_LIMIT];
 	size_t side_count;
-	const json_t *panic, *booting, *gone, *reboot, *gone_before_reboot;
-	const json_t *report, *harmed, *corrupted, *qemu_struck;
+	const struct record *panic, *booting, *gone, *reboot, *gone_before_reboot;
+	const struct record *report, *harmed, *corrupted, *qemu_struck;
 };
 
 /**
  * struct migration_seen - the last migration of the subject as the evidence shows it
  * @guest:    that migrates; NULL: nobody says
- * @asked:    the step that began it; @asked_at its place
+ * @asked:    the step that began it; NULL: none
  * @begun:    an event told of it; @post_copy: it came to post-copy; @local: source and target are one host
  * @source:   host that told of it; borrowed
- * @end:      record of its end; @end_at its place
+ * @end:      record of its end
  * @outcome:  of that end; borrowed
  */
 struct migration_seen {
 	const struct guest_seen *guest;
-	const json_t *asked;
-	size_t asked_at;
+	const struct record *asked;
 	bool begun, post_copy, local;
 	const char *source;
-	const json_t *end;
-	size_t end_at;
+	const struct record *end;
 	const char *outcome;
 	int64_t hypervisor_downtime_ns, time_ns, iterations;
 };
@@ -161,8 +157,8 @@ struct migration_seen {
  * @ended:   the storm reported its end
  */
 struct conversion_seen {
-	const json_t *torn, *corrupted, *broken, *hung;
-	const json_t *counts, *counted;
+	const struct record *torn, *corrupted, *broken, *hung;
+	const struct record *counts, *counted;
 	int64_t converted, refused;
 	bool ended;
 };
@@ -189,39 +185,39 @@ struct observation {
 
 /* proof.c */
 enum relation scope_relation(const struct scope *scope, const struct kernel_line *line);
-void case_prove(struct trial_case *trial, enum group group, const json_t *record,
+void case_prove(struct trial_case *trial, enum group group, const struct record *record,
 		enum relation relation);
-void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
+void case_weigh(struct trial_case *trial, enum group group, const struct record *record,
 		enum relation relation, struct nature nature);
 void case_prove_by_death(struct trial_case *trial);
-void case_read_noise(struct trial_case *trial, const json_t *record);
+void case_read_noise(struct trial_case *trial, const struct record *record);
 bool kernel_line_is_error(enum meaning meaning);
 enum group case_group(struct trial_case *trial, const char *name, bool in_guest);
-void case_read_host_proof(struct trial_case *trial, const json_t *record);
+void case_read_host_proof(struct trial_case *trial, const struct record *record);
 void case_read_injector_proof(struct trial_case *trial);
-void case_read_trace(struct trial_case *trial, const json_t *record);
+void case_read_trace(struct trial_case *trial, const struct record *record);
 
 /* iommu_axis.c */
 void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
-		     const json_t *record);
+		     const struct record *record);
 void case_decide_iommu(struct trial_case *trial);
 
 /* declared.c */
 enum format format_declared(const json_t *declared, const char *name);
-enum format case_format(const struct trial_case *trial, const json_t *record);
-bool case_read_declared(struct trial_case *trial, const json_t *record);
+enum format case_format(const struct trial_case *trial, const struct record *record);
+bool case_read_declared(struct trial_case *trial, const struct record *record);
 
 /* victim.c */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
-			   const struct kernel_line *line, const json_t *record);
-void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
-		      bool counts);
+			   const struct kernel_line *line, const struct record *record);
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen,
+		      const struct record *record, bool counts);
 void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen);
 
 /* guests.c */
 void case_open_guests(const struct trial_case *trial, struct observation *seen);
-void case_read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
-			   size_t index);
+void case_read_guest_event(struct trial_case *trial, struct observation *seen,
+			   const struct record *record);
 
 /* guest_axis.c */
 void case_decide_guests(struct trial_case *trial, const struct observation *seen);
@@ -233,12 +229,12 @@ void case_measure_downtime(struct trial_case *trial, const struct migration_seen
 /* migration_axis.c */
 void case_open_migration(const struct trial_case *trial, struct observation *seen);
 void case_read_migration(const struct trial_case *trial, struct observation *seen,
-			 const json_t *record, size_t index);
+			 const struct record *record);
 void case_decide_migration(struct trial_case *trial, const struct observation *seen);
 
 /* conversion_axis.c */
 void case_read_conversion(struct trial_case *trial, struct conversion_seen *seen,
-			  const json_t *record);
+			  const struct record *record);
 void case_decide_conversion(struct trial_case *trial, const struct conversion_seen *seen);
 
 #endif

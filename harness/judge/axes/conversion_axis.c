@@ -6,30 +6,31 @@
 
 #include "harness/judge/axes/axes.h"
 
-static bool grew(const struct trial_case *trial, const json_t *record, const char *field)
+static bool grew(const struct trial_case *trial, const struct record *record, const char *field)
 {
-	const json_t *value = json_object_get(event_data(record), field);
+	const json_t *value = json_object_get(record->event.data, field);
 	int64_t difference;
 
 	return value && case_change(trial, record, field, value, &difference) && difference > 0;
 }
 
 static void read_counts(struct trial_case *trial, struct conversion_seen *seen,
-			const json_t *record)
+			const struct record *record)
 {
-	seen->converted = json_number(event_data(record), "converted", 0);
-	seen->refused = json_number(event_data(record), "refused", 0);
+	seen->converted = record->event.work.converted;
+	seen->refused = record->event.work.refused;
 	seen->counts = record;
 	if (seen->converted + seen->refused && !(trial->witnesses & GROUP_USERS))
 		case_prove(trial, GROUP_USERS, record, RELATION_ANONYMOUS);
 }
 
-static void read_users(struct trial_case *trial, struct conversion_seen *seen, const json_t *record)
+static void read_users(struct trial_case *trial, struct conversion_seen *seen,
+		       const struct record *record)
 {
-	const char *event = json_text(event_data(record), "event", "");
+	const char *event = record->event.name;
 	const struct {
 		const char *event;
-		const json_t **record;
+		const struct record **record;
 	} first[] = {
 		{"torn", &seen->torn}, {"corrupted", &seen->corrupted},	  {"broken", &seen->broken},
 		{"hung", &seen->hung}, {"leak", &trial->conversion.leak},
@@ -45,18 +46,18 @@ static void read_users(struct trial_case *trial, struct conversion_seen *seen, c
 
 /** case_read_conversion - an event of the users of converted memory, or of the kernel's count of conversions */
 void case_read_conversion(struct trial_case *trial, struct conversion_seen *seen,
-			  const json_t *record)
+			  const struct record *record)
 {
-	if (strcmp(event_witness(record), "users") == 0)
+	if (record->event.source == SOURCE_USERS)
 		return read_users(trial, seen, record);
-	if (strcmp(event_witness(record), "conversions") != 0 ||
+	if (strcmp(record->event.witness, "conversions") != 0 ||
 	    (!grew(trial, record, "attributes_set") && !grew(trial, record, "fallocate_calls")))
 		return;
 	seen->counted = record;
 }
 
 static void give(struct trial_case *trial, enum conversion_axis axis, enum code code,
-		 const json_t *record)
+		 const struct record *record)
 {
 	trial->conversion.axis = axis;
 	case_cite(trial, record, "conversion");

@@ -70,10 +70,10 @@ enum format format_declared(const json_t *declared, const char *name)
 }
 
 /** case_format - the format of the text of an event */
-enum format case_format(const struct trial_case *trial, const json_t *record)
+enum format case_format(const struct trial_case *trial, const struct record *record)
 {
-	return format_declared(event_guest(record) ? trial->guest_formats : trial->host_formats,
-			       event_witness(record));
+	return format_declared(record->guest ? trial->guest_formats : trial->host_formats,
+			       record->event.witness);
 }
 
 /* A "#" stands for digits. */
@@ -90,13 +90,13 @@ static bool is_field(const char *declared, const char *field)
 }
 
 /* Counters are {"before", "after"}; of other fields `true` is evidence. */
-static bool is_evidence(const struct trial_case *trial, const json_t *record,
+static bool is_evidence(const struct trial_case *trial, const struct record *record,
 			const struct declaration *declaration)
 {
 	const char *field;
 	json_t *value;
 
-	json_object_foreach ((json_t *)event_data(record), field, value) {
+	json_object_foreach ((json_t *)record->event.data, field, value) {
 		int64_t difference = json_is_true(value);
 
 		if (is_field(declaration->field, field) &&
@@ -109,14 +109,14 @@ static bool is_evidence(const struct trial_case *trial, const json_t *record,
 }
 
 /* Return: whether the declaration is of this witness. */
-static bool weigh(struct trial_case *trial, const json_t *record,
+static bool weigh(struct trial_case *trial, const struct record *record,
 		  const struct declaration *declaration)
 {
-	const json_t *data = event_data(record);
-	bool in_guest = event_guest(record) != NULL;
+	const json_t *data = record->event.data;
+	bool in_guest = record->guest != NULL;
 	struct kernel_line line = {.meaning = MEANS_HARDWARE_ERROR};
 
-	if (strcmp(event_witness(record), declaration->witness) != 0)
+	if (strcmp(record->event.witness, declaration->witness) != 0)
 		return false;
 	if (!is_evidence(trial, record, declaration))
 		return true;
@@ -135,9 +135,9 @@ static bool weigh(struct trial_case *trial, const json_t *record,
  *
  * Return: false when the witness declares nothing.
  */
-bool case_read_declared(struct trial_case *trial, const json_t *record)
+bool case_read_declared(struct trial_case *trial, const struct record *record)
 {
-	const json_t *proofs = event_guest(record) ? trial->guest_proofs : trial->host_proofs;
+	const json_t *proofs = record->guest ? trial->guest_proofs : trial->host_proofs;
 	bool declared = false, known = false;
 	json_t *each;
 	size_t index;
@@ -155,7 +155,7 @@ bool case_read_declared(struct trial_case *trial, const json_t *record)
 		declared |= weigh(trial, record, &declaration);
 	}
 	for (size_t i = 0; !declared && i < ARRAY_SIZE(undeclared); i++)
-		if (!undeclared[i].host_only || !event_guest(record))
+		if (!undeclared[i].host_only || !record->guest)
 			known |= weigh(trial, record, &undeclared[i]);
 	return known || declared;
 }

@@ -48,14 +48,14 @@ struct downtime_side {
 
 /**
  * struct downtime_evidence - all of it
- * @asked_at: where the migration began
+ * @asked: the step that began the migration
  * @gaps:     between beats, as the guest told at the target; NULL: it did not
  * @interval_ns: between two beats
  * @first_ns: arrival of the first beat at the target; 0: none
  */
 struct downtime_evidence {
 	struct downtime_side source, target;
-	size_t asked_at;
+	const struct record *asked;
 	const json_t *gaps;
 	int64_t interval_ns, first_ns;
 };
@@ -88,58 +88,53 @@ static void take_way(struct downtime_side *side, int64_t time_ns, int64_t age_ns
 }
 
 static void read_beats(struct downtime_evidence *evidence, struct downtime_side *side,
-		       const json_t *record)
+		       const struct record *record)
 {
-	const json_t *data = event_data(record), *prompt = json_object_get(data, "prompt");
-	bool first = json_is_true(json_object_get(data, "first"));
-	int64_t time_ns = event_time(record);
+	const struct beat_report *beat = &record->event.beat;
+	int64_t age_ns = beat->first && beat->age_ns < 0 ? 0 : beat->age_ns;
 
-	take_way(side, time_ns, json_number(data, "age_ns", first ? 0 : -1),
-		 json_number(data, "guest_ns", 0));
-	take_way(side, time_ns, json_number(prompt, "age_ns", -1),
-		 json_number(prompt, "guest_ns", 0));
-	if (side != &evidence->target || !first || evidence->first_ns)
+	take_way(side, record->seen_ns, age_ns, beat->guest_ns);
+	take_way(side, record->seen_ns, beat->prompt_age_ns, beat->prompt_guest_ns);
+	if (side != &evidence->target || !beat->first || evidence->first_ns)
 		return;
-	evidence->first_ns = time_ns;
-	evidence->gaps = json_object_get(data, "gaps");
-	evidence->interval_ns = json_number(data, "interval_ns", 0);
+	evidence->first_ns = record->seen_ns;
+	evidence->gaps = beat->gaps;
+	evidence->interval_ns = beat->interval_ns;
 }
 
 static void read_hypervisor(const struct downtime_evidence *evidence, struct downtime_side *side,
-			    const json_t *record)
+			    const struct record *record)
 {
-	const json_t *data = event_data(record);
+	const struct domain_report *domain = &record->event.domain;
 	bool source = side == &evidence->source;
 
-	if (json_is(data, "event", "monitor") &&
-	    strcmp(json_text(data, "detail", ""), source ? "STOP" : "RESUME") == 0 &&
-	    !side->qemu_ns)
-		side->qemu_ns = event_time(record);
-	else if (source && json_is(data, "state", "suspended") && !side->still_ns)
-		side->still_ns = event_time(record);
+	if (event_is_named(record, "monitor") &&
+	    strcmp(domain->detail, source ? "STOP" : "RESUME") == 0 && !side->qemu_ns)
+		side->qemu_ns = record->seen_ns;
+	else if (source && strcmp(domain->state, "suspended") == 0 && !side->still_ns)
+		side->still_ns = record->seen_ns;
 }
 
-static void read_record(struct downtime_evidence *evidence, const json_t *record, size_t index,
-			const char *guest)
+static void read_event(struct downtime_evidence *evidence, const struct record *record,
+		       const char *guest)
 {
-	const char *host = json_text(record_body(record), "host", "");
-	const char *witness = event_witness(record), *name = event_guest(record);
-	const json_t *data = event_data(record);
+	const char *host = record->host ?: "";
+	enum source source = record->event.source;
 	struct downtime_side *side = strcmp(host, evidence->source.host) == 0	? &evidence->source
 				     : strcmp(host, evidence->target.host) == 0 ? &evidence->target
 										: NULL;
 
 	if (!side)
 		return;
-	if (strcmp(witness, "bench") == 0 && json_is(data, "event", "clock")) {
+	if (source == SOURCE_BENCH && event_is_named(record, "clock")) {
 		side->behind_known = true;
-		side->behind_ns = json_number(data, "offset_ns", 0);
+		side->behind_ns = json_number(record->event.data, "offset_ns", 0);
 	}
-	if (!name || strcmp(name, guest) != 0)
+	if (!record->guest || strcmp(record->guest, guest) != 0)
 		return;
-	if (strcmp(witness, "heartbeat") == 0 || strcmp(witness, "guest-link") == 0)
+	if (source == SOURCE_HEARTBEAT || source == SOURCE_GUEST_LINK)
 		read_beats(evidence, side, record);
-	else if (strcmp(witness, "hypervisor") == 0 && index >= evidence->asked_at)
+	else if (source == SOURCE_HYPERVISOR && record >= evidence->asked)
 		read_hypervisor(evidence, side, record);
 }
 
@@ -231,12 +226,9 @@ static int64_t stood_still(const struct downtime_evidence *evidence,
 static void read_all(struct downtime_evidence *evidence, const struct guest_seen *guest,
 		     const struct trial_case *trial)
 {
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (trial->records, index, record)
-		if (record_is(record, "event"))
-			read_record(evidence, record, index, guest->name);
+	for_each_record (trial, record)
+		if (record->type == RECORD_EVENT)
+			read_event(evidence, record, guest->name);
 }
 
 /**
@@ -249,7 +241,7 @@ void case_measure_downtime(struct trial_case *trial, const struct migration_seen
 	struct migration_outcome *result = &trial->migration;
 	struct downtime_evidence evidence = {.source = {.host = source->host},
 					     .target = {.host = target->host},
-					     .asked_at = migration->asked_at};
+					     .asked = migration->asked};
 
 	read_all(&evidence, migration->guest, trial);
 	result->before_stop_ns = result->after_resume_ns = -1;

@@ -55,7 +55,7 @@ static bool beats_since(const struct guest_side *side, int64_t since_ns)
 /* Whether the hypervisor's last word of a guest on a host is that it runs, said as late as that. */
 static bool runs_since(const struct guest_side *side, int64_t since_ns)
 {
-	return side->word == WORD_RUNNING && event_time(side->word_record) >= since_ns;
+	return side->word == WORD_RUNNING && side->word_record->seen_ns >= since_ns;
 }
 
 /* The host that a guest is on: the last one where anything shows that it lives. */
@@ -97,9 +97,9 @@ static void read_side(const struct trial_case *trial, const struct observation *
 		      const struct guest_seen *guest, const struct guest_side *side,
 		      struct signs *signs)
 {
-	bool counts = side->word_record && case_counts(trial, side->word_at);
+	bool counts = side->word_record && case_counts(trial, side->word_record);
 	int64_t since = alive_from(seen);
-	int64_t begin_ns = trial->intent ? record_time(trial->intent) : seen->fault_ns;
+	int64_t begin_ns = trial->intent ? trial->intent->written_ns : seen->fault_ns;
 
 	if (counts && side->word == WORD_ENDED && side->lived)
 		signs->ended = side;
@@ -108,7 +108,7 @@ static void read_side(const struct trial_case *trial, const struct observation *
 	if (counts && side->word == WORD_PAUSED && side->lived)
 		signs->waits = true;
 	/* A guest may be gone before the injector has said that it is done. */
-	if (is_down(guest, side) && event_time(side->down) >= begin_ns)
+	if (is_down(guest, side) && side->down->seen_ns >= begin_ns)
 		signs->down = side;
 	/* A heart that beat at the source before the switchover says nothing of the target. */
 	if (side == place_of(guest) && beats_since(side, since))
@@ -134,7 +134,7 @@ static void find_signs(const struct trial_case *trial, const struct observation 
 	if (signs->ended && runs_elsewhere(guest, signs->ended))
 		signs->ended = NULL;
 	signs->host = place ? dead_host(trial, place->host) : NULL;
-	signs->reports = guest->report && event_time(guest->report) >= seen->fault_ns;
+	signs->reports = guest->report && guest->report->seen_ns >= seen->fault_ns;
 	signs->deaths = (signs->ended ? DEATH_HYPERVISOR : 0) |
 			(guest->panic || guest->booting ? DEATH_LOG : 0) |
 			(signs->down || guest->gone_before_reboot ? DEATH_LINK : 0) |
@@ -158,7 +158,7 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 		       struct guest_outcome *outcome)
 {
 	enum guest_end end = signs->ended ? signs->ended->end : END_NONE;
-	const json_t *word = signs->ended ? signs->ended->end_record : NULL;
+	const struct record *word = signs->ended ? signs->ended->end_record : NULL;
 
 	outcome->dead_host = signs->host ? signs->host->name : NULL;
 	if (signs->host)
@@ -191,7 +191,7 @@ static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest
 			const struct signs *signs, bool prove_it)
 {
 	const struct {
-		const json_t *record;
+		const struct record *record;
 		enum group group;
 	} deaths[] = {
 		{signs->ended ? signs->ended->end_record : NULL, GROUP_HYPERVISOR},
@@ -221,15 +221,15 @@ static void cite_life(struct trial_case *trial, const struct guest_seen *guest,
 }
 
 /* Heartbeats of the same boot after its death: one of the two is a lie. */
-static const json_t *contradiction(const struct guest_seen *guest, const struct signs *signs)
+static const struct record *contradiction(const struct guest_seen *guest, const struct signs *signs)
 {
-	const json_t *deaths[] = {guest->panic, guest->booting,
-				  signs->ended ? signs->ended->end_record : NULL};
+	const struct record *deaths[] = {guest->panic, guest->booting,
+					 signs->ended ? signs->ended->end_record : NULL};
 
 	if (guest->reboot || !signs->beats)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(deaths); i++)
-		if (deaths[i] && signs->beats->last_ns > event_time(deaths[i]) + JUDGE_MARGIN_NS)
+		if (deaths[i] && signs->beats->last_ns > deaths[i]->seen_ns + JUDGE_MARGIN_NS)
 			return deaths[i];
 	return NULL;
 }
@@ -237,7 +237,7 @@ static const json_t *contradiction(const struct guest_seen *guest, const struct 
 static void tell_single_death(const struct guest_seen *guest, const struct signs *signs,
 			      struct guest_outcome *outcome)
 {
-	const json_t *sign = signs->ended     ? signs->ended->end_record
+	const struct record *sign = signs->ended     ? signs->ended->end_record
 			     : guest->panic   ? guest->panic
 			     : guest->booting ?: guest->reboot  ? guest->reboot
 			     : signs->down    ? signs->down->down
@@ -250,7 +250,7 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
 			 const struct signs *signs, bool subject, struct guest_outcome *outcome)
 {
-	const json_t *against = contradiction(guest, signs);
+	const struct record *against = contradiction(guest, signs);
 
 	if (against) {
 		case_cite(trial, against, "guest");
@@ -316,7 +316,7 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 			 const struct guest_seen *guest, struct guest_outcome *outcome)
 {
 	bool subject = guest == &seen->guests[0];
-	const json_t *wrong = guest->corrupted;
+	const struct record *wrong = guest->corrupted;
 	struct signs signs;
 
 	if (!wrong && trial->process == PROCESS_CORRUPTED && trial->victim_guest &&

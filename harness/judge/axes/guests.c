@@ -48,24 +48,19 @@ static struct guest_side *side_of(struct guest_seen *guest, const char *host)
 /** case_open_guests - the guests of a trial, the subject first, each on the host where it began */
 void case_open_guests(const struct trial_case *trial, struct observation *seen)
 {
-	size_t index;
-	json_t *record;
-
 	if (trial->guest_name)
 		add_guest(seen, trial->guest_name);
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record), *facts = json_object_get(body, "facts");
-		const char *name = json_text(body, "guest", NULL);
+	for_each_record (trial, record) {
 		struct guest_seen *guest;
 
-		if (!record_is(record, "guest") || !name)
+		if (record->type != RECORD_GUEST || !record->guest)
 			continue;
-		guest = add_guest(seen, name);
+		guest = add_guest(seen, record->guest);
 		if (!guest || guest->side_count)
 			continue;
-		guest->uuid = json_text(facts, "uuid", NULL);
-		guest->boot_id = json_text(facts, "boot_id", NULL);
-		side_of(guest, json_text(body, "host", "h0"))->lived = true;
+		guest->uuid = record->guest_start.uuid;
+		guest->boot_id = record->guest_start.boot_id;
+		side_of(guest, record->host ?: "h0")->lived = true;
 	}
 }
 
@@ -77,7 +72,7 @@ static void hear_word(struct guest_side *side, int64_t time_ns)
 	side->down = NULL;
 }
 
-static void hear_beat(struct guest_side *side, int64_t time_ns, const json_t *record)
+static void hear_beat(struct guest_side *side, int64_t time_ns, const struct record *record)
 {
 	side->lived = true;
 	if (time_ns > side->last_ns) {
@@ -95,42 +90,37 @@ static int64_t before(int64_t time_ns, int64_t span_ns)
 										 : earlier;
 }
 
-static void read_heartbeat(struct guest_side *side, const json_t *record)
+static void read_heartbeat(struct guest_side *side, const struct record *record)
 {
-	const json_t *data = event_data(record);
-	const char *what = json_text(data, "what", "");
-	int64_t time_ns = event_time(record), age_ns = json_number(data, "age_ns", -1);
+	const struct beat_report *beat = &record->event.beat;
+	int64_t time_ns = record->seen_ns, age_ns = beat->age_ns;
 
-	if (is_text(what, "silent")) {
+	if (is_text(beat->what, "silent")) {
 		/* Ages are told to the millisecond: the last beat before the silence is none after it. */
 		side->down = record;
-		side->down_ns = before(time_ns, json_number(data, "since_ns", 0)) + JUDGE_MARGIN_NS;
-	} else if (is_text(what, "heartbeat")) {
-		if (json_number(data, "beats", 0) > 0)
+		side->down_ns = before(time_ns, beat->since_ns) + JUDGE_MARGIN_NS;
+	} else if (is_text(beat->what, "heartbeat")) {
+		if (beat->beats > 0)
 			hear_beat(side, before(time_ns, age_ns < 0 ? REPORT_NS : age_ns), record);
-	} else if (is_text(what, "now")) {
-		if (age_ns >= 0 && json_is_true(json_object_get(data, "connected")))
+	} else if (is_text(beat->what, "now")) {
+		if (age_ns >= 0 && beat->connected)
 			hear_beat(side, before(time_ns, age_ns), record);
-	} else if (is_text(what, "heard") || is_text(what, "gap") || is_text(what, "clock")) {
+	} else if (is_one_of(beat->what, "heard", "gap", "clock")) {
 		hear_beat(side, time_ns, record);
-		if (json_is_true(json_object_get(data, "first")) && !side->first_ns) {
+		if (beat->first && !side->first_ns) {
 			side->first_ns = time_ns;
 			side->first_record = record;
 		}
 	}
 }
 
-static void read_hello(struct guest_seen *guest, struct guest_side *side, const json_t *record,
-		       bool counts)
+static void read_hello(struct guest_seen *guest, struct guest_side *side,
+		       const struct record *record, bool counts)
 {
-	const json_t *data = event_data(record);
-	const char *boot = json_text(data, "boot_id", NULL);
-	bool another;
+	const char *boot = record->event.beat.boot_id;
+	bool another = record->event.beat.rebooted ||
+		       (boot && guest->boot_id && !is_text(boot, guest->boot_id));
 
-	if (!boot)
-		boot = json_text(json_object_get(data, "said"), "boot_id", NULL);
-	another = json_is_true(json_object_get(data, "rebooted")) ||
-		  (boot && guest->boot_id && !is_text(boot, guest->boot_id));
 	if (!side->hello)
 		side->stranger = another;
 	side->hello = record;
@@ -143,36 +133,33 @@ static void read_hello(struct guest_seen *guest, struct guest_side *side, const 
 		guest->boot_id = boot;
 	side->lived = true;
 	side->cut_off = false;
-	hear_word(side, event_time(record));
+	hear_word(side, record->seen_ns);
 }
 
 static void read_link(struct trial_case *trial, struct guest_seen *guest, struct guest_side *side,
-		      const json_t *record, bool counts, bool subject)
+		      const struct record *record, bool counts, bool subject)
 {
-	static const char *const cuts[] = {"flood", "mute", "protocol", "refused"};
-	const json_t *data = event_data(record);
-	const char *what = json_text(data, "what", "");
-	int64_t age_ns = json_number(data, "age_ns", -1);
+	const char *what = record->event.beat.what;
+	int64_t age_ns = record->event.beat.age_ns;
 
 	if (is_text(what, "hello"))
 		read_hello(guest, side, record, counts);
 	if (is_text(what, "lost") && counts && subject)
 		trial->guest_log_lost = true;
-	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++)
-		if (is_text(what, cuts[i]))
-			side->cut_off = true;
+	if (is_one_of(what, "flood", "mute", "protocol", "refused"))
+		side->cut_off = true;
 	if (!is_text(what, "gone"))
 		return;
 	if (age_ns >= 0)
-		hear_beat(side, before(event_time(record), age_ns), record);
+		hear_beat(side, before(record->seen_ns, age_ns), record);
 	side->down = record;
-	side->down_ns = event_time(record);
+	side->down_ns = record->seen_ns;
 	if (counts)
 		guest->gone = record;
 }
 
 /* A later word that says less than the one before does not replace its reason. */
-static void end_side(struct guest_side *side, enum guest_end end, const json_t *record)
+static void end_side(struct guest_side *side, enum guest_end end, const struct record *record)
 {
 	if (side->word == WORD_MOVED && end == END_GONE)
 		return;
@@ -183,7 +170,7 @@ static void end_side(struct guest_side *side, enum guest_end end, const json_t *
 	side->word = WORD_ENDED;
 }
 
-static void end_by_detail(struct guest_side *side, const char *detail, const json_t *record)
+static void end_by_detail(struct guest_side *side, const char *detail, const struct record *record)
 {
 	static const struct {
 		const char *detail;
@@ -220,11 +207,9 @@ static bool says_paused(const char *state)
 }
 
 /* States of events and of the status; what is not known ("unknown": the hypervisor did not answer) says nothing. */
-static void read_state(struct guest_side *side, const json_t *record, size_t index)
+static void read_state(struct guest_side *side, const struct record *record)
 {
-	const json_t *data = event_data(record);
-	const char *state = json_text(data, "state", "");
-	const char *detail = json_text(data, "detail", "");
+	const char *state = record->event.domain.state, *detail = record->event.domain.detail;
 
 	if (says_running(state, detail)) {
 		side->word = WORD_RUNNING;
@@ -240,15 +225,14 @@ static void read_state(struct guest_side *side, const json_t *record, size_t ind
 		return;
 	}
 	side->word_record = record;
-	side->word_at = index;
 }
 
 static void read_memory_failure(struct trial_case *trial, struct guest_seen *guest,
-				const json_t *record, bool subject)
+				const struct record *record, bool subject)
 {
-	const char *action = json_text(event_data(record), "action", "");
+	const char *action = record->event.domain.action;
 
-	if (is_text(intent_echoed_by(trial->intent), event_witness(record)))
+	if (trial->intent && is_text(trial->intent->intent.echoed_by, record->event.witness))
 		return;
 	if (subject)
 		case_weigh(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS,
@@ -262,49 +246,47 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 /* Whose QEMU was killed by the fault, even that which waits at a target: the hypervisor has seen it. */
 static bool ends_by_kill(const struct trial_case *trial, const struct guest_side *side)
 {
-	return is_text(intent_kills(trial->intent), "qemu") && trial->host_name &&
+	return is_text(case_kills(trial), "qemu") && trial->host_name &&
 	       is_text(side->host, trial->host_name) && side->word == WORD_ENDED &&
 	       side->end == END_QEMU_CRASH;
 }
 
 static void read_hypervisor(struct trial_case *trial, struct guest_seen *guest,
-			    struct guest_side *side, const json_t *record, size_t index,
-			    bool subject)
+			    struct guest_side *side, const struct record *record, bool subject)
 {
-	const json_t *data = event_data(record);
-	const char *event = json_text(data, "event", ""), *uuid = json_text(data, "uuid", NULL);
+	const char *uuid = record->event.domain.uuid;
+	bool counts = case_counts(trial, record);
 
 	/* The domain of a trial before, under the same name. */
 	if (uuid && guest->uuid && !is_text(uuid, guest->uuid))
 		return;
-	if (!is_text(event, "memory-failure"))
-		read_state(side, record, index);
-	else if (case_counts(trial, index))
+	if (!event_is_named(record, "memory-failure"))
+		read_state(side, record);
+	else if (counts)
 		read_memory_failure(trial, guest, record, subject);
-	if (subject && case_counts(trial, index) && ends_by_kill(trial, side))
+	if (subject && counts && ends_by_kill(trial, side))
 		case_prove(trial, GROUP_HYPERVISOR, side->end_record, RELATION_ANONYMOUS);
 }
 
 static void read_log(struct trial_case *trial, struct observation *seen, struct guest_seen *guest,
-		     const json_t *record, bool counts, bool subject)
+		     const struct record *record, bool counts, bool subject)
 {
-	const char *text = record_text(record);
+	const char *text = record->event.text;
 	struct kernel_line line = kernel_line_read(text);
 
 	trial->guest_log_seen |= subject;
 	if (!counts)
 		return;
-	if (subject &&
-	    (json_number(event_data(record), "lost", 0) > 0 || line.meaning == MEANS_LOST))
+	if (subject && (record->event.lost > 0 || line.meaning == MEANS_LOST))
 		trial->guest_log_lost = true;
 	if (!event_is_of_kernel(record))
 		return;
 	if (!guest->panic && (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
 			      line.meaning == MEANS_STUCK || case_is_other_panic(trial, &line)))
-		json_array_append(trial->damage, (json_t *)record);
+		case_note_damage(trial, record);
 	if (line.meaning == MEANS_ENDED && subject && trial->victim_guest &&
 	    scope_relation(&trial->in_guest, &line) == RELATION_OURS)
-		json_array_append(trial->damage, (json_t *)record);
+		case_note_damage(trial, record);
 	if (line.meaning == MEANS_PANIC && !guest->panic)
 		guest->panic = record;
 	if (strstr(text, "Linux version ") && !guest->booting)
@@ -321,30 +303,24 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		case_read_victim_line(&trial->in_guest, &seen->victim, &line, record);
 }
 
-static bool is_struck(const json_t *record)
+static bool is_struck(const struct record *record)
 {
-	static const char *const errors[] = {"EFAULT", "EIO", "EHWPOISON"};
-	const json_t *data = event_data(record);
-	const char *event = json_text(data, "event", "");
+	const struct work_report *work = &record->event.work;
 
-	if (is_text(event, "signal"))
-		return is_memory_error_signal(data);
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
-		if (is_text(event, "error") &&
-		    is_text(json_text(data, "errno_name", ""), errors[i]))
-			return true;
+	if (event_is_named(record, "signal"))
+		return is_memory_error_signal(work);
+	if (event_is_named(record, "error"))
+		return is_one_of(work->error_name ?: "", "EFAULT", "EIO", "EHWPOISON");
 	/* SIGBUS */
-	return is_text(event, "exit") && json_number(data, "signal", 0) == 7;
+	return event_is_named(record, "exit") && work->signal == 7;
 }
 
 static void read_report(const struct trial_case *trial, struct guest_seen *guest,
-			const json_t *record, bool counts)
+			const struct record *record, bool counts)
 {
-	const json_t *data = event_data(record);
-	const char *event = json_text(data, "event", "");
-	bool wrong = is_text(event, "corrupted") ||
-		     (counts && (is_text(event, "touched") || is_text(event, "value")) &&
-		      json_is_false(json_object_get(data, "value_ok")) &&
+	bool touched = event_is_named(record, "touched") || event_is_named(record, "value");
+	bool wrong = event_is_named(record, "corrupted") ||
+		     (counts && touched && record->event.work.value == CHECKED_WRONG &&
 		      !case_is_victim(trial, record));
 
 	if (wrong && !guest->corrupted)
@@ -356,38 +332,40 @@ static void read_report(const struct trial_case *trial, struct guest_seen *guest
 		guest->harmed = record;
 }
 
-/** case_read_guest_event - an event that is from or about a guest, at its place in the journal */
-void case_read_guest_event(struct trial_case *trial, struct observation *seen, const json_t *record,
-			   size_t index)
+/** case_read_guest_event - an event that is from or about a guest */
+void case_read_guest_event(struct trial_case *trial, struct observation *seen,
+			   const struct record *record)
 {
-	struct guest_seen *guest = find_guest(seen, event_guest(record));
-	const char *witness = event_witness(record);
-	bool counts = case_counts(trial, index), subject = guest == &seen->guests[0];
-	struct guest_side *side;
+	struct guest_seen *guest = find_guest(seen, record->guest);
+	bool counts = case_counts(trial, record), subject = guest == &seen->guests[0];
+	struct guest_side *side = guest ? side_of(guest, record->host ?: "h0") : NULL;
+	enum format format = case_format(trial, record);
 
-	if (!guest)
-		return;
-	side = side_of(guest, json_text(record_body(record), "host", "h0"));
 	if (!side)
 		return;
-	if (is_text(witness, "hypervisor"))
-		return read_hypervisor(trial, guest, side, record, index, subject);
-	if (is_text(witness, "heartbeat"))
+	switch (record->event.source) {
+	case SOURCE_HYPERVISOR:
+		return read_hypervisor(trial, guest, side, record, subject);
+	case SOURCE_HEARTBEAT:
 		return read_heartbeat(side, record);
-	if (is_text(witness, "guest-link"))
+	case SOURCE_GUEST_LINK:
 		return read_link(trial, guest, side, record, counts, subject);
-	if (is_text(witness, "guest-console"))
+	case SOURCE_GUEST_CONSOLE:
 		return read_log(trial, seen, guest, record, counts, subject);
-	if (is_text(witness, "migration") || is_text(witness, "engine"))
+	case SOURCE_MIGRATION:
+	case SOURCE_ENGINE:
 		return;
+	default:
+		break;
+	}
 	/* All others are words of the program in the guest. */
-	hear_word(side, event_time(record));
-	if (case_format(trial, record) == FORMAT_KERNEL_LOG)
+	hear_word(side, record->seen_ns);
+	if (format == FORMAT_KERNEL_LOG)
 		read_log(trial, seen, guest, record, counts, subject);
-	else if (is_text(witness, "workload"))
+	else if (record->event.source == SOURCE_WORKLOAD)
 		read_report(trial, guest, record, counts);
-	else if (subject && counts && case_format(trial, record) == FORMAT_TRACE_EVENT) {
-		trial->guest_log_lost |= json_number(event_data(record), "lost", 0) > 0;
+	else if (subject && counts && format == FORMAT_TRACE_EVENT) {
+		trial->guest_log_lost |= record->event.lost > 0;
 		case_read_trace(trial, record);
 	} else if (subject && counts)
 		(void)case_read_declared(trial, record);

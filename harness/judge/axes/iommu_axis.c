@@ -12,20 +12,15 @@
 /* Some devices of a server are refused all day long. */
 static bool was_refused_before(const struct trial_case *trial, const char *device)
 {
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (trial->records, index, record) {
-		const char *witness = event_witness(record);
+	for_each_record (trial, record) {
 		struct kernel_line line;
 
-		if (index >= trial->from)
+		if (record >= trial->from)
 			break;
-		if (!record_is(record, "event") || event_guest(record) ||
-		    !case_on_host(trial, record_body(record)) || !event_is_of_kernel(record) ||
-		    (strcmp(witness, "kmsg") != 0 && strcmp(witness, "console") != 0))
+		if (record->type != RECORD_EVENT || record->guest || !case_on_host(trial, record) ||
+		    !event_is_of_kernel(record) || case_format(trial, record) != FORMAT_KERNEL_LOG)
 			continue;
-		line = kernel_line_read(record_text(record));
+		line = kernel_line_read(record->event.text);
 		if (line.meaning == MEANS_IOMMU_FAULT && strcmp(line.device, device) == 0)
 			return true;
 	}
@@ -39,9 +34,9 @@ static bool is_ours(const struct trial_case *trial, const struct kernel_line *li
 	return !*line->device || !was_refused_before(trial, line->device);
 }
 
-static struct iommu_source *source_of(struct trial_case *trial, const json_t *record)
+static struct iommu_source *source_of(struct trial_case *trial, const struct record *record)
 {
-	bool console = strcmp(event_witness(record), "console") == 0;
+	bool console = record->event.source == SOURCE_CONSOLE;
 
 	return &trial->iommu.sources[case_format(trial, record) == FORMAT_TRACE_EVENT ? IOMMU_TRACE
 				     : console ? IOMMU_CONSOLE
@@ -56,7 +51,8 @@ static struct iommu_source *source_of(struct trial_case *trial, const json_t *re
  *
  * The driver that prints the line also fires the trace event: one witness. The interrupts of the IOMMU are the other.
  */
-void case_read_iommu(struct trial_case *trial, const struct kernel_line *line, const json_t *record)
+void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
+		     const struct record *record)
 {
 	struct iommu_source *source = source_of(trial, record);
 	bool ours;
@@ -88,18 +84,19 @@ static bool is_fault_row(const char *name)
 /* The fault interrupts of VT-d since the intent; one interrupt may stand for several faults. */
 static int64_t interrupts_of(const struct trial_case *trial)
 {
-	const json_t *last = NULL;
+	const struct record *last = NULL;
 	int64_t sum = 0, difference;
 	const char *name;
-	json_t *record, *change;
-	size_t index;
+	json_t *change;
 
-	json_array_foreach (trial->records, index, record)
-		if (case_counts(trial, index) && record_is(record, "event") &&
-		    strcmp(event_witness(record), "interrupts") == 0 && !event_guest(record) &&
-		    case_on_host(trial, record_body(record)))
+	for_each_record (trial, record)
+		if (case_counts(trial, record) && record->type == RECORD_EVENT &&
+		    strcmp(record->event.witness, "interrupts") == 0 && !record->guest &&
+		    case_on_host(trial, record))
 			last = record;
-	json_object_foreach ((json_t *)event_data(last), name, change)
+	if (!last)
+		return 0;
+	json_object_foreach ((json_t *)last->event.data, name, change)
 		if (is_fault_row(name) && case_change(trial, last, name, change, &difference))
 			sum += difference;
 	return sum;

@@ -7,35 +7,17 @@
 
 #include "harness/judge/axes/axes.h"
 
-static const char *guest_of_step(const struct trial_case *trial)
-{
-	const json_t *spec = json_object_get(record_body(trial->start), "spec"), *step, *found;
-	size_t index;
-
-	json_array_foreach (json_object_get(spec, "steps"), index, step) {
-		found = json_object_get(step, "migrate");
-		if (found)
-			return json_text(found, "guest", NULL);
-	}
-	return NULL;
-}
-
 /** case_open_migration - the last migration that was asked for, and whose it is */
 void case_open_migration(const struct trial_case *trial, struct observation *seen)
 {
 	struct migration_seen *migration = &seen->migration;
-	const char *name = guest_of_step(trial);
-	size_t index;
-	json_t *record;
+	const char *name = json_text(case_step(trial, "migrate"), "guest", NULL);
 
 	*migration = (struct migration_seen){
 		.hypervisor_downtime_ns = -1, .time_ns = -1, .iterations = -1};
-	json_array_foreach (trial->records, index, record) {
-		if (!record_is(record, "step") || !json_is(record_body(record), "step", "migrate"))
-			continue;
-		migration->asked = record;
-		migration->asked_at = index;
-	}
+	for_each_record (trial, record)
+		if (record->type == RECORD_STEP && strcmp(record->step.kind, "migrate") == 0)
+			migration->asked = record;
 	for (size_t i = 0; i < seen->guest_count; i++)
 		if (!migration->guest || (name && strcmp(seen->guests[i].name, name) == 0))
 			migration->guest = &seen->guests[i];
@@ -58,35 +40,33 @@ static void take_statistics(struct migration_seen *migration, const json_t *stat
 
 /** case_read_migration - an event of the agent of the source, or the hypervisor's statistics of a job that completed */
 void case_read_migration(const struct trial_case *trial, struct observation *seen,
-			 const json_t *record, size_t index)
+			 const struct record *record)
 {
 	struct migration_seen *migration = &seen->migration;
-	const json_t *data = event_data(record);
-	const char *guest = event_guest(record);
-	int64_t iteration = json_number(data, "iteration", -1);
+	const struct migration_report *report = &record->event.migration;
 
-	if (!guest || !migration->guest || strcmp(guest, migration->guest->name) != 0 ||
-	    (migration->asked && index < migration->asked_at))
+	if (!record->guest || !migration->guest ||
+	    strcmp(record->guest, migration->guest->name) != 0 ||
+	    (migration->asked && record < migration->asked))
 		return;
-	if (strcmp(event_witness(record), "hypervisor") == 0) {
-		if (json_is(data, "event", "job-completed"))
-			take_statistics(migration, json_object_get(data, "statistics"));
+	if (record->event.source == SOURCE_HYPERVISOR) {
+		if (event_is_named(record, "job-completed"))
+			take_statistics(migration, record->event.domain.statistics);
 		return;
 	}
 	migration->begun = true;
-	migration->post_copy |= json_is(data, "stage", "post-copy");
-	migration->source = json_text(record_body(record), "host", NULL);
-	if (iteration > migration->iterations)
-		migration->iterations = iteration;
-	if (!json_is(data, "event", "end"))
+	migration->post_copy |= strcmp(report->stage, "post-copy") == 0;
+	migration->source = record->host;
+	if (report->iteration > migration->iterations)
+		migration->iterations = report->iteration;
+	if (!event_is_named(record, "end"))
 		return;
 	migration->end = record;
-	migration->end_at = index;
-	migration->outcome = json_text(data, "outcome", "");
-	migration->local = json_is_true(json_object_get(data, "local"));
-	migration->hypervisor_downtime_ns = json_number(data, "downtime_ns", -1);
-	migration->time_ns = json_number(data, "elapsed_ns", -1);
-	take_statistics(migration, json_object_get(data, "statistics"));
+	migration->outcome = report->outcome;
+	migration->local = report->local;
+	migration->hypervisor_downtime_ns = report->downtime_ns;
+	migration->time_ns = report->elapsed_ns;
+	take_statistics(migration, report->statistics);
 }
 
 /**
@@ -126,18 +106,18 @@ static void follow_local(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
 	const struct guest_side *side = course->source;
-	int64_t asked_ns = record_time(migration->asked);
+	int64_t asked_ns = migration->asked ? migration->asked->written_ns : 0;
 	bool completed = outcome_is(migration, "completed");
-	bool runs = side && side->word == WORD_RUNNING && side->word_at >= migration->asked_at;
+	bool runs = side && side->word == WORD_RUNNING && side->word_record >= migration->asked;
 	bool speaks = side && !side->stranger && guest->boot_id && side->hello &&
-		      event_time(side->hello) > asked_ns;
+		      side->hello->seen_ns > asked_ns;
 
 	course->target = completed ? side : NULL;
 	course->hypervisor_arrived = completed && runs;
 	course->guest_arrived = completed && speaks;
 	course->stays = !completed && side &&
-			((runs && side->word_at > migration->end_at) ||
-			 side->last_ns > event_time(migration->end));
+			((runs && side->word_record > migration->end) ||
+			 side->last_ns > (migration->end ? migration->end->seen_ns : 0));
 	course->arrivals = completed + course->hypervisor_arrived + course->guest_arrived;
 	course->arrived = course->arrivals >= 2;
 }
@@ -146,7 +126,7 @@ static void follow(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
 	const struct guest_side *source, *target;
-	int64_t asked_ns = record_time(migration->asked), end_ns = 0;
+	int64_t asked_ns = migration->asked ? migration->asked->written_ns : 0, end_ns = 0;
 
 	find_sides(course, guest);
 	if (migration->local) {
@@ -156,14 +136,14 @@ static void follow(struct course *course, const struct guest_seen *guest)
 	source = course->source;
 	target = course->target;
 	if (migration->end)
-		end_ns = event_time(migration->end);
+		end_ns = migration->end->seen_ns;
 	course->hypervisor_arrived =
-		target && target->word == WORD_RUNNING && target->word_at >= migration->asked_at;
+		target && target->word == WORD_RUNNING && target->word_record >= migration->asked;
 	course->guest_arrived = target && !target->stranger && guest->boot_id &&
-				((target->hello && event_time(target->hello) > asked_ns) ||
+				((target->hello && target->hello->seen_ns > asked_ns) ||
 				 target->last_ns > asked_ns);
 	course->stays = source && migration->end &&
-			((source->word == WORD_RUNNING && source->word_at > migration->end_at) ||
+			((source->word == WORD_RUNNING && source->word_record > migration->end) ||
 			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
 	course->arrivals = outcome_is(migration, "completed") + course->hypervisor_arrived +
 			   course->guest_arrived;
@@ -190,16 +170,14 @@ static void cite_course(struct trial_case *trial, const struct course *course)
 
 static bool struck_by_kill(const struct trial_case *trial, const struct guest_seen *guest)
 {
-	const json_t *intent = record_body(trial->intent);
-	const json_t *arguments = json_object_get(intent, "arguments");
-	const char *host = json_text(intent, "host", "");
+	const struct record *intent = trial->intent;
 
-	if (strcmp(intent_kills(trial->intent), "qemu") != 0 ||
-	    strcmp(json_text(arguments, "guest", guest->name), guest->name) != 0)
+	if (strcmp(case_kills(trial), "qemu") != 0 ||
+	    strcmp(json_text(intent->intent.arguments, "guest", guest->name), guest->name) != 0)
 		return false;
 	/* The QEMU that waits for the guest at the target is not the guest's: its death harms nobody. */
 	for (size_t i = 0; i < guest->side_count; i++)
-		if (strcmp(guest->sides[i].host, host) == 0)
+		if (strcmp(guest->sides[i].host, intent->host ?: "") == 0)
 			return guest->sides[i].lived;
 	return false;
 }

@@ -77,7 +77,7 @@ bool case_is_delivered(const struct trial_case *trial)
 }
 
 /** case_prove - a witness saw the fault, or that of another page or process */
-void case_prove(struct trial_case *trial, enum group group, const json_t *record,
+void case_prove(struct trial_case *trial, enum group group, const struct record *record,
 		enum relation relation)
 {
 	if (relation == RELATION_FOREIGN) {
@@ -90,7 +90,7 @@ void case_prove(struct trial_case *trial, enum group group, const json_t *record
 		trial->identified_by |= group;
 	}
 	if (!trial->first_proof_ns)
-		trial->first_proof_ns = record_time(record);
+		trial->first_proof_ns = record->written_ns;
 	trial->witnesses |= group;
 	case_cite(trial, record, "delivered");
 }
@@ -102,8 +102,8 @@ static void add_nature(struct nature *sum, struct nature nature)
 }
 
 /* An error of another kind than the fault. One at the victim itself is not taken for a stranger's. */
-static void note_other(struct trial_case *trial, const json_t *record, enum relation relation,
-		       struct nature nature)
+static void note_other(struct trial_case *trial, const struct record *record,
+		       enum relation relation, struct nature nature)
 {
 	if (relation == RELATION_OURS)
 		return;
@@ -118,16 +118,16 @@ static void note_other(struct trial_case *trial, const json_t *record, enum rela
  * What names another page is a stranger's, and what names the victim's page is an earlier fault of it; but a link that is
  * noisy names the same device before and after the fault.
  */
-void case_read_noise(struct trial_case *trial, const json_t *record)
+void case_read_noise(struct trial_case *trial, const struct record *record)
 {
 	bool trace = case_format(trial, record) == FORMAT_TRACE_EVENT;
-	struct kernel_line line = trace ? trace_event_read(event_data(record), record_text(record))
-					: kernel_line_read(record_text(record));
+	struct kernel_line line = trace ? trace_event_read(record->event.data, record->event.text)
+					: kernel_line_read(record->event.text);
 	enum relation relation = scope_relation(&trial->on_host, &line);
 	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
 
 	if (!kernel_line_is_error(line.meaning) || (relation != RELATION_ANONYMOUS && !link) ||
-	    !nature_overlaps(line.nature, intent_nature(trial->intent)))
+	    !nature_overlaps(line.nature, case_fault(trial)))
 		return;
 	trial->noisy_link |= link;
 	if (!trial->noise)
@@ -146,10 +146,10 @@ void case_read_noise(struct trial_case *trial, const json_t *record)
  * no error that could be taken for one of memory. The driver of AER feeds the
  * kernel's log and the trace events alike: without the name of the victim's device the two are one witness.
  */
-void case_weigh(struct trial_case *trial, enum group group, const json_t *record,
+void case_weigh(struct trial_case *trial, enum group group, const struct record *record,
 		enum relation relation, struct nature nature)
 {
-	struct nature fault = intent_nature(trial->intent);
+	struct nature fault = case_fault(trial);
 
 	if (nature.kinds == KIND_IOMMU && !(fault.kinds & KIND_IOMMU))
 		return;
@@ -166,7 +166,7 @@ void case_weigh(struct trial_case *trial, enum group group, const json_t *record
 		trial->vague |= group;
 		add_nature(&trial->vague_nature, nature);
 		if (!trial->first_proof_ns)
-			trial->first_proof_ns = record_time(record);
+			trial->first_proof_ns = record->written_ns;
 		case_cite(trial, record, "delivered");
 	}
 }
@@ -202,10 +202,10 @@ bool kernel_line_is_error(enum meaning meaning)
 }
 
 /** case_read_trace - proof by a trace event of an error, of the host's kernel or of the subject's */
-void case_read_trace(struct trial_case *trial, const json_t *record)
+void case_read_trace(struct trial_case *trial, const struct record *record)
 {
-	bool in_guest = event_guest(record) != NULL;
-	struct kernel_line line = trace_event_read(event_data(record), record_text(record));
+	bool in_guest = record->guest != NULL;
+	struct kernel_line line = trace_event_read(record->event.data, record->event.text);
 
 	if (line.meaning == MEANS_IOMMU_FAULT && !in_guest)
 		case_read_iommu(trial, &line, record);
@@ -220,31 +220,26 @@ void case_read_trace(struct trial_case *trial, const json_t *record)
 /* The daemon of the hypervisor dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
-	const char *killed = intent_kills(trial->intent);
+	const char *killed = case_kills(trial);
 
 	return *killed && strcmp(killed, "qemu") != 0;
 }
 
 /** case_read_host_proof - proof by the witnesses of the host that the fault was aimed at, but its kernel log */
-void case_read_host_proof(struct trial_case *trial, const json_t *record)
+void case_read_host_proof(struct trial_case *trial, const struct record *record)
 {
-	const char *witness = event_witness(record);
-
 	if (case_read_declared(trial, record))
 		return;
 	if (case_format(trial, record) == FORMAT_TRACE_EVENT)
 		case_read_trace(trial, record);
-	else if (strcmp(witness, "hypervisor") == 0 && kills_daemon(trial) &&
-		 json_is(event_data(record), "event", "connection-lost"))
+	else if (record->event.source == SOURCE_HYPERVISOR && kills_daemon(trial) &&
+		 event_is_named(record, "connection-lost"))
 		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);
 }
 
 /** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel tells it by a pidfd */
 void case_read_injector_proof(struct trial_case *trial)
 {
-	const json_t *body = record_body(trial->outcome);
-
-	if (*intent_kills(trial->intent) &&
-	    json_is_true(json_object_get(json_object_get(body, "result"), "ended")))
+	if (*case_kills(trial) && trial->outcome && trial->outcome->outcome.ended)
 		case_prove(trial, GROUP_PROCESS, trial->outcome, RELATION_ANONYMOUS);
 }

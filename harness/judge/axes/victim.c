@@ -11,7 +11,8 @@
 /* A process meets an error only when it reads what is broken, in memory or in a cache. */
 static const struct nature consumed = {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED};
 
-static void raise_process(struct trial_case *trial, enum process_axis axis, const json_t *record)
+static void raise_process(struct trial_case *trial, enum process_axis axis,
+			  const struct record *record)
 {
 	if (axis > trial->process) {
 		trial->process = axis;
@@ -25,7 +26,7 @@ static void raise_process(struct trial_case *trial, enum process_axis axis, cons
  * @scope: what belongs to the victim on the machine of that kernel
  */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
-			   const struct kernel_line *line, const json_t *record)
+			   const struct kernel_line *line, const struct record *record)
 {
 	if (!scope_owns_pid(scope, line->pid))
 		return;
@@ -35,64 +36,60 @@ void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
 		seen->killed_by_kernel = record;
 }
 
-static void read_signal(struct trial_case *trial, const json_t *record)
+static void read_signal(struct trial_case *trial, const struct record *record)
 {
-	const json_t *data = event_data(record);
-	uint64_t address = (uint64_t)json_number(data, "address", 0);
-	bool ours = case_owns_address(trial, address, json_number(data, "lsb", 0));
+	const struct work_report *work = &record->event.work;
+	bool ours = case_owns_address(trial, work->address, work->lsb);
 
-	if (is_memory_error_signal(data)) {
+	if (is_memory_error_signal(work)) {
 		if (!trial->first_signal_ns && ours)
-			trial->first_signal_ns = record_time(record);
+			trial->first_signal_ns = record->written_ns;
 		case_weigh(trial, GROUP_WORKLOAD, record, ours ? RELATION_OURS : RELATION_FOREIGN,
 			   consumed);
 	}
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
 
-static void read_error(struct trial_case *trial, const json_t *record)
+static void read_error(struct trial_case *trial, const struct record *record)
 {
 	/*
 	 * What the kernel answers when a system call meets poison: copy_from_user(), the page
 	 * cache, GUP.
 	 */
-	static const char *const names[] = {"EFAULT", "EIO", "EHWPOISON"};
-	const char *name = json_text(event_data(record), "errno_name", "");
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			case_weigh(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS, consumed);
+	if (is_one_of(record->event.work.error_name ?: "", "EFAULT", "EIO", "EHWPOISON"))
+		case_weigh(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS, consumed);
 	raise_process(trial, PROCESS_CONTAINED, record);
 }
 
-static void read_touch(struct trial_case *trial, struct victim_seen *seen, const json_t *record)
+static void read_touch(struct trial_case *trial, struct victim_seen *seen,
+		       const struct record *record)
 {
-	const json_t *data = event_data(record), *value = json_object_get(data, "value_ok");
-	const char *read = json_text(data, "data", NULL);
+	const struct work_report *work = &record->event.work;
 	const char *expected = json_text(trial->expect, "data", NULL);
-	bool fine = json_is_true(value), checked = read || json_is_boolean(value);
+	bool fine = work->value == CHECKED_FINE;
+	bool checked = work->data || work->value != CHECKED_NOTHING;
 
-	if (read)
-		trial->touched_data = read;
+	if (work->data)
+		trial->touched_data = work->data;
 	trial->touched = true;
 	trial->touched_fine = trial->touched_fine || fine;
 	/*
 	 * It goes on after a touch that read nothing, too. Zeros in place of data are a loss that a scenario can foresee,
 	 * and then they harm nobody.
 	 */
-	if (fine || !checked || (read && expected && strcmp(read, expected) == 0))
+	if (fine || !checked || (work->data && expected && strcmp(work->data, expected) == 0))
 		raise_process(trial, PROCESS_UNHARMED, record);
 	else
 		raise_process(trial, PROCESS_CORRUPTED, record);
 	if (seen->exit && !seen->touch_after_exit &&
-	    json_number(data, "pid", seen->exit_pid) == seen->exit_pid)
+	    (work->pid < 0 || work->pid == seen->exit->event.work.pid))
 		seen->touch_after_exit = record;
 }
 
-static void read_exit(struct trial_case *trial, struct victim_seen *seen, const json_t *record)
+static void read_exit(struct trial_case *trial, struct victim_seen *seen,
+		      const struct record *record)
 {
-	const json_t *data = event_data(record);
-	int64_t signal = json_number(data, "signal", 0);
+	int64_t signal = record->event.work.signal;
 
 	if (signal <= 0 || signal >= NSIG || seen->stopped)
 		return;
@@ -105,10 +102,8 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen, const 
 	trial->ended_by = (int)signal;
 	if (signal == SIGBUS)
 		case_weigh(trial, GROUP_WORKLOAD, record, RELATION_ANONYMOUS, consumed);
-	if (!seen->exit) {
+	if (!seen->exit)
 		seen->exit = record;
-		seen->exit_pid = json_number(data, "pid", 0);
-	}
 	raise_process(trial, PROCESS_KILLED, record);
 }
 
@@ -116,10 +111,10 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen, const 
  * read_victim - an event of a workload
  * @counts: it came after the intent
  */
-void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const json_t *record,
-		      bool counts)
+void case_read_victim(struct trial_case *trial, struct victim_seen *seen,
+		      const struct record *record, bool counts)
 {
-	const char *event = json_text(event_data(record), "event", "");
+	const char *event = record->event.name;
 	bool is_victim = case_is_victim(trial, record);
 
 	/* Wrong data are never acceptable, whenever they are seen. */
@@ -145,7 +140,7 @@ void case_read_victim(struct trial_case *trial, struct victim_seen *seen, const 
 /** case_decide_victim - the process axis, when all evidence is read */
 void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen)
 {
-	const json_t *against = NULL;
+	const struct record *against = NULL;
 
 	trial->kernel_signalled = seen->signalled_by_kernel || seen->killed_by_kernel;
 	/* Wrong data stay wrong, whatever else was said. */

@@ -39,26 +39,20 @@ static bool compare_count(const char *condition, int64_t value, bool *holds)
 /* Was this witness at work? A trial whose record of its witnesses is missing gets the benefit of the doubt. */
 static bool looked(const struct trial_case *trial, const char *witness)
 {
-	const json_t *started = NULL, *name;
-	json_t *record;
-	size_t index;
+	const json_t *started = NULL;
 
-	json_array_foreach (trial->records, index, record)
-		if (record_is(record, "witnesses") && !event_guest(record) &&
-		    case_on_host(trial, record_body(record)))
-			started = json_object_get(record_body(record), "started");
-	json_array_foreach ((json_t *)started, index, name)
-		if (strcmp(json_string_value(name) ? json_string_value(name) : "", witness) == 0)
-			return true;
-	return !started;
+	for_each_record (trial, record)
+		if (record->type == RECORD_WITNESSES && !record->guest &&
+		    case_on_host(trial, record))
+			started = record->witnesses.started;
+	return !started || json_has_text(started, witness);
 }
 
 /* What a guest counts is none of the host's. */
-static bool is_of_host(const struct trial_case *trial, const json_t *record, const char *witness)
+static bool is_of_host(const struct trial_case *trial, const struct record *record)
 {
-	return record_is(record, "event") && !event_guest(record) &&
-	       case_on_host(trial, record_body(record)) &&
-	       strcmp(event_witness(record), witness) == 0;
+	return record->type == RECORD_EVENT && !record->guest && case_on_host(trial, record) &&
+	       case_counts(trial, record);
 }
 
 static void compare_delta(struct trial_case *trial, const char *witness, const char *name,
@@ -68,18 +62,17 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 		json_is_integer(condition)
 			? format_text("%" JSON_INTEGER_FORMAT, json_integer_value(condition))
 			: xstrdup(json_string_value(condition) ? json_string_value(condition) : "");
-	const json_t *change = NULL, *from = NULL;
+	const struct record *from = NULL;
+	const json_t *change = NULL;
 	bool holds = false;
 	int64_t difference;
-	size_t index;
-	json_t *record;
 
-	json_array_foreach (trial->records, index, record) {
+	for_each_record (trial, record) {
 		const json_t *of;
 
-		if (!is_of_host(trial, record, witness) || !case_counts(trial, index))
+		if (!is_of_host(trial, record) || strcmp(record->event.witness, witness) != 0)
 			continue;
-		of = json_object_get(event_data(record), name);
+		of = json_object_get(record->event.data, name);
 		if (of) {
 			change = of;
 			from = record;
@@ -126,20 +119,21 @@ void expect_corrupted_kb(struct trial_case *trial)
 		compare_delta(trial, "meminfo", "HardwareCorrupted", condition, " kB");
 }
 
-/* The flags of a page of the host. */
-static bool shows_page(const struct trial_case *trial, const json_t *record)
+/* The flags of the page that the fault was meant for. */
+static bool shows_page(const struct trial_case *trial, const struct record *record)
 {
-	return is_of_host(trial, record, event_witness(record)) &&
-	       json_is_boolean(json_object_get(event_data(record), "hwpoison"));
+	const json_t *data = is_of_host(trial, record) ? record->event.data : NULL;
+
+	return json_is_boolean(json_object_get(data, "hwpoison")) &&
+	       (!trial->on_host.pfn_count ||
+		scope_owns_pfn(&trial->on_host, (uint64_t)json_number(data, "pfn", 0)));
 }
 
 void expect_page(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "page", NULL);
-	const json_t *last = NULL;
+	const struct record *last = NULL;
 	bool poisoned;
-	size_t index;
-	json_t *record;
 
 	if (!expected)
 		return;
@@ -147,26 +141,21 @@ void expect_page(struct trial_case *trial)
 		return unknown(trial, CODE_BAD_EXPECTATION,
 			       "the scenario expects page '%s': it can be poisoned or intact",
 			       expected);
-	json_array_foreach (trial->records, index, record) {
-		uint64_t pfn = (uint64_t)json_number(event_data(record), "pfn", 0);
-
-		if (shows_page(trial, record) && case_counts(trial, index) &&
-		    (!trial->on_host.pfn_count || scope_owns_pfn(&trial->on_host, pfn)))
+	for_each_record (trial, record)
+		if (shows_page(trial, record))
 			last = record;
-	}
 	if (!last && strcmp(expected, "intact") == 0 && trial->touched_fine)
 		return met(trial);
 	if (!last)
 		return unknown(trial, CODE_PAGE_NOT_SEEN,
 			       "no witness reported the flags of the page, expected %s", expected);
-	poisoned = json_is_true(
-		json_object_get(json_object_get(record_body(last), "data"), "hwpoison"));
+	poisoned = json_is_true(json_object_get(last->event.data, "hwpoison"));
 	case_cite(trial, last, "page");
 	if (poisoned == (strcmp(expected, "poisoned") == 0))
 		return met(trial);
 	if (poisoned)
 		return harmed(trial, CODE_PAGE_POISONED,
-			      "the page is poisoned, expected intact: %s", record_text(last));
+			      "the page is poisoned, expected intact: %s", last->event.text);
 	broken(trial, CODE_PAGE_INTACT, "the page is intact, expected poisoned: %s",
-	       record_text(last));
+	       last->event.text);
 }

@@ -44,7 +44,7 @@ void expect_iommu(struct trial_case *trial)
 /** case_dma_memory - "arrived" or "blocked", as the memory of a device's access was read; NULL: it was not; borrowed */
 const char *case_dma_memory(const struct trial_case *trial)
 {
-	return json_text(json_object_get(record_body(trial->outcome), "result"), "memory", NULL);
+	return trial->outcome ? trial->outcome->outcome.memory : NULL;
 }
 
 void expect_dma(struct trial_case *trial)

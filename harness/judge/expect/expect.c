@@ -93,13 +93,12 @@ static void expect_delivered(struct trial_case *trial)
 	else if (!trial->outcome)
 		unknown(trial, CODE_INJECTOR_SILENT,
 			"the injector did not report what became of the fault");
-	else if (!case_expects(trial, "refused") &&
-		 json_number(record_body(trial->outcome), "error", 0))
+	else if (!case_expects(trial, "refused") && trial->outcome->outcome.error)
 		/* A fault that was never there can not show that it does no harm. */
 		unknown(trial, CODE_INJECTOR_FAILED,
 			"%s reported %s: there was no fault that could have had no effect",
-			json_text(record_body(trial->outcome), "injector", "the injector"),
-			json_text(record_body(trial->outcome), "error_name", "an error"));
+			trial->outcome->outcome.injector ?: "the injector",
+			trial->outcome->outcome.error_name);
 	else if (case_expects(trial, "refused") || trial->touched_fine || case_dma_memory(trial) ||
 		 case_guest_axis(trial) == GUEST_UNHARMED)
 		met(trial);
@@ -113,28 +112,16 @@ static void expect_refused(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "refused", NULL);
 	const char *seen = NULL;
-	size_t index;
-	json_t *record;
 
 	if (!expected)
 		return;
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record);
-
-		if (strcmp(record_type(record), "outcome") != 0 || !case_counts(trial, index))
+	for_each_record (trial, record) {
+		if (record->type != RECORD_OUTCOME || !case_counts(trial, record))
 			continue;
-		const char *name = json_text(body, "error_name", NULL);
-
-		if (!name)
-			name = json_number(body, "error", 0)
-				       ? error_name((int)json_number(body, "error", 0))
-				       : "no error";
-		if (strcmp(name, expected) == 0) {
-			case_cite(trial, record, "refused");
-			return met(trial);
-		}
+		seen = record->outcome.error_name ?: "no error";
 		case_cite(trial, record, "refused");
-		seen = name;
+		if (strcmp(seen, expected) == 0)
+			return met(trial);
 	}
 	if (!seen)
 		return unknown(trial, CODE_INJECTOR_SILENT,

@@ -19,25 +19,25 @@ static bool expects_the_worst(const struct trial_case *trial, bool of_guest)
 	       (of_guest && (strcmp(guest, "killed") == 0 || strcmp(guest, "hung") == 0));
 }
 
-static bool is_bug(const struct trial_case *trial, const json_t *record)
+static bool is_bug(const struct trial_case *trial, const struct record *record)
 {
-	struct kernel_line line = kernel_line_read(record_text(record));
+	struct kernel_line line = kernel_line_read(record->event.text);
 
 	return line.meaning == MEANS_OOPS || line.meaning == MEANS_ENDED ||
 	       case_is_other_panic(trial, &line);
 }
 
 /* A pattern that any panic matches does not ask for this one. */
-static bool has_pattern(const struct trial_case *trial, const json_t *record)
+static bool has_pattern(const struct trial_case *trial, const struct record *record)
 {
-	const char *key = event_guest(record) ? "guest-log" : "log";
+	const char *key = record->guest ? "guest-log" : "log";
 	struct reason why = {""};
 	size_t index;
 	json_t *pattern;
 
 	json_array_foreach (json_object_get(trial->expect, key), index, pattern)
 		if (json_is_string(pattern) &&
-		    regex_matches(json_string_value(pattern), record_text(record), &why) &&
+		    regex_matches(json_string_value(pattern), record->event.text, &why) &&
 		    !regex_matches(json_string_value(pattern),
 				   "Kernel panic - not syncing: ", &why))
 			return true;
@@ -46,18 +46,15 @@ static bool has_pattern(const struct trial_case *trial, const json_t *record)
 
 void expect_no_damage(struct trial_case *trial)
 {
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->damage, index, record) {
-		const char *guest = event_guest(record);
+	for (size_t i = 0; i < trial->damage_count; i++) {
+		const struct record *record = trial->damage[i];
+		const char *guest = record->guest;
 
 		if ((expects_the_worst(trial, guest != NULL) && !is_bug(trial, record)) ||
 		    has_pattern(trial, record))
 			continue;
 		case_cite(trial, record, "kernel");
 		return harmed(trial, CODE_KERNEL_DAMAGED, "the kernel of %s reports damage: %s",
-			      guest ? guest : json_text(record_body(record), "host", "the host"),
-			      record_told(record));
+			      guest ?: record->host ?: "the host", record_told(record));
 	}
 }

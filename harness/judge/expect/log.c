@@ -9,7 +9,7 @@
 #include "harness/judge/expect/expect.h"
 
 /**
- * struct source - where lines are looked for
+ * struct lines - where lines are looked for
  * @name:      for people
  * @witness:   whose texts are its lines; NULL: all that show the kernel's log
  * @of_guest:  lines of the guest that the trial is about; else of the host that was struck
@@ -18,16 +18,16 @@
  * @lost:      lines of it were lost
  * @complete:  whoever writes it lived to the end of the trial
  */
-struct source {
+struct lines {
 	const char *name;
 	const char *witness;
 	bool of_guest, of_any;
 	bool seen, lost, complete;
 };
 
-static struct source host_log(const struct trial_case *trial)
+static struct lines host_log(const struct trial_case *trial)
 {
-	return (struct source){
+	return (struct lines){
 		.name = "the kernel log",
 		.seen = trial->log_seen,
 		.lost = trial->log_lost,
@@ -35,11 +35,11 @@ static struct source host_log(const struct trial_case *trial)
 	};
 }
 
-static struct source guest_log(const struct trial_case *trial)
+static struct lines guest_log(const struct trial_case *trial)
 {
 	enum guest_axis axis = case_guest_axis(trial);
 
-	return (struct source){
+	return (struct lines){
 		.name = "the guest's kernel log",
 		.of_guest = true,
 		.seen = trial->guest_log_seen,
@@ -49,22 +49,12 @@ static struct source guest_log(const struct trial_case *trial)
 	};
 }
 
-static bool is_source_about_guests(const char *name)
-{
-	static const char *const names[] = {GUEST_SOURCES(TABLE_WORD)};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static struct source events_of(const struct trial_case *trial, const char *witness)
+static struct lines events_of(const struct trial_case *trial, const char *witness)
 {
 	/* The others of them look on hosts too. */
-	bool of_guest = !is_source_about_guests(witness);
+	bool of_guest = !is_one_of(witness, GUEST_SOURCES(TABLE_WORD) NULL);
 
-	return (struct source){
+	return (struct lines){
 		.name = witness,
 		.witness = witness,
 		.of_guest = of_guest,
@@ -74,56 +64,50 @@ static struct source events_of(const struct trial_case *trial, const char *witne
 	};
 }
 
-static bool is_of(const struct trial_case *trial, const struct source *source, const json_t *record)
+static bool is_of(const struct trial_case *trial, const struct lines *source,
+		  const struct record *record)
 {
-	const char *guest = event_guest(record);
-
 	if (source->of_any)
 		return true;
 	if (source->of_guest)
-		return guest && trial->guest_name && strcmp(guest, trial->guest_name) == 0;
-	return !guest && case_on_host(trial, record_body(record));
+		return record->guest && trial->guest_name &&
+		       strcmp(record->guest, trial->guest_name) == 0;
+	return !record->guest && case_on_host(trial, record);
 }
 
-static bool is_line(const struct trial_case *trial, const struct source *source,
-		    const json_t *record)
+static bool is_line(const struct trial_case *trial, const struct lines *source,
+		    const struct record *record)
 {
-	if (!record_is(record, "event") || !is_of(trial, source, record))
+	if (record->type != RECORD_EVENT || !is_of(trial, source, record))
 		return false;
 	if (source->witness)
-		return strcmp(event_witness(record), source->witness) == 0;
+		return strcmp(record->event.witness, source->witness) == 0;
 	return case_format(trial, record) == FORMAT_KERNEL_LOG && event_is_of_kernel(record);
 }
 
 /* A domain without a console shows nothing on it: silence of who never spoke in this trial is no answer. */
-static bool has_spoken(const struct trial_case *trial, const struct source *source)
+static bool has_spoken(const struct trial_case *trial, const struct lines *source)
 {
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->records, index, record)
+	for_each_record (trial, record)
 		if (is_line(trial, source, record))
 			return true;
 	return false;
 }
 
-static const json_t *find_line(const struct trial_case *trial, const struct source *source,
-			       const char *pattern, struct reason *why)
+static const struct record *find_line(const struct trial_case *trial, const struct lines *source,
+				      const char *pattern, struct reason *why)
 {
-	size_t index;
-	json_t *record;
-
 	if (regex_check(pattern, why))
 		return NULL;
-	json_array_foreach (trial->records, index, record)
-		if (case_counts(trial, index) && is_line(trial, source, record) &&
-		    regex_matches(pattern, record_text(record), why))
+	for_each_record (trial, record)
+		if (case_counts(trial, record) && is_line(trial, source, record) &&
+		    regex_matches(pattern, record->event.text, why))
 			return record;
 	return NULL;
 }
 
-static void expect_line(struct trial_case *trial, const struct source *source, const char *pattern,
-			const json_t *line)
+static void expect_line(struct trial_case *trial, const struct lines *source, const char *pattern,
+			const struct record *line)
 {
 	if (line)
 		met(trial);
@@ -135,12 +119,12 @@ static void expect_line(struct trial_case *trial, const struct source *source, c
 			pattern, source->lost ? ", and some were lost" : "");
 }
 
-static void expect_no_line(struct trial_case *trial, const struct source *source,
-			   const char *pattern, const json_t *line)
+static void expect_no_line(struct trial_case *trial, const struct lines *source,
+			   const char *pattern, const struct record *line)
 {
 	if (line)
 		harmed(trial, CODE_FORBIDDEN_LINE, "%s holds what it must not: %.300s",
-		       source->name, record_text(line));
+		       source->name, line->event.text);
 	else if (source->lost)
 		unknown(trial, CODE_LOG_LOST,
 			"records of %s were lost: '%.200s' could be among them", source->name,
@@ -155,14 +139,14 @@ static void expect_no_line(struct trial_case *trial, const struct source *source
 
 /* @key: of the expectation; its evidence is cited under it. */
 static void expect_patterns(struct trial_case *trial, const char *key, const json_t *patterns,
-			    struct source source)
+			    struct lines source)
 {
 	bool forbidden = strncmp(key, "not-", strlen("not-")) == 0;
 
 	for (size_t i = 0; i < json_array_size(patterns); i++) {
 		const char *pattern = json_string_value(json_array_get(patterns, i)) ?: "(";
 		struct reason why = {""};
-		const json_t *line = find_line(trial, &source, pattern, &why);
+		const struct record *line = find_line(trial, &source, pattern, &why);
 
 		if (line)
 			case_cite(trial, line, key);
@@ -204,7 +188,7 @@ void expect_events(struct trial_case *trial)
 	json_t *patterns;
 
 	json_object_foreach (json_object_get(trial->expect, "events"), witness, patterns) {
-		struct source source = events_of(trial, witness);
+		struct lines source = events_of(trial, witness);
 
 		source.seen = has_spoken(trial, &source);
 		expect_patterns(trial, "events", patterns, source);

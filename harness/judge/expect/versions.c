@@ -8,28 +8,19 @@
 #include "harness/lib/key.h"
 #include "harness/lib/version.h"
 
-static const json_t *section_of(const struct trial_case *trial, const char *name)
-{
-	return json_object_get(json_object_get(record_body(trial->start), "spec"), name);
-}
-
 /* The kernel is that of the host that was struck; the other software is what the subject was started by. */
 static void find_versions(struct trial_case *trial)
 {
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record), *facts = json_object_get(body, "facts");
-		const char *guest = json_text(body, "guest", NULL);
-
-		if (record_is(record, "boot") && case_on_host(trial, body) &&
+	for_each_record (trial, record) {
+		if (record->type == RECORD_BOOT && case_on_host(trial, record) &&
 		    !json_object_get(trial->versions, "kernel"))
-			json_object_set(trial->versions, "kernel", json_object_get(body, "kernel"));
-		if (!record_is(record, "guest") || !guest || !trial->guest_name ||
-		    strcmp(guest, trial->guest_name) != 0)
-			continue;
-		json_object_update_missing(trial->versions, json_object_get(facts, "software"));
+			json_object_set(trial->versions, "kernel",
+					json_object_get(record->body, "kernel"));
+		if (record->type == RECORD_GUEST && record->guest && trial->guest_name &&
+		    strcmp(record->guest, trial->guest_name) == 0)
+			json_object_update_missing(trial->versions,
+						   json_object_get(record->guest_start.facts,
+								   "software"));
 	}
 }
 
@@ -91,11 +82,11 @@ static void apply(struct trial_case *trial, const json_t *entry, size_t index)
  */
 void case_read_versions(struct trial_case *trial)
 {
-	const json_t *entries = section_of(trial, "versions"), *entry;
+	const json_t *entries = case_section(trial, "versions"), *entry;
 	size_t index;
 
 	find_versions(trial);
-	if (json_object_get(section_of(trial, "known-failure"), "match"))
+	if (json_object_get(case_section(trial, "known-failure"), "match"))
 		(void)fail(note(trial), 0,
 			   "the 'known-failure' of this journal is not read: it has 'match', where "
 			   "this version reads 'code'");
@@ -149,7 +140,7 @@ static bool is_cited(const struct trial_case *trial, const char *pattern)
 const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here)
 {
 	static const char *const others[] = {"match", "code", "evidence", "reason"};
-	const json_t *known = section_of(trial, "known-failure");
+	const json_t *known = case_section(trial, "known-failure");
 	const char *evidence = json_text(known, "evidence", NULL);
 	__cleanup_json json_t *conditions =
 		json_is_object(known) ? json_copy((json_t *)known) : NULL;

@@ -23,7 +23,7 @@ void expect_process(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "process", NULL);
 	const char *seen = process_axis_name(trial->process);
-	const char *proof = record_text(trial->process_proof);
+	const char *proof = trial->process_proof ? trial->process_proof->event.text : "";
 	int wanted;
 
 	/* Never acceptable, whatever was expected. */
@@ -55,31 +55,29 @@ void expect_process(struct trial_case *trial)
 }
 
 /* Empty when a signal is as expected, or what differs. */
-static void compare_signal(const struct trial_case *trial, const json_t *data,
+static void compare_signal(const struct trial_case *trial, const struct work_report *seen,
 			   struct reason *differs)
 {
 	const struct scope *scope = trial->victim_guest ? &trial->in_guest : &trial->on_host;
 	const char *name = json_text(trial->expect, "signal", NULL);
 	const char *code = json_text(trial->expect, "code", NULL);
 	const char *address = json_text(trial->expect, "address", NULL);
-	const char *seen_name = json_text(data, "signal_name", "no name");
-	const char *seen_code = json_text(data, "code_name", "no name");
-	int64_t lsb = json_number(trial->expect, "lsb", -1),
-		seen_lsb = json_number(data, "lsb", -1);
-	uint64_t seen_address = (uint64_t)json_number(data, "address", 0);
+	const char *seen_name = seen->signal_name ?: "no name";
+	const char *seen_code = seen->code_name ?: "no name";
+	int64_t lsb = json_number(trial->expect, "lsb", -1);
 
 	differs->text[0] = '\0';
 	if (name && strcmp(name, seen_name) != 0)
 		fail(differs, 0, "the signal is %s, expected %s", seen_name, name);
 	else if (code && strcmp(code, seen_code) != 0)
 		fail(differs, 0, "si_code is %s, expected %s", seen_code, code);
-	else if (lsb >= 0 && lsb != seen_lsb)
-		fail(differs, 0, "si_addr_lsb is %" PRId64 ", expected %" PRId64, seen_lsb, lsb);
+	else if (lsb >= 0 && lsb != seen->lsb)
+		fail(differs, 0, "si_addr_lsb is %" PRId64 ", expected %" PRId64, seen->lsb, lsb);
 	else if (address && strcmp(address, "match") == 0 &&
-		 (!seen_address || !scope->address_count ||
-		  !case_owns_address(trial, seen_address, seen_lsb)))
+		 (!seen->address || !scope->address_count ||
+		  !case_owns_address(trial, seen->address, seen->lsb)))
 		fail(differs, 0, "si_addr is 0x%" PRIx64 ", which is not in the victim's page",
-		     seen_address);
+		     seen->address);
 }
 
 void expect_signal(struct trial_case *trial)
@@ -87,21 +85,19 @@ void expect_signal(struct trial_case *trial)
 	const char *name = json_text(trial->expect, "signal", NULL);
 	bool none = name && strcmp(name, "none") == 0, any = false;
 	struct reason differs = {""};
-	size_t index;
-	json_t *record;
 
 	if (!name && !case_expects(trial, "code") && !case_expects(trial, "lsb") &&
 	    !case_expects(trial, "address"))
 		return;
-	json_array_foreach (trial->records, index, record) {
-		if (!case_counts(trial, index) || !case_victim_event(trial, record, "signal"))
+	for_each_record (trial, record) {
+		if (!case_counts(trial, record) || !case_victim_event(trial, record, "signal"))
 			continue;
 		if (none)
 			return harmed(trial, CODE_VICTIM_SIGNALLED,
 				      "the victim got a signal, expected none: %s",
-				      record_text(record));
+				      record->event.text);
 		any = true;
-		compare_signal(trial, json_object_get(record_body(record), "data"), &differs);
+		compare_signal(trial, &record->event.work, &differs);
 		if (!differs.text[0])
 			return met(trial);
 	}
@@ -136,15 +132,13 @@ void expect_signal(struct trial_case *trial)
 void expect_error(struct trial_case *trial)
 {
 	const char *expected = json_text(trial->expect, "error", NULL), *seen = NULL;
-	size_t index;
-	json_t *record;
 
 	if (!expected)
 		return;
-	json_array_foreach (trial->records, index, record) {
-		if (!case_counts(trial, index) || !case_victim_event(trial, record, "error"))
+	for_each_record (trial, record) {
+		if (!case_counts(trial, record) || !case_victim_event(trial, record, "error"))
 			continue;
-		seen = json_text(json_object_get(record_body(record), "data"), "errno_name", "?");
+		seen = record->event.work.error_name ?: "?";
 		if (strcmp(seen, expected) == 0)
 			return met(trial);
 	}

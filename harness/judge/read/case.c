@@ -12,118 +12,125 @@
 
 static const char *target_of(const struct trial_case *trial)
 {
-	return json_text(record_body(trial->intent), "target", NULL);
+	return trial->intent ? trial->intent->intent.target : NULL;
 }
 
-static bool names_target(const struct trial_case *trial, const json_t *body)
+static bool names_target(const struct trial_case *trial, const char *workload)
 {
 	const char *target = target_of(trial);
-	const char *name = json_text(body, "workload", NULL);
 
-	return !target || !name || strcmp(target, name) == 0;
+	return !target || !workload || strcmp(target, workload) == 0;
+}
+
+static bool is_of_trial(const struct record *record, const char *id)
+{
+	return record->trial && strcmp(record->trial, id) == 0;
 }
 
 /*
  * Evidence that carries no trial's id (console, boot) counts for the trial during which it came, if
  * the host is right.
  */
-static bool belongs(const json_t *record, const char *id)
+static bool belongs(const struct record *record, const char *id)
 {
-	const char *trial = json_text(record, "trial", NULL);
-
-	if (trial)
-		return strcmp(trial, id) == 0;
-	return record_is(record, "event") || record_is(record, "boot") ||
-	       record_is(record, JOURNAL_DAMAGE);
+	if (record->trial)
+		return is_of_trial(record, id);
+	return record->type == RECORD_EVENT || record->type == RECORD_BOOT ||
+	       record->type == RECORD_DAMAGE;
 }
 
-static void collect(struct trial_case *trial, const json_t *records, const char *id)
+static void take(struct trial_case *trial, const struct record *record)
 {
-	size_t first = json_array_size(records), last = 0, index;
+	trial->records[trial->record_count++] = *record;
+}
+
+/*
+ * A lost line next to the trial belongs to it when the record that should stand there is
+ * missing: its start or its end.
+ */
+static void note_neighbours(struct trial_case *trial, const struct record *before,
+			    const struct record *behind)
+{
+	const struct record *last = trial->records + trial->record_count;
+
+	if (before && before->type == RECORD_DAMAGE && trial->attempts == 0)
+		trial->damaged_line = (int)before->line;
+	if (behind && behind->type == RECORD_DAMAGE &&
+	    !(trial->record_count && last[-1].type == RECORD_CLOSE))
+		trial->damaged_line = (int)behind->line;
+}
+
+static void collect(struct trial_case *trial, const struct record *all, size_t count,
+		    const char *id)
+{
+	size_t first = count, last = 0;
 	bool fired_before = false, fired = false;
-	json_t *record;
 
-	json_array_foreach (records, index, record) {
-		const char *of = json_text(record, "trial", NULL);
-
-		if (!of || strcmp(of, id) != 0)
+	for (size_t i = 0; i < count; i++) {
+		if (!is_of_trial(&all[i], id))
 			continue;
-		if (record_is(record, "trial")) {
+		if (all[i].type == RECORD_TRIAL) {
 			trial->attempts++;
 			fired_before = fired_before || fired;
-			first = index;
-		} else if (first > index) {
-			first = index;
+			first = i;
+		} else if (first > i) {
+			first = i;
 		}
-		fired = fired || record_is(record, "intent");
-		if (!record_is(record, "verdict"))
-			last = index;
+		fired = fired || all[i].type == RECORD_INTENT;
+		if (all[i].type != RECORD_VERDICT)
+			last = i;
 	}
 	/* Wrong data are never acceptable: an attempt that was given up does not take them along. */
-	for (index = 0; index < first && index < json_array_size(records); index++) {
-		record = json_array_get(records, index);
-		if (record_is(record, "event") && strcmp(json_text(record, "trial", ""), id) == 0 &&
-		    strcmp(json_text(event_data(record), "event", ""), "corrupted") == 0)
-			json_array_append(trial->records, record);
-	}
+	for (size_t i = 0; i < first; i++)
+		if (is_of_trial(&all[i], id) && event_is_named(&all[i], "corrupted"))
+			take(trial, &all[i]);
 	trial->repeated = fired_before;
-	for (index = first; index <= last && index < json_array_size(records); index++) {
-		record = json_array_get(records, index);
-		if (!belongs(record, id) || record_is(record, "verdict"))
+	for (size_t i = first; i <= last && i < count; i++) {
+		if (!belongs(&all[i], id) || all[i].type == RECORD_VERDICT)
 			continue;
-		if (record_is(record, JOURNAL_DAMAGE)) {
+		if (all[i].type == RECORD_DAMAGE) {
 			if (!trial->damaged_line)
-				trial->damaged_line =
-					(int)json_number(record_body(record), "line", 1);
+				trial->damaged_line = (int)all[i].line;
 			continue;
 		}
-		json_array_append(trial->records, record);
-		if (record_is(record, "close"))
+		take(trial, &all[i]);
+		if (all[i].type == RECORD_CLOSE)
 			break;
 	}
-	/*
-	 * A lost line next to the trial belongs to it when the record that should stand there is
-	 * missing: its start or its end.
-	 */
-	record = first ? json_array_get(records, first - 1) : NULL;
-	if (record && record_is(record, JOURNAL_DAMAGE) && trial->attempts == 0)
-		trial->damaged_line = (int)json_number(record_body(record), "line", 1);
-	record = json_array_get(records, last + 1);
-	if (record && record_is(record, JOURNAL_DAMAGE) &&
-	    !record_is(json_array_get(trial->records, json_array_size(trial->records) - 1),
-		       "close"))
-		trial->damaged_line = (int)json_number(record_body(record), "line", 1);
+	note_neighbours(trial, first ? &all[first - 1] : NULL,
+			last + 1 < count ? &all[last + 1] : NULL);
 }
 
-static const json_t *first_record(const struct trial_case *trial, const char *type, const char *key,
-				  const char *value, size_t *at)
+static const struct record *first_of(const struct trial_case *trial, enum record_type type)
 {
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->records, index, record) {
-		if (!record_is(record, type) ||
-		    (key && strcmp(json_text(record_body(record), key, ""), value) != 0))
-			continue;
-		if (at)
-			*at = index;
-		return record;
-	}
+	for_each_record (trial, record)
+		if (record->type == type)
+			return record;
 	return NULL;
 }
 
-static const json_t *spec_of(const struct trial_case *trial)
+static const struct record *facts_of(const struct trial_case *trial, const char *workload)
 {
-	return json_object_get(record_body(trial->start), "spec");
+	for_each_record (trial, record)
+		if (workload && record->type == RECORD_FACTS && record->facts.workload &&
+		    strcmp(record->facts.workload, workload) == 0)
+			return record;
+	return NULL;
 }
 
-/* The first step of a kind, as the scenario has it; NULL: there is none. */
-static const json_t *planned_step(const struct trial_case *trial, const char *kind)
+/** case_section - a section of the scenario; NULL: it has none such; borrowed */
+const json_t *case_section(const struct trial_case *trial, const char *name)
+{
+	return trial->start ? json_object_get(trial->start->start.spec, name) : NULL;
+}
+
+/** case_step - the first step of a kind, as the scenario has it; NULL: there is none; borrowed */
+const json_t *case_step(const struct trial_case *trial, const char *kind)
 {
 	const json_t *step, *found;
 	size_t index;
 
-	json_array_foreach (json_object_get(spec_of(trial), "steps"), index, step) {
+	json_array_foreach (case_section(trial, "steps"), index, step) {
 		found = json_object_get(step, kind);
 		if (found)
 			return found;
@@ -131,79 +138,87 @@ static const json_t *planned_step(const struct trial_case *trial, const char *ki
 	return NULL;
 }
 
-static const char *guest_of_target(const struct trial_case *trial)
+/** case_fault - kind and severity of the fault; any when there was none */
+struct nature case_fault(const struct trial_case *trial)
 {
-	const char *target = target_of(trial);
-	const json_t *facts =
-		target ? first_record(trial, "facts", "workload", target, NULL) : NULL;
+	return trial->intent ? trial->intent->intent.fault
+			     : (struct nature){KIND_ANY | KIND_IOMMU, SEVERITY_ANY};
+}
 
-	return json_text(record_body(facts), "guest", NULL);
+/** case_kills - what the fault kills ("qemu", a daemon); "" for nothing */
+const char *case_kills(const struct trial_case *trial)
+{
+	return trial->intent ? trial->intent->intent.kills : "";
+}
+
+static const char *host_of_guest(const struct trial_case *trial, const char *name)
+{
+	for_each_record (trial, record)
+		if (record->type == RECORD_GUEST && strcmp(record->guest ?: "", name) == 0)
+			return record->host;
+	return NULL;
 }
 
 /* The guest that a trial is about: struck, or moved, or simply the first. */
 static void find_subject(struct trial_case *trial)
 {
-	const json_t *first = record_body(first_record(trial, "guest", NULL, NULL, NULL));
-	const char *name = json_text(record_body(trial->intent), "guest", NULL);
+	const struct record *facts = facts_of(trial, target_of(trial));
+	const struct record *first = first_of(trial, RECORD_GUEST);
+	const char *struck = trial->intent ? trial->intent->guest : NULL;
 
-	trial->victim_guest = guest_of_target(trial);
-	if (!trial->victim_guest)
-		trial->victim_guest = name;
-	if (!name)
-		name = trial->victim_guest;
-	if (!name)
-		name = json_text(planned_step(trial, "migrate"), "guest", NULL);
-	if (!name)
-		name = json_text(first, "guest", NULL);
-	trial->guest_name = name;
-	trial->host_name = json_text(record_body(trial->intent), "host", NULL);
-	if (!trial->host_name && name)
-		trial->host_name =
-			json_text(record_body(first_record(trial, "guest", "guest", name, NULL)),
-				  "host", NULL);
+	trial->victim_guest = (facts ? facts->guest : NULL) ?: struck;
+	trial->guest_name = struck ?: trial->victim_guest;
+	if (!trial->guest_name)
+		trial->guest_name = json_text(case_step(trial, "migrate"), "guest", NULL);
+	if (!trial->guest_name && first)
+		trial->guest_name = first->guest;
+	trial->host_name = trial->intent ? trial->intent->host : NULL;
+	if (!trial->host_name && trial->guest_name)
+		trial->host_name = host_of_guest(trial, trial->guest_name);
 }
 
 /* A plain migration, or a measurement: no fault was asked for, so none is missed. */
 static bool is_faultless(const struct trial_case *trial)
 {
 	return !trial->intent && !case_expects_delivery(trial) && !case_expects(trial, "refused") &&
-	       json_array_size(json_object_get(spec_of(trial), "steps")) &&
-	       !planned_step(trial, "inject");
+	       json_array_size(case_section(trial, "steps")) && !case_step(trial, "inject");
+}
+
+static const struct record *first_migration(const struct trial_case *trial)
+{
+	for_each_record (trial, record)
+		if (record->type == RECORD_STEP && strcmp(record->step.kind, "migrate") == 0)
+			return record;
+	return NULL;
 }
 
 static void find_beginning(struct trial_case *trial)
 {
-	trial->from = json_array_size(trial->records);
-	if (trial->intent)
-		(void)first_record(trial, "intent", NULL, NULL, &trial->from);
-	else if (trial->faultless && !first_record(trial, "step", "step", "migrate", &trial->from))
-		(void)first_record(trial, "step", NULL, NULL, &trial->from);
+	const struct record *from = trial->intent;
+
+	if (trial->faultless)
+		from = first_migration(trial) ?: first_of(trial, RECORD_STEP);
+	trial->from = from ?: trial->records + trial->record_count;
 }
 
 /* What the fault was meant for: each machine counts its memory and its processes by itself. */
 static void find_belongings(struct trial_case *trial)
 {
-	size_t index;
-	json_t *record;
-
-	json_array_foreach (trial->records, index, record) {
-		const json_t *body = record_body(record);
-		bool in_guest = json_text(body, "guest", NULL) != NULL;
-
-		if (record_is(record, "facts") && names_target(trial, body))
-			scope_add_facts(in_guest ? &trial->in_guest : &trial->on_host,
-					json_object_get(body, "facts"));
-		if (record_is(record, "resolved") && names_target(trial, body))
-			scope_add_resolved(&trial->on_host, body);
-		if (record_is(record, "intent")) {
-			scope_add_aim(&trial->on_host, body);
-			scope_add_aim(&trial->on_host, json_object_get(body, "arguments"));
-			scope_add_aim(&trial->on_host, json_object_get(body, "prepared"));
-			scope_add_guest_aim(&trial->in_guest, body);
-			scope_add_guest_aim(&trial->in_guest, json_object_get(body, "arguments"));
+	for_each_record (trial, record) {
+		if (record->type == RECORD_FACTS && names_target(trial, record->facts.workload))
+			scope_add_facts(record->guest ? &trial->in_guest : &trial->on_host,
+					record->facts.facts);
+		if (record->type == RECORD_RESOLVED && names_target(trial, record->facts.workload))
+			scope_add_resolved(&trial->on_host, record->facts.facts);
+		if (record->type == RECORD_INTENT) {
+			scope_add_aim(&trial->on_host, record->body);
+			scope_add_aim(&trial->on_host, record->intent.arguments);
+			scope_add_aim(&trial->on_host, record->intent.prepared);
+			scope_add_guest_aim(&trial->in_guest, record->body);
+			scope_add_guest_aim(&trial->in_guest, record->intent.arguments);
 		}
-		if (record_is(record, "outcome") && trial->intent)
-			scope_add_aim(&trial->on_host, json_object_get(body, "result"));
+		if (record->type == RECORD_OUTCOME && trial->intent)
+			scope_add_aim(&trial->on_host, record->outcome.result);
 	}
 }
 
@@ -217,28 +232,29 @@ static void find_belongings(struct trial_case *trial)
  */
 void case_open(struct trial_case *trial, const json_t *records, const char *id)
 {
-	size_t index;
-	json_t *record;
+	size_t count = json_array_size(records);
+	__cleanup_free struct record *all = xreallocarray(NULL, count + 1, sizeof(*all));
 
 	*trial = (struct trial_case){.process = PROCESS_UNKNOWN,
-				     .host = {.axis = HOST_AXIS_UNKNOWN}};
-	trial->records = json_array();
+				     .host = {.axis = HOST_AXIS_UNKNOWN},
+				     .cause = CAUSE_NONE};
+	trial->records = xreallocarray(NULL, count + 1, sizeof(*trial->records));
 	trial->evidence = json_array();
-	trial->damage = json_array();
 	trial->versions = json_object();
-	collect(trial, records, id);
-	json_array_foreach (trial->records, index, record) {
-		if (record_is(record, "trial") && !trial->start)
-			trial->start = record;
-		if (record_is(record, "intent") && !trial->intent)
-			trial->intent = record;
-		if (record_is(record, "outcome") && trial->intent)
+	for (size_t i = 0; i < count; i++)
+		record_read(&all[i], json_array_get(records, i));
+	collect(trial, all, count, id);
+	trial->start = first_of(trial, RECORD_TRIAL);
+	trial->intent = first_of(trial, RECORD_INTENT);
+	for_each_record (trial, record) {
+		if (record->type == RECORD_OUTCOME && trial->intent && record > trial->intent)
 			trial->outcome = record;
-		if (record_is(record, "close"))
+		if (record->type == RECORD_CLOSE)
 			trial->close = record;
 	}
-	trial->cause = cause_find(json_text(record_body(trial->close), "cause", ""));
-	trial->expect = keys_hyphenated(json_object_get(record_body(trial->start), "expect"));
+	if (trial->close)
+		trial->cause = trial->close->close.cause;
+	trial->expect = keys_hyphenated(trial->start ? trial->start->start.expect : NULL);
 	find_subject(trial);
 	find_belongings(trial);
 	case_read_versions(trial);
@@ -249,25 +265,32 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 /** case_close - free what case_open() and the judging allocated */
 void case_close(struct trial_case *trial)
 {
-	json_decref(trial->records);
+	free(trial->records);
 	json_decref(trial->expect);
 	json_decref(trial->versions);
 	json_decref(trial->evidence);
-	json_decref(trial->damage);
+	free(trial->damage);
 }
 
-/** case_counts - is the record at an index later than the intent to fire, or than the beginning of a trial without fault? */
-bool case_counts(const struct trial_case *trial, size_t index)
+/** case_counts - is a record later than the intent to fire, or than the beginning of a trial without fault? */
+bool case_counts(const struct trial_case *trial, const struct record *record)
 {
-	return (trial->intent || trial->faultless) && index > trial->from;
+	return (trial->intent || trial->faultless) && record > trial->from;
 }
 
 /** case_on_host - is a record about the host that the fault was aimed at? */
-bool case_on_host(const struct trial_case *trial, const json_t *body)
+bool case_on_host(const struct trial_case *trial, const struct record *record)
 {
-	const char *host = json_text(body, "host", NULL);
+	return !record->host || !trial->host_name || strcmp(record->host, trial->host_name) == 0;
+}
 
-	return !host || !trial->host_name || strcmp(host, trial->host_name) == 0;
+/** case_note_damage - a kernel reports damage of its own */
+void case_note_damage(struct trial_case *trial, const struct record *record)
+{
+	if (!trial->damage)
+		trial->damage =
+			xreallocarray(NULL, 2 * trial->record_count, sizeof(*trial->damage));
+	trial->damage[trial->damage_count++] = record;
 }
 
 static bool same_text(const char *one, const char *other)
@@ -287,22 +310,18 @@ static bool same_text(const char *one, const char *other)
  *
  * Return: false for counters that make no sense.
  */
-bool case_change(const struct trial_case *trial, const json_t *event, const char *name,
+bool case_change(const struct trial_case *trial, const struct record *event, const char *name,
 		 const json_t *change, int64_t *difference)
 {
 	int64_t before = json_number(change, "before", 0);
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (trial->records, index, record) {
-		if (index >= trial->from)
+	for_each_record (trial, record) {
+		if (record >= trial->from)
 			break;
-		if (record_is(record, "event") &&
-		    strcmp(event_witness(record), event_witness(event)) == 0 &&
-		    same_text(event_guest(record), event_guest(event)) &&
-		    same_text(json_text(record_body(record), "host", NULL),
-			      json_text(record_body(event), "host", NULL)))
-			before = json_number(json_object_get(event_data(record), name), "after",
+		if (record->type == RECORD_EVENT &&
+		    strcmp(record->event.witness, event->event.witness) == 0 &&
+		    same_text(record->guest, event->guest) && same_text(record->host, event->host))
+			before = json_number(json_object_get(record->event.data, name), "after",
 					     before);
 	}
 	return !__builtin_sub_overflow(json_number(change, "after", 0), before, difference);
@@ -335,21 +354,20 @@ bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t
  * A workload is where its facts say: what a host tells of one in a guest is nothing that it can know, and the other way
  * round. Without a target every workload of the machine that was struck is meant.
  */
-bool case_is_victim(const struct trial_case *trial, const json_t *record)
+bool case_is_victim(const struct trial_case *trial, const struct record *record)
 {
-	const json_t *data = event_data(record);
-	const char *name = json_text(data, "workload", NULL);
-	const json_t *facts = name ? first_record(trial, "facts", "workload", name, NULL) : NULL;
-	const char *place =
-		facts ? json_text(record_body(facts), "guest", NULL) : trial->victim_guest;
+	const struct record *facts;
 
-	return record_is(record, "event") && strcmp(event_witness(record), "workload") == 0 &&
-	       names_target(trial, data) && same_text(place, event_guest(record));
+	if (!event_is_from(record, SOURCE_WORKLOAD))
+		return false;
+	facts = facts_of(trial, record->event.work.workload);
+	return names_target(trial, record->event.work.workload) &&
+	       same_text(facts ? facts->guest : trial->victim_guest, record->guest);
 }
 
 /** case_victim_event - is a record this event of the workload that the fault was meant for? */
-bool case_victim_event(const struct trial_case *trial, const json_t *record, const char *event)
+bool case_victim_event(const struct trial_case *trial, const struct record *record,
+		       const char *event)
 {
-	return strcmp(json_text(event_data(record), "event", ""), event) == 0 &&
-	       case_is_victim(trial, record);
+	return event_is_named(record, event) && case_is_victim(trial, record);
 }

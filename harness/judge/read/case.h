@@ -37,6 +37,11 @@ struct finding {
 
 #define FINDING_LIMIT 64
 
+/* Each record of a case, in the order of the journal: their addresses are in that order, too. */
+#define for_each_record(trial, record)                                                             \
+	for (const struct record *record = (trial)->records;                                       \
+	     record < (trial)->records + (trial)->record_count; record++)
+
 /* Groups of witnesses that are not in the table EVIDENCE_GROUPS. */
 #define DECLARED_GROUPS 8
 #define GROUP_NAME 40
@@ -86,7 +91,7 @@ struct iommu_outcome {
 	} sources[IOMMU_SOURCES];
 	unsigned int ours, others;
 	bool lost, limited;
-	const json_t *first, *failure;
+	const struct record *first, *failure;
 };
 
 /**
@@ -138,18 +143,18 @@ struct conversion_outcome {
 	enum conversion_axis axis;
 	enum code code;
 	struct reason reason;
-	const json_t *leak;
+	const struct record *leak;
 };
 
 /**
  * struct trial_case - all that the judge knows about one trial
- * @records: of its last attempt, in order; owned array of borrowed records
+ * @records, @record_count: of its last attempt, in order; owned, their JSON is borrowed
  * @expect:  of the scenario, with what differs in these versions; an empty object when the record says nothing; owned
  * @start, @intent, @outcome, @close: the records of these types (first intent and the last
  *                                    outcome); NULL when missing
  * @cause:   of the end, in the close record
- * @from:    index of the record behind which evidence counts: the first intent; where no fault was asked for, the
- *           first step that migrates, else the first step
+ * @from:    the record behind which evidence counts: the first intent; where no fault was asked for, the
+ *           first step that migrates, else the first step; the end of the records when there is none
  * @faultless: no fault was asked for: no step injects, and the scenario expects none
  * @host_name: of the host that the fault was aimed at, else where the subject began; NULL: any
  * @guest_name: the subject: the guest that the fault was aimed at, or the one that migrates, or the first; NULL: none
@@ -184,7 +189,7 @@ struct conversion_outcome {
  * @host:      the one that the fault was aimed at
  * @other_hosts: those that the fault was not aimed at
  * @iommu:     of the host that the fault was aimed at
- * @damage:  lines in which a kernel reports damage of its own; owned array of borrowed records
+ * @damage, @damage_count: lines in which a kernel reports damage of its own; owned array
  * @guests:    the guests of the trial, the subject first
  * @migration: of the subject
  * @conversion: of guest memory by the storm
@@ -193,11 +198,11 @@ struct conversion_outcome {
  * @findings: one for each expectation
  */
 struct trial_case {
-	json_t *records;
+	struct record *records;
+	size_t record_count;
 	json_t *expect;
-	const json_t *start, *intent, *outcome, *close;
+	const struct record *start, *intent, *outcome, *close, *from;
 	enum end_cause cause;
-	size_t from;
 	bool faultless;
 	const char *host_name, *guest_name;
 	bool settled_view;
@@ -219,7 +224,7 @@ struct trial_case {
 	struct nature vague_nature, other_nature;
 	char other_error[256];
 	char foreign[256];
-	const json_t *noise;
+	const struct record *noise;
 	bool noisy_link;
 	bool log_lost, log_seen;
 	bool guest_log_lost, guest_log_seen;
@@ -228,7 +233,7 @@ struct trial_case {
 	enum process_axis process;
 	bool process_contradicted;
 	struct reason process_reason;
-	const json_t *process_proof;
+	const struct record *process_proof;
 	bool touched, touched_fine;
 	const char *touched_data;
 	bool victim_spoke;
@@ -239,7 +244,8 @@ struct trial_case {
 	struct host_outcome other_hosts[HOST_LIMIT];
 	size_t other_host_count;
 	struct iommu_outcome iommu;
-	json_t *damage;
+	const struct record **damage;
+	size_t damage_count;
 
 	struct guest_outcome guests[GUEST_LIMIT];
 	size_t guest_count;
@@ -255,14 +261,20 @@ struct trial_case {
 void case_open(struct trial_case *trial, const json_t *records, const char *id);
 void case_close(struct trial_case *trial);
 
-void case_cite(struct trial_case *trial, const json_t *record, const char *proves);
-bool case_is_victim(const struct trial_case *trial, const json_t *record);
-bool case_victim_event(const struct trial_case *trial, const json_t *record, const char *event);
+void case_cite(struct trial_case *trial, const struct record *record, const char *proves);
+bool case_is_victim(const struct trial_case *trial, const struct record *record);
+bool case_victim_event(const struct trial_case *trial, const struct record *record,
+		       const char *event);
 bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t lsb);
-bool case_change(const struct trial_case *trial, const json_t *event, const char *name,
+bool case_change(const struct trial_case *trial, const struct record *event, const char *name,
 		 const json_t *change, int64_t *difference);
-bool case_counts(const struct trial_case *trial, size_t index);
-bool case_on_host(const struct trial_case *trial, const json_t *body);
+bool case_counts(const struct trial_case *trial, const struct record *record);
+bool case_on_host(const struct trial_case *trial, const struct record *record);
+const json_t *case_section(const struct trial_case *trial, const char *name);
+const json_t *case_step(const struct trial_case *trial, const char *kind);
+struct nature case_fault(const struct trial_case *trial);
+const char *case_kills(const struct trial_case *trial);
+void case_note_damage(struct trial_case *trial, const struct record *record);
 
 void case_read_versions(struct trial_case *trial);
 const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here);

@@ -11,86 +11,75 @@
 #define QUOTES_MOST 40
 #define QUOTES_OF_ONE_KIND 24
 
-/* Workloads report fields; people read sentences. */
 /* What a touch read: "" when it read nothing. */
-static const char *touched_data(const json_t *data)
+static const char *touched_data(const struct work_report *work)
 {
-	const json_t *value = json_object_get(data, "value_ok");
+	static const char *const words[] = {
+		[CHECKED_NOTHING] = "", [CHECKED_FINE] = "intact", [CHECKED_WRONG] = "wrong"};
 
-	return json_text(data, "data",
-			 json_is_true(value)	? "intact"
-			 : json_is_false(value) ? "wrong"
-						: "");
+	return work->data ?: words[work->value];
 }
 
-static char *describe(const json_t *body)
+/* Workloads report fields; people read sentences. */
+static char *describe_work(const struct event_record *event)
 {
-	const json_t *data = json_object_get(body, "data");
-	const char *text = json_text(body, "text", "");
-	const char *event = json_text(data, "event", "");
+	const struct work_report *work = &event->work;
+	const char *name = work->workload ?: "workload";
 
-	if (*text)
-		return strdup(text);
-	if (strcmp(event, "signal") == 0)
-		return format_text("%s: %s %s at %s, lsb %" PRId64,
-				   json_text(data, "workload", "workload"),
-				   json_text(data, "signal_name", "signal"),
-				   json_text(data, "code_name", "?"),
-				   json_text(data, "address", "?"), json_number(data, "lsb", 0));
-	if (strcmp(event, "error") == 0)
-		return format_text("%s: %s failed with %s", json_text(data, "workload", "workload"),
-				   json_text(data, "call", "a system call"),
-				   json_text(data, "errno_name", "?"));
-	if (strcmp(event, "touched") == 0)
-		return format_text("%s: touched%s%s", json_text(data, "workload", "workload"),
-				   *touched_data(data) ? ", data " : "", touched_data(data));
-	if (strcmp(event, "exit") == 0)
-		return format_text("%s: ended, status %" PRId64 ", signal %" PRId64,
-				   json_text(data, "workload", "workload"),
-				   json_number(data, "status", 0), json_number(data, "signal", 0));
-	return format_text("%s%s%s", json_text(data, "workload", ""),
-			   json_text(data, "workload", NULL) ? ": " : "", *event ? event : "event");
+	if (strcmp(event->name, "signal") == 0)
+		return format_text("%s: %s %s at %s, lsb %" PRId64, name,
+				   work->signal_name ?: "signal", work->code_name ?: "?",
+				   work->address_text ?: "?", work->lsb < 0 ? 0 : work->lsb);
+	if (strcmp(event->name, "error") == 0)
+		return format_text("%s: %s failed with %s", name, work->call ?: "a system call",
+				   work->error_name ?: "?");
+	if (strcmp(event->name, "touched") == 0)
+		return format_text("%s: touched%s%s", name, *touched_data(work) ? ", data " : "",
+				   touched_data(work));
+	if (strcmp(event->name, "exit") == 0)
+		return format_text("%s: ended, status %" PRId64 ", signal %" PRId64, name,
+				   work->status, work->signal);
+	return NULL;
 }
 
-static char *sentence(const json_t *record)
+static char *describe(const struct event_record *event)
 {
-	const json_t *body = record_body(record);
-	const char *memory = json_text(json_object_get(body, "result"), "memory", "");
+	const char *workload = json_text(event->data, "workload", NULL);
+	char *text = NULL;
 
-	if (record_is(record, "event"))
-		return describe(body);
-	if (record_is(record, "boot"))
-		return format_text("boot %s of %s", json_text(body, "boot_id", "?"),
-				   json_text(body, "host", "the host"));
-	if (record_is(record, "outcome"))
-		return format_text("%s: %s%s%s%s%s", json_text(body, "injector", "injector"),
-				   json_text(body, "error_name",
-					     json_number(body, "error", 0) ? "error" : "done"),
-				   *json_text(body, "reason", "") ? ": " : "",
-				   json_text(body, "reason", ""), *memory ? ", memory " : "",
-				   memory);
-	return strdup(json_text(body, "reason", record_type(record)));
+	if (*event->text)
+		return xstrdup(event->text);
+	if (event->source == SOURCE_WORKLOAD)
+		text = describe_work(event);
+	return text
+		       ?: format_text("%s%s%s", workload ?: "", workload ? ": " : "",
+				      *event->name ? event->name : "event");
 }
 
-static const char *source_of(const json_t *record)
+static char *sentence(const struct record *record)
 {
-	if (record_is(record, "event"))
-		return json_text(record_body(record), "witness", "event");
-	if (record_is(record, "outcome"))
-		return json_text(record_body(record), "injector", "injector");
-	return record_type(record);
+	const struct outcome_record *outcome = &record->outcome;
+
+	if (record->type == RECORD_EVENT)
+		return describe(&record->event);
+	if (record->type == RECORD_BOOT)
+		return format_text("boot %s of %s", record->boot.boot_id ?: "?",
+				   record->host ?: "the host");
+	if (record->type == RECORD_OUTCOME)
+		return format_text("%s: %s%s%s%s%s", outcome->injector ?: "injector",
+				   outcome->error_name ?: "done", *outcome->reason ? ": " : "",
+				   outcome->reason, outcome->memory ? ", memory " : "",
+				   outcome->memory ?: "");
+	return xstrdup(json_text(record->body, "reason", record->type_name));
 }
 
-/* A quote is known by its record's place: records that the engine still holds have no number yet. */
-static json_int_t place_of(const struct trial_case *trial, const json_t *record)
+static const char *source_of(const struct record *record)
 {
-	size_t index;
-	json_t *each;
-
-	json_array_foreach (trial->records, index, each)
-		if (each == record)
-			return (json_int_t)index;
-	return 0;
+	if (record->type == RECORD_EVENT)
+		return *record->event.witness ? record->event.witness : "event";
+	if (record->type == RECORD_OUTCOME)
+		return record->outcome.injector ?: "injector";
+	return record->type_name;
 }
 
 /**
@@ -100,12 +89,12 @@ static json_int_t place_of(const struct trial_case *trial, const json_t *record)
  * @proves: what it proves: "delivered" or the name of an axis; a record is quoted once, for the
  *          first
  */
-void case_cite(struct trial_case *trial, const json_t *record, const char *proves)
+void case_cite(struct trial_case *trial, const struct record *record, const char *proves)
 {
 	__cleanup_free char *text = NULL;
-	const char *guest = event_guest(record);
+	/* Records that the engine still holds have no number yet. */
+	json_int_t place = record - trial->records;
 	size_t index, same = 0;
-	json_int_t place;
 	json_t *cited;
 
 	if (json_array_size(trial->evidence) >= QUOTES_MOST)
@@ -114,15 +103,14 @@ void case_cite(struct trial_case *trial, const json_t *record, const char *prove
 		same += strcmp(json_text(cited, "proves", ""), proves) == 0;
 	if (same >= QUOTES_OF_ONE_KIND)
 		return;
-	place = place_of(trial, record);
 	json_array_foreach (trial->evidence, index, cited)
 		if (json_number(cited, "place", 0) == place)
 			return;
 	text = sentence(record);
 	json_array_append_new(trial->evidence,
 			      json_pack("{s:s, s:s*, s:s*, s:I, s:s, s:s, s:I}", "witness",
-					source_of(record), "guest", guest, "host",
-					guest ? json_text(record_body(record), "host", NULL) : NULL,
-					"time_ns", (json_int_t)record_time(record), "text", text,
-					"proves", proves, "place", place));
+					source_of(record), "guest", record->guest, "host",
+					record->guest ? record->host : NULL, "time_ns",
+					(json_int_t)record->written_ns, "text", text, "proves",
+					proves, "place", place));
 }
