@@ -10,13 +10,12 @@ setup() {
 	export PATH="$BATS_TEST_DIRNAME/fake:$PATH" FAKE_FIRED="$BATS_TEST_TMPDIR/fired" FAKE_BOOT=new
 	export XDG_CACHE_HOME="$BATS_TEST_TMPDIR/cache"
 	cd "$BATS_TEST_TMPDIR" || return 1
-	# A fault that is not slowed down takes milliseconds, also on a machine that is busy.
 	scenario=$BATS_TEST_TMPDIR/scenario.yaml
-	{ sed "s/deadline: 5s/deadline: 60s/" "$BATS_TEST_DIRNAME/fake/scenario.yaml" && echo "metrics: {injector_time: 300%}"; } >"$scenario"
+	{ sed "s/deadline: 5s/deadline: 60s/" "$BATS_TEST_DIRNAME/fake/scenario.yaml" && echo "metrics: {victim.cost: 5%}"; } >"$scenario"
 	# A side that looks here for its emulator finds another agent too.
 	mkdir slow
 	ln -s /bin/true slow/qemu-system-x86_64
-	printf '#!/bin/sh\nFAKE_SLOW=1 exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >slow/ssh
+	printf '#!/bin/sh\nFAKE_SLOW=20 exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >slow/ssh
 	chmod +x slow/ssh
 }
 
@@ -29,8 +28,8 @@ compare() { # BOOTS OPTIONS...
 @test "a planted slowdown regresses, and a second round confirms it" {
 	compare 4 --b "qemu=$PWD/slow"
 	[ "$status" -eq 1 ]
-	[[ $(grep 'fake/poison injector_time' <<<"$output") == *"regressed: confirmed by a second round"* ]]
-	[ "$(grep -c 'injector_time' <<<"$output")" -eq 1 ]
+	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *"regressed: confirmed by a second round"* ]]
+	[ "$(grep -c 'victim.cost' <<<"$output")" -eq 1 ]
 	[ "$(wc -l <fired)" -eq 16 ]
 	[ "$(cd out/round-1 && echo ./*-[ab])" = "./01-a ./01-b ./02-a ./02-b ./03-a ./03-b ./04-a ./04-b" ]
 	first=$(stat -c %Y%y out/round-1/02-b/journal.jsonl) second=$(stat -c %Y%y out/round-1/02-a/journal.jsonl)
@@ -39,10 +38,10 @@ compare() { # BOOTS OPTIONS...
 
 @test "what only the first round saw is no regression" {
 	# The slow agent is fast from the second round on.
-	printf '#!/bin/sh\n[ -e %s/out/round-2 ] || export FAKE_SLOW=1\nexec %s/fake/ssh "$@"\n' "$PWD" "$BATS_TEST_DIRNAME" >slow/ssh
+	printf '#!/bin/sh\n[ -e %s/out/round-2 ] || export FAKE_SLOW=20\nexec %s/fake/ssh "$@"\n' "$PWD" "$BATS_TEST_DIRNAME" >slow/ssh
 	compare 4 --b "qemu=$PWD/slow"
 	[ "$status" -eq 0 ]
-	[[ $(grep 'fake/poison injector_time' <<<"$output") == *"too-noisy: regressed in the first round, not in the second"* ]]
+	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *"too-noisy: regressed in the first round, not in the second"* ]]
 	[[ $output == *"0 regressed"* ]]
 }
 
@@ -56,7 +55,7 @@ compare() { # BOOTS OPTIONS...
 	[ "$status" -eq 0 ]
 	[ "$(wc -l <fired)" -eq 5 ]
 	cmp before out/round-1/01-a/journal.jsonl
-	[[ $output == *"fake/poison injector_time"* ]]
+	[[ $output == *"fake/poison victim.cost"* ]]
 }
 
 @test "a run that fails ends the comparison, and says where to look" {
