@@ -4,6 +4,7 @@
  * went. Only told, never judged.
  */
 #include <string.h>
+#include <sys/param.h>
 
 #include "reports/course.h"
 #include "reports/story.h"
@@ -33,44 +34,46 @@ static void *one_more(void *array, size_t count, size_t size)
 /* No trial lasts for centuries; beyond that spans can not be added without care. */
 #define OFFSET_MOST_NS (INT64_MAX / 16)
 
-/** course_time - when a record was written; 0 for a time that can not be one */
-int64_t course_time(const struct course *course, const json_t *record)
+/** course_offset - a time as the course counts it; 0 for one that can not be */
+int64_t course_offset(const struct course *course, int64_t time_ns)
 {
 	int64_t offset;
 
-	if (__builtin_sub_overflow(json_number(record, "time_ns", 0), course->zero_ns, &offset) ||
-	    offset > OFFSET_MOST_NS || offset < -OFFSET_MOST_NS)
+	if (__builtin_sub_overflow(time_ns, course->zero_ns, &offset) || offset > OFFSET_MOST_NS ||
+	    offset < -OFFSET_MOST_NS)
 		return 0;
 	return offset;
 }
 
-/* A length of time as it is told; -1 for one that can not be. */
-static int64_t told_span(const json_t *data, const char *key)
+/** course_time - when a record was written; 0 for a time that can not be one */
+int64_t course_time(const struct course *course, const struct record *record)
 {
-	int64_t span = json_number(data, key, 0);
+	return course_offset(course, record->written_ns);
+}
 
+/** course_find - the first record of a type; NULL: there is none */
+const struct record *course_find(const struct course *course, enum record_type type)
+{
+	for_each_record (course, record)
+		if (record->type == type)
+			return record;
+	return NULL;
+}
+
+/* A length of time as it is told; -1 for one that can not be. */
+static int64_t told_span(int64_t span)
+{
 	return span >= 0 && span <= OFFSET_MOST_NS ? span : -1;
 }
 
-/** course_event - the body of a record that is an event of a witness, else NULL */
-const json_t *course_event(const json_t *record)
-{
-	return strcmp(json_text(record, "type", ""), "event") == 0 ? json_object_get(record, "body")
-								   : NULL;
-}
-
 /** course_is_pulse - whether a record is drawn as life, hole or stage instead of as a mark of its own */
-bool course_is_pulse(const json_t *record)
+bool course_is_pulse(const struct record *record)
 {
-	const json_t *event = course_event(record);
-	const char *witness = json_text(event, "witness", "");
-	const char *what = json_text(json_object_get(event, "data"), "what", "");
-
-	if (!json_object_get(event, "guest"))
+	if (!record->guest)
 		return false;
-	return strcmp(witness, "migration") == 0 ||
-	       (strcmp(witness, "heartbeat") == 0 &&
-		is_one_of(what, "heartbeat", "gap", "silent", "heard", "now"));
+	return event_is_from(record, SOURCE_MIGRATION) ||
+	       (event_is_from(record, SOURCE_HEARTBEAT) &&
+		is_one_of(record->event.beat.what, "heartbeat", "gap", "silent", "heard", "now"));
 }
 
 static const char *note_host(struct course *course, const char *name)
@@ -141,21 +144,22 @@ static struct course_life *hear(struct course_guest *guest, const char *host, in
  * How long a gap was: between two arrivals, or longer as the guest has measured it, whose last beat before it may have come
  * late. A beat that is late by a second is a silence, so a guest is not believed more than that.
  */
-static int64_t gap_length(const json_t *data)
+static int64_t gap_length(const struct beat_report *beat)
 {
 	static const char *const clocks[] = {"host", "boottime", "monotonic"};
-	int64_t length = told_span(data, "arrival_ns"), inside = 0;
+	int64_t length = told_span(beat->arrival_ns), inside = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(clocks) && inside <= 0; i++)
-		inside = json_number(json_object_get(data, "guest_clocks"), clocks[i], 0);
+		inside = json_number(beat->clocks, clocks[i], 0);
 	if (length >= 0 && length < LATE_NS && inside > length && inside < length + LATE_NS)
 		return inside;
 	return length;
 }
 
-static void take_gap(struct course_guest *guest, const char *host, const json_t *data, int64_t at)
+static void take_gap(struct course_guest *guest, const char *host, const struct beat_report *beat,
+		     int64_t at)
 {
-	int64_t length = gap_length(data), from = at - length;
+	int64_t length = gap_length(beat), from = at - length;
 	struct course_hole *hole = hole_of(guest);
 	struct course_life *life;
 
@@ -169,8 +173,7 @@ static void take_gap(struct course_guest *guest, const char *host, const json_t 
 	/* The end of a silence is told twice, as heard and as gap; the latter knows more. */
 	if (hole && hole->kind != COURSE_SILENT && hole->to_ns >= from && hole->from_ns < at &&
 	    strcmp(hole->next ?: hole->host, host) == 0) {
-		if (json_is_object(json_object_get(data, "guest_clocks")))
-			hole->clocks = json_object_get(data, "guest_clocks");
+		hole->clocks = beat->clocks ?: hole->clocks;
 		hear(guest, host, at, at);
 		return;
 	}
@@ -188,15 +191,14 @@ static void take_gap(struct course_guest *guest, const char *host, const json_t 
 		       (struct course_hole){
 			       .kind = COURSE_GAP, .host = host, .from_ns = from, .to_ns = at});
 	}
-	if (json_is_object(json_object_get(data, "guest_clocks")))
-		hole_of(guest)->clocks = json_object_get(data, "guest_clocks");
+	if (beat->clocks)
+		hole_of(guest)->clocks = beat->clocks;
 }
 
-static void take_silence(struct course_guest *guest, const char *host, const json_t *data,
-			 int64_t at)
+static void take_silence(struct course_guest *guest, const char *host, int64_t since, int64_t at)
 {
 	struct course_life *life = life_of(guest);
-	int64_t since = told_span(data, "since_ns"), from = at - since;
+	int64_t from = at - since;
 
 	/* What the source misses after the move is no news. */
 	if (since < 0 || guest->silent || (life && strcmp(life->host, host) != 0))
@@ -215,50 +217,47 @@ static void take_silence(struct course_guest *guest, const char *host, const jso
 }
 
 /* When the last beat came before a report was made: the report itself tells, or it is as old as that. */
-static int64_t last_arrival(const json_t *data, int64_t at)
+static int64_t last_arrival(const struct beat_report *beat, int64_t at)
 {
-	int64_t age = told_span(data, "age_ns");
+	int64_t age = told_span(beat->age_ns);
 
 	return age > 0 ? at - age : at;
 }
 
-static void take_heartbeat(struct course_guest *guest, const char *host, const json_t *data,
-			   int64_t at)
+static void take_heartbeat(struct course_guest *guest, const char *host,
+			   const struct beat_report *beat, int64_t at)
 {
-	const char *what = json_text(data, "what", "");
-	int64_t longest = json_number(data, "longest_ns", 0), age = json_number(data, "age_ns", 0);
-	int64_t heard = last_arrival(data, at);
+	int64_t heard = last_arrival(beat, at), age = at - heard;
 	struct course_life *life = life_of(guest);
 
-	if (strcmp(what, "gap") == 0 || strcmp(what, "heard") == 0) {
-		take_gap(guest, host, data, at);
-	} else if (strcmp(what, "silent") == 0) {
-		take_silence(guest, host, data, at);
-	} else if (strcmp(what, "heartbeat") == 0) {
+	if (is_one_of(beat->what, "gap", "heard")) {
+		take_gap(guest, host, beat, at);
+	} else if (strcmp(beat->what, "silent") == 0) {
+		take_silence(guest, host, told_span(beat->since_ns), at);
+	} else if (strcmp(beat->what, "heartbeat") == 0) {
 		/* A last report of the source may come after the guest was heard elsewhere. */
 		if (life && strcmp(life->host, host) != 0 && at - life->to_ns < 2 * REPORT_NS &&
 		    !guest->ended && !guest->silent)
 			return;
 		life = hear(guest, host, life ? heard : heard - REPORT_NS, heard);
-		life->beats = number_sum(life->beats, json_number(data, "beats", 0));
-		life->missed = number_sum(life->missed, json_number(data, "missed", 0));
-		life->longest_ns = longest > life->longest_ns ? longest : life->longest_ns;
-	} else if (strcmp(what, "now") == 0 && json_is_true(json_object_get(data, "connected")) &&
-		   age >= 0 && age < REPORT_NS && !guest->silent &&
-		   (!life || strcmp(life->host, host) == 0)) {
-		hear(guest, host, at - age, at - age);
+		life->beats = number_sum(life->beats, beat->beats);
+		life->missed = number_sum(life->missed, beat->missed);
+		life->longest_ns = MAX(life->longest_ns, beat->longest_ns);
+	} else if (strcmp(beat->what, "now") == 0 && beat->connected && beat->age_ns >= 0 &&
+		   age < REPORT_NS && !guest->silent && (!life || strcmp(life->host, host) == 0)) {
+		hear(guest, host, heard, heard);
 	}
 }
 
-static void take_link(struct course_guest *guest, const char *host, const json_t *data, int64_t at)
+static void take_link(struct course_guest *guest, const char *host, const struct beat_report *beat,
+		      int64_t at)
 {
-	const char *what = json_text(data, "what", "");
-	int64_t heard = last_arrival(data, at);
+	int64_t heard = last_arrival(beat, at);
 	struct course_life *life = life_of(guest);
 
-	if (strcmp(what, "hello") == 0)
+	if (strcmp(beat->what, "hello") == 0)
 		hear(guest, host, at, at);
-	if (strcmp(what, "gone") != 0 || !life || strcmp(life->host, host) != 0)
+	if (strcmp(beat->what, "gone") != 0 || !life || strcmp(life->host, host) != 0)
 		return;
 	/* While its stream stands and no silence is told, a guest beats. */
 	if (!guest->silent && !guest->ended && heard - life->to_ns < 2 * REPORT_NS &&
@@ -275,13 +274,7 @@ static struct course_migration *migration_of(struct course *course, const char *
 	return NULL;
 }
 
-static bool is_end(const char *stage)
-{
-	return strcmp(stage, "completed") == 0 || strcmp(stage, "cancelled") == 0 ||
-	       strcmp(stage, "failed") == 0 || strcmp(stage, "refused") == 0;
-}
-
-static void end_migration(struct course_migration *migration, const json_t *data,
+static void end_migration(struct course_migration *migration, const struct migration_report *report,
 			  const char *outcome, int64_t at)
 {
 	if (!migration->outcome) {
@@ -290,31 +283,25 @@ static void end_migration(struct course_migration *migration, const json_t *data
 		if (migration->stage_count)
 			migration->stages[migration->stage_count - 1].to_ns = at;
 	}
-	if (*json_text(data, "reason", ""))
-		migration->reason = json_text(data, "reason", "");
-	if (json_is_integer(json_object_get(data, "downtime_ns")))
-		migration->downtime_ns = json_number(data, "downtime_ns", -1);
-}
-
-/** course_remaining - bytes left to send, as a migration tells; -1 before the hypervisor has counted the memory */
-int64_t course_remaining(const json_t *data)
-{
-	return json_number(data, "total", -1) == 0 ? -1 : json_number(data, "remaining", -1);
+	if (*report->reason)
+		migration->reason = report->reason;
+	if (report->downtime_ns >= 0)
+		migration->downtime_ns = report->downtime_ns;
 }
 
 static void take_migration(struct course *course, struct course_guest *guest, const char *host,
-			   const json_t *data, int64_t at)
+			   const struct event_record *event, int64_t at)
 {
 	struct course_migration *migration = migration_of(course, guest->name);
-	const char *event = json_text(data, "event", "");
-	bool end = strcmp(event, "end") == 0;
-	const char *stage = json_text(data, end ? "outcome" : "stage", "");
-	int64_t iteration = json_number(data, "iteration", 0);
+	const struct migration_report *report = &event->migration;
+	bool end = strcmp(event->name, "end") == 0;
+	const char *stage = end ? report->outcome : report->stage;
+	int64_t iteration = MAX(report->iteration, 0);
 	struct course_stage *last;
 
 	if (!*stage)
 		return;
-	end = end || is_end(stage);
+	end = end || is_one_of(stage, "completed", "cancelled", "failed", "refused");
 	/* After the end only the end is told again. */
 	if (!migration || (migration->outcome && !end))
 		migration = APPEND(course->migrations, course->migration_count,
@@ -325,7 +312,7 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 							     .to_ns = at,
 							     .downtime_ns = -1});
 	if (end) {
-		end_migration(migration, data, stage, at);
+		end_migration(migration, report, stage, at);
 		return;
 	}
 	migration->to_ns = at;
@@ -339,62 +326,57 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 					     .iteration = iteration,
 					     .from_ns = at,
 					     .to_ns = at,
-					     .remaining = course_remaining(data)});
+					     .remaining = report->remaining});
 	else if (last->remaining < 0)
-		last->remaining = course_remaining(data);
+		last->remaining = report->remaining;
 }
 
 /* What a guest says itself is a sign of life, between the reports of its heartbeats too. */
 static void take_word(struct course_guest *guest, const char *host, const char *witness, int64_t at)
 {
-	static const char *const own[] = {"kmsg", "trace", "workload", "interrupts", "meminfo"};
 	const struct course_life *life = life_of(guest);
 
 	if (guest->silent || (life && strcmp(life->host, host) != 0))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (strcmp(witness, own[i]) == 0)
-			hear(guest, host, at, at);
+	if (is_one_of(witness, "kmsg", "trace", "workload", "interrupts", "meminfo"))
+		hear(guest, host, at, at);
 }
 
-static void take_event(struct course *course, const json_t *event, int64_t at)
+static void take_event(struct course *course, const struct record *record)
 {
-	const char *name = json_text(event, "guest", NULL), *witness;
-	const char *host = note_host(course, json_text(event, "host", NULL));
-	const json_t *data = json_object_get(event, "data");
+	const char *host = note_host(course, record->host);
+	const struct event_record *event = &record->event;
+	int64_t at = course_time(course, record);
 	struct course_guest *guest;
 
-	if (!name)
+	if (!record->guest)
 		return;
-	guest = note_guest(course, name);
-	witness = json_text(event, "witness", "");
+	guest = note_guest(course, record->guest);
 	if (!host)
 		return;
-	if (strcmp(witness, "heartbeat") == 0)
-		take_heartbeat(guest, host, data, at);
-	else if (strcmp(witness, "guest-link") == 0)
-		take_link(guest, host, data, at);
-	else if (strcmp(witness, "migration") == 0)
-		take_migration(course, guest, host, data, at);
+	if (event->source == SOURCE_HEARTBEAT)
+		take_heartbeat(guest, host, &event->beat, at);
+	else if (event->source == SOURCE_GUEST_LINK)
+		take_link(guest, host, &event->beat, at);
+	else if (event->source == SOURCE_MIGRATION)
+		take_migration(course, guest, host, event, at);
 	else
-		take_word(guest, host, witness, at);
+		take_word(guest, host, event->witness, at);
 }
 
-static void take_record(struct course *course, const json_t *record)
+static void take_record(struct course *course, const struct record *record)
 {
-	const char *type = json_text(record, "type", "");
-	const json_t *body = json_object_get(record, "body");
 	struct course_guest *guest;
 
-	if (strcmp(type, "event") == 0) {
-		take_event(course, body, course_time(course, record));
-	} else if (strcmp(type, "boot") == 0) {
-		note_host(course, json_text(body, "host", NULL));
-	} else if (strcmp(type, "guest") == 0 && json_text(body, "guest", NULL)) {
-		note_host(course, json_text(body, "host", NULL));
-		guest = note_guest(course, json_text(body, "guest", NULL));
+	if (record->type == RECORD_EVENT) {
+		take_event(course, record);
+	} else if (record->type == RECORD_BOOT) {
+		note_host(course, record->host);
+	} else if (record->type == RECORD_GUEST && record->guest) {
+		note_host(course, record->host);
+		guest = note_guest(course, record->guest);
 		if (!guest->record)
-			guest->record = body;
+			guest->record = record;
 	}
 }
 
@@ -452,17 +434,13 @@ static void end_guest(struct course *course, struct course_guest *guest)
 
 static void set_zero(struct course *course)
 {
-	const json_t *zero = json_array_get(course->records, 0);
-	json_t *record;
-	size_t index;
+	const struct record *intent = course_find(course, RECORD_INTENT);
 
-	json_array_foreach (course->records, index, record)
-		if (strcmp(json_text(record, "type", ""), "intent") == 0) {
-			course->fired = true;
-			zero = record;
-			break;
-		}
-	course->zero_ns = json_number(zero, "time_ns", 0);
+	course->fired = intent != NULL;
+	if (intent)
+		course->zero_ns = intent->written_ns;
+	else if (course->record_count)
+		course->zero_ns = course->records[0].written_ns;
 }
 
 /**
@@ -476,12 +454,11 @@ struct course *course_new(const json_t *records, const json_t *result)
 {
 	struct course *course = xzalloc(sizeof(*course));
 	int64_t downtime = metric_ns(result, "guest_downtime");
-	json_t *record;
-	size_t index;
 
-	course->records = story_records(records, json_text(result, "trial", ""));
+	course->record_count =
+		story_records(records, json_text(result, "trial", ""), &course->records);
 	set_zero(course);
-	json_array_foreach (course->records, index, record) {
+	for_each_record (course, record) {
 		take_record(course, record);
 		course->end_ns = course_time(course, record);
 	}
@@ -507,7 +484,7 @@ void course_free(struct course *course)
 	free(course->guests);
 	free(course->migrations);
 	free(course->hosts);
-	json_decref(course->records);
+	free(course->records);
 	free(course);
 }
 

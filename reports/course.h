@@ -2,7 +2,7 @@
 #ifndef BRINELL_REPORTS_COURSE_H
 #define BRINELL_REPORTS_COURSE_H
 
-#include "harness/lib/util.h"
+#include "harness/evidence/record.h"
 
 /* All times are nanoseconds from the intent, on the controller's clock; all texts and JSON are borrowed from the records. */
 
@@ -68,11 +68,11 @@ struct course_hole {
 
 /**
  * struct course_guest - what is known of a guest
- * @record: body of its first guest record, or NULL
+ * @record: its first guest record, or NULL
  */
 struct course_guest {
 	const char *name;
-	const json_t *record;
+	const struct record *record;
 	struct course_life *lives;
 	size_t life_count;
 	struct course_hole *holes;
@@ -83,12 +83,13 @@ struct course_guest {
 
 /**
  * struct course - what happened in the last attempt of a trial
- * @records: of the attempt, in order
+ * @records, @record_count: of the attempt, in order
  * @fired:   time zero is an intent; else the first record
  * @end_ns:  of the last record
  */
 struct course {
-	json_t *records;
+	struct record *records;
+	size_t record_count;
 	int64_t zero_ns, end_ns;
 	bool fired;
 	const char **hosts;
@@ -101,11 +102,11 @@ struct course {
 
 struct course *course_new(const json_t *records, const json_t *result);
 void course_free(struct course *course);
-int64_t course_time(const struct course *course, const json_t *record);
-int64_t course_remaining(const json_t *data);
+int64_t course_offset(const struct course *course, int64_t time_ns);
+int64_t course_time(const struct course *course, const struct record *record);
+const struct record *course_find(const struct course *course, enum record_type type);
 int64_t course_first(const struct course *course);
-const json_t *course_event(const json_t *record);
-bool course_is_pulse(const json_t *record);
+bool course_is_pulse(const struct record *record);
 int64_t course_stage_ns(const struct course_migration *migration, const char *name,
 			int64_t *from_ns);
 

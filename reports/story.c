@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "reports/course.h"
 #include "reports/story.h"
@@ -15,83 +16,51 @@
 /* Iterations that are told one by one until something else happens to the guest. */
 #define ITERATIONS_TOLD 5
 
-static const char *type_of(const json_t *record)
-{
-	return json_text(record, "type", "");
-}
-
-static bool is_of(const json_t *record, const char *trial)
-{
-	return strcmp(json_text(record, "trial", ""), trial) == 0;
-}
-
-/* Where the last attempt of a trial begins; the number of records when there is none. */
-static size_t last_attempt(const json_t *records, const char *trial)
-{
-	size_t begin = json_array_size(records), index;
-	json_t *record;
-
-	json_array_foreach (records, index, record)
-		if (is_of(record, trial) &&
-		    (strcmp(type_of(record), "trial") == 0 || begin > index))
-			begin = index;
-	return begin;
-}
-
 /**
  * story_records - the records of the last attempt of a trial
+ * @records: of the journal; borrowed for as long as @own is used
+ * @own:     receives them; owned by the caller
  *
- * Return: array, owned by the caller.
+ * Return: how many.
  */
-json_t *story_records(const json_t *records, const char *trial)
+size_t story_records(const json_t *records, const char *trial, struct record **own)
 {
-	json_t *own = json_array();
+	size_t count = 0, index;
+	struct record record;
+	json_t *each;
 
-	for (size_t i = last_attempt(records, trial); i < json_array_size(records); i++)
-		if (is_of(json_array_get(records, i), trial))
-			json_array_append(own, json_array_get(records, i));
-	return own;
-}
-
-/**
- * story_record - the first record of a type in the last attempt of a trial
- *
- * Return: borrowed, or NULL when there is none.
- */
-const json_t *story_record(const json_t *records, const char *trial, const char *type)
-{
-	for (size_t i = last_attempt(records, trial); i < json_array_size(records); i++) {
-		const json_t *record = json_array_get(records, i);
-
-		if (is_of(record, trial) && strcmp(type_of(record), type) == 0)
-			return record;
+	*own = xreallocarray(NULL, json_array_size(records) + 1, sizeof(**own));
+	json_array_foreach (records, index, each) {
+		if (strcmp(json_text(each, "trial", ""), trial) != 0)
+			continue;
+		record_read(&record, each);
+		if (record.type == RECORD_TRIAL)
+			count = 0;
+		(*own)[count++] = record;
 	}
-	return NULL;
+	return count;
 }
 
-static char *intent_text(const json_t *body, bool name_host)
+static char *intent_text(const struct record *record, bool name_host)
 {
+	const struct intent_record *intent = &record->intent;
 	__cleanup_free char *arguments = NULL;
-	const json_t *given = json_object_get(body, "arguments");
-	const char *guest = json_text(body, "guest", NULL), *host = json_text(body, "host", NULL);
+	bool placed = record->host && (record->guest || name_host);
 
-	if (json_object_size(given))
-		arguments = json_dumps(given, JSON_COMPACT);
-	return format_text("about to fire %s%s%s%s%s%s%s %s",
-			   json_text(body, "injector", "a fault"),
-			   json_text(body, "target", NULL) ? " at " : "",
-			   json_text(body, "target", ""), guest ? " of " : "", guest ?: "",
-			   host && (guest || name_host) ? " on " : "",
-			   host && (guest || name_host) ? host : "", arguments ?: "");
+	if (json_object_size(intent->arguments))
+		arguments = json_dumps(intent->arguments, JSON_COMPACT);
+	return format_text("about to fire %s%s%s%s%s%s%s %s", intent->injector ?: "a fault",
+			   intent->target ? " at " : "", intent->target ?: "",
+			   record->guest ? " of " : "", record->guest ?: "", placed ? " on " : "",
+			   placed ? record->host : "", arguments ?: "");
 }
 
-static char *facts_text(const json_t *body)
+static char *facts_text(const struct record *record)
 {
-	__cleanup_free char *facts = json_dumps(json_object_get(body, "facts"), JSON_COMPACT);
-	const char *guest = json_text(body, "guest", NULL);
+	__cleanup_free char *facts = json_dumps(record->facts.facts, JSON_COMPACT);
 
-	return format_text("%s%s%s %s", json_text(body, "workload", "workload"),
-			   guest ? " in " : "", guest ?: "", facts ?: "");
+	return format_text("%s%s%s %s", record->facts.workload ?: "workload",
+			   record->guest ? " in " : "", record->guest ?: "", facts ?: "");
 }
 
 /* ", NAME VERSION" of each software of a guest; owned by the caller. */
@@ -106,81 +75,82 @@ static char *software_text(const json_t *facts)
 	return all;
 }
 
-static char *guest_text(const json_t *body)
+static char *guest_text(const struct record *record)
 {
-	const json_t *facts = json_object_get(body, "facts");
-	const char *kernel = json_text(facts, "kernel", "");
-	__cleanup_free char *software = software_text(facts);
+	const struct guest_record *guest = &record->guest_start;
+	__cleanup_free char *software = software_text(guest->facts);
 
-	return format_text("%s %s %s%s%s%s", json_text(body, "guest", "?"),
-			   json_is_true(json_object_get(body, "arrived")) ? "has arrived on"
-			   : json_is_true(json_object_get(body, "warm"))  ? "is used again on"
-									  : "runs on",
-			   json_text(body, "host", "?"), *kernel ? ", kernel " : "", kernel,
-			   software);
+	return format_text("%s %s %s%s%s%s", record->guest ?: "?",
+			   guest->arrived ? "has arrived on"
+			   : guest->warm  ? "is used again on"
+					  : "runs on",
+			   record->host ?: "?", guest->kernel ? ", kernel " : "",
+			   guest->kernel ?: "", software);
 }
 
-static char *resolved_text(const json_t *body)
+static char *resolved_text(const struct record *record)
 {
-	const json_t *page = body;
+	const json_t *page = record->facts.facts;
 
 	return format_text("%s of %s: gpa %s -> hva %s -> pfn %s on %s%s",
-			   json_text(body, "workload", "page"),
-			   json_text(body, "guest", "the guest"), json_text(page, "gpa", "?"),
-			   json_text(page, "hva", "?"), json_text(page, "pfn", "?"),
-			   json_text(body, "host", "the host"),
+			   record->facts.workload ?: "page", record->guest ?: "the guest",
+			   json_text(page, "gpa", "?"), json_text(page, "hva", "?"),
+			   json_text(page, "pfn", "?"), record->host ?: "the host",
 			   json_is_true(json_object_get(page, "huge")) ? ", a huge page" : "");
 }
 
-static char *migration_text(const json_t *body)
+static char *migration_text(const struct record *record)
 {
-	const json_t *data = json_object_get(body, "data");
-	const char *guest = json_text(body, "guest", "the guest");
-	const char *reason = json_text(data, "reason", "");
-	int64_t iteration = json_number(data, "iteration", 0);
-	int64_t remaining = course_remaining(data);
+	const struct migration_report *migration = &record->event.migration;
 	char number[48] = "", size[32] = "";
 
-	if (strcmp(json_text(data, "event", ""), "end") == 0)
-		return format_text("%s: migration %s%s%s", guest,
-				   json_text(data, "outcome", "ended"), *reason ? ": " : "",
-				   reason);
-	if (strcmp(json_text(data, "stage", ""), "pre-copy") == 0 && iteration > 0)
-		snprintf(number, sizeof(number), ", iteration %" PRId64, iteration);
-	if (remaining >= 0)
-		text_size(size, remaining);
-	return format_text("%s: %s%s%s%s%s", guest, json_text(data, "stage", "migration"), number,
+	if (event_is_named(record, "end"))
+		return format_text("%s: migration %s%s%s", record->guest,
+				   *migration->outcome ? migration->outcome : "ended",
+				   *migration->reason ? ": " : "", migration->reason);
+	if (strcmp(migration->stage, "pre-copy") == 0 && migration->iteration > 0)
+		snprintf(number, sizeof(number), ", iteration %" PRId64, migration->iteration);
+	if (migration->remaining >= 0)
+		text_size(size, migration->remaining);
+	return format_text("%s: %s%s%s%s%s", record->guest,
+			   *migration->stage ? migration->stage : "migration", number,
 			   *size ? ", " : "", size, *size ? " remaining" : "");
 }
 
 /* The text of an event, behind the guest and the host that it is of. */
-static char *event_text(const json_t *body, bool name_host)
+static char *event_text(const struct record *record, bool name_host)
 {
 	__cleanup_free char *data = NULL;
 	__cleanup_free char *named = NULL;
-	const char *text = json_text(body, "text", ""), *action = "";
-	const char *guest = json_text(body, "guest", NULL), *host = json_text(body, "host", NULL);
+	const char *text = record->event.text, *action = "";
+	const char *guest = record->guest, *host = record->host;
 
-	if (strcmp(json_text(body, "witness", ""), "migration") == 0 && guest &&
-	    json_object_get(json_object_get(body, "data"), "event"))
-		return migration_text(body);
+	if (record->event.source == SOURCE_MIGRATION && guest && *record->event.name)
+		return migration_text(record);
 	if (!*text) {
-		data = json_dumps(json_object_get(body, "data"), JSON_COMPACT);
+		data = json_dumps(record->event.data, JSON_COMPACT);
 		text = data ?: "";
 	}
 	if (!guest)
 		return name_host && host ? format_text("%s: %s", host, text) : xstrdup(text);
-	if (strcmp(json_text(body, "witness", ""), "hypervisor") == 0)
-		action = json_text(json_object_get(body, "data"), "action", "");
+	if (record->event.source == SOURCE_HYPERVISOR)
+		action = record->event.domain.action;
 	/* The host's side of a guest names it already. */
 	named = format_text("%s: ", guest);
-	if (named && strncmp(text, named, strlen(named)) == 0)
+	if (strncmp(text, named, strlen(named)) == 0)
 		text += strlen(named);
 	/* Of a memory failure: what QEMU did with it. */
 	if (strstr(text, action))
 		action = "";
 	return format_text("%s%s%s: %s%s%s", guest, host ? " on " : "", host ?: "", text,
 			   *action ? ", " : "", action);
+}
+
+static char *outcome_text(const struct outcome_record *outcome)
+{
+	return format_text("%s: %s%s%s", outcome->injector ?: "injector",
+			   outcome->error_name ?: "fired", *outcome->reason ? ": " : "",
+			   outcome->reason);
 }
 
 /**
@@ -191,43 +161,36 @@ static char *event_text(const json_t *body, bool name_host)
  *
  * Return: owned by the caller; NULL for records that tell nothing to people.
  */
-char *story_line(const json_t *record, bool name_host, const char **witness)
+char *story_line(const struct record *record, bool name_host, const char **witness)
 {
-	const json_t *body = json_object_get(record, "body");
-	const char *type = type_of(record);
-
-	*witness = type;
-	if (strcmp(type, "event") == 0) {
-		*witness = json_text(body, "witness", "event");
-		return event_text(body, name_host);
+	*witness = record->type_name;
+	switch (record->type) {
+	case RECORD_EVENT:
+		*witness = *record->event.witness ? record->event.witness : "event";
+		return event_text(record, name_host);
+	case RECORD_TRIAL:
+		return format_text("%s on %s", record->start.scenario, record->start.bench);
+	case RECORD_BOOT:
+		return format_text("%s runs %s, boot %s", record->host ?: "the host",
+				   record->boot.kernel ?: "?", record->boot.boot_id ?: "?");
+	case RECORD_GUEST:
+		return guest_text(record);
+	case RECORD_RESOLVED:
+		return resolved_text(record);
+	case RECORD_FACTS:
+		return facts_text(record);
+	case RECORD_STEP:
+		return xstrdup(*record->step.text ? record->step.text : record->step.kind);
+	case RECORD_INTENT:
+		return intent_text(record, name_host);
+	case RECORD_OUTCOME:
+		return outcome_text(&record->outcome);
+	case RECORD_CLOSE:
+		return format_text("%s%s%s", *record->close.word ? record->close.word : "?",
+				   *record->close.reason ? ": " : "", record->close.reason);
+	default:
+		return NULL;
 	}
-	if (strcmp(type, "trial") == 0)
-		return format_text("%s on %s", json_text(body, "scenario", "?"),
-				   json_text(body, "bench", "?"));
-	if (strcmp(type, "boot") == 0)
-		return format_text("%s runs %s, boot %s", json_text(body, "host", "the host"),
-				   json_text(body, "kernel", "?"), json_text(body, "boot_id", "?"));
-	if (strcmp(type, "guest") == 0)
-		return guest_text(body);
-	if (strcmp(type, "resolved") == 0)
-		return resolved_text(body);
-	if (strcmp(type, "facts") == 0)
-		return facts_text(body);
-	if (strcmp(type, "step") == 0)
-		return xstrdup(json_text(body, "text", json_text(body, "step", "?")));
-	if (strcmp(type, "intent") == 0)
-		return intent_text(body, name_host);
-	if (strcmp(type, "outcome") == 0)
-		return format_text("%s: %s%s%s", json_text(body, "injector", "injector"),
-				   json_text(body, "error_name",
-					     json_number(body, "error", 0) ? "error" : "fired"),
-				   *json_text(body, "reason", "") ? ": " : "",
-				   json_text(body, "reason", ""));
-	if (strcmp(type, "close") == 0)
-		return format_text("%s%s%s", json_text(body, "cause", "?"),
-				   *json_text(body, "reason", "") ? ": " : "",
-				   json_text(body, "reason", ""));
-	return NULL;
 }
 
 /**
@@ -239,7 +202,8 @@ char *story_line(const json_t *record, bool name_host, const char **witness)
  * @line:      the one that stands for all so far; NULL when the next report begins one
  */
 struct fold {
-	const char *witness, *guest, *host, *stage;
+	enum source source;
+	const char *guest, *host, *stage;
 	int64_t iteration, first, beats, missed, longest_ns;
 	size_t told;
 	json_t *line;
@@ -257,24 +221,27 @@ static bool same_text(const char *one, const char *other)
 }
 
 /* What can be folded: a report of heartbeats, and the progress of a migration. */
-static bool can_fold(const json_t *body, struct fold *fold)
+static bool can_fold(const struct record *record, struct fold *fold)
 {
-	const json_t *data = json_object_get(body, "data");
-
-	*fold = (struct fold){
-		.witness = json_text(body, "witness", ""),
-		.guest = json_text(body, "guest", ""),
-		.host = json_text(body, "host", ""),
-		.stage = json_text(data, "stage", ""),
-	};
-	if (!*fold->guest)
+	if (record->type != RECORD_EVENT || !record->guest)
 		return false;
-	if (same_text(fold->witness, "hypervisor"))
-		return same_text(json_text(data, "event", ""), "migration-iteration");
-	if (same_text(fold->witness, "heartbeat"))
-		return same_text(json_text(data, "what", ""), "heartbeat");
-	return same_text(fold->witness, "migration") &&
-	       !same_text(json_text(data, "event", ""), "end");
+	*fold = (struct fold){
+		.source = record->event.source,
+		.guest = record->guest,
+		.host = record->host ?: "",
+		.stage = "",
+	};
+	switch (fold->source) {
+	case SOURCE_HYPERVISOR:
+		return event_is_named(record, "migration-iteration");
+	case SOURCE_HEARTBEAT:
+		return same_text(record->event.beat.what, "heartbeat");
+	case SOURCE_MIGRATION:
+		fold->stage = record->event.migration.stage;
+		return !event_is_named(record, "end");
+	default:
+		return false;
+	}
 }
 
 static struct fold *find_fold(struct teller *teller, const struct fold *wanted)
@@ -282,9 +249,8 @@ static struct fold *find_fold(struct teller *teller, const struct fold *wanted)
 	for (size_t i = 0; i < teller->fold_count; i++) {
 		struct fold *fold = &teller->folds[i];
 
-		if (same_text(fold->witness, wanted->witness) &&
-		    same_text(fold->guest, wanted->guest) && same_text(fold->host, wanted->host) &&
-		    same_text(fold->stage, wanted->stage))
+		if (fold->source == wanted->source && same_text(fold->guest, wanted->guest) &&
+		    same_text(fold->host, wanted->host) && same_text(fold->stage, wanted->stage))
 			return fold;
 	}
 	return NULL;
@@ -295,23 +261,26 @@ static void drop_fold(struct teller *teller, size_t index)
 	teller->folds[index] = teller->folds[--teller->fold_count];
 }
 
+static bool is_about_guests(const struct record *record)
+{
+	return event_is_from(record, SOURCE_HEARTBEAT) ||
+	       event_is_from(record, SOURCE_GUEST_LINK) ||
+	       event_is_from(record, SOURCE_MIGRATION) || event_is_from(record, SOURCE_HYPERVISOR);
+}
+
 /*
  * News end a fold, so that no line tells of times before and after them: the fault ends all, what else the guest link or
  * the migration has to say ends those of the guest.
  */
-static void end_folds(struct teller *teller, const json_t *record)
+static void end_folds(struct teller *teller, const struct record *record)
 {
-	const json_t *body = json_object_get(record, "body");
-	const char *type = type_of(record), *witness = json_text(body, "witness", "");
-	bool all =
-		same_text(type, "intent") || same_text(type, "outcome") || same_text(type, "close");
-	bool own = same_text(witness, "heartbeat") || same_text(witness, "guest-link") ||
-		   same_text(witness, "migration") || same_text(witness, "hypervisor");
+	bool all = record->type == RECORD_INTENT || record->type == RECORD_OUTCOME ||
+		   record->type == RECORD_CLOSE;
 
-	if (!all && !own)
+	if (!all && !is_about_guests(record))
 		return;
 	for (size_t i = teller->fold_count; i-- > 0;)
-		if (all || same_text(teller->folds[i].guest, json_text(body, "guest", "")))
+		if (all || same_text(teller->folds[i].guest, record->guest ?: ""))
 			drop_fold(teller, i);
 }
 
@@ -346,10 +315,10 @@ static void move_line(struct teller *teller, struct fold *fold, json_t *line)
  * The line in which a stage or iteration is told first stays. The progress within it is one line, the latest; and when one
  * iteration chases the other, so is what is told of them.
  */
-static char *fold_progress(struct teller *teller, struct fold *fold, const json_t *data, char *text,
-			   json_t *line)
+static char *fold_progress(struct teller *teller, struct fold *fold,
+			   const struct migration_report *migration, char *text, json_t *line)
 {
-	int64_t iteration = json_number(data, "iteration", 0);
+	int64_t iteration = MAX(migration->iteration, 0);
 	char size[32], *folded;
 
 	if (iteration != fold->iteration || !fold->told) {
@@ -367,68 +336,71 @@ static char *fold_progress(struct teller *teller, struct fold *fold, const json_
 	move_line(teller, fold, line);
 	if (fold->told <= ITERATIONS_TOLD || fold->first == iteration)
 		return text;
-	text_size(size, course_remaining(data));
+	text_size(size, migration->remaining);
 	folded = format_text("%s: %s, iterations %" PRId64 " to %" PRId64 ", %s remaining",
 			     fold->guest, fold->stage, fold->first, iteration, size);
 	free(text);
 	return folded;
 }
 
-static char *fold_beats(struct teller *teller, struct fold *fold, const json_t *data, char *text,
-			json_t *line)
+static char *fold_beats(struct teller *teller, struct fold *fold, const struct beat_report *beat,
+			char *text, json_t *line)
 {
-	int64_t longest = json_number(data, "longest_ns", 0);
-
 	move_line(teller, fold, line);
-	fold->beats = number_sum(fold->beats, json_number(data, "beats", 0));
-	fold->missed = number_sum(fold->missed, json_number(data, "missed", 0));
-	fold->longest_ns = longest > fold->longest_ns ? longest : fold->longest_ns;
+	fold->beats = number_sum(fold->beats, beat->beats);
+	fold->missed = number_sum(fold->missed, beat->missed);
+	fold->longest_ns = MAX(fold->longest_ns, beat->longest_ns);
 	free(text);
 	return beats_text(fold);
 }
 
 /* Takes a report into its fold; what is none is news. */
-static char *fold_text(struct teller *teller, const json_t *record, char *text, json_t *line)
+static char *fold_text(struct teller *teller, const struct record *record, char *text, json_t *line)
 {
-	const json_t *body = json_object_get(record, "body"), *data = json_object_get(body, "data");
 	struct fold fresh, *fold;
 
-	if (!can_fold(body, &fresh)) {
+	if (!can_fold(record, &fresh)) {
 		end_folds(teller, record);
 		return text;
 	}
 	fold = find_fold(teller, &fresh);
 	if (!fold) {
-		if (same_text(fresh.witness, "migration"))
+		if (fresh.source == SOURCE_MIGRATION)
 			end_folds(teller, record);
 		if (teller->fold_count == FOLD_LIMIT)
 			drop_fold(teller, 0);
 		fold = &teller->folds[teller->fold_count++];
 		*fold = fresh;
 	}
-	if (same_text(fold->witness, "migration"))
-		return fold_progress(teller, fold, data, text, line);
-	if (same_text(fold->witness, "heartbeat"))
-		return fold_beats(teller, fold, data, text, line);
+	if (fold->source == SOURCE_MIGRATION)
+		return fold_progress(teller, fold, &record->event.migration, text, line);
+	if (fold->source == SOURCE_HEARTBEAT)
+		return fold_beats(teller, fold, &record->event.beat, text, line);
 	/* The hypervisor counts the iterations too: its last word is enough. */
 	move_line(teller, fold, line);
 	return text;
 }
 
-static bool has_more_hosts(const json_t *records)
+static bool has_more_hosts(const struct record *records, size_t count)
 {
 	const char *first = NULL;
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (records, index, record) {
-		const char *host = json_text(json_object_get(record, "body"), "host", NULL);
+	for (size_t i = 0; i < count; i++) {
+		const char *host = records[i].host;
 
 		if (host && first && strcmp(host, first) != 0)
 			return true;
 		first = host ?: first;
 	}
 	return false;
+}
+
+static int64_t origin_of(const struct record *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (records[i].type == RECORD_INTENT)
+			return records[i].written_ns;
+	return count ? records[0].written_ns : 0;
 }
 
 /**
@@ -441,32 +413,25 @@ static bool has_more_hosts(const json_t *records)
  */
 json_t *story_of(const json_t *records, const char *trial)
 {
-	__cleanup_json json_t *own = story_records(records, trial);
+	__cleanup_free struct record *own = NULL;
+	size_t count = story_records(records, trial, &own);
 	struct teller teller = {.story = json_array()};
-	const json_t *zero = story_record(own, trial, "intent");
-	bool more_hosts = has_more_hosts(own);
-	json_t *record;
-	size_t index;
-	int64_t origin;
+	int64_t origin = origin_of(own, count), offset;
+	bool more_hosts = has_more_hosts(own, count);
 
-	if (!zero)
-		zero = json_array_get(own, 0);
-	origin = json_number(zero, "time_ns", 0);
-	json_array_foreach (own, index, record) {
+	for (size_t i = 0; i < count; i++) {
 		const char *witness;
-		char *text = story_line(record, more_hosts, &witness);
+		char *text = story_line(&own[i], more_hosts, &witness);
 		json_t *line;
-		int64_t offset;
 
-		if (!text ||
-		    __builtin_sub_overflow(json_number(record, "time_ns", 0), origin, &offset) ||
+		if (!text || __builtin_sub_overflow(own[i].written_ns, origin, &offset) ||
 		    offset == INT64_MIN) {
 			free(text);
 			continue;
 		}
 		line = json_pack("{s:I, s:s, s:s}", "offset_ns", (json_int_t)offset, "type",
-				 type_of(record), "witness", witness);
-		text = fold_text(&teller, record, text, line);
+				 own[i].type_name, "witness", witness);
+		text = fold_text(&teller, &own[i], text, line);
 		json_object_set_new(line, "text", json_string(text ?: ""));
 		json_array_append_new(teller.story, line);
 		free(text);

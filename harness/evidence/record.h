@@ -220,6 +220,11 @@ struct record {
 	};
 };
 
+/* Each of the @records of what owns them: their addresses are in the order of the journal, too. */
+#define for_each_record(owner, record)                                                             \
+	for (const struct record *record = (owner)->records;                                       \
+	     record < (owner)->records + (owner)->record_count; record++)
+
 void record_read(struct record *record, const json_t *json);
 const char *record_told(const struct record *record);
 bool event_is_from(const struct record *record, enum source source);

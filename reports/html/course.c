@@ -19,18 +19,16 @@
 
 static void write_record(FILE *out, const struct course_guest *guest)
 {
-	const json_t *facts = json_object_get(guest->record, "facts");
-	const char *kernel = json_text(facts, "kernel", ""), *name;
+	const struct guest_record *start = guest->record ? &guest->record->guest_start : NULL;
+	const char *name;
 	json_t *version;
 
-	if (!guest->record)
+	if (!start)
 		return;
-	text_xml_format(out, "<li>It ran on %s%s%s%s", json_text(guest->record, "host", "a host"),
-			json_is_true(json_object_get(guest->record, "warm"))
-				? ", left from an earlier trial"
-				: ", started for this trial",
-			*kernel ? ", kernel " : "", kernel);
-	json_object_foreach (json_object_get(facts, "software"), name, version)
+	text_xml_format(out, "<li>It ran on %s%s%s%s", guest->record->host ?: "a host",
+			start->warm ? ", left from an earlier trial" : ", started for this trial",
+			start->kernel ? ", kernel " : "", start->kernel ?: "");
+	json_object_foreach (json_object_get(start->facts, "software"), name, version)
 		text_xml_format(out, ", %s %s", name, json_string_value(version) ?: "?");
 	fputs(".</li>", out);
 }

@@ -83,7 +83,7 @@ struct labels {
 double picture_x(const struct picture *picture, int64_t at_ns);
 int picture_left(const struct picture *picture);
 bool picture_sees(const struct picture *picture, int64_t from_ns, int64_t to_ns);
-bool mark_of(const struct picture *picture, const json_t *record, struct mark *mark);
+bool mark_of(const struct picture *picture, const struct record *record, struct mark *mark);
 void lanes_find(struct picture *picture);
 const struct lane *lane_of(const struct picture *picture, const struct mark *mark);
 void marks_write(FILE *out, const struct picture *picture);

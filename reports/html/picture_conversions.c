@@ -18,23 +18,18 @@ static double rate_of(const json_t *data, const char *name)
 }
 
 /* The data of a report of conversions, or NULL. */
-static const json_t *conversions_of(const json_t *record)
+static const json_t *conversions_of(const struct record *record)
 {
-	const json_t *event = course_event(record), *data = json_object_get(event, "data");
-
-	return event && strcmp(json_text(event, "witness", ""), "users") == 0 &&
-			       strcmp(json_text(data, "event", ""), "metrics") == 0
-		       ? data
+	return event_is_from(record, SOURCE_USERS) && event_is_named(record, "metrics")
+		       ? record->event.data
 		       : NULL;
 }
 
 static double most_of(const struct picture *picture)
 {
 	double most = 1;
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		const json_t *data = conversions_of(record);
 		double sum = rate_of(data, "conversions") + rate_of(data, "refusals");
 
@@ -56,7 +51,7 @@ static void write_box(FILE *out, const char *class, double from, double to, int 
 	fputs("</title></rect>", out);
 }
 
-static void write_interval(FILE *out, const struct picture *picture, const json_t *record,
+static void write_interval(FILE *out, const struct picture *picture, const struct record *record,
 			   double most)
 {
 	const json_t *data = conversions_of(record);
@@ -84,9 +79,7 @@ static void write_interval(FILE *out, const struct picture *picture, const json_
 void conversions_write(FILE *out, const struct picture *picture)
 {
 	double most = most_of(picture);
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (picture->course->records, index, record)
+	for_each_record (picture->course, record)
 		write_interval(out, picture, record, most);
 }

@@ -17,51 +17,48 @@ static bool same(const char *one, const char *other)
 }
 
 /* The judge quotes a record with its witness and its time. */
-static bool is_proof(const struct picture *picture, const json_t *record)
+static bool is_proof(const struct picture *picture, const struct record *record)
 {
-	const json_t *event = course_event(record);
 	json_t *cited;
 	size_t index;
 
 	json_array_foreach (json_object_get(picture->result, "evidence"), index, cited)
-		if (json_number(cited, "time_ns", 0) == json_number(record, "time_ns", -1) &&
-		    same(json_text(cited, "witness", ""), json_text(event, "witness", "event")))
+		if (json_number(cited, "time_ns", -1) == record->written_ns &&
+		    json_is(cited, "witness", record->event.witness))
 			return true;
 	return false;
 }
 
-static bool tells_death(const json_t *event)
+static bool tells_death(const struct event_record *event)
 {
-	const char *what = json_text(json_object_get(event, "data"), "event", "");
-
-	return is_one_of(what, "panicked", "crashed", "host-died") ||
-	       strstr(json_text(event, "text", ""), "Kernel panic - not syncing") != NULL;
+	return is_one_of(event->name, "panicked", "crashed", "host-died") ||
+	       strstr(event->text, "Kernel panic - not syncing") != NULL;
 }
 
-static void mark_event(const struct picture *picture, const json_t *record, struct mark *mark)
+static void mark_event(const struct picture *picture, const struct record *record,
+		       struct mark *mark)
 {
-	const json_t *event = course_event(record);
-	const char *what = json_text(json_object_get(event, "data"), "event", "");
+	const struct event_record *event = &record->event;
 	bool of_host;
 
-	mark->name = json_text(event, "witness", "event");
-	mark->guest = json_text(event, "guest", NULL);
-	mark->host = json_text(event, "host", NULL);
+	mark->name = event->witness;
+	mark->guest = record->guest;
+	mark->host = record->host;
 	mark->proof = is_proof(picture, record);
-	mark->shape = tells_death(event)	    ? MARK_DEATH
-		      : strcmp(what, "signal") == 0 ? MARK_SIGNAL
-						    : MARK_EVENT;
-	if (strcmp(mark->name, "engine") == 0) {
+	mark->shape = tells_death(event)		 ? MARK_DEATH
+		      : event_is_named(record, "signal") ? MARK_SIGNAL
+							 : MARK_EVENT;
+	if (event->source == SOURCE_ENGINE) {
 		mark->name = "harness";
 		mark->guest = mark->host = NULL;
 	}
 	if (mark->guest && mark->host &&
-	    (strcmp(mark->name, "guest-link") == 0 || strcmp(mark->name, "heartbeat") == 0)) {
+	    (event->source == SOURCE_GUEST_LINK || event->source == SOURCE_HEARTBEAT)) {
 		mark->name = NULL;
 		return;
 	}
 	/* What a guest says of itself is its own wherever it runs; what a host says of it is the host's. */
-	of_host = strcmp(mark->name, "hypervisor") == 0 || strcmp(mark->name, "guest-console") == 0;
+	of_host = event->source == SOURCE_HYPERVISOR || event->source == SOURCE_GUEST_CONSOLE;
 	if (mark->guest && !(of_host && picture->course->host_count > 1))
 		mark->host = NULL;
 }
@@ -71,26 +68,27 @@ static void mark_event(const struct picture *picture, const json_t *record, stru
  *
  * Return: false when it is no mark: it is told otherwise, or it is no moment of the trial.
  */
-bool mark_of(const struct picture *picture, const json_t *record, struct mark *mark)
+bool mark_of(const struct picture *picture, const struct record *record, struct mark *mark)
 {
-	const char *type = json_text(record, "type", "");
-	const json_t *body = json_object_get(record, "body");
-
 	*mark = (struct mark){.name = "harness", .at_ns = course_time(picture->course, record)};
-	if (strcmp(type, "step") == 0) {
-		mark->shape =
-			strcmp(json_text(body, "step", ""), "touch") == 0 ? MARK_TOUCH : MARK_STEP;
-	} else if (strcmp(type, "close") == 0) {
+	switch (record->type) {
+	case RECORD_STEP:
+		mark->shape = same(record->step.kind, "touch") ? MARK_TOUCH : MARK_STEP;
+		break;
+	case RECORD_CLOSE:
 		mark->shape = MARK_STEP;
-	} else if (strcmp(type, "boot") == 0) {
+		break;
+	case RECORD_BOOT:
 		mark->shape = MARK_STEP;
 		mark->name = "boot";
-		mark->host = json_text(body, "host", NULL);
-	} else if (course_event(record)) {
+		mark->host = record->host;
+		break;
+	case RECORD_EVENT:
 		if (course_is_pulse(record))
 			return false;
 		mark_event(picture, record, mark);
-	} else {
+		break;
+	default:
 		return false;
 	}
 	if (!picture->grouped)
@@ -141,10 +139,7 @@ static void add_lane(struct picture *picture, enum lane_kind kind, const char *n
  */
 static void add_witnesses(struct picture *picture, const char *guest, const char *host)
 {
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		struct mark mark;
 
 		if (!mark_of(picture, record, &mark) || !mark.name ||
@@ -158,9 +153,6 @@ static void add_witnesses(struct picture *picture, const char *guest, const char
 static bool lives_on(const struct picture *picture, const struct course_guest *guest,
 		     const char *host)
 {
-	json_t *record;
-	size_t index;
-
 	for (size_t i = 0; i < guest->life_count; i++)
 		if (same(guest->lives[i].host, host) &&
 		    picture_sees(picture, guest->lives[i].from_ns, guest->lives[i].to_ns))
@@ -169,7 +161,7 @@ static bool lives_on(const struct picture *picture, const struct course_guest *g
 		if (same(guest->holes[i].host, host) &&
 		    picture_sees(picture, guest->holes[i].from_ns, guest->holes[i].to_ns))
 			return true;
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		struct mark mark;
 
 		if (mark_of(picture, record, &mark) && !mark.name &&

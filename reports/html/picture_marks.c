@@ -18,7 +18,7 @@ struct heap {
 	struct mark mark;
 	double x;
 	size_t count;
-	const json_t *records[TITLE_LINES];
+	const struct record *records[TITLE_LINES];
 };
 
 static void write_title(FILE *out, const struct picture *picture, const struct heap *heap)
@@ -74,7 +74,7 @@ static void write_heap(FILE *out, const struct picture *picture, const struct he
 	fputs("</path>", out);
 }
 
-static void add_record(struct heap *heap, const json_t *record)
+static void add_record(struct heap *heap, const struct record *record)
 {
 	if (heap->count < TITLE_LINES)
 		heap->records[heap->count] = record;
@@ -90,10 +90,8 @@ static int layer_of(enum mark_shape shape)
 static void write_layer(FILE *out, const struct picture *picture, int layer)
 {
 	struct heap heaps[LANE_LIMIT] = {0};
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		const struct lane *lane;
 		struct heap *heap;
 		struct mark mark;

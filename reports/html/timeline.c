@@ -43,11 +43,6 @@ bool picture_sees(const struct picture *picture, int64_t from_ns, int64_t to_ns)
 	return to_ns >= picture->from_ns && from_ns <= picture->to_ns;
 }
 
-static bool is_type(const json_t *record, const char *type)
-{
-	return strcmp(json_text(record, "type", ""), type) == 0;
-}
-
 /*
  * From the intent, or from the migration that began before, to the last mark or the end of what befell a guest. A trial that
  * waits in vain for its deadline must not squeeze what happened into one point, so its close does not count; nor does what
@@ -57,15 +52,13 @@ static void find_window(struct picture *picture)
 {
 	const struct course *course = picture->course;
 	int64_t first = course_first(course), last = first, margin;
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (course->records, index, record) {
+	for_each_record (course, record) {
 		struct mark mark;
 
-		if (is_type(record, "outcome") && course_time(course, record) > last)
+		if (record->type == RECORD_OUTCOME && course_time(course, record) > last)
 			last = course_time(course, record);
-		if (!is_type(record, "close") && mark_of(picture, record, &mark) &&
+		if (record->type != RECORD_CLOSE && mark_of(picture, record, &mark) &&
 		    mark.at_ns > last)
 			last = mark.at_ns;
 	}
@@ -174,7 +167,7 @@ static void write_lanes(FILE *out, const struct picture *picture)
 	}
 }
 
-static void write_instant(FILE *out, const struct picture *picture, const json_t *record,
+static void write_instant(FILE *out, const struct picture *picture, const struct record *record,
 			  const char *class, const char *word, struct labels *row)
 {
 	int64_t at = course_time(picture->course, record);
@@ -193,14 +186,12 @@ static void write_instant(FILE *out, const struct picture *picture, const json_t
 static void write_instants(FILE *out, const struct picture *picture)
 {
 	struct labels row = {0};
-	json_t *record;
-	size_t index;
 
-	json_array_foreach (picture->course->records, index, record)
-		if (is_type(record, "intent"))
+	for_each_record (picture->course, record)
+		if (record->type == RECORD_INTENT)
 			write_instant(out, picture, record, "when", "intent", &row);
-	json_array_foreach (picture->course->records, index, record)
-		if (is_type(record, "outcome"))
+	for_each_record (picture->course, record)
+		if (record->type == RECORD_OUTCOME)
 			write_instant(out, picture, record, "outcome", "outcome", &row);
 }
 
@@ -218,13 +209,10 @@ static void write_close_up(FILE *out, const struct picture *picture,
 
 static bool has_instants(const struct picture *picture)
 {
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		int64_t at = course_time(picture->course, record);
 
-		if ((is_type(record, "intent") || is_type(record, "outcome")) &&
+		if ((record->type == RECORD_INTENT || record->type == RECORD_OUTCOME) &&
 		    picture_sees(picture, at, at))
 			return true;
 	}
@@ -270,13 +258,13 @@ static void write_picture(FILE *out, struct picture *picture, const char *what,
 static bool close_to_intent(const struct picture *picture, struct close_up *close_up)
 {
 	int64_t last = 2 * NSEC_PER_MSEC, margin;
-	size_t marks = 0, index;
-	json_t *record;
+	size_t marks = 0;
 
-	json_array_foreach (picture->course->records, index, record) {
+	for_each_record (picture->course, record) {
 		struct mark mark;
 
-		if (!mark_of(picture, record, &mark) || mark.at_ns < 0 || is_type(record, "close"))
+		if (!mark_of(picture, record, &mark) || mark.at_ns < 0 ||
+		    record->type == RECORD_CLOSE)
 			continue;
 		if (mark.at_ns > 3 * last + 20 * NSEC_PER_MSEC)
 			break;

@@ -31,76 +31,69 @@ static void write_flat(FILE *out, const json_t *object)
 	}
 }
 
-/* What the injector said of the intent at @index. */
-static const json_t *outcome_after(const json_t *records, size_t index)
+/* What the injector said of an intent; NULL: nothing. */
+static const struct outcome_record *outcome_after(const struct course *course,
+						  const struct record *intent)
 {
-	for (size_t i = index + 1; i < json_array_size(records); i++) {
-		const json_t *record = json_array_get(records, i);
-
-		if (strcmp(json_text(record, "type", ""), "intent") == 0)
+	for_each_record (course, record) {
+		if (record > intent && record->type == RECORD_INTENT)
 			return NULL;
-		if (strcmp(json_text(record, "type", ""), "outcome") == 0)
-			return json_object_get(record, "body");
+		if (record > intent && record->type == RECORD_OUTCOME)
+			return &record->outcome;
 	}
 	return NULL;
 }
 
-static void write_intent(FILE *out, const json_t *intent, const json_t *outcome,
-			 const json_t *resolved)
+static void write_intent(FILE *out, const struct record *record,
+			 const struct outcome_record *outcome, const struct record *resolved)
 {
+	const json_t *page = resolved ? resolved->facts.facts : NULL;
+
 	fputs("<h3>The fault</h3><dl>", out);
-	html_fact(out, "injector", json_text(intent, "injector", NULL));
-	html_fact(out, "target", json_text(intent, "target", NULL));
-	html_fact(out, "guest", json_text(intent, "guest", NULL));
-	html_fact(out, "host", json_text(intent, "host", NULL));
-	if (resolved)
+	html_fact(out, "injector", record->intent.injector);
+	html_fact(out, "target", record->intent.target);
+	html_fact(out, "guest", record->guest);
+	html_fact(out, "host", record->host);
+	if (page)
 		text_xml_format(
 			out, "<dt>page</dt><dd class=\"mono\">gpa %s → hva %s → host pfn %s</dd>",
-			json_text(resolved, "gpa", "?"), json_text(resolved, "hva", "?"),
-			json_text(resolved, "pfn", "?"));
-	write_flat(out, json_object_get(intent, "arguments"));
-	if (outcome)
-		html_fact(out, "outcome",
-			  json_text(outcome, "error_name",
-				    json_number(outcome, "error", 0) ? "error" : "fired"));
-	html_fact(out, "because", json_text(outcome, "reason", NULL));
+			json_text(page, "gpa", "?"), json_text(page, "hva", "?"),
+			json_text(page, "pfn", "?"));
+	write_flat(out, record->intent.arguments);
+	if (outcome) {
+		html_fact(out, "outcome", outcome->error_name ?: "fired");
+		html_fact(out, "because", outcome->reason);
+	}
 	fputs("</dl>", out);
 }
 
-static void write_facts(FILE *out, const json_t *facts)
+static void write_facts(FILE *out, const struct record *record)
 {
-	if (!json_object_size(json_object_get(facts, "facts")))
+	if (!record || !json_object_size(record->facts.facts))
 		return;
 	fputs("<h3>The victim</h3><dl>", out);
-	html_fact(out, "workload", json_text(facts, "workload", NULL));
-	html_fact(out, "in guest", json_text(facts, "guest", NULL));
-	write_flat(out, json_object_get(facts, "facts"));
+	html_fact(out, "workload", record->facts.workload);
+	html_fact(out, "in guest", record->guest);
+	write_flat(out, record->facts.facts);
 	fputs("</dl>", out);
 }
 
 /* The faults of a trial, each with what the injector said, and their victim. */
 static void write_faults(FILE *out, const struct course *course)
 {
-	const json_t *resolved = NULL, *facts = NULL;
-	json_t *record;
-	size_t index;
+	const struct record *resolved = NULL;
 
 	if (!course->fired)
 		return;
-	json_array_foreach (course->records, index, record) {
-		const char *type = json_text(record, "type", "");
-		const json_t *body = json_object_get(record, "body");
-
-		if (strcmp(type, "resolved") == 0)
-			resolved = body;
-		else if (strcmp(type, "facts") == 0 && !facts)
-			facts = body;
-		if (strcmp(type, "intent") != 0)
+	for_each_record (course, record) {
+		if (record->type == RECORD_RESOLVED)
+			resolved = record;
+		if (record->type != RECORD_INTENT)
 			continue;
-		write_intent(out, body, outcome_after(course->records, index), resolved);
+		write_intent(out, record, outcome_after(course, record), resolved);
 		resolved = NULL;
 	}
-	write_facts(out, facts);
+	write_facts(out, course_find(course, RECORD_FACTS));
 }
 
 /* What is expected when a scenario says nothing. */
@@ -168,27 +161,21 @@ static void write_checks(FILE *out, const json_t *result, const json_t *expect)
 }
 
 /* The event that a line of evidence quotes: the judge names it by its witness and its time. */
-static const json_t *cited_event(const struct course *course, const json_t *line)
+static const struct record *cited_event(const struct course *course, const json_t *line)
 {
-	json_t *record;
-	size_t index;
-
-	json_array_foreach (course->records, index, record) {
-		const json_t *event = course_event(record);
-
-		if (event &&
-		    json_number(record, "time_ns", 0) == json_number(line, "time_ns", -1) &&
-		    strcmp(json_text(event, "witness", ""), json_text(line, "witness", "")) == 0)
-			return event;
-	}
+	for_each_record (course, record)
+		if (record->type == RECORD_EVENT &&
+		    record->written_ns == json_number(line, "time_ns", -1) &&
+		    json_is(line, "witness", record->event.witness))
+			return record;
 	return NULL;
 }
 
 static void write_place(FILE *out, const struct course *course, const json_t *line)
 {
-	const json_t *event = cited_event(course, line);
-	const char *guest = json_text(line, "guest", json_text(event, "guest", NULL));
-	const char *host = json_text(line, "host", json_text(event, "host", NULL));
+	const struct record *event = cited_event(course, line);
+	const char *guest = json_text(line, "guest", event ? event->guest : NULL);
+	const char *host = json_text(line, "host", event ? event->host : NULL);
 
 	text_xml_format(out, "<td>%s%s%s</td>", guest ?: "", guest && host ? " on " : "",
 			host ?: "");
@@ -213,7 +200,7 @@ static void write_evidence(FILE *out, const struct course *course, const json_t 
 		course->fired ? "intent" : "start",
 		places ? "<th scope=\"col\">Guest, host</th>" : "");
 	json_array_foreach (evidence, index, line) {
-		int64_t at = course_time(course, line);
+		int64_t at = course_offset(course, json_number(line, "time_ns", 0));
 
 		text_xml_format(out, "<tr><td class=\"num\">%s%s</td><td>%s</td>",
 				at < 0 ? "−" : "", short_duration(at < 0 ? -at : at).text,
@@ -378,8 +365,8 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, const js
 		size_t number, bool open)
 {
 	const char *id = json_text(result, "trial", "");
-	const json_t *trial = json_object_get(story_record(records, id, "trial"), "body");
 	__cleanup_course struct course *course = course_new(records, result);
+	const struct record *start = course_find(course, RECORD_TRIAL);
 	__cleanup_json json_t *story = story_of(records, id);
 
 	fprintf(out, "<details class=\"card\" id=\"t%zu\"%s><summary>", number,
@@ -394,7 +381,7 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, const js
 	timeline_write(out, course, result);
 	html_course(out, course);
 	write_evidence(out, course, result);
-	write_checks(out, result, json_object_get(trial, "expect"));
+	write_checks(out, result, start ? start->start.expect : NULL);
 	write_faults(out, course);
 	write_metrics(out, result);
 	write_story(out, story);

@@ -37,11 +37,6 @@ struct finding {
 
 #define FINDING_LIMIT 64
 
-/* Each record of a case, in the order of the journal: their addresses are in that order, too. */
-#define for_each_record(trial, record)                                                             \
-	for (const struct record *record = (trial)->records;                                       \
-	     record < (trial)->records + (trial)->record_count; record++)
-
 /* Groups of witnesses that are not in the table EVIDENCE_GROUPS. */
 #define DECLARED_GROUPS 8
 #define GROUP_NAME 40
