@@ -475,6 +475,57 @@ static void html_stands_alone(void **state)
 				     "data-scenario=\"einj/load\">"));
 }
 
+static void add_cell_trial(json_t *records, int number, const char *error, const char *moment,
+			   const char *touch)
+{
+	__cleanup_free char *id = format_text("%04d", number);
+	json_t *plan = json_object_get(json_object_get(json_array_get(records, 0), "body"), "plan");
+	json_t *bodies[] = {json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s}}}", "scenario", "xen/cell",
+				      "title", "a cell", "spec", "cell", "error", error, "moment",
+				      moment, "touch", touch),
+			    json_pack("{s:s}", "injector", "made-up"),
+			    json_pack("{s:s}", "cause", "infra")};
+	static const char *const types[] = {"trial", "intent", "close"};
+
+	json_array_append_new(plan, json_pack("{s:s, s:s}", "trial", id, "scenario", "xen/cell"));
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		json_array_append_new(records,
+				      json_pack("{s:I, s:s, s:s, s:o}", "time_ns",
+						(json_int_t)(number * 1000 + (int)i), "type",
+						types[i], "trial", id, "body", bodies[i]));
+}
+
+/* The columns are of the last axis, the rows of the one before, each in the order of the numbers in front of its values. */
+static void html_draws_the_matrix(void **state)
+{
+	static const char first[] = "<h2>Matrix xen × error × moment × touch</h2>"
+				    "<div class=\"matrices\"><table class=\"matrix\"><caption>"
+				    "error: srao</caption><thead><tr><th scope=\"col\">moment \\ "
+				    "touch</th><th scope=\"col\">read</th></tr></thead><tbody><tr>"
+				    "<th scope=\"row\">sent</th><td><a class=\"cell infra\" "
+				    "href=\"#t2\" title=\"xen/cell: infra\">infra</a>"
+				    "</td></tr><tr><th scope=\"row\">after</th><td><a class=\"cell "
+				    "infra\" href=\"#t1\"";
+	__cleanup_json json_t *records =
+		json_pack("[{s:i, s:I, s:s, s:{s:i, s:s, s:s, s:[]}}]", "seq", 1, "time_ns",
+			  (json_int_t)1, "type", "run", "body", "journal", 1, "run", "r", "version",
+			  "1", "plan");
+	__cleanup_free char *text = NULL;
+	__cleanup_free char *html = NULL;
+
+	(void)state;
+	add_cell_trial(records, 1, "1 srao", "10 after", "read");
+	add_cell_trial(records, 2, "1 srao", "9 sent", "read");
+	add_cell_trial(records, 3, "2 " HOSTILE, HOSTILE, HOSTILE);
+	text = journal_text(records);
+	html = render_journal(report_find("html"), text, strlen(text));
+	assert_non_null(html);
+	if (!strstr(html, first))
+		fail_msg("%.1200s", strstr(html, "<h2>Matrix") ?: strstr(html, "</head>"));
+	assert_non_null(strstr(html, "<caption>error: &lt;/pre"));
+	assert_null(strstr(html, "<script>alert"));
+}
+
 /* A parser that counts must find the plan first, and as many results as trials. */
 static void ktap_has_a_plan_and_all_results(void **state)
 {
@@ -590,6 +641,7 @@ int main(void)
 		cmocka_unit_test(kcidb_has_what_its_schema_requires),
 		cmocka_unit_test(lava_signals_have_ids_without_spaces),
 		cmocka_unit_test(html_stands_alone),
+		cmocka_unit_test(html_draws_the_matrix),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),
 		cmocka_unit_test(junit_skips_what_is_known),

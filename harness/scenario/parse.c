@@ -10,11 +10,10 @@
 #include "harness/scenario/parse.h"
 #include "workloads/workload.h"
 
-static const char *const scenario_keys[] = {"scenario",	 "title",	  "objective", "exercises",
-					    "reference", "bench",	  "rig",       "tags",
-					    "requires",	 "fresh-boot",	  "deadline",  "settle",
-					    "guests",	 "workloads",	  "steps",     "expect",
-					    "versions",	 "known-failure", "metrics",   NULL};
+static const char *const scenario_keys[] = {
+	"scenario", "title",	"objective",  "exercises",     "reference", "bench",  "rig",
+	"tags",	    "requires", "fresh-boot", "deadline",      "settle",    "guests", "workloads",
+	"steps",    "expect",	"versions",   "known-failure", "metrics",   "cell",   NULL};
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
 
@@ -272,6 +271,33 @@ static int parse_workloads(const struct document *document, int root, struct sce
 	return 0;
 }
 
+/* Its axes in the order of the picture in a report. */
+static int parse_cell(const struct document *document, int node, struct scenario *scenario)
+{
+	size_t count = document_count(document, node);
+	int error = 0;
+
+	if (!node)
+		return 0;
+	if (!document_is_mapping(document, node) || count < 2)
+		return document_fail(document, node, -EINVAL,
+				     "'cell' must have a value on at least two axes; write cell: "
+				     "{AXIS: VALUE, AXIS: VALUE}");
+	scenario->cell = json_object();
+	for (size_t i = 0; !error && i < count; i++) {
+		int key = document_key(document, node, i);
+		const char *axis = document_scalar(document, key), *value;
+
+		error = document_text(document, document_value(document, node, i), "cell", &value);
+		if (!error && (!axis || json_object_get(scenario->cell, axis)))
+			error = document_fail(document, key, -EINVAL,
+					      "'cell' must have each axis once");
+		if (!error)
+			json_object_set_new(scenario->cell, axis, json_string(value));
+	}
+	return error;
+}
+
 static int parse_document(const struct document *document, struct scenario *scenario)
 {
 	int root = 1;
@@ -291,7 +317,8 @@ static int parse_document(const struct document *document, struct scenario *scen
 		?: parse_versions(document, document_find(document, root, "versions"), scenario)
 		?: parse_known_failure(document, document_find(document, root, "known-failure"),
 				       scenario)
-		?: parse_metrics(document, document_find(document, root, "metrics"), scenario);
+		?: parse_metrics(document, document_find(document, root, "metrics"), scenario)
+		?: parse_cell(document, document_find(document, root, "cell"), scenario);
 	if (error)
 		return error;
 	if (!scenario->bench)
@@ -433,6 +460,7 @@ void scenario_free(struct scenario *scenario)
 	json_decref(scenario->versions);
 	json_decref(scenario->known_failure);
 	json_decref(scenario->metrics);
+	json_decref(scenario->cell);
 	json_decref(scenario->expect);
 	json_decref(scenario->spec);
 	free(scenario);

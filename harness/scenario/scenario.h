@@ -61,7 +61,7 @@ struct scenario_step {
  * All owned by the scenario. @exercises is the code that the fault takes through the kernel. @expect and @spec are JSON
  * as in the journal (docs/journal.md); @requires is an array of findings as the probes name them, such as
  * "einj:memory-uncorrectable-nonfatal". @versions and @known_failure are as in the file, or NULL. @metrics has the budget of each
- * metric, such as "10%", or is NULL.
+ * metric, such as "10%", or is NULL. @cell has the scenario's place on each axis of a matrix, or is NULL.
  */
 struct scenario {
 	char *name;
@@ -77,6 +77,7 @@ struct scenario {
 	json_t *versions;
 	json_t *known_failure;
 	json_t *metrics;
+	json_t *cell;
 	struct scenario_guest *guests;
 	size_t guest_count;
 	struct scenario_workload *workloads;

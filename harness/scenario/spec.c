@@ -134,6 +134,8 @@ json_t *scenario_to_json(const struct scenario *scenario)
 		json_object_set(spec, "versions", scenario->versions);
 	if (scenario->known_failure)
 		json_object_set(spec, "known-failure", scenario->known_failure);
+	if (scenario->cell)
+		json_object_set(spec, "cell", scenario->cell);
 	if (scenario->metrics)
 		json_object_set(spec, "metrics", scenario->metrics);
 	return spec;

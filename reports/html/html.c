@@ -27,6 +27,27 @@ extern const char _binary_reports_html_report_js_start[], _binary_reports_html_r
 /* Of trials beyond these that passed the page has the row alone. */
 #define DETAILED_TRIALS 10000
 
+/**
+ * struct page - the report's own
+ * @block: of a large page
+ * @cells: of the matrices
+ */
+struct page {
+	void *block;
+	json_t *cells;
+};
+
+static struct page *page_of(const struct report_run *run)
+{
+	struct page *page = *run->state;
+
+	if (!page) {
+		*run->state = page = xzalloc(sizeof(*page));
+		page->cells = json_array();
+	}
+	return page;
+}
+
 static bool is_large(const struct report_run *run)
 {
 	return run->trials > WHOLE_TRIALS;
@@ -286,6 +307,8 @@ static int write_head(FILE *out, const struct report_run *run)
 	fputs("</style></head><body>\n", out);
 	write_header(out, run);
 	fputs("<main><div id=\"scenarios\" hidden></div>", out);
+	/* The counts come first: all trials are known. */
+	html_matrices(out, page_of(run)->cells);
 	if (is_large(run))
 		write_large(out);
 	fputs("<h2>Trials</h2><div class=\"filter\" id=\"filter\" hidden></div>", out);
@@ -305,10 +328,12 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 	const json_t *result = trial->result;
 
 	write_row(trial->rows, result, trial->number);
+	html_cell_add(page_of(run)->cells, result, trial->records, trial->number);
 	if (is_large(run)) {
 		if (trial->records)
-			html_trial(block_of(run->state, out, trial->number), result, trial->records,
-				   html_find(run->about, "run"), trial->number, true);
+			html_trial(block_of(&page_of(run)->block, out, trial->number), result,
+				   trial->records, html_find(run->about, "run"), trial->number,
+				   true);
 		return 0;
 	}
 	html_trial(out, result, trial->records, html_find(run->about, "run"), trial->number,
@@ -331,7 +356,12 @@ static int write_middle(FILE *out, const struct report_run *run)
 
 static int write_tail(FILE *out, const struct report_run *run)
 {
-	block_end(run->state, out);
+	struct page *page = page_of(run);
+
+	block_end(&page->block, out);
+	json_decref(page->cells);
+	free(page);
+	*run->state = NULL;
 	fputs("</div></main><footer>Written by brinell " BRINELL_VERSION
 	      " from the journal alone.</footer><script>",
 	      out);
