@@ -109,6 +109,17 @@ bool injection_stop(struct injection *injection)
 	return true;
 }
 
+/**
+ * injection_ask_firmware - leave the fault to the firmware below this machine, which the controller of a run can reach
+ * @call: for the bench's firmware (harness/rig/firmware/firmware.h); stolen
+ *
+ * The fault is there when the call is answered, before the next step of the trial.
+ */
+void injection_ask_firmware(struct injection *injection, json_t *call)
+{
+	json_object_set_new(injection->result, RESULT_FIRMWARE, call);
+}
+
 /** injection_outcome - {"error", "reason", "result", "writes", "duration_ns"}; owned by the caller */
 json_t *injection_outcome(const struct injection *injection)
 {

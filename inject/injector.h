@@ -70,6 +70,9 @@ struct injector {
 	int (*restore)(struct injection *injection, struct reason *why);
 };
 
+/* In the result of a fault that the firmware below the machine makes: its call. */
+#define RESULT_FIRMWARE "firmware"
+
 REGISTRY(injector)
 
 /* Executes what only the process of the target can do, such as "madvise-hard"; waits for the answer. */
@@ -118,6 +121,7 @@ int injection_fire(struct injection *injection, struct reason *why);
 void injection_progress(struct injection *injection, double fraction, const char *text);
 void injection_end(struct injection *injection, int error, const char *reason);
 bool injection_stop(struct injection *injection);
+void injection_ask_firmware(struct injection *injection, json_t *call);
 json_t *injection_outcome(const struct injection *injection);
 int injection_finish(struct injection *injection, struct sticky *sticky, struct reason *why);
 

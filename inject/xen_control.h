@@ -66,6 +66,8 @@ enum xen_raise {
  * @write_msrs: interposes values of registers of one processor
  * @write_address: interposes the address of an error: a physical address of a domain that is not PV, which Xen translates
  * @raise:      has a processor take a simulated machine check
+ * @frame:      the frame of the machine that a page of a domain has, which Xen says in both directions. @number: an address
+ *              register (IA32_MCi_ADDR) of @processor, which keeps an interposed value that no valid status goes with
  * @break_page: marks a page of a domain as broken
  * @watch:      has the witness of page types look at a page from now on
  *
@@ -85,6 +87,8 @@ struct xen_control {
 			     uint64_t gpa, struct reason *why);
 	int (*raise)(void *handle, unsigned int processor, enum xen_raise raise,
 		     struct reason *why);
+	int (*frame)(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
+		     uint64_t pfn, uint64_t *frame, struct reason *why);
 	int (*break_page)(void *handle, uint32_t domain, uint64_t pfn, struct reason *why);
 	void (*watch)(uint32_t domain, uint64_t pfn);
 };

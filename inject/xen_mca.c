@@ -3,6 +3,7 @@
  * xen-mca: machine checks that Xen simulates (XEN_MC_msrinject, XEN_MC_mceinject, XEN_MC_inject_v2 of
  * xen/include/public/arch-x86/xen-mca.h) at a page of a guest, and the mark of a broken page (XEN_DOMCTL_set_broken_page_p2m).
  * Xen reads the registers of the machine check from what was interposed, so that its handler runs unchanged. No memory breaks.
+ * The emulator of a machine can raise a real one, whose registers are those of the processor.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,12 +32,13 @@
 /* IA32_MCi_MISC: a physical address (mode 2 in bits 8:6), valid down to bit 6. */
 #define MISC_PHYSICAL_LINE 0x86
 
-static const char *const kind_names[] = {"srao", "lmce", "ucna", "fatal", "set-broken", NULL};
+static const char *const kind_names[] = {"srao",	  "lmce",	"ucna", "fatal",
+					 "machine-check", "set-broken", NULL};
 
 /*
  * Statuses: VAL, UC, EN, MISCV, ADDRV, S and an explicit write-back of the last level cache (0x17a), which with the patrol scrub
  * is what Xen takes for an asynchronous memory error (is_async_memerror() of mce_intel.c); PCC makes it fatal. Without S it is
- * a UCNA, which CMCI reports.
+ * a UCNA, which CMCI reports. The last one is not simulated: the emulator of the machine raises it.
  */
 static const struct kind {
 	uint64_t status, mcgstatus;
@@ -50,9 +52,14 @@ static const struct kind {
 	 CAP_RECOVERY | CAP_LOCAL, "local machine checks (MCG_LMCE_P)"},
 	{0xbc20000080000136, 0, XEN_RAISE_CMCI, CAP_CMCI, "interrupts for corrected errors (CMCI)"},
 	{0xbf2000008000017a, CHECK_IN_PROGRESS, XEN_RAISE_EXCEPTION, 0, NULL},
+	{0, 0, XEN_RAISE_EXCEPTION, CAP_RECOVERY, "recovery from machine checks (MCG_SER_P)"},
 };
 
+#define KIND_MACHINE_CHECK (ARRAY_SIZE(kinds) - 1)
 #define KIND_SET_BROKEN ARRAY_SIZE(kinds)
+
+#define VENDOR_FILE "/sys/class/dmi/id/sys_vendor"
+#define NO_EMULATOR "this machine is not emulated by QEMU, which can be asked for a machine check"
 
 static const struct param xen_mca_params[] = {
 	{"kind", PARAM_CHOICE, "kind of error", NULL, kind_names, true},
@@ -69,6 +76,7 @@ struct xen_mca {
 	const struct xen_control *xen;
 	void *handle;
 	struct xen_domain domain;
+	uint64_t frame;
 };
 
 static size_t find_kind(const json_t *arguments)
@@ -178,6 +186,42 @@ static int xen_mca_restore(struct injection *injection, struct reason *why)
 	return injection_finish(injection, NULL, why);
 }
 
+static bool is_emulated(void)
+{
+	__cleanup_free char *vendor = NULL;
+	char path[4096];
+
+	return !read_small_file(system_path(path, VENDOR_FILE), &vendor, NULL) &&
+	       strncmp(vendor, "QEMU", strlen("QEMU")) == 0;
+}
+
+static uint32_t status_register(const json_t *arguments)
+{
+	return MSR_MC0_STATUS + MSRS_OF_BANK * (uint32_t)param_number(arguments, "bank");
+}
+
+/* The emulator knows addresses of the machine only. */
+static int find_frame(struct injection *injection, struct reason *why)
+{
+	const json_t *arguments = injection->arguments;
+	struct xen_mca *mca = injection->private;
+	int error;
+
+	if (!injection->agent)
+		return fail(why, -EOPNOTSUPP,
+			    "xen-mca: only a run can ask the emulator for a machine check: use a "
+			    "scenario");
+	if (!is_emulated())
+		return fail(why, -EOPNOTSUPP, "xen-mca: " NO_EMULATOR);
+	error = mca->xen->frame(mca->handle, (unsigned int)param_number(arguments, "cpu"),
+				status_register(arguments) + 1, mca->domain.id,
+				param_number(arguments, "gpa") >> 12, &mca->frame, why);
+	if (!error)
+		json_object_set_new(injection->result, "frame",
+				    json_sprintf("0x%" PRIx64, mca->frame));
+	return error;
+}
+
 static int find_target(struct injection *injection, struct reason *why)
 {
 	const json_t *arguments = injection->arguments;
@@ -189,6 +233,8 @@ static int find_target(struct injection *injection, struct reason *why)
 		error = check_domain(mca, param_text(arguments, "guest"), why);
 	if (!error)
 		error = check_page(mca, gpa, why);
+	if (!error && find_kind(arguments) == KIND_MACHINE_CHECK)
+		error = find_frame(injection, why);
 	if (error)
 		return error;
 	json_object_set_new(injection->result, "domain", json_integer(mca->domain.id));
@@ -221,16 +267,20 @@ static int raise_check(const struct xen_mca *mca, const json_t *arguments, const
 		       struct reason *why)
 {
 	unsigned int cpu = (unsigned int)param_number(arguments, "cpu");
-	uint32_t status = MSR_MC0_STATUS + MSRS_OF_BANK * (uint32_t)param_number(arguments, "bank");
+	uint32_t status = status_register(arguments);
 	const struct xen_msr msrs[] = {{MSR_MCG_STATUS, kind->mcgstatus},
 				       {status, kind->status},
 				       {status + 2, MISC_PHYSICAL_LINE}};
-	int error = mca->xen->write_msrs(mca->handle, cpu, msrs, ARRAY_SIZE(msrs), why);
+	/* Xen has no call that ends an interposition; its handler does so. A bank without VAL is none that it looks at. */
+	const struct xen_msr none[] = {{MSR_MCG_STATUS, CHECK_IN_PROGRESS}, {status, 0}};
+	int error = mca->xen->write_msrs(mca->handle, cpu, msrs, ARRAY_SIZE(msrs), why)
+			    ?: mca->xen->write_address(mca->handle, cpu, status + 1, mca->domain.id,
+						       param_number(arguments, "gpa"), why)
+			    ?: mca->xen->raise(mca->handle, cpu, kind->raise, why);
 
-	if (!error)
-		error = mca->xen->write_address(mca->handle, cpu, status + 1, mca->domain.id,
-						param_number(arguments, "gpa"), why);
-	return error ? error : mca->xen->raise(mca->handle, cpu, kind->raise, why);
+	if (error)
+		(void)mca->xen->write_msrs(mca->handle, cpu, none, ARRAY_SIZE(none), NULL);
+	return error;
 }
 
 static int xen_mca_fire(struct injection *injection, struct reason *why)
@@ -249,6 +299,12 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 		return 0;
 	if (kind == KIND_SET_BROKEN)
 		return mca->xen->break_page(mca->handle, mca->domain.id, gpa >> 12, why);
+	if (kind == KIND_MACHINE_CHECK) {
+		injection_ask_firmware(injection,
+				       json_pack("{s:s, s:I}", "call", "machine-check", "address",
+						 (json_int_t)(mca->frame << 12 | (gpa & 0xfff))));
+		return 0;
+	}
 	json_object_set_new(injection->result, "status",
 			    json_sprintf("0x%" PRIx64, kinds[kind].status));
 	return raise_check(mca, arguments, &kinds[kind], why);
@@ -264,6 +320,8 @@ static char *why_without_effect(size_t kind, const struct xen_machine *machine)
 			       "passes to its first domain");
 	if ((machine->cap & needs) != needs)
 		return format_text("this processor lacks %s", kinds[kind].lacks);
+	if (kind == KIND_MACHINE_CHECK && !is_emulated())
+		return xstrdup(NO_EMULATOR);
 	return NULL;
 }
 

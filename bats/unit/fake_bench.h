@@ -38,6 +38,7 @@ enum fake_mishap {
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was struck is not found again
  * @busy:    the host can not take away the page that is struck; @strays: for it is elsewhere by then
+ * @asks:    inject.fire leaves the fault to the firmware
  * @runs:    a fault runs on after inject.fire; @brief: it ends at once, else with inject.stop
  * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
  * @host:    on which it does; NULL: on each
@@ -55,7 +56,7 @@ enum fake_mishap {
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons, busy, strays, late_hello, on_host, runs, brief;
+	bool dies, refuses, poisons, busy, strays, late_hello, on_host, asks, runs, brief;
 	pid_t first;
 	const char *call, *host;
 	void (*serve)(const struct bench *bench, struct channel *channel);
@@ -224,6 +225,9 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 		return "{\"running\":true,\"error\":0,\"result\":{},\"writes\":[]}";
 	if (strcmp(call, "inject.fire") == 0) {
 		struck = true;
+		if (fake.asks)
+			return "{\"error\":0,\"reason\":\"\",\"result\":{\"firmware\":{\"call\":"
+			       "\"machine-check\"}},\"writes\":[],\"duration_ns\":1}";
 		if (fake.busy)
 			return "{\"error\":-16,\"reason\":\"busy\",\"result\":{},\"writes\":[],"
 			       "\"duration_ns\":1}";
@@ -377,10 +381,9 @@ static inline int fake_firmware(struct bench *bench, const json_t *request, json
 				struct reason *why)
 {
 	(void)reply;
-	(void)why;
 	note(bench, "firmware", request);
 	bench->opened_ns -= fake.ages_ns;
-	return 0;
+	return json_is(request, "call", "machine-check") ? (fail)(why, -EBUSY, "not now") : 0;
 }
 
 static inline void fake_reach(const struct bench *bench, char **uri, char **address)

@@ -247,6 +247,18 @@ static void test_firmware_is_reset(void **state)
 	assert_int_equal(count_calls(fixture, "h1 firmware {\"call\":\"reset\"}"), 2);
 }
 
+/* A fault that only the firmware can make: its refusal is that of the fault. */
+static void test_firmware_makes_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.asks = true;
+	run(fixture, "fake", START STRIKE, 1);
+	assert_int_equal(count_calls(fixture, "h0 firmware {\"call\":\"machine-check\"}"), 1);
+	assert_int_equal(json_number(find_record(fixture, "outcome"), "error", 0), -EBUSY);
+	assert_string_equal(json_text(find_record(fixture, "outcome"), "reason", ""), "not now");
+}
+
 /* What an agent says of a guest, or of libvirt, in the words of the bench: none of it means that the host was lost. */
 static void test_host_that_answers_is_not_lost(void **state)
 {
@@ -354,6 +366,7 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_old_bench_is_left_in_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_firmware_is_reset, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_firmware_makes_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_is_not_lost, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_host_that_answers_before_the_fault, set_up,

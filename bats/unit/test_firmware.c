@@ -382,6 +382,26 @@ static void test_uncorrected_memory_is_triggered(void **state)
 			    "mce -b 0 9 0xbd000000000000c0 0x5 0x12340 0x8c");
 }
 
+static void test_machine_check_on_request(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *request =
+		json_pack("{s:s, s:i}", "call", "machine-check", "address", 0x12340);
+
+	assert_int_equal(control(fixture, json_incref(request), NULL), 0);
+	assert_string_equal(monitor_line(fixture, 0),
+			    "mce -b 0 9 0xbd000000000000c0 0x5 0x12340 0x8c");
+	assert_string_equal(json_text(event(fixture, "delivered", 0), "kind", ""), "SRAO");
+	/* The processors may not be done with it. */
+	assert_int_equal(control(fixture, json_incref(request), NULL), -EBUSY);
+	assert_int_equal(control(fixture,
+				 json_pack("{s:s, s:I}", "call", "machine-check", "address",
+					   (json_int_t)RAM_SIZE),
+				 NULL),
+			 -EFAULT);
+	assert_null(monitor_line(fixture, 1));
+}
+
 static void test_fatal_memory_on_a_processor(void **state)
 {
 	struct fixture *fixture = *state;
@@ -924,6 +944,7 @@ int main(void)
 		TEST(test_second_record_waits_for_the_first),
 		TEST(test_every_answer),
 		TEST(test_refusal_arms_nothing),
+		TEST(test_machine_check_on_request),
 		TEST(test_firmware_that_never_answers),
 		TEST(test_firmware_that_is_late),
 		TEST(test_what_is_refused),

@@ -21,7 +21,9 @@ static struct {
 	struct xen_machine machine;
 	struct xen_domain domain;
 	enum xen_page page;
-	int refusal;
+	int refusal, raise_refusal;
+	struct agent *agent;
+	char firmware[128];
 	int open;
 	uint64_t watched;
 	char told[512];
@@ -105,9 +107,17 @@ static int fake_raise(void *handle, unsigned int processor, enum xen_raise raise
 		      struct reason *why)
 {
 	(void)handle;
-	(void)why;
 	told(", raise %d on %u", (int)raise, processor);
-	return 0;
+	return xen.raise_refusal ? (fail)(why, xen.raise_refusal, "no such processor") : 0;
+}
+
+static int fake_frame(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
+		      uint64_t pfn, uint64_t *frame, struct reason *why)
+{
+	(void)handle;
+	told("cpu %u, %x: where is d%u:%" PRIx64, processor, number, domain, pfn);
+	*frame = 0x12345;
+	return xen.refusal ? (fail)(why, xen.refusal, "whose page is another") : 0;
 }
 
 static int fake_break_page(void *handle, uint32_t domain, uint64_t pfn, struct reason *why)
@@ -134,6 +144,7 @@ static const struct xen_control fake = {
 	.write_msrs = fake_write_msrs,
 	.write_address = fake_write_address,
 	.raise = fake_raise,
+	.frame = fake_frame,
 	.break_page = fake_break_page,
 	.watch = fake_watch,
 };
@@ -167,9 +178,15 @@ static int inject(const char *arguments, bool dry_run, struct reason *why)
 	*why = (struct reason){0};
 	assert_int_equal(injection_open(&injection, injector_find("xen-mca"), given, dry_run, why),
 			 0);
+	injection.agent = xen.agent;
 	error = injection.injector->prepare(&injection, why);
 	if (!error) {
+		const json_t *call;
+
 		error = injection.injector->fire(&injection, why);
+		call = json_object_get(injection.result, RESULT_FIRMWARE);
+		snprintf(xen.firmware, sizeof(xen.firmware), "%s %lld", json_text(call, "call", ""),
+			 (long long)json_number(call, "address", 0));
 		assert_int_equal(injection.injector->restore(&injection, error ? NULL : why), 0);
 	}
 	assert_int_equal(injection.change.lock_fd, -1);
@@ -215,6 +232,22 @@ static void kinds_are_told_to_xen(void **state)
 	assert_told("{\"kind\": \"fatal\", " AT_PAGE "}",
 		    "cpu 0: 17a=5 41d=bf2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
 	assert_told("{\"kind\": \"set-broken\", " AT_PAGE "}", "break d7:5");
+}
+
+static void real_machine_checks_are_left_to_the_emulator(void **state)
+{
+	static const char real[] = "{\"kind\": \"machine-check\", " AT_PAGE "}";
+
+	(void)state;
+	refuse(real, -EOPNOTSUPP, "use a scenario");
+	xen.agent = (struct agent *)&xen;
+	refuse(real, -EOPNOTSUPP, "not emulated by QEMU");
+	put("/sys/class/dmi/id/sys_vendor", "QEMU\n");
+	assert_told(real, "cpu 0, 41e: where is d7:5");
+	assert_string_equal(xen.firmware, "machine-check 305418304");
+	assert_int_equal(xen.watched, 5);
+	xen.refusal = -EFAULT;
+	assert_int_equal(inject(real, false, &(struct reason){""}), -EFAULT);
 }
 
 static void domains_are_checked(void **state)
@@ -267,6 +300,13 @@ static void refusals_and_plans_write_nothing_more(void **state)
 	xen.refusal = -EINVAL;
 	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", false, &why), -EINVAL);
 	assert_null(strstr(xen.told, "raise"));
+	/* What stays interposed must not be taken for an error by the next machine check. */
+	xen.refusal = 0;
+	xen.raise_refusal = -EINVAL;
+	xen.told[0] = '\0';
+	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", false, &why), -EINVAL);
+	assert_string_equal(why.text, "no such processor");
+	assert_non_null(strstr(xen.told, "raise 0 on 0cpu 0: 17a=5 41d=0"));
 }
 
 static bool is_found(const char *name, const char *reason)
@@ -297,6 +337,9 @@ static void probe_tells_what_xen_acts_on(void **state)
 	/* MCG_CAP of QEMU has neither bit 27 nor bit 10. */
 	assert_false(is_found("xen-mca:lmce", "MCG_LMCE_P"));
 	assert_false(is_found("xen-mca:ucna", "CMCI"));
+	assert_false(is_found("xen-mca:machine-check", "not emulated by QEMU"));
+	put("/sys/class/dmi/id/sys_vendor", "QEMU\n");
+	assert_true(is_found("xen-mca:machine-check", NULL));
 	xen.machine.intel = false;
 	assert_false(is_found("xen-mca:srao", "Intel"));
 	assert_true(is_found("xen-mca:set-broken", NULL));
@@ -327,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_XEN(kinds_are_told_to_xen),
+		WITH_XEN(real_machine_checks_are_left_to_the_emulator),
 		WITH_XEN(domains_are_checked),
 		WITH_XEN(pages_are_checked),
 		WITH_XEN(machines_are_checked),

@@ -286,6 +286,23 @@ static void look_behind(struct engine *engine, const struct scenario_step *step,
 		    step->subject, before, json_text(page, "pfn", "another"));
 }
 
+/* @fired: the answer of inject.fire, which may leave the fault to the firmware of the host */
+static void ask_firmware(struct bench *host, json_t *fired)
+{
+	const json_t *call = json_object_get(json_object_get(fired, "result"), RESULT_FIRMWARE);
+	struct reason why = {""};
+	int error;
+
+	if (!call || json_number(fired, "error", 0))
+		return;
+	if (host->ops->firmware)
+		error = host->ops->firmware(host, call, NULL, &why);
+	else
+		error = fail(&why, -EOPNOTSUPP,
+			     "bench '%s' has no firmware that could be asked for it", host->name);
+	json_object_update_new(fired, json_pack("{s:i, s:s}", "error", error, "reason", why.text));
+}
+
 static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
 		json_t *arguments, json_t *prepared, int refused, struct reason *why)
 {
@@ -310,6 +327,7 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 	}
 	if (json_is_true(json_object_get(fired, "running")))
 		return 0;
+	ask_firmware(aim->host, fired);
 	journal_reply(engine, fired);
 	/* What shows only where the guest is now: it may be elsewhere at the end of the trial. */
 	if (aim->direct && aim->guest)

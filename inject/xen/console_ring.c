@@ -9,8 +9,6 @@
 #include "harness/witness/witness.h"
 #include "inject/xen/xen.h"
 
-#define CHUNK 4096
-
 /*
  * @index: of the ring, which counts all bytes that were ever written
  * @line:  the last one, as far as it was read
@@ -63,26 +61,33 @@ static void cut(struct witness_run *run, const char *text, size_t length)
 	}
 }
 
-/* Return: bytes read, 0 at the end, -errno. */
-static int read_chunk(struct ring *ring, char *text, uint32_t *lost)
+/**
+ * xen_log_read - read the next bytes of the ring
+ * @index: where, which counts all bytes that were ever written; moves on
+ * @text:  receives up to XEN_LOG_CHUNK bytes
+ * @lost:  receives how many were overwritten before they could be read
+ *
+ * Return: bytes read, 0 at the end, -errno.
+ */
+int xen_log_read(xc_interface *xen, uint32_t *index, char *text, uint32_t *lost)
 {
-	uint32_t before = ring->index;
-	unsigned int count = CHUNK;
+	uint32_t before = *index;
+	unsigned int count = XEN_LOG_CHUNK;
 
-	if (xc_readconsolering(ring->xen, text, &count, 0, 1, &ring->index) < 0)
+	if (xc_readconsolering(xen, text, &count, 0, 1, index) < 0)
 		return -errno;
-	*lost = ring->index - before - count;
+	*lost = *index - before - count;
 	return (int)count;
 }
 
 static void ring_collect(struct witness_run *run)
 {
 	struct ring *ring = run->private;
-	char text[CHUNK];
+	char text[XEN_LOG_CHUNK];
 	uint32_t lost = 0;
 	int count;
 
-	while ((count = read_chunk(ring, text, &lost)) > 0) {
+	while ((count = xen_log_read(ring->xen, &ring->index, text, &lost)) > 0) {
 		if (lost)
 			run->emit(run->context, "hypervisor-log", now_realtime_ns(),
 				  "a part of the hypervisor's log is lost",
@@ -99,13 +104,13 @@ static void ring_probe(json_t *findings)
 static int ring_start(struct witness_run *run, struct reason *why)
 {
 	struct ring *ring = xzalloc(sizeof(*ring));
-	char text[CHUNK];
+	char text[XEN_LOG_CHUNK];
 	uint32_t lost = 0;
 	int count = 0;
 
 	ring->xen = xen_open(why);
 	/* Nothing older than now is evidence. */
-	while (ring->xen && (count = read_chunk(ring, text, &lost)) > 0)
+	while (ring->xen && (count = xen_log_read(ring->xen, &ring->index, text, &lost)) > 0)
 		;
 	if (ring->xen && count == 0) {
 		run->private = ring;

@@ -219,8 +219,9 @@ static int control_write_msrs(void *handle, unsigned int processor, const struct
 	return inject_msrs(handle, &inject, why);
 }
 
-static int control_write_address(void *handle, unsigned int processor, uint32_t number,
-				 uint32_t domain, uint64_t gpa, struct reason *why)
+/** xen_write_address - interpose the address of an error; see struct xen_control */
+int xen_write_address(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
+		      uint64_t gpa, struct reason *why)
 {
 	struct xen_mc_msrinject inject = {.mcinj_cpunr = processor,
 					  .mcinj_flags = MC_MSRINJ_F_INTERPOSE | MC_MSRINJ_F_GPADDR,
@@ -269,8 +270,9 @@ static const struct xen_control control = {
 	.find = control_find,
 	.page = control_page,
 	.write_msrs = control_write_msrs,
-	.write_address = control_write_address,
+	.write_address = xen_write_address,
 	.raise = control_raise,
+	.frame = xen_frame,
 	.break_page = control_break_page,
 	.watch = page_type_watch,
 };

@@ -8,10 +8,17 @@
 
 #include "inject/xen_control.h"
 
+#define XEN_LOG_CHUNK 4096
+
 xc_interface *xen_open(struct reason *why);
 void xen_probe(json_t *findings, const char *name);
 int xen_page_type(xc_interface *xen, uint32_t domain, uint64_t pfn, enum xen_page *page,
 		  struct reason *why);
+int xen_log_read(xc_interface *xen, uint32_t *index, char *text, uint32_t *lost);
+int xen_write_address(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
+		      uint64_t gpa, struct reason *why);
+int xen_frame(void *handle, unsigned int processor, uint32_t number, uint32_t domain, uint64_t pfn,
+	      uint64_t *frame, struct reason *why);
 void page_type_watch(uint32_t domain, uint64_t pfn);
 
 #endif

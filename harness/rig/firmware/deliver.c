@@ -23,7 +23,7 @@
 #define BLOCK_RETRY_NS (2 * NSEC_PER_MSEC)
 #define RAISING_MS 50
 
-static void execute_check(struct firmware *firmware, const struct machine_check *check)
+static int execute_check(struct firmware *firmware, const struct machine_check *check)
 {
 	struct poison_page *page = firmware->page;
 	int64_t deadline = now_monotonic_ns() + RAISING_MS * NSEC_PER_MSEC;
@@ -63,6 +63,7 @@ static void execute_check(struct firmware *firmware, const struct machine_check 
 				firmware->last_check + firmware->retire_ms * NSEC_PER_MSEC;
 	}
 	firmware_event(firmware, event);
+	return error;
 }
 
 static int64_t check_allowed_at(const struct firmware *firmware)
@@ -86,6 +87,20 @@ void deliver_check(struct firmware *firmware, const struct machine_check *check)
 	}
 	firmware->checks[(firmware->first_check + firmware->check_count++) % QUEUE_LENGTH] = *check;
 	deliver_pending(firmware, now_monotonic_ns());
+}
+
+/**
+ * deliver_check_now - broadcast a machine check for somebody who waits for it
+ * @firmware: model
+ * @check:    machine check
+ *
+ * Return: 0 when the processors have it; -EBUSY while one before may still be handled; or -errno of the monitor.
+ */
+int deliver_check_now(struct firmware *firmware, const struct machine_check *check)
+{
+	if (firmware->check_count || check_allowed_at(firmware) > now_monotonic_ns())
+		return -EBUSY;
+	return execute_check(firmware, check);
 }
 
 /* Connects to QEMU's test interface, which alone can set an interrupt line from outside. */
@@ -202,7 +217,7 @@ void deliver_pending(struct firmware *firmware, int64_t now)
 
 		firmware->first_check = (firmware->first_check + 1) % QUEUE_LENGTH;
 		firmware->check_count--;
-		execute_check(firmware, &check);
+		(void)execute_check(firmware, &check);
 	}
 	firmware->block_retry = 0;
 	while (firmware->record_count) {

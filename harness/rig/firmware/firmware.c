@@ -622,6 +622,20 @@ static int control_retire(struct firmware *firmware, const json_t *request)
 	return 0;
 }
 
+static int control_machine_check(struct firmware *firmware, const json_t *request)
+{
+	uint64_t address = (uint64_t)json_number(request, "address", -1);
+
+	if (address >= firmware->config.ram_size)
+		return -EFAULT;
+	return deliver_check_now(firmware, &(struct machine_check){.kind = "SRAO",
+								   .status = STATUS_SRAO_SCRUB,
+								   .mcg_status = MCG_RIPV_MCIP,
+								   .address = address,
+								   .misc = MISC_PAGE,
+								   .line = -1});
+}
+
 /*
  * The end of a trial for the firmware: what one scenario asked for, poisoned or left under way must not strike the next.
  * Counts stay, they are of the whole life of the host.
@@ -664,11 +678,12 @@ static int control_reset(struct firmware *firmware)
  *            "scrub": the patrol scrubber finds latent poison;
  *            "poison" with "address", "kind" (uncorrected, fatal, corrected); "clear" with "address", or everything;
  *            "retire" with "ms": how long poison outlives its report (0: for ever);
+ *            "machine-check" with "address": the patrol scrubber has found an uncorrectable error there;
  *            "reset": nothing poisoned, nothing under way, and nothing asked for any more
  * @reply:    receives an object, owned by the caller; on an error it has "error" and the "reason"; may be NULL
  *
  * Return: 0; -ENOSYS for an unknown call, -EINVAL for impossible values, -EOPNOTSUPP for a host without tables, which has
- * "status" and "reset" only, or another -errno.
+ * "status", "machine-check" and "reset" only, -EBUSY while a machine check is handled, or another -errno.
  */
 int firmware_control(struct firmware *firmware, const json_t *request, json_t **reply)
 {
@@ -681,6 +696,8 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 		error = control_status(firmware, answer) ? -EINVAL : 0;
 	else if (!strcmp(call, "reset"))
 		error = control_reset(firmware);
+	else if (!strcmp(call, "machine-check"))
+		error = control_machine_check(firmware, request);
 	else if (!firmware->config.region_size)
 		error = -EOPNOTSUPP;
 	else if (!strcmp(call, "answer"))

@@ -157,6 +157,7 @@ json_t *poison_list(const struct firmware *firmware);
 
 /* firmware_deliver.c */
 void deliver_check(struct firmware *firmware, const struct machine_check *check);
+int deliver_check_now(struct firmware *firmware, const struct machine_check *check);
 void deliver_record(struct firmware *firmware, const struct cper_record *record);
 void deliver_pending(struct firmware *firmware, int64_t now);
 int64_t deliver_next_due(const struct firmware *firmware);
