@@ -7,6 +7,7 @@
 /**
  * struct guest_monitor - the way of injectors to the hypervisor of a guest
  * @name:    for people
+ * @here:    whether the guests of this hypervisor are processes with a monitor
  * @command: has QEMU carry out a command of its human monitor. Blocks until it has answered, or for @timeout_ms at
  *           most; after -ETIMEDOUT nobody knows whether it was carried out. @answer is owned by the caller
  * @process: the process that runs the guest: it was seen to be this guest's at the time of the call
@@ -15,6 +16,7 @@
  */
 struct guest_monitor {
 	const char *name;
+	bool (*here)(void);
 	int (*command)(struct agent *agent, const char *guest, const char *text, int64_t timeout_ms,
 		       char **answer, struct reason *why);
 	int (*process)(struct agent *agent, const char *guest, pid_t *pid, struct reason *why);
@@ -23,13 +25,13 @@ struct guest_monitor {
 REGISTRY(guest_monitor)
 
 #define GUEST_MONITOR_MISSING                                                                      \
-	"this agent is not linked with a hypervisor, the way to QEMU of a guest"
-#define GUEST_MONITOR_REMEDY "use brinell-agent-kvm"
+	"this agent is not linked with a hypervisor whose guests are processes of QEMU"
+#define GUEST_MONITOR_REMEDY "use brinell-agent-kvm, on a host of KVM"
 
 /** guest_monitor_here - that of this program. Return: it, or NULL with a reason */
 static inline const struct guest_monitor *guest_monitor_here(struct reason *why)
 {
-	if (guest_monitor_count())
+	if (guest_monitor_count() && guest_monitor_at(0)->here())
 		return guest_monitor_at(0);
 	fail(why, -EOPNOTSUPP, "%s: %s", GUEST_MONITOR_MISSING, GUEST_MONITOR_REMEDY);
 	return NULL;

@@ -232,7 +232,7 @@ static void probe_daemon(json_t *findings, const char *finding, const char *name
 
 static void kill_probe(json_t *findings)
 {
-	finding_add(findings, "kill:qemu", guest_monitor_count() > 0, GUEST_MONITOR_MISSING,
+	finding_add(findings, "kill:qemu", guest_monitor_here(NULL) != NULL, GUEST_MONITOR_MISSING,
 		    GUEST_MONITOR_REMEDY);
 	probe_daemon(findings, "kill:libvirtd", "libvirtd");
 	probe_daemon(findings, "kill:virtqemud", "virtqemud");

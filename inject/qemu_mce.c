@@ -312,7 +312,7 @@ static int qemu_mce_fire(struct injection *injection, struct reason *why)
 
 static void qemu_mce_probe(json_t *findings)
 {
-	finding_add(findings, "qemu-mce", guest_monitor_count() > 0, GUEST_MONITOR_MISSING,
+	finding_add(findings, "qemu-mce", guest_monitor_here(NULL) != NULL, GUEST_MONITOR_MISSING,
 		    GUEST_MONITOR_REMEDY);
 }
 

@@ -394,6 +394,7 @@ static inline int fake_control(void *session, struct hypervisor_job *job)
 
 REGISTERED(hypervisor, fake_hypervisor) = {
 	.name = "fake",
+	.qemu = true,
 	.prepare = fake_prepare,
 	.open = fake_open,
 	.close = fake_close,

@@ -212,6 +212,34 @@ static void an_agent_speaks_only_for_itself(void **state)
 	}
 }
 
+/* Nor does a guest speak for its host; what it says that is no report of a witness of its own is only told. */
+static void a_guest_speaks_only_for_itself(void **state)
+{
+	static const struct {
+		const char *named, *taken;
+	} words[] = {{"workload", "workload"},
+		     {"machine-check", "machine-check"},
+		     {"kmsg", "kmsg"},
+		     {"pageflags", "guest-link"},
+		     {"console", "guest-link"}};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		__cleanup_json json_t *word =
+			json_pack("{s:s, s:s, s:s, s:I, s:{s:s, s:s, s:s, s:{}}}", "event", "guest",
+				  "guest", "g1", "what", "said", "time_ns", (json_int_t)1, "said",
+				  "event", "witness", "witness", words[i].named, "text", "it broke",
+				  "data");
+
+		json_array_clear(fixture->events);
+		assert_int_equal(channel_send(host.channel, word, 1000), 0);
+		assert_int_equal(bench_pump(&fixture->bench, now_monotonic_ns() + NSEC_PER_SEC), 0);
+		assert_int_equal(json_array_size(fixture->events), 1);
+		assert_string_equal(json_text(json_array_get(fixture->events, 0), "witness", ""),
+				    words[i].taken);
+	}
+}
+
 /* A boot ends every stream but that of an emulated host: a hello of another boot in the same one is a lie. */
 static void a_stream_has_one_boot(void **state)
 {
@@ -242,6 +270,7 @@ int main(void)
 		TEST(the_quickest_answer_counts),     TEST(a_warm_host_is_asked_less),
 		TEST(a_host_of_the_rig_is_set_right), TEST(who_does_not_tell_is_not_believed),
 		TEST(a_stream_has_one_boot),	      TEST(an_agent_speaks_only_for_itself),
+		TEST(a_guest_speaks_only_for_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

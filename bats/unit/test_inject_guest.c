@@ -24,6 +24,7 @@ static struct {
 	char told[512];
 	const char *answer;
 	int error;
+	bool missing;
 	pid_t process;
 } hypervisor;
 
@@ -57,8 +58,13 @@ static int tell_process(struct agent *agent, const char *guest, pid_t *pid, stru
 	return 0;
 }
 
-REGISTERED(guest_monitor,
-	   made_up) = {.name = "made-up", .command = hear_command, .process = tell_process};
+static bool is_here(void)
+{
+	return !hypervisor.missing;
+}
+
+REGISTERED(guest_monitor, made_up) = {
+	.name = "made-up", .here = is_here, .command = hear_command, .process = tell_process};
 
 static void open_injection(struct injection *injection, const char *name, const char *arguments,
 			   bool dry_run)
@@ -674,6 +680,11 @@ static void probes_tell_what_can_be_struck(void **state)
 	(void)state;
 	assert_true(is_found("qemu-mce"));
 	assert_true(is_found("kill:qemu"));
+	/* A hypervisor whose guests are no processes of QEMU. */
+	hypervisor.missing = true;
+	assert_false(is_found("qemu-mce"));
+	assert_false(is_found("kill:qemu"));
+	hypervisor.missing = false;
 	assert_false(is_found("kill:libvirtd"));
 	assert_false(is_found("panic"));
 	put("/proc/13/comm", "libvirtd\n");

@@ -134,6 +134,17 @@ static const struct refusal refusals[] = {
 	{HELD "  - release: g1\n  - release: g1\n", "10:14", "never stands still"},
 	{HELD "  - when: migration.ended\n  - release: g1\n", "10:14",
 	 "whose migration has ended at this step"},
+	{HELD "  - cut: g1\n  - release: g1\n", "10:14", "never stands still"},
+	{MOVED "  - cut: g1\n", "9:10", "so that 'cut' would hit it anywhere; add hold: to it"},
+	{MOVED "  - flip: g1\n", "9:11", "so that 'flip' would hit it anywhere"},
+	{GOOD "  - migrate: {hold: checkpoint}\n", "8:14", "add mode: checkpoint"},
+	{GOOD "  - migrate: {hold: bytes}\n", "8:14", "write hold: bytes, bytes: 10M"},
+	{GOOD "  - migrate: {hold: last, bytes: 10M}\n", "8:14", "write hold: bytes, bytes: 10M"},
+	{GOOD "  - migrate: {video: yes}\n", "8:14", "'video' does not say which page"},
+	/* places in a matrix */
+	{GOOD "cell: {error: srao}\n", "8:7", "a value on at least two axes"},
+	{GOOD "cell: srao\n", "8:7", "a value on at least two axes"},
+	{GOOD "cell: {error: srao, touch: [read]}\n", "8:28", "must be one value and is a list"},
 	/* several outcomes */
 	{EXPECT "  guest: []\n", "9:10", "is an empty list"},
 	{EXPECT "  guest: [killed, kiled]\n", "9:19", "did you mean 'killed'?"},
@@ -400,6 +411,11 @@ static void the_possible_is_taken(void **state)
 		HEAD GUEST "steps:\n  - inject: {with: qemu-mce, kind: corrected}\n",
 		HELD "  - when: migration.held\n  - release: {}\n  - when: migration.ended\n",
 		HELD "  - touch: {workload: victim, by: store}\n  - touch: victim\n",
+		HELD "  - when: migration.held\n  - flip: {}\n  - when: migration.ended\n",
+		GOOD
+		"  - migrate: {mode: checkpoint, hold: checkpoint, page: victim, video: yes}\n",
+		GOOD "  - migrate: {hold: bytes, bytes: 10M}\n",
+		GOOD "cell: {error: srao, touch: 2 read}\n",
 		GOOD "deadline: 20s\n",
 		MOVED "  - when: migration.ended\ndeadline: 20s\n",
 	};

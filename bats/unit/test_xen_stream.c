@@ -20,7 +20,7 @@
 struct seen {
 	struct xen_stream stream;
 	size_t pages, records;
-	uint64_t stop_at, type, iteration;
+	uint64_t stop_at, type, iteration, data_at;
 };
 
 static struct made made;
@@ -34,6 +34,7 @@ static bool on_page(void *context, uint64_t pfn, unsigned int type)
 		return false;
 	seen->type = type;
 	seen->iteration = seen->stream.iteration;
+	seen->data_at = xen_stream_page_at(&seen->stream);
 	return true;
 }
 
@@ -97,6 +98,29 @@ static void test_whole(void **state)
 		assert_int_equal(seen.stream.iteration, 2);
 		assert_int_equal(seen.stream.version, 3);
 		assert_int_equal(seen.stream.offset, made.length);
+	}
+}
+
+/* Whether the entries come one by one or together. */
+static void test_place_of_data(void **state)
+{
+	static const uint64_t entries[] = {ENTRY(NORMAL, 4), ENTRY(BROKEN, 5), ENTRY(NORMAL, 6),
+					   ENTRY(ABSENT, 7)};
+	static const size_t steps[] = {5, sizeof(made.bytes)};
+	struct reason why;
+	struct seen seen;
+	size_t record;
+
+	(void)state;
+	put_head(&made);
+	record = made.length;
+	put_pages(&made, entries, ARRAY_SIZE(entries));
+	put_tail(&made);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		begin(&seen, 6);
+		assert_int_equal(feed_all(&seen, steps[i], &why), 0);
+		assert_int_equal(seen.data_at,
+				 record + 16 + 8 * ARRAY_SIZE(entries) + XEN_PAGE_BYTES);
 	}
 }
 
@@ -304,15 +328,11 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_checkpoints),
-		cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_next_iteration),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_wrong_heads),
-		cmocka_unit_test(test_wrong_records),
-		cmocka_unit_test(test_wrong_pages),
-		cmocka_unit_test(test_optional_record),
+		cmocka_unit_test(test_whole),	       cmocka_unit_test(test_place_of_data),
+		cmocka_unit_test(test_checkpoints),    cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_next_iteration), cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_wrong_heads),    cmocka_unit_test(test_wrong_records),
+		cmocka_unit_test(test_wrong_pages),    cmocka_unit_test(test_optional_record),
 		cmocka_unit_test(test_names),
 	};
 

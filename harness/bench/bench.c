@@ -178,7 +178,8 @@ static bool is_guest_witness(const char *name)
 {
 	const struct witness *witness = witness_find(name);
 
-	return (witness && !witness->host_only) || strcmp(name, "workload") == 0;
+	/* The second one is of guests that take a machine check themselves, without a kernel. */
+	return (witness && !witness->host_only) || is_one_of(name, "workload", "machine-check");
 }
 
 /* Events from the guest itself (docs/guest-program.md). */

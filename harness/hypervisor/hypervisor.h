@@ -57,7 +57,9 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @vsock:   its guests dial the vsock of the host; otherwise they have a serial port
  * @kernel:  program beside the agent that is a micro guest by itself, and has no console but its stream; NULL: micro guests
  *           are Linux with brinell-guest
+ * @qemu:    each guest is a process of QEMU, which has a monitor
  * @local:   a guest can migrate into another domain of the same host
+ * @stream:  the stream of its migrations passes the agent: it can stand still, its entries are seen, and it can be hit
  * @prepare: is called once, before the first job; starts to pass on events by hypervisor_tell()
  * @open:    a session for one job; may block. NULL with a reason when the hypervisor does not answer
  * @close:   ends the session
@@ -90,7 +92,7 @@ struct hypervisor {
 	const char *name;
 	bool vsock;
 	const char *kernel;
-	bool local;
+	bool qemu, local, stream;
 	int (*prepare)(struct reason *why);
 	void *(*open)(struct reason *why);
 	void (*close)(void *session);

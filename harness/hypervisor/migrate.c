@@ -261,16 +261,25 @@ static int take_number(const char *call, const json_t *arguments, const char *ke
 
 static int check_arguments(const json_t *arguments, struct reason *why)
 {
+	static const char *const of_stream[] = {"hold", "page", "video"};
 	const char *mode = json_text(arguments, "mode", "pre-copy");
 
+	for (size_t i = 0; i < ARRAY_SIZE(of_stream); i++)
+		if (json_object_get(arguments, of_stream[i]) && !hypervisor_here()->stream &&
+		    !json_is(arguments, of_stream[i], "none"))
+			return fail(
+				why, -EOPNOTSUPP,
+				"guest.migrate: '%s': the stream of this hypervisor's migrations "
+				"does not pass the agent",
+				of_stream[i]);
 	if (!*json_text(arguments, "uri", "") && !hypervisor_here()->local)
 		return fail(
 			why, -EINVAL,
 			"guest.migrate: 'uri' is missing: that of the hypervisor of the target, "
 			"such as qemu+tcp://HOST/system");
-	if (strcmp(mode, "pre-copy") != 0 && strcmp(mode, "post-copy") != 0)
-		return fail(why, -EINVAL,
-			    "guest.migrate: 'mode' must be \"pre-copy\" or \"post-copy\"");
+	if (!is_one_of(mode, "pre-copy", hypervisor_here()->stream ? "checkpoint" : "post-copy"))
+		return fail(why, -EINVAL, "guest.migrate: 'mode' must be \"pre-copy\" or \"%s\"",
+			    hypervisor_here()->stream ? "checkpoint" : "post-copy");
 	return take_number("guest.migrate", arguments, "multifd", CHANNELS_MOST, why)
 		?: take_number("guest.migrate", arguments, "bandwidth", INT64_MAX, why)
 		?: take_number("guest.migrate", arguments, "post_copy_bandwidth", INT64_MAX, why)

@@ -164,8 +164,14 @@ static int find_qemu(struct agent *agent, const char *name, pid_t *pid, struct r
 	return guest ? hypervisor_here()->process(guest->domain, guest->uuid, pid, why) : -ENOENT;
 }
 
+static bool is_qemu(void)
+{
+	return hypervisor_here()->qemu;
+}
+
 REGISTERED(guest_monitor, hypervisor_monitor) = {
 	.name = "hypervisor",
+	.here = is_qemu,
 	.command = command_qemu,
 	.process = find_qemu,
 };

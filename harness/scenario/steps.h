@@ -84,7 +84,7 @@ struct steps_count steps_count(const struct scenario *scenario);
 
 step_parse_fn parse_start, parse_stop, parse_stop_injection, parse_touch, parse_wait,
 	parse_firmware, parse_inject, parse_migrate, parse_when, parse_limit, parse_post_copy,
-	parse_cancel, parse_release, parse_balloon;
+	parse_cancel, parse_release, parse_cut, parse_flip, parse_balloon;
 step_to_json_fn subject_to_json, touch_to_json, arguments_to_json, wait_to_json, inject_to_json,
 	guest_to_json, guest_step_to_json;
 

@@ -15,12 +15,15 @@
 #define CHANNELS_MAX 255
 #define DOWNTIME_MAX_NS (2000 * NSEC_PER_SEC)
 
-static const char *const modes[] = {"pre-copy", "post-copy", NULL};
+static const char *const modes[] = {"pre-copy", "post-copy", "checkpoint", NULL};
 
-static const char *const holds[] = {"none", "sent", "last", "arrived", NULL};
+static const char *const holds[] = {"none", "sent", "last", "arrived", "bytes", "checkpoint", NULL};
 
 static const struct param migrate_table[] = {
-	{"mode", PARAM_CHOICE, "post-copy: may be switched by a step", "pre-copy", modes, false},
+	{"mode", PARAM_CHOICE,
+	 "post-copy: may be switched by a step; checkpoint: the target gets the guest again and "
+	 "again, and goes on when the source is given up",
+	 "pre-copy", modes, false},
 	{"multifd", PARAM_NUMBER, "channels; 0: one stream", "0", NULL, false},
 	{"auto-converge", PARAM_BOOL, "slow the guest down when it writes too fast", "false", NULL,
 	 false},
@@ -36,11 +39,15 @@ static const struct param migrate_table[] = {
 	{"hold", PARAM_CHOICE,
 	 "where it stands still until a release: when the iteration has carried the page, before "
 	 "the "
-	 "last iteration, or when the guest is at the target and does not run yet",
+	 "last iteration, when the guest is at the target and does not run yet, after so many "
+	 "bytes, or after the first checkpoint",
 	 NULL, holds, false},
 	{"page", PARAM_STRING, "workload whose page is looked at", NULL, NULL, false},
 	{"iteration", PARAM_NUMBER, "that carries the page, for hold: sent; from 1", NULL, NULL,
 	 false},
+	{"bytes", PARAM_SIZE, "of the stream, for hold: bytes", NULL, NULL, false},
+	{"video", PARAM_BOOL, "the page is tracked as video memory is, while the migration runs",
+	 NULL, NULL, false},
 	{"reserve", PARAM_BOOL, "no: the target sets no huge pages aside for the guest", NULL, NULL,
 	 false},
 	{0},
@@ -158,13 +165,26 @@ static int check_two_hosts(const struct document *document, int node, const stru
 static int check_hold(const struct document *document, int node, const struct walk *walk,
 		      const struct scenario_step *step)
 {
-	const char *hold = param_text(step->arguments, "hold");
+	const char *hold = param_text(step->arguments, "hold") ?: "none";
+	const char *mode = param_text(step->arguments, "mode");
 	int page = document_find(document, node, "page");
 	size_t index;
 	int error;
 
+	if (strcmp(hold, "checkpoint") == 0 && strcmp(mode, "checkpoint") != 0)
+		return document_fail(document, node, -EINVAL,
+				     "'hold: checkpoint' waits for what never comes; add mode: "
+				     "checkpoint");
+	if ((strcmp(hold, "bytes") == 0) != param_given(step->arguments, "bytes"))
+		return document_fail(
+			document, node, -EINVAL,
+			"'hold: bytes' and 'bytes' need each other; write hold: bytes, "
+			"bytes: 10M");
+	if (!page && param_given(step->arguments, "video") && param_bool(step->arguments, "video"))
+		return document_fail(document, node, -EINVAL,
+				     "'video' does not say which page; add page: WORKLOAD");
 	if (!page)
-		return hold && strcmp(hold, "sent") == 0
+		return strcmp(hold, "sent") == 0
 			       ? document_fail(document, node, -EINVAL,
 					       "'hold: sent' does not say which page; add page: "
 					       "WORKLOAD")
@@ -378,6 +398,36 @@ int parse_release(const struct document *document, int node, struct walk *walk,
 	if (!error)
 		walk->guests[index].held = false;
 	return error;
+}
+
+/* It hits the stream where that stands still, and ends the hold. */
+static int parse_hit(const struct document *document, int node, const char *name, struct walk *walk,
+		     struct scenario_step *step)
+{
+	size_t index;
+	int error = take_short_guest(document, node, name, walk, step, &index)
+			    ?: check_migrating(document, node, name, step, &walk->guests[index]);
+
+	if (!error && !walk->guests[index].held)
+		error = document_fail(
+			document, node, -EINVAL,
+			"the migration of '%s' never stands still, so that '%s' would "
+			"hit it anywhere; add hold: to it",
+			step->guest, name);
+	walk->guests[index].held = false;
+	return error;
+}
+
+int parse_cut(const struct document *document, int node, struct walk *walk,
+	      struct scenario_step *step)
+{
+	return parse_hit(document, node, "cut", walk, step);
+}
+
+int parse_flip(const struct document *document, int node, struct walk *walk,
+	       struct scenario_step *step)
+{
+	return parse_hit(document, node, "flip", walk, step);
 }
 
 int parse_balloon(const struct document *document, int node, struct walk *walk,

@@ -79,7 +79,11 @@ static void add_hold(const struct engine *engine, json_t *arguments, const json_
 	if (param_given(given, "hold"))
 		json_object_set_new(arguments, "hold", json_string(param_text(given, "hold")));
 	set_number(arguments, "page", facts, "pfn", 1);
+	set_number(arguments, "offset", facts, "offset", 1);
 	set_number(arguments, "iteration", given, "iteration", 1);
+	set_number(arguments, "bytes", given, "bytes", 1);
+	if (param_given(given, "video") && param_bool(given, "video"))
+		json_object_set_new(arguments, "video", json_true());
 }
 
 /* @uri, @address: NULL for a migration on the same host */
@@ -260,6 +264,16 @@ int step_post_copy(struct engine *engine, const struct scenario_step *step, stru
 int step_release(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	return control(engine, step, "release", why);
+}
+
+int step_cut(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "cut", why);
+}
+
+int step_flip(struct engine *engine, const struct scenario_step *step, struct reason *why)
+{
+	return control(engine, step, "flip", why);
 }
 
 int step_cancel(struct engine *engine, const struct scenario_step *step, struct reason *why)

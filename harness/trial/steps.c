@@ -244,6 +244,10 @@ STEP_KIND(post_copy, "post-copy", "switches a migration to post-copy", parse_pos
 	  guest_to_json, step_post_copy);
 STEP_KIND(release, "release", "has a migration that stands still go on", parse_release,
 	  guest_to_json, step_release);
+STEP_KIND(cut, "cut", "kills the receiver of a migration that stands still", parse_cut,
+	  guest_to_json, step_cut);
+STEP_KIND(flip, "flip", "flips a bit of the stream of a migration that stands still", parse_flip,
+	  guest_to_json, step_flip);
 STEP_KIND(cancel, "cancel", "cancels a migration", parse_cancel, guest_to_json, step_cancel);
 STEP_KIND(balloon, "balloon", "sets the memory that a guest keeps", parse_balloon,
 	  guest_step_to_json, step_balloon);

@@ -133,6 +133,7 @@ static void close_session(void *connection)
 REGISTERED(hypervisor, libvirt) = {
 	.name = "libvirt",
 	.vsock = true,
+	.qemu = true,
 	.prepare = prepare,
 	.open = open_session,
 	.close = close_session,

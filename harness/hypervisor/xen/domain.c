@@ -88,7 +88,7 @@ int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why
 	struct xen_child child;
 	int error;
 
-	if (xc_domain_getinfo_single(session->control, domain, &info))
+	if (xen_domain_info(session->control, domain, &info))
 		return 0;
 	error = xen_child_start(&child, destroy, &domain, -1, why);
 	return error ?: xen_child_wait(&child, "destroy the domain", why);
@@ -100,7 +100,7 @@ static int describe(struct xen_session *session, uint32_t domain, struct hypervi
 	__cleanup_free char *console = xenstore_read("/local/domain", domain, "console/tty");
 	xc_domaininfo_t info;
 
-	if (xc_domain_getinfo_single(session->control, domain, &info))
+	if (xen_domain_info(session->control, domain, &info))
 		return xen_fail(session, &job->why, -ENOENT, "look up the domain of guest '%s'",
 				job->guest);
 	json_decref(job->reply);
@@ -247,7 +247,7 @@ int xen_state(void *pointer, struct hypervisor_job *job)
 	uint32_t domain = xen_find(session, job->domain, "");
 	xc_domaininfo_t info;
 
-	if (domain == XEN_NO_DOMAIN || xc_domain_getinfo_single(session->control, domain, &info) ||
+	if (domain == XEN_NO_DOMAIN || xen_domain_info(session->control, domain, &info) ||
 	    info.flags & XEN_DOMINF_dying)
 		job->reply = json_pack("{s:s}", "state", "gone");
 	else if (info.flags & XEN_DOMINF_shutdown)

@@ -15,6 +15,9 @@
 #define PIPE_BYTES (1 << 20)
 #define ABANDON_NS (20 * NSEC_PER_SEC)
 #define PFN_TYPE_SHIFT 28
+#define CHECKPOINT_INTERVAL_MS 200
+/* Until the source is given up, when nobody holds it. */
+#define CHECKPOINTS 3
 
 /* Of libxenguest; its header is private to Xen's tree. */
 int xc_get_pfn_type_batch(xc_interface *xch, uint32_t dom, unsigned int num, xen_pfn_t *arr);
@@ -144,6 +147,23 @@ static int save(struct xen_session *session, const void *context, int fd)
 	return libxl_domain_suspend(session->libxl, mover->source, fd, LIBXL_SUSPEND_LIVE, NULL);
 }
 
+/* Returns when a checkpoint can not be sent any more. */
+static int save_again_and_again(struct xen_session *session, const void *context, int fd)
+{
+	const struct mover *mover = context;
+	libxl_domain_remus_info info;
+
+	libxl_domain_remus_info_init(&info);
+	info.interval = CHECKPOINT_INTERVAL_MS;
+	/* The guest has neither a disk nor a network, whose output would wait for the checkpoint. */
+	libxl_defbool_set(&info.allow_unsafe, true);
+	libxl_defbool_set(&info.netbuf, false);
+	libxl_defbool_set(&info.diskbuf, false);
+	libxl_defbool_set(&info.compression, false);
+	libxl_defbool_set(&info.colo, false);
+	return libxl_domain_remus_start(session->libxl, &info, mover->source, fd, -1, NULL);
+}
+
 static int restore(struct xen_session *session, const void *context, int fd)
 {
 	const struct mover *mover = context;
@@ -155,6 +175,8 @@ static int restore(struct xen_session *session, const void *context, int fd)
 	libxl_domain_config_init(&config);
 	libxl_domain_restore_params_init(&params);
 	params.stream_version = 2;
+	if (mover->checkpointed)
+		params.checkpointed_stream = LIBXL_CHECKPOINTED_STREAM_REMUS;
 	error = libxl_retrieve_domain_configuration(session->libxl, mover->source, &config, NULL);
 	if (!error) {
 		free(config.c_info.name);
@@ -186,7 +208,9 @@ static int start_ends(struct mover *mover)
 	if (!error)
 		error = xen_child_start(&mover->restorer, restore, mover, in[0], why);
 	if (!error)
-		error = xen_child_start(&mover->saver, save, mover, out[1], why);
+		error = xen_child_start(&mover->saver,
+					mover->checkpointed ? save_again_and_again : save, mover,
+					out[1], why);
 	if (in[0] >= 0)
 		close(in[0]);
 	if (out[1] >= 0)
@@ -210,18 +234,20 @@ static int take_request(struct mover *mover)
 	static const struct {
 		const char *word;
 		enum mover_hold hold;
-	} holds[] = {{"none", HOLD_NOWHERE},
-		     {"sent", HOLD_SENT},
-		     {"last", HOLD_LAST},
-		     {"arrived", HOLD_ARRIVED},
-		     {"bytes", HOLD_BYTES}};
+	} holds[] = {{"none", HOLD_NOWHERE}, {"sent", HOLD_SENT},
+		     {"last", HOLD_LAST},    {"arrived", HOLD_ARRIVED},
+		     {"bytes", HOLD_BYTES},  {"checkpoint", HOLD_CHECKPOINT}};
 	const json_t *request = mover->job->request;
 	const char *hold = json_text(request, "hold", "none");
 	int64_t page = json_number(request, "page", -1);
 
 	mover->page = page < 0 ? UINT64_MAX : (uint64_t)page;
+	mover->offset = (uint64_t)json_number(request, "offset", 0) % XEN_PAGE_BYTES;
+	mover->flip_at = UINT64_MAX;
 	mover->iteration = (uint64_t)json_number(request, "iteration", 1);
 	mover->bytes = (uint64_t)json_number(request, "bytes", 0);
+	mover->checkpointed = json_is(request, "mode", "checkpoint");
+	mover->wanted = CHECKPOINTS;
 	for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
 		if (strcmp(holds[i].word, hold) != 0)
 			continue;
@@ -232,7 +258,7 @@ static int take_request(struct mover *mover)
 			       : 0;
 	}
 	return fail(&mover->job->why, -EINVAL,
-		    "guest.migrate: 'hold' must be none, sent, last, arrived or bytes");
+		    "guest.migrate: 'hold' must be none, sent, last, arrived, bytes or checkpoint");
 }
 
 static int open_mover(struct mover *mover)
@@ -245,10 +271,12 @@ static int open_mover(struct mover *mover)
 		return error;
 	mover->source = xen_find(mover->session, mover->job->domain, "");
 	if (mover->source == XEN_NO_DOMAIN ||
-	    xc_domain_getinfo_single(mover->session->control, mover->source, &info))
+	    xen_domain_info(mover->session->control, mover->source, &info))
 		return xen_fail(mover->session, &mover->job->why, -ENOENT,
 				"migrate guest '%s': look up its domain", mover->job->guest);
 	mover->memory = info.tot_pages * (uint64_t)XEN_PAGE_BYTES;
+	if (json_is_true(json_object_get(mover->job->request, "video")))
+		mover->model = xendevicemodel_open(NULL, 0);
 	path = mover_suspend_path(mover);
 	mover->store = xs_open(0);
 	if (!mover->store || !xs_watch(mover->store, path, "suspend"))
@@ -289,11 +317,24 @@ static int rename_domain(const struct mover *mover, uint32_t domain, const char 
 			old, new);
 }
 
+/* The source is lost: what the target has is the last checkpoint, and it notices the end of the stream. */
+static int give_up_source(struct mover *mover)
+{
+	xen_child_kill(&mover->saver);
+	if (xc_domain_pause(mover->session->control, mover->source))
+		return xen_fail(mover->session, &mover->job->why, -EIO,
+				"stop guest '%s' at the source", mover->job->guest);
+	mover->suspended_ns = now_monotonic_ns();
+	xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
+	return 0;
+}
+
 /* Both ends are done: the guest is at the target, whose pages can be looked at before it runs. */
 static int take_over(struct mover *mover)
 {
 	struct reason *why = &mover->job->why;
-	int error = xen_child_wait(&mover->saver, "save the domain", why);
+	int error = mover->given_up ? give_up_source(mover)
+				    : xen_child_wait(&mover->saver, "save the domain", why);
 
 	close_stream(mover);
 	error = error ?: xen_child_wait(&mover->restorer, "restore the domain", why);
@@ -346,7 +387,7 @@ static void undo(struct mover *mover)
 	if (xen_find(mover->session, domain, XEN_LEFT) == mover->source)
 		(void)rename_domain(mover, mover->source, XEN_LEFT, "");
 	if (mover->source == XEN_NO_DOMAIN ||
-	    xc_domain_getinfo_single(mover->session->control, mover->source, &info))
+	    xen_domain_info(mover->session->control, mover->source, &info))
 		return;
 	xen_watch_domain(mover->job->uuid, mover->source, xen_is_ours(mover->job));
 	(void)xc_shadow_control(mover->session->control, mover->source, XEN_DOMCTL_SHADOW_OP_OFF,
@@ -382,6 +423,8 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	retire(&mover);
 	if (mover.store)
 		xs_close(mover.store);
+	if (mover.model)
+		xendevicemodel_close(mover.model);
 	close(mover.wake);
 	return error;
 }

@@ -17,6 +17,8 @@
 
 #include "harness/hypervisor/xen/mover.h"
 
+/* A word of the bitmap. */
+#define TRACKED_PAGES 64u
 #define PIECE_BYTES (256u << 10)
 #define SAMPLE_NS NSEC_PER_SEC
 /* A release that never comes. Before the last iteration, libxl gives up after a minute by itself. */
@@ -47,6 +49,8 @@ static bool on_page(void *context, uint64_t pfn, unsigned int type)
 				  "event", "migration-page", "place", "stream", "type",
 				  xen_page_type_name(type), "pfn", (json_int_t)pfn, "iteration",
 				  (json_int_t)mover->stream.iteration));
+	if (mover->flip && type < XEN_PAGE_NO_DATA)
+		mover->flip_at = xen_stream_page_at(&mover->stream) + mover->offset;
 	return mover->hold == HOLD_SENT && mover->stream.iteration >= mover->iteration;
 }
 
@@ -54,11 +58,36 @@ static void on_record(void *context, enum xen_layer layer, uint32_t type, uint32
 {
 	struct mover *mover = context;
 
-	(void)layer;
-	(void)type;
 	(void)length;
 	if (mover->hold == HOLD_BYTES && mover->stream.offset >= mover->bytes)
 		mover->stream.stop = true;
+	if (xen_record_ends_checkpoint(layer, type)) {
+		mover->checkpoints++;
+		mover->stream.stop = true;
+	}
+}
+
+/*
+ * Asks which pages around the page that is looked at were written since the last time, as a device model does for the video
+ * memory: log-dirty mode, which serves both, is changed by it (hap_track_dirty_vram() in xen/arch/x86/mm/hap/hap.c).
+ */
+static void track_video(const struct mover *mover)
+{
+	uint64_t first = mover->page & ~(uint64_t)(TRACKED_PAGES - 1);
+	unsigned long written[TRACKED_PAGES / (8 * sizeof(unsigned long))] = {0};
+	const char *type;
+
+	if (!mover->model)
+		return;
+	if (xendevicemodel_track_dirty_vram(mover->model, (domid_t)mover->source, first,
+					    TRACKED_PAGES, written))
+		type = "not tracked";
+	else
+		type = written[0] >> (mover->page - first) & 1 ? "written" : "not written";
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
+				  "event", "migration-page", "place", "video memory", "type", type,
+				  "pfn", (json_int_t)mover->page, "iteration",
+				  (json_int_t)mover->stream.iteration));
 }
 
 /**
@@ -73,6 +102,7 @@ int mover_hold(struct mover *mover, const char *where)
 	enum mover_order order = MOVER_GO_ON;
 
 	mover->hold = HOLD_NOWHERE;
+	track_video(mover);
 	tell_sample(mover);
 	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
 				  "migration-held", "place", where, "iteration",
@@ -90,7 +120,10 @@ int mover_hold(struct mover *mover, const char *where)
 	}
 	hypervisor_tell(
 		json_pack("{s:s, s:s}", "uuid", mover->job->uuid, "event", "migration-released"));
+	track_video(mover);
 	mover->flip = order == MOVER_FLIP;
+	if (mover->flip && mover->page == UINT64_MAX)
+		mover->flip_at = mover->stream.offset;
 	if (order == MOVER_CUT)
 		xen_child_kill(&mover->restorer);
 	return order == MOVER_CANCEL
@@ -104,10 +137,12 @@ static int pass_on(struct mover *mover, uint8_t *bytes, size_t length)
 {
 	int error;
 
-	if (mover->flip && length) {
-		bytes[length / 2] ^= 1;
+	if (mover->flip && mover->flip_at - mover->passed < length) {
+		bytes[mover->flip_at - mover->passed] ^= 1;
 		mover->flip = false;
+		mover->flip_at = UINT64_MAX;
 	}
+	mover->passed += length;
 	error = write_all(mover->to, bytes, length);
 	return error ? fail_errno(&mover->job->why, error,
 				  "migrate guest '%s': its receiver takes no more of the stream, "
@@ -115,6 +150,22 @@ static int pass_on(struct mover *mover, uint8_t *bytes, size_t length)
 				  "%" PRIu64,
 				  mover->job->guest, mover->stream.offset)
 		     : 0;
+}
+
+/* Behind the record at which the stream was to stop. */
+static int stand_still(struct mover *mover)
+{
+	static const char *const places[] = {
+		[HOLD_SENT] = "sent", [HOLD_BYTES] = "bytes", [HOLD_CHECKPOINT] = "checkpoint"};
+	enum mover_hold hold = mover->hold;
+
+	if (mover->checkpoints && hold != HOLD_CHECKPOINT) {
+		mover->given_up = mover->checkpoints >= mover->wanted;
+		return 0;
+	}
+	/* What happens meanwhile is in the next checkpoint. */
+	mover->wanted = mover->checkpoints + 1;
+	return mover_hold(mover, places[hold]);
 }
 
 static int take_bytes(struct mover *mover, uint8_t *bytes, size_t length)
@@ -131,7 +182,7 @@ static int take_bytes(struct mover *mover, uint8_t *bytes, size_t length)
 		bytes += taken;
 		length -= taken;
 		if (!error && stopped)
-			error = mover_hold(mover, mover->hold == HOLD_SENT ? "sent" : "bytes");
+			error = stand_still(mover);
 	}
 	if (mover->stream.iteration != mover->told_iteration ||
 	    now_monotonic_ns() - mover->told_ns > SAMPLE_NS)
@@ -193,11 +244,17 @@ static int suspend_guest(struct mover *mover)
 				mover->job->guest);
 	mover->suspending = false;
 	mover->suspended_ns = now_monotonic_ns();
-	xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
+	/* For a checkpoint, the toolstack lets it go on at once. */
+	if (!mover->checkpointed)
+		xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
 	return 0;
 }
 
-/** mover_run - move all bytes from the saver to the restorer. Return: 0 at the end of the stream, or -errno with the job's reason */
+/**
+ * mover_run - move all bytes from the saver to the restorer
+ *
+ * Return: 0 at the end of the stream, or when the source is given up; or -errno with the job's reason.
+ */
 int mover_run(struct mover *mover)
 {
 	__cleanup_free uint8_t *piece = xzalloc(PIECE_BYTES);
@@ -206,7 +263,8 @@ int mover_run(struct mover *mover)
 	xen_stream_begin(&mover->stream, &(struct xen_stream_reader){.record = on_record,
 								     .page = on_page,
 								     .context = mover});
-	while (goes_on > 0) {
+	track_video(mover);
+	while (goes_on > 0 && !mover->given_up) {
 		struct pollfd news[] = {{.fd = mover->from, .events = POLLIN},
 					{.fd = xs_fileno(mover->store), .events = POLLIN},
 					{.fd = mover->wake, .events = POLLIN}};
@@ -222,5 +280,7 @@ int mover_run(struct mover *mover)
 		else if (mover->suspending)
 			goes_on = suspend_guest(mover) ?: 1;
 	}
+	if (mover->given_up)
+		return 0;
 	return goes_on ?: xen_stream_end(&mover->stream, &mover->job->why);
 }

@@ -5,12 +5,14 @@
 #include <pthread.h>
 
 #include "harness/hypervisor/xen/stream/stream.h"
+/* xendevicemodel.h relies on definitions of xenctrl.h. */
 #include "harness/hypervisor/xen/xen.h"
+#include <xendevicemodel.h>
 
 /**
  * enum mover_order - what is wanted of a migration from outside
  * @MOVER_CUT:  break the stream off: the receiver dies in the middle
- * @MOVER_FLIP: flip a bit in the next bytes of the stream
+ * @MOVER_FLIP: flip a bit in the data of the page when the stream carries it next; without a page, in the next record's type
  */
 enum mover_order {
 	MOVER_GO_ON,
@@ -26,6 +28,7 @@ enum mover_order {
  * @HOLD_LAST:    the guest is about to be suspended: before the last iteration
  * @HOLD_ARRIVED: the guest is restored, and does not run yet
  * @HOLD_BYTES:   after so many bytes, behind a record
+ * @HOLD_CHECKPOINT: the target has a whole guest, and the source goes on
  */
 enum mover_hold {
 	HOLD_NOWHERE,
@@ -33,6 +36,7 @@ enum mover_hold {
 	HOLD_LAST,
 	HOLD_ARRIVED,
 	HOLD_BYTES,
+	HOLD_CHECKPOINT,
 };
 
 /**
@@ -43,7 +47,13 @@ enum mover_hold {
  * @store:    watches what the toolstack asks of the guest
  * @wake:     an eventfd: there is an order
  * @hold, @page, @iteration, @bytes: where to stand still; @page UINT64_MAX: no page is looked at
+ * @offset:   in the page, of the word that is flipped
+ * @flip:     a bit is to be flipped, which is at byte @flip_at of the stream; UINT64_MAX: not known yet
+ * @passed:   bytes that the restorer got
  * @suspending: the guest was asked to suspend; @suspended_ns: when it was, 0 before
+ * @checkpointed: the target gets the guest again and again; @given_up: the source has sent enough of them, and ends
+ * @checkpoints: so far, and @wanted of them until the source is given up
+ * @model:    of devices, which can track the page as video memory; or NULL
  * @order:    under the lock of migrate.c
  */
 struct mover {
@@ -56,13 +66,16 @@ struct mover {
 	struct xs_handle *store;
 	int wake;
 	enum mover_hold hold;
-	uint64_t page, iteration, bytes;
+	uint64_t page, offset, iteration, bytes, flip_at, passed;
 	bool suspending, flip;
 	int64_t suspended_ns;
 	uint64_t told_iteration;
 	int64_t told_ns;
 	uint64_t memory;
 	struct xen_stream stream;
+	bool checkpointed, given_up;
+	unsigned int checkpoints, wanted;
+	xendevicemodel_handle *model;
 	enum mover_order order;
 };
 

@@ -90,6 +90,14 @@ int xen_fail(const struct xen_session *session, struct reason *why, int error, c
 	return fail(why, error, "%s%s%s", tried, *said ? ": " : "", said);
 }
 
+/** xen_domain_info - what Xen says of a domain; all versions of libxenctrl have this call. Return: 0, or -ESRCH */
+int xen_domain_info(xc_interface *control, uint32_t domain, xc_domaininfo_t *info)
+{
+	return xc_domain_getinfolist(control, domain, 1, info) == 1 && info->domain == domain
+		       ? 0
+		       : -ESRCH;
+}
+
 /** xen_find - the number of a domain by its name and a suffix. Return: XEN_NO_DOMAIN when there is none */
 uint32_t xen_find(const struct xen_session *session, const char *domain, const char *suffix)
 {
@@ -132,6 +140,7 @@ REGISTERED(hypervisor, xen) = {
 	.name = "xen",
 	.kernel = "brinell-guest-xen",
 	.local = true,
+	.stream = true,
 	.prepare = prepare,
 	.open = open_session,
 	.close = xen_session_close,

@@ -54,7 +54,7 @@ static void look_at(struct watched *watched)
 	if (watched->told)
 		return;
 	watched->told = true;
-	if (xc_domain_getinfo_single(watcher.control, watched->domain, &info) ||
+	if (xen_domain_info(watcher.control, watched->domain, &info) ||
 	    info.flags & XEN_DOMINF_dying) {
 		xen_migrate_break(watched->uuid);
 		xen_tell(watched->uuid, "lifecycle", "stopped", "destroyed");

@@ -44,6 +44,7 @@ struct xen_session *xen_session_open(int log, struct reason *why);
 void xen_session_close(void *session);
 int xen_fail(const struct xen_session *session, struct reason *why, int error, const char *format,
 	     ...) __attribute__((format(printf, 4, 5)));
+int xen_domain_info(xc_interface *control, uint32_t domain, xc_domaininfo_t *info);
 uint32_t xen_find(const struct xen_session *session, const char *domain, const char *suffix);
 
 /* child.c */

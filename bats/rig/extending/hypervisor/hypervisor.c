@@ -155,6 +155,7 @@ static char *added_log_tail(const char *domain, size_t most)
 
 REGISTERED(hypervisor, added_hypervisor) = {
 	.name = "added-hypervisor",
+	.qemu = true,
 	.prepare = added_prepare,
 	.open = added_open,
 	.close = added_close,

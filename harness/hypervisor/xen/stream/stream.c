@@ -30,7 +30,6 @@
 #define LIBXC_CHECKPOINT 14u
 #define PAGE_TYPE_SHIFT 60
 #define PAGE_PFN ((UINT64_C(1) << 52) - 1)
-#define PAGE_BROKEN 0xdu
 
 enum step {
 	STEP_LIBXL_HEADER,
@@ -97,6 +96,12 @@ const char *xen_record_name(enum xen_layer layer, uint32_t type)
 	return type < ARRAY_SIZE(libxc_names) ? libxc_names[type] : NULL;
 }
 
+/** xen_record_ends_checkpoint - whether the target has a whole guest behind this record */
+bool xen_record_ends_checkpoint(enum xen_layer layer, uint32_t type)
+{
+	return layer == XEN_LAYER_LIBXL && type == LIBXL_CHECKPOINT_END;
+}
+
 /** xen_page_type_name - of a type of the stream and of xc_get_pfn_type_batch(), shifted down to 4 bits; NULL: reserved */
 const char *xen_page_type_name(unsigned int type)
 {
@@ -105,7 +110,7 @@ const char *xen_page_type_name(unsigned int type)
 
 static bool has_data(unsigned int type)
 {
-	return type < PAGE_BROKEN;
+	return type < XEN_PAGE_NO_DATA;
 }
 
 /** xen_stream_begin - read a stream from its beginning. @reader is copied */
@@ -392,6 +397,17 @@ int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t leng
 		*taken += piece;
 	}
 	return 0;
+}
+
+/**
+ * xen_stream_page_at - where the data of a page is in the stream: to be asked by the reader of the entry of a page that has data
+ *
+ * The data of all pages of a record follow its entries, in their order.
+ */
+uint64_t xen_stream_page_at(const struct xen_stream *stream)
+{
+	return stream->offset + (uint64_t)(stream->left - 1) * sizeof(uint64_t) +
+	       (uint64_t)(stream->data - 1) * XEN_PAGE_BYTES;
 }
 
 /** xen_stream_stopped - whether the record is complete behind which the reader wanted to stop */

@@ -5,6 +5,8 @@
 #include "harness/lib/util.h"
 
 #define XEN_PAGE_BYTES 4096u
+/* The first type of a page without data. */
+#define XEN_PAGE_NO_DATA 0xdu
 
 /**
  * enum xen_layer - a migration stream is a libxl stream, which has a libxc stream in it
@@ -65,9 +67,11 @@ void xen_stream_begin(struct xen_stream *stream, const struct xen_stream_reader 
 int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t length, size_t *taken,
 		    struct reason *why);
 void xen_stream_next_iteration(struct xen_stream *stream);
+uint64_t xen_stream_page_at(const struct xen_stream *stream);
 bool xen_stream_stopped(const struct xen_stream *stream);
 int xen_stream_end(const struct xen_stream *stream, struct reason *why);
 
+bool xen_record_ends_checkpoint(enum xen_layer layer, uint32_t type);
 const char *xen_record_name(enum xen_layer layer, uint32_t type);
 const char *xen_page_type_name(unsigned int type);
 
