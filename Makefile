@@ -5,7 +5,7 @@
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make check-guests guests on emulated hosts (40 min)  make fuzz        a longer fuzz of every parser
-# make bench        the figures of docs/benchmarks.md
+# make check-xen    all scenarios of Xen (20 min)      make bench       the figures of docs/benchmarks.md
 # make install      DESTDIR= PREFIX=
 #
 # SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings into errors, as CI does.
@@ -53,13 +53,13 @@ linked = -Wl,--whole-archive $(filter %.a,$^) -Wl,--no-whole-archive
 hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(findstring /,$(room:harness/hypervisor/%=%)),,$(room)))
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
-sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
+sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/unit/fake/xen bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
 scripts := setup .ci/run $(wildcard harness/scenario/library/*/make-* harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 sources += $(wildcard inject/gmem/guest/*.[ch])
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
-.PHONY: all demo check check-fast check-guests bench fuzz fuzzers units install clean setup styles results replays \
+.PHONY: all demo check check-fast check-guests check-xen bench fuzz fuzzers units install clean setup styles results replays \
 	print-styles print-results print-replays
 
 # Rooms that need the libraries of Xen. The rig builds them with those of its host (make-agent), and links the rest of the agent.
@@ -95,6 +95,9 @@ $1/obj/$2/summary.o: rooms.mk
 endef
 $(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(hypervisors),$(eval $(call summarize,$(build),$(name)))))
 $(BUILD)/brinell: $(hypervisors:%=$(BUILD)/obj/%/summary.o)
+
+# It compiles parts of a room that needs the libraries of Xen.
+$(BUILD)/obj/bats/unit/test_xen_witnesses.o: CPPFLAGS := -Ibats/unit/fake/xen $(CPPFLAGS)
 
 # By this a report knows whether a recorded verdict is of the judge at hand.
 judge_sources := $(sort $(wildcard harness/judge/*.[ch] harness/judge/*/*.[ch] harness/evidence/*.[ch] harness/journal/*.[ch]))
@@ -181,6 +184,7 @@ endef
 $(foreach name,$(patsubst bats/bench/%.c,%,$(wildcard bats/bench/*.c)),$(eval $(call link_bench,$(name))))
 # They run in guests and on emulated hosts, where there is no library.
 build/bench/pattern build/bench/gmem: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
+build/bench/suspend: LINK := -ldl
 
 define link_fuzzer
 build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.bats/fuzz/$1))
@@ -241,7 +245,7 @@ fuzzers: $(fuzzers)
 fuzz: $(fuzzers)
 	bats/fuzz.sh $(or $(SECONDS_EACH),60) $(fuzzers)
 
-demo check check-fast check-guests bench:
+demo check check-fast check-guests check-xen bench:
 	@bats/run.sh $@
 
 install: all

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Drives what the larger targets of the Makefile do: demo, check-fast, check, check-guests, bench. Says what it does and
+# Drives what the larger targets of the Makefile do: demo, check-fast, check, check-guests, check-xen, bench. Says what it does and
 # how long it will take, keeps going after a failure, and ends with one plain line of counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -154,6 +154,15 @@ guests() { # quick|all
 	esac
 }
 
+xen() {
+	build/brinell rig build xen || {
+		echo "not ok the image of the rig with Xen" | tee -a "$results"
+		return
+	}
+	say "guests of Xen on an emulated host: the whole matrix (about 20 minutes)"
+	scenarios xen "xen/*"
+}
+
 case ${1:-} in
 demo)
 	./setup || exit 1
@@ -187,13 +196,19 @@ check-guests)
 	guests all
 	finish
 	;;
+check-xen)
+	./setup || exit 1
+	WERROR=1 build
+	xen
+	finish
+	;;
 bench)
 	./setup || exit 1
 	build
 	exec bats/bench/run.sh
 	;;
 *)
-	echo "usage: bats/run.sh demo|check|check-fast|check-guests|bench (make runs it)" >&2
+	echo "usage: bats/run.sh demo|check|check-fast|check-guests|check-xen|bench (make runs it)" >&2
 	exit 2
 	;;
 esac

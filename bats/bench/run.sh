@@ -3,7 +3,7 @@
 #
 # usage: bats/bench/run.sh [PART...]
 # Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, scale, plugin, demo, and of guests:
-# start, idle, pattern, poison, downtime, library, and gmem (all without arguments, about 80 minutes on two cores, most of it for guests). Ends
+# start, idle, pattern, poison, downtime, library, gmem, and xen (all without arguments, about 80 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
 # The parts are called by their names, which shellcheck does not see.
@@ -22,6 +22,7 @@ trials_downtime=${DOWNTIME_TRIALS:-10}
 operations_gmem=${GMEM_OPERATIONS:-500}
 rounds_gmem=${GMEM_ROUNDS:-5}
 trials_scale=${SCALE_TRIALS:-100000}
+rounds_xen=${XEN_ROUNDS:-3}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -185,6 +186,44 @@ gmem() {
 	return "${PIPESTATUS[0]}"
 }
 
+# The same guest moved by xl alone: a program beside it suspends the guest, as the agent does for its own migrations.
+xl_migrate() { # MIGRATIONS
+	# shellcheck disable=SC2016
+	build/brinell rig run xen --file build/bench/suspend -- /bin/sh -c '
+		chmod 755 /root/suspend
+		printf "#!/bin/sh\nshift\nexec \"\$@\"\n" >/root/here && chmod 755 /root/here
+		printf "name=\"g\"\ntype=\"pvh\"\nkernel=\"%s\"\nmemory=64\nvcpus=1\n" "$(find / -xdev -name brinell-guest-xen | head -n 1)" >/root/g.cfg
+		xl create /root/g.cfg >/dev/null || exit
+		for i in $(seq '"$1"'); do
+			/root/suspend "$(xl domid g)" & suspend=$!
+			read -r began _ </proc/uptime
+			xl migrate -s /root/here g localhost >/dev/null 2>/root/said || { cat /root/said; exit 1; }
+			read -r ended _ </proc/uptime
+			kill $suspend
+			echo "moved $began $ended"
+		done' | tr -d '\r' | awk '$1 == "moved" { print $3 - $2 } $1 != "moved" { print >"/dev/stderr" }'
+}
+
+# Alternating hosts, each from the snapshot, so that the load of the machine is shared.
+moved() {
+	local round
+	build/brinell rig build xen >&2 && build/brinell rig run xen -- true >&2 || return
+	for round in $(seq "$rounds_xen"); do
+		xl_migrate 3 >>"$scratch/xl" || return
+		build/brinell run --trials 3 --out "$scratch/xen-$round" bats/bench/xen.yaml >"$scratch/ktap" || return
+		jq -r '.trials[].metrics.migration_time.value / 1e9' "$scratch/xen-$round/results.json" >>"$scratch/mover"
+	done
+	for round in xl mover; do
+		sort -n "$scratch/$round" | awk -v name="$round" '{ all[NR] = $1 } END {
+			printf "%-20s median %.2f s, %.2f to %.2f s (%d migrations)\n", name, all[int((NR + 1) / 2)], all[1], all[NR], NR }'
+	done
+}
+
+xen() {
+	moved || return
+	scenarios xen 'xen/*'
+}
+
 machine() {
 	printf '%d cores, %s, QEMU %s, emulated kernel %s\n' "$(nproc)" \
 		"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
@@ -195,7 +234,7 @@ machine() {
 	fi
 }
 
-parts="boot journal trials scale plugin demo start idle pattern poison downtime library gmem"
+parts="boot journal trials scale plugin demo start idle pattern poison downtime library gmem xen"
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $parts
 for name in "$@"; do
@@ -207,7 +246,7 @@ for name in "$@"; do
 		;;
 	esac
 done
-make -s build/bench/host build/bench/journal build/bench/summary build/bench/scale build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/brinell-guest || exit 1
+make -s build/bench/host build/bench/journal build/bench/summary build/bench/scale build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/bench/suspend build/brinell-guest || exit 1
 build/brinell rig build intel >&2 || exit 1
 machine >"$block"
 echo >>"$block"
@@ -264,6 +303,10 @@ for name in "$@"; do
 	gmem)
 		say "conversions of guest memory: $rounds_gmem rounds of $operations_gmem operations"
 		part 'Conversions of guest memory' gmem
+		;;
+	xen)
+		say "guests of Xen: the mover beside xl, $rounds_xen rounds of some 90 s, and the whole matrix"
+		part 'Guests of Xen' xen
 		;;
 	esac
 done

@@ -26,8 +26,22 @@ setup_file() {
 @test "the doctor tells which machine checks Xen acts on" {
 	run "$brinell" doctor --bench xen
 	[ "$status" -eq 0 ]
-	for finding in xen-mca xen-mca:srao xen-mca:set-broken hypervisor-log page-type page-mapping; do
+	for finding in xen-mca xen-mca:srao xen-mca:set-broken xen-mca:machine-check hypervisor-log page-type page-mapping; do
 		grep -qE "^  ok +$finding$" <<<"$output"
 	done
-	grep -qE '^  missing +xen-mca:lmce$' <<<"$output"
+	for finding in xen-mca:lmce qemu-mce kill:qemu; do
+		grep -qE "^  missing +$finding$" <<<"$output"
+	done
+}
+
+@test "nothing is left of domains whose agent was killed in the middle of a migration" {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	for moment in sent last checkpoint; do
+		run timeout 200 "$brinell" rig run xen --file "$top/bats/rig/host_xen.sh" --file "$top/bats/rig/converse.sh" --timeout 190s -- \
+			busybox sh /root/host_xen.sh "$moment"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ $output == *"left: "*"brinell-one"* ]]
+		[[ $output == *"PASSED $moment"* ]]
+	done
 }

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_UNIT_FAKE_XENGUEST_H
+#define BRINELL_UNIT_FAKE_XENGUEST_H
+
+#include "xenctrl.h"
+
+xen_pfn_t *xc_map_m2p(xc_interface *xch, unsigned long most, int protection, unsigned long *first);
+
+#endif
