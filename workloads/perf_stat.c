@@ -14,8 +14,9 @@
 static const struct param perf_params[] = {
 	{"of", PARAM_STRING, "name of a workload that runs; without it: all processors", NULL, NULL,
 	 false},
-	{"events", PARAM_LIST, "as in perf list, and SYSTEM:EVENT; the usual ones that there are",
-	 NULL, NULL, false},
+	{"events", PARAM_LIST,
+	 "as in perf list, SYSTEM:EVENT, kvm/exits; the usual ones that there are", NULL, NULL,
+	 false},
 	{"interval", PARAM_DURATION, "between two reports", "1s", NULL, false},
 	{0},
 };
@@ -174,20 +175,42 @@ static int perf_start(struct activity *run, struct reason *why)
 	return 0;
 }
 
-static json_t *make_metric(const struct counter *counter, double value)
+/* @share: of the time in which it counted. An event that never had its turn has no value. */
+static json_t *make_metric(const struct counter *counter, double value, double share)
 {
-	return json_pack("{s:f, s:s, s:s}", "value", value, "unit",
-			 counter_is_time(counter) ? "ns" : "count", "better", "lower");
+	json_t *metric = json_pack("{s:s, s:s}", "unit", counter_is_time(counter) ? "ns" : "count",
+				   "better", "lower");
+
+	if (share > 0)
+		json_object_set_new(metric, "value", json_real(value));
+	if (share < 1)
+		json_object_set_new(metric, "counted", json_real(share));
+	return metric;
 }
 
-static char *metric_name(const struct counter *counter)
+static char *metric_name(const char *event)
 {
-	char *name = format_text("perf_%s", counter->name);
+	char *name = format_text("perf_%s", event);
 
 	for (char *letter = name; letter && *letter; letter++)
-		if (*letter == '-' || *letter == ':')
+		if (strchr("-:/", *letter))
 			*letter = '_';
 	return name;
+}
+
+/* What was to be counted and can not be is in the results too, without a value. */
+static void add_unsupported(const struct activity *run, json_t *metrics)
+{
+	json_t *event;
+	size_t index;
+
+	json_array_foreach (json_object_get(run->facts, "unsupported"), index, event) {
+		__cleanup_free char *name = metric_name(json_string_value(event));
+
+		json_object_set_new(metrics, name,
+				    json_pack("{s:s, s:s, s:i}", "unit", "count", "better", "lower",
+					      "counted", 0));
+	}
 }
 
 /* @since_begin: all that was counted; else what was since the last report. */
@@ -200,14 +223,15 @@ static void emit_counts(struct activity *run, const char *event, bool since_begi
 	__cleanup_free char *text = NULL;
 
 	for (size_t i = 0; i < perf->count; i++) {
-		__cleanup_free char *name = metric_name(&perf->counters[i]);
-		double value;
+		__cleanup_free char *name = metric_name(perf->counters[i].name);
+		double value, share;
 
-		if (counter_read(&perf->counters[i], &value))
+		if (counter_read(&perf->counters[i], &value, &share))
 			continue;
 		json_object_set_new(metrics, name,
 				    make_metric(&perf->counters[i],
-						since_begin ? value : value - perf->before[i]));
+						since_begin ? value : value - perf->before[i],
+						share));
 		if (!since_begin)
 			perf->before[i] = value;
 	}
@@ -215,6 +239,7 @@ static void emit_counts(struct activity *run, const char *event, bool since_begi
 		perf->before_ns = now;
 	text = format_text("%zu events counted for %.3f s", json_object_size(metrics),
 			   (double)since / NSEC_PER_SEC);
+	add_unsupported(run, metrics);
 	process_emit(run, event, NULL,
 		     json_pack("{s:o, s:I}", "metrics", metrics, "since_ns", (json_int_t)since),
 		     text);

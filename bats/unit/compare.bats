@@ -244,3 +244,15 @@ seal() {
 	run "$brinell" compare a a
 	[[ $output == *"(two humps)"* ]]
 }
+
+@test "a counter that took turns with others is marked, and so is one that the machine lacks" {
+	write_run a "$time"',"counted":0.37' "${base[@]}"
+	write_run b "$time" "${slow[@]}"
+	run "$brinell" compare a b
+	verdict_is regressed
+	[[ $output == *"counted during 37 % of the time"* ]]
+	sed -i 's/"counted":0.37/"counted":0/; s/"value":[0-9]*,"samples":\[[0-9]*\]/"value":null,"samples":[]/g' a/results.json
+	run "$brinell" compare a b
+	verdict_is not-comparable
+	[[ $output == *"a side has no sample; counted during 0 % of the time"* ]]
+}

@@ -283,12 +283,13 @@ static void add_metrics(json_t *records, size_t before, const char *host, const 
 	json_array_insert_new(
 		records, before,
 		json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:{s:{s:f, s:s, "
-			  "s:s}, s:{s:s}}}}}",
+			  "s:s}, s:{s:s}, s:{s:f, s:f}, s:{s:i}}}}}",
 			  "time_ns", (json_int_t)json_number(last, "time_ns", 0), "type", "event",
 			  "trial", "0001", "body", "witness", "workload", "host", host, "guest",
 			  "g1", "text", "", "data", "workload", "load", "event", event, "metrics",
 			  "rate", "value", rate, "unit", "pages/s", "better", "higher", "broken",
-			  "value", "much"));
+			  "value", "much", "turns", "value", rate, "counted", 1 / rate, "absent",
+			  "counted", 0));
 }
 
 /* Each interval is a sample, the total is none; another boot is another machine. */
@@ -324,6 +325,13 @@ static void workloads_give_metrics(void **state)
 	assert_int_equal(json_array_size(json_object_get(other, "samples")), 1);
 	assert_string_equal(json_text(other, "host", ""), "h1");
 	assert_null(json_object_get(json_object_get(metrics, "load.broken"), "value"));
+	/* The least share in which a counter counted is that of the metric. */
+	other = json_object_get(metrics, "load.turns");
+	assert_true(json_number_value(json_object_get(other, "counted")) == 1.0 / 7);
+	other = json_object_get(metrics, "load.absent");
+	assert_true(json_is_null(json_object_get(other, "value")));
+	assert_int_equal(json_array_size(json_object_get(other, "samples")), 0);
+	assert_int_equal(json_number(other, "counted", 1), 0);
 	rate = json_object_get(metrics, "trial_time");
 	assert_string_equal(json_text(rate, "direction", ""), "lower");
 	assert_int_equal(json_array_size(json_object_get(rate, "samples")), 1);

@@ -12,6 +12,7 @@
 
 #include "bats/unit/workload_test.h"
 #include "harness/host/counters.h"
+#include "bats/unit/made_up_root.h"
 
 static struct activity other = {.name = (char *)"load"};
 
@@ -153,6 +154,21 @@ static void a_process_is_counted_with_its_children(void **state)
 /* What happens just after the next counter was opened on the process. */
 static int breed_go = -1, breed_done = -1;
 
+/* What the next counters give: value, time enabled, time running; none when not set. */
+static const uint64_t *made_up;
+
+static int made_up_counter(void)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(write(ends[1], made_up, 24), 24);
+	made_up += 3;
+	close(ends[1]);
+	return ends[0];
+}
+
 /* In place of the C library's: things happen between two system calls as they do on a busy machine. */
 long syscall(long number, ...)
 {
@@ -167,6 +183,8 @@ long syscall(long number, ...)
 	va_end(list);
 	if (!real)
 		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	if (number == SYS_perf_event_open && made_up)
+		return made_up_counter();
 	result = real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 	if (number == SYS_perf_event_open && breed_go >= 0 && (pid_t)given[1] == other.pid) {
 		(void)!write(breed_go, "b", 1);
@@ -259,7 +277,7 @@ static void what_is_missing_is_told(void **state)
 	struct activity run;
 	struct counter counter;
 	bool hardware;
-	const json_t *name;
+	const json_t *name, *metric;
 	size_t index, missing = 0;
 
 	(void)state;
@@ -271,12 +289,69 @@ static void what_is_missing_is_told(void **state)
 		missing += strcmp(json_string_value(name), "cycles") == 0;
 	assert_int_equal(missing, hardware ? 0 : 1);
 	assert_true(total(&run, "perf_cpu_clock") > 0);
+	/* Its metric says so, too. */
+	metric = json_object_get(json_object_get(find_event("checked"), "metrics"), "perf_cycles");
+	assert_int_equal(json_number(metric, "counted", 1), hardware ? 1 : 0);
 	finish(&run);
 	if (hardware)
 		return;
 	/* Who asks for it by its name is told that it is not there. */
 	assert_int_equal(start_perf(&run, json_pack("{s:[s]}", "events", "cycles")), -ENOTSUP);
 	assert_non_null(strstr(why.text, "no such counter"));
+	finish(&run);
+}
+
+/* A processor with fewer counters than events lets them take turns. */
+static void estimates_are_flagged(void **state)
+{
+	static const uint64_t readings[] = {100, 1000, 400, 7, 1000, 0, 50, 1000, 1000};
+	struct activity run;
+	const json_t *metrics;
+
+	(void)state;
+	made_up = readings;
+	other.pid = getpid();
+	assert_int_equal(start_perf(&run, json_pack("{s:s, s:[s, s, s]}", "of", "load", "events",
+						    "cycles", "instructions", "branches")),
+			 0);
+	made_up = NULL;
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	metrics = json_object_get(await(&run, "checked"), "metrics");
+	assert_float_equal(figure(find_event("checked"), "perf_cycles"), 250, 0.001);
+	assert_float_equal(json_number_value(json_object_get(
+				   json_object_get(metrics, "perf_cycles"), "counted")),
+			   0.4, 0.001);
+	assert_null(json_object_get(json_object_get(metrics, "perf_instructions"), "value"));
+	assert_int_equal(json_number(json_object_get(metrics, "perf_instructions"), "counted", -1),
+			 0);
+	assert_null(json_object_get(json_object_get(metrics, "perf_branches"), "counted"));
+	finish(&run);
+}
+
+/* KVM's sums are those of the VMs that live: a smaller one belongs to others. */
+#define KVM_EXITS "/sys/kernel/debug/kvm/exits"
+static void exits_are_those_that_kvm_counts(void **state)
+{
+	struct activity run;
+
+	(void)state;
+	put(KVM_EXITS, "1000\n");
+	assert_int_equal(start_perf(&run, json_pack("{s:[s]}", "events", "kvm/exits")), 0);
+	put(KVM_EXITS, "1250\n");
+	assert_float_equal(total(&run, "perf_kvm_exits"), 250, 0.001);
+	put(KVM_EXITS, "10\n");
+	json_array_clear(events);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	assert_int_equal(json_object_size(json_object_get(await(&run, "checked"), "metrics")), 0);
+	finish(&run);
+	assert_int_equal(start_perf(&run, json_pack("{s:[s]}", "events", "kvm/entrances")),
+			 -ENOTSUP);
+	assert_non_null(strstr(why.text, "kvm/entrances"));
+	finish(&run);
+	other.pid = getpid();
+	assert_int_equal(start_perf(&run,
+				    json_pack("{s:[s], s:s}", "events", "kvm/exits", "of", "load")),
+			 -EINVAL);
 	finish(&run);
 }
 
@@ -308,6 +383,8 @@ int main(void)
 		cmocka_unit_test(a_child_born_meanwhile_is_counted_once),
 		cmocka_unit_test(all_processors_are_counted_in_intervals),
 		cmocka_unit_test(what_is_missing_is_told),
+		cmocka_unit_test(estimates_are_flagged),
+		WITH_ROOT(exits_are_those_that_kvm_counts),
 		cmocka_unit_test(what_can_not_be_is_refused),
 	};
 

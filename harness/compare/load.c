@@ -83,7 +83,7 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 				  json_text(trial, "scenario", "unknown"), json_object());
 	/* The samples of a second boot of a trial are a metric NAME@BOOT of the judge. */
 	__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
-	json_t *known, *samples, *sample;
+	json_t *known, *samples, *sample, *share;
 	size_t index;
 	int error = 0;
 
@@ -96,6 +96,10 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 	/* Before the direction was recorded all times were such that less is better. */
 	note_text(known, "direction",
 		  json_text(metric, "direction", strcmp(unit, "ns") == 0 ? "lower" : "none"));
+	share = json_object_get(metric, "counted");
+	if (json_is_number(share) &&
+	    json_number_value(share) < json_number_value(member(known, "counted", json_real(1))))
+		json_object_set(known, "counted", share);
 	if (!boot) {
 		json_object_set_new(known, "boots_unknown", json_true());
 		boot = unknown;

@@ -330,6 +330,43 @@ static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const js
 	}
 }
 
+static const json_t *find_metric(const json_t *side, const char *scenario, const char *name)
+{
+	return json_object_get(json_object_get(json_object_get(side, "metrics"), scenario), name);
+}
+
+/* A counter that took turns with others gives an estimate. */
+static void note_share(json_t *row, const json_t *a, const json_t *b)
+{
+	const json_t *shares[] = {json_object_get(a, "counted"), json_object_get(b, "counted")};
+	const char *old = json_text(row, "note", NULL);
+	double least = 1;
+	__cleanup_free char *note = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shares); i++)
+		if (shares[i] && json_number_value(shares[i]) < least)
+			least = json_number_value(shares[i]);
+	if (least == 1)
+		return;
+	note = format_text("%s%scounted during %.0f %% of the time", old ?: "", old ? "; " : "",
+			   least * 100);
+	json_object_set_new(row, "counted", json_real(least));
+	json_object_set_new(row, "note", json_string(note));
+}
+
+static void note_shares(json_t *rows, const json_t *a, const json_t *b)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach (rows, index, row) {
+		const char *scenario = json_text(row, "scenario", "");
+		const char *name = json_text(row, "metric", "");
+
+		note_share(row, find_metric(a, scenario, name), find_metric(b, scenario, name));
+	}
+}
+
 static int compare_metrics(json_t *rows, const json_t *a, const json_t *b, const char *blocked,
 			   const struct compare_options *options)
 {
@@ -349,6 +386,7 @@ static int compare_metrics(json_t *rows, const json_t *a, const json_t *b, const
 		free_side(&pairs.all[i].b);
 	}
 	free(pairs.all);
+	note_shares(rows, a, b);
 	return error;
 }
 

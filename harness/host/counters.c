@@ -71,6 +71,39 @@ static int find_tracepoint(const char *name, uint64_t *id, struct reason *why)
 		    name);
 }
 
+/* What KVM counts itself for all VMs that live: "kvm/exits" (Documentation/virt/kvm/api.rst, KVM_GET_STATS_FD; its sums are in debugfs). */
+#define KVM_COUNTS "/sys/kernel/debug/kvm"
+
+static int read_kvm(const char *name, double *value)
+{
+	__cleanup_free char *file = format_text(KVM_COUNTS "/%s", name + strlen("kvm/"));
+	__cleanup_free char *text = NULL;
+	char path[4096];
+	int error = read_small_file(system_path(path, file), &text, NULL);
+
+	*value = error ? 0 : strtod(text, NULL);
+	return error;
+}
+
+static int open_kvm(struct counter *counter, struct counted where, struct reason *why)
+{
+	if (where.pid)
+		return fail(why, -EINVAL,
+			    "%s counts the exits of all VMs: leave out the workload ('of')",
+			    counter->name);
+	if (strchr(counter->name + strlen("kvm/"), '/'))
+		return fail(why, -EINVAL, "no event '%s': it is a file of " KVM_COUNTS,
+			    counter->name);
+	counter->is_kvm = true;
+	if (read_kvm(counter->name, &counter->base))
+		return fail(why, -ENOTSUP,
+			    "%s: there is no such file in " KVM_COUNTS
+			    ": KVM is not loaded, debugfs is not mounted, or this kernel counts "
+			    "nothing of that name",
+			    counter->name);
+	return 0;
+}
+
 static int describe(const char *name, struct perf_event_attr *attributes, struct reason *why)
 {
 	*attributes = (struct perf_event_attr){.size = sizeof(*attributes),
@@ -255,7 +288,7 @@ static int explain(const char *name, uint32_t type, int error, struct reason *wh
 /**
  * counter_open - start to count an event
  * @counter: needs counter_close() also after a failure
- * @name:    as perf(1) calls it, or SYSTEM:EVENT
+ * @name:    as perf(1) calls it, SYSTEM:EVENT, or kvm/NAME for a sum of KVM
  * @where:   processors, or a process
  * @why:     reason of a failure
  *
@@ -270,6 +303,8 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 
 	*counter = (struct counter){0};
 	snprintf(counter->name, sizeof(counter->name), "%s", name);
+	if (strncmp(name, "kvm/", strlen("kvm/")) == 0)
+		return open_kvm(counter, where, why);
 	error = describe(name, &attributes, why);
 	if (error)
 		return error;
@@ -283,13 +318,24 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 
 /**
  * counter_read - the sum of all places
- * @value: receives it; an estimate if the processor has fewer counters than events
+ * @value: receives it; an estimate if the processor has fewer counters than events, which then take turns
+ * @share: receives the share of the time in which it counted, 0 to 1; may be NULL
  *
- * Return: 0 or -errno.
+ * Return: 0, -ESTALE when a VM that KVM had counted has ended, or -errno.
  */
-int counter_read(const struct counter *counter, double *value)
+int counter_read(const struct counter *counter, double *value, double *share)
 {
+	uint64_t enabled = 0, running = 0;
+
 	*value = 0;
+	if (share)
+		*share = 1;
+	if (counter->is_kvm) {
+		int error = read_kvm(counter->name, value);
+
+		*value -= counter->base;
+		return error ?: *value < 0 ? -ESTALE : 0;
+	}
 	for (size_t i = 0; i < counter->count; i++) {
 		/* Value, time enabled, time running (perf_event_open(2), read_format). */
 		uint64_t seen[3];
@@ -299,7 +345,11 @@ int counter_read(const struct counter *counter, double *value)
 			return got < 0 ? -errno : -EIO;
 		if (seen[2])
 			*value += (double)seen[0] * (double)seen[1] / (double)seen[2];
+		enabled += seen[1];
+		running += seen[2];
 	}
+	if (share && enabled)
+		*share = (double)running / (double)enabled;
 	return 0;
 }
 

@@ -11,11 +11,14 @@
  * @name:  as perf(1) calls it
  * @fds:   one for each processor, or for each thread
  * @count: of these
+ * @is_kvm: a sum that KVM keeps, which was @base when the counting began
  */
 struct counter {
 	char name[64];
 	int *fds;
 	size_t count;
+	bool is_kvm;
+	double base;
 };
 
 /**
@@ -28,7 +31,7 @@ struct counted {
 
 int counter_open(struct counter *counter, const char *name, struct counted where,
 		 struct reason *why);
-int counter_read(const struct counter *counter, double *value);
+int counter_read(const struct counter *counter, double *value, double *share);
 void counter_close(struct counter *counter);
 bool counter_is_time(const struct counter *counter);
 

@@ -120,6 +120,16 @@ static json_t *workload_metric(const struct trial_case *trial, json_t *metrics,
 	return metric;
 }
 
+/* The least share of its time in which a counter counted: 0 for one that this machine does not have. */
+static void note_share(json_t *metric, const json_t *sample)
+{
+	const json_t *share = json_object_get(sample, "counted"), *least;
+
+	least = json_object_get(metric, "counted");
+	if (share && (!least || json_number_value(share) < json_number_value(least)))
+		json_object_set(metric, "counted", (json_t *)share);
+}
+
 static void take_samples(const struct trial_case *trial, json_t *metrics,
 			 const struct record *record)
 {
@@ -129,10 +139,12 @@ static void take_samples(const struct trial_case *trial, json_t *metrics,
 	json_object_foreach ((json_t *)record->event.work.metrics, name, sample) {
 		json_t *value = json_object_get(sample, "value"), *metric;
 
-		if (!json_is_number(value))
+		if (!json_is_number(value) && !json_is_number(json_object_get(sample, "counted")))
 			continue;
 		metric = workload_metric(trial, metrics, record, name, sample);
-		json_array_append(json_object_get(metric, "samples"), value);
+		note_share(metric, sample);
+		if (json_is_number(value))
+			json_array_append(json_object_get(metric, "samples"), value);
 	}
 }
 
@@ -148,7 +160,8 @@ static void take_means(json_t *metrics)
 
 		json_array_foreach (samples, index, sample)
 			sum += json_number_value(sample) / (double)json_array_size(samples);
-		json_object_set_new(metric, "value", json_real(sum));
+		json_object_set_new(metric, "value",
+				    json_array_size(samples) ? json_real(sum) : json_null());
 	}
 }
 

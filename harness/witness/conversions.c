@@ -56,7 +56,7 @@ static int conversions_start(struct witness_run *run, struct reason *why)
 
 		conversions->open[i] =
 			counter_open(counter, counted[i].name, (struct counted){0}, why) == 0 &&
-			counter_read(counter, &conversions->before[i]) == 0;
+			counter_read(counter, &conversions->before[i], NULL) == 0;
 		conversions->sent[i] = conversions->before[i];
 	}
 	/* Without KVM no memory of a guest is converted. */
@@ -84,7 +84,7 @@ static void conversions_collect(struct witness_run *run)
 	for (size_t i = 0; i < ARRAY_SIZE(counted); i++) {
 		double now;
 
-		if (!conversions->open[i] || counter_read(&conversions->counters[i], &now))
+		if (!conversions->open[i] || counter_read(&conversions->counters[i], &now, NULL))
 			continue;
 		reported |= counted[i].reported && now != conversions->sent[i];
 		if (now != conversions->before[i])

@@ -229,7 +229,9 @@ static void metric_text(char buffer[static 48], const json_t *metric)
 	/* A count has no unit worth a word. */
 	bool count = is_one_of(unit, "1", "count");
 
-	if (strcmp(unit, "ns") == 0)
+	if (json_is_null(value))
+		snprintf(buffer, 48, "not counted on this machine");
+	else if (strcmp(unit, "ns") == 0)
 		snprintf(buffer, 48, "%s", short_duration(rounded(value)).text);
 	else if (is_one_of(unit, "B", "bytes"))
 		snprintf(buffer, 48, "%s", short_size(rounded(value)).text);
