@@ -147,6 +147,19 @@ static void emit_corrupted(struct activity *run, const struct memory_report *rep
 		     text);
 }
 
+static void emit_signal(struct activity *run, const struct memory_report *report)
+{
+	json_t *data = json_pack("{s:o}", "expected_address",
+				 json_sprintf("0x%" PRIx64, report->expected));
+
+	if (report->elapsed_ns > 0)
+		json_object_set_new(data, "metrics",
+				    json_pack("{s:{s:I, s:s, s:s}}", "touch_to_signal", "value",
+					      (json_int_t)report->elapsed_ns, "unit", "ns",
+					      "better", "lower"));
+	process_emit_signal(run, &report->base, data);
+}
+
 static void handle_report(struct activity *run, const void *packet)
 {
 	struct memory_run *memory = run->private;
@@ -154,9 +167,7 @@ static void handle_report(struct activity *run, const void *packet)
 
 	switch (report->base.kind) {
 	case PROCESS_SIGNAL:
-		process_emit_signal(run, &report->base,
-				    json_pack("{s:o}", "expected_address",
-					      json_sprintf("0x%" PRIx64, report->expected)));
+		emit_signal(run, report);
 		break;
 	case REPORT_TOUCHED:
 		emit_touched(run, report);

@@ -97,6 +97,7 @@ enum memory_data {
 
 /**
  * struct memory_report - report of a victim, one packet; base.text is the reason of a failure
+ * @elapsed_ns: of a signal: since the touch began; 0: no touch was under way
  */
 struct memory_report {
 	struct process_report base;
@@ -109,6 +110,7 @@ struct memory_report {
 	uint64_t region_size;
 	uint64_t expected;
 	uint64_t found;
+	int64_t elapsed_ns;
 	char call[24];
 };
 

@@ -39,6 +39,8 @@ static struct victim {
 /* Where a thread continues after a SIGBUS during a touch. */
 static __thread sigjmp_buf landing;
 static __thread volatile sig_atomic_t may_land;
+/* When it began the touch, CLOCK_MONOTONIC; 0: it is in none. */
+static __thread volatile int64_t touched_ns;
 
 static void send_report(struct memory_report *report)
 {
@@ -49,6 +51,9 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	struct memory_report report = {.expected = (uintptr_t)victim.region.line};
 	int saved = errno;
+
+	if (touched_ns)
+		report.elapsed_ns = now_monotonic_ns() - touched_ns;
 
 	process_note_signal(&report.base, number, info);
 	send_report(&report);
@@ -244,10 +249,14 @@ static bool touch_once(void)
 	enum memory_data data = DATA_UNREAD;
 	bool done;
 
-	if (sigsetjmp(landing, 1))
+	if (sigsetjmp(landing, 1)) {
+		touched_ns = 0;
 		return false;
+	}
 	may_land = 1;
+	touched_ns = now_monotonic_ns();
 	done = touches[victim.options->touch](&data);
+	touched_ns = 0;
 	may_land = 0;
 	if (done)
 		report_touched(data);

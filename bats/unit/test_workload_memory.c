@@ -202,9 +202,41 @@ static void end_is_told(void **state)
 	kill(run.pid, SIGBUS);
 	assert_true(await_event(&run, "signal"));
 	assert_string_equal(json_text(find_event("signal"), "signal_name", ""), "SIGBUS");
+	assert_null(json_object_get(find_event("signal"), "metrics"));
 	assert_true(await_event(&run, "exit"));
 	assert_int_equal(run.workload->touch(&run, &why), 0);
 	assert_true(await_event(&run, "gone"));
+	finish(&run);
+	assert_no_children();
+}
+
+/* The memory behind the page is taken away: the victim's touch ends in a signal, and takes its time. */
+static void time_to_the_signal_is_measured(void **state)
+{
+	__cleanup_json json_t *given = json_pack("{s:s}", "page", "tmpfs");
+	__cleanup_free char *path = NULL;
+	const json_t *metric;
+	struct activity run;
+	struct reason why = {0};
+	char link[64];
+	ssize_t length = -1;
+
+	(void)state;
+	assert_int_equal(start(&run, given, &why), 0);
+	for (int fd = 0; fd < 64 && (length < 0 || !strstr(link, "brinell-victim")); fd++) {
+		free(path);
+		path = format_text("/proc/%d/fd/%d", run.pid, fd);
+		length = readlink(path, link, sizeof(link) - 1);
+		link[length < 0 ? 0 : length] = '\0';
+	}
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(run.workload->touch(&run, &why), 0);
+	assert_true(await_event(&run, "checked"));
+	assert_string_equal(json_text(find_event("signal"), "code_name", ""), "BUS_ADRERR");
+	metric = json_object_get(json_object_get(find_event("signal"), "metrics"),
+				 "touch_to_signal");
+	assert_string_equal(json_text(metric, "unit", ""), "ns");
+	assert_in_range(json_number(metric, "value", 0), 1, 10 * NSEC_PER_SEC);
 	finish(&run);
 	assert_no_children();
 }
@@ -307,6 +339,7 @@ int main(void)
 		cmocka_unit_test(instruction_is_intact),
 		cmocka_unit_test(touches_repeat),
 		cmocka_unit_test(end_is_told),
+		cmocka_unit_test(time_to_the_signal_is_measured),
 		cmocka_unit_test(unhandled_signal_ends_the_process),
 		cmocka_unit_test(hanging_is_told),
 		cmocka_unit_test(poisoning_needs_permission),

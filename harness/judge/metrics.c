@@ -197,6 +197,9 @@ json_t *case_metrics(const struct trial_case *trial)
 
 	take_span(trial, metrics, "trial_time", start, close);
 	take_span(trial, metrics, "injector_time", intent, written(trial->outcome));
+	if (trial->outcome)
+		take_known(trial, metrics, "fire_time",
+			   json_number(trial->outcome->outcome.result, "duration_ns", -1), "ns");
 	take_span(trial, metrics, "intent_to_evidence", intent, trial->first_proof_ns);
 	take_span(trial, metrics,
 		  trial->victim_guest ? "intent_to_guest_signal" : "intent_to_signal", intent,
