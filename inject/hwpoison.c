@@ -14,6 +14,8 @@
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
 #define MEMORY_DIRECTORY "/sys/devices/system/memory"
 
+#define FRAMES_MOST 10000
+
 enum method_input {
 	INPUT_COMMAND,
 	INPUT_PFN,
@@ -56,6 +58,9 @@ static const struct filter {
 static const struct param hwpoison_params[] = {
 	{"method", PARAM_CHOICE, "who is told that the page is broken", NULL, method_names, true},
 	{"pfn", PARAM_NUMBER, "page frame number (default: of the target)", NULL, NULL, false},
+	{"frames", PARAM_NUMBER,
+	 "soft-offline-page: so many, from that page on, without those that the kernel refuses",
+	 "1", NULL, false},
 	{"filter-dev-major", PARAM_NUMBER, "corrupt-pfn: only pages of this device", NULL, NULL,
 	 false},
 	{"filter-dev-minor", PARAM_NUMBER, "corrupt-pfn: only pages of this device", NULL, NULL,
@@ -84,6 +89,7 @@ static const struct method *find_method(const char *name)
 static int hwpoison_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	const struct method *method = find_method(param_text(arguments, "method"));
+	uint64_t frames = param_number(arguments, "frames");
 
 	if (!method)
 		return fail(why, -EINVAL, "'method' is missing");
@@ -101,6 +107,12 @@ static int hwpoison_check(const json_t *arguments, enum injector_target target, 
 	if (method->input != INPUT_COMMAND && target == TARGET_NONE &&
 	    !param_given(arguments, "pfn"))
 		return fail(why, -EINVAL, "'%s' needs a page: give a target with 'at', or 'pfn'",
+			    method->name);
+	if (!frames || frames > FRAMES_MOST)
+		return fail(why, -EINVAL, "'frames' is 1 to %d", FRAMES_MOST);
+	if (frames > 1 && strcmp(method->name, "soft-offline-page") != 0)
+		return fail(why, -EINVAL,
+			    "'frames' is for soft-offline-page: '%s' would kill whoever uses them",
 			    method->name);
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
 		if (param_given(arguments, filters[i].param) &&
@@ -287,15 +299,43 @@ static int fire_at_target(struct injection *injection, const struct method *meth
 	return injection->command(injection->target, method->name, why);
 }
 
-static int fire_by_file(struct injection *injection, const struct method *method,
-			struct reason *why)
+static int fire_at_frame(struct injection *injection, const struct method *method, uint64_t pfn,
+			 struct reason *why)
 {
-	uint64_t pfn = param_number(injection->arguments, "pfn");
 	char text[32];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64,
 		 method->input == INPUT_ADDRESS ? pfn << 12 : pfn);
 	return change_write(&injection->change, method->path, text, why);
+}
+
+/* The first must go; of those behind it, some belong to the kernel, which keeps them. */
+static int fire_by_file(struct injection *injection, const struct method *method,
+			struct reason *why)
+{
+	uint64_t pfn = param_number(injection->arguments, "pfn"), gone = 1, refused = 0;
+	uint64_t frames = param_number(injection->arguments, "frames");
+	int error = fire_at_frame(injection, method, pfn, why);
+
+	while (!error && gone < frames && refused <= frames && !injection->change.dry_run) {
+		struct reason ignored;
+
+		pfn++;
+		if (!check_page(method, pfn, &ignored) &&
+		    !fire_at_frame(injection, method, pfn, &ignored))
+			gone++;
+		else
+			refused++;
+	}
+	if (error || frames == 1)
+		return error;
+	json_object_update_new(injection->result,
+			       json_pack("{s:I, s:I}", "frames", (json_int_t)gone, "refused",
+					 (json_int_t)refused));
+	if (gone < frames && !injection->change.dry_run)
+		return fail(why, -EBUSY, "only %" PRIu64 " of %" PRIu64 " frames went offline",
+			    gone, frames);
+	return 0;
 }
 
 static int hwpoison_fire(struct injection *injection, struct reason *why)

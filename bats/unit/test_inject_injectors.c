@@ -550,6 +550,38 @@ static void hwpoison_offlines_by_address(void **state)
 	injection_close(&injection);
 }
 
+/* A frame that is poisoned already is passed over, and another one goes in its place. */
+static void hwpoison_takes_many_frames_offline(void **state)
+{
+	uint64_t flags[16] = {[3] = 1ull << PAGE_FLAG_ZERO_PAGE, [4] = 1ull << PAGE_FLAG_HWPOISON};
+	struct injection injection;
+	struct reason why;
+	const json_t *result;
+
+	(void)state;
+	make_hwpoison_machine();
+	put_bytes("/proc/kpageflags", flags, sizeof(flags));
+	assert_int_equal(open_injection(&injection, "hwpoison",
+					"{\"method\":\"soft-offline-page\",\"pfn\":\"2\","
+					"\"frames\":\"3\"}",
+					false, &why),
+			 0);
+	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
+	if (injection.injector->fire(&injection, &why))
+		fail_msg("%s", why.text);
+	result = injection.result;
+	assert_int_equal(json_number(result, "frames", 0), 3);
+	assert_int_equal(json_number(result, "refused", 0), 2);
+	assert_int_equal(json_array_size(injection.change.writes), 3);
+	assert_line("/sys/devices/system/memory/soft_offline_page", "0x6000");
+	assert_int_equal(injection.injector->restore(&injection, &why), 0);
+	injection_close(&injection);
+	refuse("hwpoison", "{\"method\":\"corrupt-pfn\",\"pfn\":\"5\",\"frames\":\"2\"}", -EINVAL,
+	       "soft-offline-page");
+	refuse("hwpoison", "{\"method\":\"soft-offline-page\",\"pfn\":\"5\",\"frames\":\"0\"}",
+	       -EINVAL, "1 to 10000");
+}
+
 static void hwpoison_refuses_with_the_cause(void **state)
 {
 	(void)state;
@@ -794,6 +826,7 @@ int main(void)
 		WITH_ROOT(mce_inject_refuses_the_traps),
 		WITH_ROOT(hwpoison_sets_filters_and_restores),
 		WITH_ROOT(hwpoison_offlines_by_address),
+		WITH_ROOT(hwpoison_takes_many_frames_offline),
 		WITH_ROOT(hwpoison_refuses_with_the_cause),
 		WITH_ROOT(guests_are_out_of_reach),
 		WITH_ROOT(probes_find_what_is_there),
