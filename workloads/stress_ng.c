@@ -178,7 +178,7 @@ static const struct process_workload keeper = {
 
 static void stress_probe(json_t *findings)
 {
-	__cleanup_free char *program = stress_find_program();
+	__cleanup_free char *program = machine_find_program("stress-ng");
 
 	finding_add(findings, "stress-ng", program != NULL, "the program stress-ng is not there",
 		    "install the package stress-ng; only workloads of that kind need it");

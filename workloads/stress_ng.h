@@ -53,7 +53,6 @@ struct stress_report {
 	char name[96];
 };
 
-char *stress_find_program(void);
 void stress_process(int socket, const void *options) __attribute__((noreturn));
 
 #endif

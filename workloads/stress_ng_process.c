@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "harness/host/machine.h"
 #include "harness/lib/lines.h"
 #include "harness/lib/spawn.h"
 #include "workloads/stress_ng.h"
@@ -53,21 +54,6 @@ static void say(struct stress_report *report, int kind)
 	(void)process_say(keeper.socket, &report->base, sizeof(*report), 0);
 }
 
-/** stress_find_program - the path of stress-ng, owned by the caller; NULL where there is none */
-char *stress_find_program(void)
-{
-	static const char *const places[] = {"/usr/local/bin/stress-ng", "/usr/bin/stress-ng",
-					     "/bin/stress-ng"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		char path[4096];
-
-		if (access(system_path(path, places[i]), X_OK) == 0)
-			return xstrdup(path);
-	}
-	return NULL;
-}
-
 static size_t make_arguments(char **argv, char *program)
 {
 	const struct stress_options *options = keeper.options;
@@ -101,7 +87,7 @@ static size_t make_arguments(char **argv, char *program)
 static int start_program(struct reason *why)
 {
 	char *argv[ARGUMENTS_MOST];
-	char *program = stress_find_program();
+	char *program = machine_find_program("stress-ng");
 	/* A group of its own, so that all of it can be ended. */
 	struct spawn spawn = {.argv = (const char *const *)argv,
 			      .streams = {SPAWN_NULL, SPAWN_PIPE, SPAWN_OUTPUT},

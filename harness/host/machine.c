@@ -92,6 +92,21 @@ bool machine_has_file(const char *path)
 	return access(system_path(buffer, path), F_OK) == 0;
 }
 
+/** machine_find_program - the path of a program, owned by the caller; NULL where there is none. An agent need not have a PATH */
+char *machine_find_program(const char *name)
+{
+	static const char *const places[] = {"/usr/local/bin", "/usr/bin", "/bin"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		__cleanup_free char *program = format_text("%s/%s", places[i], name);
+		char path[4096];
+
+		if (access(system_path(path, program), X_OK) == 0)
+			return xstrdup(path);
+	}
+	return NULL;
+}
+
 static bool lists_module(const char *list, const char *module)
 {
 	__cleanup_free char *needle = format_text("/%s.ko", module);

@@ -52,6 +52,7 @@ static const char *const kvm_packages[] = {"qemu-system-x86",
 					   "libvirt-daemon-driver-qemu",
 					   "libvirt-clients",
 					   "stress-ng",
+					   "linux-perf",
 					   "iproute2",
 					   "kmod",
 					   "util-linux",
@@ -60,11 +61,12 @@ static const char *const kvm_packages[] = {"qemu-system-x86",
 
 /*
  * Half of the download, and nothing of it is linked with what is kept: drawing by the compilers of
- * OpenGL, and the service manager.
+ * OpenGL, the service manager, and the modules of the languages in which perf may be scripted.
  */
-static const char *const kvm_unused[] = {"libegl-mesa", "libllvm", "libz3-",
-					 "mesa-",	"systemd", "libsystemd-shared",
-					 "libx11-data", "passwd",  "perl",
+static const char *const kvm_unused[] = {"libegl-mesa", "libllvm",     "libz3-",
+					 "mesa-",	"systemd",     "libsystemd-shared",
+					 "libx11-data", "passwd",      "perl",
+					 "python3",	"libpython3-", "libpython3.13-",
 					 NULL};
 
 static const char *const kvm_keep[] = {
@@ -72,6 +74,7 @@ static const char *const kvm_keep[] = {
 	"usr/bin/dash",
 	"usr/bin/flock",
 	"usr/bin/kmod",
+	"usr/bin/perf",
 	"usr/bin/qemu-system-x86_64",
 	"usr/bin/ss",
 	"usr/bin/stress-ng",
