@@ -30,7 +30,11 @@ compare() { # BOOTS OPTIONS...
 	[ "$status" -eq 1 ]
 	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *"regressed: confirmed by a second round"* ]]
 	[ "$(grep -c 'victim.cost' <<<"$output")" -eq 1 ]
-	[ "$(wc -l <fired)" -eq 16 ]
+	# Two rounds, and one run of each side to see where the time goes.
+	[ "$(wc -l <fired)" -eq 18 ]
+	[[ $output == *"fake/poison: points of the samples: -30.0 work, +30.0 wait<2>; out/profile/fake-poison.svg"* ]]
+	grep -q 'wait&lt;2&gt;: 50.00 % of A, 80.00 % of B' out/profile/fake-poison.svg
+	xmllint --noout out/profile/fake-poison.svg
 	[ "$(cd out/round-1 && echo ./*-[ab])" = "./01-a ./01-b ./02-a ./02-b ./03-a ./03-b ./04-a ./04-b" ]
 	first=$(stat -c %Y%y out/round-1/02-b/journal.jsonl) second=$(stat -c %Y%y out/round-1/02-a/journal.jsonl)
 	[[ $first < $second ]] # A B B A

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "harness/compare/profile.h"
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
 #include "harness/journal/journal.h"
@@ -360,7 +361,9 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	error = run_round(&rounds, 1, json_object_get(plan, "scenarios"), NULL, &first, why);
 	if (!error)
 		error = run_confirmation(&rounds, first, why);
-	if (!error)
-		*comparison = steal(first);
-	return error;
+	if (error)
+		return error;
+	profile_regressions(directory, plan, first);
+	*comparison = steal(first);
+	return 0;
 }

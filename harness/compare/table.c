@@ -185,6 +185,20 @@ static void print_legend(FILE *out, const json_t *comparison)
 	fputs("\n", out);
 }
 
+/* Where the time of a regression goes: the functions that changed most, and the picture. */
+static void print_profile(FILE *out, const json_t *profile)
+{
+	__cleanup_free char *changes = NULL;
+	json_t *change;
+	size_t index;
+
+	json_array_foreach (json_object_get(profile, "changes"), index, change)
+		append_text(&changes, ", ", "%+.1f %s", number(change, "points", 0),
+			    json_text(change, "function", "?"));
+	text_line(out, "%s: points of the samples: %s; %s", json_text(profile, "scenario", "?"),
+		  changes ?: "none", json_text(profile, "picture", "?"));
+}
+
 /**
  * compare_print - print a comparison
  * @out:        where to
@@ -224,4 +238,6 @@ void compare_print(FILE *out, const json_t *comparison)
 		free(cells[i / COLUMNS][i % COLUMNS]);
 	free(cells);
 	print_legend(out, comparison);
+	json_array_foreach (json_object_get(comparison, "profiles"), index, row)
+		print_profile(out, row);
 }

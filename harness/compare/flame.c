@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two profiles as one flame graph: a box for each frame of a stack, as wide as its share of the samples of both sides together,
+ * red where B spends more of its time there, blue where it spends less.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "harness/compare/profile.h"
+#include "harness/lib/text.h"
+
+#define WIDTH 1200.0
+#define ROW 16
+#define HEAD 44
+/* Boxes below this width are left out, with all above them. */
+#define LEAST_WIDTH 0.5
+#define LETTER 6.2
+/* A change of this share of all samples has the full colour. */
+#define FULL_CHANGE 0.05
+#define DEEPEST 128
+
+/* A node of the tree of both sides' stacks: {"a": share, "b": share, "above": {FRAME: node}}. */
+static json_t *new_node(void)
+{
+	return json_pack("{s:f, s:f, s:{}}", "a", 0.0, "b", 0.0, "above");
+}
+
+static double share(const json_t *node, const char *side)
+{
+	return json_number_value(json_object_get(node, side));
+}
+
+static void add_share(json_t *node, const char *side, double part)
+{
+	json_object_set_new(node, side, json_real(share(node, side) + part));
+}
+
+static double sum_of(const json_t *stacks)
+{
+	const char *stack;
+	json_t *samples;
+	double sum = 0;
+
+	json_object_foreach ((json_t *)stacks, stack, samples)
+		sum += json_number_value(samples);
+	return sum;
+}
+
+static void add_stack(json_t *root, const char *stack, const char *side, double part)
+{
+	json_t *node = root;
+
+	add_share(node, side, part);
+	for (size_t depth = 0; *stack && depth < DEEPEST; depth++) {
+		size_t length = strcspn(stack, ";");
+		__cleanup_free char *frame = xstrndup(stack, length);
+		json_t *above = json_object_get(node, "above");
+
+		if (!json_object_get(above, frame))
+			json_object_set_new(above, frame, new_node());
+		node = json_object_get(above, frame);
+		add_share(node, side, part);
+		stack += length + (stack[length] == ';');
+	}
+}
+
+static void add_side(json_t *root, const char *side, const json_t *stacks)
+{
+	double sum = sum_of(stacks);
+	const char *stack;
+	json_t *samples;
+
+	json_object_foreach ((json_t *)stacks, stack, samples)
+		add_stack(root, stack, side, json_number_value(samples) / sum);
+}
+
+static size_t depth_of(const json_t *node)
+{
+	const char *frame;
+	json_t *above;
+	size_t deepest = 0;
+
+	json_object_foreach (json_object_get(node, "above"), frame, above) {
+		size_t depth = depth_of(above);
+
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return deepest + 1;
+}
+
+static int level(double change, bool same)
+{
+	double strength = fmin(fabs(change) / FULL_CHANGE, 1);
+
+	return same ? 255 - (int)(25 * strength) : 245 - (int)(165 * strength);
+}
+
+static void write_box(FILE *out, const char *frame, const json_t *node, double x, size_t row,
+		      size_t rows)
+{
+	double width = (share(node, "a") + share(node, "b")) / 2 * WIDTH;
+	double change = share(node, "b") - share(node, "a");
+	int other = level(change, false), own = level(change, true);
+	int letters = (int)((width - 4) / LETTER);
+	size_t y = HEAD + (rows - 1 - row) * ROW;
+
+	text_xml_format(out, "<g><title>%s: %.2f %% of A, %.2f %% of B</title>", frame,
+			share(node, "a") * 100, share(node, "b") * 100);
+	fprintf(out,
+		"<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"rgb(%d,%d,%d)\"/>",
+		x, y, width, ROW - 1, change > 0 ? own : other, other, change > 0 ? other : own);
+	if (letters > 2) {
+		__cleanup_free char *text = xstrndup(frame, (size_t)letters);
+
+		fprintf(out, "<text x=\"%.1f\" y=\"%zu\">", x + 2, y + ROW - 4);
+		text_xml_format(out, "%s</text>", text);
+	}
+	fputs("</g>\n", out);
+}
+
+static void write_above(FILE *out, const json_t *node, double x, size_t row, size_t rows)
+{
+	const char *frame;
+	json_t *above;
+
+	json_object_foreach (json_object_get(node, "above"), frame, above) {
+		double width = (share(above, "a") + share(above, "b")) / 2 * WIDTH;
+
+		if (width < LEAST_WIDTH)
+			continue;
+		write_box(out, frame, above, x, row, rows);
+		write_above(out, above, x, row + 1, rows);
+		x += width;
+	}
+}
+
+/**
+ * flame_write - the SVG of two profiles
+ * @out:   receives it
+ * @title: shown above it
+ * @a, @b: {STACK: samples}, the frames of a stack separated by ';', the outermost first; neither empty
+ */
+void flame_write(FILE *out, const char *title, const json_t *a, const json_t *b)
+{
+	__cleanup_json json_t *root = new_node();
+	size_t rows;
+
+	add_side(root, "a", a);
+	add_side(root, "b", b);
+	rows = depth_of(root);
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %zu\" "
+		"font-family=\"monospace\" font-size=\"10\">\n"
+		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+		WIDTH, HEAD + rows * ROW + 8);
+	text_xml_format(out, "<text x=\"4\" y=\"16\" font-size=\"13\">%s</text>\n", title);
+	fprintf(out,
+		"<text x=\"4\" y=\"32\">Share of the samples: red where B has more, blue where A "
+		"has more. A: %.0f samples, B: %.0f.</text>\n",
+		sum_of(a), sum_of(b));
+	write_box(out, "all", root, 0, 0, rows);
+	write_above(out, root, 0, 1, rows);
+	fputs("</svg>\n", out);
+}
+
+static void add_innermost(json_t *change, const json_t *stacks, double sign)
+{
+	double sum = sum_of(stacks);
+	const char *stack;
+	json_t *samples;
+
+	json_object_foreach ((json_t *)stacks, stack, samples) {
+		const char *last = strrchr(stack, ';');
+		const char *name = last ? last + 1 : stack;
+		double before = json_number_value(json_object_get(change, name));
+
+		json_object_set_new(change, name,
+				    json_real(before + sign * json_number_value(samples) / sum));
+	}
+}
+
+/**
+ * flame_changes - the functions whose own share of the samples changed most
+ * @a, @b: as for flame_write()
+ * @most:  so many of them
+ *
+ * Return: [{"function", "points"}], the largest change first; owned by the caller.
+ */
+json_t *flame_changes(const json_t *a, const json_t *b, size_t most)
+{
+	__cleanup_json json_t *change = json_object();
+	json_t *list = json_array();
+
+	add_innermost(change, a, -100);
+	add_innermost(change, b, 100);
+	while (json_array_size(list) < most && json_object_size(change)) {
+		const char *name, *best = NULL;
+		json_t *points;
+		double largest = -1;
+
+		json_object_foreach (change, name, points)
+			if (fabs(json_number_value(points)) > largest) {
+				largest = fabs(json_number_value(points));
+				best = name;
+			}
+		json_array_append_new(list, json_pack("{s:s, s:O}", "function", best, "points",
+						      json_object_get(change, best)));
+		json_object_del(change, best);
+	}
+	return list;
+}
