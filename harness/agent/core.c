@@ -194,18 +194,18 @@ json_t *agent_hello(const struct agent *agent)
 	json_t *hello;
 
 	uname(&name);
-	hello = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:I}", "event",
+	hello = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:I, s:I}", "event",
 			  "hello", "protocol", PROTOCOL_VERSION, "version", BRINELL_VERSION,
 			  "boot_id", boot, "kernel", name.release, "kernel_version", name.version,
 			  "hostname", name.nodename, "rig", rig, "pid", (int)getpid(), "processors",
 			  (int)sysconf(_SC_NPROCESSORS_ONLN), "time_ns",
-			  (json_int_t)now_realtime_ns());
+			  (json_int_t)now_realtime_ns(), "monotonic_ns",
+			  (json_int_t)now_monotonic_ns());
 	json_object_update(hello, agent->machine);
 	if (agent->role != AGENT_GUEST || sysinfo(&memory))
 		return hello;
 	json_object_set_new(hello, "guest", json_true());
 	json_object_set_new(hello, "connection", json_integer(agent->connection));
-	json_object_set_new(hello, "monotonic_ns", json_integer(now_monotonic_ns()));
 	json_object_set_new(
 		hello, "memory_kb",
 		json_integer((json_int_t)((uint64_t)memory.totalram * memory.mem_unit / 1024)));

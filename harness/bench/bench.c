@@ -456,6 +456,7 @@ int bench_greet(struct bench *bench, struct reason *why)
 	bench->hello = steal(hello);
 	bench->state = HOST_UP;
 	bench->boots++;
+	bench->boot_ns = bench->powered_ns ? now_realtime_ns() - bench->powered_ns : 0;
 	report_bench(bench, "agent-hello", "the agent said hello");
 	/* Without the call `clock`, the hello gives the time, with less precision. */
 	if (bench_compare_clocks(bench, true, NULL))

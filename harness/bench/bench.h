@@ -108,6 +108,8 @@ enum host_state {
  * @state:          see enum host_state
  * @clock_offset_ns: to be added to the host's CLOCK_REALTIME to get the controller's
  * @clock_way_ns: quickest answer to a question for that clock in this boot
+ * @powered_ns:     CLOCK_REALTIME at which the present boot was powered on; 0: not known
+ * @boot_ns:        time from there to the hello of the agent; 0: not known
  * @boots:          number of boots seen
  * @ready_boot:     the boot for which @ops->ready has succeeded
  * @told_boot:      the boot whose machine is on record
@@ -131,6 +133,7 @@ struct bench {
 	json_t *hello;
 	enum host_state state;
 	int64_t clock_offset_ns, clock_way_ns;
+	int64_t powered_ns, boot_ns;
 	unsigned int boots;
 	unsigned int ready_boot;
 	unsigned int told_boot;

@@ -110,6 +110,15 @@ static int connect_agent(struct bench *bench, struct reason *why)
 	return 0;
 }
 
+static int read_power_on(struct bench *bench, struct reason *why)
+{
+	__cleanup_json json_t *status = NULL;
+	int error = rig_call(bench->private, "status", NULL, 5000, &status, why);
+
+	bench->powered_ns = json_number(status, "powered_ns", 0);
+	return error;
+}
+
 static int rig_bench_start(struct bench *bench, struct reason *why)
 {
 	const struct bench_options *options = &bench->options;
@@ -152,7 +161,7 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 		bench->out_of_band_fd = rig_control_fd(rig);
 	}
 	if (!error)
-		error = connect_agent(bench, why);
+		error = read_power_on(bench, why) ?: connect_agent(bench, why);
 	/* From here on, a host that goes down during boot has died. */
 	if (!error)
 		bench->state = HOST_LOST;

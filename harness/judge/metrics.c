@@ -89,6 +89,21 @@ static void take_migration(const struct trial_case *trial, json_t *metrics)
 	take_known(trial, metrics, "iterations", migration->iterations, "count");
 }
 
+/* Of the first host, if it was booted for the trial: on the clock of the controller, and on that of its kernel. */
+static void take_boot(const struct trial_case *trial, json_t *metrics)
+{
+	for_each_record (trial, record) {
+		int64_t boot_ns = json_number(record->body, "boot_ns", -1);
+
+		if (record->type != RECORD_BOOT || boot_ns < 0)
+			continue;
+		take_known(trial, metrics, "power_on_to_agent", boot_ns, "ns");
+		take_known(trial, metrics, "kernel_to_agent",
+			   json_number(record->boot.facts, "monotonic_ns", -1), "ns");
+		return;
+	}
+}
+
 static const char *direction_of(const json_t *sample)
 {
 	const char *better = json_text(sample, "better", "");
@@ -205,6 +220,7 @@ json_t *case_metrics(const struct trial_case *trial)
 		  trial->victim_guest ? "intent_to_guest_signal" : "intent_to_signal", intent,
 		  trial->first_signal_ns);
 	take_span(trial, metrics, "intent_to_close", intent, close);
+	take_boot(trial, metrics);
 	if (trial->migration.axis != MIGRATION_AXIS_NONE)
 		take_migration(trial, metrics);
 	take_workloads(trial, metrics);

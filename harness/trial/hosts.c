@@ -76,15 +76,18 @@ static json_t *boot_facts(struct bench *host)
 	return facts;
 }
 
-static void journal_boot(struct engine *engine, struct bench *host)
+/* @fresh: it was booted for this trial. */
+static void journal_boot(struct engine *engine, struct bench *host, bool fresh)
 {
 	const json_t *hello = host->hello;
+	json_t *record =
+		json_pack("{s:s, s:s, s:s, s:O*, s:o}", "host", host->host, "boot_id",
+			  json_text(hello, "boot_id", ""), "kernel", json_text(hello, "kernel", ""),
+			  "rig", json_object_get(hello, "rig"), "facts", boot_facts(host));
 
-	engine_journal(engine, "boot",
-		       json_pack("{s:s, s:s, s:s, s:O*, s:o}", "host", host->host, "boot_id",
-				 json_text(hello, "boot_id", ""), "kernel",
-				 json_text(hello, "kernel", ""), "rig",
-				 json_object_get(hello, "rig"), "facts", boot_facts(host)));
+	if (fresh && host->boot_ns > 0)
+		json_object_set_new(record, "boot_ns", json_integer(host->boot_ns));
+	engine_journal(engine, "boot", record);
 }
 
 /*
@@ -163,7 +166,7 @@ int hosts_prepare(struct engine *engine, struct reason *why)
 		if (booting[host->number])
 			error = greet(engine, host, why);
 		if (!error)
-			journal_boot(engine, host);
+			journal_boot(engine, host, booting[host->number]);
 	}
 	if (!error)
 		engine->met = engine->trial->bench;
