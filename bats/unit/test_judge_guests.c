@@ -337,8 +337,8 @@ static void workloads_give_metrics(void **state)
 	assert_int_equal(json_array_size(json_object_get(rate, "samples")), 1);
 }
 
-/* How long the call took that injected is measured by the host itself. */
-static void host_times_the_injection(void **state)
+/* How long the call took that injected, and its kernel to boot, is measured by the host itself. */
+static void host_times_injection_and_boot(void **state)
 {
 	__cleanup_json json_t *records = tell_case(find_case("pass-guest-contained"));
 	__cleanup_json json_t *result = NULL;
@@ -350,8 +350,17 @@ static void host_times_the_injection(void **state)
 		if (strcmp(json_text(record, "type", ""), "outcome") == 0)
 			json_object_set_new(json_object_get(record, "body"), "result",
 					    json_pack("{s:i}", "duration_ns", 4711));
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "boot") == 0) {
+			json_object_set_new(json_object_get(record, "body"), "boot_ns",
+					    json_integer(5000));
+			json_object_set_new(json_object_get(record, "body"), "facts",
+					    json_pack("{s:i}", "monotonic_ns", 3000));
+		}
 	result = judge_trial(records, "0001");
 	assert_int_equal(metric(result, "fire_time", "ns"), 4711);
+	assert_int_equal(metric(result, "power_on_to_agent", "ns"), 5000);
+	assert_int_equal(metric(result, "kernel_to_agent", "ns"), 3000);
 }
 
 /* The result of the case when its injector is one that this version does not know. */
@@ -568,7 +577,7 @@ int main(void)
 		cmocka_unit_test(a_migration_is_measured),
 		cmocka_unit_test(the_intent_says_what_an_injector_does),
 		cmocka_unit_test(workloads_give_metrics),
-		cmocka_unit_test(host_times_the_injection),
+		cmocka_unit_test(host_times_injection_and_boot),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(a_known_failure_may_name_its_evidence),
 		cmocka_unit_test(the_checks_tell_which_versions_count),
