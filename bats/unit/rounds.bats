@@ -103,3 +103,86 @@ compare() { # BOOTS OPTIONS...
 	run "$brinell" resume out
 	[ "$status" -eq 2 ]
 }
+
+# A bench on which a fault takes TIME for each run of the numbers that a pattern names, counted from 0.
+uneven() { # PATTERN TIME
+	touch fired
+	printf '#!/bin/sh\ncase $(wc -l <%s/fired) in %s) export FAKE_SLOW=%s ;; esac\nexec %s/fake/ssh "$@"\n' \
+		"$PWD" "$1" "$2" "$BATS_TEST_DIRNAME" >slow/ssh
+	export PATH="$PWD/slow:$PATH"
+}
+
+calibrate() { # BOOTS OPTIONS...
+	local boots=$1
+	shift
+	run "$brinell" calibrate --with bench=ssh:fake --boots "$boots" --out cal "$@" "$scenario"
+}
+
+@test "a calibration finds the noise and the boots that a comparison takes from it" {
+	calibrate 7
+	[ "$status" -eq 0 ]
+	[[ $output == *"7 runs of each side, A B B A"*"14 trials: how long they take is not known"* ]]
+	[ "$(wc -l <fired)" -eq 14 ]
+	[[ $(grep '^fake/poison injector_time' <<<"$output") == *"±"*" (14) "*" 300% "*"0 of 7"* ]]
+	[[ $output == *"in turns (compare --a --b): 0 of 7 (0.0 %)"* ]]
+	boots=$(jq '.metrics[] | select(.metric == "injector_time").boots_wanted' cal/calibration.json)
+	run "$brinell" compare --boots auto --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
+	[ "$status" -eq 0 ]
+	[[ $output == *"$boots boots of each side show the budgets, says the calibration cal"*"$boots runs of each side"*"trials: about "*", as they took last"* ]]
+	[ "$(wc -l <fired)" -eq $((14 + 2 * boots)) ]
+	[[ $output != *"raises false alarms"* ]]
+	run "$brinell" compare --boots auto --out other --a bench=ssh:strange --b bench=ssh:strange "$scenario"
+	[ "$status" -eq 2 ]
+	[[ $output == *"--boots auto needs a calibration"* ]]
+}
+
+@test "a bench that alarms by itself is named, by the calibration and in a comparison" {
+	# Every second and third of four runs is slow: the side B of A B B A. Where it is A, the change is no 300 %.
+	uneven '1|2|5|6|9|10|13|14' 0.5
+	calibrate 8
+	[ "$status" -eq 1 ]
+	[[ $(grep '^fake/poison injector_time' <<<"$output") == *" 3 of 9"* ]]
+	[[ $output == *"in turns (compare --a --b): 3 of 9 (33.3 %), which every such comparison on this bench will say"*"one after the other (compare DIR DIR): 0 of 9 (0.0 %)"* ]]
+	run "$brinell" compare --boots 1 --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
+	[[ $output == *"This bench raises false alarms: 3 of 9 metrics (33.3 %, more than 5 %) changed by themselves with the sides in turns, see cal."* ]]
+	run "$brinell" compare out/round-1/01-a out/round-1/01-b
+	[[ $output != *"raises false alarms"* ]]
+}
+
+@test "a bench that drifts alarms with its sides one after the other, and the run is named" {
+	uneven '8|9|1[0-5]' 0.5
+	calibrate 8
+	[ "$status" -eq 0 ]
+	[[ $(grep '^fake/poison injector_time' <<<"$output") == *"0 of 9, changed at run 9" ]]
+	[[ $output == *"one after the other (compare DIR DIR): 1 of 9 (11.1 %), which"* ]]
+}
+
+@test "a calibration that was cut off makes only the runs that are missing" {
+	calibrate 4
+	[ "$status" -eq 0 ]
+	rm -r cal/round-1/03-b cal/calibration.json
+	run "$brinell" resume cal
+	[ "$status" -eq 0 ]
+	[ "$(wc -l <fired)" -eq 9 ]
+	[[ $output == *"0 of 1 (0.0 %)"* ]]
+	[ -s cal/calibration.json ]
+	# A run of another machine among them is none of this bench.
+	sed 's/Fake 9000/Fake 9001/' cal/round-1/02-a/journal.jsonl >other
+	perl -ne 's/,"crc":"\w+"\}$//; chomp; my $c = 0xffffffff;
+		for (unpack "C*") { $c ^= $_; $c = $c & 1 ? ($c >> 1) ^ 0x82f63b78 : $c >> 1 for 1..8 }
+		printf qq(%s,"crc":"%08x"}\n), $_, $c ^ 0xffffffff' other >cal/round-1/02-a/journal.jsonl
+	run "$brinell" resume cal
+	[ "$status" -eq 4 ]
+	[[ $output == *"cal/round-1/02-a ran on something else than the runs before: cpu differs"* ]]
+}
+
+@test "a calibration that can show nothing is refused" {
+	calibrate 3
+	[ "$status" -eq 2 ]
+	[[ $output == *"fewer than 4 boots show nothing"* ]]
+	run "$brinell" calibrate
+	[ "$status" -eq 2 ]
+	FAKE=unproven calibrate 4
+	[ "$status" -eq 3 ]
+	[[ $output == *"no trial that passed has measured anything"* ]]
+}

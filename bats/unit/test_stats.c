@@ -337,15 +337,42 @@ static void test_change_points(void **state)
 	assert_in_range(alarms, 0, 4);
 }
 
+static void test_samples_needed(void **state)
+{
+	double deviation;
+
+	(void)state;
+	/* sd(c(2, 4, 4, 4, 5, 5, 7, 9)) */
+	assert_int_equal(stats_deviation(LIST(2, 4, 4, 4, 5, 5, 7, 9), &deviation), 0);
+	near(deviation, 2.13808993529939);
+	assert_int_equal(stats_deviation(LIST(1e308, -1e308), &deviation), 0);
+	near(deviation, 1.4142135623730951e308);
+	assert_int_equal(stats_deviation(LIST(7), &deviation), 0);
+	near(deviation, 0);
+	assert_int_equal(stats_deviation(LIST(0, 0), &deviation), 0);
+	near(deviation, 0);
+	assert_int_equal(stats_deviation(NULL, 0, &deviation), -EINVAL);
+	assert_int_equal(stats_deviation(LIST(NAN), &deviation), -EDOM);
+	/* (qnorm(0.975) + qnorm(0.8)) * sqrt(2/17 * pi/3) is 0.983..., and for 16 it is 1.013... */
+	near(stats_shift_seen(1, 17, 17, 0.05, 0.8), 0.9833512709365784);
+	assert_int_equal(stats_samples_needed(1, 1, 0.05, 0.8, 99), 17);
+	assert_int_equal(stats_samples_needed(2, 2, 0.05, 0.8, 99), 17);
+	/* Without noise the test itself needs 4 on each side: 2 / choose(8, 4) is the first p below 0.05. */
+	assert_int_equal(stats_samples_needed(1, 0, 0.05, 0.8, 99), 4);
+	assert_true(isinf(stats_shift_seen(0, 3, 3, 0.05, 0.8)));
+	assert_int_equal(stats_samples_needed(1, 10, 0.05, 0.8, 99), 100);
+	assert_int_equal(stats_samples_needed(0, 1, 0.05, 0.8, 99), 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_median),	      cmocka_unit_test(test_bad_samples),
-		cmocka_unit_test(test_mann_whitney),  cmocka_unit_test(test_shift),
-		cmocka_unit_test(test_cliff_delta),   cmocka_unit_test(test_detectable),
-		cmocka_unit_test(test_bootstrap),     cmocka_unit_test(test_holm),
-		cmocka_unit_test(test_rates),	      cmocka_unit_test(test_two_humps),
-		cmocka_unit_test(test_change_points),
+		cmocka_unit_test(test_median),	       cmocka_unit_test(test_bad_samples),
+		cmocka_unit_test(test_mann_whitney),   cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_cliff_delta),    cmocka_unit_test(test_detectable),
+		cmocka_unit_test(test_samples_needed), cmocka_unit_test(test_bootstrap),
+		cmocka_unit_test(test_holm),	       cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_two_humps),      cmocka_unit_test(test_change_points),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

@@ -4,11 +4,12 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
+#include <libgen.h>
 #include <string.h>
 #include <time.h>
 
 #include "harness/commands/compare_command.h"
+#include "harness/compare/calibration.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
 
@@ -29,7 +30,9 @@ static const char usage[] =
 	"      set=KEY=VALUE             a value of the scenarios, as --set\n"
 	"      bench=NAME                where to run\n"
 	"      qemu=DIR                  the emulator of rig hosts is DIR/qemu-system-x86_64\n"
-	"  --boots N         runs of each side (default 8)\n"
+	"  --boots N         runs of each side (default 8); auto: as many as the calibration of "
+	"the\n"
+	"                    bench wants, see 'brinell calibrate'\n"
 	"  --samples N       trials of each scenario in a run (default 1)\n"
 	"  --out DIR         directory of the runs (default brinell-runs/compare-DATE)\n"
 	"\n"
@@ -43,15 +46,15 @@ static const char usage[] =
 	"Exit: 0 nothing regressed, 1 something did, 2 bad usage or no run, 3 nothing can be\n"
 	"compared, 4 a run failed.\n";
 
-static bool read_number(const char *option, const char *text, double least, double most,
-			double *value)
+static bool read_number(const char *command, const char *option, const char *text, double least,
+			double most, double *value)
 {
 	char *end;
 
 	*value = strtod(text, &end);
 	if (end != text && !*end && *value >= least && *value <= most)
 		return true;
-	log_error("compare: --%s '%s' is no number from %g to %g", option, text, least, most);
+	log_error("%s: --%s '%s' is no number from %g to %g", command, option, text, least, most);
 	return false;
 }
 
@@ -83,8 +86,28 @@ static int show(const json_t *comparison, bool as_json)
 	return exit_code(comparison);
 }
 
-static int compare_directories(char *const directories[2], const struct compare_options *options,
-			       bool as_json)
+/* Calibrations lie beside what is compared, or where runs go by default. The last of the bench; NULL: there is none. */
+static json_t *find_calibration(const char *directory, const char *bench)
+{
+	__cleanup_free char *copy = xstrdup(directory);
+	const char *const places[] = {dirname(copy), "brinell-runs"};
+
+	return calibration_find(places, ARRAY_SIZE(places), bench);
+}
+
+static void apply_calibration(const char *directory, bool in_turns, json_t *comparison)
+{
+	const json_t *fingerprint =
+		json_object_get(json_object_get(comparison, "a"), "fingerprint");
+	void *bench = json_object_iter(json_object_get(fingerprint, "bench"));
+	__cleanup_json json_t *calibration =
+		bench ? find_calibration(directory, json_object_iter_key(bench)) : NULL;
+
+	if (calibration)
+		calibration_apply(calibration, in_turns, comparison);
+}
+
+static int compare_directories(char *const directories[2], const struct compare_request *request)
 {
 	__cleanup_json json_t *a = NULL;
 	__cleanup_json json_t *b = NULL;
@@ -97,8 +120,10 @@ static int compare_directories(char *const directories[2], const struct compare_
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
-	comparison = compare_runs(a, b, options);
-	return show(comparison, as_json);
+	comparison = compare_runs(a, b, &request->options);
+	if (comparison)
+		apply_calibration(second, false, comparison);
+	return show(comparison, request->as_json);
 }
 
 /**
@@ -118,26 +143,26 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 		log_error("compare: %s", why.text);
 		return EXIT_INFRA;
 	}
+	apply_calibration(directory, true, comparison);
 	return show(comparison, as_json);
 }
 
-struct request {
-	struct compare_options options;
-	json_t *a, *b;
-	const char *out;
-	double boots, samples, seed;
-	bool as_json;
-};
-
-static int make_runs(const struct request *request, int count, char *const *names)
+/**
+ * compare_plan - the plan of a comparison, checked
+ * @command: for messages
+ * @request: what was asked for
+ * @names:   of the scenarios
+ * @out:     receives the directory; owned by the caller
+ *
+ * Return: the plan, owned by the caller; NULL after a message.
+ */
+json_t *compare_plan(const char *command, const struct compare_request *request, int count,
+		     char *const *names, char **out)
 {
 	__cleanup_json json_t *scenarios = json_array();
 	__cleanup_json json_t *plan = NULL;
-	__cleanup_free char *out = request->out ? strdup(request->out) : NULL;
 	struct reason why = {""};
 
-	if (!out)
-		out = format_utc(time(NULL), "brinell-runs/compare-%Y%m%d-%H%M%S");
 	for (int i = 0; i < count; i++)
 		json_array_append_new(scenarios, json_string(names[i]));
 	plan = json_pack("{s:O, s:O, s:O, s:I, s:I, s:I, s:f, s:f, s:s*}", "a", request->a, "b",
@@ -145,36 +170,104 @@ static int make_runs(const struct request *request, int count, char *const *name
 			 "samples", (json_int_t)request->samples, "seed", (json_int_t)request->seed,
 			 "budget", request->options.budget, "alpha", request->options.alpha,
 			 "across", request->options.across);
-	if (!plan || rounds_create(out, plan, &why)) {
-		log_error("compare: %s", plan ? why.text : "an argument is no UTF-8");
-		return EXIT_USAGE;
+	if (!plan || rounds_check(plan, &why)) {
+		log_error("%s: %s", command, plan ? why.text : "an argument is no UTF-8");
+		return NULL;
 	}
-	return compare_finish(out, plan, request->as_json);
+	if (request->out) {
+		*out = xstrdup(request->out);
+	} else {
+		__cleanup_free char *date = format_utc(time(NULL), "%Y%m%d-%H%M%S");
+
+		*out = format_text("brinell-runs/%s-%s", command, date);
+	}
+	return steal(plan);
 }
 
-static bool read_option(int option, struct request *request)
+/** compare_begin - make the directory of a plan. Return: 0 or -errno, after a message */
+int compare_begin(const char *command, const char *out, json_t *plan)
+{
+	struct reason why = {""};
+	int error = rounds_create(out, plan, &why);
+
+	if (error)
+		log_error("%s: %s", command, why.text);
+	return error;
+}
+
+static const char *name_of(const json_t *row)
+{
+	return json_text(row, "metric", "?");
+}
+
+/* Says how many boots the calibration wants, and takes them when none were asked for. Return: whether there is a number. */
+static bool take_calibration(const char *out, json_t *plan, unsigned int boots)
+{
+	const json_t *trials = json_object_get(json_object_get(plan, "trials"), "a");
+	const char *bench = json_text(json_array_get(trials, 0), "bench", "");
+	__cleanup_json json_t *calibration = find_calibration(out, bench);
+	__cleanup_json json_t *scenarios = json_object();
+	__cleanup_json json_t *beyond = NULL;
+	json_t *trial;
+	size_t index, wanted = 0;
+
+	json_array_foreach ((json_t *)trials, index, trial)
+		json_object_set_new(scenarios, json_text(trial, "scenario", ""), json_true());
+	if (calibration)
+		wanted = calibration_boots(calibration, scenarios,
+					   json_number_value(json_object_get(plan, "alpha")),
+					   &beyond);
+	if (wanted)
+		log_info("%zu boots of each side show the budgets, says the calibration %s", wanted,
+			 json_text(calibration, "directory", ""));
+	else
+		log_info("how many boots are needed is not known: 'brinell calibrate' finds it");
+	json_array_foreach (beyond, index, trial)
+		log_info("no number of boots shows the budget of %s %s: it is too noisy here",
+			 json_text(trial, "scenario", ""), name_of(trial));
+	json_object_set_new(plan, "boots", json_integer((json_int_t)(boots ?: wanted)));
+	return boots || wanted;
+}
+
+static int make_runs(const struct compare_request *request, int count, char *const *names)
+{
+	__cleanup_free char *out = NULL;
+	__cleanup_json json_t *plan = compare_plan("compare", request, count, names, &out);
+
+	if (!plan)
+		return EXIT_USAGE;
+	if (!take_calibration(out, plan, (unsigned int)request->boots)) {
+		log_error("compare: --boots auto needs a calibration of the bench with these "
+			  "scenarios");
+		return EXIT_USAGE;
+	}
+	return compare_begin("compare", out, plan) ? EXIT_USAGE
+						   : compare_finish(out, plan, request->as_json);
+}
+
+/**
+ * compare_read_option - take an option that compare and calibrate share
+ * @command: for messages
+ * @option:  of getopt_long(), its argument in optarg
+ *
+ * Return: false after a message, or for an option of another.
+ */
+bool compare_read_option(const char *command, int option, struct compare_request *request)
 {
 	switch (option) {
-	case 'A':
-		return json_array_append_new(request->a, json_string(optarg)) == 0;
-	case 'B':
-		return json_array_append_new(request->b, json_string(optarg)) == 0;
 	case 'n':
-		return read_number("boots", optarg, 1, 99, &request->boots);
+		return read_number(command, "boots", optarg, 1, 99, &request->boots);
 	case 'k':
-		return read_number("samples", optarg, 1, 999, &request->samples);
+		return read_number(command, "samples", optarg, 1, 999, &request->samples);
 	case 'o':
 		request->out = optarg;
 		return true;
 	case 'b':
-		return read_number("budget", optarg, 0, 1e6, &request->options.budget);
+		return read_number(command, "budget", optarg, 0, 1e6, &request->options.budget);
 	case 'p':
-		return read_number("alpha", optarg, 1e-9, 0.5, &request->options.alpha);
-	case 'x':
-		request->options.across = optarg;
-		return true;
+		return read_number(command, "alpha", optarg, 1e-9, 0.5, &request->options.alpha);
 	case 's':
-		return read_number("seed", optarg, 0, 1e15, &request->seed);
+		return read_number(command, "seed", optarg, 0, 1e15, &request->seed);
 	case 'j':
 		request->as_json = true;
 		return true;
@@ -183,18 +276,33 @@ static bool read_option(int option, struct request *request)
 	}
 }
 
-static int compare(struct request *request, int argc, char **argv)
+static bool read_option(int option, struct compare_request *request)
+{
+	switch (option) {
+	case 'A':
+		return json_array_append_new(request->a, json_string(optarg)) == 0;
+	case 'B':
+		return json_array_append_new(request->b, json_string(optarg)) == 0;
+	case 'x':
+		request->options.across = optarg;
+		return true;
+	case 'n':
+		if (strcmp(optarg, "auto") == 0) {
+			request->boots = 0;
+			return true;
+		}
+		/* fall through */
+	default:
+		return compare_read_option("compare", option, request);
+	}
+}
+
+static int compare(struct compare_request *request, int argc, char **argv)
 {
 	static const struct option known[] = {{"a", required_argument, NULL, 'A'},
 					      {"b", required_argument, NULL, 'B'},
-					      {"boots", required_argument, NULL, 'n'},
-					      {"samples", required_argument, NULL, 'k'},
-					      {"out", required_argument, NULL, 'o'},
-					      {"budget", required_argument, NULL, 'b'},
-					      {"alpha", required_argument, NULL, 'p'},
 					      {"across", required_argument, NULL, 'x'},
-					      {"seed", required_argument, NULL, 's'},
-					      {"json", no_argument, NULL, 'j'},
+					      COMPARE_OPTIONS,
 					      {0}};
 	struct reason why = {""};
 	int option;
@@ -219,19 +327,19 @@ static int compare(struct request *request, int argc, char **argv)
 			"see brinell compare --help");
 		return EXIT_USAGE;
 	}
-	return compare_directories(argv + optind, &request->options, request->as_json);
+	return compare_directories(argv + optind, request);
 }
 
 static int run(int argc, char **argv)
 {
 	__cleanup_json json_t *a = json_array();
 	__cleanup_json json_t *b = json_array();
-	struct request request = {.options = {.budget = 5, .alpha = 0.05},
-				  .a = a,
-				  .b = b,
-				  .boots = 8,
-				  .samples = 1,
-				  .seed = 1};
+	struct compare_request request = {.options = {.budget = 5, .alpha = 0.05},
+					  .a = a,
+					  .b = b,
+					  .boots = 8,
+					  .samples = 1,
+					  .seed = 1};
 
 	return compare(&request, argc, argv);
 }

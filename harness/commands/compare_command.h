@@ -2,8 +2,37 @@
 #ifndef BRINELL_COMMANDS_COMPARE_COMMAND_H
 #define BRINELL_COMMANDS_COMPARE_COMMAND_H
 
-#include "harness/lib/util.h"
+#include "harness/compare/compare.h"
 
+/* Options that `brinell compare` and `brinell calibrate` have together. */
+#define COMPARE_OPTIONS                                                                            \
+	{"boots", required_argument, NULL, 'n'}, {"samples", required_argument, NULL, 'k'},        \
+		{"out", required_argument, NULL, 'o'}, {"budget", required_argument, NULL, 'b'},   \
+		{"alpha", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},   \
+	{                                                                                          \
+		"json", no_argument, NULL, 'j'                                                     \
+	}
+
+/**
+ * struct compare_request - what a comparison that makes its runs was asked for
+ * @a, @b: words of the sides
+ * @out:   directory; NULL: one named by the date
+ * @boots: of each side; 0: as many as the calibration wants
+ * @html:  file that receives the page, or NULL
+ */
+struct compare_request {
+	struct compare_options options;
+	json_t *a, *b;
+	const char *out, *html;
+	double boots, samples, seed;
+	bool as_json;
+};
+
+bool compare_read_option(const char *command, int option, struct compare_request *request);
+json_t *compare_plan(const char *command, const struct compare_request *request, int count,
+		     char *const *names, char **out);
+int compare_begin(const char *command, const char *out, json_t *plan);
 int compare_finish(const char *directory, const json_t *plan, bool as_json);
+int calibrate_finish(const char *directory, const json_t *plan, bool as_json);
 
 #endif

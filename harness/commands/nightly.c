@@ -24,6 +24,7 @@ static const char usage[] =
 	"  budget TIME      no step starts after so long, such as 6h (default: no limit)\n"
 	"  run ...          as 'brinell run ...', without --out\n"
 	"  compare ...      as 'brinell compare ...', without --out\n"
+	"  calibrate ...    as 'brinell calibrate ...', without --out\n"
 	"\n"
 	"Exit: 0 nothing new and every step went well, 1 something is new or a step did not, 2 "
 	"bad\n"

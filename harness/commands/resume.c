@@ -15,7 +15,8 @@
 static const char usage[] =
 	"usage: brinell resume DIR\n"
 	"\n"
-	"Finishes the run, or the comparison, in DIR that was cut off. A trial whose intent was on "
+	"Finishes the run, comparison or calibration in DIR that was cut off. A trial whose intent "
+	"was on "
 	"record is closed\n"
 	"from its evidence and not run again, as is one whose intent may be among damaged lines; "
 	"a\n"
@@ -86,7 +87,9 @@ static int resume_comparison(const char *directory)
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
-	return compare_finish(directory, plan, false);
+	return json_is_true(json_object_get(plan, "calibrate"))
+		       ? calibrate_finish(directory, plan, false)
+		       : compare_finish(directory, plan, false);
 }
 
 static int resume(int argc, char **argv)

@@ -14,6 +14,7 @@
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
 #include "harness/commands/dry_run.h"
+#include "harness/store/durations.h"
 #include "harness/store/store.h"
 #include "harness/trial/order.h"
 #include "harness/trial/session.h"
@@ -274,6 +275,19 @@ static char *run_record(const struct plan *plan, const struct run_options *optio
 	return text;
 }
 
+static void tell_expected(const struct plan *plan)
+{
+	__cleanup_json json_t *trials = json_array();
+	__cleanup_free char *expected = NULL;
+
+	for (size_t i = 0; i < plan->count; i++)
+		json_array_append_new(trials, json_pack("{s:s, s:s}", "scenario",
+							plan->trials[i].scenario->name, "bench",
+							plan->trials[i].bench));
+	expected = durations_expect(trials, 1);
+	log_info("%zu trials: %s", plan->count, expected);
+}
+
 static int start(const struct run_options *options, struct plan *plan, json_t *arguments)
 {
 	__cleanup_free char *directory = NULL;
@@ -282,6 +296,7 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 	struct reason why = {0};
 	int error;
 
+	tell_expected(plan);
 	error = store_create_run(options->out, &directory, &why);
 	if (error) {
 		log_error("%s", why.text);

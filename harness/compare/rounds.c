@@ -11,6 +11,7 @@
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
 #include "harness/journal/journal.h"
+#include "harness/store/durations.h"
 
 #define PLAN_VERSION 1
 
@@ -54,14 +55,29 @@ static json_t *run_arguments(const struct rounds *rounds, char side, unsigned in
 	return argv;
 }
 
-/* What `brinell run` says of a plan without starting anything: it must be good, and how many trials it has. */
-static int check_side(const struct rounds *rounds, char side, size_t *trials, struct reason *why)
+/* "0001  perf/host-cpu 2  on kvm  seed 1": as `brinell run --dry-run` prints a trial. */
+static json_t *read_trial(const char *line)
+{
+	const char *bench = strstr(line, "  on ");
+	char scenario[256] = "";
+
+	if (!bench || sscanf(line, "%*s %255s", scenario) != 1)
+		return NULL;
+	bench += strlen("  on ");
+	return json_pack("{s:s, s:s%}", "scenario", scenario, "bench", bench,
+			 (int)strcspn(bench, " \n"));
+}
+
+/* What `brinell run` says of a plan without starting anything: it must be good, and which trials it has. */
+static int check_side(const struct rounds *rounds, char side, json_t *trials, struct reason *why)
 {
 	__cleanup_free char *path = NULL;
 	__cleanup_json json_t *argv =
 		run_arguments(rounds, side, 0, json_object_get(rounds->plan, "scenarios"), &path);
 	__cleanup_file FILE *out = tmpfile();
-	int code, c;
+	__cleanup_free char *line = NULL;
+	size_t size = 0;
+	int code;
 
 	if (!out)
 		return fail_errno(why, -errno, "a temporary file");
@@ -72,8 +88,12 @@ static int check_side(const struct rounds *rounds, char side, size_t *trials, st
 			    "side %c can not be run as it is given; nothing was started",
 			    side - 'a' + 'A');
 	rewind(out);
-	for (*trials = 0; (c = getc(out)) != EOF;)
-		*trials += c == '\n';
+	while (getline(&line, &size, out) >= 0) {
+		json_t *trial = read_trial(line);
+
+		if (trial)
+			json_array_append_new(trials, trial);
+	}
 	return 0;
 }
 
@@ -125,10 +145,20 @@ static void show_progress(struct rounds *rounds, unsigned int round)
 		 (long long)(left / NSEC_PER_SEC % 60));
 }
 
+static unsigned int boots_of(const json_t *plan)
+{
+	return (unsigned int)json_number(plan, "boots", 1);
+}
+
+static char side_at(unsigned int boot, unsigned int turn)
+{
+	return (boot + turn) % 2 ? 'a' : 'b';
+}
+
 static int load_side(const struct rounds *rounds, unsigned int round, char side, json_t **loaded,
 		     struct reason *why)
 {
-	unsigned int boots = (unsigned int)json_number(rounds->plan, "boots", 1);
+	unsigned int boots = boots_of(rounds->plan);
 	__cleanup_free char **directories = xzalloc(boots * sizeof(*directories));
 	__cleanup_free char *name = NULL;
 	json_t *word;
@@ -146,10 +176,28 @@ static int load_side(const struct rounds *rounds, unsigned int round, char side,
 	return error;
 }
 
-static int run_round(struct rounds *rounds, unsigned int round, const json_t *scenarios,
-		     const json_t *only, json_t **comparison, struct reason *why)
+static int make_runs(struct rounds *rounds, unsigned int round, struct reason *why)
 {
-	unsigned int boots = (unsigned int)json_number(rounds->plan, "boots", 1);
+	unsigned int boots = boots_of(rounds->plan);
+	int error = 0;
+
+	rounds->began = now_monotonic_ns();
+	rounds->done = 0;
+	rounds->planned = 2 * boots;
+	for (unsigned int boot = 1; boot <= boots && !error; boot++) {
+		for (unsigned int turn = 0; turn < 2 && !error; turn++) {
+			error = run_boot(rounds, round, boot, side_at(boot, turn),
+					 json_object_get(rounds->plan, "scenarios"), why);
+			if (!error)
+				show_progress(rounds, round);
+		}
+	}
+	return error;
+}
+
+static int run_round(struct rounds *rounds, unsigned int round, const json_t *only,
+		     json_t **comparison, struct reason *why)
+{
 	__cleanup_free char *across = side_across(words_of(rounds, 'a'), words_of(rounds, 'b'),
 						  json_text(rounds->plan, "across", NULL));
 	const struct compare_options options = {
@@ -160,20 +208,8 @@ static int run_round(struct rounds *rounds, unsigned int round, const json_t *sc
 		.only = only};
 	__cleanup_json json_t *a = NULL;
 	__cleanup_json json_t *b = NULL;
-	int error = 0;
+	int error = make_runs(rounds, round, why);
 
-	rounds->began = now_monotonic_ns();
-	rounds->done = 0;
-	rounds->planned = 2 * boots;
-	for (unsigned int boot = 1; boot <= boots && !error; boot++) {
-		for (unsigned int turn = 0; turn < 2 && !error; turn++) {
-			char side = (boot + turn) % 2 ? 'a' : 'b';
-
-			error = run_boot(rounds, round, boot, side, scenarios, why);
-			if (!error)
-				show_progress(rounds, round);
-		}
-	}
 	if (!error)
 		error = load_side(rounds, round, 'a', &a, why);
 	if (!error)
@@ -265,37 +301,59 @@ static int run_confirmation(struct rounds *rounds, json_t *first, struct reason 
 		return 0;
 	log_info("%zu scenarios regressed: a second round confirms it or not",
 		 json_object_size(only));
-	error = run_round(rounds, 2, json_object_get(rounds->plan, "scenarios"), only, &second,
-			  why);
+	error = run_round(rounds, 2, only, &second, why);
 	if (!error)
 		confirm(first, second);
 	return error;
 }
 
 /**
- * rounds_create - check the plan of a comparison and make its directory
- * @directory: must not exist, or be empty
- * @plan:      {"a", "b": words of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget",
- *             "alpha", "across"}; gets the number of its form
+ * rounds_check - check the plan of a comparison, and find which trials a run has
+ * @plan: {"a", "b": words of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget", "alpha",
+ *        "across", "calibrate": the sides are alike}; gets "trials": {"a", "b": [{"scenario", "bench"}]} of a run
+ * @why:  filled on an error
+ *
+ * Return: 0; -EINVAL for a plan that can not be run.
+ */
+int rounds_check(json_t *plan, struct reason *why)
+{
+	struct rounds rounds = {.plan = plan};
+	__cleanup_json json_t *trials = json_pack("{s:[], s:[]}", "a", "b");
+	int error = side_check(json_object_get(plan, "a"), why)
+			    ?: side_check(json_object_get(plan, "b"), why)
+			    ?: check_side(&rounds, 'a', json_object_get(trials, "a"), why)
+			    ?: check_side(&rounds, 'b', json_object_get(trials, "b"), why);
+
+	json_object_set(plan, "trials", trials);
+	return error;
+}
+
+/* Before the first run: each side is run as often as it has boots, those that are there already included. */
+static void tell_expected(const json_t *plan)
+{
+	const json_t *trials = json_object_get(plan, "trials");
+	__cleanup_json json_t *both = json_array();
+	__cleanup_free char *expected = NULL;
+
+	json_array_extend(both, json_object_get(trials, "a"));
+	json_array_extend(both, json_object_get(trials, "b"));
+	expected = durations_expect(both, boots_of(plan));
+	log_info("%u runs of each side, A B B A; each boots its hosts. %zu trials: %s",
+		 boots_of(plan), json_array_size(both) * boots_of(plan), expected);
+}
+
+/**
+ * rounds_create - make the directory of a comparison
+ * @directory: must not exist
+ * @plan:      checked by rounds_check(); gets the number of its form
  * @why:       filled on an error
  *
- * Return: 0, -EINVAL for a plan that can not be run, -EEXIST, -errno.
+ * Return: 0, -EEXIST, -errno.
  */
 int rounds_create(const char *directory, json_t *plan, struct reason *why)
 {
-	struct rounds rounds = {.directory = directory, .plan = plan};
-	__cleanup_free char *text = NULL;
-	size_t trials;
-	int error = side_check(json_object_get(plan, "a"), why);
+	int error;
 
-	if (!error)
-		error = side_check(json_object_get(plan, "b"), why);
-	if (!error)
-		error = check_side(&rounds, 'a', &trials, why);
-	if (!error)
-		error = check_side(&rounds, 'b', &trials, why);
-	if (error)
-		return error;
 	if (access(directory, F_OK) == 0)
 		return fail(
 			why, -EEXIST,
@@ -304,10 +362,8 @@ int rounds_create(const char *directory, json_t *plan, struct reason *why)
 			directory, directory);
 	error = make_directories(directory);
 	json_object_set_new(plan, "comparison", json_integer(PLAN_VERSION));
-	json_object_set_new(plan, "trials", json_integer((json_int_t)trials));
-	text = json_dumps(plan, JSON_INDENT(1));
 	if (!error)
-		error = write_file_atomically(directory, COMPARISON_FILE, text, strlen(text));
+		error = write_json_atomically(directory, COMPARISON_FILE, plan);
 	return error ? fail_errno(why, error, "%s", directory) : 0;
 }
 
@@ -341,6 +397,39 @@ int rounds_load(const char *directory, json_t **plan, struct reason *why)
 }
 
 /**
+ * rounds_make - make the runs of a plan that are not there yet, without a comparison
+ * @directory: of rounds_create()
+ * @plan:      of rounds_create() or rounds_load()
+ * @why:       filled on an error
+ *
+ * Return: 0 or -errno: a run failed, and may be resumed.
+ */
+int rounds_make(const char *directory, const json_t *plan, struct reason *why)
+{
+	struct rounds rounds = {.directory = directory, .plan = plan};
+
+	tell_expected(plan);
+	return make_runs(&rounds, 1, why);
+}
+
+/** rounds_directories - the runs of rounds_make() in the order of time. Return: owned by the caller */
+json_t *rounds_directories(const char *directory, const json_t *plan)
+{
+	struct rounds rounds = {.directory = directory, .plan = plan};
+	json_t *directories = json_array();
+
+	for (unsigned int boot = 1; boot <= boots_of(plan); boot++) {
+		for (unsigned int turn = 0; turn < 2; turn++) {
+			__cleanup_free char *path =
+				run_directory(&rounds, 1, boot, side_at(boot, turn));
+
+			json_array_append_new(directories, json_string(path));
+		}
+	}
+	return directories;
+}
+
+/**
  * rounds_run - make the runs of a comparison that are not there yet, and compare
  * @directory:  of rounds_create()
  * @plan:       of rounds_create() or rounds_load()
@@ -355,10 +444,8 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	__cleanup_json json_t *first = NULL;
 	int error;
 
-	log_info("%lld runs of %lld trials on each side, A B B A; each run boots its hosts",
-		 (long long)json_number(plan, "boots", 1),
-		 (long long)json_number(plan, "trials", 0));
-	error = run_round(&rounds, 1, json_object_get(plan, "scenarios"), NULL, &first, why);
+	tell_expected(plan);
+	error = run_round(&rounds, 1, NULL, &first, why);
 	if (!error)
 		error = run_confirmation(&rounds, first, why);
 	if (error)

@@ -11,8 +11,11 @@ int side_check(const json_t *words, struct reason *why);
 int side_arguments(const json_t *words, json_t *argv, char **path);
 char *side_across(const json_t *a, const json_t *b, const char *across);
 
+int rounds_check(json_t *plan, struct reason *why);
 int rounds_create(const char *directory, json_t *plan, struct reason *why);
 int rounds_load(const char *directory, json_t **plan, struct reason *why);
+int rounds_make(const char *directory, const json_t *plan, struct reason *why);
+json_t *rounds_directories(const char *directory, const json_t *plan);
 int rounds_run(const char *directory, const json_t *plan, json_t **comparison, struct reason *why);
 
 #endif

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "harness/compare/compare.h"
+#include "harness/compare/calibration.h"
+#include "harness/compare/table.h"
 #include "reports/text.h"
-
-#define COLUMNS 6
 
 static double number(const json_t *object, const char *key, double fallback)
 {
@@ -17,7 +17,8 @@ static double number(const json_t *object, const char *key, double fallback)
 	return json_is_number(value) ? json_number_value(value) : fallback;
 }
 
-static char *value_text(double value, const char *unit)
+/** table_value - a value with its unit, times in the unit that suits them. Return: owned by the caller */
+char *table_value(double value, const char *unit)
 {
 	static const struct {
 		double size;
@@ -39,7 +40,7 @@ static char *side_text(const json_t *side, const char *unit)
 	double median = number(side, "median", 0), low = number(side, "low", -INFINITY);
 	double high = number(side, "high", INFINITY);
 	double limit = fmax(high - median, median - low);
-	__cleanup_free char *value = value_text(median, unit);
+	__cleanup_free char *value = table_value(median, unit);
 	__cleanup_free char *around = NULL;
 
 	if (!side)
@@ -83,7 +84,7 @@ static char *p_text(const json_t *row)
 	return p < 0.0001 ? xstrdup("<0.0001") : format_text("%.4f", p);
 }
 
-static void fill_metric(const json_t *row, char *cells[COLUMNS])
+static void fill_metric(const json_t *row, char *cells[TABLE_COLUMNS])
 {
 	const char *unit = json_text(row, "unit", "");
 
@@ -111,7 +112,7 @@ static double points(const json_t *rate)
 	return number(rate, "failures", 0) / number(rate, "trials", 1) * 100;
 }
 
-static void fill_rate(const json_t *row, char *cells[COLUMNS])
+static void fill_rate(const json_t *row, char *cells[TABLE_COLUMNS])
 {
 	const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
 
@@ -129,20 +130,21 @@ static int width_of(const char *text)
 	return (int)text_columns(text);
 }
 
-static void print_table(FILE *out, char *(*cells)[COLUMNS], size_t count)
+/** table_cells - print rows of text, each column as wide as it must be */
+void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count)
 {
-	int width[COLUMNS] = {0};
+	int width[TABLE_COLUMNS] = {0};
 
 	for (size_t row = 0; row < count; row++)
-		for (size_t i = 0; i < COLUMNS; i++)
+		for (size_t i = 0; i < TABLE_COLUMNS; i++)
 			if (width_of(cells[row][i]) > width[i])
 				width[i] = width_of(cells[row][i]);
 	for (size_t row = 0; row < count; row++)
-		for (size_t i = 0; i < COLUMNS; i++) {
+		for (size_t i = 0; i < TABLE_COLUMNS; i++) {
 			text_one_line(out, cells[row][i], "");
 			fprintf(out, "%*s",
-				i + 1 < COLUMNS ? width[i] - width_of(cells[row][i]) + 2 : 1,
-				i + 1 < COLUMNS ? "" : "\n");
+				i + 1 < TABLE_COLUMNS ? width[i] - width_of(cells[row][i]) + 2 : 1,
+				i + 1 < TABLE_COLUMNS ? "" : "\n");
 		}
 }
 
@@ -164,6 +166,23 @@ static bool any_unknown_boots(const json_t *rows)
 	return false;
 }
 
+static void print_calibration(FILE *out, const json_t *calibration)
+{
+	const json_t *share = json_object_get(calibration, "false_alarms");
+
+	if (!calibration || !json_is_true(json_object_get(calibration, "noisy")))
+		return;
+	text_line(out,
+		  "This bench raises false alarms: %lld of %lld metrics (%.1f %%, more than %d %%) "
+		  "changed by themselves with the sides %s, see %s.",
+		  (long long)json_number(share, "alarms", 0),
+		  (long long)json_number(share, "rows", 0), number(share, "percent", 0),
+		  CALIBRATION_LIMIT_PERCENT,
+		  json_is_true(json_object_get(calibration, "in_turns")) ? "in turns"
+									 : "one after the other",
+		  json_text(calibration, "directory", ""));
+}
+
 static void print_legend(FILE *out, const json_t *comparison)
 {
 	const json_t *counts = json_object_get(comparison, "counts");
@@ -178,6 +197,7 @@ static void print_legend(FILE *out, const json_t *comparison)
 		number(comparison, "alpha", 0), number(comparison, "budget_percent", 0));
 	if (any_unknown_boots(json_object_get(comparison, "metrics")))
 		fputs("* The boots are not on record: each trial is taken for one.\n", out);
+	print_calibration(out, json_object_get(comparison, "calibration"));
 	json_object_foreach ((json_t *)counts, verdict, count) {
 		fprintf(out, "%s%lld %s", separator, (long long)json_integer_value(count), verdict);
 		separator = ", ";
@@ -209,7 +229,7 @@ void compare_print(FILE *out, const json_t *comparison)
 	const json_t *metrics = json_object_get(comparison, "metrics");
 	const json_t *rates = json_object_get(comparison, "rates");
 	size_t count = 1, index;
-	char *(*cells)[COLUMNS] =
+	char *(*cells)[TABLE_COLUMNS] =
 		xcalloc(1 + json_array_size(metrics) + json_array_size(rates), sizeof(*cells));
 	json_t *row;
 
@@ -224,7 +244,7 @@ void compare_print(FILE *out, const json_t *comparison)
 	fputs("\n", out);
 	if (!cells)
 		return;
-	for (size_t i = 0; i < COLUMNS; i++) {
+	for (size_t i = 0; i < TABLE_COLUMNS; i++) {
 		static const char *const heads[] = {"", "A", "B", "change", "p", "verdict"};
 
 		cells[0][i] = xstrdup(heads[i]);
@@ -233,9 +253,9 @@ void compare_print(FILE *out, const json_t *comparison)
 		fill_metric(row, cells[count++]);
 	json_array_foreach (rates, index, row)
 		fill_rate(row, cells[count++]);
-	print_table(out, cells, count);
-	for (size_t i = 0; i < count * COLUMNS; i++)
-		free(cells[i / COLUMNS][i % COLUMNS]);
+	table_cells(out, cells, count);
+	for (size_t i = 0; i < count * TABLE_COLUMNS; i++)
+		free(cells[i / TABLE_COLUMNS][i % TABLE_COLUMNS]);
 	free(cells);
 	print_legend(out, comparison);
 	json_array_foreach (json_object_get(comparison, "profiles"), index, row)

@@ -38,7 +38,7 @@ static int take_setting(struct nightly *nightly, const char *name, const char *v
 
 static bool is_step(const char *word)
 {
-	return strcmp(word, "run") == 0 || strcmp(word, "compare") == 0;
+	return is_one_of(word, "run", "compare", "calibrate");
 }
 
 static int take_line(struct nightly *nightly, char *line, struct reason *why)
@@ -60,7 +60,8 @@ static int take_line(struct nightly *nightly, char *line, struct reason *why)
 				    why);
 	}
 	if (!is_step(first))
-		return fail(why, -EINVAL, "'%s' is none of out, keep, budget, run, compare", first);
+		return fail(why, -EINVAL,
+			    "'%s' is none of out, keep, budget, run, compare, calibrate", first);
 	if (json_array_size(words) < 2)
 		return fail(why, -EINVAL, "'%s' wants what 'brinell %s' wants", first, first);
 	json_array_foreach (words, index, word)

@@ -12,7 +12,7 @@
  * @out:       directory of the nights
  * @keep:      number of nights that stay
  * @budget_ns: no step starts after so long; 0: no limit
- * @steps:     array of steps, each an array of words: "run" or "compare" and what follows it
+ * @steps:     array of steps, each an array of words: "run", "compare" or "calibrate" and what follows it
  */
 struct nightly {
 	char *out;

@@ -22,7 +22,7 @@ static void print_counts(FILE *out, const char *directory)
 	}
 }
 
-static const char *meaning_of(int code)
+static const char *meaning_of(const char *kind, int code)
 {
 	static const char *const meanings[] = {
 		[EXIT_PASSED] = "ok",
@@ -32,6 +32,8 @@ static const char *meaning_of(int code)
 		[EXIT_INFRA] = "could not be run: the bench failed",
 	};
 
+	if (strcmp(kind, "calibrate") == 0 && code == EXIT_FAILED)
+		return "the bench raises more than 5 % false alarms";
 	return code >= 0 && (size_t)code < ARRAY_SIZE(meanings) ? meanings[code] : "ended badly";
 }
 
@@ -45,7 +47,7 @@ static void print_step(FILE *out, const json_t *step)
 		fputs("not run: the budget of time was spent\n", out);
 		return;
 	}
-	fputs(meaning_of((int)json_integer_value(code)), out);
+	fputs(meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)), out);
 	print_counts(out, directory);
 	if (json_integer_value(code) != EXIT_PASSED)
 		fprintf(out, "; see %s.log", directory);

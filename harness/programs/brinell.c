@@ -11,13 +11,13 @@
 #include "harness/lib/util.h"
 
 /* The order of the help text is the order of use, not of the linker. */
-static const char *const order[] = {"run",  "check",  "resume",	 "shrink",  "judge",
-				    "show", "report", "compare", "history", "nightly",
-				    "list", "doctor", "inject",	 "rig",	    "agent"};
+static const char *const order[] = {"run",    "check",	 "resume",    "shrink",	 "judge",   "show",
+				    "report", "compare", "calibrate", "history", "nightly", "list",
+				    "doctor", "inject",	 "rig",	      "agent"};
 
 static void print_command(FILE *out, const struct command *command)
 {
-	fprintf(out, "  %-8s %s\n", command->name, command->summary);
+	fprintf(out, "  %-9s %s\n", command->name, command->summary);
 }
 
 static bool has_place(const char *name)

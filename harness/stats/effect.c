@@ -49,16 +49,77 @@ static double largest(const double *samples, size_t count, double scale)
 }
 
 /**
+ * stats_deviation - standard deviation of a sample
+ * @samples:   in any order
+ * @count:     of them; the deviation of one alone is 0
+ * @deviation: receives it
+ *
+ * Return: 0, -EINVAL or -EDOM.
+ */
+int stats_deviation(const double *samples, size_t count, double *deviation)
+{
+	double scale = largest(samples, count, 0);
+	int error = order_check(samples, count);
+
+	if (error)
+		return error;
+	*deviation = count > 1 && scale > 0
+			     ? sqrt(squares(samples, count, scale) / (double)(count - 1)) * scale
+			     : 0;
+	return 0;
+}
+
+/**
+ * stats_shift_seen - the smallest shift that a Mann-Whitney test of so many samples finds
+ * @deviation:         standard deviation of each side
+ * @a_count, @b_count: numbers of samples
+ * @alpha:             level of the test
+ * @power:             probability to find a shift of this size, such as 0.8
+ *
+ * The formula of the two-sample test of normal samples, (z(1 - alpha/2) + z(power)) * s *
+ * sqrt(1/a + 1/b), where s is the standard deviation; times sqrt(pi/3), because the
+ * Mann-Whitney test has the efficiency 3/pi (Lehmann, Nonparametrics, 2.4).
+ *
+ * Return: the shift; INFINITY when so few samples can find none.
+ */
+double stats_shift_seen(double deviation, size_t a_count, size_t b_count, double alpha,
+			double power)
+{
+	if (stats_least_p(a_count, b_count) > alpha)
+		return INFINITY;
+	return (stats_normal_quantile(1 - alpha / 2) + stats_normal_quantile(power)) *
+	       sqrt((1 / (double)a_count + 1 / (double)b_count) * M_PI / 3) * deviation;
+}
+
+/**
+ * stats_samples_needed - how many samples a test needs to find a shift
+ * @shift:                        to be found
+ * @deviation, @alpha, @power:    as for stats_shift_seen()
+ * @most:                         that are wanted at all
+ *
+ * Return: samples on each side; @most + 1 when @most do not find it.
+ */
+size_t stats_samples_needed(double shift, double deviation, double alpha, double power, size_t most)
+{
+	size_t low = 1, high = most + 1;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (stats_shift_seen(deviation, middle, middle, alpha, power) <= shift)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/**
  * stats_detectable - the smallest shift that a Mann-Whitney test would have found
  * @a, @b:             the samples
  * @a_count, @b_count: of them
- * @alpha:             level of the test
- * @power:             probability to find a shift of this size, such as 0.8
+ * @alpha, @power:     as for stats_shift_seen(), with the pooled standard deviation
  * @shift:             receives it; INFINITY when so few samples can find none
- *
- * The formula of the two-sample test of normal samples, (z(1 - alpha/2) + z(power)) * s *
- * sqrt(1/a + 1/b), where s is the pooled standard deviation; times sqrt(pi/3), because the
- * Mann-Whitney test has the efficiency 3/pi (Lehmann, Nonparametrics, 2.4).
  *
  * Return: 0, -EINVAL or -EDOM.
  */
@@ -73,15 +134,14 @@ int stats_detectable(const double *a, size_t a_count, const double *b, size_t b_
 	if (error)
 		return error;
 	*shift = INFINITY;
-	if (a_count + b_count < 3 || stats_least_p(a_count, b_count) > alpha)
+	if (a_count + b_count < 3)
 		return 0;
 	scale = largest(b, b_count, largest(a, a_count, 0));
 	if (scale == 0)
 		scale = 1;
 	variance = (squares(a, a_count, scale) + squares(b, b_count, scale)) /
 		   (double)(a_count + b_count - 2);
-	*shift = (stats_normal_quantile(1 - alpha / 2) + stats_normal_quantile(power)) *
-		 sqrt(variance * (1 / (double)a_count + 1 / (double)b_count) * M_PI / 3) * scale;
+	*shift = stats_shift_seen(sqrt(variance), a_count, b_count, alpha, power) * scale;
 	return 0;
 }
 

@@ -63,6 +63,11 @@ int stats_shift(const double *a, size_t a_count, const double *b, size_t b_count
 double stats_cliff_delta(const double *a, size_t a_count, const double *b, size_t b_count);
 int stats_detectable(const double *a, size_t a_count, const double *b, size_t b_count, double alpha,
 		     double power, double *shift);
+int stats_deviation(const double *samples, size_t count, double *deviation);
+double stats_shift_seen(double deviation, size_t a_count, size_t b_count, double alpha,
+			double power);
+size_t stats_samples_needed(double shift, double deviation, double alpha, double power,
+			    size_t most);
 int stats_bootstrap(struct blocks a, struct blocks b, size_t resamples, uint64_t seed,
 		    double confidence, struct estimate *shift);
 

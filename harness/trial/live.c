@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "harness/store/durations.h"
 #include "harness/store/store.h"
 #include "harness/trial/live.h"
 #include "reports/ktap.h"
@@ -16,13 +17,13 @@
 
 #define REFRESH_NS (500 * NSEC_PER_MSEC)
 #define PLAIN_PROGRESS_NS (10 * NSEC_PER_SEC)
-#define DURATIONS_FILE "durations.json"
 
 /*
  * struct live - the state of the display
  * @lock:      guards all below against the thread that redraws
  * @wake:      ends that thread
- * @durations: {SCENARIO: milliseconds it took last}; kept in the cache between runs
+ * @durations: of durations_load(); kept between runs
+ * @expected: milliseconds that the trial took last, 0: it was not run here
  * @earlier:   journal of a run that is resumed, as it was before; NULL for a new one
  * @told:      trials whose results are printed as KTAP, or have none
  */
@@ -37,7 +38,7 @@ struct live {
 	double fraction;
 	int64_t trial_began, what_began, last_plain;
 	json_t *durations;
-	char *cache;
+	int64_t expected;
 	const struct plan *plan;
 	const struct journal_index *earlier;
 	size_t told;
@@ -58,7 +59,6 @@ static int width(void)
 static void draw(struct live *live)
 {
 	char line[512];
-	int64_t expected = json_number(live->durations, live->scenario, 0);
 	int used;
 
 	if (!live->terminal || !live->scenario[0])
@@ -68,10 +68,10 @@ static void draw(struct live *live)
 	if (live->fraction >= 0)
 		used += snprintf(line + used, sizeof(line) - (size_t)used, " %.0f %%, %.0f s",
 				 live->fraction * 100, seconds_since(live->what_began));
-	else if (expected)
+	else if (live->expected)
 		used += snprintf(line + used, sizeof(line) - (size_t)used,
 				 "  %.1f s of about %.1f s", seconds_since(live->trial_began),
-				 (double)expected / 1000);
+				 (double)live->expected / 1000);
 	else
 		used += snprintf(line + used, sizeof(line) - (size_t)used, "  %.1f s",
 				 seconds_since(live->trial_began));
@@ -122,6 +122,7 @@ static void on_started(void *context, const struct planned_trial *trial, size_t 
 	pthread_mutex_lock(&live->lock);
 	live->index = index;
 	live->trial_began = now_monotonic_ns();
+	live->expected = durations_of(live->durations, trial->scenario->name, trial->bench);
 	live->fraction = -1;
 	live->what[0] = '\0';
 	snprintf(live->scenario, sizeof(live->scenario), "%s", trial->scenario->name);
@@ -192,8 +193,8 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	const char *verdict = json_text(result, "verdict", "?");
 
 	pthread_mutex_lock(&live->lock);
-	json_object_set_new(live->durations, trial->scenario->name,
-			    json_integer((now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC));
+	durations_note(live->durations, trial->scenario->name, trial->bench,
+		       (now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC);
 	if (live->terminal) {
 		printf("\r\033[K%s%-12s%s %s  %.1f s%s", live->colour ? colour_of(verdict) : "",
 		       verdict, live->colour ? "\033[0m" : "", trial->scenario->name,
@@ -212,25 +213,6 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	}
 	fflush(stdout);
 	pthread_mutex_unlock(&live->lock);
-}
-
-static void load_durations(struct live *live)
-{
-	const char *home = getenv("HOME");
-	const char *cache = getenv("XDG_CACHE_HOME");
-
-	live->cache = cache && *cache ? format_text("%s/brinell", cache)
-		      : home	      ? format_text("%s/.cache/brinell", home)
-				      : NULL;
-	if (live->cache) {
-		__cleanup_free char *path = format_text("%s/" DURATIONS_FILE, live->cache);
-
-		live->durations = json_load_file(path, 0, NULL);
-	}
-	if (!json_is_object(live->durations)) {
-		json_decref(live->durations);
-		live->durations = json_object();
-	}
 }
 
 /**
@@ -257,7 +239,7 @@ struct live *live_open(const struct plan *plan, const struct journal_index *earl
 	live->colour = live->terminal && !(no_colour && *no_colour);
 	pthread_mutex_init(&live->lock, NULL);
 	pthread_cond_init(&live->wake, NULL);
-	load_durations(live);
+	live->durations = durations_load();
 	if (live->terminal && start_redraw(live))
 		live->terminal = false;
 	if (!live->terminal && live->told < plan->count)
@@ -281,8 +263,6 @@ struct engine_view live_view(struct live *live)
 /** live_close - end the display and keep the durations for the next run */
 void live_close(struct live *live)
 {
-	__cleanup_free char *text = NULL;
-
 	if (live->terminal) {
 		pthread_mutex_lock(&live->lock);
 		live->ending = true;
@@ -294,12 +274,8 @@ void live_close(struct live *live)
 	} else {
 		tell_earlier(live, live->plan->count);
 	}
-	text = json_dumps(live->durations, JSON_COMPACT | JSON_SORT_KEYS);
-	/* Only a comfort of the next run: a cache that can not be written is no error of this one. */
-	if (text && live->cache && make_directories(live->cache) == 0)
-		(void)write_file_atomically(live->cache, DURATIONS_FILE, text, strlen(text));
+	durations_save(live->durations);
 	json_decref(live->durations);
-	free(live->cache);
 	pthread_mutex_destroy(&live->lock);
 	pthread_cond_destroy(&live->wake);
 	free(live);

@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a bench can show: the noise of each metric over boots in which nothing differs, the boots that a comparison needs,
+ * and how often a comparison of the bench with itself alarms.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness/compare/calibration.h"
+#include "harness/compare/fingerprint.h"
+#include "harness/compare/rounds.h"
+#include "harness/compare/table.h"
+#include "harness/stats/stats.h"
+#include "reports/text.h"
+
+#define POWER 0.8
+/* That a comparison can have. */
+#define BOOTS_MOST 99
+/* As many boots a side as a comparison has unless it is told. */
+#define BOOTS_USUAL 8
+#define CHANGE_LEVEL 0.01
+
+/* The median of a boot, and the number of its run in the order of time. */
+struct boot_value {
+	double value;
+	size_t run;
+};
+
+struct series {
+	const char *scenario, *metric, *unit;
+	double budget;
+	struct boot_value *all;
+	size_t count;
+};
+
+/**
+ * struct bench_runs - the runs of a calibration
+ * @sides: as compare_load() gives each, in the order of time
+ * @all:   what was measured in them
+ */
+struct bench_runs {
+	const json_t *plan;
+	json_t *sides;
+	struct series *all;
+	size_t count;
+};
+
+static void runs_free(struct bench_runs *runs)
+{
+	for (size_t i = 0; i < runs->count; i++)
+		free(runs->all[i].all);
+	free(runs->all);
+	json_decref(runs->sides);
+}
+
+static double real_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+/* NULL: the scenario declares metrics, and this is none of them. */
+static struct series *series_of(struct bench_runs *runs, const json_t *side, const char *scenario,
+				const char *metric)
+{
+	const json_t *budgets = json_object_get(json_object_get(side, "budgets"), scenario);
+	const json_t *known = json_object_get(
+		json_object_get(json_object_get(side, "metrics"), scenario), metric);
+	const json_t *budget = json_object_get(budgets, metric);
+
+	if (json_object_size(budgets) && !budget)
+		return NULL;
+	for (size_t i = 0; i < runs->count; i++)
+		if (strcmp(runs->all[i].scenario, scenario) == 0 &&
+		    strcmp(runs->all[i].metric, metric) == 0)
+			return &runs->all[i];
+	runs->all = xreallocarray(runs->all, runs->count + 1, sizeof(*runs->all));
+	runs->all[runs->count] =
+		(struct series){.scenario = scenario,
+				.metric = metric,
+				.unit = json_text(known, "unit", ""),
+				.budget = json_is_number(budget) ? json_number_value(budget)
+								 : real_of(runs->plan, "budget")};
+	return &runs->all[runs->count++];
+}
+
+static int take_boots(struct series *series, size_t run, const json_t *boots)
+{
+	json_t *samples, *sample;
+	struct estimate median;
+	const char *boot;
+	size_t index;
+
+	json_object_foreach ((json_t *)boots, boot, samples) {
+		__cleanup_free double *values =
+			xcalloc(json_array_size(samples) + 1, sizeof(*values));
+		int error;
+
+		json_array_foreach (samples, index, sample)
+			values[index] = json_number_value(sample);
+		error = stats_median(values, json_array_size(samples), 0.95, &median);
+		if (error)
+			return error;
+		series->all = xreallocarray(series->all, series->count + 1, sizeof(*series->all));
+		series->all[series->count++] = (struct boot_value){median.value, run};
+	}
+	return 0;
+}
+
+static int take_run(struct bench_runs *runs, size_t run, struct reason *why)
+{
+	const json_t *side = json_array_get(runs->sides, run);
+	const char *scenario, *name;
+	json_t *metrics, *metric;
+
+	json_object_foreach (json_object_get(side, "metrics"), scenario, metrics) {
+		json_object_foreach (metrics, name, metric) {
+			struct series *series = series_of(runs, side, scenario, name);
+			int error =
+				series ? take_boots(series, run, json_object_get(metric, "boots"))
+				       : 0;
+
+			if (error)
+				return fail(why, error, "%s: %s %s: %s",
+					    json_text(side, "directory", ""), scenario, name,
+					    strerror(-error));
+		}
+	}
+	return 0;
+}
+
+/* All runs must be of the same machine with the same software. */
+static int load_runs(struct bench_runs *runs, const json_t *directories, struct reason *why)
+{
+	json_t *directory;
+	size_t index;
+
+	json_array_foreach ((json_t *)directories, index, directory) {
+		const char *path = json_string_value(directory);
+		__cleanup_json json_t *differences = NULL;
+		json_t *side = NULL;
+		int error = compare_load(path, &path, 1, &side, why);
+
+		if (error)
+			return error;
+		json_array_append_new(runs->sides, side);
+		differences = fingerprint_differences(
+			json_object_get(json_array_get(runs->sides, 0), "fingerprint"),
+			json_object_get(side, "fingerprint"),
+			json_text(runs->plan, "across", NULL));
+		if (json_array_size(differences))
+			return fail(why, -EINVAL,
+				    "%s ran on something else than the runs before: %s differs",
+				    path, json_text(json_array_get(differences, 0), "part", ""));
+		error = take_run(runs, index, why);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* A B B A A B B A, or one side after the other. */
+static bool is_b(size_t place, bool in_turns)
+{
+	return in_turns ? (place + 1) / 2 % 2 : place >= CALIBRATION_WINDOW;
+}
+
+/* Compares runs from @from on with each other. Return: 1 for an alarm, 0 for none, -1 if there could be none. */
+static int compare_window(const struct series *series, size_t from, bool in_turns, double alpha)
+{
+	__cleanup_free double *a = xcalloc(series->count, sizeof(*a));
+	__cleanup_free double *b = xcalloc(series->count, sizeof(*b));
+	size_t a_count = 0, b_count = 0;
+	struct rank_test test;
+	struct estimate shift, base;
+
+	for (size_t i = 0; i < series->count; i++) {
+		size_t place = series->all[i].run - from;
+
+		if (series->all[i].run < from || place >= 2 * CALIBRATION_WINDOW)
+			continue;
+		if (is_b(place, in_turns))
+			b[b_count++] = series->all[i].value;
+		else
+			a[a_count++] = series->all[i].value;
+	}
+	if (!a_count || !b_count || stats_least_p(a_count, b_count) > alpha ||
+	    stats_mann_whitney(a, a_count, b, b_count, &test) ||
+	    stats_shift(a, a_count, b, b_count, 0.95, &shift) ||
+	    stats_median(a, a_count, 0.95, &base))
+		return -1;
+	return test.p < alpha && fabs(shift.value) > series->budget / 100 * fabs(base.value);
+}
+
+static void count_alarms(const struct bench_runs *runs, const struct series *series, bool in_turns,
+			 size_t *alarms, size_t *rows)
+{
+	double alpha = real_of(runs->plan, "alpha");
+
+	for (size_t from = 0; from + 2 * CALIBRATION_WINDOW <= json_array_size(runs->sides);
+	     from++) {
+		int alarm = compare_window(series, from, in_turns, alpha);
+
+		*rows += alarm >= 0;
+		*alarms += alarm > 0;
+	}
+}
+
+static double share(size_t part, size_t whole)
+{
+	return whole ? (double)part / (double)whole * 100 : 0;
+}
+
+static json_t *count_all_alarms(const struct bench_runs *runs, bool in_turns)
+{
+	size_t alarms = 0, rows = 0;
+
+	for (size_t i = 0; i < runs->count; i++)
+		count_alarms(runs, &runs->all[i], in_turns, &alarms, &rows);
+	return json_pack("{s:I, s:I, s:f}", "alarms", (json_int_t)alarms, "rows", (json_int_t)rows,
+			 "percent", share(alarms, rows));
+}
+
+/* The number of the run at which the metric changed although nothing did; 0: none. */
+static size_t changed_at(const struct series *series)
+{
+	__cleanup_free double *values = xcalloc(series->count, sizeof(*values));
+	__cleanup_free size_t *points = xcalloc(series->count, sizeof(*points));
+	size_t found;
+
+	for (size_t i = 0; i < series->count; i++)
+		values[i] = series->all[i].value;
+	if (stats_change_points(values, series->count, CHANGE_LEVEL, 1, points, &found) || !found)
+		return 0;
+	return series->all[points[0]].run + 1;
+}
+
+static json_t *wanted(double budget, double noise, double level)
+{
+	size_t boots = stats_samples_needed(budget, noise, level, POWER, BOOTS_MOST);
+
+	return boots > BOOTS_MOST ? json_null() : json_integer((json_int_t)boots);
+}
+
+static json_t *describe(const struct bench_runs *runs, const struct series *series)
+{
+	__cleanup_free double *values = xcalloc(series->count, sizeof(*values));
+	double level = real_of(runs->plan, "alpha") / (double)runs->count, noise, seen;
+	size_t alarms = 0, rows = 0, change = changed_at(series);
+	struct estimate median;
+	json_t *row;
+
+	for (size_t i = 0; i < series->count; i++)
+		values[i] = series->all[i].value;
+	if (stats_median(values, series->count, 0.95, &median) ||
+	    stats_deviation(values, series->count, &noise))
+		return NULL;
+	noise = noise > 0 ? noise / fabs(median.value) * 100 : 0;
+	if (!isfinite(noise))
+		return NULL;
+	seen = stats_shift_seen(noise, BOOTS_USUAL, BOOTS_USUAL, level, POWER);
+	count_alarms(runs, series, true, &alarms, &rows);
+	row = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:o, s:I, s:I}", "scenario",
+			series->scenario, "metric", series->metric, "unit", series->unit, "boots",
+			(json_int_t)series->count, "median", median.value, "noise_percent", noise,
+			"budget_percent", series->budget, "boots_wanted",
+			wanted(series->budget, noise, level), "seen_percent",
+			isfinite(seen) ? json_real(seen) : json_null(), "alarms",
+			(json_int_t)alarms, "rows", (json_int_t)rows);
+	if (change)
+		json_object_set_new(row, "changed_at", json_integer((json_int_t)change));
+	return row;
+}
+
+static json_t *describe_all(const struct bench_runs *runs)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < runs->count; i++) {
+		json_t *row = describe(runs, &runs->all[i]);
+
+		if (row)
+			json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+static const char *first_key(const json_t *object)
+{
+	void *first = json_object_iter((json_t *)object);
+
+	return first ? json_object_iter_key(first) : "";
+}
+
+/**
+ * calibration_make - learn from the runs of a bench what it can show
+ * @directory:   of the runs, which rounds_make() has made; receives CALIBRATION_FILE
+ * @plan:        of the runs, both sides of which are alike
+ * @calibration: receives {"bench", "fingerprint", "runs", "metrics": [{"scenario", "metric", "noise_percent",
+ *               "boots_wanted", ...}], "in_turns", "in_sequence": {"alarms", "rows", "percent"}}; owned by the caller
+ * @why:         filled on an error
+ *
+ * An alarm is a metric that changed by itself: p below alpha and more than its budget, before Holm's method. Each
+ * CALIBRATION_WINDOW runs are compared with as many, among all 2 * CALIBRATION_WINDOW that follow each other: in turns, as
+ * `brinell compare --a --b` does, and in sequence, as runs that are there already have it.
+ *
+ * Return: 0; -ENODATA when nothing was measured; -errno.
+ */
+int calibration_make(const char *directory, const json_t *plan, json_t **calibration,
+		     struct reason *why)
+{
+	__cleanup_json json_t *directories = rounds_directories(directory, plan);
+	__cleanup_json json_t *made = NULL;
+	struct bench_runs runs = {.plan = plan, .sides = json_array()};
+	const json_t *fingerprint;
+	int error = load_runs(&runs, directories, why);
+
+	if (!error && !runs.count)
+		error = fail(why, -ENODATA, "%s: no trial that passed has measured anything",
+			     directory);
+	if (!error) {
+		fingerprint = json_object_get(json_array_get(runs.sides, 0), "fingerprint");
+		made = json_pack("{s:i, s:s, s:I, s:s, s:O, s:I, s:O, s:o, s:o, s:o}",
+				 "calibration", 1, "directory", directory, "time",
+				 (json_int_t)time(NULL), "bench",
+				 first_key(json_object_get(fingerprint, "bench")), "fingerprint",
+				 fingerprint, "runs", (json_int_t)json_array_size(directories),
+				 "alpha", json_object_get(plan, "alpha"), "metrics",
+				 describe_all(&runs), "in_turns", count_all_alarms(&runs, true),
+				 "in_sequence", count_all_alarms(&runs, false));
+		error = write_json_atomically(directory, CALIBRATION_FILE, made);
+		if (error)
+			fail_errno(why, error, "%s/%s", directory, CALIBRATION_FILE);
+	}
+	runs_free(&runs);
+	if (!error)
+		*calibration = steal(made);
+	return error;
+}
+
+static void fill_row(const json_t *row, char *cells[TABLE_COLUMNS])
+{
+	const json_t *seen = json_object_get(row, "seen_percent");
+	const json_t *boots = json_object_get(row, "boots_wanted");
+	__cleanup_free char *median =
+		table_value(real_of(row, "median"), json_text(row, "unit", ""));
+
+	cells[0] =
+		format_text("%s %s", json_text(row, "scenario", ""), json_text(row, "metric", ""));
+	cells[1] = format_text("%s ±%.1f%% (%lld)", median, real_of(row, "noise_percent"),
+			       (long long)json_number(row, "boots", 0));
+	cells[2] = json_is_number(seen) ? format_text("%.1f%%", json_number_value(seen))
+					: xstrdup("nothing");
+	cells[3] = format_text("%g%%", real_of(row, "budget_percent"));
+	cells[4] = json_is_integer(boots)
+			   ? format_text("%lld", (long long)json_integer_value(boots))
+			   : format_text("more than %d", BOOTS_MOST);
+	cells[5] = json_object_get(row, "changed_at")
+			   ? format_text("%lld of %lld, changed at run %lld",
+					 (long long)json_number(row, "alarms", 0),
+					 (long long)json_number(row, "rows", 0),
+					 (long long)json_number(row, "changed_at", 0))
+			   : format_text("%lld of %lld", (long long)json_number(row, "alarms", 0),
+					 (long long)json_number(row, "rows", 0));
+}
+
+static void print_alarms(FILE *out, const char *how, const json_t *share)
+{
+	fprintf(out, "%s: %lld of %lld (%.1f %%)%s\n", how,
+		(long long)json_number(share, "alarms", 0),
+		(long long)json_number(share, "rows", 0), real_of(share, "percent"),
+		real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT
+			? ", which every such comparison on this bench will say"
+			: "");
+}
+
+/**
+ * calibration_print - print a calibration as a table
+ * @out:         where to
+ * @calibration: of calibration_make()
+ */
+void calibration_print(FILE *out, const json_t *calibration)
+{
+	static const char *const heads[TABLE_COLUMNS] = {
+		"", "median ± noise (boots)", "8 boots show", "budget", "boots for it", "alarms"};
+	const json_t *rows = json_object_get(calibration, "metrics");
+	size_t count = json_array_size(rows) + 1, index;
+	char *(*cells)[TABLE_COLUMNS] = xcalloc(count, sizeof(*cells));
+	json_t *row;
+
+	for (size_t i = 0; i < TABLE_COLUMNS; i++)
+		cells[0][i] = xstrdup(heads[i]);
+	json_array_foreach (rows, index, row)
+		fill_row(row, cells[index + 1]);
+	text_line(out, "%s: %lld runs in which nothing differs, of the bench %s\n",
+		  json_text(calibration, "directory", ""),
+		  (long long)json_number(calibration, "runs", 0),
+		  json_text(calibration, "bench", ""));
+	table_cells(out, cells, count);
+	for (size_t i = 0; i < count * TABLE_COLUMNS; i++)
+		free(cells[i / TABLE_COLUMNS][i % TABLE_COLUMNS]);
+	free(cells);
+	fprintf(out,
+		"\nNoise is the standard deviation of the boots. Boots are those of each side "
+		"that find the change with\nprobability 0.8 when all %zu metrics are compared.\n"
+		"False alarms of %d boots against %d, a metric by itself:\n",
+		json_array_size(rows), CALIBRATION_WINDOW, CALIBRATION_WINDOW);
+	print_alarms(out, "  sides in turns (compare --a --b)",
+		     json_object_get(calibration, "in_turns"));
+	print_alarms(out, "  one after the other (compare DIR DIR)",
+		     json_object_get(calibration, "in_sequence"));
+}
+
+static json_t *load(const char *place, const char *name)
+{
+	__cleanup_free char *path = format_text("%s/%s/%s", place, name, CALIBRATION_FILE);
+	json_t *loaded = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+
+	if (loaded && json_number(loaded, "calibration", 0) == 1 &&
+	    json_is_array(json_object_get(loaded, "metrics")))
+		return loaded;
+	json_decref(loaded);
+	return NULL;
+}
+
+/**
+ * calibration_find - the last calibration of a bench
+ * @places: directories that hold directories of calibrations; those that are not there hold none
+ * @count:  of them
+ * @bench:  its name
+ *
+ * Return: the calibration, owned by the caller; NULL: there is none.
+ */
+json_t *calibration_find(const char *const places[], size_t count, const char *bench)
+{
+	json_t *best = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		__cleanup_directory DIR *directory = opendir(places[i]);
+		struct dirent *entry;
+
+		while (directory && (entry = readdir(directory))) {
+			json_t *each = load(places[i], entry->d_name);
+
+			if (json_is(each, "bench", bench) &&
+			    (!best ||
+			     json_number(each, "time", 0) > json_number(best, "time", 0))) {
+				json_decref(best);
+				best = json_incref(each);
+			}
+			json_decref(each);
+		}
+	}
+	return best;
+}
+
+/**
+ * calibration_boots - how many boots a comparison wants
+ * @calibration: of calibration_find()
+ * @scenarios:   {NAME: ...}: those of the comparison
+ * @alpha:       of the comparison
+ * @beyond:      receives the rows of metrics for which no number is enough; owned by the caller
+ *
+ * Return: boots of each side that show the budgets of all other metrics; 0: the calibration has none of these scenarios.
+ */
+size_t calibration_boots(const json_t *calibration, const json_t *scenarios, double alpha,
+			 json_t **beyond)
+{
+	__cleanup_json json_t *rows = json_array();
+	size_t most = 0, index;
+	json_t *row;
+
+	*beyond = json_array();
+	json_array_foreach (json_object_get(calibration, "metrics"), index, row)
+		if (json_object_get(scenarios, json_text(row, "scenario", "")))
+			json_array_append(rows, row);
+	json_array_foreach (rows, index, row) {
+		size_t boots = stats_samples_needed(real_of(row, "budget_percent"),
+						    real_of(row, "noise_percent"),
+						    alpha / (double)json_array_size(rows), POWER,
+						    BOOTS_MOST);
+
+		if (boots > BOOTS_MOST)
+			json_array_append(*beyond, row);
+		else if (boots > most)
+			most = boots;
+	}
+	return most;
+}
+
+static const json_t *find_row(const json_t *calibration, const json_t *like)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach (json_object_get(calibration, "metrics"), index, row)
+		if (json_is(like, "scenario", json_text(row, "scenario", "")) &&
+		    json_is(like, "metric", json_text(row, "metric", "")))
+			return row;
+	return NULL;
+}
+
+/* To the note of a metric whose noise hides what matters: how many boots would not. */
+static void apply_row(const json_t *known, double level, json_t *row)
+{
+	double budget = real_of(row, "budget_percent");
+	json_t *boots = wanted(budget, real_of(known, "noise_percent"), level);
+	const char *note = json_text(row, "note", "");
+
+	if (json_is(row, "verdict", "too-noisy") && json_is_integer(boots))
+		json_object_set_new(row, "note",
+				    json_sprintf("%s%s%lld boots on each side show %g %%", note,
+						 *note ? "; " : "",
+						 (long long)json_integer_value(boots), budget));
+	json_object_set_new(row, "boots_wanted", boots);
+}
+
+/**
+ * calibration_apply - add to a comparison what is known of its bench
+ * @calibration: of calibration_find()
+ * @in_turns:    the sides took turns
+ * @comparison:  of compare_runs(); gets "calibration", and "boots_wanted" in each row that is known
+ */
+void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison)
+{
+	const json_t *share = json_object_get(calibration, in_turns ? "in_turns" : "in_sequence");
+	json_t *rows = json_object_get(comparison, "metrics"), *row;
+	double level = real_of(comparison, "alpha") / (double)json_array_size(rows);
+	size_t index;
+
+	json_object_set_new(comparison, "calibration",
+			    json_pack("{s:O, s:O, s:b, s:O, s:b}", "directory",
+				      json_object_get(calibration, "directory"), "time",
+				      json_object_get(calibration, "time"), "in_turns", in_turns,
+				      "false_alarms", share, "noisy",
+				      real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT));
+	json_array_foreach (rows, index, row) {
+		const json_t *known = find_row(calibration, row);
+
+		if (known)
+			apply_row(known, level, row);
+	}
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_COMPARE_CALIBRATION_H
+#define BRINELL_COMPARE_CALIBRATION_H
+
+#include "harness/lib/util.h"
+
+/* What a bench was found to show, in the directory of its calibration. */
+#define CALIBRATION_FILE "calibration.json"
+
+/* A bench whose share of false alarms is larger is named in every comparison. */
+#define CALIBRATION_LIMIT_PERCENT 5
+
+/* Runs of each side of the comparisons of a bench with itself: the least number with which one metric can alarm. */
+#define CALIBRATION_WINDOW 4
+
+int calibration_make(const char *directory, const json_t *plan, json_t **calibration,
+		     struct reason *why);
+void calibration_print(FILE *out, const json_t *calibration);
+
+json_t *calibration_find(const char *const places[], size_t count, const char *bench);
+size_t calibration_boots(const json_t *calibration, const json_t *scenarios, double alpha,
+			 json_t **beyond);
+void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison);
+
+#endif

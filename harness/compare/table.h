@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_COMPARE_TABLE_H
+#define BRINELL_COMPARE_TABLE_H
+
+#include "harness/lib/util.h"
+
+#define TABLE_COLUMNS 6
+
+void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count);
+char *table_value(double value, const char *unit);
+
+#endif
