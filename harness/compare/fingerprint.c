@@ -15,10 +15,21 @@ static const struct part {
 	const char *name, *record, *level, *key;
 } parts[] = {
 	{"bench", NULL, NULL, NULL},
+	{"platform", "boot", "facts", "platform"},
+	{"machine", "boot", "facts", "machine"},
 	{"kernel", "boot", NULL, "kernel"},
 	{"kernel-build", "boot", "facts", "kernel_version"},
+	{"config", "boot", "facts", "config"},
+	{"command-line", "boot", "facts", "cmdline"},
+	{"mitigations", "boot", "facts", "mitigations"},
 	{"cpu", "boot", "facts", "cpu"},
+	{"microcode", "boot", "facts", "microcode"},
 	{"processors", "boot", "facts", "processors"},
+	{"smt", "boot", "facts", "smt"},
+	{"governor", "boot", "facts", "governor"},
+	{"numa", "boot", "facts", "numa"},
+	{"memory", "boot", "facts", "memory"},
+	{"firmware", "boot", "facts", "bios"},
 	{"guest-kernel", "guest", "facts", "kernel"},
 };
 

@@ -7,6 +7,9 @@
 
 #include "harness/compare/rounds.h"
 
+/* What an argument of the kernel may change. */
+#define ARGUMENT_PARTS "command-line,mitigations,processors,smt,numa,governor,memory"
+
 /*
  * A word, the option of `brinell run` that it becomes, what stands before its value there, and the parts of the
  * fingerprint in which it makes two sides differ.
@@ -14,13 +17,24 @@
 static const struct side_option {
 	const char *name, *option, *prefix, *parts;
 } options[] = {
-	{"kernel", "--kernel", "", "kernel,kernel-build,guest-kernel"},
+	{"kernel", "--kernel", "",
+	 "kernel,kernel-build,config,command-line,mitigations,governor,guest-kernel"},
 	{"modules", "--modules", "", ""},
-	{"argument", "--set", "rig.kernel-arguments=", "command-line"},
+	{"argument", "--set", "rig.kernel-arguments=", ARGUMENT_PARTS},
 	{"set", "--set", "", ""},
-	{"bench", "--bench", "", "bench,cpu,processors,kernel,kernel-build,guest-kernel"},
-	{"qemu", NULL, "", "qemu"},
+	{"bench", "--bench", "",
+	 "bench,platform,machine,firmware,memory,cpu,microcode,kernel,kernel-build,config,guest-"
+	 "kernel," ARGUMENT_PARTS},
+	{"qemu", NULL, "", "qemu,machine,firmware,cpu"},
 };
+
+/* What set=rig.KEY=VALUE may change of the emulated host. */
+#define RIG_PARTS "machine,memory,cpu," ARGUMENT_PARTS
+
+static const char *parts_of(const char *word, const struct side_option *option)
+{
+	return strncmp(word, "set=rig.", strlen("set=rig.")) == 0 ? RIG_PARTS : option->parts;
+}
 
 static const struct side_option *find_option(const char *word)
 {
@@ -106,7 +120,8 @@ static char *add_parts(char *across, const json_t *words, const json_t *others)
 	size_t index, at;
 
 	json_array_foreach ((json_t *)words, index, word) {
-		const char *parts = find_option(json_string_value(word))->parts;
+		const char *text = json_string_value(word);
+		const char *parts = parts_of(text, find_option(text));
 		bool shared = false;
 
 		json_array_foreach ((json_t *)others, at, other)

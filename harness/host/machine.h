@@ -35,7 +35,10 @@ void probe_debugfs(json_t *findings);
 int machine_is_expendable(struct reason *why);
 void finding_add(json_t *findings, const char *name, bool ok, const char *reason,
 		 const char *remedy);
+/* The names of what machine_add_facts() adds, up to a NULL. */
+extern const char *const machine_facts[];
 void machine_add_facts(json_t *facts);
+json_t *machine_clean_bill(void);
 
 void machine_take_seed(void);
 
