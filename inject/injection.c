@@ -63,6 +63,7 @@ int injection_fire(struct injection *injection, struct reason *why)
 
 	injection->began = now_monotonic_ns();
 	injection->running = true;
+	change_note_fault(&injection->change);
 	error = injection->injector->fire(injection, why);
 	if (error || injection->run.fd < 0)
 		injection->running = false;

@@ -112,3 +112,14 @@ int change_write(struct change *change, const char *path, const char *text, stru
 				  path);
 	return 0;
 }
+
+/** change_note_fault - leave a mark that lasts until the next boot: the machine was struck */
+void change_note_fault(const struct change *change)
+{
+	char buffer[4096];
+
+	/* The lock is in the same directory. */
+	if (!change->dry_run)
+		close(open(system_path(buffer, CHANGE_STRUCK), O_WRONLY | O_CREAT | O_CLOEXEC,
+			   0644));
+}

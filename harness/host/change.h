@@ -6,6 +6,8 @@
 
 /* The lock, and the record of what has to be put back. */
 #define CHANGE_DIRECTORY "/run/brinell"
+/* Is there when a fault was injected since the boot. */
+#define CHANGE_STRUCK CHANGE_DIRECTORY "/struck"
 
 /**
  * struct change - writes to the kernel of this machine that belong together
@@ -22,6 +24,7 @@ struct change {
 int change_lock(struct change *change, struct reason *why);
 void change_unlock(struct change *change);
 void change_recover(void);
+void change_note_fault(const struct change *change);
 int change_write(struct change *change, const char *path, const char *text, struct reason *why);
 
 #endif

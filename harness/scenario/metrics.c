@@ -31,7 +31,7 @@ static int take_budget(const struct document *document, int node, const char *na
  * parse_metrics - check the `metrics` section
  * @document: borrowed
  * @node:     mapping, or 0 when the scenario has none
- * @scenario: receives {NAME: "10%"}
+ * @scenario: receives {NAME: "10%"}, and starts from a fresh boot then
  *
  * Return: 0 or -errno with the place and the message.
  */
@@ -45,6 +45,8 @@ int parse_metrics(const struct document *document, int node, struct scenario *sc
 	if (error)
 		return error;
 	scenario->metrics = json_object();
+	/* Faults leave residue, and samples of one boot are not independent. */
+	scenario->fresh_boot = true;
 	for (size_t i = 0; i < document_count(document, node) && !error; i++)
 		error = take_budget(document, document_value(document, node, i),
 				    document_scalar(document, document_key(document, node, i)),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/host/machine.h"
 #include "harness/trial/engine_internal.h"
 #include "harness/trial/order.h"
 #include "harness/trial/requirements.h"
@@ -67,11 +68,10 @@ static int open_bench(struct engine *engine, struct reason *why)
 /* What a machine is stands in the first record of a boot; it does not change during that. */
 static json_t *boot_facts(struct bench *host)
 {
-	static const char *const machine[] = {"cpu", "microcode", "bios", "cmdline", "config"};
 	json_t *facts = json_copy(host->hello);
 
-	for (size_t i = 0; i < ARRAY_SIZE(machine) && host->told_boot == host->boots; i++)
-		(void)json_object_del(facts, machine[i]);
+	for (size_t i = 0; machine_facts[i] && host->told_boot == host->boots; i++)
+		(void)json_object_del(facts, machine_facts[i]);
 	host->told_boot = host->boots;
 	return facts;
 }
@@ -184,12 +184,41 @@ int hosts_await_ready(struct engine *engine, struct reason *why)
 	return error;
 }
 
+/*
+ * What is measured on a host that carries residue of faults is something else. The bill is evidence: on record, whether it is
+ * clean or not.
+ */
+static int attest(struct engine *engine, struct reason *why)
+{
+	int error = 0;
+
+	bench_foreach (host, engine->bench, error) {
+		__cleanup_json json_t *bill = NULL;
+
+		error = engine_call(engine, host, "attest", NULL, CALL_TIMEOUT_MS, &bill, why);
+		if (error)
+			return error;
+		json_object_set_new(bill, "event", json_string("clean-bill"));
+		engine_journal(engine, "event",
+			       json_pack("{s:s, s:s, s:I, s:s, s:O}", "witness", "engine", "host",
+					 host->host, "host_time_ns", (json_int_t)now_realtime_ns(),
+					 "text", json_text(bill, "text", "no clean bill"), "data",
+					 bill));
+		if (!json_is_true(json_object_get(bill, "clean")))
+			error = fail(why, -ENOTSUP, "%s is not fit to measure: %s; boot it anew",
+				     host->host, json_text(bill, "text", "it gives no clean bill"));
+	}
+	return error;
+}
+
 /** hosts_check - whether the bench and its first host have what the scenario needs. Return: 0, or -ENOTSUP with the reason of the skip */
 int hosts_check(struct engine *engine, struct reason *why)
 {
 	const struct scenario *scenario = engine->trial->scenario;
 	int error = requirements_of_bench(scenario, engine->bench, why);
 
+	if (!error && scenario->metrics)
+		error = attest(engine, why);
 	if (error || !json_array_size(scenario->requires))
 		return error;
 	/* A host that is ready has more to be found than before. */
