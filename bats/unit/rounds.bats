@@ -107,6 +107,7 @@ compare() { # BOOTS OPTIONS...
 # A bench on which a fault takes TIME for each run of the numbers that a pattern names, counted from 0.
 uneven() { # PATTERN TIME
 	touch fired
+	# shellcheck disable=SC2016 # of the script that is written
 	printf '#!/bin/sh\ncase $(wc -l <%s/fired) in %s) export FAKE_SLOW=%s ;; esac\nexec %s/fake/ssh "$@"\n' \
 		"$PWD" "$1" "$2" "$BATS_TEST_DIRNAME" >slow/ssh
 	export PATH="$PWD/slow:$PATH"
