@@ -117,6 +117,18 @@ static void check_ktap(const char *output)
 	}
 }
 
+/* Each line is a comment or a sample, and the last is "# EOF". */
+static void check_openmetrics(const char *output)
+{
+	const char *line = output, *next;
+
+	for (; (next = strchr(line, '\n')) && next[1]; line = next + 1)
+		if (*line != '#' && strncmp(line, "brinell_", 8) != 0)
+			die("no line of OpenMetrics", output, line);
+	if (strcmp(line, "# EOF\n") != 0)
+		die("no end", output, line);
+}
+
 static void check(const char *format, const char *output, size_t length)
 {
 	__cleanup_json json_t *readable = json_stringn(output, length);
@@ -125,10 +137,12 @@ static void check(const char *format, const char *output, size_t length)
 		die("no UTF-8", output, output);
 	for (size_t i = 0; i < length; i++)
 		if ((unsigned char)output[i] < ' ' && output[i] != '\n' && output[i] != '\t' &&
-		    !(output[i] == '\r' && strcmp(format, "csv") == 0))
+		    !(output[i] == '\r' && is_one_of(format, "csv", "otava")))
 			die("a control character", output, output + i);
 	if (strcmp(format, "html") == 0 || strcmp(format, "junit") == 0)
 		check_markup(output);
+	if (strcmp(format, "openmetrics") == 0)
+		check_openmetrics(output);
 	if (strcmp(format, "ktap") == 0)
 		check_ktap(output);
 	if (strcmp(format, "json") == 0) {

@@ -102,6 +102,16 @@ history() { run "$brinell" history "$@"; }
 	[ "$status" -eq 2 ]
 }
 
+@test "all runs are written for Otava, a row each in the order of time" {
+	write_nights
+	history add runs
+	history otava
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = $'time,run,version,"perf/case time"\r' ]
+	[ "${lines[3]}" = $'"2026-11-03T01:00:00Z","20261103T010000Z-0","0.3",99\r' ]
+	[ "${#lines[@]}" -eq 17 ]
+}
+
 @test "a run that can not be read is left out, and named" {
 	write_nights
 	echo '{' >runs/night-03/results.json

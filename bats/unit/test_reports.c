@@ -192,6 +192,47 @@ static void hostile_text_stays_in_its_field(void **state)
 				    "::stop-commands::x\n");
 }
 
+static json_t *measured_results(void)
+{
+	return json_pack(
+		"{s:s, s:s, s:b, s:[{s:s, s:s, s:s, s:{s:{s:s, s:s, s:s, s:f, s:[f,f,f]}, s:{s:s, "
+		"s:s, s:s, s:i}}}, {s:s, s:s, s:s, s:{s:{s:s, s:s, s:s, s:i}}}, {s:s, s:s, s:s, "
+		"s:{s:{s:s, s:i}}}]}",
+		"run", "20261129T010000Z-1", "version", "0.1", "complete", 1, "trials", "trial",
+		"1", "scenario", "perf/a-8", "verdict", "pass", "metrics", "time", "unit", "ns",
+		"direction", "lower", "boot", "x", "value", 2.0, "samples", 1.0, 2.0, 6.0, "time@y",
+		"unit", "ns", "direction", "lower", "boot", "y", "value", 4, "trial", "2",
+		"scenario", "perf/\"b\n", "verdict", "pass", "metrics", "speed 9", "unit", "1 / s",
+		"direction", "higher", "boot", "x", "value", 5, "trial", "3", "scenario",
+		"perf/a-8", "verdict", "fail", "metrics", "time", "unit", "ns", "value", 99);
+}
+
+/* Only what passed is measured; a boot counts once; names stay in their field. */
+static void measurements_are_exported(void **state)
+{
+	__cleanup_json json_t *results = measured_results();
+	__cleanup_free char *go = render_results("gobench", results, NULL);
+	__cleanup_free char *otava = render_results("otava", results, NULL);
+	__cleanup_free char *metrics = render_results("openmetrics", results, NULL);
+
+	(void)state;
+	assert_string_equal(go, "Unit ns/op better=lower\nUnit 1_/_s better=higher\n"
+				"BenchmarkPerf/a-8/time 1 2 ns/op\n"
+				"BenchmarkPerf/a-8/time 1 4 ns/op\n"
+				"BenchmarkPerf/\"b_/speed_9 1 5 1_/_s\n");
+	assert_string_equal(otava,
+			    "time,run,version,\"perf/a-8 time\",\"perf/\"\"b  speed 9\"\r\n"
+			    "\"2026-11-29T01:00:00Z\",\"20261129T010000Z-1\",\"0.1\",3,5\r\n");
+	assert_non_null(strstr(metrics, "\nbrinell_run_complete 1\n"));
+	assert_non_null(
+		strstr(metrics, "\nbrinell_trials{scenario=\"perf/a-8\",verdict=\"fail\"} 1\n"));
+	assert_non_null(strstr(
+		metrics, "\nbrinell_metric_median{scenario=\"perf/\\\"b \",metric=\"speed 9\","
+			 "unit=\"1 / s\",direction=\"higher\"} 5\n"));
+	assert_non_null(strstr(metrics, "direction=\"lower\"} 2\n# EOF\n")
+				?: strstr(metrics, "direction=\"higher\"} 1\n# EOF\n"));
+}
+
 static char *table_of(const char *name)
 {
 	__cleanup_json json_t *results = NULL;
@@ -648,6 +689,7 @@ int main(void)
 		cmocka_unit_test(names_are_stable),
 		cmocka_unit_test(other_formats_say_the_same),
 		cmocka_unit_test(hostile_text_stays_in_its_field),
+		cmocka_unit_test(measurements_are_exported),
 		cmocka_unit_test(the_table_counts_known_failures_apart),
 		cmocka_unit_test(the_table_fits_its_width),
 		cmocka_unit_test(times_are_for_people),

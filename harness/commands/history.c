@@ -10,6 +10,7 @@
 #include "harness/history/history.h"
 #include "harness/journal/journal.h"
 #include "harness/lib/registry.h"
+#include "reports/measured.h"
 #include "reports/text.h"
 
 static const char usage[] =
@@ -19,6 +20,7 @@ static const char usage[] =
 	"       brinell history [--index FILE] trend SCENARIO METRIC\n"
 	"       brinell history [--index FILE] check\n"
 	"       brinell history [--index FILE] pin NAME RUN\n"
+	"       brinell history [--index FILE] otava\n"
 	"\n"
 	"Keeps an index of runs, and finds the runs at which a metric changed.\n"
 	"\n"
@@ -29,6 +31,7 @@ static const char usage[] =
 	"  check   what is new since the run before the last one, what is still there, what is "
 	"gone\n"
 	"  pin     give a run a name, such as that of a release\n"
+	"  otava   all runs as CSV for Apache Otava\n"
 	"\n"
 	"  --index FILE  the index (default brinell-runs/history.db)\n"
 	"  --json        print JSON, not a table\n"
@@ -241,6 +244,37 @@ static int run_pin(const struct request *request)
 	return error ? complain(error, &why) : EXIT_PASSED;
 }
 
+/* A row for each run in the order of time, with the medians of its metrics. */
+static int run_otava(const struct request *request)
+{
+	__cleanup_json json_t *runs = NULL;
+	__cleanup_json json_t *series = NULL;
+	__cleanup_json json_t *by_run = json_object();
+	struct reason why = {""};
+	int error = history_runs(request->history, &runs, &why)
+			    ?: history_series(request->history, NULL, NULL, &series, &why);
+	json_t *each;
+	size_t index;
+
+	if (error)
+		return complain(error, &why);
+	json_array_foreach (runs, index, each) {
+		json_t *values = json_object();
+
+		json_object_set_new(each, "values", values);
+		json_object_set(by_run, json_text(each, "run", ""), values);
+	}
+	json_array_foreach (series, index, each) {
+		__cleanup_free char *column = format_text("%s %s", json_text(each, "scenario", ""),
+							  json_text(each, "metric", ""));
+
+		json_object_set(json_object_get(by_run, json_text(each, "run", "")), column,
+				json_object_get(each, "median"));
+	}
+	otava_write(stdout, runs);
+	return EXIT_PASSED;
+}
+
 static const struct action {
 	const char *name;
 	int least, most;
@@ -248,6 +282,7 @@ static const struct action {
 } actions[] = {
 	{"add", 1, INT32_MAX, run_add}, {"list", 0, 0, run_list},   {"show", 1, 1, run_show},
 	{"trend", 2, 2, run_trend},	{"check", 0, 0, run_check}, {"pin", 2, 2, run_pin},
+	{"otava", 0, 0, run_otava},
 };
 
 static const struct action *find_action(const char *name, int count)
@@ -281,8 +316,8 @@ static int run(int argc, char **argv)
 	request.names = argv + optind + 1;
 	action = optind < argc ? find_action(argv[optind], request.count) : NULL;
 	if (!action) {
-		log_error("history: give add DIR, list, show RUN, trend SCENARIO METRIC, check, or "
-			  "pin NAME RUN; see brinell history --help");
+		log_error("history: give add DIR, list, show RUN, trend SCENARIO METRIC, check, "
+			  "pin NAME RUN, or otava; see brinell history --help");
 		return EXIT_USAGE;
 	}
 	if (action->run != run_add && access(path, F_OK)) {

@@ -16,8 +16,8 @@ static const char usage[] =
 	"very brinell has\nrecorded is not judged again; 'brinell judge' "
 	"does.\n"
 	"\n"
-	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, lava:\n"
-	"                    see 'brinell list reports'\n"
+	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, lava, gobench, otava,\n"
+	"                    openmetrics: see 'brinell list reports'\n"
 	"  --output FILE     write there instead of standard output\n";
 
 static void complain_about_format(const char *name)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_REPORTS_MEASURED_H
+#define BRINELL_REPORTS_MEASURED_H
+
+#include "reports/report.h"
+
+void measured_take(json_t *measured, const json_t *result);
+bool measured_median(const json_t *metric, double *median);
+void otava_write(FILE *out, const json_t *rows);
+
+#endif
