@@ -6,6 +6,7 @@
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make check-guests guests on emulated hosts (40 min)  make fuzz        a longer fuzz of every parser
 # make check-xen    all scenarios of Xen (20 min)      make bench       the figures of docs/benchmarks.md
+# make coverage     which branches of the statistics their tests reach
 # make install      DESTDIR= PREFIX=
 #
 # SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings into errors, as CI does.
@@ -59,7 +60,7 @@ sources += $(wildcard inject/gmem/guest/*.[ch])
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 
-.PHONY: all demo check check-fast check-guests check-xen bench fuzz fuzzers units install clean setup styles results replays \
+.PHONY: all coverage demo check check-fast check-guests check-xen bench fuzz fuzzers units install clean setup styles results replays \
 	print-styles print-results print-replays
 
 # Rooms that need the libraries of Xen. The rig builds them with those of its host (make-agent), and links the rest of the agent.
@@ -172,7 +173,7 @@ build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/po
 define link_test
 $(BUILD)/unit/$1: $(BUILD)/obj/bats/unit/$1.o $(call archives,$(BUILD),$(rooms.bats/unit/$1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) -lcmocka $(LDLIBS) $(if $(filter harness/hypervisor/libvirt,$(call whole,$(rooms.bats/unit/$1))),$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null))
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) $(wraps.bats/unit/$1:%=-Wl,--wrap=%) -o $$@ $$(filter %.o,$$^) $$(linked) -lcmocka $(LDLIBS) $(if $(filter harness/hypervisor/libvirt,$(call whole,$(rooms.bats/unit/$1))),$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null))
 endef
 $(foreach test,$(notdir $(unit_tests)),$(eval $(call link_test,$(test))))
 
@@ -244,6 +245,9 @@ fuzzers: $(fuzzers)
 
 fuzz: $(fuzzers)
 	bats/fuzz.sh $(or $(SECONDS_EACH),60) $(fuzzers)
+
+coverage:
+	@bats/coverage.sh harness/stats test_stats
 
 demo check check-fast check-guests check-xen bench:
 	@bats/run.sh $@

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Prints for the Makefile which rooms each test, fuzzer and benchmark links: rooms.FILE := ROOM...
+# Prints for the Makefile which rooms each test, fuzzer and benchmark links, rooms.FILE := ROOM..., and which function a test puts its
+# own in place of (a line "wraps: NAME" of it): wraps.FILE := NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,7 @@ awk '
 	/^#include "bats\// { sub(/^#include "/, ""); sub(/".*/, ""); used[FILENAME] = used[FILENAME] " " $0; next }
 	/^#include "/ { sub(/^#include "/, ""); sub(/\/[^\/]*".*/, ""); rooms[FILENAME] = rooms[FILENAME] " " $0; next }
 	/^[ \/*]*rooms: / { sub(/.*rooms: /, ""); sub(/ *\*\/.*/, ""); rooms[FILENAME] = rooms[FILENAME] " " $0 }
+	/^[ \/*]*wraps: / { sub(/.*wraps: /, ""); wraps[FILENAME] = $1 }
 	function all(file, seen,   parts, count, i, text) {
 		if (index(seen, "|" file "|"))
 			return ""
@@ -25,6 +27,8 @@ awk '
 			sub(/\.c$/, "", name)
 			if (ARGV[i] ~ /\.c$/)
 				print "rooms." name " := $(sort" all(ARGV[i], "") ")"
+			if (wraps[ARGV[i]])
+				print "wraps." name " := " wraps[ARGV[i]]
 		}
 	}
 ' bats/*/*.[ch]

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The statistics against values of R 4.2.2, whose calls stand beside them, and against cases that can be counted out.
+ * `make coverage` shows that every branch is taken.
+ *
+ * wraps: calloc
  */
 #include <errno.h>
 #include <math.h>
@@ -19,6 +22,30 @@
 /* Permeability of placental membranes: Hollander and Wolfe (1973), p. 69, in R's help page of wilcox.test(). */
 #define TERM LIST(0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46)
 #define EARLY LIST(1.15, 0.88, 0.90, 0.74, 1.21)
+
+/* Of the allocations to come, the one of this number fails; 0: none. */
+static unsigned int failing;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return failing && --failing == 0 ? NULL : __real_calloc(count, size);
+}
+
+/* Each allocation of a call fails in turn, until it has none left. */
+#define FAILS_WITHOUT_MEMORY(call)                                                                 \
+	do {                                                                                       \
+		int error_ = -ENOMEM;                                                              \
+                                                                                                   \
+		for (unsigned int which_ = 1; error_; which_++) {                                  \
+			failing = which_;                                                          \
+			error_ = call;                                                             \
+			assert_int_equal(error_, failing ? 0 : -ENOMEM);                           \
+		}                                                                                  \
+		failing = 0;                                                                       \
+	} while (0)
 
 static void near(double value, double expected)
 {
@@ -337,6 +364,65 @@ static void test_change_points(void **state)
 	assert_in_range(alarms, 0, 4);
 }
 
+static void test_no_memory(void **state)
+{
+	const struct block two[] = {{(const double[]){1, 2, 3}, 3}, {(const double[]){4}, 1}};
+	const struct blocks blocks = {two, 2};
+	struct estimate estimate;
+	struct rank_test test;
+	double p[] = {0.1, 0.2};
+	size_t points[8], found;
+
+	(void)state;
+	FAILS_WITHOUT_MEMORY(stats_median(LIST(1, 2), 0.95, &estimate));
+	FAILS_WITHOUT_MEMORY(stats_mann_whitney(LIST(1, 2), LIST(3, 4), &test));
+	FAILS_WITHOUT_MEMORY(stats_shift(LIST(1, 2), LIST(3, 4), 0.95, &estimate));
+	FAILS_WITHOUT_MEMORY(stats_bootstrap(blocks, blocks, 2, 1, 0.95, &estimate));
+	FAILS_WITHOUT_MEMORY(
+		stats_change_points(LIST(1, 2, 3, 4, 5, 6, 7), 0.01, 1, points, &found));
+	FAILS_WITHOUT_MEMORY(stats_holm(p, 2));
+	/* Without an answer there are no humps. */
+	failing = 1;
+	assert_false(stats_two_humps(LIST(1, 1, 1, 1, 1, 9, 9, 9, 9, 9)));
+	failing = 0;
+	assert_true(stats_two_humps(LIST(1, 1, 1, 1, 1, 9, 9, 9, 9, 9)));
+}
+
+/* Cases at the edge of a rule, which real samples rarely reach. */
+static void test_edges(void **state)
+{
+	static const double far[] = {-1.7e308, -1.7e308, -1.7e308, -1.7e308, -1.7e308}, zero = 0;
+	const struct block left[] = {{far, 5}, {&zero, 1}, {&zero, 1}};
+	const struct block right = {(const double[]){1e308}, 1};
+	struct estimate estimate;
+	struct rank_test test;
+	size_t points[8], found;
+	double many[50];
+
+	(void)state;
+	/* Too short for two regimes of three. */
+	assert_int_equal(stats_change_points(LIST(1, 1, 9, 9, 9), 0.5, 1, points, &found), 0);
+	assert_int_equal(found, 0);
+	/* wilcox.test(0, 0:49 + 0.5): 1 of 51 places, exact = FALSE from 50 on: p = 0.09246..., by hand from z. */
+	for (size_t i = 0; i < 50; i++)
+		many[i] = (double)i + 0.5;
+	assert_int_equal(stats_mann_whitney(LIST(0), many, 50, &test), 0);
+	assert_false(test.exact);
+	near(test.p, erfc((25 - 0.5) / sqrt(2 * 50.0 * 52 / 12)));
+	/* An interval of no confidence is the estimate. */
+	assert_int_equal(stats_shift(LIST(1), LIST(3), 0, &estimate), 0);
+	near_estimate(estimate, 2, 2, 2);
+	near(stats_cliff_delta(LIST(1), NULL, 0), 0);
+	/* More failures than B has trials. fisher.test(matrix(c(5, 1, 0, 1), 2)): all tables of these sums are as likely or more. */
+	near(stats_fisher(5, 6, 1, 1), 1);
+	/* The medians of all draws may be finite although that of all samples is not. */
+	for (uint64_t seed = 0; seed < 100; seed++)
+		assert_int_equal(stats_bootstrap((struct blocks){left, 3},
+						 (struct blocks){&right, 1}, 2, seed, 0.95,
+						 &estimate),
+				 -ERANGE);
+}
+
 static void test_samples_needed(void **state)
 {
 	double deviation;
@@ -370,7 +456,8 @@ int main(void)
 		cmocka_unit_test(test_median),	       cmocka_unit_test(test_bad_samples),
 		cmocka_unit_test(test_mann_whitney),   cmocka_unit_test(test_shift),
 		cmocka_unit_test(test_cliff_delta),    cmocka_unit_test(test_detectable),
-		cmocka_unit_test(test_samples_needed), cmocka_unit_test(test_bootstrap),
+		cmocka_unit_test(test_samples_needed), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_edges),	       cmocka_unit_test(test_bootstrap),
 		cmocka_unit_test(test_holm),	       cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_two_humps),      cmocka_unit_test(test_change_points),
 	};
