@@ -239,6 +239,32 @@ seal() {
 	[ "$status" -eq 2 ]
 }
 
+@test "a page has each sample as a dot, and the history with its changes" {
+	write_run a "$time" "${base[@]}"
+	write_run b "$time" "${slow[@]}"
+	sed -i 's,perf/case,perf/<i>,g' a/results.json b/results.json
+	local night
+	for night in 01 02 03 04 05 06 07 08 09 10 11 12; do
+		write_run "runs/$night" "$time" $((10#$night > 6 ? 1100 : 1000))
+		sed -i "s,perf/case,perf/<i>,g; s/\"run\":\"r\"/\"run\":\"202611${night}T010000Z-0\"/" "runs/$night/results.json"
+	done
+	"$brinell" history --index nights.db add runs
+	run "$brinell" compare --html page.html --index nights.db a b
+	[ "$status" -eq 1 ]
+	[ "$(grep -o '<i style' page.html | wc -l)" -eq $((8 + 8 + 12)) ]
+	grep -q '<h3>perf/&lt;i&gt; time</h3>.*<span class="v regressed">regressed</span>' page.html
+	grep -q '12 runs of the history, the oldest on the left, from 1 us to 1.1 us; regressed by +10.0 % with run 20261107T010000Z-0' page.html
+	grep -q '<tr><td>bench</td><td>kvm</td><td>kvm</td></tr>' page.html
+	sed -i 's/"bench":"kvm"/"bench":"intel"/g' b/results.json
+	run "$brinell" compare --html page.html a b
+	[ "$status" -eq 3 ]
+	grep -q 'bench differs: A has kvm, B has intel. Nothing is compared' page.html
+	grep -q '<tr class="differs"><td>bench</td>' page.html
+	run "$brinell" compare --html no/such/page.html a a
+	[ "$status" -eq 4 ]
+	[[ $output == *"writing no/such/page.html: No such file"* ]]
+}
+
 @test "a metric that has two humps is marked" {
 	write_run a "$time" 100 101 102 103 104 100 200 201 202 203 204 200
 	run "$brinell" compare a a

@@ -38,6 +38,7 @@ compare() { # BOOTS OPTIONS...
 	[ "$(cd out/round-1 && echo ./*-[ab])" = "./01-a ./01-b ./02-a ./02-b ./03-a ./03-b ./04-a ./04-b" ]
 	first=$(stat -c %Y%y out/round-1/02-b/journal.jsonl) second=$(stat -c %Y%y out/round-1/02-a/journal.jsonl)
 	[[ $first < $second ]] # A B B A
+	grep -q '<span class="v regressed">regressed</span> <span class="soft">confirmed by a second round' out/report.html
 }
 
 @test "what only the first round saw is no regression" {

@@ -11,7 +11,11 @@
 #include "harness/commands/compare_command.h"
 #include "harness/compare/calibration.h"
 #include "harness/compare/rounds.h"
+#include "harness/history/history.h"
 #include "harness/lib/registry.h"
+
+/* Of the history, on a page. */
+#define STRIP_RUNS 50
 
 static const char usage[] =
 	"usage: brinell compare [OPTIONS] DIR_A DIR_B\n"
@@ -43,6 +47,10 @@ static const char usage[] =
 	"                    processors, smt, governor, numa, memory, firmware, guest-kernel, and\n"
 	"                    software by its name, such as qemu\n"
 	"  --seed N          of the bootstrap (default 1)\n"
+	"  --html FILE       write a page with every sample; a comparison that makes its runs\n"
+	"                    writes DIR/report.html unless another file is named\n"
+	"  --index FILE      history of which the page shows the last 50 runs (default\n"
+	"                    brinell-runs/history.db)\n"
 	"  --json            print JSON, not a table\n"
 	"\n"
 	"Exit: 0 nothing regressed, 1 something did, 2 bad usage or no run, 3 nothing can be\n"
@@ -72,11 +80,52 @@ static int exit_code(const json_t *comparison)
 		       : EXIT_INCONCLUSIVE;
 }
 
-static int show(const json_t *comparison, bool as_json)
+/* The medians of earlier runs for the rows of a comparison, from an index that is there; without one a page has no strips. */
+static void add_history(const char *index, json_t *comparison)
 {
-	if (!comparison) {
-		log_error("compare: no memory");
-		return EXIT_INFRA;
+	struct history *history;
+	json_t *row, *series, *points;
+	size_t at;
+
+	if (access(index, F_OK) || history_open(index, &history, NULL))
+		return;
+	json_array_foreach (json_object_get(comparison, "metrics"), at, row) {
+		if (history_series(history, json_text(row, "scenario", ""),
+				   json_text(row, "metric", ""), &series, NULL))
+			continue;
+		while (json_array_size(series) > STRIP_RUNS)
+			json_array_remove(series, 0);
+		if (trend_points(series, &points, NULL) == 0)
+			json_object_set_new(row, "history",
+					    json_pack("{s:O, s:o}", "series", series, "points",
+						      points));
+		json_decref(series);
+	}
+	history_close(history);
+}
+
+static int write_page(const char *path, const json_t *comparison)
+{
+	FILE *out = fopen(path, "we");
+	int error = out ? 0 : -errno;
+
+	if (out) {
+		compare_page(out, comparison);
+		if (fclose(out) != 0)
+			error = -errno;
+	}
+	if (error)
+		log_error("compare: writing %s: %s", path, strerror(-error));
+	return error;
+}
+
+/* @page: file that receives the page; NULL: none. */
+static int show(json_t *comparison, bool as_json, const char *page, const char *index)
+{
+	if (page) {
+		add_history(index, comparison);
+		if (write_page(page, comparison))
+			return EXIT_INFRA;
 	}
 	if (as_json) {
 		json_dumpf(comparison, stdout,
@@ -123,9 +172,12 @@ static int compare_directories(char *const directories[2], const struct compare_
 		return EXIT_USAGE;
 	}
 	comparison = compare_runs(a, b, &request->options);
-	if (comparison)
-		apply_calibration(second, false, comparison);
-	return show(comparison, request->as_json);
+	if (!comparison) {
+		log_error("compare: no memory");
+		return EXIT_INFRA;
+	}
+	apply_calibration(second, false, comparison);
+	return show(comparison, request->as_json, request->html, request->index);
 }
 
 /**
@@ -138,6 +190,7 @@ static int compare_directories(char *const directories[2], const struct compare_
  */
 int compare_finish(const char *directory, const json_t *plan, bool as_json)
 {
+	__cleanup_free char *page = format_text("%s/report.html", directory);
 	__cleanup_json json_t *comparison = NULL;
 	struct reason why = {""};
 
@@ -146,7 +199,8 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 		return EXIT_INFRA;
 	}
 	apply_calibration(directory, true, comparison);
-	return show(comparison, as_json);
+	return show(comparison, as_json, json_text(plan, "html", page),
+		    json_text(plan, "index", HISTORY_FILE));
 }
 
 /**
@@ -167,11 +221,12 @@ json_t *compare_plan(const char *command, const struct compare_request *request,
 
 	for (int i = 0; i < count; i++)
 		json_array_append_new(scenarios, json_string(names[i]));
-	plan = json_pack("{s:O, s:O, s:O, s:I, s:I, s:I, s:f, s:f, s:s*}", "a", request->a, "b",
-			 request->b, "scenarios", scenarios, "boots", (json_int_t)request->boots,
-			 "samples", (json_int_t)request->samples, "seed", (json_int_t)request->seed,
-			 "budget", request->options.budget, "alpha", request->options.alpha,
-			 "across", request->options.across);
+	plan = json_pack("{s:O, s:O, s:O, s:I, s:I, s:I, s:f, s:f, s:s*, s:s*, s:s*}", "a",
+			 request->a, "b", request->b, "scenarios", scenarios, "boots",
+			 (json_int_t)request->boots, "samples", (json_int_t)request->samples,
+			 "seed", (json_int_t)request->seed, "budget", request->options.budget,
+			 "alpha", request->options.alpha, "across", request->options.across, "html",
+			 request->html, "index", request->index);
 	if (!plan || rounds_check(plan, &why)) {
 		log_error("%s: %s", command, plan ? why.text : "an argument is no UTF-8");
 		return NULL;
@@ -288,6 +343,12 @@ static bool read_option(int option, struct compare_request *request)
 	case 'x':
 		request->options.across = optarg;
 		return true;
+	case 'H':
+		request->html = optarg;
+		return true;
+	case 'i':
+		request->index = optarg;
+		return true;
 	case 'n':
 		if (strcmp(optarg, "auto") == 0) {
 			request->boots = 0;
@@ -304,6 +365,8 @@ static int compare(struct compare_request *request, int argc, char **argv)
 	static const struct option known[] = {{"a", required_argument, NULL, 'A'},
 					      {"b", required_argument, NULL, 'B'},
 					      {"across", required_argument, NULL, 'x'},
+					      {"html", required_argument, NULL, 'H'},
+					      {"index", required_argument, NULL, 'i'},
 					      COMPARE_OPTIONS,
 					      {0}};
 	struct reason why = {""};
@@ -340,6 +403,7 @@ static int run(int argc, char **argv)
 					  .a = a,
 					  .b = b,
 					  .boots = 8,
+					  .index = HISTORY_FILE,
 					  .samples = 1,
 					  .seed = 1};
 

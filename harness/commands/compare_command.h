@@ -19,11 +19,12 @@
  * @out:   directory; NULL: one named by the date
  * @boots: of each side; 0: as many as the calibration wants
  * @html:  file that receives the page, or NULL
+ * @index: of the history
  */
 struct compare_request {
 	struct compare_options options;
 	json_t *a, *b;
-	const char *out, *html;
+	const char *out, *html, *index;
 	double boots, samples, seed;
 	bool as_json;
 };

@@ -543,3 +543,26 @@ void calibration_apply(const json_t *calibration, bool in_turns, json_t *compari
 			apply_row(known, level, row);
 	}
 }
+
+/**
+ * calibration_warning - what a comparison says of a bench that alarms by itself
+ * @applied: "calibration" of calibration_apply(); may be NULL
+ *
+ * Return: the text, owned by the caller; NULL when there is nothing to say.
+ */
+char *calibration_warning(const json_t *applied)
+{
+	const json_t *share = json_object_get(applied, "false_alarms");
+
+	if (!json_is_true(json_object_get(applied, "noisy")))
+		return NULL;
+	return format_text("This bench raises false alarms: %lld of %lld metrics (%.1f %%, more "
+			   "than %d %%) changed by themselves with the sides %s, see %s.",
+			   (long long)json_number(share, "alarms", 0),
+			   (long long)json_number(share, "rows", 0), real_of(share, "percent"),
+			   CALIBRATION_LIMIT_PERCENT,
+			   json_is_true(json_object_get(applied, "in_turns"))
+				   ? "in turns"
+				   : "one after the other",
+			   json_text(applied, "directory", ""));
+}

@@ -23,6 +23,7 @@ int compare_load(const char *name, const char *const directories[], size_t count
 		 struct reason *why);
 int compare_check_across(const char *across, struct reason *why);
 json_t *compare_runs(const json_t *a, const json_t *b, const struct compare_options *options);
+void compare_page(FILE *out, const json_t *comparison);
 void compare_print(FILE *out, const json_t *comparison);
 
 #endif

@@ -34,8 +34,8 @@ char *table_value(double value, const char *unit)
 			   times[i].name);
 }
 
-/* "1.3 s ±2% (8)": the median, the farther limit of its interval, the number of boots. */
-static char *side_text(const json_t *side, const char *unit)
+/** compare_side_text - "1.3 s ±2% (8)": the median, the farther limit of its interval, the boots. Owned by the caller */
+char *compare_side_text(const json_t *side, const char *unit)
 {
 	double median = number(side, "median", 0), low = number(side, "low", -INFINITY);
 	double high = number(side, "high", INFINITY);
@@ -51,7 +51,8 @@ static char *side_text(const json_t *side, const char *unit)
 	return format_text("%s %s (%lld)", value, around, (long long)json_number(side, "boots", 0));
 }
 
-static char *change_text(const json_t *change)
+/** compare_change_text - "+8.8% [+8.0, +9.5]". Owned by the caller */
+char *compare_change_text(const json_t *change)
 {
 	double low = number(change, "low", -INFINITY), high = number(change, "high", INFINITY);
 	double value = number(change, "value", INFINITY);
@@ -90,9 +91,9 @@ static void fill_metric(const json_t *row, char *cells[TABLE_COLUMNS])
 
 	cells[0] =
 		format_text("%s %s", json_text(row, "scenario", ""), json_text(row, "metric", ""));
-	cells[1] = side_text(json_object_get(row, "a"), unit);
-	cells[2] = side_text(json_object_get(row, "b"), unit);
-	cells[3] = change_text(json_object_get(row, "change_percent"));
+	cells[1] = compare_side_text(json_object_get(row, "a"), unit);
+	cells[2] = compare_side_text(json_object_get(row, "b"), unit);
+	cells[3] = compare_change_text(json_object_get(row, "change_percent"));
 	cells[4] = p_text(row);
 	cells[5] = verdict_text(row);
 }
@@ -166,26 +167,11 @@ static bool any_unknown_boots(const json_t *rows)
 	return false;
 }
 
-static void print_calibration(FILE *out, const json_t *calibration)
-{
-	const json_t *share = json_object_get(calibration, "false_alarms");
-
-	if (!calibration || !json_is_true(json_object_get(calibration, "noisy")))
-		return;
-	text_line(out,
-		  "This bench raises false alarms: %lld of %lld metrics (%.1f %%, more than %d %%) "
-		  "changed by themselves with the sides %s, see %s.",
-		  (long long)json_number(share, "alarms", 0),
-		  (long long)json_number(share, "rows", 0), number(share, "percent", 0),
-		  CALIBRATION_LIMIT_PERCENT,
-		  json_is_true(json_object_get(calibration, "in_turns")) ? "in turns"
-									 : "one after the other",
-		  json_text(calibration, "directory", ""));
-}
-
 static void print_legend(FILE *out, const json_t *comparison)
 {
 	const json_t *counts = json_object_get(comparison, "counts");
+	__cleanup_free char *alarms =
+		calibration_warning(json_object_get(comparison, "calibration"));
 	const char *separator = "", *verdict;
 	json_t *count;
 
@@ -197,7 +183,8 @@ static void print_legend(FILE *out, const json_t *comparison)
 		number(comparison, "alpha", 0), number(comparison, "budget_percent", 0));
 	if (any_unknown_boots(json_object_get(comparison, "metrics")))
 		fputs("* The boots are not on record: each trial is taken for one.\n", out);
-	print_calibration(out, json_object_get(comparison, "calibration"));
+	if (alarms)
+		text_line(out, "%s", alarms);
 	json_object_foreach ((json_t *)counts, verdict, count) {
 		fprintf(out, "%s%lld %s", separator, (long long)json_integer_value(count), verdict);
 		separator = ", ";

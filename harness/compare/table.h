@@ -7,6 +7,8 @@
 #define TABLE_COLUMNS 6
 
 void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count);
+char *compare_side_text(const json_t *side, const char *unit);
+char *compare_change_text(const json_t *change);
 char *table_value(double value, const char *unit);
 
 #endif

@@ -85,15 +85,32 @@ static json_t *estimate_json(struct estimate estimate, double base)
 			 real(percent(estimate.high, base)));
 }
 
+/* The raw samples: a list for each boot. */
+static json_t *values_of(const struct side *side)
+{
+	json_t *boots = json_array();
+
+	for (size_t i = 0; i < side->boot_count; i++) {
+		json_t *samples = json_array();
+
+		for (size_t j = 0; j < side->boots[i].count; j++)
+			json_array_append_new(samples, json_real(side->boots[i].samples[j]));
+		json_array_append_new(boots, samples);
+	}
+	return boots;
+}
+
 static int describe_side(const struct side *side, struct estimate *median, json_t **json)
 {
 	int error = stats_median(side->medians, side->boot_count, CONFIDENCE, median);
 
 	if (!error)
-		*json = json_pack("{s:o, s:o, s:o, s:I, s:I, s:b}", "median", real(median->value),
-				  "low", real(median->low), "high", real(median->high), "boots",
-				  (json_int_t)side->boot_count, "samples", (json_int_t)side->count,
-				  "two_humps", stats_two_humps(side->samples, side->count));
+		*json = json_pack("{s:o, s:o, s:o, s:I, s:I, s:b, s:o}", "median",
+				  real(median->value), "low", real(median->low), "high",
+				  real(median->high), "boots", (json_int_t)side->boot_count,
+				  "samples", (json_int_t)side->count, "two_humps",
+				  stats_two_humps(side->samples, side->count), "values",
+				  values_of(side));
 	return error;
 }
 

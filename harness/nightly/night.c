@@ -104,13 +104,17 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 }
 
 /* A step that was cut off has a journal or a plan already. */
-static json_t *step_arguments(const json_t *step, const char *directory)
+static json_t *step_arguments(const json_t *step, const char *directory, const char *index)
 {
 	json_t *words;
 
 	if (has_file(directory, JOURNAL_FILE) || has_file(directory, COMPARISON_FILE))
 		return json_pack("[s, s, s]", "brinell", "resume", directory);
 	words = json_pack("[s, O, s, s]", "brinell", json_array_get(step, 0), "--out", directory);
+	if (strcmp(json_string_value(json_array_get(step, 0)), "compare") == 0) {
+		json_array_append_new(words, json_string("--index"));
+		json_array_append_new(words, json_string(index));
+	}
 	for (size_t i = 1; i < json_array_size(step); i++)
 		json_array_append(words, json_array_get(step, i));
 	return words;
@@ -120,7 +124,8 @@ static int run_step(const json_t *step, const char *night, const char *name, int
 		    struct reason *why)
 {
 	__cleanup_free char *directory = format_text("%s/%s", night, name);
-	__cleanup_json json_t *arguments = step_arguments(step, directory);
+	__cleanup_free char *index = format_text("%s/../history.db", night);
+	__cleanup_json json_t *arguments = step_arguments(step, directory, index);
 	__cleanup_free char *log = format_text("%s.log", directory);
 	__cleanup_free char *file = format_text("%s.code", name);
 	__cleanup_free char *text = NULL;

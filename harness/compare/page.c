@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A comparison as a page: every sample is a dot, beside the numbers that are made of them. The page is one file that asks for nothing
+ * from anywhere, and needs no script. Places are shares of a box, so that dots stay round at any width.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "harness/compare/calibration.h"
+#include "harness/compare/compare.h"
+#include "harness/compare/table.h"
+#include "harness/lib/text.h"
+
+/* page.css, which the Makefile embeds: not terminated. */
+extern const char _binary_harness_compare_page_css_start[];
+extern const char _binary_harness_compare_page_css_end[];
+
+/* In the order in which they matter. */
+static const char *const verdicts[] = {"regressed", "improved", "too-noisy", "no-change-shown",
+				       "not-comparable"};
+
+/* Shades of boots, so that neighbours differ; there may be more boots than shades. */
+#define SHADES 4
+
+struct scale {
+	double low, high;
+};
+
+static double number(const json_t *object, const char *key, double fallback)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
+static void widen(struct scale *scale, double value)
+{
+	scale->low = fmin(scale->low, value);
+	scale->high = fmax(scale->high, value);
+}
+
+/* In percent of the box, with a margin; halves are taken first, because a difference may be too large for a number. */
+static double place(const struct scale *scale, double value)
+{
+	double width = scale->high / 2 - scale->low / 2;
+
+	return width > 0 ? 3 + (value / 2 - scale->low / 2) / width * 94 : 50;
+}
+
+static void write_verdict(FILE *out, const json_t *row)
+{
+	const char *verdict = json_text(row, "verdict", ""), *note = json_text(row, "note", NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		if (strcmp(verdict, verdicts[i]) == 0)
+			fprintf(out, "<span class=\"v %s\">%s</span>", verdict, verdict);
+	if (note)
+		text_xml_format(out, " <span class=\"soft\">%s</span>", note);
+}
+
+static void scale_side(struct scale *scale, const json_t *side)
+{
+	json_t *boot, *sample;
+	size_t index, each;
+
+	json_array_foreach (json_object_get(side, "values"), index, boot)
+		json_array_foreach (boot, each, sample)
+			widen(scale, json_number_value(sample));
+}
+
+/* Dots of one boot stand on one line and have one shade. */
+static void write_dots(FILE *out, const struct scale *scale, const json_t *boots, const char *unit)
+{
+	size_t count = json_array_size(boots), index, each;
+	json_t *boot, *sample;
+
+	json_array_foreach ((json_t *)boots, index, boot) {
+		json_array_foreach (boot, each, sample) {
+			__cleanup_free char *text = table_value(json_number_value(sample), unit);
+
+			fprintf(out,
+				"<i style=\"left:%.2f%%;top:%.1f%%;opacity:%.2f\" title=\"boot "
+				"%zu: ",
+				place(scale, json_number_value(sample)),
+				15 + 70 * ((double)index + 0.5) / (double)count,
+				1 - 0.18 * (double)(index % SHADES), index + 1);
+			text_xml_format(out, "%s", text);
+			fputs("\"></i>", out);
+		}
+	}
+}
+
+static void write_side(FILE *out, const char *name, const struct scale *scale, const json_t *side,
+		       const char *unit)
+{
+	double low = number(side, "low", scale->low), high = number(side, "high", scale->high);
+	bool known = json_is_number(json_object_get(side, "low"));
+
+	fprintf(out, "<div class=\"row %s\"><b>%c</b><div class=\"plot\">", name,
+		*name - 'a' + 'A');
+	if (known)
+		fprintf(out, "<s style=\"left:%.2f%%;width:%.2f%%\"></s>", place(scale, low),
+			place(scale, high) - place(scale, low));
+	fprintf(out, "<u style=\"left:%.2f%%\"></u>",
+		place(scale, number(side, "median", scale->low)));
+	write_dots(out, scale, json_object_get(side, "values"), unit);
+	fputs("</div></div>", out);
+}
+
+static void write_axis(FILE *out, double low, double high, const char *unit)
+{
+	__cleanup_free char *from = table_value(low, unit);
+	__cleanup_free char *to = table_value(high, unit);
+
+	text_xml_format(out, "<div class=\"axis soft\"><span>%s</span><span>%s</span></div>", from,
+			to);
+}
+
+static void write_plot(FILE *out, const json_t *row)
+{
+	const json_t *a = json_object_get(row, "a"), *b = json_object_get(row, "b");
+	struct scale scale = {INFINITY, -INFINITY};
+	const char *unit = json_text(row, "unit", "");
+
+	scale_side(&scale, a);
+	scale_side(&scale, b);
+	if (!(scale.low <= scale.high))
+		return;
+	fputs("<figure>", out);
+	write_side(out, "a", &scale, a, unit);
+	write_side(out, "b", &scale, b, unit);
+	write_axis(out, scale.low, scale.high, unit);
+	fputs("</figure>", out);
+}
+
+static bool is_first_after(const json_t *points, const char *run)
+{
+	json_t *point;
+	size_t index;
+
+	json_array_foreach ((json_t *)points, index, point)
+		if (json_is(point, "first_after", run))
+			return true;
+	return false;
+}
+
+/* The medians of earlier runs, and where they changed. */
+static void write_history(FILE *out, const json_t *row)
+{
+	const json_t *series = json_object_get(json_object_get(row, "history"), "series");
+	const json_t *points = json_object_get(json_object_get(row, "history"), "points");
+	const char *unit = json_text(row, "unit", "");
+	struct scale scale = {INFINITY, -INFINITY}, time = {0, 0};
+	__cleanup_free char *least = NULL, *most = NULL;
+	json_t *run, *point;
+	size_t index;
+
+	if (!json_array_size(series))
+		return;
+	time.high = (double)json_array_size(series) - 1;
+	json_array_foreach ((json_t *)series, index, run)
+		widen(&scale, number(run, "median", 0));
+	least = table_value(scale.low, unit);
+	most = table_value(scale.high, unit);
+	fputs("<figure><div class=\"plot strip\">", out);
+	json_array_foreach ((json_t *)series, index, run) {
+		double median = number(run, "median", 0);
+		__cleanup_free char *text = table_value(median, unit);
+
+		if (is_first_after(points, json_text(run, "run", "")))
+			fprintf(out, "<em style=\"left:%.2f%%\"></em>",
+				place(&time, (double)index - 0.5));
+		fprintf(out, "<i style=\"left:%.2f%%;top:%.2f%%\" title=\"",
+			place(&time, (double)index), 100 - place(&scale, median));
+		text_xml_format(out, "%s: %s\"></i>", json_text(run, "run", ""), text);
+	}
+	fputs("</div>", out);
+	text_xml_format(out,
+			"<figcaption>%zu runs of the history, the oldest on the left, from %s to "
+			"%s",
+			json_array_size(series), least, most);
+	json_array_foreach ((json_t *)points, index, point)
+		text_xml_format(out, "; %s by %+.1f %% with run %s", json_text(point, "kind", ""),
+				number(point, "change_percent", 0),
+				json_text(point, "first_after", ""));
+	fputs(".</figcaption></figure>", out);
+}
+
+static void write_side_number(FILE *out, const char *name, const json_t *side, const char *unit)
+{
+	__cleanup_free char *text = side ? compare_side_text(side, unit) : xstrdup("-");
+
+	text_xml_format(out, "<span>%s %s</span>", name, text);
+}
+
+static void write_metric(FILE *out, const json_t *row)
+{
+	const char *unit = json_text(row, "unit", "");
+	const json_t *change = json_object_get(row, "change_percent");
+	bool better_known = is_one_of(json_text(row, "direction", ""), "lower", "higher");
+
+	fputs("<section class=\"card\">", out);
+	text_xml_format(out, "<h3>%s %s</h3><p>", json_text(row, "scenario", ""),
+			json_text(row, "metric", ""));
+	write_verdict(out, row);
+	fputs("</p><div class=\"numbers\">", out);
+	write_side_number(out, "A", json_object_get(row, "a"), unit);
+	write_side_number(out, "B", json_object_get(row, "b"), unit);
+	if (change) {
+		__cleanup_free char *text = compare_change_text(change);
+
+		text_xml_format(out,
+				"<span>change %s</span><span class=\"soft\">p %.4f after Holm, "
+				"budget %g %%",
+				text, number(row, "p_holm", 1), number(row, "budget_percent", 0));
+		if (better_known)
+			text_xml_format(out, ", %s is better", json_text(row, "direction", ""));
+		fputs("</span>", out);
+	}
+	fputs("</div><div class=\"pair\">", out);
+	write_plot(out, row);
+	write_history(out, row);
+	fputs("</div></section>\n", out);
+}
+
+static void write_metrics(FILE *out, const json_t *metrics)
+{
+	json_t *row;
+	size_t index;
+
+	fputs("<h2>Metrics</h2>\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		json_array_foreach ((json_t *)metrics, index, row)
+			if (json_is(row, "verdict", verdicts[i]))
+				write_metric(out, row);
+}
+
+static void write_rate(FILE *out, const json_t *rate)
+{
+	text_xml_format(out, "<td>%lld of %lld</td>", (long long)json_number(rate, "failures", 0),
+			(long long)json_number(rate, "trials", 0));
+}
+
+static void write_rates(FILE *out, const json_t *rates)
+{
+	json_t *row;
+	size_t index;
+
+	fputs("<h2>Failures</h2>\n<div class=\"card\"><table><tr><th>scenario</th><th>A</th>"
+	      "<th>B</th><th>verdict</th></tr>",
+	      out);
+	json_array_foreach ((json_t *)rates, index, row) {
+		text_xml_format(out, "<tr><td>%s</td>", json_text(row, "scenario", ""));
+		write_rate(out, json_object_get(row, "a"));
+		write_rate(out, json_object_get(row, "b"));
+		fputs("<td>", out);
+		write_verdict(out, row);
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</table></div>\n", out);
+}
+
+static void write_keys(FILE *out, const json_t *values)
+{
+	const char *separator = "", *key;
+	json_t *yes;
+
+	fputs("<td>", out);
+	json_object_foreach ((json_t *)values, key, yes) {
+		text_xml_format(out, "%s%s", separator, key);
+		separator = ", ";
+	}
+	fputs(values ? "</td>" : "not on record</td>", out);
+}
+
+static void write_part(FILE *out, const char *name, const json_t *a, const json_t *b)
+{
+	bool differs = a && b && !json_equal(a, b);
+
+	fprintf(out, "<tr%s><td>", differs ? " class=\"differs\"" : "");
+	text_xml_format(out, "%s</td>", name);
+	write_keys(out, a);
+	write_keys(out, b);
+	fputs("</tr>\n", out);
+}
+
+static void write_fingerprint(FILE *out, const json_t *a, const json_t *b)
+{
+	const char *name;
+	json_t *value;
+
+	fputs("<h2>Fingerprint</h2>\n<div "
+	      "class=\"card\"><table><tr><th></th><th>A</th><th>B</th></tr>\n",
+	      out);
+	json_object_foreach ((json_t *)a, name, value)
+		write_part(out, name, value, json_object_get(b, name));
+	json_object_foreach ((json_t *)b, name, value)
+		if (!json_object_get(a, name))
+			write_part(out, name, NULL, value);
+	fputs("</table></div>\n", out);
+}
+
+static void write_run(FILE *out, const char *name, const json_t *run)
+{
+	text_xml_format(out, "<p>%s: %s <span class=\"soft\">run %s, brinell %s%s</span></p>", name,
+			json_text(run, "directory", "?"), json_text(run, "run", "?"),
+			json_text(run, "version", "?"),
+			json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
+}
+
+static void write_head(FILE *out, const json_t *comparison)
+{
+	const json_t *counts = json_object_get(comparison, "counts");
+	__cleanup_free char *alarms =
+		calibration_warning(json_object_get(comparison, "calibration"));
+	json_t *difference;
+	size_t index;
+
+	fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	      "<meta name=\"viewport\" content=\"width=device-width\">"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'\"><title>brinell: comparison</title>\n<style>\n",
+	      out);
+	fwrite(_binary_harness_compare_page_css_start, 1,
+	       (size_t)(_binary_harness_compare_page_css_end -
+			_binary_harness_compare_page_css_start),
+	       out);
+	fputs("</style></head><body>\n<h1>Comparison</h1>\n<div class=\"numbers\">", out);
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		fprintf(out, "<span class=\"v %s\">%lld %s</span>", verdicts[i],
+			(long long)json_number(counts, verdicts[i], 0), verdicts[i]);
+	fputs("</div>\n<div class=\"card\">", out);
+	write_run(out, "A, the base", json_object_get(comparison, "a"));
+	write_run(out, "B, the new one", json_object_get(comparison, "b"));
+	fputs("</div>\n", out);
+	if (alarms)
+		text_xml_format(out, "<p class=\"card warning\">%s</p>\n", alarms);
+	json_array_foreach (json_object_get(comparison, "differences"), index, difference)
+		if (!json_is_true(json_object_get(difference, "allowed")))
+			text_xml_format(out,
+					"<p class=\"card warning\">%s differs: A has %s, B has %s. "
+					"Nothing is compared.</p>\n",
+					json_text(difference, "part", ""),
+					json_text(difference, "a", ""),
+					json_text(difference, "b", ""));
+}
+
+/**
+ * compare_page - write a comparison as a page
+ * @out:        where to
+ * @comparison: of compare_runs(); a row may have "history": {"series", "points"} as history_series() and trend_points()
+ *              give them
+ */
+void compare_page(FILE *out, const json_t *comparison)
+{
+	write_head(out, comparison);
+	fputs("<p class=\"soft\">A dot is a sample, a line of dots one boot, with a shade of its "
+	      "own. "
+	      "The bar is the median of the boots, the field around it its 95 % interval; fewer "
+	      "than "
+	      "6 boots have none.</p>\n",
+	      out);
+	write_metrics(out, json_object_get(comparison, "metrics"));
+	write_rates(out, json_object_get(comparison, "rates"));
+	write_fingerprint(out, json_object_get(json_object_get(comparison, "a"), "fingerprint"),
+			  json_object_get(json_object_get(comparison, "b"), "fingerprint"));
+	fputs("</body></html>\n", out);
+}
