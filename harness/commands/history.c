@@ -127,10 +127,17 @@ static int add_directory(struct history *history, const char *directory, unsigne
 static int run_add(const struct request *request)
 {
 	unsigned int count = 0, bad = 0;
+	struct reason why = {""};
 	int code = EXIT_PASSED;
+
+	if (history_begin(request->history, &why))
+		return complain(-EIO, &why);
 
 	for (int i = 0; i < request->count && !code; i++)
 		code = add_directory(request->history, request->names[i], &count, &bad);
+	/* What was added before an error stays. */
+	if (history_end(request->history, &why))
+		return complain(-EIO, &why);
 	if (!code)
 		log_info("history: %u runs added, %u left out", count, bad);
 	return code;

@@ -9,16 +9,16 @@
 #include "harness/store/render.h"
 #include "harness/store/run_directory.h"
 
-static const char usage[] =
-	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
-	"\n"
-	"Prints the results of a run from its journal. A verdict that this "
-	"very brinell has\nrecorded is not judged again; 'brinell judge' "
-	"does.\n"
-	"\n"
-	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, lava, gobench, otava,\n"
-	"                    openmetrics: see 'brinell list reports'\n"
-	"  --output FILE     write there instead of standard output\n";
+static const char usage[] = "usage: brinell report DIR --format FORMAT [--output FILE]\n"
+			    "\n"
+			    "Prints the results of a run from its journal. A verdict that this "
+			    "very brinell has\nrecorded is not judged again; 'brinell judge' "
+			    "does.\n"
+			    "\n"
+			    "  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
+			    "lava, gobench, otava,\n"
+			    "                    openmetrics: see 'brinell list reports'\n"
+			    "  --output FILE     write there instead of standard output\n";
 
 static void complain_about_format(const char *name)
 {

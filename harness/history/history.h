@@ -14,6 +14,8 @@ struct history;
 
 int history_open(const char *path, struct history **history, struct reason *why);
 void history_close(struct history *history);
+int history_begin(struct history *history, struct reason *why);
+int history_end(struct history *history, struct reason *why);
 int history_add(struct history *history, const char *directory, bool *added, struct reason *why);
 int history_pin(struct history *history, const char *name, const char *run, struct reason *why);
 int history_runs(struct history *history, json_t **runs, struct reason *why);

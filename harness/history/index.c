@@ -17,9 +17,20 @@
 #define IN_TIME "substr(run.run, 1, 16), run.rowid"
 #define LATEST_FIRST "substr(run.run, 1, 16) DESC, run.rowid DESC"
 
+/* Statements that are kept compiled: there are fewer. */
+#define STATEMENTS_MOST 16
+/* Of a large index, in KiB: rows of a run are spread over it. */
+#define CACHE_KIB 65536
+
+/**
+ * struct history - an open index
+ * @texts, @statements: those that were compiled, by the place of their text
+ */
 struct history {
 	sqlite3 *database;
 	const char *path;
+	const char *texts[STATEMENTS_MOST];
+	sqlite3_stmt *statements[STATEMENTS_MOST];
 };
 
 static const char schema[] =
@@ -37,8 +48,27 @@ static int fail_query(struct history *history, struct reason *why)
 
 	return fail(why, busy ? -EBUSY : -EIO, "%s: %s%s", history->path,
 		    sqlite3_errmsg(history->database),
-		    busy ? "; another brinell has it"
-			 : "; it is only an index: remove it and add the runs again");
+		    busy		  ? "; another brinell has it"
+		    : code == SQLITE_FULL ? "; make room: the index is as it was before"
+		    : code == SQLITE_READONLY || code == SQLITE_CANTOPEN
+			    ? ""
+			    : "; it is only an index: remove it and add the "
+			      "runs again");
+}
+
+/* Compiled once: an import runs the same few statements for each row. NULL: it can not be compiled. */
+static sqlite3_stmt *statement_of(struct history *history, const char *text)
+{
+	size_t i = 0;
+
+	while (i < STATEMENTS_MOST && history->texts[i] && history->texts[i] != text)
+		i++;
+	if (i == STATEMENTS_MOST)
+		abort();
+	if (!history->texts[i] && sqlite3_prepare_v2(history->database, text, -1,
+						     &history->statements[i], NULL) == SQLITE_OK)
+		history->texts[i] = text;
+	return history->texts[i] ? history->statements[i] : NULL;
 }
 
 static int execute(struct history *history, const char *text, struct reason *why)
@@ -55,7 +85,8 @@ static int prepare(struct history *history, const char *text, const json_t *para
 	json_t *value;
 	size_t index;
 
-	if (sqlite3_prepare_v2(history->database, text, -1, statement, NULL) != SQLITE_OK)
+	*statement = statement_of(history, text);
+	if (!*statement)
 		return fail_query(history, why);
 	json_array_foreach ((json_t *)parameters, index, value) {
 		int place = (int)index + 1;
@@ -85,7 +116,7 @@ static json_t *cell(sqlite3_stmt *statement, int column)
 	}
 }
 
-/* Takes @parameters. @rows receives an object a row, keyed by the names of the columns; NULL: there are none. */
+/* @text has a place of its own: it is not made for the call. Takes @parameters. @rows receives an object a row, keyed by the names of the columns; NULL: there are none. */
 static int query(struct history *history, const char *text, json_t *parameters, json_t **rows,
 		 struct reason *why)
 {
@@ -104,7 +135,10 @@ static int query(struct history *history, const char *text, json_t *parameters, 
 	}
 	if (!error && step != SQLITE_DONE)
 		error = fail_query(history, why);
-	sqlite3_finalize(statement);
+	if (statement) {
+		sqlite3_reset(statement);
+		sqlite3_clear_bindings(statement);
+	}
 	if (!error && rows)
 		*rows = steal(found);
 	return error;
@@ -140,6 +174,7 @@ static int check_version(struct history *history, struct reason *why)
  */
 int history_open(const char *path, struct history **history, struct reason *why)
 {
+	__cleanup_free char *cache = format_text("PRAGMA cache_size = -%d", CACHE_KIB);
 	struct history *opened = xzalloc(sizeof(*opened));
 	const char *slash = strrchr(path, '/');
 	__cleanup_free char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
@@ -154,7 +189,8 @@ int history_open(const char *path, struct history **history, struct reason *why)
 		error = fail_query(opened, why);
 	if (!error) {
 		sqlite3_busy_timeout(opened->database, BUSY_TIMEOUT_MS);
-		error = execute(opened, "BEGIN IMMEDIATE", why)
+		error = execute(opened, cache, why)
+				?: execute(opened, "BEGIN IMMEDIATE", why)
 				?: check_version(opened, why)
 				?: execute(opened, "COMMIT", why);
 	}
@@ -168,6 +204,8 @@ int history_open(const char *path, struct history **history, struct reason *why)
 /** history_close - close an index */
 void history_close(struct history *history)
 {
+	for (size_t i = 0; i < STATEMENTS_MOST; i++)
+		sqlite3_finalize(history->statements[i]);
 	sqlite3_close(history->database);
 	free(history);
 }
@@ -267,7 +305,7 @@ int history_add(struct history *history, const char *directory, bool *added, str
 	*added = !error && !json_array_size(known);
 	if (error || !*added)
 		return error;
-	error = execute(history, "BEGIN IMMEDIATE", why)
+	error = execute(history, "SAVEPOINT run", why)
 			?: query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
 			?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run), NULL, why)
 			?: query(history, "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
@@ -275,7 +313,29 @@ int history_add(struct history *history, const char *directory, bool *added, str
 					   json_is_true(json_object_get(side, "complete"))),
 				 NULL, why)
 			?: add_rows(history, run, side, why)
-			?: execute(history, "COMMIT", why);
+			?: execute(history, "RELEASE run", why);
+	if (error)
+		(void)execute(history, "ROLLBACK TO run; RELEASE run", NULL);
+	return error;
+}
+
+/**
+ * history_begin - several runs are about to be added: it is quicker to write them together
+ *
+ * What was added since is in the index after history_end(), or not at all when the program dies before.
+ *
+ * Return: 0, -EBUSY, -EIO.
+ */
+int history_begin(struct history *history, struct reason *why)
+{
+	return execute(history, "BEGIN IMMEDIATE", why);
+}
+
+/** history_end - write what was added since history_begin(). Return: 0 or -EIO; then the index is as it was before */
+int history_end(struct history *history, struct reason *why)
+{
+	int error = execute(history, "COMMIT", why);
+
 	if (error)
 		(void)execute(history, "ROLLBACK", NULL);
 	return error;
@@ -336,10 +396,11 @@ int history_runs(struct history *history, json_t **runs, struct reason *why)
 {
 	return query(
 		history,
-		"SELECT run.run, directory, version, complete, sum(trials) AS trials,"
-		" sum(failures) AS failures, (SELECT group_concat(name, ', ') FROM baseline"
-		"  WHERE baseline.run = run.run) AS baselines"
-		" FROM run LEFT JOIN rate ON rate.run = run.run GROUP BY run.run ORDER BY " IN_TIME,
+		"SELECT run.run, directory, version, complete, trials, failures,"
+		" (SELECT group_concat(name, ', ') FROM baseline WHERE baseline.run = run.run) AS "
+		"baselines"
+		" FROM run LEFT JOIN (SELECT run, sum(trials) AS trials, sum(failures) AS failures"
+		"  FROM rate GROUP BY run) AS sums ON sums.run = run.run ORDER BY " IN_TIME,
 		NULL, runs, why);
 }
 
