@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # usage: bats/bench/run.sh [PART...]
-# Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, scale, plugin, demo, and of guests:
+# Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, scale, compare, plugin, demo, and of guests:
 # start, idle, pattern, poison, downtime, library, gmem, and xen (all without arguments, about 80 minutes on two cores, most of it for guests). Ends
 # with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
 # meanwhile.
@@ -135,6 +135,23 @@ scale() {
 		sed -n 's/.*<p id="result">\(.*\)<\/p>.*/\1/p')" "$(($(stat -c %s "$page/report.html") / 1000000))"
 }
 
+# Two runs of 1,000 metrics with 30 samples each, and an index of 100,000 trials that 100 nights have made.
+compare() {
+	local nights=$scratch/nights sides=$scratch/sides least_seconds='' least_cpu=''
+	bats/bench/make-nights -v nights=2 -v scenarios=200 -v trials=30 -v out="$sides" || return
+	bats/bench/make-nights -v nights=100 -v scenarios=100 -v trials=10 -v out="$nights" || return
+	set -- "$sides"/*
+	cat "$sides"/*/results.json >/dev/null
+	cost 'jq . of both runs' jq . "$1/results.json" "$2/results.json"
+	cost 'compare, 1000 metrics' build/brinell compare "$1" "$2"
+	least_seconds='' least_cpu=''
+	cost 'jq . of 100000 trials' jq . "$nights"/*/results.json
+	cost 'history add' build/brinell history --index "$nights.db" add "$nights"
+	cost 'history trend' build/brinell history --index "$nights.db" trend perf/scenario-042 metric_of_some_length_3
+	cost 'history check' build/brinell history --index "$nights.db" check
+	printf '%-24s %.1f MB\n' 'the index' "$(($(stat -c %s "$nights.db") / 100000))e-1"
+}
+
 # The same fault by einj_mem_uc of ras-tools, which EINJ_MEM_UC names: a static program.
 ras_tools() {
 	local delay
@@ -225,16 +242,16 @@ xen() {
 }
 
 machine() {
-	printf '%d cores, %s, QEMU %s, emulated kernel %s\n' "$(nproc)" \
+	printf '%d cores, %s, QEMU %s%s\n' "$(nproc)" \
 		"$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" \
 		"$(qemu-system-x86_64 --version | sed -n "s/^QEMU emulator version \([0-9.]*\).*/\1/p")" \
-		"$(build/brinell rig run -- uname -r 2>/dev/null | tail -n 1 | tr -d '\r')"
+		"${hosts:+, emulated kernel $(build/brinell rig run -- uname -r 2>/dev/null | tail -n 1 | tr -d '\r')}"
 	if pgrep -c qemu-system >/dev/null; then
 		echo 'The machine was busy with another emulator: do not compare these figures with others.'
 	fi
 }
 
-parts="boot journal trials scale plugin demo start idle pattern poison downtime library gmem xen"
+parts="boot journal trials scale compare plugin demo start idle pattern poison downtime library gmem xen"
 # shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $parts
 for name in "$@"; do
@@ -247,7 +264,15 @@ for name in "$@"; do
 	esac
 done
 make -s build/bench/host build/bench/journal build/bench/summary build/bench/scale build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/bench/suspend build/brinell-guest || exit 1
-build/brinell rig build intel >&2 || exit 1
+# Parts that need no emulated host start none.
+hosts=
+for name in "$@"; do
+	case $name in
+	journal | compare) ;;
+	*) hosts=yes ;;
+	esac
+done
+[ -z "$hosts" ] || build/brinell rig build intel >&2 || exit 1
 machine >"$block"
 echo >>"$block"
 for name in "$@"; do
@@ -267,6 +292,10 @@ for name in "$@"; do
 	scale)
 		say "judge and reports of $trials_scale trials"
 		part 'Scale' scale
+		;;
+	compare)
+		say 'comparisons of many metrics, and an index of many trials: made-up runs, no emulated host'
+		part 'Comparisons' compare
 		;;
 	plugin)
 		say "the emulator's processor time for sha256sum of 128 MiB, with the idle plugin and without it: $rounds_plugin rounds"
