@@ -60,6 +60,11 @@ compare() { # BOOTS OPTIONS...
 	[ "$status" -eq 0 ]
 	[ "$(wc -l <fired)" -eq 5 ]
 	cmp before out/round-1/01-a/journal.jsonl
+	# Killed before the first record: nothing was started, and the run begins anew.
+	rm out/round-1/02-b/*.* && head -c 40 before >out/round-1/02-b/journal.jsonl
+	run "$brinell" resume out
+	[ "$status" -eq 0 ]
+	[ "$(wc -l <fired)" -eq 6 ]
 	[[ $output == *"fake/poison victim.cost"* ]]
 }
 

@@ -10,8 +10,8 @@
 #include "harness/compare/profile.h"
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
-#include "harness/journal/journal.h"
 #include "harness/store/durations.h"
+#include "harness/store/run_directory.h"
 
 #define PLAN_VERSION 1
 
@@ -102,7 +102,6 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 		    const json_t *scenarios, struct reason *why)
 {
 	__cleanup_free char *directory = run_directory(rounds, round, boot, side);
-	__cleanup_free char *journal = format_text("%s/%s", directory, JOURNAL_FILE);
 	__cleanup_free char *log = format_text("%s.log", directory);
 	__cleanup_free char *path = NULL;
 	__cleanup_json json_t *argv = NULL;
@@ -112,7 +111,7 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	if (is_complete(directory))
 		return 0;
 	argv = run_arguments(rounds, side, boot, scenarios, &path);
-	if (access(journal, F_OK) == 0) {
+	if (run_directory_begun(directory)) {
 		json_decref(argv);
 		argv = json_pack("[s, s, s]", "brinell", "resume", directory);
 	} else {

@@ -12,8 +12,8 @@
 
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
-#include "harness/journal/journal.h"
 #include "harness/nightly/nightly.h"
+#include "harness/store/run_directory.h"
 
 #define PLAN_FILE "night.json"
 #define SUMMARY_FILE "summary.txt"
@@ -108,7 +108,7 @@ static json_t *step_arguments(const json_t *step, const char *directory, const c
 {
 	json_t *words;
 
-	if (has_file(directory, JOURNAL_FILE) || has_file(directory, COMPARISON_FILE))
+	if (run_directory_begun(directory) || has_file(directory, COMPARISON_FILE))
 		return json_pack("[s, s, s]", "brinell", "resume", directory);
 	words = json_pack("[s, O, s, s]", "brinell", json_array_get(step, 0), "--out", directory);
 	if (strcmp(json_string_value(json_array_get(step, 0)), "compare") == 0) {

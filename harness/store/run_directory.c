@@ -35,3 +35,25 @@ int run_directory_open(const char *directory, struct journal_index **index, stru
 			    directory, damage.gaps);
 	return 0;
 }
+
+/**
+ * run_directory_begun - whether a run that was cut off has begun, so that it is to be resumed
+ * @directory: where it would be
+ *
+ * Before its first record is whole, nothing of a run was started: what is there of its journal is removed, so that the run can be
+ * begun anew.
+ */
+bool run_directory_begun(const char *directory)
+{
+	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
+	__cleanup_file FILE *journal = fopen(path, "re");
+	int c;
+
+	if (!journal)
+		return false;
+	while ((c = getc(journal)) != EOF)
+		if (c == '\n')
+			return true;
+	unlink(path);
+	return false;
+}

@@ -5,5 +5,6 @@
 #include "harness/journal/index.h"
 
 int run_directory_open(const char *directory, struct journal_index **index, struct reason *why);
+bool run_directory_begun(const char *directory);
 
 #endif
