@@ -125,6 +125,8 @@ json_t *environment_of(const json_t *records)
 	if (!run)
 		return environment;
 	json_object_set_new(environment, "command", json_string(command));
+	if (json_text(run, "calibration", NULL))
+		json_object_set(environment, "calibration", json_object_get(run, "calibration"));
 	if (json_is_integer(json_object_get(run, "seed")))
 		json_object_set_new(environment, "seed",
 				    json_sprintf("%" PRId64, json_number(run, "seed", 0)));

@@ -137,8 +137,12 @@ static int show(json_t *comparison, bool as_json, const char *page, const char *
 	return exit_code(comparison);
 }
 
-/* Calibrations lie beside what is compared, or where runs go by default. The last of the bench; NULL: there is none. */
-static json_t *find_calibration(const char *directory, const char *bench)
+/**
+ * compare_calibration - the last calibration of a bench, beside what is run or compared, or where runs go by default
+ *
+ * Return: owned by the caller; NULL: there is none.
+ */
+json_t *compare_calibration(const char *directory, const char *bench)
 {
 	__cleanup_free char *copy = xstrdup(directory);
 	const char *const places[] = {dirname(copy), "brinell-runs"};
@@ -152,7 +156,7 @@ static void apply_calibration(const char *directory, bool in_turns, json_t *comp
 		json_object_get(json_object_get(comparison, "a"), "fingerprint");
 	void *bench = json_object_iter(json_object_get(fingerprint, "bench"));
 	__cleanup_json json_t *calibration =
-		bench ? find_calibration(directory, json_object_iter_key(bench)) : NULL;
+		bench ? compare_calibration(directory, json_object_iter_key(bench)) : NULL;
 
 	if (calibration)
 		calibration_apply(calibration, in_turns, comparison);
@@ -199,6 +203,10 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 		return EXIT_INFRA;
 	}
 	apply_calibration(directory, true, comparison);
+	if (write_json_atomically(directory, COMPARED_FILE, comparison)) {
+		log_error("compare: %s/" COMPARED_FILE " can not be written", directory);
+		return EXIT_INFRA;
+	}
 	return show(comparison, as_json, json_text(plan, "html", page),
 		    json_text(plan, "index", HISTORY_FILE));
 }
@@ -262,7 +270,7 @@ static bool take_calibration(const char *out, json_t *plan, unsigned int boots)
 {
 	const json_t *trials = json_object_get(json_object_get(plan, "trials"), "a");
 	const char *bench = json_text(json_array_get(trials, 0), "bench", "");
-	__cleanup_json json_t *calibration = find_calibration(out, bench);
+	__cleanup_json json_t *calibration = compare_calibration(out, bench);
 	__cleanup_json json_t *scenarios = json_object();
 	__cleanup_json json_t *beyond = NULL;
 	json_t *trial;

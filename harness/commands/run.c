@@ -13,7 +13,9 @@
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"
+#include "harness/commands/compare_command.h"
 #include "harness/commands/dry_run.h"
+#include "harness/compare/calibration.h"
 #include "harness/store/durations.h"
 #include "harness/store/store.h"
 #include "harness/trial/order.h"
@@ -241,6 +243,28 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	return error;
 }
 
+/* What measuring on this bench is worth, if it was found out: every report says it. */
+static void note_calibration(const struct plan *plan, const struct run_options *options,
+			     json_t *head)
+{
+	const char *place = options->out ?: "brinell-runs/this";
+
+	for (size_t i = 0; i < plan->count; i++) {
+		__cleanup_json json_t *calibration = NULL;
+		__cleanup_json json_t *brief = NULL;
+		__cleanup_free char *warning = NULL;
+
+		if (!plan->trials[i].scenario->metrics)
+			continue;
+		calibration = compare_calibration(place, plan->trials[i].bench);
+		brief = calibration ? calibration_brief(calibration, false) : NULL;
+		warning = calibration_warning(brief);
+		if (warning)
+			json_object_set_new(head, "calibration", json_string(warning));
+		return;
+	}
+}
+
 /* Body of the run record; owned by the caller. */
 static char *run_record(const struct plan *plan, const struct run_options *options,
 			json_t *arguments)
@@ -262,6 +286,7 @@ static char *run_record(const struct plan *plan, const struct run_options *optio
 			 "seed", (json_int_t)options->seed, "kernel", options->kernel, "modules",
 			 options->modules, "host", "hostname", name.nodename, "kernel",
 			 name.release, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN));
+	note_calibration(plan, options, head);
 	out = open_memstream(&text, &length);
 	if (!out)
 		abort();

@@ -518,24 +518,35 @@ static void apply_row(const json_t *known, double level, json_t *row)
 }
 
 /**
+ * calibration_brief - what a calibration says of comparisons on its bench
+ * @calibration: of calibration_find()
+ * @in_turns:    the sides take turns
+ *
+ * Return: {"directory", "time", "in_turns", "false_alarms", "noisy"}, owned by the caller.
+ */
+json_t *calibration_brief(const json_t *calibration, bool in_turns)
+{
+	const json_t *share = json_object_get(calibration, in_turns ? "in_turns" : "in_sequence");
+
+	return json_pack("{s:O, s:O, s:b, s:O, s:b}", "directory",
+			 json_object_get(calibration, "directory"), "time",
+			 json_object_get(calibration, "time"), "in_turns", in_turns, "false_alarms",
+			 share, "noisy", real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT);
+}
+
+/**
  * calibration_apply - add to a comparison what is known of its bench
  * @calibration: of calibration_find()
- * @in_turns:    the sides took turns
+ * @in_turns:    the sides take turns
  * @comparison:  of compare_runs(); gets "calibration", and "boots_wanted" in each row that is known
  */
 void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison)
 {
-	const json_t *share = json_object_get(calibration, in_turns ? "in_turns" : "in_sequence");
 	json_t *rows = json_object_get(comparison, "metrics"), *row;
 	double level = real_of(comparison, "alpha") / (double)json_array_size(rows);
 	size_t index;
 
-	json_object_set_new(comparison, "calibration",
-			    json_pack("{s:O, s:O, s:b, s:O, s:b}", "directory",
-				      json_object_get(calibration, "directory"), "time",
-				      json_object_get(calibration, "time"), "in_turns", in_turns,
-				      "false_alarms", share, "noisy",
-				      real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT));
+	json_object_set_new(comparison, "calibration", calibration_brief(calibration, in_turns));
 	json_array_foreach (rows, index, row) {
 		const json_t *known = find_row(calibration, row);
 
@@ -545,24 +556,23 @@ void calibration_apply(const json_t *calibration, bool in_turns, json_t *compari
 }
 
 /**
- * calibration_warning - what a comparison says of a bench that alarms by itself
- * @applied: "calibration" of calibration_apply(); may be NULL
+ * calibration_warning - what a report says of a bench that alarms by itself
+ * @brief: of calibration_brief(); may be NULL
  *
  * Return: the text, owned by the caller; NULL when there is nothing to say.
  */
-char *calibration_warning(const json_t *applied)
+char *calibration_warning(const json_t *brief)
 {
-	const json_t *share = json_object_get(applied, "false_alarms");
+	const json_t *share = json_object_get(brief, "false_alarms");
 
-	if (!json_is_true(json_object_get(applied, "noisy")))
+	if (!json_is_true(json_object_get(brief, "noisy")))
 		return NULL;
 	return format_text("This bench raises false alarms: %lld of %lld metrics (%.1f %%, more "
 			   "than %d %%) changed by themselves with the sides %s, see %s.",
 			   (long long)json_number(share, "alarms", 0),
 			   (long long)json_number(share, "rows", 0), real_of(share, "percent"),
 			   CALIBRATION_LIMIT_PERCENT,
-			   json_is_true(json_object_get(applied, "in_turns"))
-				   ? "in turns"
-				   : "one after the other",
-			   json_text(applied, "directory", ""));
+			   json_is_true(json_object_get(brief, "in_turns")) ? "in turns"
+									    : "one after the other",
+			   json_text(brief, "directory", ""));
 }

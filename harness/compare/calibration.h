@@ -20,7 +20,8 @@ void calibration_print(FILE *out, const json_t *calibration);
 json_t *calibration_find(const char *const places[], size_t count, const char *bench);
 size_t calibration_boots(const json_t *calibration, const json_t *scenarios, double alpha,
 			 json_t **beyond);
-char *calibration_warning(const json_t *applied);
+json_t *calibration_brief(const json_t *calibration, bool in_turns);
+char *calibration_warning(const json_t *brief);
 void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison);
 
 #endif

@@ -6,6 +6,8 @@
 
 /* The plan of a comparison, in its directory. */
 #define COMPARISON_FILE "comparison.json"
+/* What came of it, as --json prints it. */
+#define COMPARED_FILE "compared.json"
 
 int side_check(const json_t *words, struct reason *why);
 int side_arguments(const json_t *words, json_t *argv, char **path);

@@ -4,12 +4,16 @@
  */
 #include <string.h>
 
+#include "harness/compare/rounds.h"
 #include "harness/history/history.h"
 #include "harness/nightly/nightly.h"
 
-static void print_counts(FILE *out, const char *directory)
+/* Of a run or a comparison, and whether its bench alarms by itself. */
+static void print_counts(FILE *out, const char *kind, const char *directory)
 {
-	__cleanup_free char *path = format_text("%s/results.json", directory);
+	bool compares = strcmp(kind, "compare") == 0;
+	__cleanup_free char *path =
+		format_text("%s/%s", directory, compares ? COMPARED_FILE : "results.json");
 	__cleanup_json json_t *results = json_load_file(path, 0, NULL);
 	const char *verdict, *separator = ": ";
 	json_t *count;
@@ -20,6 +24,8 @@ static void print_counts(FILE *out, const char *directory)
 		fprintf(out, "%s%lld %s", separator, (long long)json_integer_value(count), verdict);
 		separator = ", ";
 	}
+	if (json_is_true(json_object_get(json_object_get(results, "calibration"), "noisy")))
+		fputs("; this bench raises more than 5 % false alarms", out);
 }
 
 static const char *meaning_of(const char *kind, int code)
@@ -48,7 +54,7 @@ static void print_step(FILE *out, const json_t *step)
 		return;
 	}
 	fputs(meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)), out);
-	print_counts(out, directory);
+	print_counts(out, json_text(step, "kind", ""), directory);
 	if (json_integer_value(code) != EXIT_PASSED)
 		fprintf(out, "; see %s.log", directory);
 	fputc('\n', out);
