@@ -58,7 +58,8 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 	return remove(path);
 }
 
-static void remove_oldest(const struct nightly *nightly)
+/* A clock that was set back makes the night at hand look older than it is: it stays. */
+static void remove_oldest(const struct nightly *nightly, const char *night)
 {
 	__cleanup_json json_t *nights = list_nights(nightly->out);
 	size_t count = json_array_size(nights);
@@ -66,7 +67,8 @@ static void remove_oldest(const struct nightly *nightly)
 	for (size_t i = 0; i + nightly->keep < count; i++) {
 		const char *path = json_string_value(json_array_get(nights, i));
 
-		if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+		if (strcmp(path, night) != 0 &&
+		    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
 			log_warning("nightly: removing %s: %s", path, strerror(errno));
 	}
 }
@@ -212,7 +214,7 @@ int night_run(const struct nightly *nightly, char **directory, json_t **outcome,
 		error = take_step(night, plan, i, steps, why);
 	if (error)
 		return error;
-	remove_oldest(nightly);
+	remove_oldest(nightly, night);
 	*directory = steal(night);
 	*outcome = steal(steps);
 	return 0;
