@@ -237,7 +237,8 @@ static void write_metrics(FILE *out, const json_t *metrics)
 
 static void write_rate(FILE *out, const json_t *rate)
 {
-	text_xml_format(out, "<td>%lld of %lld</td>", (long long)json_number(rate, "failures", 0),
+	text_xml_format(out, "<td class=\"rate\">%lld of %lld</td>",
+			(long long)json_number(rate, "failures", 0),
 			(long long)json_number(rate, "trials", 0));
 }
 
@@ -260,12 +261,12 @@ static void write_rates(FILE *out, const json_t *rates)
 	fputs("</table></div>\n", out);
 }
 
-static void write_keys(FILE *out, const json_t *values)
+static void write_keys(FILE *out, const json_t *values, int columns)
 {
 	const char *separator = "", *key;
 	json_t *yes;
 
-	fputs("<td>", out);
+	fprintf(out, "<td colspan=\"%d\">", columns);
 	json_object_foreach ((json_t *)values, key, yes) {
 		text_xml_format(out, "%s%s", separator, key);
 		separator = ", ";
@@ -279,8 +280,9 @@ static void write_part(FILE *out, const char *name, const json_t *a, const json_
 
 	fprintf(out, "<tr%s><td>", differs ? " class=\"differs\"" : "");
 	text_xml_format(out, "%s</td>", name);
-	write_keys(out, a);
-	write_keys(out, b);
+	write_keys(out, a, json_equal(a, b) ? 2 : 1);
+	if (!json_equal(a, b))
+		write_keys(out, b, 1);
 	fputs("</tr>\n", out);
 }
 
