@@ -185,6 +185,7 @@ check)
 	say "all tests: about 25 minutes on two cores"
 	WERROR=1 build
 	fast
+	check "every branch of the statistics is tested" make -s coverage
 	fuzz "${FUZZ_SECONDS:-5}"
 	rig
 	guests quick
