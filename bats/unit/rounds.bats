@@ -98,6 +98,20 @@ compare() { # BOOTS OPTIONS...
 	[[ $output == *"which scenario?"* ]]
 }
 
+@test "sides that differ in what they were not told to are not compared" {
+	printf '#!/bin/sh\nFAKE_CMDLINE=other exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >slow/ssh
+	compare 1 --b "qemu=$PWD/slow"
+	[ "$status" -eq 3 ]
+	[[ $output == *"command-line differs: A has quiet, B has other; --across"* ]]
+	rm -r out
+	compare 1 --b "qemu=$PWD/slow" --across command-line
+	[ "$status" -eq 0 ]
+	rm -r out
+	compare 1 --b "qemu=$PWD/slow" --b argument=other
+	[ "$status" -eq 0 ]
+	[[ $output == *"command-line differs: A has quiet, B has other"* && $output != *"--across"* ]]
+}
+
 @test "a plan that is damaged is refused" {
 	compare 1
 	[ "$status" -eq 0 ]
@@ -139,6 +153,11 @@ calibrate() { # BOOTS OPTIONS...
 	[[ $output == *"$boots boots of each side show the budgets, says the calibration cal"*"$boots runs of each side"*"trials: about "*", as they took last"* ]]
 	[ "$(wc -l <fired)" -eq $((14 + 2 * boots)) ]
 	[[ $output != *"raises false alarms"* ]]
+	# Of another bench, or of this one without the scenario, there is none.
+	sed 's,^scenario: .*,scenario: fake/other,' "$scenario" >other.yaml
+	run "$brinell" compare --boots auto --out other --a bench=ssh:fake --b bench=ssh:fake other.yaml
+	[ "$status" -eq 2 ]
+	[[ $output == *"--boots auto needs a calibration"* ]]
 	run "$brinell" compare --boots auto --out other --a bench=ssh:strange --b bench=ssh:strange "$scenario"
 	[ "$status" -eq 2 ]
 	[[ $output == *"--boots auto needs a calibration"* ]]

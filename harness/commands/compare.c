@@ -139,15 +139,29 @@ static int show(json_t *comparison, bool as_json, const char *page, const char *
 
 /**
  * compare_calibration - the last calibration of a bench, beside what is run or compared, or where runs go by default
+ * @directory: of what is run or compared
+ * @bench:     its name
+ * @scenarios: {NAME: ...}: it has one of these
  *
  * Return: owned by the caller; NULL: there is none.
  */
-json_t *compare_calibration(const char *directory, const char *bench)
+json_t *compare_calibration(const char *directory, const char *bench, const json_t *scenarios)
 {
 	__cleanup_free char *copy = xstrdup(directory);
 	const char *const places[] = {dirname(copy), "brinell-runs"};
 
-	return calibration_find(places, ARRAY_SIZE(places), bench);
+	return calibration_find(places, ARRAY_SIZE(places), bench, scenarios);
+}
+
+/* Names of the scenarios of trials, or of rows. */
+static json_t *scenarios_of(const json_t *list)
+{
+	json_t *scenarios = json_object(), *each;
+	size_t index;
+
+	json_array_foreach ((json_t *)list, index, each)
+		json_object_set_new(scenarios, json_text(each, "scenario", ""), json_true());
+	return scenarios;
 }
 
 static void apply_calibration(const char *directory, bool in_turns, json_t *comparison)
@@ -155,8 +169,10 @@ static void apply_calibration(const char *directory, bool in_turns, json_t *comp
 	const json_t *fingerprint =
 		json_object_get(json_object_get(comparison, "a"), "fingerprint");
 	void *bench = json_object_iter(json_object_get(fingerprint, "bench"));
+	__cleanup_json json_t *scenarios = scenarios_of(json_object_get(comparison, "metrics"));
 	__cleanup_json json_t *calibration =
-		bench ? compare_calibration(directory, json_object_iter_key(bench)) : NULL;
+		bench ? compare_calibration(directory, json_object_iter_key(bench), scenarios)
+		      : NULL;
 
 	if (calibration)
 		calibration_apply(calibration, in_turns, comparison);
@@ -270,14 +286,12 @@ static bool take_calibration(const char *out, json_t *plan, unsigned int boots)
 {
 	const json_t *trials = json_object_get(json_object_get(plan, "trials"), "a");
 	const char *bench = json_text(json_array_get(trials, 0), "bench", "");
-	__cleanup_json json_t *calibration = compare_calibration(out, bench);
-	__cleanup_json json_t *scenarios = json_object();
+	__cleanup_json json_t *scenarios = scenarios_of(trials);
+	__cleanup_json json_t *calibration = compare_calibration(out, bench, scenarios);
 	__cleanup_json json_t *beyond = NULL;
 	json_t *trial;
 	size_t index, wanted = 0;
 
-	json_array_foreach ((json_t *)trials, index, trial)
-		json_object_set_new(scenarios, json_text(trial, "scenario", ""), json_true());
 	if (calibration)
 		wanted = calibration_boots(calibration, scenarios,
 					   json_number_value(json_object_get(plan, "alpha")),

@@ -34,7 +34,7 @@ json_t *compare_plan(const char *command, const struct compare_request *request,
 		     char *const *names, char **out);
 int compare_begin(const char *command, const char *out, json_t *plan);
 int compare_finish(const char *directory, const json_t *plan, bool as_json);
-json_t *compare_calibration(const char *directory, const char *bench);
+json_t *compare_calibration(const char *directory, const char *bench, const json_t *scenarios);
 int calibrate_finish(const char *directory, const json_t *plan, bool as_json);
 
 #endif

@@ -250,13 +250,15 @@ static void note_calibration(const struct plan *plan, const struct run_options *
 	const char *place = options->out ?: "brinell-runs/this";
 
 	for (size_t i = 0; i < plan->count; i++) {
+		__cleanup_json json_t *scenarios =
+			json_pack("{s:b}", plan->trials[i].scenario->name, 1);
 		__cleanup_json json_t *calibration = NULL;
 		__cleanup_json json_t *brief = NULL;
 		__cleanup_free char *warning = NULL;
 
 		if (!plan->trials[i].scenario->metrics)
 			continue;
-		calibration = compare_calibration(place, plan->trials[i].bench);
+		calibration = compare_calibration(place, plan->trials[i].bench, scenarios);
 		brief = calibration ? calibration_brief(calibration, false) : NULL;
 		warning = calibration_warning(brief);
 		if (warning)

@@ -287,11 +287,16 @@ static json_t *describe_all(const struct bench_runs *runs)
 	return rows;
 }
 
-static const char *first_key(const json_t *object)
+/* Scenarios may have chosen several. */
+static json_t *benches_text(const json_t *fingerprint)
 {
-	void *first = json_object_iter((json_t *)object);
+	__cleanup_free char *text = NULL;
+	const char *bench;
+	json_t *yes;
 
-	return first ? json_object_iter_key(first) : "";
+	json_object_foreach (json_object_get(fingerprint, "bench"), bench, yes)
+		append_text(&text, ", ", "%s", bench);
+	return json_string(text ?: "");
 }
 
 /**
@@ -322,14 +327,14 @@ int calibration_make(const char *directory, const json_t *plan, json_t **calibra
 			     directory);
 	if (!error) {
 		fingerprint = json_object_get(json_array_get(runs.sides, 0), "fingerprint");
-		made = json_pack("{s:i, s:s, s:I, s:s, s:O, s:I, s:O, s:o, s:o, s:o}",
+		made = json_pack("{s:i, s:s, s:I, s:o, s:O, s:I, s:O, s:o, s:o, s:o}",
 				 "calibration", 1, "directory", directory, "time",
-				 (json_int_t)time(NULL), "bench",
-				 first_key(json_object_get(fingerprint, "bench")), "fingerprint",
-				 fingerprint, "runs", (json_int_t)json_array_size(directories),
-				 "alpha", json_object_get(plan, "alpha"), "metrics",
-				 describe_all(&runs), "in_turns", count_all_alarms(&runs, true),
-				 "in_sequence", count_all_alarms(&runs, false));
+				 (json_int_t)time(NULL), "bench", benches_text(fingerprint),
+				 "fingerprint", fingerprint, "runs",
+				 (json_int_t)json_array_size(directories), "alpha",
+				 json_object_get(plan, "alpha"), "metrics", describe_all(&runs),
+				 "in_turns", count_all_alarms(&runs, true), "in_sequence",
+				 count_all_alarms(&runs, false));
 		error = write_json_atomically(directory, CALIBRATION_FILE, made);
 		if (error)
 			fail_errno(why, error, "%s/%s", directory, CALIBRATION_FILE);
@@ -425,15 +430,32 @@ static json_t *load(const char *place, const char *name)
 	return NULL;
 }
 
+/* Of that bench, and with one of these scenarios. */
+static bool is_of(const json_t *calibration, const char *bench, const json_t *scenarios)
+{
+	const json_t *fingerprint = json_object_get(calibration, "fingerprint");
+	json_t *row;
+	size_t index;
+
+	if (!json_object_get(json_object_get(fingerprint, "bench"), bench))
+		return false;
+	json_array_foreach (json_object_get(calibration, "metrics"), index, row)
+		if (json_object_get(scenarios, json_text(row, "scenario", "")))
+			return true;
+	return false;
+}
+
 /**
  * calibration_find - the last calibration of a bench
- * @places: directories that hold directories of calibrations; those that are not there hold none
- * @count:  of them
- * @bench:  its name
+ * @places:    directories that hold directories of calibrations; those that are not there hold none
+ * @count:     of them
+ * @bench:     its name
+ * @scenarios: {NAME: ...}: it has one of these
  *
  * Return: the calibration, owned by the caller; NULL: there is none.
  */
-json_t *calibration_find(const char *const places[], size_t count, const char *bench)
+json_t *calibration_find(const char *const places[], size_t count, const char *bench,
+			 const json_t *scenarios)
 {
 	json_t *best = NULL;
 
@@ -444,7 +466,7 @@ json_t *calibration_find(const char *const places[], size_t count, const char *b
 		while (directory && (entry = readdir(directory))) {
 			json_t *each = load(places[i], entry->d_name);
 
-			if (json_is(each, "bench", bench) &&
+			if (is_of(each, bench, scenarios) &&
 			    (!best ||
 			     json_number(each, "time", 0) > json_number(best, "time", 0))) {
 				json_decref(best);

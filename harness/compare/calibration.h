@@ -17,7 +17,8 @@ int calibration_make(const char *directory, const json_t *plan, json_t **calibra
 		     struct reason *why);
 void calibration_print(FILE *out, const json_t *calibration);
 
-json_t *calibration_find(const char *const places[], size_t count, const char *bench);
+json_t *calibration_find(const char *const places[], size_t count, const char *bench,
+			 const json_t *scenarios);
 size_t calibration_boots(const json_t *calibration, const json_t *scenarios, double alpha,
 			 json_t **beyond);
 json_t *calibration_brief(const json_t *calibration, bool in_turns);
