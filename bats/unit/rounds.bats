@@ -59,6 +59,7 @@ compare() { # BOOTS OPTIONS...
 	run "$brinell" resume out
 	[ "$status" -eq 0 ]
 	[ "$(wc -l <fired)" -eq 5 ]
+	[[ $output != *"2 of 4 runs done"* && $output == *"3 of 4 runs done, about "* ]]
 	cmp before out/round-1/01-a/journal.jsonl
 	# Killed before the first record: nothing was started, and the run begins anew.
 	rm out/round-1/02-b/*.* && head -c 40 before >out/round-1/02-b/journal.jsonl

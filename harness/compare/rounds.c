@@ -15,11 +15,16 @@
 
 #define PLAN_VERSION 1
 
+/**
+ * struct rounds - the runs of a comparison
+ * @done: runs of this round that are complete
+ * @made: those of them that were not there before
+ */
 struct rounds {
 	const char *directory;
 	const json_t *plan;
 	int64_t began;
-	unsigned int done, planned;
+	unsigned int done, made, planned;
 };
 
 static const json_t *words_of(const struct rounds *rounds, char side)
@@ -124,6 +129,7 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	if (code || out < 0)
 		return fail(why, code ?: -errno, "%s: %s", directory,
 			    strerror(code ? -code : errno));
+	rounds->made++;
 	code = self_run(argv, path, out, out, why);
 	if (code < 0 || code == EXIT_USAGE || code == EXIT_INFRA)
 		return fail(why, -EIO,
@@ -132,13 +138,16 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	return 0;
 }
 
+/* Runs that were there before say nothing about the pace. */
 static void show_progress(struct rounds *rounds, unsigned int round)
 {
-	int64_t spent = now_monotonic_ns() - rounds->began, left;
+	int64_t left;
 
 	rounds->done++;
-	left = spent / rounds->done * (rounds->planned - rounds->done);
-
+	if (!rounds->made)
+		return;
+	left = (now_monotonic_ns() - rounds->began) / rounds->made *
+	       (rounds->planned - rounds->done);
 	log_info("round %u: %u of %u runs done, about %lld min %02lld s to go", round, rounds->done,
 		 rounds->planned, (long long)(left / NSEC_PER_SEC / 60),
 		 (long long)(left / NSEC_PER_SEC % 60));
@@ -181,7 +190,7 @@ static int make_runs(struct rounds *rounds, unsigned int round, struct reason *w
 	int error = 0;
 
 	rounds->began = now_monotonic_ns();
-	rounds->done = 0;
+	rounds->done = rounds->made = 0;
 	rounds->planned = 2 * boots;
 	for (unsigned int boot = 1; boot <= boots && !error; boot++) {
 		for (unsigned int turn = 0; turn < 2 && !error; turn++) {
