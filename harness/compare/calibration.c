@@ -589,8 +589,8 @@ char *calibration_warning(const json_t *brief)
 
 	if (!json_is_true(json_object_get(brief, "noisy")))
 		return NULL;
-	return format_text("This bench raises false alarms: %lld of %lld metrics (%.1f %%, more "
-			   "than %d %%) changed by themselves with the sides %s, see %s.",
+	return format_text("This bench raises false alarms: a metric changed by itself in %lld of "
+			   "%lld comparisons (%.1f %%, more than %d %%) with the sides %s, see %s.",
 			   (long long)json_number(share, "alarms", 0),
 			   (long long)json_number(share, "rows", 0), real_of(share, "percent"),
 			   CALIBRATION_LIMIT_PERCENT,
