@@ -556,18 +556,46 @@ json_t *calibration_brief(const json_t *calibration, bool in_turns)
 			 share, "noisy", real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT);
 }
 
+/* A machine that was changed since has another noise: the part in which it was; NULL: none. Kernels may differ. */
+static const char *changed_part(const json_t *calibration, const json_t *comparison)
+{
+	static const char *const parts[] = {"machine", "cpu",	 "microcode", "processors",
+					    "smt",     "memory", "firmware",  "governor"};
+	const json_t *then = json_object_get(calibration, "fingerprint"), *now;
+	const char *value;
+	json_t *yes;
+
+	now = json_object_get(json_object_get(comparison, "a"), "fingerprint");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const json_t *known = json_object_get(then, parts[i]);
+
+		json_object_foreach (json_object_get(now, parts[i]), value, yes)
+			if (known && !json_object_get(known, value))
+				return parts[i];
+	}
+	return NULL;
+}
+
 /**
  * calibration_apply - add to a comparison what is known of its bench
  * @calibration: of calibration_find()
  * @in_turns:    the sides take turns
- * @comparison:  of compare_runs(); gets "calibration", and "boots_wanted" in each row that is known
+ * @comparison:  of compare_runs(); gets "calibration", and "boots_wanted" in each row that is known. A calibration of a
+ *               machine that was changed since adds nothing
  */
 void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison)
 {
 	json_t *rows = json_object_get(comparison, "metrics"), *row;
 	double level = real_of(comparison, "alpha") / (double)json_array_size(rows);
+	const char *changed = changed_part(calibration, comparison);
 	size_t index;
 
+	if (changed) {
+		log_warning("the calibration %s is of another %s, and says nothing about this "
+			    "bench any more",
+			    json_text(calibration, "directory", ""), changed);
+		return;
+	}
 	json_object_set_new(comparison, "calibration", calibration_brief(calibration, in_turns));
 	json_array_foreach (rows, index, row) {
 		const json_t *known = find_row(calibration, row);
