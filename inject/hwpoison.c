@@ -401,7 +401,7 @@ static void hwpoison_probe(json_t *findings)
 
 REGISTERED(injector, hwpoison) = {
 	.name = "hwpoison",
-	.fault = {KIND_MEMORY, SEVERITY_ANY},
+	.fault_of = nature_of_page_method,
 	.summary = "the kernel treats a page as broken, although its memory is fine",
 	.params = hwpoison_params,
 	.check = hwpoison_check,

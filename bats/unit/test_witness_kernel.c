@@ -158,6 +158,16 @@ static void interrupts_sum_many_processors(void **state)
 	/* The same again is no news. */
 	witness->collect(&run);
 	assert_int_equal(json_array_size(seen), 1);
+	/* A processor brings counts along that are no news: what came meanwhile is not known. */
+	put_interrupts(301, 2, 3);
+	witness->collect(&run);
+	assert_int_equal(json_array_size(seen), 2);
+	assert_int_equal(json_number(data_of(1), "lost", 0), 1);
+	put_interrupts(301, 3, 3);
+	witness->collect(&run);
+	change = json_object_get(data_of(2), "MCE");
+	assert_int_equal(json_number(change, "before", -1), 602);
+	assert_int_equal(json_number(change, "after", -1), 903);
 	witness->stop(&run);
 }
 
@@ -270,20 +280,21 @@ static void trace_reads_events_and_losses(void **state)
 		    "pfn 0x5000: recovery action for dirty LRU page: Reco");
 		witness->dispatch(&run);
 		assert_int_equal(json_array_size(seen), 0);
-		say(pipe, "vered\nCPU:1 [LOST 12 EVENTS]\n"
+		say(pipe, "vered\nCPU:1 [LOST 12 EVENTS]\nCPU:0 [LOST EVENTS]\n"
 			  "  <...>-9  [001] .....     12.5: mce_record: CPU: 1, MCGc/s: 0/0, MC5: "
 			  "bd000000000000c0, ADDR/MISC/SYND: 0000000005000400/8c/0, RIP: 0\n");
 		witness->dispatch(&run);
-		assert_int_equal(json_array_size(seen), 3);
+		assert_int_equal(json_array_size(seen), 4);
 		assert_string_equal(json_text(data_of(0), "event", ""), name);
 		assert_int_equal(json_number(json_object_get(data_of(0), "fields"), "pfn", 0),
 				 0x5000);
 		assert_non_null(strstr(json_text(nth(0), "text", ""), "Recovered"));
 		assert_int_equal(json_number(data_of(1), "lost", 0), 12);
-		assert_string_equal(json_text(data_of(2), "event", ""), "mce:mce_record");
-		assert_int_equal(json_number(json_object_get(data_of(2), "fields"), "addr", 0),
+		assert_int_equal(json_number(data_of(2), "lost", 0), 1);
+		assert_string_equal(json_text(data_of(3), "event", ""), "mce:mce_record");
+		assert_int_equal(json_number(json_object_get(data_of(3), "fields"), "addr", 0),
 				 0x5000400);
-		assert_string_equal(json_text(json_object_get(data_of(2), "fields"), "status", ""),
+		assert_string_equal(json_text(json_object_get(data_of(3), "fields"), "status", ""),
 				    "0xbd000000000000c0");
 		witness->stop(&run);
 		/* The instance stays until the agent ends; what comes meanwhile is no evidence of the next trial. */

@@ -40,13 +40,14 @@
  * @address:    of the group with a virtual address
  * @device:     of the group with the PCI function that the error is of
  * @iova:       of the group with the address of a device's access
+ * @cpu, @bank: of the groups with the processor and the bank of a machine check
  * @zero_unknown: a page frame 0 means that the page is not known
  */
 struct line_kind {
 	const char *has, *pattern;
 	enum meaning meaning;
 	unsigned char kinds, severities;
-	unsigned char pfn, physical, status, ipid, pid, address, device, iova;
+	unsigned char pfn, physical, status, ipid, pid, address, device, iova, cpu, bank;
 	bool zero_unknown;
 };
 
@@ -76,6 +77,11 @@ static const struct line_kind line_kinds[] = {
 	/* arch/x86/kernel/cpu/mce/genpool.c, mce_gen_pool_add(); mm/memory-failure.c, memory_failure_queue() */
 	LINE("MCE records pool full", NULL, MEANS_LOST),
 	LINE("buffer overflow when queuing memory failure", NULL, MEANS_LOST),
+	/* drivers/pci/pcie/aer.c, aer_recover_queue(); drivers/acpi/apei/ghes.c: CXL records, and a pool without room */
+	LINE("overflow when recovering AER", NULL, MEANS_LOST),
+	LINE("kfifo", "CPER CXL .*kfifo (full|overflow)|CXL.*kfifo (full|overflow)", MEANS_LOST),
+	/* arch/x86/kernel/cpu/mce/threshold.c, intel.c: corrected errors are polled for from here on */
+	LINE("CMCI storm detected", NULL, MEANS_LOST),
 
 	/*
 	 * kernel/panic.c. Causes that are no hardware error: arch/x86/kernel/dumpstack.c, oops_end(); kernel/panic.c,
@@ -110,7 +116,7 @@ static const struct line_kind line_kinds[] = {
 	     "Memory failure: " PFN ": forcibly killing .*:([0-9]+) because of failure to unmap",
 	     MEANS_KILLED, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
 	LINE("npoison", "Unpoison: (Software-unpoisoned|Unpoisoned) (free )?page " PFN,
-	     MEANS_PAGE_HANDLED, KIND_MEMORY, .pfn = 3),
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, SEVERITY_REPAIRED, .pfn = 3),
 	/* arch/x86/mm/fault.c, do_sigbus(). In spite of its word it sends SIGBUS BUS_MCEERR_AR, which can be handled. */
 	LINE("MCE: Killing ",
 	     "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
@@ -125,9 +131,9 @@ static const struct line_kind line_kinds[] = {
 	LINE("Machine check events logged", "\\[Hardware Error\\]: Machine check events logged",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
 	LINE(": Machine Check",
-	     "\\[Hardware Error\\]: CPU [0-9]+: Machine Check[^:]*: [0-9a-f]+ Bank "
-	     "[0-9]+: " HEX,
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .status = 1),
+	     "\\[Hardware Error\\]: CPU ([0-9]+): Machine Check[^:]*: [0-9a-f]+ Bank "
+	     "([0-9]+): " HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .cpu = 1, .bank = 2, .status = 3),
 	LINE(": Machine Check", "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
 	LINE(" IPID ", "\\[Hardware Error\\]: TSC [0-9a-f]+ (ADDR " HEX " )?.*IPID " HEX,
@@ -333,6 +339,41 @@ static const struct line_kind line_kinds[] = {
 	     "(list_add|list_del|list_add_rcu|list_del_rcu|hlist|plist)[^ ]* corruption",
 	     MEANS_OOPS),
 	LINE("usercopy: Kernel memory ", NULL, MEANS_OOPS),
+	/* mm/swapfile.c: _swap_info_get(), get_swap_device() */
+	LINE("Bad swap ", "(_?swap_info_get|get_swap_device): Bad swap ", MEANS_OOPS),
+	/* arch/x86/kernel/check.c; mm/slab.c before Linux 6.8; lib/string_helpers.c before 6.9 */
+	LINE("Corrupted low memory at ", NULL, MEANS_OOPS),
+	LINE("Slab corruption ", NULL, MEANS_OOPS),
+	LINE("slab error in ", NULL, MEANS_OOPS),
+	LINE("detected buffer overflow", NULL, MEANS_OOPS),
+	/* kernel/cfi.c, report_cfi_failure(); lib/debugobjects.c, debug_print_object(); mm/kmemleak.c */
+	LINE("CFI failure at ", NULL, MEANS_OOPS),
+	LINE("ODEBUG: ", NULL, MEANS_WARNING),
+	LINE("new suspected memory leaks", NULL, MEANS_WARNING),
+	/* include/linux/fortify-string.h; lib/kobject.c, kobject_init(); kernel/locking/lockdep.c, register_lock_class() */
+	LINE("detected field-spanning write", NULL, MEANS_WARNING),
+	LINE("something is seriously wrong", NULL, MEANS_WARNING),
+	LINE("INFO: trying to register non-static key", NULL, MEANS_WARNING),
+	/* kernel/irq/spurious.c, __report_bad_irq(); arch/x86/kernel/irq.c, common_interrupt() */
+	LINE(": nobody cared", "irq [0-9]+: nobody cared", MEANS_WARNING),
+	LINE("No irq handler for vector", NULL, MEANS_WARNING),
+	/* kernel/rcu/tasks.h: rcu_tasks_wait_gp(), warn_rcu_tasks() */
+	LINE("rcu_tasks",
+	     "rcu_tasks.* grace period number [0-9]+ \\(since boot\\) is [0-9]+ jiffies old",
+	     MEANS_STUCK),
+	/*
+	 * Data or devices that were lost: fs/ext4/super.c, fs/xfs/xfs_message.c and xfs_error.c, fs/btrfs/messages.c,
+	 * block/blk-core.c, fs/buffer.c, drivers/nvme/host/pci.c
+	 */
+	LINE("EXT4-fs ", "EXT4-fs (error|\\(.*\\): Remounting filesystem read-only)",
+	     MEANS_WARNING),
+	LINE("XFS (", "XFS \\(.*\\): (Corruption|Internal error|Metadata (CRC error|corruption))",
+	     MEANS_WARNING),
+	LINE("BTRFS ", "BTRFS (error|critical) ", MEANS_WARNING),
+	LINE("error, dev ", "(I/O|critical [a-z]+|[a-z ]+) error, dev [^ ]+, sector ",
+	     MEANS_WARNING),
+	LINE("Buffer I/O error on dev", NULL, MEANS_WARNING),
+	LINE("controller is down; will reset", NULL, MEANS_WARNING),
 	/* arch/x86/mm/extable.c */
 	LINE("unchecked MSR access error", NULL, MEANS_WARNING),
 	/* lib/refcount.c */
@@ -347,11 +388,26 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_WARNING),
 };
 
-static regex_t compiled[ARRAY_SIZE(line_kinds)];
+/*
+ * What the kernel itself writes before a report of an error: the time on a console, the number of a CPER record, the name of the
+ * driver, with its device or without. What stands behind other text is the text of others: kernel lines quote process names,
+ * USB strings, labels, the command line and messages of audit.
+ */
+#define PREFIX                                                                                     \
+	"^(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\](\\[ *[TC][0-9]+\\])? *)?(\\(XEN\\) (\\[[^]]*\\] "    \
+	")*)?"                                                                                     \
+	"(\\{[0-9]+\\}|(mce|BERT|GHES|DMAR|AMD-Vi|iommu ivhd[0-9]+|EDAC [A-Za-z0-9_]+( "           \
+	"MC[0-9]+)?|"                                                                              \
+	"[A-Za-z0-9_-]+ " FUNCTION "): |AER: |\\[Hardware Error\\]:.*)*([A-Za-z0-9_-]+ )?$"
+#define PREFIX_WORD 11
+
+static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix;
 static pthread_once_t compile_once = PTHREAD_ONCE_INIT;
 
 static void compile_kinds(void)
 {
+	if (regcomp(&prefix, PREFIX, REG_EXTENDED) != 0)
+		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++)
 		if (line_kinds[i].pattern &&
 		    regcomp(&compiled[i], line_kinds[i].pattern, REG_EXTENDED) != 0)
@@ -403,8 +459,31 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 	read->pid = (int64_t)number;
 	read->has_address = group_number(line, groups, kind->address, 16, &read->address);
 	read->has_iova = group_number(line, groups, kind->iova, 16, &read->iova);
+	read->has_bank = group_number(line, groups, kind->cpu, 10, &read->cpu) &&
+			 group_number(line, groups, kind->bank, 10, &read->bank);
 	if (kind->device && groups[kind->device].rm_so >= 0)
 		read_device(line, &groups[kind->device], read->device);
+}
+
+/* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */
+static bool begins_well(char *line, size_t at)
+{
+	regmatch_t groups[PREFIX_WORD + 1];
+	bool device = strspn(line + at, "0123456789abcdef") == 4 && line[at + 4] == ':';
+	char first = line[at];
+	int error;
+
+	line[at] = '\0';
+	error = regexec(&prefix, line, ARRAY_SIZE(groups), groups, 0);
+	line[at] = first;
+	return !error && (groups[PREFIX_WORD].rm_so < 0 || device);
+}
+
+/** kernel_line_is_error - whether a line of the kernel's log tells of an error of the hardware, or of what became of it */
+bool kernel_line_is_error(enum meaning meaning)
+{
+	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
+	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
 }
 
 /**
@@ -423,9 +502,13 @@ struct kernel_line kernel_line_read(const char *text)
 	snprintf(line, sizeof(line), "%s", text);
 	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++) {
 		const struct line_kind *kind = &line_kinds[i];
+		const char *has = strstr(line, kind->has);
 
-		if (!strstr(line, kind->has) ||
-		    (kind->pattern && regexec(&compiled[i], line, GROUPS, groups, 0) != 0))
+		if (!has || (kind->pattern && regexec(&compiled[i], line, GROUPS, groups, 0) != 0))
+			continue;
+		if ((kernel_line_is_error(kind->meaning) || kind->meaning == MEANS_IOMMU_FAULT) &&
+		    !begins_well(line,
+				 kind->pattern ? (size_t)groups[0].rm_so : (size_t)(has - line)))
 			continue;
 		read.meaning = kind->meaning;
 		read.nature = (struct nature){kind->kinds, kind->severities};

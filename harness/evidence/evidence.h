@@ -51,19 +51,22 @@ enum meaning {
  * @has_pid:      @pid is set; it may be that of a thread
  * @has_address:  @address, of the process's own address space, is set
  * @has_iova:     @iova, the address of a device's access, is set
+ * @has_bank:     @cpu and @bank of a machine check are set
  * @device:       PCI function with its domain, "" for none
  */
 struct kernel_line {
 	enum meaning meaning;
 	struct nature nature;
-	bool has_pfn, has_pid, has_address, has_iova;
+	bool has_pfn, has_pid, has_address, has_iova, has_bank;
 	uint64_t pfn;
 	int64_t pid;
 	uint64_t address, iova;
+	uint64_t cpu, bank;
 	char device[16];
 };
 
 struct kernel_line kernel_line_read(const char *text);
+bool kernel_line_is_error(enum meaning meaning);
 struct kernel_line trace_event_read(const json_t *data, const char *text);
 
 bool regex_matches(const char *pattern, const char *text, struct reason *why);

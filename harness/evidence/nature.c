@@ -101,8 +101,8 @@ struct nature nature_of_machine_check(uint64_t status, uint64_t ipid)
  * @misc:     MCi_MISC, with @has_misc
  *
  * The address of AMD's memory controller is a normalized one unless the record is one of poison
- * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC tells the mode of the address, 2 is physical
- * (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
+ * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC tells the mode of the address, 2 is physical, and the
+ * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
  */
 bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc)
 {
@@ -110,7 +110,8 @@ bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bo
 		return false;
 	if (ipid)
 		return status & STATUS_POISON;
-	return !has_misc || !(status & STATUS_MISC_VALID) || (misc >> 6 & 7) == 2;
+	return !has_misc || !(status & STATUS_MISC_VALID) ||
+	       ((misc >> 6 & 7) == 2 && (misc & 0x3f) <= 12);
 }
 
 static unsigned char severities_of_word(const char *word)
@@ -155,6 +156,14 @@ struct nature nature_of_bank_record(const json_t *arguments)
 						    : SEVERITY_UNCORRECTED};
 }
 
+/** nature_of_page_method - of a page that the kernel is told to take for broken, or for whole again: "unpoison-pfn" in "method" */
+struct nature nature_of_page_method(const json_t *arguments)
+{
+	return (struct nature){KIND_MEMORY, json_is(arguments, "method", "unpoison-pfn")
+						    ? SEVERITY_REPAIRED
+						    : SEVERITY_ANY};
+}
+
 static const struct {
 	const char *word;
 	struct nature nature;
@@ -167,6 +176,7 @@ static const struct {
 	{"iommu", {KIND_IOMMU, 0}},
 	{"corrected", {0, SEVERITY_CORRECTED}},
 	{"uncorrected", {0, SEVERITY_UNCORRECTED}},
+	{"repaired", {0, SEVERITY_REPAIRED}},
 	/* Not written: it is two of those above. */
 	{"machine-check", {KIND_MACHINE_CHECK, 0}},
 };

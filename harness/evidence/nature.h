@@ -19,10 +19,14 @@ enum error_kind {
 	KIND_ANY = KIND_MEMORY | KIND_PROCESSOR | KIND_PCIE | KIND_CXL | KIND_OTHER,
 };
 
-/** enum error_severity - whether the hardware corrected an error; a set */
+/**
+ * enum error_severity - whether the hardware corrected an error; a set
+ * @SEVERITY_REPAIRED: no error, but the end of one: a page is usable again; SEVERITY_ANY is without it
+ */
 enum error_severity {
 	SEVERITY_CORRECTED = 1 << 0,
 	SEVERITY_UNCORRECTED = 1 << 1,
+	SEVERITY_REPAIRED = 1 << 2,
 	SEVERITY_ANY = SEVERITY_CORRECTED | SEVERITY_UNCORRECTED,
 };
 
@@ -37,6 +41,7 @@ struct nature {
 
 struct nature nature_of_error_type(const json_t *arguments);
 struct nature nature_of_bank_record(const json_t *arguments);
+struct nature nature_of_page_method(const json_t *arguments);
 void nature_add_word(struct nature *nature, const char *word);
 json_t *nature_words(struct nature nature);
 struct nature nature_of_machine_check(uint64_t status, uint64_t ipid);

@@ -131,7 +131,7 @@ static const struct {
 } undeclared[] = {
 	{"kill", "what", NULL, {KIND_OTHER, SEVERITY_ANY}, NULL},
 	{"panic", NULL, NULL, {KIND_OTHER, SEVERITY_ANY}, NULL},
-	{"hwpoison", NULL, NULL, {KIND_MEMORY, SEVERITY_ANY}, NULL},
+	{"hwpoison", NULL, NULL, {0, 0}, nature_of_page_method},
 	{"dma", NULL, NULL, {KIND_IOMMU, SEVERITY_ANY}, NULL},
 	{"einj", NULL, NULL, {0, 0}, nature_of_error_type},
 	{"mce-inject", NULL, NULL, {0, 0}, nature_of_bank_record},
@@ -322,8 +322,32 @@ bool event_is_named(const struct record *record, const char *name)
 	return record->type == RECORD_EVENT && strcmp(record->event.name, name) == 0;
 }
 
+/*
+ * Lines of the kernel that only quote others: kernel/audit.c, kauditd_printk_skb(); drivers/usb/core/hub.c, show_string();
+ * drivers/input/input.c, input_register_device(); init/main.c; fs/exec.c, about an executable stack.
+ */
+static bool quotes_others(const char *text)
+{
+	static const char *const begins[] = {"audit: ",
+					     "audit(",
+					     "input: ",
+					     "Kernel command line: ",
+					     "Unknown kernel command line parameters ",
+					     "process '"};
+	static const char *const strings[] = {
+		": Product: ", ": Manufacturer: ", ": SerialNumber: "};
+
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
+		if (strncmp(text, begins[i], strlen(begins[i])) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		if (strncmp(text, "usb ", 4) == 0 && strstr(text, strings[i]))
+			return true;
+	return false;
+}
+
 /**
- * event_is_of_kernel - whether the kernel itself wrote an event of its log
+ * event_is_of_kernel - whether the kernel itself wrote an event of its log, in words of its own
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
  * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
@@ -332,7 +356,19 @@ bool event_is_named(const struct record *record, const char *name)
 bool event_is_of_kernel(const struct record *record)
 {
 	return json_number(record->event.data, "facility", 0) == 0 &&
-	       strncmp(record->event.text, "kernel: ", 8) != 0;
+	       strncmp(record->event.text, "kernel: ", 8) != 0 &&
+	       !quotes_others(record->event.text);
+}
+
+/** intent_bank - the processor and the bank into which a record of a machine check is written; false: they are not known */
+bool intent_bank(const struct record *record, uint64_t *cpu, uint64_t *bank)
+{
+	const json_t *arguments = record->intent.arguments;
+
+	*cpu = (uint64_t)json_number(arguments, "cpu", 0);
+	*bank = (uint64_t)json_number(arguments, "bank", 0);
+	return strcmp(record->intent.injector ?: "", "mce-inject") == 0 &&
+	       json_object_get(arguments, "cpu") && json_object_get(arguments, "bank");
 }
 
 /** is_memory_error_signal - whether a workload's signal is one that the kernel only sends for broken memory */

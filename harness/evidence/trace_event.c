@@ -55,6 +55,9 @@ static void read_machine_check(const json_t *fields, const char *text, struct ke
 	(void)read_value(fields, "misc", text, "MISC: ", &misc);
 	(void)read_value(fields, "addr", text, "ADDR: ", &address);
 	line->nature = nature_of_machine_check(status, ipid);
+	line->has_bank = json_object_get(fields, "cpu") && json_object_get(fields, "bank");
+	line->cpu = (uint64_t)json_number(fields, "cpu", 0);
+	line->bank = (uint64_t)json_number(fields, "bank", 0);
 	if (machine_check_has_address(status, ipid, misc, has_misc))
 		set_physical(line, address);
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "harness/judge/read/case.h"
+#include "harness/judge/expect/expect.h"
 #include "harness/judge/judge.h"
 
 /**
@@ -354,15 +354,43 @@ json_t *case_verdict(struct trial_case *trial, const char *id)
 	return result;
 }
 
+/*
+ * Of several faults each is proven by itself: what proves one is no proof of another. One that was refused is for the
+ * expectation `refused`.
+ */
+static void expect_each_fault(struct trial_case *trial, const json_t *records, const char *id)
+{
+	struct trial_case each;
+	int faults = 0;
+
+	for_each_record (trial, record)
+		faults += record->type == RECORD_INTENT;
+	for (int fault = 0; faults > 1 && case_expects_delivery(trial) && fault < faults; fault++) {
+		case_open(&each, records, id, fault);
+		each.settled_view = trial->settled_view;
+		case_read_axes(&each);
+		if (!(each.outcome && each.outcome->outcome.error) &&
+		    case_witness_count(&each) < 2) {
+			unknown(trial, CODE_DELIVERED_NOT_PROVEN,
+				"fault %d of %d is not proven delivered by two independent "
+				"witnesses",
+				fault + 1, faults);
+			trial->findings[trial->finding_count - 1].what = "delivered";
+		}
+		case_close(&each);
+	}
+}
+
 static json_t *judge(const json_t *records, const char *id, bool settled_view)
 {
 	struct trial_case trial;
 	json_t *result;
 
-	case_open(&trial, records, id);
+	case_open(&trial, records, id, -1);
 	trial.settled_view = settled_view;
 	case_read_axes(&trial);
 	case_compare(&trial);
+	expect_each_fault(&trial, records, id);
 	result = case_verdict(&trial, id);
 	case_close(&trial);
 	return result;

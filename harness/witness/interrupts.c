@@ -14,6 +14,7 @@
 #include "harness/host/machine.h"
 
 #define INTERRUPTS "/proc/interrupts"
+#define PROCESSORS "processors"
 
 /* Adds up the counts of all processors. Return: what stands behind them. */
 static const char *add_counts(const char *at, uint64_t *sum)
@@ -51,8 +52,11 @@ static void read_row(json_t *counts, const char *line)
 	const char *name = line + strspn(line, " ");
 	uint64_t sum;
 
-	if (!colon)
+	/* The heading: which processors the columns are of. */
+	if (!colon) {
+		json_object_set_new(counts, PROCESSORS, json_string(name));
 		return;
+	}
 	const char *description = add_counts(colon + 1, &sum);
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -121,6 +125,16 @@ static int interrupts_start(struct witness_run *run, struct reason *why)
 	return 0;
 }
 
+/* The counts of a processor come and go with it: sums over other processors can not be compared. */
+static void begin_anew(struct witness_run *run, json_t *counts)
+{
+	json_object_set(run->private, "before", counts);
+	json_object_set_new(run->private, "told", counts);
+	run->emit(run->context, "interrupts", now_realtime_ns(),
+		  "processors came or went: interrupts are counted anew",
+		  json_pack("{s:i}", "lost", 1));
+}
+
 static void interrupts_collect(struct witness_run *run)
 {
 	const json_t *before = json_object_get(run->private, "before");
@@ -133,6 +147,11 @@ static void interrupts_collect(struct witness_run *run)
 	if (!counts || json_equal(counts, json_object_get(run->private, "told"))) {
 		json_decref(counts);
 		json_decref(data);
+		return;
+	}
+	if (!json_equal(json_object_get(counts, PROCESSORS), json_object_get(before, PROCESSORS))) {
+		json_decref(data);
+		begin_anew(run, counts);
 		return;
 	}
 	json_object_foreach (counts, name, now) {

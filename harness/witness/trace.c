@@ -251,16 +251,18 @@ static const struct trace_event *event_of(const struct trace *trace, const char 
 	return NULL;
 }
 
-/* A line of an event, or "CPU:1 [LOST 12 EVENTS]". */
+/* A line of an event, or "CPU:1 [LOST 12 EVENTS]"; without the number where the kernel does not know it (kernel/trace/trace.c, print_trace_line()). */
 static void read_line(struct witness_run *run, char *line)
 {
 	const struct trace *trace = run->private;
 	const struct trace_event *event;
 	regmatch_t groups[4];
-	unsigned long lost;
+	unsigned long lost = 1;
+	int end = 0;
 	int64_t time_ns;
 
-	if (sscanf(line, "CPU:%*d [LOST %lu EVENTS]", &lost) == 1) {
+	(void)sscanf(line, "CPU:%*d [LOST EVENTS]%n", &end);
+	if (end || sscanf(line, "CPU:%*d [LOST %lu EVENTS]", &lost) == 1) {
 		__cleanup_free char *text = format_text("%lu trace events lost", lost);
 
 		run->emit(run->context, "trace", now_realtime_ns(), text,

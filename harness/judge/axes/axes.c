@@ -62,7 +62,7 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		case_note_damage(trial, record);
 	if (line.meaning == MEANS_LOST)
 		trial->log_lost = true;
-	if (kernel_line_is_error(line.meaning))
+	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
 		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line),
 			   line.nature);
 	if (!trial->victim_guest)
@@ -190,12 +190,14 @@ static void read_witnesses(struct trial_case *trial, const struct record *record
 	const struct witnesses_record *witnesses = &record->witnesses;
 
 	if (!record->guest && case_on_host(trial, record)) {
-		trial->log_seen |= follows_log(witnesses);
+		trial->log_followed |= follows_log(witnesses);
+		trial->log_seen |= trial->log_followed;
 		trial->host_formats = witnesses->formats;
 		trial->host_proofs = witnesses->proofs;
 	} else if (record->guest && trial->guest_name &&
 		   strcmp(record->guest, trial->guest_name) == 0) {
-		trial->guest_log_seen |= follows_log(witnesses);
+		trial->guest_log_followed |= follows_log(witnesses);
+		trial->guest_log_seen |= trial->guest_log_followed;
 		trial->guest_formats = witnesses->formats;
 		trial->guest_proofs = witnesses->proofs;
 	}
@@ -303,6 +305,26 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 	}
 }
 
+/* Whether somebody went down, so that its console may have what its log could not tell any more. */
+static void find_losses(struct trial_case *trial)
+{
+	trial->host_lost = trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST;
+	for_each_record (trial, record) {
+		if (record->type != RECORD_EVENT)
+			continue;
+		if (record->event.source == SOURCE_BENCH && case_on_host(trial, record))
+			trial->host_lost |= is_one_of(record->event.name, "host-died", "agent-lost",
+						      "host-taken");
+		if (!record->guest || !trial->guest_name ||
+		    strcmp(record->guest, trial->guest_name) != 0)
+			continue;
+		if (record->event.source == SOURCE_GUEST_LINK)
+			trial->guest_lost |= strcmp(record->event.beat.what, "hello") != 0;
+		else if (record->event.source == SOURCE_HEARTBEAT)
+			trial->guest_lost |= strcmp(record->event.beat.what, "silent") == 0;
+	}
+}
+
 /**
  * case_read_axes - read the evidence once, in its order
  * @trial: opened case; its axes, proofs and quotes are filled in
@@ -317,6 +339,7 @@ void case_read_axes(struct trial_case *trial)
 	if (!fired && trial->from < trial->records + trial->record_count)
 		fired = trial->from;
 	seen.fault_ns = fired ? fired->written_ns : 0;
+	find_losses(trial);
 	open_hosts(trial, &seen);
 	case_open_guests(trial, &seen);
 	case_open_migration(trial, &seen);

@@ -191,7 +191,6 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 		enum relation relation, struct nature nature);
 void case_prove_by_death(struct trial_case *trial);
 void case_read_noise(struct trial_case *trial, const struct record *record);
-bool kernel_line_is_error(enum meaning meaning);
 enum group case_group(struct trial_case *trial, const char *name, bool in_guest);
 void case_read_host_proof(struct trial_case *trial, const struct record *record);
 void case_read_injector_proof(struct trial_case *trial);
@@ -206,6 +205,7 @@ void case_decide_iommu(struct trial_case *trial);
 enum format format_declared(const json_t *declared, const char *name);
 enum format case_format(const struct trial_case *trial, const struct record *record);
 bool case_read_declared(struct trial_case *trial, const struct record *record);
+bool case_console_is_alone(const struct trial_case *trial, const struct record *record);
 
 /* victim.c */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,

@@ -76,6 +76,20 @@ enum format case_format(const struct trial_case *trial, const struct record *rec
 			       record->event.witness);
 }
 
+/**
+ * case_console_is_alone - whether a line of a console is nobody's but that of who wrote it
+ *
+ * Every program with a terminal can write to a console, in the form of the kernel's lines too. What the kernel shows there its
+ * log has as well, unless it went down and nothing could read the log.
+ */
+bool case_console_is_alone(const struct trial_case *trial, const struct record *record)
+{
+	if (record->event.source == SOURCE_CONSOLE)
+		return trial->log_followed && !trial->host_lost;
+	return record->event.source == SOURCE_GUEST_CONSOLE && trial->guest_log_followed &&
+	       !trial->guest_lost;
+}
+
 /* A "#" stands for digits. */
 static bool is_field(const char *declared, const char *field)
 {
@@ -89,9 +103,12 @@ static bool is_field(const char *declared, const char *field)
 	return digits && strcmp(declared + before + 1, field + before + digits) == 0;
 }
 
-/* Counters are {"before", "after"}; of other fields `true` is evidence. */
+/*
+ * Counters are {"before", "after"}; of other fields `true` is evidence. A counter that falls, and a page that is no longer
+ * poisoned, show the end of an error.
+ */
 static bool is_evidence(const struct trial_case *trial, const struct record *record,
-			const struct declaration *declaration)
+			const struct declaration *declaration, bool *repaired)
 {
 	const char *field;
 	json_t *value;
@@ -102,8 +119,12 @@ static bool is_evidence(const struct trial_case *trial, const struct record *rec
 		if (is_field(declaration->field, field) &&
 		    (!json_is_object(value) ||
 		     case_change(trial, record, field, value, &difference)) &&
-		    (declaration->grows ? difference > 0 : difference != 0))
+		    (declaration->grows ? difference > 0 && json_is_object(value)
+					: difference != 0)) {
+			*repaired = difference < 0 ||
+				    json_is_false(json_object_get(record->event.data, "hwpoison"));
 			return true;
+		}
 	}
 	return false;
 }
@@ -115,18 +136,21 @@ static bool weigh(struct trial_case *trial, const struct record *record,
 	const json_t *data = record->event.data;
 	bool in_guest = record->guest != NULL;
 	struct kernel_line line = {.meaning = MEANS_HARDWARE_ERROR};
+	struct nature nature = declaration->nature;
+	bool repaired;
 
 	if (strcmp(record->event.witness, declaration->witness) != 0)
 		return false;
-	if (!is_evidence(trial, record, declaration))
+	if (!is_evidence(trial, record, declaration, &repaired))
 		return true;
+	if (repaired)
+		nature.severities = SEVERITY_REPAIRED;
 	line.has_pfn = json_object_get(data, "pfn") != NULL;
 	line.pfn = (uint64_t)json_number(data, "pfn", 0);
 	line.has_pid = json_object_get(data, "pid") != NULL;
 	line.pid = json_number(data, "pid", 0);
 	case_weigh(trial, case_group(trial, declaration->group, in_guest), record,
-		   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),
-		   declaration->nature);
+		   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line), nature);
 	return true;
 }
 

@@ -296,7 +296,7 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		guest->harmed = record;
 	if (!subject)
 		return;
-	if (kernel_line_is_error(line.meaning))
+	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
 		case_weigh(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, &line),
 			   line.nature);
 	if (trial->victim_guest)

@@ -189,16 +189,12 @@ enum relation scope_relation(const struct scope *scope, const struct kernel_line
 					scope_owns_address(scope, line->address))
 			       ? RELATION_OURS
 			       : RELATION_FOREIGN;
+	if (line->has_bank && scope->has_bank)
+		return line->cpu == scope->cpu && line->bank == scope->bank ? RELATION_OURS
+									    : RELATION_FOREIGN;
 	if (line->device[0] && scope->device)
 		return strcmp(line->device, scope->device) == 0 ? RELATION_OURS : RELATION_FOREIGN;
 	return RELATION_ANONYMOUS;
-}
-
-/** kernel_line_is_error - whether a line of the kernel's log tells of an error of the hardware, or of what became of it */
-bool kernel_line_is_error(enum meaning meaning)
-{
-	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
-	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
 }
 
 /** case_read_trace - proof by a trace event of an error, of the host's kernel or of the subject's */

@@ -44,8 +44,21 @@ static bool has_pattern(const struct trial_case *trial, const struct record *rec
 	return false;
 }
 
+/* A line that was lost may have told of damage. */
+static void expect_whole_logs(struct trial_case *trial)
+{
+	bool of_guest = trial->guest_log_lost && !expects_the_worst(trial, true);
+
+	if (of_guest || (trial->log_lost && !expects_the_worst(trial, false)))
+		unknown(trial, CODE_LOG_LOST,
+			"records of the kernel log of the %s were lost: a report of damage could "
+			"be among them",
+			of_guest ? "guest" : "host");
+}
+
 void expect_no_damage(struct trial_case *trial)
 {
+	expect_whole_logs(trial);
 	for (size_t i = 0; i < trial->damage_count; i++) {
 		const struct record *record = trial->damage[i];
 		const char *guest = record->guest;

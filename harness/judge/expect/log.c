@@ -94,14 +94,30 @@ static bool has_spoken(const struct trial_case *trial, const struct lines *sourc
 	return false;
 }
 
+/* Whether a line can show what is expected: one about another page or process can not, nor what a program wrote to a console. */
+static bool can_show(const struct trial_case *trial, const struct lines *source,
+		     const struct record *record)
+{
+	struct kernel_line line;
+
+	if (source->witness)
+		return true;
+	line = kernel_line_read(record->event.text);
+	return !case_console_is_alone(trial, record) &&
+	       (!kernel_line_is_error(line.meaning) ||
+		scope_relation(source->of_guest ? &trial->in_guest : &trial->on_host, &line) !=
+			RELATION_FOREIGN);
+}
+
 static const struct record *find_line(const struct trial_case *trial, const struct lines *source,
-				      const char *pattern, struct reason *why)
+				      const char *pattern, bool forbidden, struct reason *why)
 {
 	if (regex_check(pattern, why))
 		return NULL;
 	for_each_record (trial, record)
 		if (case_counts(trial, record) && is_line(trial, source, record) &&
-		    regex_matches(pattern, record->event.text, why))
+		    regex_matches(pattern, record->event.text, why) &&
+		    (forbidden || can_show(trial, source, record)))
 			return record;
 	return NULL;
 }
@@ -146,7 +162,7 @@ static void expect_patterns(struct trial_case *trial, const char *key, const jso
 	for (size_t i = 0; i < json_array_size(patterns); i++) {
 		const char *pattern = json_string_value(json_array_get(patterns, i)) ?: "(";
 		struct reason why = {""};
-		const struct record *line = find_line(trial, &source, pattern, &why);
+		const struct record *line = find_line(trial, &source, pattern, forbidden, &why);
 
 		if (line)
 			case_cite(trial, line, key);

@@ -201,10 +201,23 @@ static void find_beginning(struct trial_case *trial)
 	trial->from = from ?: trial->records + trial->record_count;
 }
 
+/* Of one fault among several only its own records count: a workload where the fault has no page of its own, or names it. */
+static bool is_of_fault(const struct trial_case *trial, const struct record *record)
+{
+	if (!trial->one_fault)
+		return true;
+	if (record->type == RECORD_INTENT || record->type == RECORD_OUTCOME)
+		return record == trial->intent || record == trial->outcome;
+	return target_of(trial) || !trial->intent ||
+	       !json_object_get(trial->intent->body, "address");
+}
+
 /* What the fault was meant for: each machine counts its memory and its processes by itself. */
 static void find_belongings(struct trial_case *trial)
 {
 	for_each_record (trial, record) {
+		if (!is_of_fault(trial, record))
+			continue;
 		if (record->type == RECORD_FACTS && names_target(trial, record->facts.workload))
 			scope_add_facts(record->guest ? &trial->in_guest : &trial->on_host,
 					record->facts.facts);
@@ -217,8 +230,25 @@ static void find_belongings(struct trial_case *trial)
 			scope_add_guest_aim(&trial->in_guest, record->body);
 			scope_add_guest_aim(&trial->in_guest, record->intent.arguments);
 		}
+		if (record == trial->intent)
+			trial->on_host.has_bank =
+				intent_bank(record, &trial->on_host.cpu, &trial->on_host.bank);
 		if (record->type == RECORD_OUTCOME && trial->intent)
 			scope_add_aim(&trial->on_host, record->outcome.result);
+	}
+}
+
+/* The first intent and the last outcome; of one fault its own. */
+static void find_fault(struct trial_case *trial, int fault)
+{
+	int intents = 0;
+
+	for_each_record (trial, record) {
+		if (record->type == RECORD_INTENT && intents++ == (fault < 0 ? 0 : fault))
+			trial->intent = record;
+		if (record->type == RECORD_OUTCOME && trial->intent &&
+		    (fault < 0 || (intents == fault + 1 && !trial->outcome)))
+			trial->outcome = record;
 	}
 }
 
@@ -227,17 +257,19 @@ static void find_belongings(struct trial_case *trial)
  * @trial:   to be filled; give it to case_close()
  * @records: of the journal, borrowed for as long as the case is open
  * @id:      of the trial
+ * @fault:   number of the only fault that the case is about, from 0; -1: all of them
  *
  * The last attempt counts. Records behind the close of an attempt are none of its evidence.
  */
-void case_open(struct trial_case *trial, const json_t *records, const char *id)
+void case_open(struct trial_case *trial, const json_t *records, const char *id, int fault)
 {
 	size_t count = json_array_size(records);
 	__cleanup_free struct record *all = xreallocarray(NULL, count + 1, sizeof(*all));
 
 	*trial = (struct trial_case){.process = PROCESS_UNKNOWN,
 				     .host = {.axis = HOST_AXIS_UNKNOWN},
-				     .cause = CAUSE_NONE};
+				     .cause = CAUSE_NONE,
+				     .one_fault = fault >= 0};
 	trial->records = xreallocarray(NULL, count + 1, sizeof(*trial->records));
 	trial->evidence = json_array();
 	trial->versions = json_object();
@@ -245,13 +277,10 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id)
 		record_read(&all[i], json_array_get(records, i));
 	collect(trial, all, count, id);
 	trial->start = first_of(trial, RECORD_TRIAL);
-	trial->intent = first_of(trial, RECORD_INTENT);
-	for_each_record (trial, record) {
-		if (record->type == RECORD_OUTCOME && trial->intent && record > trial->intent)
-			trial->outcome = record;
+	find_fault(trial, fault);
+	for_each_record (trial, record)
 		if (record->type == RECORD_CLOSE)
 			trial->close = record;
-	}
 	if (trial->close)
 		trial->cause = trial->close->close.cause;
 	trial->expect = keys_hyphenated(trial->start ? trial->start->start.expect : NULL);
@@ -308,13 +337,15 @@ static bool same_text(const char *one, const char *other)
  *
  * What the same witness of the same machine had told before the intent is none of the fault's doing.
  *
- * Return: false for counters that make no sense.
+ * Return: false for counters that make no sense: not two counts.
  */
 bool case_change(const struct trial_case *trial, const struct record *event, const char *name,
 		 const json_t *change, int64_t *difference)
 {
-	int64_t before = json_number(change, "before", 0);
+	int64_t before = json_number(change, "before", -1);
 
+	if (before < 0 || json_number(change, "after", -1) < 0)
+		return false;
 	for_each_record (trial, record) {
 		if (record >= trial->from)
 			break;

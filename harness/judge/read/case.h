@@ -172,7 +172,8 @@ struct conversion_outcome {
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
  * @foreign: the first evidence that named another page or process, "" for none
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
- * @guest_log_lost, @guest_log_seen: the same, of the subject's kernel log and console
+ * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
+ * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
  * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
@@ -200,7 +201,7 @@ struct trial_case {
 	enum end_cause cause;
 	bool faultless;
 	const char *host_name, *guest_name;
-	bool settled_view;
+	bool settled_view, one_fault;
 	int damaged_line;
 	bool repeated;
 	int attempts;
@@ -221,8 +222,8 @@ struct trial_case {
 	char foreign[256];
 	const struct record *noise;
 	bool noisy_link;
-	bool log_lost, log_seen;
-	bool guest_log_lost, guest_log_seen;
+	bool log_lost, log_seen, log_followed, host_lost;
+	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
 	bool hypervisor_lost;
 
 	enum process_axis process;
@@ -253,7 +254,7 @@ struct trial_case {
 	size_t finding_count;
 };
 
-void case_open(struct trial_case *trial, const json_t *records, const char *id);
+void case_open(struct trial_case *trial, const json_t *records, const char *id, int fault);
 void case_close(struct trial_case *trial);
 
 void case_cite(struct trial_case *trial, const struct record *record, const char *proves);

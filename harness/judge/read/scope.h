@@ -17,6 +17,7 @@ struct range {
  * struct scope - the page frames, addresses and processes of one machine that belong to the victim or were aimed at
  * @device: PCI function that the fault was aimed at; NULL: none; borrowed
  * @iovas:  addresses to which the fault lets @device go
+ * @cpu, @bank: of the machine check that the fault is, with @has_bank
  */
 struct scope {
 	struct range pfns[RANGE_LIMIT];
@@ -28,6 +29,8 @@ struct scope {
 	const char *device;
 	struct range iovas[RANGE_LIMIT];
 	size_t iova_count;
+	bool has_bank;
+	uint64_t cpu, bank;
 };
 
 void scope_add_facts(struct scope *scope, const json_t *facts);

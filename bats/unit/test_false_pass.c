@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Description: inputs that look like a pass and must not be one. Each has a neighbour that differs in the point in question
+ * alone and passes, so that it is this point that decides.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "bats/unit/judge_records.h"
+#include "harness/journal/journal.h"
+
+#include <cmocka.h>
+
+#define ID "0001"
+#define RECOVERED "Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered"
+#define KMSG(text)                                                                                 \
+	{                                                                                          \
+		"kmsg", text, "{\"facility\": 0}"                                                  \
+	}
+#define MEMINFO                                                                                    \
+	{                                                                                          \
+		"meminfo", "", "{\"HardwareCorrupted\": {\"before\": 0, \"after\": 4}}"            \
+	}
+#define MCE                                                                                        \
+	{                                                                                          \
+		"interrupts", "", "{\"MCE\": {\"before\": 0, \"after\": 1}}"                       \
+	}
+#define EVENTS_MAX 6
+
+struct told {
+	const char *witness, *text, *data;
+};
+
+static json_t *record_of(const char *type, json_t *body)
+{
+	return json_pack("{s:I, s:s, s:s, s:o}", "time_ns", (json_int_t)1763712000008000000, "type",
+			 type, "trial", ID, "body", body);
+}
+
+static size_t find(const json_t *records, const char *type)
+{
+	size_t index;
+	json_t *record;
+
+	json_array_foreach (records, index, record)
+		if (json_is(record, "type", type))
+			break;
+	return index;
+}
+
+static json_t *body_of(json_t *records, const char *type)
+{
+	return json_object_get(json_array_get(records, find(records, type)), "body");
+}
+
+/* A trial whose fault hit frame 0x11a3f4, without evidence, and a witness that follows the kernel's log. */
+static json_t *plain_trial(void)
+{
+	__cleanup_json json_t *all = NULL;
+	json_t *records = json_array(), *record;
+	struct reason why;
+	size_t index;
+
+	if (journal_load("bats/unit/golden/pass-contained", &all, NULL, &why))
+		fail_msg("%s", why.text);
+	json_array_foreach (all, index, record)
+		if (!json_is(record, "type", "event"))
+			json_array_append(records, record);
+	json_object_set_new(body_of(records, "trial"), "expect", json_pack("{s:s}", "host", "up"));
+	json_array_insert_new(records, find(records, "step"),
+			      record_of("witnesses",
+					json_pack("{s:s, s:[s], s:{s:s, s:s}}", "host", "h0",
+						  "started", "kmsg", "formats", "kmsg",
+						  "kernel-log", "trace", "trace-event")));
+	return records;
+}
+
+static void tell(json_t *records, const struct told *events)
+{
+	for (; events->witness; events++)
+		json_array_insert_new(
+			records, find(records, "close"),
+			record_of("event",
+				  json_pack("{s:s, s:s, s:s, s:o*}", "witness", events->witness,
+					    "host", "h0", "text", events->text, "data",
+					    events->data ? json_loads(events->data, 0, NULL)
+							 : NULL)));
+}
+
+static void assert_verdict(const json_t *records, const char *verdict, const char *code)
+{
+	__cleanup_json json_t *result = judge_trial(records, ID);
+
+	if (!json_is(result, "verdict", verdict) || (code && !json_is(result, "code", code)))
+		fail_msg("verdict %s (%s): %s", json_text(result, "verdict", ""),
+			 json_text(result, "code", ""), json_text(result, "reason", ""));
+}
+
+static void assert_told(const struct told *events, const char *verdict, const char *code)
+{
+	__cleanup_json json_t *records = plain_trial();
+
+	tell(records, events);
+	assert_verdict(records, verdict, code);
+}
+
+static void what_the_kernel_quotes_is_not_its_word(void **state)
+{
+	static const char *const quotes[] = {
+		"audit: type=1112 audit(1.2:3): pid=9 uid=0 msg='text=\"" RECOVERED "\"'",
+		"usb 1-1: Product: " RECOVERED,
+		"usb 1-1: SerialNumber: " RECOVERED,
+		"input: " RECOVERED " as /devices/virtual/input/input7",
+		"process '" RECOVERED "' started with executable stack",
+		"Kernel command line: note=\"" RECOVERED "\"",
+		"EXT4-fs (sdb1): mounted filesystem " RECOVERED,
+		"a.out " RECOVERED,
+		"x: [    1.000000] " RECOVERED,
+	};
+	const struct told own[] = {KMSG(RECOVERED), MEMINFO, {0}};
+
+	(void)state;
+	assert_told(own, "pass", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(quotes); i++) {
+		const struct told events[] = {KMSG(quotes[i]), MEMINFO, {0}};
+
+		assert_told(events, "inconclusive", "one-witness");
+	}
+}
+
+/* The lines of a log that a scenario expects, in the same words of others. */
+static void a_quote_does_not_meet_an_expectation(void **state)
+{
+	static const struct {
+		struct told told;
+		const char *verdict;
+	} lines[] = {
+		{KMSG(RECOVERED), "pass"},
+		{KMSG("audit: type=1112 audit(1.2:3): msg='" RECOVERED "'"), "fail"},
+		{KMSG("usb 1-1: Product: " RECOVERED), "fail"},
+		{KMSG("Memory failure: 0x777: recovery action for dirty LRU page: Recovered"),
+		 "fail"},
+		{{"console", "[   12.345678] " RECOVERED, NULL}, "fail"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct told events[] = {
+			KMSG("mce: Uncorrected hardware memory error in user-access at 11a3f4000"),
+			{"pageflags", "",
+			 "{\"pfn\": \"0x11a3f4\", \"hwpoison\": true, \"hwpoison-changed\": true}"},
+			lines[i].told,
+			{0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:[s]}", "log",
+					      "Memory failure: 0x[0-9a-f]+: .*Recovered"));
+		tell(records, events);
+		assert_verdict(records, lines[i].verdict, NULL);
+	}
+}
+
+/* Any program with a terminal can write to a console; the log of a host that is up has what the kernel shows there. */
+static void a_console_alone_is_anybody(void **state)
+{
+	const struct told shown[] = {{"console", "[   12.345678] " RECOVERED, NULL}, MEMINFO, {0}};
+	__cleanup_json json_t *records = plain_trial();
+
+	(void)state;
+	assert_told(shown, "inconclusive", "one-witness");
+	json_array_remove(records, find(records, "witnesses"));
+	tell(records, shown);
+	assert_verdict(records, "pass", NULL);
+}
+
+static void the_end_of_an_error_proves_no_error(void **state)
+{
+	const struct told repaired[] = {
+		KMSG("Unpoison: Unpoisoned page 0x11a3f4"),
+		{"pageflags", "",
+		 "{\"pfn\": \"0x11a3f4\", \"hwpoison\": false, \"hwpoison-changed\": true}"},
+		{"meminfo", "", "{\"HardwareCorrupted\": {\"before\": 4, \"after\": 0}}"},
+		{0}};
+	__cleanup_json json_t *records = plain_trial();
+
+	(void)state;
+	assert_told(repaired, "inconclusive", NULL);
+	json_object_set_new(body_of(records, "intent"), "fault",
+			    json_pack("[s, s]", "memory", "repaired"));
+	tell(records, repaired);
+	assert_verdict(records, "pass", NULL);
+}
+
+static void half_a_counter_counts_nothing(void **state)
+{
+	static const char *const data[] = {
+		"{\"MCE\": {\"after\": 5}}",
+		"{\"MCE\": {\"before\": -5}}",
+		"{\"MCE\": {\"before\": -1, \"after\": 0}}",
+		"{\"MCE\": true}",
+	};
+	const struct told whole[] = {
+		KMSG("mce: [Hardware Error]: Machine check events logged"), MCE, {0}};
+
+	(void)state;
+	assert_told(whole, "pass", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
+		const struct told events[] = {
+			KMSG("mce: [Hardware Error]: Machine check events logged"),
+			{"interrupts", "", data[i]},
+			{0}};
+
+		assert_told(events, "inconclusive", "one-witness");
+	}
+}
+
+/* A record that is written into a bank is reported from there and from nowhere else. */
+static void another_bank_is_another_error(void **state)
+{
+	static const struct {
+		int cpu, bank;
+		const char *verdict;
+	} banks[] = {{1, 4, "pass"}, {0, 4, "inconclusive"}, {1, 9, "inconclusive"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(banks); i++) {
+		__cleanup_json json_t *records = plain_trial();
+		__cleanup_free char *line =
+			format_text("mce: [Hardware Error]: CPU %d: Machine Check: 0 Bank %d: "
+				    "9c00000000000135",
+				    banks[i].cpu, banks[i].bank);
+		__cleanup_free char *fields =
+			format_text("{\"event\": \"mce:mce_record\", \"fields\": {\"status\": "
+				    "\"0x9c00000000000135\", \"cpu\": %d, \"bank\": %d}}",
+				    banks[i].cpu, banks[i].bank);
+		const struct told events[] = {KMSG(line), {"trace", "mce_record: ", fields}, {0}};
+		json_t *intent = body_of(records, "intent");
+
+		json_object_del(intent, "pfn");
+		json_object_del(intent, "address");
+		json_object_del(intent, "target");
+		json_object_update_new(intent,
+				       json_pack("{s:s, s:{s:i, s:i}, s:[s, s]}", "injector",
+						 "mce-inject", "arguments", "cpu", 1, "bank", 4,
+						 "fault", "processor", "corrected"));
+		json_array_remove(records, find(records, "facts"));
+		tell(records, events);
+		assert_verdict(records, banks[i].verdict, NULL);
+	}
+}
+
+/* MCi_MISC: the lowest valid bit of the address. */
+static void an_address_of_a_gigabyte_names_no_page(void **state)
+{
+	static const struct {
+		const char *misc, *verdict;
+	} addresses[] = {{"0x86", "pass"},
+			 {"0x8c", "pass"},
+			 {"0x9e", "inconclusive"},
+			 {"0x46", "inconclusive"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		__cleanup_free char *fields =
+			format_text("{\"event\": \"mce:mce_record\", \"fields\": {\"status\": "
+				    "\"0xbd80000000100134\", \"addr\": \"0x11a3f4000\", \"misc\": "
+				    "\"%s\"}}",
+				    addresses[i].misc);
+		const struct told events[] = {
+			KMSG(RECOVERED),
+			{"trace", "mce_record: ", fields},
+			/* A stranger's error: only those count who name the page. */
+			KMSG("Memory failure: 0x777: recovery action for dirty LRU page: "
+			     "Recovered"),
+			{0}};
+
+		assert_told(events, addresses[i].verdict, NULL);
+	}
+}
+
+/* What a line that was lost could have told: damage of the kernel. */
+static void a_loss_is_heard_whatever_is_expected(void **state)
+{
+	static const struct told losses[] = {
+		{"kmsg", "155 kernel log records lost", "{\"lost\": 155}"},
+		{"trace", "1 trace events lost", "{\"lost\": 1}"},
+		{"interrupts", "processors came or went", "{\"lost\": 1}"},
+		{"console", "** 155 printk messages dropped **", NULL},
+		KMSG("AER recover: Buffer overflow when recovering AER for 0000:00:1c:0"),
+		KMSG("mce: CMCI storm detected: switching to poll mode"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
+		const struct told events[] = {KMSG(RECOVERED), MEMINFO, losses[i], {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		tell(records, events);
+		assert_verdict(records, "inconclusive", "log-lost");
+	}
+}
+
+/* Two faults at two pages; the witnesses that are told see the first, or both. */
+static void every_fault_is_proven_by_itself(void **state)
+{
+	const struct told first[] = {
+		KMSG(RECOVERED),
+		{"trace", "memory_failure_event: ",
+		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x11a3f4\"}}"},
+		{0}};
+	const struct told second[] = {
+		KMSG("Memory failure: 0x22b000: recovery action for dirty LRU page: Recovered"),
+		{"trace", "memory_failure_event: ",
+		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x22b000\"}}"},
+		{0}};
+
+	(void)state;
+	for (int seen = 0; seen < 4; seen++) {
+		__cleanup_json json_t *records = plain_trial();
+		json_t *intent = json_deep_copy(json_array_get(records, find(records, "intent")));
+		json_t *outcome = json_deep_copy(json_array_get(records, find(records, "outcome")));
+		json_t *body = json_object_get(intent, "body");
+
+		json_object_del(body, "target");
+		json_object_set_new(body, "pfn", json_string("0x22b000"));
+		json_object_set_new(body, "address", json_string("0x22b000000"));
+		json_object_set_new(json_object_get(body, "arguments"), "address",
+				    json_string("0x22b000000"));
+		json_array_insert_new(records, find(records, "close"), intent);
+		json_array_insert_new(records, find(records, "close"), outcome);
+		if (seen & 1)
+			tell(records, first);
+		if (seen & 2)
+			tell(records, second);
+		assert_verdict(records, seen == 3 ? "pass" : "inconclusive",
+			       seen == 3 ? NULL : "delivered-not-proven");
+		/* One that was refused needs no proof. */
+		json_object_set_new(json_object_get(outcome, "body"), "error", json_integer(-16));
+		assert_verdict(records, seen & 1 ? "pass" : "inconclusive", NULL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_kernel_quotes_is_not_its_word),
+		cmocka_unit_test(a_quote_does_not_meet_an_expectation),
+		cmocka_unit_test(a_console_alone_is_anybody),
+		cmocka_unit_test(the_end_of_an_error_proves_no_error),
+		cmocka_unit_test(half_a_counter_counts_nothing),
+		cmocka_unit_test(another_bank_is_another_error),
+		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
+		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),
+		cmocka_unit_test(every_fault_is_proven_by_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
