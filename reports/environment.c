@@ -106,6 +106,7 @@ json_t *environment_of(const json_t *records)
 		{"mitigations", "boot", "mitigations"},
 		{"cmdline", "boot", "cmdline"},
 		{"config", "boot", "config"},
+		{"emulator", "boot", "emulator"},
 		{"guest kernel", "guest", "kernel"},
 	};
 	const json_t *run = run_body(records), *host = json_object_get(run, "host");

@@ -151,6 +151,16 @@ static void names_are_stable(void **state)
 	assert_string_equal(json_text(environment, "kernel", ""), "7.2.12+deb13-amd64");
 }
 
+static void the_emulator_is_of_the_environment(void **state)
+{
+	__cleanup_json json_t *boot = json_pack("[{s:s, s:{s:s, s:{s:s}}}]", "type", "boot", "body",
+						"host", "h0", "facts", "emulator", "QEMU 10.0");
+	__cleanup_json json_t *environment = environment_of(boot);
+
+	(void)state;
+	assert_string_equal(json_text(environment, "emulator", ""), "QEMU 10.0");
+}
+
 static void other_formats_say_the_same(void **state)
 {
 	static const struct {
@@ -687,6 +697,7 @@ int main(void)
 		cmocka_unit_test(ktap_words_the_verdicts),
 		cmocka_unit_test(junit_skips_what_is_known),
 		cmocka_unit_test(names_are_stable),
+		cmocka_unit_test(the_emulator_is_of_the_environment),
 		cmocka_unit_test(other_formats_say_the_same),
 		cmocka_unit_test(hostile_text_stays_in_its_field),
 		cmocka_unit_test(measurements_are_exported),

@@ -47,16 +47,25 @@ static void latest_points_at_the_last_run(void **state)
 	__cleanup_free char *first = NULL;
 	__cleanup_free char *second = NULL;
 	struct reason why;
+	const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
 	struct stat wanted, latest;
 
 	(void)state;
 	assert_int_equal(store_create_run(NULL, &first, &why), 0);
+	/* Of a run that was killed, and of one that is at it. */
+	assert_int_equal(symlink("gone", "brinell-runs/.latest-gone"), 0);
+	assert_int_equal(symlink("other", "brinell-runs/.latest-other"), 0);
+	assert_int_equal(utimensat(AT_FDCWD, "brinell-runs/.latest-gone", old, AT_SYMLINK_NOFOLLOW),
+			 0);
 	assert_int_equal(store_create_run(NULL, &second, &why), 0);
 	assert_string_not_equal(first, second);
 	assert_int_equal(stat(second, &wanted), 0);
 	assert_int_equal(stat("brinell-runs/latest", &latest), 0);
 	assert_int_equal(wanted.st_ino, latest.st_ino);
 	assert_int_equal(access("brinell-runs/latest/artifacts", F_OK), 0);
+	assert_int_equal(lstat("brinell-runs/.latest-gone", &latest), -1);
+	assert_int_equal(lstat("brinell-runs/.latest-other", &latest), 0);
+	assert_int_equal(unlink("brinell-runs/.latest-other"), 0);
 }
 
 static void a_run_is_never_overwritten(void **state)

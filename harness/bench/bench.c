@@ -602,6 +602,7 @@ static void close_host(struct bench *host)
 	channel_free(host->agent);
 	json_decref(host->hello);
 	json_decref(host->answer);
+	free(host->emulator);
 	free(host->address);
 	free(host->name);
 	free(host);

@@ -97,6 +97,7 @@ enum host_state {
  * @address:        of this host: from the part of @name behind a colon, or NULL; owned
  * @number:         of this host, from 0
  * @host:           its name in the journal, "h0"
+ * @emulator:       program and version that emulates it; NULL: not an emulated host; owned
  * @options:        as opened
  * @agent:          channel to the agent, or NULL
  * @out_of_band_fd: to poll for @ops->dispatch, or -1
@@ -123,6 +124,7 @@ struct bench {
 	char *address;
 	unsigned int number;
 	char host[8];
+	char *emulator;
 	struct bench_options options;
 	struct channel *agent;
 	int out_of_band_fd;

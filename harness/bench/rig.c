@@ -158,6 +158,8 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 		if (error)
 			return error;
 		bench->private = rig;
+		bench->emulator = format_text("QEMU %u.%u", rig_qemu_version(rig) / 100,
+					      rig_qemu_version(rig) % 100);
 		bench->out_of_band_fd = rig_control_fd(rig);
 	}
 	if (!error)

@@ -16,6 +16,9 @@
 #include "harness/journal/journal.h"
 #include "harness/store/store.h"
 
+/* Between the making of a new link and its renaming there are microseconds. */
+#define LINK_AGE_S 60
+
 static char *default_name(void)
 {
 	__cleanup_free char *date = format_utc(time(NULL), "%Y%m%d-%H%M%S");
@@ -23,6 +26,22 @@ static char *default_name(void)
 
 	(void)!getrandom(&random, sizeof(random), 0);
 	return format_text("%s-%08x", date, random);
+}
+
+/* What a program that was killed leaves in a directory. @age_s: so old that nobody is about to rename it */
+static void remove_leftovers(const char *directory, const char *pattern, time_t age_s)
+{
+	DIR *folder = opendir(directory);
+	const struct dirent *entry;
+	struct stat status;
+
+	while (folder && (entry = readdir(folder)))
+		if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0 &&
+		    fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    time(NULL) - status.st_mtime >= age_s)
+			unlinkat(dirfd(folder), entry->d_name, 0);
+	if (folder)
+		closedir(folder);
 }
 
 /*
@@ -39,6 +58,7 @@ static void point_latest(const char *name)
 		log_warning("%s is no link: it was left as it is", link);
 		return;
 	}
+	remove_leftovers(STORE_RUNS, ".latest-*", LINK_AGE_S);
 	if (symlink(name, fresh) < 0 || rename(fresh, link) < 0) {
 		log_warning("pointing %s at %s: %s", link, name, strerror(errno));
 		unlink(fresh);
@@ -124,20 +144,6 @@ int store_create_run(const char *out, char **directory, struct reason *why)
 	return 0;
 }
 
-/* A program that was killed leaves ".FILE.XXXXXX" of write_file_atomically(); the lock says that none is at work. */
-static void remove_leftovers(const char *directory, const char *file)
-{
-	__cleanup_free char *pattern = format_text(".%s.??????", file);
-	DIR *folder = opendir(directory);
-	const struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0)
-			unlinkat(dirfd(folder), entry->d_name, 0);
-	if (folder)
-		closedir(folder);
-}
-
 /*
  * Opens a file for each report that has one. One that can not be written is named, and the others are written all the same.
  */
@@ -149,11 +155,14 @@ static int open_reports(const char *directory, const struct report **reports,
 	*count = 0;
 	for (size_t i = 0; i < report_count() && *count < RENDER_MOST; i++) {
 		const struct report *report = report_at(i);
+		__cleanup_free char *leftovers = NULL;
 		int error;
 
 		if (!report->file)
 			continue;
-		remove_leftovers(directory, report->file);
+		/* Of write_file_atomically(); the lock says that none is at work. */
+		leftovers = format_text(".%s.??????", report->file);
+		remove_leftovers(directory, leftovers, 0);
 		error = atomic_file_open(&files[*count], directory, report->file);
 		if (!error)
 			reports[(*count)++] = report;

@@ -70,6 +70,8 @@ static json_t *boot_facts(struct bench *host)
 {
 	json_t *facts = json_copy(host->hello);
 
+	if (host->emulator && host->told_boot != host->boots)
+		json_object_set_new(facts, "emulator", json_string(host->emulator));
 	for (size_t i = 0; machine_facts[i] && host->told_boot == host->boots; i++)
 		(void)json_object_del(facts, machine_facts[i]);
 	host->told_boot = host->boots;

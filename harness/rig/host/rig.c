@@ -43,6 +43,7 @@ struct rig {
 	pid_t supervisor;
 	json_t *events;
 	json_int_t next_id;
+	unsigned int qemu_version;
 };
 
 static struct rig *rig_new(int fd, const char *directory)
@@ -388,9 +389,17 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 		error = config ? spawn_supervisor(config, directory, lock, rig, why) : -EINVAL;
 		if (error)
 			image_remove_tree(directory, NULL);
+		else
+			(*rig)->qemu_version = version;
 	}
 	rig_image_release(&image);
 	return error;
+}
+
+/** rig_qemu_version - the QEMU that a rig was started with, major * 100 + minor; 0 for one that was only connected to */
+unsigned int rig_qemu_version(const struct rig *rig)
+{
+	return rig->qemu_version;
 }
 
 /**

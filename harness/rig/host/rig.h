@@ -24,6 +24,7 @@ void rig_disconnect(struct rig *rig);
  */
 
 unsigned int rig_processors(unsigned int wanted, unsigned int version);
+unsigned int rig_qemu_version(const struct rig *rig);
 int rig_find_qemu(char **path, unsigned int *version, struct reason *why);
 
 #endif
