@@ -167,7 +167,8 @@ void agent_workload_ends(struct agent *agent, const struct activity *run)
 			agent_service_at(i)->workload_ends(agent, run);
 }
 
-static char *boot_id(void)
+/** agent_boot_id - the boot_id of this machine, or "unknown"; owned by the caller */
+char *agent_boot_id(void)
 {
 	char path[4096];
 	char *text;
@@ -187,7 +188,7 @@ enum agent_role agent_role(const struct agent *agent)
 /** agent_hello - who serves here, with the time now. Return: owned by the caller */
 json_t *agent_hello(const struct agent *agent)
 {
-	__cleanup_free char *boot = boot_id();
+	__cleanup_free char *boot = agent_boot_id();
 	bool rig = access("/etc/brinell/rig", F_OK) == 0;
 	struct sysinfo memory = {0};
 	struct utsname name;

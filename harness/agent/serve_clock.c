@@ -36,10 +36,14 @@ static int serve_clock(struct agent *agent, const json_t *arguments, json_t **re
 {
 	int64_t step = json_number(arguments, "step_ns", 0);
 	int error = step ? step_clock(step, why) : 0;
+	/* Whose time it is; it does not change while the agent runs. */
+	static char *boot;
 
 	if (error)
 		return error;
-	*reply = json_pack("{s:I}", "time_ns", (json_int_t)now_realtime_ns());
+	if (!boot)
+		boot = agent_boot_id();
+	*reply = json_pack("{s:I, s:s}", "time_ns", (json_int_t)now_realtime_ns(), "boot_id", boot);
 	return 0;
 }
 

@@ -269,6 +269,20 @@ static void take_event(struct bench *bench, json_t *message)
 	}
 }
 
+/* The answer to a call under way. A late one, after the deadline of its call, and a second one are dropped. */
+static void take_answer(struct bench *bench, json_t *message, uint64_t id)
+{
+	size_t index;
+	json_t *other;
+
+	if (!bench->answers || id < bench->awaited_id || id > bench->next_id)
+		return;
+	json_array_foreach (bench->answers, index, other)
+		if ((uint64_t)json_number(other, "id", 0) == id)
+			return;
+	json_array_append(bench->answers, message);
+}
+
 static void take_messages(struct bench *bench)
 {
 	struct reason why = {0};
@@ -286,10 +300,8 @@ static void take_messages(struct bench *bench)
 		id = json_object_get(message, "id");
 		if (!id)
 			take_event(bench, message);
-		else if (bench->awaited_id && !bench->answer &&
-			 (uint64_t)json_integer_value(id) == bench->awaited_id)
-			bench->answer = json_incref(message);
-		/* A late answer, after the deadline of its call: drop it. */
+		else
+			take_answer(bench, message, (uint64_t)json_integer_value(id));
 		json_decref(message);
 	}
 }
@@ -370,25 +382,51 @@ static bool is_about_the_host(int error)
 	return false;
 }
 
-static int send_and_wait(struct bench *bench, const char *call, const json_t *arguments,
-			 unsigned int timeout_ms, json_t **reply, struct reason *why)
+static int send_all(struct bench *bench, const struct bench_request *requests, size_t count)
 {
-	__cleanup_json json_t *request = call_request((int64_t)++bench->next_id, call, arguments);
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		__cleanup_json json_t *request = call_request(
+			(int64_t)++bench->next_id, requests[i].call, requests[i].arguments);
+
+		error = channel_send(bench->agent, request, SEND_TIMEOUT_MS);
+	}
+	return error;
+}
+
+static void take_result(struct bench *bench, struct bench_request *request, uint64_t id)
+{
+	size_t index;
+	json_t *answer;
+
+	json_array_foreach (bench->answers, index, answer) {
+		if ((uint64_t)json_number(answer, "id", 0) != id)
+			continue;
+		request->refusal = call_result(answer, &request->reply, &request->why);
+		request->error =
+			is_about_the_host(request->refusal) ? -EREMOTEIO : request->refusal;
+	}
+}
+
+/* Return: 0 when all were answered, whatever the answers are. */
+static int send_and_wait(struct bench *bench, struct bench_request *requests, size_t count,
+			 unsigned int timeout_ms, struct reason *why)
+{
 	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
 	enum host_state before = bench->state;
-	__cleanup_json json_t *answer = NULL;
+	const char *call = requests[0].call;
 	int result = 0;
 
-	bench->refusal = 0;
 	if (!bench->agent)
 		return host_error(bench, call, why);
-	result = channel_send(bench->agent, request, SEND_TIMEOUT_MS);
-	if (result) {
+	bench->awaited_id = bench->next_id + 1;
+	bench->answers = json_array();
+	if (send_all(bench, requests, count)) {
 		agent_lost(bench, "the agent does not take requests");
-		return host_error(bench, call, why);
+		result = host_error(bench, call, why);
 	}
-	bench->awaited_id = bench->next_id;
-	while (!bench->answer && !result) {
+	while (!result && json_array_size(bench->answers) < count) {
 		if (bench->state != before || !bench->agent)
 			result = host_error(bench, call, why);
 		else if (now_monotonic_ns() >= deadline)
@@ -397,13 +435,28 @@ static int send_and_wait(struct bench *bench, const char *call, const json_t *ar
 		else
 			result = bench_pump(bench, deadline);
 	}
-	bench->awaited_id = 0;
-	answer = steal(bench->answer);
-	if (!answer)
-		return result == -EINTR ? fail(why, -EINTR, "%s: interrupted", call) : result;
-	result = call_result(answer, reply, why);
-	bench->refusal = result;
-	return is_about_the_host(bench->refusal) ? -EREMOTEIO : bench->refusal;
+	for (size_t i = 0; i < count; i++)
+		take_result(bench, &requests[i], bench->awaited_id + i);
+	if (json_array_size(bench->answers) == count)
+		result = 0;
+	json_decref(steal(bench->answers));
+	return result == -EINTR ? fail(why, -EINTR, "%s: interrupted", call) : result;
+}
+
+static int call_one(struct bench *bench, const char *call, const json_t *arguments,
+		    unsigned int timeout_ms, json_t **reply, struct reason *why)
+{
+	struct bench_request request = {.call = call, .arguments = (json_t *)arguments};
+	int error = send_and_wait(bench, &request, 1, timeout_ms, why);
+
+	bench->refusal = request.refusal;
+	if (reply)
+		*reply = request.reply;
+	else
+		json_decref(request.reply);
+	if (error || !request.error)
+		return error;
+	return fail(why, request.error, "%s", request.why.text);
 }
 
 /**
@@ -427,7 +480,28 @@ int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	bench->refusal = 0;
 	if (bench->state != HOST_UP)
 		return host_error(bench, call, why);
-	return send_and_wait(bench, call, arguments, timeout_ms, reply, why);
+	return call_one(bench, call, arguments, timeout_ms, reply, why);
+}
+
+/**
+ * bench_call_all - make several calls at once, each of which is made whatever became of those before it
+ * @requests:   with .call and .arguments set; receive the results
+ * @count:      at least 1
+ * @timeout_ms: of all answers
+ *
+ * The agent serves them in their order. One way to the host and back is all that is waited for.
+ *
+ * Return: 0 when all were answered, whatever the answers are; else as bench_call().
+ */
+int bench_call_all(struct bench *bench, struct bench_request *requests, size_t count,
+		   unsigned int timeout_ms, struct reason *why)
+{
+	int error = bench->state == HOST_UP ? send_and_wait(bench, requests, count, timeout_ms, why)
+					    : host_error(bench, requests[0].call, why);
+
+	for (size_t i = 0; i < count; i++)
+		json_decref(steal(requests[i].arguments));
+	return error;
 }
 
 /**
@@ -438,7 +512,7 @@ int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 int bench_greet(struct bench *bench, struct reason *why)
 {
 	__cleanup_json json_t *hello = NULL;
-	int error = send_and_wait(bench, "hello", NULL, HELLO_TIMEOUT_MS, &hello, why);
+	int error = call_one(bench, "hello", NULL, HELLO_TIMEOUT_MS, &hello, why);
 	json_int_t version;
 
 	if (error)
@@ -601,7 +675,6 @@ static void close_host(struct bench *host)
 	host->ops->stop(host);
 	channel_free(host->agent);
 	json_decref(host->hello);
-	json_decref(host->answer);
 	free(host->emulator);
 	free(host->address);
 	free(host->name);

@@ -111,11 +111,13 @@ enum host_state {
  * @clock_way_ns: quickest answer to a question for that clock in this boot
  * @powered_ns:     CLOCK_REALTIME at which the present boot was powered on; 0: not known
  * @boot_ns:        time from there to the hello of the agent; 0: not known
+ * @clock_names_boot: the answer to that question was from the boot of @hello
  * @boots:          number of boots seen
  * @ready_boot:     the boot for which @ops->ready has succeeded
  * @told_boot:      the boot whose machine is on record
  * @opened_ns:      CLOCK_MONOTONIC
  * @refusal:        errno in the agent's answer to the last call, or 0
+ * @awaited_id, @answers: first of the calls under way, and the answers so far; NULL: none is under way
  */
 struct bench {
 	struct bench *next;
@@ -136,6 +138,7 @@ struct bench {
 	enum host_state state;
 	int64_t clock_offset_ns, clock_way_ns;
 	int64_t powered_ns, boot_ns;
+	bool clock_names_boot;
 	unsigned int boots;
 	unsigned int ready_boot;
 	unsigned int told_boot;
@@ -143,8 +146,24 @@ struct bench {
 	int refusal;
 	uint64_t next_id;
 	uint64_t awaited_id;
-	json_t *answer;
+	json_t *answers;
 	void *private;
+};
+
+/**
+ * struct bench_request - one of several calls that need not wait for each other
+ * @call, @arguments: as of bench_call(); @arguments is freed by bench_call_all()
+ * @reply:   receives the answer; owned by the caller; NULL after an error
+ * @error:   receives the result, as of bench_call()
+ * @refusal: receives the errno in the agent's answer, or 0
+ * @why:     receives the reason of a failure
+ */
+struct bench_request {
+	const char *call;
+	json_t *arguments;
+	json_t *reply;
+	int error, refusal;
+	struct reason why;
 };
 
 /* Each @host of a bench, whose hosts are linked in a circle, from @first on; ends before one at which @error is set. */
@@ -164,6 +183,8 @@ int64_t bench_time_left_ns(const struct bench *bench);
 struct bench *bench_host(struct bench *bench, const char *host);
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,
 	       unsigned int timeout_ms, json_t **reply, struct reason *why);
+int bench_call_all(struct bench *bench, struct bench_request *requests, size_t count,
+		   unsigned int timeout_ms, struct reason *why);
 int bench_pump(struct bench *bench, int64_t until_ns);
 void bench_close(struct bench *bench);
 

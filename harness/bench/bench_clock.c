@@ -3,6 +3,8 @@
  * Offset between the clocks of a host and the controller. The time in an answer was taken between the call and the arrival of the
  * answer. The quickest of several calls is the most precise; half of its round trip is the maximum error.
  */
+#include <errno.h>
+
 #include "harness/bench/bench.h"
 
 #define QUESTIONS 8
@@ -23,6 +25,11 @@ static int ask(struct bench *bench, struct reading *reading, struct reason *why)
 
 	after = now_realtime_ns();
 	reading->way_ns = after - before;
+	if (!error && json_object_get(reply, "boot_id"))
+		error = json_is(reply, "boot_id", json_text(bench->hello, "boot_id", ""))
+				? 0
+				: fail(why, -ESTALE, "clock: the host has another boot_id");
+	bench->clock_names_boot = !error && json_object_get(reply, "boot_id");
 	if (!error && __builtin_sub_overflow(before + reading->way_ns / 2,
 					     json_number(reply, "time_ns", 0), &reading->offset_ns))
 		reading->offset_ns = 0;
@@ -64,7 +71,8 @@ static bool is_off(const struct reading *reading)
  *
  * Reports an event "clock" of the bench, which the judge uses to compare times of two hosts.
  *
- * Return: 0, or -errno of bench_call() with the offset unchanged.
+ * Return: 0; -ESTALE when the host names another boot than in its hello; -errno of bench_call(). After an error the offset is
+ * unchanged.
  */
 int bench_compare_clocks(struct bench *bench, bool set, struct reason *why)
 {

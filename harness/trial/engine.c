@@ -74,7 +74,8 @@ void engine_doing(struct engine *engine, const char *what)
 		engine->options->view.doing(engine->options->view.context, what);
 }
 
-static unsigned int time_left_ms(const struct engine *engine, unsigned int most)
+/** engine_time_left_ms - until the deadline of the trial, from 1 to @most */
+unsigned int engine_time_left_ms(const struct engine *engine, unsigned int most)
 {
 	int64_t left = (engine->deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
 
@@ -115,7 +116,8 @@ void engine_tell(struct engine *engine, const struct engine_guest *guest, const 
 int engine_call(struct engine *engine, struct bench *host, const char *name, json_t *arguments,
 		unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
-	int error = bench_call(host, name, arguments, time_left_ms(engine, timeout_ms), reply, why);
+	int error = bench_call(host, name, arguments, engine_time_left_ms(engine, timeout_ms),
+			       reply, why);
 
 	json_decref(arguments);
 	return error;
@@ -133,7 +135,7 @@ int engine_call_guest(struct engine *engine, struct bench *host, const char *nam
 		      json_t *arguments, unsigned int timeout_ms, json_t **reply,
 		      struct reason *why)
 {
-	unsigned int whole = time_left_ms(engine, timeout_ms + AGENT_ANSWER_MS);
+	unsigned int whole = engine_time_left_ms(engine, timeout_ms + AGENT_ANSWER_MS);
 	unsigned int timeout =
 		whole > 2 * AGENT_ANSWER_MS ? whole - AGENT_ANSWER_MS : whole - whole / 2;
 
@@ -157,13 +159,6 @@ bool engine_any_host_up(const struct engine *engine)
 		if (host->state == HOST_UP)
 			return true;
 	return false;
-}
-
-/* A call to the first host, where a trial without guests takes place. */
-static int call(struct engine *engine, const char *name, json_t *arguments, unsigned int timeout_ms,
-		json_t **reply, struct reason *why)
-{
-	return engine_call(engine, engine->bench, name, arguments, timeout_ms, reply, why);
 }
 
 /* What an error of a call says about the end of the trial. */
@@ -264,38 +259,64 @@ void drain_console_after_death(struct bench *host)
 			return;
 }
 
-static void stop_witnesses(struct engine *engine)
+static void warn_of_restore(const struct engine *engine, int error, const char *why)
 {
-	bench_foreach (host, engine->bench, false)
-		if (host->state == HOST_UP)
-			(void)engine_call(engine, host, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL,
-					  NULL);
+	/* One that is interrupted restores it when its stream ends; in a host that went down nothing sticks. */
+	if (error && error != -EINTR && error != -ECONNRESET && error != -EHOSTDOWN)
+		log_warning("trial %s: the injector could not put everything back: %s",
+			    engine->trial->id, why);
+}
+
+/* Calls to the first host that do not wait for each other, of what a trial leaves there. */
+static void clean_up_host(struct engine *engine, const char *const *calls, bool workloads)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+	struct bench_request requests[REQUESTS_MAX] = {0};
+	size_t count = 0;
+
+	for (size_t i = 0; workloads && i < scenario->workload_count && count < REQUESTS_MAX / 2;
+	     i++) {
+		const struct scenario_workload *load = &scenario->workloads[i];
+
+		if (!load->guest && json_object_get(engine->facts, load->name))
+			requests[count++] = (struct bench_request){
+				.call = "workload.stop",
+				.arguments = json_pack("{s:s}", "name", load->name)};
+	}
+	for (; *calls; calls++)
+		requests[count++].call = *calls;
+	if (count)
+		(void)bench_call_all(engine->bench, requests, count,
+				     engine_time_left_ms(engine, CALL_TIMEOUT_MS), NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(requests[i].call, "inject.restore") == 0)
+			warn_of_restore(engine, requests[i].error, requests[i].why.text);
+		if (strcmp(requests[i].call, "usage") == 0 && requests[i].reply)
+			engine_journal(engine, "usage", json_incref(requests[i].reply));
+		json_decref(requests[i].reply);
+	}
 }
 
 /* After the verdict: what is heard from here on belongs to no trial. */
 static void clean_up(struct engine *engine, const json_t *result)
 {
-	const struct scenario *scenario = engine->trial->scenario;
+	static const char *const all[] = {"inject.restore", "witness.stop", "usage", NULL};
+	bool restores = engine->prepared == engine->bench, guests = engine->guests;
 	struct reason why = {0};
-	json_t *usage = NULL;
-	int error;
 
 	engine->deadline = now_monotonic_ns() + CLEAN_UP_TIMEOUT_NS;
-	error = engine_restore_injector(engine, &why);
-	/* One that is interrupted restores it when its stream ends. */
-	if (error && error != -EINTR)
-		log_warning("trial %s: the injector could not put everything back: %s",
-			    engine->trial->id, why.text);
-	for (size_t i = 0; i < scenario->workload_count; i++)
-		if (!scenario->workloads[i].guest &&
-		    json_object_get(engine->facts, scenario->workloads[i].name))
-			(void)call(engine, "workload.stop",
-				   json_pack("{s:s}", "name", scenario->workloads[i].name),
-				   CALL_TIMEOUT_MS, NULL, NULL);
-	guests_clean_up(engine, result);
-	stop_witnesses(engine);
-	if (call(engine, "usage", NULL, CALL_TIMEOUT_MS, &usage, NULL) == 0)
-		engine_journal(engine, "usage", usage);
+	if (!restores)
+		warn_of_restore(engine, engine_restore_injector(engine, &why), why.text);
+	engine->prepared = NULL;
+	if (guests) {
+		clean_up_host(engine, (const char *const[]){restores ? all[0] : NULL, NULL}, true);
+		guests_clean_up(engine, result);
+	}
+	bench_foreach (host, engine->bench->next, host == engine->bench)
+		if (host->state == HOST_UP)
+			(void)engine_call(engine, host, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL,
+					  NULL);
+	clean_up_host(engine, restores && !guests ? all : all + 1, !guests);
 }
 
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */

@@ -10,6 +10,8 @@
 #include "harness/trial/engine.h"
 
 #define CALL_TIMEOUT_MS 10000
+/* Calls that are made at once. */
+#define REQUESTS_MAX 24
 /* Hosts and guests get ready. */
 #define START_TIMEOUT_NS (300 * NSEC_PER_SEC)
 #define CLEAN_UP_TIMEOUT_NS (60 * NSEC_PER_SEC)
@@ -113,8 +115,8 @@ bool guest_may_be_heard(const struct engine_guest *guest);
 struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
 
 struct engine_guest *workload_guest(const struct engine *engine, const char *name);
-int engine_focus(struct engine *engine, struct bench *host, const char *pfn, json_t *pid,
-		 struct reason *why);
+json_t *engine_focus_of(const json_t *facts);
+unsigned int engine_time_left_ms(const struct engine *engine, unsigned int most);
 void injection_take_event(struct engine *engine, const json_t *event);
 int injection_stop_fault(struct engine *engine, struct reason *why);
 step_run_fn step_inject, step_migrate, step_when, step_limit, step_post_copy, step_release,

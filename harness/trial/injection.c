@@ -233,22 +233,44 @@ static int look_again(struct engine *engine, const struct scenario_step *step,
 	return -EAGAIN;
 }
 
-/* Return: 0, also when the injector refused: @refused is its error then; or what ends the trial. */
+/*
+ * Has the witnesses look at the target, the injector prepare, and the witnesses tell what they have seen by now, which comes
+ * before the intent in the journal, where it proves nothing.
+ *
+ * Return: 0, also when the injector refused: @refused is its error then; or what ends the trial.
+ */
 static int prepare(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
 		   json_t *arguments, json_t **prepared, int *refused, struct reason *why)
 {
 	/* A target in a guest is no workload of the host's agent. */
 	const char *target = aim->guest ? NULL : step->subject;
-	int error = engine_call(engine, aim->host, "inject.prepare",
-				json_pack("{s:s, s:O, s:s*, s:I}", "injector", step->injector,
-					  "arguments", arguments, "target", target, "seed",
-					  (json_int_t)engine->trial->seed),
-				CALL_TIMEOUT_MS, prepared, why);
+	const json_t *struck = aim->page ?: aim->guest ? NULL : aim->facts;
+	struct bench_request requests[] = {
+		{.call = "witness.focus", .arguments = struck ? engine_focus_of(struck) : NULL},
+		{.call = "inject.prepare",
+		 .arguments = json_pack("{s:s, s:O, s:s*, s:I}", "injector", step->injector,
+					"arguments", arguments, "target", target, "seed",
+					(json_int_t)engine->trial->seed)},
+		{.call = "witness.collect"},
+	};
+	size_t first = struck ? 0 : 1;
+	int error = bench_call_all(aim->host, requests + first, ARRAY_SIZE(requests) - first,
+				   engine_time_left_ms(engine, CALL_TIMEOUT_MS), why);
 
+	*prepared = requests[1].reply;
+	*refused = requests[1].refusal;
 	/* When its answer is missing, it may have set something all the same. */
-	engine->prepared = error != -EPERM ? aim->host : NULL;
-	*refused = aim->host->refusal;
-	return error == -EPERM || engine_lost_host(error) ? error : 0;
+	engine->prepared = requests[1].error != -EPERM ? aim->host : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (i != 1)
+			json_decref(requests[i].reply);
+		/* What the injector refuses is for the judge, but not that the machine may be broken. */
+		if (!error && requests[i].error && (i != 1 || requests[i].error == -EPERM))
+			error = fail(why, requests[i].error, "%s", requests[i].why.text);
+	}
+	if (!error && *refused)
+		fail(why, 0, "%s", requests[1].why.text);
+	return error;
 }
 
 /* A host that dies of the fault is what some scenarios want: the trial goes on when another one can tell the rest. */
@@ -346,24 +368,15 @@ static int aim_and_fire(struct engine *engine, const struct scenario_step *step,
 {
 	__cleanup_json json_t *arguments = NULL, *prepared = NULL;
 	int error = engine_restore_injector(engine, why) ?: take_aim(engine, step, aim, why);
-	const json_t *struck;
 	int refused;
 
-	if (error)
-		return error;
-	struck = aim->page ?: aim->guest ? NULL : aim->facts;
-	if (struck)
-		error = engine_focus(engine, aim->host, json_text(struck, "pfn", NULL),
-				     json_object_get(struck, "pid"), why);
 	if (error)
 		return error;
 	arguments = resolve_arguments(step, aim);
 	error = prepare(engine, step, aim, arguments, &prepared, &refused, why);
 	if (error)
 		return error;
-	/* What the witnesses have seen by now comes before the intent in the journal, where it proves nothing. */
-	return engine_call(engine, aim->host, "witness.collect", NULL, CALL_TIMEOUT_MS, NULL, why)
-		       ?: look_again(engine, step, aim, why)
+	return look_again(engine, step, aim, why)
 		       ?: fire(engine, step, aim, arguments, prepared, refused, why);
 }
 

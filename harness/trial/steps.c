@@ -42,13 +42,23 @@ static int workload_call(struct engine *engine, const char *name, const char *ca
 		     : engine_call(engine, engine->bench, call, arguments, timeout_ms, reply, why);
 }
 
-/** engine_focus - have the witnesses of a host look at a frame and a process */
-int engine_focus(struct engine *engine, struct bench *host, const char *pfn, json_t *pid,
-		 struct reason *why)
+/** engine_focus_of - the frame and the process that the witnesses of a host shall look at: arguments of witness.focus */
+json_t *engine_focus_of(const json_t *facts)
 {
-	return engine_call(engine, host, "witness.focus",
-			   json_pack("{s:s*, s:[O*]}", "pfn", pfn, "pids", pid), CALL_TIMEOUT_MS,
-			   NULL, why);
+	return json_pack("{s:s*, s:[O*]}", "pfn", json_text(facts, "pfn", NULL), "pids",
+			 json_object_get(facts, "pid"));
+}
+
+/* Whether a fault is aimed at a workload in a later step: then the witnesses are told of it together with that. */
+static bool is_aimed_at(const struct engine *engine, const char *workload)
+{
+	const struct scenario *scenario = engine->trial->scenario;
+
+	for (size_t i = engine->step; i < scenario->step_count; i++)
+		if (scenario->steps[i].kind->injects && scenario->steps[i].subject &&
+		    strcmp(scenario->steps[i].subject, workload) == 0)
+			return true;
+	return false;
 }
 
 static int step_start(struct engine *engine, const struct scenario_step *step, struct reason *why)
@@ -71,10 +81,10 @@ static int step_start(struct engine *engine, const struct scenario_step *step, s
 		       json_pack("{s:s, s:s*, s:O}", "workload", load->name, "guest", load->guest,
 				 "facts", facts));
 	/* After a fault the witnesses keep to the frame that it struck. */
-	if (load->guest || engine->intended)
+	if (load->guest || engine->intended || is_aimed_at(engine, load->name))
 		return 0;
-	return engine_focus(engine, engine->bench, json_text(facts, "pfn", NULL),
-			    json_object_get(facts, "pid"), why);
+	return engine_call(engine, engine->bench, "witness.focus", engine_focus_of(facts),
+			   CALL_TIMEOUT_MS, NULL, why);
 }
 
 /*
