@@ -51,7 +51,8 @@ static int conversions_start(struct witness_run *run, struct reason *why)
 {
 	struct conversions *conversions = run->private = xzalloc(sizeof(*conversions));
 
-	for (size_t i = 0; i < ARRAY_SIZE(counted); i++) {
+	/* Without KVM no memory of a guest is converted. To count an event patches the kernel, so nothing else is opened then. */
+	for (size_t i = 0; i < ARRAY_SIZE(counted) && (!i || conversions->open[0]); i++) {
 		struct counter *counter = &conversions->counters[i];
 
 		conversions->open[i] =
@@ -59,7 +60,6 @@ static int conversions_start(struct witness_run *run, struct reason *why)
 			counter_read(counter, &conversions->before[i], NULL) == 0;
 		conversions->sent[i] = conversions->before[i];
 	}
-	/* Without KVM no memory of a guest is converted. */
 	if (conversions->open[0])
 		return 0;
 	conversions_stop(run);
