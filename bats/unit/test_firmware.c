@@ -663,8 +663,30 @@ static void test_line_is_retired_after_its_report(void **state)
 	latent(fixture);
 	post(fixture, POISON_LOAD, 1, 1);
 	event(fixture, "retired", 0);
-	assert_int_equal(atomic_load(&fixture->page->generation) & 1, 0);
 	assert_int_equal(atomic_load(&fixture->page->offsets), 0);
+}
+
+/* A machine that is instrumented stays so for a while: the next line costs it nothing. */
+static void test_the_next_line_finds_the_machine_instrumented(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t until = now_monotonic_ns() + 10 * NSEC_PER_SEC;
+	uint32_t generation;
+
+	latent(fixture);
+	generation = atomic_load(&fixture->page->generation);
+	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "clear"), NULL), 0);
+	/* A plugin that does not answer is not asked. */
+	fixture->plugin = PLUGIN_SILENT;
+	assert_int_equal(execute(fixture), 0);
+	assert_int_equal(atomic_load(&fixture->page->generation), generation);
+	assert_int_equal(atomic_load(&fixture->page->offsets), UINT64_C(1) << (TARGET >> 6 & 63));
+	fixture->plugin = PLUGIN_ANSWERS;
+	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "reset"), NULL), 0);
+	assert_int_equal(atomic_load(&fixture->page->generation), generation);
+	while (atomic_load(&fixture->page->generation) & 1 && now_monotonic_ns() < until)
+		poll(NULL, 0, 20);
+	assert_int_equal(atomic_load(&fixture->page->generation) & 1, 0);
 }
 
 static void test_partial_store_and_overwrite(void **state)
@@ -953,6 +975,7 @@ int main(void)
 		TEST(test_plugin_must_acknowledge),
 		TEST(test_consumption_by_load_and_fetch),
 		TEST(test_line_is_retired_after_its_report),
+		TEST(test_the_next_line_finds_the_machine_instrumented),
 		TEST(test_partial_store_and_overwrite),
 		TEST(test_cached_line_is_written_back),
 		TEST(test_scrubber_finds_latent_poison),

@@ -585,7 +585,7 @@ static int control_poison(struct firmware *firmware, const json_t *request)
 static int control_clear(struct firmware *firmware, const json_t *request, json_t *reply)
 {
 	int64_t address = json_number(request, "address", -1);
-	int cleared = 0, error = 0;
+	int cleared = 0;
 
 	for (int i = 0; i < POISON_LINES; i++) {
 		const struct poison_line *line = &firmware->page->lines[i];
@@ -594,11 +594,10 @@ static int control_clear(struct firmware *firmware, const json_t *request, json_
 		    (address >= 0 &&
 		     atomic_load(&line->address) != ((uint64_t)address & ~UINT64_C(63))))
 			continue;
-		error = poison_disarm(firmware, i);
+		poison_disarm(firmware, i);
 		cleared++;
 	}
-	json_object_set_new(reply, "cleared", json_integer(cleared));
-	return error;
+	return json_object_set_new(reply, "cleared", json_integer(cleared));
 }
 
 static int control_delay(struct firmware *firmware, const json_t *request)
@@ -640,30 +639,22 @@ static int control_machine_check(struct firmware *firmware, const json_t *reques
  * The end of a trial for the firmware: what one scenario asked for, poisoned or left under way must not strike the next.
  * Counts stay, they are of the whole life of the host.
  */
-static int control_reset(struct firmware *firmware)
+static void control_reset(struct firmware *firmware)
 {
-	int error = 0;
-
 	pthread_mutex_lock(&firmware->bell.mutex);
 	firmware->bell.count = 0;
 	pthread_mutex_unlock(&firmware->bell.mutex);
 	firmware->record_count = firmware->check_count = 0;
 	firmware->block_retry = 0;
-	for (int i = 0; i < POISON_LINES; i++) {
-		int disarmed = atomic_load(&firmware->page->lines[i].kind)
-				       ? poison_disarm(firmware, i)
-				       : 0;
-
-		if (disarmed && !error)
-			error = disarmed;
-	}
+	for (int i = 0; i < POISON_LINES; i++)
+		if (atomic_load(&firmware->page->lines[i].kind))
+			poison_disarm(firmware, i);
 	firmware->answer.name = NULL;
 	firmware->delay.ms = firmware->delay.count = 0;
 	firmware->retire_ms = RETIRE_MS;
 	firmware->available = EINJ_TYPES_OFFERED;
 	firmware->available_v2 = EINJV2_TYPES_OFFERED;
 	einj_reset_registers(firmware);
-	return error;
 }
 
 /**
@@ -695,7 +686,7 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 	if (!strcmp(call, "status"))
 		error = control_status(firmware, answer) ? -EINVAL : 0;
 	else if (!strcmp(call, "reset"))
-		error = control_reset(firmware);
+		control_reset(firmware);
 	else if (!strcmp(call, "machine-check"))
 		error = control_machine_check(firmware, request);
 	else if (!firmware->config.region_size)

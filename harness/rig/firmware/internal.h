@@ -127,6 +127,7 @@ struct firmware {
 	uint32_t answer_status;
 
 	struct line_state lines[POISON_LINES];
+	int64_t linger_due; /* nothing is armed: until then the machine stays instrumented; 0: it is not, or something is armed */
 	uint64_t posts_taken;
 	struct cper_record records[QUEUE_LENGTH];
 	unsigned int first_record, record_count;
@@ -147,7 +148,7 @@ void einj_set_types(struct firmware *firmware);
 
 /* firmware_poison.c */
 int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kind, int *line);
-int poison_disarm(struct firmware *firmware, int line);
+void poison_disarm(struct firmware *firmware, int line);
 void poison_disarm_all(struct firmware *firmware);
 void poison_take_posts(struct firmware *firmware);
 void poison_expire(struct firmware *firmware, int64_t now);

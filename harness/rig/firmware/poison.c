@@ -18,6 +18,11 @@
 /* The longest that the plugin may take to throw away all translated code and say so. */
 #define ACKNOWLEDGE_MS 500
 #define QMP_TIMEOUT_MS 2000
+/*
+ * A machine without poison stays instrumented for so long: every change throws away all translated code, which the next trial
+ * would run cold.
+ */
+#define LINGER_MS 5000
 /* A line that is being overwritten piece by piece is whole again by then; else the first piece was a partial store. */
 #define PARTIAL_STORE_NS (20 * NSEC_PER_MSEC)
 
@@ -83,12 +88,30 @@ static int synchronise(struct firmware *firmware, bool instrument)
 	return error ?: acknowledged ? 0 : -ETIME;
 }
 
+/* Whether the plugin compares every access with the page already. */
+static bool is_instrumented(const struct firmware *firmware)
+{
+	uint32_t generation = atomic_load(&firmware->page->generation);
+
+	return generation & 1 && atomic_load(&firmware->page->acknowledged) == generation;
+}
+
+static bool any_armed(const struct firmware *firmware)
+{
+	for (int i = 0; i < POISON_LINES; i++)
+		if (atomic_load(&firmware->page->lines[i].kind))
+			return true;
+	return false;
+}
+
 /**
  * poison_arm - poison a line from now on
  * @firmware: model
  * @address:  physical; its line is poisoned
  * @kind:     what a processor meets there
  * @line:     receives the index of the line
+ *
+ * A machine that is instrumented already compares the next access with it; only one that is not has to be told.
  *
  * Return: 0 when every access is compared with it; -ENOSPC when POISON_LINES are armed, -ETIME when the plugin does not
  * answer, -ENOTCONN without a running QEMU, or another -errno. On an error nothing is armed.
@@ -121,7 +144,8 @@ int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kin
 	atomic_fetch_add(&shared->armed, 1);
 	atomic_store(&shared->kind, kind);
 	set_offsets(firmware);
-	error = synchronise(firmware, true);
+	firmware->linger_due = 0;
+	error = is_instrumented(firmware) ? 0 : synchronise(firmware, true);
 	if (error) {
 		poison_disarm(firmware, *line);
 		*line = -1;
@@ -133,31 +157,20 @@ int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kin
 	return 0;
 }
 
-static bool any_armed(const struct firmware *firmware)
-{
-	for (int i = 0; i < POISON_LINES; i++)
-		if (atomic_load(&firmware->page->lines[i].kind))
-			return true;
-	return false;
-}
-
 /**
- * poison_disarm - forget a poisoned line; with the last one, the machine runs uninstrumented again
+ * poison_disarm - forget a poisoned line; some time after the last one, the machine runs uninstrumented again
  * @firmware: model
  * @line:     index, or -1 for none
- *
- * Return: 0, or -errno when the plugin could not be told; the line is forgotten all the same.
  */
-int poison_disarm(struct firmware *firmware, int line)
+void poison_disarm(struct firmware *firmware, int line)
 {
 	if (line < 0)
-		return 0;
+		return;
 	atomic_store(&firmware->page->lines[line].kind, 0);
 	firmware->lines[line] = (struct line_state){0};
 	set_offsets(firmware);
-	if (any_armed(firmware) || !(atomic_load(&firmware->page->generation) & 1))
-		return 0;
-	return synchronise(firmware, false);
+	if (!any_armed(firmware) && atomic_load(&firmware->page->generation) & 1)
+		firmware->linger_due = now_monotonic_ns() + LINGER_MS * NSEC_PER_MSEC;
 }
 
 /** poison_disarm_all - forget everything without telling the plugin: its QEMU has ended, or not begun */
@@ -168,6 +181,7 @@ void poison_disarm_all(struct firmware *firmware)
 	for (int i = 0; i < POISON_LINES; i++)
 		atomic_store(&firmware->page->lines[i].kind, 0);
 	memset(firmware->lines, 0, sizeof(firmware->lines));
+	firmware->linger_due = 0;
 	set_offsets(firmware);
 	generation += generation & 1;
 	atomic_store(&firmware->page->generation, generation);
@@ -318,9 +332,13 @@ void poison_take_posts(struct firmware *firmware)
 	}
 }
 
-/** poison_expire - do what is due: report partial stores, retire lines whose error was signalled */
+/** poison_expire - do what is due: report partial stores, retire lines whose error was signalled, end the instrumentation */
 void poison_expire(struct firmware *firmware, int64_t now)
 {
+	if (firmware->linger_due && firmware->linger_due <= now) {
+		firmware->linger_due = 0;
+		(void)synchronise(firmware, false);
+	}
 	for (int i = 0; i < POISON_LINES; i++) {
 		struct line_state *state = &firmware->lines[i];
 		uint64_t address = atomic_load(&firmware->page->lines[i].address);
@@ -352,7 +370,7 @@ static int64_t earlier(int64_t one, int64_t other)
 /** poison_next_due - when poison_expire() has something to do: CLOCK_MONOTONIC in nanoseconds, 0 for never */
 int64_t poison_next_due(const struct firmware *firmware)
 {
-	int64_t due = 0;
+	int64_t due = firmware->linger_due;
 
 	for (int i = 0; i < POISON_LINES; i++) {
 		due = earlier(due, firmware->lines[i].partial_due);

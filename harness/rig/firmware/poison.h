@@ -71,7 +71,7 @@ struct poison_page {
 	uint64_t magic;
 	uint64_t ram_device; /* of the file that backs the RAM, to find its mapping in QEMU */
 	uint64_t ram_inode;
-	_Atomic uint32_t generation;   /* odd: instrument; the model counts on at every arming */
+	_Atomic uint32_t generation;   /* odd: instrument; the model counts on at every change */
 	_Atomic uint32_t acknowledged; /* the generation that the plugin has in force */
 	_Atomic uint32_t present; /* process id of the QEMU whose plugin has the page open, or 0 */
 	_Atomic uint32_t hold; /* the model is about to broadcast a machine check: raise none now */

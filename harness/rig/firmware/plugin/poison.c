@@ -3,9 +3,9 @@
  * poison - QEMU TCG plugin: memory that is poisoned until a processor really touches it
  *
  * The firmware model (harness/rig/firmware/firmware.c) arms 64-byte lines in a shared page (harness/rig/firmware/poison.h). While any line
- * is armed, every load, store and fetch of every virtual processor is compared with them; while none is, the machine
- * runs code without a single instrumented instruction: arming and disarming reset the plugin, which throws away all
- * translated code.
+ * is armed, and for some seconds more, every load, store and fetch of every virtual processor is compared with them; else the machine
+ * runs code without a single instrumented instruction. The change between the two resets the plugin, which throws away all
+ * translated code; arming a line in a machine that is instrumented costs nothing.
  *
  * Precision. The callback of an access runs after the load. A machine check raised then would name the instruction
  * behind the one that consumed, and the kernel's recovery of copy_from_user (arch/x86/kernel/cpu/mce/severity.c) looks
@@ -319,11 +319,16 @@ static void on_memory(unsigned int number, qemu_plugin_meminfo_t info, uint64_t 
 		touch(number, info, address + here, size - here);
 }
 
+/* @data: a line that code of the block is in */
 static void on_block(unsigned int number, void *data)
 {
 	uint64_t physical = (uintptr_t)data;
-	int index = find_line(physical);
+	int index;
 
+	if (!(atomic_load_explicit(&page->offsets, memory_order_relaxed) >> (physical >> 6 & 63) &
+	      1))
+		return;
+	index = find_line(physical);
 	if (index >= 0)
 		consume(number, index, POISON_FETCH, physical);
 }
@@ -371,8 +376,11 @@ static bool flushes_line(const uint8_t *code, size_t size)
 	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
 }
 
+/* Every line that a block is in is compared when it runs: a line may be armed after the block was translated. */
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
+	uint64_t line = UINT64_MAX;
+
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uintptr_t host = (uintptr_t)qemu_plugin_insn_haddr(insn);
@@ -389,12 +397,11 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		for (size_t byte = 0; byte<size; byte += size> 1 ? size - 1 : 1) {
 			uint64_t physical = host - ram_start + ram_offset + byte;
 
-			if (find_line(physical) >= 0) {
-				qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block,
-								     CALLBACK_NO_REGISTERS,
-								     (void *)(uintptr_t)physical);
-				break;
-			}
+			if ((physical & ~(uint64_t)(POISON_LINE_SIZE - 1)) == line)
+				continue;
+			line = physical & ~(uint64_t)(POISON_LINE_SIZE - 1);
+			qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, CALLBACK_NO_REGISTERS,
+							     (void *)(uintptr_t)line);
 		}
 	}
 }
