@@ -41,6 +41,7 @@ static void write_text(FILE *out, const char *text, size_t length)
 	fwrite(begin, 1, (size_t)(end - begin), out);
 }
 
+/* The text of a recorded result has all, and a result without text is whole. */
 static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
 {
 	__cleanup_json json_t *name = json_string(trial->name);
@@ -72,7 +73,6 @@ REGISTERED(report, report_json) = {
 	.name = "json",
 	.summary = "the results with all evidence and metrics, for programs",
 	.file = "results.json",
-	.needs = REPORT_EVIDENCE | REPORT_DETAILS,
 	.head = write_head,
 	.trial = write_trial,
 	.tail = write_tail,

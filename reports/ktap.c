@@ -23,12 +23,17 @@ static const char *const misread[] = {"# Subtest:", "List of all partitions:",
 
 static void diagnostic(FILE *out, const char *name, const char *text)
 {
-	__cleanup_free char *line = format_text("# %s: %s", name, text);
+	char line[1024];
+	int length = snprintf(line, sizeof(line), "# %s: %s", name, text);
+	__cleanup_free char *whole =
+		length < (int)sizeof(line) ? NULL : format_text("# %s: %s", name, text);
+	char *shown = whole ?: line;
 
 	for (size_t i = 0; i < ARRAY_SIZE(misread); i++)
-		for (char *at = line; (at = strstr(at, misread[i]));)
+		for (char *at = shown; (at = strstr(at, misread[i]));)
 			*strchr(at, ':') = ' ';
-	text_line(out, "%s", line);
+	text_one_line(out, shown, "");
+	fputc('\n', out);
 }
 
 /*

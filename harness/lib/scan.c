@@ -219,16 +219,15 @@ static json_t *decode_scalar(struct scanner *scanner)
 
 static json_t *decode_value(struct scanner *scanner, struct span own_key);
 
-static json_t *decode_array(struct scanner *scanner)
+static json_t *decode_array(struct scanner *scanner, struct span own_key)
 {
 	__cleanup_json json_t *array = json_array();
-	const struct span none = {"", 0};
 
 	scanner->at++;
 	if (take(scanner, ']'))
 		return steal(array);
 	do {
-		json_t *value = decode_value(scanner, none);
+		json_t *value = decode_value(scanner, own_key);
 
 		if (!value)
 			return NULL;
@@ -295,7 +294,7 @@ static json_t *decode_value(struct scanner *scanner, struct span own_key)
 		value = decode_object(scanner, own_key);
 		break;
 	case '[':
-		value = decode_array(scanner);
+		value = decode_array(scanner, own_key);
 		break;
 	case '"':
 		value = decode_string(scanner);

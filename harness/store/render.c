@@ -38,6 +38,9 @@ static bool wants_records(const struct report *report, const struct judged *judg
 
 static bool is_evidence(struct span parent, struct span key)
 {
+	/* What is quoted, and whom. */
+	if (span_is(parent, "evidence"))
+		return span_is(key, "witness") || span_is(key, "text") || span_is(key, "guest");
 	return judge_is_brief(parent, key) || (!parent.length && span_is(key, "evidence"));
 }
 
