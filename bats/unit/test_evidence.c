@@ -120,6 +120,11 @@ static const struct {
 	{"Memory failure: 0x11a3f4: forcibly killing memory:412 because of failure to unmap "
 	 "corrupted page",
 	 MEANS_KILLED, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"Unpoison: Software-unpoisoned page 0x11a3f4", MEANS_PAGE_HANDLED, KIND_MEMORY,
+	 SEVERITY_REPAIRED, 0x11a3f4, ""},
+	{"Unpoison: 0x11a3f4: software-unpoisoned page", MEANS_PAGE_HANDLED, KIND_MEMORY,
+	 SEVERITY_REPAIRED, 0x11a3f4, ""},
+	{"Unpoison: 0x11a3f4: page was already unpoisoned", MEANS_NOTHING, 0, 0, 0, ""},
 	{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f0000000000",
 	 MEANS_NOTHING, 0, 0, 0, ""},
 };

@@ -117,6 +117,9 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_KILLED, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
 	LINE("npoison", "Unpoison: (Software-unpoisoned|Unpoisoned) (free )?page " PFN,
 	     MEANS_PAGE_HANDLED, KIND_MEMORY, SEVERITY_REPAIRED, .pfn = 3),
+	/* In Linux 7 the frame comes first. */
+	LINE("npoison", "Unpoison: " PFN ": (software-)?unpoisoned (free )?page",
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, SEVERITY_REPAIRED, .pfn = 1),
 	/* arch/x86/mm/fault.c, do_sigbus(). In spite of its word it sends SIGBUS BUS_MCEERR_AR, which can be handled. */
 	LINE("MCE: Killing ",
 	     "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
