@@ -4,8 +4,8 @@
 # usage: bats/bench/run.sh [PART...]
 # Measures the figures of docs/benchmarks.md, side by side in one run: boot, journal, trials, scale, compare, plugin, demo, and of guests:
 # start, idle, pattern, poison, downtime, library, gmem, and xen (all without arguments, about 80 minutes on two cores, most of it for guests). Ends
-# with a block that can be put into that page. The variables below say how much is done. Nothing else should run on the machine
-# meanwhile.
+# with a block that can be put into that page. The variables below say how much is done; SCALE_RUN is a run of einj/single whose
+# trials are multiplied for the part scale, instead of a new one. Nothing else should run on the machine meanwhile.
 # The parts are called by their names, which shellcheck does not see.
 # shellcheck disable=SC2317
 set -uo pipefail
@@ -22,6 +22,7 @@ trials_downtime=${DOWNTIME_TRIALS:-10}
 operations_gmem=${GMEM_OPERATIONS:-500}
 rounds_gmem=${GMEM_ROUNDS:-5}
 trials_scale=${SCALE_TRIALS:-100000}
+trials_many=${MANY_TRIALS:-20000}
 rounds_xen=${XEN_ROUNDS:-3}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/brinell-bench.XXXXXX")
@@ -110,11 +111,36 @@ cost() { # NAME COMMAND...
 			seconds / base, cpu / cpubase }'
 }
 
+# A run of many trials against a made-up agent: what the controller's memory is meanwhile, and what its end takes.
+many() {
+	local out=$scratch/scale/many ktap=$scratch/scale/many.ktap pid number at=1000 last status
+	PATH=$PWD/bats/unit/fake:$PATH build/brinell run --bench ssh:fake --trials "$trials_many" --out "$out" \
+		bats/unit/fake/scenario.yaml >"$ktap" &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		number=$(tail -n 1 "$ktap" | sed -n 's/^ok \([0-9]*\) .*/\1/p')
+		if [ "${number:-0}" -ge "$at" ] && [ -e "/proc/$pid/status" ]; then
+			printf '%-24s %5d kB resident\n' "after $number trials" \
+				"$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
+			at=$((at < 10000 ? 10000 : at + 10000))
+		fi
+		[ "${number:-0}" -ge "$trials_many" ] || last=$EPOCHREALTIME
+	done
+	wait "$pid"
+	status=$?
+	awk -v last="$last" -v ended="$EPOCHREALTIME" 'BEGIN {
+		printf "%-24s at most %.1f s, with all reports\n", "end of the run", ended - last }'
+	return "$status"
+}
+
 scale() {
-	local all=$scratch/scale/all tenth=$scratch/scale/tenth page=$scratch/scale/page format least_seconds='' least_cpu=''
-	build/brinell run --trials 30 --out "$scratch/scale/base" einj/single >"$scratch/ktap" || return
-	build/bench/scale multiply "$scratch/scale/base" "$trials_scale" "$all" || return
-	build/bench/scale multiply "$scratch/scale/base" "$((trials_scale / 10))" "$tenth" || return
+	local base=${SCALE_RUN:-$scratch/scale/base} all=$scratch/scale/all tenth=$scratch/scale/tenth page=$scratch/scale/page format least_seconds='' least_cpu=''
+	mkdir -p "$scratch/scale"
+	many || return
+	[ -n "${SCALE_RUN:-}" ] || build/brinell run --trials 30 --out "$base" einj/single >"$scratch/ktap" || return
+	build/bench/scale multiply "$base" "$trials_scale" "$all" || return
+	build/bench/scale multiply "$base" "$((trials_scale / 10))" "$tenth" || return
 	printf '%s trials, %d MB of journal\n' "$trials_scale" "$(($(stat -c %s "$all/journal.jsonl") / 1000000))"
 	wc -l "$all/journal.jsonl" >/dev/null
 	# shellcheck disable=SC2016
@@ -126,7 +152,7 @@ scale() {
 	least_seconds='' least_cpu=''
 	cost 'judge, a tenth' build/brinell judge "$tenth"
 	cost 'judge, all' build/brinell judge "$all"
-	build/bench/scale multiply "$scratch/scale/base" 10000 "$page" || return
+	build/bench/scale multiply "$base" 10000 "$page" || return
 	cost 'report html, 10000' build/brinell report "$page" --format html --output "$page/report.html"
 	command -v chromium >/dev/null || return 0
 	cp bats/bench/page.html "$page/"
@@ -290,7 +316,7 @@ for name in "$@"; do
 		part 'Trials' trials
 		;;
 	scale)
-		say "judge and reports of $trials_scale trials"
+		say "a run of $trials_many trials against a made-up agent, judge and reports of $trials_scale trials: some 10 minutes"
 		part 'Scale' scale
 		;;
 	compare)
