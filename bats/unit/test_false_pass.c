@@ -342,6 +342,71 @@ static void every_fault_is_proven_by_itself(void **state)
 	}
 }
 
+/* A judge that does not know how to compare an expectation has not compared it. */
+static void an_expectation_of_another_type_is_not_met(void **state)
+{
+	static const struct {
+		const char *expect, *verdict;
+	} expectations[] = {
+		{"{\"process\": \"contained\", \"page\": \"poisoned\", \"log\": [\"Recovered\"]}",
+		 "pass"},
+		{"{\"process\": [\"contained\"]}", "inconclusive"},
+		{"{\"page\": 5}", "inconclusive"},
+		{"{\"host\": 5}", "inconclusive"},
+		{"{\"log\": \"Recovered\"}", "inconclusive"},
+		{"{\"not-log\": \"Recovered\"}", "inconclusive"},
+		{"{\"log\": {\"any\": [\"Recovered\"]}}", "inconclusive"},
+		{"{\"interrupts\": [\"MCE\"]}", "inconclusive"},
+		{"{\"delivered\": \"yes\"}", "inconclusive"},
+		{"{\"code\": 4}", "inconclusive"},
+	};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++) {
+		__cleanup_json json_t *records = NULL;
+
+		if (journal_load("bats/unit/golden/pass-contained", &records, NULL, &why))
+			fail_msg("%s", why.text);
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_loads(expectations[i].expect, 0, NULL));
+		assert_verdict(records, expectations[i].verdict, NULL);
+	}
+}
+
+/* A record out of place is a record that is missing. */
+static void an_outcome_before_its_fault_is_none(void **state)
+{
+	const struct told own[] = {KMSG(RECOVERED), MEMINFO, {0}};
+	__cleanup_json json_t *records = plain_trial();
+	__cleanup_json json_t *outcome = NULL;
+
+	(void)state;
+	tell(records, own);
+	outcome = json_incref(json_array_get(records, find(records, "outcome")));
+	json_array_remove(records, find(records, "outcome"));
+	assert_verdict(records, "inconclusive", "injector-silent");
+	json_array_insert(records, find(records, "intent"), outcome);
+	assert_verdict(records, "inconclusive", "injector-silent");
+}
+
+static void a_trial_that_is_planned_twice_is_missing_once(void **state)
+{
+	__cleanup_json json_t *records = NULL, *whole = NULL, *summary = NULL;
+	json_t *plan;
+	struct reason why;
+
+	(void)state;
+	if (journal_load("bats/unit/golden/pass-contained", &records, NULL, &why))
+		fail_msg("%s", why.text);
+	whole = judge_records(records);
+	assert_int_equal(judge_exit_code(whole), EXIT_PASSED);
+	plan = json_object_get(body_of(records, "run"), "plan");
+	json_array_append(plan, json_array_get(plan, 0));
+	summary = judge_records(records);
+	assert_int_equal(judge_exit_code(summary), EXIT_INCONCLUSIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +419,9 @@ int main(void)
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),
 		cmocka_unit_test(every_fault_is_proven_by_itself),
+		cmocka_unit_test(an_expectation_of_another_type_is_not_met),
+		cmocka_unit_test(an_outcome_before_its_fault_is_none),
+		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

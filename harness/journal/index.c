@@ -62,8 +62,10 @@ static void add_planned(struct journal_index *index, struct span entry)
 	trial = journal_index_trial(index, id);
 	if (!trial)
 		trial = add_trial(index, id);
-	if (trial->scenario)
+	if (trial->scenario) {
+		index->planned_twice = true;
 		return;
+	}
 	trial->scenario = scenario.text ? span_dup(scenario) : xstrdup("unknown");
 	trial->bench = bench.text ? span_dup(bench) : xstrdup("unknown");
 	trial->seed = seed;

@@ -55,7 +55,7 @@ struct journal_mark {
  *          kind of machine once; an array of records, owned
  * @run:    body of the first run record
  * @ended:  body of the end record; NULL: the run has not ended
- * @planned: number of trials in the plan
+ * @planned: number of trials in the plan; @planned_twice: an id stands there more than once
  * @first_ns, @last_ns: times of the first and the last record
  */
 struct journal_index {
@@ -64,6 +64,7 @@ struct journal_index {
 	int fd;
 	struct journal_trial *trials;
 	size_t count, planned, room;
+	bool planned_twice;
 	struct journal_mark *marks;
 	size_t mark_count, mark_room;
 	json_t *about, *ended;

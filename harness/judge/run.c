@@ -195,6 +195,8 @@ static json_t *flaws_of(const struct journal_index *index, bool pending)
 		fail(&why, 0, "the record of the run is missing");
 	else if (!index->planned)
 		fail(&why, 0, "the record of the run has no plan");
+	else if (index->planned_twice)
+		fail(&why, 0, "the plan of the run has a trial more than once");
 	else if (!index->ended && !pending)
 		fail(&why, 0, "the end of the run is missing");
 	else

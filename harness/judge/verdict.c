@@ -188,6 +188,11 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	if (trial->process_contradicted)
 		return rule(ruling, "inconclusive", CODE_VICTIM_CONTRADICTED, "%s",
 			    trial->process_reason.text);
+	/* Where a host went down, the injector could not report any more. */
+	if (trial->intent && !trial->outcome && trial->cause == CAUSE_DONE && !trial->host_lost)
+		return rule(ruling, "inconclusive", CODE_INJECTOR_SILENT,
+			    "the journal does not have what became of the fault: its outcome is "
+			    "missing");
 	if (case_expects_delivery(trial) && !proven)
 		return rule_undelivered(trial, ruling);
 	finding = first(trial, STATE_BROKEN, false);
