@@ -171,9 +171,11 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 	}
 }
 
-/** case_prove_by_death - whatever another page's error did before, a death is no stranger to this fault */
+/** case_prove_by_death - a death names the machine that was struck; but the error of another page or process may be its cause */
 void case_prove_by_death(struct trial_case *trial)
 {
+	if (trial->foreign[0])
+		return;
 	trial->identified = true;
 	trial->identified_by |= trial->witnesses | trial->vague;
 }
