@@ -19,17 +19,31 @@ struct dma_space;
 #define DMA_OWN_SIZE (8 * DMA_PAGE)
 
 /**
+ * enum dma_iommu - interface of the kernel to address spaces
+ * @DMA_TYPE1:   VFIO's containers and groups
+ * @DMA_IOMMUFD: /dev/iommu, and a file for each device
+ */
+enum dma_iommu {
+	DMA_TYPE1,
+	DMA_IOMMUFD,
+};
+
+extern const char *const dma_iommu_names[];
+
+/**
  * struct dma_function - a PCI function of this machine that can be made to do DMA
  * @sbdf:   "0000:00:04.0"
  * @driver: of this room, that makes it do DMA
  * @bound:  driver of the kernel that has it, "" for none
  * @group:  number of its IOMMU group, -1 without one
+ * @iommu:  how it is opened; DMA_TYPE1 unless the caller of dma_find() sets another
  */
 struct dma_function {
 	char sbdf[16];
 	const struct dma_driver *driver;
 	char bound[32];
 	int group;
+	enum dma_iommu iommu;
 };
 
 bool dma_name_is_valid(const char *name);
@@ -40,7 +54,7 @@ int dma_take(const struct dma_function *function, struct sticky *sticky, struct 
 int dma_returned(const struct dma_function *function, struct reason *why);
 unsigned int dma_address_bits(const struct dma_function *function);
 
-int dma_space_open(struct dma_space **space, struct reason *why);
+int dma_space_open(struct dma_space **space, enum dma_iommu iommu, struct reason *why);
 int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t size, bool writable,
 		  struct reason *why);
 int dma_space_unmap(struct dma_space *space, uint64_t iova, size_t size, struct reason *why);

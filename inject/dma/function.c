@@ -232,8 +232,11 @@ int dma_take(const struct dma_function *function, struct sticky *sticky, struct 
 
 	if (!change->dry_run)
 		error = machine_load_module("vfio-pci", VFIO_PCI, why)
-				?: machine_load_module("vfio_iommu_type1",
-						       "/sys/module/vfio_iommu_type1", why);
+				?: (function->iommu == DMA_IOMMUFD
+					    ? machine_load_module("iommufd", "/dev/iommu", why)
+					    : machine_load_module("vfio_iommu_type1",
+								  "/sys/module/vfio_iommu_type1",
+								  why));
 	if (!error && *function->bound)
 		error = sticky_undo(sticky, change, bind, sbdf, why)
 				?: change_write(change, unbind, sbdf, why);

@@ -35,6 +35,8 @@ static const struct param dma_params[] = {
 	 false},
 	{"rate", PARAM_NUMBER, "operations a second; 0: as fast as possible", "0", NULL, false},
 	{"deadline", PARAM_DURATION, "time for each operation of the device", "2s", NULL, false},
+	{"iommu", PARAM_CHOICE, "interface of the kernel to the IOMMU", "type1", dma_iommu_names,
+	 false},
 	{"noise", PARAM_STRING,
 	 "another device, which writes to the same address, where it has nothing mapped", NULL,
 	 NULL, false},
@@ -115,6 +117,8 @@ static int make_plan(const json_t *arguments, struct dma_plan *plan, struct reas
 
 	if (error)
 		return error;
+	plan->function.iommu = plan->noise.iommu =
+		(enum dma_iommu)choice(arguments, "iommu", dma_iommu_names);
 	(void)parse_number(IOVA, &usual);
 	plan->reads = choice(arguments, "operation", operations) == 1;
 	plan->target = (enum dma_target)choice(arguments, "target", targets);
@@ -316,6 +320,14 @@ static void probe_device(json_t *findings, const struct dma_driver *driver)
 				     : "see the reason, or use another device");
 }
 
+static bool machine_has_iommufd(void)
+{
+	char path[4096];
+
+	return access(system_path(path, "/dev/iommu"), F_OK) == 0 ||
+	       machine_module_available("iommufd");
+}
+
 static void dma_probe(json_t *findings)
 {
 	finding_add(findings, "dma:vfio",
@@ -324,6 +336,9 @@ static void dma_probe(json_t *findings)
 		    "this kernel has no module vfio-pci or vfio_iommu_type1",
 		    "use a kernel with CONFIG_VFIO_PCI and CONFIG_VFIO_IOMMU_TYPE1, or install the "
 		    "package of its modules");
+	finding_add(
+		findings, "dma:iommufd", machine_has_iommufd(), "this kernel has no iommufd",
+		"use a kernel with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, or iommu: type1");
 	for (size_t i = 0; i < dma_driver_count(); i++)
 		probe_device(findings, dma_driver_at(i));
 }

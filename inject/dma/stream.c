@@ -92,7 +92,7 @@ static int open_noise(struct stream *stream)
 	const struct dma_plan *plan = stream->plan;
 
 	return plan->has_noise
-		       ? dma_space_open(&stream->noise_space, &stream->why)
+		       ? dma_space_open(&stream->noise_space, plan->noise.iommu, &stream->why)
 				 ?: dma_device_open(&stream->noise, stream->noise_space,
 						    &plan->noise, plan->deadline_ns, &stream->why)
 		       : 0;
@@ -127,7 +127,7 @@ static int set_up(struct stream *stream)
 		return fail(&stream->why, -ENOMEM, "no memory of %llu bytes",
 			    (unsigned long long)plan->size);
 	fill(stream);
-	error = dma_space_open(&stream->space, &stream->why)
+	error = dma_space_open(&stream->space, plan->function.iommu, &stream->why)
 		?: dma_device_open(&stream->device, stream->space, &plan->function,
 				   plan->deadline_ns, &stream->why)
 		?: open_noise(stream)

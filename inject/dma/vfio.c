@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Address spaces and devices through VFIO's containers and groups (Documentation/driver-api/vfio.rst): type1, which every
- * kernel with VFIO has.
+ * Address spaces and devices through VFIO (Documentation/driver-api/vfio.rst): here by its containers and groups, which most
+ * kernels have.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "inject/dma/driver.h"
+#include "inject/dma/space.h"
 
 #define VFIO_CONTAINER "/dev/vfio/vfio"
 
@@ -21,46 +21,47 @@
 /* The queues of a device that emits more lie below this. */
 #define OWN_BITS_MOST 32
 
-/**
- * struct dma_space - addresses that devices share
- * @fd:      the container
- * @typed:   it has its first group, and with it its kind of IOMMU
- * @devices: how many were opened in it
- */
-struct dma_space {
-	int fd;
-	bool typed;
-	unsigned int devices;
-};
+const char *const dma_iommu_names[] = {"type1", "iommufd", NULL};
+
+static int open_container(struct dma_space *space, struct reason *why)
+{
+	char path[4096];
+
+	space->fd = open(system_path(path, VFIO_CONTAINER), O_RDWR | O_CLOEXEC);
+	if (space->fd < 0)
+		return fail(why, -errno, "open %s: %s; load the module vfio-pci", VFIO_CONTAINER,
+			    strerror(errno));
+	if (ioctl(space->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
+		return fail(why, -EOPNOTSUPP,
+			    "this VFIO has no type1 IOMMU; load the module vfio_iommu_type1");
+	return 0;
+}
 
 /**
  * dma_space_open - make an address space in which nothing is mapped
  * @space: receives it; owned by the caller, dma_space_close()
+ * @iommu: that of its devices
  * @why:   reason of a failure
  */
-int dma_space_open(struct dma_space **space, struct reason *why)
+int dma_space_open(struct dma_space **space, enum dma_iommu iommu, struct reason *why)
 {
-	char path[4096];
-	int fd = open(system_path(path, VFIO_CONTAINER), O_RDWR | O_CLOEXEC);
+	struct dma_space *new = xzalloc(sizeof(*new));
+	int error;
 
-	*space = NULL;
-	if (fd < 0)
-		return fail(why, -errno, "open %s: %s; load the module vfio-pci", VFIO_CONTAINER,
-			    strerror(errno));
-	if (ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1) {
-		close(fd);
-		return fail(why, -EOPNOTSUPP,
-			    "this VFIO has no type1 IOMMU; load the module vfio_iommu_type1");
+	*new = (struct dma_space){.iommu = iommu, .fd = -1};
+	error = iommu == DMA_IOMMUFD ? iommufd_open(new, why) : open_container(new, why);
+	if (error) {
+		dma_space_close(new);
+		new = NULL;
 	}
-	*space = xzalloc(sizeof(**space));
-	(*space)->fd = fd;
-	return 0;
+	*space = new;
+	return error;
 }
 
 /** dma_space_close - unmap everything, and free the space; its devices must be closed */
 void dma_space_close(struct dma_space *space)
 {
-	if (space)
+	if (space && space->fd >= 0)
 		close(space->fd);
 	free(space);
 }
@@ -71,7 +72,7 @@ void dma_space_close(struct dma_space *space)
  * @writable: they may write to it, too
  * @why:      reason of a failure
  *
- * The kernel pins the memory. Return: 0, or -errno of VFIO_IOMMU_MAP_DMA.
+ * The kernel pins the memory. Return: 0, or -errno of the system call.
  */
 int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t size, bool writable,
 		  struct reason *why)
@@ -84,18 +85,22 @@ int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t s
 		.size = size,
 	};
 
+	if (space->iommu == DMA_IOMMUFD)
+		return iommufd_map(space, iova, memory, size, writable, why);
 	return ioctl(space->fd, VFIO_IOMMU_MAP_DMA, &map) < 0
 		       ? fail_errno(why, -errno, "VFIO_IOMMU_MAP_DMA of %zu bytes at 0x%llx", size,
 				    (unsigned long long)iova)
 		       : 0;
 }
 
-/** dma_space_unmap - the opposite, of one whole mapping. Return: 0, or -errno of VFIO_IOMMU_UNMAP_DMA */
+/** dma_space_unmap - the opposite, of one whole mapping. Return: 0 or -errno */
 int dma_space_unmap(struct dma_space *space, uint64_t iova, size_t size, struct reason *why)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap), .iova = iova, .size = size};
 
+	if (space->iommu == DMA_IOMMUFD)
+		return iommufd_unmap(space, iova, size, why);
 	return ioctl(space->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) < 0
 		       ? fail_errno(why, -errno, "VFIO_IOMMU_UNMAP_DMA of %zu bytes at 0x%llx",
 				    size, (unsigned long long)iova)
@@ -124,7 +129,9 @@ static int open_group(struct dma_device *device, const struct dma_function *func
 	if (!space->typed && ioctl(space->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
 		return fail_errno(why, -errno, "VFIO_SET_IOMMU");
 	space->typed = true;
-	return 0;
+	device->fd = ioctl(device->group_fd, VFIO_GROUP_GET_DEVICE_FD, function->sbdf);
+	return device->fd < 0 ? fail_errno(why, -errno, "VFIO does not hand out %s", function->sbdf)
+			      : 0;
 }
 
 static int region(const struct dma_device *device, unsigned int index, uint64_t *offset,
@@ -144,13 +151,12 @@ static int open_function(struct dma_device *device, const struct dma_function *f
 {
 	uint64_t configuration;
 	uint16_t command;
-	int error;
+	int error = device->space->iommu == DMA_IOMMUFD
+			    ? iommufd_attach(device, function->sbdf, why)
+			    : open_group(device, function, why);
 
-	device->fd = ioctl(device->group_fd, VFIO_GROUP_GET_DEVICE_FD, function->sbdf);
-	if (device->fd < 0)
-		return fail_errno(why, -errno, "VFIO does not hand out %s", function->sbdf);
-	error = region(device, VFIO_PCI_BAR0_REGION_INDEX, &device->registers, why)
-			?: region(device, VFIO_PCI_CONFIG_REGION_INDEX, &configuration, why);
+	error = error ?: region(device, VFIO_PCI_BAR0_REGION_INDEX, &device->registers, why)
+				 ?: region(device, VFIO_PCI_CONFIG_REGION_INDEX, &configuration, why);
 	if (error)
 		return error;
 	configuration += PCI_COMMAND;
@@ -220,9 +226,8 @@ int dma_device_open(struct dma_device **device, struct dma_space *space,
 				   .deadline_ns = deadline_ns,
 				   .fd = -1,
 				   .group_fd = -1};
-	error = open_group(new, function, why) ?: open_function(new, function, why)
-						  ?: map_own(new, why)
-						  ?: new->driver->open(new, why);
+	error = open_function(new, function, why) ?: map_own(new, why)
+						     ?: new->driver->open(new, why);
 	if (error) {
 		dma_device_close(new);
 		new = NULL;

@@ -109,7 +109,7 @@ static int user_open(struct gmem_user *user, struct reason *why)
 	user_clip(user, &all, &part);
 	if (!user->knobs->function)
 		return fail(why, -ENODEV, "user 'dma' has no device");
-	error = user_map(user, why) ?: dma_space_open(&dma->space, why)
+	error = user_map(user, why) ?: dma_space_open(&dma->space, user->knobs->function->iommu, why)
 				    ?: dma_device_open(&dma->device, dma->space,
 						       user->knobs->function, DMA_DEADLINE_NS, why);
 	if (!error)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BRINELL_DMA_SPACE_H
+#define BRINELL_DMA_SPACE_H
+
+#include "inject/dma/driver.h"
+
+/**
+ * struct dma_space - addresses that devices share
+ * @iommu:   interface of the kernel that it is made with
+ * @fd:      VFIO's container, or iommufd
+ * @ioas:    of iommufd: number of the address space
+ * @typed:   of a container: it has its first group, and with it its kind of IOMMU
+ * @devices: how many were opened in it
+ */
+struct dma_space {
+	enum dma_iommu iommu;
+	int fd;
+	uint32_t ioas;
+	bool typed;
+	unsigned int devices;
+};
+
+int iommufd_open(struct dma_space *space, struct reason *why);
+int iommufd_map(struct dma_space *space, uint64_t iova, void *memory, size_t size, bool writable,
+		struct reason *why);
+int iommufd_unmap(struct dma_space *space, uint64_t iova, size_t size, struct reason *why);
+int iommufd_attach(struct dma_device *device, const char *sbdf, struct reason *why);
+
+#endif
