@@ -230,6 +230,9 @@ RIG_BENCH(kvm, .name = "kvm", .hosts = 1, .ready = rig_bench_ready,
 	  .summary = "rig: an emulated AMD host that runs KVM guests, with vsock");
 RIG_BENCH(gmem, .name = "gmem", .hosts = 1, .ready = rig_bench_ready,
 	  .summary = "rig: such a host whose VMs can have private memory");
+RIG_BENCH(gmem_pair, .name = "gmem-pair", .hosts = 2, .ready = rig_bench_ready,
+	  .reach = rig_bench_reach,
+	  .summary = "rig: two such hosts with a network between them, for live migration");
 RIG_BENCH(kvm_pair, .name = "kvm-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .reach = rig_bench_reach,
 	  .summary = "rig: two such hosts with a network between them, for live migration");

@@ -127,8 +127,8 @@ static const char *const libvirt_ready[] = {
  */
 #define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
 
-#define KVM_PROFILE                                                                                \
-	.processor = KVM_PROCESSOR, .modules = kvm_modules, .arguments = KVM_ARGUMENTS,            \
+#define KVM_PROFILE(with)                                                                          \
+	.processor = KVM_PROCESSOR, .modules = with, .arguments = KVM_ARGUMENTS,                   \
 	.devices = intel_devices, .system = &kvm_system, .guest_modules = kvm_guest_modules,       \
 	.start = "start-libvirt", .ready = libvirt_ready, .agent = "brinell-agent-kvm",            \
 	.guest = "brinell-guest", .qemu_least = 901
@@ -139,7 +139,7 @@ static const struct rig_profile kvm = {
 	.processors = 2,
 	.memory_mib = 2560,
 	.hosts = 1,
-	KVM_PROFILE,
+	KVM_PROFILE(kvm_modules),
 };
 
 static const struct rig_profile kvm_pair = {
@@ -148,7 +148,7 @@ static const struct rig_profile kvm_pair = {
 	.processors = 1,
 	.memory_mib = 2048,
 	.hosts = 2,
-	KVM_PROFILE,
+	KVM_PROFILE(kvm_modules),
 };
 
 /* A host that runs guests on Xen: its own kernel is the first domain. */
@@ -261,22 +261,23 @@ static const struct rig_profile gmem = {
 	.summary = "such a host whose KVM has VMs with private memory on any processor",
 	.processors = 2,
 	.memory_mib = 2560,
-	.processor = KVM_PROCESSOR,
-	.modules = gmem_modules,
-	.arguments = KVM_ARGUMENTS,
-	.devices = intel_devices,
-	.system = &kvm_system,
-	.guest_modules = kvm_guest_modules,
-	.start = "start-libvirt",
-	.ready = libvirt_ready,
-	.agent = "brinell-agent-kvm",
-	.guest = "brinell-guest",
-	.private_vms = true,
-	.qemu_least = 901,
 	.hosts = 1,
+	.private_vms = true,
+	KVM_PROFILE(gmem_modules),
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel, &kvm, &kvm_pair, &xen, &gmem, NULL};
+static const struct rig_profile gmem_pair = {
+	.name = "gmem-pair",
+	.summary = "two such hosts with a network between them, for live migration",
+	.processors = 1,
+	.memory_mib = 2048,
+	.hosts = 2,
+	.private_vms = true,
+	KVM_PROFILE(gmem_modules),
+};
+
+const struct rig_profile *const rig_profiles[] = {&intel, &kvm,	      &kvm_pair, &xen,
+						  &gmem,  &gmem_pair, NULL};
 
 /**
  * rig_profile_find - a profile by its name
