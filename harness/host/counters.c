@@ -48,22 +48,26 @@ static const struct {
 	{"node-load-misses", PERF_TYPE_HW_CACHE, CACHE(NODE, READ, MISS)},
 };
 
-/* "kvm:kvm_exit" */
-static int find_tracepoint(const char *name, uint64_t *id, struct reason *why)
+/**
+ * tracepoint_read - read a file of a trace event
+ * @name: as "kvm:kvm_exit"
+ * @file: "id" or "format"
+ * @text: receives it; owned by the caller
+ *
+ * Return: 0, or -ENOTSUP when this kernel has no such event.
+ */
+int tracepoint_read(const char *name, const char *file, char **text, struct reason *why)
 {
 	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 	int system = (int)strcspn(name, ":");
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		__cleanup_free char *place = format_text("%s/events/%.*s/%s/id", places[i], system,
-							 name, name + system + 1);
-		__cleanup_free char *text = NULL;
+		__cleanup_free char *place = format_text("%s/events/%.*s/%s/%s", places[i], system,
+							 name, name + system + 1, file);
 		char path[4096];
 
-		if (read_small_file(system_path(path, place), &text, NULL))
-			continue;
-		*id = strtoull(text, NULL, 10);
-		return 0;
+		if (read_small_file(system_path(path, place), text, NULL) == 0)
+			return 0;
 	}
 	return fail(why, -ENOTSUP,
 		    "this kernel has no trace event %s, or tracefs is not mounted on "
@@ -117,11 +121,11 @@ static int describe(const char *name, struct perf_event_attr *attributes, struct
 		return 0;
 	}
 	if (strchr(name, ':') && !strchr(name, '/')) {
-		uint64_t id = 0;
-		int error = find_tracepoint(name, &id, why);
+		__cleanup_free char *id = NULL;
+		int error = tracepoint_read(name, "id", &id, why);
 
 		attributes->type = PERF_TYPE_TRACEPOINT;
-		attributes->config = id;
+		attributes->config = error ? 0 : strtoull(id, NULL, 10);
 		return error;
 	}
 	return fail(why, -EINVAL,

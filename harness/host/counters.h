@@ -33,6 +33,7 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 		 struct reason *why);
 int counter_read(const struct counter *counter, double *value, double *share);
 void counter_close(struct counter *counter);
+int tracepoint_read(const char *name, const char *file, char **text, struct reason *why);
 bool counter_is_time(const struct counter *counter);
 
 #endif
