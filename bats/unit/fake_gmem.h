@@ -15,18 +15,27 @@
 
 #include "inject/gmem/storm.h"
 
-/* @refuse: error of each @every-th conversion, with @pinned in place; @break_every: conversions that spoil a page. */
+/* Places of a call where a failure can be injected. */
+#define FAKE_PLACES 3
+
+/*
+ * @refuse: error of each @every-th conversion, with @pinned in place; @break_every: conversions that spoil a page;
+ * @readable: a poisoned page can be read; @half_done: an injected failure leaves a page converted; @armed: place that fails, @occurred: it did
+ */
 static struct fake_kernel {
 	int refuse;
 	uint64_t every, calls, break_every;
 	uint64_t pinned;
 	int run_error;
-	uint64_t poisoned, offlined, limited, slots, logs;
+	uint64_t poisoned, offlined, limited, slots, logs, killed, poisoned_private, injected;
+	bool readable, occurred, half_done;
+	unsigned int armed;
 } fake;
 
 struct fake_vm {
 	uint8_t *private;
 	bool *is_private;
+	uint64_t poisoned;
 	struct guest_mailbox boxes[GUEST_VCPUS];
 };
 
@@ -42,6 +51,7 @@ static int fake_open(struct gmem_vm *vm, struct reason *why)
 	(void)why;
 	machine->private = xzalloc(fake_size(vm));
 	machine->is_private = xzalloc(vm->shape->pages);
+	machine->poisoned = ~0ull;
 	vm->model = mmap(NULL, vm->shape->pages * sizeof(*vm->model), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	vm->shared_fd = memfd_create("fake", MFD_CLOEXEC);
@@ -64,12 +74,23 @@ static void fake_close(struct gmem_vm *vm)
 	free(machine);
 }
 
+static bool fake_fails(void)
+{
+	fake.occurred = fake.armed && fake.armed <= FAKE_PLACES;
+	fake.injected += fake.occurred;
+	return fake.occurred;
+}
+
 static int fake_convert(struct gmem_vm *vm, const struct gmem_range *range, bool to_private,
 			uint64_t *stopped)
 {
 	struct fake_vm *machine = vm->private;
 	uint64_t call = __atomic_add_fetch(&fake.calls, 1, __ATOMIC_RELAXED);
 
+	if (fake.armed && fake_fails()) {
+		machine->is_private[range->first] ^= fake.half_done;
+		return -ENOMEM;
+	}
 	if (fake.refuse && fake.every && call % fake.every == 0) {
 		*stopped = range->first;
 		return fake.refuse;
@@ -90,6 +111,8 @@ static int fake_discard(struct gmem_vm *vm, const struct gmem_range *range, bool
 {
 	struct fake_vm *machine = vm->private;
 
+	if (machine->poisoned - range->first < range->count)
+		machine->poisoned = ~0ull;
 	if (private && !gmem_is_single(vm->shape))
 		memset(machine->private + range->first * GMEM_PAGE_SIZE, 0,
 		       range->count * GMEM_PAGE_SIZE);
@@ -104,7 +127,7 @@ static int fake_allocate(struct gmem_vm *vm, const struct gmem_range *range)
 {
 	(void)vm;
 	(void)range;
-	return 0;
+	return fake.armed && fake_fails() ? -ENOMEM : 0;
 }
 
 static int fake_prefault(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range)
@@ -143,11 +166,19 @@ static int fake_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, st
 	const struct guest_view view = {
 		.context = vm, .model = vm->model, .page = fake_page, .hypercall = fake_hypercall};
 
-	(void)stopped;
+	const struct fake_vm *machine = vm->private;
+	struct guest_mailbox *box = fake_mailbox(vm, vcpu);
+	uint64_t poisoned = machine->poisoned;
+
 	(void)why;
 	if (fake.run_error)
 		return fake.run_error;
-	guest_execute(fake_mailbox(vm, vcpu), &view);
+	if (box->command == GUEST_CHECK && !fake.readable && poisoned - box->first < box->count &&
+	    !(vm->model[poisoned] & GMEM_LOST)) {
+		*stopped = poisoned;
+		return -EHWPOISON;
+	}
+	guest_execute(box, &view);
 	return 0;
 }
 
@@ -203,6 +234,46 @@ static int fake_limit(struct gmem_vm *vm, const struct gmem_range *range, struct
 	return -ENOMEM;
 }
 
+static int fake_kill(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range,
+		     struct reason *why)
+{
+	(void)range;
+	(void)why;
+	assert_true(vcpu < vm->shape->vcpus);
+	fake.killed++;
+	return 0;
+}
+
+static int fake_poison_private(struct gmem_vm *vm, uint64_t page, struct reason *why)
+{
+	struct fake_vm *machine = vm->private;
+	struct gmem_range one = {page, 1};
+
+	(void)why;
+	assert_true(machine->is_private[page]);
+	fake.poisoned_private++;
+	(void)fake_discard(vm, &one, true);
+	machine->poisoned = page;
+	return 0;
+}
+
+static int fake_arm(enum gmem_failure failure, unsigned int nth, struct reason *why)
+{
+	(void)failure;
+	(void)why;
+	assert_int_equal(fake.armed, 0);
+	fake.occurred = false;
+	fake.armed = nth;
+	return 0;
+}
+
+static bool fake_disarm(enum gmem_failure failure)
+{
+	(void)failure;
+	fake.armed = 0;
+	return fake.occurred;
+}
+
 static const struct gmem_kernel fake_kernel = {
 	.name = "fake",
 	.open = fake_open,
@@ -219,6 +290,10 @@ static const struct gmem_kernel fake_kernel = {
 	.poison = fake_poison,
 	.offline = fake_offline,
 	.limit = fake_limit,
+	.kill = fake_kill,
+	.poison_private = fake_poison_private,
+	.arm = fake_arm,
+	.disarm = fake_disarm,
 };
 
 #endif

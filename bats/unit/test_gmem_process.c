@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: the process of a storm: it is ready, counts and ends; it is stopped; one whose kernel never comes back is
- * reported as hung and left behind; one that is killed at any moment leaves no process.
+ * reported as hung and left behind; one that is killed at any moment leaves no process; what the kernel still holds afterwards
+ * is reported before the end.
  */
 #include <poll.h>
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include <cmocka.h>
 
 #include "bats/unit/fake_gmem.h"
+#include "bats/unit/made_up_root.h"
 
 #define PATIENCE_NS (30 * NSEC_PER_SEC)
 
@@ -25,7 +27,8 @@ static struct storm_order order;
 static struct activity run;
 static struct process process;
 static struct storm_report last;
-static size_t violations;
+static size_t violations, leaks;
+static char leak[200];
 
 static void drop(void *context, json_t *event)
 {
@@ -45,6 +48,8 @@ static void note_report(struct activity *activity, const void *packet)
 
 	(void)activity;
 	violations += report->head.kind == STORM_VIOLATION;
+	if (report->head.kind == STORM_LEAK && leaks++ == 0)
+		snprintf(leak, sizeof(leak), "%s", report->head.text);
 	last = *report;
 }
 
@@ -57,16 +62,21 @@ static const struct process_kind kind = {
 	.report = note_report,
 };
 
-static void start(void)
+static void start_on(const struct gmem_kernel *kernel)
 {
 	struct reason why = {0};
 
-	order = (struct storm_order){&knobs, &fake_kernel, NULL};
+	order = (struct storm_order){&knobs, kernel, NULL};
 	run = (struct activity){.name = "storm", .facts = json_object(), .emit = drop, .fd = -1};
-	violations = 0;
+	violations = leaks = 0;
 	last = (struct storm_report){0};
 	if (process_start(&run, &process, &kind, &order, PATIENCE_NS, &why))
 		fail_msg("%s", why.text);
+}
+
+static void start(void)
+{
+	start_on(&fake_kernel);
 }
 
 static void await_kind(enum storm_report_kind wanted)
@@ -94,7 +104,8 @@ static void assert_nothing_left(void)
 
 static int set_up(void **state)
 {
-	(void)state;
+	assert_int_equal(make_root(state), 0);
+	put("/sys/kernel/debug/kvm/mmu", "");
 	fake = (struct fake_kernel){0};
 	knobs = (struct storm_knobs){
 		.shape = {.workload = GMEM_FLIP, .protected = true, .pages = 64, .vcpus = 1},
@@ -118,7 +129,91 @@ static int tear_down(void **state)
 	(void)state;
 	process_stop(&run, &process);
 	json_decref(run.facts);
-	return 0;
+	return remove_root(state);
+}
+
+/* What the kernel holds: pins, pages that are unevictable, of shared memory, of page tables, vCPUs. */
+static void put_counts(int pins, int unevictable, int shmem, int tables, int vcpus)
+{
+	__cleanup_free char *text =
+		format_text("nr_unevictable %d\nnr_shmem %d\nnr_foll_pin_acquired "
+			    "%d\nnr_foll_pin_released 100\n"
+			    "nr_sec_page_table_pages %d\n",
+			    unevictable, shmem, 100 + pins, tables);
+	__cleanup_free char *objects = format_text("%d N0=%d\n", vcpus, vcpus);
+
+	put("/proc/vmstat", text);
+	put("/sys/kernel/slab/kvm_vcpu/objects", objects);
+}
+
+static void leave_nothing(struct gmem_vm *vm)
+{
+	put_counts(0, 160, 1500, 10, 5);
+	fake_close(vm);
+}
+
+static void leave_pins(struct gmem_vm *vm)
+{
+	put_counts(3, 161, 1513, 11, 6);
+	fake_close(vm);
+}
+
+static void what_is_left_is_reported_before_the_end(void **state)
+{
+	static struct gmem_kernel kernel;
+
+	knobs.operations = 10;
+	kernel = fake_kernel;
+	kernel.close = leave_pins;
+	put_counts(0, 97, 1000, 10, 5);
+	start_on(&kernel);
+	await_kind(STORM_END);
+	assert_int_equal(leaks, 1);
+	assert_string_equal(leak, "not given back: 3 pins of pages, 513 pages of shared memory, "
+				  "1 page tables of VMs, 1 objects of kvm_vcpu");
+	process_stop(&run, &process);
+	/* Another VM has page tables and vCPUs, too. */
+	json_decref(run.facts);
+	put("/sys/kernel/debug/kvm/1-10/mmu", "");
+	put_counts(0, 97, 1001, 10, 5);
+	start_on(&kernel);
+	await_kind(STORM_END);
+	assert_string_equal(leak, "not given back: 3 pins of pages");
+}
+
+static void what_others_may_take_is_no_leak(void **state)
+{
+	static struct gmem_kernel kernel;
+
+	knobs.operations = 10;
+	kernel = fake_kernel;
+	kernel.close = leave_nothing;
+	put_counts(0, 97, 1000, 10, 5);
+	start_on(&kernel);
+	await_kind(STORM_END);
+	assert_int_equal(leaks, 0);
+}
+
+/* As a VM of KVM would show itself. */
+static int open_and_stay(struct gmem_vm *vm, struct reason *why)
+{
+	__cleanup_free char *place = format_text("/sys/kernel/debug/kvm/%d-5/mmu", getpid());
+
+	put(place, "");
+	return fake_open(vm, why);
+}
+
+static void a_planted_leak_is_reported(void **state)
+{
+	static struct gmem_kernel kernel;
+
+	knobs.operations = 10;
+	knobs.plant = PLANT_LEAK;
+	kernel = fake_kernel;
+	kernel.open = open_and_stay;
+	start_on(&kernel);
+	await_kind(STORM_END);
+	assert_string_equal(leak, "not given back: 2 VMs");
 }
 
 static void a_storm_counts_and_ends(void **state)
@@ -174,16 +269,13 @@ _Noreturn static int hang(struct gmem_vm *vm, const struct gmem_range *range, bo
 static void a_kernel_that_never_comes_back_is_reported(void **state)
 {
 	static struct gmem_kernel stuck;
-	struct reason why = {0};
 
 	(void)state;
 	stuck = fake_kernel;
 	stuck.convert = hang;
 	knobs.stall_ns = NSEC_PER_SEC;
 	knobs.check = false;
-	order = (struct storm_order){&knobs, &stuck, NULL};
-	run = (struct activity){.name = "storm", .facts = json_object(), .emit = drop, .fd = -1};
-	assert_int_equal(process_start(&run, &process, &kind, &order, PATIENCE_NS, &why), 0);
+	start_on(&stuck);
 	await_kind(STORM_HUNG);
 	assert_non_null(strstr(last.stacks, "thread "));
 	process_stop(&run, &process);
@@ -213,6 +305,9 @@ int main(void)
 		TEST(a_storm_is_stopped),
 		TEST(a_violation_is_reported),
 		TEST(a_kernel_that_never_comes_back_is_reported),
+		TEST(what_is_left_is_reported_before_the_end),
+		TEST(what_others_may_take_is_no_leak),
+		TEST(a_planted_leak_is_reported),
 		TEST(a_storm_that_is_killed_leaves_nothing),
 	};
 

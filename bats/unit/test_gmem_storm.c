@@ -277,7 +277,76 @@ static void faults_are_combined_with_the_storm(void **state)
 	assert_clean();
 	assert_int_equal(counts.faults, 200);
 	assert_true(fake.poisoned && fake.offlined && fake.limited && fake.slots && fake.logs);
-	assert_int_equal(counts.errors[ENOMEM], fake.limited);
+	assert_true(fake.killed && fake.poisoned_private);
+	assert_true(fake.injected > FAKE_PLACES);
+	assert_int_equal(counts.errors[ENOMEM], fake.limited + fake.injected);
+}
+
+static void conversions_go_on_during_a_fault(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.converters = 4;
+	knobs.shape.vcpus = 5;
+	knobs.touchers = 1;
+	knobs.faults = 1u << FAULT_REOPEN | 1u << FAULT_SLOT | 1u << FAULT_KILL_VCPU |
+		       1u << FAULT_POISON_PRIVATE;
+	knobs.fault_every = 2;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.converted, 300);
+	knobs.meanwhile = true;
+	run(&knobs);
+	assert_clean();
+	assert_int_equal(counts.faults, 75);
+	assert_int_equal(counts.converted, 600 - 75);
+	assert_int_equal(counts.operations, 600);
+}
+
+static void the_vm_that_is_made_again_has_no_conversion_meanwhile(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.converters = 4;
+	knobs.vms = 2;
+	/* AddressSanitizer does not let the user "process" fork beside other threads. */
+	knobs.users[1] = "vcpu";
+	knobs.user_count = 2;
+	knobs.faults = 1u << FAULT_REBUILD;
+	knobs.fault_every = 2;
+	knobs.meanwhile = true;
+	run(&knobs);
+	assert_clean();
+	/* Of four converters two are of the other VM. */
+	assert_int_equal(counts.converted, 300 + 75 * 2);
+}
+
+static void a_poisoned_private_page_that_can_be_read_is_found(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.faults = 1u << FAULT_POISON_PRIVATE;
+	knobs.fault_every = 3;
+	fake.readable = true;
+	run(&knobs);
+	assert_true(counts.broken > 0);
+	assert_non_null(strstr(first.text, "KVM_RUN on a poisoned page gives no error"));
+}
+
+static void a_failure_that_changes_something_is_found(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.faults = 1u << FAULT_FAILSLAB;
+	knobs.fault_every = 2;
+	fake.half_done = true;
+	run(&knobs);
+	assert_true(counts.corrupted > 0);
+	assert_string_equal(first.user, "vcpu");
 }
 
 static void a_triple_fault_is_no_result_of_the_kernel(void **state)
@@ -311,6 +380,10 @@ static void knobs_that_contradict_each_other_are_refused(void **state)
 		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "only workload flip"},
 		{"{\"only\": [\"3\", \"2\"]}", "ascending numbers"},
 		{"{\"vms\": \"9\"}", "vms is 1 to 8"},
+		{"{\"faults\": [\"kill-vcpu\"], \"touchers\": \"1\", \"by-guest\": \"0\"}",
+		 "set vcpus to 2"},
+		{"{\"workload\": \"mapped\", \"faults\": [\"poison-private\"]}", "a private side"},
+		{"{\"meanwhile\": \"yes\", \"overlap\": \"yes\"}", "exclude each other"},
 	};
 
 	(void)state;
@@ -371,6 +444,10 @@ int main(void)
 		TEST(a_planted_defect_is_found_and_can_be_replayed_in_part),
 		TEST(converters_share_the_pages_of_a_vm),
 		TEST(faults_are_combined_with_the_storm),
+		TEST(conversions_go_on_during_a_fault),
+		TEST(the_vm_that_is_made_again_has_no_conversion_meanwhile),
+		TEST(a_poisoned_private_page_that_can_be_read_is_found),
+		TEST(a_failure_that_changes_something_is_found),
 		TEST(a_triple_fault_is_no_result_of_the_kernel),
 		TEST(knobs_that_contradict_each_other_are_refused),
 		TEST(a_machine_without_kvm_is_named),

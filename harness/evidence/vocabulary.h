@@ -148,7 +148,8 @@
 	  "a user lost memory that it had, with a conversion that failed or beside one")           \
 	X(CONVERSION_CORRUPTED, "conversion-corrupted",                                            \
 	  "a user of converted memory read data that it did not write")                            \
-	X(CONVERSION_LEAK, "conversion-leak", "pins of pages were not given back")                 \
+	X(CONVERSION_LEAK, "conversion-leak",                                                      \
+	  "the kernel still holds what a storm of conversions used")                               \
 	X(CONVERSION_UNEXPLAINED, "conversion-unexplained",                                        \
 	  "a user of converted memory failed for a reason of its own")                             \
 	X(CONVERSION_ONE_WITNESS, "conversion-one-witness",                                        \

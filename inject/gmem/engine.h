@@ -27,6 +27,7 @@ struct converter {
  * struct storm - a storm
  * @users:    of each VM, in the order of announcements
  * @begin, @end: barriers of a round, with more than one converter
+ * @disturbed: a fault of this round takes memory from vCPUs that touch it
  */
 struct storm {
 	struct storm_knobs knobs;
@@ -44,6 +45,7 @@ struct storm {
 	pthread_barrier_t begin, end;
 	bool threads;
 	bool ending;
+	bool disturbed;
 	uint64_t shown;
 };
 
@@ -55,7 +57,8 @@ int storm_asked(struct gmem_vm *vm, const struct gmem_range *range, bool to_priv
 void rounds_shield(void);
 int rounds_open(struct storm *storm, struct reason *why);
 void rounds_close(struct storm *storm);
-void round_execute(struct storm *storm, unsigned int count);
+int round_execute(struct storm *storm, unsigned int count, const struct storm_operation *fault,
+		  struct reason *why);
 
 /* oracle.c */
 void oracle_violation(struct storm *storm, const struct storm_operation *operation,

@@ -8,8 +8,13 @@
 
 #include "inject/gmem/engine.h"
 
-const char *const storm_fault_names[] = {"slot",   "reopen",	   "rebuild",	   "log",
-					 "poison", "soft-offline", "memory-limit", NULL};
+/* More places than a conversion has. */
+#define FAILURES_MOST 64
+
+const char *const storm_fault_names[] = {"slot",	 "reopen",	  "rebuild",
+					 "log",		 "poison",	  "soft-offline",
+					 "memory-limit", "kill-vcpu",	  "poison-private",
+					 "failslab",	 "fail-function", NULL};
 
 _Static_assert(ARRAY_SIZE(storm_fault_names) == FAULT_COUNT + 1, "every fault has its name");
 
@@ -60,12 +65,65 @@ static int poison(struct storm *storm, const struct storm_operation *operation, 
 	if (error)
 		return error;
 	*page |= GMEM_LOST;
-	if (storm->knobs.check)
+	/* Its neighbours may be in the middle of a conversion. */
+	if (storm->knobs.check && !storm->knobs.meanwhile)
 		oracle_check(storm, &one);
 	error = storm->kernel->discard(vm, &one.range, false);
 	forget(storm, operation->vm, one.range.first);
 	*page = gmem_with_generation(*page & (gmem_page)~GMEM_LOST, false, 0);
 	users_take(storm, &one, false);
+	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
+}
+
+/* A private page that is poisoned is told to the guest's VMM, and to nobody else. */
+static void look_at_poison(struct storm *storm, const struct storm_operation *operation)
+{
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	struct guest_mailbox *box = storm->kernel->mailbox(vm, 0);
+	uint64_t page = operation->range.first, stopped = ~0ull;
+	struct reason why = {0};
+	char text[100];
+	int error;
+
+	if (!vm->shape->vcpus)
+		return;
+	box->command = GUEST_CHECK;
+	box->first = page;
+	box->count = 1;
+	error = storm->kernel->run(vm, 0, &stopped, &why);
+	if (error == -EHWPOISON && stopped == page)
+		return;
+	snprintf(text, sizeof(text), "KVM_RUN on a poisoned page gives %s, at page %lld",
+		 error ? strerror(-error) : "no error", (long long)stopped);
+	oracle_violation(storm, operation, OUTCOME_BROKEN, "vcpu", page, text);
+}
+
+static int poison_private(struct storm *storm, const struct storm_operation *operation,
+			  struct reason *why)
+{
+	struct storm_operation one = *operation;
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	bool own = !gmem_is_single(vm->shape);
+	gmem_page *page;
+	int error;
+
+	one.range.count = 1;
+	while (one.range.first < operation->range.first + operation->range.count &&
+	       (vm->model[one.range.first] & (GMEM_PRIVATE | GMEM_LOST)) != GMEM_PRIVATE)
+		one.range.first++;
+	if (one.range.first == operation->range.first + operation->range.count)
+		return 0;
+	page = &vm->model[one.range.first];
+	error = storm->kernel->poison_private(vm, one.range.first, why);
+	*page = gmem_with_generation(*page, own, 0);
+	if (error)
+		return error;
+	look_at_poison(storm, &one);
+	*page |= GMEM_LOST;
+	if (storm->knobs.check && !storm->knobs.meanwhile)
+		oracle_check(storm, &one);
+	error = storm->kernel->discard(vm, &one.range, true);
+	*page &= (gmem_page)~GMEM_LOST;
 	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
 }
 
@@ -89,6 +147,69 @@ static int limit(struct storm *storm, const struct storm_operation *operation, s
 		return 0;
 	}
 	return error;
+}
+
+/* A failure changes nothing: each time all that let go get the range back, and are checked. */
+static int fail_convert(struct storm *storm, const struct storm_operation *operation,
+			unsigned int nth, struct reason *why)
+{
+	struct storm_operation one = *operation;
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	uint64_t stopped;
+	bool occurred;
+	int error, result;
+
+	one.to_private = true;
+	one.refused = false;
+	if (!users_let_go(storm, &one))
+		return 0;
+	error = storm->kernel->arm(GMEM_FAIL_SLAB, nth, why);
+	if (error)
+		return error;
+	result = storm->kernel->convert(vm, &one.range, true, &stopped);
+	occurred = storm->kernel->disarm(GMEM_FAIL_SLAB);
+	if (!result)
+		for (uint64_t i = one.range.first; i < one.range.first + one.range.count; i++)
+			vm->model[i] |= GMEM_PRIVATE;
+	else
+		users_take(storm, &one, true);
+	if (result < 0)
+		storm->counts->errors[-result]++;
+	if (storm->knobs.check && !storm->knobs.meanwhile)
+		oracle_check(storm, &one);
+	return result && occurred;
+}
+
+static int fail_allocate(struct storm *storm, const struct storm_operation *operation,
+			 unsigned int nth, struct reason *why)
+{
+	struct gmem_vm *vm = &storm->vms[operation->vm];
+	int error = storm->kernel->arm(GMEM_FAIL_FUNCTION, nth, why), result;
+
+	if (error)
+		return error;
+	result = storm->kernel->allocate(vm, &operation->range);
+	if (result < 0)
+		storm->counts->errors[-result]++;
+	return storm->kernel->disarm(GMEM_FAIL_FUNCTION) && result;
+}
+
+/* Each place in turn, until the call succeeds. */
+static int fail_each(struct storm *storm, const struct storm_operation *operation,
+		     int (*attempt)(struct storm *storm, const struct storm_operation *operation,
+				    unsigned int nth, struct reason *why),
+		     struct reason *why)
+{
+	int got = 1;
+
+	for (unsigned int nth = 1; nth <= FAILURES_MOST && got > 0; nth++)
+		got = attempt(storm, operation, nth, why);
+	return got < 0 ? got : 0;
+}
+
+static unsigned int victim_of(const struct storm_knobs *knobs)
+{
+	return knobs->shape.vcpus - 1 - knobs->touchers;
 }
 
 /**
@@ -115,6 +236,14 @@ int storm_fault(struct storm *storm, const struct storm_operation *operation, st
 		return offline(storm, operation, why);
 	case FAULT_MEMORY_LIMIT:
 		return limit(storm, operation, why);
+	case FAULT_KILL_VCPU:
+		return storm->kernel->kill(vm, victim_of(&storm->knobs), &operation->range, why);
+	case FAULT_POISON_PRIVATE:
+		return poison_private(storm, operation, why);
+	case FAULT_FAILSLAB:
+		return fail_each(storm, operation, fail_convert, why);
+	case FAULT_FAIL_FUNCTION:
+		return fail_each(storm, operation, fail_allocate, why);
 	case FAULT_COUNT:
 		break;
 	}

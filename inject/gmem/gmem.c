@@ -14,6 +14,7 @@
 
 #define READY_NS (25 * NSEC_PER_SEC)
 #define QUIT_MS 5000
+#define STOP_NS (8 * NSEC_PER_SEC)
 #define HUGE_PAGES "/proc/sys/vm/nr_hugepages"
 #define PAGES_2M 512
 
@@ -217,7 +218,7 @@ static int gmem_restore(struct injection *injection, struct reason *why)
 		function = private->function;
 	/* The kernel lets go of a device when this process has ended. */
 	process_stop(&injection->run, &private->process);
-	if (private->knobs.faults & 1u << FAULT_MEMORY_LIMIT)
+	if (storm_has(&private->knobs, FAULT_MEMORY_LIMIT))
 		gmem_group_remove();
 	storm_knobs_release(&private->knobs);
 	error = injection_finish(injection, &private->sticky, why);
@@ -237,6 +238,7 @@ static int take_device(struct injection *injection, struct reason *why)
 	error = dma_find(private->knobs.device, function, why) ?: dma_check(function, why);
 	if (error)
 		return error;
+	function->iommu = (enum dma_iommu) private->knobs.iommu;
 	if (pages > GMEM_DMA_PAGES)
 		pages = GMEM_DMA_PAGES;
 	json_object_set_new(injection->result, "sbdf", json_string(function->sbdf));
@@ -258,8 +260,12 @@ static int take_memory(struct injection *injection, struct reason *why)
 	char text[32];
 	int error = 0;
 
-	if (knobs->faults & 1u << FAULT_MEMORY_LIMIT)
+	if (storm_has(knobs, FAULT_MEMORY_LIMIT))
 		error = gmem_group_make(why);
+	if (!error && storm_has(knobs, FAULT_FAILSLAB))
+		error = gmem_probe_failure(GMEM_FAIL_SLAB, why);
+	if (!error && storm_has(knobs, FAULT_FAIL_FUNCTION))
+		error = gmem_probe_failure(GMEM_FAIL_FUNCTION, why);
 	if (error || knobs->shape.backing != GMEM_BACKING_HUGETLB)
 		return error;
 	file = sticky_save(&private->sticky, HUGE_PAGES, STICKY_TEXT);
@@ -286,7 +292,7 @@ static int gmem_prepare(struct injection *injection, struct reason *why)
 	}
 	private->order = (struct storm_order){
 		&private->knobs, &gmem_kvm,
-		private->knobs.faults & 1u << FAULT_MEMORY_LIMIT ? gmem_group_enter : NULL};
+		storm_has(&private->knobs, FAULT_MEMORY_LIMIT) ? gmem_group_enter : NULL};
 	json_object_set_new(injection->result, "seed",
 			    json_sprintf("0x%" PRIx64, private->knobs.seed));
 	return 0;
@@ -313,10 +319,15 @@ static void gmem_dispatch(struct injection *injection)
 		injection_end(injection, -ECHILD, "its process ended");
 }
 
+/* Its users' last look at their memory, and what it leaves, come after the request to end. */
 static void gmem_stop(struct injection *injection)
 {
 	struct gmem_private *private = injection->private;
+	int64_t until = now_monotonic_ns() + STOP_NS;
 
+	if (process_request(&injection->run, &private->process, PROCESS_QUIT, NULL) == 0)
+		while (!private->ended && process_await(&private->process, until) == 1)
+			gmem_report(&injection->run, private->process.packet);
 	process_stop(&injection->run, &private->process);
 }
 

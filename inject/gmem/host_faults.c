@@ -14,49 +14,42 @@
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define CGROUP "/sys/fs/cgroup"
 #define GROUP CGROUP "/brinell-gmem"
-#define PAGEMAP_PFN ((1ull << 55) - 1)
-#define PAGEMAP_PRESENT (1ull << 63)
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101
 #endif
 
-static int frame_of(const void *address, uint64_t *pfn)
-{
-	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	/* It must be there to have a frame. */
-	(void)*(const volatile uint8_t *)address;
-	if (fd < 0 ||
-	    pread(fd, &entry, sizeof(entry),
-		  (off_t)((uintptr_t)address / GMEM_PAGE_SIZE * sizeof(entry))) != sizeof(entry))
-		return -EIO;
-	*pfn = entry & PAGEMAP_PFN;
-	return entry & PAGEMAP_PRESENT && *pfn ? 0 : -EFAULT;
-}
-
-/**
- * gmem_host_poison - poison the shared page by corrupt-pfn
- *
+/*
  * On guest_memfd the write fails with EBUSY although the page is poisoned: kvm_gmem_error_folio() returns MF_DELAYED, which
  * truncate_error_folio() takes for a failure (mm/memory-failure.c of Linux 7.3).
- *
- * Return: 0 or -errno.
  */
-int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why)
+static int corrupt(uint64_t pfn, struct reason *why)
 {
 	char text[32];
-	uint64_t pfn;
-	int error = frame_of(vm->shared + page * GMEM_PAGE_SIZE, &pfn);
+	int error;
 
-	if (error)
-		return fail(why, error, "the frame of a page can not be read from pagemap");
 	snprintf(text, sizeof(text), "0x%" PRIx64, pfn);
 	error = write_small_file(CORRUPT_PFN, text);
 	return error && error != -EBUSY ? fail(why, error, "writing %s to %s: %s", text,
 					       CORRUPT_PFN, strerror(-error))
 					: 0;
+}
+
+/** gmem_host_poison - poison the shared page by corrupt-pfn */
+int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why)
+{
+	uint64_t pfn;
+
+	return gmem_frame_mapped(vm->shared + page * GMEM_PAGE_SIZE, &pfn, why)
+		       ?: corrupt(pfn, why);
+}
+
+/** gmem_host_poison_private - the same for a private page, which is another frame afterwards */
+int gmem_host_poison_private(struct gmem_vm *vm, uint64_t page, struct reason *why)
+{
+	uint64_t pfn;
+
+	return gmem_frame_private(vm, page, &pfn, why) ?: corrupt(pfn, why);
 }
 
 /** gmem_host_offline - take the shared page offline softly. -EBUSY: it can not be moved */

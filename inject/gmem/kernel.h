@@ -42,6 +42,12 @@ struct gmem_range {
 	uint64_t first, count;
 };
 
+/* What the kernel can be made to fail (Documentation/fault-injection/fault-injection.rst). */
+enum gmem_failure {
+	GMEM_FAIL_SLAB,
+	GMEM_FAIL_FUNCTION,
+};
+
 struct gmem_kernel;
 struct gmem_vm;
 
@@ -89,6 +95,10 @@ struct gmem_vm {
  * @offline:  takes the shared page offline softly
  * @limit:    allocates private memory of the range while the memory cgroup is at its limit; -ENOMEM is right
  * @log:      turns dirty logging of a sibling slot on, writes to it, reads the log, turns it off
+ * @kill:     a process runs a vCPU, whose guest touches the range, and is killed; no other thread of the VMM is
+ * @poison_private: frees the private page, allocates it again, and poisons the new one by the kernel's hwpoison
+ * @arm:      lets the @nth failure that the kernel can inject in this thread occur: of memory, or of __filemap_add_folio()
+ * @disarm:   the opposite. Return: whether it occurred
  *
  * Return: 0 or -errno, with the reason where there is one.
  */
@@ -109,6 +119,11 @@ struct gmem_kernel {
 	int (*poison)(struct gmem_vm *vm, uint64_t page, struct reason *why);
 	int (*offline)(struct gmem_vm *vm, uint64_t page, struct reason *why);
 	int (*limit)(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why);
+	int (*kill)(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range,
+		    struct reason *why);
+	int (*poison_private)(struct gmem_vm *vm, uint64_t page, struct reason *why);
+	int (*arm)(enum gmem_failure failure, unsigned int nth, struct reason *why);
+	bool (*disarm)(enum gmem_failure failure);
 };
 
 extern const struct gmem_kernel gmem_kvm;
@@ -132,6 +147,7 @@ static inline bool gmem_is_mappable(const struct gmem_shape *shape)
 }
 
 int gmem_probe(const struct gmem_shape *shape, struct reason *why);
+int gmem_probe_failure(enum gmem_failure failure, struct reason *why);
 void gmem_probe_findings(json_t *findings);
 
 #endif

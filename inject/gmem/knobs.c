@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "inject/dma/dma.h"
 #include "inject/gmem/users.h"
 
 #define DEFAULT_DURATION_NS (5 * NSEC_PER_SEC)
@@ -17,7 +18,7 @@ static const char *const vms[] = {"default", "protected", NULL};
 static const char *const orders[] = {"attribute-first", "discard-first", NULL};
 static const char *const discards[] = {"none", "shared", "private", "both", NULL};
 static const char *const rollbacks[] = {"good", "none", "fails", NULL};
-static const char *const plants[] = {"none", "model", "payload", "crash", NULL};
+static const char *const plants[] = {"none", "model", "payload", "crash", "leak", NULL};
 
 const struct param storm_params[] = {
 	{"workload", PARAM_CHOICE, "how memory is converted", "flip", workloads, false},
@@ -50,6 +51,8 @@ const struct param storm_params[] = {
 	 false},
 	{"faults", PARAM_LIST, "faults between conversions", NULL, NULL, false},
 	{"fault-every", PARAM_NUMBER, "one in so many rounds", "20", NULL, false},
+	{"meanwhile", PARAM_BOOL, "other converters and touchers go on during a fault", "no", NULL,
+	 false},
 	{"signals", PARAM_BOOL, "a signal each millisecond", "no", NULL, false},
 	{"operations", PARAM_NUMBER, "end after so many (0: only by duration)", "0", NULL, false},
 	{"duration", PARAM_DURATION, "end after that time (5s without operations)", NULL, NULL,
@@ -57,6 +60,8 @@ const struct param storm_params[] = {
 	{"stall", PARAM_DURATION, "without progress for so long it is hung", "20s", NULL, false},
 	{"check", PARAM_BOOL, "users check their pages after each operation", "yes", NULL, false},
 	{"device", PARAM_STRING, "user dma: PCI function or kind of device", "nvme", NULL, false},
+	{"iommu", PARAM_CHOICE, "user dma: interface of the kernel to the IOMMU", "type1",
+	 dma_iommu_names, false},
 	{"directory", PARAM_STRING, "user direct: on a file system with O_DIRECT", "/var/tmp", NULL,
 	 false},
 	{"seed", PARAM_NUMBER, "of the schedule (that of the trial)", NULL, NULL, false},
@@ -146,8 +151,18 @@ static int read_users(const json_t *arguments, struct storm_knobs *knobs, struct
 	return 0;
 }
 
+static char *known_faults(void)
+{
+	char *all = xstrdup("");
+
+	for (int i = 0; i < FAULT_COUNT; i++)
+		append_text(&all, ", ", "%s", storm_fault_names[i]);
+	return all;
+}
+
 static int read_faults(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
 {
+	__cleanup_free char *known = known_faults();
 	json_t *each;
 	size_t index;
 
@@ -158,11 +173,8 @@ static int read_faults(const json_t *arguments, struct storm_knobs *knobs, struc
 		       strcmp(storm_fault_names[fault], json_string_value(each)) != 0)
 			fault++;
 		if (fault == FAULT_COUNT)
-			return fail(why, -EINVAL,
-				    "there is no fault '%s'; known: slot, reopen, rebuild, log, "
-				    "poison, "
-				    "soft-offline, memory-limit",
-				    json_string_value(each));
+			return fail(why, -EINVAL, "there is no fault '%s'; known: %s",
+				    json_string_value(each), known);
 		knobs->faults |= 1u << fault;
 	}
 	knobs->fault_every = param_number(arguments, "fault-every");
@@ -238,18 +250,32 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 			"converters with by-guest and touchers need %u vcpus in each VM, there are "
 			"%u",
 			busy, shape->vcpus);
-	if (shape->workload != GMEM_FLIP && knobs->faults & 1u << FAULT_REOPEN)
+	if (shape->workload != GMEM_FLIP && storm_has(knobs, FAULT_REOPEN))
 		return fail(why, -EINVAL,
 			    "fault reopen closes private memory, which only workload flip "
 			    "has apart");
-	if (knobs->faults & (1u << FAULT_POISON | 1u << FAULT_SOFT_OFFLINE) &&
+	if ((storm_has(knobs, FAULT_POISON) || storm_has(knobs, FAULT_SOFT_OFFLINE)) &&
 	    (shape->backing != GMEM_BACKING_MEMFD || !gmem_is_mappable(shape)))
 		return fail(why, -EINVAL,
 			    "faults poison and soft-offline need pages of 4K that the host "
 			    "can map");
+	if (storm_has(knobs, FAULT_KILL_VCPU) &&
+	    shape->vcpus < (knobs->meanwhile ? busy : knobs->touchers) + 1)
+		return fail(why, -EINVAL,
+			    "fault kill-vcpu needs a vCPU that nothing else uses at that time: set "
+			    "vcpus to %u",
+			    (knobs->meanwhile ? busy : knobs->touchers) + 1);
+	if (!gmem_has_sides(shape) &&
+	    (storm_has(knobs, FAULT_POISON_PRIVATE) || storm_has(knobs, FAULT_FAILSLAB)))
+		return fail(why, -EINVAL,
+			    "faults poison-private and failslab need pages with a private side");
+	if (knobs->meanwhile && knobs->overlap)
+		return fail(why, -EINVAL,
+			    "meanwhile and overlap exclude each other: a fault has its pages for "
+			    "itself");
 	if (storm_uses(knobs, "dma") && knobs->vms > 1)
 		return fail(why, -EINVAL, "user 'dma' has one device, so vms is 1");
-	if (storm_uses(knobs, "dma") && knobs->faults & 1u << FAULT_REBUILD)
+	if (storm_uses(knobs, "dma") && storm_has(knobs, FAULT_REBUILD))
 		return fail(why, -EINVAL,
 			    "fault rebuild and user 'dma' exclude each other: the device "
 			    "is opened once");
@@ -281,6 +307,7 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		.prefault = param_bool(arguments, "prefault"),
 		.check = param_bool(arguments, "check"),
 		.signals = param_bool(arguments, "signals"),
+		.meanwhile = param_bool(arguments, "meanwhile"),
 		.by_guest = (unsigned int)param_number(arguments, "by-guest"),
 		.discard = choice(arguments, "discard", discards),
 		.touchers = (unsigned int)param_number(arguments, "touchers"),
@@ -291,6 +318,7 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		.seed = param_given(arguments, "seed") ? param_number(arguments, "seed") : seed,
 		.directory = param_text(arguments, "directory"),
 		.device = param_text(arguments, "device"),
+		.iommu = choice(arguments, "iommu", dma_iommu_names),
 	};
 	read_shape(arguments, &knobs->shape);
 	if (param_given(arguments, "duration"))

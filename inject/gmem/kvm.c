@@ -179,6 +179,7 @@ static void kvm_release(struct gmem_vm *vm)
 		munmap(vm->shared, region_size(vm));
 	if (vm->shared_fd >= 0)
 		close(vm->shared_fd);
+	pthread_rwlock_destroy(&kvm->gmem_lock);
 	free(kvm);
 	vm->private = NULL;
 	vm->model = NULL;
@@ -192,6 +193,7 @@ static int kvm_open(struct gmem_vm *vm, struct reason *why)
 	int error;
 
 	kvm->fd = kvm->gmem_fd = kvm->system = -1;
+	pthread_rwlock_init(&kvm->gmem_lock, NULL);
 	vm->private = kvm;
 	vm->shared_fd = -1;
 	error = make_vm(vm, why);
@@ -236,31 +238,39 @@ static int kvm_convert(struct gmem_vm *vm, const struct gmem_range *range, bool 
 	return -errno;
 }
 
-static int punch(int fd, const struct gmem_range *range)
+static int change_file(int fd, const struct gmem_range *range, int mode)
 {
-	return fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-			 (off_t)(range->first * GMEM_PAGE_SIZE),
+	return fallocate(fd, FALLOC_FL_KEEP_SIZE | mode, (off_t)(range->first * GMEM_PAGE_SIZE),
 			 (off_t)(range->count * GMEM_PAGE_SIZE)) < 0
 		       ? -errno
 		       : 0;
+}
+
+static int change_gmem(const struct gmem_vm *vm, const struct gmem_range *range, int mode)
+{
+	struct gmem_kvm *kvm = vm->private;
+	int error;
+
+	pthread_rwlock_rdlock(&kvm->gmem_lock);
+	error = change_file(kvm->gmem_fd, range, mode);
+	pthread_rwlock_unlock(&kvm->gmem_lock);
+	return error;
 }
 
 static int kvm_discard(struct gmem_vm *vm, const struct gmem_range *range, bool private)
 {
-	const struct gmem_kvm *kvm = vm->private;
+	int error;
 
-	return punch(private || vm->shape->workload != GMEM_FLIP ? kvm->gmem_fd : vm->shared_fd,
-		     range);
+	if (!private && vm->shape->workload == GMEM_FLIP)
+		return change_file(vm->shared_fd, range, FALLOC_FL_PUNCH_HOLE);
+	error = change_gmem(vm, range, FALLOC_FL_PUNCH_HOLE);
+	/* Of a file that is closed meanwhile nothing is left. */
+	return error == -EBADF ? 0 : error;
 }
 
 static int kvm_allocate(struct gmem_vm *vm, const struct gmem_range *range)
 {
-	const struct gmem_kvm *kvm = vm->private;
-
-	return fallocate(kvm->gmem_fd, FALLOC_FL_KEEP_SIZE, (off_t)(range->first * GMEM_PAGE_SIZE),
-			 (off_t)(range->count * GMEM_PAGE_SIZE)) < 0
-		       ? -errno
-		       : 0;
+	return change_gmem(vm, range, 0);
 }
 
 static int kvm_slot(struct gmem_vm *vm, struct reason *why)
@@ -275,11 +285,15 @@ static int kvm_reopen(struct gmem_vm *vm, struct reason *why)
 	struct gmem_kvm *kvm = vm->private;
 	int error;
 
+	pthread_rwlock_wrlock(&kvm->gmem_lock);
 	close(kvm->gmem_fd);
 	kvm->gmem_fd = -1;
+	pthread_rwlock_unlock(&kvm->gmem_lock);
 	error = make_region_slot(vm, 0);
+	pthread_rwlock_wrlock(&kvm->gmem_lock);
 	if (!error)
 		error = make_gmem(vm, why);
+	pthread_rwlock_unlock(&kvm->gmem_lock);
 	if (!error)
 		error = make_region_slot(vm, region_size(vm));
 	return error ? fail(why, error, "opening guest_memfd again: %s", strerror(-error)) : 0;
@@ -317,4 +331,8 @@ const struct gmem_kernel gmem_kvm = {
 	.poison = gmem_host_poison,
 	.offline = gmem_host_offline,
 	.limit = gmem_host_limit,
+	.kill = gmem_vcpu_kill,
+	.poison_private = gmem_host_poison_private,
+	.arm = gmem_failure_arm,
+	.disarm = gmem_failure_disarm,
 };

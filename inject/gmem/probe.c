@@ -20,11 +20,15 @@
  * @protected:  VMs of type KVM_X86_SW_PROTECTED_VM can be made
  * @mappable:   the host can map guest_memfd that begins shared
  * @in_place:   guest_memfd converts in place
+ * @types:      of VMs, a set; those of hardware are named, and not used
  */
 struct offer {
 	bool kvm, memfd, attributes, protected, mappable, in_place;
-	int error;
+	int types, error;
 };
+
+#define TYPE_SNP 4
+#define TYPE_TDX 5
 
 static bool can_create(int vm, uint64_t flags)
 {
@@ -64,6 +68,7 @@ static struct offer look(void)
 	offer.protected = protected >= 0;
 	offer.attributes =
 		protected >= 0 && ioctl(protected, KVM_CHECK_EXTENSION, GMEM_CAP_ATTRIBUTES) > 0;
+	offer.types = ioctl(system, KVM_CHECK_EXTENSION, GMEM_CAP_VM_TYPES);
 	offer.in_place = protected >= 0 && converts_in_place(protected);
 	return offer;
 }
@@ -71,6 +76,18 @@ static struct offer look(void)
 #define REBUILD                                                                                    \
 	"use a kernel with CONFIG_KVM_SW_PROTECTED_VM; docs/rig.md has a way to rebuild the two "  \
 	"modules of Debian's stock kernel"
+
+static void add_failure(json_t *findings, const char *name, enum gmem_failure failure,
+			const char *option)
+{
+	__cleanup_free char *remedy = format_text(
+		"use a kernel with %s and CONFIG_FAULT_INJECTION_DEBUG_FS, and mount debugfs",
+		option);
+	struct reason why = {0};
+	bool can = gmem_probe_failure(failure, &why) == 0;
+
+	finding_add(findings, name, can, why.text, remedy);
+}
 
 /** gmem_probe_findings - what the machine lacks for storms, in the order in which it fails */
 void gmem_probe_findings(json_t *findings)
@@ -93,6 +110,16 @@ void gmem_probe_findings(json_t *findings)
 	finding_add(findings, "gmem:in-place", offer.in_place,
 		    "guest_memfd has no KVM_SET_MEMORY_ATTRIBUTES2",
 		    "use a kernel that converts in place");
+	finding_add(findings, "gmem:snp", offer.types > 0 && offer.types >> TYPE_SNP & 1,
+		    "KVM has no VMs of type KVM_X86_SNP_VM",
+		    "none for storms, which run in VMs of software; for guests, a processor with "
+		    "SEV-SNP, enabled in the firmware");
+	finding_add(findings, "gmem:tdx", offer.types > 0 && offer.types >> TYPE_TDX & 1,
+		    "KVM has no VMs of type KVM_X86_TDX_VM",
+		    "none for storms, which run in VMs of software; for guests, a processor with "
+		    "TDX, enabled in the firmware, and a kernel with CONFIG_KVM_INTEL_TDX");
+	add_failure(findings, "gmem:failslab", GMEM_FAIL_SLAB, "CONFIG_FAILSLAB");
+	add_failure(findings, "gmem:fail-function", GMEM_FAIL_FUNCTION, "CONFIG_FAIL_FUNCTION");
 }
 
 /**

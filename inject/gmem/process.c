@@ -14,31 +14,43 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "inject/gmem/leaks.h"
 #include "inject/gmem/process.h"
 
 #define TICK_MS 200
 #define TELL_NS NSEC_PER_SEC
-#define STOP_NS (3 * NSEC_PER_SEC)
-#define LEAK_TRIES 20
+#define STOP_NS (5 * NSEC_PER_SEC)
+/* What the kernel frees within that time counts as given back. */
+#define LEAK_NS (2 * NSEC_PER_SEC)
+#define LEAK_PAUSE_US 50000
+
+/* Of the child, in memory that both share; @ended: by itself, with @error and @text. */
+struct shared {
+	struct storm_counts counts;
+	bool ended;
+	int error;
+	char text[200];
+};
 
 /**
  * struct watch - the watcher
- * @counts: of the storm, shared with the child
+ * @shared: with the child; @counts: of it
  * @child, @pidfd: of the storm
  * @progress, @progress_ns: what was done when it last went on, and when
  * @told_ns: last report
  * @stop_ns: when it was requested to stop; 0: never
- * @pins:  of pages on this machine before the storm
+ * @before: what the kernel held before the storm
  */
 struct watch {
 	int socket;
 	const struct storm_order *order;
+	struct shared *shared;
 	struct storm_counts *counts;
 	pid_t child;
 	int pidfd;
 	uint64_t progress;
 	int64_t progress_ns, told_ns, stop_ns;
-	int64_t pins;
+	struct leaks before;
 };
 
 static void say(int socket, struct storm_report *report, enum storm_report_kind kind)
@@ -71,8 +83,7 @@ static void say_failed(int socket, int error, const struct reason *why)
 	process_say(socket, &report.head, sizeof(report), 0);
 }
 
-_Noreturn static void run_storm(int socket, const struct storm_order *order,
-				struct storm_counts *counts)
+_Noreturn static void run_storm(int socket, const struct storm_order *order, struct shared *shared)
 {
 	struct storm_report report = {0};
 	struct reason why = {0};
@@ -80,8 +91,8 @@ _Noreturn static void run_storm(int socket, const struct storm_order *order,
 	int error = order->enter ? order->enter(&why) : 0;
 
 	error = error ? error
-		      : storm_open(&storm, order->knobs, order->kernel, counts, say_violation,
-				   &socket, &why);
+		      : storm_open(&storm, order->knobs, order->kernel, &shared->counts,
+				   say_violation, &socket, &why);
 
 	if (error) {
 		say_failed(socket, error, &why);
@@ -89,44 +100,45 @@ _Noreturn static void run_storm(int socket, const struct storm_order *order,
 	}
 	report.head.kind = PROCESS_READY;
 	process_say(socket, &report.head, sizeof(report), 0);
-	error = storm_run(storm, &why);
-	report = (struct storm_report){.head = {.error = error}, .counts = *counts};
-	snprintf(report.head.text, sizeof(report.head.text), "%.199s", why.text);
+	shared->error = storm_run(storm, &why);
+	snprintf(shared->text, sizeof(shared->text), "%.199s", why.text);
 	storm_close(storm);
-	say(socket, &report, STORM_END);
+	shared->ended = true;
 	_exit(0);
 }
 
-/* Pins that are taken and not given back, on this machine (mm/vmstat.c). The counters lag unless they are refreshed. */
-static int64_t count_pins(void)
-{
-	__cleanup_free char *text = NULL;
-	const char *acquired, *released;
-
-	(void)write_small_file("/proc/sys/vm/stat_refresh", "1");
-	if (read_small_file("/proc/vmstat", &text, NULL))
-		return 0;
-	acquired = strstr(text, "nr_foll_pin_acquired ");
-	released = strstr(text, "nr_foll_pin_released ");
-	if (!acquired || !released)
-		return 0;
-	return strtoll(strchr(acquired, ' '), NULL, 10) - strtoll(strchr(released, ' '), NULL, 10);
-}
-
-/* What the kernel frees later counts as given back. */
 static void look_for_leaks(struct watch *watch)
 {
-	int64_t left = 0;
-	char text[100];
+	__cleanup_free char *left = NULL;
+	__cleanup_free char *text = NULL;
+	int64_t until = now_monotonic_ns() + LEAK_NS;
+	struct leaks now;
 
-	for (int i = 0; i < LEAK_TRIES; i++) {
-		left = count_pins() - watch->pins;
-		if (left <= 0)
+	for (;;) {
+		leaks_count(&now, watch->child);
+		free(left);
+		left = leaks_find(&watch->before, &now);
+		if (!left)
 			return;
-		usleep(50000);
+		if (now_monotonic_ns() >= until)
+			break;
+		usleep(LEAK_PAUSE_US);
 	}
-	snprintf(text, sizeof(text), "%lld pins of pages were not given back", (long long)left);
+	text = format_text("not given back: %s", left);
 	say_counts(watch, STORM_LEAK, 0, text);
+}
+
+/* A defect for tests: a VM with its memory, which ends with this process only. */
+static void plant_leak(const struct storm_order *order)
+{
+	static struct gmem_vm vm = {.shared_fd = -1};
+	const struct gmem_range all = {0, order->knobs->shape.pages};
+	struct reason why;
+
+	vm.kernel = order->kernel;
+	vm.shape = &order->knobs->shape;
+	if (order->knobs->plant == PLANT_LEAK && order->kernel->open(&vm, &why) == 0)
+		(void)order->kernel->allocate(&vm, &all);
 }
 
 static void add_thread(const struct watch *watch, const char *thread, char *out, size_t room)
@@ -174,16 +186,18 @@ static bool is_stalled(struct watch *watch, int64_t now)
 	return now - watch->progress_ns > watch->order->knobs->stall_ns;
 }
 
-/* Return: whether the child has ended. */
+/* Return: whether the child has ended. It has reported itself that it could not begin. */
 static bool has_ended(struct watch *watch)
 {
+	const struct shared *shared = watch->shared;
 	char text[100];
 	int status;
 
 	if (waitpid(watch->child, &status, WNOHANG) != watch->child)
 		return false;
-	if (WIFEXITED(status))
-		look_for_leaks(watch);
+	look_for_leaks(watch);
+	if (shared->ended)
+		say_counts(watch, STORM_END, shared->error, shared->text);
 	if (WIFSIGNALED(status)) {
 		snprintf(text, sizeof(text), "the process of the storm ended by signal %d",
 			 WTERMSIG(status));
@@ -241,17 +255,19 @@ void storm_body(int socket, const void *order)
 	pid_t parent = getpid();
 
 	process_begin();
-	watch.pins = count_pins();
-	watch.counts = mmap(NULL, sizeof(*watch.counts), PROT_READ | PROT_WRITE,
+	leaks_count(&watch.before, 0);
+	plant_leak(order);
+	watch.shared = mmap(NULL, sizeof(*watch.shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (watch.counts == MAP_FAILED)
+	if (watch.shared == MAP_FAILED)
 		_exit(1);
+	watch.counts = &watch.shared->counts;
 	watch.child = fork();
 	if (watch.child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
-		run_storm(socket, order, watch.counts);
+		run_storm(socket, order, watch.shared);
 	}
 	watch.pidfd = (int)syscall(SYS_pidfd_open, watch.child, 0);
 	watch_storm(&watch);

@@ -75,6 +75,11 @@ static int start_signals(void)
 	return 0;
 }
 
+static struct guest_mailbox *box_of(struct storm *storm, const struct converter *toucher)
+{
+	return storm->kernel->mailbox(&storm->vms[toucher->operation.vm], toucher->operation.vcpu);
+}
+
 /* A vCPU that reads the whole region while the round lasts. */
 static void *touch(void *context)
 {
@@ -83,19 +88,20 @@ static void *touch(void *context)
 	struct gmem_vm *vm = &storm->vms[toucher->operation.vm];
 	struct reason why = {0};
 
-	toucher->result = storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page, &why);
+	do {
+		toucher->result =
+			storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page, &why);
+		if (storm->disturbed &&
+		    (toucher->result == -EFAULT || toucher->result == -EHWPOISON))
+			toucher->result = 1;
+	} while (toucher->result == 1 && !box_of(storm, toucher)->stop);
 	return NULL;
 }
 
-static struct guest_mailbox *box_of(struct storm *storm, const struct converter *toucher)
-{
-	return storm->kernel->mailbox(&storm->vms[toucher->operation.vm], toucher->operation.vcpu);
-}
-
 /* The last vCPUs of the first VM touch, the others convert. */
-static void start_touchers(struct storm *storm, struct converter *touchers)
+static void start_touchers(struct storm *storm, struct converter *touchers, unsigned int count)
 {
-	for (unsigned int i = 0; i < storm->knobs.touchers; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		struct converter *toucher = &touchers[i];
 		struct guest_mailbox *box;
 
@@ -110,9 +116,9 @@ static void start_touchers(struct storm *storm, struct converter *touchers)
 	}
 }
 
-static void stop_touchers(struct storm *storm, struct converter *touchers)
+static void stop_touchers(struct storm *storm, struct converter *touchers, unsigned int count)
 {
-	for (unsigned int i = 0; i < storm->knobs.touchers; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		struct guest_mailbox *box = box_of(storm, &touchers[i]);
 
 		box->stop = 1;
@@ -120,31 +126,55 @@ static void stop_touchers(struct storm *storm, struct converter *touchers)
 			pthread_join(touchers[i].thread, NULL);
 		storm->counts->touched += box->touched;
 		box->touched = 0;
-		if (touchers[i].result)
+		if (touchers[i].result < 0)
 			oracle_violation(storm, &storm->converters[0].operation, OUTCOME_TORN,
 					 "toucher", touchers[i].page,
 					 strerror(-touchers[i].result));
 	}
 }
 
+/* Faults that take memory from the guest for a moment. */
+static bool disturbs(const struct storm_operation *fault)
+{
+	return fault && (fault->fault == FAULT_SLOT || fault->fault == FAULT_REOPEN ||
+			 fault->fault == FAULT_POISON_PRIVATE);
+}
+
+/* A vCPU that meets a poisoned shared page gets a signal, which ends the storm. */
+static bool may_touch(const struct storm *storm, const struct storm_operation *fault)
+{
+	return !fault || (storm->knobs.meanwhile && fault->fault != FAULT_REBUILD &&
+			  fault->fault != FAULT_POISON);
+}
+
 /**
  * round_execute - execute the operations of the converters that have one
  * @count: how many have one
+ * @fault: that this thread brings about meanwhile, or NULL
+ *
+ * Return: 0, or -errno of the fault with the reason.
  */
-void round_execute(struct storm *storm, unsigned int count)
+int round_execute(struct storm *storm, unsigned int count, const struct storm_operation *fault,
+		  struct reason *why)
 {
+	unsigned int touching = may_touch(storm, fault) ? storm->knobs.touchers : 0;
 	struct converter touchers[GUEST_VCPUS];
+	int error = 0;
 
-	if (!count)
-		return;
-	start_touchers(storm, touchers);
-	if (storm->threads) {
+	if (!count && !fault)
+		return 0;
+	storm->disturbed = disturbs(fault);
+	start_touchers(storm, touchers, touching);
+	if (storm->threads)
 		pthread_barrier_wait(&storm->begin);
-		pthread_barrier_wait(&storm->end);
-	} else {
+	else if (count)
 		execute(storm, &storm->converters[0]);
-	}
-	stop_touchers(storm, touchers);
+	if (fault)
+		error = storm_fault(storm, fault, why);
+	if (storm->threads)
+		pthread_barrier_wait(&storm->end);
+	stop_touchers(storm, touchers, touching);
+	return error;
 }
 
 /** rounds_open - start the converters; a single one is the thread of the storm itself */

@@ -222,7 +222,17 @@ static void finish(struct storm *storm, const struct converter *converter)
 		users_take(storm, operation, false);
 }
 
-/* The operations of a round that are executed; a fault has the round for itself. */
+/* Converters that work while the fault of the first one comes about: none, or all whose VM it leaves. */
+static bool goes_beside(const struct storm *storm, const struct converter *converter)
+{
+	const struct storm_operation *fault = &storm->converters[0].operation;
+
+	return fault->fault < 0 || !storm->converters[0].go ||
+	       (storm->knobs.meanwhile &&
+		(fault->fault != FAULT_REBUILD || converter->operation.vm != fault->vm));
+}
+
+/* The operations of a round that are executed. */
 static unsigned int plan_round(struct storm *storm, uint64_t first)
 {
 	unsigned int count = 0;
@@ -232,8 +242,7 @@ static unsigned int plan_round(struct storm *storm, uint64_t first)
 
 		storm_plan(&storm->knobs, first + i, &converter->operation);
 		converter->go = is_executed(&storm->knobs, first + i) &&
-				(i == 0 || storm->converters[0].operation.fault < 0 ||
-				 !storm->converters[0].go);
+				(i == 0 || goes_beside(storm, converter));
 		count += converter->go;
 	}
 	return count;
@@ -289,19 +298,22 @@ static uint64_t resident_kib(void)
 
 static int run_round(struct storm *storm, uint64_t first, struct reason *why)
 {
-	const struct storm_operation *leader = &storm->converters[0].operation;
+	struct converter *first_converter = &storm->converters[0];
+	const struct storm_operation *leader = &first_converter->operation;
 	unsigned int count = plan_round(storm, first);
+	bool fault = first_converter->go && leader->fault >= 0;
 	int error = 0;
 
-	if (storm->converters[0].go && leader->fault >= 0) {
-		error = storm_fault(storm, leader, why);
+	if (fault) {
+		first_converter->go = false;
 		storm->counts->faults++;
-		if (!error && storm->knobs.check)
-			oracle_check_all(storm, leader->vm, leader);
-	} else if (count) {
-		round_execute(storm, announce(storm));
-		settle(storm);
 	}
+	if (count)
+		error = round_execute(storm, announce(storm), fault ? leader : NULL, why);
+	if (count && !error)
+		settle(storm);
+	if (fault && !error && storm->knobs.check)
+		oracle_check_all(storm, leader->vm, leader);
 	__atomic_add_fetch(&storm->counts->operations, count, __ATOMIC_RELAXED);
 	return error;
 }

@@ -40,6 +40,10 @@ enum storm_rollback {
  * @FAULT_POISON: a page is poisoned by corrupt-pfn, and freed
  * @FAULT_SOFT_OFFLINE: a page is taken offline
  * @FAULT_MEMORY_LIMIT: private memory is allocated at the limit of the memory cgroup
+ * @FAULT_KILL_VCPU: a process that runs a vCPU is killed, and no other thread
+ * @FAULT_POISON_PRIVATE: a private page is poisoned by corrupt-pfn, and freed
+ * @FAULT_FAILSLAB: each allocation of a conversion fails in turn
+ * @FAULT_FAIL_FUNCTION: each call of __filemap_add_folio() in an allocation fails in turn
  */
 enum storm_fault {
 	FAULT_SLOT,
@@ -49,6 +53,10 @@ enum storm_fault {
 	FAULT_POISON,
 	FAULT_SOFT_OFFLINE,
 	FAULT_MEMORY_LIMIT,
+	FAULT_KILL_VCPU,
+	FAULT_POISON_PRIVATE,
+	FAULT_FAILSLAB,
+	FAULT_FAIL_FUNCTION,
 	FAULT_COUNT,
 };
 
@@ -59,12 +67,14 @@ extern const char *const storm_fault_names[];
  * @PLANT_MODEL:   the model takes a page for private that no conversion made so
  * @PLANT_PAYLOAD: the payload expects the generation before on a page
  * @PLANT_CRASH:   the payload ends in a triple fault at each check
+ * @PLANT_LEAK:    a VM is left when the storm has ended
  */
 enum storm_plant {
 	PLANT_NONE,
 	PLANT_MODEL,
 	PLANT_PAYLOAD,
 	PLANT_CRASH,
+	PLANT_LEAK,
 };
 
 struct dma_function;
@@ -78,18 +88,20 @@ struct dma_function;
  * @by_guest:   percent of the conversions that a guest requests
  * @discard, @discard_first, @allocate, @prefault, @touchers: of each conversion
  * @refuse:     percent of the announcements that @refuser refuses; @refuser: index of a user
- * @rollback, @faults, @fault_every: see the enums; every so many operations a fault
+ * @rollback, @faults, @fault_every: see the enums; every so many rounds a fault
+ * @meanwhile:  the other converters and the touchers go on during a fault
  * @operations: how many; 0: until @duration_ns has passed
  * @only, @only_count: numbers of the operations that are executed, ascending; NULL: all
  * @check:      users are checked after each operation
  * @signals:    converters are interrupted all the time
+ * @iommu:      enum dma_iommu of the user dma
  * @function:   of the user dma, taken from its driver; borrowed; NULL: there is none
  */
 struct storm_knobs {
 	struct gmem_shape shape;
 	unsigned int vms, converters;
 	uint64_t most, align;
-	bool overlap, discard_first, allocate, prefault, check, signals;
+	bool overlap, discard_first, allocate, prefault, check, signals, meanwhile;
 	unsigned int by_guest, discard, touchers;
 	unsigned int refuse;
 	int refuser;
@@ -105,6 +117,7 @@ struct storm_knobs {
 	const char *users[STORM_USERS];
 	size_t user_count;
 	const char *directory, *device;
+	unsigned int iommu;
 	const struct dma_function *function;
 };
 
@@ -175,6 +188,11 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		     struct reason *why);
 void storm_knobs_release(struct storm_knobs *knobs);
 bool storm_uses(const struct storm_knobs *knobs, const char *user);
+
+static inline bool storm_has(const struct storm_knobs *knobs, enum storm_fault fault)
+{
+	return knobs->faults >> fault & 1;
+}
 
 /* schedule.c */
 void storm_plan(const struct storm_knobs *knobs, uint64_t number,

@@ -125,6 +125,12 @@ int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why)
 	return error ? fail(why, error, "making vCPUs: %s", strerror(-error)) : 0;
 }
 
+/** gmem_vcpu_reset - let a vCPU begin the payload anew, whatever it was in the middle of */
+int gmem_vcpu_reset(const struct gmem_kvm *kvm, unsigned int vcpu)
+{
+	return set_processor(kvm->vcpus[vcpu]) ?: reset(kvm, vcpu);
+}
+
 /** gmem_vcpus_close - end the vCPUs */
 void gmem_vcpus_close(struct gmem_vm *vm)
 {
@@ -181,8 +187,19 @@ static uint64_t faulting_page(const struct kvm_run *run)
 	return (fault[1] - GUEST_REGION) / GMEM_PAGE_SIZE;
 }
 
+/* Memory without a slot. The access is completed: KVM would do so after the vCPU began anew. */
+static int end_access(int vcpu, struct kvm_run *run, uint64_t *stopped, struct reason *why)
+{
+	*stopped = (run->mmio.phys_addr - GUEST_REGION) / GMEM_PAGE_SIZE;
+	run->immediate_exit = 1;
+	(void)ioctl(vcpu, KVM_RUN, 0);
+	run->immediate_exit = 0;
+	return fail(why, -EFAULT, "the page is in no slot");
+}
+
 /* Return: 1 to run it again. */
-static int handle_exit(struct gmem_vm *vm, struct kvm_run *run, struct reason *why)
+static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64_t *stopped,
+		       struct reason *why)
 {
 	switch (run->exit_reason) {
 	case KVM_EXIT_HYPERCALL:
@@ -192,6 +209,8 @@ static int handle_exit(struct gmem_vm *vm, struct kvm_run *run, struct reason *w
 		return 0;
 	case KVM_EXIT_INTR:
 		return 1;
+	case KVM_EXIT_MMIO:
+		return end_access(vcpu, run, stopped, why);
 	case KVM_EXIT_SHUTDOWN:
 		return fail(why, -ENOTRECOVERABLE, "the guest's payload ended in a triple fault");
 	default:
@@ -208,7 +227,7 @@ int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, stru
 
 	while (got == 1) {
 		if (ioctl(kvm->vcpus[vcpu], KVM_RUN, 0) == 0) {
-			got = handle_exit(vm, run, why);
+			got = handle_exit(vm, kvm->vcpus[vcpu], run, stopped, why);
 			continue;
 		}
 		got = errno == EINTR ? 1 : -errno;
@@ -219,9 +238,7 @@ int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, stru
 		if (got < 0)
 			fail(why, got, "KVM_RUN: %s", strerror(-got));
 	}
-	if (got < 0) {
-		(void)set_processor(kvm->vcpus[vcpu]);
-		(void)reset(kvm, vcpu);
-	}
+	if (got < 0)
+		(void)gmem_vcpu_reset(kvm, vcpu);
 	return got;
 }

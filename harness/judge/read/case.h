@@ -132,7 +132,7 @@ struct migration_outcome {
  * @axis:   of them
  * @code:   of it, or of why it is not known
  * @reason: the evidence for it, or why it is not known
- * @leak:   record of a user that says that pins were not given back, or NULL
+ * @leak:   record of a user that says what the kernel still holds after a storm, or NULL
  */
 struct conversion_outcome {
 	enum conversion_axis axis;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Failures that the kernel injects into its own functions, for one thread: /proc/thread-self/fail-nth counts the places where
+ * it can (Documentation/fault-injection/fault-injection.rst). Debian's kernels lack them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "inject/gmem/kvm.h"
+
+#define DEBUG "/sys/kernel/debug/"
+#define NTH "/proc/thread-self/fail-nth"
+#define FUNCTION "__filemap_add_folio"
+
+/* What makes the place count: allocations that may wait do not by default, and no function does. */
+static const struct {
+	const char *name, *directory, *file, *on, *off;
+} failures[] = {
+	[GMEM_FAIL_SLAB] = {"failslab", DEBUG "failslab", DEBUG "failslab/ignore-gfp-wait", "N",
+			    "Y"},
+	[GMEM_FAIL_FUNCTION] = {"fail-function", DEBUG "fail_function",
+				DEBUG "fail_function/inject", FUNCTION, "!" FUNCTION},
+};
+
+/* Open while armed: opening it is a place where the kernel can fail, too. */
+static int nth_fd = -1;
+
+/** gmem_probe_failure - 0, or -EOPNOTSUPP when this kernel can not inject the failure */
+int gmem_probe_failure(enum gmem_failure failure, struct reason *why)
+{
+	char path[4096], nth[4096];
+
+	if (access(system_path(path, failures[failure].directory), F_OK) == 0 &&
+	    access(system_path(nth, "/proc/self/fail-nth"), F_OK) == 0)
+		return 0;
+	return fail(why, -EOPNOTSUPP, "fault %s: this kernel has no %s", failures[failure].name,
+		    failures[failure].directory);
+}
+
+/**
+ * gmem_failure_arm - let the @nth place of this thread fail
+ *
+ * The kernel shows a trace of each by default; the log is left to what it says by itself.
+ *
+ * Return: 0 or -errno.
+ */
+int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason *why)
+{
+	__cleanup_free char *verbose = format_text("%s/verbose", failures[failure].directory);
+	char text[16];
+	int error = write_small_file(failures[failure].file, failures[failure].on);
+
+	if (!error && failure == GMEM_FAIL_FUNCTION)
+		error = write_small_file(DEBUG "fail_function/" FUNCTION "/retval",
+					 "0xfffffffffffffff4" /* -ENOMEM */);
+	error = error ?: write_small_file(verbose, "0");
+	snprintf(text, sizeof(text), "%u", nth);
+	nth_fd = open(NTH, O_RDWR | O_CLOEXEC);
+	if (!error && write(nth_fd, text, strlen(text)) < 0)
+		error = -errno;
+	return error ? fail_errno(why, error, "fault %s: arming it", failures[failure].name) : 0;
+}
+
+/** gmem_failure_disarm - end it. Return: whether it occurred */
+bool gmem_failure_disarm(enum gmem_failure failure)
+{
+	char left[16] = "";
+	bool occurred =
+		pread(nth_fd, left, sizeof(left) - 1, 0) > 0 && strtoul(left, NULL, 10) == 0;
+
+	(void)!write(nth_fd, "0", 1);
+	close(nth_fd);
+	(void)write_small_file(failures[failure].file, failures[failure].off);
+	return occurred;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The frames of pages: of mapped ones by pagemap, of private ones, which nothing maps, by the trace event of their allocation.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "harness/host/counters.h"
+#include "inject/gmem/kvm.h"
+
+#define PAGEMAP_PFN ((1ull << 55) - 1)
+#define PAGEMAP_PRESENT (1ull << 63)
+#define ADDED "filemap:mm_filemap_add_to_page_cache"
+/* A page of perf's own, and one for records. */
+#define RING_SIZE (2 * GMEM_PAGE_SIZE)
+
+/** gmem_frame_mapped - the frame behind memory of this process. Return: 0 or -errno */
+int gmem_frame_mapped(const void *address, uint64_t *pfn, struct reason *why)
+{
+	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	/* It must be there to have a frame. */
+	(void)*(const volatile uint8_t *)address;
+	if (fd < 0 ||
+	    pread(fd, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)address / GMEM_PAGE_SIZE * sizeof(entry))) != sizeof(entry))
+		return fail(why, -EIO, "the frame of a page can not be read from pagemap");
+	*pfn = entry & PAGEMAP_PFN;
+	return entry & PAGEMAP_PRESENT && *pfn ? 0 : fail(why, -EFAULT, "a page has no frame");
+}
+
+/* The event's records of this thread, for one file. Return: a file descriptor, or -errno. */
+static int open_event(int file, unsigned int *offset, struct reason *why)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attributes),
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_RAW,
+	};
+	__cleanup_free char *id = NULL;
+	__cleanup_free char *format = NULL;
+	__cleanup_free char *filter = NULL;
+	struct stat status;
+	const char *field;
+	int fd, error = tracepoint_read(ADDED, "id", &id, why)
+				?: tracepoint_read(ADDED, "format", &format, why);
+
+	if (error)
+		return error;
+	field = strstr(format, " pfn;\toffset:");
+	if (!field || fstat(file, &status) < 0)
+		return fail(why, -ENOTSUP, "the trace event " ADDED " tells no frame");
+	*offset = (unsigned int)strtoul(strchr(field, ':') + 1, NULL, 10);
+	attributes.config = strtoull(id, NULL, 10);
+	fd = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	filter = format_text("i_ino == %llu", (unsigned long long)status.st_ino);
+	if (fd < 0 || ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter) < 0) {
+		error = fail_errno(why, -errno, "perf_event_open of " ADDED);
+		if (fd >= 0)
+			close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Of the first record in the ring: its header, the size of its raw data, these data. Return: 0 when there is none. */
+static uint64_t read_frame(const uint8_t *ring, unsigned int offset)
+{
+	const struct perf_event_mmap_page *page = (const void *)ring;
+	const struct perf_event_header *header = (const void *)(ring + GMEM_PAGE_SIZE);
+	uint64_t pfn = 0;
+
+	if (__atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) &&
+	    header->type == PERF_RECORD_SAMPLE)
+		memcpy(&pfn, (const uint8_t *)(header + 1) + sizeof(uint32_t) + offset,
+		       sizeof(pfn));
+	return pfn;
+}
+
+/**
+ * gmem_frame_private - free a private page, allocate it again, and see which frame it gets
+ *
+ * Return: 0 or -errno.
+ */
+int gmem_frame_private(struct gmem_vm *vm, uint64_t page, uint64_t *pfn, struct reason *why)
+{
+	const struct gmem_kvm *kvm = vm->private;
+	const struct gmem_range range = {page, 1};
+	unsigned int offset = 0;
+	__cleanup_close int fd = open_event(kvm->gmem_fd, &offset, why);
+	uint8_t *ring;
+	int error;
+
+	if (fd < 0)
+		return fd;
+	ring = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (ring == MAP_FAILED)
+		return fail_errno(why, -errno, "mmap of the records of " ADDED);
+	error = vm->kernel->discard(vm, &range, true) ?: vm->kernel->allocate(vm, &range);
+	*pfn = read_frame(ring, offset);
+	munmap(ring, RING_SIZE);
+	if (error)
+		return fail_errno(why, error, "allocating a private page again");
+	return *pfn ? 0 : fail(why, -EIO, "the trace event " ADDED " did not come");
+}
