@@ -645,6 +645,37 @@ static void a_life_ends_with_its_last_beat(void **state)
 	assert_int_equal(guest->holes[0].to_ns, 2700 * NSEC_PER_MSEC);
 }
 
+/* A page of a trial whose storm measured conversions of 1 page and of @pages, at a cost of 1 us and of @page_ns. */
+static char *page_of_cost(json_int_t pages, double page_ns)
+{
+	__cleanup_json json_t *records = json_array();
+
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "gmem/cost"));
+	add_fault(records, 1);
+	add_event(records, 10, "users", "h0", NULL, "800 conversions",
+		  json_pack("{s:s, s:[{s:i, s:i, s:f}, {s:I, s:i, s:f, s:f}]}", "event", "checked",
+			    "cost", "pages", 1, "conversions", 3, "least_ns", 1000.0, "pages",
+			    pages, "conversions", 5, "least_ns", page_ns, "page_ns", 2 * page_ns));
+	return page_of(records, NULL);
+}
+
+static void the_cost_of_a_page_is_a_curve(void **state)
+{
+	__cleanup_free char *good = page_of_cost(262144, 250);
+	__cleanup_free char *free_of_charge = page_of_cost(262144, 0);
+	__cleanup_free char *one_size = page_of_cost(1, 250);
+	__cleanup_free char *negative = page_of_cost(-4, 250);
+
+	(void)state;
+	/* From the left, one decade down, to the right. */
+	assert_non_null(strstr(good, "<polyline points=\"62.0,16.0 396.0,120.8 \"/>"));
+	assert_non_null(strstr(good, "1 GiB: 0.25 us a page, 5 conversions, mean 0.5 us"));
+	assert_non_null(strstr(good, "size of the range"));
+	assert_null(strstr(free_of_charge, "polyline points"));
+	assert_null(strstr(one_size, "polyline points"));
+	assert_null(strstr(negative, "polyline points"));
+}
+
 static void two_migrations_are_two(void **state)
 {
 	__cleanup_json json_t *records = json_array();
@@ -735,6 +766,7 @@ int main(void)
 		cmocka_unit_test(known_failures_are_shown_apart),
 		cmocka_unit_test(no_label_lies_on_another),
 		cmocka_unit_test(a_storm_stays_small),
+		cmocka_unit_test(the_cost_of_a_page_is_a_curve),
 		cmocka_unit_test(hostile_guests_stay_in_their_page),
 		cmocka_unit_test(evidence_may_come_before_the_fault),
 		cmocka_unit_test(a_signal_is_not_hidden),

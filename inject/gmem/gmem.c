@@ -75,14 +75,35 @@ static json_t *errors_of(const struct storm_counts *counts)
 	return errors;
 }
 
+/* @page_ns: mean; @least_ns: of the fastest conversion. */
+static json_t *cost_of(const struct storm_counts *counts)
+{
+	json_t *cost = json_array();
+
+	for (size_t i = 0; i < STORM_SIZES; i++) {
+		double pages = (double)(1ull << i), count = (double)counts->cost_count[i];
+
+		if (count > 0)
+			json_array_append_new(
+				cost,
+				json_pack("{s:I, s:I, s:f, s:f}", "pages", (json_int_t)1 << i,
+					  "conversions", (json_int_t)counts->cost_count[i],
+					  "page_ns", (double)counts->cost_ns[i] / count / pages,
+					  "least_ns", (double)counts->cost_least_ns[i] / pages));
+	}
+	return cost;
+}
+
 static json_t *counts_to_json(const struct storm_counts *counts)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "operations",
-			 (json_int_t)counts->operations, "converted", (json_int_t)counts->converted,
-			 "refused", (json_int_t)counts->refused, "pages", (json_int_t)counts->pages,
-			 "faults", (json_int_t)counts->faults, "pages_checked",
-			 (json_int_t)counts->checked, "torn", (json_int_t)counts->torn, "corrupted",
-			 (json_int_t)counts->corrupted, "broken", (json_int_t)counts->broken,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+			 "operations", (json_int_t)counts->operations, "converted",
+			 (json_int_t)counts->converted, "refused", (json_int_t)counts->refused,
+			 "pages", (json_int_t)counts->pages, "faults", (json_int_t)counts->faults,
+			 "pages_checked", (json_int_t)counts->checked, "torn",
+			 (json_int_t)counts->torn, "corrupted", (json_int_t)counts->corrupted,
+			 "broken", (json_int_t)counts->broken, "touched",
+			 (json_int_t)counts->touched, "stale_exits", (json_int_t)counts->stale,
 			 "resident_kib", (json_int_t)counts->rss_kib, "errors", errors_of(counts));
 }
 
@@ -165,6 +186,8 @@ static void take_end(struct activity *run, const struct storm_report *report)
 		 " pages checked; torn %" PRIu64 ", corrupted %" PRIu64 ", broken %" PRIu64,
 		 counts->converted, counts->refused, counts->checked, counts->torn,
 		 counts->corrupted, counts->broken);
+	if (private->knobs.powers)
+		json_object_set_new(result, "cost", cost_of(counts));
 	json_object_update(injection->result, result);
 	emit_users(run, "checked", &report->head, result, text);
 	injection_end(injection, report->head.error, report->head.text);

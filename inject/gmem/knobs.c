@@ -17,6 +17,7 @@ static const char *const backings[] = {"memfd", "thp", "hugetlb", NULL};
 static const char *const vms[] = {"default", "protected", NULL};
 static const char *const orders[] = {"attribute-first", "discard-first", NULL};
 static const char *const discards[] = {"none", "shared", "private", "both", NULL};
+static const char *const sizes[] = {"any", "powers", NULL};
 static const char *const rollbacks[] = {"good", "none", "fails", NULL};
 static const char *const plants[] = {"none", "model", "payload", "crash", "leak", NULL};
 
@@ -30,6 +31,8 @@ const struct param storm_params[] = {
 	{"converters", PARAM_NUMBER, "threads that convert at the same time (at most 8)", "1", NULL,
 	 false},
 	{"range", PARAM_SIZE, "a conversion has at most that much", "64K", NULL, false},
+	{"sizes", PARAM_CHOICE,
+	 "powers: each range is a power of two, and their costs are measured", "any", sizes, false},
 	{"align", PARAM_SIZE, "of begin and size of a conversion", "4K", NULL, false},
 	{"overlap", PARAM_BOOL, "converters of a VM share its pages", "no", NULL, false},
 	{"by-guest", PARAM_NUMBER, "percent of the conversions that guests request", "50", NULL,
@@ -216,6 +219,8 @@ static int check_sizes(const struct storm_knobs *knobs, struct reason *why)
 	if (!knobs->align || !knobs->most || knobs->most % knobs->align)
 		return fail(why, -EINVAL,
 			    "align must divide range, and both are whole pages of 4K");
+	if (knobs->powers && knobs->align & (knobs->align - 1))
+		return fail(why, -EINVAL, "with sizes powers, align is a power of two, too");
 	if (knobs->most > shape->pages / sharers || shape->pages > (1u << 18))
 		return fail(why, -EINVAL,
 			    "memory is at most 1G, and range fits into what each converter has of "
@@ -301,6 +306,7 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		.converters = (unsigned int)param_number(arguments, "converters"),
 		.most = param_number(arguments, "range") / GMEM_PAGE_SIZE,
 		.align = param_number(arguments, "align") / GMEM_PAGE_SIZE,
+		.powers = choice(arguments, "sizes", sizes) == 1,
 		.overlap = param_bool(arguments, "overlap"),
 		.discard_first = choice(arguments, "order", orders) == 1,
 		.allocate = param_bool(arguments, "allocate"),

@@ -38,6 +38,12 @@ static inline unsigned int gmem_generation(gmem_page page, bool private)
 	return page >> (private ? 7 : 0) & GMEM_GENERATIONS;
 }
 
+/* The bits that hold the generation of a side. */
+static inline gmem_page gmem_generation_bits(bool private)
+{
+	return (gmem_page)(GMEM_GENERATIONS << (private ? 7 : 0));
+}
+
 static inline gmem_page gmem_with_generation(gmem_page page, bool private, unsigned int generation)
 {
 	unsigned int shift = private ? 7 : 0;

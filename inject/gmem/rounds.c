@@ -26,6 +26,22 @@ void rounds_shield(void)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
+static void measure(struct storm *storm, struct converter *converter)
+{
+	int size = __builtin_ctzll(converter->operation.range.count);
+	uint64_t *least = &storm->counts->cost_least_ns[size], before = *least, spent;
+	int64_t began = now_monotonic_ns();
+
+	converter->result = convert_by_kernel(storm, &converter->operation, &converter->page);
+	spent = (uint64_t)(now_monotonic_ns() - began);
+	__atomic_add_fetch(&storm->counts->cost_ns[size], spent, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&storm->counts->cost_count[size], 1, __ATOMIC_RELAXED);
+	while ((!before || spent < before) &&
+	       !__atomic_compare_exchange_n(least, &before, spent, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
+}
+
 /* The calls of the kernel alone are interrupted. */
 static void execute(struct storm *storm, struct converter *converter)
 {
@@ -34,7 +50,11 @@ static void execute(struct storm *storm, struct converter *converter)
 	if (storm->knobs.signals)
 		pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	converter->page = converter->operation.range.first;
-	converter->result = convert_by_kernel(storm, &converter->operation, &converter->page);
+	if (storm->knobs.powers)
+		measure(storm, converter);
+	else
+		converter->result =
+			convert_by_kernel(storm, &converter->operation, &converter->page);
 	if (storm->knobs.signals)
 		rounds_shield();
 }
@@ -80,6 +100,24 @@ static struct guest_mailbox *box_of(struct storm *storm, const struct converter 
 	return storm->kernel->mailbox(&storm->vms[toucher->operation.vm], toucher->operation.vcpu);
 }
 
+/*
+ * KVM looks up the attribute of a page twice, for the kind of an access and for the attribute that it must have
+ * (kvm_mmu_page_fault(), kvm_mmu_faultin_pfn()). A conversion between the two ends KVM_RUN with EFAULT.
+ */
+static bool is_stale(struct storm *storm, const struct converter *toucher)
+{
+	for (unsigned int i = 0; i < storm->knobs.converters; i++) {
+		const struct storm_operation *operation = &storm->converters[i].operation;
+
+		if (!storm->converters[i].go || operation->vm != toucher->operation.vm ||
+		    toucher->page - operation->range.first >= operation->range.count)
+			continue;
+		__atomic_add_fetch(&storm->counts->stale, 1, __ATOMIC_RELAXED);
+		return true;
+	}
+	return false;
+}
+
 /* A vCPU that reads the whole region while the round lasts. */
 static void *touch(void *context)
 {
@@ -91,8 +129,8 @@ static void *touch(void *context)
 	do {
 		toucher->result =
 			storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page, &why);
-		if (storm->disturbed &&
-		    (toucher->result == -EFAULT || toucher->result == -EHWPOISON))
+		if (storm->disturbed ? toucher->result == -EFAULT || toucher->result == -EHWPOISON
+				     : toucher->result == -EFAULT && is_stale(storm, toucher))
 			toucher->result = 1;
 	} while (toucher->result == 1 && !box_of(storm, toucher)->stop);
 	return NULL;

@@ -48,7 +48,9 @@ static struct gmem_range pick_range(const struct storm_knobs *knobs, struct dice
 {
 	struct gmem_range whole = territory(knobs, converter);
 	uint64_t units = whole.count / knobs->align, most = knobs->most / knobs->align;
-	uint64_t count = 1 + roll(dice, most < units ? most : units);
+	uint64_t limit = most < units ? most : units;
+	uint64_t count = knobs->powers ? 1ull << roll(dice, 64 - (uint64_t)__builtin_clzll(limit))
+				       : 1 + roll(dice, limit);
 	uint64_t first = roll(dice, units - count + 1);
 
 	return (struct gmem_range){whole.first + first * knobs->align, count * knobs->align};

@@ -171,20 +171,18 @@ static void commit(struct storm *storm, const struct storm_operation *operation)
 	const struct gmem_range *range = &operation->range;
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 	bool single = gmem_is_single(vm->shape), sides = gmem_has_sides(vm->shape);
+	bool discards =
+		storm->knobs.discard & (operation->to_private ? DISCARD_SHARED : DISCARD_PRIVATE);
+	gmem_page gone = 0, set = 0;
 
-	for (uint64_t i = range->first; i < range->first + range->count; i++) {
-		gmem_page *page = &vm->model[i];
-
-		if (!sides)
-			*page = gmem_with_generation(*page, false, 0);
-		else if (!single &&
-			 storm->knobs.discard &
-				 (operation->to_private ? DISCARD_SHARED : DISCARD_PRIVATE))
-			*page = gmem_with_generation(*page, !operation->to_private, 0);
-		if (sides)
-			*page = (gmem_page)((*page & ~GMEM_PRIVATE) |
-					    (operation->to_private ? GMEM_PRIVATE : 0));
+	if (sides) {
+		gone = GMEM_PRIVATE;
+		set = operation->to_private ? GMEM_PRIVATE : 0;
 	}
+	if (!sides || (!single && discards))
+		gone |= gmem_generation_bits(sides && !operation->to_private);
+	for (uint64_t i = range->first; i < range->first + range->count; i++)
+		vm->model[i] = (gmem_page)((vm->model[i] & ~gone) | set);
 	if (storm->knobs.plant == PLANT_MODEL && operation->number == 7)
 		vm->model[range->first] ^= operation->to_private && !single ? 1u << 7 : 1u;
 }

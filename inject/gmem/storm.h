@@ -10,6 +10,8 @@
 #define STORM_USERS 12
 /* Violations that are reported one by one; the rest is counted. */
 #define STORM_SHOWN 16
+/* Sizes of ranges that are powers of two pages: 4 KiB to 1 GiB. */
+#define STORM_SIZES 19
 
 /* Where the IOMMU maps the pages of the user dma: below the 256 MiB that QEMU's edu reaches. */
 #define GMEM_DMA_IOVA 0x4000000ull
@@ -84,6 +86,7 @@ struct dma_function;
  * @shape:      of each VM
  * @converters: threads that convert at the same time
  * @most:       pages of a conversion, at most; @align: of its begin and size, in pages
+ * @powers:     the size of each range is a power of two times @align, and the cost of each such size is measured
  * @overlap:    the converters of a VM share its pages; all convert in one direction at a time then
  * @by_guest:   percent of the conversions that a guest requests
  * @discard, @discard_first, @allocate, @prefault, @touchers: of each conversion
@@ -101,7 +104,7 @@ struct storm_knobs {
 	struct gmem_shape shape;
 	unsigned int vms, converters;
 	uint64_t most, align;
-	bool overlap, discard_first, allocate, prefault, check, signals, meanwhile;
+	bool powers, overlap, discard_first, allocate, prefault, check, signals, meanwhile;
 	unsigned int by_guest, discard, touchers;
 	unsigned int refuse;
 	int refuser;
@@ -148,12 +151,15 @@ enum storm_outcome {
  * @torn, @corrupted, @broken: violations; @broken are operations that the storm itself can not explain
  * @errors:   of the kernel's calls, by errno
  * @checked:  pages that users looked at
+ * @touched:  pages that touchers read; @stale: times that KVM sent one away from a page in the middle of its conversion
+ * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages, of the fastest, their number
  * @stop:     set by whoever wants storm_run() to return soon
  */
 struct storm_counts {
 	uint64_t operations, converted, refused, by_guest, pages, faults, checked;
-	uint64_t torn, corrupted, broken, touched;
+	uint64_t torn, corrupted, broken, touched, stale;
 	uint64_t errors[134];
+	uint64_t cost_ns[STORM_SIZES], cost_least_ns[STORM_SIZES], cost_count[STORM_SIZES];
 	uint64_t rss_kib;
 	bool stop;
 };

@@ -386,6 +386,7 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, const js
 	write_checks(out, result, start ? start->start.expect : NULL);
 	write_faults(out, course);
 	write_metrics(out, result);
+	cost_write(out, course);
 	write_story(out, story);
 	write_command(out, result, run);
 	fputs("</details>\n", out);
