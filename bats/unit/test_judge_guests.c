@@ -292,6 +292,43 @@ static void add_metrics(json_t *records, size_t before, const char *host, const 
 			  "counted", 0));
 }
 
+/* A report of beats behind the record at @place, which may be before the fault. */
+static void add_beats(json_t *records, size_t place, int64_t longest_ns)
+{
+	const json_t *last = json_array_get(records, place);
+
+	json_array_insert_new(
+		records, place + 1,
+		json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:{s:s, s:I, s:i}}}", "time_ns",
+			  (json_int_t)json_number(last, "time_ns", 0) + 1, "type", "event", "trial",
+			  "0001", "body", "witness", "heartbeat", "host", "h0", "guest", "g1",
+			  "text", "", "data", "what", "heartbeat", "longest_ns",
+			  (json_int_t)longest_ns, "beats", 9));
+}
+
+static void a_storm_shows_what_it_did_to_its_neighbours(void **state)
+{
+	__cleanup_json json_t *records = NULL;
+	__cleanup_json json_t *result = NULL;
+	struct journal_damage damage;
+	struct reason why = {0};
+	const json_t *metric;
+	size_t intent = 0;
+
+	(void)state;
+	assert_int_equal(journal_load(GOLDEN "/pass-conversion-done", &records, &damage, &why), 0);
+	while (strcmp(json_text(json_array_get(records, intent), "type", ""), "intent") != 0)
+		intent++;
+	add_beats(records, intent - 1, 900);
+	add_beats(records, intent + 1, 300);
+	add_beats(records, intent + 1, 400);
+	add_beats(records, intent + 1, 200);
+	result = judge_trial(records, "0001");
+	assert_string_equal(json_text(result, "verdict", ""), "pass");
+	metric = json_object_get(json_object_get(result, "metrics"), "guest_longest_gap");
+	assert_int_equal(json_number(metric, "value", 0), 400);
+}
+
 /* Each interval is a sample, the total is none; another boot is another machine. */
 static void workloads_give_metrics(void **state)
 {
@@ -578,6 +615,7 @@ int main(void)
 		cmocka_unit_test(the_intent_says_what_an_injector_does),
 		cmocka_unit_test(workloads_give_metrics),
 		cmocka_unit_test(host_times_injection_and_boot),
+		cmocka_unit_test(a_storm_shows_what_it_did_to_its_neighbours),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(a_known_failure_may_name_its_evidence),
 		cmocka_unit_test(the_checks_tell_which_versions_count),

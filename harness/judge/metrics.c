@@ -104,6 +104,19 @@ static void take_boot(const struct trial_case *trial, json_t *metrics)
 	}
 }
 
+/* What a storm did to guests beside it: the longest time between two of their beats. */
+static void take_neighbours(const struct trial_case *trial, json_t *metrics)
+{
+	int64_t longest = -1, intent = written(trial->intent);
+
+	for_each_record (trial, record)
+		if (event_is_from(record, SOURCE_HEARTBEAT) && written(record) > intent &&
+		    record->event.beat.longest_ns > longest)
+			longest = record->event.beat.longest_ns;
+	if (longest > 0)
+		take_known(trial, metrics, "guest_longest_gap", longest, "ns");
+}
+
 static const char *direction_of(const json_t *sample)
 {
 	const char *better = json_text(sample, "better", "");
@@ -223,6 +236,8 @@ json_t *case_metrics(const struct trial_case *trial)
 	take_boot(trial, metrics);
 	if (trial->migration.axis != MIGRATION_AXIS_NONE)
 		take_migration(trial, metrics);
+	if (trial->conversion.axis != CONVERSION_AXIS_NONE)
+		take_neighbours(trial, metrics);
 	take_workloads(trial, metrics);
 	return metrics;
 }
