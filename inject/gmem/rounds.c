@@ -9,21 +9,19 @@
 
 #include "inject/gmem/engine.h"
 
-static sigset_t interruption(void)
+static void interrupt(int how)
 {
 	sigset_t signals;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGUSR1);
-	return signals;
+	pthread_sigmask(how, &signals, NULL);
 }
 
 /** rounds_shield - keep the signals of the storm from this thread, and from those that it starts */
 void rounds_shield(void)
 {
-	sigset_t signals = interruption();
-
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	interrupt(SIG_BLOCK);
 }
 
 static void measure(struct storm *storm, struct converter *converter)
@@ -45,10 +43,8 @@ static void measure(struct storm *storm, struct converter *converter)
 /* The calls of the kernel alone are interrupted. */
 static void execute(struct storm *storm, struct converter *converter)
 {
-	sigset_t signals = interruption();
-
 	if (storm->knobs.signals)
-		pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+		interrupt(SIG_UNBLOCK);
 	converter->page = converter->operation.range.first;
 	if (storm->knobs.powers)
 		measure(storm, converter);

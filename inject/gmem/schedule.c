@@ -67,7 +67,7 @@ void storm_plan(const struct storm_knobs *knobs, uint64_t number, struct storm_o
 	uint64_t round = number / knobs->converters;
 	unsigned int converter = (unsigned int)(number % knobs->converters);
 	struct dice dice = {gmem_mix(knobs->seed ^ gmem_mix(number + 1))};
-	struct dice common = {gmem_mix(knobs->seed ^ gmem_mix(~round))};
+	struct dice common = {knobs->overlap ? gmem_mix(knobs->seed ^ gmem_mix(~round)) : 0};
 
 	*operation = (struct storm_operation){.number = number, .fault = -1};
 	operation->vm = converter % knobs->vms;
