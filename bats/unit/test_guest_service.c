@@ -285,6 +285,28 @@ static void one_is_migrated_by_stages(void **state)
 	assert_int_equal(machine.destroyed, 0);
 }
 
+/* What only a stream that passes the agent has is refused, and not left out. */
+static void what_the_stream_would_need_is_refused(void **state)
+{
+	static const char *const needs[] = {"\"hold\":\"sent\"", "\"page\":1", "\"video\":true"};
+	struct fixture *fixture = *state;
+
+	ok(fixture, START);
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
+		__cleanup_free char *call =
+			format_text("{\"id\":7,\"call\":\"guest.migrate\",\"args\":{\"name\":"
+				    "\"g1\",\"uri\":\"fake://h1\",%s}}",
+				    needs[i]);
+
+		refused(fixture, call, "EOPNOTSUPP");
+	}
+	refused(fixture,
+		"{\"id\":8,\"call\":\"guest.migrate\",\"args\":{\"name\":\"g1\",\"uri\":"
+		"\"fake://h1\",\"mode\":\"checkpoint\"}}",
+		"EINVAL");
+	ok(fixture, STOP);
+}
+
 int main(void)
 {
 #define SERVICE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -297,6 +319,7 @@ int main(void)
 		SERVICE_TEST(an_agent_that_ends_takes_all_back),
 		SERVICE_TEST(one_starts_and_its_page_is_found),
 		SERVICE_TEST(one_is_migrated_by_stages),
+		SERVICE_TEST(what_the_stream_would_need_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

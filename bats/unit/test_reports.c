@@ -549,7 +549,7 @@ static void add_cell_trial(json_t *records, int number, const char *error, const
 /* The columns are of the last axis, the rows of the one before, each in the order of the numbers in front of its values. */
 static void html_draws_the_matrix(void **state)
 {
-	static const char first[] = "<h2>Matrix xen × error × moment × touch</h2>"
+	static const char first[] = "<h2>Matrix xen: error × moment × touch</h2>"
 				    "<div class=\"matrices\"><table class=\"matrix\"><caption>"
 				    "error: srao</caption><thead><tr><th scope=\"col\">moment \\ "
 				    "touch</th><th scope=\"col\">read</th></tr></thead><tbody><tr>"

@@ -35,8 +35,9 @@ void html_cell_add(json_t *cells, const json_t *result, const json_t *records, s
 	const char *key, *row = "", *column = "", *row_axis = "", *column_axis = "";
 	size_t left = json_object_size(cell);
 
+	append_text(&matrix, "", ":");
 	json_object_foreach (cell, key, value) {
-		append_text(&matrix, " × ", "%s", key);
+		append_text(&matrix, left == json_object_size(cell) ? " " : " × ", "%s", key);
 		if (left > 2) {
 			append_text(&table, "\n", "%s", json_string_value(value));
 			append_text(&caption, ", ", "%s: %s", key, shown(json_string_value(value)));
