@@ -361,7 +361,8 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		return;
 	}
 	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
-	if (engine->trial->scenario->guest_count)
+	/* Daemons that start would be measured, too. */
+	if (engine->trial->scenario->guest_count || engine->trial->scenario->metrics)
 		error = hosts_await_ready(engine, &why);
 	if (!error)
 		error = hosts_check(engine, &why);
