@@ -49,7 +49,7 @@ static const char *value_of(char **arguments, const char *option)
 	return NULL;
 }
 
-static char **command_line(void)
+static char **command_line(bool counted)
 {
 	char *firmware[] = {"-acpitable", "file=einj.bin", NULL};
 
@@ -66,12 +66,13 @@ static char **command_line(void)
 		.qmp = "/q",
 		.agent = "/a",
 		.firmware = firmware,
+		.counted = counted,
 	});
 }
 
 static void test_command_line(void **state)
 {
-	char **arguments = command_line();
+	char **arguments = command_line(false);
 
 	(void)state;
 	assert_string_equal(arguments[0], "/usr/bin/qemu-system-x86_64");
@@ -83,6 +84,7 @@ static void test_command_line(void **state)
 	assert_string_equal(value_of(arguments, "-acpitable"), "file=einj.bin");
 	assert_non_null(strstr(value_of(arguments, "-object"), "mem-path=/ram,share=on"));
 	assert_non_null(strstr(value_of(arguments, "-accel"), "thread=multi"));
+	assert_null(value_of(arguments, "-icount"));
 	assert_string_equal(value_of(arguments, "-blockdev"),
 			    "driver=file,node-name=scratch,filename=/disk");
 	assert_non_null(value_of(arguments, "-no-reboot"));
@@ -108,7 +110,7 @@ static void test_disk_and_pair(void **state)
 		.agent = "/a",
 	};
 	__cleanup_free char *kernel =
-		qemu_kernel_arguments(config.profile, 2048, 2, NULL, false, NULL);
+		qemu_kernel_arguments(config.profile, 2048, 2, NULL, false, false, NULL);
 	char **arguments = qemu_arguments(&config);
 	const char *network = value_of(arguments, "-netdev");
 
@@ -144,7 +146,7 @@ static void test_hypervisor_boots_below_the_kernel(void **state)
 		.agent = "/a",
 	};
 	__cleanup_free char *kernel =
-		qemu_kernel_arguments(config.profile, 2048, 0, NULL, false, NULL);
+		qemu_kernel_arguments(config.profile, 2048, 0, NULL, false, false, NULL);
 	char **arguments = qemu_arguments(&config);
 
 	(void)state;
@@ -172,11 +174,26 @@ static void test_old_qemu_gets_one_processor(void **state)
 	log_level_set(6);
 }
 
+/* What is counted is one number, and no time of this machine reaches the host. */
+static void test_counted_clock(void **state)
+{
+	char **arguments = command_line(true);
+
+	(void)state;
+	assert_non_null(strstr(value_of(arguments, "-accel"), "thread=single"));
+	assert_non_null(strstr(value_of(arguments, "-icount"), "sleep=off"));
+	assert_non_null(strstr(value_of(arguments, "-rtc"), "clock=vm"));
+	assert_non_null(value_of(arguments, "-seed"));
+	qemu_arguments_free(arguments);
+}
+
 static void test_kernel_arguments(void **state)
 {
 	const struct rig_profile *intel = rig_profile_find("intel");
-	__cleanup_free char *plain = qemu_kernel_arguments(intel, 2048, 0, NULL, false, NULL);
-	__cleanup_free char *more = qemu_kernel_arguments(intel, 1024, 0, "once", true, "x=y");
+	__cleanup_free char *plain =
+		qemu_kernel_arguments(intel, 2048, 0, NULL, false, false, NULL);
+	__cleanup_free char *more =
+		qemu_kernel_arguments(intel, 1024, 0, "once", true, true, "x=y");
 
 	(void)state;
 	assert_non_null(strstr(plain, "memmap=1M$0x70000000 "));
@@ -184,6 +201,8 @@ static void test_kernel_arguments(void **state)
 	assert_non_null(strstr(plain, "intel_iommu=on"));
 	assert_non_null(strstr(plain, " loglevel=4"));
 	assert_null(strstr(plain, "brinell.shell"));
+	assert_null(strstr(plain, "nokaslr"));
+	assert_non_null(strstr(more, " nokaslr norandmaps"));
 	assert_non_null(strstr(more, "memmap=1M$0x30000000 "));
 	assert_non_null(strstr(more, " brinell.shell=once x=y"));
 	assert_null(strstr(more, "loglevel"));
@@ -196,6 +215,7 @@ static void test_bad_options_start_nothing(void **state)
 {
 	static const struct rig_options bad[] = {
 		{.profile = "none"},
+		{.profile = "xen", .counts_instructions = true},
 		{.profile = "intel", .host_number = 1},
 		{.profile = "kvm", .host_number = 2, .link = "/l"},
 		{.profile = "kvm-pair"},
@@ -292,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_disk_and_pair),
 		cmocka_unit_test(test_hypervisor_boots_below_the_kernel),
 		cmocka_unit_test(test_old_qemu_gets_one_processor),
+		cmocka_unit_test(test_counted_clock),
 		cmocka_unit_test(test_kernel_arguments),
 		cmocka_unit_test(test_bad_options_start_nothing),
 		cmocka_unit_test(test_no_qemu),

@@ -147,6 +147,8 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 					(unsigned int)json_number(options->rig, "processors", 0),
 				.einj_revision =
 					(unsigned int)json_number(options->rig, "einj-revision", 0),
+				.counts_instructions =
+					json_is(options->rig, "clock", "instructions"),
 				.arguments = json_text(options->rig, "kernel-arguments", NULL),
 				.host_number = pair ? bench->number + 1 : 0,
 				.link = bench->number ? rig_link_path(bench->next->private) : NULL,

@@ -35,6 +35,7 @@ static const char rig_usage[] =
 	"  --memory SIZE      512M to 2560M (default: as the profile says)\n"
 	"  --processors N     1 to 64\n"
 	"  --einj REVISION    1, or 2 for firmware that offers EINJv2\n"
+	"  --count-instructions  its time is the number of its instructions (docs/performance.md)\n"
 	"  --artifacts DIR    receives console.log\n"
 	"  --deadline TIME    the host ends then at the latest (default 60min)\n"
 	"  --timeout TIME     run: for COMMAND (default 10min)\n"

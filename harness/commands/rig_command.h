@@ -32,6 +32,7 @@ enum rig_option {
 	OPTION_MEMORY,
 	OPTION_PROCESSORS,
 	OPTION_EINJ,
+	OPTION_COUNT,
 	OPTION_ARTIFACTS,
 	OPTION_DEADLINE,
 	OPTION_TIMEOUT,
@@ -45,7 +46,7 @@ enum rig_option {
 #define BIT(option) (1u << ((option)-OPTION_KERNEL))
 #define HOST_OPTIONS                                                                               \
 	(BIT(OPTION_KERNEL) | BIT(OPTION_MODULES) | BIT(OPTION_APPEND) | BIT(OPTION_MEMORY) |      \
-	 BIT(OPTION_PROCESSORS) | BIT(OPTION_EINJ) | BIT(OPTION_ARTIFACTS) |                       \
+	 BIT(OPTION_PROCESSORS) | BIT(OPTION_EINJ) | BIT(OPTION_COUNT) | BIT(OPTION_ARTIFACTS) |   \
 	 BIT(OPTION_DEADLINE) | BIT(OPTION_VERBOSE_BOOT) | BIT(OPTION_REFRESH))
 
 int rig_bad_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -94,6 +94,7 @@ static const struct option rig_options[] = {
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"processors", required_argument, NULL, OPTION_PROCESSORS},
 	{"einj", required_argument, NULL, OPTION_EINJ},
+	{"count-instructions", no_argument, NULL, OPTION_COUNT},
 	{"artifacts", required_argument, NULL, OPTION_ARTIFACTS},
 	{"deadline", required_argument, NULL, OPTION_DEADLINE},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -131,6 +132,9 @@ static int take_option(struct rig_command_line *line, int option, const char *ar
 		return take_number("processors", argument, 1, 64, &options->processors);
 	case OPTION_EINJ:
 		return take_number("einj", argument, 1, 2, &options->einj_revision);
+	case OPTION_COUNT:
+		options->counts_instructions = true;
+		return 0;
 	case OPTION_ARTIFACTS:
 		options->artifacts = argument;
 		return 0;

@@ -195,9 +195,9 @@ int rig_find_or_boot(struct rig_command_line *line, struct rig **rig, bool *boot
 	int error = rig_connect(line->target, rig, &why);
 
 	*booted = false;
-	if (!error &&
-	    (line->options.kernel || line->options.arguments || line->options.memory_mib ||
-	     line->options.processors || line->options.einj_revision))
+	if (!error && (line->options.kernel || line->options.arguments ||
+		       line->options.memory_mib || line->options.processors ||
+		       line->options.einj_revision || line->options.counts_instructions))
 		log_warning("rig %s is up already: the options for a new host are not used",
 			    rig_name(*rig));
 	if (!error)

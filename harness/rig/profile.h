@@ -109,6 +109,7 @@ typedef void (*rig_progress_fn)(void *context, const char *what, double fraction
  * @shell:         a root shell on the serial console: NULL none, "once" (its end powers the host
  *                 off), "again"
  * @verbose:       the whole boot on the console, not only warnings
+ * @counts_instructions: its time is the number of instructions that it has run, not the time of this machine
  * @arguments:     more for the kernel command line, or NULL
  * @host_number:   of a pair, 1 or 2; 0: a host without a network
  * @link:          rig_link_path() of host 1, for host 2; NULL otherwise
@@ -128,6 +129,7 @@ struct rig_options {
 	bool detached;
 	const char *shell;
 	bool verbose;
+	bool counts_instructions;
 	const char *arguments;
 	unsigned int host_number;
 	const char *link;

@@ -16,6 +16,7 @@ static const char *const scenario_keys[] = {
 	"steps",    "expect",	"versions",   "known-failure", "metrics",   "cell",   NULL};
 
 static const char *const einj_revisions[] = {"1", "2", NULL};
+static const char *const rig_clocks[] = {"wall", "instructions", NULL};
 
 /* Options of an emulated host. */
 static const struct param rig_table[] = {
@@ -23,6 +24,10 @@ static const struct param rig_table[] = {
 	 .kind = PARAM_CHOICE,
 	 .choices = einj_revisions,
 	 .help = "revision of the EINJ table that the firmware offers"},
+	{.name = "clock",
+	 .kind = PARAM_CHOICE,
+	 .choices = rig_clocks,
+	 .help = "what moves the time of the host: this machine's clock, or its own instructions"},
 	{.name = "memory", .kind = PARAM_SIZE, .help = "RAM of the host"},
 	{.name = "processors", .kind = PARAM_NUMBER, .help = "virtual processors"},
 	{.name = "kernel-arguments",

@@ -19,7 +19,7 @@
 bool order_same_host(const char *bench, const json_t *rig, const char *other_bench,
 		     const json_t *other_rig)
 {
-	static const char *const keys[] = {"einj-revision", "memory", "processors",
+	static const char *const keys[] = {"einj-revision", "clock", "memory", "processors",
 					   "kernel-arguments"};
 
 	if (strcmp(bench, other_bench) != 0)

@@ -9,6 +9,11 @@
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/qemu.h"
 
+/* Hosts with a counted clock: 16 ns an instruction, about what one takes under emulation. */
+#define COUNTED_CLOCK "shift=4,sleep=off"
+#define COUNTED_RTC "base=2026-01-01T00:00:00,clock=vm"
+#define COUNTED_ARGUMENTS " nokaslr norandmaps"
+
 struct argument_list {
 	char **items;
 	size_t count;
@@ -51,6 +56,7 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
  * @host_number: of a pair, or 0
  * @shell:      "once", "again" or NULL: a root shell on the console
  * @verbose:    the whole boot on the console
+ * @counted:    its time is the number of its instructions: addresses are no matter of chance
  * @more:       further words, or NULL
  *
  * A panic (an oops is made one) restarts at once, which ends QEMU with -no-reboot: the host died,
@@ -59,7 +65,7 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
  * work!"), so it is left out. Return: the text, owned by the caller.
  */
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
-			    unsigned int host_number, const char *shell, bool verbose,
+			    unsigned int host_number, const char *shell, bool verbose, bool counted,
 			    const char *more)
 {
 	__cleanup_free char *host =
@@ -70,11 +76,11 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 			    (unsigned long long)qemu_firmware_region(memory_mib));
 
 	/* Above a hypervisor: its console, and neither timer nor firmware. */
-	return format_text("%s panic=-1 oops=panic %s%s%s%s%s%s%s",
+	return format_text("%s panic=-1 oops=panic %s%s%s%s%s%s%s%s",
 			   profile->hypervisor_arguments ? "console=hvc0" : machine,
 			   profile->arguments, host, verbose ? "" : " loglevel=4",
-			   shell ? " brinell.shell=" : "", shell ?: "", more ? " " : "",
-			   more ? more : "");
+			   counted ? COUNTED_ARGUMENTS : "", shell ? " brinell.shell=" : "",
+			   shell ?: "", more ? " " : "", more ? more : "");
 }
 
 /*
@@ -123,6 +129,25 @@ static void add_boot(struct argument_list *list, const struct qemu_config *confi
 	    config->hypervisor ? config->profile->hypervisor_arguments : config->arguments);
 }
 
+/*
+ * The time of a counted host is the number of its instructions (docs/devel/tcg-icount.rst of QEMU); a processor that waits goes to its
+ * next timer at once. One thread runs all processors in turn, since their instructions are one number. Time of day and random numbers
+ * are the same in each boot; the agent mixes in what makes the boot_id another one.
+ */
+static void add_clock(struct argument_list *list, const struct qemu_config *config)
+{
+	add(list, "-accel");
+	add(list, "tcg,thread=%s,tb-size=512", config->counted ? "single" : "multi");
+	if (!config->counted)
+		return;
+	add(list, "-icount");
+	add(list, COUNTED_CLOCK);
+	add(list, "-rtc");
+	add(list, COUNTED_RTC);
+	add(list, "-seed");
+	add(list, "1");
+}
+
 /**
  * qemu_arguments - QEMU's command line
  * @config: the host
@@ -133,8 +158,6 @@ char **qemu_arguments(const struct qemu_config *config)
 {
 	struct argument_list list = {0};
 	static const char *const fixed[] = {
-		"-accel",
-		"tcg,thread=multi,tb-size=512",
 		"-display",
 		"none",
 		"-no-reboot",
@@ -151,6 +174,7 @@ char **qemu_arguments(const struct qemu_config *config)
 	add(&list, "-chardev");
 	add(&list, "socket,id=agent,path=%s,server=on,wait=off", config->agent);
 	add_all(&list, fixed);
+	add_clock(&list, config);
 	add(&list, "-device");
 	add(&list, "virtio-serial-pci,id=ports%s", virtio_addresses(config));
 	add(&list, "-device");

@@ -22,6 +22,7 @@
  * @host_number: of a pair, 1 or 2; 0: no network
  * @arguments:  kernel command line
  * @qmp:        path of the QMP socket, made by QEMU
+ * @counted:    its time is the number of its instructions
  * @agent:      path of the agent's socket, made by QEMU
  * @firmware:   NULL-terminated arguments of the firmware model; may be NULL
  */
@@ -42,6 +43,7 @@ struct qemu_config {
 	unsigned int host_number;
 	const char *arguments;
 	const char *qmp;
+	bool counted;
 	const char *agent;
 	char *const *firmware;
 };
@@ -53,7 +55,7 @@ uint64_t qemu_firmware_region(unsigned int memory_mib);
 #define QEMU_DISK_SIZE (16 << 20)
 
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
-			    unsigned int host_number, const char *shell, bool verbose,
+			    unsigned int host_number, const char *shell, bool verbose, bool counted,
 			    const char *more);
 char **qemu_arguments(const struct qemu_config *config);
 void qemu_arguments_free(char **arguments);

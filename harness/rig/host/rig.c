@@ -205,6 +205,11 @@ static int check_options(const struct rig_options *options, struct reason *why)
 	if (profile->hosts > 1 && !options->link != (options->host_number == 1))
 		return fail(why, -EINVAL,
 			    "the network of a pair is made by host 1 and told to host 2");
+	if (options->counts_instructions && profile->snapshot)
+		return fail(why, -EINVAL,
+			    "hosts of profile %s start from a snapshot, whose clock counts no "
+			    "instructions",
+			    profile->name);
 	if (options->modules && !options->kernel)
 		return fail(why, -EINVAL,
 			    "modules without a kernel of your own: give --kernel too");
@@ -279,7 +284,7 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 		link = options->link ? xstrdup(options->link)
 				     : format_text("%s/" SUPERVISOR_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
-			 "s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s*, s:i}",
+			 "s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s*, s:i}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
@@ -287,7 +292,8 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 			 (int)(options->memory_mib ?: profile->memory_mib), "processors",
 			 (int)processors, "einj_revision", (int)(options->einj_revision ?: 1),
 			 "deadline_s", (int)(options->deadline_s ?: DEADLINE_DEFAULT_S), "detached",
-			 options->detached, "verbose", options->verbose, "shell", options->shell,
+			 options->detached, "verbose", options->verbose, "counted",
+			 options->counts_instructions, "shell", options->shell,
 			 "arguments", options->arguments, "system", image->system, "hypervisor",
 			 image->hypervisor, "link", link, "host_number", (int)options->host_number);
 }

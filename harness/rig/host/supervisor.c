@@ -292,6 +292,7 @@ char **supervisor_qemu_command(const struct supervisor *supervisor, int incoming
 				      .host_number = supervisor->host_number,
 				      .arguments = supervisor->arguments,
 				      .qmp = qmp,
+				      .counted = json_is_true(json_object_get(config, "counted")),
 				      .agent = agent,
 				      .firmware = firmware});
 	qemu_arguments_free(firmware);
@@ -324,7 +325,8 @@ static int spawn_qemu(struct supervisor *supervisor, int incoming, struct reason
 				 supervisor->system,
 				 supervisor->hypervisor,
 				 incoming};
-	bool seeded = supervisor->profile->snapshot;
+	bool seeded = supervisor->profile->snapshot ||
+		      json_is_true(json_object_get(supervisor->config, "counted"));
 	char seed[2 * SEED_BYTES + 1];
 	char **argv;
 	struct spawn spawn = {.streams = {SPAWN_PIPE, SPAWN_PIPE, SPAWN_PIPE},
@@ -598,6 +600,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 		qemu_kernel_arguments(supervisor->profile, supervisor->memory_mib,
 				      supervisor->host_number, json_text(config, "shell", NULL),
 				      json_is_true(json_object_get(config, "verbose")),
+				      json_is_true(json_object_get(config, "counted")),
 				      json_text(config, "arguments", NULL));
 	supervisor->log =
 		open(json_text(config, "console_log", ""),
