@@ -7,14 +7,23 @@
 #include "harness/compare/rounds.h"
 #include "harness/history/history.h"
 #include "harness/nightly/nightly.h"
+#include "reports/text.h"
+
+/* Lines for each step. */
+#define DETAILS_MOST 6
+
+static json_t *results_of(const json_t *step)
+{
+	bool compares = json_is(step, "kind", "compare");
+	__cleanup_free char *path = format_text("%s/%s", json_text(step, "directory", ""),
+						compares ? COMPARED_FILE : "results.json");
+
+	return json_load_file(path, 0, NULL);
+}
 
 /* Of a run or a comparison, and whether its bench alarms by itself. */
-static void print_counts(FILE *out, const char *kind, const char *directory)
+static void print_counts(FILE *out, const json_t *results)
 {
-	bool compares = strcmp(kind, "compare") == 0;
-	__cleanup_free char *path =
-		format_text("%s/%s", directory, compares ? COMPARED_FILE : "results.json");
-	__cleanup_json json_t *results = json_load_file(path, 0, NULL);
 	const char *verdict, *separator = ": ";
 	json_t *count;
 
@@ -28,25 +37,106 @@ static void print_counts(FILE *out, const char *kind, const char *directory)
 		fputs("; this bench raises more than 5 % false alarms", out);
 }
 
+/* What failed, and what could not be run: why, and the command that shows more. */
+static size_t print_trials(FILE *out, const char *directory, const json_t *results)
+{
+	json_t *trial;
+	size_t index, count = 0;
+
+	json_array_foreach (json_object_get(results, "trials"), index, trial) {
+		const char *verdict = json_text(trial, "verdict", "pending");
+
+		if (is_one_of(verdict, "pass", "known") || count++ >= DETAILS_MOST)
+			continue;
+		text_line(out, "    %s: %s: %.160s", json_text(trial, "scenario", "?"), verdict,
+			  json_text(trial, "reason", "no reason is on record"));
+		text_line(out, "      brinell show %s %s", directory,
+			  json_text(trial, "trial", "?"));
+	}
+	return count;
+}
+
+static size_t print_rows(FILE *out, const json_t *rows, size_t count)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach (rows, index, row) {
+		const json_t *change = json_object_get(row, "change_percent");
+		const char *note = json_text(row, "note", NULL);
+		__cleanup_free char *interval = NULL;
+
+		if (!json_is(row, "verdict", "regressed") || count++ >= DETAILS_MOST)
+			continue;
+		interval = json_is_number(json_object_get(change, "low"))
+				   ? format_text(" [%+.1f, %+.1f]",
+						 json_number_value(json_object_get(change, "low")),
+						 json_number_value(json_object_get(change, "high")))
+				   : xstrdup("");
+		if (change)
+			text_line(out, "    %s %s: %+.1f %%%s%s%s", json_text(row, "scenario", "?"),
+				  json_text(row, "metric", "?"),
+				  json_number_value(json_object_get(change, "value")), interval,
+				  note ? ", " : "", note ?: "");
+		else
+			text_line(out, "    %s fails more often%s%s",
+				  json_text(row, "scenario", "?"), note ? ", " : "", note ?: "");
+	}
+	return count;
+}
+
+static void print_details(FILE *out, const json_t *step, const json_t *results)
+{
+	const char *directory = json_text(step, "directory", "");
+	size_t count = print_trials(out, directory, results);
+
+	count = print_rows(out, json_object_get(results, "metrics"), count);
+	count = print_rows(out, json_object_get(results, "rates"), count);
+	if (count > DETAILS_MOST)
+		fprintf(out, "    and %zu more\n", count - DETAILS_MOST);
+	if (count)
+		text_line(out, "    all of it: %s/report.html", directory);
+}
+
 static const char *meaning_of(const char *kind, int code)
 {
 	static const char *const meanings[] = {
 		[EXIT_PASSED] = "ok",
-		[EXIT_FAILED] = "failed or regressed",
+		[EXIT_FAILED] = "failed",
 		[EXIT_USAGE] = "could not be run: bad usage",
 		[EXIT_INCONCLUSIVE] = "inconclusive",
 		[EXIT_INFRA] = "could not be run: the bench failed",
 	};
 
+	if (strcmp(kind, "compare") == 0 && code >= 0 && code <= EXIT_INCONCLUSIVE)
+		return (const char *const[]){"nothing regressed", "regressed", meanings[EXIT_USAGE],
+					     "nothing could be compared"}[code];
 	if (strcmp(kind, "calibrate") == 0 && code == EXIT_FAILED)
 		return "the bench raises more than 5 % false alarms";
 	return code >= 0 && (size_t)code < ARRAY_SIZE(meanings) ? meanings[code] : "ended badly";
+}
+
+/* What has no results has at least said something. */
+static void print_last_words(FILE *out, const char *directory)
+{
+	__cleanup_free char *log = format_text("%s.log", directory);
+	__cleanup_free char *text = NULL;
+	char *line;
+
+	if (read_small_file(log, &text, NULL))
+		return;
+	for (size_t length = strlen(text); length && text[length - 1] == '\n';)
+		text[--length] = '\0';
+	line = strrchr(text, '\n');
+	text_line(out, "    %.200s", line ? line + 1 : text);
+	text_line(out, "    all of it: %s", log);
 }
 
 static void print_step(FILE *out, const json_t *step)
 {
 	const json_t *code = json_object_get(step, "code");
 	const char *directory = json_text(step, "directory", "");
+	__cleanup_json json_t *results = results_of(step);
 
 	fprintf(out, "  %s: ", json_text(step, "step", ""));
 	if (!json_is_integer(code)) {
@@ -54,10 +144,11 @@ static void print_step(FILE *out, const json_t *step)
 		return;
 	}
 	fputs(meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)), out);
-	print_counts(out, json_text(step, "kind", ""), directory);
-	if (json_integer_value(code) != EXIT_PASSED)
-		fprintf(out, "; see %s.log", directory);
+	print_counts(out, results);
 	fputc('\n', out);
+	print_details(out, step, results);
+	if (json_integer_value(code) != EXIT_PASSED && !results)
+		print_last_words(out, directory);
 }
 
 static void print_part(FILE *out, const json_t *report, const char *key, const char *title)
@@ -87,6 +178,16 @@ static char *cut(const char *text)
 			   (int)(end - text), text, left);
 }
 
+static size_t good_steps(const json_t *outcome)
+{
+	json_t *step;
+	size_t index, good = 0;
+
+	json_array_foreach ((json_t *)outcome, index, step)
+		good += json_number(step, "code", -1) == EXIT_PASSED;
+	return good;
+}
+
 /**
  * night_summary - what a night found
  * @directory: of the night
@@ -102,7 +203,13 @@ char *night_summary(const char *directory, const json_t *outcome, const json_t *
 	FILE *out = open_memstream(&text, &size);
 	json_t *step;
 
-	fprintf(out, "brinell: night %s\n", directory);
+	/* All that a list of mails shows. */
+	fprintf(out,
+		"brinell: %zu new, %zu still there, %zu gone; %zu of %zu steps went well: %s\n",
+		json_array_size(json_object_get(report, "new")),
+		json_array_size(json_object_get(report, "still")),
+		json_array_size(json_object_get(report, "gone")), good_steps(outcome),
+		json_array_size(outcome), directory);
 	json_array_foreach ((json_t *)outcome, index, step)
 		print_step(out, step);
 	print_part(out, report, "new", "new");
