@@ -293,8 +293,8 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 			 (int)processors, "einj_revision", (int)(options->einj_revision ?: 1),
 			 "deadline_s", (int)(options->deadline_s ?: DEADLINE_DEFAULT_S), "detached",
 			 options->detached, "verbose", options->verbose, "counted",
-			 options->counts_instructions, "shell", options->shell,
-			 "arguments", options->arguments, "system", image->system, "hypervisor",
+			 options->counts_instructions, "shell", options->shell, "arguments",
+			 options->arguments, "system", image->system, "hypervisor",
 			 image->hypervisor, "link", link, "host_number", (int)options->host_number);
 }
 
