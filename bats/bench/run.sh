@@ -295,6 +295,7 @@ hosts=
 for name in "$@"; do
 	case $name in
 	journal | compare) ;;
+	scale) [ -n "${SCALE_RUN:-}" ] || hosts=yes ;;
 	*) hosts=yes ;;
 	esac
 done
