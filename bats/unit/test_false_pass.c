@@ -406,6 +406,40 @@ static void a_death_by_another_error_proves_nothing(void **state)
 	}
 }
 
+/* That a guest dies is known; that the kernel of its host breaks is not. */
+static void a_known_failure_hides_no_other(void **state)
+{
+	static const struct {
+		const char *line;
+		enum brinell_exit code;
+	} lines[] = {
+		{"g1 was destroyed", EXIT_PASSED},
+		{"Oops: invalid opcode: 0000 [#1] PREEMPT SMP NOPTI", EXIT_FAILED},
+		{"WARNING: CPU: 1 PID: 412 at mm/memory-failure.c:1234 memory_failure+0x1/0x2",
+		 EXIT_FAILED},
+		{"watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]", EXIT_FAILED},
+		{"DMAR: [DMA Write NO_PASID] Request device [0000:00:04.0] fault addr 0xdead000",
+		 EXIT_FAILED},
+	};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct told events[] = {KMSG(lines[i].line), {0}};
+		__cleanup_json json_t *records = NULL, *summary = NULL;
+
+		if (journal_load("bats/unit/golden/fail-guest-destroyed", &records, NULL, &why))
+			fail_msg("%s", why.text);
+		json_object_set_new(json_object_get(body_of(records, "trial"), "spec"),
+				    "known-failure",
+				    json_pack("{s:[s], s:s}", "code", "guest-killed-destroyed",
+					      "reason", "a guest is destroyed"));
+		tell(records, events);
+		summary = judge_records(records);
+		assert_int_equal(judge_exit_code(summary), lines[i].code);
+	}
+}
+
 /* A record out of place is a record that is missing. */
 static void an_outcome_before_its_fault_is_none(void **state)
 {
@@ -453,6 +487,7 @@ int main(void)
 		cmocka_unit_test(every_fault_is_proven_by_itself),
 		cmocka_unit_test(an_expectation_of_another_type_is_not_met),
 		cmocka_unit_test(a_death_by_another_error_proves_nothing),
+		cmocka_unit_test(a_known_failure_hides_no_other),
 		cmocka_unit_test(an_outcome_before_its_fault_is_none),
 		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),
 	};

@@ -128,6 +128,24 @@ static bool is_cited(const struct trial_case *trial, const char *pattern)
 	return false;
 }
 
+/*
+ * Whether something else is harmed than what is known: a host or a bystander does not go down because a guest is known to. What became
+ * of the process, the guest and its migration is told by each other.
+ */
+static bool is_harmed_otherwise(const struct trial_case *trial, const json_t *known)
+{
+	for (size_t i = 0; i < trial->finding_count; i++) {
+		const struct finding *finding = &trial->findings[i];
+
+		if (finding->state == STATE_BROKEN && finding->harm &&
+		    is_one_of(finding->what, "kernel", "host", "guests", "iommu", "dma", "not-log",
+			      "not-guest-log") &&
+		    !names_code(known, finding->code))
+			return true;
+	}
+	return false;
+}
+
 /**
  * case_known_failure - whether the scenario names a failure as known
  * @code:    of the verdict
@@ -135,7 +153,8 @@ static bool is_cited(const struct trial_case *trial, const char *pattern)
  *
  * Journals of versions before reason codes compared the reason's text (`match`); nothing is known of their failures.
  *
- * Return: what is broken, when @code, and the evidence if a pattern is given, are what is known; else NULL. Borrowed.
+ * Return: what is broken, when @code, and the evidence if a pattern is given, are what is known, and no other harm was done; else NULL.
+ * Borrowed.
  */
 const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here)
 {
@@ -150,7 +169,8 @@ const char *case_known_failure(const struct trial_case *trial, enum code code, b
 		json_object_del(conditions, others[i]);
 	match = match_versions(trial, conditions);
 	*is_here = json_object_get(known, "code") != NULL && !match.unknown && !match.differs;
-	if (!*is_here || !names_code(known, code) || (evidence && !is_cited(trial, evidence)))
+	if (!*is_here || !names_code(known, code) || (evidence && !is_cited(trial, evidence)) ||
+	    is_harmed_otherwise(trial, known))
 		return NULL;
 	return json_text(known, "reason", "no reason given");
 }
