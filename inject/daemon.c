@@ -84,7 +84,7 @@ static pid_t named_by_file(const char *name)
  * @name:   as in /proc/PID/comm
  * @except: this process does not count
  *
- * Return: 0; -ESRCH when none runs; -EEXIST when there are several, and nobody knows which is meant.
+ * Return: 0; -ESRCH when none runs; -EEXIST when there are several.
  */
 int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 {
@@ -106,9 +106,7 @@ int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 	if (several)
 		found = named_by_file(name);
 	if (several && (!found || found == except))
-		return fail(why, -EEXIST,
-			    "several processes are called %s, and which one is meant nobody says",
-			    name);
+		return fail(why, -EEXIST, "several processes are called %s", name);
 	if (!found)
 		return fail(why, -ESRCH, "no process is called %s", name);
 	*pid = found;
@@ -231,7 +229,7 @@ static bool appears(const struct daemon *daemon, pid_t dead, int64_t within_ms)
  * @daemon: as daemon_read() found it
  * @dead:   the process that it was
  *
- * Somebody else may do it, a service manager with its own always does.
+ * Another program may do it; a service manager always restarts its own.
  *
  * Return: 0, or -errno when it does not run.
  */

@@ -11,7 +11,7 @@
  * @arguments, @environment: texts one after another, each with its NUL, as in /proc; @arguments_size,
  *               @environment_size bytes of them
  * @supervised:  a service manager has started it, and alone may start it again
- * @patience_ms: how long somebody else has to start it again
+ * @patience_ms: how long another program has to start it again
  */
 struct daemon {
 	char *name, *program, *arguments, *environment;

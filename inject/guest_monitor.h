@@ -9,7 +9,7 @@
  * @name:    for people
  * @here:    whether the guests of this hypervisor are processes with a monitor
  * @command: has QEMU carry out a command of its human monitor. Blocks until it has answered, or for @timeout_ms at
- *           most; after -ETIMEDOUT nobody knows whether it was carried out. @answer is owned by the caller
+ *           most; after -ETIMEDOUT it is not known whether it was carried out. @answer is owned by the caller
  * @process: the process that runs the guest: it was seen to be this guest's at the time of the call
  *
  * @guest is the name that guest.start gave. Only a program that is linked with a hypervisor has one of these.

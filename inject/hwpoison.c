@@ -44,7 +44,7 @@ static const char *const method_names[] = {
 
 _Static_assert(ARRAY_SIZE(method_names) == ARRAY_SIZE(methods) + 1, "every method has its name");
 
-/* Each filter is a file; all of them are set, so that nobody's leftovers decide which pages are taken. */
+/* Each filter is a file; all of them are set, so that old settings do not decide which pages are taken. */
 static const struct filter {
 	const char *param, *file, *neutral;
 } filters[] = {
@@ -56,7 +56,7 @@ static const struct filter {
 };
 
 static const struct param hwpoison_params[] = {
-	{"method", PARAM_CHOICE, "who is told that the page is broken", NULL, method_names, true},
+	{"method", PARAM_CHOICE, "how the page is marked as broken", NULL, method_names, true},
 	{"pfn", PARAM_NUMBER, "page frame number (default: of the target)", NULL, NULL, false},
 	{"frames", PARAM_NUMBER,
 	 "soft-offline-page: so many, from that page on, without those that the kernel refuses",
@@ -129,7 +129,8 @@ static int check_page(const struct method *method, uint64_t pfn, struct reason *
 
 	if (!pfn)
 		return fail(why, -EPERM,
-			    "the page frame is 0: /proc/PID/pagemap hides the frames from who has "
+			    "the page frame is 0: /proc/PID/pagemap hides the frames from a "
+			    "process without "
 			    "no CAP_SYS_ADMIN; run brinell as root");
 	if (pfn >= 1ull << 52 || machine_memory_kind(pfn << 12) == MEMORY_DEVICE)
 		return fail(why, -ENXIO,
@@ -253,13 +254,12 @@ static const char *explain(const struct method *method, int error)
 	case -EHWPOISON:
 		return "the page is poisoned already";
 	case -EBUSY:
-		return method->poisons
-			       ? "the page can not be taken away from who uses it now (it is "
-				 "pinned, or migrating it failed); try again"
-			       : "somebody still maps or holds the page";
+		return method->poisons ? "the page can not be taken away from its user now (it is "
+					 "pinned, or migrating it failed); try again"
+				       : "the page is still mapped or held";
 	case -EIO:
 		return "the kernel can not handle this kind of page (reserved, slab, or another "
-		       "page that nobody can give back)";
+		       "page that can not be given back)";
 	case -EOPNOTSUPP:
 		return method->poisons
 			       ? "the kernel does not support this for such a page, or filtered it"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kill: one process of a host that runs guests dies without a word: the QEMU of a guest, or the daemon that watches over
- * them. A daemon is brought back as it was started, unless somebody else does it.
+ * them. A daemon is brought back as it was started, unless another program does it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,14 +25,15 @@ static const struct param kill_params[] = {
 	{"what", PARAM_CHOICE, "whose process dies", NULL, victims, true},
 	{"guest", PARAM_STRING, "name of the guest, for what: qemu", NULL, NULL, false},
 	{"restart", PARAM_CHOICE,
-	 "when a daemon is brought back that nobody else restarts: with the trial's end, or as "
+	 "when a daemon is brought back that no other program restarts: with the trial's end, or "
+	 "as "
 	 "soon as it is dead",
 	 "at-end", restarts, false},
 	{0},
 };
 
 /**
- * struct kill_private - whom it strikes
+ * struct kill_private - the processes that it kills
  * @pid, @fd: of the process: the descriptor stands for it, and for no later one with its number
  * @daemon:   how it was started; for a daemon
  * @dead:     it was killed here, and is to be brought back
@@ -72,7 +73,7 @@ static int kill_check(const json_t *arguments, enum injector_target target, stru
 	return 0;
 }
 
-/* Whom a guest's process must look like: a number alone may have gone to another one. */
+/* What a guest's process must look like: a number alone may have gone to another one. */
 static int check_name(pid_t pid, const char *begin, struct reason *why)
 {
 	__cleanup_free char *name = process_name(pid);

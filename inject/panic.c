@@ -83,7 +83,7 @@ static void panic_probe(json_t *findings)
 	finding_add(findings, "panic", machine_has_file(SYSRQ_TRIGGER), SYSRQ_TRIGGER " is missing",
 		    "use a kernel with CONFIG_MAGIC_SYSRQ");
 	finding_add(findings, "panic:restarts", panic_timeout(&seconds) == 0 && seconds != 0,
-		    "after a panic this machine stays as it is, until somebody resets it",
+		    "after a panic this machine stays as it is until it is reset",
 		    "sysctl kernel.panic=10, or a reset from outside (BMC)");
 }
 

@@ -100,7 +100,7 @@ static const struct param qemu_mce_params[] = {
 	{0},
 };
 
-/* One machine check, as QEMU is told. */
+/* One machine check, as an argument of QEMU's command. */
 struct check {
 	enum vendor vendor;
 	uint64_t status, mcgstatus, misc, address;
@@ -122,7 +122,7 @@ static const struct kind *find_kind(const json_t *arguments)
 	return name ? &kinds[index_of(kind_names, name)] : NULL;
 }
 
-/* A guest has the vendor of its host unless somebody gave it the model of another processor. */
+/* A guest has the vendor of its host unless its configuration has the model of another processor. */
 static enum vendor find_vendor(const json_t *arguments)
 {
 	const char *given = param_text(arguments, "vendor");
@@ -151,10 +151,9 @@ static int qemu_mce_check(const json_t *arguments, enum injector_target target, 
 	if (!kind == !param_given(arguments, "status"))
 		return fail(why, -EINVAL, "give one of 'kind' and 'status'");
 	if (wants && target == TARGET_NONE && !param_given(arguments, "gpa"))
-		return fail(
-			why, -EINVAL,
-			"this machine check tells an address: give a workload in the guest with "
-			"'at', or 'gpa'");
+		return fail(why, -EINVAL,
+			    "this machine check has an address: give a workload in the guest with "
+			    "'at', or 'gpa'");
 	return 0;
 }
 
@@ -195,7 +194,7 @@ static char *make_command(const json_t *arguments)
 			   check.status, check.mcgstatus, check.address, check.misc);
 }
 
-/* QEMU says nothing when it is told of a processor that the guest does not have. */
+/* QEMU reports no error for a processor that the guest does not have. */
 static int check_processor(struct injection *injection, const struct guest_monitor *monitor,
 			   struct reason *why)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The course of a trial: which guest was heard on which host and when it was not, and through which stages its migrations
- * went. Only told, never judged.
+ * went. Nothing is judged here.
  */
 #include <string.h>
 #include <sys/param.h>
@@ -10,7 +10,7 @@
 #include "reports/story.h"
 #include "reports/text.h"
 
-/* A report of heartbeats tells of the second before it. */
+/* A report of heartbeats is about the second before it. */
 #define REPORT_NS NSEC_PER_SEC
 /* A beat that is later than this is a silence. */
 #define LATE_NS NSEC_PER_SEC
@@ -60,8 +60,8 @@ const struct record *course_find(const struct course *course, enum record_type t
 	return NULL;
 }
 
-/* A length of time as it is told; -1 for one that can not be. */
-static int64_t told_span(int64_t span)
+/* A length of time as it is reported; -1 for one that can not be. */
+static int64_t valid_span(int64_t span)
 {
 	return span >= 0 && span <= OFFSET_MOST_NS ? span : -1;
 }
@@ -147,7 +147,7 @@ static struct course_life *hear(struct course_guest *guest, const char *host, in
 static int64_t gap_length(const struct beat_report *beat)
 {
 	static const char *const clocks[] = {"host", "boottime", "monotonic"};
-	int64_t length = told_span(beat->arrival_ns), inside = 0;
+	int64_t length = valid_span(beat->arrival_ns), inside = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(clocks) && inside <= 0; i++)
 		inside = json_number(beat->clocks, clocks[i], 0);
@@ -170,7 +170,7 @@ static void take_gap(struct course_guest *guest, const char *host, const struct 
 		hear(guest, host, at, at);
 		return;
 	}
-	/* The end of a silence is told twice, as heard and as gap; the latter knows more. */
+	/* The end of a silence is reported twice, as heard and as gap; the latter knows more. */
 	if (hole && hole->kind != COURSE_SILENT && hole->to_ns >= from && hole->from_ns < at &&
 	    strcmp(hole->next ?: hole->host, host) == 0) {
 		hole->clocks = beat->clocks ?: hole->clocks;
@@ -216,10 +216,10 @@ static void take_silence(struct course_guest *guest, const char *host, int64_t s
 	guest->silent = true;
 }
 
-/* When the last beat came before a report was made: the report itself tells, or it is as old as that. */
+/* When the last beat came before a report was made: the report has its age, or it is as old as that. */
 static int64_t last_arrival(const struct beat_report *beat, int64_t at)
 {
-	int64_t age = told_span(beat->age_ns);
+	int64_t age = valid_span(beat->age_ns);
 
 	return age > 0 ? at - age : at;
 }
@@ -233,7 +233,7 @@ static void take_heartbeat(struct course_guest *guest, const char *host,
 	if (is_one_of(beat->what, "gap", "heard")) {
 		take_gap(guest, host, beat, at);
 	} else if (strcmp(beat->what, "silent") == 0) {
-		take_silence(guest, host, told_span(beat->since_ns), at);
+		take_silence(guest, host, valid_span(beat->since_ns), at);
 	} else if (strcmp(beat->what, "heartbeat") == 0) {
 		/* A last report of the source may come after the guest was heard elsewhere. */
 		if (life && strcmp(life->host, host) != 0 && at - life->to_ns < 2 * REPORT_NS &&
@@ -259,7 +259,7 @@ static void take_link(struct course_guest *guest, const char *host, const struct
 		hear(guest, host, at, at);
 	if (strcmp(beat->what, "gone") != 0 || !life || strcmp(life->host, host) != 0)
 		return;
-	/* While its stream stands and no silence is told, a guest beats. */
+	/* While its stream stands and no silence is reported, a guest beats. */
 	if (!guest->silent && !guest->ended && heard - life->to_ns < 2 * REPORT_NS &&
 	    heard > life->to_ns)
 		life->to_ns = heard;
@@ -302,7 +302,7 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 	if (!*stage)
 		return;
 	end = end || is_one_of(stage, "completed", "cancelled", "failed", "refused");
-	/* After the end only the end is told again. */
+	/* After the end only the end is reported again. */
 	if (!migration || (migration->outcome && !end))
 		migration = APPEND(course->migrations, course->migration_count,
 				   (struct course_migration){.guest = guest->name,
@@ -415,7 +415,7 @@ static void find_target(struct course *course, struct course_migration *migratio
 	}
 }
 
-/* Of a guest whose host died nobody tells that it is silent. */
+/* No host reports the silence of a guest whose host died. */
 static void end_guest(struct course *course, struct course_guest *guest)
 {
 	const struct course_life *life = life_of(guest);
@@ -462,7 +462,7 @@ struct course *course_new(const json_t *records, const json_t *result)
 		take_record(course, record);
 		course->end_ns = course_time(course, record);
 	}
-	/* The metric is of one move: with more than one guest or migration nobody knows of which. */
+	/* The metric is of one move: with more than one guest or migration it is not known of which. */
 	for (size_t i = 0; i < course->migration_count; i++)
 		find_target(course, &course->migrations[i],
 			    course->migration_count == 1 ? downtime : -1);

@@ -10,7 +10,7 @@
  * struct course_stage - a stage of a migration, or one iteration of it
  * @name:      "setup", "pre-copy", "switchover", "post-copy"
  * @iteration: of pre-copy, from 1; 0 when it is not known
- * @remaining: bytes that were left when it began, -1 when nobody said
+ * @remaining: bytes that were left when it began, -1 when it is not known
  */
 struct course_stage {
 	const char *name;
@@ -23,7 +23,7 @@ struct course_stage {
  * struct course_migration - one migration of a guest
  * @source:      host that sends
  * @target:      host at which the guest was heard afterwards, or NULL
- * @outcome:     "completed", "cancelled", "failed", "refused"; NULL when its end was never told
+ * @outcome:     "completed", "cancelled", "failed", "refused"; NULL when its end was never reported
  * @reason:      why it ended so, or ""
  * @downtime_ns: as the hypervisor claims, -1 when it does not
  */
@@ -77,7 +77,7 @@ struct course_guest {
 	size_t life_count;
 	struct course_hole *holes;
 	size_t hole_count;
-	/* Of the life that is being told: it ended in silence, or its stream broke. */
+	/* Of the life that is being reported: it ended in silence, or its stream broke. */
 	bool silent, ended;
 };
 

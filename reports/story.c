@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A trial's records as lines for people, in the order of the journal, with the intent to fire as
- * time zero. What is told many times a second, a guest's heartbeats and the progress of its migration, is folded.
+ * time zero. What is reported many times a second, a guest's heartbeats and the progress of its migration, is folded.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 
 /* Guests times hosts, and migrations, that are folded at the same time. */
 #define FOLD_LIMIT 16
-/* Iterations that are told one by one until something else happens to the guest. */
-#define ITERATIONS_TOLD 5
+/* Iterations that are reported one by one until something else happens to the guest. */
+#define ITERATIONS_SHOWN 5
 
 /**
  * story_records - the records of the last attempt of a trial
@@ -154,12 +154,12 @@ static char *outcome_text(const struct outcome_record *outcome)
 }
 
 /**
- * story_line - what a record says to people
+ * story_line - a record as one line
  * @record:    of the journal
  * @name_host: say of which host an event is, because there are several
- * @witness:   receives who says it; borrowed
+ * @witness:   receives its source; borrowed
  *
- * Return: owned by the caller; NULL for records that tell nothing to people.
+ * Return: owned by the caller; NULL for records that are not shown.
  */
 char *story_line(const struct record *record, bool name_host, const char **witness)
 {
@@ -198,14 +198,14 @@ char *story_line(const struct record *record, bool name_host, const char **witne
  * @stage:     of a migration, or ""
  * @iteration: the last one
  * @first:     of the iterations that the line stands for
- * @told:      iterations that have a line of their own
+ * @reported:      iterations that have a line of their own
  * @line:      the one that stands for all so far; NULL when the next report begins one
  */
 struct fold {
 	enum source source;
 	const char *guest, *host, *stage;
 	int64_t iteration, first, beats, missed, longest_ns;
-	size_t told;
+	size_t reported;
 	json_t *line;
 };
 
@@ -269,7 +269,7 @@ static bool is_about_guests(const struct record *record)
 }
 
 /*
- * News end a fold, so that no line tells of times before and after them: the fault ends all, what else the guest link or
+ * News end a fold, so that no line reports times before and after them: the fault ends all, other events of the guest link or
  * the migration has to say ends those of the guest.
  */
 static void end_folds(struct teller *teller, const struct record *record)
@@ -312,8 +312,8 @@ static void move_line(struct teller *teller, struct fold *fold, json_t *line)
 }
 
 /*
- * The line in which a stage or iteration is told first stays. The progress within it is one line, the latest; and when one
- * iteration chases the other, so is what is told of them.
+ * The line in which a stage or iteration is reported first stays. The progress within it is one line, the latest; and when one
+ * iteration chases the other, so is what is reported of them.
  */
 static char *fold_progress(struct teller *teller, struct fold *fold,
 			   const struct migration_report *migration, char *text, json_t *line)
@@ -321,20 +321,20 @@ static char *fold_progress(struct teller *teller, struct fold *fold,
 	int64_t iteration = MAX(migration->iteration, 0);
 	char size[32], *folded;
 
-	if (iteration != fold->iteration || !fold->told) {
+	if (iteration != fold->iteration || !fold->reported) {
 		fold->iteration = iteration;
-		if (fold->told < ITERATIONS_TOLD) {
-			fold->told++;
+		if (fold->reported < ITERATIONS_SHOWN) {
+			fold->reported++;
 			fold->line = NULL;
 			return text;
 		}
-		if (fold->told++ == ITERATIONS_TOLD) {
+		if (fold->reported++ == ITERATIONS_SHOWN) {
 			fold->first = iteration;
 			fold->line = NULL;
 		}
 	}
 	move_line(teller, fold, line);
-	if (fold->told <= ITERATIONS_TOLD || fold->first == iteration)
+	if (fold->reported <= ITERATIONS_SHOWN || fold->first == iteration)
 		return text;
 	text_size(size, migration->remaining);
 	folded = format_text("%s: %s, iterations %" PRId64 " to %" PRId64 ", %s remaining",

@@ -152,7 +152,7 @@ int64_t metric_ns(const json_t *result, const char *name)
 	return json_number(json_object_get(json_object_get(result, "metrics"), name), "value", -1);
 }
 
-/** number_sum - of two numbers that a journal tells; @one alone when there is no such number */
+/** number_sum - of two numbers that a journal reports; @one alone when there is no such number */
 int64_t number_sum(int64_t one, int64_t other)
 {
 	int64_t sum;

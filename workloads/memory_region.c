@@ -164,7 +164,7 @@ static int make_thp(struct memory_region *region, struct reason *why)
 				why, -ENOTSUP,
 				"the kernel gave no transparent huge page; see "
 				"/sys/kernel/mm/transparent_hugepage/enabled, and whether memory "
-				"is fragmented (root is needed to tell)");
+				"is fragmented (only root can see that)");
 	}
 	return 0;
 }

@@ -72,8 +72,8 @@ static int aim(struct page_table *table, struct frame_set *range, struct reason 
 }
 
 /*
- * One more page table where they lie is ours, when that happens twice: in the moment between two looks at few frames nobody
- * else makes one each time, while ours come from elsewhere.
+ * One more page table where they lie is ours, when that happens twice: in the moment between two looks at few frames no
+ * other process makes one each time, while ours come from elsewhere.
  */
 static int pick_table(struct page_table *table, struct frame_set range, struct reason *why)
 {
@@ -100,7 +100,7 @@ static int pick_table(struct page_table *table, struct frame_set range, struct r
  * @table: receives it; there is one for the life of the process
  * @why:   reason of a failure
  *
- * Return: 0, -ENOTSUP when the kernel does not tell, -EAGAIN when others make too many at the same time.
+ * Return: 0, -ENOTSUP when the kernel hides it, -EAGAIN when others make too many at the same time.
  */
 int page_table_make(struct page_table *table, struct reason *why)
 {
@@ -126,8 +126,7 @@ int page_table_make(struct page_table *table, struct reason *why)
 	(void)sched_setaffinity(0, sizeof(before), &before);
 	return error != -EAGAIN
 		       ? error
-		       : fail(why, error,
-			      "this machine makes too many page tables to tell which one is ours");
+		       : fail(why, error, "this machine makes too many page tables to find ours");
 }
 
 /** page_table_forget - make the processor forget what it knows of page tables, so that it has to walk them again */

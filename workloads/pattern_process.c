@@ -303,9 +303,8 @@ static int find_victim(struct reason *why)
 	}
 	return best ? 0
 		    : fail(why, -ENOTSUP,
-			   "/proc/self/pagemap shows no page frames: it takes CAP_SYS_ADMIN to "
-			   "tell "
-			   "the lowest and the highest page");
+			   "/proc/self/pagemap shows no page frames: the lowest and the "
+			   "highest page are only known with CAP_SYS_ADMIN");
 }
 
 static int set_up(struct reason *why)

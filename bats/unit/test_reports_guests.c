@@ -246,8 +246,8 @@ static void a_silent_guest_is_silent_to_the_end(void **state)
 	__cleanup_free char *other = page_of(two, NULL);
 
 	(void)state;
-	assert_holds(page, "<strong>Its end was never told.</strong>");
-	assert_holds(page, ">no end was told</text>");
+	assert_holds(page, "<strong>Its end was never reported.</strong>");
+	assert_holds(page, ">no end was reported</text>");
 	assert_holds(page,
 		     "<strong>63.50 s</strong> from −202 ms on, on h0, to the end of the trial");
 	assert_holds(page, "class=\"death\"");

@@ -21,7 +21,7 @@
  *
  * When the controller is gone the agent ends its workloads and restores what an injector had set.
  *
- * Return: -EPIPE at the end of the stream, -ECANCELED when it was told to end by a signal, or another -errno.
+ * Return: -EPIPE at the end of the stream, -ECANCELED when it was asked to end by a signal, or another -errno.
  */
 int agent_serve(struct channel *channel)
 {
@@ -54,9 +54,9 @@ static int open_port(const char *path)
 }
 
 /*
- * Return: false when the agent was told to end.
+ * Return: false when the agent was asked to end.
  *
- * A virtio serial port hangs up while nobody is connected outside; the driver tells of a change by SIGIO
+ * A virtio serial port hangs up while no peer is connected outside; the driver reports a change by SIGIO
  * (drivers/char/virtio_console.c, send_sigio_to_port()). The bound is for ports of other drivers, which do not.
  */
 static bool wait_for_controller(int fd)

@@ -134,7 +134,7 @@ static void transmit(struct agent *agent, json_t *message)
  */
 void agent_send(struct agent *agent, json_t *message)
 {
-	/* What can not be said as JSON is told as such, for evidence must not be lost in silence. */
+	/* What can not be said as JSON is reported as such, for evidence must not be lost in silence. */
 	if (!message)
 		message = call_ignored("a message that can not be written as JSON was lost");
 	if (agent->role == AGENT_GUEST && json_object_get(message, "event"))
@@ -159,7 +159,7 @@ unsigned int agent_connection(const struct agent *agent)
 	return agent->connection;
 }
 
-/** agent_workload_ends - tell all services that a workload is about to be stopped and forgotten */
+/** agent_workload_ends - notify all services that a workload is about to be stopped */
 void agent_workload_ends(struct agent *agent, const struct activity *run)
 {
 	for (size_t i = 0; i < agent_service_count(); i++)
@@ -185,7 +185,7 @@ enum agent_role agent_role(const struct agent *agent)
 	return agent->role;
 }
 
-/** agent_hello - who serves here, with the time now. Return: owned by the caller */
+/** agent_hello - what describes this agent, with the time now. Return: owned by the caller */
 json_t *agent_hello(const struct agent *agent)
 {
 	__cleanup_free char *boot = agent_boot_id();
@@ -358,7 +358,7 @@ void agent_catch_signals(void)
 	struct sigaction action = {.sa_handler = on_ending};
 	sigset_t blocked;
 
-	/* Who started the agent may have ignored it, and nobody could wait for what the agent starts then. */
+	/* The parent may have set it to be ignored, and then no process of the agent could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&blocked);
 	agent_ending_signals(&blocked);
@@ -382,7 +382,7 @@ static int wait_for_news(struct pollfd *fds, nfds_t count, int timeout_ms)
 }
 
 /**
- * agent_turn - wait until somebody has something to say, and pass it on
+ * agent_turn - wait for input from any source, and dispatch it
  * @timeout_ms: at most so long; -1 for ever
  *
  * Return: 0, -ECANCELED when a signal wants the agent to end, or why the stream is of no more use: -EPIPE at its end, or

@@ -27,7 +27,7 @@ enum agent_role {
 /**
  * struct agent_ticket - the right to answer one call later
  * @id:         of the call; owned
- * @connection: the stream that it came on; on another one nobody waits for the answer
+ * @connection: the stream that it came on; on another one the answer is not wanted
  */
 struct agent_ticket {
 	json_t *id;

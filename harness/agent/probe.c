@@ -62,7 +62,7 @@ static void probe_kernel_config(json_t *findings)
 
 	finding_add(findings, "kernel:config", config != NULL,
 		    "the kernel's configuration is in none of the usual places",
-		    "not needed by itself; it would tell here which parts the kernel lacks");
+		    "not needed by itself; it shows which parts the kernel lacks");
 	for (size_t i = 0; config && i < ARRAY_SIZE(kernel_options); i++) {
 		const char *option = kernel_options[i].option;
 		__cleanup_free char *name = format_text("kernel:%s", option);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The call clock: what time it is here, with as little around it as can be, because whoever asks halves the time that the
+ * The call clock: what time it is here, with as little around it as can be, because the caller halves the time that the
  * answer took. A host of the rig can be set right by it: it got its time from a clock of whole seconds.
  */
 #include <errno.h>

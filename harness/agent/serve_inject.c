@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The calls inject.* and probe: fault injection into this host, one at a time. The events of a fault that runs are those of
- * the witness "injector", unless they name another source: those who use what it works on.
+ * the witness "injector", unless they name another source: users of what it works on.
  */
 #include <errno.h>
 

@@ -19,7 +19,7 @@
 static const char usage[] =
 	"usage: brinell doctor [--bench NAME] [--json]\n"
 	"\n"
-	"Tells what can be injected and witnessed on a bench, in the order in which things fail\n"
+	"Shows what can be injected and witnessed on a bench, in the order in which things fail\n"
 	"on real machines. Changes nothing there, but for kernel modules of injectors, which it\n"
 	"loads where a machine is expendable. Ends with the scenarios of the library that would\n"
 	"run there, and the others with the reason.\n"

@@ -146,7 +146,7 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 	if (dry_run && !error) {
 		print_writes(&injection);
 	} else if (!error) {
-		printf("%s: the fault was handed over; whether it arrived, the kernel log tells\n",
+		printf("%s: the fault was handed over; the kernel log shows whether it arrived\n",
 		       injector->name);
 		print_result(&injection);
 	} else {

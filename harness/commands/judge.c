@@ -15,12 +15,12 @@
 static const char usage[] = "usage: brinell judge DIR\n"
 			    "\n"
 			    "Judges the journal of a run again, writes its results and reports "
-			    "anew, and tells where a\n"
+			    "anew, and shows where a\n"
 			    "verdict differs from the recorded one. Nothing is run, no host is "
 			    "asked. Exits as a run with\n"
 			    "these results would.\n";
 
-/* What is told while the trials are judged: the table, and then the lines about verdicts that differ. */
+/* What is reported while the trials are judged: the table, and then the lines about verdicts that differ. */
 struct telling {
 	struct table table;
 	FILE *differences;

@@ -190,7 +190,7 @@ static int run(int argc, char **argv)
 
 REGISTERED(command, command_show) = {
 	.name = "show",
-	.summary = "tell the story of a trial, with the evidence for its verdict",
+	.summary = "show the events of a trial, with the evidence for its verdict",
 	.usage = usage,
 	.run = run,
 };

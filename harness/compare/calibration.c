@@ -19,7 +19,7 @@
 #define POWER 0.8
 /* That a comparison can have. */
 #define BOOTS_MOST 99
-/* As many boots a side as a comparison has unless it is told. */
+/* As many boots a side as a comparison has by default. */
 #define BOOTS_USUAL 8
 #define CHANGE_LEVEL 0.01
 

@@ -452,7 +452,7 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 		read->has_pfn = number || !kind->zero_unknown;
 		read->pfn = number;
 	}
-	/* The status of this record is in another line: what is normalized can not be told. */
+	/* The status of this record is in another line: whether the address is normalized is not known. */
 	if (group_number(line, groups, kind->physical, 16, &number) &&
 	    machine_check_has_address(status, ipid, 0, false)) {
 		read->has_pfn = true;
@@ -482,7 +482,7 @@ static bool begins_well(char *line, size_t at)
 	return !error && (groups[PREFIX_WORD].rm_so < 0 || device);
 }
 
-/** kernel_line_is_error - whether a line of the kernel's log tells of an error of the hardware, or of what became of it */
+/** kernel_line_is_error - whether a line of the kernel's log reports an error of the hardware, or of what became of it */
 bool kernel_line_is_error(enum meaning meaning)
 {
 	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||

@@ -60,7 +60,7 @@ static unsigned char kinds_of_code(uint64_t status)
 		return KIND_MACHINE_CHECK;
 	if ((code & 0xff00) == 0x0100 || (code & 0xfff0) == 0x0010 || (code & 0xfffc) == 0x000c)
 		return KIND_PROCESSOR;
-	/* Bus and interconnect: bits 3:2 tell memory, reserved, I/O, other. 0x0e0b is PCIe, by way of the IIO. */
+	/* Bus and interconnect: bits 3:2 mean memory, reserved, I/O, other. 0x0e0b is PCIe, by way of the IIO. */
 	if ((code & 0xf800) == 0x0800)
 		return (code & 0xc) == 0x8 ? KIND_PCIE | KIND_OTHER
 		       : (code & 0xc) == 0 ? KIND_MACHINE_CHECK
@@ -101,7 +101,7 @@ struct nature nature_of_machine_check(uint64_t status, uint64_t ipid)
  * @misc:     MCi_MISC, with @has_misc
  *
  * The address of AMD's memory controller is a normalized one unless the record is one of poison
- * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC tells the mode of the address, 2 is physical, and the
+ * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC shows the mode of the address, 2 is physical, and the
  * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
  */
 bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc)
@@ -156,7 +156,7 @@ struct nature nature_of_bank_record(const json_t *arguments)
 						    : SEVERITY_UNCORRECTED};
 }
 
-/** nature_of_page_method - of a page that the kernel is told to take for broken, or for whole again: "unpoison-pfn" in "method" */
+/** nature_of_page_method - of a page that the kernel is asked to take for broken, or for whole again: "unpoison-pfn" in "method" */
 struct nature nature_of_page_method(const json_t *arguments)
 {
 	return (struct nature){KIND_MEMORY, json_is(arguments, "method", "unpoison-pfn")

@@ -302,8 +302,8 @@ void record_read(struct record *record, const json_t *json)
 	read_body(record);
 }
 
-/** record_told - text of an event for a reason, which is never empty; borrowed */
-const char *record_told(const struct record *record)
+/** record_quote - text of an event for a reason, never empty; borrowed */
+const char *record_quote(const struct record *record)
 {
 	return record && record->type == RECORD_EVENT && *record->event.text
 		       ? record->event.text

@@ -226,7 +226,7 @@ struct record {
 	     record < (owner)->records + (owner)->record_count; record++)
 
 void record_read(struct record *record, const json_t *json);
-const char *record_told(const struct record *record);
+const char *record_quote(const struct record *record);
 bool event_is_from(const struct record *record, enum source source);
 bool event_is_named(const struct record *record, const char *name);
 bool event_is_of_kernel(const struct record *record);

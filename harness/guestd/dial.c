@@ -55,7 +55,7 @@ static int dial_socket(const char *path, struct reason *why)
 	return fail_errno(why, error, "connect to %s", path);
 }
 
-/* Opens a serial port when somebody listens at its other end: until then it reads as hung up. */
+/* Opens a serial port when its other end is open: until then it reads as hung up. */
 static int dial_serial(const char *path, struct reason *why)
 {
 	struct pollfd state = {.events = POLLOUT};
@@ -70,13 +70,13 @@ static int dial_serial(const char *path, struct reason *why)
 		return fd;
 	}
 	close(fd);
-	return fail(why, -ENOTCONN, "%s: nobody is connected to it on the host", path);
+	return fail(why, -ENOTCONN, "%s: no peer is connected to it on the host", path);
 }
 
 /**
  * guest_find_serial - the device of the virtio serial port that is named GUEST_SERIAL_NAME
  *
- * udev makes a link of the name; without udev sysfs tells (drivers/char/virtio_console.c, "name").
+ * udev makes a link of the name; without udev sysfs reports (drivers/char/virtio_console.c, "name").
  *
  * Return: its path, to be freed; NULL when there is none.
  */

@@ -113,7 +113,7 @@ static int serve_stream(struct agent *agent, int fd)
 	return error;
 }
 
-/* The workloads and witnesses go on while nobody listens. */
+/* The workloads and witnesses go on without a listener. */
 static int serve_alone(struct agent *agent, int milliseconds)
 {
 	int64_t until = now_monotonic_ns() + milliseconds * NSEC_PER_MSEC;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The heartbeat: a thread of its own notes the clocks each time its timer fires, whatever the rest of the program is
- * doing; the loop of the agent sends what was noted. A stream that is blocked makes events that tell of several beats, it
+ * doing; the loop of the agent sends what was noted. A stream that is blocked makes events that report several beats, it
  * never makes a beat wait.
  *
  * No clock inside a guest is known to run while the guest does not: a hypervisor that stops a guest may also stop its
@@ -27,7 +27,7 @@
 /* Clocks that differ by more than this over one beat have jumped. */
 #define JUMP_NS (5 * NSEC_PER_MSEC)
 #define STEAL_EVERY 100
-/* Of the beats before a stream, these many of the longest waits are told, and so far back. */
+/* Of the beats before a stream, these many of the longest waits are reported, and so far back. */
 #define GAPS_TOLD 16
 #define GAPS_BACK (RING_SIZE / 2)
 
@@ -54,7 +54,7 @@ struct beat {
  * @host:      descriptor of the host's clock, or -1
  * @last:      the last beat that was read
  * @pending:   event about beats that could not be sent yet, or NULL
- * @told:      the stream that knows of the gaps before it
+ * @reported:      the stream that knows of the gaps before it
  */
 struct heartbeat {
 	bool running;
@@ -67,7 +67,7 @@ struct heartbeat {
 	atomic_uint_fast64_t overrun;
 	struct beat last;
 	json_t *pending;
-	unsigned int told;
+	unsigned int reported;
 	int64_t steal_ns;
 	uint64_t steal_age;
 };
@@ -241,7 +241,7 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 	atomic_store(&heart->tail, 0);
 	atomic_store(&heart->overrun, 0);
 	heart->last = (struct beat){0};
-	heart->told = agent_connection(agent);
+	heart->reported = agent_connection(agent);
 	note_clocks(heart, &heart->last);
 	heart->begin_ns = heart->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
 	heart->steal_ns = stolen_ns();
@@ -321,7 +321,7 @@ static void add_beat(struct heartbeat *heart, const struct beat *beat)
 	gaps = clock_gaps(&heart->last, beat, &jumped);
 	if (jumped)
 		json_object_set(event, "jump", gaps);
-	/* The worst gap of an event is told whole. */
+	/* The worst gap of an event is reported whole. */
 	if (gap > 2 * heart->interval_ns &&
 	    gap > json_number(json_object_get(event, "gap"), "monotonic", 0)) {
 		int64_t steal = stolen_ns();
@@ -358,7 +358,7 @@ static size_t sort_in(const struct heartbeat *heart, size_t *longest, size_t cou
 }
 
 /*
- * The gaps that a new stream should know of, the longest first: which of them a migration made, the host knows. What told of
+ * The gaps that a new stream should know of, the longest first: which of them a migration made, the host knows. What an event reported of
  * them before may have been lost with the stream before.
  */
 static json_t *gaps_until(const struct heartbeat *heart, size_t tail)
@@ -388,8 +388,8 @@ static void send_pending(struct agent *agent, struct heartbeat *heart)
 
 	if (!heart->pending || !channel || channel_flush(channel) || channel_pending(channel))
 		return;
-	if (heart->told != agent_connection(agent)) {
-		heart->told = agent_connection(agent);
+	if (heart->reported != agent_connection(agent)) {
+		heart->reported = agent_connection(agent);
 		json_object_set_new(heart->pending, "gaps",
 				    gaps_until(heart, atomic_load_explicit(&heart->tail,
 									   memory_order_relaxed)));
@@ -397,7 +397,7 @@ static void send_pending(struct agent *agent, struct heartbeat *heart)
 	overrun = atomic_exchange(&heart->overrun, 0);
 	if (overrun)
 		add_number(heart->pending, "unrecorded", (int64_t)overrun);
-	/* An error of the stream is noticed, and told, by whoever reads it. */
+	/* The reader of the stream notices its error and reports it. */
 	if (channel_queue(channel, heart->pending, PROTOCOL_LINE_MAX))
 		return;
 	json_decref(heart->pending);

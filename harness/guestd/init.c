@@ -70,7 +70,7 @@ static void open_console(void)
 		close(fd);
 }
 
-/* One line of the list: a path, and what the module is told. */
+/* One line of the list: a path, and the arguments of the module. */
 static void load_module(char *line)
 {
 	char *parameters = line + strcspn(line, " \t");

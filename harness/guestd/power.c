@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The call poweroff. It is answered before the machine goes, so that an end that was asked for is told from a crash.
+ * The call poweroff. It is answered before the machine goes, so that an end that was asked for is distinguished from a crash.
  */
 #include <errno.h>
 

@@ -111,7 +111,7 @@ static bool has_near(const size_t *points, size_t count, size_t place)
 	return false;
 }
 
-/* News of a run are news once: those of an older run were told with it. Ids of runs begin with their time. */
+/* News of a run are news once: those of an older run were reported with it. Ids of runs begin with their time. */
 static bool is_since(const json_t *row, const char *since)
 {
 	return !since || strcmp(json_text(row, "run", ""), since) >= 0;

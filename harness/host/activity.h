@@ -25,7 +25,7 @@ typedef const struct activity *(*activity_find_fn)(void *context, const char *na
  * @pid:       of its process, or 0
  * @find:      another running workload by its name, with @context; may be NULL
  * @emit:      receives the events, with @context. Each is {"workload" or "injector": NAME, "event": WHAT, ...}, of an
- *             injection also with "source": "users" when those report who use what it works on
+ *             injection also with "source": "users" when users of what it works on report
  */
 struct activity {
 	const struct workload *workload;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page frames of the machine that this runs on, as the kernel tells root of them: those behind the addresses of this
+ * Page frames of the machine that this runs on, as the kernel reports them to root: those behind the addresses of this
  * process, those of a kind, and those of the kernel's own code (Documentation/admin-guide/mm/pagemap.rst).
  */
 #include <errno.h>
@@ -88,7 +88,7 @@ static int take_chunk(struct frame_set *set, int fd, unsigned int flag, size_t m
  * @range: where to look; its bits are of no interest, and a count of 0 means to the end
  * @why:   reason of a failure
  *
- * Return: 0, -ENOTSUP when the kernel does not tell this process, or -errno.
+ * Return: 0, -ENOTSUP when the kernel hides them from this process, or -errno.
  */
 int frame_set_take(struct frame_set *set, unsigned int flag, struct frame_set range,
 		   struct reason *why)

@@ -34,13 +34,13 @@ struct domain_plan {
 /**
  * struct domain_flood - events of one kind, most of which are only counted when there are many
  * @window_ns: begin of this second
- * @told:      in this second
- * @untold:    counted since the last were told
+ * @reported:      in this second
+ * @unreported:    counted since the last were reported
  */
 struct domain_flood {
 	int64_t window_ns;
-	unsigned int told;
-	uint64_t untold;
+	unsigned int reported;
+	uint64_t unreported;
 };
 
 bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns);

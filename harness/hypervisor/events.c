@@ -40,7 +40,7 @@ static struct domain_guest *find_by_uuid(const struct agent *agent, const char *
 	return guest;
 }
 
-static void tell(struct agent *agent, const struct domain_guest *guest, json_t *event)
+static void report(struct agent *agent, const struct domain_guest *guest, json_t *event)
 {
 	const char *state = json_text(event, "state", ""), *detail = json_text(event, "detail", "");
 	__cleanup_free char *text =
@@ -68,7 +68,7 @@ static void mark_leaving(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
-/* Those that migrate.c tells of, in the words of a migration. */
+/* Those that migrate.c reports, in the words of a migration. */
 static bool is_of_stream(const char *what)
 {
 	static const char *const names[] = {"migration-sample", "migration-page", "migration-held",
@@ -88,7 +88,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	const char *state = json_text(event, "state", "");
 	/* Before the marks: they give the event another name, and the text of this one is gone then. */
 	bool monitored = strcmp(what, "monitor") == 0;
-	bool incoming, told;
+	bool incoming, reported;
 
 	/* Domains that this agent does not watch. */
 	if (uuid && !guest)
@@ -96,18 +96,19 @@ void domain_on_event(struct agent *agent, json_t *event)
 	if (!guest) {
 		if (strcmp(what, "connection-lost") == 0 && domain_first(agent))
 			domain_survey_later(agent, SURVEY_PAUSE_NS / 4);
-		tell(agent, NULL, event);
+		report(agent, NULL, event);
 		return;
 	}
 	incoming = domain_is_incoming(guest);
-	told = !is_of_stream(what) && (strcmp(what, "memory-failure") != 0 ||
-				       domain_flood_takes(&guest->failures, now_monotonic_ns()));
-	if (told) {
+	reported =
+		!is_of_stream(what) && (strcmp(what, "memory-failure") != 0 ||
+					domain_flood_takes(&guest->failures, now_monotonic_ns()));
+	if (reported) {
 		if (domain_is_leaving(guest))
 			mark_leaving(event);
 		if (guest->received && !guest->arrived)
 			mark_incoming(event);
-		tell(agent, guest, event);
+		report(agent, guest, event);
 	}
 	if (strcmp(state, "shutdown") == 0 && !json_is(event, "detail", "finished"))
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
@@ -122,8 +123,8 @@ void domain_on_event(struct agent *agent, json_t *event)
 		take_end(agent, guest, json_text(event, "detail", ""));
 }
 
-/** domain_tell_rest - tell how many memory failures there were besides those that were told */
-void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns)
+/** domain_report_rest - report how many memory failures there were besides those that were reported */
+void domain_report_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns)
 {
 	uint64_t count = domain_flood_rest(&guest->failures, now_ns);
 	__cleanup_free char *text = NULL;

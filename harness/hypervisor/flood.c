@@ -5,31 +5,31 @@
  */
 #include "harness/hypervisor/domain.h"
 
-#define TOLD_PER_SECOND 10
+#define REPORTS_PER_SECOND 10
 
 /**
  * domain_flood_takes - whether an event is reported, or only counted
  * @flood:  of events of one kind and one guest; zeroed before the first
  * @now_ns: CLOCK_MONOTONIC
  *
- * Return: true when it is to be told.
+ * Return: true when it is to be reported.
  */
 bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns)
 {
 	if (now_ns - flood->window_ns >= NSEC_PER_SEC) {
 		flood->window_ns = now_ns;
-		flood->told = 0;
+		flood->reported = 0;
 	}
-	if (flood->told < TOLD_PER_SECOND) {
-		flood->told++;
+	if (flood->reported < REPORTS_PER_SECOND) {
+		flood->reported++;
 		return true;
 	}
-	flood->untold++;
+	flood->unreported++;
 	return false;
 }
 
 /**
- * domain_flood_rest - how many were only counted; to be told once their second is over
+ * domain_flood_rest - how many were only counted; to be reported once their second is over
  * @flood:  as above
  * @now_ns: CLOCK_MONOTONIC
  *
@@ -37,10 +37,10 @@ bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns)
  */
 uint64_t domain_flood_rest(struct domain_flood *flood, int64_t now_ns)
 {
-	uint64_t untold = flood->untold;
+	uint64_t unreported = flood->unreported;
 
 	if (now_ns - flood->window_ns < NSEC_PER_SEC)
 		return 0;
-	flood->untold = 0;
-	return untold;
+	flood->unreported = 0;
+	return unreported;
 }

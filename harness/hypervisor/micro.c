@@ -235,7 +235,7 @@ int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct rea
 	if (!hypervisor_here()->vsock)
 		return 0;
 	error = guest_link_listen(guest_service_link(agent), port, why);
-	/* Who called guest.listen before keeps what it asked for. */
+	/* An earlier guest.listen stays in effect. */
 	if (!error)
 		*domain_listens(agent) = true;
 	return error == -EALREADY || !ours ? 0 : error;

@@ -35,7 +35,7 @@ struct migration {
 	char *reason;
 };
 
-static void tell(struct agent *agent, struct domain_guest *guest, enum migration_news news)
+static void report(struct agent *agent, struct domain_guest *guest, enum migration_news news)
 {
 	struct migration *migration = guest->migration;
 	__cleanup_free char *text = NULL;
@@ -174,7 +174,7 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 	else
 		news = migration_track_lifecycle(&migration->track, json_text(event, "state", ""),
 						 json_text(event, "detail", ""), now);
-	tell(agent, guest, news);
+	report(agent, guest, news);
 	if (migration->track.active)
 		answer_begun(agent, migration, "begun");
 }
@@ -305,7 +305,7 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	migration_track_begin(&guest->migration->track, now_monotonic_ns());
 	guest->migration->begin_by_ns = now_monotonic_ns() + BEGIN_TIMEOUT_NS;
 	guest->migration->ticket = agent_later(agent);
-	tell(agent, guest, MIGRATION_NEWS_STAGE);
+	report(agent, guest, MIGRATION_NEWS_STAGE);
 	guest->migration->local = !*json_text(arguments, "uri", "");
 	job = job_new(guest, hypervisor_here()->migrate);
 	job->request = json_deep_copy(arguments);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a program of this machine needs to run elsewhere: its dynamic loader and its libraries, found as ld.so(8) finds them
- * when nothing tells it otherwise. Nothing is run for that.
+ * when nothing says otherwise. Nothing is run for that.
  */
 #include <errno.h>
 #include <string.h>

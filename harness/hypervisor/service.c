@@ -195,7 +195,7 @@ static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count
 	for (guest = domains_of(agent)->first; guest; guest = next) {
 		next = guest->next;
 		domain_migration_tick(agent, guest, now);
-		domain_tell_rest(agent, guest, now);
+		domain_report_rest(agent, guest, now);
 		if (now > guest->until_ns)
 			expire(agent, guest);
 	}

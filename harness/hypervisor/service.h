@@ -42,7 +42,7 @@ enum domain_stage {
  * @boot_id, @kernel: of its last hello; NULL before
  * @ending:  the hypervisor's word for how it ended; empty before
  * @shutdown_by: what requested its end, as the hypervisor names it: "guest" (a reset of its processor too) or "host"; or empty
- * @failure: why guest.start failed with @failure_errno, told when its domain is gone; owned, or NULL
+ * @failure: why guest.start failed with @failure_errno, reported when its domain is gone; owned, or NULL
  * @failures: of memory, that the hypervisor reports
  * @migration: to another host, or NULL
  */
@@ -114,7 +114,7 @@ void domain_end_all(struct agent *agent);
 
 /* events.c */
 void domain_on_event(struct agent *agent, json_t *event);
-void domain_tell_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns);
+void domain_report_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns);
 void domain_survey(struct agent *agent);
 
 /* receive.c */

@@ -22,7 +22,7 @@ const char *migration_stage_name(enum migration_stage stage)
 /** migration_track_begin - a migration that was asked for at @now */
 void migration_track_begin(struct migration_track *track, int64_t now)
 {
-	*track = (struct migration_track){.began_ns = now, .told_ns = now};
+	*track = (struct migration_track){.began_ns = now, .reported_ns = now};
 }
 
 static enum migration_news reach(struct migration_track *track, enum migration_stage stage,
@@ -33,14 +33,14 @@ static enum migration_news reach(struct migration_track *track, enum migration_s
 	if (stage <= track->stage)
 		return MIGRATION_NO_NEWS;
 	track->stage = stage;
-	track->told_ns = now;
+	track->reported_ns = now;
 	return MIGRATION_NEWS_STAGE;
 }
 
 /**
  * migration_track_iteration - QEMU began an iteration
  *
- * Return: what is to be told.
+ * Return: what is to be reported.
  */
 enum migration_news migration_track_iteration(struct migration_track *track, int64_t iteration,
 					      int64_t now)
@@ -50,7 +50,7 @@ enum migration_news migration_track_iteration(struct migration_track *track, int
 	if (iteration <= track->iteration)
 		return news;
 	track->iteration = iteration;
-	track->told_ns = now;
+	track->reported_ns = now;
 	return news ?: MIGRATION_NEWS_PROGRESS;
 }
 
@@ -58,7 +58,7 @@ enum migration_news migration_track_iteration(struct migration_track *track, int
  * migration_track_sample - statistics of the job
  * @statistics: fields of virDomainGetJobStats(); before QEMU sends there are none of memory
  *
- * Return: what is to be told.
+ * Return: what is to be reported.
  */
 enum migration_news migration_track_sample(struct migration_track *track, const json_t *statistics,
 					   int64_t now)
@@ -77,9 +77,9 @@ enum migration_news migration_track_sample(struct migration_track *track, const 
 	track->throttle = json_number(statistics, "auto_converge_throttle", 0);
 	news = migration_track_iteration(track, json_number(statistics, "memory_iteration", 0),
 					 now);
-	if (news || now - track->told_ns < TOLD_NS)
+	if (news || now - track->reported_ns < TOLD_NS)
 		return news;
-	track->told_ns = now;
+	track->reported_ns = now;
 	return MIGRATION_NEWS_PROGRESS;
 }
 
@@ -87,7 +87,7 @@ enum migration_news migration_track_sample(struct migration_track *track, const 
  * migration_track_lifecycle - the guest was stopped at the source
  * @state, @detail: of an event of the hypervisor
  *
- * Return: what is to be told.
+ * Return: what is to be reported.
  */
 enum migration_news migration_track_lifecycle(struct migration_track *track, const char *state,
 					      const char *detail, int64_t now)

@@ -26,7 +26,7 @@ enum migration_stage {
 /**
  * struct migration_track - what is known of a migration
  * @active:   QEMU has begun to send
- * @began_ns: on CLOCK_MONOTONIC; @told_ns: of the last thing that was told
+ * @began_ns: on CLOCK_MONOTONIC; @reported_ns: of the last thing that was reported
  * @iteration: rounds over the memory, the first is 1
  * @remaining, @processed, @total: bytes of memory
  * @bandwidth: bytes a second
@@ -36,13 +36,13 @@ enum migration_stage {
 struct migration_track {
 	enum migration_stage stage;
 	bool active;
-	int64_t began_ns, told_ns;
+	int64_t began_ns, reported_ns;
 	int64_t iteration, remaining, processed, total;
 	int64_t bandwidth, dirty_rate, throttle;
 };
 
 /**
- * enum migration_news - what of a migration is to be told now
+ * enum migration_news - what of a migration is to be reported now
  */
 enum migration_news {
 	MIGRATION_NO_NEWS,

@@ -46,7 +46,7 @@ static char *console_and_log(const struct domain_guest *guest)
 /**
  * domain_fail_start - a start that failed: says why, with what the guest has left behind, and takes away what was made
  *
- * The answer comes when the domain is gone: whoever starts the guest once more must not find it there.
+ * The answer comes when the domain is gone: another start of the guest must not find it there.
  */
 void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
 		       const struct reason *why)

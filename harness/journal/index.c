@@ -167,8 +167,8 @@ static void take_record(struct journal_index *index, const struct journal_line *
 		trial->damaged = true;
 	trial->end = line->end;
 	index->last = (size_t)(trial - index->trials);
-	for (; trial->scenario && index->told < index->mark_count; index->told++)
-		index->marks[index->told].after = index->last;
+	for (; trial->scenario && index->reported < index->mark_count; index->reported++)
+		index->marks[index->reported].after = index->last;
 	if (span_is(line->type, "verdict")) {
 		read_verdict(trial, line->body);
 		return;
@@ -427,7 +427,7 @@ const struct journal_mark *journal_mark_after(const struct journal_index *index,
 									 : NULL;
 }
 
-/** journal_id_matches - whether a user who writes @wanted ("3") means the trial @id ("0003") */
+/** journal_id_matches - whether @wanted ("3"), as a user writes it, means the trial @id ("0003") */
 bool journal_id_matches(const char *id, const char *wanted)
 {
 	return strcmp(id, wanted) == 0 ||

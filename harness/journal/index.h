@@ -73,7 +73,7 @@ struct journal_index {
 	struct journal_damage damage;
 	/* While it is built. */
 	json_t *by_id, *turns, *known;
-	size_t last, told;
+	size_t last, reported;
 };
 
 int journal_index_open(const char *directory, struct journal_index **index, struct reason *why);

@@ -194,7 +194,7 @@ static void take_means(json_t *metrics)
 }
 
 /*
- * A workload, and those who use what an injector works on, report what it measured in each interval (`metrics`), or in all at its end or at a touch; the sum of intervals
+ * Workloads, and users of what an injector works on, report what they measured in each interval (`metrics`), or in all at its end or at a touch; the sum of intervals
  * is no further sample of them.
  */
 static void take_workloads(const struct trial_case *trial, json_t *metrics)

@@ -184,7 +184,7 @@ static void compare_counts(const struct journal_index *index, json_t *flaws)
 	}
 }
 
-/* What is missing from a journal that has no damaged line: whole records that somebody or something took out. */
+/* What is missing from a journal that has no damaged line: whole records that were removed. */
 static json_t *flaws_of(const struct journal_index *index, bool pending)
 {
 	const json_t *run = find_run(index);

@@ -90,7 +90,7 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		rule(ruling, "inconclusive", CODE_ALREADY_NOISY,
 		     "errors of this kind were reported before the fault, so that no such report "
 		     "proves it: %s",
-		     record_told(trial->noise));
+		     record_quote(trial->noise));
 	else if (!case_is_delivered(trial) && trial->other_error[0])
 		rule(ruling, "inconclusive", CODE_OTHER_ERROR,
 		     "the evidence is about an error of another kind or severity than the fault: "
@@ -278,8 +278,7 @@ static json_t *evidence_in_order(const json_t *evidence)
 }
 
 /*
- * Every expectation with what became of it, for people who want to see more than the first that
- * decided.
+ * Every expectation with what became of it, not only the first that decided.
  */
 static json_t *checks_of(const struct trial_case *trial)
 {

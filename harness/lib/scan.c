@@ -72,7 +72,7 @@ static bool skip_scalar(struct scanner *scanner)
 	return scanner->at > begin;
 }
 
-/* Steps over a value. Brackets are counted, not matched: whoever needs the value decodes it. */
+/* Steps over a value. Brackets are counted, not matched: the caller decodes the value when it is needed. */
 static bool skip_value(struct scanner *scanner)
 {
 	unsigned int depth = 0;

@@ -187,7 +187,7 @@ int guest_link_expect(struct guest_link *link, const char *guest, unsigned int c
 	if (known && (named || strncmp(known->name, "cid-", 4) != 0))
 		return fail(why, -EEXIST, "CID %u is guest '%s' already: forget it first", cid,
 			    known->name);
-	/* Who dialled from there before and is gone was another one: no name has held that CID since. */
+	/* A guest that dialled from there before and is gone was another one: no name has held that CID since. */
 	if (known && !known->channel) {
 		(void)guest_link_forget(link, known->name, NULL);
 		known = NULL;
@@ -217,7 +217,7 @@ int guest_link_forget(struct guest_link *link, const char *guest, struct reason 
 	return 0;
 }
 
-/** guest_link_report - have the heartbeats of a guest told that were not told yet */
+/** guest_link_report - have the heartbeats of a guest reported that were not reported yet */
 void guest_link_report(struct guest_link *link, const char *guest)
 {
 	for (struct guest_peer *peer = link->peers; peer; peer = peer->next)
@@ -257,7 +257,7 @@ static void tick_peer(struct guest_link *link, struct guest_peer *peer, int64_t 
 	guest_peer_retry(peer, link, now);
 	if (peer->channel && !peer->greeted && now - peer->since_ns > link->limits.hello_ns)
 		guest_peer_cut_off(link, peer, "mute", "it did not say hello in time");
-	/* Who has behaved for ten seconds starts anew. */
+	/* After ten seconds without an offence the count starts anew. */
 	if (peer->greeted && now - peer->since_ns > 10 * NSEC_PER_SEC)
 		peer->refuse_ns = link->limits.refuse_ns;
 	guest_pulse_tick(link, peer, link->limits.silence_ns, now);

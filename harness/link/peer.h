@@ -16,17 +16,17 @@ struct guest_budget {
  * @beats, @missed: since the last report
  * @seq:      of the last beat; @guest_ns: its time on the guest's CLOCK_MONOTONIC
  * @heard_ns: when it arrived; 0 before the first
- * @worst_ns: longest time between two arrivals since the last report; @worst_late_ns: as the guest tells
- * @told_ns:  when the last report was made
- * @gaps:     that were told one by one since then
- * @silent:   its silence was told
+ * @worst_ns: longest time between two arrivals since the last report; @worst_late_ns: as the guest reports
+ * @reported_ns:  when the last report was made
+ * @gaps:     that were reported one by one since then
+ * @silent:   its silence was reported
  * @prompt_ns, @prompt_guest_ns: arrival and own time of the beat of this report that was under way the shortest, by the two
  *            clocks; 0: none yet
  */
 struct guest_pulse {
 	uint64_t beats, missed;
 	int64_t seq, guest_ns;
-	int64_t heard_ns, worst_ns, worst_late_ns, told_ns;
+	int64_t heard_ns, worst_ns, worst_late_ns, reported_ns;
 	int64_t prompt_ns, prompt_guest_ns;
 	unsigned int gaps;
 	bool silent;
@@ -43,7 +43,7 @@ struct guest_pulse {
  * @greeted:   it said hello on this stream
  * @said:      that hello, or NULL
  * @since_ns:  begin of this stream
- * @number:    of the next event that it should send; -1: the next one tells
+ * @number:    of the next event that it should send; -1: the next one sets it
  * @rubbish:   lines of this stream that were no message
  * @refused_until_ns, @refuse_ns: after it was cut off
  * @refusals:  streams that were refused since

@@ -44,7 +44,7 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 	pulse->worst_ns = pulse->worst_late_ns = 0;
 	pulse->gaps = 0;
 	pulse->prompt_ns = 0;
-	pulse->told_ns = now;
+	pulse->reported_ns = now;
 }
 
 static void tell_gap(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
@@ -128,7 +128,7 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	int64_t arrival = pulse->heard_ns ? now - pulse->heard_ns : 0;
 	int64_t late = json_number(beat, "late_ns", 0);
 
-	/* On which host a guest was heard last, and on which first, tells how long it was away. */
+	/* On which host a guest was heard last, and on which first, shows how long it was away. */
 	if (!pulse->heard_ns)
 		guest_peer_tell(link, peer, "heard",
 				json_pack("{s:b, s:I, s:I, s:O*}", "first", 1, "guest_ns",
@@ -157,9 +157,9 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	pulse->seq = seq;
 	pulse->guest_ns = guest_ns;
 	pulse->heard_ns = now;
-	if (!pulse->told_ns)
-		pulse->told_ns = now - REPORT_NS + FIRST_REPORT_NS;
-	if (now - pulse->told_ns >= REPORT_NS)
+	if (!pulse->reported_ns)
+		pulse->reported_ns = now - REPORT_NS + FIRST_REPORT_NS;
+	if (now - pulse->reported_ns >= REPORT_NS)
 		report(link, peer, now);
 }
 
@@ -178,7 +178,7 @@ void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t 
 
 	if (!pulse->heard_ns)
 		return;
-	if (pulse->beats && now - pulse->told_ns >= REPORT_NS)
+	if (pulse->beats && now - pulse->reported_ns >= REPORT_NS)
 		report(link, peer, now);
 	if (!pulse->silent && now - pulse->heard_ns > silence_ns) {
 		pulse->silent = true;

@@ -12,7 +12,7 @@ struct guests {
 	struct guest_link *link;
 };
 
-/* Who waits for the end of a call to a guest: the controller, or @then in this agent. */
+/* What waits for the end of a call to a guest: the controller, or @then in this agent. */
 struct waiting {
 	struct agent_ticket ticket;
 	guest_then_fn then;

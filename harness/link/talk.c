@@ -40,7 +40,7 @@ void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *pee
 {
 	struct guest_call *call;
 
-	/* Who is answered may end further calls: what came next before may be gone. */
+	/* The receiver of an answer may end further calls: what came next before may be gone. */
 	while ((call = call_of_peer(link, peer))) {
 		struct reason why;
 

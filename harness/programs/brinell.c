@@ -46,7 +46,7 @@ static void print_help(FILE *out)
 		if (!has_place(command_at(i)->name))
 			print_command(out, command_at(i));
 	fputs("\n"
-	      "brinell COMMAND --help tells more. Options of every command: --quiet, --verbose.\n"
+	      "brinell COMMAND --help has more. Options of every command: --quiet, --verbose.\n"
 	      "Exit: 0 all passed or skipped, 1 a failure, 2 bad usage or a bad file (nothing was\n"
 	      "started), 3 inconclusive, 4 the bench failed.\n",
 	      out);

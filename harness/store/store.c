@@ -117,7 +117,7 @@ static int check_new(const char *path, struct reason *why)
  * @why:       filled on an error
  *
  * A directory of the user's may be there already, but not with a run in it. Two programs that want
- * the same one are told apart by journal_create(), which only one of them passes.
+ * the same one are distinguished by journal_create(), which only one of them passes.
  *
  * Return: 0; -EEXIST when a run is there; -EPERM for a directory of another user; -errno.
  */

@@ -67,7 +67,7 @@ void engine_take_progress(void *context, const char *what, double fraction)
 		engine->options->view.progress(engine->options->view.context, what, fraction);
 }
 
-/** engine_doing - tell whoever watches what the trial does now */
+/** engine_doing - report to the progress display what the trial does now */
 void engine_doing(struct engine *engine, const char *what)
 {
 	if (engine->options->view.doing)
@@ -190,7 +190,7 @@ int engine_restore_injector(struct engine *engine, struct reason *why)
 	return error;
 }
 
-/* Have all hosts that still answer tell what only shows as a difference, and where the guests are. */
+/* Have all hosts that still answer report what only shows as a difference, and where the guests are. */
 static int collect(struct engine *engine, struct reason *why)
 {
 	int error = -EHOSTDOWN, collected;

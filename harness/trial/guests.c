@@ -16,7 +16,7 @@
 #define COLLECT_TIMEOUT_MS 1000
 #define LINK_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define CLEAN_UP_TIMEOUT_MS 3000
-/* The beats tell how long a guest stood still; inside two emulations they take much of the time that it has. */
+/* The beats show how long a guest stood still; inside two emulations they take much of the time that it has. */
 #define BEAT_NS (10 * NSEC_PER_MSEC)
 #define RIG_BEAT_NS (100 * NSEC_PER_MSEC)
 
@@ -269,7 +269,7 @@ static void ask_status(struct engine *engine, struct bench *host, const struct e
 				  NULL);
 }
 
-/* What only shows as a difference in a guest. One that does not answer tells nothing more: the hosts say how it is. */
+/* What only shows as a difference in a guest. One that does not answer reports nothing more: the hosts say how it is. */
 static void collect_in(struct engine *engine, struct engine_guest *guest)
 {
 	if (guest->linked && !guest->gone && guest->host->state == HOST_UP)
@@ -329,7 +329,7 @@ void guests_clean_up(struct engine *engine, const json_t *result)
 	}
 }
 
-/** guest_may_be_heard - whether a host is up that can tell of a guest: its own, or the other one of its migration */
+/** guest_may_be_heard - whether a host is up that can report about a guest: its own, or the other one of its migration */
 bool guest_may_be_heard(const struct engine_guest *guest)
 {
 	const struct bench *host = guest->host;
@@ -471,7 +471,7 @@ static void take_hypervisor_event(struct engine_guest *guest, const struct bench
 		guest->gone = true;
 }
 
-/** guests_take_event - follow what is told of guests; @body of an event of the journal */
+/** guests_take_event - follow what is reported of guests; @body of an event of the journal */
 void guests_take_event(struct engine *engine, const json_t *body)
 {
 	const char *name = json_text(body, "guest", NULL);

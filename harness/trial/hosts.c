@@ -101,7 +101,7 @@ static int greet_again(struct bench *host)
 	__cleanup_json json_t *hello = NULL;
 	int error = bench_compare_clocks(host, false, NULL);
 
-	/* A host that went down between two trials is not warm, whoever answers. */
+	/* A host that went down between two trials is not warm, even if an agent answers. */
 	if (error || host->clock_names_boot)
 		return error;
 	error = bench_call(host, "hello", NULL, CALL_TIMEOUT_MS, &hello, NULL);

@@ -273,7 +273,7 @@ static int prepare(struct engine *engine, const struct scenario_step *step, cons
 	return error;
 }
 
-/* A host that dies of the fault is what some scenarios want: the trial goes on when another one can tell the rest. */
+/* A host that dies of the fault is what some scenarios want: the trial goes on when another host can report the rest. */
 static int after_host_loss(struct engine *engine, const struct aim *aim, int error)
 {
 	struct bench *other = aim->host->next;
@@ -288,7 +288,7 @@ static int after_host_loss(struct engine *engine, const struct aim *aim, int err
 
 /*
  * The host's kernel can not take away a page that it moves at this moment: it poisons the frame that the page leaves, and the
- * guest never meets it. A page that is still there was only held by somebody.
+ * guest never meets it. A page that is still there was only in use.
  */
 static void look_behind(struct engine *engine, const struct scenario_step *step,
 			const struct aim *aim)

@@ -25,7 +25,7 @@
  * @durations: of durations_load(); kept between runs
  * @expected: milliseconds that the trial took last, 0: it was not run here
  * @earlier:   journal of a run that is resumed, as it was before; NULL for a new one
- * @told:      trials whose results are printed as KTAP, or have none
+ * @reported:      trials whose results are printed as KTAP, or have none
  */
 struct live {
 	pthread_t thread;
@@ -41,7 +41,7 @@ struct live {
 	int64_t expected;
 	const struct plan *plan;
 	const struct journal_index *earlier;
-	size_t told;
+	size_t reported;
 };
 
 static double seconds_since(int64_t began)
@@ -174,14 +174,14 @@ static const char *colour_of(const char *verdict)
 /* What was judged before a run was resumed is part of its one document: the results up to the trial @until. */
 static void tell_earlier(struct live *live, size_t until)
 {
-	for (; live->told < until; live->told++) {
+	for (; live->reported < until; live->reported++) {
 		struct judged judged = {0};
 
-		if (!live->earlier || !live->plan->trials[live->told].done)
+		if (!live->earlier || !live->plan->trials[live->reported].done)
 			continue;
-		judged.trial = &live->earlier->trials[live->told];
+		judged.trial = &live->earlier->trials[live->reported];
 		judge_result(live->earlier, &(struct judge_options){0}, &judged);
-		ktap_result(stdout, live->told + 1, judged.name, judged.result);
+		ktap_result(stdout, live->reported + 1, judged.name, judged.result);
 		judged_free(&judged);
 	}
 }
@@ -209,7 +209,7 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 
 		tell_earlier(live, index);
 		ktap_result(stdout, index + 1, name, result);
-		live->told = index + 1;
+		live->reported = index + 1;
 	}
 	fflush(stdout);
 	pthread_mutex_unlock(&live->lock);
@@ -230,10 +230,10 @@ struct live *live_open(const struct plan *plan, const struct journal_index *earl
 	live->plan = plan;
 	live->total = plan->count;
 	live->earlier = earlier;
-	while (live->told < plan->count && plan->trials[live->told].done)
-		live->told++;
-	if (live->told < plan->count)
-		live->told = 0;
+	while (live->reported < plan->count && plan->trials[live->reported].done)
+		live->reported++;
+	if (live->reported < plan->count)
+		live->reported = 0;
 	live->fraction = -1;
 	live->terminal = isatty(STDOUT_FILENO);
 	live->colour = live->terminal && !(no_colour && *no_colour);
@@ -242,7 +242,7 @@ struct live *live_open(const struct plan *plan, const struct journal_index *earl
 	live->durations = durations_load();
 	if (live->terminal && start_redraw(live))
 		live->terminal = false;
-	if (!live->terminal && live->told < plan->count)
+	if (!live->terminal && live->reported < plan->count)
 		ktap_begin(stdout, KTAP_VERSION, plan->count);
 	fflush(stdout);
 	return live;

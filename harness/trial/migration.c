@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The steps of a migration. The agent of the source tells its stages and counters; a step can wait for one of them.
+ * The steps of a migration. The agent of the source reports its stages and counters; a step can wait for one of them.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void set_stage(struct engine_guest *guest, const char *stage)
 	guest->view.stage = guest->stage;
 }
 
-/** migration_take_event - follow a migration by what the agent of its source tells (docs/protocol.md) */
+/** migration_take_event - follow a migration by what the agent of its source reports (docs/protocol.md) */
 void migration_take_event(struct engine_guest *guest, const json_t *data)
 {
 	struct migration_view *view = &guest->view;
@@ -126,7 +126,7 @@ static int announce(struct engine *engine, const struct engine_guest *guest,
 			   why);
 }
 
-/** migration_compare_clocks - both hosts tell times of a migration, each by its own clock */
+/** migration_compare_clocks - both hosts report times of a migration, each by its own clock */
 void migration_compare_clocks(struct engine_guest *guest)
 {
 	if (guest->host->state == HOST_UP)
@@ -216,7 +216,7 @@ int step_when(struct engine *engine, const struct scenario_step *step, struct re
 	if (until > engine->deadline)
 		until = engine->deadline;
 	while (!condition_holds(&condition, &guest->view)) {
-		/* Without its source nobody tells of the migration any more. */
+		/* Only the source reports about the migration. */
 		if (guest->view.ended || now_monotonic_ns() >= until ||
 		    (guest->source && guest->source->state != HOST_UP))
 			return miss(engine, guest, text, why);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether a bench has what a scenario needs: what a trial skips for, `brinell run --dry-run` and `brinell doctor` tell.
+ * Whether a bench has what a scenario needs: why a trial is skipped, as `brinell run --dry-run` and `brinell doctor` say.
  */
 #include <errno.h>
 #include <string.h>

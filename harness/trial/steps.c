@@ -49,7 +49,7 @@ json_t *engine_focus_of(const json_t *facts)
 			 json_object_get(facts, "pid"));
 }
 
-/* Whether a fault is aimed at a workload in a later step: then the witnesses are told of it together with that. */
+/* Whether a fault is aimed at a workload in a later step: then the witnesses learn of it together with that. */
 static bool is_aimed_at(const struct engine *engine, const char *workload)
 {
 	const struct scenario *scenario = engine->trial->scenario;

@@ -114,14 +114,14 @@ static void interrupts_probe(json_t *findings)
 		    "/proc/interrupts has no MCE row", "boot a kernel with CONFIG_X86_MCE");
 }
 
-/* @private: {"before": counts at the start, "told": counts when last emitted} */
+/* @private: {"before": counts at the start, "reported": counts when last emitted} */
 static int interrupts_start(struct witness_run *run, struct reason *why)
 {
 	json_t *counts = read_counts();
 
 	if (!counts)
 		return fail(why, -EIO, "%s can not be read", INTERRUPTS);
-	run->private = json_pack("{s:o, s:O}", "before", counts, "told", counts);
+	run->private = json_pack("{s:o, s:O}", "before", counts, "reported", counts);
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static int interrupts_start(struct witness_run *run, struct reason *why)
 static void begin_anew(struct witness_run *run, json_t *counts)
 {
 	json_object_set(run->private, "before", counts);
-	json_object_set_new(run->private, "told", counts);
+	json_object_set_new(run->private, "reported", counts);
 	run->emit(run->context, "interrupts", now_realtime_ns(),
 		  "processors came or went: interrupts are counted anew",
 		  json_pack("{s:i}", "lost", 1));
@@ -144,7 +144,7 @@ static void interrupts_collect(struct witness_run *run)
 	const char *name;
 	json_t *now;
 
-	if (!counts || json_equal(counts, json_object_get(run->private, "told"))) {
+	if (!counts || json_equal(counts, json_object_get(run->private, "reported"))) {
 		json_decref(counts);
 		json_decref(data);
 		return;
@@ -165,7 +165,7 @@ static void interrupts_collect(struct witness_run *run)
 					      (json_int_t)is));
 		append_text(&text, ", ", "%s %+" PRId64, name, is - was);
 	}
-	json_object_set_new(run->private, "told", counts);
+	json_object_set_new(run->private, "reported", counts);
 	run->emit(run->context, "interrupts", now_realtime_ns(), text, data);
 }
 

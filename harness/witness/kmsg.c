@@ -37,7 +37,7 @@ static void kmsg_probe(json_t *findings)
 
 /*
  * Times of printk are local_clock(), which begins a little after CLOCK_MONOTONIC does: a record of our own, whose time
- * on both clocks is known, tells by how much. It also shows readers of the log where a trial begins.
+ * on both clocks is known, shows by how much. It also shows readers of the log where a trial begins.
  */
 static void measure_offset(struct witness_run *run)
 {
@@ -121,7 +121,7 @@ static void kmsg_read(struct witness_run *run)
 			record[got] = '\0';
 			read_record(run, record);
 		} else if (got < 0 && errno == EPIPE) {
-			/* Overwritten before it was read; the next record's number tells how many there were. */
+			/* Overwritten before it was read; the next record's number shows how many there were. */
 			if (!((struct kmsg *)run->private)->following)
 				report_loss(run, 1);
 		} else if (got == 0 || errno != EINTR) {

@@ -12,7 +12,7 @@
 #include "harness/host/machine.h"
 
 struct pageflags {
-	uint64_t pfn, before, told;
+	uint64_t pfn, before, reported;
 	bool looking;
 };
 
@@ -50,12 +50,12 @@ static void pageflags_collect(struct witness_run *run)
 		return;
 	if (!page->looking || pfn != page->pfn) {
 		*page = (struct pageflags){
-			.pfn = pfn, .before = flags, .told = flags, .looking = true};
+			.pfn = pfn, .before = flags, .reported = flags, .looking = true};
 		return;
 	}
-	if (flags == page->told)
+	if (flags == page->reported)
 		return;
-	page->told = flags;
+	page->reported = flags;
 	poisoned = flags >> PAGE_FLAG_HWPOISON & 1;
 
 	__cleanup_free char *text =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Trace events of errors, in a tracefs instance of our own, so that nobody else's tracing is disturbed. The five files
+ * Trace events of errors, in a tracefs instance of our own, so that other tracing is not disturbed. The five files
  * that this needs are used directly (Documentation/trace/ftrace.rst): the agent stays small, and a made-up tracefs can
  * test it.
  */
@@ -80,7 +80,7 @@ static void trace_probe(json_t *findings)
 	}
 }
 
-/* An agent that was killed leaves its instance behind; its name tells whose it was. */
+/* An agent that was killed leaves its instance behind; its name shows whose it was. */
 static void remove_leftovers(void)
 {
 	char path[4096];

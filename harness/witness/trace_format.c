@@ -124,7 +124,7 @@ static bool skip_text(const char **format, const char **text)
  * @text:   of the event, behind its name and the colon
  *
  * A value reaches to the text that follows it in the format; one that is followed by another value at once has no end that
- * could be told, and the two are left out.
+ * could be distinguished, and the two are left out.
  *
  * Return: {"addr": "0x..", "cpu": 1, ...}, as far as the text follows the format; owned by the caller.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether this machine works with a device: the block devices on it, and who has them.
+ * Whether this machine works with a device: the block devices on it, and their users.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -112,7 +112,7 @@ static bool is_held(const char *name, char user[static 256])
 	return held;
 }
 
-/* Whoever has it for himself: a file system that no table names, a pool of ZFS. */
+/* An exclusive user: a file system that no table names, a pool of ZFS. */
 static bool is_claimed(const char *name, char user[static 256])
 {
 	__cleanup_free char *device = format_text("/dev/%s", name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * dma: a device is made to write or read where it must not, or where it may. What the IOMMU does about it, its own witnesses
- * tell.
+ * show.
  */
 #include <inttypes.h>
 

@@ -167,16 +167,16 @@ bool dma_is_allowed(const struct dma_plan *plan)
 static bool run(struct stream *stream, int socket)
 {
 	bool faults = !dma_is_allowed(stream->plan) || stream->noise;
-	int64_t told = now_monotonic_ns(), next = told + (faults ? dma_log_window() : 0);
+	int64_t reported = now_monotonic_ns(), next = reported + (faults ? dma_log_window() : 0);
 
 	for (uint64_t i = 0; !stream->plan->count || i < stream->plan->count; i++) {
 		if (!pause_until(socket, next))
 			return false;
 		step(stream);
 		next += stream->plan->interval_ns;
-		if (now_monotonic_ns() - told < PROGRESS_NS)
+		if (now_monotonic_ns() - reported < PROGRESS_NS)
 			continue;
-		told = now_monotonic_ns();
+		reported = now_monotonic_ns();
 		say(stream, socket, DMA_PROGRESS, MSG_DONTWAIT);
 	}
 	return true;

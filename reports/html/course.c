@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a timeline shows of guests and migrations, in words: for those who do not see the picture, and for exact numbers.
+ * What a timeline shows of guests and migrations, in words: without the picture, and with exact numbers.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "reports/html/picture.h"
 #include "reports/text.h"
 
-/* Holes of a guest that are told one by one, the longest. */
+/* Holes of a guest that are reported one by one, the longest. */
 #define HOLE_LINES 12
-/* Iterations that are told one by one: the first and the last ones. */
+/* Iterations that are reported one by one: the first and the last ones. */
 #define FIRST_ITERATIONS 5
 #define LAST_ITERATIONS 3
 /* With more stages and iterations their table is folded. */
@@ -89,7 +89,7 @@ static int by_length(const void *one, const void *other)
 
 static void write_holes(FILE *out, const struct course_guest *guest)
 {
-	size_t count = guest->hole_count, told = count < HOLE_LINES ? count : HOLE_LINES;
+	size_t count = guest->hole_count, reported = count < HOLE_LINES ? count : HOLE_LINES;
 	__cleanup_free struct course_hole *holes = xcalloc(count + 1, sizeof(*holes));
 
 	if (!count)
@@ -97,10 +97,10 @@ static void write_holes(FILE *out, const struct course_guest *guest)
 	memcpy(holes, guest->holes, count * sizeof(*holes));
 	if (count > HOLE_LINES)
 		qsort(holes, count, sizeof(*holes), by_length);
-	for (size_t i = 0; i < told; i++)
+	for (size_t i = 0; i < reported; i++)
 		write_hole(out, &holes[i]);
-	if (told < count)
-		fprintf(out, "<li>%zu shorter holes are in the journal.</li>", count - told);
+	if (reported < count)
+		fprintf(out, "<li>%zu shorter holes are in the journal.</li>", count - reported);
 }
 
 static void write_guest(FILE *out, const struct course_guest *guest)
@@ -190,7 +190,8 @@ static void write_migration(FILE *out, const struct course_migration *migration)
 	if (migration->outcome)
 		text_xml_format(out, "It ended <strong>%s</strong> after ", migration->outcome);
 	else
-		fputs("<strong>Its end was never told.</strong> It was last heard of after ", out);
+		fputs("<strong>Its end was never reported.</strong> It was last heard of after ",
+		      out);
 	text_xml_format(out, "%s%s%s.", short_duration(migration->to_ns - migration->from_ns).text,
 			*migration->reason ? ": " : "", migration->reason);
 	if (migration->downtime_ns >= 0)

@@ -277,7 +277,7 @@ static void write_legend(FILE *out)
 	      "silence; each has its length beside, and a move how long of it the guest stood "
 	      "still (down). Thick bands are the stages of a migration, "
 	      "with the numbers of the iterations. What is too small to be seen is drawn again as "
-	      "a close-up, and all of it is told in words below each picture.</p></details>\n",
+	      "a close-up, and all of it is reported in words below each picture.</p></details>\n",
 	      out);
 }
 

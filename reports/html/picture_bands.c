@@ -83,7 +83,7 @@ static void write_box(FILE *out, const char *class, double from, double to, int 
 			class, from, y, to - from, STAGE_THICK, title);
 }
 
-/* One iteration, or several that are too short to be told from each other: numbers first to last. */
+/* One iteration, or several that are too short to be distinguished from each other: numbers first to last. */
 static void write_iterations(FILE *out, const struct picture *picture,
 			     const struct course_migration *migration, size_t first, size_t last,
 			     int y, bool odd)
@@ -180,7 +180,7 @@ static int write_stage_labels(const struct picture *picture, struct labels *rows
 
 	if (picture_sees(picture, migration->to_ns, migration->to_ns)) {
 		snprintf(label, sizeof(label), "%.32s",
-			 migration->outcome ? migration->outcome : "no end was told");
+			 migration->outcome ? migration->outcome : "no end was reported");
 		used = write_label(picture, rows, picture_x(picture, migration->to_ns), y,
 				   "strong end", label);
 	}

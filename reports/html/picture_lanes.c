@@ -66,7 +66,7 @@ static void mark_event(const struct picture *picture, const struct record *recor
 /**
  * mark_of - how a record is drawn
  *
- * Return: false when it is no mark: it is told otherwise, or it is no moment of the trial.
+ * Return: false when it is no mark: it is reported otherwise, or it is no moment of the trial.
  */
 bool mark_of(const struct picture *picture, const struct record *record, struct mark *mark)
 {

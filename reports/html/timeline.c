@@ -235,7 +235,7 @@ static void write_picture(FILE *out, struct picture *picture, const char *what,
 		out,
 		"<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"%s, "
 		"scrolls sideways\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s "
-		"of trial %s: %zu lanes; what they show is told below in words\">",
+		"of trial %s: %zu lanes; what they show is reported below in words\">",
 		what, PICTURE_WIDTH, picture->bottom + 28, what,
 		json_text(picture->result, "trial", ""), picture->lane_count);
 	for (size_t i = 0; i < close_count; i++)

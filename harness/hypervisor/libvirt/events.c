@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What libvirt tells by itself, in words. The callbacks run in the thread of libvirt's events.
+ * What libvirt reports by itself, in words. The callbacks run in the thread of libvirt's events.
  */
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>

@@ -148,7 +148,7 @@ static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 	return error;
 }
 
-/** virt_migrate - a job: move the guest to another host, and tell of it as events "migration-sample" */
+/** virt_migrate - a job: move the guest to another host, and report it as events "migration-sample" */
 int virt_migrate(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);

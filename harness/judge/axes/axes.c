@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * From evidence to what became of the hosts and the IOMMU; it is read once, in its order, and each piece goes to those
- * whom it is about. What is from or about a guest is never the host's own.
+ * what it is about. What is from or about a guest is never the host's own.
  */
 #include <string.h>
 
@@ -164,7 +164,7 @@ static void read_boot(const struct trial_case *trial, struct observation *seen,
 
 	if (!host)
 		return;
-	/* Before the fault it tells which boot this is, after it that this is another one. */
+	/* Before the fault it shows which boot this is, after it that this is another one. */
 	if (!counts && (!trial->intent || host != &seen->hosts[0]))
 		host->boot_id = record->boot.boot_id;
 	else if (counts && another_boot(host, record->boot.boot_id) && !host->boot_changed)
@@ -231,7 +231,7 @@ static const char *sign_of_death(const struct host_seen *host)
 {
 	const struct record *sign = host->panic ?: host->bench_died ?: host->boot_changed;
 
-	return record_told(sign);
+	return record_quote(sign);
 }
 
 /* What the evidence by itself says of a host. Return: false when it says nothing of a death. */
@@ -269,7 +269,7 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	} else if (host->stuck) {
 		outcome->axis = HOST_AXIS_HUNG;
 		case_cite(trial, host->stuck, "host");
-		give_reason(outcome, CODE_HOST_HUNG_UNEXPECTEDLY, "%s", record_told(host->stuck));
+		give_reason(outcome, CODE_HOST_HUNG_UNEXPECTEDLY, "%s", record_quote(host->stuck));
 	} else if (trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST) {
 		give_reason(
 			outcome, CODE_HOST_SILENT,

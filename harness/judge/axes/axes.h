@@ -12,7 +12,7 @@
 /**
  * enum relation - is a piece of evidence about this trial's fault?
  * @RELATION_OURS:      it names our page, address or process
- * @RELATION_ANONYMOUS: it names nobody
+ * @RELATION_ANONYMOUS: it names no page or process
  * @RELATION_FOREIGN:   it names another page or process
  */
 enum relation {
@@ -34,7 +34,7 @@ enum format {
  * @exit: the victim's end by a signal
  * @killed: its end by SIGKILL or SIGTERM
  * @touch_after_exit: the victim spoke after its end
- * @stopped: the workload was told to end
+ * @stopped: the workload was asked to end
  */
 struct victim_seen {
 	const struct record *killed_by_kernel, *signalled_by_kernel;
@@ -88,7 +88,7 @@ enum hypervisor_word {
  * @word, @word_record: the hypervisor's last word
  * @end, @end_record: how it ended, when the last word is that; the first record that says so
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
- * @first_record, @last_record: that tell them
+ * @first_record, @last_record: that report them
  * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or it was heard again
  * @hello:   the last hello here; @stranger: the first was of another boot
  * @cut_off: the host closed its ears: silence means nothing
@@ -112,7 +112,7 @@ struct guest_side {
 /**
  * struct guest_seen - a guest as the evidence shows it
  * @name, @uuid, @boot_id: as it was started; borrowed
- * @sides, @home: where it is told of; the one where it began
+ * @sides, @home: the hosts that report it; the one where it began
  * @panic:   panic in its kernel log or on its console
  * @booting: its console shows a kernel that starts
  * @gone:    its stream broke
@@ -132,10 +132,10 @@ struct guest_seen {
 
 /**
  * struct migration_seen - the last migration of the subject as the evidence shows it
- * @guest:    that migrates; NULL: nobody says
+ * @guest:    that migrates; NULL: not known
  * @asked:    the step that began it; NULL: none
- * @begun:    an event told of it; @post_copy: it came to post-copy; @local: source and target are one host
- * @source:   host that told of it; borrowed
+ * @begun:    an event reported it; @post_copy: it came to post-copy; @local: source and target are one host
+ * @source:   host that reported it; borrowed
  * @end:      record of its end
  * @outcome:  of that end; borrowed
  */
@@ -167,7 +167,7 @@ struct conversion_seen {
  * struct observation - what is gathered while the evidence is read in its order
  * @hosts:  the one that the fault was aimed at first
  * @guests: the subject first
- * @answered_last: the host told its own use of the machine, which it is asked for when all is over
+ * @answered_last: the host reported its own use of the machine, which it is asked for when all is over
  * @fault_ns:   when the fault had been fired, on the controller's clock; the beginning of a trial without one
  * @last_step_ns: when the last step began
  */

@@ -61,7 +61,7 @@ static void give(struct trial_case *trial, enum conversion_axis axis, enum code 
 {
 	trial->conversion.axis = axis;
 	case_cite(trial, record, "conversion");
-	give_reason(&trial->conversion, code, "%s", record_told(record));
+	give_reason(&trial->conversion, code, "%s", record_quote(record));
 }
 
 /** case_decide_conversion - the conversion axis, when all evidence is read */
@@ -71,7 +71,7 @@ void case_decide_conversion(struct trial_case *trial, const struct conversion_se
 
 	if (!seen->counts && !seen->torn && !seen->corrupted && !seen->broken && !seen->hung)
 		return;
-	/* Without a storm the count is that of somebody else. */
+	/* Without a storm, other programs made these conversions. */
 	if (seen->counted)
 		case_prove(trial, GROUP_CONVERSIONS, seen->counted, RELATION_ANONYMOUS);
 	outcome->axis = CONVERSION_AXIS_UNKNOWN;
@@ -84,7 +84,7 @@ void case_decide_conversion(struct trial_case *trial, const struct conversion_se
 	else if (seen->torn)
 		give(trial, CONVERSION_AXIS_REFUSED_TORN, CODE_CONVERSION_TORN, seen->torn);
 	else if (seen->broken)
-		give_reason(outcome, CODE_CONVERSION_UNEXPLAINED, "%s", record_told(seen->broken));
+		give_reason(outcome, CODE_CONVERSION_UNEXPLAINED, "%s", record_quote(seen->broken));
 	else if (!seen->ended || !(seen->converted + seen->refused))
 		give_reason(outcome, CODE_CONVERSION_SILENT,
 			    "no user reported the state of the memory at the end");

@@ -3,10 +3,10 @@
  * How long a guest stood still while it was moved, as the guest itself saw it.
  *
  * What it saw is a gap between two beats: the last one at the source and the first one at the target. Its own clock does not
- * tell how long that was, because QEMU stops kvmclock, but not before all of the state is saved (kvmclock_pre_save() in
+ * show how long that was, because QEMU stops kvmclock, but not before all of the state is saved (kvmclock_pre_save() in
  * hw/i386/kvm/clock.c): it goes on for a part of the downtime. Nor does the arrival of these beats, because the guest has to
- * dial anew before it can tell of them. But every beat tells how far the clocks of guest and host are apart, and of many
- * beats the one that was under way the shortest tells it best. By how much more the host's clock is ahead of the
+ * dial anew before it can report them. But every beat shows how far the clocks of guest and host are apart, and of many
+ * beats the one that was under way the shortest shows it best. By how much more the host's clock is ahead of the
  * guest's at the target than at the source, that long the guest's clock stood still; the rest of the gap it has gone by
  * itself.
  *
@@ -33,8 +33,8 @@ struct beat_way {
  * struct downtime_side - one of the two hosts
  * @ways:     the last ones; @way_count of all
  * @last_ns:  the guest's clock at the last beat here
- * @still_ns: when the hypervisor told that the guest stands still here; 0: never
- * @qemu_ns:  when QEMU stopped or started its processors; 0: it did not tell
+ * @still_ns: when the hypervisor reported that the guest stands still here; 0: never
+ * @qemu_ns:  when QEMU stopped or started its processors; 0: not known
  * @behind_ns: by how much the host's clock is behind that of the controller; @behind_known
  */
 struct downtime_side {
@@ -49,7 +49,7 @@ struct downtime_side {
 /**
  * struct downtime_evidence - all of it
  * @asked: the step that began the migration
- * @gaps:     between beats, as the guest told at the target; NULL: it did not
+ * @gaps:     between beats, as the guest reported at the target; NULL: it did not
  * @interval_ns: between two beats
  * @first_ns: arrival of the first beat at the target; 0: none
  */
@@ -60,7 +60,7 @@ struct downtime_evidence {
 	int64_t interval_ns, first_ns;
 };
 
-/* Guests may tell any number. */
+/* Guests may report any number. */
 static int64_t sum(int64_t one, int64_t other)
 {
 	int64_t result;
@@ -232,7 +232,7 @@ static void read_all(struct downtime_evidence *evidence, const struct guest_seen
 }
 
 /**
- * case_measure_downtime - how long a guest stood still that was moved, by all who can tell
+ * case_measure_downtime - how long a guest stood still that was moved, by all evidence
  * @source, @target: the hosts
  */
 void case_measure_downtime(struct trial_case *trial, const struct migration_seen *migration,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What became of the guests. Death and life both take two witnesses that can not have the same source, and silence is
- * neither: a guest that is only silent hangs, if the hypervisor says that it is there, and else nobody knows.
+ * neither: a guest that is only silent hangs, if the hypervisor says that it is there, and else its state is not known.
  */
 #include <string.h>
 
@@ -166,25 +166,25 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 			    signs->host->name, signs->host->reason.text);
 	else if (guest->panic || end == END_PANIC)
 		give_reason(outcome, CODE_GUEST_KILLED_KERNEL_CRASH, "guest kernel crash: %s",
-			    record_told(guest->panic ?: word));
+			    record_quote(guest->panic ?: word));
 	else if (guest->reboot || guest->booting)
 		give_reason(outcome, CODE_GUEST_KILLED_RESTART, "the guest started anew: %s",
-			    record_told(guest->reboot ?: guest->booting));
+			    record_quote(guest->reboot ?: guest->booting));
 	else if (end == END_QEMU_CRASH)
 		give_reason(outcome, CODE_GUEST_KILLED_QEMU_CRASH, "QEMU crash: %s",
-			    record_told(word));
+			    record_quote(word));
 	else if (end == END_BY_HYPERVISOR)
 		give_reason(outcome, CODE_GUEST_KILLED_BY_HYPERVISOR,
-			    "the hypervisor ended the guest: %s", record_told(word));
+			    "the hypervisor ended the guest: %s", record_quote(word));
 	else if (end == END_SHUT_DOWN)
 		give_reason(outcome, CODE_GUEST_KILLED_SHUT_DOWN, "the guest shut down: %s",
-			    record_told(word));
+			    record_quote(word));
 	else if (end == END_DESTROYED)
 		give_reason(outcome, CODE_GUEST_KILLED_DESTROYED, "the domain was destroyed: %s",
-			    record_told(word));
+			    record_quote(word));
 	else
 		give_reason(outcome, CODE_GUEST_KILLED_GONE, "the domain is gone: %s",
-			    record_told(word));
+			    record_quote(word));
 }
 
 static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest,
@@ -244,7 +244,7 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 					      : guest->gone_before_reboot;
 
 	give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_DEATH, "only one sign that the guest died: %s",
-		    record_told(sign));
+		    record_quote(sign));
 }
 
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
@@ -257,7 +257,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		case_cite(trial, signs->beats->last_record, "guest");
 		give_reason(outcome, CODE_GUEST_CONTRADICTED,
 			    "conflicting evidence: reported dead, heartbeats continue: %s",
-			    record_told(against));
+			    record_quote(against));
 	} else if (count_deaths(signs) >= 2) {
 		outcome->axis = GUEST_KILLED;
 		tell_death(guest, signs, outcome);
@@ -269,7 +269,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		cite_deaths(trial, guest, signs, false);
 		cite_life(trial, guest, signs);
 		give_reason(outcome, CODE_GUEST_HUNG, "%s, and the hypervisor says that it %s",
-			    record_told(signs->down->down), signs->runs ? "runs" : "is paused");
+			    record_quote(signs->down->down), signs->runs ? "runs" : "is paused");
 	} else {
 		cite_deaths(trial, guest, signs, false);
 		tell_single_death(guest, signs, outcome);
@@ -296,16 +296,16 @@ static void decide_life(struct trial_case *trial, const struct guest_seen *guest
 	} else if (alive == 1) {
 		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
 			    "only one sign that the guest lives: %s",
-			    record_told(signs->beats  ? signs->beats->last_record
-					: signs->runs ? signs->runs->word_record
-						      : guest->report));
+			    record_quote(signs->beats  ? signs->beats->last_record
+					 : signs->runs ? signs->runs->word_record
+						       : guest->report));
 	} else if (trial->settled_view && !signs->beats && was_ever_heard(guest)) {
 		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
 			    "no heartbeat was heard since the last step");
 	} else if (guest->harmed) {
 		outcome->axis = GUEST_CONTAINED;
 		case_cite(trial, guest->harmed, "guest");
-		give_reason(outcome, CODE_GUEST_CONTAINED, "%s", record_told(guest->harmed));
+		give_reason(outcome, CODE_GUEST_CONTAINED, "%s", record_quote(guest->harmed));
 	} else {
 		outcome->axis = GUEST_UNHARMED;
 		outcome->code = CODE_GUEST_UNHARMED;
@@ -325,7 +325,7 @@ static void decide_guest(struct trial_case *trial, const struct observation *see
 	if (wrong) {
 		outcome->axis = GUEST_CORRUPTED;
 		case_cite(trial, wrong, "guest");
-		give_reason(outcome, CODE_GUEST_CORRUPTED, "%s", record_told(wrong));
+		give_reason(outcome, CODE_GUEST_CORRUPTED, "%s", record_quote(wrong));
 		return;
 	}
 	find_signs(trial, seen, guest, &signs);

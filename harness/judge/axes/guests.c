@@ -7,7 +7,7 @@
 
 #include "harness/judge/axes/axes.h"
 
-/* A report of heartbeats covers a second; an agent that does not tell the age of the last one may tell of older ones. */
+/* A report of heartbeats covers a second; one without the age of the last beat may be about older ones. */
 #define REPORT_NS (1100 * NSEC_PER_MSEC)
 
 static bool is_text(const char *one, const char *other)
@@ -96,7 +96,7 @@ static void read_heartbeat(struct guest_side *side, const struct record *record)
 	int64_t time_ns = record->seen_ns, age_ns = beat->age_ns;
 
 	if (is_text(beat->what, "silent")) {
-		/* Ages are told to the millisecond: the last beat before the silence is none after it. */
+		/* Ages are reported to the millisecond: the last beat before the silence is none after it. */
 		side->down = record;
 		side->down_ns = before(time_ns, beat->since_ns) + JUDGE_MARGIN_NS;
 	} else if (is_text(beat->what, "heartbeat")) {
@@ -128,7 +128,7 @@ static void read_hello(struct guest_seen *guest, struct guest_side *side,
 		guest->reboot = record;
 		guest->gone_before_reboot = guest->gone;
 	}
-	/* Before the fault it tells which boot this is. */
+	/* Before the fault it shows which boot this is. */
 	if (boot && !counts && (another || !guest->boot_id))
 		guest->boot_id = boot;
 	side->lived = true;

@@ -123,7 +123,7 @@ static bool counts_interrupts(const struct trial_case *trial)
 void case_decide_iommu(struct trial_case *trial)
 {
 	struct iommu_outcome *iommu = &trial->iommu;
-	unsigned int notices = 0, told = 0;
+	unsigned int notices = 0, reported = 0;
 
 	for (size_t i = 0; i < IOMMU_SOURCES; i++) {
 		const struct iommu_source *source = &iommu->sources[i];
@@ -131,9 +131,9 @@ void case_decide_iommu(struct trial_case *trial)
 		iommu->ours = MAX(iommu->ours, source->ours);
 		iommu->others = MAX(iommu->others, source->others);
 		notices = MAX(notices, source->notices);
-		told = MAX(told, source->ours + source->others);
+		reported = MAX(reported, source->ours + source->others);
 	}
-	iommu->lost |= interrupts_of(trial) > notices || notices > told ||
+	iommu->lost |= interrupts_of(trial) > notices || notices > reported ||
 		       (iommu->limited && !counts_interrupts(trial));
 	/* Whose accesses were left out is not known; a trial without a DMA of its own misses none. */
 	if (!trial->on_host.iova_count)

@@ -101,7 +101,7 @@ static bool outcome_is(const struct migration_seen *migration, const char *word)
 	return migration->outcome && strcmp(migration->outcome, word) == 0;
 }
 
-/* On one host, the guest is where the migration has left it: what is seen of it tells that it is there. */
+/* On one host, the guest is where the migration has left it: what is seen of it shows that it is there. */
 static void follow_local(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
@@ -175,7 +175,7 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 	if (strcmp(case_kills(trial), "qemu") != 0 ||
 	    strcmp(json_text(intent->intent.arguments, "guest", guest->name), guest->name) != 0)
 		return false;
-	/* The QEMU that waits for the guest at the target is not the guest's: its death harms nobody. */
+	/* The QEMU that waits for the guest at the target is not the guest's: its death is no harm. */
 	for (size_t i = 0; i < guest->side_count; i++)
 		if (strcmp(guest->sides[i].host, intent->host ?: "") == 0)
 			return guest->sides[i].lived;
@@ -276,7 +276,7 @@ static void decide_stay(struct trial_case *trial, const struct course *course)
 	else
 		give_reason(migration,
 			    CODE_MIGRATION_COMPLETED + (migration->axis - MIGRATION_AXIS_COMPLETED),
-			    "%s", record_told(course->migration->end));
+			    "%s", record_quote(course->migration->end));
 }
 
 /* Both hosts can not be right. Return: whether they contradict each other. */
@@ -291,8 +291,8 @@ static bool contradicts(struct trial_case *trial, const struct course *course)
 			    course->hypervisor_arrived
 				    ? "the hypervisor says that it runs at the target"
 				    : "the migration ended",
-			    record_told(course->hypervisor_arrived ? course->target->word_record
-								   : migration->end));
+			    record_quote(course->hypervisor_arrived ? course->target->word_record
+								    : migration->end));
 	else if (migration->end && !outcome_is(migration, "completed") &&
 		 (course->hypervisor_arrived || course->guest_arrived))
 		give_reason(result, CODE_MIGRATION_CONTRADICTED,
@@ -317,7 +317,7 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 		case_cite(trial, course->target->hello, "migration");
 		give_reason(migration, CODE_GUEST_LOST_ANOTHER_BOOT,
 			    "another boot of the guest speaks at the target: %s",
-			    record_told(course->target->hello));
+			    record_quote(course->target->hello));
 	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
 	} else if (is_torn(course)) {
@@ -327,13 +327,13 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 			    "the source ended in post-copy, and the target lacks the rest of the "
 			    "memory: "
 			    "%s",
-			    record_told(seen->end));
+			    record_quote(seen->end));
 	} else if (contradicts(trial, course)) {
 		return;
 	} else if (course->arrived) {
 		migration->axis = MIGRATION_AXIS_COMPLETED;
 		give_reason(migration, CODE_MIGRATION_COMPLETED, "%s",
-			    record_told(seen->end ?: course->target->word_record));
+			    record_quote(seen->end ?: course->target->word_record));
 	} else if (!seen->end) {
 		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
 			    "no event tells how the migration ended");

@@ -82,7 +82,8 @@ void case_prove(struct trial_case *trial, enum group group, const struct record 
 {
 	if (relation == RELATION_FOREIGN) {
 		if (!trial->foreign[0])
-			snprintf(trial->foreign, sizeof(trial->foreign), "%s", record_told(record));
+			snprintf(trial->foreign, sizeof(trial->foreign), "%s",
+				 record_quote(record));
 		return;
 	}
 	if (relation == RELATION_OURS) {
@@ -108,7 +109,8 @@ static void note_other(struct trial_case *trial, const struct record *record,
 	if (relation == RELATION_OURS)
 		return;
 	if (!trial->other_error[0])
-		snprintf(trial->other_error, sizeof(trial->other_error), "%s", record_told(record));
+		snprintf(trial->other_error, sizeof(trial->other_error), "%s",
+			 record_quote(record));
 	add_nature(&trial->other_nature, nature);
 }
 
@@ -180,7 +182,7 @@ void case_prove_by_death(struct trial_case *trial)
 	trial->identified_by |= trial->witnesses | trial->vague;
 }
 
-/** scope_relation - whom a line of the kernel's log is about; a thread of a process is known by the address alone */
+/** scope_relation - what a line of the kernel's log is about; a thread of a process is known by the address alone */
 enum relation scope_relation(const struct scope *scope, const struct kernel_line *line)
 {
 	if (line->has_pfn && scope->pfn_count)
@@ -215,7 +217,7 @@ void case_read_trace(struct trial_case *trial, const struct record *record)
 			   line.nature);
 }
 
-/* The daemon of the hypervisor dies only as the fault of those who kill it; its connection breaks for other reasons, too. */
+/* The daemon of the hypervisor dies only by a fault that kills it; its connection breaks for other reasons, too. */
 static bool kills_daemon(const struct trial_case *trial)
 {
 	const char *killed = case_kills(trial);
@@ -235,7 +237,7 @@ void case_read_host_proof(struct trial_case *trial, const struct record *record)
 		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);
 }
 
-/** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel tells it by a pidfd */
+/** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel shows it by a pidfd */
 void case_read_injector_proof(struct trial_case *trial)
 {
 	if (*case_kills(trial) && trial->outcome && trial->outcome->outcome.ended)

@@ -75,7 +75,7 @@ static void read_touch(struct trial_case *trial, struct victim_seen *seen,
 	trial->touched_fine = trial->touched_fine || fine;
 	/*
 	 * It goes on after a touch that read nothing, too. Zeros in place of data are a loss that a scenario can foresee,
-	 * and then they harm nobody.
+	 * and then they are no harm.
 	 */
 	if (fine || !checked || (work->data && expected && strcmp(work->data, expected) == 0))
 		raise_process(trial, PROCESS_UNHARMED, record);
@@ -93,7 +93,7 @@ static void read_exit(struct trial_case *trial, struct victim_seen *seen,
 
 	if (signal <= 0 || signal >= NSIG || seen->stopped)
 		return;
-	/* So workloads are stopped when a trial ends, too: it takes the kernel's word to tell. */
+	/* The end of a trial stops workloads in the same way: only the kernel's log shows the difference. */
 	if (signal == SIGKILL || signal == SIGTERM) {
 		if (!seen->killed)
 			seen->killed = record;
@@ -159,7 +159,7 @@ void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen
 		return;
 	case_cite(trial, against, "process");
 	fail(&trial->process_reason, 0, "the victim is %s by its own report, but: %s",
-	     process_axis_name(trial->process), record_told(against));
+	     process_axis_name(trial->process), record_quote(against));
 	trial->process = PROCESS_UNKNOWN;
 	trial->process_contradicted = true;
 }

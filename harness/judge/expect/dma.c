@@ -30,7 +30,7 @@ void expect_iommu(struct trial_case *trial)
 			       expected);
 	if (trial->iommu.ours || trial->iommu.failure)
 		return harmed(trial, CODE_IOMMU_FAULT, "the IOMMU reported a fault: %s",
-			      record_told(trial->iommu.first ?: trial->iommu.failure));
+			      record_quote(trial->iommu.first ?: trial->iommu.failure));
 	if (trial->log_lost)
 		return unknown(trial, CODE_LOG_LOST,
 			       "kernel log records were lost: an IOMMU fault could be among them");

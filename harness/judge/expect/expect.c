@@ -200,7 +200,7 @@ static void expect_conversion(struct trial_case *trial)
 			     CONVERSION_AXIS_CORRUPTED + 1);
 
 	if (conversion->leak)
-		harmed(trial, CODE_CONVERSION_LEAK, "%s", record_told(conversion->leak));
+		harmed(trial, CODE_CONVERSION_LEAK, "%s", record_quote(conversion->leak));
 	if (wanted < 0)
 		return unknown(
 			trial, CODE_BAD_EXPECTATION,

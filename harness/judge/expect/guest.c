@@ -21,7 +21,7 @@ static const char *verb(enum guest_axis axis)
 	return axis == GUEST_HUNG ? "hangs" : axis == GUEST_KILLED ? "was killed" : "is harmed";
 }
 
-/* A dead host takes its guests along: who expects the one expects the other. */
+/* A dead host takes its guests along: an expectation of the one includes the other. */
 static bool is_host_to_die(const struct trial_case *trial)
 {
 	return json_is(trial->expect, "host", "died");

@@ -44,7 +44,7 @@ static bool has_pattern(const struct trial_case *trial, const struct record *rec
 	return false;
 }
 
-/* A line that was lost may have told of damage. */
+/* A line that was lost may have reported damage. */
 static void expect_whole_logs(struct trial_case *trial)
 {
 	bool of_guest = trial->guest_log_lost && !expects_the_worst(trial, true);
@@ -68,6 +68,6 @@ void expect_no_damage(struct trial_case *trial)
 			continue;
 		case_cite(trial, record, "kernel");
 		return harmed(trial, CODE_KERNEL_DAMAGED, "the kernel of %s reports damage: %s",
-			      guest ?: record->host ?: "the host", record_told(record));
+			      guest ?: record->host ?: "the host", record_quote(record));
 	}
 }

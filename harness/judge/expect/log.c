@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a scenario expects to read, or not to read: in the kernel log of the host, in that of the guest, and in what other
- * witnesses tell of guests.
+ * witnesses report guests.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@
  * @of_any:    of any host and guest
  * @seen:      it was followed, or at least one line was heard
  * @lost:      lines of it were lost
- * @complete:  whoever writes it lived to the end of the trial
+ * @complete:  its writer lived to the end of the trial
  */
 struct lines {
 	const char *name;
@@ -85,7 +85,7 @@ static bool is_line(const struct trial_case *trial, const struct lines *source,
 	return case_format(trial, record) == FORMAT_KERNEL_LOG && event_is_of_kernel(record);
 }
 
-/* A domain without a console shows nothing on it: silence of who never spoke in this trial is no answer. */
+/* A domain without a console shows nothing on it: silence of a source that never spoke in this trial is no answer. */
 static bool has_spoken(const struct trial_case *trial, const struct lines *source)
 {
 	for_each_record (trial, record)

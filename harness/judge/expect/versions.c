@@ -26,7 +26,7 @@ static void find_versions(struct trial_case *trial)
 
 /**
  * struct match - whether conditions on versions hold
- * @unknown: software that a condition is about, and whose version nobody tells; NULL: none
+ * @unknown: software that a condition is about, and whose version is not known; NULL: none
  * @differs: software whose version is another; NULL: none
  */
 struct match {

@@ -104,7 +104,7 @@ void expect_signal(struct trial_case *trial)
 	if (any)
 		return broken(trial, CODE_SIGNAL_DIFFERS, "%s", differs.text);
 	/*
-	 * Without a handler there is no report but the end of the process, which tells the signal
+	 * Without a handler there is no report but the end of the process, which shows the signal
 	 * alone.
 	 */
 	if (name && strcmp(name, "SIGBUS") == 0 && trial->ended_by == SIGBUS)

@@ -330,12 +330,12 @@ static bool same_text(const char *one, const char *other)
 /**
  * case_change - by how much a counter has changed since the intent
  * @trial:      the case
- * @event:      in which the witness tells it
+ * @event:      that reports it
  * @name:       of the counter
- * @change:     {"before", "after"} as the witness told it: since it was started
+ * @change:     {"before", "after"} as the witness reported it: since it was started
  * @difference: receives the change
  *
- * What the same witness of the same machine had told before the intent is none of the fault's doing.
+ * What the same witness of the same machine had reported before the intent is none of the fault's doing.
  *
  * Return: false for counters that make no sense: not two counts.
  */
@@ -382,7 +382,7 @@ bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t
 /**
  * case_is_victim - is an event of a workload that the fault was meant for?
  *
- * A workload is where its facts say: what a host tells of one in a guest is nothing that it can know, and the other way
+ * A workload is where its facts say: a host can not know about one in a guest, and the other way
  * round. Without a target every workload of the machine that was struck is meant.
  */
 bool case_is_victim(const struct trial_case *trial, const struct record *record)

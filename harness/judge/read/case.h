@@ -114,7 +114,7 @@ struct guest_outcome {
  * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
  * @before_stop_ns, @after_resume_ns: from the last beat to the first of these, and from the second to the first beat; -1: not known
  * @clock_difference_ns: by how much the clock of the target is ahead of that of the source; @clocks_known
- * @hypervisor_downtime_ns, @time_ns, @iterations: as the hypervisor tells them; -1: not known
+ * @hypervisor_downtime_ns, @time_ns, @iterations: as the hypervisor reports them; -1: not known
  */
 struct migration_outcome {
 	enum migration_axis axis;

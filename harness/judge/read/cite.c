@@ -7,7 +7,7 @@
 
 #include "harness/judge/read/case.h"
 
-/* Lines that a result quotes at the most; a storm of errors is told by its first lines, and leaves room for the rest. */
+/* Lines that a result quotes at the most; of a storm of errors the first lines are enough. */
 #define QUOTES_MOST 40
 #define QUOTES_OF_ONE_KIND 24
 
