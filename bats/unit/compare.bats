@@ -182,6 +182,31 @@ seal() {
 	[[ $output != *"each trial is taken for one"* ]]
 }
 
+# The journal of c, from its line NUMBER on some SECONDS later.
+jump() { # NUMBER SECONDS
+	awk -v from="$1" -v by="$2" 'NR < from { print; next }
+		{ match($0, /"time_ns":[0-9]*/); rest = substr($0, RSTART + RLENGTH - 9)
+			print substr($0, 1, RSTART + 9) substr($0, RSTART + 10, RLENGTH - 19) + by rest }' c/journal.jsonl | seal >d/journal.jsonl
+}
+
+@test "a run that is incomplete says so, and a time over which the clock jumped is none" {
+	write_run a "$time" "${base[@]}"
+	sed -i 's/"complete":true/"complete":false/' a/results.json
+	run "$brinell" compare a a
+	[[ $output == *"A: a (run r, brinell 0.1.0, incomplete)"* ]]
+	mkdir c d
+	cp "$BATS_TEST_DIRNAME/golden/pass-guest-contained/journal.jsonl" c
+	jump 5 -86400
+	run "$brinell" compare c d
+	[ "$status" -eq 0 ]
+	[[ $(grep 'kvm/case trial_time' <<<"$output") == *"only in A" ]]
+	[[ $(grep 'kvm/case injector_time' <<<"$output") == *"10 ms"*"10 ms"* ]]
+	jump 5 86400
+	run "$brinell" compare c d
+	[ "$status" -eq 3 ]
+	[[ $(grep 'kvm/case trial_time' <<<"$output") == *"only in A" ]]
+}
+
 @test "failures that become frequent regressed, and their times do not count" {
 	write_run a "$time" "${base[@]}" "${base[@]}" "${base[@]}"
 	verdict=fail write_run b "$time" "${slow[@]}" "${slow[@]}" "${slow[@]}"
