@@ -35,6 +35,8 @@ compare() { # BOOTS OPTIONS...
 	[[ $output == *"fake/poison: points of the samples: -30.0 work, +30.0 wait<2>; out/profile/fake-poison.svg"* ]]
 	grep -q 'wait&lt;2&gt;: 50.00 % of A, 80.00 % of B' out/profile/fake-poison.svg
 	xmllint --noout out/profile/fake-poison.svg
+	grep -q '<li>wait&lt;2&gt;: +30.0 points of the samples</li>' out/report.html
+	[ "$(grep -c 'wait&lt;2&gt;: 50.00 % of A' out/report.html)" -eq 1 ]
 	[ "$(cd out/round-1 && echo ./*-[ab])" = "./01-a ./01-b ./02-a ./02-b ./03-a ./03-b ./04-a ./04-b" ]
 	first=$(stat -c %Y%y out/round-1/02-b/journal.jsonl) second=$(stat -c %Y%y out/round-1/02-a/journal.jsonl)
 	[[ $first < $second ]] # A B B A

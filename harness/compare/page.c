@@ -235,6 +235,35 @@ static void write_metrics(FILE *out, const json_t *metrics)
 				write_metric(out, row);
 }
 
+/* The picture is of flame_write() and in the page, so that the page can be mailed. */
+static void write_profile(FILE *out, const json_t *profile)
+{
+	__cleanup_free char *picture = NULL;
+	json_t *change;
+	size_t index;
+
+	text_xml_format(out, "<div class=\"card\"><h3>%s</h3><ul>",
+			json_text(profile, "scenario", ""));
+	json_array_foreach (json_object_get(profile, "changes"), index, change)
+		text_xml_format(out, "<li>%s: %+.1f points of the samples</li>",
+				json_text(change, "function", ""), number(change, "points", 0));
+	fputs("</ul>\n", out);
+	if (read_small_file(json_text(profile, "picture", ""), &picture, NULL) == 0)
+		fputs(picture, out);
+	fputs("</div>\n", out);
+}
+
+static void write_profiles(FILE *out, const json_t *profiles)
+{
+	json_t *profile;
+	size_t index;
+
+	if (json_array_size(profiles))
+		fputs("<h2>Where the time goes</h2>\n", out);
+	json_array_foreach ((json_t *)profiles, index, profile)
+		write_profile(out, profile);
+}
+
 static void write_rate(FILE *out, const json_t *rate)
 {
 	text_xml_format(out, "<td class=\"rate\">%lld of %lld</td>",
@@ -363,6 +392,7 @@ void compare_page(FILE *out, const json_t *comparison)
 	      "6 boots have none.</p>\n",
 	      out);
 	write_metrics(out, json_object_get(comparison, "metrics"));
+	write_profiles(out, json_object_get(comparison, "profiles"));
 	write_rates(out, json_object_get(comparison, "rates"));
 	write_fingerprint(out, json_object_get(json_object_get(comparison, "a"), "fingerprint"),
 			  json_object_get(json_object_get(comparison, "b"), "fingerprint"));
