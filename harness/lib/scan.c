@@ -17,12 +17,6 @@ struct scanner {
 	unsigned int depth;
 };
 
-/** span_is - whether a piece of text is this one */
-bool span_is(struct span span, const char *text)
-{
-	return span.length == strlen(text) && memcmp(span.text, text, span.length) == 0;
-}
-
 static void skip_space(struct scanner *scanner)
 {
 	while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t' ||

@@ -2,6 +2,8 @@
 #ifndef BRINELL_LIB_SCAN_H
 #define BRINELL_LIB_SCAN_H
 
+#include <string.h>
+
 #include "harness/lib/util.h"
 
 /**
@@ -12,10 +14,17 @@ struct span {
 	size_t length;
 };
 
+/** span_is - whether a span is that text; inline, for it is asked of every record, and the length of a constant is one */
+static inline bool span_is(struct span span, const char *text)
+{
+	size_t length = strlen(text);
+
+	return span.length == length && memcmp(span.text, text, length) == 0;
+}
+
 /* Which members of an object are decoded; @parent is the key that the object has itself, empty for the outermost. */
 typedef bool (*scan_wanted_fn)(struct span parent, struct span key);
 
-bool span_is(struct span span, const char *text);
 struct span scan_string(struct span value);
 bool scan_number(struct span value, int64_t *number);
 bool scan_next(struct span *rest, char open, struct span *key, struct span *value);
