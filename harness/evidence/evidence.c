@@ -401,15 +401,16 @@ static const struct line_kind line_kinds[] = {
 	")*)?"                                                                                     \
 	"(\\{[0-9]+\\}|(mce|BERT|GHES|DMAR|AMD-Vi|iommu ivhd[0-9]+|EDAC [A-Za-z0-9_]+( "           \
 	"MC[0-9]+)?|"                                                                              \
-	"[A-Za-z0-9_-]+ " FUNCTION "): |AER: |\\[Hardware Error\\]:.*)*([A-Za-z0-9_-]+ )?$"
-#define PREFIX_WORD 11
+	"[A-Za-z0-9_-]+ " FUNCTION "): |AER: |\\[Hardware Error\\]:.*)*"
 
-static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix;
+/* @prefix, and the same before the name of a driver that the function follows */
+static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix, driver;
 static pthread_once_t compile_once = PTHREAD_ONCE_INIT;
 
 static void compile_kinds(void)
 {
-	if (regcomp(&prefix, PREFIX, REG_EXTENDED) != 0)
+	if (regcomp(&prefix, PREFIX "$", REG_EXTENDED | REG_NOSUB) != 0 ||
+	    regcomp(&driver, PREFIX "[A-Za-z0-9_-]+ $", REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++)
 		if (line_kinds[i].pattern &&
@@ -471,15 +472,15 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 /* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */
 static bool begins_well(char *line, size_t at)
 {
-	regmatch_t groups[PREFIX_WORD + 1];
 	bool device = strspn(line + at, "0123456789abcdef") == 4 && line[at + 4] == ':';
 	char first = line[at];
-	int error;
+	bool well;
 
 	line[at] = '\0';
-	error = regexec(&prefix, line, ARRAY_SIZE(groups), groups, 0);
+	well = !at || regexec(&prefix, line, 0, NULL, 0) == 0 ||
+	       (device && regexec(&driver, line, 0, NULL, 0) == 0);
 	line[at] = first;
-	return !error && (groups[PREFIX_WORD].rm_so < 0 || device);
+	return well;
 }
 
 /** kernel_line_is_error - whether a line of the kernel's log reports an error of the hardware, or of what became of it */
