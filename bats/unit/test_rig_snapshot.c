@@ -49,8 +49,8 @@ static void answer(struct fixture *fixture, int fd, const char *line)
 	const char *command = json_text(request, "execute", "");
 	const char *uri = json_text(json_object_get(request, "arguments"), "uri", "");
 	json_t *said = json_object();
-	__cleanup_json json_t *reply = json_pack("{s:o, s:O}", "return", said, "id",
-						 json_object_get(request, "id"));
+	__cleanup_json json_t *reply =
+		json_pack("{s:o, s:O}", "return", said, "id", json_object_get(request, "id"));
 	__cleanup_free char *text = NULL;
 
 	if (strcmp(command, "qmp_capabilities") != 0) {
@@ -267,9 +267,12 @@ static void a_host_goes_on_when_it_was_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_ready_host_is_kept_and_goes_on), TEST(only_the_same_host_finds_it),
-		TEST(a_damaged_one_is_none),		TEST(a_host_goes_on_without_one),
-		TEST(some_hosts_have_none),		TEST(a_host_goes_on_when_it_was_read),
+		TEST(a_ready_host_is_kept_and_goes_on),
+		TEST(only_the_same_host_finds_it),
+		TEST(a_damaged_one_is_none),
+		TEST(a_host_goes_on_without_one),
+		TEST(some_hosts_have_none),
+		TEST(a_host_goes_on_when_it_was_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
