@@ -4,7 +4,7 @@
  */
 #include "harness/lib/hypervisor_summary.h"
 
-static const char *const software[] = {"xen", NULL};
+static const char *const software[] = {"xen", "xen-ept", "xen-npt", NULL};
 
 REGISTERED(hypervisor_summary, xen_summary) = {
 	.name = "xen",
