@@ -169,6 +169,8 @@ static int64_t controller_time(const struct bench *bench, int64_t host_ns)
 {
 	int64_t time_ns;
 
+	if (bench->ops->slowness)
+		return now_realtime_ns();
 	return __builtin_add_overflow(host_ns, bench->clock_offset_ns, &time_ns) ? now_realtime_ns()
 										 : time_ns;
 }
@@ -413,7 +415,8 @@ static void take_result(struct bench *bench, struct bench_request *request, uint
 static int send_and_wait(struct bench *bench, struct bench_request *requests, size_t count,
 			 unsigned int timeout_ms, struct reason *why)
 {
-	int64_t deadline = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC;
+	int64_t deadline =
+		now_monotonic_ns() + bench_span_ns(bench->ops, timeout_ms * NSEC_PER_MSEC);
 	enum host_state before = bench->state;
 	const char *call = requests[0].call;
 	int result = 0;
@@ -464,7 +467,7 @@ static int call_one(struct bench *bench, const char *call, const json_t *argumen
  * @bench:      open bench
  * @call:       name of the call (docs/protocol.md)
  * @arguments:  object, borrowed; may be NULL
- * @timeout_ms: of the answer
+ * @timeout_ms: of the answer; more on a slow bench
  * @reply:      receives the answer; owned by the caller; may be NULL
  * @why:        reason of a failure; the agent's own if it answered
  *
@@ -548,6 +551,7 @@ int bench_start(struct bench *bench, struct reason *why)
 	channel_free(bench->agent);
 	bench->agent = NULL;
 	bench->state = HOST_DOWN;
+	bench->started_ns = now_monotonic_ns();
 	return bench->ops->start(bench, why);
 }
 
@@ -576,6 +580,12 @@ int bench_ready(struct bench *bench, struct reason *why)
 	if (!error)
 		bench->ready_boot = bench->boots;
 	return error;
+}
+
+/** bench_span_ns - how long something may take on a kind of bench that may take @span_ns elsewhere */
+int64_t bench_span_ns(const struct bench_ops *ops, int64_t span_ns)
+{
+	return span_ns * (ops->slowness ?: 1);
 }
 
 /** bench_time_left_ns - minimum time for which an open bench stays up */

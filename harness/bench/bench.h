@@ -49,6 +49,8 @@ struct bench_options {
  * @return_s: maximum time in seconds for a host to return after it went down; 0: @start is sufficient
  * @is_rig:   its hosts are emulated and private: their clocks may be set
  * @local_migration: guests can migrate to the host that they are on
+ * @slowness: how many times longer everything may take than elsewhere; 0 is 1. The clock of such a host is slow, too: what comes from
+ *            it gets the time of its arrival
  * @start:    boots the host (again) and sets @agent; bench_greet() then waits for the hello
  * @dispatch: reads out-of-band events (console, power) from @out_of_band_fd; may be NULL
  * @firmware: passes a request to the firmware model; NULL where firmware is real
@@ -64,6 +66,7 @@ struct bench_ops {
 	bool limited;
 	unsigned int return_s;
 	bool is_rig, local_migration;
+	unsigned int slowness;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
 	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
@@ -116,6 +119,7 @@ enum host_state {
  * @ready_boot:     the boot for which @ops->ready has succeeded
  * @told_boot:      the boot whose machine is on record
  * @opened_ns:      CLOCK_MONOTONIC
+ * @started_ns:     CLOCK_MONOTONIC of the last start
  * @refusal:        errno in the agent's answer to the last call, or 0
  * @awaited_id, @answers: first of the calls under way, and the answers so far; NULL: none is under way
  */
@@ -142,7 +146,7 @@ struct bench {
 	unsigned int boots;
 	unsigned int ready_boot;
 	unsigned int told_boot;
-	int64_t opened_ns;
+	int64_t opened_ns, started_ns;
 	int refusal;
 	uint64_t next_id;
 	uint64_t awaited_id;
@@ -179,6 +183,7 @@ int bench_greet(struct bench *bench, struct reason *why);
 int bench_boot(struct bench *bench, struct reason *why);
 int bench_compare_clocks(struct bench *bench, bool set, struct reason *why);
 int bench_ready(struct bench *bench, struct reason *why);
+int64_t bench_span_ns(const struct bench_ops *ops, int64_t span_ns);
 int64_t bench_time_left_ns(const struct bench *bench);
 struct bench *bench_host(struct bench *bench, const char *host);
 int bench_call(struct bench *bench, const char *call, const json_t *arguments,

@@ -26,6 +26,21 @@ static int ask_agent(struct channel *channel, int id, const char *call, json_t *
 	return call_await(channel, request, timeout_ms, NULL, NULL, reply, why);
 }
 
+static const struct rig_profile *profile_of(struct rig *rig, struct reason *why)
+{
+	__cleanup_json json_t *state = NULL;
+
+	if (rig_call(rig, "status", NULL, 5000, &state, why))
+		return NULL;
+	return rig_profile_find(json_text(state, "profile", ""));
+}
+
+/* @timeout_ms: of a host that is not slow. Return: what the host may take */
+static unsigned int patience(const struct rig_profile *profile, unsigned int timeout_ms)
+{
+	return timeout_ms * (profile && profile->slowness ? profile->slowness : 1);
+}
+
 /** rig_open_agent - a channel to the agent of a host, once it answers; NULL with the reason if not */
 struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 {
@@ -33,6 +48,8 @@ struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	__cleanup_json json_t *hello = NULL;
 	struct channel *channel;
+	const struct rig_profile *profile = profile_of(rig, NULL);
+	unsigned int timeout_ms = patience(profile, HELLO_TIMEOUT_MS);
 	int error;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig_agent_path(rig));
@@ -44,7 +61,11 @@ struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 		return NULL;
 	}
 	channel = channel_new(fd, fd);
-	error = ask_agent(channel, 1, "hello", json_object(), HELLO_TIMEOUT_MS, &hello, why);
+	if (profile && profile->boot_s)
+		log_info("waiting for the agent of rig %s; the host boots in about %u s on an idle "
+			 "machine",
+			 rig_name(rig), profile->boot_s);
+	error = ask_agent(channel, 1, "hello", json_object(), timeout_ms, &hello, why);
 	if (!error)
 		return channel;
 	if (error == -EPIPE)
@@ -54,9 +75,9 @@ struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 		     rig_name(rig));
 	if (error == -ETIMEDOUT)
 		fail(why, error,
-		     "the agent of rig %s did not answer within %d s (is another program connected "
+		     "the agent of rig %s did not answer within %u s (is another program connected "
 		     "to it, or did the host die? brinell rig shell shows its console)",
-		     rig_name(rig), HELLO_TIMEOUT_MS / 1000);
+		     rig_name(rig), timeout_ms / 1000);
 	channel_free(channel);
 	return NULL;
 }
@@ -119,8 +140,9 @@ static int put_file(struct channel *agent, const char *specification, int *id, s
 	return 0;
 }
 
-static int run_command(struct channel *agent, const struct rig_command_line *line, int *id,
-		       int *exit_status, struct reason *why)
+static int run_command(struct channel *agent, const struct rig_profile *profile,
+		       const struct rig_command_line *line, int *id, int *exit_status,
+		       struct reason *why)
 {
 	__cleanup_json json_t *reply = NULL;
 	json_t *argv = json_array();
@@ -131,7 +153,7 @@ static int run_command(struct channel *agent, const struct rig_command_line *lin
 	error = ask_agent(agent, ++*id, "run",
 			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
 				    (json_int_t)line->timeout_ms),
-			  line->timeout_ms + 10000, &reply, why);
+			  patience(profile, line->timeout_ms + 10000), &reply, why);
 	if (error)
 		return error;
 	fputs(json_text(reply, "stdout", ""), stdout);
@@ -157,16 +179,14 @@ static int run_command(struct channel *agent, const struct rig_command_line *lin
  */
 int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reason *why)
 {
-	__cleanup_json json_t *state = NULL;
+	const struct rig_profile *profile = profile_of(rig, why);
 	__cleanup_json json_t *reply = NULL;
-	const struct rig_profile *profile;
 	json_t *argv;
-	int error = rig_call(rig, "status", NULL, 5000, &state, why);
+	int error;
 
-	if (error)
-		return error;
-	profile = rig_profile_find(json_text(state, "profile", ""));
-	if (!profile || !profile->ready)
+	if (!profile)
+		return -EIO;
+	if (!profile->ready)
 		return 0;
 	argv = json_array();
 	for (const char *const *word = profile->ready; *word; word++)
@@ -174,7 +194,7 @@ int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reas
 	error = ask_agent(agent, ++*id, "run",
 			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
 				    (json_int_t)READY_TIMEOUT_MS),
-			  READY_TIMEOUT_MS + 10000, &reply, why);
+			  patience(profile, READY_TIMEOUT_MS + 10000), &reply, why);
 	if (!error && json_number(reply, "status", -1))
 		error = fail(why, -EIO,
 			     "what profile %s starts on its host (%s) does not run; brinell rig "
@@ -236,7 +256,8 @@ int rig_run(int argc, char **argv)
 		for (size_t i = 0; !error && i < line.file_count; i++)
 			error = put_file(agent, line.files[i], &id, &why);
 		if (!error)
-			error = run_command(agent, &line, &id, &status, &why);
+			error = run_command(agent, profile_of(rig, NULL), &line, &id, &status,
+					    &why);
 		if (error)
 			status = rig_failed(error, &why);
 		channel_free(agent);

@@ -74,10 +74,24 @@ void engine_doing(struct engine *engine, const char *what)
 		engine->options->view.doing(engine->options->view.context, what);
 }
 
+/** engine_until - CLOCK_MONOTONIC when @span_ns of a bench that is not slow are over; at the latest the deadline of the trial */
+int64_t engine_until(const struct engine *engine, int64_t span_ns)
+{
+	int64_t until = now_monotonic_ns() + bench_span_ns(engine->bench->ops, span_ns);
+
+	return until < engine->deadline ? until : engine->deadline;
+}
+
+static void set_deadline(struct engine *engine, int64_t span_ns)
+{
+	engine->deadline = now_monotonic_ns() + bench_span_ns(engine->bench->ops, span_ns);
+}
+
 /** engine_time_left_ms - until the deadline of the trial, from 1 to @most */
 unsigned int engine_time_left_ms(const struct engine *engine, unsigned int most)
 {
-	int64_t left = (engine->deadline - now_monotonic_ns()) / NSEC_PER_MSEC;
+	int64_t left = (engine->deadline - now_monotonic_ns()) /
+		       bench_span_ns(engine->bench->ops, NSEC_PER_MSEC);
 
 	if (left < 1)
 		return 1;
@@ -217,12 +231,10 @@ static int collect(struct engine *engine, struct reason *why)
  */
 static int settle(struct engine *engine, struct reason *why)
 {
-	int64_t until = now_monotonic_ns() + engine->trial->scenario->settle_ns;
+	int64_t until = engine_until(engine, engine->trial->scenario->settle_ns);
 	int64_t pause = COLLECT_INTERVAL_NS;
 
 	engine_doing(engine, "gathering evidence");
-	if (until > engine->deadline)
-		until = engine->deadline;
 	for (;;) {
 		int64_t now;
 		int error = collect(engine, why);
@@ -304,7 +316,7 @@ static void clean_up(struct engine *engine, const json_t *result)
 	bool restores = engine->prepared == engine->bench, guests = engine->guests;
 	struct reason why = {0};
 
-	engine->deadline = now_monotonic_ns() + CLEAN_UP_TIMEOUT_NS;
+	set_deadline(engine, CLEAN_UP_TIMEOUT_NS);
 	if (!restores)
 		warn_of_restore(engine, engine_restore_injector(engine, &why), why.text);
 	engine->prepared = NULL;
@@ -342,7 +354,7 @@ static int start_trial(struct engine *engine, struct reason *why)
 {
 	int error = start_witnesses(engine, why) ?: guests_prepare(engine, why);
 
-	engine->deadline = now_monotonic_ns() + engine->trial->scenario->deadline_ns;
+	set_deadline(engine, engine->trial->scenario->deadline_ns);
 	if (!error)
 		error = guests_watch(engine, why);
 	return error;
@@ -360,7 +372,7 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 		snprintf(closing->reason, sizeof(closing->reason), "%s", why.text);
 		return;
 	}
-	engine->deadline = now_monotonic_ns() + START_TIMEOUT_NS;
+	set_deadline(engine, START_TIMEOUT_NS);
 	/* Daemons that start would be measured, too. */
 	if (engine->trial->scenario->guest_count || engine->trial->scenario->metrics)
 		error = hosts_await_ready(engine, &why);

@@ -78,6 +78,7 @@ void engine_take_progress(void *context, const char *what, double fraction);
 void engine_tell(struct engine *engine, const struct engine_guest *guest, const char *event,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 void engine_doing(struct engine *engine, const char *what);
+int64_t engine_until(const struct engine *engine, int64_t span_ns);
 int engine_call(struct engine *engine, struct bench *host, const char *name, json_t *arguments,
 		unsigned int timeout_ms, json_t **reply, struct reason *why);
 int engine_call_guest(struct engine *engine, struct bench *host, const char *name,

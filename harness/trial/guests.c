@@ -343,10 +343,8 @@ bool guest_may_be_heard(const struct engine_guest *guest)
  */
 static int await_link(struct engine *engine, struct engine_guest *guest, struct reason *why)
 {
-	int64_t until = now_monotonic_ns() + LINK_TIMEOUT_NS;
+	int64_t until = engine_until(engine, LINK_TIMEOUT_NS);
 
-	if (until > engine->deadline)
-		until = engine->deadline;
 	while (!guest->gone && guest_may_be_heard(guest) && now_monotonic_ns() < until &&
 	       (!guest->linked || guest->host->state != HOST_UP))
 		if (bench_pump(engine->bench, until))

@@ -23,15 +23,18 @@ static bool same_rig(const struct engine *engine, const struct planned_trial *tr
 }
 
 /* How long a trial may keep its hosts, from the first boot to the last answer. */
-static int64_t span_ns(const struct scenario *scenario)
+static int64_t span_ns(const struct planned_trial *trial)
 {
-	return START_TIMEOUT_NS + scenario->deadline_ns + CLEAN_UP_TIMEOUT_NS;
+	const struct bench_ops *kind = bench_kind(trial->bench);
+	int64_t span_ns = START_TIMEOUT_NS + trial->scenario->deadline_ns + CLEAN_UP_TIMEOUT_NS;
+
+	return kind ? bench_span_ns(kind, span_ns) : span_ns;
 }
 
 /* A rig host is ended at its deadline, whatever it does then: a trial that could meet it gets another one. */
 static bool outlasts_trial(const struct engine *engine)
 {
-	return bench_time_left_ns(engine->bench) > span_ns(engine->trial->scenario);
+	return bench_time_left_ns(engine->bench) > span_ns(engine->trial);
 }
 
 static int open_bench(struct engine *engine, struct reason *why)
@@ -54,9 +57,8 @@ static int open_bench(struct engine *engine, struct reason *why)
 				  .modules = engine->options->modules,
 				  .rig = engine->rig,
 				  .guests = engine->wants_guests,
-				  .deadline_s =
-					  RIG_DEADLINE_S +
-					  (unsigned int)(span_ns(trial->scenario) / NSEC_PER_SEC),
+				  .deadline_s = RIG_DEADLINE_S +
+						(unsigned int)(span_ns(trial) / NSEC_PER_SEC),
 				  .event = engine_take_event,
 				  .progress = engine_take_progress,
 				  .context = engine,

@@ -207,14 +207,12 @@ int step_when(struct engine *engine, const struct scenario_step *step, struct re
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
 	const char *text = json_text(step->arguments, "condition", "");
-	int64_t until = now_monotonic_ns() + step->within_ns;
+	int64_t until = engine_until(engine, step->within_ns);
 	struct condition condition;
 	int error = condition_parse(text, &condition, why);
 
 	if (error)
 		return error;
-	if (until > engine->deadline)
-		until = engine->deadline;
 	while (!condition_holds(&condition, &guest->view)) {
 		/* Only the source reports about the migration. */
 		if (guest->view.ended || now_monotonic_ns() >= until ||

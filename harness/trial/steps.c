@@ -150,8 +150,6 @@ static int await_event(struct engine *engine, size_t from, const struct awaited 
 {
 	int error;
 
-	if (until > engine->deadline)
-		until = engine->deadline;
 	for (;;) {
 		for (; from < json_array_size(engine->records); from++)
 			if (event_matches(json_array_get(engine->records, from), awaited))
@@ -172,7 +170,7 @@ static int step_touch(struct engine *engine, const struct scenario_step *step, s
 	const struct engine_guest *guest = workload_guest(engine, step->subject);
 	const struct awaited awaited = {
 		.witness = "workload", .workload = step->subject, .guest = guest};
-	int64_t until = guest ? now_monotonic_ns() + GUEST_TOUCH_NS : engine->deadline;
+	int64_t until = guest ? engine_until(engine, GUEST_TOUCH_NS) : engine->deadline;
 	int error;
 
 	error = workload_call(engine, step->subject, "workload.touch",
@@ -199,7 +197,7 @@ static const char *source_of_wait(const struct scenario_step *step)
 static int step_wait(struct engine *engine, const struct scenario_step *step, struct reason *why)
 {
 	const char *match = json_text(step->arguments, "match", ".*");
-	int64_t until = now_monotonic_ns() + step->within_ns;
+	int64_t until = engine_until(engine, step->within_ns);
 	regex_t pattern;
 	int error;
 
