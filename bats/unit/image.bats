@@ -206,6 +206,27 @@ system_request() {
 	[[ ${lines[-1]} == 'error: gzip -dc failed'*'boot/xen.gz'* ]]
 }
 
+@test "what runs on this machine is in one directory, with its libraries and a loader" {
+	system_request
+	printf '%s\n' 'here yes' 'keep usr/lib/grub/i386-pc' >>request
+	sed -i 's|keep etc/conf|keep usr/bin/grub-mkimage|' request
+	mkdir -p "$packages/qemu/usr/lib/grub/i386-pc"
+	printf boot- >"$packages/qemu/usr/lib/grub/i386-pc/boot.img"
+	echo program >"$packages/qemu/usr/bin/grub-mkimage"
+	# Every program is started by the dynamic loader of the packages.
+	cat >"$packages/libs/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" <<-'END'
+		#!/bin/sh
+		[ "$1 $2 $3" = '--library-path ready ready/grub-mkimage' ] && cat menu >core.img
+	END
+	chmod +x "$packages/libs/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+	make system find
+	make system fetch
+	[ "$status" -eq 0 ]
+	[ "$(cat ready/loader)" = 'boot-configfile (hd0)1024+8' ]
+	[ -x ready/tool ] && [ -f ready/libc.so.6 ] && [ -f ready/grub-mkimage ]
+	[ ! -e ready/root.erofs ] && [ ! -e ready/libunused.so ] && [ ! -e tree ]
+}
+
 @test "an agent is built with the sysroot, and an error of the compiler is named" {
 	mkdir -p sysroot/usr/lib64 source
 	tar -cf sysroot.tar -C sysroot usr

@@ -12,6 +12,7 @@
 
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor.h"
+#include "harness/rig/host/bochs.h"
 #include "harness/rig/host/qemu.h"
 
 #include <cmocka.h>
@@ -160,6 +161,21 @@ static void test_hypervisor_boots_below_the_kernel(void **state)
 		if (strncmp(*word, "virtio-", 7) == 0)
 			assert_non_null(strstr(*word, ",iommu_platform=on"));
 	qemu_arguments_free(arguments);
+}
+
+/* What the user adds to the command line reaches the kernel as it is, whatever the loader's language makes of such characters. */
+static void test_menu_of_bochs(void **state)
+{
+	const struct bochs_config config = {.profile = rig_profile_find("xen-ept"),
+					    .arguments = "a=$x;b 'c' \"d\" {e} #f"};
+	__cleanup_free char *menu = bochs_menu(&config, (const int64_t[]){2 * 512, 3 * 512 - 1, 1});
+
+	(void)state;
+	assert_non_null(
+		strstr(menu, "\nmultiboot (hd0)2048+2 console\\=com1 com1\\=115200\\,8n1 "));
+	assert_non_null(
+		strstr(menu, "\nmodule (hd0)2050+3 a\\=\\$x\\;b \\'c\\' \\\"d\\\" \\{e\\} \\#f\n"));
+	assert_non_null(strstr(menu, "\nmodule (hd0)2053+1 \nboot\n"));
 }
 
 static void test_old_qemu_gets_one_processor(void **state)
@@ -311,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_disk_and_pair),
 		cmocka_unit_test(test_hypervisor_boots_below_the_kernel),
+		cmocka_unit_test(test_menu_of_bochs),
 		cmocka_unit_test(test_old_qemu_gets_one_processor),
 		cmocka_unit_test(test_counted_clock),
 		cmocka_unit_test(test_kernel_arguments),

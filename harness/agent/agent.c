@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <termios.h>
 
 #include "harness/agent/agent.h"
 #include "harness/agent/core.h"
@@ -47,9 +48,17 @@ const char agent_usage[] =
 static int open_port(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct termios line;
 
 	if (fd < 0)
 		log_error("agent: open %s: %s", path, strerror(errno));
+	/* A serial line, whose other end shows nothing of itself. */
+	if (fd >= 0 && tcgetattr(fd, &line) == 0) {
+		cfmakeraw(&line);
+		cfsetspeed(&line, B115200);
+		line.c_cflag |= CLOCAL | CREAD;
+		(void)tcsetattr(fd, TCSANOW, &line);
+	}
 	return fd;
 }
 

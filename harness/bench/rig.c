@@ -44,12 +44,29 @@ static void take_power_off(struct bench *bench, const json_t *event)
 	bench_host_taken(bench, text);
 }
 
+/* A slow boot; its console has a line every few seconds. */
+static void show_boot(const struct bench *bench)
+{
+	const struct bench_options *options = &bench->options;
+	const struct rig_profile *profile = rig_profile_find(bench->ops->name);
+	double part, seconds = (double)(now_monotonic_ns() - bench->started_ns) / NSEC_PER_SEC;
+	__cleanup_free char *text = NULL;
+
+	if (!options->progress || !profile->boot_s || bench->state == HOST_UP)
+		return;
+	part = seconds / profile->boot_s;
+	text = format_text("the host boots: %.0f of about %u s on an idle machine", seconds,
+			   profile->boot_s);
+	options->progress(options->context, text, part < 0.99 ? part : 0.99);
+}
+
 static void rig_event(struct bench *bench, const json_t *event)
 {
 	const char *kind = json_text(event, "event", "");
 	int64_t time_ns = json_number(event, "time_ns", now_realtime_ns());
 
 	if (strcmp(kind, "console") == 0) {
+		show_boot(bench);
 		bench_report(bench, "console", time_ns, json_text(event, "text", ""), NULL);
 	} else if (strcmp(kind, "firmware") == 0) {
 		const json_t *data = json_object_get(event, "data");
@@ -217,14 +234,15 @@ static void rig_bench_stop(struct bench *bench)
 	bench->out_of_band_fd = -1;
 }
 
-#define RIG_BENCH(id, ...)                                                                         \
+#define RIG_BENCH_OF(id, ...)                                                                      \
 	REGISTERED(bench_ops, bench_##id) = {.limited = true,                                      \
 					     .is_rig = true,                                       \
 					     .start = rig_bench_start,                             \
 					     .dispatch = rig_dispatch,                             \
-					     .firmware = rig_bench_firmware,                       \
 					     .stop = rig_bench_stop,                               \
 					     __VA_ARGS__}
+
+#define RIG_BENCH(id, ...) RIG_BENCH_OF(id, .firmware = rig_bench_firmware, __VA_ARGS__)
 
 RIG_BENCH(intel, .name = "intel", .hosts = 1,
 	  .summary = "rig: an emulated Intel host with EINJ, machine checks and VT-d");
@@ -240,3 +258,7 @@ RIG_BENCH(kvm_pair, .name = "kvm-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .summary = "rig: two such hosts with a network between them, for live migration");
 RIG_BENCH(xen, .name = "xen", .hosts = 1, .local_migration = true, .ready = rig_bench_ready,
 	  .summary = "rig: an emulated host that runs guests on Xen");
+/* Bochs has no firmware model. */
+RIG_BENCH_OF(xen_ept, .name = "xen-ept", .hosts = 1, .local_migration = true,
+	     .ready = rig_bench_ready, .slowness = 10,
+	     .summary = "rig: such a host with EPT, emulated by Bochs: slow");

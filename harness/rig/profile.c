@@ -248,6 +248,116 @@ static const struct rig_profile xen = {
 	.local_migration = true,
 };
 
+static const char *const bochs_packages[] = {"bochs",	    "bochs-term",  "bochsbios", "vgabios",
+					     "grub-common", "grub-pc-bin", NULL};
+
+/* The data of the desktop whose libraries Bochs is linked with. */
+static const char *const bochs_unused[] = {"adwaita-",
+					   "bochs-wx",
+					   "dbus",
+					   "debconf",
+					   "fonts-",
+					   "gtk-update",
+					   "hicolor-",
+					   "libgtk-3-common",
+					   "liblocale",
+					   "libpam",
+					   "libwx",
+					   "mount_",
+					   "openssl",
+					   "passwd",
+					   "perl",
+					   "procps",
+					   "shared-mime",
+					   "systemd",
+					   "libsystemd-shared",
+					   "tar_",
+					   "ucf",
+					   "x11-common",
+					   "xkb-data",
+					   NULL};
+
+/* Of the devices those that a PC has in Bochs, whether it is configured with them or not. */
+#define BOCHS_PLUGIN "usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_"
+static const char *const bochs_keep[] = {
+	"usr/bin/bochs-bin",
+	"usr/bin/grub-mkimage",
+	BOCHS_PLUGIN "acpi.so",
+	BOCHS_PLUGIN "biosdev.so",
+	BOCHS_PLUGIN "cmos.so",
+	BOCHS_PLUGIN "dma.so",
+	BOCHS_PLUGIN "extfpuirq.so",
+	BOCHS_PLUGIN "floppy.so",
+	BOCHS_PLUGIN "gameport.so",
+	BOCHS_PLUGIN "harddrv.so",
+	BOCHS_PLUGIN "hpet.so",
+	BOCHS_PLUGIN "ioapic.so",
+	BOCHS_PLUGIN "iodebug.so",
+	BOCHS_PLUGIN "keyboard.so",
+	BOCHS_PLUGIN "parallel.so",
+	BOCHS_PLUGIN "pci.so",
+	BOCHS_PLUGIN "pci2isa.so",
+	BOCHS_PLUGIN "pci_ide.so",
+	BOCHS_PLUGIN "pic.so",
+	BOCHS_PLUGIN "pit.so",
+	BOCHS_PLUGIN "serial.so",
+	BOCHS_PLUGIN "sounddummy.so",
+	BOCHS_PLUGIN "speaker.so",
+	BOCHS_PLUGIN "term_gui.so",
+	BOCHS_PLUGIN "textconfig.so",
+	BOCHS_PLUGIN "unmapped.so",
+	BOCHS_PLUGIN "usb_uhci.so",
+	BOCHS_PLUGIN "vga.so",
+	"usr/lib/grub/i386-pc",
+	"usr/lib64/ld-linux-x86-64.so.2",
+	"usr/share/bochs/BIOS-bochs-latest",
+	"usr/share/vgabios/vgabios.bin",
+	NULL,
+};
+
+static const struct rig_system bochs_system = {
+	.name = "bochs",
+	.suite = "trixie",
+	.packages = bochs_packages,
+	.unused = bochs_unused,
+	.keep = bochs_keep,
+	.here = true,
+};
+
+/* Its disk is in the archive: it has no device that QEMU and Bochs have in common. */
+static const char *const xen_ept_modules[] = {"loop",	    "erofs",	    "overlay",
+					      "xenfs",	    "xen_privcmd",  "xen_evtchn",
+					      "xen_gntdev", "xen_gntalloc", NULL};
+
+/*
+ * EPT keeps the type of a page that is not present, and Bochs is the only emulator that has it. "reboot=t" makes Xen end by a
+ * triple fault, at which Bochs ends, instead of a reset.
+ */
+static const struct rig_profile xen_ept = {
+	.name = "xen-ept",
+	.summary = "such a host with VMX and EPT, in the emulator Bochs: slow",
+	.processors = 1,
+	.memory_mib = 1024,
+	.processor = "corei7_sandy_bridge_2600k",
+	.modules = xen_ept_modules,
+	.arguments = "brinell.port=/dev/ttyS1",
+	.system = &xen_system,
+	.bochs = &bochs_system,
+	.start = "start-xen",
+	.ready = xen_ready,
+	.agent = "brinell-agent-xen",
+	.guest = "brinell-guest-xen",
+	.agent_sources = xen_agent_sources,
+	.agent_libraries = xen_agent_libraries,
+	.hypervisor_arguments =
+		"console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all "
+		"mce_verbosity=verbose bootscrub=false reboot=t",
+	.hosts = 1,
+	.local_migration = true,
+	.slowness = 10,
+	.boot_s = 240,
+};
+
 /* Those of a host with guests, and VFIO for what does DMA to their memory. */
 static const char *const gmem_modules[] = {
 	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
@@ -276,8 +386,8 @@ static const struct rig_profile gmem_pair = {
 	KVM_PROFILE(gmem_modules),
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel, &kvm,	      &kvm_pair, &xen,
-						  &gmem,  &gmem_pair, NULL};
+const struct rig_profile *const rig_profiles[] = {&intel,   &kvm,  &kvm_pair,  &xen,
+						  &xen_ept, &gmem, &gmem_pair, NULL};
 
 /**
  * rig_profile_find - a profile by its name

@@ -15,6 +15,8 @@
  *            together with the libraries that the programs among them are linked with
  * @hypervisor: path below the root: a compressed multiboot image that boots below the kernel of the host; NULL: none
  * @sysroot:  NULL-terminated paths below the root: headers and libraries that the agent is built with; NULL: none
+ * @here:     for a program that runs on this machine: a directory of @keep and the libraries instead of a file system, and a boot
+ *            loader ("loader")
  */
 struct rig_system {
 	const char *name;
@@ -24,6 +26,7 @@ struct rig_system {
 	const char *const *keep;
 	const char *hypervisor;
 	const char *const *sysroot;
+	bool here;
 };
 
 /**
@@ -33,7 +36,7 @@ struct rig_system {
  * @processors:   number of virtual processors
  * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset
  *                in the RAM file)
- * @processor:    value of QEMU's -cpu
+ * @processor:    value of QEMU's -cpu, or model of Bochs's
  * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on)
  *                before the agent
  * @arguments:    kernel command line besides what every rig host gets
@@ -55,6 +58,9 @@ struct rig_system {
  * @hosts:        1, or 2 for a pair on a private network
  * @snapshot:     its hosts start from a snapshot of one that has booted; its devices can be saved
  * @local_migration: guests of its only host can migrate, to the same host
+ * @bochs:        packages of the emulator Bochs; NULL: the hosts are QEMU's
+ * @slowness:     how many times longer everything may take than on hosts of QEMU
+ * @boot_s:       seconds from power-on to the agent on an idle machine, for the progress of a slow boot; 0: not slow
  */
 struct rig_profile {
 	const char *name;
@@ -79,6 +85,9 @@ struct rig_profile {
 	unsigned int hosts;
 	bool snapshot;
 	bool local_migration;
+	const struct rig_system *bochs;
+	unsigned int slowness;
+	unsigned int boot_s;
 };
 
 extern const struct rig_profile *const rig_profiles[];

@@ -284,18 +284,19 @@ static json_t *supervisor_config(const struct rig_options *options, const struct
 		link = options->link ? xstrdup(options->link)
 				     : format_text("%s/" SUPERVISOR_LINK, directory);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:i, s:i, s:i, s:i, "
-			 "s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s*, s:i}",
+			 "s:b, s:b, s:b, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:i}",
 			 "name", strrchr(directory, '/') + 1, "directory", directory, "profile",
 			 profile->name, "kernel", image->kernel, "initramfs", image->initramfs,
 			 "release", *image->release ? image->release : image->kernel, "console_log",
-			 console, "qemu", qemu, "plugin", plugin, "memory_mib",
+			 console, "qemu", qemu ?: "", "plugin", plugin, "memory_mib",
 			 (int)(options->memory_mib ?: profile->memory_mib), "processors",
 			 (int)processors, "einj_revision", (int)(options->einj_revision ?: 1),
 			 "deadline_s", (int)(options->deadline_s ?: DEADLINE_DEFAULT_S), "detached",
 			 options->detached, "verbose", options->verbose, "counted",
 			 options->counts_instructions, "shell", options->shell, "arguments",
 			 options->arguments, "system", image->system, "hypervisor",
-			 image->hypervisor, "link", link, "host_number", (int)options->host_number);
+			 image->hypervisor, "bochs", image->bochs, "link", link, "host_number",
+			 (int)options->host_number);
 }
 
 static int spawn_supervisor(json_t *config, const char *directory, int lock, struct rig **rig,
@@ -356,9 +357,11 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	__cleanup_free char *qemu = NULL;
 	__cleanup_close int lock = -1;
 	struct rig_image image = {0};
-	unsigned int version, processors, removed;
-	int error = check_options(options, why) ?: rig_find_qemu(&qemu, &version, why);
+	unsigned int version = 0, processors, removed;
+	int error = check_options(options, why);
 
+	if (!error && !profile->bochs)
+		error = rig_find_qemu(&qemu, &version, why);
 	if (!error && version < profile->qemu_least)
 		error = fail(
 			why, -EPROTO,
@@ -384,7 +387,9 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	error = rig_image_ensure(options, &image, why);
 	if (error)
 		return error;
-	processors = rig_processors(options->processors ?: profile->processors, version);
+	processors = profile->bochs
+			     ? profile->processors
+			     : rig_processors(options->processors ?: profile->processors, version);
 	(void)rig_state_clean(&removed, &(struct reason){""});
 	role = options->host_number ? format_text("%s-%u", profile->name, options->host_number)
 				    : xstrdup(profile->name);

@@ -19,6 +19,7 @@
 #include "harness/lib/spawn.h"
 #include "harness/lib/seed.h"
 #include "harness/rig/image/image.h"
+#include "harness/rig/host/bochs.h"
 #include "harness/rig/host/supervisor_internal.h"
 
 #define QMP_TIMEOUT_MS 15000
@@ -49,11 +50,27 @@ static void on_console_line(void *context, int64_t time_ns, const char *text, bo
 	supervisor_broadcast(supervisor, event);
 }
 
+/*
+ * Bochs ends with a panic of its own where QEMU says that the machine has shut down, or has been reset (shutdown() of cpu/exception.cc,
+ * generate_sci() of iodev/acpi.cc).
+ */
+static void take_end_of_bochs(struct supervisor *supervisor, const char *text)
+{
+	if (strstr(text, "exception with no resolution"))
+		snprintf(supervisor->cause, sizeof(supervisor->cause), "guest-reset");
+	else if (strstr(text, "ACPI control: soft power off"))
+		snprintf(supervisor->cause, sizeof(supervisor->cause), "guest-shutdown");
+}
+
 static void on_complaint_line(void *context, int64_t time_ns, const char *text, bool more)
 {
 	struct supervisor *supervisor = context;
 
-	snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
+	if (supervisor->profile->bochs)
+		take_end_of_bochs(supervisor, text);
+	/* Bochs draws lines around its last words. */
+	if (*text != '=')
+		snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
 	write_log(supervisor, time_ns, "[emulator] ", text);
 	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
 						   "time_ns", (json_int_t)time_ns, "text", text));
@@ -172,6 +189,7 @@ static void qemu_ended(struct supervisor *supervisor, int status, int signal, co
 	close_fd(&supervisor->output);
 	close_fd(&supervisor->complaints);
 	close_fd(&supervisor->input);
+	port_end(supervisor);
 	firmware_detach(supervisor->firmware);
 	if (supervisor->qmp)
 		qmp_close(supervisor->qmp);
@@ -354,6 +372,55 @@ static int spawn_qemu(struct supervisor *supervisor, int incoming, struct reason
 	return 0;
 }
 
+static int take_lines(struct supervisor *supervisor, int console, int agent, struct reason *why)
+{
+	__cleanup_close int port = -1;
+	int error = port_accept(console, supervisor->qemu, &supervisor->output, why)
+			    ?: port_accept(agent, supervisor->qemu, &port, why);
+
+	if (error)
+		return error;
+	supervisor->input = fcntl(supervisor->output, F_DUPFD_CLOEXEC, 3);
+	return port_serve(supervisor, port, why);
+}
+
+static int start_bochs(struct supervisor *supervisor, struct reason *why)
+{
+	struct bochs_config config = {.emulator = json_text(supervisor->config, "bochs", ""),
+				      .profile = supervisor->profile,
+				      .memory_mib = supervisor->memory_mib,
+				      .directory = supervisor->directory,
+				      .hypervisor = supervisor->hypervisor,
+				      .kernel = supervisor->kernel,
+				      .initramfs = supervisor->initramfs,
+				      .arguments = supervisor->arguments};
+	struct spawn spawn = {.streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_PIPE},
+			      .death_signal = SIGKILL};
+	__cleanup_close int console = -1, agent = -1;
+	char **argv = NULL;
+	int error = port_listen(&console, &config.console_port, why)
+			    ?: port_listen(&agent, &config.agent_port, why);
+
+	remove_socket(supervisor, SUPERVISOR_AGENT);
+	if (!error) {
+		argv = bochs_prepare(&config, why);
+		error = argv ? 0 : -EIO;
+	}
+	spawn.argv = (const char *const *)argv;
+	if (!error)
+		error = spawn_start(&spawn, why);
+	qemu_arguments_free(argv);
+	if (error)
+		return error;
+	supervisor->qemu = spawn.pid;
+	supervisor->complaints = spawn.ends[2];
+	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);
+	error = take_lines(supervisor, console, agent, why);
+	if (error)
+		supervisor_power_off(supervisor, "start failed");
+	return error;
+}
+
 /* @incoming: descriptor of a snapshot, or -1 */
 static int start_qemu(struct supervisor *supervisor, int incoming, struct reason *why)
 {
@@ -364,6 +431,8 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 		  (off_t)supervisor->memory_mib << 20);
 	supervisor->cause[0] = supervisor->complaint[0] = '\0';
 	supervisor->ready = false;
+	if (supervisor->profile->bochs)
+		return start_bochs(supervisor, why);
 	error = spawn_qemu(supervisor, incoming, why);
 	if (error)
 		return error;
@@ -689,6 +758,9 @@ int supervisor_main(int control)
 		.input = -1,
 		.output = -1,
 		.complaints = -1,
+		.port_listener = -1,
+		.to_agent = {.from = -1, .to = -1},
+		.from_agent = {.from = -1, .to = -1},
 	};
 	pid_t parent = getppid();
 	struct channel *channel;

@@ -243,8 +243,18 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
-static int listen_on(struct supervisor *supervisor, const char *name, int *listener,
-		     sd_event_io_handler_t handler, struct reason *why)
+/**
+ * supervisor_listen_on - make a Unix socket in the directory of the rig
+ * @name:     of the socket
+ * @listener: receives it
+ * @source:   receives its event source; NULL: it stays until the end
+ * @handler:  of its connections
+ *
+ * Return: 0 or -errno.
+ */
+int supervisor_listen_on(struct supervisor *supervisor, const char *name, int *listener,
+			 sd_event_source **source, sd_event_io_handler_t handler,
+			 struct reason *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int error;
@@ -254,7 +264,7 @@ static int listen_on(struct supervisor *supervisor, const char *name, int *liste
 	if (*listener < 0 || bind(*listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(*listener, 8) < 0)
 		return fail_errno(why, -errno, "cannot listen on %s", address.sun_path);
-	error = sd_event_add_io(supervisor->loop, NULL, *listener, EPOLLIN, handler, supervisor);
+	error = sd_event_add_io(supervisor->loop, source, *listener, EPOLLIN, handler, supervisor);
 	return error < 0 ? error : 0;
 }
 
@@ -265,9 +275,11 @@ static int listen_on(struct supervisor *supervisor, const char *name, int *liste
  */
 int supervisor_listen(struct supervisor *supervisor, struct reason *why)
 {
-	return listen_on(supervisor, SUPERVISOR_CONTROL, &supervisor->listener, on_connection, why)
-		       ?: listen_on(supervisor, SUPERVISOR_CONSOLE, &supervisor->console_listener,
-				    on_console_connection, why);
+	return supervisor_listen_on(supervisor, SUPERVISOR_CONTROL, &supervisor->listener, NULL,
+				    on_connection, why)
+		       ?: supervisor_listen_on(supervisor, SUPERVISOR_CONSOLE,
+					       &supervisor->console_listener, NULL,
+					       on_console_connection, why);
 }
 
 /** supervisor_drop_clients - the end: what is queued is sent as far as it goes at once */

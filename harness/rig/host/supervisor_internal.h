@@ -49,6 +49,23 @@ struct supervisor_terminal {
 };
 
 /**
+ * struct relay - bytes that are passed on in one direction
+ * @from, @to: sockets of its own, or -1
+ * @waiting:   read, and not yet passed on
+ * @length:    of @waiting
+ * @midline:   the last byte that was read is not the end of a line
+ * @skips:     @to was opened in the middle of a line, whose rest it does not get
+ */
+struct relay {
+	struct supervisor *supervisor;
+	int from, to;
+	sd_event_source *readable, *writable;
+	char waiting[16384];
+	size_t length;
+	bool midline, skips;
+};
+
+/**
  * struct supervisor - one emulated host and what belongs to it
  * @loop:          event loop; everything but the firmware's and QMP's callbacks runs in it
  * @config:        as it came from the starter
@@ -64,6 +81,9 @@ struct supervisor_terminal {
  * @input:         QEMU's standard input: what is typed at the serial console
  * @output:        QEMU's standard output: the serial console
  * @complaints:    QEMU's standard error
+ * @port_listener: of Bochs: the socket for whoever talks with the agent, or -1
+ * @to_agent, @from_agent: between its peer and the serial line of the agent
+ * @agent_speaks:  the agent has opened its end of the line
  * @ready:         the host has started everything
  * @boots:         times it was powered on
  * @powered_ns:    CLOCK_REALTIME of the last power-on
@@ -91,6 +111,10 @@ struct supervisor {
 	pid_t qemu;
 	int input, output, complaints;
 	sd_event_source *qemu_source, *output_source, *complaint_source, *input_source;
+	int port_listener;
+	sd_event_source *port_source;
+	struct relay to_agent, from_agent;
+	bool agent_speaks;
 	bool ready;
 	unsigned int boots;
 	int64_t powered_ns;
@@ -113,12 +137,20 @@ void supervisor_power_off(struct supervisor *supervisor, const char *cause);
 char **supervisor_qemu_command(const struct supervisor *supervisor, int incoming, const char *seed);
 int supervisor_read_output(struct supervisor *supervisor);
 
+int port_listen(int *fd, unsigned int *number, struct reason *why);
+int port_accept(int listener, pid_t emulator, int *fd, struct reason *why);
+int port_serve(struct supervisor *supervisor, int fd, struct reason *why);
+void port_end(struct supervisor *supervisor);
+
 int snapshot_open(const struct supervisor *supervisor);
 void snapshot_forget(const struct supervisor *supervisor);
 int snapshot_resume(struct supervisor *supervisor, struct reason *why);
 int snapshot_make(struct supervisor *supervisor, struct reason *why);
 
 int supervisor_listen(struct supervisor *supervisor, struct reason *why);
+int supervisor_listen_on(struct supervisor *supervisor, const char *name, int *listener,
+			 sd_event_source **source, sd_event_io_handler_t handler,
+			 struct reason *why);
 int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner);
 void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable);
 void supervisor_broadcast(struct supervisor *supervisor, json_t *event);

@@ -18,6 +18,7 @@ void rig_image_release(struct rig_image *image)
 	free(image->initramfs);
 	free(image->system);
 	free(image->hypervisor);
+	free(image->bochs);
 	free(image->release);
 	memset(image, 0, sizeof(*image));
 }
@@ -123,10 +124,9 @@ static int make_system(struct image_job *job, const char *final, const json_t *k
 	return error;
 }
 
-/* @directory: receives the entry of the cache; owned by the caller */
+/* @directory: receives the entry of the cache; owned by the caller; @built: is set when it was made */
 static int ensure_system(struct image_job *job, const struct rig_system *system,
-			 const char *busybox, struct rig_image *image, char **directory,
-			 struct reason *why)
+			 const char *busybox, bool *built, char **directory, struct reason *why)
 {
 	__cleanup_free char *kind = format_text("system-%s", system->name);
 	__cleanup_free char *prefix = format_text("%s-", kind);
@@ -140,14 +140,17 @@ static int ensure_system(struct image_job *job, const struct rig_system *system,
 	image_job_ask_each(job, "keep", system->keep);
 	image_job_ask(job, "hypervisor", system->hypervisor);
 	image_job_ask_each(job, "sysroot", system->sysroot);
-	image_job_ask_file(job, "busybox", busybox);
+	if (system->here)
+		image_job_ask(job, "here", "yes");
+	else
+		image_job_ask_file(job, "busybox", busybox);
 	error = image_job_name(job, kind, &final, why);
 	if (error)
 		return error;
-	error = verify(final, "root file system", &facts);
+	error = verify(final, system->here ? "emulator" : "root file system", &facts);
 	if (error || job->options->refresh) {
 		error = make_system(job, final, facts, prefix, why);
-		image->built = image->built || !error;
+		*built = *built || !error;
 		if (error && !facts)
 			return error;
 		if (error)
@@ -155,9 +158,6 @@ static int ensure_system(struct image_job *job, const struct rig_system *system,
 				    "the cache",
 				    why->text);
 	}
-	image->system = format_text("%s/root.erofs", final);
-	if (system->hypervisor)
-		image->hypervisor = format_text("%s/hypervisor", final);
 	*directory = steal(final);
 	return 0;
 }
@@ -249,6 +249,15 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	image_job_ask(job, "guest-name", profile->guest);
 	image_job_ask(job, "release", image->release);
 	image_job_ask(job, "disk", profile->system ? "yes" : NULL);
+	if (profile->bochs) {
+		__cleanup_free char *directory = xstrndup(
+			image->system, (size_t)(strrchr(image->system, '/') - image->system));
+		__cleanup_free char *manifest = format_text("%s/manifest.json", directory);
+
+		image_job_ask(job, "root", image->system);
+		/* Instead of the content of the disk: its checksum. */
+		image_job_ask_file(job, "root-manifest", manifest);
+	}
 	image_job_ask_file(job, "busybox", busybox);
 	image_job_ask_file(job, "kernel", profile->guest_modules ? image->kernel : NULL);
 	image_job_ask_file(job, "modules", modules);
@@ -275,7 +284,7 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 static int ensure(const struct rig_options *options, const struct rig_profile *profile,
 		  const char *cache, struct rig_image *image, struct reason *why)
 {
-	struct image_job kernel, kvm, system, agent, archive;
+	struct image_job kernel, kvm, system, bochs, agent, archive;
 	const char *busybox = is_static("/usr/bin/busybox") ? "/usr/bin/busybox"
 			      : is_static("/bin/busybox")   ? "/bin/busybox"
 							    : NULL;
@@ -292,13 +301,22 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	image_job_open(&kernel, "make-kernel", cache, options);
 	image_job_open(&kvm, "make-kvm", cache, options);
 	image_job_open(&system, "make-system", cache, options);
+	image_job_open(&bochs, "make-system", cache, options);
 	image_job_open(&agent, "make-agent", cache, options);
 	image_job_open(&archive, "make-archive", cache, options);
 	error = ensure_kernel(&kernel, profile, image, &modules, why);
 	if (!error && profile->private_vms && image->stock)
 		error = ensure_kvm(&kvm, modules, image->release, &private_kvm, why);
 	if (!error && profile->system)
-		error = ensure_system(&system, profile->system, busybox, image, &directory, why);
+		error = ensure_system(&system, profile->system, busybox, &image->built, &directory,
+				      why);
+	if (!error && profile->system)
+		image->system = format_text("%s/root.erofs", directory);
+	if (!error && profile->system && profile->system->hypervisor)
+		image->hypervisor = format_text("%s/hypervisor", directory);
+	if (!error && profile->bochs)
+		error = ensure_system(&bochs, profile->bochs, NULL, &image->built, &image->bochs,
+				      why);
 	if (!error && profile->agent_sources)
 		error = ensure_agent(&agent, profile, directory, &program, why);
 	if (!error)
@@ -307,6 +325,7 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 	image_job_close(&kernel);
 	image_job_close(&kvm);
 	image_job_close(&system);
+	image_job_close(&bochs);
 	image_job_close(&agent);
 	image_job_close(&archive);
 	return error;

@@ -10,6 +10,7 @@
  * @initramfs: path of the newc archive
  * @system:    path of the disk with the root file system, or NULL
  * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
+ * @bochs:     path of the directory of the emulator Bochs, or NULL: QEMU of this machine
  * @release:   of the kernel, as uname -r prints it; "" for a kernel of the user that lacks it
  * @stock:     Debian's kernel, not one of the user
  * @built:     the archive or the disk was made by this call
@@ -19,6 +20,7 @@ struct rig_image {
 	char *initramfs;
 	char *system;
 	char *hypervisor;
+	char *bochs;
 	char *release;
 	bool stock;
 	bool built;
