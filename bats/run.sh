@@ -161,6 +161,12 @@ xen() {
 	}
 	say "guests of Xen on an emulated host: the whole matrix (about 20 minutes)"
 	scenarios xen "xen/*"
+	build/brinell rig build xen-ept || {
+		echo "not ok the image of the rig with Xen and EPT" | tee -a "$results"
+		return
+	}
+	say "guests of Xen with EPT, on a host in the emulator Bochs: a selection (about 15 minutes)"
+	scenarios xen-ept @xen-ept --bench xen-ept
 }
 
 case ${1:-} in
