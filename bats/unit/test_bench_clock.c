@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "harness/bench/bench.h"
+#include "harness/rig/profile.h"
 
 #include <cmocka.h>
 
@@ -187,6 +188,57 @@ static void who_does_not_tell_is_not_believed(void **state)
 	assert_int_equal(json_array_size(fixture->events), 0);
 }
 
+/* The answer takes longer than the caller allows a bench that is not slow. */
+static void a_slow_bench_gets_more_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct reason why = {""};
+
+	assert_int_equal(bench_call(&fixture->bench, "clock", NULL, SLOW_MS / 4, NULL, &why),
+			 -ETIMEDOUT);
+	fixture->ops.slowness = 40;
+	assert_int_equal(bench_call(&fixture->bench, "clock", NULL, SLOW_MS / 4, NULL, &why), 0);
+}
+
+/* The clock of a slow host lags more and more behind: what it tells happened when it came, at the latest. */
+static void a_slow_bench_is_not_asked_for_times(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (unsigned int slowness = 0; slowness < 2; slowness++) {
+		__cleanup_json json_t *word =
+			json_pack("{s:s, s:s, s:I, s:s, s:{}}", "event", "witness", "witness",
+				  "kmsg", "time_ns", (json_int_t)NSEC_PER_SEC, "text", "a line",
+				  "data");
+		int64_t before = now_realtime_ns(), told_ns;
+
+		fixture->ops.slowness = slowness;
+		json_array_clear(fixture->events);
+		assert_int_equal(channel_send(host.channel, word, 1000), 0);
+		assert_int_equal(bench_pump(&fixture->bench, now_monotonic_ns() + NSEC_PER_SEC), 0);
+		told_ns = json_number(json_array_get(fixture->events, 0), "host_time_ns", 0);
+		assert_int_equal(slowness ? told_ns >= before && told_ns <= now_realtime_ns()
+					  : told_ns == NSEC_PER_SEC,
+				 true);
+	}
+}
+
+static void benches_of_the_rig_are_as_their_profiles(void **state)
+{
+	(void)state;
+	for (const struct rig_profile *const *profile = rig_profiles; *profile; profile++) {
+		const struct bench_ops *ops = bench_kind((*profile)->name);
+
+		assert_non_null(ops);
+		assert_true(ops->is_rig);
+		assert_int_equal(ops->hosts, (*profile)->hosts);
+		assert_int_equal(ops->slowness, (*profile)->slowness);
+		assert_int_equal(ops->local_migration, (*profile)->local_migration);
+		assert_int_equal(ops->ready != NULL, (*profile)->ready != NULL);
+		assert_int_equal(ops->firmware == NULL, (*profile)->bochs != NULL);
+	}
+}
+
 /* From one stream come only the witnesses that live in the agent: nothing of it can prove the death of its own host. */
 static void an_agent_speaks_only_for_itself(void **state)
 {
@@ -267,10 +319,16 @@ static void a_stream_has_one_boot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_quickest_answer_counts),     TEST(a_warm_host_is_asked_less),
-		TEST(a_host_of_the_rig_is_set_right), TEST(who_does_not_tell_is_not_believed),
-		TEST(a_stream_has_one_boot),	      TEST(an_agent_speaks_only_for_itself),
+		TEST(the_quickest_answer_counts),
+		TEST(a_warm_host_is_asked_less),
+		TEST(a_host_of_the_rig_is_set_right),
+		TEST(who_does_not_tell_is_not_believed),
+		TEST(a_stream_has_one_boot),
+		TEST(an_agent_speaks_only_for_itself),
 		TEST(a_guest_speaks_only_for_itself),
+		TEST(a_slow_bench_gets_more_time),
+		TEST(a_slow_bench_is_not_asked_for_times),
+		cmocka_unit_test(benches_of_the_rig_are_as_their_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

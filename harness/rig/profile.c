@@ -355,7 +355,7 @@ static const struct rig_profile xen_ept = {
 	.hosts = 1,
 	.local_migration = true,
 	.slowness = 10,
-	.boot_s = 240,
+	.boot_s = 100,
 };
 
 /* Those of a host with guests, and VFIO for what does DMA to their memory. */
