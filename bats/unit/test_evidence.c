@@ -35,6 +35,7 @@ static const struct {
 	{"[Hardware Error]: TSC 0 ADDR 233f6e3c0 MISC d01a000601000000 PPIN 2b6 SYND 100010a801407 "
 	 "IPID 9600050f00 ",
 	 MEANS_HARDWARE_ERROR, KIND_MEMORY, BOTH, 0, ""},
+	{"mce: CPU#1: Unexpected int18 (Machine Check)", MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
 	{"mce: Uncorrected hardware memory error in user-access at 11a3f4000", MEANS_HARDWARE_ERROR,
 	 MC, UE, 0x11a3f4, ""},
 	{"[Hardware Error]: Corrected error, no action required.", MEANS_HARDWARE_ERROR, MC, CE, 0,

@@ -406,6 +406,33 @@ static void a_death_by_another_error_proves_nothing(void **state)
 	}
 }
 
+/* The guest that was to be struck dies, and nobody tells of an error. */
+static void a_death_without_an_error_proves_nothing(void **state)
+{
+	struct reason why;
+
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		__cleanup_json json_t *records = NULL;
+		size_t at = 0;
+
+		if (journal_load("bats/unit/golden/pass-guest-killed-by-panic", &records, NULL,
+				 &why))
+			fail_msg("%s", why.text);
+		while (!seen && at < json_array_size(records)) {
+			const json_t *body = json_object_get(json_array_get(records, at), "body");
+
+			if (json_is(body, "witness", "kmsg") ||
+			    json_is(body, "witness", "pageflags"))
+				json_array_remove(records, at);
+			else
+				at++;
+		}
+		assert_verdict(records, seen ? "pass" : "inconclusive",
+			       seen ? NULL : "delivered-not-proven");
+	}
+}
+
 /* That a guest dies is known; that the kernel of its host breaks is not. */
 static void a_known_failure_hides_no_other(void **state)
 {
@@ -487,6 +514,7 @@ int main(void)
 		cmocka_unit_test(every_fault_is_proven_by_itself),
 		cmocka_unit_test(an_expectation_of_another_type_is_not_met),
 		cmocka_unit_test(a_death_by_another_error_proves_nothing),
+		cmocka_unit_test(a_death_without_an_error_proves_nothing),
 		cmocka_unit_test(a_known_failure_hides_no_other),
 		cmocka_unit_test(an_outcome_before_its_fault_is_none),
 		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),

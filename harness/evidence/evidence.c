@@ -143,6 +143,8 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .physical = 2, .ipid = 3),
 	LINE("ADDR ", "\\[Hardware Error\\]: TSC [0-9a-f]+ .*ADDR " HEX, MEANS_HARDWARE_ERROR,
 	     KIND_MACHINE_CHECK, .physical = 1),
+	LINE("Unexpected int18", "CPU#[0-9]+: Unexpected int18 \\(Machine Check\\)",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
 	/* arch/x86/kernel/cpu/mce/severity.c, by way of print_mce() and mce_panic() */
 	LINE("Machine check: ", "\\[Hardware Error\\]: Machine check: ", MEANS_HARDWARE_ERROR,
 	     KIND_MACHINE_CHECK),

@@ -247,6 +247,18 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 		    record_quote(sign));
 }
 
+/*
+ * A guest dies for many reasons. After a fault in a frame of its host, which is up and whose witnesses see an error there, the death
+ * alone shows none. What is raised in the guest itself may show in nothing else.
+ */
+static bool death_shows_fault(const struct trial_case *trial)
+{
+	return trial->intent &&
+	       (!json_object_get(trial->intent->body, "pfn") ||
+		case_fault(trial).kinds & KIND_OTHER || trial->host.axis != HOST_AXIS_UP ||
+		trial->witnesses || trial->vague || trial->unsaid);
+}
+
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
 			 const struct signs *signs, bool subject, struct guest_outcome *outcome)
 {
@@ -261,8 +273,9 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 	} else if (count_deaths(signs) >= 2) {
 		outcome->axis = GUEST_KILLED;
 		tell_death(guest, signs, outcome);
-		cite_deaths(trial, guest, signs, subject && trial->intent);
-		if (subject && trial->intent)
+		subject &= death_shows_fault(trial);
+		cite_deaths(trial, guest, signs, subject);
+		if (subject)
 			case_prove_by_death(trial);
 	} else if (signs->down && (signs->runs || signs->waits) && !trial->settled_view) {
 		outcome->axis = GUEST_HUNG;
