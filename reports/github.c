@@ -62,6 +62,7 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 
 REGISTERED(report, report_github) = {
 	.name = "github",
+	.tests = true,
 	.summary = "annotations of GitHub Actions, to be printed in a step",
 	.trial = write_trial,
 };

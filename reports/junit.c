@@ -128,6 +128,8 @@ static int64_t count_of(const struct report_run *run, const char *verdict)
 
 static int write_head(FILE *out, const struct report_run *run)
 {
+	int64_t flaws = json_array_size(run->flaws) > 0;
+
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite "
 	      "name=\"brinell.",
 	      out);
@@ -135,8 +137,8 @@ static int write_head(FILE *out, const struct report_run *run)
 	fprintf(out,
 		"\" tests=\"%" PRId64 "\" failures=\"%" PRId64 "\" errors=\"%" PRId64
 		"\" skipped=\"%" PRId64 "\" time=\"%.3f\">\n",
-		(int64_t)run->trials - count_of(run, "pending"), count_of(run, "fail"),
-		count_of(run, "inconclusive") + count_of(run, "infra"),
+		(int64_t)run->trials - count_of(run, "pending") + flaws, count_of(run, "fail"),
+		count_of(run, "inconclusive") + count_of(run, "infra") + flaws,
 		count_of(run, "skip") + count_of(run, "known"),
 		(double)run->time_ns / (double)NSEC_PER_SEC);
 	write_properties(out, run->about);
@@ -159,6 +161,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 
 REGISTERED(report, report_junit) = {
 	.name = "junit",
+	.tests = true,
 	.summary = "JUnit XML, for Jenkins, GitLab and Buildbot",
 	.file = "junit.xml",
 	.needs = REPORT_EVIDENCE,

@@ -148,9 +148,16 @@ static json_t *finished_test(const char *run, const struct report_trial *trial, 
 	return test;
 }
 
+/* The summary comes when all trials are written. */
 static const char *name_of(const struct report_run *run)
 {
-	return json_text(run->summary, "run", "unknown");
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (run->about, index, record)
+		if (json_is(record, "type", "run"))
+			return json_text(json_object_get(record, "body"), "run", "unknown");
+	return "unknown";
 }
 
 static int write_object(FILE *out, json_t *object, const char *separator)
@@ -207,6 +214,7 @@ static int write_tail(FILE *out, const struct report_run *run)
 
 REGISTERED(report, report_kcidb) = {
 	.name = "kcidb",
+	.tests = true,
 	.summary = "KCIDB I/O schema 5.3, for the database of KernelCI",
 	.needs = REPORT_EVIDENCE | REPORT_DETAILS | REPORT_RECORDS,
 	.counts_first = true,

@@ -108,12 +108,13 @@ int ktap_write_trial(FILE *out, const struct report_run *run, const struct repor
 /* Pending trials are in the plan: their missing lines are what a reader must see. */
 static int write_head(FILE *out, const struct report_run *run)
 {
-	ktap_begin(out, KTAP_VERSION, run->trials);
+	ktap_begin(out, KTAP_VERSION, run->trials + (json_array_size(run->flaws) > 0));
 	return 0;
 }
 
 REGISTERED(report, report_ktap) = {
 	.name = "ktap",
+	.tests = true,
 	.summary = "KTAP version 1, for kselftest, KernelCI, LAVA and prove",
 	.file = "ktap.txt",
 	.needs = REPORT_EVIDENCE,

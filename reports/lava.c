@@ -50,6 +50,7 @@ static int write_trial(FILE *out, const struct report_run *run, const struct rep
 
 REGISTERED(report, report_lava) = {
 	.name = "lava",
+	.tests = true,
 	.summary = "signals of LAVA, to be printed in a test shell",
 	.trial = write_trial,
 };

@@ -10,6 +10,7 @@
  * @about:   records of the journal that say what it ran on, for environment_of()
  * @trials:  number of trials in the journal, those that are pending included
  * @summary: results.json without its trials; NULL as long as trials are still to come
+ * @flaws:   texts: what is missing from a journal that is not whole
  * @fixed:   trials that passed although their scenario names a failure as known
  * @time_ns: of all trials together
  * @first_ns, @last_ns: times of the first and the last record
@@ -18,7 +19,7 @@
 struct report_run {
 	const json_t *about;
 	size_t trials;
-	const json_t *summary;
+	const json_t *summary, *flaws;
 	size_t fixed;
 	int64_t time_ns, first_ns, last_ns;
 	void **state;
@@ -58,6 +59,7 @@ struct report_trial {
  * @needs:   REPORT_...
  * @records_most: of REPORT_RECORDS: after so many trials only those that did not pass have theirs
  * @counts_first: @head needs the summary; then the trials wait in a temporary file
+ * @tests:   it is read by programs as a list of tests: a journal that is not whole is one more, which did not pass
  * @head:    what comes before the trials; may be NULL
  * @trial:   one trial
  * @middle:  what comes between the rows and the trials; NULL: there are no rows
@@ -71,7 +73,7 @@ struct report {
 	const char *file;
 	unsigned int needs;
 	size_t records_most;
-	bool counts_first;
+	bool counts_first, tests;
 	int (*head)(FILE *out, const struct report_run *run);
 	int (*trial)(FILE *out, const struct report_run *run, const struct report_trial *trial);
 	int (*middle)(FILE *out, const struct report_run *run);

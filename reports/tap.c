@@ -8,12 +8,13 @@
 
 static int write_head(FILE *out, const struct report_run *run)
 {
-	ktap_begin(out, "TAP version 13", run->trials);
+	ktap_begin(out, "TAP version 13", run->trials + (json_array_size(run->flaws) > 0));
 	return 0;
 }
 
 REGISTERED(report, report_tap) = {
 	.name = "tap",
+	.tests = true,
 	.summary = "TAP version 13, for tools that do not read KTAP",
 	.needs = REPORT_EVIDENCE,
 	.head = write_head,

@@ -151,6 +151,56 @@ static void names_are_stable(void **state)
 	assert_string_equal(json_text(environment, "kernel", ""), "7.2.12+deb13-amd64");
 }
 
+/* A journal whose last record is missing: whoever counts tests must see it. */
+static void a_journal_that_is_not_whole_is_a_test_that_failed(void **state)
+{
+	static const struct {
+		const char *format, *text;
+	} cases[] = {
+		{"ktap", "1..2\n"},
+		{"ktap", "not ok 2 journal # ERROR inconclusive\n"},
+		{"tap", "not ok 2 journal # ERROR inconclusive\n"},
+		{"junit", "tests=\"2\" failures=\"0\" errors=\"1\""},
+		{"github", "::warning title=journal::inconclusive: the end of the run is missing"},
+		{"lava", "TEST_CASE_ID=journal RESULT=unknown"},
+		{"kcidb", "\"path\":\"brinell.journal\",\"status\":\"ERROR\""},
+	};
+	__cleanup_free char *text = NULL;
+	size_t whole;
+
+	(void)state;
+	assert_int_equal(
+		read_small_file("bats/unit/golden/pass-contained/journal.jsonl", &text, NULL), 0);
+	whole = strlen(text);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct report *report = report_find(cases[i].format);
+		size_t cut = whole - 1;
+		__cleanup_free char *all = NULL, *part = NULL;
+
+		while (text[cut - 1] != '\n')
+			cut--;
+		all = render_journal(report, text, whole);
+		part = render_journal(report, text, cut);
+		assert_null(strstr(all, cases[i].text));
+		if (!strstr(part, cases[i].text))
+			fail_msg("%s lacks '%s':\n%s", cases[i].format, cases[i].text, part);
+	}
+}
+
+/* The build that a test names is the one of the report. */
+static void tests_of_kcidb_are_of_their_run(void **state)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden("pass-contained", &results);
+	__cleanup_free char *text = render_results("kcidb", results, records);
+	__cleanup_json json_t *report = json_loads(text, 0, NULL);
+	const json_t *build = json_array_get(json_object_get(report, "builds"), 0);
+	const json_t *test = json_array_get(json_object_get(report, "tests"), 0);
+
+	(void)state;
+	assert_string_equal(json_text(test, "build_id", ""), json_text(build, "id", "none"));
+}
+
 static void the_emulator_is_of_the_environment(void **state)
 {
 	__cleanup_json json_t *boot = json_pack("[{s:s, s:{s:s, s:{s:s}}}]", "type", "boot", "body",
@@ -697,6 +747,8 @@ int main(void)
 		cmocka_unit_test(ktap_words_the_verdicts),
 		cmocka_unit_test(junit_skips_what_is_known),
 		cmocka_unit_test(names_are_stable),
+		cmocka_unit_test(a_journal_that_is_not_whole_is_a_test_that_failed),
+		cmocka_unit_test(tests_of_kcidb_are_of_their_run),
 		cmocka_unit_test(the_emulator_is_of_the_environment),
 		cmocka_unit_test(other_formats_say_the_same),
 		cmocka_unit_test(hostile_text_stays_in_its_field),

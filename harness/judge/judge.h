@@ -44,6 +44,7 @@ void judge_result(const struct journal_index *index, const struct judge_options 
 void judged_free(struct judged *judged);
 int judge_run(const struct journal_index *index, const struct judge_options *options,
 	      judged_fn each, void *context, json_t **summary);
+json_t *judge_flaws(const struct journal_index *index);
 bool judge_is_pending(const struct journal_index *index, const struct journal_trial *trial);
 json_t *judge_counts(void);
 void judge_count(json_t *counts, const json_t *result);

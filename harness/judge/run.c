@@ -184,13 +184,30 @@ static void compare_counts(const struct journal_index *index, json_t *flaws)
 	}
 }
 
-/* What is missing from a journal that has no damaged line: whole records that were removed. */
-static json_t *flaws_of(const struct journal_index *index, bool pending)
+/**
+ * judge_is_pending - whether `brinell resume` would run a trial: an end before the fault means another attempt, unless it was
+ * judged
+ */
+bool judge_is_pending(const struct journal_index *index, const struct journal_trial *trial)
+{
+	return !index->ended && !trial->judged &&
+	       !(trial->closed && (trial->intended || trial->skipped));
+}
+
+/**
+ * judge_flaws - what is missing from a journal that has no damaged line: whole records that were removed
+ *
+ * Return: array of texts, empty for a journal that is whole; owned by the caller.
+ */
+json_t *judge_flaws(const struct journal_index *index)
 {
 	const json_t *run = find_run(index);
 	json_t *flaws = json_array();
+	bool pending = false;
 	struct reason why;
 
+	for (size_t i = 0; i < index->count && !pending; i++)
+		pending = judge_is_pending(index, &index->trials[i]);
 	if (!run)
 		fail(&why, 0, "the record of the run is missing");
 	else if (!index->planned)
@@ -213,16 +230,6 @@ static json_t *flaws_of(const struct journal_index *index, bool pending)
 	return flaws;
 }
 
-/**
- * judge_is_pending - whether `brinell resume` would run a trial: an end before the fault means another attempt, unless it was
- * judged
- */
-bool judge_is_pending(const struct journal_index *index, const struct journal_trial *trial)
-{
-	return !index->ended && !trial->judged &&
-	       !(trial->closed && (trial->intended || trial->skipped));
-}
-
 static int hand_over(const struct journal_index *index, const struct judge_options *options,
 		     const struct journal_trial *trial, size_t number, json_t *counts,
 		     judged_fn each, void *context)
@@ -242,7 +249,7 @@ static json_t *summary_of(const struct journal_index *index, json_t *counts, jso
 {
 	const json_t *run = find_run(index);
 	__cleanup_json json_t *damage = damage_of(index);
-	__cleanup_json json_t *flaws = flaws_of(index, json_array_size(pending) > 0);
+	__cleanup_json json_t *flaws = judge_flaws(index);
 	json_t *summary =
 		json_pack("{s:s, s:s, s:b, s:O, s:O}", "run", json_text(run, "run", "unknown"),
 			  "version", json_text(run, "version", "unknown"), "complete",
