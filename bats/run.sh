@@ -161,6 +161,8 @@ xen() {
 	}
 	say "guests of Xen on an emulated host: the whole matrix (about 20 minutes)"
 	scenarios xen "xen/*"
+	say "programs that are killed during a migration of Xen (about 4 minutes)"
+	TEST_TIMEOUT=1800 tap xen.bats bats --tap bats/guests/xen.bats
 	build/brinell rig build xen-ept || {
 		echo "not ok the image of the rig with Xen and EPT" | tee -a "$results"
 		return

@@ -1,0 +1,35 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What becomes of the domains of Xen when a program of brinell is killed in the middle of a migration. Run by `make check-xen`.
+
+setup_file() {
+	export brinell=$BATS_TEST_DIRNAME/../../build/brinell
+}
+
+@test "nothing is left of domains whose agent was killed in the middle of a migration" {
+	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	for moment in sent last checkpoint; do
+		run timeout 200 "$brinell" rig run xen --file "$top/bats/rig/host_xen.sh" --file "$top/bats/rig/converse.sh" --timeout 190s -- \
+			busybox sh /root/host_xen.sh "$moment"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ $output == *"left: "*"brinell-one"* ]]
+		[[ $output == *"PASSED $moment"* ]]
+	done
+}
+
+@test "kill -9 of the controller in the middle of a migration: resume finishes the trial" {
+	"$brinell" run --out "$BATS_TEST_TMPDIR/run" xen/srao-last-never >/dev/null 2>&1 3>&- &
+	controller=$!
+	until grep -qs '"event":"held"' "$BATS_TEST_TMPDIR/run/journal.jsonl"; do
+		kill -0 $controller
+		sleep 0.2
+	done
+	kill -9 $controller
+	wait $controller || true
+	run "$brinell" resume "$BATS_TEST_TMPDIR/run"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -q '^ok 1 xen/srao-last-never' "$BATS_TEST_TMPDIR/run/ktap.txt"
+}
