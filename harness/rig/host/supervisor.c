@@ -68,8 +68,8 @@ static void on_complaint_line(void *context, int64_t time_ns, const char *text, 
 
 	if (supervisor->profile->bochs)
 		take_end_of_bochs(supervisor, text);
-	/* Bochs draws lines around its last words. */
-	if (*text != '=')
+	/* Bochs says much, and complains by a panic only. */
+	if (!supervisor->profile->bochs || strstr(text, ">>PANIC<<"))
 		snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
 	write_log(supervisor, time_ns, "[emulator] ", text);
 	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
@@ -415,10 +415,20 @@ static int start_bochs(struct supervisor *supervisor, struct reason *why)
 	supervisor->qemu = spawn.pid;
 	supervisor->complaints = spawn.ends[2];
 	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);
-	error = take_lines(supervisor, console, agent, why);
+	return take_lines(supervisor, console, agent, why);
+}
+
+/* QEMU runs: what else it takes until its host does. */
+static int take_machine(struct supervisor *supervisor, int incoming, struct reason *why)
+{
+	int error = connect_qmp(supervisor, why);
+
 	if (error)
-		supervisor_power_off(supervisor, "start failed");
-	return error;
+		return error;
+	error = firmware_attach(supervisor->firmware, supervisor->qmp);
+	if (error)
+		return fail_errno(why, error, "the firmware model can not attach to QEMU");
+	return incoming >= 0 ? snapshot_resume(supervisor, why) : snapshot_make(supervisor, why);
 }
 
 /* @incoming: descriptor of a snapshot, or -1 */
@@ -432,20 +442,11 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 	supervisor->cause[0] = supervisor->complaint[0] = '\0';
 	supervisor->ready = false;
 	if (supervisor->profile->bochs)
-		return start_bochs(supervisor, why);
-	error = spawn_qemu(supervisor, incoming, why);
-	if (error)
-		return error;
-	error = connect_qmp(supervisor, why);
-	if (!error) {
-		error = firmware_attach(supervisor->firmware, supervisor->qmp);
-		if (error)
-			fail_errno(why, error, "the firmware model can not attach to QEMU");
-	}
-	if (!error)
-		error = incoming >= 0 ? snapshot_resume(supervisor, why)
-				      : snapshot_make(supervisor, why);
-	if (error) {
+		error = start_bochs(supervisor, why);
+	else
+		error = spawn_qemu(supervisor, incoming, why)
+				?: take_machine(supervisor, incoming, why);
+	if (error && supervisor->qemu) {
 		supervisor_power_off(supervisor, "start failed");
 		if (*supervisor->complaint) {
 			struct reason first = *why;
