@@ -62,14 +62,20 @@ static void take_end_of_bochs(struct supervisor *supervisor, const char *text)
 		snprintf(supervisor->cause, sizeof(supervisor->cause), "guest-shutdown");
 }
 
+/* Lines of its log begin with the time; of these only a panic is a complaint. Others may be of its libraries, or announce its last words. */
+static bool is_complaint_of_bochs(const char *text)
+{
+	return strstr(text, ">>PANIC<<") ||
+	       (*text && !strchr("0123456789=", *text) && strncmp(text, "Bochs ", 6) != 0);
+}
+
 static void on_complaint_line(void *context, int64_t time_ns, const char *text, bool more)
 {
 	struct supervisor *supervisor = context;
 
 	if (supervisor->profile->bochs)
 		take_end_of_bochs(supervisor, text);
-	/* Bochs says much, and complains by a panic only. */
-	if (!supervisor->profile->bochs || strstr(text, ">>PANIC<<"))
+	if (!supervisor->profile->bochs || is_complaint_of_bochs(text))
 		snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
 	write_log(supervisor, time_ns, "[emulator] ", text);
 	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
