@@ -193,8 +193,10 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	const char *verdict = json_text(result, "verdict", "?");
 
 	pthread_mutex_lock(&live->lock);
-	durations_note(live->durations, trial->scenario->name, trial->bench,
-		       (now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC);
+	/* One that was skipped, or whose bench failed, ended before its time. */
+	if (!is_one_of(verdict, "skip", "infra"))
+		durations_note(live->durations, trial->scenario->name, trial->bench,
+			       (now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC);
 	if (live->terminal) {
 		printf("\r\033[K%s%-12s%s %s  %.1f s%s", live->colour ? colour_of(verdict) : "",
 		       verdict, live->colour ? "\033[0m" : "", trial->scenario->name,
