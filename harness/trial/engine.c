@@ -279,15 +279,20 @@ static void warn_of_restore(const struct engine *engine, int error, const char *
 			    engine->trial->id, why);
 }
 
-/* Calls to the first host that do not wait for each other, of what a trial leaves there. */
-static void clean_up_host(struct engine *engine, const char *const *calls, bool workloads)
+/*
+ * Calls to the first host that do not wait for each other, about what a trial leaves there.
+ * @restore: put back what its injector has set; @workloads: end them; @witnesses: end them, and ask for the use of the machine
+ */
+static void clean_up_host(struct engine *engine, bool restore, bool workloads, bool witnesses)
 {
 	const struct scenario *scenario = engine->trial->scenario;
-	struct bench_request requests[REQUESTS_MAX] = {0};
+	__cleanup_free struct bench_request *requests =
+		xcalloc(scenario->workload_count + 3, sizeof(*requests));
 	size_t count = 0;
 
-	for (size_t i = 0; workloads && i < scenario->workload_count && count < REQUESTS_MAX / 2;
-	     i++) {
+	if (restore)
+		requests[count++].call = "inject.restore";
+	for (size_t i = 0; workloads && i < scenario->workload_count; i++) {
 		const struct scenario_workload *load = &scenario->workloads[i];
 
 		if (!load->guest && json_object_get(engine->facts, load->name))
@@ -295,40 +300,40 @@ static void clean_up_host(struct engine *engine, const char *const *calls, bool 
 				.call = "workload.stop",
 				.arguments = json_pack("{s:s}", "name", load->name)};
 	}
-	for (; *calls; calls++)
-		requests[count++].call = *calls;
+	if (witnesses) {
+		requests[count++].call = "witness.stop";
+		requests[count++].call = "usage";
+	}
 	if (count)
 		(void)bench_call_all(engine->bench, requests, count,
 				     engine_time_left_ms(engine, CALL_TIMEOUT_MS), NULL);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(requests[i].call, "inject.restore") == 0)
-			warn_of_restore(engine, requests[i].error, requests[i].why.text);
-		if (strcmp(requests[i].call, "usage") == 0 && requests[i].reply)
-			engine_journal(engine, "usage", json_incref(requests[i].reply));
+	if (restore)
+		warn_of_restore(engine, requests[0].error, requests[0].why.text);
+	if (witnesses && requests[count - 1].reply)
+		engine_journal(engine, "usage", json_incref(requests[count - 1].reply));
+	for (size_t i = 0; i < count; i++)
 		json_decref(requests[i].reply);
-	}
 }
 
 /* After the verdict: what is heard from here on belongs to no trial. */
 static void clean_up(struct engine *engine, const json_t *result)
 {
-	static const char *const all[] = {"inject.restore", "witness.stop", "usage", NULL};
 	bool restores = engine->prepared == engine->bench, guests = engine->guests;
 	struct reason why = {0};
 
-	set_deadline(engine, CLEAN_UP_TIMEOUT_NS);
+	engine->deadline = now_monotonic_ns() + CLEAN_UP_TIMEOUT_NS;
 	if (!restores)
 		warn_of_restore(engine, engine_restore_injector(engine, &why), why.text);
 	engine->prepared = NULL;
 	if (guests) {
-		clean_up_host(engine, (const char *const[]){restores ? all[0] : NULL, NULL}, true);
+		clean_up_host(engine, restores, true, false);
 		guests_clean_up(engine, result);
 	}
 	bench_foreach (host, engine->bench->next, host == engine->bench)
 		if (host->state == HOST_UP)
 			(void)engine_call(engine, host, "witness.stop", NULL, CALL_TIMEOUT_MS, NULL,
 					  NULL);
-	clean_up_host(engine, restores && !guests ? all : all + 1, !guests);
+	clean_up_host(engine, restores && !guests, !guests, true);
 }
 
 /* Which witnesses look is on record: the silence of one that does is evidence, that of one that does not is none. */

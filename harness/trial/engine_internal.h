@@ -10,8 +10,6 @@
 #include "harness/trial/engine.h"
 
 #define CALL_TIMEOUT_MS 10000
-/* Calls that are made at once. */
-#define REQUESTS_MAX 24
 /* Hosts and guests get ready. */
 #define START_TIMEOUT_NS (300 * NSEC_PER_SEC)
 #define CLEAN_UP_TIMEOUT_NS (60 * NSEC_PER_SEC)
