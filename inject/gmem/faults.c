@@ -117,7 +117,7 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 	error = storm->kernel->poison_private(vm, one.range.first, why);
 	*page = gmem_with_generation(*page, own, 0);
 	if (error)
-		return error;
+		return error == -EAGAIN ? 0 : error;
 	look_at_poison(storm, &one);
 	*page |= GMEM_LOST;
 	if (storm->knobs.check && !storm->knobs.meanwhile)

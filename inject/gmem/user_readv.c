@@ -8,6 +8,18 @@
 
 #include "inject/gmem/users.h"
 
+/* The kernel may be built without it. */
+static int readv_open(struct gmem_user *user, struct reason *why)
+{
+	char from = 0, to;
+	struct iovec local = {&to, 1}, remote = {&from, 1};
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0
+		       ? fail(why, -EOPNOTSUPP, "user 'readv': process_vm_readv: %s",
+			      strerror(errno))
+		       : user_map(user, why);
+}
+
 static int readv_check(struct gmem_user *user, const struct gmem_range *range,
 		       struct user_finding *finding)
 {
@@ -38,7 +50,7 @@ static int readv_check(struct gmem_user *user, const struct gmem_range *range,
 static const struct gmem_user_kind readv_user = {
 	.name = "readv",
 	.summary = "process_vm_readv(2) of the memory; holds nothing",
-	.open = user_map,
+	.open = readv_open,
 	.check = readv_check,
 	.close = user_unmap,
 };
