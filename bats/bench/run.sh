@@ -223,9 +223,15 @@ poison() { scenarios poison --trials "$trials_poison" kvm/hwpoison-load; }
 downtime() { scenarios downtime --trials "$trials_downtime" bats/bench/downtime.yaml; }
 library() { scenarios library 'kvm/*'; }
 
-# Its figures are printed on the console of an emulated host.
+# Its figures are printed on the console of an emulated host, with those of the kernel's own test in turn.
 gmem() {
-	build/brinell rig run gmem --file build/bench/gmem -- /root/gmem "$operations_gmem" "$rounds_gmem" | tr -d '\r'
+	local release peer=$scratch/peer/ready/private_mem_conversions_test
+	release=$(build/brinell rig run gmem -- uname -r 2>/dev/null | tail -n 1 | tr -d '\r')
+	mkdir -p "$scratch/peer"
+	printf 'release %s\n' "$release" >"$scratch/peer/request"
+	bats/bench/make_peer.sh build "$scratch/peer" >/dev/null || return
+	build/brinell rig run gmem --file build/bench/gmem --file "$peer" --file bats/bench/peer.sh --timeout 20min -- \
+		sh /root/peer.sh "$operations_gmem" "$rounds_gmem" | tr -d '\r'
 	return "${PIPESTATUS[0]}"
 }
 
