@@ -132,6 +132,15 @@ static void print_last_words(FILE *out, const char *directory)
 	text_line(out, "    all of it: %s", log);
 }
 
+/* A comparison of which every row is too noisy says neither yes nor no. */
+static bool shows_nothing(const json_t *results)
+{
+	const json_t *counts = json_object_get(results, "counts");
+
+	return json_number(counts, "too-noisy", 0) && !json_number(counts, "regressed", 0) &&
+	       !json_number(counts, "improved", 0) && !json_number(counts, "no-change-shown", 0);
+}
+
 static void print_step(FILE *out, const json_t *step)
 {
 	const json_t *code = json_object_get(step, "code");
@@ -143,7 +152,10 @@ static void print_step(FILE *out, const json_t *step)
 		fputs("not run: the budget of time was spent\n", out);
 		return;
 	}
-	fputs(meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)), out);
+	fputs(shows_nothing(results)
+		      ? "could show nothing, more boots are needed"
+		      : meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)),
+	      out);
 	print_counts(out, results);
 	fputc('\n', out);
 	print_details(out, step, results);
