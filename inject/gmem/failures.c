@@ -7,20 +7,31 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "harness/host/sticky.h"
 #include "inject/gmem/kvm.h"
 
 #define DEBUG "/sys/kernel/debug/"
 #define NTH "/proc/thread-self/fail-nth"
 #define FUNCTION "__filemap_add_folio"
+#define INJECT DEBUG "fail_function/inject"
 
-/* What makes the place count: allocations that may wait do not by default, and no function does. */
 static const struct {
-	const char *name, *directory, *file, *on, *off;
+	const char *name, *directory;
 } failures[] = {
-	[GMEM_FAIL_SLAB] = {"failslab", DEBUG "failslab", DEBUG "failslab/ignore-gfp-wait", "N",
-			    "Y"},
-	[GMEM_FAIL_FUNCTION] = {"fail-function", DEBUG "fail_function",
-				DEBUG "fail_function/inject", FUNCTION, "!" FUNCTION},
+	[GMEM_FAIL_SLAB] = {"failslab", DEBUG "failslab"},
+	[GMEM_FAIL_FUNCTION] = {"fail-function", DEBUG "fail_function"},
+};
+
+/*
+ * Allocations that may wait are no place by default. The kernel shows a trace of each failure by default; the log is left to
+ * what it says by itself.
+ */
+static const struct {
+	const char *file, *text;
+} settings[] = {
+	{DEBUG "failslab/ignore-gfp-wait", "N"}, {DEBUG "failslab/verbose", "0"},
+	{DEBUG "fail_function/verbose", "0"},	 {DEBUG "fail_page_alloc/verbose", "0"},
+	{DEBUG "fail_usercopy/verbose", "0"},
 };
 
 /* Open while armed: opening it is a place where the kernel can fail, too. */
@@ -39,22 +50,34 @@ int gmem_probe_failure(enum gmem_failure failure, struct reason *why)
 }
 
 /**
- * gmem_failure_arm - let the @nth place of this thread fail
- *
- * The kernel shows a trace of each by default; the log is left to what it says by itself.
+ * gmem_failures_set - set what the kernel has of it; sticky_restore() puts it back
+ * @slab: failures of memory are among them
  *
  * Return: 0 or -errno.
  */
+int gmem_failures_set(struct sticky *sticky, struct change *change, bool slab, struct reason *why)
+{
+	int error = 0;
+
+	for (size_t i = slab ? 0 : 1; i < ARRAY_SIZE(settings) && !error; i++) {
+		const struct sticky_file *file = sticky_save(sticky, settings[i].file, STICKY_TEXT);
+
+		if (file && file->saved)
+			error = sticky_set(sticky, change, settings[i].file, settings[i].text, why);
+	}
+	return error;
+}
+
+/** gmem_failure_arm - let the @nth place of this thread fail. Return: 0 or -errno */
 int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason *why)
 {
-	__cleanup_free char *verbose = format_text("%s/verbose", failures[failure].directory);
 	char text[16];
-	int error = write_small_file(failures[failure].file, failures[failure].on);
+	int error = failure == GMEM_FAIL_FUNCTION
+			    ? write_small_file(INJECT, FUNCTION)
+				      ?: write_small_file(DEBUG "fail_function/" FUNCTION "/retval",
+							  "0xfffffffffffffff4" /* -ENOMEM */)
+			    : 0;
 
-	if (!error && failure == GMEM_FAIL_FUNCTION)
-		error = write_small_file(DEBUG "fail_function/" FUNCTION "/retval",
-					 "0xfffffffffffffff4" /* -ENOMEM */);
-	error = error ?: write_small_file(verbose, "0");
 	snprintf(text, sizeof(text), "%u", nth);
 	nth_fd = open(NTH, O_RDWR | O_CLOEXEC);
 	if (!error && write(nth_fd, text, strlen(text)) < 0)
@@ -71,6 +94,7 @@ bool gmem_failure_disarm(enum gmem_failure failure)
 
 	(void)!write(nth_fd, "0", 1);
 	close(nth_fd);
-	(void)write_small_file(failures[failure].file, failures[failure].off);
+	if (failure == GMEM_FAIL_FUNCTION)
+		(void)write_small_file(INJECT, "!" FUNCTION);
 	return occurred;
 }

@@ -289,6 +289,9 @@ static int take_memory(struct injection *injection, struct reason *why)
 		error = gmem_probe_failure(GMEM_FAIL_SLAB, why);
 	if (!error && storm_has(knobs, FAULT_FAIL_FUNCTION))
 		error = gmem_probe_failure(GMEM_FAIL_FUNCTION, why);
+	if (!error && (storm_has(knobs, FAULT_FAILSLAB) || storm_has(knobs, FAULT_FAIL_FUNCTION)))
+		error = gmem_failures_set(&private->sticky, &injection->change,
+					  storm_has(knobs, FAULT_FAILSLAB), why);
 	if (error || knobs->shape.backing != GMEM_BACKING_HUGETLB)
 		return error;
 	file = sticky_save(&private->sticky, HUGE_PAGES, STICKY_TEXT);

@@ -9,6 +9,9 @@
 
 #define GMEM_KVM_SIBLING_SIZE (16 * GMEM_PAGE_SIZE)
 
+struct sticky;
+struct change;
+
 /**
  * struct gmem_kvm - a VM of KVM
  * @system, @fd, @gmem_fd: /dev/kvm, the VM, its guest_memfd
@@ -53,6 +56,7 @@ int gmem_frame_mapped(const void *address, uint64_t *pfn, struct reason *why);
 int gmem_frame_private(struct gmem_vm *vm, uint64_t page, uint64_t *pfn, struct reason *why);
 
 /* failures.c */
+int gmem_failures_set(struct sticky *sticky, struct change *change, bool slab, struct reason *why);
 int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason *why);
 bool gmem_failure_disarm(enum gmem_failure failure);
 
