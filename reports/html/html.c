@@ -195,13 +195,23 @@ static void write_known(FILE *out, const json_t *counts, size_t fixed)
 			known, known == 1 ? "is" : "are", known == 1 ? "is" : "are");
 }
 
+/* What a reader looks for first, or all the rest. */
+static void write_environment(FILE *out, json_t *environment, bool first)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (environment, name, value)
+		if (first == is_one_of(name, "host", "hostname", "kernel", "guest kernel",
+				       "command", "seed"))
+			html_fact(out, name, json_string_value(value));
+}
+
 static void write_header(FILE *out, const struct report_run *run)
 {
 	const json_t *results = run->summary, *damage = json_object_get(results, "damage");
 	__cleanup_json json_t *environment = environment_of(run->about);
 	int64_t length;
-	const char *name;
-	json_t *value;
 	char duration[32];
 
 	if (__builtin_sub_overflow(run->last_ns, run->first_ns, &length))
@@ -224,12 +234,13 @@ static void write_header(FILE *out, const struct report_run *run)
 		      "resume</code> goes on.</p>",
 		      out);
 	fputs("<dl>", out);
-	json_object_foreach (environment, name, value)
-		html_fact(out, name, json_string_value(value));
+	write_environment(out, environment, true);
 	html_fact(out, "duration", duration);
 	html_fact(out, "run", json_text(results, "run", NULL));
 	html_fact(out, "brinell", json_text(results, "version", NULL));
-	fputs("</dl></header>", out);
+	fputs("</dl><details><summary>Machine and software</summary><dl>", out);
+	write_environment(out, environment, false);
+	fputs("</dl></details></header>", out);
 }
 
 static void write_row(FILE *out, const json_t *result, size_t number)
