@@ -19,7 +19,7 @@ setup_file() {
 	done
 }
 
-@test "kill -9 of the controller in the middle of a migration: resume finishes the trial" {
+@test "kill -9 of the controller in the middle of a migration: resume closes the trial, and fires nothing twice" {
 	"$brinell" run --out "$BATS_TEST_TMPDIR/run" xen/srao-last-never >/dev/null 2>&1 3>&- &
 	controller=$!
 	until grep -qs '"event":"held"' "$BATS_TEST_TMPDIR/run/journal.jsonl"; do
@@ -30,6 +30,9 @@ setup_file() {
 	wait $controller || true
 	run "$brinell" resume "$BATS_TEST_TMPDIR/run"
 	echo "$output"
-	[ "$status" -eq 0 ]
-	grep -q '^ok 1 xen/srao-last-never' "$BATS_TEST_TMPDIR/run/ktap.txt"
+	# Inconclusive when the fault had been fired: what the trial still had to do is lost.
+	[ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+	[ "$(grep -c '"type":"intent"' "$BATS_TEST_TMPDIR/run/journal.jsonl")" -eq 1 ]
+	[ "$(grep -cE '^(not )?ok 1 xen/srao-last-never' "$BATS_TEST_TMPDIR/run/ktap.txt")" -eq 1 ]
+	grep -q '"complete": *true' "$BATS_TEST_TMPDIR/run/results.json"
 }

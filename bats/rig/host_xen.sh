@@ -31,6 +31,8 @@ kill -9 "$(own_agent)"
 while [ "$answer" != "1 end" ]; do
 	next 30 || fail "the agent does not end"
 done
+# The next agent must not inherit the end of the pipe that it reads from.
+exec 3>&-
 met=0
 while pidof libxl-save-helper >/dev/null; do
 	next 1 || :
