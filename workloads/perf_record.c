@@ -141,14 +141,17 @@ static void say(struct record_report *report, int kind)
 	(void)process_say(recorder.socket, &report->base, sizeof(*report), 0);
 }
 
-/* perf lists the innermost frame first. Without symbols, several frames are one. */
+/*
+ * perf lists the innermost frame first. Frames of one name behind each other are one: without symbols all are, and where there
+ * are no frame pointers the same address can come a hundred times.
+ */
 static void add_stack(json_t *stacks, const char *comm, char *const *frames, size_t count)
 {
 	__cleanup_free char *stack = xstrdup(*comm ? comm : "[unknown]");
 	const char *before = "";
 
 	while (count--) {
-		if (strcmp(frames[count], "[unknown]") != 0 || strcmp(before, "[unknown]") != 0)
+		if (strcmp(frames[count], before) != 0)
 			append_text(&stack, ";", "%s", frames[count]);
 		before = frames[count];
 	}

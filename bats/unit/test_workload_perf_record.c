@@ -18,10 +18,11 @@ static const char fake[] =
 	"echo ack >&${fds#*,}\n"
 	"while :; do read -r -t 10 ping <&${fds%,*}; done\n";
 
-static const char samples[] = "cat \n\t    1234 leaf\n\t    99 middle\n\tffff root+part\n\n"
-			      "dog  12\n\t    77 [unknown]\n\t    78 [unknown]\n\t  79 main\n\n"
-			      "cat \n\t    1236 leaf\n\t    99 middle\n\tffff root+part\n\n"
-			      "bare \n\n";
+static const char samples[] =
+	"cat \n\t    1234 leaf\n\t    99 middle\n\tffff root+part\n\n"
+	"dog  12\n\t    77 [unknown]\n\t    78 [unknown]\n\t  79 main\n\t  79 main\n\n"
+	"cat \n\t    1236 leaf\n\t    99 middle\n\tffff root+part\n\n"
+	"bare \n\n";
 
 static int setup(void **state)
 {

@@ -12,8 +12,8 @@
 #define WIDTH 1200.0
 #define ROW 16
 #define HEAD 44
-/* Boxes below this width are left out, with all above them. */
-#define LEAST_WIDTH 0.5
+/* Boxes below this width are left out, with all above them: a stack that was seen once can be the deepest of all. */
+#define LEAST_WIDTH 3.0
 #define LETTER 6.2
 /* A change of this share of all samples has the full colour. */
 #define FULL_CHANGE 0.05
@@ -46,21 +46,27 @@ static double sum_of(const json_t *stacks)
 	return sum;
 }
 
+/* A function that calls itself is one box. */
 static void add_stack(json_t *root, const char *stack, const char *side, double part)
 {
-	json_t *node = root;
+	json_t *node = root, *above;
+	size_t length, depth = 0;
 
 	add_share(node, side, part);
-	for (size_t depth = 0; *stack && depth < DEEPEST; depth++) {
-		size_t length = strcspn(stack, ";");
-		__cleanup_free char *frame = xstrndup(stack, length);
-		json_t *above = json_object_get(node, "above");
+	for (const char *before = ""; *stack && depth < DEEPEST;
+	     before = stack, stack += length + (stack[length] == ';')) {
+		__cleanup_free char *frame = NULL;
 
+		length = strcspn(stack, ";");
+		if (strncmp(before, stack, length) == 0 && strcspn(before, ";") == length)
+			continue;
+		depth++;
+		frame = xstrndup(stack, length);
+		above = json_object_get(node, "above");
 		if (!json_object_get(above, frame))
 			json_object_set_new(above, frame, new_node());
 		node = json_object_get(above, frame);
 		add_share(node, side, part);
-		stack += length + (stack[length] == ';');
 	}
 }
 
@@ -74,6 +80,12 @@ static void add_side(json_t *root, const char *side, const json_t *stacks)
 		add_stack(root, stack, side, json_number_value(samples) / sum);
 }
 
+static double width_of(const json_t *node)
+{
+	return (share(node, "a") + share(node, "b")) / 2 * WIDTH;
+}
+
+/* Rows that are drawn. */
 static size_t depth_of(const json_t *node)
 {
 	const char *frame;
@@ -81,7 +93,7 @@ static size_t depth_of(const json_t *node)
 	size_t deepest = 0;
 
 	json_object_foreach (json_object_get(node, "above"), frame, above) {
-		size_t depth = depth_of(above);
+		size_t depth = width_of(above) < LEAST_WIDTH ? 0 : depth_of(above);
 
 		deepest = depth > deepest ? depth : deepest;
 	}
@@ -98,7 +110,7 @@ static int level(double change, bool same)
 static void write_box(FILE *out, const char *frame, const json_t *node, double x, size_t row,
 		      size_t rows)
 {
-	double width = (share(node, "a") + share(node, "b")) / 2 * WIDTH;
+	double width = width_of(node);
 	double change = share(node, "b") - share(node, "a");
 	int other = level(change, false), own = level(change, true);
 	int letters = (int)((width - 4) / LETTER);
@@ -124,7 +136,7 @@ static void write_above(FILE *out, const json_t *node, double x, size_t row, siz
 	json_t *above;
 
 	json_object_foreach (json_object_get(node, "above"), frame, above) {
-		double width = (share(above, "a") + share(above, "b")) / 2 * WIDTH;
+		double width = width_of(above);
 
 		if (width < LEAST_WIDTH)
 			continue;

@@ -249,7 +249,7 @@ static void write_profile(FILE *out, const json_t *profile)
 				json_text(change, "function", ""), number(change, "points", 0));
 	fputs("</ul>\n", out);
 	if (read_small_file(json_text(profile, "picture", ""), &picture, NULL) == 0)
-		fputs(picture, out);
+		fprintf(out, "<div class=\"wide\" tabindex=\"0\">%s</div>", picture);
 	fputs("</div>\n", out);
 }
 
