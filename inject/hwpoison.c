@@ -112,7 +112,7 @@ static int hwpoison_check(const json_t *arguments, enum injector_target target, 
 		return fail(why, -EINVAL, "'frames' is 1 to %d", FRAMES_MOST);
 	if (frames > 1 && strcmp(method->name, "soft-offline-page") != 0)
 		return fail(why, -EINVAL,
-			    "'frames' is for soft-offline-page: '%s' would kill whoever uses them",
+			    "'frames' is for soft-offline-page: '%s' would kill their users",
 			    method->name);
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
 		if (param_given(arguments, filters[i].param) &&

@@ -231,7 +231,7 @@ char *night_summary(const char *directory, const json_t *outcome, const json_t *
 	return cut(text);
 }
 
-/** night_is_bad - whether somebody should look: a step did not end well, or something is new and worse */
+/** night_is_bad - whether it needs attention: a step did not end well, or something is new and worse */
 bool night_is_bad(const json_t *outcome, const json_t *report)
 {
 	json_t *each;

@@ -113,7 +113,7 @@ static const char *const libvirt_ready[] = {
 /*
  * KVM inside software emulation is kvm_amd's nested paging, and kvm_amd wants a processor of AMD.
  * Software emulation does not offer SUCCOR and OVERFLOW_RECOV, although all that they promise is up
- * to whoever raises the error; without them the kernel panics at every uncorrected one
+ * to the processor that raises the error; without them the kernel panics at every uncorrected one
  * (arch/x86/kernel/cpu/mce/severity.c). QEMU knows their names since 9.1.
  */
 #define KVM_PROCESSOR                                                                              \

@@ -234,7 +234,7 @@ static int look_again(struct engine *engine, const struct scenario_step *step,
 }
 
 /*
- * Has the witnesses look at the target, the injector prepare, and the witnesses tell what they have seen by now, which comes
+ * Has the witnesses look at the target, the injector prepare, and the witnesses report what they have seen by now, which comes
  * before the intent in the journal, where it proves nothing.
  *
  * Return: 0, also when the injector refused: @refused is its error then; or what ends the trial.

@@ -75,7 +75,7 @@ static int poison(struct storm *storm, const struct storm_operation *operation, 
 	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
 }
 
-/* A private page that is poisoned is told to the guest's VMM, and to nobody else. */
+/* A private page that is poisoned is reported to the guest's VMM alone. */
 static void look_at_poison(struct storm *storm, const struct storm_operation *operation)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];

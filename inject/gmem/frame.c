@@ -58,7 +58,7 @@ static int open_event(int file, unsigned int *offset, struct reason *why)
 		return error;
 	field = strstr(format, " pfn;\toffset:");
 	if (!field || fstat(file, &status) < 0)
-		return fail(why, -ENOTSUP, "the trace event " ADDED " tells no frame");
+		return fail(why, -ENOTSUP, "the trace event " ADDED " has no frame");
 	*offset = (unsigned int)strtoul(strchr(field, ':') + 1, NULL, 10);
 	attributes.config = strtoull(id, NULL, 10);
 	fd = (int)syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);

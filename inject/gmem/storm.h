@@ -153,7 +153,7 @@ enum storm_outcome {
  * @checked:  pages that users looked at
  * @touched:  pages that touchers read; @stale: times that KVM sent one away from a page in the middle of its conversion
  * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages, of the fastest, their number
- * @stop:     set by whoever wants storm_run() to return soon
+ * @stop:     set to make storm_run() return soon
  */
 struct storm_counts {
 	uint64_t operations, converted, refused, by_guest, pages, faults, checked;

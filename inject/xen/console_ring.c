@@ -40,7 +40,7 @@ static bool is_error(const char *line)
 	return false;
 }
 
-static void tell(struct witness_run *run, const char *line)
+static void report(struct witness_run *run, const char *line)
 {
 	run->emit(run->context, "hypervisor-log", now_realtime_ns(), line,
 		  json_pack("{s:b}", "error", is_error(line)));
@@ -57,7 +57,7 @@ static void cut(struct witness_run *run, const char *text, size_t length)
 		}
 		ring->line[ring->used] = '\0';
 		ring->used = 0;
-		tell(run, mend_text(ring->line));
+		report(run, mend_text(ring->line));
 	}
 }
 

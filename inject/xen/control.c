@@ -74,7 +74,7 @@ static void control_close(void *handle)
 	xc_interface_close(handle);
 }
 
-/* The registers of machine checks of the first processor, as far as Xen tells them. */
+/* The registers of machine checks of the first processor, as far as Xen shows them. */
 static int read_cap(xc_interface *xen, struct xen_machine *machine)
 {
 	DECLARE_HYPERCALL_BUFFER(xen_mc_logical_cpu_t, cpus);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The frame of the machine that a page of a domain has. The tables of a domain that is not PV are Xen's own, and no call tells what is
+ * The frame of the machine that a page of a domain has. The tables of a domain that is not PV are Xen's own, and no call shows what is
  * in them. But Xen translates the address of an error that is interposed, and logs the outcome (do_mca() and x86_mc_msrinject() of
  * xen/arch/x86/cpu/mcheck/mce.c). The table of the machine's frames, which the first domain can map, must lead back to the page:
  * alone it would not do, because the two domains of a migration have the same pages.

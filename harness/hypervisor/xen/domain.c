@@ -144,7 +144,7 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	int error = domain_claim(job->guest);
 
 	if (error)
-		return fail_errno(&job->why, error, "write who keeps guest '%s'", job->guest);
+		return fail_errno(&job->why, error, "write the owner of guest '%s'", job->guest);
 	error = xen_child_start(&child, create, description, -1, &job->why);
 	if (!error)
 		error = xen_child_wait(&child, "create the domain", &job->why);

@@ -2,7 +2,7 @@
 /*
  * A migration on one host, as `xl migrate` does it between two: one process saves the domain, another restores it under
  * another name, and the mover is between them. When it fails, the domain runs on at the source, and of the other nothing is
- * left. The restored domain gets its name before it runs, so that who looks for the guest by name finds the right one.
+ * left. The restored domain gets its name before it runs, so that a look-up of the guest by name finds the right one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #define ABANDON_NS (20 * NSEC_PER_SEC)
 #define PFN_TYPE_SHIFT 28
 #define CHECKPOINT_INTERVAL_MS 200
-/* Until the source is given up, when nobody holds it. */
+/* Until the source is given up, if it is not held. */
 #define CHECKPOINTS 3
 
 /* Of libxenguest; its header is private to Xen's tree. */

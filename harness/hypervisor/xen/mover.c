@@ -91,7 +91,7 @@ static void track_video(const struct mover *mover)
 }
 
 /**
- * mover_hold - stand still until somebody says how to go on
+ * mover_hold - stand still until a call says how to go on
  * @where: as events call it
  *
  * Return: 0 to go on, -ECANCELED or -ETIMEDOUT.
@@ -113,8 +113,7 @@ int mover_hold(struct mover *mover, const char *where)
 
 		if (left <= 0 || poll(&wake, 1, (int)left) == 0)
 			return fail(&mover->job->why, -ETIMEDOUT,
-				    "migrate guest '%s': it was held for %lld s, and nobody "
-				    "released it",
+				    "migrate guest '%s': it was held for %lld s and not released",
 				    mover->job->guest, HOLD_MOST_NS / NSEC_PER_SEC);
 		order = mover_take_order(mover);
 	}

@@ -14,13 +14,13 @@
 /*
  * @domain: its number
  * @ours:   brinell made it
- * @told:   its end was told
+ * @reported:   its end was reported
  */
 struct watched {
 	struct watched *next;
 	char uuid[UUID_BYTES];
 	uint32_t domain;
-	bool ours, told;
+	bool ours, reported;
 };
 
 static struct {
@@ -51,9 +51,9 @@ static void look_at(struct watched *watched)
 	xc_domaininfo_t info;
 	unsigned int reason;
 
-	if (watched->told)
+	if (watched->reported)
 		return;
-	watched->told = true;
+	watched->reported = true;
 	if (xen_domain_info(watcher.control, watched->domain, &info) ||
 	    info.flags & XEN_DOMINF_dying) {
 		xen_migrate_break(watched->uuid);
@@ -62,7 +62,7 @@ static void look_at(struct watched *watched)
 	}
 	reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 	if (!(info.flags & XEN_DOMINF_shutdown) || reason == SHUTDOWN_suspend) {
-		watched->told = false;
+		watched->reported = false;
 		return;
 	}
 	xen_migrate_break(watched->uuid);
@@ -111,7 +111,7 @@ int xen_watch_start(struct reason *why)
 	return error ? fail_errno(why, error, "start the thread of Xen's events") : 0;
 }
 
-/** xen_watch_domain - tell of the end of a domain, in place of one before of the same UUID. @ours: brinell made it */
+/** xen_watch_domain - report the end of a domain, in place of one before of the same UUID. @ours: brinell made it */
 void xen_watch_domain(const char *uuid, uint32_t domain, bool ours)
 {
 	struct watched *watched;
@@ -129,7 +129,7 @@ void xen_watch_domain(const char *uuid, uint32_t domain, bool ours)
 	look_at_all();
 }
 
-/** xen_watch_no_more - its end is known, or is nobody's business any more */
+/** xen_watch_no_more - its end is known, or no longer of interest */
 void xen_watch_no_more(const char *uuid)
 {
 	struct watched **at = &watcher.first, *found;

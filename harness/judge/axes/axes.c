@@ -305,7 +305,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 	}
 }
 
-/* Whether somebody went down, so that its console may have what its log could not tell any more. */
+/* Whether a machine went down, so that its console may have what its log has no more. */
 static void find_losses(struct trial_case *trial)
 {
 	trial->host_lost = trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST;

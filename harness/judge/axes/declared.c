@@ -77,7 +77,7 @@ enum format case_format(const struct trial_case *trial, const struct record *rec
 }
 
 /**
- * case_console_is_alone - whether a line of a console is nobody's but that of who wrote it
+ * case_console_is_alone - whether only the console has this line
  *
  * Every program with a terminal can write to a console, in the form of the kernel's lines too. What the kernel shows there its
  * log has as well, unless it went down and nothing could read the log.

@@ -99,7 +99,7 @@ static void read_heartbeat(struct guest_side *side, const struct record *record)
 		/* Ages are reported to the millisecond: the last beat before the silence is none after it. */
 		side->down = record;
 		side->down_ns = before(time_ns, beat->since_ns) + JUDGE_MARGIN_NS;
-		/* The beats of which the same host has told are older, whatever its clock says. */
+		/* The beats that the same host has reported are older, whatever its clock says. */
 		if (side->down_ns < side->last_ns)
 			side->down_ns = side->last_ns;
 	} else if (is_text(beat->what, "heartbeat")) {

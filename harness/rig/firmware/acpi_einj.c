@@ -2,7 +2,7 @@
 /*
  * The EINJ table (ACPI 6.5 section 18.6) of the emulated host, and the trigger table that it leads to.
  *
- * All registers are memory in the region that the kernel was told not to use, so that the firmware model can read and
+ * All registers are memory in the region that the kernel leaves alone, so that the firmware model can read and
  * write them from outside. Only one thing needs a moment in time: the machine must wake the model. EXECUTE is therefore
  * two instructions, "busy := 1" in memory and then a byte to an I/O port behind which the model listens. The processor
  * goes on when the port has taken the byte, and CHECK_BUSY reads busy until the model has answered.

@@ -90,7 +90,7 @@ void deliver_check(struct firmware *firmware, const struct machine_check *check)
 }
 
 /**
- * deliver_check_now - broadcast a machine check for somebody who waits for it
+ * deliver_check_now - broadcast a machine check, and wait until it is delivered
  * @firmware: model
  * @check:    machine check
  *

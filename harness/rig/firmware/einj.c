@@ -45,7 +45,7 @@ static void put64(const struct firmware *firmware, enum einj_layout offset, uint
 	__atomic_store_n((uint64_t *)at(firmware, offset), value, __ATOMIC_RELEASE);
 }
 
-/** einj_set_types - tell the guest which error types are offered */
+/** einj_set_types - set the error types that the guest is offered */
 void einj_set_types(struct firmware *firmware)
 {
 	bool v2 = firmware->config.einj_revision >= 2;

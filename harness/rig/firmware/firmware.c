@@ -38,7 +38,7 @@ json_t *json_hex(uint64_t number)
 	return json_string(text);
 }
 
-/** firmware_event - hand an event to whoever opened the model; takes the reference; adds "time_ns" where it is missing */
+/** firmware_event - pass an event to the owner of the model; takes the reference; adds "time_ns" where it is missing */
 void firmware_event(struct firmware *firmware, json_t *event)
 {
 	if (!event)

@@ -14,7 +14,7 @@ struct firmware;
  * struct firmware_config - what the firmware model of one emulated host works on
  * @ram_path:      file that backs the RAM of the host (share=on); mapped by the model
  * @ram_size:      its size in bytes; the RAM of a rig host lies below 4 GiB in one piece, gpa == offset
- * @region:        guest physical address of the megabyte that the kernel was told not to use (memmap=)
+ * @region:        guest physical address of the megabyte that the kernel does not use (memmap=)
  * @region_size:   its size in bytes; 0: the host has no tables of the model and no registers, only its machine checks
  * @processors:    number of virtual processors
  * @single:        a machine check reaches one processor, as with AMD; otherwise all of them, as with Intel

@@ -111,7 +111,7 @@ static bool any_armed(const struct firmware *firmware)
  * @kind:     what a processor meets there
  * @line:     receives the index of the line
  *
- * A machine that is instrumented already compares the next access with it; only one that is not has to be told.
+ * A machine that is instrumented already compares the next access with it; only one that is not needs a message.
  *
  * Return: 0 when every access is compared with it; -ENOSPC when POISON_LINES are armed, -ETIME when the plugin does not
  * answer, -ENOTCONN without a running QEMU, or another -errno. On an error nothing is armed.
@@ -191,7 +191,7 @@ void poison_disarm_all(struct firmware *firmware)
 	firmware->posts_taken = atomic_load(&firmware->page->posted);
 }
 
-/* A machine check has told the kernel of the line. */
+/* A machine check has reported the line to the kernel. */
 static void reported(struct firmware *firmware, int line)
 {
 	firmware->lines[line].reported = true;

@@ -51,7 +51,7 @@ struct poison_line {
 	_Atomic uint64_t address; /* physical, multiple of 64; valid when kind is not 0 */
 	_Atomic uint64_t stored;  /* one bit a byte that was stored since it was armed */
 	_Atomic uint32_t kind;
-	_Atomic uint32_t armed; /* differs at every arming, so that old news can be told from new */
+	_Atomic uint32_t armed; /* differs at every arming, so that old news differ from new */
 };
 
 /* A message of the plugin; a ring, @sequence is the last thing written (0: never used). */

@@ -204,7 +204,7 @@ static int check_options(const struct rig_options *options, struct reason *why)
 			    profile->name, profile->hosts);
 	if (profile->hosts > 1 && !options->link != (options->host_number == 1))
 		return fail(why, -EINVAL,
-			    "the network of a pair is made by host 1 and told to host 2");
+			    "the network of a pair is made by host 1 and passed to host 2");
 	if (options->counts_instructions && profile->snapshot)
 		return fail(why, -EINVAL,
 			    "hosts of profile %s start from a snapshot, whose clock counts no "

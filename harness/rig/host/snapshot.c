@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshots of hosts: the state of the emulated machine as it is when its host has started everything and has served nobody
+ * Snapshots of hosts: the state of the emulated machine as it is when its host has started everything and has served no call
  * yet. It is in the cache, named by all that it depends on, so that one that no longer fits is not found, and made again.
  *
  * The kernel has not made its boot_id then: that is made when it is first read (drivers/char/random.c, proc_do_uuid()), by the
@@ -175,7 +175,7 @@ static bool is_told_to_end(void)
 	       sigismember(&pending, SIGHUP) == 1;
 }
 
-/* The boot, which nobody else follows: the loop of the supervisor waits for the power to be on. */
+/* The boot, which nothing else follows: the loop of the supervisor waits for the power to be on. */
 static int await_ready(struct supervisor *supervisor, struct reason *why)
 {
 	int64_t deadline = now_monotonic_ns() + READY_NS;

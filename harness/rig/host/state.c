@@ -37,7 +37,7 @@ int rig_runtime_directory(char **path, struct reason *why)
 		directory = format_text("/tmp/brinell-%u", geteuid());
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fail_errno(why, -errno, "cannot make %s for the rig's sockets", directory);
-	/* /tmp is everybody's: a directory that was put there by another user is a trap. */
+	/* All users can write to /tmp: a directory that was put there by another user is a trap. */
 	if (lstat(directory, &status) < 0 || !S_ISDIR(status.st_mode) ||
 	    status.st_uid != geteuid() || (status.st_mode & 077))
 		return fail(why, -EPERM,

@@ -598,7 +598,7 @@ static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
 
 	config->ram_path = format_text("/proc/self/fd/%d", supervisor->ram);
 	config->ram_size = (size_t)supervisor->memory_mib << 20;
-	/* A hypervisor can not be told to leave memory to firmware. */
+	/* A hypervisor has no option to leave memory to firmware. */
 	if (!supervisor->profile->hypervisor_arguments) {
 		config->region = qemu_firmware_region(supervisor->memory_mib);
 		config->region_size = QEMU_FIRMWARE_REGION_SIZE;
@@ -684,7 +684,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	if (supervisor->log < 0)
 		return fail_errno(why, -errno, "cannot write %s",
 				  json_text(config, "console_log", ""));
-	/* Memory without a name: nothing of it can stay behind, whoever is killed. */
+	/* Memory without a name: nothing of it can stay behind, whichever process is killed. */
 	supervisor->ram = memfd_create("brinell-ram", MFD_CLOEXEC);
 	if (supervisor->ram < 0 ||
 	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)

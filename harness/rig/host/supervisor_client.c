@@ -152,7 +152,7 @@ static void drop_terminal(struct supervisor_terminal *terminal)
 }
 
 /**
- * supervisor_terminal_output - bytes of the serial console to whoever looks at it
+ * supervisor_terminal_output - bytes of the serial console for its viewer
  *
  * A terminal that does not read misses them; console.log has all.
  */

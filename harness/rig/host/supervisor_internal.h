@@ -81,7 +81,7 @@ struct relay {
  * @input:         QEMU's standard input: what is typed at the serial console
  * @output:        QEMU's standard output: the serial console
  * @complaints:    QEMU's standard error
- * @port_listener: of Bochs: the socket for whoever talks with the agent, or -1
+ * @port_listener: of Bochs: the socket for the peer of the agent, or -1
  * @to_agent, @from_agent: between its peer and the serial line of the agent
  * @agent_speaks:  the agent has opened its end of the line
  * @ready:         the host has started everything

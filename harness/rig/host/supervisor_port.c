@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Serial lines of an emulator that speaks TCP only: it connects them to ports of this machine. The one of the agent is passed on to
- * whoever connects to the socket that QEMU makes of itself: one at a time, and nothing is kept for the next.
+ * the peer of the socket that QEMU makes of itself: one at a time, and nothing is kept for the next.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #define SHUTDOWN_POWEROFF 0u
 #define BOOT_KEY "brinell.boot="
 
-/* @last: of the last heartbeat; @seq: of the last that was told; @beats: since then */
+/* @last: of the last heartbeat; @seq: of the last that was reported; @beats: since then */
 static struct {
 	uint64_t interval, begin, last, seq, beats;
 } pulse;
@@ -179,7 +179,7 @@ static void beat(void)
 		return;
 	pulse.last = seq;
 	pulse.beats++;
-	/* Beats that nobody reads now are told by one event later. */
+	/* Beats that are not read now are reported by one event later. */
 	if (console_is_blocked())
 		return;
 	missed = seq - pulse.seq - pulse.beats;

@@ -185,7 +185,7 @@ static void take_machine_check(void)
 	}
 }
 
-/** machine_check_take - the oldest machine check that nobody has seen yet. Return: whether there is one */
+/** machine_check_take - the oldest machine check that was not taken yet. Return: whether there is one */
 bool machine_check_take(struct machine_check *check)
 {
 	if (checks_taken == checks_made)
@@ -251,7 +251,7 @@ static void start_timer(void)
 	write_msr(MSR_X2APIC_COUNT, TICK_COUNT);
 }
 
-/* Leaf 3 of Xen's tells the frequency of the counter, leaf 2 the register that fills the hypercall page (arch-x86/cpuid.h). */
+/* Leaf 3 of Xen has the frequency of the counter, leaf 2 the register that fills the hypercall page (arch-x86/cpuid.h). */
 static void find_xen(void)
 {
 	uint32_t words[4], base = XEN_CPUID_FIRST;

@@ -2,7 +2,7 @@
 /*
  * The workloads of the guest program, under the names that they have elsewhere: memory (three pages, the middle one is the
  * victim) and pattern (many pages, written anew at a rate and verified). Every word of a page says which page and which
- * generation it is, so that what is lost, old or of somebody else is told from what was written.
+ * generation it is, so that what is lost, old or foreign differs from what was written.
  */
 #include "guest.h"
 
@@ -28,7 +28,7 @@ enum touch {
  * @base, @pages: its memory; @victim: number of the page that a fault is meant for, @offset in it
  * @generation: of the victim, or of all pages of a pattern before @next
  * @rate:  pages that are written in a second; 0 for none; @begun, @written: since when, and how many
- * @shown: mismatches that were told
+ * @shown: mismatches that were reported
  */
 struct work {
 	char name[NAME_BYTES];
@@ -91,7 +91,7 @@ static void event_end(void)
 	out_end();
 }
 
-static void tell(const struct work *work, const char *event, const char *text)
+static void report(const struct work *work, const char *event, const char *text)
 {
 	event_begin(work, event, text);
 	event_end();
@@ -174,7 +174,7 @@ static void store(struct work *work)
 			return;
 	if (!read_word(&page[work->offset / 8], &found))
 		return;
-	tell(work, "touched", "done");
+	report(work, "touched", "done");
 	(void)tell_mismatch(work, &page[work->offset / 8], found,
 			    value_of(&page[work->offset / 8], work->generation));
 }
@@ -190,7 +190,8 @@ static void touch(struct work *work, enum touch how)
 	for (uint64_t i = 0; i < work->pages; i++)
 		if (work->pattern || i != work->victim)
 			fine &= verify(work, i);
-	tell(work, "checked", fine ? "all other pages were read again" : "a page is lost or wrong");
+	report(work, "checked",
+	       fine ? "all other pages were read again" : "a page is lost or wrong");
 }
 
 static void answer_error(uint64_t id, int number, const char *name, const char *text)
@@ -362,7 +363,7 @@ void work_step(void)
 			rewrite(&works[i]);
 }
 
-/* As Linux tells the process that owns the page. */
+/* As Linux signals the process that owns the page. */
 static void tell_signal(const struct work *work, const struct machine_check *check)
 {
 	bool required = (check->status & STATUS_ACTION_REQUIRED) != 0;
@@ -376,7 +377,7 @@ static void tell_signal(const struct work *work, const struct machine_check *che
 	event_end();
 }
 
-/** work_machine_check - a machine check came: it is reported, and the workload that owns its page is told */
+/** work_machine_check - a machine check came: it is reported, also for the workload that owns its page */
 void work_machine_check(const struct machine_check *check)
 {
 	out_begin();
