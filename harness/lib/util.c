@@ -444,6 +444,20 @@ int write_json_atomically(const char *directory, const char *name, const json_t 
 }
 
 /**
+ * cache_directory - ${XDG_CACHE_HOME:-~/.cache}/brinell, which need not exist
+ *
+ * The specification of XDG base directories says that a relative path is to be ignored. Return: owned by the caller; NULL: none.
+ */
+char *cache_directory(void)
+{
+	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (base && *base == '/')
+		return format_text("%s/brinell", base);
+	return home && *home == '/' ? format_text("%s/.cache/brinell", home) : NULL;
+}
+
+/**
  * make_directories - mkdir -p
  *
  * Return: 0 when the directory is there, or -errno.

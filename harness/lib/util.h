@@ -130,6 +130,7 @@ int atomic_file_open(struct atomic_file *file, const char *directory, const char
 int atomic_file_close(struct atomic_file *file, int error);
 int write_file_atomically(const char *directory, const char *name, const void *data, size_t length);
 int write_json_atomically(const char *directory, const char *name, const json_t *json);
+char *cache_directory(void);
 int make_directories(const char *path);
 int write_all(int fd, const void *data, size_t length);
 

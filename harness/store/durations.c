@@ -6,16 +6,6 @@
 
 #define DURATIONS_FILE "durations.json"
 
-/* ${XDG_CACHE_HOME:-~/.cache}/brinell, or NULL. Owned by the caller. */
-static char *cache_directory(void)
-{
-	const char *home = getenv("HOME"), *cache = getenv("XDG_CACHE_HOME");
-
-	return cache && *cache ? format_text("%s/brinell", cache)
-	       : home	       ? format_text("%s/.cache/brinell", home)
-			       : NULL;
-}
-
 /** durations_load - {"SCENARIO on BENCH": milliseconds}, owned by the caller; empty when nothing is known */
 json_t *durations_load(void)
 {

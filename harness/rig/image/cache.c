@@ -145,17 +145,10 @@ int image_publish(const char *temporary, const char *final, struct reason *why)
  */
 int image_cache_directory(char **path, struct reason *why)
 {
-	const char *base = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-	__cleanup_free char *cache = NULL;
+	__cleanup_free char *cache = cache_directory();
 	int error;
 
-	/* The specification of XDG base directories says that a relative path is to be ignored. */
-	if (base && *base == '/')
-		cache = format_text("%s/brinell", base);
-	else if (home && *home == '/')
-		cache = format_text("%s/.cache/brinell", home);
-	else
+	if (!cache)
 		return fail(why, -ENOENT, "no place for the cache: set HOME or XDG_CACHE_HOME");
 	error = make_directories(cache);
 	if (error)
