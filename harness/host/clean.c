@@ -18,20 +18,9 @@ static const struct {
 	{4, "machine check"}, {5, "bad page"}, {7, "oops"}, {9, "warning"}, {14, "soft lockup"},
 };
 
-static char *text_of(const char *path)
-{
-	char buffer[4096];
-	char *text;
-
-	if (read_small_file(system_path(buffer, path), &text, NULL))
-		return NULL;
-	text[strcspn(text, "\n")] = '\0';
-	return mend_text(text);
-}
-
 static bool number_of(const char *path, uint64_t *number)
 {
-	__cleanup_free char *text = text_of(path);
+	__cleanup_free char *text = machine_line(path);
 
 	return text && sscanf(text, "%" SCNu64, number) == 1;
 }
@@ -78,9 +67,9 @@ static unsigned int count_list(const char *list)
 /* Where the second thread of each core is switched off, half of the processors are all that there are. */
 static void check_processors(json_t *bill)
 {
-	__cleanup_free char *online = text_of(CPUS "/online");
-	__cleanup_free char *present = text_of(CPUS "/present");
-	__cleanup_free char *smt = text_of(CPUS "/smt/control");
+	__cleanup_free char *online = machine_line(CPUS "/online");
+	__cleanup_free char *present = machine_line(CPUS "/present");
+	__cleanup_free char *smt = machine_line(CPUS "/smt/control");
 	unsigned int have = count_list(online), all = count_list(present);
 	bool halved = smt && is_one_of(smt, "off", "forceoff");
 
@@ -108,7 +97,7 @@ static void check_taint(json_t *bill)
 /* Of each processor: its limit, and how often it was too hot since the boot. */
 static void check_frequency(json_t *bill)
 {
-	__cleanup_free char *online = text_of(CPUS "/present");
+	__cleanup_free char *online = machine_line(CPUS "/present");
 	unsigned int count = count_list(online), capped = 0, hot = 0;
 
 	for (unsigned int i = 0; i < count; i++) {

@@ -8,7 +8,8 @@
 
 #include "harness/host/machine.h"
 
-static char *first_line(const char *path)
+/** machine_line - the first line of a file of this machine, fit for JSON; NULL: it can not be read. Owned by the caller */
+char *machine_line(const char *path)
 {
 	char buffer[4096];
 	char *text;
@@ -40,9 +41,9 @@ static void add_processor(json_t *facts, const char *text, const char *key, cons
 
 static void add_firmware(json_t *facts)
 {
-	__cleanup_free char *vendor = first_line("/sys/class/dmi/id/bios_vendor");
-	__cleanup_free char *version = first_line("/sys/class/dmi/id/bios_version");
-	__cleanup_free char *date = first_line("/sys/class/dmi/id/bios_date");
+	__cleanup_free char *vendor = machine_line("/sys/class/dmi/id/bios_vendor");
+	__cleanup_free char *version = machine_line("/sys/class/dmi/id/bios_version");
+	__cleanup_free char *date = machine_line("/sys/class/dmi/id/bios_date");
 	__cleanup_free char *all = format_text("%s %s %s", vendor ?: "", version ?: "", date ?: "");
 
 	if (vendor || version || date)
@@ -70,7 +71,7 @@ static void add_config(json_t *facts)
 /* The size, which is the same under any kernel: what it keeps for itself is not counted out, as MemTotal does. */
 static void add_memory(json_t *facts)
 {
-	__cleanup_free char *size = first_line("/sys/devices/system/memory/block_size_bytes");
+	__cleanup_free char *size = machine_line("/sys/devices/system/memory/block_size_bytes");
 	char path[4096];
 	__cleanup_directory DIR *directory =
 		opendir(system_path(path, "/sys/devices/system/memory"));
@@ -103,7 +104,7 @@ static void add_mitigations(json_t *facts)
 
 	for (int i = 0; i < count; i++) {
 		__cleanup_free char *file = format_text("%s/%s", folder, entries[i]->d_name);
-		__cleanup_free char *text = first_line(file);
+		__cleanup_free char *text = machine_line(file);
 
 		if (text && strcmp(text, "Not affected") != 0)
 			append_text(&all, "; ", "%s: %s", entries[i]->d_name, text);
@@ -119,10 +120,11 @@ static void add_governor(json_t *facts)
 	static const char cpu0[] = "/sys/devices/system/cpu/cpu0/cpufreq";
 	__cleanup_free char *driver_path = format_text("%s/scaling_driver", cpu0);
 	__cleanup_free char *governor_path = format_text("%s/scaling_governor", cpu0);
-	__cleanup_free char *driver = first_line(driver_path);
-	__cleanup_free char *governor = first_line(governor_path);
-	__cleanup_free char *no_turbo = first_line("/sys/devices/system/cpu/intel_pstate/no_turbo");
-	__cleanup_free char *boost = first_line("/sys/devices/system/cpu/cpufreq/boost");
+	__cleanup_free char *driver = machine_line(driver_path);
+	__cleanup_free char *governor = machine_line(governor_path);
+	__cleanup_free char *no_turbo =
+		machine_line("/sys/devices/system/cpu/intel_pstate/no_turbo");
+	__cleanup_free char *boost = machine_line("/sys/devices/system/cpu/cpufreq/boost");
 	bool slow = (no_turbo && *no_turbo == '1') || (boost && *boost == '0');
 	__cleanup_free char *text =
 		format_text("%s %s%s", driver ?: "", governor ?: "", slow ? ", no turbo" : "");
@@ -135,10 +137,10 @@ static void add_governor(json_t *facts)
 static void add_platform(json_t *facts, const char *processors)
 {
 	char path[4096];
-	__cleanup_free char *vendor = first_line("/sys/class/dmi/id/sys_vendor");
-	__cleanup_free char *product = first_line("/sys/class/dmi/id/product_name");
-	__cleanup_free char *version = first_line("/sys/class/dmi/id/product_version");
-	__cleanup_free char *xen = first_line("/proc/xen/capabilities");
+	__cleanup_free char *vendor = machine_line("/sys/class/dmi/id/sys_vendor");
+	__cleanup_free char *product = machine_line("/sys/class/dmi/id/product_name");
+	__cleanup_free char *version = machine_line("/sys/class/dmi/id/product_version");
+	__cleanup_free char *xen = machine_line("/proc/xen/capabilities");
 	__cleanup_free char *all =
 		format_text("%s %s %s", vendor ?: "", product ?: "", version ?: "");
 	const char *flags = strstr(processors, "flags");
@@ -166,9 +168,9 @@ const char *const machine_facts[] = {"platform", "machine", "cpu", "microcode", 
 void machine_add_facts(json_t *facts)
 {
 	__cleanup_free char *processors = NULL;
-	__cleanup_free char *cmdline = first_line("/proc/cmdline");
-	__cleanup_free char *smt = first_line("/sys/devices/system/cpu/smt/control");
-	__cleanup_free char *numa = first_line("/sys/devices/system/node/online");
+	__cleanup_free char *cmdline = machine_line("/proc/cmdline");
+	__cleanup_free char *smt = machine_line("/sys/devices/system/cpu/smt/control");
+	__cleanup_free char *numa = machine_line("/sys/devices/system/node/online");
 	char path[4096];
 
 	if (read_small_file(system_path(path, "/proc/cpuinfo"), &processors, NULL) == 0) {

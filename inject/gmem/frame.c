@@ -12,10 +12,9 @@
 #include <sys/syscall.h>
 
 #include "harness/host/counters.h"
+#include "harness/host/frames.h"
 #include "inject/gmem/kvm.h"
 
-#define PAGEMAP_PFN ((1ull << 55) - 1)
-#define PAGEMAP_PRESENT (1ull << 63)
 #define ADDED "filemap:mm_filemap_add_to_page_cache"
 #define TRIES 20
 /* A page of perf's own, and one for records. */
@@ -24,17 +23,11 @@
 /** gmem_frame_mapped - the frame behind memory of this process. Return: 0 or -errno */
 int gmem_frame_mapped(const void *address, uint64_t *pfn, struct reason *why)
 {
-	__cleanup_close int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
 	/* It must be there to have a frame. */
 	(void)*(const volatile uint8_t *)address;
-	if (fd < 0 ||
-	    pread(fd, &entry, sizeof(entry),
-		  (off_t)((uintptr_t)address / GMEM_PAGE_SIZE * sizeof(entry))) != sizeof(entry))
+	if (frames_of(address, 1, pfn))
 		return fail(why, -EIO, "the frame of a page can not be read from pagemap");
-	*pfn = entry & PAGEMAP_PFN;
-	return entry & PAGEMAP_PRESENT && *pfn ? 0 : fail(why, -EFAULT, "a page has no frame");
+	return *pfn ? 0 : fail(why, -EFAULT, "a page has no frame");
 }
 
 /* The event's records of this thread, for one file. Return: a file descriptor, or -errno. */
