@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "harness/compare/self.h"
+#include "harness/evidence/record.h"
 #include "harness/journal/journal.h"
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
@@ -67,21 +68,19 @@ static json_t *storm_step(json_t *spec)
 	return NULL;
 }
 
-static void read_record(struct shrink *shrink, const json_t *record, const char *trial)
+static void take_record(struct shrink *shrink, const json_t *json, const char *trial)
 {
-	const json_t *body = json_object_get(record, "body");
-	const json_t *data = json_object_get(body, "data");
-	const char *type = json_text(record, "type", "");
+	struct record record;
 
-	if (strcmp(json_text(record, "trial", ""), trial) != 0)
+	record_read(&record, json);
+	if (strcmp(record.trial ?: "", trial) != 0)
 		return;
-	if (strcmp(type, "trial") == 0)
-		shrink->trial = body;
-	if (strcmp(type, "boot") == 0)
-		shrink->kernel = json_text(body, "kernel", "unknown");
-	if (strcmp(json_text(body, "witness", ""), "users") == 0 &&
-	    json_object_get(data, "operation") && shrink->failed_at < 0)
-		shrink->failed_at = json_number(data, "operation", -1);
+	if (record.type == RECORD_TRIAL)
+		shrink->trial = record.body;
+	if (record.type == RECORD_BOOT)
+		shrink->kernel = record.boot.kernel ?: "unknown";
+	if (event_is_from(&record, SOURCE_USERS) && shrink->failed_at < 0)
+		shrink->failed_at = json_number(record.event.data, "operation", -1);
 }
 
 /* Return: the result of a trial, or of the first trial with @code, in the results of a run; borrowed. */
@@ -116,7 +115,7 @@ static int open_trial(struct shrink *shrink, const char *trial, struct reason *w
 	if (error)
 		return error;
 	json_array_foreach (shrink->records, index, record)
-		read_record(shrink, record, trial);
+		take_record(shrink, record, trial);
 	if (!result || !shrink->trial)
 		return fail(why, -ENOENT, "%s has no trial %s", shrink->directory, trial);
 	if (strcmp(json_text(result, "verdict", ""), "pass") == 0)
