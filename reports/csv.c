@@ -14,14 +14,7 @@ static void write_text(FILE *out, const char *text)
 	fputc('"', out);
 	if (*text && strchr("=+-@", *text))
 		fputc('\'', out);
-	for (; *text; text++) {
-		size_t control = text_control(text);
-
-		if (*text == '"')
-			fputc('"', out);
-		fputc(control ? ' ' : *text, out);
-		text += control ? control - 1 : 0;
-	}
+	text_escaped(out, text, "\"", '"');
 	fputc('"', out);
 }
 

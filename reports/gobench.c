@@ -60,14 +60,6 @@ static void write_units(FILE *out, const json_t *measured)
 			fprintf(out, "Unit %s better=%s\n", name, json_string_value(known));
 }
 
-static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
-{
-	if (!*run->state)
-		*run->state = json_object();
-	measured_take(*run->state, trial->result);
-	return 0;
-}
-
 static void write_boots(FILE *out, const char *scenario, const char *name, const json_t *metric)
 {
 	__cleanup_free char *unit = unit_text(metric);
@@ -75,10 +67,9 @@ static void write_boots(FILE *out, const char *scenario, const char *name, const
 	json_t *samples;
 
 	json_object_foreach (json_object_get(metric, "boots"), boot, samples) {
-		__cleanup_json json_t *one = json_pack("{s:{s:O}}", "boots", "boot", samples);
 		double median;
 
-		if (!measured_median(one, &median))
+		if (measured_boot(samples, &median))
 			continue;
 		write_name(out, scenario, name);
 		fprintf(out, " 1 %.12g %s\n", median, unit);
@@ -103,6 +94,6 @@ REGISTERED(report, report_gobench) = {
 	.name = "gobench",
 	.summary = "benchmark format of Go, for benchstat: a line for each metric of each boot",
 	.needs = REPORT_DETAILS,
-	.trial = write_trial,
+	.trial = measured_trial,
 	.tail = write_tail,
 };

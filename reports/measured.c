@@ -54,6 +54,36 @@ void measured_take(json_t *measured, const json_t *result)
 }
 
 /**
+ * measured_trial - take a trial into the state of a report, for measured_take() alone
+ *
+ * Return: 0, as the @trial of struct report.
+ */
+int measured_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
+{
+	if (!*run->state)
+		*run->state = json_object();
+	measured_take(*run->state, trial->result);
+	return 0;
+}
+
+/** measured_boot - the median of the samples of a boot. Return: 0 or -errno of stats_median() */
+int measured_boot(const json_t *samples, double *median)
+{
+	__cleanup_free double *values = xcalloc(json_array_size(samples) + 1, sizeof(*values));
+	struct estimate estimate;
+	json_t *sample;
+	size_t index;
+	int error;
+
+	json_array_foreach ((json_t *)samples, index, sample)
+		values[index] = json_number_value(sample);
+	error = stats_median(values, json_array_size(samples), 0.95, &estimate);
+	if (!error)
+		*median = estimate.value;
+	return error;
+}
+
+/**
  * measured_median - the median of the medians of the boots
  * @metric: of measured_take()
  * @median: receives it
@@ -65,19 +95,12 @@ bool measured_median(const json_t *metric, double *median)
 	const json_t *boots = json_object_get(metric, "boots");
 	__cleanup_free double *medians = xcalloc(json_object_size(boots) + 1, sizeof(*medians));
 	struct estimate estimate;
-	size_t count = 0, index;
-	json_t *samples, *sample;
+	json_t *samples;
 	const char *boot;
+	size_t count = 0;
 
-	json_object_foreach ((json_t *)boots, boot, samples) {
-		__cleanup_free double *values =
-			xcalloc(json_array_size(samples) + 1, sizeof(*values));
-
-		json_array_foreach (samples, index, sample)
-			values[index] = json_number_value(sample);
-		if (stats_median(values, json_array_size(samples), 0.95, &estimate) == 0)
-			medians[count++] = estimate.value;
-	}
+	json_object_foreach ((json_t *)boots, boot, samples)
+		count += measured_boot(samples, &medians[count]) == 0;
 	if (stats_median(medians, count, 0.95, &estimate))
 		return false;
 	*median = estimate.value;

@@ -12,14 +12,7 @@
 static void write_label(FILE *out, const char *separator, const char *name, const char *text)
 {
 	fprintf(out, "%s%s=\"", separator, name);
-	for (; *text; text++) {
-		size_t control = text_control(text);
-
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		fputc(control ? ' ' : *text, out);
-		text += control ? control - 1 : 0;
-	}
+	text_escaped(out, text, "\"\\", '\\');
 	fputc('"', out);
 }
 

@@ -11,14 +11,7 @@
 static void write_field(FILE *out, const char *text)
 {
 	fputc('"', out);
-	for (; *text; text++) {
-		size_t control = text_control(text);
-
-		if (*text == '"')
-			fputc('"', out);
-		fputc(control ? ' ' : *text, out);
-		text += control ? control - 1 : 0;
-	}
+	text_escaped(out, text, "\"", '"');
 	fputc('"', out);
 }
 
@@ -82,14 +75,6 @@ void otava_write(FILE *out, const json_t *rows)
 	}
 }
 
-static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
-{
-	if (!*run->state)
-		*run->state = json_object();
-	measured_take(*run->state, trial->result);
-	return 0;
-}
-
 static int write_tail(FILE *out, const struct report_run *run)
 {
 	__cleanup_json json_t *measured = *run->state;
@@ -118,6 +103,6 @@ REGISTERED(report, report_otava) = {
 	.name = "otava",
 	.summary = "CSV for Apache Otava: the medians of the metrics in one row",
 	.needs = REPORT_DETAILS,
-	.trial = write_trial,
+	.trial = measured_trial,
 	.tail = write_tail,
 };

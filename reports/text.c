@@ -6,6 +6,8 @@
 
 #include "reports/text.h"
 
+extern const char _binary_reports_colours_css_start[], _binary_reports_colours_css_end[];
+
 /**
  * text_one_line - write text into a format of lines
  * @out:       file
@@ -25,6 +27,35 @@ void text_one_line(FILE *out, const char *text, const char *forbidden)
 		}
 		control = text_control(text);
 		fputc(control || strchr(forbidden, *text) ? ' ' : *text, out);
+		text += control ? control - 1 : 0;
+	}
+}
+
+/** text_colours - the colours of all pages, as CSS */
+void text_colours(FILE *out)
+{
+	WRITE_EMBEDDED(out, reports_colours_css);
+}
+
+/** text_json - write JSON as a command prints it */
+void text_json(FILE *out, const json_t *value)
+{
+	json_dumpf(value, out, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
+	fputc('\n', out);
+}
+
+/**
+ * text_escaped - write a text for a format with quotes, as one line
+ * @special: characters that get @escape before them; control characters become blanks
+ */
+void text_escaped(FILE *out, const char *text, const char *special, char escape)
+{
+	for (; *text; text++) {
+		size_t control = text_control(text);
+
+		if (strchr(special, *text))
+			fputc(escape, out);
+		fputc(control ? ' ' : *text, out);
 		text += control ? control - 1 : 0;
 	}
 }

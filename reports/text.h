@@ -4,6 +4,14 @@
 
 #include "harness/lib/text.h"
 
+/* Writes a file that the Makefile embeds: its path with "_" for what is no letter. Not terminated. */
+#define WRITE_EMBEDDED(out, name)                                                                  \
+	fwrite(_binary_##name##_start, 1, (size_t)(_binary_##name##_end - _binary_##name##_start), \
+	       out)
+
+void text_colours(FILE *out);
+void text_json(FILE *out, const json_t *value);
+void text_escaped(FILE *out, const char *text, const char *special, char escape);
 void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_duration(char buffer[static 32], int64_t nanoseconds);

@@ -10,6 +10,7 @@
 #include "harness/compare/calibration.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
+#include "reports/text.h"
 
 static const char usage[] =
 	"usage: brinell calibrate [OPTIONS] SCENARIO...\n"
@@ -37,13 +38,10 @@ static int show(const json_t *calibration, bool as_json)
 {
 	const json_t *share = json_object_get(calibration, "in_turns");
 
-	if (as_json) {
-		json_dumpf(calibration, stdout,
-			   JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-		putchar('\n');
-	} else {
+	if (as_json)
+		text_json(stdout, calibration);
+	else
 		calibration_print(stdout, calibration);
-	}
 	return json_number_value(json_object_get(share, "percent")) > CALIBRATION_LIMIT_PERCENT
 		       ? EXIT_FAILED
 		       : EXIT_PASSED;

@@ -13,6 +13,7 @@
 #include "harness/compare/rounds.h"
 #include "harness/history/history.h"
 #include "harness/lib/registry.h"
+#include "reports/text.h"
 
 /* Of the history, on a page. */
 #define STRIP_RUNS 50
@@ -127,13 +128,10 @@ static int show(json_t *comparison, bool as_json, const char *page, const char *
 		if (write_page(page, comparison))
 			return EXIT_INFRA;
 	}
-	if (as_json) {
-		json_dumpf(comparison, stdout,
-			   JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-		putchar('\n');
-	} else {
+	if (as_json)
+		text_json(stdout, comparison);
+	else
 		compare_print(stdout, comparison);
-	}
 	return exit_code(comparison);
 }
 

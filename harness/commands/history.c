@@ -59,8 +59,7 @@ static int complain(int error, const struct reason *why)
 
 static int print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12));
-	putchar('\n');
+	text_json(stdout, value);
 	return EXIT_PASSED;
 }
 

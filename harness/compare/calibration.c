@@ -14,6 +14,7 @@
 #include "harness/compare/rounds.h"
 #include "harness/compare/table.h"
 #include "harness/stats/stats.h"
+#include "reports/measured.h"
 #include "reports/text.h"
 
 #define POWER 0.8
@@ -88,23 +89,17 @@ static struct series *series_of(struct bench_runs *runs, const json_t *side, con
 
 static int take_boots(struct series *series, size_t run, const json_t *boots)
 {
-	json_t *samples, *sample;
-	struct estimate median;
+	json_t *samples;
 	const char *boot;
-	size_t index;
 
 	json_object_foreach ((json_t *)boots, boot, samples) {
-		__cleanup_free double *values =
-			xcalloc(json_array_size(samples) + 1, sizeof(*values));
-		int error;
+		double median;
+		int error = measured_boot(samples, &median);
 
-		json_array_foreach (samples, index, sample)
-			values[index] = json_number_value(sample);
-		error = stats_median(values, json_array_size(samples), 0.95, &median);
 		if (error)
 			return error;
 		series->all = xreallocarray(series->all, series->count + 1, sizeof(*series->all));
-		series->all[series->count++] = (struct boot_value){median.value, run};
+		series->all[series->count++] = (struct boot_value){median, run};
 	}
 	return 0;
 }

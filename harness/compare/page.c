@@ -9,7 +9,7 @@
 #include "harness/compare/calibration.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/table.h"
-#include "harness/lib/text.h"
+#include "reports/text.h"
 
 /* page.css, which the Makefile embeds: not terminated. */
 extern const char _binary_harness_compare_page_css_start[];
@@ -25,13 +25,6 @@ static const char *const verdicts[] = {"regressed", "improved", "too-noisy", "no
 struct scale {
 	double low, high;
 };
-
-static double number(const json_t *object, const char *key, double fallback)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_number(value) ? json_number_value(value) : fallback;
-}
 
 static void widen(struct scale *scale, double value)
 {
@@ -93,7 +86,8 @@ static void write_dots(FILE *out, const struct scale *scale, const json_t *boots
 static void write_side(FILE *out, const char *name, const struct scale *scale, const json_t *side,
 		       const char *unit)
 {
-	double low = number(side, "low", scale->low), high = number(side, "high", scale->high);
+	double low = table_number(side, "low", scale->low),
+	       high = table_number(side, "high", scale->high);
 	bool known = json_is_number(json_object_get(side, "low"));
 
 	fprintf(out, "<div class=\"row %s\"><b>%c</b><div class=\"plot\">", name,
@@ -102,7 +96,7 @@ static void write_side(FILE *out, const char *name, const struct scale *scale, c
 		fprintf(out, "<s style=\"left:%.2f%%;width:%.2f%%\"></s>", place(scale, low),
 			place(scale, high) - place(scale, low));
 	fprintf(out, "<u style=\"left:%.2f%%\"></u>",
-		place(scale, number(side, "median", scale->low)));
+		place(scale, table_number(side, "median", scale->low)));
 	write_dots(out, scale, json_object_get(side, "values"), unit);
 	fputs("</div></div>", out);
 }
@@ -159,12 +153,12 @@ static void write_history(FILE *out, const json_t *row)
 		return;
 	time.high = (double)json_array_size(series) - 1;
 	json_array_foreach ((json_t *)series, index, run)
-		widen(&scale, number(run, "median", 0));
+		widen(&scale, table_number(run, "median", 0));
 	least = table_value(scale.low, unit);
 	most = table_value(scale.high, unit);
 	fputs("<figure><div class=\"plot strip\">", out);
 	json_array_foreach ((json_t *)series, index, run) {
-		double median = number(run, "median", 0);
+		double median = table_number(run, "median", 0);
 		__cleanup_free char *text = table_value(median, unit);
 
 		if (is_first_after(points, json_text(run, "run", "")))
@@ -181,7 +175,7 @@ static void write_history(FILE *out, const json_t *row)
 			json_array_size(series), least, most);
 	json_array_foreach ((json_t *)points, index, point)
 		text_xml_format(out, "; %s by %+.1f %% with run %s", json_text(point, "kind", ""),
-				number(point, "change_percent", 0),
+				table_number(point, "change_percent", 0),
 				json_text(point, "first_after", ""));
 	fputs(".</figcaption></figure>", out);
 }
@@ -212,7 +206,8 @@ static void write_metric(FILE *out, const json_t *row)
 		text_xml_format(out,
 				"<span>change %s</span><span class=\"soft\">p %.4f after Holm, "
 				"budget %g %%",
-				text, number(row, "p_holm", 1), number(row, "budget_percent", 0));
+				text, table_number(row, "p_holm", 1),
+				table_number(row, "budget_percent", 0));
 		if (better_known)
 			text_xml_format(out, ", %s is better", json_text(row, "direction", ""));
 		fputs("</span>", out);
@@ -246,7 +241,8 @@ static void write_profile(FILE *out, const json_t *profile)
 			json_text(profile, "scenario", ""));
 	json_array_foreach (json_object_get(profile, "changes"), index, change)
 		text_xml_format(out, "<li>%s: %+.1f points of the samples</li>",
-				json_text(change, "function", ""), number(change, "points", 0));
+				json_text(change, "function", ""),
+				table_number(change, "points", 0));
 	fputs("</ul>\n", out);
 	if (read_small_file(json_text(profile, "picture", ""), &picture, NULL) == 0)
 		fprintf(out, "<div class=\"wide\" tabindex=\"0\">%s</div>", picture);
@@ -352,10 +348,8 @@ static void write_head(FILE *out, const json_t *comparison)
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
 	      "style-src 'unsafe-inline'\"><title>brinell: comparison</title>\n<style>\n",
 	      out);
-	fwrite(_binary_harness_compare_page_css_start, 1,
-	       (size_t)(_binary_harness_compare_page_css_end -
-			_binary_harness_compare_page_css_start),
-	       out);
+	text_colours(out);
+	WRITE_EMBEDDED(out, harness_compare_page_css);
 	fputs("</style></head><body>\n<h1>Comparison</h1>\n<div class=\"numbers\">", out);
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
 		fprintf(out, "<span class=\"v %s\">%lld %s</span>", verdicts[i],

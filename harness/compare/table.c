@@ -10,7 +10,8 @@
 #include "harness/compare/table.h"
 #include "reports/text.h"
 
-static double number(const json_t *object, const char *key, double fallback)
+/** table_number - a number of a row, @fallback where JSON has none */
+double table_number(const json_t *object, const char *key, double fallback)
 {
 	const json_t *value = json_object_get(object, key);
 
@@ -37,8 +38,8 @@ char *table_value(double value, const char *unit)
 /** compare_side_text - "1.3 s ±2% (8)": the median, the farther limit of its interval, the boots. Owned by the caller */
 char *compare_side_text(const json_t *side, const char *unit)
 {
-	double median = number(side, "median", 0), low = number(side, "low", -INFINITY);
-	double high = number(side, "high", INFINITY);
+	double median = table_number(side, "median", 0), low = table_number(side, "low", -INFINITY);
+	double high = table_number(side, "high", INFINITY);
 	double limit = fmax(high - median, median - low);
 	__cleanup_free char *value = table_value(median, unit);
 	__cleanup_free char *around = NULL;
@@ -54,8 +55,9 @@ char *compare_side_text(const json_t *side, const char *unit)
 /** compare_change_text - "+8.8% [+8.0, +9.5]". Owned by the caller */
 char *compare_change_text(const json_t *change)
 {
-	double low = number(change, "low", -INFINITY), high = number(change, "high", INFINITY);
-	double value = number(change, "value", INFINITY);
+	double low = table_number(change, "low", -INFINITY),
+	       high = table_number(change, "high", INFINITY);
+	double value = table_number(change, "value", INFINITY);
 
 	if (!change)
 		return xstrdup("-");
@@ -78,7 +80,7 @@ static char *verdict_text(const json_t *row)
 
 static char *p_text(const json_t *row)
 {
-	double p = number(row, "p_holm", NAN);
+	double p = table_number(row, "p_holm", NAN);
 
 	if (isnan(p))
 		return xstrdup("-");
@@ -105,12 +107,13 @@ static char *rate_text(const json_t *rate)
 	return format_text("%lld of %lld [%.0f, %.0f]%%",
 			   (long long)json_number(rate, "failures", 0),
 			   (long long)json_number(rate, "trials", 0),
-			   number(rate, "low_percent", 0), number(rate, "high_percent", 0));
+			   table_number(rate, "low_percent", 0),
+			   table_number(rate, "high_percent", 0));
 }
 
 static double points(const json_t *rate)
 {
-	return number(rate, "failures", 0) / number(rate, "trials", 1) * 100;
+	return table_number(rate, "failures", 0) / table_number(rate, "trials", 1) * 100;
 }
 
 static void fill_rate(const json_t *row, char *cells[TABLE_COLUMNS])
@@ -180,7 +183,8 @@ static void print_legend(FILE *out, const json_t *comparison)
 		"A "
 		"[95 %% interval]; p after Holm.\nA change counts below p %.3g and above %.3g "
 		"%%, or the budget that its scenario declares.\n",
-		number(comparison, "alpha", 0), number(comparison, "budget_percent", 0));
+		table_number(comparison, "alpha", 0),
+		table_number(comparison, "budget_percent", 0));
 	if (any_unknown_boots(json_object_get(comparison, "metrics")))
 		fputs("* The boots are not on record: each trial is taken for one.\n", out);
 	if (alarms)
@@ -200,7 +204,7 @@ static void print_profile(FILE *out, const json_t *profile)
 	size_t index;
 
 	json_array_foreach (json_object_get(profile, "changes"), index, change)
-		append_text(&changes, ", ", "%+.1f %s", number(change, "points", 0),
+		append_text(&changes, ", ", "%+.1f %s", table_number(change, "points", 0),
 			    json_text(change, "function", "?"));
 	text_line(out, "%s: points of the samples: %s; %s", json_text(profile, "scenario", "?"),
 		  changes ?: "none", json_text(profile, "picture", "?"));

@@ -9,6 +9,7 @@
 #include "harness/compare/compare.h"
 #include "harness/history/history.h"
 #include "harness/stats/stats.h"
+#include "reports/measured.h"
 
 #define HISTORY_VERSION 1
 #define BUSY_TIMEOUT_MS 5000
@@ -217,21 +218,15 @@ static int median_of(const json_t *metric, double *median, size_t *boots)
 	__cleanup_free double *medians = xcalloc(json_object_size(all) + 1, sizeof(*medians));
 	struct estimate estimate;
 	const char *boot;
-	json_t *samples, *sample;
-	size_t index;
-	int error = 0;
+	json_t *samples;
+	int error;
 
 	*boots = 0;
 	json_object_foreach ((json_t *)all, boot, samples) {
-		__cleanup_free double *values =
-			xcalloc(json_array_size(samples) + 1, sizeof(*values));
-
-		json_array_foreach (samples, index, sample)
-			values[index] = json_number_value(sample);
-		error = stats_median(values, json_array_size(samples), 0.95, &estimate);
+		error = measured_boot(samples, &medians[*boots]);
 		if (error)
 			return error;
-		medians[(*boots)++] = estimate.value;
+		++*boots;
 	}
 	error = stats_median(medians, *boots, 0.95, &estimate);
 	*median = estimate.value;

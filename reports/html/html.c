@@ -16,10 +16,6 @@
 extern const char _binary_reports_html_report_css_start[], _binary_reports_html_report_css_end[];
 extern const char _binary_reports_html_report_js_start[], _binary_reports_html_report_js_end[];
 
-#define WRITE_EMBEDDED(out, name)                                                                  \
-	fwrite(_binary_##name##_start, 1, (size_t)(_binary_##name##_end - _binary_##name##_start), \
-	       out)
-
 /* Up to so many trials are shown open; with more, only those that did not pass. */
 #define OPEN_TRIALS 24
 /* Up to so many trials are in the page as they are; of more, a script shows what is looked at. */
@@ -314,6 +310,7 @@ static int write_head(FILE *out, const struct report_run *run)
 	      out);
 	text_xml(out, json_text(run->summary, "run", ""));
 	fputs("</title><style>", out);
+	text_colours(out);
 	WRITE_EMBEDDED(out, reports_html_report_css);
 	fputs("</style></head><body>\n", out);
 	write_header(out, run);
