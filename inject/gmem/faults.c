@@ -10,6 +10,8 @@
 
 /* More places than a conversion has. */
 #define FAILURES_MOST 64
+/* What a fault needs is not there, or the kernel refuses it: nothing happened, and the storm goes on. */
+#define NOT_NOW 1
 
 const char *const storm_fault_names[] = {"slot",	 "reopen",	  "rebuild",
 					 "log",		 "poison",	  "soft-offline",
@@ -58,7 +60,7 @@ static int poison(struct storm *storm, const struct storm_operation *operation, 
 	one.range.count = 1;
 	one.refused = false;
 	if (*page & (GMEM_PRIVATE | GMEM_LOST) || !vm->shared)
-		return 0;
+		return NOT_NOW;
 	storm_write(storm, &one, &one.range);
 	(void)users_let_go(storm, &one);
 	error = storm->kernel->poison(vm, one.range.first, why);
@@ -112,12 +114,12 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 	       (vm->model[one.range.first] & (GMEM_PRIVATE | GMEM_LOST)) != GMEM_PRIVATE)
 		one.range.first++;
 	if (one.range.first == operation->range.first + operation->range.count)
-		return 0;
+		return NOT_NOW;
 	page = &vm->model[one.range.first];
 	error = storm->kernel->poison_private(vm, one.range.first, why);
 	*page = gmem_with_generation(*page, own, 0);
 	if (error)
-		return error == -EAGAIN ? 0 : error;
+		return error == -EAGAIN ? NOT_NOW : error;
 	look_at_poison(storm, &one);
 	*page |= GMEM_LOST;
 	if (storm->knobs.check && !storm->knobs.meanwhile)
@@ -130,23 +132,22 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 static int offline(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];
-	int error = 0;
+	int error = NOT_NOW;
 
 	if (vm->shared && !(vm->model[operation->range.first] & (GMEM_PRIVATE | GMEM_LOST)))
 		error = storm->kernel->offline(vm, operation->range.first, why);
 	/* A page that is pinned, or of guest_memfd, stays where it is. */
-	return error == -EBUSY || error == -EOPNOTSUPP ? 0 : error;
+	return error == -EBUSY || error == -EOPNOTSUPP ? NOT_NOW : error;
 }
 
 static int limit(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
 	int error = storm->kernel->limit(&storm->vms[operation->vm], &operation->range, why);
 
-	if (error == -ENOMEM || error == -EINTR) {
+	if (error == -ENOMEM || error == -EINTR)
 		storm->counts->errors[-error]++;
-		return 0;
-	}
-	return error;
+	/* Memory that is there already is not charged again. */
+	return error == -ENOMEM ? 0 : error == 0 || error == -EINTR ? NOT_NOW : error;
 }
 
 /* A failure changes nothing: each time all that let go get the range back, and are checked. */
@@ -194,17 +195,20 @@ static int fail_allocate(struct storm *storm, const struct storm_operation *oper
 	return storm->kernel->disarm(GMEM_FAIL_FUNCTION) && result;
 }
 
-/* Each place in turn, until the call succeeds. */
+/* Each place in turn, until the call succeeds, which it does not at the first one. */
 static int fail_each(struct storm *storm, const struct storm_operation *operation,
 		     int (*attempt)(struct storm *storm, const struct storm_operation *operation,
 				    unsigned int nth, struct reason *why),
 		     struct reason *why)
 {
-	int got = 1;
+	unsigned int nth = 1;
+	int got;
 
-	for (unsigned int nth = 1; nth <= FAILURES_MOST && got > 0; nth++)
-		got = attempt(storm, operation, nth, why);
-	return got < 0 ? got : 0;
+	while ((got = attempt(storm, operation, nth, why)) > 0 && nth < FAILURES_MOST)
+		nth++;
+	if (got < 0)
+		return got;
+	return nth > 1 ? 0 : NOT_NOW;
 }
 
 static unsigned int victim_of(const struct storm_knobs *knobs)
@@ -212,12 +216,8 @@ static unsigned int victim_of(const struct storm_knobs *knobs)
 	return knobs->shape.vcpus - 1 - knobs->touchers;
 }
 
-/**
- * storm_fault - bring about the fault of an operation
- *
- * Return: 0 or -errno with the reason, when the storm can not go on.
- */
-int storm_fault(struct storm *storm, const struct storm_operation *operation, struct reason *why)
+static int bring_about(struct storm *storm, const struct storm_operation *operation,
+		       struct reason *why)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 
@@ -248,4 +248,18 @@ int storm_fault(struct storm *storm, const struct storm_operation *operation, st
 		break;
 	}
 	return 0;
+}
+
+/**
+ * storm_fault - bring about the fault of an operation, and count it if it came about
+ *
+ * Return: 0 or -errno with the reason, when the storm can not go on.
+ */
+int storm_fault(struct storm *storm, const struct storm_operation *operation, struct reason *why)
+{
+	int got = bring_about(storm, operation, why);
+
+	if (!got)
+		storm->counts->came_about[operation->fault]++;
+	return got < 0 ? got : 0;
 }

@@ -75,6 +75,23 @@ static json_t *errors_of(const struct storm_counts *counts)
 	return errors;
 }
 
+/* The faults that came about, by kind; also added to @text. */
+static json_t *faults_of(const struct gmem_private *private, const struct storm_counts *counts,
+			 char **text)
+{
+	json_t *faults = json_object();
+
+	for (int i = 0; i < FAULT_COUNT; i++) {
+		if (!storm_has(&private->knobs, (enum storm_fault)i))
+			continue;
+		append_text(text, json_object_size(faults) ? ", " : "; ", "%s %" PRIu64,
+			    storm_fault_names[i], counts->came_about[i]);
+		json_object_set_new(faults, storm_fault_names[i],
+				    json_integer((json_int_t)counts->came_about[i]));
+	}
+	return faults;
+}
+
 /* @page_ns: mean; @least_ns: of the fastest conversion. */
 static json_t *cost_of(const struct storm_counts *counts)
 {
@@ -178,14 +195,16 @@ static void take_end(struct activity *run, const struct storm_report *report)
 	struct gmem_private *private = injection->private;
 	const struct storm_counts *counts = &report->counts;
 	json_t *result = counts_to_json(counts);
-	char text[160];
+	__cleanup_free char *text = NULL;
 
 	private->ended = true;
-	snprintf(text, sizeof(text),
-		 "%" PRIu64 " conversions, %" PRIu64 " refused, %" PRIu64
-		 " pages checked; torn %" PRIu64 ", corrupted %" PRIu64 ", broken %" PRIu64,
-		 counts->converted, counts->refused, counts->checked, counts->torn,
-		 counts->corrupted, counts->broken);
+	text = format_text("%" PRIu64 " conversions, %" PRIu64 " refused, %" PRIu64
+			   " pages checked; torn %" PRIu64 ", corrupted %" PRIu64
+			   ", broken %" PRIu64,
+			   counts->converted, counts->refused, counts->checked, counts->torn,
+			   counts->corrupted, counts->broken);
+	if (private->knobs.faults)
+		json_object_set_new(result, "faults_by_kind", faults_of(private, counts, &text));
 	if (private->knobs.powers)
 		json_object_set_new(result, "cost", cost_of(counts));
 	json_object_update(injection->result, result);

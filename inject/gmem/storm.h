@@ -151,6 +151,7 @@ enum storm_outcome {
  * @torn, @corrupted, @broken: violations; @broken are operations that the storm itself can not explain
  * @errors:   of the kernel's calls, by errno
  * @checked:  pages that users looked at
+ * @faults:   rounds that had one; @came_about: faults that came about, by kind: not if no page of the range was suitable, or the kernel refused
  * @touched:  pages that touchers read; @stale: times that KVM sent one away from a page in the middle of its conversion
  * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages, of the fastest, their number
  * @stop:     set to make storm_run() return soon
@@ -158,6 +159,7 @@ enum storm_outcome {
 struct storm_counts {
 	uint64_t operations, converted, refused, by_guest, pages, faults, checked;
 	uint64_t torn, corrupted, broken, touched, stale;
+	uint64_t came_about[FAULT_COUNT];
 	uint64_t errors[134];
 	uint64_t cost_ns[STORM_SIZES], cost_least_ns[STORM_SIZES], cost_count[STORM_SIZES];
 	uint64_t rss_kib;
