@@ -576,6 +576,18 @@ static void html_stands_alone(void **state)
 				     "data-scenario=\"einj/load\">"));
 }
 
+static void html_shows_arguments_for_people(void **state)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden("pass-conversion-done", &results);
+	__cleanup_free char *html = render_results("html", results, records);
+
+	(void)state;
+	assert_non_null(
+		strstr(html, "<dt>users</dt><dd class=\"mono\">mapping, process, vcpu</dd>"));
+	assert_non_null(strstr(html, "<dt>operations</dt><dd class=\"mono\">100</dd>"));
+}
+
 static void add_cell_trial(json_t *records, int number, const char *error, const char *moment,
 			   const char *touch)
 {
@@ -742,6 +754,7 @@ int main(void)
 		cmocka_unit_test(kcidb_has_what_its_schema_requires),
 		cmocka_unit_test(lava_signals_have_ids_without_spaces),
 		cmocka_unit_test(html_stands_alone),
+		cmocka_unit_test(html_shows_arguments_for_people),
 		cmocka_unit_test(html_draws_the_matrix),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),

@@ -5,16 +5,27 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/lib/param.h"
 #include "reports/html/html.h"
 #include "reports/story.h"
 #include "reports/text.h"
 #include "reports/html/timeline.h"
 
 #define STORY_LIMIT 500
+#define COUNT_MOST UINT16_MAX
 
-/* A text as it is, any other value as JSON. */
+/* A text as it is, texts one after the other, any other value as JSON. */
 static char *plain_text(const json_t *value)
 {
+	char *all = NULL;
+	const json_t *item;
+	size_t index;
+
+	json_array_foreach (value, index, item)
+		if (json_is_string(item))
+			append_text(&all, ", ", "%s", json_string_value(item));
+	if (all)
+		return all;
 	return json_is_string(value) ? xstrdup(json_string_value(value))
 				     : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
@@ -29,6 +40,26 @@ static void write_flat(FILE *out, const json_t *object)
 
 		text_xml_format(out, "<dt>%s</dt><dd class=\"mono\">%s</dd>", key, text ?: "");
 	}
+}
+
+/* All numbers of arguments are recorded as hexadecimal ones. Counts are small, addresses are not. */
+static json_t *with_counts(const json_t *arguments)
+{
+	json_t *shown = json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)arguments, key, value) {
+		const char *text = json_string_value(value);
+		uint64_t number = 0;
+
+		if (text && strncmp(text, "0x", 2) == 0 && !parse_number(text, &number) &&
+		    number <= COUNT_MOST)
+			json_object_set_new(shown, key, json_integer((json_int_t)number));
+		else
+			json_object_set(shown, key, value);
+	}
+	return shown;
 }
 
 /* What the injector said of an intent; NULL: nothing. */
@@ -47,6 +78,7 @@ static const struct outcome_record *outcome_after(const struct course *course,
 static void write_intent(FILE *out, const struct record *record,
 			 const struct outcome_record *outcome, const struct record *resolved)
 {
+	__cleanup_json json_t *arguments = with_counts(record->intent.arguments);
 	const json_t *page = resolved ? resolved->facts.facts : NULL;
 
 	fputs("<h3>The fault</h3><dl>", out);
@@ -59,7 +91,7 @@ static void write_intent(FILE *out, const struct record *record,
 			out, "<dt>page</dt><dd class=\"mono\">gpa %s → hva %s → host pfn %s</dd>",
 			json_text(page, "gpa", "?"), json_text(page, "hva", "?"),
 			json_text(page, "pfn", "?"));
-	write_flat(out, record->intent.arguments);
+	write_flat(out, arguments);
 	if (outcome) {
 		html_fact(out, "outcome", outcome->error_name ?: "fired");
 		html_fact(out, "because", outcome->reason);
