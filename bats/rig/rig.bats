@@ -61,6 +61,7 @@ await_record() {
 	[ "$status" -eq 0 ]
 	[ "$(verdict 0001)" = pass ]
 	[ "$(verdict 0002)" = pass ]
+	grep -qE '"config":"crc32c [0-9a-f]{8}"' "$out/results.json"
 	grep -q '"event":"host-died"' "$out/journal.jsonl"
 	grep -q 'Kernel panic' "$out"/artifacts/*
 	[ "$(grep -o '"boot_id":"[^"]*"' "$out/journal.jsonl" | sort -u | wc -l)" -ge 2 ]

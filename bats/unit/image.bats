@@ -39,12 +39,15 @@ control() { # NAME VERSION DEPENDS
 	printf 'Package: %s\nVersion: %s\nSize: 1500000\nDepends: %s\n' "$1" "$2" "$3" >"$packages/$1.control"
 }
 
-kernel_packages() { # VERSION: image, split-off modules, and a tool that is not wanted
+kernel_packages() { # VERSION: image, split-off modules and configuration, and a tool that is not wanted
 	control linux-image-amd64 "$1" "linux-image-k (= $1)"
-	control linux-image-k "$1" "kmod, linux-base (>= 4) | linux-initramfs-tool, linux-modules-k (= $1)"
-	control linux-modules-k "$1" ''
+	control linux-image-k "$1" "kmod, linux-base (>= 4) | linux-initramfs-tool, linux-base-k (= $1), linux-modules-k (= $1)"
+	control linux-modules-k "$1" linux-base-k
+	control linux-base-k "$1" ''
 	mkdir -p "$packages"/linux-image-k/boot "$packages"/linux-modules-k/usr/lib/modules/k-amd64/kernel/a
 	echo kernel >"$packages/linux-image-k/boot/vmlinuz-k"
+	mkdir -p "$packages/linux-base-k/usr/lib/modules/k-amd64"
+	echo CONFIG_X=y >"$packages/linux-base-k/usr/lib/modules/k-amd64/config"
 	module "$packages/linux-modules-k/usr/lib/modules/k-amd64/kernel/a"
 }
 
@@ -62,17 +65,18 @@ module() { # DIRECTORY: three modules, one of them compressed
 	make kernel find
 	[ "$status" -eq 0 ]
 	[ "$(cat facts.json)" = '{"version": "6.18.1-1~bpo13+1"}' ]
-	[ "$(paste -sd ' ' packages)" = 'linux-image-k linux-modules-k' ]
+	[ "$(paste -sd ' ' packages)" = 'linux-image-k linux-base-k linux-modules-k' ]
 	grep -q 'http://mirror trixie-backports main' ../apt/etc/sources.list
 	grep -q proxy ../apt/apt.conf
 	make kernel fetch
 	[ "$status" -eq 0 ]
 	[ "$(cat facts.json)" = '{"release": "k-amd64", "version": "6.18.1-1~bpo13+1"}' ]
 	[ "$(cat ready/vmlinuz)" = kernel ]
+	[ "$(cat ready/config)" = CONFIG_X=y ]
 	[ "$(paste -sd ' ' ready/brinell.load)" = 'base_b.ko low.ko top_a.ko' ]
 	[ "$(cat ready/brinell.guest)" = base_b.ko ]
 	[ "$(cat ready/low.ko)" = 'depends base_b' ]
-	grep -q '^progress 0.411988 downloading 6.18.1-1~bpo13+1, 1 of 3 MB$' progress
+	grep -q '^progress 0.411988 downloading 6.18.1-1~bpo13+1, 2 of 4 MB$' progress
 	grep -q '^progress 0.93 picking modules$' progress
 }
 
@@ -104,9 +108,20 @@ module() { # DIRECTORY: three modules, one of them compressed
 	[[ ${lines[-1]} == "error: "*"leads to no kernel"* ]]
 }
 
+@test "the configuration of a kernel that is one package is in /boot" {
+	kernel_packages 6.18-1
+	rm "$packages/linux-base-k/usr/lib/modules/k-amd64/config"
+	echo CONFIG_O=y >"$packages/linux-image-k/boot/config-k-amd64"
+	make kernel find
+	make kernel fetch
+	[ "$status" -eq 0 ]
+	[ "$(cat ready/config)" = CONFIG_O=y ]
+}
+
 @test "packages without modules are an error" {
 	kernel_packages 6.18-1
 	rm -r "$packages/linux-modules-k/usr"
+	rm -r "$packages/linux-base-k/usr"
 	make kernel find
 	make kernel fetch
 	[ "$status" -ne 0 ]
@@ -119,7 +134,7 @@ module() { # DIRECTORY: three modules, one of them compressed
 	double df 'echo Avail; echo 5242880'
 	make kernel fetch
 	[ "$status" -ne 0 ]
-	[[ ${lines[-1]} == "error: fetching the kernel needs 8 MiB free in $BATS_TEST_TMPDIR/cache, there are 5 MiB; make room, or set XDG_CACHE_HOME"* ]]
+	[[ ${lines[-1]} == "error: fetching the kernel needs 11 MiB free in $BATS_TEST_TMPDIR/cache, there are 5 MiB; make room, or set XDG_CACHE_HOME"* ]]
 	[ ! -e root ]
 }
 
@@ -127,10 +142,12 @@ module() { # DIRECTORY: three modules, one of them compressed
 	mkdir -p tree/drivers
 	module tree/drivers
 	rm tree/drivers/low.ko.xz
+	echo CONFIG_Y=y >tree/.config
 	printf '%s\n' 'module top-a' "tree $PWD/tree" >request
 	make kernel modules
 	[ "$status" -eq 0 ]
 	[ "$(paste -sd ' ' ready/brinell.load)" = 'base_b.ko top_a.ko' ]
+	[ "$(cat ready/config)" = CONFIG_Y=y ]
 	sed -i 's/^tree.*/tree nowhere/' request
 	make kernel modules
 	[ "$status" -ne 0 ]
@@ -258,12 +275,14 @@ archive_files() { cpio --quiet -tv <ready/initramfs | awk '{ print $1, $3 ":" $4
 	module modules
 	rm modules/low.ko.xz
 	echo base-b.ko >modules/brinell.load
+	echo CONFIG_Z=y >modules/config
 	double depmod ':'
 	archive_request "modules $PWD/modules"
 	make archive make
 	[ "$status" -eq 0 ]
 	[ "$(cat facts.json)" = '{"profile": "intel", "release": "k"}' ]
 	archive_files | grep -qx -- '-rwxr-xr-x root:root init'
+	[ "$(cat tree/lib/modules/k/config)" = CONFIG_Z=y ]
 	archive_files | grep -q 'bin/brinell-agent'
 	archive_files | grep -q 'lib/modules/k/brinell.load'
 	[ "$(archive_files | grep -cv root:root)" -eq 0 ]

@@ -57,6 +57,30 @@ static void a_machine_describes_itself(void **state)
 		assert_non_null(json_object_get(facts, machine_facts[i]));
 }
 
+static void assert_config(const char *path, const char *content, const char *sum)
+{
+	__cleanup_json json_t *facts = json_object();
+
+	put(path, content);
+	machine_add_facts(facts);
+	assert_string_equal(json_text(facts, "config", ""), sum);
+}
+
+static void the_configuration_is_where_it_is(void **state)
+{
+	__cleanup_free char *boot = NULL;
+	__cleanup_free char *modules = NULL;
+	struct utsname name;
+
+	(void)state;
+	uname(&name);
+	boot = format_text("/boot/config-%s", name.release);
+	modules = format_text("/lib/modules/%s/config", name.release);
+	assert_config("/proc/config.gz", "a", "crc32c c1d04330");
+	assert_config(modules, "123456789", "crc32c e3069283");
+	assert_config(boot, "a", "crc32c c1d04330");
+}
+
 static const char *platform(void)
 {
 	static char text[16];
@@ -155,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ROOT(a_machine_describes_itself),
 		WITH_ROOT(what_a_machine_lacks_is_left_out),
+		WITH_ROOT(the_configuration_is_where_it_is),
 		WITH_ROOT(guests_and_the_rig_are_no_metal),
 		WITH_ROOT(a_clean_machine_says_so),
 		WITH_ROOT(residue_is_named),

@@ -50,21 +50,25 @@ static void add_firmware(json_t *facts)
 		add(facts, "bios", all + strspn(all, " "));
 }
 
-/* Of the file that the distribution installs, else of what the kernel itself holds. */
+/* Of a file that the distribution installs, in /boot or with the modules, else of what the kernel itself holds. */
 static void add_config(json_t *facts)
 {
 	struct utsname name;
-	char path[4096], file[512];
-	__cleanup_free char *text = NULL;
+	char path[4096];
 	__cleanup_free char *sum = NULL;
-	size_t length;
 
 	uname(&name);
-	snprintf(file, sizeof(file), "/boot/config-%s", name.release);
-	if (read_small_file(system_path(path, file), &text, &length) &&
-	    read_small_file(system_path(path, "/proc/config.gz"), &text, &length))
-		return;
-	sum = format_text("crc32c %08" PRIx32, crc32c(0, text, length));
+	__cleanup_free char *boot = format_text("/boot/config-%s", name.release);
+	__cleanup_free char *modules = format_text("/lib/modules/%s/config", name.release);
+	const char *const files[] = {boot, modules, "/proc/config.gz"};
+
+	for (size_t i = 0; !sum && i < ARRAY_SIZE(files); i++) {
+		__cleanup_free char *text = NULL;
+		size_t length;
+
+		if (read_small_file(system_path(path, files[i]), &text, &length) == 0)
+			sum = format_text("crc32c %08" PRIx32, crc32c(0, text, length));
+	}
 	add(facts, "config", sum);
 }
 

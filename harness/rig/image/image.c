@@ -64,6 +64,8 @@ static int ensure_kernel(struct image_job *job, const struct rig_profile *profil
 	image_job_ask_each(job, "module", profile->modules);
 	image_job_ask_each(job, "guest-module", profile->guest_modules);
 	if (!options->kernel) {
+		/* Kernels of the cache that were fetched without their configuration have another name. */
+		image_job_ask(job, "config", "yes");
 		error = image_kernel_ensure(job, modules, &image->release, why);
 		image->kernel = error ? NULL : format_text("%s/vmlinuz", *modules);
 		image->stock = true;
