@@ -161,7 +161,7 @@ scale() {
 		sed -n 's/.*<p id="result">\(.*\)<\/p>.*/\1/p')" "$(($(stat -c %s "$page/report.html") / 1000000))"
 }
 
-# Two runs of 1,000 metrics with 30 samples each, and an index of 100,000 trials that 100 nights have made.
+# Two runs of 1,000 metrics with 30 samples each; an index of 100,000 trials that 100 nights have made, and one of 500 nights with more metrics.
 compare() {
 	local nights=$scratch/nights sides=$scratch/sides least_seconds='' least_cpu=''
 	bats/bench/make-nights -v nights=2 -v scenarios=200 -v trials=30 -v out="$sides" || return
@@ -176,6 +176,11 @@ compare() {
 	cost 'history trend' build/brinell history --index "$nights.db" trend perf/scenario-042 metric_of_some_length_3
 	cost 'history check' build/brinell history --index "$nights.db" check
 	printf '%-24s %.1f MB\n' 'the index' "$(($(stat -c %s "$nights.db") / 100000))e-1"
+	rm -r "$nights"
+	bats/bench/make-nights -v nights=500 -v scenarios=200 -v trials=1 -v out="$nights" || return
+	least_seconds='' least_cpu=''
+	cost 'jq . of 500 nights' jq . "$nights"/*/results.json
+	cost 'history add' build/brinell history --index "$nights-500.db" add "$nights"
 }
 
 # The same fault by einj_mem_uc of ras-tools, which EINJ_MEM_UC names: a static program.

@@ -102,6 +102,26 @@ history() { run "$brinell" history "$@"; }
 	[ "$status" -eq 2 ]
 }
 
+@test "a run that moved, or that was not complete, replaces what the index has of it" {
+	write_night 1 100
+	sed -i 's/"complete": *true/"complete": false/' runs/night-01/results.json
+	grep -q '"complete": false' runs/night-01/results.json
+	history add runs/night-01
+	write_night 1 200
+	history add runs/night-01
+	[[ $output == *"1 runs added"* ]]
+	history show latest
+	[[ $output == *"perf/case"*"time"*"200 ms (1)"* ]]
+	mv runs elsewhere
+	sed -i 's/perf\/case/perf\/other/' elsewhere/night-01/results.json
+	history add elsewhere/night-01
+	[[ $output == *"1 runs added"* ]]
+	history show latest
+	[[ $output == *"perf/other"* && $output != *"perf/case"* ]]
+	history list
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+}
+
 @test "all runs are written for Otava, a row each in the order of time" {
 	write_nights
 	history add runs

@@ -175,7 +175,9 @@ static int check_version(struct history *history, struct reason *why)
  */
 int history_open(const char *path, struct history **history, struct reason *why)
 {
-	__cleanup_free char *cache = format_text("PRAGMA cache_size = -%d", CACHE_KIB);
+	/* What undoes a single run stays in memory: in a file it would be written as often as the whole index, for each run. */
+	__cleanup_free char *cache =
+		format_text("PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY", CACHE_KIB);
 	struct history *opened = xzalloc(sizeof(*opened));
 	const char *slash = strrchr(path, '/');
 	__cleanup_free char *parent = strndup(path, slash ? (size_t)(slash - path) : 0);
@@ -276,6 +278,14 @@ static int add_rows(struct history *history, const char *run, const json_t *side
 	return error;
 }
 
+/* The rows of a run are all over the tables: they are looked for only if the index has the run. */
+static int forget(struct history *history, const char *run, struct reason *why)
+{
+	return query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
+		?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run), NULL,
+			 why);
+}
+
 /**
  * history_add - put a run into the index, or replace what is there of it
  * @directory: of the run
@@ -290,19 +300,20 @@ int history_add(struct history *history, const char *directory, bool *added, str
 	__cleanup_json json_t *side = NULL;
 	const char *place = path ? path : directory, *run;
 	__cleanup_json json_t *known = NULL;
+	const json_t *row;
 	int error = compare_load(directory, &directory, 1, &side, why);
 
 	if (error)
 		return error;
 	run = json_text(side, "run", "");
-	error = query(history, "SELECT run FROM run WHERE run = ? AND directory = ? AND complete",
-		      json_pack("[s, s]", run, place), &known, why);
-	*added = !error && !json_array_size(known);
+	error = query(history, "SELECT directory, complete FROM run WHERE run = ?",
+		      json_pack("[s]", run), &known, why);
+	row = json_array_get(known, 0);
+	*added = !error && !(json_is(row, "directory", place) && json_number(row, "complete", 0));
 	if (error || !*added)
 		return error;
 	error = execute(history, "SAVEPOINT run", why)
-			?: query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
-			?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run), NULL, why)
+			?: (row ? forget(history, run, why) : 0)
 			?: query(history, "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
 				 json_pack("[s, s, s, i]", run, place, json_text(side, "version", ""),
 					   json_is_true(json_object_get(side, "complete"))),
