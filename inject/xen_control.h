@@ -18,6 +18,18 @@ enum xen_page {
 };
 
 /**
+ * enum xen_frame_flag - what Xen keeps of a frame of the machine (xen/include/public/sysctl.h, PG_OFFLINE_STATUS_*)
+ * @XEN_FRAME_PENDING: it is taken out of use when its domain gives it back
+ * @XEN_FRAME_OFFLINE: it is out of use
+ * @XEN_FRAME_BROKEN:  a machine check struck it
+ */
+enum xen_frame_flag {
+	XEN_FRAME_PENDING = 1 << 0,
+	XEN_FRAME_OFFLINE = 1 << 1,
+	XEN_FRAME_BROKEN = 1 << 2,
+};
+
+/**
  * struct xen_domain - what Xen says of a domain
  * @id:    its number
  * @hvm:   its memory is that of a machine of its own (HVM and PVH); otherwise it is PV
@@ -69,6 +81,10 @@ enum xen_raise {
  * @frame:      the frame of the machine that a page of a domain has, which Xen says in both directions. @number: an address
  *              register (IA32_MCi_ADDR) of @processor, which keeps an interposed value that no valid status goes with
  * @break_page: marks a page of a domain as broken
+ * @offline:    takes a frame out of use, and leaves in @state what it is then: a set of enum xen_frame_flag. -EBUSY: Xen needs it
+ * @frame_state: what a frame is, such a set
+ * @free_frame: a frame that no domain has
+ * @watch_frame: has the witness of frames look at a frame from now on, which is in @state now
  * @watch:      has the witness of page types look at a page from now on
  *
  * Each returns 0 or -errno with a reason. Only a program that is linked with libxenctrl has one of these.
@@ -90,6 +106,10 @@ struct xen_control {
 	int (*frame)(void *handle, unsigned int processor, uint32_t number, uint32_t domain,
 		     uint64_t pfn, uint64_t *frame, struct reason *why);
 	int (*break_page)(void *handle, uint32_t domain, uint64_t pfn, struct reason *why);
+	int (*offline)(void *handle, uint64_t frame, unsigned int *state, struct reason *why);
+	int (*frame_state)(void *handle, uint64_t frame, unsigned int *state, struct reason *why);
+	int (*free_frame)(void *handle, uint64_t *frame, struct reason *why);
+	void (*watch_frame)(uint64_t frame, unsigned int state);
 	void (*watch)(uint32_t domain, uint64_t pfn);
 };
 

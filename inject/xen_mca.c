@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * xen-mca: machine checks that Xen simulates (XEN_MC_msrinject, XEN_MC_mceinject, XEN_MC_inject_v2 of
- * xen/include/public/arch-x86/xen-mca.h) at a page of a guest, and the mark of a broken page (XEN_DOMCTL_set_broken_page_p2m).
+ * xen/include/public/arch-x86/xen-mca.h) at a page of a guest, the mark of a broken page (XEN_DOMCTL_set_broken_page_p2m), and
+ * frames that are taken out of use (XEN_SYSCTL_page_offline_op).
  * Xen reads the registers of the machine check from what was interposed, so that its handler runs unchanged. No memory breaks.
  * The emulator of a machine can raise a real one, whose registers are those of the processor.
  */
@@ -32,8 +33,9 @@
 /* IA32_MCi_MISC: a physical address (mode 2 in bits 8:6), valid down to bit 6. */
 #define MISC_PHYSICAL_LINE 0x86
 
-static const char *const kind_names[] = {"srao",	  "lmce",	"ucna", "fatal",
-					 "machine-check", "set-broken", NULL};
+static const char *const kind_names[] = {"srao",    "lmce",	     "ucna",
+					 "fatal",   "machine-check", "set-broken",
+					 "offline", "offline-free",  NULL};
 
 /*
  * Statuses: VAL, UC, EN, MISCV, ADDRV, S and an explicit write-back of the last level cache (0x17a), which with the patrol scrub
@@ -57,6 +59,8 @@ static const struct kind {
 
 #define KIND_MACHINE_CHECK (ARRAY_SIZE(kinds) - 1)
 #define KIND_SET_BROKEN ARRAY_SIZE(kinds)
+#define KIND_OFFLINE (KIND_SET_BROKEN + 1)
+#define KIND_OFFLINE_FREE (KIND_SET_BROKEN + 2)
 
 #define VENDOR_FILE "/sys/class/dmi/id/sys_vendor"
 #define NO_EMULATOR "this machine is not emulated by QEMU, which can be asked for a machine check"
@@ -200,25 +204,49 @@ static uint32_t status_register(const json_t *arguments)
 	return MSR_MC0_STATUS + MSRS_OF_BANK * (uint32_t)param_number(arguments, "bank");
 }
 
-/* The emulator knows addresses of the machine only. */
 static int find_frame(struct injection *injection, struct reason *why)
 {
 	const json_t *arguments = injection->arguments;
 	struct xen_mca *mca = injection->private;
 	int error;
 
+	if (find_kind(arguments) == KIND_OFFLINE_FREE)
+		error = mca->xen->free_frame(mca->handle, &mca->frame, why);
+	else
+		error = mca->xen->frame(mca->handle, (unsigned int)param_number(arguments, "cpu"),
+					status_register(arguments) + 1, mca->domain.id,
+					param_number(arguments, "gpa") >> 12, &mca->frame, why);
+	if (!error)
+		json_object_set_new(injection->result, "frame",
+				    json_sprintf("0x%" PRIx64, mca->frame));
+	return error;
+}
+
+/* The emulator knows addresses of the machine only. */
+static int find_emulated_frame(struct injection *injection, struct reason *why)
+{
 	if (!injection->agent)
 		return fail(why, -EOPNOTSUPP,
 			    "xen-mca: only a run can ask the emulator for a machine check: use a "
 			    "scenario");
 	if (!is_emulated())
 		return fail(why, -EOPNOTSUPP, "xen-mca: " NO_EMULATOR);
-	error = mca->xen->frame(mca->handle, (unsigned int)param_number(arguments, "cpu"),
-				status_register(arguments) + 1, mca->domain.id,
-				param_number(arguments, "gpa") >> 12, &mca->frame, why);
+	return find_frame(injection, why);
+}
+
+static int find_offline_frame(struct injection *injection, struct reason *why)
+{
+	struct xen_mca *mca = injection->private;
+	unsigned int state = 0;
+	int error = find_frame(injection, why)
+			    ?: mca->xen->frame_state(mca->handle, mca->frame, &state, why);
+
+	if (!error && state)
+		error = fail(why, -EALREADY,
+			     "xen-mca: frame 0x%" PRIx64 " is out of use already, or will be",
+			     mca->frame);
 	if (!error)
-		json_object_set_new(injection->result, "frame",
-				    json_sprintf("0x%" PRIx64, mca->frame));
+		mca->xen->watch_frame(mca->frame, state);
 	return error;
 }
 
@@ -227,14 +255,17 @@ static int find_target(struct injection *injection, struct reason *why)
 	const json_t *arguments = injection->arguments;
 	struct xen_mca *mca = injection->private;
 	uint64_t gpa = param_number(arguments, "gpa");
+	size_t kind = find_kind(arguments);
 	int error = check_machine(mca, arguments, why);
 
 	if (!error)
 		error = check_domain(mca, param_text(arguments, "guest"), why);
 	if (!error)
 		error = check_page(mca, gpa, why);
-	if (!error && find_kind(arguments) == KIND_MACHINE_CHECK)
-		error = find_frame(injection, why);
+	if (!error && kind == KIND_MACHINE_CHECK)
+		error = find_emulated_frame(injection, why);
+	if (!error && kind >= KIND_OFFLINE)
+		error = find_offline_frame(injection, why);
 	if (error)
 		return error;
 	json_object_set_new(injection->result, "domain", json_integer(mca->domain.id));
@@ -283,6 +314,20 @@ static int raise_check(const struct xen_mca *mca, const json_t *arguments, const
 	return error;
 }
 
+static int take_out_of_use(struct injection *injection, struct reason *why)
+{
+	const struct xen_mca *mca = injection->private;
+	unsigned int state = 0;
+	int error = mca->xen->offline(mca->handle, mca->frame, &state, why);
+
+	if (!error)
+		json_object_set_new(injection->result, "frame-state",
+				    json_string(state & XEN_FRAME_OFFLINE   ? "offline"
+						: state & XEN_FRAME_PENDING ? "pending"
+									    : "in use"));
+	return error;
+}
+
 static int xen_mca_fire(struct injection *injection, struct reason *why)
 {
 	const json_t *arguments = injection->arguments;
@@ -299,6 +344,8 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 		return 0;
 	if (kind == KIND_SET_BROKEN)
 		return mca->xen->break_page(mca->handle, mca->domain.id, gpa >> 12, why);
+	if (kind >= KIND_OFFLINE)
+		return take_out_of_use(injection, why);
 	if (kind == KIND_MACHINE_CHECK) {
 		injection_ask_firmware(injection,
 				       json_pack("{s:s, s:I}", "call", "machine-check", "address",
@@ -311,9 +358,13 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 }
 
 /* Xen accepts all kinds everywhere; the finding says which ones its handler acts on here. NULL: it does; owned by the caller */
-static char *why_without_effect(size_t kind, const struct xen_machine *machine)
+static char *why_without_effect(const struct xen_control *xen, void *handle, size_t kind,
+				const struct xen_machine *machine)
 {
-	uint64_t needs = kind == KIND_SET_BROKEN ? 0 : kinds[kind].needs;
+	uint64_t needs = kind < KIND_SET_BROKEN ? kinds[kind].needs : 0;
+	uint64_t frame = 0;
+	unsigned int state;
+	struct reason why;
 
 	if (needs && !machine->intel)
 		return xstrdup("Xen acts on machine checks of Intel processors only; others it "
@@ -322,6 +373,10 @@ static char *why_without_effect(size_t kind, const struct xen_machine *machine)
 		return format_text("this processor lacks %s", kinds[kind].lacks);
 	if (kind == KIND_MACHINE_CHECK && !is_emulated())
 		return xstrdup(NO_EMULATOR);
+	/* Xen answers for frames only where it can take them out of use. */
+	if (kind >= KIND_OFFLINE && (xen->free_frame(handle, &frame, &why) ||
+				     xen->frame_state(handle, frame, &state, &why)))
+		return xstrdup(why.text);
 	return NULL;
 }
 
@@ -336,7 +391,7 @@ static void xen_mca_probe(json_t *findings)
 	finding_add(findings, "xen-mca", ok, why.text, XEN_CONTROL_REMEDY);
 	for (size_t kind = 0; kind_names[kind]; kind++) {
 		__cleanup_free char *name = format_text("xen-mca:%s", kind_names[kind]);
-		__cleanup_free char *without = ok ? why_without_effect(kind, &machine)
+		__cleanup_free char *without = ok ? why_without_effect(xen, handle, kind, &machine)
 						  : xstrdup("xen-mca is missing, see there");
 
 		finding_add(findings, name, !without, without,
@@ -348,8 +403,8 @@ static void xen_mca_probe(json_t *findings)
 
 static const struct injector xen_mca = {
 	.name = "xen-mca",
-	.summary = "Xen takes a simulated machine check at a page of a guest, or marks the page as "
-		   "broken",
+	.summary = "Xen takes a simulated machine check at a page of a guest, marks the page as "
+		   "broken, or takes a frame out of use",
 	.params = xen_mca_params,
 	.fault_of = nature_of_bank_record,
 	.check = xen_mca_check,

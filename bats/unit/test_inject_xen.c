@@ -25,7 +25,8 @@ static struct {
 	struct agent *agent;
 	char firmware[128];
 	int open;
-	uint64_t watched;
+	uint64_t watched, watched_frame;
+	unsigned int frame_state;
 	char told[512];
 } xen;
 
@@ -128,6 +129,36 @@ static int fake_break_page(void *handle, uint32_t domain, uint64_t pfn, struct r
 	return 0;
 }
 
+static int fake_offline(void *handle, uint64_t frame, unsigned int *state, struct reason *why)
+{
+	(void)handle;
+	told("offline %" PRIx64, frame);
+	*state = XEN_FRAME_PENDING;
+	return xen.raise_refusal ? (fail)(why, xen.raise_refusal, "Xen needs it") : 0;
+}
+
+static int fake_frame_state(void *handle, uint64_t frame, unsigned int *state, struct reason *why)
+{
+	(void)handle;
+	(void)frame;
+	(void)why;
+	*state = xen.frame_state;
+	return 0;
+}
+
+static int fake_free_frame(void *handle, uint64_t *frame, struct reason *why)
+{
+	(void)handle;
+	*frame = 0x54321;
+	return xen.refusal ? (fail)(why, xen.refusal, "every frame belongs to a domain") : 0;
+}
+
+static void fake_watch_frame(uint64_t frame, unsigned int state)
+{
+	assert_int_equal(state, 0);
+	xen.watched_frame = frame;
+}
+
 static void fake_watch(uint32_t domain, uint64_t pfn)
 {
 	assert_int_equal(domain, xen.domain.id);
@@ -146,6 +177,10 @@ static const struct xen_control fake = {
 	.raise = fake_raise,
 	.frame = fake_frame,
 	.break_page = fake_break_page,
+	.offline = fake_offline,
+	.frame_state = fake_frame_state,
+	.free_frame = fake_free_frame,
+	.watch_frame = fake_watch_frame,
 	.watch = fake_watch,
 };
 
@@ -250,6 +285,25 @@ static void real_machine_checks_are_left_to_the_emulator(void **state)
 	assert_int_equal(inject(real, false, &(struct reason){""}), -EFAULT);
 }
 
+static void frames_are_taken_out_of_use(void **state)
+{
+	static const char offline[] = "{\"kind\": \"offline\", " AT_PAGE "}";
+	struct reason why;
+
+	(void)state;
+	assert_told(offline, "cpu 0, 41e: where is d7:5offline 12345");
+	assert_int_equal(xen.watched_frame, 0x12345);
+	assert_told("{\"kind\": \"offline-free\", " AT_PAGE "}", "offline 54321");
+	assert_int_equal(xen.watched_frame, 0x54321);
+	xen.frame_state = XEN_FRAME_PENDING;
+	assert_int_equal(inject(offline, false, &why), -EALREADY);
+	assert_null(strstr(xen.told, "offline"));
+	xen.frame_state = 0;
+	xen.raise_refusal = -EBUSY;
+	assert_int_equal(inject(offline, false, &why), -EBUSY);
+	assert_string_equal(why.text, "Xen needs it");
+}
+
 static void domains_are_checked(void **state)
 {
 	static const char srao[] = "{\"kind\": \"srao\", " AT_PAGE "}";
@@ -340,6 +394,10 @@ static void probe_tells_what_xen_acts_on(void **state)
 	assert_false(is_found("xen-mca:machine-check", "not emulated by QEMU"));
 	put("/sys/class/dmi/id/sys_vendor", "QEMU\n");
 	assert_true(is_found("xen-mca:machine-check", NULL));
+	assert_true(is_found("xen-mca:offline", NULL));
+	xen.refusal = -ENOENT;
+	assert_false(is_found("xen-mca:offline-free", "every frame"));
+	xen.refusal = 0;
 	xen.machine.intel = false;
 	assert_false(is_found("xen-mca:srao", "Intel"));
 	assert_true(is_found("xen-mca:set-broken", NULL));
@@ -371,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_XEN(kinds_are_told_to_xen),
 		WITH_XEN(real_machine_checks_are_left_to_the_emulator),
+		WITH_XEN(frames_are_taken_out_of_use),
 		WITH_XEN(domains_are_checked),
 		WITH_XEN(pages_are_checked),
 		WITH_XEN(machines_are_checked),

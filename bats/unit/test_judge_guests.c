@@ -603,6 +603,36 @@ static void who_never_spoke_denies_nothing(void **state)
 	assert_string_equal(json_text(silent, "verdict", ""), "inconclusive");
 }
 
+/* What is expected of the machine below the guests is not said by a guest. */
+static json_t *judge_frame_said_by(const char *guest)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-guest-contained"));
+	json_t *record;
+	size_t index;
+
+	json_array_foreach (records, index, record)
+		if (strcmp(json_text(record, "type", ""), "trial") == 0)
+			json_object_set_new(
+				json_object_get(json_object_get(record, "body"), "expect"),
+				"events", json_pack("{s:[s]}", "frame-state", "is out of use$"));
+	cut_at(records, "close", "");
+	told.records = records;
+	at(1200);
+	event("h0", guest, "frame-state", "frame 0x123 was in use or free and is out of use", "{}");
+	put("close", "{'cause': 'done'}");
+	return judge_trial(records, "0001");
+}
+
+static void a_guest_does_not_speak_for_a_frame(void **state)
+{
+	__cleanup_json json_t *host = judge_frame_said_by(NULL);
+	__cleanup_json json_t *guest = judge_frame_said_by("g1");
+
+	(void)state;
+	assert_string_equal(json_text(host, "verdict", ""), "pass");
+	assert_string_equal(json_text(guest, "verdict", ""), "inconclusive");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -623,6 +653,7 @@ int main(void)
 		cmocka_unit_test(quotes_name_the_guest),
 		cmocka_unit_test(a_guest_is_not_believed_about_its_host),
 		cmocka_unit_test(who_never_spoke_denies_nothing),
+		cmocka_unit_test(a_guest_does_not_speak_for_a_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: the witnesses of Xen and its look-up of a frame, with made-up libraries of Xen: its log as a ring that is read in
- * pieces and may be overwritten, a page that changes its type, and tables that lead back to another page.
+ * pieces and may be overwritten, a page that changes its type, tables that lead back to another page, and frames out of use.
  *
  * rooms: harness/witness inject
  */
@@ -15,6 +15,7 @@
 /* Compiled here, against the made-up headers: this machine may have none of Xen's. */
 #include <inject/xen/console_ring.c>
 #include <inject/xen/frame.c>
+#include <inject/xen/offline.c>
 #include <inject/xen/page_type.c>
 
 #include <cmocka.h>
@@ -25,6 +26,7 @@
  * @log:     all that Xen has logged; @first: of these bytes, those before were overwritten
  * @page:    type of the page; @refused: it can not be mapped
  * @says:    what Xen logs of an address
+ * @status:  of frame 0x123, as Xen keeps it; @marked: what the call that takes it out of use says
  */
 static struct {
 	char log[16384];
@@ -34,6 +36,7 @@ static struct {
 	bool refused;
 	const char *says;
 	uint64_t back;
+	uint32_t status, marked;
 	json_t *events;
 } xen;
 
@@ -118,8 +121,31 @@ xen_pfn_t *xc_map_m2p(xc_interface *xch, unsigned long most, int protection, uns
 	xen_pfn_t *table =
 		mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	/* No domain has the frames 0 to 0xf, and 0x180 to 0x1df. */
+	for (unsigned long i = 0; i < most; i++)
+		table[i] = i < 0x10 || (i >= 0x180 && i < 0x1e0) ? (xen_pfn_t)-1 : i;
 	table[0x123] = xen.back;
 	return table;
+}
+
+int xc_query_page_offline_status(xc_interface *xch, unsigned long from, unsigned long last,
+				 uint32_t *status)
+{
+	assert_int_equal(from, 0x123);
+	assert_int_equal(last, 0x123);
+	*status = xen.status;
+	return 0;
+}
+
+int xc_mark_page_offline(xc_interface *xch, unsigned long from, unsigned long last,
+			 uint32_t *status)
+{
+	assert_int_equal(from, 0x123);
+	assert_int_equal(last, 0x123);
+	*status = xen.marked;
+	if (!(xen.marked & PG_OFFLINE_FAILED))
+		xen.status = PG_OFFLINE_STATUS_OFFLINE_PENDING;
+	return 0;
 }
 
 static void take_event(void *context, const char *witness, int64_t time_ns, const char *text,
@@ -244,15 +270,63 @@ static void a_frame_is_found_in_both_directions(void **state)
 	assert_int_equal(find_frame(&frame, &why), -ENODATA);
 }
 
+static void a_free_frame_is_in_the_longest_row(void **state)
+{
+	struct reason why;
+	uint64_t frame;
+
+	assert_int_equal(xen_free_frame(&xen, &frame, &why), 0);
+	assert_in_range(frame, 0x1a0, 0x1c0);
+}
+
+static void a_frame_that_xen_needs_stays(void **state)
+{
+	struct reason why;
+	unsigned int now;
+
+	xen.marked = PG_OFFLINE_FAILED;
+	assert_int_equal(xen_offline(&xen, 0x123, &now, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "frame 0x123"));
+	xen.marked = 0;
+	assert_int_equal(xen_offline(&xen, 0x123, &now, &why), 0);
+	assert_int_equal(now, XEN_FRAME_PENDING);
+}
+
+static void a_frame_is_followed_out_of_use(void **state)
+{
+	struct witness_run run = {.emit = take_event};
+
+	assert_int_equal(frame_state.start(&run, NULL), 0);
+	frame_state.collect(&run);
+	frame_state_watch(0x123, 0);
+	frame_state.collect(&run);
+	assert_int_equal(json_array_size(xen.events), 0);
+	xen.status = PG_OFFLINE_STATUS_OFFLINE_PENDING;
+	frame_state.collect(&run);
+	frame_state.collect(&run);
+	xen.status = PG_OFFLINE_STATUS_OFFLINED | PG_OFFLINE_STATUS_BROKEN;
+	frame_state.collect(&run);
+	xen.status = 0;
+	frame_state.collect(&run);
+	assert_int_equal(json_array_size(xen.events), 3);
+	assert_string_equal(text_at(0),
+			    "frame 0x123 was in use or free and is out of use when it is free");
+	assert_string_equal(text_at(1),
+			    "frame 0x123 was in use or free and is out of use, and broken");
+	assert_true(flag_at(0, "offline") && flag_at(1, "offline"));
+	assert_false(flag_at(2, "offline"));
+	frame_state.stop(&run);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_log_is_cut_into_lines),
-		TEST(lost_lines_are_told),
-		TEST(a_page_that_is_lost_is_told_once),
-		TEST(a_frame_is_found_in_both_directions),
+		TEST(the_log_is_cut_into_lines),	  TEST(lost_lines_are_told),
+		TEST(a_page_that_is_lost_is_told_once),	  TEST(a_frame_is_found_in_both_directions),
+		TEST(a_free_frame_is_in_the_longest_row), TEST(a_frame_that_xen_needs_stays),
+		TEST(a_frame_is_followed_out_of_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,12 @@ enum code code_find(const char *name);
 	X(SOURCE_HYPERVISOR, "hypervisor")                                                         \
 	X(SOURCE_MIGRATION, "migration")
 
+/* Witnesses of the machine below guests, which only an agent that is linked with its hypervisor may have. */
+#define BELOW_SOURCES(X)                                                                           \
+	X(SOURCE_HYPERVISOR_LOG, "hypervisor-log")                                                 \
+	X(SOURCE_PAGE_TYPE, "page-type")                                                           \
+	X(SOURCE_FRAME_STATE, "frame-state")
+
 /* Types of the journal's records (docs/journal.md). */
 #define RECORD_TYPES(X)                                                                            \
 	X(RECORD_RUN, "run")                                                                       \

@@ -208,11 +208,12 @@ static int expect_interrupts(const struct document *document, int node,
 	return 0;
 }
 
-/* Lists of expressions for each source of events about guests. */
+/* Lists of expressions for each source of events about guests, and about the machine below them. */
 static int expect_events(const struct document *document, int node,
 			 const struct expectation *expectation, json_t **value)
 {
-	static const char *const sources[] = {GUEST_SOURCES(TABLE_WORD) "trace", NULL};
+	static const char *const sources[] = {
+		GUEST_SOURCES(TABLE_WORD) BELOW_SOURCES(TABLE_WORD) "trace", NULL};
 	__cleanup_json json_t *events = json_object();
 	int error = document_check_keys(document, node, expectation->name, sources, NULL);
 

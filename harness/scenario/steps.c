@@ -15,7 +15,7 @@
 
 /* Sources of evidence that are no witness on the host: they come from the bench, the workloads, the injector, or guests. */
 static const char *const other_sources[] = {RUN_SOURCES(TABLE_WORD) OUTSIDE_SOURCES(TABLE_WORD)};
-static const char *const guest_sources[] = {GUEST_SOURCES(TABLE_WORD)};
+static const char *const guest_sources[] = {GUEST_SOURCES(TABLE_WORD) BELOW_SOURCES(TABLE_WORD)};
 
 /** scenario_find_workload - a workload by its name. @index receives its number. Return: 0 or -EINVAL with the place and the message */
 int scenario_find_workload(const struct document *document, int node, const char *name,

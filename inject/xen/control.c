@@ -274,6 +274,10 @@ static const struct xen_control control = {
 	.raise = control_raise,
 	.frame = xen_frame,
 	.break_page = control_break_page,
+	.offline = xen_offline,
+	.frame_state = xen_frame_state,
+	.free_frame = xen_free_frame,
+	.watch_frame = frame_state_watch,
 	.watch = page_type_watch,
 };
 

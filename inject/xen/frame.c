@@ -57,17 +57,38 @@ static int translate(xc_interface *xen, unsigned int processor, uint32_t number,
 	return 0;
 }
 
+/**
+ * xen_map_frames - the table of the machine's frames: the page that each is in its domain, or all ones when no domain has it
+ * @table: receives it, for reading; xen_unmap_frames() is due after success
+ * @most:  receives how many
+ *
+ * Return: 0 or -errno with a reason.
+ */
+int xen_map_frames(xc_interface *xen, xen_pfn_t **table, unsigned long *most, struct reason *why)
+{
+	*table = xc_maximum_ram_page(xen, most) ? NULL : xc_map_m2p(xen, *most, PROT_READ, NULL);
+	return *table ? 0
+		      : fail(why, -errno, "the table of this machine's frames: %s",
+			     strerror(errno));
+}
+
+/** xen_unmap_frames - give such a table back */
+void xen_unmap_frames(xen_pfn_t *table, unsigned long most)
+{
+	munmap(table, (most * sizeof(*table) + PIECE_BYTES - 1) / PIECE_BYTES * PIECE_BYTES);
+}
+
 static int check_back(xc_interface *xen, uint64_t pfn, uint64_t frame, struct reason *why)
 {
 	unsigned long most = 0;
-	xen_pfn_t *table =
-		xc_maximum_ram_page(xen, &most) ? NULL : xc_map_m2p(xen, most, PROT_READ, NULL);
+	xen_pfn_t *table;
 	uint64_t found;
+	int error = xen_map_frames(xen, &table, &most, why);
 
-	if (!table)
-		return fail(why, -errno, "the table of this machine's frames: %s", strerror(errno));
+	if (error)
+		return error;
 	found = frame < most ? table[frame] : UINT64_MAX;
-	munmap(table, (most * sizeof(*table) + PIECE_BYTES - 1) / PIECE_BYTES * PIECE_BYTES);
+	xen_unmap_frames(table, most);
 	return found == pfn ? 0
 			    : fail(why, -EFAULT,
 				   "Xen has page 0x%" PRIx64 " in frame 0x%" PRIx64

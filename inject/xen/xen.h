@@ -19,6 +19,12 @@ int xen_write_address(void *handle, unsigned int processor, uint32_t number, uin
 		      uint64_t gpa, struct reason *why);
 int xen_frame(void *handle, unsigned int processor, uint32_t number, uint32_t domain, uint64_t pfn,
 	      uint64_t *frame, struct reason *why);
+int xen_map_frames(xc_interface *xen, xen_pfn_t **table, unsigned long *most, struct reason *why);
+void xen_unmap_frames(xen_pfn_t *table, unsigned long most);
+int xen_offline(void *handle, uint64_t frame, unsigned int *state, struct reason *why);
+int xen_frame_state(void *handle, uint64_t frame, unsigned int *state, struct reason *why);
+int xen_free_frame(void *handle, uint64_t *frame, struct reason *why);
+void frame_state_watch(uint64_t frame, unsigned int state);
 void page_type_watch(uint32_t domain, uint64_t pfn);
 
 #endif

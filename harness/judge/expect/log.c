@@ -51,13 +51,14 @@ static struct lines guest_log(const struct trial_case *trial)
 
 static struct lines events_of(const struct trial_case *trial, const char *witness)
 {
-	/* The others of them look on hosts too. */
 	bool of_guest = !is_one_of(witness, GUEST_SOURCES(TABLE_WORD) NULL);
+	bool of_host = is_one_of(witness, BELOW_SOURCES(TABLE_WORD) NULL);
 
 	return (struct lines){
 		.name = witness,
 		.witness = witness,
-		.of_guest = of_guest,
+		/* The trace is one that hosts have too: here it is that of the guest. */
+		.of_guest = of_guest && !of_host,
 		.of_any = !of_guest,
 		.lost = trial->hypervisor_lost && strcmp(witness, "hypervisor") == 0,
 		.complete = ran_its_course(trial),

@@ -8,6 +8,12 @@
 typedef struct xc_interface_core xc_interface;
 typedef unsigned long xen_pfn_t;
 
+/* xen/include/public/sysctl.h */
+#define PG_OFFLINE_FAILED (1u << 3)
+#define PG_OFFLINE_STATUS_OFFLINED (1u << 1)
+#define PG_OFFLINE_STATUS_OFFLINE_PENDING (1u << 3)
+#define PG_OFFLINE_STATUS_BROKEN (1u << 4)
+
 int xc_interface_close(xc_interface *xch);
 int xc_readconsolering(xc_interface *xch, char *buffer, unsigned int *count, int clear,
 		       int incremental, uint32_t *index);
