@@ -5,6 +5,9 @@
  * and numbers that are no small integers, are left to jansson.
  */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "harness/lib/scan.h"
 
@@ -33,21 +36,44 @@ static bool take(struct scanner *scanner, char expected)
 	return true;
 }
 
+/** scan_plain - length of the printable ASCII without quotes and backslashes that a text begins with */
+size_t scan_plain(const char *text, size_t length)
+{
+	size_t at = 0;
+
+#ifdef __SSE2__
+	const __m128i blank = _mm_set1_epi8(' '), delete = _mm_set1_epi8(0x7f),
+		      quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+
+	for (; length - at >= 16; at += 16) {
+		__m128i bytes = _mm_loadu_si128((const __m128i *)(text + at));
+		/* As signed numbers all but ASCII are below zero. */
+		__m128i special = _mm_or_si128(
+			_mm_or_si128(_mm_cmplt_epi8(bytes, blank), _mm_cmpeq_epi8(bytes, delete)),
+			_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, escape)));
+		int mask = _mm_movemask_epi8(special);
+
+		if (mask)
+			return at + (size_t)__builtin_ctz((unsigned int)mask);
+	}
+#endif
+	while (at < length && text[at] >= ' ' && text[at] <= '~' && text[at] != '"' &&
+	       text[at] != '\\')
+		at++;
+	return at;
+}
+
 /* Steps over a string with its quotes. @plain: what is between them is the text itself. */
 static bool skip_string(struct scanner *scanner, struct span *whole, bool *plain)
 {
 	const char *at = scanner->at + 1;
 
-	*plain = true;
-	for (; at < scanner->end && *at != '"'; at++) {
+	at += scan_plain(at, (size_t)(scanner->end - at));
+	*plain = at < scanner->end && *at == '"';
+	while (at < scanner->end && *at != '"') {
 		if ((unsigned char)*at < ' ')
 			return false;
-		if (*at == '\\') {
-			*plain = false;
-			at++;
-		} else if ((unsigned char)*at >= 0x7f) {
-			*plain = false;
-		}
+		at += *at == '\\' ? 2 : 1;
 	}
 	if (at >= scanner->end)
 		return false;

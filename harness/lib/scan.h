@@ -25,6 +25,7 @@ static inline bool span_is(struct span span, const char *text)
 /* Which members of an object are decoded; @parent is the key that the object has itself, empty for the outermost. */
 typedef bool (*scan_wanted_fn)(struct span parent, struct span key);
 
+size_t scan_plain(const char *text, size_t length);
 struct span scan_string(struct span value);
 bool scan_number(struct span value, int64_t *number);
 bool scan_next(struct span *rest, char open, struct span *key, struct span *value);
