@@ -150,7 +150,11 @@ static void read_verdict(struct journal_trial *trial, struct span body)
 
 static void take_record(struct journal_index *index, const struct journal_line *line)
 {
-	struct journal_trial *trial = journal_index_trial(index, line->trial);
+	/* Nearly all are of the same trial as the one before. */
+	struct journal_trial *trial =
+		index->count && span_is(line->trial, index->trials[index->last].id)
+			? &index->trials[index->last]
+			: journal_index_trial(index, line->trial);
 	bool starts = span_is(line->type, "trial");
 
 	if (!trial)
