@@ -14,6 +14,9 @@
 #define JUDGE_IDENTITY "unknown"
 #endif
 
+/* Pages of the journal are released after so many bytes of trials. */
+#define RELEASE_BYTES (8u << 20)
+
 /* What is counted: a failure that the scenario names as known is counted apart. */
 static const char *const counted[] = {"pass", "fail", "known", "inconclusive", "infra", "skip"};
 
@@ -241,8 +244,30 @@ static int hand_over(const struct journal_index *index, const struct judge_optio
 	judge_count(counts, judged.result);
 	error = each ? each(context, &judged) : 0;
 	judged_free(&judged);
-	journal_index_release(index, trial->begin, trial->end);
 	return error;
+}
+
+/**
+ * struct reading - pages of the journal that were read and not released
+ * @begin, @end: offsets between which they are
+ * @bytes: of the trials there
+ */
+struct reading {
+	size_t begin, end, bytes;
+};
+
+static void release(const struct journal_index *index, const struct journal_trial *trial,
+		    struct reading *reading)
+{
+	if (!reading->bytes || trial->begin < reading->begin)
+		reading->begin = trial->begin;
+	if (trial->end > reading->end)
+		reading->end = trial->end;
+	reading->bytes += trial->end - trial->begin;
+	if (reading->bytes < RELEASE_BYTES)
+		return;
+	journal_index_release(index, reading->begin, reading->end);
+	*reading = (struct reading){0};
 }
 
 static json_t *summary_of(const struct journal_index *index, json_t *counts, json_t *pending)
@@ -281,6 +306,7 @@ int judge_run(const struct journal_index *index, const struct judge_options *opt
 {
 	__cleanup_json json_t *counts = judge_counts();
 	__cleanup_json json_t *pending = json_array();
+	struct reading reading = {0};
 	size_t number = 0;
 	int error = 0;
 
@@ -291,6 +317,7 @@ int judge_run(const struct journal_index *index, const struct judge_options *opt
 		} else {
 			error = hand_over(index, options, &index->trials[i], ++number, counts, each,
 					  context);
+			release(index, &index->trials[i], &reading);
 		}
 	}
 	*summary = summary_of(index, counts, pending);
