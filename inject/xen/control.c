@@ -162,6 +162,15 @@ static int control_find(void *handle, const char *name, struct xen_domain *domai
 	return 0;
 }
 
+/** xen_lives - whether a domain is there, and is not being destroyed */
+bool xen_lives(xc_interface *xen, uint32_t domain)
+{
+	xc_domaininfo_t info;
+
+	return xc_domain_getinfolist(xen, domain, 1, &info) == 1 && info.domain == domain &&
+	       !(info.flags & XEN_DOMINF_dying);
+}
+
 /** xen_page_type - the type of a page; see struct xen_control */
 int xen_page_type(xc_interface *xen, uint32_t domain, uint64_t pfn, enum xen_page *page,
 		  struct reason *why)

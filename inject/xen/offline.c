@@ -2,7 +2,7 @@
 /*
  * Frames of the machine that Xen takes out of use (XEN_SYSCTL_page_offline_op): at once when a frame is free, otherwise when its
  * domain gives it back (offline_page() and free_heap_pages() of xen/common/page_alloc.c). Witness "frame-state": what Xen says of such
- * a frame.
+ * a frame. It is no evidence of an error: none is there.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -132,9 +132,8 @@ static void state_collect(struct witness_run *run)
 	text = format_text("frame 0x%" PRIx64 " was %s and is %s", struck.frame, before,
 			   name_of(now));
 	run->emit(run->context, "frame-state", now_realtime_ns(), text,
-		  json_pack("{s:o, s:s, s:s, s:b}", "frame",
-			    json_sprintf("0x%" PRIx64, struck.frame), "before", before, "after",
-			    name_of(now), "offline", now != 0));
+		  json_pack("{s:o, s:s, s:s}", "frame", json_sprintf("0x%" PRIx64, struck.frame),
+			    "before", before, "after", name_of(now)));
 }
 
 static void state_stop(struct witness_run *run)
@@ -142,15 +141,11 @@ static void state_stop(struct witness_run *run)
 	xc_interface_close(run->private);
 }
 
-static const struct witness_proof state_proofs[] = {{"offline", false, "memory", "uncorrected"},
-						    {0}};
-
 static const struct witness frame_state = {
 	.name = "frame-state",
 	.summary = "whether the hypervisor keeps the struck frame of the machine out of use",
 	.host_only = true,
 	.group = "frame state",
-	.proofs = state_proofs,
 	.probe = state_probe,
 	.start = state_start,
 	.collect = state_collect,

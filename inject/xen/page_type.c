@@ -2,7 +2,8 @@
 /*
  * Witness "page-type": what Xen says of the guest's page that an injection strikes, before and after, by
  * XEN_DOMCTL_getpageframeinfo3. Witness "page-mapping": whether the first domain can map this page, which goes through its page
- * tables (HYPERVISOR_mmu_update). No injection goes through either.
+ * tables (HYPERVISOR_mmu_update). No injection goes through either. A domain that is destroyed loses its pages without a fault, as the
+ * source of a migration does: it is not looked at then.
  *
  * A broken page has the type broken with EPT. With SVM's nested paging, Xen's tables do not keep the mark, and the page is a hole
  * (p2m_pt_get_entry() of xen/arch/x86/mm/p2m-pt.c).
@@ -75,7 +76,7 @@ static void type_collect(struct witness_run *run)
 	const char *before;
 	enum xen_page now;
 
-	if (!watched.active ||
+	if (!watched.active || !xen_lives(run->private, watched.domain) ||
 	    xen_page_type(run->private, watched.domain, watched.pfn, &now, NULL) ||
 	    !has_changed(&watched.type, now))
 		return;
@@ -96,34 +97,55 @@ static void mapping_probe(json_t *findings)
 	xen_probe(findings, "page-mapping");
 }
 
+struct mapping {
+	xc_interface *xen;
+	xenforeignmemory_handle *memory;
+};
+
+static void mapping_stop(struct witness_run *run)
+{
+	struct mapping *mapping = run->private;
+
+	if (mapping->memory)
+		xenforeignmemory_close(mapping->memory);
+	if (mapping->xen)
+		xc_interface_close(mapping->xen);
+	free(mapping);
+}
+
 static int mapping_start(struct witness_run *run, struct reason *why)
 {
-	run->private = xenforeignmemory_open(NULL, 0);
-	return run->private ? 0 : fail(why, -errno, "no foreign memory: this is no Xen");
+	struct mapping *mapping = xzalloc(sizeof(*mapping));
+
+	run->private = mapping;
+	mapping->xen = xen_open(why);
+	mapping->memory = mapping->xen ? xenforeignmemory_open(NULL, 0) : NULL;
+	if (mapping->memory)
+		return 0;
+	if (mapping->xen)
+		fail(why, -errno, "no foreign memory: this is no Xen");
+	mapping_stop(run);
+	return -EOPNOTSUPP;
 }
 
 static void mapping_collect(struct witness_run *run)
 {
+	const struct mapping *mapping = run->private;
 	xen_pfn_t pfn = watched.pfn;
 	int error = 0;
 	void *page;
 
-	if (!watched.active)
+	if (!watched.active || !xen_lives(mapping->xen, watched.domain))
 		return;
-	page = xenforeignmemory_map(run->private, watched.domain, PROT_READ, 1, &pfn, &error);
+	page = xenforeignmemory_map(mapping->memory, watched.domain, PROT_READ, 1, &pfn, &error);
 	if (page && error == 0)
-		xenforeignmemory_unmap(run->private, page, 1);
+		xenforeignmemory_unmap(mapping->memory, page, 1);
 	if (has_changed(&watched.mapping, page && error == 0))
 		run->emit(run->context, "page-mapping", now_realtime_ns(),
 			  error ? "the page of the guest can not be mapped any more"
 				: "the page of the guest can be mapped",
 			  page_data(error ? "mapped" : "refused", error ? "refused" : "mapped",
 				    error != 0));
-}
-
-static void mapping_stop(struct witness_run *run)
-{
-	xenforeignmemory_close(run->private);
 }
 
 static const struct witness_proof type_proofs[] = {{"page-lost", false, "memory", "uncorrected"},
