@@ -237,6 +237,18 @@ static inline char *fake_plan(const struct domain_plan *plan)
 	return strdup(plan->uuid);
 }
 
+/* It has arrived at once, and does not run. */
+static inline int fake_await(void *session, struct hypervisor_job *job)
+{
+	(void)session;
+	if (json_object_get(job->request, "page"))
+		hypervisor_tell(
+			json_pack("{s:s, s:s, s:s, s:s, s:I}", "uuid", job->uuid, "event",
+				  "migration-page", "place", "target", "type", "broken", "pfn",
+				  json_integer_value(json_object_get(job->request, "page"))));
+	return 0;
+}
+
 static inline int fake_describe(void *session, struct hypervisor_job *job)
 {
 	__cleanup_free char *serial = format_text("%s/serial", root);
@@ -406,6 +418,7 @@ REGISTERED(hypervisor, fake_hypervisor) = {
 	.state = fake_state,
 	.stop = fake_destroy,
 	.address = fake_address,
+	.receive = fake_await,
 	.migrate = fake_migrate,
 	.control = fake_control,
 	.process = fake_process,

@@ -196,6 +196,22 @@ static void one_can_be_announced_twice(void **state)
 	refused(*state, "{\"id\":1,\"call\":\"guest.start\",\"args\":{\"name\":\"g1\"}}", "EEXIST");
 }
 
+/* At the target there is no migration to follow, but a page to look at. */
+static void a_page_is_looked_at_where_it_arrives(void **state)
+{
+	struct fixture *fixture = *state;
+	const json_t *event;
+	bool found = false;
+	size_t index;
+
+	receive(fixture, ",\"page\":4097");
+	ok(fixture, STOP);
+	json_array_foreach (fixture->events, index, event)
+		found |= strcmp(json_text(event, "text", ""),
+				"g1: page 0x1001 is broken in the target, iteration 0") == 0;
+	assert_true(found);
+}
+
 static void an_agent_that_ends_takes_all_back(void **state)
 {
 	struct fixture *fixture = *state;
@@ -316,6 +332,7 @@ int main(void)
 		SERVICE_TEST(one_of_the_user_is_left_alone),
 		SERVICE_TEST(one_that_can_not_be_ended_stays),
 		SERVICE_TEST(one_can_be_announced_twice),
+		SERVICE_TEST(a_page_is_looked_at_where_it_arrives),
 		SERVICE_TEST(an_agent_that_ends_takes_all_back),
 		SERVICE_TEST(one_starts_and_its_page_is_found),
 		SERVICE_TEST(one_is_migrated_by_stages),

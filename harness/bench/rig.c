@@ -225,6 +225,13 @@ static void rig_bench_reach(const struct bench *bench, char **uri, char **addres
 	*address = format_text("tcp://10.0.0.%u", bench->number + 1);
 }
 
+/* ssh has root of the other host run xl there (start-xen). */
+static void rig_xen_reach(const struct bench *bench, char **uri, char **address)
+{
+	*uri = format_text("xen+ssh://root@host-%u", bench->number + 1);
+	*address = NULL;
+}
+
 static void rig_bench_stop(struct bench *bench)
 {
 	if (!bench->private)
@@ -258,6 +265,9 @@ RIG_BENCH(kvm_pair, .name = "kvm-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .summary = "rig: two such hosts with a network between them, for live migration");
 RIG_BENCH(xen, .name = "xen", .hosts = 1, .local_migration = true, .ready = rig_bench_ready,
 	  .summary = "rig: an emulated host that runs guests on Xen");
+RIG_BENCH(xen_pair, .name = "xen-pair", .hosts = 2, .ready = rig_bench_ready,
+	  .reach = rig_xen_reach,
+	  .summary = "rig: two such hosts with a network between them, for live migration by ssh");
 /* Bochs has no firmware model. */
 RIG_BENCH_OF(xen_ept, .name = "xen-ept", .hosts = 1, .local_migration = true,
 	     .ready = rig_bench_ready, .slowness = 10,

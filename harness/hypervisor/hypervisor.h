@@ -75,6 +75,8 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @balloon: sets its memory to @number MiB, and waits for it @flags milliseconds at most; leaves "actual_mib"
  * @command: sends @text to the monitor of its virtual machine, leaves @answer; @number: it is a command for people
  * @address: leaves in @number the address that guest-physical @number has in the process of the guest
+ * @receive: awaits a domain of this UUID, which another host sends ("page" of @request: a page of it to look at), and passes on
+ *           an event "resumed" when it runs here; NULL: the hypervisor reports that by itself. @number: as @claim, brinell made it
  * @migrate: moves the guest as @request says (docs/protocol.md, guest.migrate); returns at the end. Passes on events
  *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage; and, where it can,
  *           "migration-page", "migration-held" and "migration-released" (docs/protocol.md). Leaves in @reply what @describe
@@ -98,7 +100,7 @@ struct hypervisor {
 	void (*close)(void *session);
 	char *(*plan)(const struct domain_plan *plan);
 	hypervisor_work *start, *find, *describe, *claim, *state, *stop, *balloon, *command,
-		*address, *migrate, *control;
+		*address, *receive, *migrate, *control;
 	int (*process)(const char *domain, const char *uuid, pid_t *pid, struct reason *why);
 	char *(*log_tail)(const char *domain, size_t most);
 };

@@ -92,8 +92,11 @@ static void tell_stream(struct agent *agent, const struct domain_guest *guest, c
 				   (unsigned long long)pfn, type, place, (long long)iteration)
 		     : format_text("%s: migration %s%s%s", guest->name, what, *place ? ": " : "",
 				   place);
-	json_t *data = migration_track_data(&guest->migration->track, guest->name, what,
-					    now_monotonic_ns());
+	/* At the target there is no migration to follow. */
+	json_t *data = guest->migration
+			       ? migration_track_data(&guest->migration->track, guest->name, what,
+						      now_monotonic_ns())
+			       : json_pack("{s:s, s:s}", "guest", guest->name, "event", what);
 
 	if (type)
 		json_object_update_new(data, json_pack("{s:s, s:s, s:I, s:I}", "place", place,
@@ -151,8 +154,11 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 	enum migration_news news = MIGRATION_NO_NEWS;
 	int64_t now = now_monotonic_ns();
 
-	if (!migration)
+	if (!migration) {
+		if (strcmp(what, "migration-page") == 0)
+			tell_stream(agent, guest, event);
 		return;
+	}
 	if (strcmp(what, "job-completed") == 0) {
 		json_decref(migration->statistics);
 		migration->statistics = json_incref(json_object_get(event, "statistics"));

@@ -33,6 +33,8 @@ static int work_receive(void *session, struct hypervisor_job *job)
 			fail_errno(&job->why, error, "guest.receive of '%s': write its receiver",
 				   job->guest);
 	}
+	if (!error && hypervisor_here()->receive)
+		error = hypervisor_here()->receive(session, job);
 	return error;
 }
 
@@ -188,6 +190,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	if (!error) {
 		job = job_new(guest, work_receive);
 		job->number = ours;
+		job->request = json_deep_copy(arguments);
 		job->done = done_receive;
 		job->given_up = give_up_receive;
 		error = job_start(job, RECEIVE_TIMEOUT_MS, why);

@@ -152,9 +152,9 @@ static const struct rig_profile kvm_pair = {
 };
 
 /* A host that runs guests on Xen: its own kernel is the first domain. */
-static const char *const xen_modules[] = {"virtio_blk", "erofs",	"overlay",     "loop",
-					  "ext4",	"xenfs",	"xen_privcmd", "xen_evtchn",
-					  "xen_gntdev", "xen_gntalloc", NULL};
+static const char *const xen_modules[] = {"virtio_blk", "virtio_net", "erofs",	      "overlay",
+					  "loop",	"ext4",	      "xenfs",	      "xen_privcmd",
+					  "xen_evtchn", "xen_gntdev", "xen_gntalloc", NULL};
 
 static const char *const xen_packages[] = {"xen-hypervisor-4.20-amd64",
 					   "xen-utils-4.20",
@@ -165,6 +165,7 @@ static const char *const xen_packages[] = {"xen-hypervisor-4.20-amd64",
 					   "kmod",
 					   "util-linux",
 					   "dash",
+					   "dropbear-bin",
 					   NULL};
 
 /* Nothing of them is linked with what is kept. */
@@ -185,6 +186,7 @@ static const char *const xen_keep[] = {
 	XEN_BIN "xenstored",
 	XEN_BIN "xl",
 	"usr/bin/dash",
+	"usr/bin/dbclient",
 	"usr/bin/flock",
 	"usr/bin/kmod",
 	"usr/bin/xenstore-ls",
@@ -193,6 +195,7 @@ static const char *const xen_keep[] = {
 	/* The stack is unwound by it when a thread of libxl is cancelled; no program names it. */
 	"usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
 	"usr/lib64/ld-linux-x86-64.so.2",
+	"usr/sbin/dropbear",
 	NULL,
 };
 
@@ -223,29 +226,32 @@ static const char *const xen_ready[] = {
  * Xen takes the machine check path of Intel by the vendor of the processor, and runs guests with SVM by the feature. MWAIT is
  * left out because Xen's idle loop runs it outside of any guest, where software emulation raises #GP (target/i386/tcg).
  */
+#define XEN_PROFILE                                                                                \
+	.processors = 1, .memory_mib = 2048,                                                       \
+	.processor = "Nehalem-v1,+svm,+npt,xlevel=0x8000000A,-monitor", .modules = xen_modules,    \
+	.arguments = "", .system = &xen_system, .start = "start-xen", .ready = xen_ready,          \
+	.agent = "brinell-agent-xen", .guest = "brinell-guest-xen",                                \
+	.agent_sources = xen_agent_sources, .agent_libraries = xen_agent_libraries,                \
+	.hypervisor_arguments =                                                                    \
+		"console=com1 com1=115200,8n1 dom0_mem=768M,max:768M loglvl=all guest_loglvl=all " \
+		"mce_verbosity=verbose",                                                           \
+	.qemu_least = 901
+
 static const struct rig_profile xen = {
 	.name = "xen",
 	.summary = "Xen on an Intel processor model with SVM: PVH guests that migrate to the same "
 		   "host",
-	.processors = 1,
-	.memory_mib = 2048,
-	.processor = "Nehalem-v1,+svm,+npt,xlevel=0x8000000A,-monitor",
-	.modules = xen_modules,
-	.arguments = "",
-	.system = &xen_system,
-	.start = "start-xen",
-	.ready = xen_ready,
-	.agent = "brinell-agent-xen",
-	.guest = "brinell-guest-xen",
-	.agent_sources = xen_agent_sources,
-	.agent_libraries = xen_agent_libraries,
-	.hypervisor_arguments =
-		"console=com1 com1=115200,8n1 dom0_mem=768M,max:768M loglvl=all guest_loglvl=all "
-		"mce_verbosity=verbose",
-	.qemu_least = 901,
 	.hosts = 1,
 	.snapshot = true,
 	.local_migration = true,
+	XEN_PROFILE,
+};
+
+static const struct rig_profile xen_pair = {
+	.name = "xen-pair",
+	.summary = "two such hosts with a network between them, for live migration",
+	.hosts = 2,
+	XEN_PROFILE,
 };
 
 static const char *const bochs_packages[] = {"bochs",	    "bochs-term",  "bochsbios", "vgabios",
@@ -386,7 +392,7 @@ static const struct rig_profile gmem_pair = {
 	KVM_PROFILE(gmem_modules),
 };
 
-const struct rig_profile *const rig_profiles[] = {&intel,   &kvm,  &kvm_pair,  &xen,
+const struct rig_profile *const rig_profiles[] = {&intel,   &kvm,  &kvm_pair,  &xen, &xen_pair,
 						  &xen_ept, &gmem, &gmem_pair, NULL};
 
 /**

@@ -109,6 +109,7 @@ static int announce(struct engine *engine, const struct engine_guest *guest,
 		    const struct scenario_step *step, struct bench *target, struct reason *why)
 {
 	const json_t *given = guest->arguments;
+	const char *page = param_text(step->arguments, "page");
 	bool reserve =
 		!param_given(step->arguments, "reserve") || param_bool(step->arguments, "reserve");
 	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*, s:O*}", "name",
@@ -122,6 +123,7 @@ static int announce(struct engine *engine, const struct engine_guest *guest,
 
 	set_number(arguments, "memory_mib", given, "memory", 1 << 20);
 	set_number(arguments, "processors", given, "processors", 1);
+	set_number(arguments, "page", page ? json_object_get(engine->facts, page) : NULL, "pfn", 1);
 	return engine_call(engine, target, "guest.receive", arguments, CONTROL_TIMEOUT_MS, NULL,
 			   why);
 }

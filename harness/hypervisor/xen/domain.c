@@ -287,6 +287,7 @@ int xen_stop(void *pointer, struct hypervisor_job *job)
 	struct xen_session *session = pointer;
 	int error = 0;
 
+	xen_await_no_more(job->uuid);
 	xen_migrate_abandon(job->uuid);
 	xen_watch_no_more(job->uuid);
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A migration on one host, as `xl migrate` does it between two: one process saves the domain, another restores it under
- * another name, and the mover is between them. When it fails, the domain runs on at the source, and of the other nothing is
+ * another name, and the mover is between them. Between two hosts, ssh and the other host's xl are in place of the latter
+ * (remote.c). When it fails, the domain runs on at the source, and of the other nothing is
  * left. The restored domain gets its name before it runs, so that a look-up of the guest by name finds the right one.
  */
 #include <errno.h>
@@ -198,25 +199,30 @@ static int open_pipe(int ends[static 2], struct reason *why)
 	return 0;
 }
 
-/* Starts both ends. What they have of the pipes is theirs alone. */
-static int start_ends(struct mover *mover)
+static int start_restorer(struct mover *mover)
 {
-	int out[2] = {-1, -1}, in[2] = {-1, -1};
-	struct reason *why = &mover->job->why;
-	int error = open_pipe(out, why) ?: open_pipe(in, why);
+	int ends[2];
+	int error = open_pipe(ends, &mover->job->why);
 
-	if (!error)
-		error = xen_child_start(&mover->restorer, restore, mover, in[0], why);
-	if (!error)
-		error = xen_child_start(&mover->saver,
-					mover->checkpointed ? save_again_and_again : save, mover,
-					out[1], why);
-	if (in[0] >= 0)
-		close(in[0]);
-	if (out[1] >= 0)
-		close(out[1]);
-	mover->from = out[0];
-	mover->to = in[1];
+	if (error)
+		return error;
+	error = xen_child_start(&mover->restorer, restore, mover, ends[0], &mover->job->why);
+	close(ends[0]);
+	mover->to = ends[1];
+	return error;
+}
+
+static int start_saver(struct mover *mover)
+{
+	int ends[2];
+	int error = open_pipe(ends, &mover->job->why);
+
+	if (error)
+		return error;
+	error = xen_child_start(&mover->saver, mover->checkpointed ? save_again_and_again : save,
+				mover, ends[1], &mover->job->why);
+	close(ends[1]);
+	mover->from = ends[0];
 	return error;
 }
 
@@ -284,25 +290,32 @@ static int open_mover(struct mover *mover)
 			    "migrate guest '%s': watch what its toolstack asks of it: is xenstored "
 			    "running?",
 			    mover->job->guest);
-	return start_ends(mover);
+	return (mover->host ? remote_open(mover) : start_restorer(mover)) ?: start_saver(mover);
 }
 
-/* The type of the page that is looked at, in a domain. */
-static void inspect(const struct mover *mover, uint32_t domain, const char *place)
+/** xen_tell_page - pass on the type of a page in a domain. @page: UINT64_MAX: there is none to look at */
+void xen_tell_page(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
+		   const char *place, uint64_t iteration)
 {
-	xen_pfn_t page = mover->page;
+	xen_pfn_t found = page;
 	const char *type;
 
-	if (mover->page == UINT64_MAX)
+	if (page == UINT64_MAX)
 		return;
-	if (xc_get_pfn_type_batch(mover->session->control, domain, 1, &page))
+	if (xc_get_pfn_type_batch(control, domain, 1, &found))
 		type = "unknown";
 	else
-		type = xen_page_type_name((unsigned int)(page >> PFN_TYPE_SHIFT & 0xf));
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
-				  "event", "migration-page", "place", place, "type",
-				  type ? type : "reserved", "pfn", (json_int_t)mover->page,
-				  "iteration", (json_int_t)mover->stream.iteration));
+		type = xen_page_type_name((unsigned int)(found >> PFN_TYPE_SHIFT & 0xf));
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", uuid, "event",
+				  "migration-page", "place", place, "type",
+				  type ? type : "reserved", "pfn", (json_int_t)page, "iteration",
+				  (json_int_t)iteration));
+}
+
+static void inspect(const struct mover *mover, uint32_t domain, const char *place)
+{
+	xen_tell_page(mover->session->control, mover->job->uuid, domain, mover->page, place,
+		      mover->stream.iteration);
 }
 
 static int rename_domain(const struct mover *mover, uint32_t domain, const char *from,
@@ -329,15 +342,34 @@ static int give_up_source(struct mover *mover)
 	return 0;
 }
 
-/* Both ends are done: the guest is at the target, whose pages can be looked at before it runs. */
-static int take_over(struct mover *mover)
+/* The other host has the guest. One whose source was given up runs there as soon as the connection ends. */
+static int take_over_there(struct mover *mover)
 {
 	struct reason *why = &mover->job->why;
-	int error = mover->given_up ? give_up_source(mover)
-				    : xen_child_wait(&mover->saver, "save the domain", why);
+	int error = mover->given_up ? 0 : remote_received(mover);
+
+	if (error)
+		return error;
+	inspect(mover, mover->source, "source");
+	error = rename_domain(mover, mover->source, "", XEN_LEFT);
+	if (!error && mover->hold == HOLD_ARRIVED)
+		error = mover_hold(mover, "arrived");
+	if (!error && !mover->given_up)
+		error = remote_run(mover);
+	if (error)
+		return error;
+	close_stream(mover);
+	return xen_child_wait(&mover->restorer, "run the domain there", why);
+}
+
+/* Both ends are done: the guest is at the target, whose pages can be looked at before it runs. */
+static int take_over_here(struct mover *mover)
+{
+	struct reason *why = &mover->job->why;
+	int error;
 
 	close_stream(mover);
-	error = error ?: xen_child_wait(&mover->restorer, "restore the domain", why);
+	error = xen_child_wait(&mover->restorer, "restore the domain", why);
 	if (error)
 		return error;
 	mover->target = xen_find(mover->session, mover->job->domain, XEN_INCOMING);
@@ -353,20 +385,44 @@ static int take_over(struct mover *mover)
 	return error;
 }
 
-static int finish(struct mover *mover)
+static int take_over(struct mover *mover)
+{
+	int error = mover->given_up
+			    ? give_up_source(mover)
+			    : xen_child_wait(&mover->saver, "save the domain", &mover->job->why);
+
+	if (error)
+		return error;
+	return mover->host ? take_over_there(mover) : take_over_here(mover);
+}
+
+static int run_here(struct mover *mover)
 {
 	xen_watch_domain(mover->job->uuid, mover->target, xen_is_ours(mover->job));
 	if (xc_domain_unpause(mover->session->control, mover->target))
 		return xen_fail(mover->session, &mover->job->why, -EIO,
 				"run the restored guest '%s'", mover->job->guest);
 	xen_tell(mover->job->uuid, "lifecycle", "resumed", "migrated");
+	return 0;
+}
+
+static int finish(struct mover *mover)
+{
+	int error = 0;
+
+	if (mover->host)
+		xen_watch_no_more(mover->job->uuid);
+	else
+		error = run_here(mover);
+	if (error)
+		return error;
 	hypervisor_tell(
 		json_pack("{s:s, s:s, s:{s:I, s:I}}", "uuid", mover->job->uuid, "event",
 			  "job-completed", "statistics", "downtime",
 			  (json_int_t)((now_monotonic_ns() - mover->suspended_ns) / NSEC_PER_MSEC),
 			  "memory_iteration", (json_int_t)mover->stream.iteration));
 	(void)xen_destroy(mover->session, mover->source, NULL);
-	return xen_describe(mover->session, mover->job);
+	return mover->host ? 0 : xen_describe(mover->session, mover->job);
 }
 
 /* The guest runs on at the source, and nothing of it stays at the target. */
@@ -379,6 +435,9 @@ static void undo(struct mover *mover)
 	xen_child_kill(&mover->saver);
 	xen_child_kill(&mover->restorer);
 	close_stream(mover);
+	/* Two of them would be worse than none. */
+	if (mover->handed_over)
+		return;
 	half = xen_find(mover->session, domain, XEN_LEFT) == mover->source
 		       ? xen_find(mover->session, domain, "")
 		       : xen_find(mover->session, domain, XEN_INCOMING);
@@ -399,7 +458,7 @@ static void undo(struct mover *mover)
 		xen_tell(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
 }
 
-/** xen_migrate - a job: move the guest into another domain of this host */
+/** xen_migrate - a job: move the guest into another domain of this host, or to another host */
 int xen_migrate(void *session, struct hypervisor_job *job)
 {
 	struct mover mover = {.session = session,
@@ -410,10 +469,16 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 			      .restorer = XEN_NO_CHILD,
 			      .from = -1,
 			      .to = -1,
-			      .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+			      .wake = -1};
 	struct reason said;
 	int error;
 
+	if (*json_text(job->request, "uri", "")) {
+		error = remote_take_uri(&mover, json_text(job->request, "uri", ""), &job->why);
+		if (error)
+			return error;
+	}
+	mover.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	enlist(&mover);
 	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
 	said = job->why;
@@ -426,5 +491,6 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	if (mover.model)
 		xendevicemodel_close(mover.model);
 	close(mover.wake);
+	free(mover.host);
 	return error;
 }

@@ -40,8 +40,10 @@ enum mover_hold {
 };
 
 /**
- * struct mover - a migration of a domain on this host
- * @source, @target: numbers of the domains
+ * struct mover - a migration of a domain, on this host or to another one
+ * @host:     to which it goes, as ssh takes it; owned; NULL: it stays on this one
+ * @handed_over: the other host was told to run it, and has not said that it does
+ * @source, @target: numbers of the domains; @target only on this host
  * @saver, @restorer: the two ends, each a process
  * @from, @to: the stream between them; -1 when it is closed
  * @store:    watches what the toolstack asks of the guest
@@ -60,6 +62,8 @@ struct mover {
 	struct mover *next;
 	struct xen_session *session;
 	struct hypervisor_job *job;
+	char *host;
+	bool handed_over;
 	uint32_t source, target;
 	struct xen_child saver, restorer;
 	int from, to;
@@ -83,6 +87,12 @@ struct mover {
 int mover_run(struct mover *mover);
 int mover_hold(struct mover *mover, const char *where);
 char *mover_suspend_path(const struct mover *mover);
+
+/* remote.c */
+int remote_take_uri(struct mover *mover, const char *uri, struct reason *why);
+int remote_open(struct mover *mover);
+int remote_received(struct mover *mover);
+int remote_run(struct mover *mover);
 
 /* migrate.c */
 enum mover_order mover_take_order(struct mover *mover);

@@ -154,6 +154,7 @@ REGISTERED(hypervisor, xen) = {
 	.balloon = xen_unsupported,
 	.command = xen_unsupported,
 	.address = xen_unsupported,
+	.receive = xen_receive,
 	.migrate = xen_migrate,
 	.control = xen_control,
 	.process = find_process,

@@ -68,8 +68,14 @@ bool xen_is_ours(const struct hypervisor_job *job);
 void xen_watch_no_more(const char *uuid);
 void xen_tell(const char *uuid, const char *event, const char *state, const char *detail);
 
+/* arrive.c */
+hypervisor_work xen_receive;
+void xen_await_no_more(const char *uuid);
+
 /* mover.c, migrate.c */
 hypervisor_work xen_migrate, xen_control;
+void xen_tell_page(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
+		   const char *place, uint64_t iteration);
 void xen_migrate_break(const char *uuid);
 void xen_migrate_abandon(const char *uuid);
 

@@ -83,6 +83,12 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 			   shell ?: "", more ? " " : "", more ? more : "");
 }
 
+/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when the device has an IOMMU. */
+static const char *virtio_addresses(const struct qemu_config *config)
+{
+	return config->hypervisor ? ",disable-legacy=on,iommu_platform=on" : "";
+}
+
 /*
  * Datagrams: either side can be off, or come back, without the other one having to do anything, as
  * with a cable.
@@ -94,14 +100,8 @@ static void add_link(struct argument_list *list, const struct qemu_config *confi
 	    "dgram,id=link,local.type=unix,local.path=%s.%u,remote.type=unix,remote.path=%s.%u",
 	    config->link, config->host_number, config->link, 3 - config->host_number);
 	add(list, "-device");
-	add(list, "virtio-net-pci,netdev=link,romfile=,mac=52:54:00:00:00:%02x",
-	    config->host_number);
-}
-
-/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when the device has an IOMMU. */
-static const char *virtio_addresses(const struct qemu_config *config)
-{
-	return config->hypervisor ? ",disable-legacy=on,iommu_platform=on" : "";
+	add(list, "virtio-net-pci,netdev=link,romfile=,mac=52:54:00:00:00:%02x%s",
+	    config->host_number, virtio_addresses(config));
 }
 
 static void add_system(struct argument_list *list, const struct qemu_config *config)

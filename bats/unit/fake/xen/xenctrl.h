@@ -8,6 +8,10 @@
 typedef struct xc_interface_core xc_interface;
 typedef unsigned long xen_pfn_t;
 
+typedef struct {
+	uint32_t domain, flags;
+} xc_domaininfo_t;
+
 /* xen/include/public/sysctl.h */
 #define PG_OFFLINE_FAILED (1u << 3)
 #define PG_OFFLINE_STATUS_OFFLINED (1u << 1)
