@@ -21,6 +21,7 @@ struct seen {
 	struct xen_stream stream;
 	size_t pages, records;
 	uint64_t stop_at, type, iteration, data_at;
+	size_t emulators, emulator_bytes;
 };
 
 static struct made made;
@@ -48,10 +49,21 @@ static void on_record(void *context, enum xen_layer layer, uint32_t type, uint32
 	seen->records++;
 }
 
+static void on_emulator(void *context, uint32_t type, uint32_t length)
+{
+	struct seen *seen = context;
+
+	assert_string_equal(xen_record_name(XEN_LAYER_LIBXL, type),
+			    seen->emulators ? "EMULATOR_CONTEXT" : "EMULATOR_XENSTORE_DATA");
+	seen->emulators++;
+	seen->emulator_bytes += length;
+}
+
 static void begin(struct seen *seen, uint64_t stop_at)
 {
 	*seen = (struct seen){.stop_at = stop_at};
 	xen_stream_begin(&seen->stream, &(struct xen_stream_reader){.record = on_record,
+								    .emulator = on_emulator,
 								    .page = on_page,
 								    .context = seen});
 }
@@ -141,6 +153,28 @@ static void test_checkpoints(void **state)
 	assert_int_equal(feed_all(&seen, 5, &why), 0);
 	assert_int_equal(xen_stream_end(&seen.stream, &why), 0);
 	assert_int_equal(seen.stream.iteration, 2);
+}
+
+/* The state of a device model is passed over by its length, whatever it holds and however it is cut. */
+static void test_emulator(void **state)
+{
+	static const uint64_t entries[] = {ENTRY(NORMAL, 4)};
+	static const size_t steps[] = {1, 3, 8, 4096, sizeof(made.bytes)};
+	struct reason why;
+	struct seen seen;
+
+	(void)state;
+	put_head(&made);
+	put_pages(&made, entries, 1);
+	put_tail_with_devices(&made);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		begin(&seen, UINT64_MAX);
+		assert_int_equal(feed_all(&seen, steps[i], &why), 0);
+		assert_int_equal(xen_stream_end(&seen.stream, &why), 0);
+		assert_int_equal(seen.emulators, 2);
+		assert_int_equal(seen.emulator_bytes, 21 + 1003);
+		assert_int_equal(seen.stream.offset, made.length);
+	}
 }
 
 /* It stops behind the record that has the page, not behind the page, and goes on from there. */
@@ -273,6 +307,19 @@ static void test_wrong_records(void **state)
 	expect_refused(-EPROTO, "behind the end");
 }
 
+static void test_wrong_emulators(void **state)
+{
+	(void)state;
+	put_head(&made);
+	put_record(&made, 0, 0);
+	put_emulator(&made, 3, 3, 64);
+	expect_refused(-EPROTONOSUPPORT, "an emulator that is not known: 0x3");
+	put_head(&made);
+	put_record(&made, 0, 0);
+	put_emulator(&made, 3, 2, 7);
+	expect_refused(-EPROTO, "an emulator of length 0x7");
+}
+
 /* A page whose data is missing, and one that has data although its type says that there is none. */
 static void test_wrong_pages(void **state)
 {
@@ -328,11 +375,12 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	       cmocka_unit_test(test_place_of_data),
-		cmocka_unit_test(test_checkpoints),    cmocka_unit_test(test_stop),
-		cmocka_unit_test(test_next_iteration), cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_wrong_heads),    cmocka_unit_test(test_wrong_records),
-		cmocka_unit_test(test_wrong_pages),    cmocka_unit_test(test_optional_record),
+		cmocka_unit_test(test_whole),	      cmocka_unit_test(test_place_of_data),
+		cmocka_unit_test(test_checkpoints),   cmocka_unit_test(test_emulator),
+		cmocka_unit_test(test_stop),	      cmocka_unit_test(test_next_iteration),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_wrong_heads),
+		cmocka_unit_test(test_wrong_records), cmocka_unit_test(test_wrong_emulators),
+		cmocka_unit_test(test_wrong_pages),   cmocka_unit_test(test_optional_record),
 		cmocka_unit_test(test_names),
 	};
 

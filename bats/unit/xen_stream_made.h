@@ -46,6 +46,16 @@ static inline void put_record(struct made *made, uint32_t type, uint32_t length)
 	put_zeros(made, (length + 7u) & ~7u);
 }
 
+/* The state of a device model: its name, its number, and a body. @length: of all three */
+static inline void put_emulator(struct made *made, uint32_t type, uint32_t emulator,
+				uint32_t length)
+{
+	size_t at = made->length + 8;
+
+	put_record(made, type, length);
+	memcpy(made->bytes + at, &emulator, length < sizeof(emulator) ? length : sizeof(emulator));
+}
+
 static inline void put_libxl(struct made *made, uint64_t ident, uint32_t version)
 {
 	put64(made, htobe64(ident));
@@ -97,6 +107,16 @@ static inline void put_tail(struct made *made)
 	put_record(made, 9, 77);
 	put_record(made, 10, 40);
 	put_record(made, 0, 0);
+	put_record(made, 0, 0);
+}
+
+/* That of a guest with a device model. */
+static inline void put_tail_with_devices(struct made *made)
+{
+	put_record(made, 9, 77);
+	put_record(made, 0, 0);
+	put_emulator(made, 2, 2, 8 + 21);
+	put_emulator(made, 3, 2, 8 + 1003);
 	put_record(made, 0, 0);
 }
 

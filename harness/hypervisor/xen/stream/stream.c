@@ -25,7 +25,11 @@
 #define RECORD_OPTIONAL 0x80000000u
 #define RECORD_END 0u
 #define LIBXL_LIBXC_CONTEXT 1u
+#define LIBXL_EMULATOR_XENSTORE_DATA 2u
+#define LIBXL_EMULATOR_CONTEXT 3u
 #define LIBXL_CHECKPOINT_END 4u
+/* The greatest number of an emulator: 0 is unknown, 1 and 2 are kinds of QEMU. */
+#define EMULATOR_LAST 2u
 #define LIBXC_PAGE_DATA 1u
 #define LIBXC_CHECKPOINT 14u
 #define PAGE_TYPE_SHIFT 60
@@ -39,6 +43,7 @@ enum step {
 	STEP_LIBXC_RECORD,
 	STEP_PAGES,
 	STEP_ENTRY,
+	STEP_EMULATOR,
 	STEP_SKIP,
 	STEP_OVER,
 };
@@ -46,7 +51,7 @@ enum step {
 static const size_t step_bytes[] = {
 	[STEP_LIBXL_HEADER] = 16,  [STEP_LIBXL_RECORD] = 8, [STEP_IMAGE_HEADER] = 24,
 	[STEP_DOMAIN_HEADER] = 16, [STEP_LIBXC_RECORD] = 8, [STEP_PAGES] = 8,
-	[STEP_ENTRY] = 8,
+	[STEP_ENTRY] = 8,	   [STEP_EMULATOR] = 8,
 };
 
 static const char *const libxl_names[] = {
@@ -250,7 +255,29 @@ static int take_record(struct xen_stream *stream, enum xen_layer layer, struct r
 		stream->step = STEP_PAGES;
 		return 0;
 	}
+	if (layer == XEN_LAYER_LIBXL &&
+	    (type == LIBXL_EMULATOR_XENSTORE_DATA || type == LIBXL_EMULATOR_CONTEXT)) {
+		if (length < 8)
+			return broken(stream, why, -EPROTO, "a record of an emulator of length",
+				      length);
+		stream->room = length - 8;
+		stream->step = STEP_EMULATOR;
+		return 0;
+	}
 	stream->skip = (uint64_t)length + stream->pad;
+	stream->step = STEP_SKIP;
+	return 0;
+}
+
+static int take_emulator(struct xen_stream *stream, struct reason *why)
+{
+	if (get32(stream, 0) > EMULATOR_LAST)
+		return broken(stream, why, -EPROTONOSUPPORT,
+			      "the state of an emulator that is not known:", get32(stream, 0));
+	if (stream->reader.emulator)
+		stream->reader.emulator(stream->reader.context, stream->type,
+					(uint32_t)stream->room);
+	stream->skip = stream->room + stream->pad;
 	stream->step = STEP_SKIP;
 	return 0;
 }
@@ -310,6 +337,8 @@ static int take_header(struct xen_stream *stream, struct reason *why)
 		return take_record(stream, XEN_LAYER_LIBXC, why);
 	case STEP_PAGES:
 		return take_pages(stream, why);
+	case STEP_EMULATOR:
+		return take_emulator(stream, why);
 	default:
 		return take_entry(stream, get64(stream, 0), why);
 	}

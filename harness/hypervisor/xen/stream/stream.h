@@ -19,11 +19,13 @@ enum xen_layer {
 /**
  * struct xen_stream_reader - what reads a stream while it passes
  * @record: the header of a record; may be NULL
+ * @emulator: the state of a device model, a record whose body is complete when the next one begins; may be NULL
  * @page:   an entry of a PAGE_DATA record. Returns true to have xen_stream_feed() stop behind that record; may be NULL
  * @context: of both
  */
 struct xen_stream_reader {
 	void (*record)(void *context, enum xen_layer layer, uint32_t type, uint32_t length);
+	void (*emulator)(void *context, uint32_t type, uint32_t length);
 	bool (*page)(void *context, uint64_t pfn, unsigned int type);
 	void *context;
 };
@@ -39,7 +41,7 @@ struct xen_stream_reader {
  * @header, @have: a header that is not complete yet, and its bytes so far
  * @skip:      bytes of a body that are passed on unread
  * @left, @data: entries of this PAGE_DATA record that are still to come, and pages with data among those before
- * @room:      bytes of its body behind the entries
+ * @room:      bytes of its body behind the entries, or of that of an emulator behind its name
  * @pad:       of the record
  * @last_pfn:  of the entry before
  * @stop:      the reader wants to stop behind this record
