@@ -2,6 +2,7 @@
 /*
  * perf-stat: counts kernel and processor events, of all processors or of another workload.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -15,8 +16,8 @@ static const struct param perf_params[] = {
 	{"of", PARAM_STRING, "name of a workload that runs; without it: all processors", NULL, NULL,
 	 false},
 	{"events", PARAM_LIST,
-	 "as in perf list, SYSTEM:EVENT, kvm/exits; the usual ones that there are", NULL, NULL,
-	 false},
+	 "as in perf list, SYSTEM:EVENT/FILTER/, kvm/exits; the usual ones that there are", NULL,
+	 NULL, false},
 	{"interval", PARAM_DURATION, "between two reports", "1s", NULL, false},
 	{0},
 };
@@ -178,8 +179,7 @@ static int perf_start(struct activity *run, struct reason *why)
 /* @share: of the time in which it counted. An event that never had its turn has no value. */
 static json_t *make_metric(const struct counter *counter, double value, double share)
 {
-	json_t *metric = json_pack("{s:s, s:s}", "unit", counter_is_time(counter) ? "ns" : "count",
-				   "better", "lower");
+	json_t *metric = json_pack("{s:s, s:s}", "unit", counter->unit, "better", "lower");
 
 	if (share > 0)
 		json_object_set_new(metric, "value", json_real(value));
@@ -193,8 +193,10 @@ static char *metric_name(const char *event)
 	char *name = format_text("perf_%s", event);
 
 	for (char *letter = name; letter && *letter; letter++)
-		if (strchr("-:/", *letter))
+		if (!isalnum((unsigned char)*letter))
 			*letter = '_';
+	for (size_t length = strlen(name); name[length - 1] == '_'; length--)
+		name[length - 1] = '\0';
 	return name;
 }
 

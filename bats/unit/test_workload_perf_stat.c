@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 
 #include "bats/unit/workload_test.h"
 #include "harness/host/counters.h"
+#include "harness/host/event.h"
+#include "harness/lib/spawn.h"
 #include "bats/unit/made_up_root.h"
 
 static struct activity other = {.name = (char *)"load"};
@@ -355,6 +358,203 @@ static void exits_are_those_that_kvm_counts(void **state)
 	finish(&run);
 }
 
+#define PMU "/sys/bus/event_source/devices/"
+static void make_pmus(void)
+{
+	put(PMU "cpu/type", "4\n");
+	put(PMU "cpu/format/event", "config:0-7,32-35\n");
+	put(PMU "cpu/format/umask", "config:8-15\n");
+	put(PMU "cpu/format/ldlat", "config1:0-15\n");
+	put(PMU "cpu/format/torn", "config:7-2\n");
+	put(PMU "cpu/events/stalls", "event=0x1a3,umask=0x4\n");
+	put(PMU "cpu/events/endless", "endless\n");
+	put(PMU "power/type", "21\n");
+	put(PMU "power/cpumask", "0,28-29\n");
+	put(PMU "power/format/event", "config:0-7\n");
+	put(PMU "power/events/energy-pkg", "event=0x02\n");
+	put(PMU "power/events/energy-pkg.scale", "2.5e-1\n");
+	put(PMU "power/events/energy-pkg.unit", "Joules\n");
+	put("/sys/kernel/tracing/events/kvm/kvm_exit/id", "1234\n");
+}
+
+static struct event described(const char *name)
+{
+	struct event event;
+
+	if (event_describe(name, &event, &why))
+		fail_msg("%s: %s", name, why.text);
+	return event;
+}
+
+static void names_are_those_of_the_machine(void **state)
+{
+	struct event event;
+
+	(void)state;
+	make_pmus();
+	event = described("cpu/event=0x1a3,umask=0x4,ldlat=3/");
+	assert_int_equal(event.attributes.type, 4);
+	assert_int_equal(event.attributes.config, 0x1000004a3);
+	assert_int_equal(event.attributes.config1, 3);
+	assert_true(event_is_on(&event, 7));
+	assert_int_equal(described("cpu/stalls/").attributes.config, 0x1000004a3);
+	/* What comes later counts. */
+	assert_int_equal(described("cpu/stalls,umask=0x1/k").attributes.config, 0x1000001a3);
+	assert_int_equal(described("cpu/config=0x77/").attributes.config, 0x77);
+	assert_int_equal(described("r01C2").attributes.config, 0x1c2);
+	assert_int_equal(described("r01c2:u").attributes.type, PERF_TYPE_RAW);
+	event = described("power/energy-pkg/");
+	assert_string_equal(event.unit, "Joules");
+	assert_float_equal(event.scale, 0.25, 0);
+	assert_true(event_is_on(&event, 0) && event_is_on(&event, 29));
+	assert_false(event_is_on(&event, 1) || event_is_on(&event, 30));
+	event = described("kvm:kvm_exit/exit_reason==0x400/");
+	assert_int_equal(event.attributes.config, 1234);
+	assert_string_equal(event.filter, "exit_reason==0x400");
+	assert_string_equal(described("kvm:kvm_exit").filter, "");
+	assert_string_equal(described("task-clock").unit, "ns");
+}
+
+static void modifiers_choose_what_is_counted(void **state)
+{
+	struct perf_event_attr attributes;
+
+	(void)state;
+	make_pmus();
+	attributes = described("cycles").attributes;
+	assert_false(attributes.exclude_user || attributes.exclude_kernel ||
+		     attributes.exclude_guest || attributes.exclude_host);
+	attributes = described("cycles:u").attributes;
+	assert_true(!attributes.exclude_user && attributes.exclude_kernel && attributes.exclude_hv);
+	attributes = described("cycles:kG").attributes;
+	assert_true(attributes.exclude_user && !attributes.exclude_kernel);
+	assert_true(attributes.exclude_host && !attributes.exclude_guest);
+	assert_true(described("cpu/stalls/H").attributes.exclude_guest);
+}
+
+static void expect_no_event(const char *name, int error, const char *text)
+{
+	struct event event;
+	int got = event_describe(name, &event, &why);
+
+	if (got != error || !strstr(why.text, text))
+		fail_msg("%s: %d: %s", name, got, why.text);
+}
+
+static void names_that_mean_nothing_are_refused(void **state)
+{
+	(void)state;
+	make_pmus();
+	expect_no_event("cpu/event=0x2000/", -ERANGE, "does not fit into config:0-7,32-35");
+	expect_no_event("cpu/torn=1/", -EINVAL, "does not fit into config:7-2");
+	expect_no_event("cpu/event=/", -EINVAL, "'event=' has no number");
+	expect_no_event("cpu/event=-1/", -EINVAL, "has no number");
+	expect_no_event("cpu/event=1x/", -EINVAL, "has no number");
+	expect_no_event("cpu/event=99999999999999999999/", -EINVAL, "has no number");
+	expect_no_event("cpu/nothing/", -ENOTSUP, "neither in format/ nor in events/");
+	expect_no_event("cpu/stalls=1/", -ENOTSUP, "neither in format/ nor in events/");
+	expect_no_event("cpu/endless/", -ENOTSUP, "neither in format/ nor in events/");
+	expect_no_event("cpu/../type/", -EINVAL, "no term");
+	expect_no_event("cpu/,/", -EINVAL, "no term");
+	expect_no_event("cpu/event=1", -EINVAL, "PMU/EVENT/");
+	expect_no_event("../cpu/event=1/", -EINVAL, "PMU/EVENT/");
+	expect_no_event("uncore_imc/cas_count_read/", -ENOTSUP, "this machine has no PMU");
+	expect_no_event("cycles:pp", -EINVAL, "'pp' are no modifiers");
+	expect_no_event("cpu/stalls/x", -EINVAL, "'x' are no modifiers");
+	expect_no_event("rx", -EINVAL, "no event 'rx'");
+	expect_no_event("", -EINVAL, "no event ''");
+	expect_no_event("kvm:kvm_exit/", -EINVAL, "a filter is");
+	expect_no_event("kvm:kvm_exit/x", -EINVAL, "a filter is");
+}
+
+/* Words to the program perf, which acknowledges them. */
+static void tell_perf(int control, int acknowledged, const char *word)
+{
+	char answer[5];
+
+	assert_int_equal(write(control, word, strlen(word)), strlen(word));
+	assert_int_equal(read(acknowledged, answer, sizeof(answer)), sizeof(answer));
+	assert_memory_equal(answer, "ack\n", 5);
+}
+
+/* Where the program perf is, it counts the same beside. */
+static void the_program_perf_counts_the_same(void **state)
+{
+	char pid[16], descriptors[32];
+	const char *const argv[] = {"perf",	 "stat", "-j",
+				    "-D",	 "-1",	 "--control",
+				    descriptors, "-e",	 "page-faults,task-clock,msr/tsc/",
+				    "-p",	 pid,	 NULL};
+	static const char *const names[] = {"perf_page_faults", "perf_task_clock", "perf_msr_tsc"};
+	int control[2], acknowledge[2], go, done, status, keep[2];
+	struct spawn spawn = {.argv = argv,
+			      .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_PIPE},
+			      .keep = keep,
+			      .keep_count = 2,
+			      .death_signal = SIGKILL};
+	__cleanup_file FILE *out = NULL;
+	double own[ARRAY_SIZE(names)];
+	struct activity run;
+	struct event event;
+	size_t line = 0;
+	char text[512], byte;
+
+	(void)state;
+	skip_without_counters();
+	if (event_describe("msr/tsc/", &event, &why) || access("/usr/bin/perf", X_OK)) {
+		print_message("skipped: no program perf, or no PMU msr\n");
+		skip();
+	}
+	other.pid = start_breeder(&go, &done);
+	assert_int_equal(pipe2(control, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(acknowledge, O_CLOEXEC), 0);
+	keep[0] = control[0];
+	keep[1] = acknowledge[1];
+	snprintf(pid, sizeof(pid), "%d", other.pid);
+	snprintf(descriptors, sizeof(descriptors), "fd:%d,%d", keep[0], keep[1]);
+	assert_int_equal(spawn_start(&spawn, &why), 0);
+	close(control[0]);
+	close(acknowledge[1]);
+	tell_perf(control[1], acknowledge[0], "enable\n");
+	if (start_perf(&run, json_pack("{s:s, s:[s, s, s]}", "of", "load", "events", "page-faults",
+				       "task-clock", "msr/tsc/")))
+		fail_msg("%s", why.text);
+	/* The process waits whenever anything is read. */
+	assert_int_equal(write(go, "b", 1), 1);
+	assert_int_equal(read(done, &byte, 1), 1);
+	assert_int_equal(write(go, "f", 1), 1);
+	assert_int_equal(read(done, &byte, 1), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		own[i] = total(&run, names[i]);
+	tell_perf(control[1], acknowledge[0], "disable\n");
+	kill(spawn.pid, SIGINT);
+	out = fdopen(spawn.ends[2], "r");
+	while (fgets(text, sizeof(text), out)) {
+		__cleanup_json json_t *counts = json_loads(text, 0, NULL);
+		double value = strtod(json_text(counts, "counter-value", ""), NULL);
+
+		if (!counts)
+			continue;
+		/* perf prints milliseconds. */
+		if (line == 1)
+			value *= NSEC_PER_MSEC;
+		assert_true(line < ARRAY_SIZE(names));
+		print_message("%s: %.0f, by perf %.0f\n", names[line], own[line], value);
+		if (line == 0)
+			assert_true(fabs(own[0] - value) <= 8);
+		assert_true(fabs(own[line] - value) <= value * 0.1);
+		line++;
+	}
+	assert_int_equal(line, ARRAY_SIZE(names));
+	assert_int_equal(spawn_wait(&spawn, -1, &status), 0);
+	close(control[1]);
+	close(acknowledge[0]);
+	close(go);
+	close(done);
+	assert_int_equal(waitpid(other.pid, NULL, 0), other.pid);
+	finish(&run);
+}
+
 static void expect_refusal(json_t *given, int error, const char *text)
 {
 	struct activity run;
@@ -385,6 +585,10 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_told),
 		cmocka_unit_test(estimates_are_flagged),
 		WITH_ROOT(exits_are_those_that_kvm_counts),
+		WITH_ROOT(names_are_those_of_the_machine),
+		WITH_ROOT(modifiers_choose_what_is_counted),
+		WITH_ROOT(names_that_mean_nothing_are_refused),
+		cmocka_unit_test(the_program_perf_counts_the_same),
 		cmocka_unit_test(what_can_not_be_is_refused),
 	};
 

@@ -1,79 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters of kernel and processor events, by perf_event_open(2). The program perf makes the same system call, but needs
- * libperl and libpython on every disk and in the memory of every guest.
+ * Counters of kernel and processor events, by perf_event_open(2), as the program perf makes them, which has no place in the
+ * memory of a guest. The tests compare the counts of both.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "harness/host/counters.h"
+#include "harness/host/event.h"
 
 #define PLACES_MOST 1024
 #define FAMILY_TRIES 20
-
-#define CACHE(level, operation, result)                                                            \
-	(PERF_COUNT_HW_CACHE_##level | PERF_COUNT_HW_CACHE_OP_##operation << 8 |                   \
-	 PERF_COUNT_HW_CACHE_RESULT_##result << 16)
-
-static const struct {
-	const char *name;
-	uint32_t type;
-	uint64_t config;
-} known[] = {
-	{"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK},
-	{"task-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK},
-	{"context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
-	{"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
-	{"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
-	{"minor-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MIN},
-	{"major-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS_MAJ},
-	{"alignment-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_ALIGNMENT_FAULTS},
-	{"emulation-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_EMULATION_FAULTS},
-	{"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
-	{"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
-	{"cache-references", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_REFERENCES},
-	{"cache-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
-	{"branches", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_INSTRUCTIONS},
-	{"branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
-	{"bus-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BUS_CYCLES},
-	{"ref-cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_REF_CPU_CYCLES},
-	{"L1-dcache-load-misses", PERF_TYPE_HW_CACHE, CACHE(L1D, READ, MISS)},
-	{"LLC-loads", PERF_TYPE_HW_CACHE, CACHE(LL, READ, ACCESS)},
-	{"LLC-load-misses", PERF_TYPE_HW_CACHE, CACHE(LL, READ, MISS)},
-	{"dTLB-load-misses", PERF_TYPE_HW_CACHE, CACHE(DTLB, READ, MISS)},
-	{"iTLB-load-misses", PERF_TYPE_HW_CACHE, CACHE(ITLB, READ, MISS)},
-	{"node-load-misses", PERF_TYPE_HW_CACHE, CACHE(NODE, READ, MISS)},
-};
-
-/**
- * tracepoint_read - read a file of a trace event
- * @name: as "kvm:kvm_exit"
- * @file: "id" or "format"
- * @text: receives it; owned by the caller
- *
- * Return: 0, or -ENOTSUP when this kernel has no such event.
- */
-int tracepoint_read(const char *name, const char *file, char **text, struct reason *why)
-{
-	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-	int system = (int)strcspn(name, ":");
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		__cleanup_free char *place = format_text("%s/events/%.*s/%s/%s", places[i], system,
-							 name, name + system + 1, file);
-		char path[4096];
-
-		if (read_small_file(system_path(path, place), text, NULL) == 0)
-			return 0;
-	}
-	return fail(why, -ENOTSUP,
-		    "this kernel has no trace event %s, or tracefs is not mounted on "
-		    "/sys/kernel/tracing",
-		    name);
-}
 
 /* What KVM counts itself for all VMs that live: "kvm/exits" (Documentation/virt/kvm/api.rst, KVM_GET_STATS_FD; its sums are in debugfs). */
 #define KVM_COUNTS "/sys/kernel/debug/kvm"
@@ -108,55 +48,30 @@ static int open_kvm(struct counter *counter, struct counted where, struct reason
 	return 0;
 }
 
-static int describe(const char *name, struct perf_event_attr *attributes, struct reason *why)
-{
-	*attributes = (struct perf_event_attr){.size = sizeof(*attributes),
-					       .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED |
-							      PERF_FORMAT_TOTAL_TIME_RUNNING};
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strcmp(known[i].name, name) != 0)
-			continue;
-		attributes->type = known[i].type;
-		attributes->config = known[i].config;
-		return 0;
-	}
-	if (strchr(name, ':') && !strchr(name, '/')) {
-		__cleanup_free char *id = NULL;
-		int error = tracepoint_read(name, "id", &id, why);
-
-		attributes->type = PERF_TYPE_TRACEPOINT;
-		attributes->config = error ? 0 : strtoull(id, NULL, 10);
-		return error;
-	}
-	return fail(why, -EINVAL,
-		    "no event '%s': use names of perf list such as task-clock, page-faults, "
-		    "cycles, LLC-load-misses, or SYSTEM:EVENT for a trace event",
-		    name);
-}
-
-static int add_place(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
-		     int processor)
+static int add_place(struct counter *counter, struct event *event, pid_t pid, int processor)
 {
 	int fd;
 
 	counter->fds = xreallocarray(counter->fds, counter->count + 1, sizeof(fd));
 	if (counter->count >= PLACES_MOST)
 		return -E2BIG;
-	fd = (int)syscall(SYS_perf_event_open, attributes, pid, processor, -1,
+	fd = (int)syscall(SYS_perf_event_open, &event->attributes, pid, processor, -1,
 			  PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	counter->fds[counter->count++] = fd;
-	return 0;
+	return *event->filter && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, event->filter) < 0 ? -errno
+											 : 0;
 }
 
-static int add_processors(struct counter *counter, struct perf_event_attr *attributes)
+static int add_processors(struct counter *counter, struct event *event)
 {
 	long processors = sysconf(_SC_NPROCESSORS_CONF);
 	int error = 0;
 
 	for (int i = 0; i < processors && (!error || error == -ENODEV); i++)
-		error = add_place(counter, attributes, -1, i);
+		if (event_is_on(event, i))
+			error = add_place(counter, event, -1, i);
 	/* An offline processor has no counters. */
 	return error == -ENODEV && counter->count ? 0 : error;
 }
@@ -224,13 +139,12 @@ static bool all_among(const pid_t *some, size_t some_count, const pid_t *all, si
 	return true;
 }
 
-static int add_threads(struct counter *counter, struct perf_event_attr *attributes,
-		       const struct family *family)
+static int add_threads(struct counter *counter, struct event *event, const struct family *family)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < family->thread_count && (!error || error == -ESRCH); i++)
-		error = add_place(counter, attributes, family->threads[i], -1);
+		error = add_place(counter, event, family->threads[i], -1);
 	return error == -ESRCH ? 0 : error;
 }
 
@@ -240,7 +154,7 @@ static int add_threads(struct counter *counter, struct perf_event_attr *attribut
  * does, the counters are closed, which also closes the inherited ones, and the scan is repeated. A process that forks
  * faster than that may be counted too low, but never twice.
  */
-static int add_family(struct counter *counter, struct perf_event_attr *attributes, pid_t pid,
+static int add_family(struct counter *counter, struct event *event, pid_t pid,
 		      struct family *family)
 {
 	__attribute__((cleanup(family_release))) struct family now = {0};
@@ -250,7 +164,7 @@ static int add_family(struct counter *counter, struct perf_event_attr *attribute
 		int error;
 
 		family_of(pid, family);
-		error = add_threads(counter, attributes, family);
+		error = add_threads(counter, event, family);
 		family_of(pid, &now);
 		if (error || i == FAMILY_TRIES ||
 		    (all_among(now.threads, now.thread_count, family->threads,
@@ -263,19 +177,21 @@ static int add_family(struct counter *counter, struct perf_event_attr *attribute
 	}
 }
 
-static int add_process(struct counter *counter, struct perf_event_attr *attributes, pid_t pid)
+static int add_process(struct counter *counter, struct event *event, pid_t pid)
 {
 	__attribute__((cleanup(family_release))) struct family family = {0};
-	int error = add_family(counter, attributes, pid, &family);
+	int error = add_family(counter, event, pid, &family);
 
 	for (size_t i = 0; !error && i < family.child_count; i++)
-		error = add_process(counter, attributes, family.children[i]);
+		error = add_process(counter, event, family.children[i]);
 	return error;
 }
 
-static int explain(const char *name, uint32_t type, int error, struct reason *why)
+static int explain(const struct event *event, const char *name, struct counted where, int error,
+		   struct reason *why)
 {
-	bool hardware = type == PERF_TYPE_HARDWARE || type == PERF_TYPE_HW_CACHE;
+	uint32_t type = event->attributes.type;
+	bool hardware = type != PERF_TYPE_SOFTWARE && type != PERF_TYPE_TRACEPOINT;
 
 	if (error == -ENOENT || error == -EOPNOTSUPP || error == -ENODEV)
 		return fail(why, -ENOTSUP, "%s: not supported%s", name,
@@ -286,13 +202,23 @@ static int explain(const char *name, uint32_t type, int error, struct reason *wh
 			    "%s: not allowed: it takes root, CAP_PERFMON, or a lower "
 			    "kernel.perf_event_paranoid",
 			    name);
+	if (error == -EINVAL && *event->filter)
+		return fail(why, error,
+			    "%s: the kernel refuses the filter: its fields are in "
+			    "the file 'format' of the trace event",
+			    name);
+	if (error == -EINVAL && where.pid)
+		return fail(why, error,
+			    "%s: the kernel counts it on processors only: leave out "
+			    "the workload ('of')",
+			    name);
 	return fail_errno(why, error, "perf_event_open for %s", name);
 }
 
 /**
  * counter_open - start to count an event
  * @counter: needs counter_close() also after a failure
- * @name:    as perf(1) calls it, SYSTEM:EVENT, or kvm/NAME for a sum of KVM
+ * @name:    as event_describe() knows it, or kvm/NAME for a sum of KVM
  * @where:   processors, or a process
  * @why:     reason of a failure
  *
@@ -302,22 +228,27 @@ static int explain(const char *name, uint32_t type, int error, struct reason *wh
 int counter_open(struct counter *counter, const char *name, struct counted where,
 		 struct reason *why)
 {
-	struct perf_event_attr attributes;
+	struct event event;
 	int error;
 
-	*counter = (struct counter){0};
-	snprintf(counter->name, sizeof(counter->name), "%s", name);
+	*counter = (struct counter){.scale = 1};
+	if (strlen(name) >= sizeof(counter->name))
+		return fail(why, -EINVAL, "the name of an event is longer than %zu letters: %s",
+			    sizeof(counter->name) - 1, name);
+	strcpy(counter->name, name);
 	if (strncmp(name, "kvm/", strlen("kvm/")) == 0)
 		return open_kvm(counter, where, why);
-	error = describe(name, &attributes, why);
+	error = event_describe(name, &event, why);
 	if (error)
 		return error;
-	attributes.inherit = where.pid != 0;
-	error = where.pid ? add_process(counter, &attributes, where.pid)
-			  : add_processors(counter, &attributes);
+	counter->scale = event.scale;
+	snprintf(counter->unit, sizeof(counter->unit), "%s", event.unit);
+	event.attributes.inherit = where.pid != 0;
+	error = where.pid ? add_process(counter, &event, where.pid)
+			  : add_processors(counter, &event);
 	if (!error && !counter->count)
-		error = -ESRCH;
-	return error ? explain(name, attributes.type, error, why) : 0;
+		error = where.pid ? -ESRCH : -ENODEV;
+	return error ? explain(&event, name, where, error, why) : 0;
 }
 
 /**
@@ -352,6 +283,7 @@ int counter_read(const struct counter *counter, double *value, double *share)
 		enabled += seen[1];
 		running += seen[2];
 	}
+	*value *= counter->scale;
 	if (share && enabled)
 		*share = (double)running / (double)enabled;
 	return 0;
@@ -364,10 +296,4 @@ void counter_close(struct counter *counter)
 		close(counter->fds[i]);
 	free(counter->fds);
 	*counter = (struct counter){0};
-}
-
-/** counter_is_time - whether it counts nanoseconds */
-bool counter_is_time(const struct counter *counter)
-{
-	return strcmp(counter->name, "cpu-clock") == 0 || strcmp(counter->name, "task-clock") == 0;
 }

@@ -9,12 +9,16 @@
 /**
  * struct counter - one event of perf_event_open(2), counted in many places
  * @name:  as perf(1) calls it
+ * @unit:  of its value
+ * @scale: from what the kernel counts to that
  * @fds:   one for each processor, or for each thread
  * @count: of these
  * @is_kvm: a sum that KVM keeps, which was @base when the counting began
  */
 struct counter {
-	char name[64];
+	char name[128];
+	char unit[16];
+	double scale;
 	int *fds;
 	size_t count;
 	bool is_kvm;
@@ -34,6 +38,5 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 int counter_read(const struct counter *counter, double *value, double *share);
 void counter_close(struct counter *counter);
 int tracepoint_read(const char *name, const char *file, char **text, struct reason *why);
-bool counter_is_time(const struct counter *counter);
 
 #endif
