@@ -123,6 +123,23 @@ await_record() {
 	[ "$(verdict 0002)" = pass ]
 }
 
+@test "a command reaches an agent that still ends what the one before it left" {
+	host=$("$brinell" rig up intel --deadline 5min --artifacts "$PWD/host" 3>&-)
+	# Once it waits for the file system it can not be killed, and the agent waits for its end in vain.
+	# shellcheck disable=SC2016
+	"$brinell" rig run "$host" -- sh -c 'fsfreeze --freeze /var/tmp
+		(until grep -q "State:.D" /proc/$$/status; do usleep 10000; done; echo it waits >/dev/console) &
+		exec touch /var/tmp/frozen' 3>&- >/dev/null 2>&1 &
+	first=$!
+	grep -q -m1 'it waits' < <(tail --pid=$first -s 0.1 -n +1 -F "$PWD/host/console.log")
+	kill -9 $first
+	wait $first || true
+	run timeout 60 "$brinell" rig run "$host" -- fsfreeze --unfreeze /var/tmp
+	echo "$output"
+	"$brinell" rig down "$host"
+	[ "$status" -eq 0 ]
+}
+
 @test "two runs at the same time each have their own host" {
 	"$brinell" run --out "$out-a" einj/single 3>&- >/dev/null 2>&1 &
 	other=$!

@@ -41,12 +41,37 @@ static unsigned int patience(const struct rig_profile *profile, unsigned int tim
 	return timeout_ms * (profile && profile->slowness ? profile->slowness : 1);
 }
 
+struct greeting {
+	struct channel *channel;
+	const json_t *request;
+};
+
+/*
+ * An agent that has just lost the controller before restores what that one had set, and closes its port. What came meanwhile is
+ * lost with it (drivers/char/virtio_console.c, port_fops_release()). It says hello when it has opened the port again. The second of
+ * two answers is skipped.
+ */
+static void greet_again(void *context, json_t *message)
+{
+	const struct greeting *greeting = context;
+
+	if (json_is(message, "event", "hello"))
+		(void)channel_send(greeting->channel, greeting->request, 1000);
+}
+
+static int greet(struct channel *channel, unsigned int timeout_ms, struct reason *why)
+{
+	__cleanup_json json_t *request = call_request(1, "hello", NULL);
+	struct greeting greeting = {channel, request};
+
+	return call_await(channel, request, timeout_ms, greet_again, &greeting, NULL, why);
+}
+
 /** rig_open_agent - a channel to the agent of a host, once it answers; NULL with the reason if not */
 struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	__cleanup_json json_t *hello = NULL;
 	struct channel *channel;
 	const struct rig_profile *profile = profile_of(rig, NULL);
 	unsigned int timeout_ms = patience(profile, HELLO_TIMEOUT_MS);
@@ -65,7 +90,7 @@ struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 		log_info("waiting for the agent of rig %s; the host boots in about %u s on an idle "
 			 "machine",
 			 rig_name(rig), profile->boot_s);
-	error = ask_agent(channel, 1, "hello", json_object(), timeout_ms, &hello, why);
+	error = greet(channel, timeout_ms, why);
 	if (!error)
 		return channel;
 	if (error == -EPIPE)
