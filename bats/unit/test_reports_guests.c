@@ -676,6 +676,35 @@ static void the_cost_of_a_page_is_a_curve(void **state)
 	assert_null(strstr(negative, "polyline points"));
 }
 
+static void add_conversions(json_t *records, double ms, double rate)
+{
+	add_event(records, ms, "users", "h0", NULL, "conversions",
+		  json_pack("{s:s, s:{s:{s:f}, s:{s:f}}, s:I}", "event", "metrics", "metrics",
+			    "conversions", "value", rate, "refusals", "value", 1.0, "since_ns",
+			    (json_int_t)NSEC_PER_SEC));
+}
+
+static void narrow_intervals_of_a_storm_are_one_box(void **state)
+{
+	__cleanup_json json_t *records = json_array();
+	__cleanup_free char *page = NULL;
+
+	(void)state;
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "gmem/flip"));
+	add_fault(records, 1);
+	add_conversions(records, 2000, 10);
+	add_conversions(records, 3000, 20);
+	add_conversions(records, 100000, 30);
+	add_conversions(records, 600000, 40);
+	page = page_of(records, NULL);
+	assert_non_null(strstr(page, "<title>15.0 conversions and 1.0 refusals a second</title>"));
+	assert_non_null(strstr(page, "<title>30.0 conversions and 1.0 refusals a second</title>"));
+	assert_non_null(strstr(page, "<title>40.0 conversions and 1.0 refusals a second</title>"));
+	assert_null(strstr(page, "10.0 conversions and"));
+	/* They have no marks, which would hide the boxes. */
+	assert_null(strstr(page, "users: conversions</title>"));
+}
+
 static void two_migrations_are_two(void **state)
 {
 	__cleanup_json json_t *records = json_array();
@@ -767,6 +796,7 @@ int main(void)
 		cmocka_unit_test(no_label_lies_on_another),
 		cmocka_unit_test(a_storm_stays_small),
 		cmocka_unit_test(the_cost_of_a_page_is_a_curve),
+		cmocka_unit_test(narrow_intervals_of_a_storm_are_one_box),
 		cmocka_unit_test(hostile_guests_stay_in_their_page),
 		cmocka_unit_test(evidence_may_come_before_the_fault),
 		cmocka_unit_test(a_signal_is_not_hidden),

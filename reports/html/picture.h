@@ -89,6 +89,7 @@ const struct lane *lane_of(const struct picture *picture, const struct mark *mar
 void marks_write(FILE *out, const struct picture *picture);
 int bands_height(const struct picture *picture, const char *guest);
 void bands_write(FILE *out, const struct picture *picture);
+bool conversions_show(const struct record *record);
 void conversions_write(FILE *out, const struct picture *picture);
 bool label_write(FILE *out, struct labels *row, double x, double y, double least, double most,
 		 const char *class, const char *text);

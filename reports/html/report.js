@@ -63,7 +63,7 @@
 		});
 		shown.rows = PAGE;
 		showRows();
-		status.textContent = matching.length === trials.length ? trials.length + " trials" :
+		status.textContent = matching.length === trials.length ? trials.length + (trials.length === 1 ? " trial" : " trials") :
 			matching.length + " of " + trials.length + " trials";
 	}
 
