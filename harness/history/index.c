@@ -282,8 +282,8 @@ static int add_rows(struct history *history, const char *run, const json_t *side
 static int forget(struct history *history, const char *run, struct reason *why)
 {
 	return query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
-		?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run), NULL,
-			 why);
+		       ?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run),
+				NULL, why);
 }
 
 /**
