@@ -14,6 +14,7 @@
 
 #define ID "0001"
 #define RECOVERED "Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered"
+#define CONSUMED "mce: Uncorrected hardware memory error in user-access at 11a3f4000"
 #define KMSG(text)                                                                                 \
 	{                                                                                          \
 		"kmsg", text, "{\"facility\": 0}"                                                  \
@@ -25,6 +26,11 @@
 #define MCE                                                                                        \
 	{                                                                                          \
 		"interrupts", "", "{\"MCE\": {\"before\": 0, \"after\": 1}}"                       \
+	}
+#define PAGE                                                                                       \
+	{                                                                                          \
+		"pageflags", "",                                                                   \
+			"{\"pfn\": \"0x11a3f4\", \"hwpoison\": true, \"hwpoison-changed\": true}"  \
 	}
 #define EVENTS_MAX 6
 
@@ -118,12 +124,12 @@ static void what_the_kernel_quotes_is_not_its_word(void **state)
 		"a.out " RECOVERED,
 		"x: [    1.000000] " RECOVERED,
 	};
-	const struct told own[] = {KMSG(RECOVERED), MEMINFO, {0}};
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
 	assert_told(own, "pass", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(quotes); i++) {
-		const struct told events[] = {KMSG(quotes[i]), MEMINFO, {0}};
+		const struct told events[] = {KMSG(quotes[i]), PAGE, {0}};
 
 		assert_told(events, "inconclusive", "one-witness");
 	}
@@ -165,7 +171,7 @@ static void a_quote_does_not_meet_an_expectation(void **state)
 /* Any program with a terminal can write to a console; the log of a host that is up has what the kernel shows there. */
 static void a_console_alone_is_anybody(void **state)
 {
-	const struct told shown[] = {{"console", "[   12.345678] " RECOVERED, NULL}, MEMINFO, {0}};
+	const struct told shown[] = {{"console", "[   12.345678] " RECOVERED, NULL}, PAGE, {0}};
 	__cleanup_json json_t *records = plain_trial();
 
 	(void)state;
@@ -201,18 +207,62 @@ static void half_a_counter_counts_nothing(void **state)
 		"{\"MCE\": {\"before\": -1, \"after\": 0}}",
 		"{\"MCE\": true}",
 	};
-	const struct told whole[] = {
-		KMSG("mce: [Hardware Error]: Machine check events logged"), MCE, {0}};
+	const struct told whole[] = {KMSG(CONSUMED), MCE, {0}};
 
 	(void)state;
 	assert_told(whole, "pass", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
-		const struct told events[] = {
-			KMSG("mce: [Hardware Error]: Machine check events logged"),
-			{"interrupts", "", data[i]},
-			{0}};
+		const struct told events[] = {KMSG(CONSUMED), {"interrupts", "", data[i]}, {0}};
 
 		assert_told(events, "inconclusive", "one-witness");
+	}
+}
+
+/*
+ * A machine check of memory or of the processor, and an interrupt of one: an error of another page, which nothing names, would look
+ * the same.
+ */
+static void what_leaves_its_kind_open_needs_a_name(void **state)
+{
+	const struct told logged = KMSG("mce: [Hardware Error]: Machine check events logged");
+	const struct told open[] = {logged, MCE, {0}};
+	const struct told named[] = {logged, MCE, PAGE, {0}};
+	const struct told without_kind[] = {
+		KMSG("{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: "
+		     "0"),
+		{"workload", "",
+		 "{\"workload\": \"victim\", \"event\": \"touched\", \"value_ok\": true}"},
+		{0}};
+	const struct told touched[] = {without_kind[1], {0}};
+	const struct told *harmless[] = {without_kind, open, touched};
+
+	(void)state;
+	assert_told(open, "inconclusive", "delivered-not-proven");
+	assert_told(named, "pass", NULL);
+	/* The kind of an error that is at no page is said by its bank alone. */
+	for (int said = 0; said < 2; said++) {
+		__cleanup_json json_t *records = plain_trial();
+		const struct told bank[] = {
+			{"trace", "mce_record: ",
+			 "{\"event\": \"mce:mce_record\", \"fields\": {\"status\": "
+			 "\"0x9c00000000000135\", \"cpu\": 0, \"bank\": 1}}"},
+			{0}};
+		json_t *intent = body_of(records, "intent");
+
+		json_object_set_new(intent, "fault", json_pack("[s, s]", "processor", "corrected"));
+		tell(records, (const struct told[]){logged, {0}});
+		if (said)
+			tell(records, bank);
+		assert_verdict(records, said ? "pass" : "inconclusive", NULL);
+	}
+	/* Nor does it show that a fault had no effect. */
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:b}", "delivered", 0));
+		tell(records, harmless[i]);
+		assert_verdict(records, i < 2 ? "fail" : "pass", NULL);
 	}
 }
 
@@ -508,6 +558,7 @@ int main(void)
 		cmocka_unit_test(a_console_alone_is_anybody),
 		cmocka_unit_test(the_end_of_an_error_proves_no_error),
 		cmocka_unit_test(half_a_counter_counts_nothing),
+		cmocka_unit_test(what_leaves_its_kind_open_needs_a_name),
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),

@@ -164,7 +164,7 @@ static void a_witness_declares_what_it_proves(void **state)
 	} cases[] = {
 		{"edac", "memory", NULL, 2, "as-expected"},
 		{"edac", "memory", "0x11a3f4", 2, "as-expected"},
-		{"edac", "memory", "0x5a3f", 2, "foreign-evidence"},
+		{"edac", "memory", "0x5a3f", 2, "one-witness"},
 		{"edac", "memory", NULL, 1, "one-witness"},
 		{"edac", "pcie", NULL, 2, "one-witness"},
 		{"kernel log", "memory", NULL, 2, "one-witness"},
@@ -599,15 +599,19 @@ static void counters_from_before_the_intent_prove_nothing(void **state)
 	static const char *const counters[][2] = {
 		{"interrupts", "{\"MCE\": {\"before\": 0, \"after\": 2}}"},
 		{"meminfo", "{\"HardwareCorrupted\": {\"before\": 0, \"after\": 4}}"},
+		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"hwpoison\": true, \"hwpoison-changed\": "
+			      "true}"},
 		{NULL, NULL}};
 	__cleanup_json json_t *records = with_events(counters);
+	__cleanup_json json_t *before = judge_trial(records, "0001"), *after = NULL;
 
 	(void)state;
-	assert_verdict(records, "inconclusive", true);
-	for (size_t i = 0; counters[i][0]; i++)
+	assert_string_equal(json_text(before, "code", ""), "victim-silent");
+	for (size_t i = 0; i < 2; i++)
 		json_array_insert_new(records, find(records, "intent"),
 				      event_of(counters[i][0], counters[i][1]));
-	assert_verdict(records, "inconclusive", false);
+	after = judge_trial(records, "0001");
+	assert_string_equal(json_text(after, "code", ""), "one-witness");
 }
 
 /* All that an injector says of its own fault has the same source, whatever it looks like. */

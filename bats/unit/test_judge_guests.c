@@ -72,7 +72,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"pass-guest-corrected", "unharmed", "none", "(guest log, guest trace)"},
 		{"inconclusive-guest-corrected-elsewhere", "unharmed", "none",
 		 "another page or process"},
-		{"inconclusive-guest-corrected-untraced", "unharmed", "none", "guest log"},
+		{"inconclusive-guest-corrected-untraced", "unharmed", "none", "leaves open"},
 		{"inconclusive-guest-polled-alone", "unharmed", "none", "not proven delivered"},
 		{"pass-guest-killed-by-panic", "killed", "none", ""},
 		{"pass-guest-killed-by-reboot", "killed", "none", "guest log, guest link"},

@@ -38,7 +38,8 @@
 	  "the evidence is of another kind or severity than the fault")                            \
 	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \
 	X(INJECTOR_SILENT, "injector-silent", "the injector did not report what it did")           \
-	X(DELIVERED_NOT_PROVEN, "delivered-not-proven", "no witness saw the fault")                \
+	X(DELIVERED_NOT_PROVEN, "delivered-not-proven",                                            \
+	  "no witness saw the fault, or only reports that leave open which error it is")           \
 	X(ONE_WITNESS, "one-witness", "only one group of witnesses saw the fault")                 \
 	X(UNASKED_FAULT, "unasked-fault", "a witness saw a fault, and none was asked for")         \
 	X(NOTHING_EXPECTED, "nothing-expected", "no fault was asked for and nothing is expected")  \

@@ -101,6 +101,10 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		     "the fault was not delivered: %s reported %s%s%s",
 		     outcome->injector ?: "the injector", outcome->error_name,
 		     *outcome->reason ? ": " : "", outcome->reason);
+	else if (!case_is_delivered(trial) && case_hint(trial))
+		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
+		     "the fault is not proven delivered: what was reported leaves open of which "
+		     "error it is, and no witness says it");
 	else if (!case_is_delivered(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: no witness but the injector saw it");

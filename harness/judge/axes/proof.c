@@ -6,21 +6,37 @@
 
 #include "harness/judge/axes/axes.h"
 
+/* Whether what was reported of errors of another kind leaves open what an error of this nature is of. */
+static bool is_unexplained(const struct trial_case *trial, struct nature nature)
+{
+	return !trial->other_error[0] || !nature_overlaps(nature, trial->other_nature);
+}
+
 /*
- * Evidence that leaves open of which error it is counts unless an error of another kind was reported that it can be of;
- * evidence that says nothing at all about the kind counts only beside evidence that names the victim.
+ * Evidence that leaves open of which error it is counts only beside evidence that does not, and unless an error of another kind was
+ * reported that it can be of; what says nothing at all about the kind counts only beside what names the victim.
  */
 static unsigned int open_proofs(const struct trial_case *trial)
 {
 	struct nature any = {KIND_ANY, SEVERITY_ANY};
 	unsigned int groups = 0;
 
-	if (!trial->other_error[0] || !nature_overlaps(trial->vague_nature, trial->other_nature))
+	if (trial->witnesses && is_unexplained(trial, trial->vague_nature))
 		groups |= trial->vague;
-	if (trial->identified &&
-	    (!trial->other_error[0] || !nature_overlaps(any, trial->other_nature)))
+	if (trial->identified && is_unexplained(trial, any))
 		groups |= trial->unsaid;
 	return groups;
+}
+
+/** case_hint - the groups that reported something which may be the fault, and leave that open */
+unsigned int case_hint(const struct trial_case *trial)
+{
+	struct nature any = {KIND_ANY, SEVERITY_ANY};
+
+	if (trial->noisy_link || trial->foreign[0] || trial->noise)
+		return 0;
+	return (is_unexplained(trial, trial->vague_nature) ? trial->vague : 0) |
+	       (is_unexplained(trial, any) ? trial->unsaid : 0);
 }
 
 /**

@@ -83,7 +83,7 @@ static void expect_delivered(struct trial_case *trial)
 	if (trial->on_host.iova_count && trial->iommu.lost && !trial->identified)
 		unknown(trial, CODE_IOMMU_UNKNOWN,
 			"faults of the IOMMU were not logged: whose they are is not known");
-	else if (case_is_delivered(trial))
+	else if (case_is_delivered(trial) || case_hint(trial))
 		harmed(trial, CODE_DELIVERED_UNEXPECTEDLY,
 		       "the fault must not take effect, but it did: %s",
 		       first_proof_of(trial, "delivered"));

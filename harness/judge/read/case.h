@@ -284,6 +284,7 @@ bool case_expects_delivery(const struct trial_case *trial);
 bool case_expects(const struct trial_case *trial, const char *key);
 bool case_is_delivered(const struct trial_case *trial);
 unsigned int case_proofs(const struct trial_case *trial);
+unsigned int case_hint(const struct trial_case *trial);
 unsigned int case_witness_count(const struct trial_case *trial);
 enum guest_axis case_guest_axis(const struct trial_case *trial);
 
