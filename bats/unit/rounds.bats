@@ -148,7 +148,7 @@ calibrate() { # BOOTS OPTIONS...
 	[ "$(wc -l <fired)" -eq 14 ]
 	# sd(100 + 1:14 %% 3) is 0.829, of a median of 101.
 	[[ $(grep '^fake/poison victim.cost' <<<"$output") == *" 101 ns ±0.8% (14) "*" 5% "*"0 of 7" ]]
-	[[ $output == *"in turns (compare --a --b): 0 of 7 (0.0 %)"* ]]
+	[[ $output == *"in turns (compare --a --b): 0 of 7 (0.0 %), confirmed 0 of 0"* ]]
 	boots=$(jq '.metrics[0].boots_wanted' cal/calibration.json)
 	[ "$boots" -eq 4 ]
 	run "$brinell" compare --boots auto --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
@@ -172,7 +172,7 @@ calibrate() { # BOOTS OPTIONS...
 	calibrate 8
 	[ "$status" -eq 1 ]
 	[[ $(grep '^fake/poison victim.cost' <<<"$output") == *" 5 of 9" ]]
-	[[ $output == *"in turns (compare --a --b): 5 of 9 (55.6 %), which every such comparison on this bench will say"*"one after the other (compare DIR DIR): 0 of 9 (0.0 %)"* ]]
+	[[ $output == *"in turns (compare --a --b): 5 of 9 (55.6 %), confirmed 1 of 1, which every such comparison on this bench will say"*"one after the other (compare DIR DIR): 0 of 9 (0.0 %), confirmed 0 of 0"* ]]
 	run "$brinell" compare --boots 1 --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
 	[[ $output == *"This bench raises false alarms: a metric changed by itself in 5 of 9 comparisons (55.6 %, more than 5 %) with the sides in turns, see cal."* ]]
 	[ "$(jq .calibration.noisy out/compared.json)" = true ]
@@ -182,12 +182,19 @@ calibrate() { # BOOTS OPTIONS...
 	[[ $output != *"raises false alarms"* ]]
 }
 
+@test "an alarm of a calibration that the runs after it do not repeat is not confirmed" {
+	uneven '1|2|5|6' 20
+	calibrate 8
+	[ "$status" -eq 1 ]
+	[[ $output =~ "in turns (compare --a --b): "[1-3]" of 9 (".*" %), confirmed 0 of 1" ]]
+}
+
 @test "a bench that drifts alarms with its sides one after the other, and the run is named" {
 	uneven '8|9|1[0-5]' 20
 	calibrate 8
 	[ "$status" -eq 0 ]
 	[[ $(grep '^fake/poison victim.cost' <<<"$output") == *"0 of 9, changed at run 9" ]]
-	[[ $output =~ "one after the other (compare DIR DIR): "[1-3]" of 9 (".*"%), which every such comparison" ]]
+	[[ $output =~ "one after the other (compare DIR DIR): "[1-3]" of 9 (".*"%), confirmed 0 of ".*", which every such comparison" ]]
 	run "$brinell" run --bench ssh:fake --out run "$scenario"
 	grep -q 'This bench raises false alarms: a metric changed by itself in . of 9' run/report.html
 }

@@ -162,8 +162,9 @@ static bool is_b(size_t place, bool in_turns)
 	return in_turns ? (place + 1) / 2 % 2 : place >= CALIBRATION_WINDOW;
 }
 
-/* Compares runs from @from on with each other. Return: 1 for an alarm, 0 for none, -1 if there could be none. */
-static int compare_window(const struct series *series, size_t from, bool in_turns, double alpha)
+/* Compares runs from @from on with each other. @alarm: receives 1 or -1 for an increase or a decrease, 0 for none. Return: whether there could be one. */
+static bool compare_window(const struct series *series, size_t from, bool in_turns, double alpha,
+			   int *alarm)
 {
 	__cleanup_free double *a = xcalloc(series->count, sizeof(*a));
 	__cleanup_free double *b = xcalloc(series->count, sizeof(*b));
@@ -171,6 +172,7 @@ static int compare_window(const struct series *series, size_t from, bool in_turn
 	struct rank_test test;
 	struct estimate shift, base;
 
+	*alarm = 0;
 	for (size_t i = 0; i < series->count; i++) {
 		size_t place = series->all[i].run - from;
 
@@ -185,21 +187,39 @@ static int compare_window(const struct series *series, size_t from, bool in_turn
 	    stats_mann_whitney(a, a_count, b, b_count, &test) ||
 	    stats_shift(a, a_count, b, b_count, 0.95, &shift) ||
 	    stats_median(a, a_count, 0.95, &base))
-		return -1;
-	return test.p < alpha && fabs(shift.value) > series->budget / 100 * fabs(base.value);
+		return false;
+	if (test.p < alpha && fabs(shift.value) > series->budget / 100 * fabs(base.value))
+		*alarm = shift.value > 0 ? 1 : -1;
+	return true;
 }
 
+/**
+ * struct alarms - how often a bench alarms by itself
+ * @rows:      comparisons of a metric
+ * @alarms:    of these
+ * @repeated:  alarms after which there are enough runs for a second round
+ * @confirmed: of these, those that the second round would have confirmed: it finds a change in the same direction
+ */
+struct alarms {
+	size_t rows, alarms, repeated, confirmed;
+};
+
 static void count_alarms(const struct bench_runs *runs, const struct series *series, bool in_turns,
-			 size_t *alarms, size_t *rows)
+			 struct alarms *count)
 {
 	double alpha = real_of(runs->plan, "alpha");
+	size_t round = 2 * CALIBRATION_WINDOW, all = json_array_size(runs->sides);
 
-	for (size_t from = 0; from + 2 * CALIBRATION_WINDOW <= json_array_size(runs->sides);
-	     from++) {
-		int alarm = compare_window(series, from, in_turns, alpha);
+	for (size_t from = 0; from + round <= all; from++) {
+		int alarm, second;
 
-		*rows += alarm >= 0;
-		*alarms += alarm > 0;
+		count->rows += compare_window(series, from, in_turns, alpha, &alarm);
+		count->alarms += alarm != 0;
+		if (!alarm || from + 2 * round > all ||
+		    !compare_window(series, from + round, in_turns, alpha, &second))
+			continue;
+		count->repeated++;
+		count->confirmed += second == alarm;
 	}
 }
 
@@ -210,12 +230,14 @@ static double share(size_t part, size_t whole)
 
 static json_t *count_all_alarms(const struct bench_runs *runs, bool in_turns)
 {
-	size_t alarms = 0, rows = 0;
+	struct alarms count = {0};
 
 	for (size_t i = 0; i < runs->count; i++)
-		count_alarms(runs, &runs->all[i], in_turns, &alarms, &rows);
-	return json_pack("{s:I, s:I, s:f}", "alarms", (json_int_t)alarms, "rows", (json_int_t)rows,
-			 "percent", share(alarms, rows));
+		count_alarms(runs, &runs->all[i], in_turns, &count);
+	return json_pack("{s:I, s:I, s:f, s:I, s:I}", "alarms", (json_int_t)count.alarms, "rows",
+			 (json_int_t)count.rows, "percent", share(count.alarms, count.rows),
+			 "repeated", (json_int_t)count.repeated, "confirmed",
+			 (json_int_t)count.confirmed);
 }
 
 /* The number of the run at which the metric changed although nothing did; 0: none. */
@@ -243,7 +265,8 @@ static json_t *describe(const struct bench_runs *runs, const struct series *seri
 {
 	__cleanup_free double *values = xcalloc(series->count, sizeof(*values));
 	double level = real_of(runs->plan, "alpha") / (double)runs->count, noise, seen;
-	size_t alarms = 0, rows = 0, change = changed_at(series);
+	size_t change = changed_at(series);
+	struct alarms count = {0};
 	struct estimate median;
 	json_t *row;
 
@@ -256,14 +279,14 @@ static json_t *describe(const struct bench_runs *runs, const struct series *seri
 	if (!isfinite(noise))
 		return NULL;
 	seen = stats_shift_seen(noise, BOOTS_USUAL, BOOTS_USUAL, level, POWER);
-	count_alarms(runs, series, true, &alarms, &rows);
+	count_alarms(runs, series, true, &count);
 	row = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:o, s:o, s:I, s:I}", "scenario",
 			series->scenario, "metric", series->metric, "unit", series->unit, "boots",
 			(json_int_t)series->count, "median", median.value, "noise_percent", noise,
 			"budget_percent", series->budget, "boots_wanted",
 			wanted(series->budget, noise, level), "seen_percent",
 			isfinite(seen) ? json_real(seen) : json_null(), "alarms",
-			(json_int_t)alarms, "rows", (json_int_t)rows);
+			(json_int_t)count.alarms, "rows", (json_int_t)count.rows);
 	if (change)
 		json_object_set_new(row, "changed_at", json_integer((json_int_t)change));
 	return row;
@@ -299,7 +322,7 @@ static json_t *benches_text(const json_t *fingerprint)
  * @directory:   of the runs, which rounds_make() has made; receives CALIBRATION_FILE
  * @plan:        of the runs, both sides of which are alike
  * @calibration: receives {"bench", "fingerprint", "runs", "metrics": [{"scenario", "metric", "noise_percent",
- *               "boots_wanted", ...}], "in_turns", "in_sequence": {"alarms", "rows", "percent"}}; owned by the caller
+ *               "boots_wanted", ...}], "in_turns", "in_sequence": {"alarms", "rows", "percent", "repeated", "confirmed"}}; owned by the caller
  * @why:         filled on an error
  *
  * An alarm is a metric that changed by itself: p below alpha and more than its budget, before Holm's method. Each
@@ -368,9 +391,11 @@ static void fill_row(const json_t *row, char *cells[TABLE_COLUMNS])
 
 static void print_alarms(FILE *out, const char *how, const json_t *share)
 {
-	fprintf(out, "%s: %lld of %lld (%.1f %%)%s\n", how,
+	fprintf(out, "%s: %lld of %lld (%.1f %%), confirmed %lld of %lld%s\n", how,
 		(long long)json_number(share, "alarms", 0),
 		(long long)json_number(share, "rows", 0), real_of(share, "percent"),
+		(long long)json_number(share, "confirmed", 0),
+		(long long)json_number(share, "repeated", 0),
 		real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT
 			? ", which every such comparison on this bench will say"
 			: "");
@@ -405,7 +430,8 @@ void calibration_print(FILE *out, const json_t *calibration)
 	fprintf(out,
 		"\nNoise is the standard deviation of the boots. Boots are those of each side "
 		"that find the change with\nprobability 0.8 when all %zu metrics are compared.\n"
-		"False alarms of %d boots against %d, a metric by itself:\n",
+		"False alarms of %d boots against %d, a metric by itself, and how many of them the "
+		"runs after it confirm:\n",
 		json_array_size(rows), CALIBRATION_WINDOW, CALIBRATION_WINDOW);
 	print_alarms(out, "  sides in turns (compare --a --b)",
 		     json_object_get(calibration, "in_turns"));
