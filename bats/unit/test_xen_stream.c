@@ -201,6 +201,39 @@ static void test_stop(void **state)
 	assert_int_equal(xen_stream_end(&seen.stream, &why), 0);
 }
 
+/* Bodies that pass unread, as far as they may, leave what follows as it is; it still stops behind the record of the page. */
+static void test_unread_bodies(void **state)
+{
+	uint64_t stop_at[] = {UINT64_MAX, 2}, passed = 0;
+	struct reason why;
+	struct seen seen;
+
+	(void)state;
+	make_whole();
+	for (size_t i = 0; i < ARRAY_SIZE(stop_at); i++) {
+		bool stopped = false;
+
+		begin(&seen, stop_at[i]);
+		for (size_t at = 0, taken; at < made.length; at += taken) {
+			taken = xen_stream_ahead(&seen.stream);
+			if (taken) {
+				xen_stream_pass(&seen.stream, taken);
+				passed += taken;
+				continue;
+			}
+			assert_int_equal(
+				xen_stream_feed(&seen.stream, made.bytes + at, 1, &taken, &why), 0);
+			stopped |= xen_stream_stopped(&seen.stream);
+		}
+		assert_int_equal(xen_stream_end(&seen.stream, &why), 0);
+		assert_int_equal(seen.pages, 6);
+		assert_int_equal(seen.stream.iteration, 2);
+		assert_int_equal(seen.stream.offset, made.length);
+		assert_int_equal(stopped, i);
+	}
+	assert_true(passed > 6 * (XEN_PAGE_BYTES - 1));
+}
+
 static void test_next_iteration(void **state)
 {
 	static const uint64_t early[] = {ENTRY(NORMAL, 1)}, late[] = {ENTRY(NORMAL, 9)};
@@ -375,12 +408,19 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	      cmocka_unit_test(test_place_of_data),
-		cmocka_unit_test(test_checkpoints),   cmocka_unit_test(test_emulator),
-		cmocka_unit_test(test_stop),	      cmocka_unit_test(test_next_iteration),
-		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_wrong_heads),
-		cmocka_unit_test(test_wrong_records), cmocka_unit_test(test_wrong_emulators),
-		cmocka_unit_test(test_wrong_pages),   cmocka_unit_test(test_optional_record),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_place_of_data),
+		cmocka_unit_test(test_checkpoints),
+		cmocka_unit_test(test_emulator),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_unread_bodies),
+		cmocka_unit_test(test_next_iteration),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_wrong_heads),
+		cmocka_unit_test(test_wrong_records),
+		cmocka_unit_test(test_wrong_emulators),
+		cmocka_unit_test(test_wrong_pages),
+		cmocka_unit_test(test_optional_record),
 		cmocka_unit_test(test_names),
 	};
 

@@ -428,6 +428,19 @@ int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t leng
 	return 0;
 }
 
+/** xen_stream_ahead - how many bytes of a body come next that may pass unread, with xen_stream_pass(): all but its last one */
+uint64_t xen_stream_ahead(const struct xen_stream *stream)
+{
+	return stream->step == STEP_SKIP && stream->skip ? stream->skip - 1 : 0;
+}
+
+/** xen_stream_pass - so many of them have passed */
+void xen_stream_pass(struct xen_stream *stream, uint64_t length)
+{
+	stream->offset += length;
+	stream->skip -= length;
+}
+
 /**
  * xen_stream_page_at - where the data of a page is in the stream: to be asked by the reader of the entry of a page that has data
  *

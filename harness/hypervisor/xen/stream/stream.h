@@ -69,6 +69,8 @@ void xen_stream_begin(struct xen_stream *stream, const struct xen_stream_reader 
 int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t length, size_t *taken,
 		    struct reason *why);
 void xen_stream_next_iteration(struct xen_stream *stream);
+uint64_t xen_stream_ahead(const struct xen_stream *stream);
+void xen_stream_pass(struct xen_stream *stream, uint64_t length);
 uint64_t xen_stream_page_at(const struct xen_stream *stream);
 bool xen_stream_stopped(const struct xen_stream *stream);
 int xen_stream_end(const struct xen_stream *stream, struct reason *why);
