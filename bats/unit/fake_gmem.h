@@ -221,8 +221,7 @@ static int fake_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 	(void)vm;
 	(void)page;
 	(void)why;
-	fake.offlined++;
-	return -EBUSY;
+	return fake.offlined++ % 2 ? -EBUSY : 0;
 }
 
 static int fake_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why)

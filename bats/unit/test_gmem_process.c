@@ -66,7 +66,7 @@ static void start_on(const struct gmem_kernel *kernel)
 {
 	struct reason why = {0};
 
-	order = (struct storm_order){&knobs, kernel, NULL};
+	order = (struct storm_order){.knobs = &knobs, .kernel = kernel};
 	run = (struct activity){.name = "storm", .facts = json_object(), .emit = drop, .fd = -1};
 	violations = leaks = 0;
 	last = (struct storm_report){0};

@@ -129,14 +129,24 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
 }
 
+/* A page that is pinned must stay where it is: half of the times the users let go of it before, and the kernel can move it. */
 static int offline(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
+	struct storm_operation one = *operation;
 	struct gmem_vm *vm = &storm->vms[operation->vm];
-	int error = NOT_NOW;
+	bool released = operation->write_after;
+	int error;
 
-	if (vm->shared && !(vm->model[operation->range.first] & (GMEM_PRIVATE | GMEM_LOST)))
-		error = storm->kernel->offline(vm, operation->range.first, why);
-	/* A page that is pinned, or of guest_memfd, stays where it is. */
+	one.range.count = 1;
+	one.refused = false;
+	if (!vm->shared || vm->model[one.range.first] & (GMEM_PRIVATE | GMEM_LOST))
+		return NOT_NOW;
+	if (released)
+		(void)users_let_go(storm, &one);
+	error = storm->kernel->offline(vm, one.range.first, why);
+	if (released)
+		users_take(storm, &one, false);
+	/* So must one of guest_memfd. */
 	return error == -EBUSY || error == -EOPNOTSUPP ? NOT_NOW : error;
 }
 

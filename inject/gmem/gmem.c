@@ -335,9 +335,11 @@ static int gmem_prepare(struct injection *injection, struct reason *why)
 		(void)gmem_restore(injection, NULL);
 		return error;
 	}
-	private->order = (struct storm_order){
-		&private->knobs, &gmem_kvm,
-		storm_has(&private->knobs, FAULT_MEMORY_LIMIT) ? gmem_group_enter : NULL};
+	private->order = (struct storm_order){.knobs = &private->knobs, .kernel = &gmem_kvm};
+	if (storm_has(&private->knobs, FAULT_MEMORY_LIMIT)) {
+		private->order.enter = gmem_group_enter;
+		private->order.leave = gmem_group_remove;
+	}
 	json_object_set_new(injection->result, "seed",
 			    json_sprintf("0x%" PRIx64, private->knobs.seed));
 	return 0;

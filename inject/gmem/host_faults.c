@@ -14,6 +14,8 @@
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define CGROUP "/sys/fs/cgroup"
 #define GROUP CGROUP "/brinell-gmem"
+#define GROUP_PATIENCE_NS (5 * NSEC_PER_SEC)
+#define GROUP_PAUSE_US 20000
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE 101
@@ -89,32 +91,49 @@ int gmem_group_enter(struct reason *why)
 	return error ? fail(why, error, "entering %s: %s", GROUP, strerror(-error)) : 0;
 }
 
-/** gmem_group_remove - remove the group, when all of the storm has ended */
+/** gmem_group_remove - remove the group; processes of a storm that were killed may take a moment to end */
 void gmem_group_remove(void)
 {
-	(void)rmdir(GROUP);
+	int64_t until = now_monotonic_ns() + GROUP_PATIENCE_NS;
+
+	while (rmdir(GROUP) < 0 && errno == EBUSY && now_monotonic_ns() < until)
+		usleep(GROUP_PAUSE_US);
+}
+
+/* Odd while memory is at its limit. */
+static unsigned int limits;
+
+/** gmem_host_limits - for gmem_host_was_limited(), before a call of the kernel that allocates */
+unsigned int gmem_host_limits(void)
+{
+	return __atomic_load_n(&limits, __ATOMIC_SEQ_CST);
+}
+
+/** gmem_host_was_limited - whether memory was at its limit since gmem_host_limits() gave @before */
+bool gmem_host_was_limited(unsigned int before)
+{
+	return before & 1 || gmem_host_limits() != before;
 }
 
 /**
  * gmem_host_limit - allocate private memory of the range while the memory cgroup is at its limit
  *
- * The limit holds during the allocation alone, and nothing but system calls is done under it: a page fault that can not be
- * charged is repeated for ever, because the process is exempt from the OOM killer.
+ * The limit is 0, since a processor keeps charges of up to 64 pages in reserve (mm/memcontrol.c, MEMCG_CHARGE_BATCH), which are given
+ * up when a limit is below what is used. It holds during the allocation alone, and nothing but system calls is done under it: a page
+ * fault that can not be charged is repeated until the limit is gone, because the process is exempt from the OOM killer.
  *
  * Return: 0, -ENOMEM as it should be, or -errno.
  */
 int gmem_host_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why)
 {
 	__cleanup_close int limit = open(GROUP "/memory.max", O_WRONLY | O_CLOEXEC);
-	__cleanup_free char *used = NULL;
-	size_t length = 0;
-	int error = read_small_file(GROUP "/memory.current", &used, &length);
+	int error;
 
-	if (!error && write(limit, used, length) < 0)
-		error = -errno;
-	if (error)
-		return fail(why, error, "setting the limit of %s: %s", GROUP, strerror(-error));
-	error = vm->kernel->allocate(vm, range);
+	__atomic_add_fetch(&limits, 1, __ATOMIC_SEQ_CST);
+	error = write(limit, "0", 1) < 0 ? -errno : vm->kernel->allocate(vm, range);
 	(void)!write(limit, "max", 3);
-	return error ? fail(why, error, "allocating at the memory limit: %s", strerror(-error)) : 0;
+	__atomic_add_fetch(&limits, 1, __ATOMIC_SEQ_CST);
+	return error ? fail(why, error, "allocating at the memory limit of " GROUP ": %s",
+			    strerror(-error))
+		     : 0;
 }

@@ -46,6 +46,8 @@ int gmem_vcpu_kill(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_rang
 int gmem_group_make(struct reason *why);
 int gmem_group_enter(struct reason *why);
 void gmem_group_remove(void);
+unsigned int gmem_host_limits(void);
+bool gmem_host_was_limited(unsigned int before);
 int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why);
 int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why);
 int gmem_host_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why);

@@ -101,7 +101,8 @@ _Noreturn static void run_storm(int socket, const struct storm_order *order, str
 	report.head.kind = PROCESS_READY;
 	process_say(socket, &report.head, sizeof(report), 0);
 	shared->error = storm_run(storm, &why);
-	snprintf(shared->text, sizeof(shared->text), "%.199s", why.text);
+	/* A fault that did not come about leaves its reason, too. */
+	snprintf(shared->text, sizeof(shared->text), "%.199s", shared->error ? why.text : "");
 	storm_close(storm);
 	shared->ended = true;
 	_exit(0);
@@ -217,6 +218,10 @@ static void handle_request(struct watch *watch, int64_t now)
 	}
 	/* The agent is gone. */
 	kill(watch->child, SIGKILL);
+	(void)poll(&(struct pollfd){.fd = watch->pidfd, .events = POLLIN}, 1,
+		   STOP_NS / NSEC_PER_MSEC);
+	if (watch->order->leave)
+		watch->order->leave();
 	_exit(0);
 }
 

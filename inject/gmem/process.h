@@ -29,11 +29,12 @@ struct storm_report {
 	char stacks[STORM_STACKS];
 };
 
-/* What the process is started with; @enter: called by it at first, or NULL. */
+/* What the process is started with; @enter: called by it at first, @leave: called when it has ended and the agent is gone; or NULL. */
 struct storm_order {
 	const struct storm_knobs *knobs;
 	const struct gmem_kernel *kernel;
 	int (*enter)(struct reason *why);
+	void (*leave)(void);
 };
 
 extern void storm_body(int socket, const void *order) __attribute__((noreturn));

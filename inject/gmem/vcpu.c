@@ -218,6 +218,17 @@ static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64
 	}
 }
 
+/*
+ * Memory could not be charged: of KVM's own, or behind the shared side, for which KVM_RUN gives EFAULT without a reason
+ * (hva_to_pfn_slow(), kvm_handle_error_pfn()).
+ */
+static bool is_of_limit(const struct kvm_run *run, unsigned int limits)
+{
+	return (errno == ENOMEM ||
+		(errno == EFAULT && run->exit_reason != GMEM_EXIT_MEMORY_FAULT)) &&
+	       gmem_host_was_limited(limits);
+}
+
 /** gmem_vcpu_run - run a vCPU until its mailbox is served; see struct gmem_kernel */
 int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, struct reason *why)
 {
@@ -226,11 +237,13 @@ int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, stru
 	int got = 1;
 
 	while (got == 1) {
+		unsigned int limits = gmem_host_limits();
+
 		if (ioctl(kvm->vcpus[vcpu], KVM_RUN, 0) == 0) {
 			got = handle_exit(vm, kvm->vcpus[vcpu], run, stopped, why);
 			continue;
 		}
-		got = errno == EINTR ? 1 : -errno;
+		got = errno == EINTR || is_of_limit(run, limits) ? 1 : -errno;
 		/* For all other errors the exit reason is stale. */
 		if ((got == -EFAULT || got == -EHWPOISON) &&
 		    run->exit_reason == GMEM_EXIT_MEMORY_FAULT)
