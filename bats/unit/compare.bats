@@ -193,7 +193,7 @@ jump() { # NUMBER SECONDS
 	write_run a "$time" "${base[@]}"
 	sed -i 's/"complete":true/"complete":false/' a/results.json
 	run "$brinell" compare a a
-	[[ $output == *"A: a (run r, brinell 0.1.0, incomplete)"* ]]
+	[[ $output == *"A: a (run r, brinell 0.1.0, bench kvm, incomplete)"* ]]
 	mkdir c d
 	cp "$BATS_TEST_DIRNAME/golden/pass-guest-contained/journal.jsonl" c
 	jump 5 -86400

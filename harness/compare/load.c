@@ -227,8 +227,8 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
  * @name:        of the side, for people
  * @directories: of its runs; the journal of each is judged, or results.json is read when it has none
  * @count:       of them, at least 1
- * @side:        receives {"directory": @name, "run", "version", "complete", "fingerprint", "metrics", "rates", "budgets"}; owned
- *               by the caller
+ * @side:        receives {"directory": @name, "run", "runs", "version", "complete", "fingerprint", "metrics", "rates", "budgets"};
+ *               owned by the caller
  * @why:         filled on an error
  *
  * Return: 0 or -errno.
@@ -249,6 +249,7 @@ int compare_load(const char *name, const char *const directories[], size_t count
 		return error;
 	json_object_del(loaded, "boots");
 	json_object_del(loaded, "prefix");
+	json_object_set_new(loaded, "runs", json_integer((json_int_t)count));
 	*side = steal(loaded);
 	return 0;
 }

@@ -42,13 +42,14 @@ static double place(const struct scale *scale, double value)
 
 static void write_verdict(FILE *out, const json_t *row)
 {
-	const char *verdict = json_text(row, "verdict", ""), *note = json_text(row, "note", NULL);
+	const char *verdict = json_text(row, "verdict", "");
+	__cleanup_free char *more = compare_verdict_text(row);
 
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
 		if (strcmp(verdict, verdicts[i]) == 0)
 			fprintf(out, "<span class=\"v %s\">%s</span>", verdict, verdict);
-	if (note)
-		text_xml_format(out, " <span class=\"soft\">%s</span>", note);
+	if (*more)
+		text_xml_format(out, " <span class=\"soft\">%s</span>", more);
 }
 
 static void scale_side(struct scale *scale, const json_t *side)
@@ -329,10 +330,10 @@ static void write_fingerprint(FILE *out, const json_t *a, const json_t *b)
 
 static void write_run(FILE *out, const char *name, const json_t *run)
 {
-	text_xml_format(out, "<p>%s: %s <span class=\"soft\">run %s, brinell %s%s</span></p>", name,
-			json_text(run, "directory", "?"), json_text(run, "run", "?"),
-			json_text(run, "version", "?"),
-			json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
+	__cleanup_free char *text = compare_run_text(run);
+
+	text_xml_format(out, "<p>%s: %s <span class=\"soft\">%s</span></p>", name,
+			json_text(run, "directory", "?"), text);
 }
 
 static void write_head(FILE *out, const json_t *comparison)
@@ -382,8 +383,8 @@ void compare_page(FILE *out, const json_t *comparison)
 	fputs("<p class=\"soft\">A dot is a sample, a line of dots one boot, with a shade of its "
 	      "own. "
 	      "The bar is the median of the boots, the field around it its 95 % interval; fewer "
-	      "than "
-	      "6 boots have none.</p>\n",
+	      "than 6 boots have none. Two humps: the samples lie in two groups. *: the boots are "
+	      "not on record, each trial is taken for one.</p>\n",
 	      out);
 	write_metrics(out, json_object_get(comparison, "metrics"));
 	write_profiles(out, json_object_get(comparison, "profiles"));

@@ -27,8 +27,15 @@ char *table_value(double value, const char *unit)
 	} times[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {0, "ns"}};
 	size_t i = 0;
 
-	if (strcmp(unit, "ns") != 0)
-		return format_text("%.4g%s%s", value, *unit ? " " : "", unit);
+	if (strcmp(unit, "ns") != 0) {
+		/* Four digits are shown, and as many zeros as people still count. */
+		double step = pow(10, floor(log10(fabs(value))) - 3);
+		bool large = fabs(value) >= 1e4 && fabs(value) < 1e9;
+
+		return format_text(large ? "%.0f%s%s" : "%.4g%s%s",
+				   large ? round(value / step) * step : value, *unit ? " " : "",
+				   unit);
+	}
 	while (fabs(value) < times[i].size)
 		i++;
 	return format_text("%.4g %s", times[i].size > 0 ? value / times[i].size : value,
@@ -66,16 +73,60 @@ char *compare_change_text(const json_t *change)
 	return format_text("%+.1f%% [%+.1f, %+.1f]", value, low, high);
 }
 
-static char *verdict_text(const json_t *row)
+/**
+ * compare_verdict_text - what is to be known of a verdict: its note, two humps, "*" when the boots are not on record
+ *
+ * Return: owned by the caller; "" for nothing.
+ */
+char *compare_verdict_text(const json_t *row)
 {
 	const char *note = json_text(row, "note", NULL);
 	bool humps = json_is_true(json_object_get(json_object_get(row, "a"), "two_humps")) ||
 		     json_is_true(json_object_get(json_object_get(row, "b"), "two_humps"));
 	const json_t *known = json_object_get(row, "boots_known");
+	char *text = NULL;
 
-	return format_text("%s%s%s%s%s", json_text(row, "verdict", ""), note ? ": " : "",
-			   note ? note : "", humps ? " (two humps)" : "",
-			   known && !json_is_true(known) ? " *" : "");
+	if (note)
+		append_text(&text, " ", "%s", note);
+	if (humps)
+		append_text(&text, " ", "(two humps)");
+	if (known && !json_is_true(known))
+		append_text(&text, " ", "*");
+	return text ?: xstrdup("");
+}
+
+static char *verdict_text(const json_t *row)
+{
+	__cleanup_free char *more = compare_verdict_text(row);
+	const char *colon = json_text(row, "note", NULL) ? ":" : "";
+
+	return format_text("%s%s%s%s", json_text(row, "verdict", ""), colon, *more ? " " : "",
+			   more);
+}
+
+static void append_part(char **text, const char *before, const json_t *part)
+{
+	const char *value;
+	json_t *yes;
+
+	json_object_foreach ((json_t *)part, value, yes)
+		append_text(text, ", ", "%s%s", before, value);
+}
+
+/** compare_run_text - of a side: its runs, brinell, bench and kernel, as far as they are known. Owned by the caller */
+char *compare_run_text(const json_t *side)
+{
+	const json_t *fingerprint = json_object_get(side, "fingerprint");
+	int64_t runs = json_number(side, "runs", 1);
+	char *text = runs > 1 ? format_text("%lld runs", (long long)runs)
+			      : format_text("run %s", json_text(side, "run", "?"));
+
+	append_text(&text, ", ", "brinell %s", json_text(side, "version", "?"));
+	append_part(&text, "bench ", json_object_get(fingerprint, "bench"));
+	append_part(&text, "kernel ", json_object_get(fingerprint, "kernel"));
+	if (!json_is_true(json_object_get(side, "complete")))
+		append_text(&text, ", ", "incomplete");
+	return text;
 }
 
 static char *p_text(const json_t *row)
@@ -154,9 +205,9 @@ void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count)
 
 static void print_run(FILE *out, const char *name, const json_t *run)
 {
-	text_line(out, "%s: %s (run %s, brinell %s%s)", name, json_text(run, "directory", "?"),
-		  json_text(run, "run", "?"), json_text(run, "version", "?"),
-		  json_is_true(json_object_get(run, "complete")) ? "" : ", incomplete");
+	__cleanup_free char *text = compare_run_text(run);
+
+	text_line(out, "%s: %s (%s)", name, json_text(run, "directory", "?"), text);
 }
 
 static bool any_unknown_boots(const json_t *rows)

@@ -508,14 +508,12 @@ static int compare_rates(json_t *rows, const json_t *a, const json_t *b, const c
 
 static json_t *describe_run(const json_t *run)
 {
+	static const char *const keys[] = {"directory", "run",	    "runs",
+					   "version",	"complete", "fingerprint"};
 	json_t *part = json_object();
 
-	for (size_t i = 0; i < 5; i++) {
-		static const char *const keys[] = {"directory", "run", "version", "complete",
-						   "fingerprint"};
-
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		json_object_set(part, keys[i], json_object_get(run, keys[i]));
-	}
 	return part;
 }
 
