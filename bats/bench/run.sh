@@ -238,7 +238,9 @@ gmem() {
 # A program beside xl suspends its guest, as the agent does it for its own migrations. The guests move in turns, so that both sides have
 # the same load of the machine.
 moved() {
+	local side
 	build/brinell rig build xen >&2 && build/brinell rig run xen -- true >&2 || return
+	: >"$scratch/ratio"
 	build/brinell rig run xen --file build/bench/suspend --file bats/bench/xen_mover.sh --timeout 20min -- \
 		busybox sh /root/xen_mover.sh "$rounds_xen" | tr -d '\r' >"$scratch/conversation"
 	awk '$1 == "moved" { print "round " $0; print $2 >"'"$scratch/xl"'"; print $3 >"'"$scratch/mover"'"; print $3 / $2 >"'"$scratch/ratio"'" }' \
@@ -247,8 +249,8 @@ moved() {
 		tail -n 20 "$scratch/conversation" >&2
 		return 1
 	fi
-	for name in xl mover ratio; do
-		sort -n "$scratch/$name" | awk -v name="$name" '{ all[NR] = $1 } END {
+	for side in xl mover ratio; do
+		sort -n "$scratch/$side" | awk -v name="$side" '{ all[NR] = $1 } END {
 			printf "%-20s median %.3f, %.2f to %.2f (%d migrations)\n", name, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2, all[1], all[NR], NR }'
 	done
 }

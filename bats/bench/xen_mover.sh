@@ -22,7 +22,7 @@ fail() { # TEXT
 
 # Only answers and ends of migrations reach the shell, which is slow.
 # shellcheck disable=SC2094
-brinell-agent <"$work/calls" 2>/dev/null | awk '/^{"id":/ || /"event":"end"/ { print; fflush() }' >"$work/said" &
+brinell-agent <"$work/calls" 2>/dev/null | awk 'index($0, "{\"id\":") == 1 || /"event":"end"/ { print; fflush() }' >"$work/said" &
 exec 3>"$work/calls" 9<"$work/said"
 
 next() {
