@@ -15,6 +15,8 @@ shift 2
 mkdir -p "$(dirname "$file")"
 rm -f "$file" "$file.failed"
 out=$file.out
+# Freed memory is kept long enough to see that it is used, not for the whole of a short program.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-quarantine_size_mb=8}
 
 timeout --kill-after=10 "${TEST_TIMEOUT:-300}" "$@" >"$out" 2>&1
 status=$?

@@ -505,20 +505,6 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	nothing_started
 }
 
-@test "an installation works from wherever it was put, and can be repeated" {
-	# As a user calls it: the options of the make that runs the tests are not those of an installation.
-	unset MAKEFLAGS MFLAGS MAKEOVERRIDES SANITIZE
-	[ -x "$top/build/brinell" ] || make -s -C "$top" all
-	make -s -C "$top" install DESTDIR="$PWD/image" PREFIX=/opt/brinell
-	make -s -C "$top" install DESTDIR="$PWD/image" PREFIX=/opt/brinell
-	run "$PWD/image/opt/brinell/bin/brinell" list scenarios
-	[ "$status" -eq 0 ]
-	[ "$(grep -cE '^(einj|mce|hwpoison)/' <<<"$output")" -eq "$("$brinell" list scenarios | grep -cE '^(einj|mce|hwpoison)/')" ]
-	"$PWD/image/opt/brinell/bin/brinell-agent" --help | grep -q '^usage: '
-	[ -s "$PWD/image/opt/brinell/share/man/man1/brinell.1" ]
-	[ -s "$PWD/image/opt/brinell/share/bash-completion/completions/brinell" ]
-}
-
 @test "the manual page has every command and option of the help" {
 	"$top/harness/programs/make-man" "$brinell" >brinell.1
 	sed 's/[\]//g' brinell.1 >plain

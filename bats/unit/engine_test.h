@@ -74,7 +74,7 @@ static inline void run(struct fixture *fixture, const char *bench, const char *s
 
 	assert_int_equal(journal_create(fixture->directory, &fixture->journal, &why), 0);
 	for (size_t i = 0; i < trials; i++) {
-		snprintf(plan[i].id, sizeof(plan[i].id), "%04zu", i + 1);
+		snprintf(plan[i].id, sizeof(plan[i].id), "%04u", (unsigned int)i + 1);
 		plan[i].bench = (char *)bench;
 		if (scenario_parse("test.yaml", text, strlen(text), NULL, &plan[i].scenario, &why))
 			fail_msg("%s", why.text);
