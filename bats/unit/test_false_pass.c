@@ -32,6 +32,7 @@
 		"pageflags", "",                                                                   \
 			"{\"pfn\": \"0x11a3f4\", \"hwpoison\": true, \"hwpoison-changed\": true}"  \
 	}
+#define FIRED_NS 1763712000006600000
 #define EVENTS_MAX 6
 
 struct told {
@@ -263,6 +264,79 @@ static void what_leaves_its_kind_open_needs_a_name(void **state)
 				    json_pack("{s:b}", "delivered", 0));
 		tell(records, harmless[i]);
 		assert_verdict(records, i < 2 ? "fail" : "pass", NULL);
+	}
+}
+
+static json_t *line_at(const char *guest, int64_t seen_ns, int64_t guest_ns, int facility,
+		       const char *text)
+{
+	json_t *event =
+		record_of("event", json_pack("{s:s, s:s, s:s*, s:I, s:s, s:{s:i, s:I}}", "witness",
+					     "kmsg", "host", "h0", "guest", guest, "host_time_ns",
+					     (json_int_t)seen_ns, "text", text, "data", "facility",
+					     facility, "guest_time_ns", (json_int_t)guest_ns));
+
+	json_object_set_new(event, "time_ns",
+			    json_integer(seen_ns > FIRED_NS ? seen_ns : FIRED_NS));
+	return event;
+}
+
+/* The log had lines that were still to be read when the fault was fired. The time of a record is that of the kernel. */
+static void what_was_written_before_the_fault_is_no_proof(void **state)
+{
+	static const struct {
+		int64_t offset_ns;
+		const char *verdict;
+	} times[] = {{-2 * NSEC_PER_SEC, "inconclusive"},
+		     {-NSEC_PER_MSEC, "pass"},
+		     {NSEC_PER_MSEC, "pass"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		__cleanup_json json_t *records = plain_trial();
+		const struct told page[] = {PAGE, {0}};
+
+		tell(records, page);
+		json_object_set_new(json_array_get(records, find(records, "intent")), "time_ns",
+				    json_integer(FIRED_NS));
+		json_array_insert_new(records, find(records, "close"),
+				      line_at(NULL, FIRED_NS + times[i].offset_ns, 0, 0,
+					      RECOVERED));
+		assert_verdict(records, times[i].verdict, NULL);
+		/* Nor is it the line that a scenario expects. */
+		tell(records, (const struct told[]){KMSG(CONSUMED), {0}});
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:[s]}", "log", "recovery action for"));
+		assert_verdict(records, i ? "pass" : "fail", i ? NULL : "line-missing");
+	}
+}
+
+/* The clock of a guest is any. Ten seconds passed there between two lines that arrive together: the first was on its way for as long. */
+static void what_a_guest_wrote_before_the_fault_is_no_proof(void **state)
+{
+	static const char noise[] = "mce: [Hardware Error]: Machine check events logged";
+	static const int64_t later_ns[] = {17, 17 + NSEC_PER_MSEC, 17 + 10 * NSEC_PER_SEC};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < 2 + ARRAY_SIZE(later_ns); i++) {
+		__cleanup_json json_t *records = NULL;
+		size_t at;
+
+		if (journal_load("bats/unit/golden/pass-guest-corrected", &records, NULL, &why))
+			fail_msg("%s", why.text);
+		at = find(records, i < ARRAY_SIZE(later_ns) ? "close" : "intent");
+		if (i < ARRAY_SIZE(later_ns))
+			json_array_insert_new(records, at,
+					      line_at("g1", 1763712001100000001, later_ns[i], 0,
+						      "random: crng init done"));
+		else
+			json_array_insert_new(records, at,
+					      line_at("g1", 1763712000900000000, 9,
+						      i == ARRAY_SIZE(later_ns), noise));
+		/* A guest that reports such errors all the time. A program that writes the same line is none. */
+		assert_verdict(records, i == 2 || i == 4 ? "inconclusive" : "pass",
+			       i == 2 || i == 4 ? "one-witness" : NULL);
 	}
 }
 
@@ -559,6 +633,8 @@ int main(void)
 		cmocka_unit_test(the_end_of_an_error_proves_no_error),
 		cmocka_unit_test(half_a_counter_counts_nothing),
 		cmocka_unit_test(what_leaves_its_kind_open_needs_a_name),
+		cmocka_unit_test(what_was_written_before_the_fault_is_no_proof),
+		cmocka_unit_test(what_a_guest_wrote_before_the_fault_is_no_proof),
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),

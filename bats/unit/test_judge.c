@@ -543,9 +543,10 @@ static size_t find(const json_t *records, const char *type)
 
 static json_t *event_of(const char *witness, const char *data)
 {
-	return json_pack("{s:i, s:s, s:s, s:{s:s, s:s, s:s, s:o}}", "time_ns", 1, "type", "event",
-			 "trial", "0001", "body", "witness", witness, "host", "h0", "text", "",
-			 "data", json_loads(data, 0, NULL));
+	return json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:o}}", "time_ns",
+			 (json_int_t)1763712000008000000, "type", "event", "trial", "0001", "body",
+			 "witness", witness, "host", "h0", "text", "", "data",
+			 json_loads(data, 0, NULL));
 }
 
 /* The journal of a good trial whose events after the intent are others. */

@@ -112,6 +112,7 @@ static void read_event(struct event_record *event, const json_t *body)
 	event->name = json_text(data, "event", "");
 	event->text = json_text(body, "text", "");
 	event->lost = json_number(data, "lost", 0);
+	event->guest_time_ns = json_number(data, "guest_time_ns", 0);
 	event->data = data;
 	if (event->source == SOURCE_HEARTBEAT || event->source == SOURCE_GUEST_LINK)
 		read_beat(&event->beat, data);

@@ -93,13 +93,14 @@ struct work_report {
  * @name:    of the event (`event` in its data)
  * @text:    line of a log, or words for people
  * @lost:    lines or events that are missing here
+ * @guest_time_ns: when it was, by the clock of the guest that reports it; 0: not known
  * @data:    all of it; NULL
  * @beat, @domain, @migration, @work: by @source; a witness of an agent declares its own fields
  */
 struct event_record {
 	enum source source;
 	const char *witness, *name, *text;
-	int64_t lost;
+	int64_t lost, guest_time_ns;
 	const json_t *data;
 	union {
 		struct beat_report beat;

@@ -62,6 +62,8 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		case_note_damage(trial, record);
 	if (line.meaning == MEANS_LOST)
 		trial->log_lost = true;
+	if (kernel_line_is_error(line.meaning) && case_is_older(trial, record))
+		return case_read_noise(trial, record);
 	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
 		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line),
 			   line.nature);

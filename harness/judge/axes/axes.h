@@ -6,9 +6,6 @@
 
 #include "harness/judge/read/case.h"
 
-/* Clocks of hosts and controller agree to some milliseconds: what is nearer than this may have been before or after. */
-#define JUDGE_MARGIN_NS (100 * NSEC_PER_MSEC)
-
 /**
  * enum relation - is a piece of evidence about this trial's fault?
  * @RELATION_OURS:      it names our page, address or process

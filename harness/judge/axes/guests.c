@@ -278,6 +278,8 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 	struct kernel_line line = kernel_line_read(text);
 
 	trial->guest_log_seen |= subject;
+	if (!counts && subject && trial->intent)
+		case_read_noise(trial, record);
 	if (!counts)
 		return;
 	if (subject && (record->event.lost > 0 || line.meaning == MEANS_LOST))
@@ -294,6 +296,11 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		guest->panic = record;
 	if (strstr(text, "Linux version ") && !guest->booting)
 		guest->booting = record;
+	if (kernel_line_is_error(line.meaning) && case_is_older(trial, record)) {
+		if (subject)
+			case_read_noise(trial, record);
+		return;
+	}
 	if (kernel_line_is_error(line.meaning) && line.meaning != MEANS_HARDWARE_ERROR &&
 	    !guest->harmed)
 		guest->harmed = record;
@@ -367,6 +374,8 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen,
 		read_log(trial, seen, guest, record, counts, subject);
 	else if (record->event.source == SOURCE_WORKLOAD)
 		read_report(trial, guest, record, counts);
+	else if (subject && !counts && trial->intent && format == FORMAT_TRACE_EVENT)
+		case_read_noise(trial, record);
 	else if (subject && counts && format == FORMAT_TRACE_EVENT) {
 		trial->guest_log_lost |= record->event.lost > 0;
 		case_read_trace(trial, record);

@@ -27,10 +27,12 @@ static bool was_refused_before(const struct trial_case *trial, const char *devic
 	return false;
 }
 
-static bool is_ours(const struct trial_case *trial, const struct kernel_line *line)
+static bool is_ours(const struct trial_case *trial, const struct kernel_line *line,
+		    const struct record *record)
 {
 	if (trial->on_host.iova_count)
-		return scope_owns_dma(&trial->on_host, line->device, line->iova);
+		return scope_owns_dma(&trial->on_host, line->device, line->iova) &&
+		       !case_is_older(trial, record);
 	return !*line->device || !was_refused_before(trial, line->device);
 }
 
@@ -66,7 +68,7 @@ void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
 	}
 	if (line->meaning != MEANS_IOMMU_FAULT)
 		return;
-	ours = is_ours(trial, line);
+	ours = is_ours(trial, line, record);
 	if (ours && !trial->iommu.first)
 		trial->iommu.first = record;
 	source->ours += ours;

@@ -141,10 +141,12 @@ void case_read_noise(struct trial_case *trial, const struct record *record)
 	bool trace = case_format(trial, record) == FORMAT_TRACE_EVENT;
 	struct kernel_line line = trace ? trace_event_read(record->event.data, record->event.text)
 					: kernel_line_read(record->event.text);
-	enum relation relation = scope_relation(&trial->on_host, &line);
+	enum relation relation =
+		scope_relation(record->guest ? &trial->in_guest : &trial->on_host, &line);
 	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
 
-	if (!kernel_line_is_error(line.meaning) || (relation != RELATION_ANONYMOUS && !link) ||
+	if (!event_is_of_kernel(record) || !kernel_line_is_error(line.meaning) ||
+	    (relation != RELATION_ANONYMOUS && !link) ||
 	    !nature_overlaps(line.nature, case_fault(trial)))
 		return;
 	trial->noisy_link |= link;
@@ -227,7 +229,9 @@ void case_read_trace(struct trial_case *trial, const struct record *record)
 		case_read_iommu(trial, &line, record);
 	if (!in_guest && line.meaning == MEANS_LOST)
 		trial->log_lost = true;
-	if (line.meaning == MEANS_HARDWARE_ERROR)
+	if (line.meaning == MEANS_HARDWARE_ERROR && case_is_older(trial, record))
+		case_read_noise(trial, record);
+	else if (line.meaning == MEANS_HARDWARE_ERROR)
 		case_weigh(trial, in_guest ? GROUP_GUEST_TRACE : GROUP_TRACE, record,
 			   scope_relation(in_guest ? &trial->in_guest : &trial->on_host, &line),
 			   line.nature);

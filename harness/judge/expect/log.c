@@ -118,7 +118,8 @@ static const struct record *find_line(const struct trial_case *trial, const stru
 	for_each_record (trial, record)
 		if (case_counts(trial, record) && is_line(trial, source, record) &&
 		    regex_matches(pattern, record->event.text, why) &&
-		    (forbidden || can_show(trial, source, record)))
+		    (forbidden ||
+		     (can_show(trial, source, record) && !case_is_older(trial, record))))
 			return record;
 	return NULL;
 }

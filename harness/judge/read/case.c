@@ -327,6 +327,41 @@ static bool same_text(const char *one, const char *other)
 	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
+/*
+ * The clock of a guest is not that of the controller. But nothing arrives before it was sent, and between two records the clock of a
+ * guest may stand still, while it never runs ahead: of all that the same witness sent later, the record that was on its way for
+ * the shortest time shows how far the clock is behind at most.
+ */
+static int64_t written_at_latest(const struct trial_case *trial, const struct record *record)
+{
+	int64_t behind, least = INT64_MAX, latest;
+
+	if (!record->guest || record->event.guest_time_ns <= 0)
+		return record->seen_ns;
+	for (const struct record *later = record; later < trial->records + trial->record_count;
+	     later++)
+		if (later->type == RECORD_EVENT && later->event.guest_time_ns > 0 &&
+		    strcmp(later->event.witness, record->event.witness) == 0 &&
+		    same_text(later->guest, record->guest) &&
+		    same_text(later->host, record->host) &&
+		    !__builtin_sub_overflow(later->seen_ns, later->event.guest_time_ns, &behind) &&
+		    behind < least)
+			least = behind;
+	return __builtin_add_overflow(record->event.guest_time_ns, least, &latest) ? record->seen_ns
+										   : latest;
+}
+
+/**
+ * case_is_older - was an event before the fault, although it was read after it?
+ *
+ * A witness may have lines of a log still to read, and a guest lines still to send, when the fault is fired.
+ */
+bool case_is_older(const struct trial_case *trial, const struct record *record)
+{
+	return trial->intent && record->type == RECORD_EVENT &&
+	       written_at_latest(trial, record) < trial->intent->written_ns - JUDGE_MARGIN_NS;
+}
+
 /**
  * case_change - by how much a counter has changed since the intent
  * @trial:      the case

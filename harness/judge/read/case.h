@@ -35,6 +35,9 @@ struct finding {
 	struct reason reason;
 };
 
+/* Clocks of hosts and controller agree to some milliseconds: what is nearer than this may have been before or after. */
+#define JUDGE_MARGIN_NS (100 * NSEC_PER_MSEC)
+
 #define FINDING_LIMIT 64
 
 /* Groups of witnesses that are not in the table EVIDENCE_GROUPS. */
@@ -265,6 +268,7 @@ bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t
 bool case_change(const struct trial_case *trial, const struct record *event, const char *name,
 		 const json_t *change, int64_t *difference);
 bool case_counts(const struct trial_case *trial, const struct record *record);
+bool case_is_older(const struct trial_case *trial, const struct record *record);
 bool case_on_host(const struct trial_case *trial, const struct record *record);
 const json_t *case_section(const struct trial_case *trial, const char *name);
 const json_t *case_step(const struct trial_case *trial, const char *kind);
