@@ -264,6 +264,18 @@ jump() { # NUMBER SECONDS
 	[ "$status" -eq 2 ]
 }
 
+@test "a page begins with what regressed most" {
+	write_run a "$time" "${base[@]}"
+	write_run b "$time" "${slow[@]}"
+	jq -c '.trials[].metrics |= (.zeal = .time | .same = .time)' a/results.json >all && mv all a/results.json
+	jq -c --slurpfile a a/results.json '.trials |= [range(length) as $i | .[$i] | .metrics.zeal = .metrics.time |
+		.metrics.zeal.samples[0] *= 2 | .metrics.same = $a[0].trials[$i].metrics.time]' b/results.json >all && mv all b/results.json
+	run "$brinell" compare --html page.html a b
+	[ "$status" -eq 1 ]
+	[ "$(grep -o '<h3>[^<]*' page.html | paste -sd ' ')" = '<h3>perf/case zeal <h3>perf/case time <h3>perf/case same' ]
+	grep -q '<span class="soft">p 0.0005 after Holm' page.html
+}
+
 @test "a page has each sample as a dot, and the history with its changes" {
 	write_run a "$time" "${base[@]}"
 	write_run b "$time" "${slow[@]}"

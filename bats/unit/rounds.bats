@@ -26,8 +26,11 @@ compare() { # BOOTS OPTIONS...
 }
 
 @test "a planted slowdown regresses, and a second round confirms it" {
-	compare 4 --b "qemu=$PWD/slow"
+	mv slow "it's slow"
+	compare 4 --b "qemu=$PWD/it's slow"
 	[ "$status" -eq 1 ]
+	[ "$(jq -r .command out/compared.json)" = "brinell compare --boots 4 --budget 5 --alpha 0.2 --a bench=ssh:fake --b bench=ssh:fake --b 'qemu=$PWD/it'\\''s slow' $scenario" ]
+	grep -q '<code>brinell compare --boots 4 .*</code>' out/report.html
 	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *"regressed: confirmed by a second round"* ]]
 	[ "$(grep -c 'victim.cost' <<<"$output")" -eq 1 ]
 	# Two rounds, and one run of each side to see where the time goes.

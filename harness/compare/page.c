@@ -203,12 +203,12 @@ static void write_metric(FILE *out, const json_t *row)
 	write_side_number(out, "B", json_object_get(row, "b"), unit);
 	if (change) {
 		__cleanup_free char *text = compare_change_text(change);
+		__cleanup_free char *p = compare_p_text(row);
 
 		text_xml_format(out,
-				"<span>change %s</span><span class=\"soft\">p %.4f after Holm, "
+				"<span>change %s</span><span class=\"soft\">p %s after Holm, "
 				"budget %g %%",
-				text, table_number(row, "p_holm", 1),
-				table_number(row, "budget_percent", 0));
+				text, p, table_number(row, "budget_percent", 0));
 		if (better_known)
 			text_xml_format(out, ", %s is better", json_text(row, "direction", ""));
 		fputs("</span>", out);
@@ -219,16 +219,47 @@ static void write_metric(FILE *out, const json_t *row)
 	fputs("</div></section>\n", out);
 }
 
+static size_t place_of(const json_t *row)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(verdicts) && !json_is(row, "verdict", verdicts[i]))
+		i++;
+	return i;
+}
+
+static double size_of_change(const json_t *row)
+{
+	return fabs(table_number(json_object_get(row, "change_percent"), "value", 0));
+}
+
+/* By verdict, then the largest change first, then by name as they are. */
+static int compare_rows(const void *a, const void *b)
+{
+	const json_t *left = *(const json_t *const *)a, *right = *(const json_t *const *)b;
+	size_t left_place = place_of(left), right_place = place_of(right);
+	double difference = size_of_change(right) - size_of_change(left);
+	int names;
+
+	if (left_place != right_place)
+		return left_place < right_place ? -1 : 1;
+	if (difference < 0 || difference > 0)
+		return difference < 0 ? -1 : 1;
+	names = strcmp(json_text(left, "scenario", ""), json_text(right, "scenario", ""));
+	return names ?: strcmp(json_text(left, "metric", ""), json_text(right, "metric", ""));
+}
+
 static void write_metrics(FILE *out, const json_t *metrics)
 {
-	json_t *row;
-	size_t index;
+	size_t count = json_array_size(metrics);
+	__cleanup_free const json_t **rows = xcalloc(count + 1, sizeof(*rows));
 
+	for (size_t i = 0; i < count; i++)
+		rows[i] = json_array_get(metrics, i);
+	qsort(rows, count, sizeof(*rows), compare_rows);
 	fputs("<h2>Metrics</h2>\n", out);
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		json_array_foreach ((json_t *)metrics, index, row)
-			if (json_is(row, "verdict", verdicts[i]))
-				write_metric(out, row);
+	for (size_t i = 0; i < count; i++)
+		write_metric(out, rows[i]);
 }
 
 /* The picture is of flame_write() and in the page, so that the page can be mailed. */
@@ -358,6 +389,9 @@ static void write_head(FILE *out, const json_t *comparison)
 	fputs("</div>\n<div class=\"card\">", out);
 	write_run(out, "A, the base", json_object_get(comparison, "a"));
 	write_run(out, "B, the new one", json_object_get(comparison, "b"));
+	if (json_text(comparison, "command", NULL))
+		text_xml_format(out, "<p><code>%s</code></p>",
+				json_text(comparison, "command", ""));
 	fputs("</div>\n", out);
 	if (alarms)
 		text_xml_format(out, "<p class=\"card warning\">%s</p>\n", alarms);
@@ -384,7 +418,8 @@ void compare_page(FILE *out, const json_t *comparison)
 	      "own. "
 	      "The bar is the median of the boots, the field around it its 95 % interval; fewer "
 	      "than 6 boots have none. Two humps: the samples lie in two groups. *: the boots are "
-	      "not on record, each trial is taken for one.</p>\n",
+	      "not on record, each trial is taken for one. The metrics are in the order of their "
+	      "verdicts, the largest change first.</p>\n",
 	      out);
 	write_metrics(out, json_object_get(comparison, "metrics"));
 	write_profiles(out, json_object_get(comparison, "profiles"));

@@ -437,6 +437,58 @@ json_t *rounds_directories(const char *directory, const json_t *plan)
 	return directories;
 }
 
+/* For a shell. */
+static void append_word(char **text, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:=,@%+-";
+
+	if (*word && !word[strspn(word, plain)]) {
+		append_text(text, " ", "%s", word);
+		return;
+	}
+	append_text(text, " ", "'");
+	for (size_t length; *word; word += length + (word[length] == '\'')) {
+		length = strcspn(word, "'");
+		append_text(text, "", "%.*s%s", (int)length, word, word[length] ? "'\\''" : "");
+	}
+	append_text(text, "", "'");
+}
+
+static void append_words(char **text, const char *option, const json_t *words)
+{
+	json_t *word;
+	size_t index;
+
+	json_array_foreach ((json_t *)words, index, word) {
+		if (option)
+			append_word(text, option);
+		append_word(text, json_string_value(word));
+	}
+}
+
+/* The command that makes such a comparison again. */
+static char *command_of(const json_t *plan)
+{
+	double budget = json_number_value(json_object_get(plan, "budget"));
+	double alpha = json_number_value(json_object_get(plan, "alpha"));
+	long long samples = json_number(plan, "samples", 1);
+	char *text = format_text("brinell compare --boots %lld",
+				 (long long)json_number(plan, "boots", 0));
+
+	if (samples > 1)
+		append_text(&text, " ", "--samples %lld", samples);
+	append_text(&text, " ", "--budget %g --alpha %g", budget, alpha);
+	if (json_text(plan, "across", NULL)) {
+		append_word(&text, "--across");
+		append_word(&text, json_text(plan, "across", ""));
+	}
+	append_words(&text, "--a", json_object_get(plan, "a"));
+	append_words(&text, "--b", json_object_get(plan, "b"));
+	append_words(&text, NULL, json_object_get(plan, "scenarios"));
+	return text;
+}
+
 /**
  * rounds_run - make the runs of a comparison that are not there yet, and compare
  * @directory:  of rounds_create()
@@ -450,6 +502,7 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 {
 	struct rounds rounds = {.directory = directory, .plan = plan};
 	__cleanup_json json_t *first = NULL;
+	__cleanup_free char *command = NULL;
 	int error;
 
 	tell_expected(plan);
@@ -459,6 +512,8 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	if (error)
 		return error;
 	profile_regressions(directory, plan, first);
+	command = command_of(plan);
+	json_object_set_new(first, "command", json_string(command));
 	*comparison = steal(first);
 	return 0;
 }

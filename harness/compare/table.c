@@ -129,7 +129,8 @@ char *compare_run_text(const json_t *side)
 	return text;
 }
 
-static char *p_text(const json_t *row)
+/** compare_p_text - the p of a row after Holm. Owned by the caller */
+char *compare_p_text(const json_t *row)
 {
 	double p = table_number(row, "p_holm", NAN);
 
@@ -147,7 +148,7 @@ static void fill_metric(const json_t *row, char *cells[TABLE_COLUMNS])
 	cells[1] = compare_side_text(json_object_get(row, "a"), unit);
 	cells[2] = compare_side_text(json_object_get(row, "b"), unit);
 	cells[3] = compare_change_text(json_object_get(row, "change_percent"));
-	cells[4] = p_text(row);
+	cells[4] = compare_p_text(row);
 	cells[5] = verdict_text(row);
 }
 
@@ -176,7 +177,7 @@ static void fill_rate(const json_t *row, char *cells[TABLE_COLUMNS])
 	cells[2] = rate_text(b);
 	cells[3] = json_object_get(row, "p") ? format_text("%+.1f points", points(b) - points(a))
 					     : xstrdup("-");
-	cells[4] = p_text(row);
+	cells[4] = compare_p_text(row);
 	cells[5] = verdict_text(row);
 }
 

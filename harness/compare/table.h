@@ -9,6 +9,7 @@
 void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count);
 char *compare_side_text(const json_t *side, const char *unit);
 char *compare_change_text(const json_t *change);
+char *compare_p_text(const json_t *row);
 char *compare_verdict_text(const json_t *row);
 char *compare_run_text(const json_t *side);
 double table_number(const json_t *object, const char *key, double fallback);
