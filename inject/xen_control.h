@@ -48,12 +48,13 @@ struct xen_domain {
  * struct xen_machine - what Xen says of the machine
  * @processors: that are online
  * @cap:        IA32_MCG_CAP of the first of them
+ * @hvm:        it has guests with a device model
  * @intel:      of Intel: only there Xen acts on a machine check itself (xen/arch/x86/cpu/mcheck/mce_intel.c, mce_dhandlers)
  */
 struct xen_machine {
 	unsigned int processors;
 	uint64_t cap;
-	bool intel;
+	bool hvm, intel;
 };
 
 /* A register of machine checks (IA32_MC*) and the value that Xen reads from it in the next simulated machine check. */

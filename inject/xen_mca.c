@@ -389,6 +389,10 @@ static void xen_mca_probe(json_t *findings)
 	bool ok = handle && xen->machine(handle, &machine, &why) == 0;
 
 	finding_add(findings, "xen-mca", ok, why.text, XEN_CONTROL_REMEDY);
+	finding_add(findings, "guest:hvm", ok && machine.hvm,
+		    ok ? "Xen has no HVM on this processor, or no device model is installed"
+		       : "xen-mca is missing, see there",
+		    "install qemu-system-xen, or use the rig's profile xen");
 	for (size_t kind = 0; kind_names[kind]; kind++) {
 		__cleanup_free char *name = format_text("xen-mca:%s", kind_names[kind]);
 		__cleanup_free char *without = ok ? why_without_effect(xen, handle, kind, &machine)

@@ -388,6 +388,9 @@ static void probe_tells_what_xen_acts_on(void **state)
 	assert_true(is_found("xen-mca", NULL));
 	assert_true(is_found("xen-mca:srao", NULL));
 	assert_true(is_found("xen-mca:set-broken", NULL));
+	assert_false(is_found("guest:hvm", "no device model"));
+	xen.machine.hvm = true;
+	assert_true(is_found("guest:hvm", NULL));
 	/* MCG_CAP of QEMU has neither bit 27 nor bit 10. */
 	assert_false(is_found("xen-mca:lmce", "MCG_LMCE_P"));
 	assert_false(is_found("xen-mca:ucna", "CMCI"));

@@ -100,11 +100,21 @@ static int read_cap(xc_interface *xen, struct xen_machine *machine)
 	return error;
 }
 
+/* Where Debian, and Xen's own build, have the device model; libxl looks at one place, and does not report it. */
+static bool has_hvm(xc_interface *xen)
+{
+	xc_physinfo_t machine = {0};
+
+	return xc_physinfo(xen, &machine) == 0 && machine.capabilities & XEN_SYSCTL_PHYSCAP_hvm &&
+	       (machine_has_file("/usr/libexec/xen-qemu-system-i386") ||
+		machine_has_file("/usr/lib/xen/bin/qemu-system-i386"));
+}
+
 static int control_machine(void *handle, struct xen_machine *machine, struct reason *why)
 {
 	int error;
 
-	*machine = (struct xen_machine){0};
+	*machine = (struct xen_machine){.hvm = has_hvm(handle)};
 	error = read_cap(handle, machine);
 	return error ? fail(why, error, "Xen does not describe the processors: %s",
 			    strerror(-error))
