@@ -185,6 +185,15 @@ static void one_that_can_not_be_ended_stays(void **state)
 	assert_false(has_files());
 }
 
+static void another_kind_of_machine_is_refused(void **state)
+{
+	refused(*state,
+		"{\"id\":1,\"call\":\"guest.start\",\"args\":{\"name\":\"g1\",\"machine\":"
+		"\"hvm\"}}",
+		"EOPNOTSUPP");
+	assert_false(has_files());
+}
+
 static void one_can_be_announced_twice(void **state)
 {
 	receive(*state, "");
@@ -331,6 +340,7 @@ int main(void)
 		SERVICE_TEST(one_that_has_just_come_is_ended),
 		SERVICE_TEST(one_of_the_user_is_left_alone),
 		SERVICE_TEST(one_that_can_not_be_ended_stays),
+		SERVICE_TEST(another_kind_of_machine_is_refused),
 		SERVICE_TEST(one_can_be_announced_twice),
 		SERVICE_TEST(a_page_is_looked_at_where_it_arrives),
 		SERVICE_TEST(an_agent_that_ends_takes_all_back),

@@ -55,6 +55,7 @@ static const struct refusal refusals[] = {
 	{HEAD "guests: {g1: {heartbeat: 100us}}\nsteps: []\n", "3:26", "from 1ms to 10s"},
 	{HEAD "guests: {g1: {backing: huge}}\nsteps: []\n", "3:24",
 	 "must be one of anonymous, thp, hugetlb"},
+	{HEAD "guests: {g1: {machine: pv}}\nsteps: []\n", "3:24", "must be one of pvh, hvm"},
 	{HEAD "guests: {g1: {programs: stress-ng}}\nsteps: []\n", "3:25", "write [stress-ng]"},
 	{HEAD "guests: {g1: {programs: [stressng]}}\nsteps: []\n", "3:26",
 	 "did you mean 'stress-ng'?"},

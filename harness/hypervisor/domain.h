@@ -15,6 +15,7 @@
  * @uuid:       of its domain
  * @kernel, @initramfs, @console: paths
  * @owner:      which agent has made it; domain_owner()
+ * @machine:    one of @machines of the hypervisor; NULL: it has one only
  * @arguments:  further words of the kernel command line; may be empty
  * @port:       of the host's vsock that it dials
  * @memory_mib, @processors: its size
@@ -24,6 +25,7 @@ struct domain_plan {
 	const char *guest;
 	const char *uuid;
 	const char *kernel, *initramfs, *console;
+	const char *machine;
 	const char *arguments;
 	const char *owner;
 	unsigned int port;

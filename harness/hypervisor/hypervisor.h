@@ -57,6 +57,7 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @vsock:   its guests dial the vsock of the host; otherwise they have a serial port
  * @kernel:  program beside the agent that is a micro guest by itself, and has no console but its stream; NULL: micro guests
  *           are Linux with brinell-guest
+ * @machines: NULL-terminated kinds of virtual machines that a micro guest can be, the usual one first; NULL: there is one kind
  * @qemu:    each guest is a process of QEMU, which has a monitor
  * @local:   a guest can migrate into another domain of the same host
  * @stream:  the stream of its migrations passes the agent: it can stand still, its entries are seen, and it can be hit
@@ -79,7 +80,7 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  *           an event "resumed" when it runs here; NULL: the hypervisor reports that by itself. @number: as @claim, brinell made it
  * @migrate: moves the guest as @request says (docs/protocol.md, guest.migrate); returns at the end. Passes on events
  *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage; and, where it can,
- *           "migration-page", "migration-held" and "migration-released" (docs/protocol.md). Leaves in @reply what @describe
+ *           "migration-page", "migration-devices", "migration-held" and "migration-released" (docs/protocol.md). Leaves in @reply what @describe
  *           does when the guest is still on this host
  * @control: changes a migration as "action" of @request says: "limit" holds it by a low bandwidth and releases it by a high
  *           one, "post-copy", "cancel", "release" of one that stands still; @number: it is in post-copy
@@ -94,6 +95,7 @@ struct hypervisor {
 	const char *name;
 	bool vsock;
 	const char *kernel;
+	const char *const *machines;
 	bool qemu, local, stream;
 	int (*prepare)(struct reason *why);
 	void *(*open)(struct reason *why);

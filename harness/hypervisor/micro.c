@@ -114,6 +114,18 @@ static int take_backing(struct domain_guest *guest, const json_t *arguments,
 	return 0;
 }
 
+static int take_machine(struct domain_plan *plan, const json_t *arguments, struct reason *why)
+{
+	const char *const *machines = hypervisor_here()->machines;
+	const char *machine = json_text(arguments, "machine", machines ? machines[0] : NULL);
+
+	plan->machine = machine;
+	if (!machine || (machines && text_among(machine, machines)))
+		return 0;
+	return fail(why, -EOPNOTSUPP, "%s has no virtual machines of the kind '%s'",
+		    hypervisor_here()->name, machine);
+}
+
 /** domain_open_console - make the pipes of a guest's console, and wait for what it shows. Return: 0 or -errno */
 int domain_open_console(struct domain_guest *guest, struct reason *why)
 {
@@ -164,7 +176,8 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	error = take_size(arguments, "memory_mib", 256, MEMORY_LEAST_MIB, MEMORY_MOST_MIB,
 			  &plan.memory_mib, why)
 		?: take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors, why)
-		?: check_programs(programs, why);
+		?: check_programs(programs, why)
+		?: take_machine(&plan, arguments, why);
 	if (error)
 		return error;
 	program = find_program(alone ?: "brinell-guest", why);

@@ -92,11 +92,11 @@ static json_t *guest_arguments(const struct engine_guest *guest)
 {
 	const json_t *given = guest->arguments;
 	json_t *arguments =
-		json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:O*}", "name", guest->name, "kind",
+		json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:O*}", "name", guest->name, "kind",
 			  json_text(given, "kind", "micro"), "domain", param_text(given, "domain"),
 			  "arguments", param_text(given, "kernel-arguments"), "backing",
-			  param_text(given, "backing"), "programs",
-			  json_object_get(given, "programs"));
+			  param_text(given, "backing"), "machine", param_text(given, "machine"),
+			  "programs", json_object_get(given, "programs"));
 
 	if (param_given(given, "memory"))
 		json_object_set_new(
