@@ -156,46 +156,40 @@ static const char *const xen_modules[] = {"virtio_blk", "virtio_net", "erofs",	 
 					  "loop",	"ext4",	      "xenfs",	      "xen_privcmd",
 					  "xen_evtchn", "xen_gntdev", "xen_gntalloc", NULL};
 
-static const char *const xen_packages[] = {"xen-hypervisor-4.20-amd64",
-					   "xen-utils-4.20",
-					   "xenstore-utils",
-					   "libxen-dev",
-					   "libjansson-dev",
-					   "libc6-dev",
-					   "kmod",
-					   "util-linux",
-					   "dash",
-					   "dropbear-bin",
-					   NULL};
+#define XEN_PACKAGES                                                                               \
+	"xen-hypervisor-4.20-amd64", "xen-utils-4.20", "xenstore-utils", "libxen-dev",             \
+		"libjansson-dev", "libc6-dev", "kmod", "util-linux", "dash", "dropbear-bin"
+static const char *const xen_packages[] = {XEN_PACKAGES, "qemu-system-xen", NULL};
+static const char *const xen_ept_packages[] = {XEN_PACKAGES, NULL};
 
 /* Nothing of them is linked with what is kept. */
-static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",   "systemd",
-					 "libsystemd-shared", "udev",	    "tzdata", "procps",
-					 "openssl",	      "libsqlite3", "libdb5", "dpkg",
-					 "iproute2",	      "tar_",	    NULL};
+static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",	 "systemd",
+					 "libsystemd-shared", "udev",	    "tzdata",	 "procps",
+					 "openssl",	      "libsqlite3", "libdb5",	 "dpkg",
+					 "iproute2",	      "tar_",	    "iso-codes", "ipxe-",
+					 "libdrm-",	      NULL};
 
 #define XEN_BIN "usr/lib/xen-4.20/bin/"
+/* The stack is unwound by libgcc_s.so.1 when a thread of libxl is cancelled; no program names it. */
+#define XEN_KEEP                                                                                   \
+	XEN_BIN "libxl-save-helper", XEN_BIN "xen-hvmctx", XEN_BIN "xen-init-dom0",                \
+		XEN_BIN "xen-mceinj", XEN_BIN "xenconsole", XEN_BIN "xenconsoled",                 \
+		XEN_BIN "xenctx", XEN_BIN "xenstored", XEN_BIN "xl", "usr/bin/dash",               \
+		"usr/bin/dbclient", "usr/bin/flock", "usr/bin/kmod", "usr/bin/xenstore-ls",        \
+		"usr/bin/xenstore-read", "usr/bin/xenstore-write",                                 \
+		"usr/lib/x86_64-linux-gnu/libgcc_s.so.1", "usr/lib64/ld-linux-x86-64.so.2",        \
+		"usr/sbin/dropbear"
+static const char *const xen_ept_keep[] = {XEN_KEEP, NULL};
+
+/* And what HVM guests need: their device model, and their firmware, which starts a kernel that the device model was given. */
 static const char *const xen_keep[] = {
-	XEN_BIN "libxl-save-helper",
-	XEN_BIN "xen-hvmctx",
-	XEN_BIN "xen-init-dom0",
-	XEN_BIN "xen-mceinj",
-	XEN_BIN "xenconsole",
-	XEN_BIN "xenconsoled",
-	XEN_BIN "xenctx",
-	XEN_BIN "xenstored",
-	XEN_BIN "xl",
-	"usr/bin/dash",
-	"usr/bin/dbclient",
-	"usr/bin/flock",
-	"usr/bin/kmod",
-	"usr/bin/xenstore-ls",
-	"usr/bin/xenstore-read",
-	"usr/bin/xenstore-write",
-	/* The stack is unwound by it when a thread of libxl is cancelled; no program names it. */
-	"usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
-	"usr/lib64/ld-linux-x86-64.so.2",
-	"usr/sbin/dropbear",
+	XEN_KEEP,
+	"usr/lib/xen-4.20/boot/hvmloader",
+	"usr/libexec/xen-qemu-system-i386",
+	"usr/share/qemu/keymaps/en-us",
+	"usr/share/qemu/pvh.bin",
+	"usr/share/seabios/bios-256k.bin",
+	"usr/share/seabios/vgabios-stdvga.bin",
 	NULL,
 };
 
@@ -208,6 +202,17 @@ static const struct rig_system xen_system = {
 	.packages = xen_packages,
 	.unused = xen_unused,
 	.keep = xen_keep,
+	.hypervisor = "boot/xen-4.20-amd64.gz",
+	.sysroot = xen_sysroot,
+};
+
+/* No guests with a device model: its emulator is slow, and has the whole disk in memory. */
+static const struct rig_system xen_ept_system = {
+	.name = "ept",
+	.suite = "trixie",
+	.packages = xen_ept_packages,
+	.unused = xen_unused,
+	.keep = xen_ept_keep,
 	.hypervisor = "boot/xen-4.20-amd64.gz",
 	.sysroot = xen_sysroot,
 };
@@ -239,8 +244,8 @@ static const char *const xen_ready[] = {
 
 static const struct rig_profile xen = {
 	.name = "xen",
-	.summary = "Xen on an Intel processor model with SVM: PVH guests that migrate to the same "
-		   "host",
+	.summary = "Xen on an Intel processor model with SVM: PVH and HVM guests that migrate to "
+		   "the same host",
 	.hosts = 1,
 	.snapshot = true,
 	.local_migration = true,
@@ -347,7 +352,7 @@ static const struct rig_profile xen_ept = {
 	.processor = "corei7_sandy_bridge_2600k",
 	.modules = xen_ept_modules,
 	.arguments = "brinell.port=/dev/ttyS1",
-	.system = &xen_system,
+	.system = &xen_ept_system,
 	.bochs = &bochs_system,
 	.start = "start-xen",
 	.ready = xen_ready,
