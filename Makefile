@@ -156,11 +156,12 @@ $(BUILD)/$1: $(BUILD)/obj/$(main.$1) $(foreach used,$(rooms.$1),$(BUILD)/rooms/$
 endef
 $(foreach name,$(programs),$(eval $(call link_program,$(name))))
 
-# A guest of Xen that is a program alone: no library, no kernel.
+# A guest of Xen that is a program alone: no library, no kernel. Its file is one of 32 bits, in which it begins: the device model of an HVM
+# guest takes no other.
 build/brinell-guest-xen: $(addprefix harness/hypervisor/xen/guest/,guest.c work.c console.c platform.c head.S guest.h guest.ld) Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -g -Wall -Wextra $(if $(WERROR),-Werror) -ffreestanding -fno-pic -fno-stack-protector -fcf-protection=none -mno-red-zone -mgeneral-regs-only \
-		-static -no-pie -nostdlib -Wl,-T,$(filter %.ld,$^) -Wl,--build-id=none -Wl,--no-warn-rwx-segments -o $@ $(filter %.c %.S,$^)
+		-static -no-pie -nostdlib -Wl,-T,$(filter %.ld,$^) -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,--oformat=elf32-i386 -o $@ $(filter %.c %.S,$^)
 
 # The manual page and the completion are made of the help.
 build/brinell.1: harness/programs/make-man build/brinell

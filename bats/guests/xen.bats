@@ -9,9 +9,10 @@ setup_file() {
 
 @test "nothing is left of domains whose agent was killed in the middle of a migration" {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	for moment in sent last checkpoint; do
+	for case in "sent pvh" "last pvh" "checkpoint pvh" "arrived hvm"; do
+		read -r moment machine <<<"$case"
 		run timeout 200 "$brinell" rig run xen --file "$top/bats/rig/host_xen.sh" --file "$top/bats/rig/converse.sh" --timeout 190s -- \
-			busybox sh /root/host_xen.sh "$moment"
+			busybox sh /root/host_xen.sh "$moment" "$machine"
 		echo "$output"
 		[ "$status" -eq 0 ]
 		[[ $output == *"left: "*"brinell-one"* ]]

@@ -71,7 +71,8 @@ static void mark_leaving(json_t *event)
 /* Those that migrate.c reports, in the words of a migration. */
 static bool is_of_stream(const char *what)
 {
-	static const char *const names[] = {"migration-sample", "migration-page", "migration-held",
+	static const char *const names[] = {"migration-sample", "migration-page",
+					    "migration-devices", "migration-held",
 					    "migration-released"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -171,8 +171,8 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 	if (strcmp(what, "migration-sample") == 0)
 		news = migration_track_sample(&migration->track,
 					      json_object_get(event, "statistics"), now);
-	else if (strcmp(what, "migration-page") == 0 || strcmp(what, "migration-held") == 0 ||
-		 strcmp(what, "migration-released") == 0)
+	else if (is_one_of(what, "migration-page", "migration-devices", "migration-held",
+			   "migration-released"))
 		tell_stream(agent, guest, event);
 	else if (strcmp(what, "migration-iteration") == 0)
 		news = migration_track_iteration(&migration->track,

@@ -25,10 +25,11 @@ static void place_descriptors(int log, int fd)
 	int high_log = fcntl(log, F_DUPFD, CHILD_FIRST_FREE);
 	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD, CHILD_FIRST_FREE);
 
-	dup2(high_log, CHILD_LOG);
+	/* A device model that libxl starts gets neither. */
+	dup3(high_log, CHILD_LOG, O_CLOEXEC);
 	dup2(high_log, STDERR_FILENO);
 	if (high >= 0)
-		dup2(high, CHILD_STREAM);
+		dup3(high, CHILD_STREAM, O_CLOEXEC);
 	else
 		close(CHILD_STREAM);
 	close_range(CHILD_FIRST_FREE, ~0u, 0);

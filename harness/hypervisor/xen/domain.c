@@ -28,9 +28,9 @@ bool xen_is_ours(const struct hypervisor_job *job)
 char *xen_plan(const struct domain_plan *plan)
 {
 	__cleanup_json json_t *description =
-		json_pack("{s:s+, s:s, s:s, s:s, s:I}", "name", DOMAIN_PREFIX, plan->guest, "uuid",
-			  plan->uuid, "kernel", plan->kernel, "arguments", plan->arguments,
-			  "memory_mib", (json_int_t)plan->memory_mib);
+		json_pack("{s:s+, s:s, s:s, s:s, s:s, s:I}", "name", DOMAIN_PREFIX, plan->guest,
+			  "uuid", plan->uuid, "machine", plan->machine, "kernel", plan->kernel,
+			  "arguments", plan->arguments, "memory_mib", (json_int_t)plan->memory_mib);
 
 	return json_dumps(description, JSON_COMPACT);
 }
@@ -49,22 +49,35 @@ static char *xenstore_read(const char *directory, uint32_t domain, const char *n
 	return text;
 }
 
+/* A PC without disks and network, whose display is seen by no one. */
+static void take_devices(libxl_domain_build_info *info)
+{
+	libxl_defbool_set(&info->u.hvm.nographic, true);
+	libxl_defbool_set(&info->u.hvm.vnc.enable, false);
+	libxl_defbool_set(&info->u.hvm.xen_platform_pci, false);
+	info->u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_STD;
+}
+
 static int create(struct xen_session *session, const void *context, int fd)
 {
 	const json_t *description = context;
 	__cleanup_free char *arguments =
 		format_text("brinell.boot=%s %s", json_text(description, "uuid", ""),
 			    json_text(description, "arguments", ""));
+	bool devices = json_is(description, "machine", "hvm");
+	libxl_domain_type type = devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 	libxl_domain_config config;
 	uint32_t domain = XEN_NO_DOMAIN;
 	int error;
 
 	(void)fd;
 	libxl_domain_config_init(&config);
-	config.c_info.type = LIBXL_DOMAIN_TYPE_PVH;
+	config.c_info.type = type;
 	config.c_info.name = xstrdup(json_text(description, "name", ""));
 	libxl_uuid_from_string(&config.c_info.uuid, json_text(description, "uuid", ""));
-	libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_PVH);
+	libxl_domain_build_info_init_type(&config.b_info, type);
+	if (devices)
+		take_devices(&config.b_info);
 	config.b_info.max_vcpus = 1;
 	config.b_info.max_memkb = config.b_info.target_memkb =
 		(uint64_t)json_number(description, "memory_mib", 0) << 10;

@@ -267,6 +267,18 @@ static int take_request(struct mover *mover)
 		    "guest.migrate: 'hold' must be none, sent, last, arrived, bytes or checkpoint");
 }
 
+static bool has_device_model(const struct mover *mover)
+{
+	libxl_dominfo info;
+	bool has;
+
+	libxl_dominfo_init(&info);
+	has = !libxl_domain_info(mover->session->libxl, &info, mover->source) &&
+	      info.domain_type == LIBXL_DOMAIN_TYPE_HVM;
+	libxl_dominfo_dispose(&info);
+	return has;
+}
+
 static int open_mover(struct mover *mover)
 {
 	__cleanup_free char *path = NULL;
@@ -283,6 +295,8 @@ static int open_mover(struct mover *mover)
 	mover->memory = info.tot_pages * (uint64_t)XEN_PAGE_BYTES;
 	if (json_is_true(json_object_get(mover->job->request, "video")))
 		mover->model = xendevicemodel_open(NULL, 0);
+	mover->devices = xen_is_ours(mover->job) && !mover->checkpointed && has_device_model(mover);
+	mover_play_drivers(mover, true);
 	path = mover_suspend_path(mover);
 	mover->store = xs_open(0);
 	if (!mover->store || !xs_watch(mover->store, path, "suspend"))
@@ -448,6 +462,7 @@ static void undo(struct mover *mover)
 	if (mover->source == XEN_NO_DOMAIN ||
 	    xen_domain_info(mover->session->control, mover->source, &info))
 		return;
+	mover_play_drivers(mover, false);
 	xen_watch_domain(mover->job->uuid, mover->source, xen_is_ours(mover->job));
 	(void)xc_shadow_control(mover->session->control, mover->source, XEN_DOMCTL_SHADOW_OP_OFF,
 				NULL, 0);

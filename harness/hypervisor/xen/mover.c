@@ -24,6 +24,8 @@
 /* Less of a body is read with what follows it. */
 #define SPLICE_LEAST PIECE_BYTES
 #define SPLICE_MOST (1u << 20)
+/* An interrupt that the guest keeps masked. */
+#define CALLBACK_GSI 5u
 #define SAMPLE_NS NSEC_PER_SEC
 /* A release that never comes. Before the last iteration, libxl gives up after a minute by itself. */
 #define HOLD_MOST_NS (150 * NSEC_PER_SEC)
@@ -69,6 +71,31 @@ static void on_record(void *context, enum xen_layer layer, uint32_t type, uint32
 		mover->checkpoints++;
 		mover->stream.stop = true;
 	}
+}
+
+static void on_emulator(void *context, uint32_t type, uint32_t length)
+{
+	struct mover *mover = context;
+	__cleanup_free char *text =
+		format_text("%s, %u bytes", xen_record_name(XEN_LAYER_LIBXL, type), length);
+
+	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
+				  "migration-devices", "place", text, "iteration",
+				  (json_int_t)mover->stream.iteration));
+}
+
+/**
+ * mover_play_drivers - make libxl take the guest for one with drivers of Xen, or not any more
+ *
+ * An HVM guest without them, which has not asked for an interrupt, is suspended by libxl itself without a question
+ * (domain_suspend_callback_common()). One with them gets an answer in a register when it goes on (modify_returncode() in
+ * tools/libs/guest/xg_resume.c), wherever it was suspended: so it has none any more from then on.
+ */
+void mover_play_drivers(const struct mover *mover, bool has)
+{
+	if (mover->devices)
+		(void)xc_hvm_param_set(mover->session->control, mover->source,
+				       HVM_PARAM_CALLBACK_IRQ, has ? CALLBACK_GSI : 0);
 }
 
 /*
@@ -271,6 +298,7 @@ static int suspend_guest(struct mover *mover)
 	if (xc_domain_shutdown(mover->session->control, mover->source, SHUTDOWN_suspend))
 		return xen_fail(mover->session, &mover->job->why, -EIO, "suspend guest '%s'",
 				mover->job->guest);
+	mover_play_drivers(mover, false);
 	mover->suspending = false;
 	mover->suspended_ns = now_monotonic_ns();
 	/* For a checkpoint, the toolstack lets it go on at once. */
@@ -290,6 +318,7 @@ int mover_run(struct mover *mover)
 	int goes_on = 1;
 
 	xen_stream_begin(&mover->stream, &(struct xen_stream_reader){.record = on_record,
+								     .emulator = on_emulator,
 								     .page = on_page,
 								     .context = mover});
 	track_video(mover);

@@ -5,8 +5,9 @@
 #include <pthread.h>
 
 #include "harness/hypervisor/xen/stream/stream.h"
-/* xendevicemodel.h relies on definitions of xenctrl.h. */
+/* They rely on definitions of xenctrl.h. */
 #include "harness/hypervisor/xen/xen.h"
+#include <xen/hvm/params.h>
 #include <xendevicemodel.h>
 
 /**
@@ -55,6 +56,7 @@ enum mover_hold {
  * @suspending: the guest was asked to suspend; @suspended_ns: when it was, 0 before
  * @checkpointed: the target gets the guest again and again; @given_up: the source has sent enough of them, and ends
  * @checkpoints: so far, and @wanted of them until the source is given up
+ * @devices:  of brinell, with a device model, and suspended once: mover_play_drivers()
  * @model:    of devices, which can track the page as video memory; or NULL
  * @order:    under the lock of migrate.c
  */
@@ -79,11 +81,13 @@ struct mover {
 	struct xen_stream stream;
 	bool checkpointed, given_up;
 	unsigned int checkpoints, wanted;
+	bool devices;
 	xendevicemodel_handle *model;
 	enum mover_order order;
 };
 
 /* mover.c */
+void mover_play_drivers(const struct mover *mover, bool has);
 int mover_run(struct mover *mover);
 int mover_hold(struct mover *mover, const char *where);
 char *mover_suspend_path(const struct mover *mover);

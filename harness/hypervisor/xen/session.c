@@ -136,9 +136,12 @@ static char *no_log(const char *domain, size_t most)
 	return xstrdup("");
 }
 
+static const char *const machines[] = {"pvh", "hvm", NULL};
+
 REGISTERED(hypervisor, xen) = {
 	.name = "xen",
 	.kernel = "brinell-guest-xen",
+	.machines = machines,
 	.local = true,
 	.stream = true,
 	.prepare = prepare,

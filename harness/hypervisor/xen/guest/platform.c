@@ -242,6 +242,13 @@ static void load_gates(void)
 	__asm__ volatile("lidt %0" ::"m"(table));
 }
 
+/* The firmware of an HVM guest leaves the timer of a PC running, whose interrupt would be taken for a trap. */
+static void mask_legacy_interrupts(void)
+{
+	__asm__ volatile("outb %0, $0x21" ::"a"((uint8_t)0xff));
+	__asm__ volatile("outb %0, $0xa1" ::"a"((uint8_t)0xff));
+}
+
 static void start_timer(void)
 {
 	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
@@ -294,6 +301,7 @@ void platform_begin(uint64_t start_info)
 	load_gates();
 	find_xen();
 	read_start_info((const struct start_info *)start_info);
+	mask_legacy_interrupts();
 	start_timer();
 	__asm__ volatile("sti");
 }
