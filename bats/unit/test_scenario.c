@@ -11,6 +11,7 @@
 #include "bats/unit/scenario_refusal.h"
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
+#include "workloads/workload.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
 #define WORKLOAD "workloads:\n  victim: {kind: memory}\n"
@@ -469,6 +470,9 @@ static void requirements_are_probed(void **state)
 		injector_at(i)->probe(findings);
 	for (size_t i = 0; i < witness_count(); i++)
 		witness_at(i)->probe(findings);
+	for (size_t i = 0; i < workload_count(); i++)
+		if (workload_at(i)->probe)
+			workload_at(i)->probe(findings);
 	system_root_set("");
 	json_array_foreach (findings, index, item)
 		json_array_append(probed, json_object_get(item, "name"));
