@@ -83,6 +83,9 @@ static int set_up_guest(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		use_machine(names[i]);
 		assert_int_equal(mkdir(root, 0700), 0);
+		/* A kernel log that stays silent. */
+		assert_int_equal(mkdir(place("dev"), 0700), 0);
+		assert_int_equal(mkfifo(place("dev/kmsg"), 0600), 0);
 		if (i < 2)
 			listeners[i] = fake_listen("serial");
 	}

@@ -296,12 +296,13 @@ static void what_was_written_before_the_fault_is_no_proof(void **state)
 		__cleanup_json json_t *records = plain_trial();
 		const struct told page[] = {PAGE, {0}};
 
-		tell(records, page);
 		json_object_set_new(json_array_get(records, find(records, "intent")), "time_ns",
 				    json_integer(FIRED_NS));
 		json_array_insert_new(records, find(records, "close"),
 				      line_at(NULL, FIRED_NS + times[i].offset_ns, 0, 0,
 					      RECOVERED));
+		/* Behind it, so that it shows that the clock of the host is not behind. */
+		tell(records, page);
 		assert_verdict(records, times[i].verdict, NULL);
 		/* Nor is it the line that a scenario expects. */
 		tell(records, (const struct told[]){KMSG(CONSUMED), {0}});
@@ -337,6 +338,96 @@ static void what_a_guest_wrote_before_the_fault_is_no_proof(void **state)
 		/* A guest that reports such errors all the time. A program that writes the same line is none. */
 		assert_verdict(records, i == 2 || i == 4 ? "inconclusive" : "pass",
 			       i == 2 || i == 4 ? "one-witness" : NULL);
+	}
+}
+
+/* A report of damage would have been in the log, which nothing follows. */
+static void a_log_that_nothing_follows_is_not_clean(void **state)
+{
+	const struct told own[] = {{"trace", "pfn 0x11a3f4",
+				    "{\"event\": \"ras:memory_failure_event\", \"fields\": "
+				    "{\"pfn\": \"0x11a3f4\"}}"},
+				   PAGE,
+				   {0}};
+
+	(void)state;
+	for (int followed = 0; followed < 2; followed++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "witnesses"), "started",
+				    json_pack("[s]", followed ? "kmsg" : "trace"));
+		tell(records, own);
+		assert_verdict(records, followed ? "pass" : "inconclusive",
+			       followed ? NULL : "log-not-seen");
+	}
+}
+
+/* What the fault does to a kernel that was broken before says nothing of a whole one. */
+static void a_kernel_that_was_broken_before_proves_nothing(void **state)
+{
+	static const struct {
+		const char *line;
+		int facility;
+		const char *verdict;
+	} lines[] = {{"BUG: Bad page state in process x  pfn:11a3f4", 0, "inconclusive"},
+		     {"BUG: Bad page state in process x  pfn:11a3f4", 1, "pass"},
+		     {"systemd[1]: Started x", 0, "pass"}};
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_array_insert_new(records, find(records, "intent"),
+				      line_at(NULL, FIRED_NS, 0, lines[i].facility, lines[i].line));
+		tell(records, own);
+		assert_verdict(records, lines[i].verdict, i ? NULL : "kernel-damaged");
+	}
+}
+
+/* The signal of a process of the same name, on the host that nothing was aimed at. */
+static void a_namesake_on_another_host_is_no_victim(void **state)
+{
+	(void)state;
+	for (int here = 0; here < 2; here++) {
+		const struct told own[] = {
+			KMSG(RECOVERED),
+			PAGE,
+			{"workload", "victim: SIGBUS",
+			 "{\"workload\": \"victim\", \"event\": \"signal\", \"signal\": 7, "
+			 "\"signal_name\": \"SIGBUS\", \"code_name\": \"BUS_MCEERR_AR\"}"},
+			{0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s}", "signal", "SIGBUS"));
+		tell(records, own);
+		if (!here)
+			json_object_set_new(
+				json_object_get(json_array_get(records, find(records, "close") - 1),
+						"body"),
+				"host", json_string("h1"));
+		assert_verdict(records, here ? "pass" : "inconclusive",
+			       here ? NULL : "victim-silent");
+	}
+}
+
+/* However many expectations a scenario has, the last one counts. */
+static void the_last_of_many_expectations_counts(void **state)
+{
+	(void)state;
+	for (int found = 0; found < 2; found++) {
+		const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+		__cleanup_json json_t *records = plain_trial();
+		json_t *patterns = json_array();
+
+		for (int i = 0; i < 100; i++)
+			json_array_append_new(patterns, json_string("Recovered"));
+		json_array_append_new(patterns, json_string(found ? "Recovered" : "absent"));
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:o}", "log", patterns));
+		tell(records, own);
+		assert_verdict(records, found ? "pass" : "fail", found ? NULL : "line-missing");
 	}
 }
 
@@ -635,6 +726,10 @@ int main(void)
 		cmocka_unit_test(what_leaves_its_kind_open_needs_a_name),
 		cmocka_unit_test(what_was_written_before_the_fault_is_no_proof),
 		cmocka_unit_test(what_a_guest_wrote_before_the_fault_is_no_proof),
+		cmocka_unit_test(a_log_that_nothing_follows_is_not_clean),
+		cmocka_unit_test(a_kernel_that_was_broken_before_proves_nothing),
+		cmocka_unit_test(a_namesake_on_another_host_is_no_victim),
+		cmocka_unit_test(the_last_of_many_expectations_counts),
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),

@@ -135,14 +135,14 @@ static json_t *judge_declared(const char *group, const char *kind, const char *p
 	json_array_foreach (records, index, record)
 		if (strcmp(json_text(record, "type", ""), "step") == 0)
 			break;
-	json_array_insert_new(
-		records, index,
-		json_pack(
-			"{s:I, s:s, s:s, s:{s:s, s:[s], s:[], s:[{s:s, s:s, s:s, s:b, s:s, s:s}]}}",
-			"time_ns", (json_int_t)1763712000005150000, "type", "witnesses", "trial",
-			"0001", "body", "host", "h0", "started", "made-up", "missing", "proofs",
-			"witness", "made-up", "group", group, "field", "errors", "grows", 1, "kind",
-			kind, "severity", "uncorrected"));
+	json_array_insert_new(records, index,
+			      json_pack("{s:I, s:s, s:s, s:{s:s, s:[s, s], s:[], s:[{s:s, s:s, "
+					"s:s, s:b, s:s, s:s}]}}",
+					"time_ns", (json_int_t)1763712000005150000, "type",
+					"witnesses", "trial", "0001", "body", "host", "h0",
+					"started", "kmsg", "made-up", "missing", "proofs",
+					"witness", "made-up", "group", group, "field", "errors",
+					"grows", 1, "kind", kind, "severity", "uncorrected"));
 	json_array_foreach (records, index, record)
 		if (strcmp(json_text(record, "type", ""), "close") == 0)
 			break;

@@ -192,6 +192,7 @@ static void read_witnesses(struct trial_case *trial, const struct record *record
 	const struct witnesses_record *witnesses = &record->witnesses;
 
 	if (!record->guest && case_on_host(trial, record)) {
+		trial->host_watched |= json_is_array(witnesses->started);
 		trial->log_followed |= follows_log(witnesses);
 		trial->log_seen |= trial->log_followed;
 		trial->host_formats = witnesses->formats;

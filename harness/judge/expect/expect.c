@@ -10,12 +10,11 @@
 /** add_finding - what became of one expectation */
 struct finding *add_finding(struct trial_case *trial, enum state state, bool harm, enum code code)
 {
-	static struct finding overflow;
+	struct finding *finding;
 
-	if (trial->finding_count == FINDING_LIMIT)
-		return &overflow;
-	struct finding *finding = &trial->findings[trial->finding_count++];
-
+	trial->findings =
+		xreallocarray(trial->findings, trial->finding_count + 1, sizeof(*trial->findings));
+	finding = &trial->findings[trial->finding_count++];
 	*finding = (struct finding){.state = state, .harm = harm, .code = code};
 	return finding;
 }

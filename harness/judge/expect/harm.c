@@ -54,11 +54,20 @@ static void expect_whole_logs(struct trial_case *trial)
 			"records of the kernel log of the %s were lost: a report of damage could "
 			"be among them",
 			of_guest ? "guest" : "host");
+	if (trial->host_watched && !trial->log_followed && !expects_the_worst(trial, false))
+		unknown(trial, CODE_LOG_NOT_SEEN,
+			"no witness follows the kernel log of the host: a report of damage would "
+			"not be seen");
 }
 
 void expect_no_damage(struct trial_case *trial)
 {
 	expect_whole_logs(trial);
+	if (trial->damaged_before)
+		unknown(trial, CODE_KERNEL_DAMAGED,
+			"the kernel was damaged before the fault, so that nothing shows what the "
+			"fault does to a whole one: %s",
+			record_quote(trial->damaged_before));
 	for (size_t i = 0; i < trial->damage_count; i++) {
 		const struct record *record = trial->damage[i];
 		const char *guest = record->guest;

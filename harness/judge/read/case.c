@@ -299,6 +299,7 @@ void case_close(struct trial_case *trial)
 	json_decref(trial->versions);
 	json_decref(trial->evidence);
 	free(trial->damage);
+	free(trial->findings);
 }
 
 /** case_counts - is a record later than the intent to fire, or than the beginning of a trial without fault? */
@@ -327,39 +328,49 @@ static bool same_text(const char *one, const char *other)
 	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
-/*
- * The clock of a guest is not that of the controller. But nothing arrives before it was sent, and between two records the clock of a
- * guest may stand still, while it never runs ahead: of all that the same witness sent later, the record that was on its way for
- * the shortest time shows how far the clock is behind at most.
- */
-static int64_t written_at_latest(const struct trial_case *trial, const struct record *record)
+/* When an event was, by the clock of the machine that reports it. */
+static int64_t stamp_of(const struct record *record)
 {
-	int64_t behind, least = INT64_MAX, latest;
+	return record->guest ? record->event.guest_time_ns : record->seen_ns;
+}
 
-	if (!record->guest || record->event.guest_time_ns <= 0)
-		return record->seen_ns;
-	for (const struct record *later = record; later < trial->records + trial->record_count;
-	     later++)
-		if (later->type == RECORD_EVENT && later->event.guest_time_ns > 0 &&
-		    strcmp(later->event.witness, record->event.witness) == 0 &&
-		    same_text(later->guest, record->guest) &&
-		    same_text(later->host, record->host) &&
-		    !__builtin_sub_overflow(later->seen_ns, later->event.guest_time_ns, &behind) &&
-		    behind < least)
-			least = behind;
-	return __builtin_add_overflow(record->event.guest_time_ns, least, &latest) ? record->seen_ns
-										   : latest;
+/* Whether two events have their times from one clock. */
+static bool shares_clock(const struct record *one, const struct record *other)
+{
+	if (other->type != RECORD_EVENT || !same_text(one->guest, other->guest) ||
+	    !same_text(one->host, other->host))
+		return false;
+	return one->guest ? strcmp(one->event.witness, other->event.witness) == 0
+			  : !is_one_of(other->event.witness,
+				       OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD)
+					       NULL);
 }
 
 /**
  * case_is_older - was an event before the fault, although it was read after it?
  *
- * A witness may have lines of a log still to read, and a guest lines still to send, when the fault is fired.
+ * A witness may have lines of a log still to read, and a guest lines still to send, when the fault is fired. The clock of a
+ * machine is not that of the controller, which may be set, too. But nothing arrives before it was sent, and a clock that stands still
+ * only falls behind: of what the machine sent later, the event that was on its way for the shortest time shows how far its clock is
+ * behind at most.
  */
 bool case_is_older(const struct trial_case *trial, const struct record *record)
 {
-	return trial->intent && record->type == RECORD_EVENT &&
-	       written_at_latest(trial, record) < trial->intent->written_ns - JUDGE_MARGIN_NS;
+	const struct record *end = trial->records + trial->record_count;
+	int64_t fired_ns, stamp_ns, latest;
+
+	if (!trial->intent || record->type != RECORD_EVENT || stamp_of(record) <= 0)
+		return false;
+	fired_ns = trial->intent->written_ns - JUDGE_MARGIN_NS;
+	stamp_ns = stamp_of(record);
+	if (!record->guest && stamp_ns >= fired_ns)
+		return false;
+	for (const struct record *later = record; later < end; later++)
+		if (shares_clock(record, later) && stamp_of(later) > 0 &&
+		    !__builtin_sub_overflow(later->written_ns, stamp_of(later), &latest) &&
+		    !__builtin_add_overflow(latest, stamp_ns, &latest) && latest < fired_ns)
+			return true;
+	return false;
 }
 
 /**
@@ -427,7 +438,8 @@ bool case_is_victim(const struct trial_case *trial, const struct record *record)
 	if (!event_is_from(record, SOURCE_WORKLOAD))
 		return false;
 	facts = facts_of(trial, record->event.work.workload);
-	return names_target(trial, record->event.work.workload) &&
+	return (record->guest || case_on_host(trial, record)) &&
+	       names_target(trial, record->event.work.workload) &&
 	       same_text(facts ? facts->guest : trial->victim_guest, record->guest);
 }
 

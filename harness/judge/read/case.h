@@ -38,8 +38,6 @@ struct finding {
 /* Clocks of hosts and controller agree to some milliseconds: what is nearer than this may have been before or after. */
 #define JUDGE_MARGIN_NS (100 * NSEC_PER_MSEC)
 
-#define FINDING_LIMIT 64
-
 /* Groups of witnesses that are not in the table EVIDENCE_GROUPS. */
 #define DECLARED_GROUPS 8
 #define GROUP_NAME 40
@@ -174,6 +172,8 @@ struct conversion_outcome {
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
  * @foreign: the first evidence that named another page or process, "" for none
+ * @damaged_before: the host or the subject reported a bug of its kernel before the fault
+ * @host_watched: the journal says which witnesses of the host looked
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
  * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
  * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
@@ -194,7 +194,7 @@ struct conversion_outcome {
  * @conversion: of guest memory by the storm
  * @versions:  of each software that the trial ran with; owned
  * @evidence: quotes for the result; owned
- * @findings: one for each expectation
+ * @findings: one for each expectation; owned
  */
 struct trial_case {
 	struct record *records;
@@ -224,7 +224,8 @@ struct trial_case {
 	char other_error[256];
 	char foreign[256];
 	const struct record *noise;
-	bool noisy_link;
+	bool noisy_link, host_watched;
+	const struct record *damaged_before;
 	bool log_lost, log_seen, log_followed, host_lost;
 	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
 	bool hypervisor_lost;
@@ -253,7 +254,7 @@ struct trial_case {
 
 	json_t *versions;
 	json_t *evidence;
-	struct finding findings[FINDING_LIMIT];
+	struct finding *findings;
 	size_t finding_count;
 };
 
