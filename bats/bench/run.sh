@@ -235,24 +235,59 @@ gmem() {
 	return "${PIPESTATUS[0]}"
 }
 
+# The processor time that the emulator of a host has used, in seconds, at each line "bench: WORD" of its console, until its run ends.
+used_at_marks() { # PID-OF-RIG-RUN CONSOLE
+	local line='' part emulator='' stat
+	until [ -e "$2" ]; do
+		kill -0 "$1" || return
+		sleep 0.02
+	done
+	while :; do
+		if ! IFS= read -r part; then
+			line+=$part
+			kill -0 "$1" 2>/dev/null || break
+			sleep 0.02
+			continue
+		fi
+		line+=${part%$'\r'}
+		if [[ $line == *'bench: '* ]]; then
+			[ "$emulator" ] || emulator=$(pgrep -P "$(pgrep -d, -P "$1")" | head -n 1)
+			read -r -a stat <"/proc/$emulator/stat"
+			echo "${line##*bench: } $((stat[13] + stat[14]))"
+		fi
+		line=''
+	done <"$2" | awk -v hertz="$(getconf CLK_TCK)" '{ print $1, $2 / hertz }'
+}
+
+# The middle, and the extremes, of the first column of its input.
+median() { # NAME
+	sort -n | awk -v name="$1" '{ all[NR] = $1 } END {
+		printf "%-28s median %.2f, %.2f to %.2f (%d rounds)\n", name, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2, all[1], all[NR], NR }'
+}
+
 # A program beside xl suspends its guest, as the agent does it for its own migrations. The guests move in turns, so that both sides have
-# the same load of the machine.
+# the same load of the machine. The emulator's processor time counts what both cost without what other programs take.
 moved() {
-	local side
+	local run said=$scratch/conversation rounds=$scratch/rounds
 	build/brinell rig build xen >&2 && build/brinell rig run xen -- true >&2 || return
-	: >"$scratch/ratio"
-	build/brinell rig run xen --file build/bench/suspend --file bats/bench/xen_mover.sh --timeout 20min -- \
-		busybox sh /root/xen_mover.sh "$rounds_xen" | tr -d '\r' >"$scratch/conversation"
-	awk '$1 == "moved" { print "round " $0; print $2 >"'"$scratch/xl"'"; print $3 >"'"$scratch/mover"'"; print $3 / $2 >"'"$scratch/ratio"'" }' \
-		"$scratch/conversation"
-	if [ "$(wc -l <"$scratch/ratio")" -ne "$rounds_xen" ]; then
-		tail -n 20 "$scratch/conversation" >&2
+	build/brinell rig run xen --artifacts "$scratch/host" --file build/bench/suspend --file bats/bench/xen_mover.sh --timeout 20min -- \
+		busybox sh /root/xen_mover.sh "$rounds_xen" >"$said" &
+	run=$!
+	used_at_marks "$run" "$scratch/host/console.log" |
+		awk '$1 == "ended" { printf "%.2f%s", $2 - last, ++n % 2 ? " " : "\n" } { last = $2 }' >"$scratch/used"
+	wait "$run"
+	tr -d '\r' <"$said" | awk '$1 == "moved" { print $2, $3 }' | paste -d ' ' - "$scratch/used" >"$rounds"
+	sed 's/^/round /' "$rounds"
+	if [ "$(awk 'NF == 4' "$rounds" | wc -l)" -ne "$rounds_xen" ]; then
+		tail -n 20 "$said" >&2
 		return 1
 	fi
-	for side in xl mover ratio; do
-		sort -n "$scratch/$side" | awk -v name="$side" '{ all[NR] = $1 } END {
-			printf "%-20s median %.3f, %.2f to %.2f (%d migrations)\n", name, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2, all[1], all[NR], NR }'
-	done
+	awk '{ print $1 }' "$rounds" | median 'xl, seconds'
+	awk '{ print $2 }' "$rounds" | median 'mover, seconds'
+	awk '{ print $2 / $1 }' "$rounds" | median 'mover / xl'
+	awk '{ print $3 }' "$rounds" | median 'xl, of processor'
+	awk '{ print $4 }' "$rounds" | median 'mover, of processor'
+	awk '{ print $4 / $3 }' "$rounds" | median 'mover / xl, of processor'
 }
 
 xen() { scenarios xen 'xen/*'; }
