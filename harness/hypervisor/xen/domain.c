@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The domains of Xen: made, found, described and ended. The domains that brinell makes are PVH guests without devices. Who
+ * The domains of Xen: made, found, described and ended. The domains that brinell makes are PVH guests without devices, or HVM guests. Who
  * keeps one stands beside its files (domain_claim()).
  */
 #include <errno.h>
