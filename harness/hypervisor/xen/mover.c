@@ -17,6 +17,8 @@
 #include <xenstore.h>
 
 #include "harness/hypervisor/xen/mover.h"
+/* It relies on definitions of xenctrl.h. */
+#include <xen/hvm/params.h>
 
 /* A word of the bitmap. */
 #define TRACKED_PAGES 64u

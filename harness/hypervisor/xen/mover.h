@@ -5,9 +5,8 @@
 #include <pthread.h>
 
 #include "harness/hypervisor/xen/stream/stream.h"
-/* They rely on definitions of xenctrl.h. */
+/* xendevicemodel.h relies on definitions of xenctrl.h. */
 #include "harness/hypervisor/xen/xen.h"
-#include <xen/hvm/params.h>
 #include <xendevicemodel.h>
 
 /**
