@@ -90,7 +90,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 
 @test "output that is lost is an error of every command" {
 	run_of "pass-contained" good
-	for command in --help "run --help" "list scenarios" "list --json" "show good" "show good 1" "judge good" \
+	for command in --help "run --help" "list scenarios einj/single" "list benches --json" "show good" "show good 1" "judge good" \
 		"report good --format html" "inject mce-inject --preset corrected --dry-run" doctor; do
 		# shellcheck disable=SC2086
 		run bash -c '"$0" "$@" >/dev/full' "$brinell" $command
@@ -98,7 +98,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 		[[ $output == *"standard output"* || $output == *"writing"* ]]
 	done
 	# The reader of the pipe has ended before the first byte.
-	run bash -c '{ sleep 0.3; "$0" list scenarios; echo "$?" >code; } | true; cat code' "$brinell"
+	run bash -c '{ sleep 0.3; "$0" list scenarios einj/single; echo "$?" >code; } | true; cat code' "$brinell"
 	[ "${lines[-1]}" -eq 4 ]
 }
 
