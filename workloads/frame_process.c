@@ -82,17 +82,6 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	siglongjmp(landing, 1);
 }
 
-static void *map(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return NULL;
-	(void)madvise(memory, size, MADV_NOHUGEPAGE);
-	return memory;
-}
-
 static int find_flagged(unsigned int flag, uint64_t block, const char *none, struct reason *why)
 {
 	struct frame_set set;
@@ -161,7 +150,7 @@ static void allocate_frame(void)
 	size_t used = 0;
 	bool right;
 
-	finder.taken = limit ? map(limit) : NULL;
+	finder.taken = limit ? memory_map_sparse(limit) : NULL;
 	finder.taken_size = limit;
 	if (!finder.taken) {
 		say_error("mmap", limit ? errno : ENOMEM);

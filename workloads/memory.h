@@ -120,6 +120,7 @@ uint64_t memory_word(uint64_t number, size_t word);
 uint32_t memory_code_value(uint64_t number, size_t line);
 enum memory_data memory_compare(const void *bytes, uint64_t number, size_t first, size_t words);
 
+void *memory_map_sparse(size_t size);
 int memory_region_make(const struct memory_options *options, struct memory_region *region,
 		       struct reason *why);
 int loop_disk_open(size_t size, struct reason *why);

@@ -117,6 +117,17 @@ static void *map(size_t size, int protection, int flags, int fd)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Pages of 4 KiB, each allocated when it is touched; NULL: there is no room. */
+void *memory_map_sparse(size_t size)
+{
+	void *memory =
+		map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+
+	if (memory)
+		(void)madvise(memory, size, MADV_NOHUGEPAGE);
+	return memory;
+}
+
 static void fill(struct memory_region *region, uint64_t first)
 {
 	for (size_t at = 0; at < region->size; at += MEMORY_PAGE)

@@ -21,17 +21,6 @@
 /* More pages than the kernel flushes one by one (arch/x86/mm/tlb.c, tlb_single_page_flush_ceiling). */
 #define FLUSH_PAGES 256
 
-static void *map(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return NULL;
-	(void)madvise(memory, size, MADV_NOHUGEPAGE);
-	return memory;
-}
-
 /* Touches the first pages of so many spans, each of which needs a page table, and returns the new ones in a range. */
 static int make_tables(struct page_table *table, size_t count, struct frame_set range,
 		       struct frame_set *before, struct frame_set *after, struct reason *why)
@@ -104,12 +93,12 @@ static int pick_table(struct page_table *table, struct frame_set range, struct r
  */
 int page_table_make(struct page_table *table, struct reason *why)
 {
-	unsigned char *memory = map(2 * DIRECTORY_SPAN);
+	unsigned char *memory = memory_map_sparse(2 * DIRECTORY_SPAN);
 	struct frame_set range = {0};
 	cpu_set_t before, here;
 	int error = -EAGAIN;
 
-	*table = (struct page_table){.flush = map(FLUSH_PAGES * MEMORY_PAGE)};
+	*table = (struct page_table){.flush = memory_map_sparse(FLUSH_PAGES * MEMORY_PAGE)};
 	if (!memory || !table->flush)
 		return fail_errno(why, -errno, "mmap of 2 GiB of addresses");
 	memset(table->flush, 1, FLUSH_PAGES * MEMORY_PAGE);
