@@ -312,6 +312,33 @@ static void what_was_written_before_the_fault_is_no_proof(void **state)
 	}
 }
 
+/* A host that hung before the fault, and by now may go on. */
+static void a_stall_of_before_the_fault_is_not_its_doing(void **state)
+{
+	static const char *const verdicts[] = {"pass", "fail"};
+	static const char *const codes[] = {NULL, "host-survived"};
+
+	(void)state;
+	for (int older = 0; older < 2; older++) {
+		const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s}", "host", "hung"));
+		json_array_insert_new(
+			records, find(records, "close"),
+			line_at(NULL, FIRED_NS - older * 30 * NSEC_PER_SEC, 0, 0,
+				"watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]"));
+		tell(records, own);
+		assert_verdict(records, verdicts[older], codes[older]);
+		/* It is harm all the same. */
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s}", "host", "up"));
+		assert_verdict(records, "fail",
+			       older ? "kernel-damaged" : "host-hung-unexpectedly");
+	}
+}
+
 /* The clock of a guest is any. Ten seconds passed there between two lines that arrive together: the first was on its way for as long. */
 static void what_a_guest_wrote_before_the_fault_is_no_proof(void **state)
 {
@@ -725,6 +752,7 @@ int main(void)
 		cmocka_unit_test(half_a_counter_counts_nothing),
 		cmocka_unit_test(what_leaves_its_kind_open_needs_a_name),
 		cmocka_unit_test(what_was_written_before_the_fault_is_no_proof),
+		cmocka_unit_test(a_stall_of_before_the_fault_is_not_its_doing),
 		cmocka_unit_test(what_a_guest_wrote_before_the_fault_is_no_proof),
 		cmocka_unit_test(a_log_that_nothing_follows_is_not_clean),
 		cmocka_unit_test(a_kernel_that_was_broken_before_proves_nothing),

@@ -44,15 +44,16 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	struct kernel_line line = kernel_line_read(record->event.text);
 	bool console = record->event.source == SOURCE_CONSOLE;
 	bool ours = host == &seen->hosts[0], died = host->panic != NULL;
+	bool older = line.meaning != MEANS_NOTHING && case_is_older(trial, record);
 
 	/* A kernel that has panicked runs no agent that could read its log: only the console shows a panic. */
 	if (line.meaning == MEANS_PANIC && console && !host->panic)
 		host->panic = record;
-	if (line.meaning == MEANS_STUCK && !host->stuck)
+	if (line.meaning == MEANS_STUCK && !host->stuck && !older)
 		host->stuck = record;
 	if (!died &&
 	    (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-	     (line.meaning == MEANS_STUCK && !ours) ||
+	     (line.meaning == MEANS_STUCK && (!ours || older)) ||
 	     (line.meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, &line)))))
 		case_note_damage(trial, record);
 	if (!ours)
@@ -62,7 +63,7 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		case_note_damage(trial, record);
 	if (line.meaning == MEANS_LOST)
 		trial->log_lost = true;
-	if (kernel_line_is_error(line.meaning) && case_is_older(trial, record))
+	if (kernel_line_is_error(line.meaning) && older)
 		return case_read_noise(trial, record);
 	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
 		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line),
