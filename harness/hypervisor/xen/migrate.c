@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <xenstore.h>
@@ -473,6 +474,16 @@ static void undo(struct mover *mover)
 		xen_tell(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
 }
 
+/*
+ * Whether this thread, and what it starts from now on, interrupt what wakes them up. The saver writes some thousand records, most of
+ * 8 KiB: where processors are few, each would cost a turn to the mover and one to the restorer before the next is written.
+ */
+static void set_patient(bool patient)
+{
+	(void)sched_setscheduler(0, patient ? SCHED_BATCH : SCHED_OTHER,
+				 &(const struct sched_param){0});
+}
+
 /** xen_migrate - a job: move the guest into another domain of this host, or to another host */
 int xen_migrate(void *session, struct hypervisor_job *job)
 {
@@ -495,11 +506,13 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	}
 	mover.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	enlist(&mover);
+	set_patient(true);
 	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
 	said = job->why;
 	if (error)
 		undo(&mover);
 	job->why = said;
+	set_patient(false);
 	retire(&mover);
 	if (mover.store)
 		xs_close(mover.store);
