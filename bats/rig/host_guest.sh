@@ -91,7 +91,7 @@ frames() {
 		workload "$which" frame "{\"which\":\"$which\",\"deadline\":\"100s\"}"
 		physical=$(value_of physical)
 		ok 1 guest.resolve "{\"name\":\"one\",\"gpa\":\"$physical\"}"
-		# Nobody has used a free frame yet, as far as the host knows.
+		# No free frame is in use yet, by the records of the host.
 		case $which in
 		free) touched_well free 'the frame was handed out' ;;
 		*)

@@ -95,8 +95,8 @@ await_record() {
 }
 
 @test "a rig host that is taken away is a failure of the bench, not a host that died" {
-	# It waits for what nobody says, and can not be over before its host is taken away.
-	sed "s|match: .*|match: nobody says this, within: 15s}|" "$top/harness/scenario/library/einj/patrol-scrub.yaml" >waits.yaml
+	# It waits for a line that never comes, and can not be over before its host is taken away.
+	sed "s|match: .*|match: no such line, within: 15s}|" "$top/harness/scenario/library/einj/patrol-scrub.yaml" >waits.yaml
 	"$brinell" run --out "$out" ./waits.yaml 3>&- >/dev/null 2>&1 &
 	controller=$!
 	await_record intent $controller

@@ -23,7 +23,7 @@ setup_file() {
 	[ "$(grep -c 'goes on from a snapshot' "$BATS_TEST_TMPDIR/3/console.log")" -eq 0 ]
 }
 
-@test "the doctor tells which machine checks Xen acts on" {
+@test "the doctor names the machine checks that Xen acts on" {
 	run "$brinell" doctor --bench xen
 	[ "$status" -eq 0 ]
 	for finding in xen-mca xen-mca:srao xen-mca:set-broken xen-mca:machine-check xen-mca:offline xen-mca:offline-free guest:hvm hypervisor-log page-type page-mapping frame-state; do

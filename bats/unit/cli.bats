@@ -485,7 +485,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[[ $output == *mce-inject/bank* ]]
 }
 
-@test "the doctor of this machine tells what is missing and what to do" {
+@test "the doctor of this machine names what is missing and what to do" {
 	run "$brinell" doctor
 	[ "$status" -eq 0 ]
 	[[ $output == *expendable* ]]

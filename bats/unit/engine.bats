@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The trial engine against an agent that dies, lies and sends rubbish: no root, no rig.
+# The trial engine against an agent that ends, sends false evidence and sends rubbish: no root, no rig.
 # shellcheck disable=SC2030,SC2031,SC2154 # `run` sets its variables in the very shell of a test; fake/engine sets the others
 
 load fake/engine
@@ -36,11 +36,11 @@ load fake/engine
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
 }
 
-@test "an agent cannot speak as the console, the bench or the engine" {
+@test "an agent cannot report as the console, the bench or the engine" {
 	FAKE=usurper run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_DIRNAME/fake/died.yaml"
 	[ "$status" -eq 3 ]
 	[ "$(verdict 0001)" = inconclusive ]
-	[ "$(grep -c 'refused: the agent spoke as' "$out/journal.jsonl")" -eq 3 ]
+	[ "$(grep -c 'refused: the agent reports as' "$out/journal.jsonl")" -eq 3 ]
 	[ "$(grep -cE '"body":\{"witness":"(console|engine)"' "$out/journal.jsonl")" -eq 0 ]
 }
 
@@ -87,7 +87,7 @@ load fake/engine
 	[ "$(order 1 | sort)" = "$(order 2 | sort)" ]
 }
 
-@test "a fault that nobody saw is inconclusive, not a pass" {
+@test "a fault without evidence is inconclusive, not a pass" {
 	run_it unproven
 	[ "$status" -ne 0 ]
 	[ "$(verdict 0001)" != pass ]

@@ -55,7 +55,7 @@ check_whole() {
 		die_and_resume "$type"
 		check_whole
 		case $type in
-		intent) # nobody knows whether it was fired: not again
+		intent) # no record says whether it was fired: not again
 			[ "$(fired)" -eq 1 ]
 			[ "$(verdict 0001)" = inconclusive ]
 			;;

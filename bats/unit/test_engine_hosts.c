@@ -214,7 +214,7 @@ static void test_machine_that_stays_away_is_given_up(void **state)
 	assert_string_equal(cause(fixture), "infra");
 }
 
-/* That one never was up in this run: its name may be wrong, and nobody wants to wait for that. */
+/* That one never was up in this run: its name may be wrong, and is not worth a wait. */
 static void test_machine_that_never_was_up_is_not_awaited(void **state)
 {
 	struct fixture *fixture = *state;
@@ -378,7 +378,7 @@ int main(void)
 						tear_down),
 	};
 
-	/* A host that dies does not read what it is told, as brinell itself knows. */
+	/* A host that dies leaves calls unread; brinell ignores SIGPIPE for that. */
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

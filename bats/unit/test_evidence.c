@@ -271,7 +271,7 @@ static const struct {
 	{MEANS_IOMMU_LOST, "AMD-Vi: IOMMU event log overflow"},
 	{MEANS_IOMMU_LOST, "AMD-Vi: IOMMU Event log restarting"},
 	{MEANS_IOMMU_LOST, "DMAR: IOMMU: dmar0: PRQ overflow detected"},
-	/* What the kernel tells of user programs, or of itself without harm. */
+	/* What the kernel reports of user programs, or of itself without harm. */
 	{MEANS_ENDED,
 	 "traps: a.out[412] general protection fault ip:401136 sp:7ffc error:0 in a.out"},
 	{MEANS_ENDED, "a.out[412]: segfault at 0 ip 0000000000401136 sp 00007ffc error 6 in a.out"},

@@ -243,7 +243,7 @@ static void take_witness(struct bench *bench, const json_t *message)
 	if (is_one_of(witness,
 		      OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) "guest-link")) {
 		__cleanup_free char *text =
-			format_text("refused: the agent spoke as the witness '%.40s'", witness);
+			format_text("refused: the agent reports as the witness '%.40s'", witness);
 
 		bench_report(bench, "protocol", now_realtime_ns(), text,
 			     json_pack("{s:s, s:O}", "event", "refused", "said", message));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell show: the story of a trial, in the order in which the controller heard it.
+ * brinell show: the records of a trial, in the order in which they reached the controller.
  */
 #include <getopt.h>
 #include <inttypes.h>

@@ -15,7 +15,7 @@
  * @what:     "heartbeat", "silent", "heard", "gap", "now", "clock"; "hello", "gone", "lost", ... of a stream
  * @age_ns:   since the last beat; -1
  * @since_ns: for how long the guest has been silent
- * @arrival_ns: length of a gap, as the host heard it
+ * @arrival_ns: length of a gap, by the clock of the host
  * @beats, @missed, @longest_ns: in the time of the report
  * @guest_ns: the guest's clock at the last beat
  * @prompt_age_ns, @prompt_guest_ns: of the beat that was under way the shortest; -1, 0

@@ -128,7 +128,7 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	int64_t arrival = pulse->heard_ns ? now - pulse->heard_ns : 0;
 	int64_t late = json_number(beat, "late_ns", 0);
 
-	/* On which host a guest was heard last, and on which first, shows how long it was away. */
+	/* The host of the last heartbeat of a guest, and the host of the first, show how long it was away. */
 	if (!pulse->heard_ns)
 		guest_peer_tell(link, peer, "heard",
 				json_pack("{s:b, s:I, s:I, s:O*}", "first", 1, "guest_ns",

@@ -28,7 +28,7 @@ static char *default_name(void)
 	return format_text("%s-%08x", date, random);
 }
 
-/* What a program that was killed leaves in a directory. @age_s: so old that nobody is about to rename it */
+/* What a program that was killed leaves in a directory. @age_s: so old that no program is about to rename it */
 static void remove_leftovers(const char *directory, const char *pattern, time_t age_s)
 {
 	DIR *folder = opendir(directory);

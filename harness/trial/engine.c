@@ -315,7 +315,7 @@ static void clean_up_host(struct engine *engine, bool restore, bool workloads, b
 		json_decref(requests[i].reply);
 }
 
-/* After the verdict: what is heard from here on belongs to no trial. */
+/* After the verdict: events from here on belong to no trial. */
 static void clean_up(struct engine *engine, const json_t *result)
 {
 	bool restores = engine->prepared == engine->bench, guests = engine->guests;

@@ -148,7 +148,7 @@ static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
 	hypervisor_tell(event);
 }
 
-/* QEMU says itself when it stopped and started the processors of a guest; libvirt only hears of it. */
+/* QEMU itself reports when it stopped and started the processors of a guest; libvirt passes that on. */
 static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char *name,
 		       long long seconds, unsigned int micros, const char *details, void *context)
 {

@@ -42,7 +42,7 @@ enum mover_hold {
 /**
  * struct mover - a migration of a domain, on this host or to another one
  * @host:     to which it goes, as ssh takes it; owned; NULL: it stays on this one
- * @handed_over: the other host was told to run it, and has not said that it does
+ * @handed_over: the other host was asked to run it, and has not confirmed it
  * @source, @target: numbers of the domains; @target only on this host
  * @saver, @restorer: the two ends, each a process
  * @from, @to: the stream between them; -1 when it is closed

@@ -221,7 +221,7 @@ static void read_record(struct trial_case *trial, struct observation *seen,
 		seen->victim.stopped |= strcmp(record->step.kind, "stop") == 0;
 	} else if (record->type == RECORD_USAGE && counts)
 		seen->answered_last = true;
-	/* A log that was followed and stayed silent is as good as one of which lines were heard. */
+	/* A log that was followed and stayed silent is as good as one with lines on record. */
 	else if (record->type == RECORD_WITNESSES)
 		read_witnesses(trial, record);
 }

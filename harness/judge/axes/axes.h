@@ -86,7 +86,7 @@ enum hypervisor_word {
  * @end, @end_record: how it ended, when the last word is that; the first record that says so
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
  * @first_record, @last_record: that report them
- * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or it was heard again
+ * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or its heartbeats came back
  * @hello:   the last hello here; @stranger: the first was of another boot
  * @cut_off: the host closed its ears: silence means nothing
  */

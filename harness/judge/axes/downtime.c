@@ -160,7 +160,7 @@ static bool least_way(const struct downtime_side *side, bool last, int64_t *offs
 }
 
 /*
- * The gap in which the guest was moved: the longest that begins behind the last beat that was heard at the source, and, by the
+ * The gap in which the guest was moved: the longest that begins behind the last beat that reached the source, and, by the
  * clock of the source, before QEMU stopped the guest. What begins later than its end does so by that clock, too, because
  * kvmclock goes on for as long as QEMU saves the state. NULL: the guest's clock shows none.
  */

@@ -21,7 +21,7 @@ enum death {
  * @ended:   where the hypervisor says that it ended
  * @down:    where it fell silent
  * @host:    that it was on, and that died
- * @beats:   where its heartbeats are heard
+ * @beats:   the host that its heartbeats reach
  * @runs:    where the hypervisor says that it runs, or waits
  * @reports: a workload in it spoke after the fault
  */
@@ -46,7 +46,7 @@ static int64_t alive_from(const struct observation *seen)
 	return last < INT64_MAX - JUDGE_MARGIN_NS ? last + JUDGE_MARGIN_NS : last;
 }
 
-/* Whether heartbeats of a guest were heard on a host, as late as that. */
+/* Whether heartbeats of a guest reached a host, as late as that. */
 static bool beats_since(const struct guest_side *side, int64_t since_ns)
 {
 	return !side->down && side->last_ns >= since_ns;
@@ -82,7 +82,7 @@ static const struct host_outcome *dead_host(const struct trial_case *trial, cons
 	return NULL;
 }
 
-/* Silent on one host means nothing when it was heard later on the other. */
+/* Silence on one host means nothing when later heartbeats reached the other. */
 static bool is_down(const struct guest_seen *guest, const struct guest_side *side)
 {
 	if (!side->down || side->cut_off)

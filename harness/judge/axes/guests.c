@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Evidence from and about guests: their own reports, their streams as the host hears them, their consoles, and the hypervisor.
+ * Evidence from and about guests: their own reports, their streams at the end of the host, their consoles, and the hypervisor.
  * A guest under fault may say anything; what it says is only ever taken for its own word.
  */
 #include <string.h>

@@ -71,7 +71,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 
 /**
  * struct course - a migration with its two ends
- * @source, @target: the guest there; @target NULL: nothing was ever heard of it there
+ * @source, @target: the guest there; @target NULL: no event of it came from there
  * @arrivals: how many witnesses say that it completed
  * @hypervisor_arrived, @guest_arrived: the hypervisor of the target, and the guest there
  * @arrived:  enough of them

@@ -57,7 +57,7 @@ static const char *first_proof_of(const struct trial_case *trial, const char *ax
 	return "a witness saw it";
 }
 
-/* Nobody asked for a fault. Then something else must be expected, or anything at all would pass. */
+/* The scenario has no fault. Then something else must be expected, or anything at all would pass. */
 static void expect_no_fault(struct trial_case *trial)
 {
 	static const char *const keys[] = {"guest", "migration", "guest-log", "events", "process"};

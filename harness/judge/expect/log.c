@@ -14,7 +14,7 @@
  * @witness:   whose texts are its lines; NULL: all that show the kernel's log
  * @of_guest:  lines of the guest that the trial is about; else of the host that was struck
  * @of_any:    of any host and guest
- * @seen:      it was followed, or at least one line was heard
+ * @seen:      it was followed, or at least one line is on record
  * @lost:      lines of it were lost
  * @complete:  its writer lived to the end of the trial
  */

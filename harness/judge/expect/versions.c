@@ -126,8 +126,8 @@ static bool is_cited(const struct trial_case *trial, const char *pattern)
 }
 
 /*
- * Whether something else is harmed than what is known: a host or a bystander does not go down because a guest is known to. What became
- * of the process, the guest and its migration is told by each other.
+ * Whether something else is harmed than what is known: a host or a bystander does not go down because a guest is known to. The ends
+ * of the process, the guest and its migration imply each other.
  */
 static bool is_harmed_otherwise(const struct trial_case *trial, const json_t *known)
 {

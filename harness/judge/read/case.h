@@ -164,7 +164,7 @@ struct conversion_outcome {
  * @declared_groups, @declared_group_count: names of groups that witnesses declare and the table does not have
  * @host_formats, @guest_formats: of the texts of the witnesses of the host and of the subject; NULL: an old journal
  * @host_proofs, @guest_proofs: what the witnesses of the host and of the subject declare as evidence; NULL: an old journal
- * @first_proof_ns, @first_signal_ns: when the controller heard of it, 0 for never
+ * @first_proof_ns, @first_signal_ns: when it reached the controller, 0 for never
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
  * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
@@ -174,7 +174,7 @@ struct conversion_outcome {
  * @foreign: the first evidence that named another page or process, "" for none
  * @damaged_before: the host or the subject reported a bug of its kernel before the fault
  * @host_watched: the journal says which witnesses of the host looked
- * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one was heard
+ * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one is on record
  * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
  * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
  * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
