@@ -256,6 +256,23 @@ static void what_leaves_its_kind_open_needs_a_name(void **state)
 			tell(records, bank);
 		assert_verdict(records, said ? "pass" : "inconclusive", NULL);
 	}
+	/* A section that Linux has no decoder for: its type says the kind, the event its severity. */
+	for (int severity = 1; severity < 3; severity++) {
+		__cleanup_free char *fields = format_text(
+			"{\"event\": \"ras:non_standard_event\", \"fields\": {\"sev\": %d}}",
+			severity);
+		const struct told section[] = {
+			KMSG("{1}[Hardware Error]:   section type: unknown, "
+			     "9876ccad-b447-4bdb-b65e-16f193c4f3db"),
+			{"trace", "sec type:adcc7698-47b4-db4b-b65e-16f193c4f3db", fields},
+			{0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "intent"), "fault",
+				    json_pack("[s, s]", "processor", "corrected"));
+		tell(records, section);
+		assert_verdict(records, severity == 1 ? "pass" : "inconclusive", NULL);
+	}
 	/* Nor does it show that a fault had no effect. */
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
 		__cleanup_json json_t *records = plain_trial();
@@ -584,6 +601,32 @@ static void every_fault_is_proven_by_itself(void **state)
 	}
 }
 
+/* Two faults at one page; what both look like is seen behind the second alone, or behind each. */
+static void the_second_fault_does_not_prove_the_first(void **state)
+{
+	const struct told own[] = {
+		KMSG(RECOVERED),
+		{"trace", "memory_failure_event: ",
+		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x11a3f4\"}}"},
+		{0}};
+
+	(void)state;
+	for (int seen = 1; seen < 4; seen++) {
+		__cleanup_json json_t *records = plain_trial();
+		json_t *intent = json_deep_copy(json_array_get(records, find(records, "intent")));
+		json_t *outcome = json_deep_copy(json_array_get(records, find(records, "outcome")));
+
+		if (seen & 1)
+			tell(records, own);
+		json_array_insert_new(records, find(records, "close"), intent);
+		json_array_insert_new(records, find(records, "close"), outcome);
+		if (seen & 2)
+			tell(records, own);
+		assert_verdict(records, seen == 3 ? "pass" : "inconclusive",
+			       seen == 3 ? NULL : "delivered-not-proven");
+	}
+}
+
 /* A judge that does not know how to compare an expectation has not compared it. */
 static void an_expectation_of_another_type_is_not_met(void **state)
 {
@@ -762,6 +805,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),
 		cmocka_unit_test(every_fault_is_proven_by_itself),
+		cmocka_unit_test(the_second_fault_does_not_prove_the_first),
 		cmocka_unit_test(an_expectation_of_another_type_is_not_met),
 		cmocka_unit_test(a_death_by_another_error_proves_nothing),
 		cmocka_unit_test(a_death_without_an_error_proves_nothing),

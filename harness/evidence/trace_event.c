@@ -149,7 +149,13 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 		{"54e995d9-c1bb-0f43-ad91-b44dcb3c6f35", KIND_PCIE},
 	};
 
-	line->nature = (struct nature){KIND_ANY, SEVERITY_ANY};
+	uint64_t severity;
+
+	/* GHES_SEV_CORRECTED, _RECOVERABLE and _PANIC of include/acpi/ghes.h */
+	(void)read_value(fields, "sev", text, "severity: ", &severity);
+	line->nature = (struct nature){KIND_ANY, severity == 1	 ? SEVERITY_CORRECTED
+						 : severity >= 2 ? SEVERITY_UNCORRECTED
+								 : SEVERITY_ANY};
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (strstr(text, sections[i].type))
 			line->nature.kinds = sections[i].kind;

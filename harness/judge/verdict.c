@@ -104,7 +104,7 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 	else if (!case_is_delivered(trial) && case_hint(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: what was reported leaves open of which "
-		     "error it is, and no witness says it");
+		     "kind of error it is, and no witness says it");
 	else if (!case_is_delivered(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: no witness but the injector saw it");

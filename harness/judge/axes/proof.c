@@ -13,7 +13,7 @@ static bool is_unexplained(const struct trial_case *trial, struct nature nature)
 }
 
 /*
- * Evidence that leaves open of which error it is counts only beside evidence that does not, and unless an error of another kind was
+ * Evidence that leaves open of which error it is counts only beside evidence that says its kind or names the victim, and unless an error of another kind was
  * reported that it can be of; what says nothing at all about the kind counts only beside what names the victim.
  */
 static unsigned int open_proofs(const struct trial_case *trial)
@@ -21,7 +21,7 @@ static unsigned int open_proofs(const struct trial_case *trial)
 	struct nature any = {KIND_ANY, SEVERITY_ANY};
 	unsigned int groups = 0;
 
-	if (trial->witnesses && is_unexplained(trial, trial->vague_nature))
+	if ((trial->witnesses || trial->kind_said) && is_unexplained(trial, trial->vague_nature))
 		groups |= trial->vague;
 	if (trial->identified && is_unexplained(trial, any))
 		groups |= trial->unsaid;
@@ -186,6 +186,8 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 		case_cite(trial, record, "delivered");
 	} else {
 		trial->vague |= group;
+		trial->kind_said |=
+			nature_within((struct nature){nature.kinds, fault.severities}, fault);
 		add_nature(&trial->vague_nature, nature);
 		if (!trial->first_proof_ns)
 			trial->first_proof_ns = record->written_ns;

@@ -238,6 +238,21 @@ static void find_belongings(struct trial_case *trial)
 	}
 }
 
+static bool same_text(const char *one, const char *other)
+{
+	return one && other ? strcmp(one, other) == 0 : one == other;
+}
+
+/* Whether two faults are of the same kind and at the same frame, so that evidence of one looks like that of the other. */
+static bool looks_alike(const struct record *one, const struct record *other)
+{
+	int64_t frame = json_number(one->body, "pfn", 0);
+
+	return frame && frame == json_number(other->body, "pfn", 0) &&
+	       same_text(one->host, other->host) &&
+	       nature_overlaps(one->intent.fault, other->intent.fault);
+}
+
 /* The first intent and the last outcome; of one fault its own. */
 static void find_fault(struct trial_case *trial, int fault)
 {
@@ -246,6 +261,9 @@ static void find_fault(struct trial_case *trial, int fault)
 	for_each_record (trial, record) {
 		if (record->type == RECORD_INTENT && intents++ == (fault < 0 ? 0 : fault))
 			trial->intent = record;
+		else if (fault >= 0 && record->type == RECORD_INTENT && trial->intent &&
+			 !trial->until && looks_alike(trial->intent, record))
+			trial->until = record;
 		if (record->type == RECORD_OUTCOME && trial->intent &&
 		    (fault < 0 || (intents == fault + 1 && !trial->outcome)))
 			trial->outcome = record;
@@ -305,7 +323,8 @@ void case_close(struct trial_case *trial)
 /** case_counts - is a record later than the intent to fire, or than the beginning of a trial without fault? */
 bool case_counts(const struct trial_case *trial, const struct record *record)
 {
-	return (trial->intent || trial->faultless) && record > trial->from;
+	return (trial->intent || trial->faultless) && record > trial->from &&
+	       (!trial->until || record < trial->until);
 }
 
 /** case_on_host - is a record about the host that the fault was aimed at? */
@@ -321,11 +340,6 @@ void case_note_damage(struct trial_case *trial, const struct record *record)
 		trial->damage =
 			xreallocarray(NULL, 2 * trial->record_count, sizeof(*trial->damage));
 	trial->damage[trial->damage_count++] = record;
-}
-
-static bool same_text(const char *one, const char *other)
-{
-	return one && other ? strcmp(one, other) == 0 : one == other;
 }
 
 /* When an event was, by the clock of the machine that reports it. */

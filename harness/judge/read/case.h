@@ -151,6 +151,7 @@ struct conversion_outcome {
  * @cause:   of the end, in the close record
  * @from:    the record behind which evidence counts: the first intent; where no fault was asked for, the
  *           first step that migrates, else the first step; the end of the records when there is none
+ * @until: of one fault among several: the next one like it, from which on evidence can be that one's; NULL: there is none
  * @faultless: no fault was asked for: no step injects, and the scenario expects none
  * @host_name: of the host that the fault was aimed at, else where the subject began; NULL: any
  * @guest_name: the subject: the guest that the fault was aimed at, or the one that migrates, or the first; NULL: none
@@ -168,6 +169,7 @@ struct conversion_outcome {
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
  * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
+ * @kind_said: some of that evidence leaves only its severity open
  * @unsaid: the same, of evidence that leaves its kind open
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
@@ -200,7 +202,7 @@ struct trial_case {
 	struct record *records;
 	size_t record_count;
 	json_t *expect;
-	const struct record *start, *intent, *outcome, *close, *from;
+	const struct record *start, *intent, *outcome, *close, *from, *until;
 	enum end_cause cause;
 	bool faultless;
 	const char *host_name, *guest_name;
@@ -224,7 +226,7 @@ struct trial_case {
 	char other_error[256];
 	char foreign[256];
 	const struct record *noise;
-	bool noisy_link, host_watched;
+	bool noisy_link, host_watched, kind_said;
 	const struct record *damaged_before;
 	bool log_lost, log_seen, log_followed, host_lost;
 	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
