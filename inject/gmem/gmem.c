@@ -303,7 +303,7 @@ static int take_memory(struct injection *injection, struct reason *why)
 	int error = 0;
 
 	if (storm_has(knobs, FAULT_MEMORY_LIMIT))
-		error = gmem_group_make(why);
+		error = gmem_group_probe(why);
 	if (!error && storm_has(knobs, FAULT_FAILSLAB))
 		error = gmem_probe_failure(GMEM_FAIL_SLAB, why);
 	if (!error && storm_has(knobs, FAULT_FAIL_FUNCTION))

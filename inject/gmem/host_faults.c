@@ -65,12 +65,8 @@ int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 		       : 0;
 }
 
-/**
- * gmem_group_make - make the memory cgroup of the storm; one that a killed storm left is taken
- *
- * Return: 0, or -EOPNOTSUPP without cgroups of the second version.
- */
-int gmem_group_make(struct reason *why)
+/* One that a killed storm left is taken. */
+static int make_group(struct reason *why)
 {
 	(void)write_small_file(CGROUP "/cgroup.subtree_control", "+memory");
 	if (mkdir(GROUP, 0755) < 0 && errno != EEXIST)
@@ -82,12 +78,24 @@ int gmem_group_make(struct reason *why)
 	return 0;
 }
 
-/** gmem_group_enter - move this process into the group, and exempt it from the OOM killer, so that a charge fails instead */
+/** gmem_group_probe - 0, or -EOPNOTSUPP when the storm can not have a memory cgroup */
+int gmem_group_probe(struct reason *why)
+{
+	int error = make_group(why);
+
+	gmem_group_remove();
+	return error;
+}
+
+/** gmem_group_enter - make the group, move this process into it, and exempt it from the OOM killer, so that a charge fails instead */
 int gmem_group_enter(struct reason *why)
 {
-	int error = write_small_file(GROUP "/cgroup.procs", "0")
-			    ?: write_small_file("/proc/self/oom_score_adj", "-1000");
+	int error = make_group(why);
 
+	if (error)
+		return error;
+	error = write_small_file(GROUP "/cgroup.procs", "0")
+			?: write_small_file("/proc/self/oom_score_adj", "-1000");
 	return error ? fail(why, error, "entering %s: %s", GROUP, strerror(-error)) : 0;
 }
 
