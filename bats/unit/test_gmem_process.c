@@ -296,6 +296,61 @@ static void a_storm_that_is_killed_leaves_nothing(void **state)
 	}
 }
 
+/* Of the storm of an agent that is killed. */
+static struct group {
+	bool entered, left;
+} * group;
+
+static int enter_group(struct reason *why)
+{
+	(void)why;
+	group->entered = true;
+	return 0;
+}
+
+static void leave_group(void)
+{
+	group->left = true;
+}
+
+_Noreturn static void be_an_agent(void)
+{
+	struct reason why = {0};
+
+	order = (struct storm_order){&knobs, &fake_kernel, enter_group, leave_group};
+	run = (struct activity){.name = "storm", .facts = json_object(), .emit = drop, .fd = -1};
+	if (process_start(&run, &process, &kind, &order, PATIENCE_NS, &why))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void an_agent_that_is_killed_leaves_nothing(void **state)
+{
+	unsigned int entered = 0;
+
+	(void)state;
+	group = mmap(NULL, sizeof(*group), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	assert_ptr_not_equal(group, MAP_FAILED);
+	for (int i = 0; i < 50; i++) {
+		pid_t agent;
+
+		*group = (struct group){0};
+		agent = fork();
+		if (agent == 0)
+			be_an_agent();
+		usleep((useconds_t)(gmem_mix((uint64_t)i) % 40000));
+		assert_int_equal(kill(agent, SIGKILL), 0);
+		assert_nothing_left();
+		/* It may be killed before it entered. */
+		assert_true(group->left || !group->entered);
+		entered += group->entered;
+	}
+	assert_true(entered > 0);
+	munmap(group, sizeof(*group));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -309,6 +364,7 @@ int main(void)
 		TEST(what_others_may_take_is_no_leak),
 		TEST(a_planted_leak_is_reported),
 		TEST(a_storm_that_is_killed_leaves_nothing),
+		TEST(an_agent_that_is_killed_leaves_nothing),
 	};
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

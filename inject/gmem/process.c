@@ -260,6 +260,8 @@ void storm_body(int socket, const void *order)
 	pid_t parent = getpid();
 
 	process_begin();
+	/* It outlives the agent: it ends what it watches, and removes what that leaves. */
+	prctl(PR_SET_PDEATHSIG, 0);
 	leaks_count(&watch.before, 0);
 	plant_leak(order);
 	watch.shared = mmap(NULL, sizeof(*watch.shared), PROT_READ | PROT_WRITE,
