@@ -146,6 +146,9 @@ guests() { # quick|all
 		scenarios guests "kvm/*"
 		say "guests that migrate between two emulated hosts (about 20 minutes)"
 		scenarios migrations "kvm/migration/*"
+		say "conversions of guest memory (about 4 minutes)"
+		# Some need what only kernels of your own have, and are skipped.
+		TEST_TIMEOUT=3600 tap gmem build/brinell run --out "$log/gmem" "gmem/*"
 		say "conversations with the agent about guests (about 5 minutes)"
 		TEST_TIMEOUT=1800 tap guests.bats bats --tap bats/guests/guests.bats
 		TEST_TIMEOUT=1800 tap pair.bats bats --tap bats/guests/pair.bats
