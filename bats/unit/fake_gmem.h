@@ -19,12 +19,12 @@
 #define FAKE_PLACES 3
 
 /*
- * @refuse: error of each @every-th conversion, with @pinned in place; @break_every: conversions that spoil a page;
+ * @refuse: error of each @every-th conversion, with @pinned in place; @changed: conversions that changed a page; @break_every: conversions that spoil a page;
  * @readable: a poisoned page can be read; @half_done: an injected failure leaves a page converted; @armed: place that fails, @occurred: it did
  */
 static struct fake_kernel {
 	int refuse;
-	uint64_t every, calls, break_every;
+	uint64_t every, calls, changed, break_every;
 	uint64_t pinned;
 	int run_error;
 	uint64_t poisoned, offlined, limited, slots, logs, killed, poisoned_private, injected;
@@ -100,6 +100,11 @@ static int fake_convert(struct gmem_vm *vm, const struct gmem_range *range, bool
 		*stopped = fake.pinned;
 		return fake.refuse;
 	}
+	bool changes = false;
+
+	for (uint64_t i = range->first; i < range->first + range->count; i++)
+		changes |= machine->is_private[i] != to_private;
+	__atomic_add_fetch(&fake.changed, changes, __ATOMIC_RELAXED);
 	for (uint64_t i = range->first; i < range->first + range->count; i++)
 		machine->is_private[i] = to_private;
 	if (fake.break_every && call % fake.break_every == 0)

@@ -131,6 +131,27 @@ static void a_storm_without_faults_is_clean(void **state)
 	}
 }
 
+/* A conversion that changes nothing takes no time, and one that fails is none. */
+static void only_conversions_that_change_a_page_have_a_cost(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+	uint64_t measured = 0;
+
+	(void)state;
+	knobs.powers = true;
+	run(&knobs);
+	for (size_t i = 0; i < STORM_SIZES; i++)
+		measured += counts.cost_count[i];
+	assert_int_equal(measured, fake.changed);
+	assert_true(measured > 0 && measured < counts.converted);
+	reset(state);
+	fake.refuse = -EAGAIN;
+	fake.every = 1;
+	run(&knobs);
+	for (size_t i = 0; i < STORM_SIZES; i++)
+		assert_int_equal(counts.cost_count[i], 0);
+}
+
 /* All kinds of users that this machine offers without a device. */
 static void every_user_lets_go_and_takes_back(void **state)
 {
@@ -442,6 +463,7 @@ int main(void)
 		TEST(one_seed_gives_one_schedule),
 		TEST(converters_have_pages_of_their_own),
 		TEST(a_storm_without_faults_is_clean),
+		TEST(only_conversions_that_change_a_page_have_a_cost),
 		TEST(every_user_lets_go_and_takes_back),
 		TEST(a_refusal_that_is_rolled_back_leaves_all_intact),
 		TEST(a_refusal_without_rollback_is_torn),

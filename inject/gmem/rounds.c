@@ -24,14 +24,31 @@ void rounds_shield(void)
 	interrupt(SIG_BLOCK);
 }
 
+/* KVM does nothing if all pages have the attribute already (kvm_vm_set_mem_attributes()). */
+static bool changes_a_page(const struct storm *storm, const struct storm_operation *operation)
+{
+	const struct gmem_vm *vm = &storm->vms[operation->vm];
+	const gmem_page *pages = vm->model + operation->range.first;
+
+	if (!gmem_has_sides(vm->shape))
+		return true;
+	for (uint64_t i = 0; i < operation->range.count; i++)
+		if (!(pages[i] & GMEM_PRIVATE) == operation->to_private)
+			return true;
+	return false;
+}
+
 static void measure(struct storm *storm, struct converter *converter)
 {
 	int size = __builtin_ctzll(converter->operation.range.count);
 	uint64_t *least = &storm->counts->cost_least_ns[size], before = *least, spent;
+	bool changes = changes_a_page(storm, &converter->operation);
 	int64_t began = now_monotonic_ns();
 
 	converter->result = convert_by_kernel(storm, &converter->operation, &converter->page);
 	spent = (uint64_t)(now_monotonic_ns() - began);
+	if (!changes || converter->result)
+		return;
 	__atomic_add_fetch(&storm->counts->cost_ns[size], spent, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&storm->counts->cost_count[size], 1, __ATOMIC_RELAXED);
 	while ((!before || spent < before) &&

@@ -153,7 +153,7 @@ enum storm_outcome {
  * @checked:  pages that users looked at
  * @faults:   rounds that had one; @came_about: faults that came about, by kind: not if no page of the range was suitable, or the kernel refused
  * @touched:  pages that touchers read; @stale: times that KVM sent one away from a page in the middle of its conversion
- * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages, of the fastest, their number
+ * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages that changed one of them, of the fastest, their number
  * @stop:     set to make storm_run() return soon
  */
 struct storm_counts {

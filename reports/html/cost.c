@@ -82,7 +82,7 @@ static void write_axes(FILE *out, const struct axes *axes)
 		char label[32];
 
 		if (power < 3)
-			snprintf(label, sizeof(label), "%.0f ns", pow(10, power));
+			snprintf(label, sizeof(label), "%g ns", pow(10, power));
 		else
 			snprintf(label, sizeof(label), "%s",
 				 short_duration((int64_t)pow(10, power)).text);
