@@ -586,6 +586,7 @@ static void html_shows_arguments_for_people(void **state)
 	assert_non_null(
 		strstr(html, "<dt>users</dt><dd class=\"mono\">mapping, process, vcpu</dd>"));
 	assert_non_null(strstr(html, "<dt>operations</dt><dd class=\"mono\">100</dd>"));
+	assert_non_null(strstr(html, "<dt>stall</dt><dd class=\"mono\">20.00 s</dd>"));
 }
 
 static void add_cell_trial(json_t *records, int number, const char *error, const char *moment,

@@ -42,8 +42,8 @@ static void write_flat(FILE *out, const json_t *object)
 	}
 }
 
-/* All numbers of arguments are recorded as hexadecimal ones. Counts are small, addresses are not. */
-static json_t *with_counts(const json_t *arguments)
+/* Arguments are recorded with hexadecimal numbers, and times in nanoseconds. Counts are small, addresses are not. */
+static json_t *for_people(const json_t *arguments)
 {
 	json_t *shown = json_object();
 	const char *key;
@@ -52,10 +52,14 @@ static json_t *with_counts(const json_t *arguments)
 	json_object_foreach ((json_t *)arguments, key, value) {
 		const char *text = json_string_value(value);
 		uint64_t number = 0;
+		int64_t duration;
 
 		if (text && strncmp(text, "0x", 2) == 0 && !parse_number(text, &number) &&
 		    number <= COUNT_MOST)
 			json_object_set_new(shown, key, json_integer((json_int_t)number));
+		else if (text && strcmp(text + strcspn(text, "n"), "ns") == 0 &&
+			 !parse_duration(text, &duration))
+			json_object_set_new(shown, key, json_string(short_duration(duration).text));
 		else
 			json_object_set(shown, key, value);
 	}
@@ -78,7 +82,7 @@ static const struct outcome_record *outcome_after(const struct course *course,
 static void write_intent(FILE *out, const struct record *record,
 			 const struct outcome_record *outcome, const struct record *resolved)
 {
-	__cleanup_json json_t *arguments = with_counts(record->intent.arguments);
+	__cleanup_json json_t *arguments = for_people(record->intent.arguments);
 	const json_t *page = resolved ? resolved->facts.facts : NULL;
 
 	fputs("<h3>The fault</h3><dl>", out);
