@@ -22,7 +22,7 @@ struct course_stage {
 /**
  * struct course_migration - one migration of a guest
  * @source:      host that sends
- * @target:      host at which the guest was heard afterwards, or NULL
+ * @target:      host on which the guest showed a sign of life afterwards, or NULL
  * @outcome:     "completed", "cancelled", "failed", "refused"; NULL when its end was never reported
  * @reason:      why it ended so, or ""
  * @downtime_ns: as the hypervisor claims, -1 when it does not
@@ -35,7 +35,7 @@ struct course_migration {
 };
 
 /**
- * struct course_life - a time in which a guest was heard from one host
+ * struct course_life - a time with signs of life of a guest on one host
  * @longest_ns: between two heartbeats
  */
 struct course_life {
@@ -51,7 +51,7 @@ enum course_hole_kind {
 };
 
 /**
- * struct course_hole - a time in which nothing was heard of a guest
+ * struct course_hole - a time without a sign of life of a guest
  * @kind:   a gap between two heartbeats on one host; from the last on one host to the first on another; or a silence
  * @open:   a silence that never ended
  * @clocks: how far the guest's own clocks went meanwhile, or NULL

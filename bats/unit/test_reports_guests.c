@@ -209,9 +209,7 @@ static void the_page_says_in_words_what_it_draws(void **state)
 		"ms.",
 		"<td>pre-copy, iteration 3</td><td class=\"num\">+315 ms</td><td "
 		"class=\"num\">120 ms</td><td class=\"num\">12.4 MiB</td>",
-		"It was heard on h0 from −1.71 s to +513 ms: 200 heartbeats, longest time between "
-		"two "
-		"15.5 ms.",
+		"Alive on h0 from −1.71 s to +513 ms: 200 heartbeats, longest interval 15.5 ms.",
 		"for <strong>212 ms</strong> from +513 ms on, between its last sign on h0 and its "
 		"first "
 		"on h1; from inside, by its clocks: monotonic 31.0 ms, host 212 ms.",
@@ -580,7 +578,7 @@ static void a_gap_is_measured_from_inside(void **state)
 	}
 }
 
-/* The source's last report may be written after the guest was heard at the target: it is no way back. */
+/* The source's last report may be written after the guest reported from the target: it is no way back. */
 static void a_late_report_moves_no_guest(void **state)
 {
 	__cleanup_json json_t *records = json_array();
@@ -616,7 +614,7 @@ static void the_measured_downtime_is_drawn(void **state)
 	assert_string_equal(course->migrations[0].outcome, "completed");
 	assert_int_equal(course->migrations[0].stage_count, 1499 + 3);
 	assert_int_equal(hole->downtime_ns, 75000000);
-	/* Where nothing was heard, nothing is drawn as heard. */
+	/* A guest without a sign of life has no band. */
 	assert_true(hole->to_ns - hole->from_ns > 75000000);
 }
 

@@ -35,10 +35,10 @@ static void write_record(FILE *out, const struct course_guest *guest)
 
 static void write_life(FILE *out, const struct course_life *life)
 {
-	text_xml_format(out, "<li>It was heard on %s from %s to %s", life->host,
+	text_xml_format(out, "<li>Alive on %s from %s to %s", life->host,
 			short_time(life->from_ns).text, short_time(life->to_ns).text);
 	if (life->beats)
-		fprintf(out, ": %" PRId64 " heartbeats, longest time between two %s", life->beats,
+		fprintf(out, ": %" PRId64 " heartbeats, longest interval %s", life->beats,
 			short_duration(life->longest_ns).text);
 	if (life->beats && life->missed)
 		fprintf(out, ", %" PRId64 " missed", life->missed);
@@ -64,7 +64,7 @@ static void write_clocks(FILE *out, const json_t *clocks)
 
 static void write_hole(FILE *out, const struct course_hole *hole)
 {
-	fprintf(out, "<li>Nothing was heard of it for <strong>%s</strong> from %s on, ",
+	fprintf(out, "<li>No sign of it for <strong>%s</strong> from %s on, ",
 		short_duration(hole->to_ns - hole->from_ns).text, short_time(hole->from_ns).text);
 	if (hole->kind == COURSE_MOVE)
 		text_xml_format(out, "between its last sign on %s and its first on %s", hole->host,
@@ -112,7 +112,7 @@ static void write_guest(FILE *out, const struct course_guest *guest)
 		write_life(out, &guest->lives[i]);
 	write_holes(out, guest);
 	if (!guest->life_count)
-		fputs("<li>It was never heard.</li>", out);
+		fputs("<li>There was no sign of it.</li>", out);
 	fputs("</ul>", out);
 }
 
@@ -190,7 +190,7 @@ static void write_migration(FILE *out, const struct course_migration *migration)
 	if (migration->outcome)
 		text_xml_format(out, "It ended <strong>%s</strong> after ", migration->outcome);
 	else
-		fputs("<strong>Its end was never reported.</strong> It was last heard of after ",
+		fputs("<strong>Its end was never reported.</strong> The last report came after ",
 		      out);
 	text_xml_format(out, "%s%s%s.", short_duration(migration->to_ns - migration->from_ns).text,
 			*migration->reason ? ": " : "", migration->reason);

@@ -271,8 +271,7 @@ static void write_life(FILE *out, const struct picture *picture, const struct co
 	text_xml_format(
 		out,
 		"<rect class=\"life\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\">"
-		"<title>%s on %s: %" PRId64
-		" heartbeats, longest time between two %s</title></rect>",
+		"<title>%s on %s: %" PRId64 " heartbeats, longest interval %s</title></rect>",
 		from, lane->y - LIFE_THICK / 2, to - from < 1 ? 1 : to - from, LIFE_THICK,
 		guest->name, life->host, life->beats,
 		life->beats ? short_duration(life->longest_ns).text : "not known");

@@ -276,7 +276,7 @@ static bool close_to_intent(const struct picture *picture, struct close_up *clos
 	return picture->course->fired && marks > 2;
 }
 
-/* The switchover of a migration together with the time in which nothing was heard of the guest. */
+/* The switchover of a migration together with the time without a sign of the guest. */
 static bool close_to_switchover(const struct picture *picture,
 				const struct course_migration *migration, struct close_up *close_up)
 {

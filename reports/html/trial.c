@@ -304,7 +304,7 @@ static void write_story(FILE *out, const json_t *story)
 	if (!json_array_size(story))
 		return;
 	fprintf(out,
-		"<h3>All that was heard</h3><details><summary><span class=\"name\">%zu "
+		"<h3>All events</h3><details><summary><span class=\"name\">%zu "
 		"lines</span></summary><pre>",
 		json_array_size(story));
 	json_array_foreach (story, index, line) {
