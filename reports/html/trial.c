@@ -3,6 +3,7 @@
  * One trial of the HTML report: timeline, its words, evidence, what was expected, facts and figures.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "harness/lib/param.h"
@@ -257,6 +258,12 @@ static int64_t rounded(const json_t *value)
 	return number >= 0 && number < 9e18 ? (int64_t)number : -1;
 }
 
+/* Three digits, or all of those before the point. */
+static int digits_of(double value)
+{
+	return fabs(value) >= 1e3 && fabs(value) < 1e9 ? (int)floor(log10(fabs(value))) + 1 : 3;
+}
+
 /* A measured value with its unit. */
 static void metric_text(char buffer[static 48], const json_t *metric)
 {
@@ -272,8 +279,8 @@ static void metric_text(char buffer[static 48], const json_t *metric)
 	else if (is_one_of(unit, "B", "bytes"))
 		snprintf(buffer, 48, "%s", short_size(rounded(value)).text);
 	else
-		snprintf(buffer, 48, "%.9g%s%.16s", json_number_value(value), count ? "" : " ",
-			 count ? "" : unit);
+		snprintf(buffer, 48, "%.*g%s%.16s", count ? 9 : digits_of(json_number_value(value)),
+			 json_number_value(value), count ? "" : " ", count ? "" : unit);
 }
 
 static void write_metrics(FILE *out, const json_t *result)
