@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/evidence/evidence.h"
 #include "harness/evidence/vocabulary.h"
 #include "harness/trial/engine_internal.h"
 
@@ -15,6 +16,9 @@
 /* All that the agent of a host reports, its guests included. */
 #define AGENT_EVENTS 40000
 #define AGENT_BYTES (16 << 20)
+/* Beyond all that, of each source: how the kernel itself fares. */
+#define RESERVED_EVENTS 100
+#define RESERVED_BYTES (64 << 10)
 
 /* The controller's own view of a host: it comes from no agent, and the fate of the host depends on it. */
 static bool is_out_of_band(const char *witness)
@@ -48,6 +52,14 @@ static bool spend(json_t *account, json_int_t bytes, json_int_t events_max, json
 	return true;
 }
 
+/* The fate of a machine is in the last lines of its log, when the errors before them have used up the budget. */
+static bool is_of_reserve(const json_t *event)
+{
+	enum meaning meaning = kernel_line_read(json_text(event, "text", "")).meaning;
+
+	return meaning == MEANS_PANIC || meaning == MEANS_OOPS || meaning == MEANS_STUCK;
+}
+
 /* The first loss of a source is evidence of that source: the judge takes its silence for no answer from here on. */
 static void report_loss(struct engine *engine, const json_t *event, const char *source)
 {
@@ -69,7 +81,7 @@ static void report_loss(struct engine *engine, const json_t *event, const char *
  * @event:  as the journal will have it; borrowed
  *
  * An event that does not fit is counted. The first one of a source leaves an event of that source on record, with
- * "lost": 1.
+ * "lost": 1. Later lines that show a panic, an oops or a machine that is stuck have a reserve.
  */
 bool budget_allows(struct engine *engine, const json_t *event)
 {
@@ -78,8 +90,10 @@ bool budget_allows(struct engine *engine, const json_t *event)
 	__cleanup_free char *source =
 		format_text("%s%s%s %s", host, json_text(event, "guest", NULL) ? "/" : "",
 			    json_text(event, "guest", ""), witness);
+	__cleanup_free char *reserve = format_text("%s reserve", source);
 	json_t *account = account_of(engine->budget, source);
 	json_int_t bytes = (json_int_t)json_dumpb(event, NULL, 0, JSON_COMPACT);
+	bool kept;
 
 	if (!json_object_get(account, "dropped") &&
 	    spend(account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
@@ -88,9 +102,11 @@ bool budget_allows(struct engine *engine, const json_t *event)
 		return true;
 	if (!json_object_get(account, "dropped"))
 		report_loss(engine, event, source);
-	add(account, "dropped", 1);
-	add(account, "dropped_bytes", bytes);
-	return false;
+	kept = is_of_reserve(event) &&
+	       spend(account_of(engine->budget, reserve), bytes, RESERVED_EVENTS, RESERVED_BYTES);
+	add(account, "dropped", kept ? 0 : 1);
+	add(account, "dropped_bytes", kept ? 0 : bytes);
+	return kept;
 }
 
 /** budget_begin - open the accounts of a trial */
