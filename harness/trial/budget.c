@@ -53,11 +53,16 @@ static bool spend(json_t *account, json_int_t bytes, json_int_t events_max, json
 }
 
 /* The fate of a machine is in the last lines of its log, when the errors before them have used up the budget. */
-static bool is_of_reserve(const json_t *event)
+static bool fits_reserve(struct engine *engine, const json_t *event, const char *source,
+			 json_int_t bytes)
 {
 	enum meaning meaning = kernel_line_read(json_text(event, "text", "")).meaning;
+	__cleanup_free char *reserve = NULL;
 
-	return meaning == MEANS_PANIC || meaning == MEANS_OOPS || meaning == MEANS_STUCK;
+	if (meaning != MEANS_PANIC && meaning != MEANS_OOPS && meaning != MEANS_STUCK)
+		return false;
+	reserve = format_text("%s reserve", source);
+	return spend(account_of(engine->budget, reserve), bytes, RESERVED_EVENTS, RESERVED_BYTES);
 }
 
 /* The first loss of a source is evidence of that source: the judge takes its silence for no answer from here on. */
@@ -90,23 +95,24 @@ bool budget_allows(struct engine *engine, const json_t *event)
 	__cleanup_free char *source =
 		format_text("%s%s%s %s", host, json_text(event, "guest", NULL) ? "/" : "",
 			    json_text(event, "guest", ""), witness);
-	__cleanup_free char *reserve = format_text("%s reserve", source);
 	json_t *account = account_of(engine->budget, source);
 	json_int_t bytes = (json_int_t)json_dumpb(event, NULL, 0, JSON_COMPACT);
-	bool kept;
 
 	if (!json_object_get(account, "dropped") &&
 	    spend(account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
 	    (is_out_of_band(witness) ||
 	     spend(account_of(engine->budget, host), bytes, AGENT_EVENTS, AGENT_BYTES)))
 		return true;
-	if (!json_object_get(account, "dropped"))
+	if (!json_object_get(account, "dropped")) {
 		report_loss(engine, event, source);
-	kept = is_of_reserve(event) &&
-	       spend(account_of(engine->budget, reserve), bytes, RESERVED_EVENTS, RESERVED_BYTES);
-	add(account, "dropped", kept ? 0 : 1);
-	add(account, "dropped_bytes", kept ? 0 : bytes);
-	return kept;
+		add(account, "dropped", 0);
+		add(account, "dropped_bytes", 0);
+	}
+	if (fits_reserve(engine, event, source, bytes))
+		return true;
+	add(account, "dropped", 1);
+	add(account, "dropped_bytes", bytes);
+	return false;
 }
 
 /** budget_begin - open the accounts of a trial */
