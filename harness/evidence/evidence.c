@@ -120,7 +120,7 @@ static const struct line_kind line_kinds[] = {
 	/* In Linux 7 the frame comes first. */
 	LINE("npoison", "Unpoison: " PFN ": (software-)?unpoisoned (free )?page",
 	     MEANS_PAGE_HANDLED, KIND_MEMORY, SEVERITY_REPAIRED, .pfn = 1),
-	/* arch/x86/mm/fault.c, do_sigbus(). In spite of its word it sends SIGBUS BUS_MCEERR_AR, which can be handled. */
+	/* arch/x86/mm/fault.c, do_sigbus(). In spite of its text it sends SIGBUS BUS_MCEERR_AR, which can be handled. */
 	LINE("MCE: Killing ",
 	     "MCE: Killing .*:([0-9]+) due to hardware memory corruption fault at " HEX,
 	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pid = 1, .address = 2),
@@ -151,7 +151,7 @@ static const struct line_kind line_kinds[] = {
 
 	/*
 	 * drivers/edac/mce_amd.c, amd_decode_mce(): the class of the error, the bank's registers and its decoded line. The
-	 * address is a normalized one, and the error code says nothing about the part: the line of the bank type does.
+	 * address is a normalized one, and the error code does not name the part: the line of the bank type does.
 	 */
 	LINE("Corrected error, no action required", NULL, MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK,
 	     CORRECTED),
@@ -485,7 +485,7 @@ static bool begins_well(char *line, size_t at)
 	return well;
 }
 
-/** kernel_line_is_error - whether a line of the kernel's log reports an error of the hardware, or of what became of it */
+/** kernel_line_is_error - whether a line of the kernel's log reports a hardware error or its handling */
 bool kernel_line_is_error(enum meaning meaning)
 {
 	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||

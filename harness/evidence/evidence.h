@@ -6,7 +6,7 @@
 #include "harness/lib/util.h"
 
 /**
- * enum meaning - what a piece of evidence says, whichever witness reports it
+ * enum meaning - meaning of a piece of evidence, whichever witness reports it
  * @MEANS_NOTHING:        nothing that a verdict could rest on
  * @MEANS_HARDWARE_ERROR: the platform reported an error: machine check, APEI, EDAC, AER
  * @MEANS_PAGE_HANDLED:   the kernel's memory-failure code dealt with a page

@@ -156,7 +156,7 @@ struct nature nature_of_bank_record(const json_t *arguments)
 						    : SEVERITY_UNCORRECTED};
 }
 
-/** nature_of_page_method - of a page that the kernel is asked to take for broken, or for whole again: "unpoison-pfn" in "method" */
+/** nature_of_page_method - of a request that the kernel treats a page as broken, or as good again: "unpoison-pfn" in "method" */
 struct nature nature_of_page_method(const json_t *arguments)
 {
 	return (struct nature){KIND_MEMORY, json_is(arguments, "method", "unpoison-pfn")

@@ -4,7 +4,7 @@
 
 /*
  * Records of the journal, decoded (docs/journal.md). All pointers are borrowed from the record's JSON. A text that is missing is
- * "" where the comment says nothing else, a number that is missing 0, a time or an amount that may be 0 is -1 then.
+ * "" unless the comment states otherwise, a number that is missing 0, a time or an amount that may be 0 is -1 then.
  */
 #include "harness/evidence/nature.h"
 #include "harness/evidence/vocabulary.h"
@@ -14,7 +14,7 @@
  * struct beat_report - data of the sources heartbeat and guest-link
  * @what:     "heartbeat", "silent", "heard", "gap", "now", "clock"; "hello", "gone", "lost", ... of a stream
  * @age_ns:   since the last beat; -1
- * @since_ns: for how long the guest has been silent
+ * @since_ns: time since its last heartbeat
  * @arrival_ns: length of a gap, by the clock of the host
  * @beats, @missed, @longest_ns: in the time of the report
  * @guest_ns: the guest's clock at the last beat
@@ -138,7 +138,7 @@ struct intent_record {
 };
 
 /**
- * struct outcome_record - what the injector says became of its fault
+ * struct outcome_record - outcome of a fault as the injector reports it
  * @injector: NULL
  * @error:      errno; 0: done
  * @error_name: of it; NULL: done

@@ -106,7 +106,7 @@ static void read_arm(const json_t *fields, const char *text, struct kernel_line 
 
 /*
  * drivers/cxl/core/trace.h: records of the informational log are no errors, cxl_poison lists what is known already, and
- * cxl_overflow says that records were lost.
+ * cxl_overflow reports lost records.
  */
 static void read_cxl(const json_t *fields, const char *text, struct kernel_line *line)
 {

@@ -73,7 +73,7 @@
 	X(HOST_HUNG_UNEXPECTEDLY, "host-hung-unexpectedly", "the host hangs")                      \
 	X(HOST_DIED_UNEXPECTEDLY, "host-died-unexpectedly", "the host died")                       \
 	X(OTHER_HOST_DIED, "other-host-died", "a host that was no target died")                    \
-	X(HOST_CONTRADICTED, "host-contradicted", "conflicting evidence: the host died and lives") \
+	X(HOST_CONTRADICTED, "host-contradicted", "conflicting evidence: the host died and is up") \
 	X(HOST_ONE_SIGN, "host-one-sign", "only one sign that the host died")                      \
 	X(HOST_SILENT, "host-silent", "no evidence about the host after the fault")                \
 	X(VICTIM_UNHARMED, "victim-unharmed", "the victim is unharmed, expected harm")             \
@@ -170,7 +170,7 @@ enum code {
 const char *code_name(enum code code);
 enum code code_find(const char *name);
 
-/* Axes: what became of the victim, of a host and of a guest, each in order of harm, and how a migration went. */
+/* Axes: of the victim, of a host and of a guest, each in order of harm, and of a migration. */
 #define PROCESS_AXIS(X)                                                                            \
 	X(PROCESS_UNHARMED, "unharmed")                                                            \
 	X(PROCESS_CONTAINED, "contained")                                                          \

@@ -108,7 +108,7 @@ static void add_machine(struct journal_index *index, const struct journal_line *
 	struct span body = line->body;
 	json_t *kind;
 
-	/* Nearly all are word for word as one before. */
+	/* Nearly all are equal to an earlier one. */
 	if (json_object_size(index->known) >= KNOWN_LIMIT ||
 	    json_object_getn(index->known, body.text, body.length))
 		return;

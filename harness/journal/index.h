@@ -51,7 +51,7 @@ struct journal_mark {
 /**
  * struct journal_index - the trials of a journal
  * @trials: in the order of the plan; behind them those that are not in it
- * @about:  what the journal says about the run: its run records without the plan, and the boot and guest records, each
+ * @about:  records about the run: its run records without the plan, and the boot and guest records, each
  *          kind of machine once; an array of records, owned
  * @run:    body of the first run record
  * @ended:  body of the end record; NULL: the run has not ended

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Converts records of an older brinell to the current names. An older journal calls the witness "hypervisor" "libvirt", and
- * has the versions of software among the other facts of a guest. It does not say whether the flags of a page changed by poison.
+ * has the versions of software among the other facts of a guest. It does not record whether the flags of a page changed by poison.
  */
 #include <string.h>
 

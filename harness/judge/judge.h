@@ -7,7 +7,7 @@
 
 /**
  * struct judge_options - how the trials of a journal are judged
- * @again:   judge every trial, also one whose verdict of this very judge is in the journal
+ * @again:   judge every trial, also one with a recorded verdict of this same judge
  * @wanted:  members of a recorded result that are decoded; NULL: all
  */
 struct judge_options {

@@ -38,7 +38,7 @@ static json_t *never_started(const struct journal_trial *trial)
  * @result:  of judge_trial(); borrowed
  * @records: of the trial's last attempt
  *
- * By what comes in front of it a report knows that this very judge has seen these records, and does not judge them again.
+ * A report compares the seal in front of it: a verdict of this same judge over the same records is not computed again.
  *
  * Return: body of the verdict record, owned by the caller.
  */

@@ -104,7 +104,7 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 	else if (!case_is_delivered(trial) && case_hint(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: what was reported leaves open of which "
-		     "kind of error it is, and no witness says it");
+		     "kind of error it is, and no witness names the kind");
 	else if (!case_is_delivered(trial))
 		rule(ruling, "inconclusive", CODE_DELIVERED_NOT_PROVEN,
 		     "the fault is not proven delivered: no witness but the injector saw it");
@@ -170,7 +170,7 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 			    "the trial was started again although its fault had been fired before");
 	if (!trial->start)
 		return rule(ruling, "inconclusive", CODE_START_MISSING,
-			    "the journal does not say what the trial expects: its first record is "
+			    "the expectations of the trial are not known: its first record is "
 			    "missing");
 	if (!trial->close && !trial->settled_view)
 		return rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
@@ -195,8 +195,7 @@ static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 	/* Where a host went down, the injector could not report any more. */
 	if (trial->intent && !trial->outcome && trial->cause == CAUSE_DONE && !trial->host_lost)
 		return rule(ruling, "inconclusive", CODE_INJECTOR_SILENT,
-			    "the journal does not have what became of the fault: its outcome is "
-			    "missing");
+			    "the outcome of the fault is not known: its record is missing");
 	if (case_expects_delivery(trial) && !proven)
 		return rule_undelivered(trial, ruling);
 	finding = first(trial, STATE_BROKEN, false);
@@ -282,7 +281,7 @@ static json_t *evidence_in_order(const json_t *evidence)
 }
 
 /*
- * Every expectation with what became of it, not only the first that decided.
+ * Every expectation with its state, not only the first that decided.
  */
 static json_t *checks_of(const struct trial_case *trial)
 {

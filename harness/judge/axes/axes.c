@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From evidence to what became of the hosts and the IOMMU; it is read once, in its order, and each piece goes to those
- * what it is about. What is from or about a guest is never the host's own.
+ * The host and IOMMU axes. The evidence is read once, in its order, and each record goes to the axes that it is about. A
+ * record from or about a guest is no evidence about its host.
  */
 #include <string.h>
 
@@ -86,7 +86,7 @@ static void read_bench(struct host_seen *host, const struct record *record)
 {
 	const json_t *data = record->event.data;
 
-	/* A death that shows in another boot_id alone is the word of the agent that names it, not that of the bench. */
+	/* Another boot_id alone is evidence of the agent that reports it, not of the bench. */
 	if (another_boot(host, json_text(data, "boot_id", NULL)) && !host->boot_changed)
 		host->boot_changed = record;
 	else if (event_is_named(record, "host-died") && !host->bench_died &&
@@ -100,8 +100,8 @@ static bool is_out_of_band(const char *witness)
 	return is_one_of(witness, OUTSIDE_SOURCES(TABLE_WORD) CONTROLLER_SOURCES(TABLE_WORD) NULL);
 }
 
-/* What an agent had said before its host died may be read later than the bench's word of the death. */
-static void hear_agent(struct host_seen *host, const struct record *record)
+/* Events that an agent sent before its host died may be read after the bench reports the death. */
+static void note_agent_event(struct host_seen *host, const struct record *record)
 {
 	host->answered = true;
 	if (host->bench_died && !host->boot_changed &&
@@ -156,7 +156,7 @@ static void read_event(struct trial_case *trial, struct observation *seen,
 	else if (counts)
 		read_host_event(trial, seen, host, record);
 	if (counts && !is_out_of_band(event->witness))
-		hear_agent(host, record);
+		note_agent_event(host, record);
 }
 
 static void read_boot(const struct trial_case *trial, struct observation *seen,
@@ -221,7 +221,7 @@ static void read_record(struct trial_case *trial, struct observation *seen,
 		seen->victim.stopped |= strcmp(record->step.kind, "stop") == 0;
 	} else if (record->type == RECORD_USAGE && counts)
 		seen->answered_last = true;
-	/* A log that was followed and stayed silent is as good as one with lines on record. */
+	/* A log that was followed and has no lines counts like one with lines. */
 	else if (record->type == RECORD_WITNESSES)
 		read_witnesses(trial, record);
 }
@@ -238,14 +238,15 @@ static const char *sign_of_death(const struct host_seen *host)
 	return record_quote(sign);
 }
 
-/* What the evidence by itself says of a host. Return: false when it says nothing of a death. */
+/* Decide by the evidence about the host alone. Return: whether there is any evidence of its death. */
 static bool decide_death(const struct host_seen *host, struct host_outcome *outcome)
 {
 	unsigned int signs = signs_of_death(host);
 
 	if (signs && host->alive_after_death)
 		give_reason(outcome, CODE_HOST_CONTRADICTED,
-			    "the bench says that the host died, but its agent went on");
+			    "conflicting evidence: the bench reported the host dead, its agent "
+			    "continued");
 	else if (signs >= 2) {
 		outcome->axis = HOST_AXIS_DIED;
 		give_reason(outcome, CODE_HOST_DIED_UNEXPECTEDLY, "%s", sign_of_death(host));
@@ -277,7 +278,7 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 	} else if (trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST) {
 		give_reason(
 			outcome, CODE_HOST_SILENT,
-			"the trial ended with '%s', and no evidence says what became of the host",
+			"the trial ended with '%s', and no evidence shows the state of the host",
 			cause_name(trial->cause));
 	} else if (trial->cause == CAUSE_DEADLINE && !seen->answered_last) {
 		give_reason(
@@ -287,11 +288,11 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 		outcome->axis = HOST_AXIS_UP;
 	} else {
 		give_reason(outcome, CODE_HOST_SILENT,
-			    "nothing was heard from the host after the fault");
+			    "no evidence about the host after the fault");
 	}
 }
 
-/* The hosts that nothing was aimed at: only their death is of interest. */
+/* Hosts that are no target: only their death counts. */
 static void decide_other_hosts(struct trial_case *trial, const struct observation *seen)
 {
 	for (size_t i = 1; i < seen->host_count; i++) {
@@ -309,7 +310,7 @@ static void decide_other_hosts(struct trial_case *trial, const struct observatio
 	}
 }
 
-/* Whether a machine went down, so that its console may have what its log has no more. */
+/* Whether a machine went down: then its console may show lines that its log can not deliver. */
 static void find_losses(struct trial_case *trial)
 {
 	trial->host_lost = trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST;

@@ -30,7 +30,7 @@ enum format {
  * @killed_by_kernel, @signalled_by_kernel: the kernel's log about the victim
  * @exit: the victim's end by a signal
  * @killed: its end by SIGKILL or SIGTERM
- * @touch_after_exit: the victim spoke after its end
+ * @touch_after_exit: the victim reported a touch after its end
  * @stopped: the workload was asked to end
  */
 struct victim_seen {
@@ -43,10 +43,10 @@ struct victim_seen {
  * struct host_seen - a host as the evidence shows it
  * @name:    borrowed; NULL: of a journal that names no host
  * @boot_id: when the evidence began to count
- * @panic, @bench_died, @boot_changed: the three kinds of evidence that it died; the record that says so, or NULL
- * @stuck: record that says that it hangs
- * @alive_after_death: an agent's event after the bench had said that the host died, with no boot between
- * @answered: an agent spoke after the intent
+ * @panic, @bench_died, @boot_changed: the three kinds of evidence that it died: first record of each, or NULL
+ * @stuck: first record of a stall, or NULL
+ * @alive_after_death: an event of the agent after the bench reported the death, with no boot between
+ * @answered: the agent sent an event after the intent
  */
 struct host_seen {
 	const char *name, *boot_id;
@@ -55,7 +55,7 @@ struct host_seen {
 };
 
 /**
- * enum guest_end - how the hypervisor says that a guest ended on a host
+ * enum guest_end - how a guest ended on a host, as the hypervisor reports it
  */
 enum guest_end {
 	END_NONE,
@@ -68,33 +68,33 @@ enum guest_end {
 };
 
 /**
- * enum hypervisor_word - what the hypervisor said last of a guest on a host
+ * enum hypervisor_state - the last state of a guest on a host that the hypervisor reported
  */
-enum hypervisor_word {
-	WORD_NONE,
-	WORD_RUNNING,
-	WORD_PAUSED,
-	WORD_MOVED,
-	WORD_ENDED,
+enum hypervisor_state {
+	GUEST_STATE_NONE,
+	GUEST_STATE_RUNNING,
+	GUEST_STATE_PAUSED,
+	GUEST_STATE_MOVED,
+	GUEST_STATE_ENDED,
 };
 
 /**
  * struct guest_side - a guest on one of the hosts
  * @host:    borrowed
  * @lived:   it ran here, at any time: what waits at a target for a guest that does not come is none
- * @word, @word_record: the hypervisor's last word
- * @end, @end_record: how it ended, when the last word is that; the first record that says so
+ * @state, @state_record: the last state that the hypervisor reported
+ * @end, @end_record: how it ended, if the last state is GUEST_STATE_ENDED; the first record of the end
  * @first_ns, @last_ns: arrivals of its heartbeats, on the controller's clock; 0: none
  * @first_record, @last_record: that report them
- * @down, @down_ns: its stream broke or it fell silent, and when; NULL: not, or its heartbeats came back
- * @hello:   the last hello here; @stranger: the first was of another boot
- * @cut_off: the host closed its ears: silence means nothing
+ * @down, @down_ns: its stream broke or its heartbeats stopped, and when; NULL: not, or they resumed
+ * @hello:   the last hello here; @other_boot: the first was of another boot
+ * @cut_off: the host closed the stream: missing heartbeats are no evidence
  */
 struct guest_side {
 	const char *host;
 	bool lived;
-	enum hypervisor_word word;
-	const struct record *word_record;
+	enum hypervisor_state state;
+	const struct record *state_record;
 	enum guest_end end;
 	const struct record *end_record;
 	int64_t first_ns, last_ns;
@@ -102,7 +102,7 @@ struct guest_side {
 	const struct record *down;
 	int64_t down_ns;
 	const struct record *hello;
-	bool stranger;
+	bool other_boot;
 	bool cut_off;
 };
 
@@ -114,10 +114,10 @@ struct guest_side {
  * @booting: its console shows a kernel that starts
  * @gone:    its stream broke
  * @reboot:  a hello of another boot_id; @gone_before_reboot: its stream had broken before
- * @report:  the last word of one of its workloads
+ * @report:  the last event of one of its workloads
  * @harmed:  a process or a page of it was struck
  * @corrupted: data that differ from what was written
- * @qemu_struck: the host's kernel says that it killed QEMU, or the hypervisor that the error was fatal to it
+ * @qemu_struck: the host's kernel killed QEMU, or the hypervisor reported the error as fatal to QEMU
  */
 struct guest_seen {
 	const char *name, *uuid, *boot_id;
@@ -130,7 +130,7 @@ struct guest_seen {
 /**
  * struct migration_seen - the last migration of the subject as the evidence shows it
  * @guest:    that migrates; NULL: not known
- * @asked:    the step that began it; NULL: none
+ * @step:     that requested it; NULL: none
  * @begun:    an event reported it; @post_copy: it came to post-copy; @local: source and target are one host
  * @source:   host that reported it; borrowed
  * @end:      record of its end
@@ -138,7 +138,7 @@ struct guest_seen {
  */
 struct migration_seen {
 	const struct guest_seen *guest;
-	const struct record *asked;
+	const struct record *step;
 	bool begun, post_copy, local;
 	const char *source;
 	const struct record *end;
@@ -148,7 +148,7 @@ struct migration_seen {
 
 /**
  * struct conversion_seen - conversions of guest memory as the evidence shows them
- * @torn, @corrupted, @broken, @hung: the first record of a user that says so, or NULL
+ * @torn, @corrupted, @broken, @hung: the first record of a user that reports it, or NULL
  * @counts:  the last one with counts: @converted, @refused
  * @counted: the kernel's count of conversions, when it grew
  * @ended:   the storm reported its end
@@ -164,7 +164,7 @@ struct conversion_seen {
  * struct observation - what is gathered while the evidence is read in its order
  * @hosts:  the one that the fault was aimed at first
  * @guests: the subject first
- * @answered_last: the host reported its own use of the machine, which it is asked for when all is over
+ * @answered_last: the host answered the request for its resource usage, the last one of a trial
  * @fault_ns:   when the fault had been fired, on the controller's clock; the beginning of a trial without one
  * @last_step_ns: when the last step began
  */

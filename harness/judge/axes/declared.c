@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What witnesses declare: the format of their texts, and which fields of their events are evidence of an error (struct
- * witness_proof). The declarations are in the `witnesses` record, so that the judge knows no such witness by its name.
+ * Declarations of witnesses: the format of their texts, and the fields of their events that are evidence of an error (struct
+ * witness_proof). The `witnesses` record holds them, so that the judge needs no names of witnesses.
  */
 #include <string.h>
 
@@ -11,7 +11,7 @@
  * struct declaration - one field of a witness that is evidence
  * @witness, @group, @field: borrowed
  * @grows:  only growth of a counter counts, else any change
- * @host_only: what a guest says of it counts for nothing
+ * @host_only: not evidence when a guest reports it
  * @nature: of the error
  */
 struct declaration {
@@ -21,7 +21,7 @@ struct declaration {
 	bool host_only;
 };
 
-/* What journals did not record before witnesses declared it. */
+/* For journals from before witnesses declared this. */
 static const struct declaration undeclared[] = {
 	{"meminfo", "meminfo", "HardwareCorrupted", false, {KIND_MEMORY, SEVERITY_ANY}, false},
 	{"interrupts",
@@ -40,7 +40,7 @@ static const struct declaration undeclared[] = {
 	{"pageflags", "pageflags", "hwpoison-changed", false, {KIND_MEMORY, SEVERITY_ANY}, true},
 };
 
-/* Sources that are no witness of an agent, and names of journals that did not record the formats. */
+/* Sources outside the agents, and witnesses of journals from before the formats were recorded. */
 static const struct {
 	const char *name;
 	enum format format;

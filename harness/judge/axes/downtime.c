@@ -48,14 +48,14 @@ struct downtime_side {
 
 /**
  * struct downtime_evidence - all of it
- * @asked: the step that began the migration
+ * @step: that requested the migration
  * @gaps:     between beats, as the guest reported at the target; NULL: it did not
  * @interval_ns: between two beats
  * @first_ns: arrival of the first beat at the target; 0: none
  */
 struct downtime_evidence {
 	struct downtime_side source, target;
-	const struct record *asked;
+	const struct record *step;
 	const json_t *gaps;
 	int64_t interval_ns, first_ns;
 };
@@ -134,7 +134,7 @@ static void read_event(struct downtime_evidence *evidence, const struct record *
 		return;
 	if (source == SOURCE_HEARTBEAT || source == SOURCE_GUEST_LINK)
 		read_beats(evidence, side, record);
-	else if (source == SOURCE_HYPERVISOR && record >= evidence->asked)
+	else if (source == SOURCE_HYPERVISOR && record >= evidence->step)
 		read_hypervisor(evidence, side, record);
 }
 
@@ -241,7 +241,7 @@ void case_measure_downtime(struct trial_case *trial, const struct migration_seen
 	struct migration_outcome *result = &trial->migration;
 	struct downtime_evidence evidence = {.source = {.host = source->host},
 					     .target = {.host = target->host},
-					     .asked = migration->asked};
+					     .step = migration->step};
 
 	read_all(&evidence, migration->guest, trial);
 	result->before_stop_ns = result->after_resume_ns = -1;

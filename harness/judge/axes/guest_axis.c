@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What became of the guests. Death and life both take two witnesses that can not have the same source, and silence is
- * neither: a guest that is only silent hangs, if the hypervisor says that it is there, and else its state is not known.
+ * The guest axis. A guest is dead, or alive, by two witnesses with different sources. Missing heartbeats are evidence of
+ * neither: with them alone a guest is hung if the hypervisor reports its domain as there, else its state is unknown.
  */
 #include <string.h>
 
@@ -16,14 +16,14 @@ enum death {
 };
 
 /**
- * struct signs - what speaks for the death and for the life of a guest
+ * struct signs - the evidence that a guest is dead, and that it is alive
  * @deaths:  set of enum death
- * @ended:   where the hypervisor says that it ended
- * @down:    where it fell silent
- * @host:    that it was on, and that died
+ * @ended:   where it ended, as the hypervisor reports
+ * @down:    where its heartbeats stopped
+ * @host:    the dead host that it was on
  * @beats:   the host that its heartbeats reach
- * @runs:    where the hypervisor says that it runs, or waits
- * @reports: a workload in it spoke after the fault
+ * @runs:    where it runs, as the hypervisor reports; @waits: it is paused
+ * @reports: a workload in it sent an event after the fault
  */
 struct signs {
 	unsigned int deaths;
@@ -32,13 +32,13 @@ struct signs {
 	bool waits, reports;
 };
 
-/** case_guest_axis - what became of the guest that the trial is about */
+/** case_guest_axis - axis of the guest that the trial is about */
 enum guest_axis case_guest_axis(const struct trial_case *trial)
 {
 	return trial->guest_count ? trial->guests[0].axis : GUEST_UNKNOWN;
 }
 
-/* From when on a sign of life says that the guest has outlived all that was done to it. */
+/* From when on a sign of life shows that the guest survived the fault and all steps. */
 static int64_t alive_from(const struct observation *seen)
 {
 	int64_t last = seen->fault_ns > seen->last_step_ns ? seen->fault_ns : seen->last_step_ns;
@@ -46,28 +46,28 @@ static int64_t alive_from(const struct observation *seen)
 	return last < INT64_MAX - JUDGE_MARGIN_NS ? last + JUDGE_MARGIN_NS : last;
 }
 
-/* Whether heartbeats of a guest reached a host, as late as that. */
+/* Whether heartbeats of a guest reached a host at or after @since_ns. */
 static bool beats_since(const struct guest_side *side, int64_t since_ns)
 {
 	return !side->down && side->last_ns >= since_ns;
 }
 
-/* Whether the hypervisor's last word of a guest on a host is that it runs, said as late as that. */
+/* Whether the hypervisor reported last, at or after @since_ns, that the guest runs. */
 static bool runs_since(const struct guest_side *side, int64_t since_ns)
 {
-	return side->word == WORD_RUNNING && side->word_record->seen_ns >= since_ns;
+	return side->state == GUEST_STATE_RUNNING && side->state_record->seen_ns >= since_ns;
 }
 
-/* The host that a guest is on: the last one where anything shows that it lives. */
+/* The host that a guest is on: the last one with a sign of life. */
 static const struct guest_side *place_of(const struct guest_seen *guest)
 {
 	const struct guest_side *home = &guest->sides[0], *other = &guest->sides[1];
 
 	if (guest->side_count < 2 || !other->lived)
 		return guest->side_count ? home : NULL;
-	if (other->word == WORD_RUNNING || home->word == WORD_MOVED)
+	if (other->state == GUEST_STATE_RUNNING || home->state == GUEST_STATE_MOVED)
 		return other;
-	return home->word == WORD_RUNNING || home->last_ns > other->last_ns ? home : other;
+	return home->state == GUEST_STATE_RUNNING || home->last_ns > other->last_ns ? home : other;
 }
 
 static const struct host_outcome *dead_host(const struct trial_case *trial, const char *name)
@@ -82,7 +82,7 @@ static const struct host_outcome *dead_host(const struct trial_case *trial, cons
 	return NULL;
 }
 
-/* Silence on one host means nothing when later heartbeats reached the other. */
+/* Missing heartbeats on one host are no evidence if later ones reached the other. */
 static bool is_down(const struct guest_seen *guest, const struct guest_side *side)
 {
 	if (!side->down || side->cut_off)
@@ -97,20 +97,20 @@ static void read_side(const struct trial_case *trial, const struct observation *
 		      const struct guest_seen *guest, const struct guest_side *side,
 		      struct signs *signs)
 {
-	bool counts = side->word_record && case_counts(trial, side->word_record);
+	bool counts = side->state_record && case_counts(trial, side->state_record);
 	int64_t since = alive_from(seen);
 	int64_t begin_ns = trial->intent ? trial->intent->written_ns : seen->fault_ns;
 
-	if (counts && side->word == WORD_ENDED && side->lived)
+	if (counts && side->state == GUEST_STATE_ENDED && side->lived)
 		signs->ended = side;
 	if (runs_since(side, since) && counts)
 		signs->runs = side;
-	if (counts && side->word == WORD_PAUSED && side->lived)
+	if (counts && side->state == GUEST_STATE_PAUSED && side->lived)
 		signs->waits = true;
-	/* A guest may be gone before the injector has said that it is done. */
+	/* A guest may be gone before the injector reports its outcome. */
 	if (is_down(guest, side) && side->down->seen_ns >= begin_ns)
 		signs->down = side;
-	/* A heart that beat at the source before the switchover says nothing of the target. */
+	/* Heartbeats at the source before the switchover are no evidence about the target. */
 	if (side == place_of(guest) && beats_since(side, since))
 		signs->beats = side;
 }
@@ -118,7 +118,7 @@ static void read_side(const struct trial_case *trial, const struct observation *
 static bool runs_elsewhere(const struct guest_seen *guest, const struct guest_side *ended)
 {
 	for (size_t i = 0; i < guest->side_count; i++)
-		if (&guest->sides[i] != ended && guest->sides[i].word == WORD_RUNNING)
+		if (&guest->sides[i] != ended && guest->sides[i].state == GUEST_STATE_RUNNING)
 			return true;
 	return false;
 }
@@ -142,8 +142,8 @@ static void find_signs(const struct trial_case *trial, const struct observation 
 }
 
 /*
- * How many witnesses say that it died. The death of a host is no guess, and no guest outlives it. The end of a stream and
- * another boot_id in the next one are both the word of the program in the guest.
+ * How many independent witnesses show the death. A dead host counts as two: no guest outlives it. The end of a stream and
+ * another boot_id in the next one both come from the program in the guest, and count once.
  */
 static unsigned int count_deaths(const struct signs *signs)
 {
@@ -153,12 +153,12 @@ static unsigned int count_deaths(const struct signs *signs)
 	       ((signs->deaths & program) != 0) + ((signs->deaths & DEATH_HOST) != 0);
 }
 
-/* Whose crash it was: of the host, of the guest's kernel, or of QEMU. */
-static void tell_death(const struct guest_seen *guest, const struct signs *signs,
-		       struct guest_outcome *outcome)
+/* The cause: a crash of the host, of the guest's kernel, or of QEMU, or a request. */
+static void describe_death(const struct guest_seen *guest, const struct signs *signs,
+			   struct guest_outcome *outcome)
 {
 	enum guest_end end = signs->ended ? signs->ended->end : END_NONE;
-	const struct record *word = signs->ended ? signs->ended->end_record : NULL;
+	const struct record *end_record = signs->ended ? signs->ended->end_record : NULL;
 
 	outcome->dead_host = signs->host ? signs->host->name : NULL;
 	if (signs->host)
@@ -166,25 +166,25 @@ static void tell_death(const struct guest_seen *guest, const struct signs *signs
 			    signs->host->name, signs->host->reason.text);
 	else if (guest->panic || end == END_PANIC)
 		give_reason(outcome, CODE_GUEST_KILLED_KERNEL_CRASH, "guest kernel crash: %s",
-			    record_quote(guest->panic ?: word));
+			    record_quote(guest->panic ?: end_record));
 	else if (guest->reboot || guest->booting)
 		give_reason(outcome, CODE_GUEST_KILLED_RESTART, "the guest started anew: %s",
 			    record_quote(guest->reboot ?: guest->booting));
 	else if (end == END_QEMU_CRASH)
 		give_reason(outcome, CODE_GUEST_KILLED_QEMU_CRASH, "QEMU crash: %s",
-			    record_quote(word));
+			    record_quote(end_record));
 	else if (end == END_BY_HYPERVISOR)
 		give_reason(outcome, CODE_GUEST_KILLED_BY_HYPERVISOR,
-			    "the hypervisor ended the guest: %s", record_quote(word));
+			    "the hypervisor ended the guest: %s", record_quote(end_record));
 	else if (end == END_SHUT_DOWN)
 		give_reason(outcome, CODE_GUEST_KILLED_SHUT_DOWN, "the guest shut down: %s",
-			    record_quote(word));
+			    record_quote(end_record));
 	else if (end == END_DESTROYED)
 		give_reason(outcome, CODE_GUEST_KILLED_DESTROYED, "the domain was destroyed: %s",
-			    record_quote(word));
+			    record_quote(end_record));
 	else
 		give_reason(outcome, CODE_GUEST_KILLED_GONE, "the domain is gone: %s",
-			    record_quote(word));
+			    record_quote(end_record));
 }
 
 static void cite_deaths(struct trial_case *trial, const struct guest_seen *guest,
@@ -215,12 +215,12 @@ static void cite_life(struct trial_case *trial, const struct guest_seen *guest,
 	if (signs->beats)
 		case_cite(trial, signs->beats->last_record, "guest");
 	if (signs->runs)
-		case_cite(trial, signs->runs->word_record, "guest");
+		case_cite(trial, signs->runs->state_record, "guest");
 	if (signs->reports)
 		case_cite(trial, guest->report, "guest");
 }
 
-/* Heartbeats of the same boot after its death: one of the two is a lie. */
+/* Heartbeats of the same boot after its death: the evidence conflicts. */
 static const struct record *contradiction(const struct guest_seen *guest, const struct signs *signs)
 {
 	const struct record *deaths[] = {guest->panic, guest->booting,
@@ -234,8 +234,8 @@ static const struct record *contradiction(const struct guest_seen *guest, const 
 	return NULL;
 }
 
-static void tell_single_death(const struct guest_seen *guest, const struct signs *signs,
-			      struct guest_outcome *outcome)
+static void describe_single_death(const struct guest_seen *guest, const struct signs *signs,
+				  struct guest_outcome *outcome)
 {
 	const struct record *sign = signs->ended     ? signs->ended->end_record
 			     : guest->panic   ? guest->panic
@@ -248,15 +248,15 @@ static void tell_single_death(const struct guest_seen *guest, const struct signs
 }
 
 /*
- * A guest dies for many reasons. After a fault in a frame of its host, which is up and whose witnesses see an error there, the death
- * alone shows none. What is raised in the guest itself may show in nothing else.
+ * Whether the death of the guest counts as evidence of the fault. A fault in a frame of a host that is up shows in witnesses
+ * of that host, so the death alone is not enough. A fault that is raised in the guest itself may leave no other trace.
  */
 static bool death_shows_fault(const struct trial_case *trial)
 {
 	return trial->intent &&
 	       (!json_object_get(trial->intent->body, "pfn") ||
 		case_fault(trial).kinds & KIND_OTHER || trial->host.axis != HOST_AXIS_UP ||
-		trial->witnesses || trial->vague || trial->unsaid);
+		trial->witnesses || trial->vague || trial->kindless);
 }
 
 static void decide_death(struct trial_case *trial, const struct guest_seen *guest,
@@ -272,7 +272,7 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 			    record_quote(against));
 	} else if (count_deaths(signs) >= 2) {
 		outcome->axis = GUEST_KILLED;
-		tell_death(guest, signs, outcome);
+		describe_death(guest, signs, outcome);
 		subject &= death_shows_fault(trial);
 		cite_deaths(trial, guest, signs, subject);
 		if (subject)
@@ -281,15 +281,15 @@ static void decide_death(struct trial_case *trial, const struct guest_seen *gues
 		outcome->axis = GUEST_HUNG;
 		cite_deaths(trial, guest, signs, false);
 		cite_life(trial, guest, signs);
-		give_reason(outcome, CODE_GUEST_HUNG, "%s, and the hypervisor says that it %s",
+		give_reason(outcome, CODE_GUEST_HUNG, "%s, and the hypervisor reports that it %s",
 			    record_quote(signs->down->down), signs->runs ? "runs" : "is paused");
 	} else {
 		cite_deaths(trial, guest, signs, false);
-		tell_single_death(guest, signs, outcome);
+		describe_single_death(guest, signs, outcome);
 	}
 }
 
-static bool was_ever_heard(const struct guest_seen *guest)
+static bool had_heartbeats(const struct guest_seen *guest)
 {
 	for (size_t i = 0; i < guest->side_count; i++)
 		if (guest->sides[i].last_ns && !guest->sides[i].cut_off)
@@ -305,16 +305,16 @@ static void decide_life(struct trial_case *trial, const struct guest_seen *guest
 	cite_life(trial, guest, signs);
 	if (alive == 0) {
 		give_reason(outcome, CODE_GUEST_SILENT,
-			    "nothing was heard of the guest after the fault");
+			    "no evidence about the guest after the fault");
 	} else if (alive == 1) {
 		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
-			    "only one sign that the guest lives: %s",
+			    "only one sign that the guest is alive: %s",
 			    record_quote(signs->beats  ? signs->beats->last_record
-					 : signs->runs ? signs->runs->word_record
+					 : signs->runs ? signs->runs->state_record
 						       : guest->report));
-	} else if (trial->settled_view && !signs->beats && was_ever_heard(guest)) {
+	} else if (trial->settled_view && !signs->beats && had_heartbeats(guest)) {
 		give_reason(outcome, CODE_GUEST_ONE_SIGN_OF_LIFE,
-			    "no heartbeat was heard since the last step");
+			    "no heartbeat arrived since the last step");
 	} else if (guest->harmed) {
 		outcome->axis = GUEST_CONTAINED;
 		case_cite(trial, guest->harmed, "guest");

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Evidence from and about guests: their own reports, their streams at the end of the host, their consoles, and the hypervisor.
- * A guest under fault may say anything; what it says is only ever taken for its own word.
+ * Evidence from and about guests: their own reports, the host's end of their streams, their consoles, and the hypervisor.
+ * A guest under fault may report anything; its reports count as evidence of one source.
  */
 #include <string.h>
 
 #include "harness/judge/axes/axes.h"
 
-/* A report of heartbeats covers a second; one without the age of the last beat may be about older ones. */
+/* A heartbeat report covers a second. Without the age of the last beat, that beat may be this old. */
 #define REPORT_NS (1100 * NSEC_PER_MSEC)
 
 static bool is_text(const char *one, const char *other)
@@ -64,22 +64,22 @@ void case_open_guests(const struct trial_case *trial, struct observation *seen)
 	}
 }
 
-/* It speaks: whatever was said of its silence before is over. */
-static void hear_word(struct guest_side *side, int64_t time_ns)
+/* A later sign of life ends a silence. */
+static void end_silence(struct guest_side *side, int64_t time_ns)
 {
 	if (!side->down || time_ns <= side->down_ns)
 		return;
 	side->down = NULL;
 }
 
-static void hear_beat(struct guest_side *side, int64_t time_ns, const struct record *record)
+static void take_beat(struct guest_side *side, int64_t time_ns, const struct record *record)
 {
 	side->lived = true;
 	if (time_ns > side->last_ns) {
 		side->last_ns = time_ns;
 		side->last_record = record;
 	}
-	hear_word(side, time_ns);
+	end_silence(side, time_ns);
 }
 
 static int64_t before(int64_t time_ns, int64_t span_ns)
@@ -96,20 +96,20 @@ static void read_heartbeat(struct guest_side *side, const struct record *record)
 	int64_t time_ns = record->seen_ns, age_ns = beat->age_ns;
 
 	if (is_text(beat->what, "silent")) {
-		/* Ages are reported to the millisecond: the last beat before the silence is none after it. */
+		/* Ages are exact to a millisecond only: the last beat before the silence must not count as one after it. */
 		side->down = record;
 		side->down_ns = before(time_ns, beat->since_ns) + JUDGE_MARGIN_NS;
-		/* The beats that the same host has reported are older, whatever its clock says. */
+		/* Beats that the same host reported before are older, whatever its clock shows. */
 		if (side->down_ns < side->last_ns)
 			side->down_ns = side->last_ns;
 	} else if (is_text(beat->what, "heartbeat")) {
 		if (beat->beats > 0)
-			hear_beat(side, before(time_ns, age_ns < 0 ? REPORT_NS : age_ns), record);
+			take_beat(side, before(time_ns, age_ns < 0 ? REPORT_NS : age_ns), record);
 	} else if (is_text(beat->what, "now")) {
 		if (age_ns >= 0 && beat->connected)
-			hear_beat(side, before(time_ns, age_ns), record);
+			take_beat(side, before(time_ns, age_ns), record);
 	} else if (is_one_of(beat->what, "heard", "gap", "clock")) {
-		hear_beat(side, time_ns, record);
+		take_beat(side, time_ns, record);
 		if (beat->first && !side->first_ns) {
 			side->first_ns = time_ns;
 			side->first_record = record;
@@ -125,7 +125,7 @@ static void read_hello(struct guest_seen *guest, struct guest_side *side,
 		       (boot && guest->boot_id && !is_text(boot, guest->boot_id));
 
 	if (!side->hello)
-		side->stranger = another;
+		side->other_boot = another;
 	side->hello = record;
 	if (another && counts && !guest->reboot) {
 		guest->reboot = record;
@@ -136,7 +136,7 @@ static void read_hello(struct guest_seen *guest, struct guest_side *side,
 		guest->boot_id = boot;
 	side->lived = true;
 	side->cut_off = false;
-	hear_word(side, record->seen_ns);
+	end_silence(side, record->seen_ns);
 }
 
 static void read_link(struct trial_case *trial, struct guest_seen *guest, struct guest_side *side,
@@ -154,23 +154,23 @@ static void read_link(struct trial_case *trial, struct guest_seen *guest, struct
 	if (!is_text(what, "gone"))
 		return;
 	if (age_ns >= 0)
-		hear_beat(side, before(record->seen_ns, age_ns), record);
+		take_beat(side, before(record->seen_ns, age_ns), record);
 	side->down = record;
 	side->down_ns = record->seen_ns;
 	if (counts)
 		guest->gone = record;
 }
 
-/* A later word that says less than the one before does not replace its reason. */
+/* A later event with less detail does not replace the cause of an earlier one. */
 static void end_side(struct guest_side *side, enum guest_end end, const struct record *record)
 {
-	if (side->word == WORD_MOVED && end == END_GONE)
+	if (side->state == GUEST_STATE_MOVED && end == END_GONE)
 		return;
-	if (side->word != WORD_ENDED || side->end == END_GONE) {
+	if (side->state != GUEST_STATE_ENDED || side->end == END_GONE) {
 		side->end = end;
 		side->end_record = record;
 	}
-	side->word = WORD_ENDED;
+	side->state = GUEST_STATE_ENDED;
 }
 
 static void end_by_detail(struct guest_side *side, const char *detail, const struct record *record)
@@ -186,7 +186,7 @@ static void end_by_detail(struct guest_side *side, const char *detail, const str
 	};
 
 	if (is_text(detail, "migrated")) {
-		side->word = WORD_MOVED;
+		side->state = GUEST_STATE_MOVED;
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
@@ -195,30 +195,30 @@ static void end_by_detail(struct guest_side *side, const char *detail, const str
 	end_side(side, END_GONE, record);
 }
 
-/* What a domain of an incoming migration is before the guest comes: started, and paused. */
-static bool says_running(const char *state, const char *detail)
+/* A domain that waits for an incoming migration is reported as started, and paused. */
+static bool is_running_state(const char *state, const char *detail)
 {
 	return is_text(state, "running") || is_text(state, "blocked") ||
 	       is_text(state, "resumed") ||
 	       (is_text(state, "started") && !is_text(detail, "migrated"));
 }
 
-static bool says_paused(const char *state)
+static bool is_paused_state(const char *state)
 {
 	return is_text(state, "paused") || is_text(state, "suspended") ||
 	       is_text(state, "pmsuspended") || is_text(state, "started");
 }
 
-/* States of events and of the status; what is not known ("unknown": the hypervisor did not answer) says nothing. */
+/* States of events and of the status; "unknown" (the hypervisor did not answer) changes nothing. */
 static void read_state(struct guest_side *side, const struct record *record)
 {
 	const char *state = record->event.domain.state, *detail = record->event.domain.detail;
 
-	if (says_running(state, detail)) {
-		side->word = WORD_RUNNING;
+	if (is_running_state(state, detail)) {
+		side->state = GUEST_STATE_RUNNING;
 		side->lived = true;
-	} else if (says_paused(state)) {
-		side->word = WORD_PAUSED;
+	} else if (is_paused_state(state)) {
+		side->state = GUEST_STATE_PAUSED;
 	} else if (is_text(state, "crashed")) {
 		end_side(side, END_PANIC, record);
 	} else if (is_text(state, "stopped") || is_text(state, "shutoff") ||
@@ -227,7 +227,7 @@ static void read_state(struct guest_side *side, const struct record *record)
 	} else {
 		return;
 	}
-	side->word_record = record;
+	side->state_record = record;
 }
 
 static void read_memory_failure(struct trial_case *trial, struct guest_seen *guest,
@@ -246,11 +246,11 @@ static void read_memory_failure(struct trial_case *trial, struct guest_seen *gue
 		guest->qemu_struck = record;
 }
 
-/* Whose QEMU was killed by the fault, even that which waits at a target: the hypervisor has seen it. */
+/* The fault killed the QEMU of this side, which may only wait at a target: the hypervisor reports it. */
 static bool ends_by_kill(const struct trial_case *trial, const struct guest_side *side)
 {
 	return is_text(case_kills(trial), "qemu") && trial->host_name &&
-	       is_text(side->host, trial->host_name) && side->word == WORD_ENDED &&
+	       is_text(side->host, trial->host_name) && side->state == GUEST_STATE_ENDED &&
 	       side->end == END_QEMU_CRASH;
 }
 
@@ -369,7 +369,7 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen,
 		break;
 	}
 	/* All others are words of the program in the guest. */
-	hear_word(side, record->seen_ns);
+	end_silence(side, record->seen_ns);
 	if (format == FORMAT_KERNEL_LOG)
 		read_log(trial, seen, guest, record, counts, subject);
 	else if (record->event.source == SOURCE_WORKLOAD)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the migration went: by its source, by the hypervisor of the target, and by the guest, which says hello where it is. That
- * it ended at the source is no proof that it arrived, and what waits at the target is not yet a guest.
+ * The migration axis, by three witnesses: the source, the hypervisor of the target, and the guest's hello at its new host.
+ * The end at the source does not prove the arrival, and a domain that waits at the target is not yet the guest.
  */
 #include <string.h>
 
 #include "harness/judge/axes/axes.h"
 
-/** case_open_migration - the last migration that was asked for, and whose it is */
+/** case_open_migration - find the last migration step and its guest */
 void case_open_migration(const struct trial_case *trial, struct observation *seen)
 {
 	struct migration_seen *migration = &seen->migration;
@@ -17,7 +17,7 @@ void case_open_migration(const struct trial_case *trial, struct observation *see
 		.hypervisor_downtime_ns = -1, .time_ns = -1, .iterations = -1};
 	for_each_record (trial, record)
 		if (record->type == RECORD_STEP && strcmp(record->step.kind, "migrate") == 0)
-			migration->asked = record;
+			migration->step = record;
 	for (size_t i = 0; i < seen->guest_count; i++)
 		if (!migration->guest || (name && strcmp(seen->guests[i].name, name) == 0))
 			migration->guest = &seen->guests[i];
@@ -47,7 +47,7 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 
 	if (!record->guest || !migration->guest ||
 	    strcmp(record->guest, migration->guest->name) != 0 ||
-	    (migration->asked && record < migration->asked))
+	    (migration->step && record < migration->step))
 		return;
 	if (record->event.source == SOURCE_HYPERVISOR) {
 		if (event_is_named(record, "job-completed"))
@@ -72,10 +72,10 @@ void case_read_migration(const struct trial_case *trial, struct observation *see
 /**
  * struct course - a migration with its two ends
  * @source, @target: the guest there; @target NULL: no event of it came from there
- * @arrivals: how many witnesses say that it completed
+ * @arrivals: number of witnesses that show its completion
  * @hypervisor_arrived, @guest_arrived: the hypervisor of the target, and the guest there
  * @arrived:  enough of them
- * @stays:    it is seen to run on at the source after the end
+ * @stays:    the guest runs at the source after the end
  */
 struct course {
 	const struct migration_seen *migration;
@@ -101,22 +101,23 @@ static bool outcome_is(const struct migration_seen *migration, const char *word)
 	return migration->outcome && strcmp(migration->outcome, word) == 0;
 }
 
-/* On one host, the guest is where the migration has left it: what is seen of it shows that it is there. */
+/* Source and target are one host: any sign of life of the guest shows that it is where the migration left it. */
 static void follow_local(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
 	const struct guest_side *side = course->source;
-	int64_t asked_ns = migration->asked ? migration->asked->written_ns : 0;
+	int64_t begin_ns = migration->step ? migration->step->written_ns : 0;
 	bool completed = outcome_is(migration, "completed");
-	bool runs = side && side->word == WORD_RUNNING && side->word_record >= migration->asked;
-	bool speaks = side && !side->stranger && guest->boot_id && side->hello &&
-		      side->hello->seen_ns > asked_ns;
+	bool runs =
+		side && side->state == GUEST_STATE_RUNNING && side->state_record >= migration->step;
+	bool greeted = side && !side->other_boot && guest->boot_id && side->hello &&
+		       side->hello->seen_ns > begin_ns;
 
 	course->target = completed ? side : NULL;
 	course->hypervisor_arrived = completed && runs;
-	course->guest_arrived = completed && speaks;
+	course->guest_arrived = completed && greeted;
 	course->stays = !completed && side &&
-			((runs && side->word_record > migration->end) ||
+			((runs && side->state_record > migration->end) ||
 			 side->last_ns > (migration->end ? migration->end->seen_ns : 0));
 	course->arrivals = completed + course->hypervisor_arrived + course->guest_arrived;
 	course->arrived = course->arrivals >= 2;
@@ -126,7 +127,7 @@ static void follow(struct course *course, const struct guest_seen *guest)
 {
 	const struct migration_seen *migration = course->migration;
 	const struct guest_side *source, *target;
-	int64_t asked_ns = migration->asked ? migration->asked->written_ns : 0, end_ns = 0;
+	int64_t begin_ns = migration->step ? migration->step->written_ns : 0, end_ns = 0;
 
 	find_sides(course, guest);
 	if (migration->local) {
@@ -137,14 +138,15 @@ static void follow(struct course *course, const struct guest_seen *guest)
 	target = course->target;
 	if (migration->end)
 		end_ns = migration->end->seen_ns;
-	course->hypervisor_arrived =
-		target && target->word == WORD_RUNNING && target->word_record >= migration->asked;
-	course->guest_arrived = target && !target->stranger && guest->boot_id &&
-				((target->hello && target->hello->seen_ns > asked_ns) ||
-				 target->last_ns > asked_ns);
-	course->stays = source && migration->end &&
-			((source->word == WORD_RUNNING && source->word_record > migration->end) ||
-			 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
+	course->hypervisor_arrived = target && target->state == GUEST_STATE_RUNNING &&
+				     target->state_record >= migration->step;
+	course->guest_arrived = target && !target->other_boot && guest->boot_id &&
+				((target->hello && target->hello->seen_ns > begin_ns) ||
+				 target->last_ns > begin_ns);
+	course->stays =
+		source && migration->end &&
+		((source->state == GUEST_STATE_RUNNING && source->state_record > migration->end) ||
+		 (source->last_ns > end_ns + JUDGE_MARGIN_NS && !source->down));
 	course->arrivals = outcome_is(migration, "completed") + course->hypervisor_arrived +
 			   course->guest_arrived;
 	/* In post-copy the guest runs at the target long before its memory is there. */
@@ -159,11 +161,11 @@ static void cite_course(struct trial_case *trial, const struct course *course)
 	if (course->migration->end)
 		case_cite(trial, course->migration->end, "migration");
 	if (course->hypervisor_arrived)
-		case_cite(trial, target->word_record, "migration");
+		case_cite(trial, target->state_record, "migration");
 	if (course->guest_arrived && (target->hello || target->last_record))
 		case_cite(trial, target->hello ?: target->last_record, "migration");
-	if (course->stays && source->word == WORD_RUNNING)
-		case_cite(trial, source->word_record, "migration");
+	if (course->stays && source->state == GUEST_STATE_RUNNING)
+		case_cite(trial, source->state_record, "migration");
 	if (course->stays && source->last_record)
 		case_cite(trial, source->last_record, "migration");
 }
@@ -175,7 +177,7 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 	if (strcmp(case_kills(trial), "qemu") != 0 ||
 	    strcmp(json_text(intent->intent.arguments, "guest", guest->name), guest->name) != 0)
 		return false;
-	/* The QEMU that waits for the guest at the target is not the guest's: its death is no harm. */
+	/* The QEMU that waits at the target has no guest yet: its death is no harm. */
 	for (size_t i = 0; i < guest->side_count; i++)
 		if (strcmp(guest->sides[i].host, intent->host ?: "") == 0)
 			return guest->sides[i].lived;
@@ -183,7 +185,7 @@ static bool struck_by_kill(const struct trial_case *trial, const struct guest_se
 }
 
 /*
- * Whether the fault itself, or the guest, explains that the guest lives nowhere: then it was no migration that lost it.
+ * Whether the fault or the guest itself explains the end of the guest: then the migration did not lose it.
  */
 static bool is_explained(const struct trial_case *trial, const struct guest_seen *guest,
 			 const struct guest_outcome *outcome)
@@ -196,14 +198,14 @@ static bool is_explained(const struct trial_case *trial, const struct guest_seen
 	    struck_by_kill(trial, guest))
 		return true;
 	for (size_t i = 0; i < guest->side_count; i++)
-		if (guest->sides[i].lived && guest->sides[i].word == WORD_ENDED &&
+		if (guest->sides[i].lived && guest->sides[i].state == GUEST_STATE_ENDED &&
 		    (guest->sides[i].end == END_PANIC || guest->sides[i].end == END_SHUT_DOWN))
 			return true;
 	return false;
 }
 
-static bool lives_nowhere(const struct course *course, const struct guest_seen *guest,
-			  const struct guest_outcome *outcome)
+static bool is_dead_everywhere(const struct course *course, const struct guest_seen *guest,
+			       const struct guest_outcome *outcome)
 {
 	const struct migration_seen *migration = course->migration;
 
@@ -211,7 +213,7 @@ static bool lives_nowhere(const struct course *course, const struct guest_seen *
 	    !outcome_is(migration, "completed"))
 		return true;
 	for (size_t i = 0; i < guest->side_count; i++)
-		if (guest->sides[i].word == WORD_RUNNING && outcome->axis != GUEST_KILLED)
+		if (guest->sides[i].state == GUEST_STATE_RUNNING && outcome->axis != GUEST_KILLED)
 			return false;
 	return outcome->axis == GUEST_KILLED || outcome->axis == GUEST_HUNG;
 }
@@ -222,7 +224,7 @@ static bool is_torn(const struct course *course)
 	const struct migration_seen *migration = course->migration;
 
 	return migration->post_copy && migration->end && !outcome_is(migration, "completed") &&
-	       !course->stays && course->source && course->source->word == WORD_ENDED;
+	       !course->stays && course->source && course->source->state == GUEST_STATE_ENDED;
 }
 
 /* The codes of lost guests name the same causes as those of killed ones, in the same order; and one that hangs. */
@@ -236,7 +238,7 @@ static enum code lost_code(const struct guest_outcome *outcome)
 		       : outcome->code - CODE_GUEST_KILLED_HOST_CRASH + CODE_GUEST_LOST_HOST_CRASH;
 }
 
-/* The guest lives nowhere: killed by the fault meanwhile, or lost between the hosts. */
+/* The guest runs on no host: killed by the fault meanwhile, or lost between the hosts. */
 static void decide_dead(struct trial_case *trial, const struct guest_seen *guest,
 			const struct guest_outcome *outcome)
 {
@@ -248,7 +250,7 @@ static void decide_dead(struct trial_case *trial, const struct guest_seen *guest
 			    "the guest was killed meanwhile: %s", outcome->reason.text);
 	} else {
 		migration->axis = MIGRATION_AXIS_LOST;
-		give_reason(migration, lost_code(outcome), "the guest runs nowhere: %s",
+		give_reason(migration, lost_code(outcome), "the guest runs on no host: %s",
 			    outcome->reason.text);
 	}
 }
@@ -260,9 +262,8 @@ static void decide_stay(struct trial_case *trial, const struct course *course)
 
 	if (!course->stays) {
 		give_reason(migration, CODE_MIGRATION_SOURCE_SILENT,
-			    "the migration ended as %s, and it is not seen that the guest runs on "
-			    "at the "
-			    "source",
+			    "the migration ended as %s, and no evidence shows the guest running at "
+			    "the source",
 			    outcome);
 		return;
 	}
@@ -287,20 +288,21 @@ static bool contradicts(struct trial_case *trial, const struct course *course)
 
 	if (course->stays && (course->hypervisor_arrived || outcome_is(migration, "completed")))
 		give_reason(result, CODE_MIGRATION_CONTRADICTED,
-			    "the guest is seen to run on at the source, and %s: %s",
+			    "conflicting evidence: the guest runs at the source, and %s: %s",
 			    course->hypervisor_arrived
-				    ? "the hypervisor says that it runs at the target"
+				    ? "the hypervisor reports it as running at the target"
 				    : "the migration ended",
-			    record_quote(course->hypervisor_arrived ? course->target->word_record
+			    record_quote(course->hypervisor_arrived ? course->target->state_record
 								    : migration->end));
 	else if (migration->end && !outcome_is(migration, "completed") &&
 		 (course->hypervisor_arrived || course->guest_arrived))
 		give_reason(result, CODE_MIGRATION_CONTRADICTED,
-			    "the source says that the migration ended as %s, but %s",
+			    "conflicting evidence: the source reports that the migration ended as "
+			    "%s, and %s",
 			    migration->outcome,
 			    course->guest_arrived
-				    ? "the guest speaks at the target"
-				    : "the hypervisor says that it runs at the target");
+				    ? "the guest reports from the target"
+				    : "the hypervisor reports it as running at the target");
 	else
 		return false;
 	return true;
@@ -312,13 +314,13 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	const struct migration_seen *seen = course->migration;
 	struct migration_outcome *migration = &trial->migration;
 
-	if (course->target && course->target->stranger) {
+	if (course->target && course->target->other_boot) {
 		migration->axis = MIGRATION_AXIS_LOST;
 		case_cite(trial, course->target->hello, "migration");
 		give_reason(migration, CODE_GUEST_LOST_ANOTHER_BOOT,
-			    "another boot of the guest speaks at the target: %s",
+			    "another boot of the guest reports from the target: %s",
 			    record_quote(course->target->hello));
-	} else if (lives_nowhere(course, guest, outcome) && !course->arrived) {
+	} else if (is_dead_everywhere(course, guest, outcome) && !course->arrived) {
 		decide_dead(trial, guest, outcome);
 	} else if (is_torn(course)) {
 		migration->axis = MIGRATION_AXIS_LOST;
@@ -333,15 +335,14 @@ static void decide_course(struct trial_case *trial, const struct course *course,
 	} else if (course->arrived) {
 		migration->axis = MIGRATION_AXIS_COMPLETED;
 		give_reason(migration, CODE_MIGRATION_COMPLETED, "%s",
-			    record_quote(seen->end ?: course->target->word_record));
+			    record_quote(seen->end ?: course->target->state_record));
 	} else if (!seen->end) {
 		give_reason(migration, CODE_MIGRATION_END_UNKNOWN,
-			    "no event tells how the migration ended");
+			    "no event reports the end of the migration");
 	} else if (outcome_is(seen, "completed")) {
 		give_reason(migration, CODE_MIGRATION_NOT_PROVEN,
-			    "only the source says that the migration completed; nothing is heard "
-			    "from the "
-			    "target");
+			    "only the source reports that the migration completed; no evidence "
+			    "comes from the target");
 	} else {
 		decide_stay(trial, course);
 	}
@@ -362,12 +363,12 @@ void case_decide_migration(struct trial_case *trial, const struct observation *s
 					     .qemu_downtime_ns = -1,
 					     .before_stop_ns = -1,
 					     .after_resume_ns = -1};
-	if (!migration->asked && !migration->begun)
+	if (!migration->step && !migration->begun)
 		return;
 	result->axis = MIGRATION_AXIS_UNKNOWN;
 	if (!migration->guest) {
 		give_reason(result, CODE_MIGRATION_END_UNKNOWN,
-			    "the journal does not say which guest migrates");
+			    "the journal does not name the guest that migrates");
 		return;
 	}
 	follow(&course, migration->guest);

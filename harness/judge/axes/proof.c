@@ -6,29 +6,30 @@
 
 #include "harness/judge/axes/axes.h"
 
-/* Whether what was reported of errors of another kind leaves open what an error of this nature is of. */
+/* Whether no reported error of another kind explains an error of this nature. */
 static bool is_unexplained(const struct trial_case *trial, struct nature nature)
 {
 	return !trial->other_error[0] || !nature_overlaps(nature, trial->other_nature);
 }
 
 /*
- * Evidence that leaves open of which error it is counts only beside evidence that says its kind or names the victim, and unless an error of another kind was
- * reported that it can be of; what says nothing at all about the kind counts only beside what names the victim.
+ * Groups whose evidence leaves the kind or severity of the error open. Those count only beside evidence that has the kind or
+ * names the victim, and only if no error of another kind was reported that explains them. Evidence without any kind counts
+ * only beside evidence that names the victim.
  */
 static unsigned int open_proofs(const struct trial_case *trial)
 {
 	struct nature any = {KIND_ANY, SEVERITY_ANY};
 	unsigned int groups = 0;
 
-	if ((trial->witnesses || trial->kind_said) && is_unexplained(trial, trial->vague_nature))
+	if ((trial->witnesses || trial->kind_known) && is_unexplained(trial, trial->vague_nature))
 		groups |= trial->vague;
 	if (trial->identified && is_unexplained(trial, any))
-		groups |= trial->unsaid;
+		groups |= trial->kindless;
 	return groups;
 }
 
-/** case_hint - the groups that reported something which may be the fault, and leave that open */
+/** case_hint - groups with evidence that may be of the fault, but does not prove it */
 unsigned int case_hint(const struct trial_case *trial)
 {
 	struct nature any = {KIND_ANY, SEVERITY_ANY};
@@ -36,14 +37,14 @@ unsigned int case_hint(const struct trial_case *trial)
 	if (trial->noisy_link || trial->foreign[0] || trial->noise)
 		return 0;
 	return (is_unexplained(trial, trial->vague_nature) ? trial->vague : 0) |
-	       (is_unexplained(trial, any) ? trial->unsaid : 0);
+	       (is_unexplained(trial, any) ? trial->kindless : 0);
 }
 
 /**
  * case_proofs - the groups of witnesses that saw the fault
  *
- * While the error of another page or process is about, or while errors of the kind were reported before the fault, evidence
- * that names no victim can be of those and does not count.
+ * If an error of another page or process was reported, or errors of the same kind before the fault, evidence that names no
+ * victim can be of those and does not count.
  */
 unsigned int case_proofs(const struct trial_case *trial)
 {
@@ -56,9 +57,9 @@ unsigned int case_proofs(const struct trial_case *trial)
 
 /**
  * case_group - the group of a witness by the name that it declares
- * @in_guest: what a guest reports is a group of its own
+ * @in_guest: reports of a guest form groups of their own
  *
- * The table has those that the judge knows; others get a number of their own as long as there is one, then share the last.
+ * Names outside the table get numbers of their own until these run out, then share the last.
  */
 enum group case_group(struct trial_case *trial, const char *name, bool in_guest)
 {
@@ -182,11 +183,11 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 	} else if (relation != RELATION_ANONYMOUS || nature_within(nature, fault)) {
 		case_prove(trial, group, record, relation);
 	} else if (!nature.kinds || nature.kinds == KIND_ANY) {
-		trial->unsaid |= group;
+		trial->kindless |= group;
 		case_cite(trial, record, "delivered");
 	} else {
 		trial->vague |= group;
-		trial->kind_said |=
+		trial->kind_known |=
 			nature_within((struct nature){nature.kinds, fault.severities}, fault);
 		add_nature(&trial->vague_nature, nature);
 		if (!trial->first_proof_ns)
@@ -195,7 +196,7 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 	}
 }
 
-/** case_prove_by_death - a death names the machine that was struck; but the error of another page or process may be its cause */
+/** case_prove_by_death - a death identifies the target, unless the error of another page or process may be its cause */
 void case_prove_by_death(struct trial_case *trial)
 {
 	if (trial->foreign[0])
@@ -204,7 +205,7 @@ void case_prove_by_death(struct trial_case *trial)
 	trial->identified_by |= trial->witnesses | trial->vague;
 }
 
-/** scope_relation - what a line of the kernel's log is about; a thread of a process is known by the address alone */
+/** scope_relation - what a line of the kernel's log is about; a thread of the victim matches by the address alone */
 enum relation scope_relation(const struct scope *scope, const struct kernel_line *line)
 {
 	if (line->has_pfn && scope->pfn_count)
@@ -249,7 +250,7 @@ static bool kills_daemon(const struct trial_case *trial)
 	return *killed && strcmp(killed, "qemu") != 0;
 }
 
-/** case_read_host_proof - proof by the witnesses of the host that the fault was aimed at, but its kernel log */
+/** case_read_host_proof - proof by the witnesses of the target host, except its kernel log */
 void case_read_host_proof(struct trial_case *trial, const struct record *record)
 {
 	if (case_read_declared(trial, record))
@@ -261,7 +262,7 @@ void case_read_host_proof(struct trial_case *trial, const struct record *record)
 		case_prove(trial, GROUP_HYPERVISOR, record, RELATION_ANONYMOUS);
 }
 
-/** case_read_injector_proof - the end of a process that was killed is no word of the injector: the kernel shows it by a pidfd */
+/** case_read_injector_proof - the end of a killed process is evidence of the kernel (a pidfd), not of the injector */
 void case_read_injector_proof(struct trial_case *trial)
 {
 	if (*case_kills(trial) && trial->outcome && trial->outcome->outcome.ended)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What became of the victim: by its own report, against what its kernel says. It runs on the host or in a guest, and its
- * kernel is that of the machine it runs on.
+ * The process axis: the victim's own reports, checked against the log of its kernel. The victim runs on the host or in a
+ * guest.
  */
 #include <signal.h>
 #include <string.h>
 
 #include "harness/judge/axes/axes.h"
 
-/* A process meets an error only when it reads what is broken, in memory or in a cache. */
+/* A process consumes an error only when it reads the broken line, from memory or from a cache. */
 static const struct nature consumed = {KIND_MACHINE_CHECK, SEVERITY_UNCORRECTED};
 
 static void raise_process(struct trial_case *trial, enum process_axis axis,
@@ -22,8 +22,8 @@ static void raise_process(struct trial_case *trial, enum process_axis axis,
 }
 
 /**
- * read_victim_line - what a line of the kernel's log says about the victim
- * @scope: what belongs to the victim on the machine of that kernel
+ * case_read_victim_line - read a line of the kernel's log about the victim
+ * @scope: frames, addresses and PIDs of the victim on the machine of that kernel
  */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,
 			   const struct kernel_line *line, const struct record *record)
@@ -53,7 +53,7 @@ static void read_signal(struct trial_case *trial, const struct record *record)
 static void read_error(struct trial_case *trial, const struct record *record)
 {
 	/*
-	 * What the kernel answers when a system call meets poison: copy_from_user(), the page
+	 * Errors that a system call returns when it reads poison: copy_from_user(), the page
 	 * cache, GUP.
 	 */
 	if (is_one_of(record->event.work.error_name ?: "", "EFAULT", "EIO", "EHWPOISON"))
@@ -122,7 +122,7 @@ void case_read_victim(struct trial_case *trial, struct victim_seen *seen,
 		raise_process(trial, PROCESS_CORRUPTED, record);
 	if (!counts)
 		return;
-	trial->victim_spoke = true;
+	trial->victim_reported = true;
 	if (!is_victim)
 		return;
 	if (strcmp(event, "signal") == 0)
@@ -143,7 +143,7 @@ void case_decide_victim(struct trial_case *trial, const struct victim_seen *seen
 	const struct record *against = NULL;
 
 	trial->kernel_signalled = seen->signalled_by_kernel || seen->killed_by_kernel;
-	/* Wrong data stay wrong, whatever else was said. */
+	/* Wrong data stay wrong, whatever else was reported. */
 	if (trial->process == PROCESS_CORRUPTED || trial->host.axis == HOST_AXIS_DIED)
 		return;
 	if (seen->killed_by_kernel && seen->killed)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a scenario expects of counters and of the flags of a page, on the host that was struck.
+ * Expected counters and page flags of the target host.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,7 +36,7 @@ static bool compare_count(const char *condition, int64_t value, bool *holds)
 	return true;
 }
 
-/* Was this witness at work? A trial whose record of its witnesses is missing gets the benefit of the doubt. */
+/* Whether this witness was started. If the `witnesses` record is missing, it is assumed. */
 static bool looked(const struct trial_case *trial, const char *witness)
 {
 	const json_t *started = NULL;

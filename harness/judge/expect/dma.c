@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a scenario expects of the IOMMU of the struck host, and of the memory that a device's access was meant for.
+ * Expectations about the IOMMU of the target host, and about the memory that a device accessed.
  */
 #include <string.h>
 

@@ -7,7 +7,7 @@
 
 #include "harness/judge/expect/expect.h"
 
-/** add_finding - what became of one expectation */
+/** add_finding - record the state of one expectation */
 struct finding *add_finding(struct trial_case *trial, enum state state, bool harm, enum code code)
 {
 	struct finding *finding;
@@ -91,7 +91,7 @@ static void expect_delivered(struct trial_case *trial)
 			"kernel log records were lost: whether the fault took effect is not known");
 	else if (!trial->outcome)
 		unknown(trial, CODE_INJECTOR_SILENT,
-			"the injector did not report what became of the fault");
+			"the injector did not report the outcome of the fault");
 	else if (!case_expects(trial, "refused") && trial->outcome->outcome.error)
 		/* A fault that was never there can not show that it does no harm. */
 		unknown(trial, CODE_INJECTOR_FAILED,
@@ -129,7 +129,7 @@ static void expect_refused(struct trial_case *trial)
 	harmed(trial, CODE_NOT_REFUSED, "the injector reported %s, expected %s", seen, expected);
 }
 
-/** axis_of - value of an axis by its word; -1: it has none such */
+/** axis_of - value of an axis by its name; -1: there is none */
 int axis_of(const char *name, const char *(*name_of)(int), int count)
 {
 	for (int i = 0; i < count; i++)
@@ -155,7 +155,7 @@ static void expect_struck_host(struct trial_case *trial)
 			       expected);
 	if (trial->host.axis == HOST_AXIS_UNKNOWN)
 		return unknown(trial, trial->host.code, "%s",
-			       *proof ? proof : "what became of the host is not known");
+			       *proof ? proof : "the state of the host is not known");
 	if ((int)trial->host.axis == wanted)
 		return met(trial);
 	if ((int)trial->host.axis > wanted)
@@ -189,7 +189,7 @@ static const char *conversion_name(int axis)
 	return conversion_axis_name((enum conversion_axis)axis);
 }
 
-/* Memory that is lost or wrong, and pins that are kept, are harm whether a scenario speaks of them or not. */
+/* Lost or wrong memory, and kept pins, are harm even if the scenario does not mention them. */
 static void expect_conversion(struct trial_case *trial)
 {
 	const struct conversion_outcome *conversion = &trial->conversion;

@@ -79,7 +79,7 @@ void expect_guest(struct trial_case *trial)
 			       "the scenario expects guest '%s', which is no value of that axis",
 			       expected);
 	if (guest->axis == GUEST_UNKNOWN)
-		return unknown(trial, guest->code, "what became of guest '%s' is not known: %s",
+		return unknown(trial, guest->code, "the state of guest '%s' is not known: %s",
 			       guest->name, why);
 	if ((int)guest->axis == wanted)
 		return met(trial);
@@ -128,8 +128,8 @@ void expect_migration(struct trial_case *trial)
 		return;
 	}
 	if (migration->axis == MIGRATION_AXIS_UNKNOWN)
-		return unknown(trial, migration->code, "how the migration went is not known: %s",
-			       why);
+		return unknown(trial, migration->code,
+			       "the outcome of the migration is not known: %s", why);
 	if (migration->axis == MIGRATION_AXIS_NONE)
 		return unknown(trial, CODE_NO_WITNESS,
 			       "migration '%s' is expected, and no witness reports on one",

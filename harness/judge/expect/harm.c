@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Damage that a kernel reports of itself: oopses, BUGs, sanitizer reports, warnings; and stalls of machines whose axis has no
- * value for them. It fails a trial whatever panic_on_oops says, unless the scenario has a pattern for the line in `log` or
+ * value for them. It fails a trial whatever panic_on_oops is, unless the scenario has a pattern for the line in `log` or
  * `guest-log`. Where the scenario expects the machine to go down, warnings and stalls are no harm; but a bug of the kernel is
  * not how a hardware error takes it down.
  */

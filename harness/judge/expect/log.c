@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a scenario expects to read, or not to read: in the kernel log of the host, in that of the guest, and in what other
- * witnesses report guests.
+ * Expected and forbidden lines: in the kernel log of the host, in that of the guest, and in the texts of other witnesses.
  */
 #include <string.h>
 
@@ -11,7 +10,7 @@
 /**
  * struct lines - where lines are looked for
  * @name:      for people
- * @witness:   whose texts are its lines; NULL: all that show the kernel's log
+ * @witness:   source of the lines; NULL: all sources that show the kernel's log
  * @of_guest:  lines of the guest that the trial is about; else of the host that was struck
  * @of_any:    of any host and guest
  * @seen:      it was followed, or at least one line is on record
@@ -86,8 +85,8 @@ static bool is_line(const struct trial_case *trial, const struct lines *source,
 	return case_format(trial, record) == FORMAT_KERNEL_LOG && event_is_of_kernel(record);
 }
 
-/* A domain without a console shows nothing on it: silence of a source that never spoke in this trial is no answer. */
-static bool has_spoken(const struct trial_case *trial, const struct lines *source)
+/* A domain may have no console: a source without any line in this trial proves no absence. */
+static bool has_lines(const struct trial_case *trial, const struct lines *source)
 {
 	for_each_record (trial, record)
 		if (is_line(trial, source, record))
@@ -95,7 +94,7 @@ static bool has_spoken(const struct trial_case *trial, const struct lines *sourc
 	return false;
 }
 
-/* Whether a line can show what is expected: one about another page or process can not, nor what a program wrote to a console. */
+/* A line about another page or process, or one that a program wrote to a console, meets no expectation. */
 static bool can_show(const struct trial_case *trial, const struct lines *source,
 		     const struct record *record)
 {
@@ -208,7 +207,7 @@ void expect_events(struct trial_case *trial)
 	json_object_foreach (json_object_get(trial->expect, "events"), witness, patterns) {
 		struct lines source = events_of(trial, witness);
 
-		source.seen = has_spoken(trial, &source);
+		source.seen = has_lines(trial, &source);
 		expect_patterns(trial, "events", patterns, source);
 	}
 }

@@ -8,7 +8,7 @@
 #include "harness/lib/key.h"
 #include "harness/lib/version.h"
 
-/* The kernel is that of the host that was struck; the other software is what the subject was started by. */
+/* The kernel is that of the target host; the other software is that which started the subject. */
 static void find_versions(struct trial_case *trial)
 {
 	for_each_record (trial, record) {
@@ -26,8 +26,8 @@ static void find_versions(struct trial_case *trial)
 
 /**
  * struct match - whether conditions on versions hold
- * @unknown: software that a condition is about, and whose version is not known; NULL: none
- * @differs: software whose version is another; NULL: none
+ * @unknown: software of a condition with unknown version; NULL: none
+ * @differs: software of another version; NULL: none
  */
 struct match {
 	const char *unknown, *differs;
@@ -75,7 +75,7 @@ static void apply(struct trial_case *trial, const json_t *entry, size_t index)
  * case_read_versions - what the trial ran with, and the expectations that hold for it
  * @trial: its expectations are changed by the first entry of `versions` whose conditions all hold
  *
- * Where a version is not known no condition on it holds, and the checks say so.
+ * No condition on an unknown version holds; the checks report it.
  */
 void case_read_versions(struct trial_case *trial)
 {

@@ -119,10 +119,10 @@ void expect_signal(struct trial_case *trial)
 			      "the victim was ended by signal %d, expected none", trial->ended_by);
 	if (none && trial->kernel_signalled)
 		return unknown(trial, CODE_VICTIM_CONTRADICTED,
-			       "the kernel says that it sent the victim a signal, which got none");
+			       "the kernel log shows a signal to the victim, which received none");
 	if (none && trial->touched)
 		return met(trial);
-	if (trial->victim_spoke && ran_its_course(trial))
+	if (trial->victim_reported && ran_its_course(trial))
 		return none ? unknown(trial, CODE_VICTIM_SILENT,
 				      "the victim did not touch its page after the fault")
 			    : broken(trial, CODE_SIGNAL_MISSING, "the victim got no signal");
@@ -146,7 +146,7 @@ void expect_error(struct trial_case *trial)
 		return broken(trial, CODE_ERROR_DIFFERS,
 			      "the victim's system call failed with %s, expected %s", seen,
 			      expected);
-	if (trial->victim_spoke && ran_its_course(trial))
+	if (trial->victim_reported && ran_its_course(trial))
 		return broken(trial, CODE_ERROR_MISSING,
 			      "no system call of the victim failed, expected %s", expected);
 	unknown(trial, CODE_VICTIM_SILENT, "the victim did not report an error, expected %s",

@@ -11,7 +11,7 @@
  * enum state - of one expectation
  * @STATE_MET:     seen to hold
  * @STATE_BROKEN:  seen not to hold
- * @STATE_UNKNOWN: the evidence says neither
+ * @STATE_UNKNOWN: the evidence shows neither
  */
 enum state {
 	STATE_MET,
@@ -51,7 +51,7 @@ struct finding {
 #define HOST_LIMIT 2
 
 /**
- * struct host_outcome - what became of a host of the bench
+ * struct host_outcome - a host of the bench after the trial
  * @name:   "h0"; borrowed
  * @axis:   of it
  * @code:   why it is not known
@@ -73,7 +73,7 @@ enum iommu_source_index {
 };
 
 /**
- * struct iommu_outcome - what the IOMMU of the struck host reported
+ * struct iommu_outcome - reports of the IOMMU of the target host
  * @sources: what each source reported; the console repeats the log, the trace may have what the log leaves out
  * @ours, @others: accesses that it refused: of the fault's device to its addresses, and all others
  * @lost:    there may have been more
@@ -91,10 +91,10 @@ struct iommu_outcome {
 };
 
 /**
- * struct guest_outcome - what became of a guest of the trial
+ * struct guest_outcome - a guest of the trial after it
  * @name:   borrowed
  * @axis:   of it
- * @code:   of what became of it, or of why that is not known
+ * @code:   of the axis, or of the reason why it is not known
  * @dead_host: the host whose death killed it; NULL: none did; borrowed
  * @reason: the evidence for it, or why it is not known
  */
@@ -107,13 +107,13 @@ struct guest_outcome {
 };
 
 /**
- * struct migration_outcome - how the trial's last migration went
+ * struct migration_outcome - the last migration of the trial
  * @axis:        of it
- * @code:        of how it went, or of why that is not known
+ * @code:        of the axis, or of the reason why it is not known
  * @reason:      the evidence for it, or why it is not known
  * @downtime_ns: how long the guest stood still, by its heartbeats; 0: not known
- * @qemu_downtime_ns: from QEMU's word that it stopped the guest to that that it goes on; -1: not known
- * @before_stop_ns, @after_resume_ns: from the last beat to the first of these, and from the second to the first beat; -1: not known
+ * @qemu_downtime_ns: between QEMU's events of the stop and of the resume; -1: not known
+ * @before_stop_ns, @after_resume_ns: from the last beat to the stop, and from the resume to the first beat; -1: not known
  * @clock_difference_ns: by how much the clock of the target is ahead of that of the source; @clocks_known
  * @hypervisor_downtime_ns, @time_ns, @iterations: as the hypervisor reports them; -1: not known
  */
@@ -129,11 +129,11 @@ struct migration_outcome {
 };
 
 /**
- * struct conversion_outcome - how conversions of guest memory went
+ * struct conversion_outcome - conversions of guest memory
  * @axis:   of them
  * @code:   of it, or of why it is not known
  * @reason: the evidence for it, or why it is not known
- * @leak:   record of a user that says what the kernel still holds after a storm, or NULL
+ * @leak:   report of pages and pins that the kernel still holds after a storm, or NULL
  */
 struct conversion_outcome {
 	enum conversion_axis axis;
@@ -145,7 +145,7 @@ struct conversion_outcome {
 /**
  * struct trial_case - all that the judge knows about one trial
  * @records, @record_count: of its last attempt, in order; owned, their JSON is borrowed
- * @expect:  of the scenario, with what differs in these versions; an empty object when the record says nothing; owned
+ * @expect:  of the scenario, with the changes of these versions; an empty object when there is none; owned
  * @start, @intent, @outcome, @close: the records of these types (first intent and the last
  *                                    outcome); NULL when missing
  * @cause:   of the end, in the close record
@@ -169,23 +169,23 @@ struct conversion_outcome {
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
  * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
- * @kind_said: some of that evidence leaves only its severity open
- * @unsaid: the same, of evidence that leaves its kind open
+ * @kind_known: some of that evidence leaves only the severity open
+ * @kindless: groups whose evidence leaves the kind open
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
  * @foreign: the first evidence that named another page or process, "" for none
  * @damaged_before: the host or the subject reported a bug of its kernel before the fault
- * @host_watched: the journal says which witnesses of the host looked
+ * @host_watched: the journal lists the witnesses of the host
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one is on record
  * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
  * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
  * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
  * @process, @process_proof: axis of the victim, and the record that decided it
- * @process_contradicted, @process_reason: the kernel log speaks against the victim's report
+ * @process_contradicted, @process_reason: the kernel log contradicts the victim's report
  * @touched: the victim came back from a touch after the fault
  * @touched_fine, @touched_data: that touch found its data; what it read
- * @victim_spoke: the victim reported anything after the intent
- * @kernel_signalled: the kernel log says that the victim was sent a signal
+ * @victim_reported: the victim sent any event after the intent
+ * @kernel_signalled: the kernel log shows a signal to the victim
  * @ended_by: signal that ended the victim, 0 for none
  * @host:      the one that the fault was aimed at
  * @other_hosts: those that the fault was not aimed at
@@ -221,12 +221,12 @@ struct trial_case {
 	const json_t *host_proofs, *guest_proofs;
 	int64_t first_proof_ns, first_signal_ns;
 	bool identified;
-	unsigned int vague, unsaid;
+	unsigned int vague, kindless;
 	struct nature vague_nature, other_nature;
 	char other_error[256];
 	char foreign[256];
 	const struct record *noise;
-	bool noisy_link, host_watched, kind_said;
+	bool noisy_link, host_watched, kind_known;
 	const struct record *damaged_before;
 	bool log_lost, log_seen, log_followed, host_lost;
 	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
@@ -238,7 +238,7 @@ struct trial_case {
 	const struct record *process_proof;
 	bool touched, touched_fine;
 	const char *touched_data;
-	bool victim_spoke;
+	bool victim_reported;
 	bool kernel_signalled;
 	int ended_by;
 
