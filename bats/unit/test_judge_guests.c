@@ -133,7 +133,7 @@ static void axes_and_reasons_are_as_told(void **state)
 		{"inconclusive-migration-only-source", "unknown", "unknown",
 		 "only the source reports that the migration completed"},
 		{"inconclusive-migration-runs-twice", "unharmed", "unknown",
-		 "run on at the source, and the hypervisor says that it runs at the target"},
+		 "runs at the source, and the hypervisor reports it as running at the target"},
 		{"inconclusive-migration-trigger-missed", "unknown", "completed",
 		 "the fault was not fired"},
 		{"pass-version-refuses", "unharmed", "refused", ""},
