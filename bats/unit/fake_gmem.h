@@ -163,7 +163,7 @@ static int64_t fake_hypercall(void *context, struct guest_mailbox *box)
 	struct gmem_vm *vm = context;
 	struct gmem_range range = {box->first, box->count};
 
-	return vm->asked(vm, &range, box->to_private);
+	return vm->request(vm, &range, box->to_private);
 }
 
 static int fake_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, struct reason *why)

@@ -169,7 +169,7 @@ static void what_is_left_is_reported_before_the_end(void **state)
 	start_on(&kernel);
 	await_kind(STORM_END);
 	assert_int_equal(leaks, 1);
-	assert_string_equal(leak, "not given back: 3 pins of pages, 513 pages of shared memory, "
+	assert_string_equal(leak, "leaked: 3 pins of pages, 513 pages of shared memory, "
 				  "1 page tables of VMs, 1 objects of kvm_vcpu");
 	process_stop(&run, &process);
 	/* Another VM has page tables and vCPUs, too. */
@@ -178,7 +178,7 @@ static void what_is_left_is_reported_before_the_end(void **state)
 	put_counts(0, 97, 1001, 10, 5);
 	start_on(&kernel);
 	await_kind(STORM_END);
-	assert_string_equal(leak, "not given back: 3 pins of pages");
+	assert_string_equal(leak, "leaked: 3 pins of pages");
 }
 
 static void what_others_may_take_is_no_leak(void **state)
@@ -213,7 +213,7 @@ static void a_planted_leak_is_reported(void **state)
 	kernel.open = open_and_stay;
 	start_on(&kernel);
 	await_kind(STORM_END);
-	assert_string_equal(leak, "not given back: 2 VMs");
+	assert_string_equal(leak, "leaked: 2 VMs");
 }
 
 static void a_storm_counts_and_ends(void **state)

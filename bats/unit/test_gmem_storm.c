@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the storm of conversions on a made-up kernel: one seed gives one schedule; users that let go, refuse and get
+ * Description: the storm of conversions on a made-up kernel: one seed gives one schedule; users that release, refuse and get
  * back; failures of the kernel; faults; the oracle finds what is torn and what is corrupted; a million operations.
  */
 #include <setjmp.h>
@@ -302,12 +302,12 @@ static void faults_are_combined_with_the_storm(void **state)
 	assert_true(fake.injected > FAKE_PLACES);
 	assert_int_equal(counts.errors[ENOMEM], fake.limited + fake.injected);
 	for (int i = 0; i < FAULT_COUNT; i++)
-		assert_true(counts.came_about[i] > 0);
-	assert_int_equal(counts.came_about[FAULT_SOFT_OFFLINE], (fake.offlined + 1) / 2);
-	assert_int_equal(counts.came_about[FAULT_SLOT], fake.slots);
-	assert_int_equal(counts.came_about[FAULT_POISON], fake.poisoned);
-	assert_int_equal(counts.came_about[FAULT_POISON_PRIVATE], fake.poisoned_private);
-	assert_int_equal(counts.came_about[FAULT_MEMORY_LIMIT], fake.limited);
+		assert_true(counts.occurred[i] > 0);
+	assert_int_equal(counts.occurred[FAULT_SOFT_OFFLINE], (fake.offlined + 1) / 2);
+	assert_int_equal(counts.occurred[FAULT_SLOT], fake.slots);
+	assert_int_equal(counts.occurred[FAULT_POISON], fake.poisoned);
+	assert_int_equal(counts.occurred[FAULT_POISON_PRIVATE], fake.poisoned_private);
+	assert_int_equal(counts.occurred[FAULT_MEMORY_LIMIT], fake.limited);
 }
 
 static void conversions_go_on_during_a_fault(void **state)
@@ -405,7 +405,7 @@ static void knobs_that_contradict_each_other_are_refused(void **state)
 		 "can map"},
 		{"{\"refuser\": \"uring\"}", "not among the users"},
 		{"{\"faults\": [\"flood\"]}", "there is no fault 'flood'"},
-		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "only workload flip"},
+		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "with workload flip"},
 		{"{\"only\": [\"3\", \"2\"]}", "ascending numbers"},
 		{"{\"vms\": \"9\"}", "vms is 1 to 8"},
 		{"{\"faults\": [\"kill-vcpu\"], \"touchers\": \"1\", \"by-guest\": \"0\"}",

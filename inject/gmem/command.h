@@ -3,13 +3,13 @@
 #define BRINELL_GMEM_COMMAND_H
 
 /*
- * What the payload does in its virtual machine, and the mailbox with its commands. Compiled twice: freestanding
- * for the payload, and into the tests, where it runs against memory that only looks like a guest's.
+ * The commands of the guest payload, and the mailbox that holds them. Compiled twice: freestanding for the payload, and into
+ * the tests, where it runs on fake guest memory.
  */
 
 #include "inject/gmem/page.h"
 
-/* Guest physical addresses, all mapped one to one. */
+/* Guest physical addresses, identity-mapped. */
 #define GUEST_TABLES 0x1000u
 #define GUEST_CODE 0x8000u
 #define GUEST_CODE_SIZE 0x8000u
@@ -29,8 +29,8 @@
 /**
  * enum guest_command - commands of the payload
  * @GUEST_CHECK:   read each page of the range, and compare it with the model
- * @GUEST_FILL:    write each page of the range, as the model has it
- * @GUEST_TOUCH:   read the range again and again until @stop, whatever it holds
+ * @GUEST_FILL:    write the model's content to each page of the range
+ * @GUEST_TOUCH:   read the range again and again until @stop, without comparing it
  * @GUEST_CONVERT: request a conversion of the range from the VMM
  * @GUEST_CRASH:   end in a triple fault
  */
@@ -44,16 +44,16 @@ enum guest_command {
 
 /**
  * struct guest_mailbox - one page for each vCPU
- * @command:  enum guest_command; the payload sets it to 0 when it is done
+ * @command:  enum guest_command; the payload clears it when done
  * @stop:     ends GUEST_TOUCH
  * @intel:    hypercalls are VMCALL instead of VMMCALL
  * @to_private: of GUEST_CONVERT
  * @bad:      of GUEST_CHECK: a page differs from the model: @bad_page, @found, @expected
  * @first, @count: range, in pages
  * @seed:     of the pattern
- * @planted:  a page that the payload takes to be of the generation before: a defect for tests; ~0: none
+ * @planted:  a page for which the payload expects the previous generation, a defect for tests; ~0: none
  * @single:   both sides are the same memory
- * @answer:   of the hypercall
+ * @answer:   result of the hypercall
  * @touched:  pages read by GUEST_TOUCH
  */
 struct guest_mailbox {
@@ -65,7 +65,7 @@ struct guest_mailbox {
 	volatile uint64_t touched;
 };
 
-/* How the payload reaches its memory and its VMM. */
+/* Access of the payload to its memory and its VMM. */
 struct guest_view {
 	void *context;
 	const gmem_page *model;

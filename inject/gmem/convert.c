@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel's part of a conversion: preparation, the attribute, the memory that is given back. Executed by a converter, or
- * in the thread of a vCPU whose guest requests it.
+ * The kernel's part of a conversion: allocation, attribute, discard. A converter executes it, or the thread of a vCPU whose
+ * guest requests it.
  */
 #include <errno.h>
 
@@ -16,7 +16,7 @@ static int discard(const struct storm_knobs *knobs, struct gmem_vm *vm,
 	return vm->kernel->discard(vm, range, private);
 }
 
-/* Both sides are one memory: nothing is given back, but the pages of a VM without sides. */
+/* Both sides are one memory: only a VM without sides discards its pages. */
 static int convert_single(struct gmem_vm *vm, const struct gmem_range *range, bool to_private,
 			  uint64_t *page)
 {
@@ -42,21 +42,22 @@ static int convert(struct storm *storm, struct gmem_vm *vm, unsigned int vcpu,
 		if (!error && !knobs->discard_first)
 			error = discard(knobs, vm, range, !to_private);
 	}
-	/* It may race with the converters of other ranges and with the slot; what it maps is checked afterwards. */
+	/* It may race with other converters and with the fault "slot": its result is ignored, the check finds wrong pages. */
 	if (!error && knobs->prefault && vm->shape->vcpus)
 		(void)vm->kernel->prefault(vm, vcpu, range);
 	return error;
 }
 
-/** storm_asked - a guest requests a conversion */
-int storm_asked(struct gmem_vm *vm, const struct gmem_range *range, bool to_private)
+/** storm_convert_request - convert as a guest requests by hypercall. Return: 0 or -errno of the kernel */
+int storm_convert_request(struct gmem_vm *vm, const struct gmem_range *range, bool to_private)
 {
 	uint64_t page;
 
 	return convert(vm->context, vm, 0, range, to_private, &page);
 }
 
-static int ask_guest(struct storm *storm, const struct storm_operation *operation, uint64_t *page)
+static int convert_by_guest(struct storm *storm, const struct storm_operation *operation,
+			    uint64_t *page)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 	struct guest_mailbox *box = storm->kernel->mailbox(vm, operation->vcpu);
@@ -82,6 +83,6 @@ int convert_by_kernel(struct storm *storm, const struct storm_operation *operati
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 
 	if (operation->by_guest && gmem_has_sides(vm->shape) && vm->shape->vcpus)
-		return ask_guest(storm, operation, page);
+		return convert_by_guest(storm, operation, page);
 	return convert(storm, vm, operation->vcpu, &operation->range, operation->to_private, page);
 }

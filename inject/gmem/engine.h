@@ -2,16 +2,16 @@
 #ifndef BRINELL_GMEM_ENGINE_H
 #define BRINELL_GMEM_ENGINE_H
 
-/* What the parts of the engine share. */
+/* Internals of the storm engine. */
 
 #include <pthread.h>
 
 #include "inject/gmem/users.h"
 
 /**
- * struct converter - a thread that does the kernel's part of an operation
- * @operation: of this round; @go: it has one
- * @result, @page: of it; @page: where the kernel stopped
+ * struct converter - a thread that executes the kernel's part of an operation
+ * @operation: of this round; @go: execute it
+ * @result: 0 or -errno; @page: where the kernel stopped
  */
 struct converter {
 	struct storm *storm;
@@ -24,10 +24,10 @@ struct converter {
 };
 
 /**
- * struct storm - a storm
+ * struct storm - state of a storm
  * @users:    of each VM, in the order of announcements
  * @begin, @end: barriers of a round, with more than one converter
- * @disturbed: a fault of this round takes memory from vCPUs that touch it
+ * @disturbed: a fault of this round unmaps memory that vCPUs touch
  */
 struct storm {
 	struct storm_knobs knobs;
@@ -51,10 +51,10 @@ struct storm {
 
 /* convert.c */
 int convert_by_kernel(struct storm *storm, const struct storm_operation *operation, uint64_t *page);
-int storm_asked(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
+int storm_convert_request(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
 
 /* rounds.c */
-void rounds_shield(void);
+void rounds_block_signals(void);
 int rounds_open(struct storm *storm, struct reason *why);
 void rounds_close(struct storm *storm);
 int round_execute(struct storm *storm, unsigned int count, const struct storm_operation *fault,
@@ -69,8 +69,8 @@ bool oracle_check_all(struct storm *storm, unsigned int vm,
 		      const struct storm_operation *operation);
 int users_open(struct storm *storm, unsigned int vm, struct reason *why);
 void users_close(struct storm *storm, unsigned int vm);
-bool users_let_go(struct storm *storm, const struct storm_operation *operation);
-void users_take(struct storm *storm, const struct storm_operation *operation, bool failed);
+bool users_release(struct storm *storm, const struct storm_operation *operation);
+void users_reacquire(struct storm *storm, const struct storm_operation *operation, bool failed);
 
 /* faults.c */
 int storm_fault(struct storm *storm, const struct storm_operation *operation, struct reason *why);

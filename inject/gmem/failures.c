@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Failures that the kernel injects into its own functions, for one thread: /proc/thread-self/fail-nth counts the places where
- * it can (Documentation/fault-injection/fault-injection.rst). Debian's kernels lack them.
+ * Fault injection of the kernel into its own functions, for one thread: /proc/thread-self/fail-nth counts the calls that can
+ * fail (Documentation/fault-injection/fault-injection.rst). Debian's kernels lack it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@ static const struct {
 };
 
 /*
- * Allocations that may wait are no place by default. The kernel shows a trace of each failure by default; the log is left to
- * what it says by itself.
+ * By default, allocations that may wait do not fail, and the kernel logs a stack for each failure. The stacks are turned off,
+ * so that the log shows only other messages.
  */
 static const struct {
 	const char *file, *text;
@@ -34,7 +34,7 @@ static const struct {
 	{DEBUG "fail_usercopy/verbose", "0"},
 };
 
-/* Open while armed: opening it is a place where the kernel can fail, too. */
+/* Stays open while armed: open() itself counts as a call that can fail. */
 static int nth_fd = -1;
 
 /** gmem_probe_failure - 0, or -EOPNOTSUPP when this kernel can not inject the failure */
@@ -50,8 +50,8 @@ int gmem_probe_failure(enum gmem_failure failure, struct reason *why)
 }
 
 /**
- * gmem_failures_set - set what the kernel has of it; sticky_restore() puts it back
- * @slab: failures of memory are among them
+ * gmem_failures_set - write the settings that this kernel has; sticky_restore() restores them
+ * @slab: also those of failslab
  *
  * Return: 0 or -errno.
  */
@@ -68,7 +68,7 @@ int gmem_failures_set(struct sticky *sticky, struct change *change, bool slab, s
 	return error;
 }
 
-/** gmem_failure_arm - let the @nth place of this thread fail. Return: 0 or -errno */
+/** gmem_failure_arm - let the @nth call of this thread that can fail do so. Return: 0 or -errno */
 int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason *why)
 {
 	char text[16];
@@ -85,7 +85,7 @@ int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason 
 	return error ? fail_errno(why, error, "fault %s: arming it", failures[failure].name) : 0;
 }
 
-/** gmem_failure_disarm - end it. Return: whether it occurred */
+/** gmem_failure_disarm - disarm. Return: whether the failure occurred */
 bool gmem_failure_disarm(enum gmem_failure failure)
 {
 	char left[16] = "";

@@ -8,9 +8,9 @@
 
 #include "inject/gmem/engine.h"
 
-/* More places than a conversion has. */
+/* More than the calls of a conversion that can fail. */
 #define FAILURES_MOST 64
-/* What a fault needs is not there, or the kernel refuses it: nothing happened, and the storm goes on. */
+/* No page of the range is suitable, or the kernel refuses the fault: nothing happened, and the storm goes on. */
 #define NOT_NOW 1
 
 const char *const storm_fault_names[] = {"slot",	 "reopen",	  "rebuild",
@@ -25,7 +25,7 @@ static int reopen(struct storm *storm, unsigned int vm, struct reason *why)
 	struct gmem_vm *machine = &storm->vms[vm];
 	int error = storm->kernel->reopen(machine, why);
 
-	/* What was private is gone with its file. */
+	/* The private content is lost with its file. */
 	for (uint64_t i = 0; !error && i < machine->shape->pages; i++)
 		machine->model[i] = gmem_with_generation(machine->model[i], true, 0);
 	return error;
@@ -38,7 +38,7 @@ static int rebuild(struct storm *storm, unsigned int vm, struct reason *why)
 }
 
 /* A mapping keeps the mark of a poisoned page until MADV_DONTNEED (mm/memory.c, hwpoison entries). */
-static void forget(struct storm *storm, unsigned int vm, uint64_t page)
+static void drop_mappings(struct storm *storm, unsigned int vm, uint64_t page)
 {
 	struct gmem_vm *machine = &storm->vms[vm];
 
@@ -49,7 +49,7 @@ static void forget(struct storm *storm, unsigned int vm, uint64_t page)
 				      GMEM_PAGE_SIZE, MADV_DONTNEED);
 }
 
-/* A page that is poisoned costs itself alone; given back to the kernel, its place is a page of zeros again. */
+/* Poison costs one page. After a discard the kernel allocates another one, filled with zeros. */
 static int poison(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
 	struct storm_operation one = *operation;
@@ -62,23 +62,23 @@ static int poison(struct storm *storm, const struct storm_operation *operation, 
 	if (*page & (GMEM_PRIVATE | GMEM_LOST) || !vm->shared)
 		return NOT_NOW;
 	storm_write(storm, &one, &one.range);
-	(void)users_let_go(storm, &one);
+	(void)users_release(storm, &one);
 	error = storm->kernel->poison(vm, one.range.first, why);
 	if (error)
 		return error;
 	*page |= GMEM_LOST;
-	/* Its neighbours may be in the middle of a conversion. */
+	/* With @meanwhile, neighbouring pages may be in the middle of a conversion. */
 	if (storm->knobs.check && !storm->knobs.meanwhile)
 		oracle_check(storm, &one);
 	error = storm->kernel->discard(vm, &one.range, false);
-	forget(storm, operation->vm, one.range.first);
+	drop_mappings(storm, operation->vm, one.range.first);
 	*page = gmem_with_generation(*page & (gmem_page)~GMEM_LOST, false, 0);
-	users_take(storm, &one, false);
+	users_reacquire(storm, &one, false);
 	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
 }
 
-/* A private page that is poisoned is reported to the guest's VMM alone. */
-static void look_at_poison(struct storm *storm, const struct storm_operation *operation)
+/* KVM reports a poisoned private page to the VMM only, as an exit of KVM_RUN. */
+static void check_exit(struct storm *storm, const struct storm_operation *operation)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 	struct guest_mailbox *box = storm->kernel->mailbox(vm, 0);
@@ -120,7 +120,7 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 	*page = gmem_with_generation(*page, own, 0);
 	if (error)
 		return error == -EAGAIN ? NOT_NOW : error;
-	look_at_poison(storm, &one);
+	check_exit(storm, &one);
 	*page |= GMEM_LOST;
 	if (storm->knobs.check && !storm->knobs.meanwhile)
 		oracle_check(storm, &one);
@@ -129,7 +129,7 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
 }
 
-/* A page that is pinned must stay where it is: half of the times the users let go of it before, and the kernel can move it. */
+/* A pinned page can not be moved. In half of the cases the users release it before, so that the kernel can move it. */
 static int offline(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
 	struct storm_operation one = *operation;
@@ -142,11 +142,11 @@ static int offline(struct storm *storm, const struct storm_operation *operation,
 	if (!vm->shared || vm->model[one.range.first] & (GMEM_PRIVATE | GMEM_LOST))
 		return NOT_NOW;
 	if (released)
-		(void)users_let_go(storm, &one);
+		(void)users_release(storm, &one);
 	error = storm->kernel->offline(vm, one.range.first, why);
 	if (released)
-		users_take(storm, &one, false);
-	/* So must one of guest_memfd. */
+		users_reacquire(storm, &one, false);
+	/* Pages of guest_memfd can not be moved either. */
 	return error == -EBUSY || error == -EOPNOTSUPP ? NOT_NOW : error;
 }
 
@@ -156,11 +156,11 @@ static int limit(struct storm *storm, const struct storm_operation *operation, s
 
 	if (error == -ENOMEM || error == -EINTR)
 		storm->counts->errors[-error]++;
-	/* Memory that is there already is not charged again. */
+	/* Memory that is allocated already is not charged again. */
 	return error == -ENOMEM ? 0 : error == 0 || error == -EINTR ? NOT_NOW : error;
 }
 
-/* A failure changes nothing: each time all that let go get the range back, and are checked. */
+/* A failed conversion changes nothing: all users reacquire the range, and are checked. */
 static int fail_convert(struct storm *storm, const struct storm_operation *operation,
 			unsigned int nth, struct reason *why)
 {
@@ -172,7 +172,7 @@ static int fail_convert(struct storm *storm, const struct storm_operation *opera
 
 	one.to_private = true;
 	one.refused = false;
-	if (!users_let_go(storm, &one))
+	if (!users_release(storm, &one))
 		return 0;
 	error = storm->kernel->arm(GMEM_FAIL_SLAB, nth, why);
 	if (error)
@@ -183,7 +183,7 @@ static int fail_convert(struct storm *storm, const struct storm_operation *opera
 		for (uint64_t i = one.range.first; i < one.range.first + one.range.count; i++)
 			vm->model[i] |= GMEM_PRIVATE;
 	else
-		users_take(storm, &one, true);
+		users_reacquire(storm, &one, true);
 	if (result < 0)
 		storm->counts->errors[-result]++;
 	if (storm->knobs.check && !storm->knobs.meanwhile)
@@ -205,7 +205,7 @@ static int fail_allocate(struct storm *storm, const struct storm_operation *oper
 	return storm->kernel->disarm(GMEM_FAIL_FUNCTION) && result;
 }
 
-/* Each place in turn, until the call succeeds, which it does not at the first one. */
+/* Let each call that can fail do so in turn, until the attempt succeeds. An attempt that succeeds at first shows no such call. */
 static int fail_each(struct storm *storm, const struct storm_operation *operation,
 		     int (*attempt)(struct storm *storm, const struct storm_operation *operation,
 				    unsigned int nth, struct reason *why),
@@ -226,8 +226,8 @@ static unsigned int victim_of(const struct storm_knobs *knobs)
 	return knobs->shape.vcpus - 1 - knobs->touchers;
 }
 
-static int bring_about(struct storm *storm, const struct storm_operation *operation,
-		       struct reason *why)
+static int inject_fault(struct storm *storm, const struct storm_operation *operation,
+			struct reason *why)
 {
 	struct gmem_vm *vm = &storm->vms[operation->vm];
 
@@ -261,15 +261,15 @@ static int bring_about(struct storm *storm, const struct storm_operation *operat
 }
 
 /**
- * storm_fault - bring about the fault of an operation, and count it if it came about
+ * storm_fault - inject the fault of an operation, and count it if it occurred
  *
  * Return: 0 or -errno with the reason, when the storm can not go on.
  */
 int storm_fault(struct storm *storm, const struct storm_operation *operation, struct reason *why)
 {
-	int got = bring_about(storm, operation, why);
+	int got = inject_fault(storm, operation, why);
 
 	if (!got)
-		storm->counts->came_about[operation->fault]++;
+		storm->counts->occurred[operation->fault]++;
 	return got < 0 ? got : 0;
 }

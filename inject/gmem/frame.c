@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The frames of pages: of mapped ones by pagemap, of private ones, which nothing maps, by the trace event of their allocation.
+ * Frames of pages: of mapped pages by pagemap, of private pages, which have no mapping, by the trace event of their
+ * allocation.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,20 +18,20 @@
 
 #define ADDED "filemap:mm_filemap_add_to_page_cache"
 #define TRIES 20
-/* A page of perf's own, and one for records. */
+/* The control page of perf, and one page of records. */
 #define RING_SIZE (2 * GMEM_PAGE_SIZE)
 
-/** gmem_frame_mapped - the frame behind memory of this process. Return: 0 or -errno */
+/** gmem_frame_mapped - find the frame of an address of this process. Return: 0 or -errno */
 int gmem_frame_mapped(const void *address, uint64_t *pfn, struct reason *why)
 {
-	/* It must be there to have a frame. */
+	/* Fault the page in. */
 	(void)*(const volatile uint8_t *)address;
 	if (frames_of(address, 1, pfn))
 		return fail(why, -EIO, "the frame of a page can not be read from pagemap");
 	return *pfn ? 0 : fail(why, -EFAULT, "a page has no frame");
 }
 
-/* The event's records of this thread, for one file. Return: a file descriptor, or -errno. */
+/* Open the event for this thread and one file. Return: a file descriptor, or -errno. */
 static int open_event(int file, unsigned int *offset, struct reason *why)
 {
 	struct perf_event_attr attributes = {
@@ -65,7 +66,7 @@ static int open_event(int file, unsigned int *offset, struct reason *why)
 	return fd;
 }
 
-/* Of the first record in the ring: its header, the size of its raw data, these data. Return: 0 when there is none. */
+/* The first record in the ring has a header, a size, and raw data with the frame. Return: 0 when there is no record. */
 static uint64_t read_frame(const uint8_t *ring, unsigned int offset)
 {
 	const struct perf_event_mmap_page *page = (const void *)ring;
@@ -80,9 +81,9 @@ static uint64_t read_frame(const uint8_t *ring, unsigned int offset)
 }
 
 /**
- * gmem_frame_private - free a private page, allocate it again, and see which frame it gets
+ * gmem_frame_private - free a private page, allocate it again, and find its new frame
  *
- * Return: 0, -EAGAIN when others were always first, or -errno.
+ * Return: 0, -EAGAIN when a vCPU allocated the page first in each attempt, or -errno.
  */
 int gmem_frame_private(struct gmem_vm *vm, uint64_t page, uint64_t *pfn, struct reason *why)
 {
@@ -99,7 +100,7 @@ int gmem_frame_private(struct gmem_vm *vm, uint64_t page, uint64_t *pfn, struct 
 	if (ring == MAP_FAILED)
 		return fail_errno(why, -errno, "mmap of the records of " ADDED);
 	*pfn = 0;
-	/* A vCPU that touches the page between the two calls allocates it, in its own thread. */
+	/* A vCPU that touches the page between the two calls allocates it in its own thread, without an event here. */
 	for (int i = 0; i < TRIES && !error && !*pfn; i++) {
 		error = vm->kernel->discard(vm, &range, true) ?: vm->kernel->allocate(vm, &range);
 		*pfn = read_frame(ring, offset);
@@ -107,5 +108,5 @@ int gmem_frame_private(struct gmem_vm *vm, uint64_t page, uint64_t *pfn, struct 
 	munmap(ring, RING_SIZE);
 	if (error)
 		return fail_errno(why, error, "allocating a private page again");
-	return *pfn ? 0 : fail(why, -EAGAIN, "the trace event " ADDED " did not come");
+	return *pfn ? 0 : fail(why, -EAGAIN, "the trace event " ADDED " did not occur");
 }

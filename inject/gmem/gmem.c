@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gmem-storm: guest memory is converted between shared and private, again and again, while others use it. The storm is a small
- * VMM in a process of its own. What its users find is evidence of the witness "users", apart from the injector's own events.
+ * gmem-storm: converts guest memory between shared and private, again and again, while users access it. The storm is a small
+ * VMM in a process of its own. Findings of its users are evidence of the witness "users", apart from the injector's events.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,8 +21,8 @@
 /**
  * struct gmem_private - a storm between prepare and restore
  * @last, @last_ns: counts of the last report
- * @sticky, @function: the device of the user dma, and the driver that it goes back to
- * @ended: it has reported its end, or that it hangs
+ * @sticky, @function: saved settings; the device of the user dma
+ * @ended: it has reported its end, or a hang
  */
 struct gmem_private {
 	struct storm_knobs knobs;
@@ -46,7 +46,7 @@ static int gmem_check(const json_t *arguments, enum injector_target target, stru
 	return error;
 }
 
-/* Evidence of the users is a source of its own. */
+/* Events of the users have a source of their own. */
 static void emit_users(struct activity *run, const char *event, const struct process_report *report,
 		       json_t *data, const char *text)
 {
@@ -75,7 +75,7 @@ static json_t *errors_of(const struct storm_counts *counts)
 	return errors;
 }
 
-/* The faults that came about, by kind; also added to @text. */
+/* Counts of the faults that occurred, by kind; also appended to @text. */
 static json_t *faults_of(const struct gmem_private *private, const struct storm_counts *counts,
 			 char **text)
 {
@@ -85,9 +85,9 @@ static json_t *faults_of(const struct gmem_private *private, const struct storm_
 		if (!storm_has(&private->knobs, (enum storm_fault)i))
 			continue;
 		append_text(text, json_object_size(faults) ? ", " : "; ", "%s %" PRIu64,
-			    storm_fault_names[i], counts->came_about[i]);
+			    storm_fault_names[i], counts->occurred[i]);
 		json_object_set_new(faults, storm_fault_names[i],
-				    json_integer((json_int_t)counts->came_about[i]));
+				    json_integer((json_int_t)counts->occurred[i]));
 	}
 	return faults;
 }
@@ -258,7 +258,7 @@ static int gmem_restore(struct injection *injection, struct reason *why)
 		return injection_finish(injection, NULL, why);
 	if (private->knobs.function)
 		function = private->function;
-	/* The kernel lets go of a device when this process has ended. */
+	/* The kernel releases a device when the storm's process has ended. */
 	process_stop(&injection->run, &private->process);
 	if (storm_has(&private->knobs, FAULT_MEMORY_LIMIT))
 		gmem_group_remove();
@@ -267,7 +267,7 @@ static int gmem_restore(struct injection *injection, struct reason *why)
 	return error || !*function.sbdf ? error : dma_returned(&function, why);
 }
 
-/* The device of the user dma; the IOMMU's faults that are ours are those of this device and of these addresses. */
+/* Take the device of the user dma. The result names its device and addresses, to which IOMMU faults are matched. */
 static int take_device(struct injection *injection, struct reason *why)
 {
 	struct gmem_private *private = injection->private;
@@ -293,7 +293,7 @@ static int take_device(struct injection *injection, struct reason *why)
 	return error;
 }
 
-/* What the storm's memory needs of the machine. */
+/* Prepare the machine for the storm's memory: cgroup, fault injection, huge pages. */
 static int take_memory(struct injection *injection, struct reason *why)
 {
 	struct gmem_private *private = injection->private;
@@ -366,7 +366,7 @@ static void gmem_dispatch(struct injection *injection)
 		injection_end(injection, -ECHILD, "its process ended");
 }
 
-/* Its users' last look at their memory, and what it leaves, come after the request to end. */
+/* The last checks and the search for leaks come after the request to end. */
 static void gmem_stop(struct injection *injection)
 {
 	struct gmem_private *private = injection->private;

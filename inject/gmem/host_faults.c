@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults of the host's memory that the storm combines with conversions, by the files of this machine's kernel.
+ * Faults of host memory that the storm combines with conversions, by files of this machine's kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define CGROUP "/sys/fs/cgroup"
 #define GROUP CGROUP "/brinell-gmem"
-#define GROUP_PATIENCE_NS (5 * NSEC_PER_SEC)
+#define GROUP_TIMEOUT_NS (5 * NSEC_PER_SEC)
 #define GROUP_PAUSE_US 20000
 
 #ifndef MADV_SOFT_OFFLINE
@@ -46,7 +46,7 @@ int gmem_host_poison(struct gmem_vm *vm, uint64_t page, struct reason *why)
 		       ?: corrupt(pfn, why);
 }
 
-/** gmem_host_poison_private - the same for a private page, which is another frame afterwards */
+/** gmem_host_poison_private - poison a private page by corrupt-pfn; it is allocated anew before */
 int gmem_host_poison_private(struct gmem_vm *vm, uint64_t page, struct reason *why)
 {
 	uint64_t pfn;
@@ -54,7 +54,7 @@ int gmem_host_poison_private(struct gmem_vm *vm, uint64_t page, struct reason *w
 	return gmem_frame_private(vm, page, &pfn, why) ?: corrupt(pfn, why);
 }
 
-/** gmem_host_offline - take the shared page offline softly. -EBUSY: it can not be moved */
+/** gmem_host_offline - soft-offline the shared page. Return: 0, -EBUSY when it can not be moved, or -errno */
 int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 {
 	uint8_t *address = vm->shared + page * GMEM_PAGE_SIZE;
@@ -65,7 +65,7 @@ int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 		       : 0;
 }
 
-/* One that a killed storm left is taken. */
+/* A group that a killed storm left is reused. */
 static int make_group(struct reason *why)
 {
 	(void)write_small_file(CGROUP "/cgroup.subtree_control", "+memory");
@@ -78,7 +78,7 @@ static int make_group(struct reason *why)
 	return 0;
 }
 
-/** gmem_group_probe - 0, or -EOPNOTSUPP when the storm can not have a memory cgroup */
+/** gmem_group_probe - whether a memory cgroup can be made. Return: 0 or -EOPNOTSUPP */
 int gmem_group_probe(struct reason *why)
 {
 	int error = make_group(why);
@@ -87,7 +87,7 @@ int gmem_group_probe(struct reason *why)
 	return error;
 }
 
-/** gmem_group_enter - make the group, move this process into it, and exempt it from the OOM killer, so that a charge fails instead */
+/** gmem_group_enter - make the group, move this process into it, and exempt it from the OOM killer, so that charges fail */
 int gmem_group_enter(struct reason *why)
 {
 	int error = make_group(why);
@@ -99,10 +99,10 @@ int gmem_group_enter(struct reason *why)
 	return error ? fail(why, error, "entering %s: %s", GROUP, strerror(-error)) : 0;
 }
 
-/** gmem_group_remove - remove the group; processes of a storm that were killed may take a moment to end */
+/** gmem_group_remove - remove the group; waits for killed processes of a storm to end */
 void gmem_group_remove(void)
 {
-	int64_t until = now_monotonic_ns() + GROUP_PATIENCE_NS;
+	int64_t until = now_monotonic_ns() + GROUP_TIMEOUT_NS;
 
 	while (rmdir(GROUP) < 0 && errno == EBUSY && now_monotonic_ns() < until)
 		usleep(GROUP_PAUSE_US);
@@ -111,13 +111,13 @@ void gmem_group_remove(void)
 /* Odd while memory is at its limit. */
 static unsigned int limits;
 
-/** gmem_host_limits - for gmem_host_was_limited(), before a call of the kernel that allocates */
+/** gmem_host_limits - state for gmem_host_was_limited(), read before a system call that allocates */
 unsigned int gmem_host_limits(void)
 {
 	return __atomic_load_n(&limits, __ATOMIC_SEQ_CST);
 }
 
-/** gmem_host_was_limited - whether memory was at its limit since gmem_host_limits() gave @before */
+/** gmem_host_was_limited - whether memory was at its limit since gmem_host_limits() returned @before */
 bool gmem_host_was_limited(unsigned int before)
 {
 	return before & 1 || gmem_host_limits() != before;
@@ -126,11 +126,11 @@ bool gmem_host_was_limited(unsigned int before)
 /**
  * gmem_host_limit - allocate private memory of the range while the memory cgroup is at its limit
  *
- * The limit is 0, since a processor keeps charges of up to 64 pages in reserve (mm/memcontrol.c, MEMCG_CHARGE_BATCH), which are given
- * up when a limit is below what is used. It holds during the allocation alone, and nothing but system calls is done under it: a page
- * fault that can not be charged is repeated until the limit is gone, because the process is exempt from the OOM killer.
+ * The limit is 0: each processor keeps up to 64 charged pages in stock (mm/memcontrol.c, MEMCG_CHARGE_BATCH), which the kernel
+ * drains when the limit is below the usage. The limit holds only during the allocation, and only system calls run under it: a
+ * page fault that can not be charged repeats until the limit is lifted, because the process is exempt from the OOM killer.
  *
- * Return: 0, -ENOMEM as it should be, or -errno.
+ * Return: -ENOMEM, which is expected; 0 when nothing had to be charged; or another -errno.
  */
 int gmem_host_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why)
 {

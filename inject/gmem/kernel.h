@@ -8,7 +8,7 @@
 /**
  * enum gmem_workload - how memory is converted
  * @GMEM_FLIP:    KVM_SET_MEMORY_ATTRIBUTES; shared and private content are two memories
- * @GMEM_MAPPED:  guest_memfd that the host maps; a page is given back by PUNCH_HOLE. With a protected VM its attribute
+ * @GMEM_MAPPED:  guest_memfd that the host maps; PUNCH_HOLE discards a page. With a protected VM its attribute
  *                flips, and both sides are one memory
  * @GMEM_INPLACE: KVM_SET_MEMORY_ATTRIBUTES2 of guest_memfd, of kernels after 7.3; both sides are one memory
  */
@@ -26,7 +26,7 @@ enum gmem_backing {
 };
 
 /**
- * struct gmem_shape - what a VM is made of
+ * struct gmem_shape - configuration of a VM
  * @pages: of the region that is converted
  * @vcpus: at most GUEST_VCPUS
  */
@@ -42,7 +42,7 @@ struct gmem_range {
 	uint64_t first, count;
 };
 
-/* What the kernel can be made to fail (Documentation/fault-injection/fault-injection.rst). */
+/* Failures that the kernel can inject (Documentation/fault-injection/fault-injection.rst). */
 enum gmem_failure {
 	GMEM_FAIL_SLAB,
 	GMEM_FAIL_FUNCTION,
@@ -51,19 +51,19 @@ enum gmem_failure {
 struct gmem_kernel;
 struct gmem_vm;
 
-/* A guest requests a conversion. Return: result of the hypercall, 0 or -errno */
-typedef int (*gmem_asked_fn)(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
+/* Converts a range that a guest requests by hypercall. Return: 0 or -errno, for the guest. */
+typedef int (*gmem_request_fn)(struct gmem_vm *vm, const struct gmem_range *range, bool to_private);
 
 /**
  * struct gmem_vm - a virtual machine
- * @kernel:    that runs it
+ * @kernel:    implementation that runs it
  * @shape:     borrowed
  * @number:    among the VMs of the storm
- * @model:     state of each page, two bytes each, in memory that the guest sees
+ * @model:     state of each page, in memory that is mapped into the guest
  * @shared_fd: memory of the shared side: memfd, or guest_memfd that can be mapped; -1: the host can not map it
- * @shared:    mapping of it by the VMM, or NULL
- * @asked:     called when a guest requests a conversion, in the thread that runs the guest
- * @context:   for @asked
+ * @shared:    the VMM's mapping of it, or NULL
+ * @request:   called when a guest requests a conversion, in the thread that runs the vCPU
+ * @context:   for @request
  * @private:   of @kernel
  */
 struct gmem_vm {
@@ -73,32 +73,32 @@ struct gmem_vm {
 	gmem_page *model;
 	int shared_fd;
 	uint8_t *shared;
-	gmem_asked_fn asked;
+	gmem_request_fn request;
 	void *context;
 	void *private;
 };
 
 /**
- * struct gmem_kernel - what the storm needs of a kernel: KVM of this machine, or one that a test makes up
+ * struct gmem_kernel - operations of the kernel: KVM of this machine, or a fake in tests
  * @open:     makes the VM with all pages shared and zero
- * @close:    gives everything back; also after a failed @open
- * @convert:  sets the attribute of a range. -EAGAIN with the first page that something else uses in @stopped (in place)
+ * @close:    frees everything; also called after a failed @open
+ * @convert:  sets the attribute of a range. In place, -EAGAIN has the first page that is in use in @stopped
  * @discard:  frees the memory of a side of the range
  * @allocate: allocates the private memory of the range
  * @prefault: maps the range into the guest. -EAGAIN and -ENOENT are no errors of a storm
  * @mailbox:  of a vCPU
  * @run:      runs a vCPU until its mailbox is served. -EFAULT or -EHWPOISON with the page in @stopped
  *            (KVM_EXIT_MEMORY_FAULT), -ENOTRECOVERABLE when the payload ended in a triple fault
- * @slot:     deletes the memory slot of the region and makes it again
- * @reopen:   closes the private memory while it is bound, then makes a new one and the slot again
+ * @slot:     deletes the memory slot of the region and creates it again
+ * @reopen:   closes the private memory while its slot exists, then creates both again
  * @poison:   poisons the shared page by the kernel's hwpoison
- * @offline:  takes the shared page offline softly
- * @limit:    allocates private memory of the range while the memory cgroup is at its limit; -ENOMEM is right
- * @log:      turns dirty logging of a sibling slot on, writes to it, reads the log, turns it off
- * @kill:     a process runs a vCPU, whose guest touches the range, and is killed; no other thread of the VMM is
+ * @offline:  soft-offlines the shared page
+ * @limit:    allocates private memory of the range while the memory cgroup is at its limit; expected: -ENOMEM
+ * @log:      turns dirty logging of a sibling slot on, reads the log, turns it off
+ * @kill:     runs a vCPU, whose guest touches the range, in a process of its own, and kills that process
  * @poison_private: frees the private page, allocates it again, and poisons the new one by the kernel's hwpoison
- * @arm:      lets the @nth failure that the kernel can inject in this thread occur: of memory, or of __filemap_add_folio()
- * @disarm:   the opposite. Return: whether it occurred
+ * @arm:      arms the @nth failure of this thread: of a slab allocation, or of __filemap_add_folio()
+ * @disarm:   disarms it. Return: whether the failure occurred
  *
  * Return: 0 or -errno, with the reason where there is one.
  */
@@ -134,7 +134,7 @@ static inline bool gmem_is_single(const struct gmem_shape *shape)
 	return shape->workload != GMEM_FLIP;
 }
 
-/* Pages have a private side at all. */
+/* Pages have a private side. */
 static inline bool gmem_has_sides(const struct gmem_shape *shape)
 {
 	return shape->workload != GMEM_MAPPED || shape->protected;

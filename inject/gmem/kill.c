@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A vCPU that is killed alone. A signal kills all threads of a process, so that the vCPU runs in a process of its own, which
- * shares the memory of the VMM: KVM asks for no more (kvm_vcpu_ioctl() compares kvm->mm).
+ * Kill of a single vCPU. SIGKILL ends all threads of a process, so the vCPU runs in a process of its own that shares the
+ * memory of the VMM: KVM checks no more than that (kvm_vcpu_ioctl() compares kvm->mm).
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,14 +15,14 @@
 #include "inject/gmem/kvm.h"
 
 #define STACK_SIZE (16 * GMEM_PAGE_SIZE)
-#define PATIENCE_NS (10 * NSEC_PER_SEC)
+#define TIMEOUT_NS (10 * NSEC_PER_SEC)
 
 struct victim {
 	pid_t parent;
 	int vcpu;
 };
 
-/* It has the thread-local memory of its parent, which reads no errno meanwhile. */
+/* Shares the thread-local memory of its parent, which reads no errno meanwhile. */
 static int run_victim(void *context)
 {
 	const struct victim *victim = context;
@@ -42,9 +42,9 @@ static bool has_ended(pid_t pid)
 }
 
 /**
- * gmem_vcpu_kill - let the process of a vCPU touch the range, and kill it in the middle
+ * gmem_vcpu_kill - run a vCPU in a process of its own, and kill the process while the guest touches the range
  *
- * The vCPU can be run again afterwards. Return: 0, or -EIO when it touched nothing.
+ * The vCPU can run again afterwards. Return: 0, -EIO when it touched nothing, or another -errno.
  */
 int gmem_vcpu_kill(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range,
 		   struct reason *why)
@@ -52,7 +52,7 @@ int gmem_vcpu_kill(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_rang
 	struct gmem_kvm *kvm = vm->private;
 	struct victim victim = {getpid(), kvm->vcpus[vcpu]};
 	struct guest_mailbox *box = vm->kernel->mailbox(vm, vcpu);
-	int64_t until = now_monotonic_ns() + PATIENCE_NS;
+	int64_t until = now_monotonic_ns() + TIMEOUT_NS;
 	uint8_t *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	bool touched;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The knobs of a storm as parameters of a scenario, and what can not be together.
+ * The parameters of a storm, and the combinations that are refused.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,21 +25,21 @@ const struct param storm_params[] = {
 	{"workload", PARAM_CHOICE, "how memory is converted", "flip", workloads, false},
 	{"vm", PARAM_CHOICE, "type of the VMs (mapped: default, else protected)", NULL, vms, false},
 	{"vms", PARAM_NUMBER, "number of VMs (at most 8)", "1", NULL, false},
-	{"vcpus", PARAM_NUMBER, "of each VM (at most 15)", "1", NULL, false},
-	{"memory", PARAM_SIZE, "of each VM that is converted", "4M", NULL, false},
+	{"vcpus", PARAM_NUMBER, "vCPUs of each VM (at most 15)", "1", NULL, false},
+	{"memory", PARAM_SIZE, "memory of each VM that is converted", "4M", NULL, false},
 	{"backing", PARAM_CHOICE, "flip: memory of the shared side", "memfd", backings, false},
 	{"converters", PARAM_NUMBER, "threads that convert at the same time (at most 8)", "1", NULL,
 	 false},
-	{"range", PARAM_SIZE, "a conversion has at most that much", "64K", NULL, false},
+	{"range", PARAM_SIZE, "largest conversion", "64K", NULL, false},
 	{"sizes", PARAM_CHOICE,
 	 "powers: each range is a power of two, and their costs are measured", "any", sizes, false},
-	{"align", PARAM_SIZE, "of begin and size of a conversion", "4K", NULL, false},
+	{"align", PARAM_SIZE, "alignment of start and size of a conversion", "4K", NULL, false},
 	{"overlap", PARAM_BOOL, "converters of a VM share its pages", "no", NULL, false},
 	{"by-guest", PARAM_NUMBER, "percent of the conversions that guests request", "50", NULL,
 	 false},
-	{"order", PARAM_CHOICE, "flip: attribute and discard", "attribute-first", orders, false},
-	{"discard", PARAM_CHOICE, "flip: sides whose memory is given back", "both", discards,
+	{"order", PARAM_CHOICE, "flip: order of attribute and discard", "attribute-first", orders,
 	 false},
+	{"discard", PARAM_CHOICE, "flip: sides whose memory is discarded", "both", discards, false},
 	{"allocate", PARAM_BOOL, "flip: allocate private memory before", "no", NULL, false},
 	{"prefault", PARAM_BOOL, "KVM_PRE_FAULT_MEMORY after each conversion", "no", NULL, false},
 	{"touchers", PARAM_NUMBER, "vCPUs of the first VM that read all pages meanwhile", "0", NULL,
@@ -48,26 +48,29 @@ const struct param storm_params[] = {
 	 "users of the shared side, in the order of announcements "
 	 "(mapping, vcpu)",
 	 NULL, NULL, false},
-	{"refuser", PARAM_STRING, "user that refuses to let go", NULL, NULL, false},
+	{"refuser", PARAM_STRING, "user that refuses to release its pages", NULL, NULL, false},
 	{"refuse", PARAM_NUMBER, "percent of the announcements that it refuses", "50", NULL, false},
-	{"rollback", PARAM_CHOICE, "what users that let go get after a failure", "good", rollbacks,
-	 false},
+	{"rollback", PARAM_CHOICE, "whether users get released pages back after a failure", "good",
+	 rollbacks, false},
 	{"faults", PARAM_LIST, "faults between conversions", NULL, NULL, false},
-	{"fault-every", PARAM_NUMBER, "one in so many rounds", "20", NULL, false},
+	{"fault-every", PARAM_NUMBER, "rounds per fault", "20", NULL, false},
 	{"meanwhile", PARAM_BOOL, "other converters and touchers go on during a fault", "no", NULL,
 	 false},
-	{"signals", PARAM_BOOL, "a signal each millisecond", "no", NULL, false},
-	{"operations", PARAM_NUMBER, "end after so many (0: only by duration)", "0", NULL, false},
-	{"duration", PARAM_DURATION, "end after that time (5s without operations)", NULL, NULL,
+	{"signals", PARAM_BOOL, "interrupt converters by a signal each millisecond", "no", NULL,
 	 false},
-	{"stall", PARAM_DURATION, "without progress for so long it is hung", "20s", NULL, false},
+	{"operations", PARAM_NUMBER, "number of operations (0: no limit but duration)", "0", NULL,
+	 false},
+	{"duration", PARAM_DURATION, "length of the storm (5s without operations)", NULL, NULL,
+	 false},
+	{"stall", PARAM_DURATION, "time without progress that counts as a hang", "20s", NULL,
+	 false},
 	{"check", PARAM_BOOL, "users check their pages after each operation", "yes", NULL, false},
 	{"device", PARAM_STRING, "user dma: PCI function or kind of device", "nvme", NULL, false},
 	{"iommu", PARAM_CHOICE, "user dma: interface of the kernel to the IOMMU", "type1",
 	 dma_iommu_names, false},
-	{"directory", PARAM_STRING, "user direct: on a file system with O_DIRECT", "/var/tmp", NULL,
-	 false},
-	{"seed", PARAM_NUMBER, "of the schedule (that of the trial)", NULL, NULL, false},
+	{"directory", PARAM_STRING, "user direct: directory on a file system with O_DIRECT",
+	 "/var/tmp", NULL, false},
+	{"seed", PARAM_NUMBER, "seed of the schedule (that of the trial)", NULL, NULL, false},
 	{"only", PARAM_LIST, "numbers of the operations that are executed (all)", NULL, NULL,
 	 false},
 	{"plant", PARAM_CHOICE, "a defect of the engine, to test its checks", "none", plants,
@@ -105,7 +108,7 @@ static int find_user(const struct storm_knobs *knobs, const char *name)
 	return -1;
 }
 
-/** storm_uses - whether a user is among those of the storm */
+/** storm_uses - whether the storm has a user of that name */
 bool storm_uses(const struct storm_knobs *knobs, const char *user)
 {
 	return find_user(knobs, user) >= 0;
@@ -257,8 +260,8 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 			busy, shape->vcpus);
 	if (shape->workload != GMEM_FLIP && storm_has(knobs, FAULT_REOPEN))
 		return fail(why, -EINVAL,
-			    "fault reopen closes private memory, which only workload flip "
-			    "has apart");
+			    "fault reopen closes private memory, which is a file of its own only "
+			    "with workload flip");
 	if ((storm_has(knobs, FAULT_POISON) || storm_has(knobs, FAULT_SOFT_OFFLINE)) &&
 	    (shape->backing != GMEM_BACKING_MEMFD || !gmem_is_mappable(shape)))
 		return fail(why, -EINVAL,
@@ -276,8 +279,8 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 			    "faults poison-private and failslab need pages with a private side");
 	if (knobs->meanwhile && knobs->overlap)
 		return fail(why, -EINVAL,
-			    "meanwhile and overlap exclude each other: a fault has its pages for "
-			    "itself");
+			    "meanwhile and overlap exclude each other: a fault needs pages that no "
+			    "converter uses");
 	if (storm_uses(knobs, "dma") && knobs->vms > 1)
 		return fail(why, -EINVAL, "user 'dma' has one device, so vms is 1");
 	if (storm_uses(knobs, "dma") && storm_has(knobs, FAULT_REBUILD))
@@ -285,12 +288,12 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 			    "fault rebuild and user 'dma' exclude each other: the device "
 			    "is opened once");
 	if (knobs->by_guest > 100 || knobs->refuse > 100)
-		return fail(why, -EINVAL, "by-guest and refuse are percents");
+		return fail(why, -EINVAL, "by-guest and refuse are at most 100 (percent)");
 	return 0;
 }
 
 /**
- * storm_knobs_read - the knobs from checked arguments
+ * storm_knobs_read - convert checked arguments to knobs
  * @seed:  of the trial
  * @knobs: receives them; their texts are those of @arguments; storm_knobs_release()
  *
@@ -342,7 +345,7 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 	return error;
 }
 
-/** storm_knobs_release - free what storm_knobs_read() made */
+/** storm_knobs_release - free what storm_knobs_read() allocated; the structure is the caller's */
 void storm_knobs_release(struct storm_knobs *knobs)
 {
 	free(knobs->only);

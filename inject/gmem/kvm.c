@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The storm's kernel: KVM of this machine, by /dev/kvm (Documentation/virt/kvm/api.rst). The errors of each call are those of
+ * struct gmem_kernel for KVM of this machine, by /dev/kvm (Documentation/virt/kvm/api.rst). Errors of the calls come from
  * virt/kvm/kvm_main.c and virt/kvm/guest_memfd.c of Linux 7.3.
  */
 #include <errno.h>
@@ -120,7 +120,7 @@ static int make_slots(struct gmem_vm *vm, struct reason *why)
 	kvm->low = anonymous(GUEST_LOW_SIZE);
 	kvm->sibling = anonymous(GMEM_KVM_SIBLING_SIZE);
 	vm->model = anonymous(model_size(vm));
-	/* A slot wants an address of the user, though nothing of it is reached. */
+	/* A slot needs a user address, even if nothing accesses it. */
 	kvm->hole = mmap(NULL, region_size(vm), PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!kvm->low || !kvm->sibling || !vm->model || kvm->hole == MAP_FAILED)
@@ -264,7 +264,7 @@ static int kvm_discard(struct gmem_vm *vm, const struct gmem_range *range, bool 
 	if (!private && vm->shape->workload == GMEM_FLIP)
 		return change_file(vm->shared_fd, range, FALLOC_FL_PUNCH_HOLE);
 	error = change_gmem(vm, range, FALLOC_FL_PUNCH_HOLE);
-	/* Of a file that is closed meanwhile nothing is left. */
+	/* The fault "reopen" may have closed the file: its memory is freed then. */
 	return error == -EBADF ? 0 : error;
 }
 

@@ -15,10 +15,10 @@ struct change;
 /**
  * struct gmem_kvm - a VM of KVM
  * @system, @fd, @gmem_fd: /dev/kvm, the VM, its guest_memfd
- * @gmem_lock: @gmem_fd is closed for writing only; its number may be that of another file then
+ * @gmem_lock: held for writing while @gmem_fd is closed, because its number may be reused
  * @low:     memory of the payload: page tables, code, mailboxes, stacks
  * @sibling: memory of a slot that has no guest_memfd
- * @hole:    address of the region in slots of guest_memfd alone
+ * @hole:    address range without memory, for slots whose memory is guest_memfd only
  * @vcpus, @runs, @run_size: vCPUs and their shared structures
  */
 struct gmem_kvm {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a storm has not given back: the kernel's own counts of this machine before it and after the end of its process. Memory
- * that is free is no such count, because all of the machine uses it.
+ * Leaks of a storm: the kernel's counts of this machine before the storm and after the end of its process. Free memory is no
+ * such count, because every program of the machine changes it.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -30,7 +30,7 @@ static int64_t stat_count(const char *name, pid_t storm)
 	return count_of("/proc/vmstat", name);
 }
 
-/* Taken less given back. */
+/* Pins acquired less pins released. */
 static int64_t pin_count(const char *name, pid_t storm)
 {
 	int64_t taken = stat_count("nr_foll_pin_acquired", storm);
@@ -39,7 +39,7 @@ static int64_t pin_count(const char *name, pid_t storm)
 	return taken < 0 || given < 0 ? -1 : taken - given;
 }
 
-/* Exact after the caches of the processors were emptied, and if the kernel has not merged it with others: a link then. */
+/* Exact only after the per-CPU caches are flushed. A merged cache, which is a link, counts objects of others. */
 static int64_t slab_count(const char *name, pid_t storm)
 {
 	__cleanup_free char *directory = format_text(SLABS "%s", name);
@@ -53,7 +53,7 @@ static int64_t slab_count(const char *name, pid_t storm)
 	return count_of(objects, "");
 }
 
-/* A directory "PID-FD" stands for each VM until KVM has freed it. */
+/* Each VM has a directory "PID-FD" until KVM has freed it. */
 static int64_t vm_count(pid_t storm, bool others)
 {
 	char path[4096];
@@ -76,8 +76,8 @@ static int64_t own_count(const char *name, pid_t storm)
 }
 
 /*
- * @allowed: what others may add meanwhile; @alone: other VMs change it too, so that it counts only when there are none.
- * guest_memfd is unevictable, and else locked memory alone; files in memory, such as logs, are shared memory.
+ * @allowed: growth by other programs; @alone: other VMs change the count too, so it is used only without them.
+ * Unevictable pages are those of guest_memfd and locked memory. Shared memory includes files in tmpfs, such as logs.
  */
 static const struct {
 	int64_t (*count)(const char *name, pid_t storm);
@@ -99,20 +99,20 @@ _Static_assert(ARRAY_SIZE(kept) <= LEAKS_MOST, "every count has its place");
 /**
  * leaks_count - count what the kernel holds
  * @leaks: receives it
- * @storm: process whose VMs are the storm's, beside this one; 0: not yet
+ * @storm: process of the storm, whose VMs count as its own beside those of this process; 0: not yet started
  */
 void leaks_count(struct leaks *leaks, pid_t storm)
 {
 	char path[4096];
 
-	/* The counters of pages lag unless they are refreshed (mm/vmstat.c). */
+	/* The kernel folds per-CPU counters lazily (mm/vmstat.c). */
 	(void)write_small_file(system_path(path, "/proc/sys/vm/stat_refresh"), "1");
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		leaks->counts[i] = kept[i].count(kept[i].name, storm);
 	leaks->others = vm_count(storm, true);
 }
 
-/** leaks_find - what is held now and was not before, as a text; NULL: nothing. Owned by the caller */
+/** leaks_find - describe what is held after and was not before. Return: a text, owned by the caller; NULL: no leak */
 char *leaks_find(const struct leaks *before, const struct leaks *after)
 {
 	bool alone = before->others == 0 && after->others == 0;

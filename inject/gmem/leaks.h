@@ -7,9 +7,9 @@
 #define LEAKS_MOST 8
 
 /**
- * struct leaks - what the kernel holds on this machine
+ * struct leaks - the kernel's counts of held objects on this machine
  * @counts: of each kind; -1: unknown
- * @others: VMs that are none of the storm's; -1: unknown
+ * @others: VMs of other processes; -1: unknown
  */
 struct leaks {
 	int64_t counts[LEAKS_MOST], others;

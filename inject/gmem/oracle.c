@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The users and the oracle: announcements, return of a range, and comparison of each user's data with the model.
+ * The oracle: announces conversions to the users, returns ranges to them, and compares each user's data with the model.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "inject/gmem/engine.h"
 
-/** oracle_violation - something differs from the model: count it, and report the first ones */
+/** oracle_violation - count a difference from the model, and report the first STORM_SHOWN of them */
 void oracle_violation(struct storm *storm, const struct storm_operation *operation,
 		      enum storm_outcome outcome, const char *user, uint64_t page, const char *text)
 {
@@ -28,7 +28,7 @@ void oracle_violation(struct storm *storm, const struct storm_operation *operati
 	storm->report(storm->context, &violation);
 }
 
-/* What a user lost is given back, so that the storm can go on after it is reported. */
+/* A user that lost its range reacquires it after the report, so that the storm can go on. */
 static bool check_user(struct storm *storm, struct gmem_user *user, const struct gmem_range *range,
 		       const struct storm_operation *operation)
 {
@@ -44,13 +44,14 @@ static bool check_user(struct storm *storm, struct gmem_user *user, const struct
 	else
 		oracle_violation(storm, operation, finding.lost ? OUTCOME_TORN : OUTCOME_CORRUPTED,
 				 user->kind->name, finding.page, finding.text);
-	if (finding.lost && user->kind->take)
-		(void)user->kind->take(user, range);
+	if (finding.lost && user->kind->reacquire)
+		(void)user->kind->reacquire(user, range);
 	return false;
 }
 
 /**
- * oracle_check - check the range of an operation and its neighbours, through every user
+ * oracle_check - check the range of an operation, and one page on each side of it, through every user
+ *
  * Return: whether nothing differs from the model.
  */
 bool oracle_check(struct storm *storm, const struct storm_operation *operation)
@@ -80,7 +81,7 @@ bool oracle_check_all(struct storm *storm, unsigned int vm, const struct storm_o
 	return fine;
 }
 
-/** users_open - begin the users of a VM, whose pages are all shared */
+/** users_open - open the users of a VM, whose pages are all shared. Return: 0 or -errno with the reason */
 int users_open(struct storm *storm, unsigned int vm, struct reason *why)
 {
 	int error = 0;
@@ -97,7 +98,7 @@ int users_open(struct storm *storm, unsigned int vm, struct reason *why)
 	return error;
 }
 
-/** users_close - end the users of a VM */
+/** users_close - close the users of a VM */
 void users_close(struct storm *storm, unsigned int vm)
 {
 	for (size_t i = storm->user_count[vm]; i-- > 0;)
@@ -105,19 +106,20 @@ void users_close(struct storm *storm, unsigned int vm)
 	storm->user_count[vm] = 0;
 }
 
-static void take(struct storm *storm, const struct storm_operation *operation, size_t count,
-		 enum storm_rollback how)
+static void reacquire(struct storm *storm, const struct storm_operation *operation, size_t count,
+		      enum storm_rollback how)
 {
 	struct gmem_user *users = storm->users[operation->vm];
 
 	for (size_t i = count; i-- > 0;) {
 		int error;
 
-		if (!users[i].kind->take || how == ROLLBACK_NONE)
+		if (!users[i].kind->reacquire || how == ROLLBACK_NONE)
 			continue;
-		error = how == ROLLBACK_FAILS ? 0
-					      : users[i].kind->take(&users[i], &operation->range);
-		/* Only the first of them that has something to take. */
+		error = how == ROLLBACK_FAILS
+				? 0
+				: users[i].kind->reacquire(&users[i], &operation->range);
+		/* ROLLBACK_FAILS is for one user only. */
 		how = ROLLBACK_GOOD;
 		if (error)
 			oracle_violation(storm, operation, OUTCOME_TORN, users[i].kind->name,
@@ -126,21 +128,21 @@ static void take(struct storm *storm, const struct storm_operation *operation, s
 }
 
 /**
- * users_let_go - announce a conversion to private to the users in turn
+ * users_release - announce a conversion to private to the users in turn; each releases the range
  *
- * The first that refuses stops it, and those before it get the range back, if the VMM rolls back well.
+ * The first user that refuses ends it. The users before it reacquire the range, as the knob @rollback sets.
  *
- * Return: whether all let go.
+ * Return: whether all users released it.
  */
-bool users_let_go(struct storm *storm, const struct storm_operation *operation)
+bool users_release(struct storm *storm, const struct storm_operation *operation)
 {
 	struct gmem_user *users = storm->users[operation->vm];
 
 	for (size_t i = 0; i < storm->user_count[operation->vm]; i++) {
 		bool refuses = operation->refused && (int)i == storm->knobs.refuser;
 		int error = refuses ? -EBUSY
-			    : users[i].kind->let_go
-				    ? users[i].kind->let_go(&users[i], &operation->range)
+			    : users[i].kind->release
+				    ? users[i].kind->release(&users[i], &operation->range)
 				    : 0;
 
 		if (!error)
@@ -148,15 +150,18 @@ bool users_let_go(struct storm *storm, const struct storm_operation *operation)
 		if (!refuses)
 			oracle_violation(storm, operation, OUTCOME_BROKEN, users[i].kind->name,
 					 operation->range.first, strerror(-error));
-		take(storm, operation, i, storm->knobs.rollback);
+		reacquire(storm, operation, i, storm->knobs.rollback);
 		return false;
 	}
 	return true;
 }
 
-/** users_take - the range is shared again, or its conversion failed after all had let go */
-void users_take(struct storm *storm, const struct storm_operation *operation, bool failed)
+/**
+ * users_reacquire - let the users reacquire a range that is shared again
+ * @failed: its conversion failed after all users had released it
+ */
+void users_reacquire(struct storm *storm, const struct storm_operation *operation, bool failed)
 {
-	take(storm, operation, storm->user_count[operation->vm],
-	     failed ? storm->knobs.rollback : ROLLBACK_GOOD);
+	reacquire(storm, operation, storm->user_count[operation->vm],
+		  failed ? storm->knobs.rollback : ROLLBACK_GOOD);
 }

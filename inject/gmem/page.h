@@ -3,8 +3,8 @@
 #define BRINELL_GMEM_PAGE_H
 
 /*
- * The model: what each page must look like, in two bytes, and the pattern that its content is made of. The guest payload
- * includes this file too, so it needs nothing but integers.
+ * The model: the expected state of each page, in two bytes, and the pattern of its content. The guest payload includes this
+ * file too, so it uses no library.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ typedef uint16_t gmem_page;
 #define GMEM_LOST 0x4000u
 #define GMEM_PRIVATE 0x8000u
 
-/* Eight words of a page carry the pattern: one in each 512 bytes, at a place that depends on the page. */
+/* Eight words of a page hold the pattern: one in each 512 bytes, at an offset that depends on the page. */
 #define GMEM_WORDS 8u
 
 static inline bool gmem_is_private(gmem_page page)
@@ -63,7 +63,7 @@ static inline uint64_t *gmem_word(void *page, uint64_t number, unsigned int word
 	return (uint64_t *)((uint8_t *)page + word * 512u + (number & 63) * 8);
 }
 
-/* The content of a word: another one for each seed, page, side, generation and place. */
+/* The content of a word: a function of seed, page, side, generation and position; 0 for generation 0. */
 static inline uint64_t gmem_pattern(uint64_t seed, uint64_t number, bool private,
 				    unsigned int generation, unsigned int word)
 {
@@ -80,7 +80,7 @@ static inline void gmem_fill(void *page, uint64_t seed, uint64_t number, bool pr
 			gmem_pattern(seed, number, private, generation, i);
 }
 
-/* Return: the word that differs, with what it holds in @found; GMEM_WORDS: none does. */
+/* Return: the first word that differs, with its content in @found; GMEM_WORDS: none. */
 static inline unsigned int gmem_differs(void *page, uint64_t seed, uint64_t number, bool private,
 					unsigned int generation, uint64_t *found)
 {

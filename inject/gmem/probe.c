@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What this machine's KVM offers: by the results of its own calls, never by a version.
+ * Features of this machine's KVM, by the results of its calls, never by a version.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +13,14 @@
 #define CREATE_SIZE (16 * GMEM_PAGE_SIZE)
 
 /**
- * struct offer - what there is
- * @kvm:        /dev/kvm can be opened; @error of it
+ * struct offer - features of KVM
+ * @kvm:        /dev/kvm can be opened; @error: errno if it can not
  * @memfd:      guest_memfd can be made
  * @attributes: pages of a protected VM have attributes
  * @protected:  VMs of type KVM_X86_SW_PROTECTED_VM can be made
  * @mappable:   the host can map guest_memfd that begins shared
  * @in_place:   guest_memfd converts in place
- * @types:      of VMs, a set; those of hardware are named, and not used
+ * @types:      bit set of VM types; those of SEV-SNP and TDX are reported only
  */
 struct offer {
 	bool kvm, memfd, attributes, protected, mappable, in_place;
@@ -40,7 +40,7 @@ static bool can_create(int vm, uint64_t flags)
 	return fd >= 0;
 }
 
-/* The ioctl with a size of zero is invalid where it exists, and unknown where it does not. */
+/* With a size of zero the ioctl fails with EINVAL where it exists, and with ENOTTY where it does not. */
 static bool converts_in_place(int vm)
 {
 	struct gmem_create create = {.size = CREATE_SIZE};
@@ -50,7 +50,7 @@ static bool converts_in_place(int vm)
 	return fd >= 0 && ioctl(fd, GMEM_SET_ATTRIBUTES2, &nothing) < 0 && errno == EINVAL;
 }
 
-static struct offer look(void)
+static struct offer probe_kvm(void)
 {
 	char path[4096];
 	__cleanup_close int system = open(system_path(path, "/dev/kvm"), O_RDWR | O_CLOEXEC);
@@ -89,10 +89,10 @@ static void add_failure(json_t *findings, const char *name, enum gmem_failure fa
 	finding_add(findings, name, can, why.text, remedy);
 }
 
-/** gmem_probe_findings - what the machine lacks for storms, in the order in which it fails */
+/** gmem_probe_findings - add findings about KVM for storms, in the order in which a storm fails without them */
 void gmem_probe_findings(json_t *findings)
 {
-	struct offer offer = look();
+	struct offer offer = probe_kvm();
 	__cleanup_free char *closed = format_text("/dev/kvm: %s", strerror(offer.error));
 
 	finding_add(
@@ -123,13 +123,13 @@ void gmem_probe_findings(json_t *findings)
 }
 
 /**
- * gmem_probe - can this machine run VMs of that shape?
+ * gmem_probe - check whether this machine can run VMs of that shape
  *
- * Return: 0, -ENOENT without KVM, -EOPNOTSUPP, with the reason.
+ * Return: 0, -ENOENT without KVM, or -EOPNOTSUPP, with the reason.
  */
 int gmem_probe(const struct gmem_shape *shape, struct reason *why)
 {
-	struct offer offer = look();
+	struct offer offer = probe_kvm();
 
 	if (!offer.kvm)
 		return fail(why, -ENOENT, "/dev/kvm: %s", strerror(offer.error));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process of a storm, and the one that watches it. The storm runs in a child: a thread of it that the kernel never lets go
- * can not be reaped, and must not keep the trial. The watcher reports what the child has counted, sees that it makes progress, and
- * reports the kernel stacks of its threads when it does not.
+ * The process of a storm and its watchdog. The storm runs in a child: a thread that never returns from the kernel can not be
+ * reaped, and must not block the trial. The watchdog reports the child's counts, checks its progress, and reports the kernel
+ * stacks of its threads when there is none.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,13 +18,13 @@
 #include "inject/gmem/process.h"
 
 #define TICK_MS 200
-#define TELL_NS NSEC_PER_SEC
+#define REPORT_NS NSEC_PER_SEC
 #define STOP_NS (5 * NSEC_PER_SEC)
-/* What the kernel frees within that time counts as given back. */
+/* The kernel frees some objects late: what is freed within this time is no leak. */
 #define LEAK_NS (2 * NSEC_PER_SEC)
 #define LEAK_PAUSE_US 50000
 
-/* Of the child, in memory that both share; @ended: by itself, with @error and @text. */
+/* State of the child, in shared memory; @ended: storm_run() returned, with @error and @text. */
 struct shared {
 	struct storm_counts counts;
 	bool ended;
@@ -33,13 +33,13 @@ struct shared {
 };
 
 /**
- * struct watch - the watcher
- * @shared: with the child; @counts: of it
+ * struct watch - the watchdog
+ * @shared: memory shared with the child; @counts: in it
  * @child, @pidfd: of the storm
- * @progress, @progress_ns: what was done when it last went on, and when
- * @told_ns: last report
- * @stop_ns: when it was requested to stop; 0: never
- * @before: what the kernel held before the storm
+ * @progress, @progress_ns: last progress, and its time
+ * @reported_ns: last report
+ * @stop_ns: time of the request to stop; 0: none
+ * @before: the kernel's counts before the storm
  */
 struct watch {
 	int socket;
@@ -49,33 +49,33 @@ struct watch {
 	pid_t child;
 	int pidfd;
 	uint64_t progress;
-	int64_t progress_ns, told_ns, stop_ns;
+	int64_t progress_ns, reported_ns, stop_ns;
 	struct leaks before;
 };
 
-static void say(int socket, struct storm_report *report, enum storm_report_kind kind)
+static void send_report(int socket, struct storm_report *report, enum storm_report_kind kind)
 {
 	report->head.kind = (int32_t)kind;
 	process_say(socket, &report->head, sizeof(*report), 0);
 }
 
-static void say_counts(const struct watch *watch, enum storm_report_kind kind, int error,
-		       const char *text)
+static void send_counts(const struct watch *watch, enum storm_report_kind kind, int error,
+			const char *text)
 {
 	struct storm_report report = {.head = {.error = error}, .counts = *watch->counts};
 
 	snprintf(report.head.text, sizeof(report.head.text), "%s", text);
-	say(watch->socket, &report, kind);
+	send_report(watch->socket, &report, kind);
 }
 
-static void say_violation(void *context, const struct storm_violation *violation)
+static void send_violation(void *context, const struct storm_violation *violation)
 {
 	struct storm_report report = {.violation = *violation};
 
-	say(*(int *)context, &report, STORM_VIOLATION);
+	send_report(*(int *)context, &report, STORM_VIOLATION);
 }
 
-static void say_failed(int socket, int error, const struct reason *why)
+static void send_failure(int socket, int error, const struct reason *why)
 {
 	struct storm_report report = {.head = {.kind = PROCESS_FAILED, .error = error}};
 
@@ -92,23 +92,23 @@ _Noreturn static void run_storm(int socket, const struct storm_order *order, str
 
 	error = error ? error
 		      : storm_open(&storm, order->knobs, order->kernel, &shared->counts,
-				   say_violation, &socket, &why);
+				   send_violation, &socket, &why);
 
 	if (error) {
-		say_failed(socket, error, &why);
+		send_failure(socket, error, &why);
 		_exit(1);
 	}
 	report.head.kind = PROCESS_READY;
 	process_say(socket, &report.head, sizeof(report), 0);
 	shared->error = storm_run(storm, &why);
-	/* A fault that did not come about leaves its reason, too. */
+	/* Also a fault that did not occur sets the reason. */
 	snprintf(shared->text, sizeof(shared->text), "%.199s", shared->error ? why.text : "");
 	storm_close(storm);
 	shared->ended = true;
 	_exit(0);
 }
 
-static void look_for_leaks(struct watch *watch)
+static void check_leaks(struct watch *watch)
 {
 	__cleanup_free char *left = NULL;
 	__cleanup_free char *text = NULL;
@@ -125,11 +125,11 @@ static void look_for_leaks(struct watch *watch)
 			break;
 		usleep(LEAK_PAUSE_US);
 	}
-	text = format_text("not given back: %s", left);
-	say_counts(watch, STORM_LEAK, 0, text);
+	text = format_text("leaked: %s", left);
+	send_counts(watch, STORM_LEAK, 0, text);
 }
 
-/* A defect for tests: a VM with its memory, which ends with this process only. */
+/* A planted defect, for tests: a VM that lives until this process ends. */
 static void plant_leak(const struct storm_order *order)
 {
 	static struct gmem_vm vm = {.shared_fd = -1};
@@ -157,7 +157,7 @@ static void add_thread(const struct watch *watch, const char *thread, char *out,
 		 stack ? stack : "");
 }
 
-static void say_hung(struct watch *watch)
+static void send_hung(struct watch *watch)
 {
 	__cleanup_free char *place = format_text("/proc/%d/task", watch->child);
 	struct storm_report report = {.counts = *watch->counts};
@@ -173,7 +173,7 @@ static void say_hung(struct watch *watch)
 	}
 	if (threads)
 		closedir(threads);
-	say(watch->socket, &report, STORM_HUNG);
+	send_report(watch->socket, &report, STORM_HUNG);
 }
 
 static bool is_stalled(struct watch *watch, int64_t now)
@@ -187,7 +187,7 @@ static bool is_stalled(struct watch *watch, int64_t now)
 	return now - watch->progress_ns > watch->order->knobs->stall_ns;
 }
 
-/* Return: whether the child has ended. It has reported itself that it could not begin. */
+/* Return: whether the child has ended. A child that could not begin has reported that itself. */
 static bool has_ended(struct watch *watch)
 {
 	const struct shared *shared = watch->shared;
@@ -196,13 +196,13 @@ static bool has_ended(struct watch *watch)
 
 	if (waitpid(watch->child, &status, WNOHANG) != watch->child)
 		return false;
-	look_for_leaks(watch);
+	check_leaks(watch);
 	if (shared->ended)
-		say_counts(watch, STORM_END, shared->error, shared->text);
+		send_counts(watch, STORM_END, shared->error, shared->text);
 	if (WIFSIGNALED(status)) {
 		snprintf(text, sizeof(text), "the process of the storm ended by signal %d",
 			 WTERMSIG(status));
-		say_counts(watch, STORM_END, watch->stop_ns ? 0 : -ECHILD, text);
+		send_counts(watch, STORM_END, watch->stop_ns ? 0 : -ECHILD, text);
 	}
 	return true;
 }
@@ -216,7 +216,7 @@ static void handle_request(struct watch *watch, int64_t now)
 		watch->stop_ns = now;
 		return;
 	}
-	/* The agent is gone. */
+	/* The agent closed the socket. */
 	kill(watch->child, SIGKILL);
 	(void)poll(&(struct pollfd){.fd = watch->pidfd, .events = POLLIN}, 1,
 		   STOP_NS / NSEC_PER_MSEC);
@@ -231,36 +231,41 @@ _Noreturn static void watch_storm(struct watch *watch)
 	for (;;) {
 		struct pollfd fds[] = {{.fd = watch->socket, .events = POLLIN},
 				       {.fd = watch->pidfd, .events = POLLIN}};
-		bool asked = poll(fds, ARRAY_SIZE(fds), TICK_MS) > 0 && fds[0].revents;
+		bool request = poll(fds, ARRAY_SIZE(fds), TICK_MS) > 0 && fds[0].revents;
 		int64_t now = now_monotonic_ns();
 
 		if (has_ended(watch))
 			break;
-		if (asked && !watch->stop_ns)
+		if (request && !watch->stop_ns)
 			handle_request(watch, now);
 		if (watch->stop_ns && now - watch->stop_ns > STOP_NS)
 			kill(watch->child, SIGKILL);
 		if (is_stalled(watch, now)) {
-			say_hung(watch);
+			send_hung(watch);
 			kill(watch->child, SIGKILL);
 			break;
 		}
-		if (now - watch->told_ns < TELL_NS || watch->stop_ns || !watch->counts->operations)
+		if (now - watch->reported_ns < REPORT_NS || watch->stop_ns ||
+		    !watch->counts->operations)
 			continue;
-		watch->told_ns = now;
-		say_counts(watch, STORM_COUNTS, 0, "");
+		watch->reported_ns = now;
+		send_counts(watch, STORM_COUNTS, 0, "");
 	}
 	_exit(0);
 }
 
-/** storm_body - the process of the injector: starts the storm and watches it */
+/**
+ * storm_body - body of the injector's process: starts the storm and watches it
+ * @socket: for reports (struct storm_report) and the request to stop
+ * @order:  struct storm_order
+ */
 void storm_body(int socket, const void *order)
 {
 	struct watch watch = {.socket = socket, .order = order};
 	pid_t parent = getpid();
 
 	process_begin();
-	/* It outlives the agent: it ends what it watches, and removes what that leaves. */
+	/* The watchdog outlives the agent: it kills the storm and removes its cgroup. */
 	prctl(PR_SET_PDEATHSIG, 0);
 	leaks_count(&watch.before, 0);
 	plant_leak(order);

@@ -20,7 +20,7 @@ enum storm_report_kind {
  * @head:      kind; @error and @text at the end
  * @violation: of STORM_VIOLATION
  * @counts:    so far; of all kinds but STORM_VIOLATION
- * @stacks:    of STORM_HUNG: where its threads are in the kernel
+ * @stacks:    of STORM_HUNG: kernel stacks of its threads
  */
 struct storm_report {
 	struct process_report head;
@@ -29,7 +29,11 @@ struct storm_report {
 	char stacks[STORM_STACKS];
 };
 
-/* What the process is started with; @enter: called by it at first, @leave: called when it has ended and the agent is gone; or NULL. */
+/**
+ * struct storm_order - arguments of the process
+ * @enter: the storm calls it first; NULL: none
+ * @leave: the watchdog calls it after the storm if the agent is gone; NULL: none
+ */
 struct storm_order {
 	const struct storm_knobs *knobs;
 	const struct gmem_kernel *kernel;

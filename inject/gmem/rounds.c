@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A round: each converter executes one operation, all at the same time, while other vCPUs touch the memory and a signal now
- * and then interrupts them. What the kernel did is checked when the round is over.
+ * A round: all converters execute one operation each at the same time, while other vCPUs touch the memory and signals
+ * interrupt the converters. The checks come after the round.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include "inject/gmem/engine.h"
 
-static void interrupt(int how)
+static void mask_signals(int how)
 {
 	sigset_t signals;
 
@@ -18,13 +18,13 @@ static void interrupt(int how)
 	pthread_sigmask(how, &signals, NULL);
 }
 
-/** rounds_shield - keep the signals of the storm from this thread, and from those that it starts */
-void rounds_shield(void)
+/** rounds_block_signals - block the signals of the storm in this thread and in those that it starts */
+void rounds_block_signals(void)
 {
-	interrupt(SIG_BLOCK);
+	mask_signals(SIG_BLOCK);
 }
 
-/* KVM does nothing if all pages have the attribute already (kvm_vm_set_mem_attributes()). */
+/* KVM returns early if all pages have the attribute already (kvm_vm_set_mem_attributes()). */
 static bool changes_a_page(const struct storm *storm, const struct storm_operation *operation)
 {
 	const struct gmem_vm *vm = &storm->vms[operation->vm];
@@ -57,11 +57,11 @@ static void measure(struct storm *storm, struct converter *converter)
 		;
 }
 
-/* The calls of the kernel alone are interrupted. */
+/* Signals interrupt the conversion only. */
 static void execute(struct storm *storm, struct converter *converter)
 {
 	if (storm->knobs.signals)
-		interrupt(SIG_UNBLOCK);
+		mask_signals(SIG_UNBLOCK);
 	converter->page = converter->operation.range.first;
 	if (storm->knobs.powers)
 		measure(storm, converter);
@@ -69,7 +69,7 @@ static void execute(struct storm *storm, struct converter *converter)
 		converter->result =
 			convert_by_kernel(storm, &converter->operation, &converter->page);
 	if (storm->knobs.signals)
-		rounds_shield();
+		rounds_block_signals();
 }
 
 static void *convert_in_rounds(void *context)
@@ -92,7 +92,7 @@ static void nothing(int number)
 	(void)number;
 }
 
-/* An interval timer of the process: a signal each millisecond, for whichever thread. */
+/* An interval timer: a signal to the process each millisecond, which any thread may take. */
 static int start_signals(void)
 {
 	struct sigaction action = {.sa_handler = nothing};
@@ -131,7 +131,7 @@ static bool is_stale(struct storm *storm, const struct converter *toucher)
 	return false;
 }
 
-/* A vCPU that reads the whole region while the round lasts. */
+/* The thread of a vCPU that reads the whole region during the round. */
 static void *touch(void *context)
 {
 	struct converter *toucher = context;
@@ -184,14 +184,14 @@ static void stop_touchers(struct storm *storm, struct converter *touchers, unsig
 	}
 }
 
-/* Faults that take memory from the guest for a moment. */
+/* Faults that unmap guest memory for a moment. */
 static bool disturbs(const struct storm_operation *fault)
 {
 	return fault && (fault->fault == FAULT_SLOT || fault->fault == FAULT_REOPEN ||
 			 fault->fault == FAULT_POISON_PRIVATE);
 }
 
-/* A vCPU that meets a poisoned shared page gets a signal, which ends the storm. */
+/* A vCPU that touches a poisoned shared page gets a SIGBUS, which ends the storm. */
 static bool may_touch(const struct storm *storm, const struct storm_operation *fault)
 {
 	return !fault || (storm->knobs.meanwhile && fault->fault != FAULT_REBUILD &&
@@ -201,7 +201,7 @@ static bool may_touch(const struct storm *storm, const struct storm_operation *f
 /**
  * round_execute - execute the operations of the converters that have one
  * @count: how many have one
- * @fault: that this thread brings about meanwhile, or NULL
+ * @fault: that this thread injects meanwhile, or NULL
  *
  * Return: 0, or -errno of the fault with the reason.
  */
@@ -228,7 +228,7 @@ int round_execute(struct storm *storm, unsigned int count, const struct storm_op
 	return error;
 }
 
-/** rounds_open - start the converters; a single one is the thread of the storm itself */
+/** rounds_open - start the converters; a single converter is the calling thread. Return: 0 or -errno with the reason */
 int rounds_open(struct storm *storm, struct reason *why)
 {
 	unsigned int count = storm->knobs.converters;

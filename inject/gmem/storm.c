@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The storm: VMs and their users, and rounds of operations in the order of the schedule. For each: it is announced to the users, the
- * kernel converts, the model follows, users get back what they may use, and all of them are checked.
+ * The storm: VMs, their users, and rounds of operations in the order of the schedule. For each operation the users release the
+ * range, the kernel converts it, the model is updated, the users reacquire shared pages, and the oracle checks all of them.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static uint64_t vm_seed(const struct storm *storm, unsigned int vm)
 	return storm->knobs.seed + vm;
 }
 
-/* A new generation for one side of a range. It never is 0, which stands for zeros. */
+/* Give one side of a range a new generation, which is never 0: that stands for a page of zeros. */
 static void renew(struct storm *storm, unsigned int vm, const struct gmem_range *range,
 		  bool private)
 {
@@ -53,7 +53,7 @@ static int fill_by_guest(struct storm *storm, unsigned int vm, const struct gmem
 
 /**
  * storm_write - write new content to a range, whose pages are all on one side
- * @operation: that is the occasion
+ * @operation: that causes it; violations are reported with it
  */
 void storm_write(struct storm *storm, const struct storm_operation *operation,
 		 const struct gmem_range *range)
@@ -75,7 +75,7 @@ void storm_write(struct storm *storm, const struct storm_operation *operation,
 		oracle_violation(storm, operation, OUTCOME_TORN, "vcpu", page, strerror(-error));
 }
 
-/** storm_vm_open - make a VM and its users */
+/** storm_vm_open - make a VM and open its users. Return: 0 or -errno with the reason; storm_vm_close() also after a failure */
 int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why)
 {
 	struct gmem_vm *machine = &storm->vms[vm];
@@ -86,7 +86,7 @@ int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why)
 		.shape = &storm->knobs.shape,
 		.number = vm,
 		.shared_fd = -1,
-		.asked = storm_asked,
+		.request = storm_convert_request,
 		.context = storm,
 	};
 	storm->vm_open[vm] = true;
@@ -94,7 +94,7 @@ int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why)
 	return error ? error : users_open(storm, vm, why);
 }
 
-/** storm_vm_close - end a VM and its users */
+/** storm_vm_close - close the users of a VM, then the VM */
 void storm_vm_close(struct storm *storm, unsigned int vm)
 {
 	users_close(storm, vm);
@@ -112,13 +112,13 @@ static int check_knobs(const struct storm_knobs *knobs, struct reason *why)
 }
 
 /**
- * storm_open - make all that a storm needs
+ * storm_open - make the VMs, users and converters of a storm
  * @storm:   receives it; storm_close()
  * @knobs:   copied; its texts are borrowed
  * @counts:  of the storm; borrowed
- * @report:  gets violations, with @context
+ * @report:  called for violations, with @context
  *
- * Return: 0 or -errno with the reason; nothing is left then.
+ * Return: 0 or -errno with the reason; then everything is freed.
  */
 int storm_open(struct storm **storm, const struct storm_knobs *knobs,
 	       const struct gmem_kernel *kernel, struct storm_counts *counts,
@@ -133,7 +133,7 @@ int storm_open(struct storm **storm, const struct storm_knobs *knobs,
 	new->report = report;
 	new->context = context;
 	user_guard_install();
-	rounds_shield();
+	rounds_block_signals();
 	for (unsigned int i = 0; !error && i < knobs->vms; i++)
 		error = storm_vm_open(new, i, why);
 	if (!error)
@@ -165,7 +165,7 @@ static bool is_executed(const struct storm_knobs *knobs, uint64_t number)
 	return false;
 }
 
-/* What the kernel has done, in the model. */
+/* Update the model after a successful conversion. */
 static void commit(struct storm *storm, const struct storm_operation *operation)
 {
 	const struct gmem_range *range = &operation->range;
@@ -193,7 +193,7 @@ static void note_error(struct storm *storm, int error)
 		storm->counts->errors[-error]++;
 }
 
-/* Users let go before their pages become private, or vanish. */
+/* Whether users must release the range: its pages become private, or are discarded. */
 static bool takes_away(const struct storm *storm, const struct storm_operation *operation)
 {
 	return operation->to_private || !gmem_has_sides(storm->vms[operation->vm].shape);
@@ -210,17 +210,17 @@ static void finish(struct storm *storm, const struct converter *converter)
 		counts->refused++;
 		note_error(storm, converter->result);
 		if (away)
-			users_take(storm, operation, true);
+			users_reacquire(storm, operation, true);
 		return;
 	}
 	counts->converted++;
 	counts->pages += operation->range.count;
 	commit(storm, operation);
 	if (!operation->to_private || !gmem_has_sides(storm->vms[operation->vm].shape))
-		users_take(storm, operation, false);
+		users_reacquire(storm, operation, false);
 }
 
-/* Converters that work while the fault of the first one comes about: none, or all whose VM it leaves. */
+/* Whether a converter works during a fault: with @meanwhile, all but those whose VM is rebuilt. */
 static bool goes_beside(const struct storm *storm, const struct converter *converter)
 {
 	const struct storm_operation *fault = &storm->converters[0].operation;
@@ -246,7 +246,7 @@ static unsigned int plan_round(struct storm *storm, uint64_t first)
 	return count;
 }
 
-/* Only what a user of this operation refuses is taken out of the round. */
+/* Announce the operations of a round. A refused one is not executed. */
 static unsigned int announce(struct storm *storm)
 {
 	unsigned int count = 0;
@@ -258,7 +258,7 @@ static unsigned int announce(struct storm *storm)
 			continue;
 		converter->operation.refused &= takes_away(storm, &converter->operation);
 		if (takes_away(storm, &converter->operation) &&
-		    !users_let_go(storm, &converter->operation)) {
+		    !users_release(storm, &converter->operation)) {
 			storm->counts->refused++;
 			converter->go = false;
 			if (storm->knobs.check)
@@ -269,7 +269,7 @@ static unsigned int announce(struct storm *storm)
 	return count;
 }
 
-/* With the checks off no user writes either: the calls of the kernel alone are measured then. */
+/* Without checks nothing is written either, so that only the kernel's calls are measured. */
 static void settle(struct storm *storm)
 {
 	for (unsigned int i = 0; i < storm->knobs.converters; i++)
@@ -281,7 +281,7 @@ static void settle(struct storm *storm)
 		if (!storm->converters[i].go)
 			continue;
 		oracle_check(storm, operation);
-		/* Of ranges that overlap, a failed one may lie on both sides. */
+		/* With overlapping ranges, one that failed may have pages on both sides. */
 		if (operation->write_after && !storm->converters[i].result)
 			storm_write(storm, operation, &operation->range);
 	}
@@ -319,9 +319,9 @@ static int run_round(struct storm *storm, uint64_t first, struct reason *why)
 /**
  * storm_run - execute the schedule
  *
- * Violations do not end it.
+ * Violations do not end the storm.
  *
- * Return: 0, or -errno when the machine does not let it go on.
+ * Return: 0, or -errno when the machine can not continue.
  */
 int storm_run(struct storm *storm, struct reason *why)
 {

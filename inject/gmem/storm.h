@@ -18,10 +18,10 @@
 #define GMEM_DMA_PAGES 16384u
 
 /**
- * enum storm_rollback - what the VMM does for the users that let go of a range when its conversion fails
- * @ROLLBACK_GOOD:  it gives each of them the range back
- * @ROLLBACK_NONE:  nothing: the VMM that the storm is to catch
- * @ROLLBACK_FAILS: the map-back of the last one that let go fails
+ * enum storm_rollback - what the VMM does for users that released a range when its conversion fails
+ * @ROLLBACK_GOOD:  each of them reacquires the range
+ * @ROLLBACK_NONE:  nothing: a defect that the oracle must find
+ * @ROLLBACK_FAILS: the last one that released it fails to reacquire it
  */
 enum storm_rollback {
 	ROLLBACK_GOOD,
@@ -29,18 +29,18 @@ enum storm_rollback {
 	ROLLBACK_FAILS,
 };
 
-/* Which side's memory a conversion gives back, a set; and whether it does so before the attribute changes. */
+/* Bit set: sides whose memory a conversion discards. */
 #define DISCARD_SHARED 1u
 #define DISCARD_PRIVATE 2u
 
 /**
- * enum storm_fault - what is combined with the storm
+ * enum storm_fault - faults between or during conversions
  * @FAULT_SLOT:   the memory slot is deleted and made again
  * @FAULT_REOPEN: guest_memfd is closed while it is bound
- * @FAULT_REBUILD: the VM with its vCPUs is ended and made again
+ * @FAULT_REBUILD: the VM with its vCPUs is closed and made again
  * @FAULT_LOG:    dirty logging of a sibling slot
  * @FAULT_POISON: a page is poisoned by corrupt-pfn, and freed
- * @FAULT_SOFT_OFFLINE: a page is taken offline
+ * @FAULT_SOFT_OFFLINE: a page is soft-offlined
  * @FAULT_MEMORY_LIMIT: private memory is allocated at the limit of the memory cgroup
  * @FAULT_KILL_VCPU: a process that runs a vCPU is killed, and no other thread
  * @FAULT_POISON_PRIVATE: a private page is poisoned by corrupt-pfn, and freed
@@ -66,10 +66,10 @@ extern const char *const storm_fault_names[];
 
 /**
  * enum storm_plant - a defect of the engine itself, for tests of the oracle and of the shrinker
- * @PLANT_MODEL:   the model takes a page for private that no conversion made so
- * @PLANT_PAYLOAD: the payload expects the generation before on a page
+ * @PLANT_MODEL:   the model has a page as private that no conversion made private
+ * @PLANT_PAYLOAD: the payload expects the previous generation on a page
  * @PLANT_CRASH:   the payload ends in a triple fault at each check
- * @PLANT_LEAK:    a VM is left when the storm has ended
+ * @PLANT_LEAK:    a VM remains after the end of the storm
  */
 enum storm_plant {
 	PLANT_NONE,
@@ -82,23 +82,23 @@ enum storm_plant {
 struct dma_function;
 
 /**
- * struct storm_knobs - all that decides what a storm does; with @seed it decides every operation
+ * struct storm_knobs - parameters of a storm; together with @seed they determine every operation
  * @shape:      of each VM
  * @converters: threads that convert at the same time
- * @most:       pages of a conversion, at most; @align: of its begin and size, in pages
- * @powers:     the size of each range is a power of two times @align, and the cost of each such size is measured
- * @overlap:    the converters of a VM share its pages; all convert in one direction at a time then
- * @by_guest:   percent of the conversions that a guest requests
+ * @most:       largest conversion, in pages; @align: of its start and size, in pages
+ * @powers:     the size of each range is a power of two times @align, and the cost of each size is measured
+ * @overlap:    the converters of a VM share its pages; in each round all convert in the same direction
+ * @by_guest:   percentage of conversions that a guest requests
  * @discard, @discard_first, @allocate, @prefault, @touchers: of each conversion
- * @refuse:     percent of the announcements that @refuser refuses; @refuser: index of a user
- * @rollback, @faults, @fault_every: see the enums; every so many rounds a fault
- * @meanwhile:  the other converters and the touchers go on during a fault
- * @operations: how many; 0: until @duration_ns has passed
- * @only, @only_count: numbers of the operations that are executed, ascending; NULL: all
+ * @refuse:     percentage of announcements that @refuser refuses; @refuser: index of a user, -1: none
+ * @rollback:   see the enum; @faults: bit set of enum storm_fault; @fault_every: rounds per fault
+ * @meanwhile:  the other converters and the touchers continue during a fault
+ * @operations: number of operations; 0: until @duration_ns has passed
+ * @only, @only_count: numbers of the operations to execute, ascending; NULL: all
  * @check:      users are checked after each operation
- * @signals:    converters are interrupted all the time
+ * @signals:    a timer interrupts the converters
  * @iommu:      enum dma_iommu of the user dma
- * @function:   of the user dma, taken from its driver; borrowed; NULL: there is none
+ * @function:   device of the user dma, unbound from its driver; borrowed; NULL: none
  */
 struct storm_knobs {
 	struct gmem_shape shape;
@@ -137,7 +137,7 @@ struct storm_operation {
 };
 
 /**
- * enum storm_outcome - what a violation means for the conversion axis
+ * enum storm_outcome - kind of a violation, on the conversion axis
  */
 enum storm_outcome {
 	OUTCOME_TORN,
@@ -146,20 +146,20 @@ enum storm_outcome {
 };
 
 /**
- * struct storm_counts - what happened so far; in memory that the supervising process reads
+ * struct storm_counts - counts so far, in memory that the watchdog shares
  * @refused:  conversions that failed, of users or of the kernel
- * @torn, @corrupted, @broken: violations; @broken are operations that the storm itself can not explain
+ * @torn, @corrupted, @broken: violations; @broken: operations that failed for an unexpected reason
  * @errors:   of the kernel's calls, by errno
- * @checked:  pages that users looked at
- * @faults:   rounds that had one; @came_about: faults that came about, by kind: not if no page of the range was suitable, or the kernel refused
- * @touched:  pages that touchers read; @stale: times that KVM sent one away from a page in the middle of its conversion
- * @cost_ns, @cost_least_ns, @cost_count: time in the kernel for conversions of 1, 2, 4, ... pages that changed one of them, of the fastest, their number
- * @stop:     set to make storm_run() return soon
+ * @checked:  pages that users compared
+ * @faults:   rounds with a fault; @occurred: faults that occurred, by kind: not those without a suitable page, nor those that the kernel refused
+ * @touched:  pages that touchers read; @stale: exits with EFAULT from a page in the middle of its conversion
+ * @cost_ns, @cost_least_ns, @cost_count: for conversions of 1, 2, 4, ... pages that changed at least one: total time in the kernel, shortest, number
+ * @stop:     set to end storm_run() after the current round
  */
 struct storm_counts {
 	uint64_t operations, converted, refused, by_guest, pages, faults, checked;
 	uint64_t torn, corrupted, broken, touched, stale;
-	uint64_t came_about[FAULT_COUNT];
+	uint64_t occurred[FAULT_COUNT];
 	uint64_t errors[134];
 	uint64_t cost_ns[STORM_SIZES], cost_least_ns[STORM_SIZES], cost_count[STORM_SIZES];
 	uint64_t rss_kib;
@@ -167,7 +167,7 @@ struct storm_counts {
 };
 
 /**
- * struct storm_violation - a user found something else than the model
+ * struct storm_violation - a difference between a user's data and the model
  * @operation: after which it was found
  * @user:      name
  */
@@ -179,7 +179,7 @@ struct storm_violation {
 	char text[160];
 };
 
-/* Hands a violation on; @context of the storm. */
+/* Receives a violation, with the @context of the storm. */
 typedef void (*storm_violation_fn)(void *context, const struct storm_violation *violation);
 
 struct storm;

@@ -3,8 +3,8 @@
 #define BRINELL_GMEM_UAPI_H
 
 /*
- * What include/uapi/linux/kvm.h got after Linux 6.1, the oldest whose headers brinell is built with, under names of our own.
- * From Linux 7.3; @gmem_attributes2 from the series that converts in place (not in 7.3).
+ * Definitions of include/uapi/linux/kvm.h that are newer than Linux 6.1, the oldest headers that brinell builds with, under
+ * names of our own. From Linux 7.3; @gmem_attributes2 from the series that converts in place (not in 7.3).
  */
 #include <linux/kvm.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "direct": a thread that writes its pages into a file with O_DIRECT all the time, so that one of them is pinned by an
- * I/O in flight. It lets go of a range by ending the I/O that is in flight before it leaves the range out.
+ * User "direct": a thread that writes its pages to a file with O_DIRECT all the time, so that an I/O in flight pins one of
+ * them. It releases a range by waiting for the I/O in flight and skipping the range from then on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define DIRECT_PAGES 256
 
-/* @away: pages that it may not use now; @lock: held during each I/O of the thread. */
+/* @away: released pages; @lock: held during each I/O of the thread. */
 struct direct {
 	int fd;
 	pthread_t thread;
@@ -33,7 +33,7 @@ static void *write_all_the_time(void *context)
 	for (uint64_t page = 0; !__atomic_load_n(&direct->stop, __ATOMIC_RELAXED);
 	     page = (page + 1) % pages) {
 		pthread_mutex_lock(&direct->lock);
-		/* Only that it is in flight matters here; the check looks at what arrives. */
+		/* Only the I/O in flight matters here; the check compares the data. */
 		if (!direct->away[page])
 			(void)!pwrite(direct->fd, user->mapping + page * GMEM_PAGE_SIZE,
 				      GMEM_PAGE_SIZE, (off_t)(page * GMEM_PAGE_SIZE));
@@ -76,12 +76,12 @@ static int direct_set(struct gmem_user *user, const struct gmem_range *range, bo
 	return 0;
 }
 
-static int direct_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int direct_release(struct gmem_user *user, const struct gmem_range *range)
 {
 	return direct_set(user, range, true);
 }
 
-static int direct_take(struct gmem_user *user, const struct gmem_range *range)
+static int direct_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
 	return direct_set(user, range, false);
 }
@@ -150,8 +150,8 @@ static const struct gmem_user_kind direct_user = {
 	.summary = "the first 256 pages, written to a file with O_DIRECT all the time",
 	.pages = DIRECT_PAGES,
 	.open = direct_open,
-	.let_go = direct_let_go,
-	.take = direct_take,
+	.release = direct_release,
+	.reacquire = direct_reacquire,
 	.check = direct_check,
 	.close = direct_close,
 };

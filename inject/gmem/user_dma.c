@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "dma": a mapping of the IOMMU, page by page, and a device that reads its pages all the time. It lets go by unmapping. A
- * completion of the device proves no delivery: the check lets it write a page, and looks at the memory.
+ * User "dma": a mapping of the IOMMU, page by page, and a device that reads the pages all the time. It releases pages by
+ * unmapping them. A completion of the device proves no delivery: the check lets the device write a page and reads the memory.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -12,12 +12,12 @@
 
 #define DMA_DEADLINE_NS (2 * NSEC_PER_SEC)
 #define DMA_PAUSE_US 1000
-/* A check lets the device write that many pages of the range. */
+/* Pages of a range that the device writes in a check. */
 #define DMA_CHECKED 4
 
 _Static_assert(DMA_PAGE == GMEM_PAGE_SIZE, "a page of the model is one of DMA");
 
-/* @mapped: by the IOMMU; @lock: held during each operation of the device. */
+/* @mapped: pages that the IOMMU maps; @lock: held during each operation of the device. */
 struct gmem_dma {
 	struct dma_space *space;
 	struct dma_device *device;
@@ -122,17 +122,17 @@ static int user_open(struct gmem_user *user, struct reason *why)
 		       : error;
 }
 
-static int user_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int user_release(struct gmem_user *user, const struct gmem_range *range)
 {
 	return locked(user, range, unmap_pages);
 }
 
-static int user_take(struct gmem_user *user, const struct gmem_range *range)
+static int user_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
 	return locked(user, range, map_pages);
 }
 
-/* Lets the device write a page, and puts the pattern back. Return: 1, or 0 with a finding. */
+/* Let the device write a page, then restore the pattern. Return: 1, or 0 with a finding. */
 static int check_page(struct gmem_user *user, uint64_t page, struct user_finding *finding)
 {
 	struct gmem_dma *dma = user->private;
@@ -201,8 +201,8 @@ static const struct gmem_user_kind dma_user = {
 	.summary = "the first 64 MiB, mapped by the IOMMU for a device that reads all the time",
 	.pages = GMEM_DMA_PAGES,
 	.open = user_open,
-	.let_go = user_let_go,
-	.take = user_take,
+	.release = user_release,
+	.reacquire = user_reacquire,
 	.check = user_check,
 	.close = user_close,
 };

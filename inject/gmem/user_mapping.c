@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "mapping": a mapping of the host. It lets go by mapping nothing over the range.
+ * User "mapping": a mapping of the host. It releases a range by mapping PROT_NONE memory over it.
  */
 #include "inject/gmem/users.h"
 
-static int mapping_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int mapping_release(struct gmem_user *user, const struct gmem_range *range)
 {
 	return user_remap(user, range, false);
 }
 
-static int mapping_take(struct gmem_user *user, const struct gmem_range *range)
+static int mapping_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
 	return user_remap(user, range, true);
 }
@@ -24,8 +24,8 @@ static const struct gmem_user_kind mapping = {
 	.name = "mapping",
 	.summary = "a mapping of the host; unmapped and mapped again",
 	.open = user_map,
-	.let_go = mapping_let_go,
-	.take = mapping_take,
+	.release = mapping_release,
+	.reacquire = mapping_reacquire,
 	.check = mapping_check,
 	.close = user_unmap,
 };

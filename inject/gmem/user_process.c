@@ -12,8 +12,8 @@
 #include "inject/gmem/users.h"
 
 enum request_kind {
-	REQUEST_LET_GO,
-	REQUEST_TAKE,
+	REQUEST_RELEASE,
+	REQUEST_REACQUIRE,
 	REQUEST_CHECK,
 };
 
@@ -39,19 +39,19 @@ _Noreturn static void serve(struct gmem_user *user, int socket)
 	while (recv(socket, &request, sizeof(request), 0) == sizeof(request)) {
 		struct answer answer = {0};
 
-		answer.result =
-			request.kind == REQUEST_CHECK
-				? user_check_memory(user, user->mapping, &request.range,
-						    &answer.finding)
-				: user_remap(user, &request.range, request.kind == REQUEST_TAKE);
+		answer.result = request.kind == REQUEST_CHECK
+					? user_check_memory(user, user->mapping, &request.range,
+							    &answer.finding)
+					: user_remap(user, &request.range,
+						     request.kind == REQUEST_REACQUIRE);
 		if (send(socket, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 			break;
 	}
 	_exit(0);
 }
 
-static int process_ask(struct gmem_user *user, enum request_kind kind,
-		       const struct gmem_range *range, struct user_finding *finding)
+static int process_request_user(struct gmem_user *user, enum request_kind kind,
+				const struct gmem_range *range, struct user_finding *finding)
 {
 	const struct second *second = user->private;
 	struct request request = {kind, *range};
@@ -90,20 +90,20 @@ static int process_open(struct gmem_user *user, struct reason *why)
 	return second->pid < 0 ? fail(why, -errno, "user 'process': fork: %s", strerror(errno)) : 0;
 }
 
-static int process_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int process_release(struct gmem_user *user, const struct gmem_range *range)
 {
-	return process_ask(user, REQUEST_LET_GO, range, NULL);
+	return process_request_user(user, REQUEST_RELEASE, range, NULL);
 }
 
-static int process_take(struct gmem_user *user, const struct gmem_range *range)
+static int process_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
-	return process_ask(user, REQUEST_TAKE, range, NULL);
+	return process_request_user(user, REQUEST_REACQUIRE, range, NULL);
 }
 
 static int process_check(struct gmem_user *user, const struct gmem_range *range,
 			 struct user_finding *finding)
 {
-	return process_ask(user, REQUEST_CHECK, range, finding);
+	return process_request_user(user, REQUEST_CHECK, range, finding);
 }
 
 static void process_close(struct gmem_user *user)
@@ -125,8 +125,8 @@ static const struct gmem_user_kind process_user = {
 	.name = "process",
 	.summary = "a second process with a mapping of its own",
 	.open = process_open,
-	.let_go = process_let_go,
-	.take = process_take,
+	.release = process_release,
+	.reacquire = process_reacquire,
 	.check = process_check,
 	.close = process_close,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "readv": process_vm_readv(2), which pins the pages only while it copies them. It has nothing to let go of.
+ * User "readv": process_vm_readv(2), which pins the pages only while it copies them. It has nothing to release.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "inject/gmem/users.h"
 
-/* The kernel may be built without it. */
+/* The kernel may lack CONFIG_CROSS_MEMORY_ATTACH. */
 static int readv_open(struct gmem_user *user, struct reason *why)
 {
 	char from = 0, to;

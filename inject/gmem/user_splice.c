@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "splice": vmsplice(2) into a pipe, which holds the pages themselves until they are read. It lets go by reading the
- * pipe empty.
+ * User "splice": vmsplice(2) into a pipe, which holds references to the pages until they are read. It releases pages by
+ * draining the pipe.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ struct splice {
 	size_t count;
 };
 
-/* All pages that it may use, except those of @without. */
+/* Splice all pages that it may access, except those of @without. */
 static int splice_fill(struct gmem_user *user, const struct gmem_range *without)
 {
 	struct splice *splice = user->private;
@@ -36,7 +36,7 @@ static int splice_fill(struct gmem_user *user, const struct gmem_range *without)
 	return 0;
 }
 
-/* Reads the pipe empty. Return: 1 when each page in it is as the model has it, 0 with a finding. */
+/* Drain the pipe. Return: 1 if each page in it is as in the model, 0 with a finding. */
 static int splice_drain(struct gmem_user *user, struct user_finding *finding)
 {
 	struct splice *splice = user->private;
@@ -69,7 +69,7 @@ static int splice_open(struct gmem_user *user, struct reason *why)
 	return error ? fail(why, error, "user 'splice': vmsplice: %s", strerror(-error)) : 0;
 }
 
-static int splice_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int splice_release(struct gmem_user *user, const struct gmem_range *range)
 {
 	struct user_finding ignored;
 	struct gmem_range part;
@@ -79,7 +79,7 @@ static int splice_let_go(struct gmem_user *user, const struct gmem_range *range)
 	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, range);
 }
 
-static int splice_take(struct gmem_user *user, const struct gmem_range *range)
+static int splice_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
 	struct user_finding ignored;
 	struct gmem_range part;
@@ -131,8 +131,8 @@ static const struct gmem_user_kind splice_user = {
 	.summary = "the first 16 pages, in a pipe by vmsplice(2)",
 	.pages = SPLICE_PAGES,
 	.open = splice_open,
-	.let_go = splice_let_go,
-	.take = splice_take,
+	.release = splice_release,
+	.reacquire = splice_reacquire,
 	.check = splice_check,
 	.close = splice_close,
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "uring": fixed buffers of io_uring, one a page, which pin the pages for a long time. It lets go by taking the buffers out of
- * the table. Checked by a write from each buffer into a pipe. The three system calls need no library (io_uring(7)).
+ * User "uring": fixed buffers of io_uring, one for each page, which pin the pages for a long time. It releases pages by
+ * removing their buffers from the table. A check writes from each buffer into a pipe. The three system calls need no library
+ * (io_uring(7)).
  */
 #include <errno.h>
 #include <linux/io_uring.h>
@@ -83,21 +84,21 @@ static int uring_open(struct gmem_user *user, struct reason *why)
 	return error ? fail(why, error, "user 'uring': buffers: %s", strerror(-error)) : 0;
 }
 
-static int uring_let_go(struct gmem_user *user, const struct gmem_range *range)
+static int uring_release(struct gmem_user *user, const struct gmem_range *range)
 {
 	struct gmem_range part;
 
 	return user_clip(user, range, &part) ? set_buffers(user, &part, false) : 0;
 }
 
-static int uring_take(struct gmem_user *user, const struct gmem_range *range)
+static int uring_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
 	struct gmem_range part;
 
 	return user_clip(user, range, &part) ? set_buffers(user, &part, true) : 0;
 }
 
-/* Writes the buffer of a page into the pipe. Return: bytes, or -errno of the operation. */
+/* Write the buffer of a page into the pipe. Return: bytes, or -errno of the operation. */
 static int write_buffer(const struct gmem_user *user, uint64_t page)
 {
 	struct uring *uring = user->private;
@@ -184,8 +185,8 @@ static const struct gmem_user_kind uring_user = {
 	.summary = "the first 1024 pages, as fixed buffers of io_uring (long-term pins)",
 	.pages = URING_PAGES,
 	.open = uring_open,
-	.let_go = uring_let_go,
-	.take = uring_take,
+	.release = uring_release,
+	.reacquire = uring_reacquire,
 	.check = uring_check,
 	.close = uring_close,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * User "vcpu": the guest. The kernel takes its pages away and gives them back by itself. It checks the private pages too.
+ * User "vcpu": the guest. The kernel unmaps and maps its pages by itself. The guest checks the private pages too.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the users of the shared side have in common: a mapping of their own, and a look at a page that may be gone.
+ * Common code of the users: a mapping of the shared side, and reads of pages that may be gone.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 
 #include "inject/gmem/users.h"
 
-/* Where a thread goes on when the memory that it looks at is not there. */
+/* Where a thread continues when a read gets SIGBUS or SIGSEGV. */
 static __thread sigjmp_buf *guard;
 static __thread int guard_signal;
 
@@ -26,7 +26,7 @@ static void on_fault(int number)
 	siglongjmp(*guard, 1);
 }
 
-/** user_guard_install - let SIGBUS and SIGSEGV end a look at memory instead of the process */
+/** user_guard_install - install handlers of SIGBUS and SIGSEGV that end a read of user_check_memory(), not the process */
 void user_guard_install(void)
 {
 	const int signals[] = {SIGBUS, SIGSEGV};
@@ -36,7 +36,7 @@ void user_guard_install(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-/** user_map - map the shared side for a user; 0 or -errno */
+/** user_map - map the shared side for a user. Return: 0 or -errno with the reason */
 int user_map(struct gmem_user *user, struct reason *why)
 {
 	void *memory;
@@ -61,7 +61,8 @@ void user_unmap(struct gmem_user *user)
 }
 
 /**
- * user_remap - map a range of the shared side again, or nothing in its place
+ * user_remap - map a range of the shared side, or PROT_NONE memory in its place
+ * @present: map the shared side
  *
  * Return: 0 or -errno.
  */
@@ -96,10 +97,10 @@ int user_compare(const struct gmem_user *user, const void *memory, uint64_t page
 }
 
 /**
- * user_check_memory - compare a range with the model, through memory that may be gone
- * @memory: of the whole region
+ * user_check_memory - compare a range with the model; its memory may be gone
+ * @memory: mapping of the whole region
  *
- * Return: 1 when all shared pages are as the model has them, else 0 with @finding.
+ * Return: 1 if all shared pages are as in the model, else 0 with @finding.
  */
 int user_check_memory(const struct gmem_user *user, const uint8_t *memory,
 		      const struct gmem_range *range, struct user_finding *finding)
@@ -123,7 +124,7 @@ int user_check_memory(const struct gmem_user *user, const uint8_t *memory,
 	return same;
 }
 
-/** user_clip - the part of a range that a user of few pages has. Return: false when there is none */
+/** user_clip - the part of a range within the pages of a user. Return: false when there is none */
 bool user_clip(const struct gmem_user *user, const struct gmem_range *range,
 	       struct gmem_range *part)
 {

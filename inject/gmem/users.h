@@ -8,10 +8,10 @@
 struct gmem_user;
 
 /**
- * struct user_finding - what a check found
+ * struct user_finding - result of a failed check
  * @page:  that differs from the model
- * @lost:  the user can not reach the page any more; else it holds other data
- * @text:  more of it
+ * @lost:  the user can not access the page any more; else the page holds other data
+ * @text:  details
  */
 struct user_finding {
 	uint64_t page;
@@ -23,13 +23,13 @@ struct user_finding {
  * struct gmem_user_kind - a kind of user of the shared side, one file each
  * @name:    as in scenarios
  * @summary: one line
- * @pages:   of the region that it uses at most, from its begin; 0: all
- * @open:    begins to use all pages, which are shared
- * @let_go:  a conversion to private is announced: ends the use of the range. NULL: it holds nothing between its checks
- * @take:    uses the range again: it is shared again, or the conversion failed. NULL as @let_go
- * @check:   uses each shared page of the range, and compares with the model. 1: all is well, 0 with a finding,
- *           or -errno
- * @close:   ends it; also after a failed @open
+ * @pages:   number of pages that it uses, from the start of the region; 0: all
+ * @open:    starts to use its pages, which are shared
+ * @release:  a conversion to private is announced: ends the use of the range. NULL: it holds nothing between its checks
+ * @reacquire: uses the range again: it is shared again, or the conversion failed. NULL as @release
+ * @check:   accesses each shared page of the range, and compares it with the model. Return: 1 if all are equal, 0 with a
+ *           finding, or -errno
+ * @close:   ends the use; also called after a failed @open
  *
  * Return: 0 or -errno.
  */
@@ -38,8 +38,8 @@ struct gmem_user_kind {
 	const char *summary;
 	uint64_t pages;
 	int (*open)(struct gmem_user *user, struct reason *why);
-	int (*let_go)(struct gmem_user *user, const struct gmem_range *range);
-	int (*take)(struct gmem_user *user, const struct gmem_range *range);
+	int (*release)(struct gmem_user *user, const struct gmem_range *range);
+	int (*reacquire)(struct gmem_user *user, const struct gmem_range *range);
 	int (*check)(struct gmem_user *user, const struct gmem_range *range,
 		     struct user_finding *finding);
 	void (*close)(struct gmem_user *user);
@@ -50,7 +50,7 @@ REGISTRY(gmem_user_kind)
 /**
  * struct gmem_user - a user of a VM's shared side
  * @knobs:   borrowed
- * @mapping: its own mapping of the shared side, or NULL
+ * @mapping: of the shared side, its own; or NULL
  * @private: of the kind
  */
 struct gmem_user {
@@ -66,7 +66,7 @@ static inline uint64_t user_seed(const struct gmem_user *user)
 	return user->knobs->seed + user->vm->number;
 }
 
-/* Whether a page is shared and not lost, so that a user can use it. */
+/* Whether a user can access the page: it is shared and not lost. */
 static inline bool user_holds(const struct gmem_user *user, uint64_t page)
 {
 	return !(user->vm->model[page] & (GMEM_PRIVATE | GMEM_LOST));

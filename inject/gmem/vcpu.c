@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vCPUs of the storm's VMs: 64 bit mode with all memory mapped one to one in pages of 2 MiB, no interrupts, the payload.
+ * vCPUs of the storm's VMs: 64 bit mode, identity mapping with pages of 2 MiB, no interrupts, the payload.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ static int set_processor(int vcpu)
 	return ioctl(vcpu, KVM_SET_SREGS, &registers) < 0 ? -errno : 0;
 }
 
-/* Back to the begin of the payload. */
+/* Set the registers to the start of the payload. */
 static int reset(const struct gmem_kvm *kvm, unsigned int vcpu)
 {
 	struct kvm_regs registers = {
@@ -125,13 +125,13 @@ int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why)
 	return error ? fail(why, error, "making vCPUs: %s", strerror(-error)) : 0;
 }
 
-/** gmem_vcpu_reset - let a vCPU begin the payload anew, whatever it was in the middle of */
+/** gmem_vcpu_reset - restart the payload of a vCPU in any state. Return: 0 or -errno */
 int gmem_vcpu_reset(const struct gmem_kvm *kvm, unsigned int vcpu)
 {
 	return set_processor(kvm->vcpus[vcpu]) ?: reset(kvm, vcpu);
 }
 
-/** gmem_vcpus_close - end the vCPUs */
+/** gmem_vcpus_close - close the vCPUs */
 void gmem_vcpus_close(struct gmem_vm *vm)
 {
 	struct gmem_kvm *kvm = vm->private;
@@ -153,7 +153,7 @@ struct guest_mailbox *gmem_vcpu_mailbox(struct gmem_vm *vm, unsigned int vcpu)
 	return (struct guest_mailbox *)(kvm->low + GUEST_MAILBOXES + vcpu * GMEM_PAGE_SIZE);
 }
 
-/** gmem_vcpu_prefault - KVM_PRE_FAULT_MEMORY; it does a part, and is called again for the rest */
+/** gmem_vcpu_prefault - map a range by KVM_PRE_FAULT_MEMORY, which is repeated until it has done all. Return: 0 or -errno */
 int gmem_vcpu_prefault(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_range *range)
 {
 	const struct gmem_kvm *kvm = vm->private;
@@ -168,18 +168,17 @@ int gmem_vcpu_prefault(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_
 	return 0;
 }
 
-/* Return: 0 to go on. */
 static void answer_hypercall(struct gmem_vm *vm, struct kvm_run *run)
 {
 	uint64_t first = (run->hypercall.args[0] - GUEST_REGION) / GMEM_PAGE_SIZE;
 	struct gmem_range range = {first, run->hypercall.args[1]};
 	bool to_private = run->hypercall.args[2] & GUEST_MAP_ENCRYPTED;
 
-	/* Of the other answers KVM takes EINVAL and EAGAIN (arch/x86/kvm/x86.h, kvm_is_valid_map_gpa_range_ret()). */
-	run->hypercall.ret = vm->asked(vm, &range, to_private) ? (uint64_t)EAGAIN : 0;
+	/* Beside 0, KVM accepts EINVAL and EAGAIN (arch/x86/kvm/x86.h, kvm_is_valid_map_gpa_range_ret()). */
+	run->hypercall.ret = vm->request(vm, &range, to_private) ? (uint64_t)EAGAIN : 0;
 }
 
-/* What the tail of struct kvm_run holds at KVM_EXIT_MEMORY_FAULT, which old headers lack. */
+/* The memory_fault member of struct kvm_run, which old headers lack. */
 static uint64_t faulting_page(const struct kvm_run *run)
 {
 	const uint64_t *fault = (const uint64_t *)&run->hw;
@@ -187,7 +186,7 @@ static uint64_t faulting_page(const struct kvm_run *run)
 	return (fault[1] - GUEST_REGION) / GMEM_PAGE_SIZE;
 }
 
-/* Memory without a slot. The access is completed: KVM would do so after the vCPU began anew. */
+/* Memory without a slot. Complete the access now: else KVM completes it in the next KVM_RUN, after the reset. */
 static int end_access(int vcpu, struct kvm_run *run, uint64_t *stopped, struct reason *why)
 {
 	*stopped = (run->mmio.phys_addr - GUEST_REGION) / GMEM_PAGE_SIZE;
@@ -197,7 +196,7 @@ static int end_access(int vcpu, struct kvm_run *run, uint64_t *stopped, struct r
 	return fail(why, -EFAULT, "the page is in no slot");
 }
 
-/* Return: 1 to run it again. */
+/* Return: 1 to run the vCPU again. */
 static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64_t *stopped,
 		       struct reason *why)
 {
@@ -219,8 +218,8 @@ static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64
 }
 
 /*
- * Memory could not be charged: of KVM's own, or behind the shared side, for which KVM_RUN gives EFAULT without a reason
- * (hva_to_pfn_slow(), kvm_handle_error_pfn()).
+ * Whether KVM_RUN failed because memory could not be charged: ENOMEM for KVM's own, EFAULT without an exit reason for that of
+ * the shared side (hva_to_pfn_slow(), kvm_handle_error_pfn()).
  */
 static bool is_of_limit(const struct kvm_run *run, unsigned int limits)
 {

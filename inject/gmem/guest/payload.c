@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The payload of the small VMM's guests: 64 bit code without an operating system, loaded at GUEST_CODE. Each vCPU starts at
- * _start with its mailbox in RDI, executes the command of the mailbox, writes to a port, and begins again.
+ * The payload of the storm's guests: 64 bit code without an operating system, loaded at GUEST_CODE. Each vCPU starts at
+ * _start with its mailbox in RDI, executes the command of the mailbox, writes to a port, and repeats.
  */
 #include "inject/gmem/command.h"
 
