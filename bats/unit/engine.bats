@@ -37,6 +37,12 @@ load fake/engine
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
 }
 
+@test "a trial that may last longer may have more evidence" {
+	run_it chatty --set deadline=2min
+	[ "$(records dropped)" -eq 0 ]
+	[ "$(records event)" -gt 12000 ]
+}
+
 @test "an agent cannot report as the console, the bench or the engine" {
 	FAKE=usurper run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_DIRNAME/fake/died.yaml"
 	[ "$status" -eq 3 ]

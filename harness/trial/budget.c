@@ -10,6 +10,8 @@
 #include "harness/evidence/vocabulary.h"
 #include "harness/trial/engine_internal.h"
 
+/* What follows is for a trial of less than that; a longer one has as much again for each such time. */
+#define SPAN_NS (120 * NSEC_PER_SEC)
 /* A machine check storm on a host of metal is some hundred lines; a busy trace some thousand. */
 #define SOURCE_EVENTS 10000
 #define SOURCE_BYTES (4 << 20)
@@ -42,10 +44,13 @@ static json_t *account_of(json_t *budget, const char *name)
 	return account;
 }
 
-static bool spend(json_t *account, json_int_t bytes, json_int_t events_max, json_int_t bytes_max)
+static bool spend(const struct engine *engine, json_t *account, json_int_t bytes,
+		  json_int_t events_max, json_int_t bytes_max)
 {
-	if (json_number(account, "events", 0) >= events_max ||
-	    json_number(account, "bytes", 0) + bytes > bytes_max)
+	json_int_t spans = 1 + engine->trial->scenario->deadline_ns / SPAN_NS;
+
+	if (json_number(account, "events", 0) >= events_max * spans ||
+	    json_number(account, "bytes", 0) + bytes > bytes_max * spans)
 		return false;
 	add(account, "events", 1);
 	add(account, "bytes", bytes);
@@ -62,7 +67,8 @@ static bool fits_reserve(struct engine *engine, const json_t *event, const char 
 	if (meaning != MEANS_PANIC && meaning != MEANS_OOPS && meaning != MEANS_STUCK)
 		return false;
 	reserve = format_text("%s reserve", source);
-	return spend(account_of(engine->budget, reserve), bytes, RESERVED_EVENTS, RESERVED_BYTES);
+	return spend(engine, account_of(engine->budget, reserve), bytes, RESERVED_EVENTS,
+		     RESERVED_BYTES);
 }
 
 /* The first loss of a source is evidence of that source: the judge takes its silence for no answer from here on. */
@@ -99,9 +105,9 @@ bool budget_allows(struct engine *engine, const json_t *event)
 	json_int_t bytes = (json_int_t)json_dumpb(event, NULL, 0, JSON_COMPACT);
 
 	if (!json_object_get(account, "dropped") &&
-	    spend(account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
+	    spend(engine, account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
 	    (is_out_of_band(witness) ||
-	     spend(account_of(engine->budget, host), bytes, AGENT_EVENTS, AGENT_BYTES)))
+	     spend(engine, account_of(engine->budget, host), bytes, AGENT_EVENTS, AGENT_BYTES)))
 		return true;
 	if (!json_object_get(account, "dropped")) {
 		report_loss(engine, event, source);
