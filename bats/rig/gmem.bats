@@ -19,6 +19,8 @@ teardown_file() {
 	run timeout $((60 + kills * 20)) "$brinell" rig run "$host" --file "$top/bats/rig/host_gmem.sh" \
 		--file "$top/bats/rig/converse.sh" --timeout $((50 + kills * 20))s -- busybox sh /root/host_gmem.sh "$kills"
 	echo "$output"
+	# A host that died has its reason there.
+	[ "$status" -eq 0 ] || tail -n 60 "$BATS_FILE_TMPDIR/console.log"
 	[ "$status" -eq 0 ]
 	[[ $output == *"PASSED $kills"* ]]
 }
