@@ -229,12 +229,14 @@ static int fake_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 	return fake.offlined++ % 2 ? -EBUSY : 0;
 }
 
+/* A vCPU meets the limit each time. */
 static int fake_limit(struct gmem_vm *vm, const struct gmem_range *range, struct reason *why)
 {
-	(void)vm;
 	(void)range;
 	(void)why;
 	fake.limited++;
+	if (vm->limit_exits)
+		(*vm->limit_exits)++;
 	return -ENOMEM;
 }
 

@@ -308,6 +308,30 @@ static void faults_are_combined_with_the_storm(void **state)
 	assert_int_equal(counts.occurred[FAULT_POISON], fake.poisoned);
 	assert_int_equal(counts.occurred[FAULT_POISON_PRIVATE], fake.poisoned_private);
 	assert_int_equal(counts.occurred[FAULT_MEMORY_LIMIT], fake.limited);
+	assert_int_equal(counts.exits[EXIT_LIMIT], fake.limited);
+	knobs.judged = 1u << EXIT_LIMIT;
+	run(&knobs);
+	assert_int_equal(counts.exits[EXIT_LIMIT], 0);
+}
+
+/* KVM_RUN of the toucher fails each time, at a page that is being converted. */
+static void a_known_failure_is_counted_unless_it_is_judged(void **state)
+{
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+
+	(void)state;
+	knobs.align = knobs.most = knobs.shape.pages;
+	knobs.touchers = 1;
+	knobs.check = false;
+	fake.run_error = -EFAULT;
+	run(&knobs);
+	assert_clean();
+	assert_true(counts.exits[EXIT_STALE] >= knobs.operations);
+	knobs.judged = 1u << EXIT_STALE;
+	run(&knobs);
+	assert_int_equal(counts.exits[EXIT_STALE], 0);
+	assert_int_equal(counts.torn, knobs.operations);
+	assert_string_equal(first.user, "toucher");
 }
 
 static void conversions_go_on_during_a_fault(void **state)
@@ -405,6 +429,7 @@ static void knobs_that_contradict_each_other_are_refused(void **state)
 		 "can map"},
 		{"{\"refuser\": \"uring\"}", "not among the users"},
 		{"{\"faults\": [\"flood\"]}", "there is no fault 'flood'"},
+		{"{\"judge\": [\"all\"]}", "there is no exit 'all'"},
 		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "with workload flip"},
 		{"{\"only\": [\"3\", \"2\"]}", "ascending numbers"},
 		{"{\"vms\": \"9\"}", "vms is 1 to 8"},
@@ -473,6 +498,7 @@ int main(void)
 		TEST(a_planted_defect_is_found_and_can_be_replayed_in_part),
 		TEST(converters_share_the_pages_of_a_vm),
 		TEST(faults_are_combined_with_the_storm),
+		TEST(a_known_failure_is_counted_unless_it_is_judged),
 		TEST(conversions_go_on_during_a_fault),
 		TEST(the_vm_that_is_made_again_has_no_conversion_meanwhile),
 		TEST(a_poisoned_private_page_that_can_be_read_is_found),

@@ -113,15 +113,17 @@ static json_t *cost_of(const struct storm_counts *counts)
 
 static json_t *counts_to_json(const struct storm_counts *counts)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 			 "operations", (json_int_t)counts->operations, "converted",
 			 (json_int_t)counts->converted, "refused", (json_int_t)counts->refused,
 			 "pages", (json_int_t)counts->pages, "faults", (json_int_t)counts->faults,
 			 "pages_checked", (json_int_t)counts->checked, "torn",
 			 (json_int_t)counts->torn, "corrupted", (json_int_t)counts->corrupted,
 			 "broken", (json_int_t)counts->broken, "touched",
-			 (json_int_t)counts->touched, "stale_exits", (json_int_t)counts->stale,
-			 "resident_kib", (json_int_t)counts->rss_kib, "errors", errors_of(counts));
+			 (json_int_t)counts->touched, "stale_exits",
+			 (json_int_t)counts->exits[EXIT_STALE], "limit_exits",
+			 (json_int_t)counts->exits[EXIT_LIMIT], "resident_kib",
+			 (json_int_t)counts->rss_kib, "errors", errors_of(counts));
 }
 
 static double fraction_of(const struct gmem_private *private, const struct storm_counts *counts)

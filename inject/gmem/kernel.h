@@ -64,6 +64,7 @@ typedef int (*gmem_request_fn)(struct gmem_vm *vm, const struct gmem_range *rang
  * @shared:    the VMM's mapping of it, or NULL
  * @request:   called when a guest requests a conversion, in the thread that runs the vCPU
  * @context:   for @request
+ * @limit_exits: counts calls of KVM_RUN that failed with EFAULT at the memory limit, and are repeated; NULL: they are not
  * @private:   of @kernel
  */
 struct gmem_vm {
@@ -75,6 +76,7 @@ struct gmem_vm {
 	uint8_t *shared;
 	gmem_request_fn request;
 	void *context;
+	uint64_t *limit_exits;
 	void *private;
 };
 

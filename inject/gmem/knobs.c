@@ -56,6 +56,9 @@ const struct param storm_params[] = {
 	{"fault-every", PARAM_NUMBER, "rounds per fault", "20", NULL, false},
 	{"meanwhile", PARAM_BOOL, "other converters and touchers go on during a fault", "no", NULL,
 	 false},
+	{"judge", PARAM_LIST,
+	 "known failures of KVM_RUN that are violations (limit-exits, stale-exits)", NULL, NULL,
+	 false},
 	{"signals", PARAM_BOOL, "interrupt converters by a signal each millisecond", "no", NULL,
 	 false},
 	{"operations", PARAM_NUMBER, "number of operations (0: no limit but duration)", "0", NULL,
@@ -77,6 +80,10 @@ const struct param storm_params[] = {
 	 false},
 	{0},
 };
+
+const char *const storm_exit_names[] = {"limit-exits", "stale-exits", NULL};
+
+_Static_assert(ARRAY_SIZE(storm_exit_names) == EXIT_COUNT + 1, "every exit has its name");
 
 static unsigned int choice(const json_t *arguments, const char *name, const char *const *choices)
 {
@@ -157,34 +164,35 @@ static int read_users(const json_t *arguments, struct storm_knobs *knobs, struct
 	return 0;
 }
 
-static char *known_faults(void)
+/* A list of @names as a set. @what: of which it is one. */
+static int read_set(const json_t *arguments, const char *name, const char *what,
+		    const char *const *names, unsigned int *set, struct reason *why)
 {
-	char *all = xstrdup("");
+	__cleanup_free char *known = xstrdup("");
+	json_t *each;
+	size_t index;
 
-	for (int i = 0; i < FAULT_COUNT; i++)
-		append_text(&all, ", ", "%s", storm_fault_names[i]);
-	return all;
+	for (unsigned int i = 0; names[i]; i++)
+		append_text(&known, ", ", "%s", names[i]);
+	json_array_foreach (json_object_get(arguments, name), index, each) {
+		unsigned int i = 0;
+
+		while (names[i] && strcmp(names[i], json_string_value(each)) != 0)
+			i++;
+		if (!names[i])
+			return fail(why, -EINVAL, "there is no %s '%s'; known: %s", what,
+				    json_string_value(each), known);
+		*set |= 1u << i;
+	}
+	return 0;
 }
 
 static int read_faults(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
 {
-	__cleanup_free char *known = known_faults();
-	json_t *each;
-	size_t index;
-
-	json_array_foreach (json_object_get(arguments, "faults"), index, each) {
-		int fault = 0;
-
-		while (fault < FAULT_COUNT &&
-		       strcmp(storm_fault_names[fault], json_string_value(each)) != 0)
-			fault++;
-		if (fault == FAULT_COUNT)
-			return fail(why, -EINVAL, "there is no fault '%s'; known: %s",
-				    json_string_value(each), known);
-		knobs->faults |= 1u << fault;
-	}
 	knobs->fault_every = param_number(arguments, "fault-every");
-	return 0;
+	return read_set(arguments, "faults", "fault", storm_fault_names, &knobs->faults, why)
+		       ?: read_set(arguments, "judge", "exit", storm_exit_names, &knobs->judged,
+				   why);
 }
 
 static int read_only(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)

@@ -125,7 +125,9 @@ static bool is_stale(struct storm *storm, const struct converter *toucher)
 		if (!storm->converters[i].go || operation->vm != toucher->operation.vm ||
 		    toucher->page - operation->range.first >= operation->range.count)
 			continue;
-		__atomic_add_fetch(&storm->counts->stale, 1, __ATOMIC_RELAXED);
+		if (storm_judges(&storm->knobs, EXIT_STALE))
+			return false;
+		__atomic_add_fetch(&storm->counts->exits[EXIT_STALE], 1, __ATOMIC_RELAXED);
 		return true;
 	}
 	return false;

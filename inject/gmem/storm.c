@@ -88,6 +88,9 @@ int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why)
 		.shared_fd = -1,
 		.request = storm_convert_request,
 		.context = storm,
+		.limit_exits = storm_judges(&storm->knobs, EXIT_LIMIT)
+				       ? NULL
+				       : &storm->counts->exits[EXIT_LIMIT],
 	};
 	storm->vm_open[vm] = true;
 	error = storm->kernel->open(machine, why);

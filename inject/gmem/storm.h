@@ -79,6 +79,19 @@ enum storm_plant {
 	PLANT_LEAK,
 };
 
+/**
+ * enum storm_exit - ways in which KVM_RUN is known to fail although it should not
+ * @EXIT_LIMIT: EFAULT while memory is at the limit of the memory cgroup
+ * @EXIT_STALE: KVM_EXIT_MEMORY_FAULT because of a conversion beside it
+ */
+enum storm_exit {
+	EXIT_LIMIT,
+	EXIT_STALE,
+	EXIT_COUNT,
+};
+
+extern const char *const storm_exit_names[];
+
 struct dma_function;
 
 /**
@@ -93,6 +106,7 @@ struct dma_function;
  * @refuse:     percentage of announcements that @refuser refuses; @refuser: index of a user, -1: none
  * @rollback:   see the enum; @faults: bit set of enum storm_fault; @fault_every: rounds per fault
  * @meanwhile:  the other converters and the touchers continue during a fault
+ * @judged:     bit set of enum storm_exit: those that are violations; the others are counted
  * @operations: number of operations; 0: until @duration_ns has passed
  * @only, @only_count: numbers of the operations to execute, ascending; NULL: all
  * @check:      users are checked after each operation
@@ -109,7 +123,7 @@ struct storm_knobs {
 	unsigned int refuse;
 	int refuser;
 	enum storm_rollback rollback;
-	unsigned int faults;
+	unsigned int faults, judged;
 	uint64_t fault_every;
 	uint64_t operations;
 	int64_t duration_ns, stall_ns;
@@ -152,13 +166,15 @@ enum storm_outcome {
  * @errors:   of the kernel's calls, by errno
  * @checked:  pages that users compared
  * @faults:   rounds with a fault; @occurred: faults that occurred, by kind: not those without a suitable page, nor those that the kernel refused
- * @touched:  pages that touchers read; @stale: exits with EFAULT from a page in the middle of its conversion
+ * @touched:  pages that touchers read
+ * @exits:    known failures of KVM_RUN, by kind; those that are judged are not counted
  * @cost_ns, @cost_least_ns, @cost_count: for conversions of 1, 2, 4, ... pages that changed at least one: total time in the kernel, shortest, number
  * @stop:     set to end storm_run() after the current round
  */
 struct storm_counts {
 	uint64_t operations, converted, refused, by_guest, pages, faults, checked;
-	uint64_t torn, corrupted, broken, touched, stale;
+	uint64_t torn, corrupted, broken, touched;
+	uint64_t exits[EXIT_COUNT];
 	uint64_t occurred[FAULT_COUNT];
 	uint64_t errors[134];
 	uint64_t cost_ns[STORM_SIZES], cost_least_ns[STORM_SIZES], cost_count[STORM_SIZES];
@@ -200,6 +216,11 @@ bool storm_uses(const struct storm_knobs *knobs, const char *user);
 static inline bool storm_has(const struct storm_knobs *knobs, enum storm_fault fault)
 {
 	return knobs->faults >> fault & 1;
+}
+
+static inline bool storm_judges(const struct storm_knobs *knobs, enum storm_exit kind)
+{
+	return knobs->judged >> kind & 1;
 }
 
 /* schedule.c */

@@ -221,11 +221,16 @@ static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64
  * Whether KVM_RUN failed because memory could not be charged: ENOMEM for KVM's own, EFAULT without an exit reason for that of
  * the shared side (hva_to_pfn_slow(), kvm_handle_error_pfn()).
  */
-static bool is_of_limit(const struct kvm_run *run, unsigned int limits)
+static bool is_of_limit(const struct gmem_vm *vm, const struct kvm_run *run, unsigned int limits)
 {
-	return (errno == ENOMEM ||
-		(errno == EFAULT && run->exit_reason != GMEM_EXIT_MEMORY_FAULT)) &&
-	       gmem_host_was_limited(limits);
+	if (!gmem_host_was_limited(limits))
+		return false;
+	if (errno == ENOMEM)
+		return true;
+	if (errno != EFAULT || run->exit_reason == GMEM_EXIT_MEMORY_FAULT || !vm->limit_exits)
+		return false;
+	__atomic_add_fetch(vm->limit_exits, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 /** gmem_vcpu_run - run a vCPU until its mailbox is served; see struct gmem_kernel */
@@ -242,7 +247,7 @@ int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, stru
 			got = handle_exit(vm, kvm->vcpus[vcpu], run, stopped, why);
 			continue;
 		}
-		got = errno == EINTR || is_of_limit(run, limits) ? 1 : -errno;
+		got = errno == EINTR || is_of_limit(vm, run, limits) ? 1 : -errno;
 		/* For all other errors the exit reason is stale. */
 		if ((got == -EFAULT || got == -EHWPOISON) &&
 		    run->exit_reason == GMEM_EXIT_MEMORY_FAULT)
