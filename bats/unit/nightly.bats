@@ -12,7 +12,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	cp "$BATS_TEST_DIRNAME/fake/scenario.yaml" scenario.yaml
 	touch fired
-	printf 'out nights\nkeep 2\n\n# each night\nrun --bench ssh:fake scenario.yaml\n' >night
+	printf 'out nights\nkeep 2\nbudget 6h\n\n# each night\nrun --bench ssh:fake scenario.yaml\n' >night
 }
 
 nightly() { run "$brinell" nightly night; }
@@ -111,7 +111,8 @@ age() {
 	nightly
 	first=$(nights)
 	rm "nights/$first/summary.txt" nights/"$first"/*.code
-	sed -i 's/"budget_s": 0/"budget_s": 1/; s/"began": [0-9]*/"began": 1/' "nights/$first/night.json"
+	grep -q '"budget_s": 21600' "nights/$first/night.json"
+	sed -i 's/"budget_s": 21600/"budget_s": 1/; s/"began": [0-9]*/"began": 1/' "nights/$first/night.json"
 	nightly
 	[ "$status" -eq 1 ]
 	[[ $output == *"not run: the budget of time was spent"* ]]

@@ -55,6 +55,30 @@ static void checking_twice_changes_nothing(void **state)
 	assert_true(json_equal(once, twice));
 }
 
+static void times_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t nanoseconds;
+	} times[] = {{"7ns", 7},
+		     {"7us", 7000},
+		     {"7ms", 7000000},
+		     {"90s", 90 * NSEC_PER_SEC},
+		     {"2min", 120 * NSEC_PER_SEC},
+		     {"90m", 5400 * NSEC_PER_SEC},
+		     {"6h", 21600 * NSEC_PER_SEC}};
+	int64_t time;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		assert_int_equal(parse_duration(times[i].text, &time), 0);
+		assert_int_equal(time, times[i].nanoseconds);
+	}
+	assert_int_equal(parse_duration("6", &time), -EINVAL);
+	assert_int_equal(parse_duration("6d", &time), -EINVAL);
+	assert_int_equal(parse_duration("2562048h", &time), -ERANGE);
+}
+
 static void refuse(const char *name, const char *text, int error, const char *message)
 {
 	__cleanup_json json_t *arguments = json_object();
@@ -112,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_become_canonical),
 		cmocka_unit_test(checking_twice_changes_nothing),
+		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(required_is_missed),
 		cmocka_unit_test(nested_values_are_refused),

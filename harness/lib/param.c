@@ -67,15 +67,20 @@ int parse_size(const char *text, uint64_t *bytes)
 }
 
 /**
- * parse_duration - a time with its unit: ns, us, ms, s or min
+ * parse_duration - a time with its unit: ns, us, ms, s, min (or m) or h
  *
  * Return: 0, -EINVAL (a bare number too: it would be a guess) or -ERANGE.
  */
 int parse_duration(const char *text, int64_t *nanoseconds)
 {
-	static const struct unit units[] = {
-		{"ns", 1},	   {"us", 1000},	 {"ms", 1000000},
-		{"s", 1000000000}, {"min", 60000000000}, {NULL, 0}};
+	static const struct unit units[] = {{"ns", 1},
+					    {"us", 1000},
+					    {"ms", 1000000},
+					    {"s", 1000000000},
+					    {"min", 60000000000},
+					    {"m", 60000000000},
+					    {"h", 3600000000000},
+					    {NULL, 0}};
 	uint64_t value;
 	int error = parse_with_unit(text, units, &value);
 

@@ -10,7 +10,7 @@
  * @PARAM_BOOL:     true or false (yes/no, on/off too)
  * @PARAM_NUMBER:   unsigned 64-bit, decimal or 0x hexadecimal; addresses and masks too
  * @PARAM_SIZE:     bytes, with an optional K, M or G (powers of 1024)
- * @PARAM_DURATION: nanoseconds, written with ns, us, ms, s or min
+ * @PARAM_DURATION: nanoseconds, written with ns, us, ms, s, min (or m) or h
  * @PARAM_CHOICE:   one of @choices
  * @PARAM_LIST:     several texts (YAML list; on the command line separated by commas)
  */
