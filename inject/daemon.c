@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Daemons of a machine: found by their name, and started again as they were.
+ * Daemons of a machine: look-up by name, and restart with the same program, arguments and environment.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,14 +13,14 @@
 #include "inject/daemon.h"
 
 /*
- * A service manager restarts what died within a fraction of a second, or after the pause that its unit asks for. All of
- * it together takes less than the ten seconds that a controller waits.
+ * A service manager restarts a daemon within a fraction of a second, or after RestartSec of its unit. All of these timeouts
+ * together must stay below the ten seconds that a controller waits.
  */
 #define RESTART_MS 1000
 #define SUPERVISED_RESTART_MS 7000
 #define START_TIMEOUT_MS 6000
 #define APPEAR_MS 1000
-#define LOOK_AGAIN_NS (20 * NSEC_PER_MSEC)
+#define POLL_NS (20 * NSEC_PER_MSEC)
 
 static int read_of_process(pid_t pid, const char *file, char **text, size_t *length)
 {
@@ -30,7 +30,7 @@ static int read_of_process(pid_t pid, const char *file, char **text, size_t *len
 	return read_small_file(system_path(path, place), text, length);
 }
 
-/** process_name - of /proc/PID/comm, 15 letters at most. Return: owned by the caller, or NULL when it is gone */
+/** process_name - read /proc/PID/comm, 15 characters at most. Return: owned by the caller, or NULL when the process is gone */
 char *process_name(pid_t pid)
 {
 	char *text;
@@ -41,7 +41,7 @@ char *process_name(pid_t pid)
 	return text;
 }
 
-/* What has ended and waits for its parent has no arguments any more. */
+/* A zombie has no arguments. */
 static bool runs_as(pid_t pid, const char *name)
 {
 	__cleanup_free char *is = process_name(pid);
@@ -52,7 +52,7 @@ static bool runs_as(pid_t pid, const char *name)
 	       read_of_process(pid, "cmdline", &arguments, &length) == 0 && length;
 }
 
-/* A daemon forks before it becomes another program: for that moment there are two of its name. */
+/* Between fork() and execve() a child of the daemon has its name. */
 static bool is_child_of_its_own(pid_t pid, const char *name)
 {
 	__cleanup_free char *status = NULL;
@@ -66,7 +66,7 @@ static bool is_child_of_its_own(pid_t pid, const char *name)
 	       runs_as(parent, name);
 }
 
-/* Of several processes, the daemon is the one that its own file names: a start in the background is two for a while. */
+/* A daemon that goes to the background is two processes for a while: its pid file names the right one. */
 static pid_t named_by_file(const char *name)
 {
 	__cleanup_free char *place = format_text("/run/%s.pid", name), *text = NULL;
@@ -80,11 +80,11 @@ static pid_t named_by_file(const char *name)
 }
 
 /**
- * daemon_find - the one process of a name
+ * daemon_find - find the only process of a name
  * @name:   as in /proc/PID/comm
- * @except: this process does not count
+ * @except: process to ignore
  *
- * Return: 0; -ESRCH when none runs; -EEXIST when there are several.
+ * Return: 0; -ESRCH when there is none; -EEXIST when there are several.
  */
 int daemon_find(const char *name, pid_t except, pid_t *pid, struct reason *why)
 {
@@ -126,8 +126,8 @@ static char *read_program(pid_t pid)
 }
 
 /**
- * daemon_read - how a daemon was started
- * @daemon: receives it; to be freed by daemon_free(), also after an error
+ * daemon_read - read how a daemon was started
+ * @daemon: receives it; freed by daemon_free(), also after an error
  *
  * Return: 0 or -errno.
  */
@@ -144,12 +144,12 @@ int daemon_read(struct daemon *daemon, pid_t pid, struct reason *why)
 	if (error || !daemon->name || !daemon->program || !daemon->arguments_size)
 		return fail(
 			why, error ?: -ESRCH,
-			"how process %d was started can not be read, so it could not be brought "
-			"back",
+			"program and arguments of process %d can not be read, so it could not be "
+			"restarted",
 			(int)pid);
 	daemon->supervised =
 		read_of_process(pid, "cgroup", &groups, NULL) == 0 && strstr(groups, ".service");
-	daemon->patience_ms = daemon->supervised ? SUPERVISED_RESTART_MS : RESTART_MS;
+	daemon->restart_ms = daemon->supervised ? SUPERVISED_RESTART_MS : RESTART_MS;
 	return 0;
 }
 
@@ -162,7 +162,7 @@ void daemon_free(struct daemon *daemon)
 	*daemon = (struct daemon){0};
 }
 
-/* Return: the texts as a list that ends in NULL, which borrows them. */
+/* Return: pointers to the strings, with a final NULL; owned by the caller. */
 static char **list_texts(char *texts, size_t size)
 {
 	size_t count = 0, index = 0;
@@ -188,7 +188,7 @@ static int start(const struct daemon *daemon, struct reason *why)
 {
 	char **arguments = list_texts(daemon->arguments, daemon->arguments_size);
 	char **environment = list_texts(daemon->environment, daemon->environment_size);
-	/* One that stays in the foreground must not be a child of the agent. */
+	/* A daemon that stays in the foreground must not be a child of the agent. */
 	struct spawn spawn = {.argv = (const char *const *)arguments,
 			      .file = daemon->program,
 			      .environment = environment,
@@ -200,16 +200,16 @@ static int start(const struct daemon *daemon, struct reason *why)
 	free(arguments);
 	free(environment);
 	if (error)
-		return fail_errno(why, error, "start %s again", daemon->program);
+		return fail_errno(why, error, "restart %s", daemon->program);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return fail(why, -EIO, "%s was started again, and ended with %d: its log says why",
+		return fail(why, -EIO, "%s was restarted, and ended with status %d: see its log",
 			    daemon->program, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	return 0;
 }
 
 static bool appears(const struct daemon *daemon, pid_t dead, int64_t within_ms)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_NS};
+	const struct timespec pause = {.tv_nsec = POLL_NS};
 	int64_t until = now_monotonic_ns() + within_ms * NSEC_PER_MSEC;
 	pid_t pid;
 
@@ -225,30 +225,30 @@ static bool appears(const struct daemon *daemon, pid_t dead, int64_t within_ms)
 }
 
 /**
- * daemon_bring_back - a daemon that is dead runs again
- * @daemon: as daemon_read() found it
- * @dead:   the process that it was
+ * daemon_restart - get a dead daemon running again
+ * @daemon: filled by daemon_read()
+ * @dead:   its former process
  *
- * Another program may do it; a service manager always restarts its own.
+ * Waits first for another program to restart it. A supervised daemon is left to its service manager.
  *
- * Return: 0, or -errno when it does not run.
+ * Return: 0, or -errno when it does not run. Blocks for @restart_ms and the start.
  */
-int daemon_bring_back(const struct daemon *daemon, pid_t dead, struct reason *why)
+int daemon_restart(const struct daemon *daemon, pid_t dead, struct reason *why)
 {
 	int error;
 
-	if (appears(daemon, dead, daemon->patience_ms))
+	if (appears(daemon, dead, daemon->restart_ms))
 		return 0;
 	if (daemon->supervised)
 		return fail(why, -ESRCH,
-			    "%s is a service, and its manager has not restarted it: give its unit "
-			    "Restart=on-failure; 'systemctl start %s' brings it back",
+			    "%s is a service, and its manager did not restart it: give its unit "
+			    "Restart=on-failure; 'systemctl start %s' starts it",
 			    daemon->name, daemon->name);
 	error = start(daemon, why);
 	if (error)
 		return error;
 	if (!appears(daemon, dead, APPEAR_MS))
-		return fail(why, -ESRCH, "%s was started again, and is not there: its log says why",
+		return fail(why, -ESRCH, "%s was restarted, and is not running: see its log",
 			    daemon->name);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * EINJ: the firmware makes the fault, asked by the kernel's einj driver through debugfs. Files, formats and errors are
+ * EINJ: the firmware injects the fault on request of the kernel's einj driver, through debugfs. Files, formats and errors are
  * those of drivers/acpi/apei/einj-core.c of Linux 6.1 to 7.x; the types are those of ACPI 6.5, tables 18.30 to 18.33.
  */
 #include <ctype.h>
@@ -25,7 +25,7 @@ enum {
 	FLAG_V2 = 8,
 };
 
-/* What a type of error is about decides which parameters the firmware is given. */
+/* The subject of an error type determines the parameters for the firmware. */
 enum einj_subject {
 	ABOUT_PROCESSOR,
 	ABOUT_MEMORY,
@@ -86,8 +86,8 @@ static const struct param einj_params[] = {
 	{"type", PARAM_CHOICE, "error type", NULL, type_names, true},
 	{"address", PARAM_NUMBER, "physical address (memory types; default: of the target)", NULL,
 	 NULL, false},
-	{"mask", PARAM_NUMBER, "which bits of the address count; a page or finer",
-	 "0xfffffffffffff000", NULL, false},
+	{"mask", PARAM_NUMBER, "mask of the address: a page or finer", "0xfffffffffffff000", NULL,
+	 false},
 	{"flags", PARAM_NUMBER,
 	 "which parameters are valid: 1 APIC ID, 2 address, 4 PCIe (default: by type)", NULL, NULL,
 	 false},
@@ -107,7 +107,7 @@ static const struct param einj_params[] = {
 	{0},
 };
 
-/* What is written, worked out from the arguments before anything is touched. */
+/* Values to write, computed from the arguments before any write. */
 struct einj_plan {
 	const struct einj_type *type;
 	uint32_t flags;
@@ -129,7 +129,7 @@ static const struct einj_type *find_type(const char *name)
 }
 
 /**
- * einj_parse_sbdf - a PCIe function as EINJ wants it
+ * einj_parse_sbdf - parse a PCIe function into the form of EINJ
  * @text: SEGMENT:BUS:DEVICE.FUNCTION in hexadecimal, or one 0x number
  * @sbdf: receives segment << 24 | bus << 16 | device << 11 | function << 8 (ACPI 6.5, table 18.31)
  *
@@ -154,11 +154,11 @@ int einj_parse_sbdf(const char *text, uint64_t *sbdf)
 }
 
 /**
- * einj_explain - what an errno of the write to error_inject means
+ * einj_explain - explain an errno of the write to error_inject
  * @error:       negative errno
- * @duration_ns: how long the write took: the same errno means another thing after a second
+ * @duration_ns: of the write: EIO means a timeout if it took a second
  *
- * Arguments that the kernel itself refuses were checked before, so that what is left is the firmware's.
+ * Arguments that the kernel refuses were checked before, so these errors come from the firmware.
  *
  * Return: a sentence, static.
  */
@@ -197,8 +197,7 @@ const char *einj_explain(int error, int64_t duration_ns)
 	case -ENOMEM:
 		return "the kernel has no memory for the request";
 	default:
-		return "an errno that the einj driver is not known to give; the kernel log may say "
-		       "more";
+		return "an errno that the einj driver does not document; see the kernel log";
 	}
 }
 
@@ -315,17 +314,18 @@ static void plan_injection(const json_t *arguments, struct einj_plan *plan)
 	}
 }
 
-/* The checks of einj_error_inject(), made here because all of them give the same EINVAL. */
+/* The checks of einj_error_inject(), repeated here because there all of them return EINVAL. */
 static int check_plan(const struct einj_plan *plan, bool dry_run, struct reason *why)
 {
 	bool memory = plan->type->subject == ABOUT_MEMORY || plan->flags & FLAG_MEMORY;
 	uint64_t base = plan->param1 & plan->param2, page_flags;
 
 	if (plan->flags & ~(uint32_t)(FLAG_APIC_ID | FLAG_MEMORY | FLAG_SBDF | FLAG_V2))
-		return fail(why, -EINVAL,
-			    "flags 0x%x: the kernel knows only 1 (APIC ID), 2 (address), 4 (PCIe) "
-			    "and 8 (v2)",
-			    plan->flags);
+		return fail(
+			why, -EINVAL,
+			"flags 0x%x: the kernel accepts only 1 (APIC ID), 2 (address), 4 (PCIe) "
+			"and 8 (v2)",
+			plan->flags);
 	if (!memory)
 		return 0;
 	if ((plan->param2 & EINJ_PAGE_MASK) != EINJ_PAGE_MASK)
@@ -402,8 +402,8 @@ static int check_machine(const struct einj_plan *plan, struct reason *why)
 		return fail(
 			why, -ENOENT,
 			"this firmware takes no address or other parameter (ACPI 4 table "
-			"without SET_ERROR_TYPE_WITH_ADDRESS); the fault would strike anywhere; "
-			"some take them after 'modprobe einj param_extension=1'");
+			"without SET_ERROR_TYPE_WITH_ADDRESS); the fault would hit any address; "
+			"some accept them after 'modprobe einj param_extension=1'");
 	return 0;
 }
 
@@ -414,10 +414,10 @@ static int set(struct injection *injection, const char *name, struct reason *why
 	char path[128], text[48];
 
 	snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", name);
-	/* A planned injection shows the files of a whole interface; a machine may have fewer. */
+	/* A dry run shows all files of the interface; a machine may have fewer. */
 	if (!injection->change.dry_run && !machine_has_file(path))
 		return value ? fail(why, -ENOENT,
-				    "%s is missing: this einj driver does not know it", path)
+				    "%s is missing: this einj driver does not have it", path)
 			     : 0;
 	snprintf(text, sizeof(text), format, value);
 	if (!sticky_save(&private->sticky, path, STICKY_TEXT))
@@ -490,7 +490,7 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 		    type)
 			?: set(injection, "flags", why, "0x%" PRIx64, plan->flags)
 			?: set(injection, "param1", why, "0x%" PRIx64, plan->param1);
-	/* The default mask means nothing to a firmware without parameters. */
+	/* A firmware without parameters has no mask. */
 	if (!error && (injection->change.dry_run || machine_has_file(EINJ_DIRECTORY "/param2")))
 		error = set(injection, "param2", why, "0x%" PRIx64, plan->param2);
 	if (error)
@@ -614,7 +614,7 @@ static void einj_probe(json_t *findings)
 REGISTERED(injector, einj) = {
 	.name = "einj",
 	.fault_of = nature_of_error_type,
-	.summary = "the firmware makes the fault (ACPI EINJ, versions 1 and 2)",
+	.summary = "the firmware injects an error (ACPI EINJ, versions 1 and 2)",
 	.params = einj_params,
 	.check = einj_check,
 	.probe = einj_probe,

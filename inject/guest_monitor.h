@@ -5,12 +5,12 @@
 #include "inject/injector.h"
 
 /**
- * struct guest_monitor - the way of injectors to the hypervisor of a guest
+ * struct guest_monitor - access of injectors to the hypervisor of a guest
  * @name:    for people
- * @here:    whether the guests of this hypervisor are processes with a monitor
- * @command: has QEMU carry out a command of its human monitor. Blocks until it has answered, or for @timeout_ms at
- *           most; after -ETIMEDOUT it is not known whether it was carried out. @answer is owned by the caller
- * @process: the process that runs the guest: it was seen to be this guest's at the time of the call
+ * @here:    whether the guests of this hypervisor are QEMU processes with a monitor
+ * @command: executes a command of QEMU's human monitor. Blocks until the answer, or for @timeout_ms at
+ *           most; after -ETIMEDOUT it is not known whether it was executed. @answer is owned by the caller
+ * @process: finds the process that runs the guest, and verifies that it is this guest's
  *
  * @guest is the name that guest.start gave. Only a program that is linked with a hypervisor has one of these.
  */
@@ -28,7 +28,7 @@ REGISTRY(guest_monitor)
 	"this agent is not linked with a hypervisor whose guests are processes of QEMU"
 #define GUEST_MONITOR_REMEDY "use brinell-agent-kvm, on a host of KVM"
 
-/** guest_monitor_here - that of this program. Return: it, or NULL with a reason */
+/** guest_monitor_here - the monitor of this program. Return: it, or NULL with a reason (-EOPNOTSUPP) */
 static inline const struct guest_monitor *guest_monitor_here(struct reason *why)
 {
 	if (guest_monitor_count() && guest_monitor_at(0)->here())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * hwpoison: the kernel treats a page as broken although its memory is fine (mm/madvise.c, mm/hwpoison-inject.c,
- * drivers/base/memory.c). madvise works only on pages of the caller, so the target does it on its own.
+ * drivers/base/memory.c). madvise works only on pages of the caller, so the target calls it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ static const char *const method_names[] = {
 
 _Static_assert(ARRAY_SIZE(method_names) == ARRAY_SIZE(methods) + 1, "every method has its name");
 
-/* Each filter is a file; all of them are set, so that old settings do not decide which pages are taken. */
+/* One file for each filter. All of them are set, so that no old setting selects pages. */
 static const struct filter {
 	const char *param, *file, *neutral;
 } filters[] = {
@@ -56,18 +56,18 @@ static const struct filter {
 };
 
 static const struct param hwpoison_params[] = {
-	{"method", PARAM_CHOICE, "how the page is marked as broken", NULL, method_names, true},
+	{"method", PARAM_CHOICE, "how the page is poisoned", NULL, method_names, true},
 	{"pfn", PARAM_NUMBER, "page frame number (default: of the target)", NULL, NULL, false},
 	{"frames", PARAM_NUMBER,
-	 "soft-offline-page: so many, from that page on, without those that the kernel refuses",
-	 "1", NULL, false},
+	 "soft-offline-page: number of frames, from that page on, not counting refused ones", "1",
+	 NULL, false},
 	{"filter-dev-major", PARAM_NUMBER, "corrupt-pfn: only pages of this device", NULL, NULL,
 	 false},
 	{"filter-dev-minor", PARAM_NUMBER, "corrupt-pfn: only pages of this device", NULL, NULL,
 	 false},
 	{"filter-flags-mask", PARAM_NUMBER, "corrupt-pfn: page flags that are compared", NULL, NULL,
 	 false},
-	{"filter-flags-value", PARAM_NUMBER, "corrupt-pfn: what they must be", NULL, NULL, false},
+	{"filter-flags-value", PARAM_NUMBER, "corrupt-pfn: their value", NULL, NULL, false},
 	{"filter-memcg", PARAM_NUMBER, "corrupt-pfn: only pages of this memory cgroup (inode)",
 	 NULL, NULL, false},
 	{0},
@@ -96,14 +96,15 @@ static int hwpoison_check(const json_t *arguments, enum injector_target target, 
 	if (method->input == INPUT_COMMAND && target == TARGET_GUEST)
 		return fail(
 			why, -EINVAL,
-			"'%s' is done by the process that owns the page; that of a workload in a "
-			"guest belongs to QEMU, which does no such thing: use corrupt-pfn, "
+			"'%s' needs a call of the process that owns the page; a page of a guest "
+			"belongs to QEMU, which makes no such call: use corrupt-pfn, "
 			"hard-offline-page or soft-offline-page",
 			method->name);
 	if (method->input == INPUT_COMMAND && target == TARGET_NONE)
-		return fail(why, -EINVAL,
-			    "'%s' is done by the process that owns the page: give it with 'at'",
-			    method->name);
+		return fail(
+			why, -EINVAL,
+			"'%s' needs a call of the process that owns the page: name it with 'at'",
+			method->name);
 	if (method->input != INPUT_COMMAND && target == TARGET_NONE &&
 	    !param_given(arguments, "pfn"))
 		return fail(why, -EINVAL, "'%s' needs a page: give a target with 'at', or 'pfn'",
@@ -129,9 +130,8 @@ static int check_page(const struct method *method, uint64_t pfn, struct reason *
 
 	if (!pfn)
 		return fail(why, -EPERM,
-			    "the page frame is 0: /proc/PID/pagemap hides the frames from a "
-			    "process without "
-			    "no CAP_SYS_ADMIN; run brinell as root");
+			    "the page frame is 0: /proc/PID/pagemap hides frames from a process "
+			    "without CAP_SYS_ADMIN; run brinell as root");
 	if (pfn >= 1ull << 52 || machine_memory_kind(pfn << 12) == MEMORY_DEVICE)
 		return fail(why, -ENXIO,
 			    "page frame 0x%" PRIx64 " is no RAM of this machine (/proc/iomem)",
@@ -161,7 +161,8 @@ static int check_machine(const struct injection *injection, const struct method 
 	if (method->input == INPUT_COMMAND) {
 		if (!injection->target || !injection->command)
 			return fail(why, -EINVAL,
-				    "'%s' needs a target whose process can do it (workload memory)",
+				    "'%s' needs a target whose process can call madvise (workload "
+				    "memory)",
 				    method->name);
 		return 0;
 	}
@@ -217,7 +218,7 @@ static int hwpoison_restore(struct injection *injection, struct reason *why)
 static int hwpoison_prepare(struct injection *injection, struct reason *why)
 {
 	const struct method *method = find_method(param_text(injection->arguments, "method"));
-	/* A planned injection has no running target, and records the request to it all the same. */
+	/* A dry run has no running target; it records the request nevertheless. */
 	enum injector_target target =
 		injection->target || injection->change.dry_run ? TARGET_WORKLOAD : TARGET_NONE;
 	struct hwpoison_private *private;
@@ -254,12 +255,12 @@ static const char *explain(const struct method *method, int error)
 	case -EHWPOISON:
 		return "the page is poisoned already";
 	case -EBUSY:
-		return method->poisons ? "the page can not be taken away from its user now (it is "
-					 "pinned, or migrating it failed); try again"
+		return method->poisons ? "the page can not be unmapped from its user now (it is "
+					 "pinned, or its migration failed); try again"
 				       : "the page is still mapped or held";
 	case -EIO:
 		return "the kernel can not handle this kind of page (reserved, slab, or another "
-		       "page that can not be given back)";
+		       "page that can not be freed)";
 	case -EOPNOTSUPP:
 		return method->poisons
 			       ? "the kernel does not support this for such a page, or filtered it"
@@ -267,13 +268,13 @@ static const char *explain(const struct method *method, int error)
 				 "real "
 				 "memory failure";
 	case -EINVAL:
-		return "the kernel calls the page or the request invalid";
+		return "the page or the request is invalid for the kernel";
 	default:
-		return "the kernel log may say more";
+		return "see the kernel log";
 	}
 }
 
-/* A write that succeeds proves nothing: free, filtered and other pages are passed over in silence. */
+/* Success of the write proves nothing: the kernel skips free, filtered and other pages without an error. */
 static void note_page(struct injection *injection, const struct method *method)
 {
 	uint64_t pfn = param_number(injection->arguments, "pfn"), flags;
@@ -309,7 +310,7 @@ static int fire_at_frame(struct injection *injection, const struct method *metho
 	return change_write(&injection->change, method->path, text, why);
 }
 
-/* The first must go; of those behind it, some belong to the kernel, which keeps them. */
+/* The first frame must go offline; the kernel may refuse others, such as its own. */
 static int fire_by_file(struct injection *injection, const struct method *method,
 			struct reason *why)
 {
@@ -402,7 +403,7 @@ static void hwpoison_probe(json_t *findings)
 REGISTERED(injector, hwpoison) = {
 	.name = "hwpoison",
 	.fault_of = nature_of_page_method,
-	.summary = "the kernel treats a page as broken, although its memory is fine",
+	.summary = "the kernel treats a page of intact memory as poisoned",
 	.params = hwpoison_params,
 	.check = hwpoison_check,
 	.probe = hwpoison_probe,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One use of an injector: its begin, its end, and a fault that runs in between.
+ * One use of an injector: start, end, and the events of a running fault.
  */
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
@@ -11,12 +11,12 @@ static void drop_event(void *context, json_t *event)
 }
 
 /**
- * injection_open - begin the use of an injector
- * @injection: receives it, and must not move until injection_close()
+ * injection_open - prepare the use of an injector
+ * @injection: receives it; must stay at its address until injection_close()
  * @injector:  its kind
  * @arguments: as given by a scenario or the command line, or NULL; borrowed
- * @dry_run:   note the writes without doing them
- * @why:       says which argument is wrong
+ * @dry_run:   record the writes without executing them
+ * @why:       names the wrong argument
  *
  * Return: 0, or -errno of param_check(); then there is nothing to close.
  */
@@ -53,9 +53,9 @@ void injection_close(struct injection *injection)
 }
 
 /**
- * injection_fire - make the fault
+ * injection_fire - inject the fault
  *
- * Return: 0; the fault still runs when @injection->running is set then. -errno of the injector.
+ * Return: 0, or -errno of the injector. If @injection->running is set, the fault still runs.
  */
 int injection_fire(struct injection *injection, struct reason *why)
 {
@@ -78,7 +78,7 @@ static void emit(struct injection *injection, const char *event, const char *tex
 	injection->run.emit(injection->run.context, data);
 }
 
-/** injection_progress - report how far a running fault is: @fraction from 0 to 1, or below 0 when unknown */
+/** injection_progress - report the progress of a running fault: @fraction from 0 to 1, or below 0 when unknown */
 void injection_progress(struct injection *injection, double fraction, const char *text)
 {
 	emit(injection, "progress", text, json_pack("{s:f}", "fraction", fraction));
@@ -99,7 +99,7 @@ void injection_end(struct injection *injection, int error, const char *reason)
 	emit(injection, "end", error ? reason : "ended", injection_outcome(injection));
 }
 
-/** injection_stop - end a running fault before its time. Return: whether one was running */
+/** injection_stop - end a running fault early. Return: whether one was running */
 bool injection_stop(struct injection *injection)
 {
 	if (!injection->running)
@@ -111,10 +111,10 @@ bool injection_stop(struct injection *injection)
 }
 
 /**
- * injection_ask_firmware - leave the fault to the firmware below this machine, which the controller of a run can reach
- * @call: for the bench's firmware (harness/rig/firmware/firmware.h); stolen
+ * injection_ask_firmware - request the fault from the firmware model of the bench, which only the controller can reach
+ * @call: for that firmware (harness/rig/firmware/firmware.h); its reference is stolen
  *
- * The fault is there when the call is answered, before the next step of the trial.
+ * The controller passes the call on before the next step of the trial. The answer means that the fault is injected.
  */
 void injection_ask_firmware(struct injection *injection, json_t *call)
 {
@@ -131,9 +131,8 @@ json_t *injection_outcome(const struct injection *injection)
 }
 
 /**
- * injection_finish - the end of an injection: put everything back, and let the next injector in
- * @injection: its @private is freed
- * @sticky:    part of the injector's @private, or NULL when it has none (yet)
+ * injection_finish - end an injection: restore the saved state, free @private, and drop the lock
+ * @sticky:    part of the injector's @private, or NULL if there is none (yet)
  * @why:       reason of the first failure
  *
  * Return: 0 or the first -errno of a write.

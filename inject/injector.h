@@ -27,31 +27,31 @@ enum injector_target {
 };
 
 /**
- * struct injector - a way to press a fault into this machine
+ * struct injector - a kind of fault injection
  * @name:    as in scenarios and `brinell inject NAME`
  * @summary: one line
  * @params:  its parameters
- * @kills:   parameter that names what it kills, so that the end of this is evidence of the fault; NULL: it kills nothing
- * @echoed_by: witness that reports the command of this injector by itself, which is no evidence of the fault; or NULL
- * @fault:   kind and severity of its faults, with which the judge compares the evidence; empty: any
- * @fault_of: the same by the arguments; NULL: @fault holds for all
- * @check:   checks what a table can not say: arguments that need each other, or a target or an address that is
- *           missing. Pure: scenarios are checked with it before anything starts. May be NULL
- * @probe:   appends one finding to @findings for each thing it needs, in the order in which they fail on metal:
- *           {"name", "ok": bool, "reason", "remedy"}; never changes anything but its module, by machine_load_module()
- * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets it
- *           whole; the fault is not there yet. On error everything is as before.
- * @fire:    makes the fault. -errno with a reason that explains this errno. A fault that takes long starts here, in a
- *           process of its own (harness/host/process.h), and sets @run.fd of the injection: it then runs until
- *           injection_end(). @fire itself must not block
+ * @kills:   parameter that names the process or guest that it kills, whose end is evidence of the fault; NULL: it kills nothing
+ * @echoed_by: witness that reports the injector's command itself, which is no evidence of the fault; or NULL
+ * @fault:   kind and severity of its faults, which the judge compares with the evidence; empty: any
+ * @fault_of: the same, by the arguments; NULL: @fault holds for all
+ * @check:   checks what @params can not express: arguments that depend on each other, a missing target or
+ *           address. Pure: scenarios are checked with it before anything starts. May be NULL
+ * @probe:   appends one finding to @findings for each requirement, in the order in which they fail on metal:
+ *           {"name", "ok": bool, "reason", "remedy"}; changes nothing but may load a module, by machine_load_module()
+ * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets all of it;
+ *           does not inject yet. On error it restores everything.
+ * @fire:    injects the fault. -errno with a reason that explains this errno. A long fault starts here in a
+ *           process of its own (harness/host/process.h) and sets @run.fd of the injection: it then runs until
+ *           injection_end(). @fire must not block
  * @dispatch: reads the reports of that process; called when @run.fd is readable; emits events, and calls
  *           injection_end() at the end of the fault. NULL for an injector whose @fire is the whole fault
- * @stop:    ends the process before its time and reaps it, with a bound; the caller ends the injection. NULL with
- *           @dispatch
- * @restore: puts back all that @prepare saved, frees @private, drops the lock; also after a failed @fire. The fault does
- *           not run any more
+ * @stop:    ends the process early and reaps it, within a bounded time; the caller ends the injection. NULL if
+ *           @dispatch is
+ * @restore: restores the state that @prepare saved, frees @private, drops the lock; also after a failed @fire. Called when
+ *           the fault does not run any more
  *
- * A planned injection (`--dry-run`) runs @prepare, @fire and @restore; change_write() then notes each write instead of
+ * A planned injection (`--dry-run`) runs @prepare, @fire and @restore; change_write() then records each write instead of
  * doing it, and @fire starts no process.
  */
 struct injector {
@@ -70,29 +70,29 @@ struct injector {
 	int (*restore)(struct injection *injection, struct reason *why);
 };
 
-/* In the result of a fault that the firmware below the machine makes: its call. */
+/* Key in the result of a fault that the firmware model injects: the call to it. */
 #define RESULT_FIRMWARE "firmware"
 
 REGISTRY(injector)
 
-/* Executes what only the process of the target can do, such as "madvise-hard"; waits for the answer. */
+/* Executes a command that only the target's process can execute, such as "madvise-hard"; waits for the answer. */
 typedef int (*injection_command_fn)(struct activity *target, const char *command,
 				    struct reason *why);
 
 /**
  * struct injection - one use of an injector
  * @injector:  its kind
- * @run:       what a running fault has in common with a running workload. @run.arguments is @arguments, @run.facts is
+ * @run:       common part of running faults and workloads. @run.arguments is @arguments, @run.facts is
  *             @result, and @run.private is the injection; @run.fd is -1 unless the fault runs in a process of its own.
  *             @run.emit is never NULL
- * @arguments: checked by its table; owned
+ * @arguments: checked against @params; owned
  * @change:    the writes to the kernel, and the lock while an injector holds it
- * @agent:     that serves, or NULL outside of one; borrowed
+ * @agent:     that runs the injection, or NULL outside of an agent; borrowed
  * @target:    the running workload whose page is hit, or NULL; borrowed
- * @command:   executes a command in the process of @target; NULL when it has no commands
+ * @command:   executes a command in the process of @target; NULL if that has no commands
  * @seed:      of the trial, for every random choice; 0 outside of a trial
  * @running:   the fault has begun and not ended
- * @error:     of a fault that has ended, with @reason
+ * @error:     0 or -errno of a fault that has ended, with @reason
  * @result:    object to which @fire adds facts (pfn, address, attempts); owned
  * @began:     CLOCK_MONOTONIC at @fire
  * @private:   of the injector between @prepare and @restore

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kill: one process of a host that runs guests dies without a word: the QEMU of a guest, or the daemon that watches over
- * them. A daemon is brought back as it was started, unless another program does it.
+ * kill: SIGKILL to one process of a host with guests: the QEMU of a guest, or libvirt's daemon. A daemon is restarted at the
+ * end, unless another program restarts it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,29 +15,28 @@
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
 
-/* The agent hears nothing of its guests meanwhile. */
+/* The agent reads no events of its guests meanwhile. */
 #define END_TIMEOUT_MS 1000
 
 static const char *const victims[] = {"qemu", "libvirtd", "virtqemud", NULL};
 static const char *const restarts[] = {"at-end", "at-once", NULL};
 
 static const struct param kill_params[] = {
-	{"what", PARAM_CHOICE, "whose process dies", NULL, victims, true},
+	{"what", PARAM_CHOICE, "process to kill", NULL, victims, true},
 	{"guest", PARAM_STRING, "name of the guest, for what: qemu", NULL, NULL, false},
 	{"restart", PARAM_CHOICE,
-	 "when a daemon is brought back that no other program restarts: with the trial's end, or "
-	 "as "
-	 "soon as it is dead",
+	 "when to restart a daemon that no other program restarts: at the end of the trial, or at "
+	 "once",
 	 "at-end", restarts, false},
 	{0},
 };
 
 /**
- * struct kill_private - the processes that it kills
- * @pid, @fd: of the process: the descriptor stands for it, and for no later one with its number
- * @daemon:   how it was started; for a daemon
- * @dead:     it was killed here, and is to be brought back
- * @helper:   brings it back meanwhile, when @helped; then @error and @why are its own until it has ended
+ * struct kill_private - the process to kill
+ * @pid, @fd: its number and pidfd; the pidfd can not refer to a later process with that number
+ * @daemon:   how it was started, if it is a daemon
+ * @dead:     it is a daemon, was killed, and must be restarted
+ * @helper:   thread that restarts it, if @helped; it owns @error and @why until it has ended
  */
 struct kill_private {
 	pid_t pid;
@@ -61,19 +60,18 @@ static int kill_check(const json_t *arguments, enum injector_target target, stru
 	if (!what)
 		return fail(why, -EINVAL, "'what' is missing");
 	if (target != TARGET_NONE)
-		return fail(why, -EINVAL,
-			    "'kill' strikes a process of the host, not a page: leave 'at' out");
+		return fail(why, -EINVAL, "'kill' has no page as its target: leave 'at' out");
 	if (kills_qemu(arguments) && !param_given(arguments, "guest"))
 		return fail(why, -EINVAL, "what: qemu needs 'guest', the name of the guest");
 	if (!kills_qemu(arguments) && param_given(arguments, "guest"))
 		return fail(why, -EINVAL,
-			    "'guest' is for what: qemu; %s serves all guests of its host: say by "
-			    "'on' which host",
+			    "'guest' is for what: qemu; %s serves all guests of its host: select "
+			    "the host with 'on'",
 			    what);
 	return 0;
 }
 
-/* What a guest's process must look like: a number alone may have gone to another one. */
+/* Check the name of the process, because its number may have been reused. */
 static int check_name(pid_t pid, const char *begin, struct reason *why)
 {
 	__cleanup_free char *name = process_name(pid);
@@ -109,15 +107,15 @@ static int take_process(struct injection *injection, struct kill_private *privat
 		return error;
 	private->fd = pidfd_open(private->pid, 0);
 	if (private->fd < 0)
-		return fail_errno(why, -errno, "take hold of process %d", (int)private->pid);
-	/* Only what is seen after that is about the process of the descriptor. */
+		return fail_errno(why, -errno, "pidfd_open of process %d", (int)private->pid);
+	/* Checked after pidfd_open(), so that it is about the process of the descriptor. */
 	error = check_name(private->pid, qemu ? "qemu" : what, why);
 	if (!error && !qemu)
 		error = daemon_read(&private->daemon, private->pid, why);
 	return error;
 }
 
-static void forget(struct injection *injection)
+static void release(struct injection *injection)
 {
 	struct kill_private *private = injection->private;
 
@@ -126,22 +124,22 @@ static void forget(struct injection *injection)
 	daemon_free(&private->daemon);
 }
 
-static void *bring_back(void *context)
+static void *restart(void *context)
 {
 	struct kill_private *private = context;
 
-	private->error = daemon_bring_back(&private->daemon, private->pid, &private->why);
+	private->error = daemon_restart(&private->daemon, private->pid, &private->why);
 	return NULL;
 }
 
-/* In a thread, because the agent must go on listening to the guests. */
-static void bring_back_at_once(struct kill_private *private)
+/* In a thread, because the agent must go on reading events of the guests. */
+static void restart_at_once(struct kill_private *private)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	private->helped = pthread_create(&private->helper, NULL, bring_back, private) == 0;
+	private->helped = pthread_create(&private->helper, NULL, restart, private) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -153,12 +151,12 @@ static int kill_restore(struct injection *injection, struct reason *why)
 	if (private && private->helped)
 		pthread_join(private->helper, NULL);
 	else if (private && private->dead)
-		(void)bring_back(private);
+		(void)restart(private);
 	if (private) {
 		error = private->error;
 		if (error && why)
 			*why = private->why;
-		forget(injection);
+		release(injection);
 	}
 	(void)injection_finish(injection, NULL, NULL);
 	return error;
@@ -183,7 +181,7 @@ static int kill_prepare(struct injection *injection, struct reason *why)
 	return error;
 }
 
-/* Its memory takes its time to be given back; a process that waits for a device dies later. */
+/* Freeing its memory takes time, and a process in uninterruptible sleep ends later. */
 static void await_end(struct injection *injection, int fd)
 {
 	struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -218,7 +216,7 @@ static int kill_fire(struct injection *injection, struct reason *why)
 	json_object_set_new(injection->result, "pid", json_integer(private->pid));
 	private->dead = !guest;
 	if (!guest && strcmp(param_text(injection->arguments, "restart"), "at-once") == 0)
-		bring_back_at_once(private);
+		restart_at_once(private);
 	return 0;
 }
 
@@ -243,7 +241,7 @@ REGISTERED(injector, kill_injector) = {
 	.name = "kill",
 	.fault = {KIND_OTHER, SEVERITY_ANY},
 	.kills = "what",
-	.summary = "QEMU of a guest, or libvirt's daemon, dies at once (SIGKILL)",
+	.summary = "SIGKILL to the QEMU of a guest, or to libvirt's daemon",
 	.params = kill_params,
 	.check = kill_check,
 	.probe = kill_probe,

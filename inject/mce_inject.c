@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mce-inject: the kernel's own machine check injector, through debugfs (arch/x86/kernel/cpu/mce/inject.c). Mode sw hands
- * a made-up record to the decoders; hw, df and th raise the machine check, or the interrupt, on a processor.
+ * mce-inject: the kernel's machine check injector, through debugfs (arch/x86/kernel/cpu/mce/inject.c). Mode sw passes a
+ * synthetic record to the decoders; hw, df and th raise the machine check, or the interrupt, on a processor.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -79,8 +79,7 @@ static const struct param mce_params[] = {
 	{"synd", PARAM_NUMBER, "MCi_SYND (AMD)", NULL, NULL, false},
 	{"fake-panic", PARAM_BOOL, "let the kernel print a panic instead of making it", "false",
 	 NULL, false},
-	{"allow-panic", PARAM_BOOL, "a raw status with PCC in mode hw is meant", "false", NULL,
-	 false},
+	{"allow-panic", PARAM_BOOL, "allow a raw status with PCC in mode hw", "false", NULL, false},
 	{0},
 };
 
@@ -102,7 +101,7 @@ static uint64_t status_of(const json_t *arguments)
 	const struct preset *preset = find_preset(param_text(arguments, "preset"));
 	uint64_t status = preset ? preset->status : param_number(arguments, "status");
 
-	/* Without an address the record must not claim to have one. */
+	/* Without an address ADDRV must be clear. */
 	if (preset && !param_given(arguments, "address"))
 		status &= ~STATUS_ADDRESS_VALID;
 	return status;
@@ -120,8 +119,8 @@ static int mce_check(const json_t *arguments, enum injector_target target, struc
 	    strcmp(mode, "hw") == 0 && !param_bool(arguments, "fake-panic") &&
 	    !param_bool(arguments, "allow-panic"))
 		return fail(why, -EINVAL,
-			    "this status has PCC (bit 57): in mode hw it panics the host; say "
-			    "'allow-panic' if that is meant, or 'fake-panic' to have it printed "
+			    "this status has PCC (bit 57): in mode hw it panics the host; set "
+			    "'allow-panic' to allow that, or 'fake-panic' to print the panic "
 			    "only");
 	if (preset && strcmp(preset, "deferred") == 0 && mode && strcmp(mode, "hw") == 0)
 		return fail(why, -EINVAL,
@@ -186,7 +185,7 @@ static int set_mode(struct injection *injection, struct reason *why)
 	struct reason reason = {0};
 	int error;
 
-	/* The kernel overwrites the last byte of this file without a look at it: it must be a newline. */
+	/* The kernel overwrites the last byte of this file unconditionally: it must be a newline. */
 	error = set(injection, MCE_DIRECTORY "/flags", STICKY_LINE, mode, &reason);
 
 	if (error == -EINVAL && strcmp(mode, "sw") != 0)
@@ -309,7 +308,7 @@ static void mce_probe(json_t *findings)
 	finding_add(findings, "mce-inject", works,
 		    *why.text ? why.text : "the files of mce-inject are missing",
 		    "modprobe mce-inject");
-	/* Whether the banks take writes shows only when hw is asked for; these interrupts are AMD's alone. */
+	/* Whether the banks accept writes shows only when hw is used. Deferred error interrupts exist on AMD only. */
 	finding_add(findings, "mce-inject:hw", works, "mce-inject does not run",
 		    "see the finding 'mce-inject' above");
 	finding_add(findings, "mce-inject:df", works && is_amd_smca(),
@@ -324,7 +323,7 @@ static void mce_probe(json_t *findings)
 REGISTERED(injector, mce_inject) = {
 	.name = "mce-inject",
 	.fault_of = nature_of_bank_record,
-	.summary = "the kernel raises a machine check, or decodes a made-up one",
+	.summary = "the kernel raises a machine check, or decodes a synthetic one",
 	.params = mce_params,
 	.check = mce_check,
 	.probe = mce_probe,

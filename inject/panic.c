@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * panic: the kernel of this machine is crashed by sysrq, in the middle of whatever it does. What comes then is the
- * machine's own business: kernel.panic restarts it, kdump saves it, or it stays dead.
+ * panic: crashes the kernel of this machine by sysrq. What follows depends on the machine: kernel.panic restarts it, kdump
+ * saves a dump, or it stays down.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,8 +20,8 @@ static int panic_check(const json_t *arguments, enum injector_target target, str
 	if (target != TARGET_NONE)
 		return fail(
 			why, -EINVAL,
-			"'panic' strikes a whole machine, not a page: leave 'at' out, and say by "
-			"'on' which machine");
+			"'panic' has a whole machine as its target, not a page: leave 'at' out, "
+			"and select the machine with 'on'");
 	return 0;
 }
 
@@ -50,7 +50,7 @@ static int panic_prepare(struct injection *injection, struct reason *why)
 
 	if (error)
 		return error;
-	/* /proc/sys/kernel/sysrq is about keys: the file takes every command. */
+	/* /proc/sys/kernel/sysrq restricts keys only: the file accepts every command. */
 	if (!injection->change.dry_run && !machine_has_file(SYSRQ_TRIGGER))
 		return fail(why, -ENOENT, "%s is missing: this kernel has no CONFIG_MAGIC_SYSRQ",
 			    SYSRQ_TRIGGER);
@@ -69,10 +69,10 @@ static int panic_fire(struct injection *injection, struct reason *why)
 	error = change_write(&injection->change, SYSRQ_TRIGGER, "c", &reason);
 	if (error)
 		return fail(why, error, "panic: %s", reason.text);
-	/* A kernel that is crashed does not return from the write. */
+	/* A crashed kernel does not return from the write. */
 	return injection->change.dry_run
 		       ? 0
-		       : fail(why, -EIO, "panic: the kernel took 'c' in %s, and lives on",
+		       : fail(why, -EIO, "panic: the kernel accepted 'c' in %s, and did not crash",
 			      SYSRQ_TRIGGER);
 }
 
@@ -83,14 +83,14 @@ static void panic_probe(json_t *findings)
 	finding_add(findings, "panic", machine_has_file(SYSRQ_TRIGGER), SYSRQ_TRIGGER " is missing",
 		    "use a kernel with CONFIG_MAGIC_SYSRQ");
 	finding_add(findings, "panic:restarts", panic_timeout(&seconds) == 0 && seconds != 0,
-		    "after a panic this machine stays as it is until it is reset",
+		    "after a panic this machine stays down until it is reset",
 		    "sysctl kernel.panic=10, or a reset from outside (BMC)");
 }
 
 REGISTERED(injector, panic_injector) = {
 	.name = "panic",
 	.fault = {KIND_OTHER, SEVERITY_ANY},
-	.summary = "the kernel of the machine is crashed (sysrq c)",
+	.summary = "crash of the machine's kernel (sysrq c)",
 	.params = panic_params,
 	.check = panic_check,
 	.probe = panic_probe,

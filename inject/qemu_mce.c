@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qemu-mce: a machine check of a guest, made by its own hypervisor: the command `mce` of QEMU's human monitor
- * (target/i386/monitor.c, target/i386/helper.c). No memory is broken, and the host's kernel knows nothing of it.
+ * qemu-mce: a machine check in a guest, raised by QEMU: the command `mce` of its human monitor
+ * (target/i386/monitor.c, target/i386/helper.c). No memory is broken, and the host's kernel is not involved.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -54,8 +54,8 @@ static const char *const vendor_names[] = {"intel", "amd", NULL};
 static const char *const kind_names[] = {"corrected", "srao", "srar", "fatal", NULL};
 
 /*
- * By vendor. AMD has no S and no AR: what is deferred (bit 44) is what Intel calls optional, and only a record with the
- * poison bit (43) has an address that Linux believes (amd_mce_usable_address()).
+ * By vendor. AMD has no S and no AR: deferred (bit 44) corresponds to Intel's action optional, and Linux uses the address only
+ * of a record with the poison bit (43) (amd_mce_usable_address()).
  */
 static const struct kind {
 	uint64_t status[2];
@@ -91,7 +91,7 @@ static const struct param qemu_mce_params[] = {
 	{"cpu", PARAM_NUMBER, "number of the guest's processor", "0", NULL, false},
 	{"broadcast", PARAM_BOOL, "the other processors get a machine check too", "false", NULL,
 	 false},
-	{"vendor", PARAM_CHOICE, "of the guest's processor (default: of the host's)", NULL,
+	{"vendor", PARAM_CHOICE, "vendor of the guest's processor (default: of the host's)", NULL,
 	 vendor_names, false},
 	{"bank", PARAM_NUMBER, "machine check bank", "9", NULL, false},
 	{"status", PARAM_NUMBER, "raw MCi_STATUS, instead of a kind", NULL, NULL, false},
@@ -146,8 +146,8 @@ static int qemu_mce_check(const json_t *arguments, enum injector_target target, 
 	if (target == TARGET_WORKLOAD)
 		return fail(
 			why, -EINVAL,
-			"'qemu-mce' strikes a guest, and the workload at 'at' runs on the host: "
-			"give one that is declared with 'in'");
+			"'qemu-mce' has a guest as its target, and the workload at 'at' runs on "
+			"the host: name one that is declared with 'in'");
 	if (!kind == !param_given(arguments, "status"))
 		return fail(why, -EINVAL, "give one of 'kind' and 'status'");
 	if (wants && target == TARGET_NONE && !param_given(arguments, "gpa"))
@@ -170,7 +170,7 @@ static void plan_check(const json_t *arguments, struct check *check)
 		check->status = kind->status[check->vendor];
 		check->mcgstatus = kind->mcgstatus;
 		check->misc = MISC_PHYSICAL_PAGE;
-		/* Without an address the record must not claim to have one. */
+		/* Without an address ADDRV must be clear. */
 		if (!param_given(arguments, "gpa"))
 			check->status &= ~STATUS_ADDRESS_VALID;
 	} else if (check->status & STATUS_UNCORRECTED) {
@@ -194,7 +194,7 @@ static char *make_command(const json_t *arguments)
 			   check.status, check.mcgstatus, check.address, check.misc);
 }
 
-/* QEMU reports no error for a processor that the guest does not have. */
+/* QEMU does not report an error for a missing processor. */
 static int check_processor(struct injection *injection, const struct guest_monitor *monitor,
 			   struct reason *why)
 {
@@ -233,7 +233,7 @@ static int qemu_mce_prepare(struct injection *injection, struct reason *why)
 	return check_processor(injection, monitor, why) ?: change_lock(&injection->change, why);
 }
 
-/* What QEMU says instead of nothing. */
+/* Error messages of QEMU. An empty answer is success. */
 static int judge_answer(const char *answer, struct injection *injection, struct reason *why)
 {
 	static const struct {
@@ -256,14 +256,14 @@ static int judge_answer(const char *answer, struct injection *injection, struct 
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (strstr(answer, known[i].text))
-			return fail(why, known[i].error, "qemu-mce: QEMU says '%s': %s", answer,
+			return fail(why, known[i].error, "qemu-mce: QEMU answers '%s': %s", answer,
 				    known[i].means);
-	/* The guest was hit all the same, and harder than was asked for. */
+	/* The guest was hit harder than requested. */
 	if (strstr(answer, "triple fault")) {
 		json_object_set_new(injection->result, "triple_fault", json_true());
 		return 0;
 	}
-	return fail(why, -EPROTO, "qemu-mce: QEMU says '%.200s'", answer);
+	return fail(why, -EPROTO, "qemu-mce: QEMU answers '%.200s'", answer);
 }
 
 static void note_check(struct injection *injection)
@@ -318,7 +318,7 @@ static void qemu_mce_probe(json_t *findings)
 REGISTERED(injector, qemu_mce) = {
 	.name = "qemu-mce",
 	.fault_of = nature_of_bank_record,
-	/* QEMU reports each machine check that its monitor was asked for as an event. */
+	/* QEMU reports each machine check of its monitor as an event. */
 	.echoed_by = "hypervisor",
 	.summary = "QEMU raises a machine check in a guest",
 	.params = qemu_mce_params,

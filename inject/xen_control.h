@@ -6,7 +6,7 @@
 #include "harness/lib/util.h"
 
 /**
- * enum xen_page - what a page of a domain is (xen/include/public/domctl.h, XEN_DOMCTL_PFINFO_*)
+ * enum xen_page - type of a page of a domain (xen/include/public/domctl.h, XEN_DOMCTL_PFINFO_*)
  * @XEN_PAGE_USED:   memory of the domain
  * @XEN_PAGE_HOLE:   no memory: never there, ballooned out, or of a device
  * @XEN_PAGE_BROKEN: marked as broken
@@ -18,10 +18,10 @@ enum xen_page {
 };
 
 /**
- * enum xen_frame_flag - what Xen keeps of a frame of the machine (xen/include/public/sysctl.h, PG_OFFLINE_STATUS_*)
- * @XEN_FRAME_PENDING: it is taken out of use when its domain gives it back
+ * enum xen_frame_flag - state of a machine frame in Xen (xen/include/public/sysctl.h, PG_OFFLINE_STATUS_*)
+ * @XEN_FRAME_PENDING: it is taken out of use when its domain frees it
  * @XEN_FRAME_OFFLINE: it is out of use
- * @XEN_FRAME_BROKEN:  a machine check struck it
+ * @XEN_FRAME_BROKEN:  a machine check reported it
  */
 enum xen_frame_flag {
 	XEN_FRAME_PENDING = 1 << 0,
@@ -30,12 +30,12 @@ enum xen_frame_flag {
 };
 
 /**
- * struct xen_domain - what Xen says of a domain
+ * struct xen_domain - state of a domain, from Xen
  * @id:    its number
- * @hvm:   its memory is that of a machine of its own (HVM and PVH); otherwise it is PV
+ * @hvm:   it has a physical address space of its own (HVM and PVH); otherwise it is PV
  * @dying: it is being destroyed
- * @ended: it has shut down, with @reason (xen/include/public/sched.h, SHUTDOWN_*)
- * @pfns:  its highest pfn and one more
+ * @ended: it has shut down, for @reason (xen/include/public/sched.h, SHUTDOWN_*)
+ * @pfns:  its highest pfn, plus one
  */
 struct xen_domain {
 	uint32_t id;
@@ -45,11 +45,11 @@ struct xen_domain {
 };
 
 /**
- * struct xen_machine - what Xen says of the machine
- * @processors: that are online
+ * struct xen_machine - properties of the machine, from Xen
+ * @processors: number that are online
  * @cap:        IA32_MCG_CAP of the first of them
- * @hvm:        it has guests with a device model
- * @intel:      of Intel: only there Xen acts on a machine check itself (xen/arch/x86/cpu/mcheck/mce_intel.c, mce_dhandlers)
+ * @hvm:        it can run guests with a device model
+ * @intel:      its processors are Intel's: only there Xen handles machine checks itself (xen/arch/x86/cpu/mcheck/mce_intel.c, mce_dhandlers)
  */
 struct xen_machine {
 	unsigned int processors;
@@ -70,23 +70,23 @@ enum xen_raise {
 };
 
 /**
- * struct xen_control - the way of an injector to Xen
- * @open:       a handle; NULL with the reason: this is no Xen, or not the version of the library
- * @close:      ends it
+ * struct xen_control - access of an injector to Xen
+ * @open:       opens a handle; NULL with the reason: this is no Xen, or its version differs from the library's
+ * @close:      closes it
  * @machine:    describes the machine
- * @find:       describes the domain of a name. -ESRCH: there is none
- * @page:       the type of a page of a domain that is not PV
+ * @find:       finds a domain by its name. -ESRCH: there is none
+ * @page:       reads the type of a page of a domain that is not PV
  * @write_msrs: interposes values of registers of one processor
  * @write_address: interposes the address of an error: a physical address of a domain that is not PV, which Xen translates
- * @raise:      has a processor take a simulated machine check
- * @frame:      the frame of the machine that a page of a domain has, which Xen says in both directions. @number: an address
+ * @raise:      raises a simulated machine check on a processor
+ * @frame:      finds the machine frame of a page of a domain, and verifies it in both directions. @number: an address
  *              register (IA32_MCi_ADDR) of @processor, which keeps an interposed value that no valid status goes with
  * @break_page: marks a page of a domain as broken
- * @offline:    takes a frame out of use, and leaves in @state what it is then: a set of enum xen_frame_flag. -EBUSY: Xen needs it
- * @frame_state: what a frame is, such a set
- * @free_frame: a frame that no domain has
- * @watch_frame: has the witness of frames look at a frame from now on, which is in @state now
- * @watch:      has the witness of page types look at a page from now on
+ * @offline:    takes a frame out of use; @state receives its new state, a set of enum xen_frame_flag. -EBUSY: Xen uses it
+ * @frame_state: reads the state of a frame, such a set
+ * @free_frame: finds a frame that no domain owns
+ * @watch_frame: makes the witness of frames follow a frame, whose present state is @state
+ * @watch:      makes the witness of page types follow a page
  *
  * Each returns 0 or -errno with a reason. Only a program that is linked with libxenctrl has one of these.
  */

@@ -2,9 +2,9 @@
 /*
  * xen-mca: machine checks that Xen simulates (XEN_MC_msrinject, XEN_MC_mceinject, XEN_MC_inject_v2 of
  * xen/include/public/arch-x86/xen-mca.h) at a page of a guest, the mark of a broken page (XEN_DOMCTL_set_broken_page_p2m), and
- * frames that are taken out of use (XEN_SYSCTL_page_offline_op).
- * Xen reads the registers of the machine check from what was interposed, so that its handler runs unchanged. No memory breaks.
- * The emulator of a machine can raise a real one, whose registers are those of the processor.
+ * taking frames out of use (XEN_SYSCTL_page_offline_op).
+ * Xen's handler runs unchanged: it reads the registers of the machine check from interposed values. No memory breaks.
+ * An emulated machine can raise a real machine check, with the registers of its processor.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #include "inject/injector.h"
 #include "inject/xen_control.h"
 
-/* harness/hypervisor calls the domain of a guest so. */
+/* Name of a guest's domain, as in harness/hypervisor. */
 #define DOMAIN_OF_GUEST "brinell-%s"
 
 #define MSR_MCG_STATUS 0x17a
@@ -39,7 +39,7 @@ static const char *const kind_names[] = {"srao",    "lmce",	     "ucna",
 
 /*
  * Statuses: VAL, UC, EN, MISCV, ADDRV, S and an explicit write-back of the last level cache (0x17a), which with the patrol scrub
- * is what Xen takes for an asynchronous memory error (is_async_memerror() of mce_intel.c); PCC makes it fatal. Without S it is
+ * is an asynchronous memory error for Xen (is_async_memerror() of mce_intel.c); PCC makes it fatal. Without S it is
  * a UCNA, which CMCI reports. The last one is not simulated: the emulator of the machine raises it.
  */
 static const struct kind {
@@ -63,7 +63,7 @@ static const struct kind {
 #define KIND_OFFLINE_FREE (KIND_SET_BROKEN + 2)
 
 #define VENDOR_FILE "/sys/class/dmi/id/sys_vendor"
-#define NO_EMULATOR "this machine is not emulated by QEMU, which can be asked for a machine check"
+#define NO_EMULATOR "this machine is not emulated by QEMU, which could raise a machine check"
 
 static const struct param xen_mca_params[] = {
 	{"kind", PARAM_CHOICE, "kind of error", NULL, kind_names, true},
@@ -97,8 +97,8 @@ static int xen_mca_check(const json_t *arguments, enum injector_target target, s
 {
 	if (target == TARGET_WORKLOAD)
 		return fail(why, -EINVAL,
-			    "'xen-mca' strikes a guest, and the workload at 'at' runs on the host: "
-			    "give one that is declared with 'in'");
+			    "'xen-mca' has a guest as its target, and the workload at 'at' runs on "
+			    "the host: name one that is declared with 'in'");
 	if (target == TARGET_NONE && !param_given(arguments, "gpa"))
 		return fail(why, -EINVAL,
 			    "'xen-mca' has no address: give a workload in the guest with 'at', or "
@@ -134,8 +134,8 @@ static int check_domain(struct xen_mca *mca, const char *guest, struct reason *w
 		return error;
 	if (!domain->hvm)
 		return fail(why, -EOPNOTSUPP,
-			    "xen-mca: domain %s is PV: Xen would take the address for one of the "
-			    "machine, and strike any other domain",
+			    "xen-mca: domain %s is PV: Xen would treat the address as one of the "
+			    "machine, and hit any other domain",
 			    name);
 	if (domain->dying || domain->ended)
 		return fail(why, -ESHUTDOWN, "xen-mca: domain %s (%u) %s", name, domain->id,
@@ -222,13 +222,14 @@ static int find_frame(struct injection *injection, struct reason *why)
 	return error;
 }
 
-/* The emulator knows addresses of the machine only. */
+/* The emulator needs a machine address. */
 static int find_emulated_frame(struct injection *injection, struct reason *why)
 {
 	if (!injection->agent)
-		return fail(why, -EOPNOTSUPP,
-			    "xen-mca: only a run can ask the emulator for a machine check: use a "
-			    "scenario");
+		return fail(
+			why, -EOPNOTSUPP,
+			"xen-mca: only a run can request a machine check of the emulator: use a "
+			"scenario");
 	if (!is_emulated())
 		return fail(why, -EOPNOTSUPP, "xen-mca: " NO_EMULATOR);
 	return find_frame(injection, why);
@@ -302,7 +303,7 @@ static int raise_check(const struct xen_mca *mca, const json_t *arguments, const
 	const struct xen_msr msrs[] = {{MSR_MCG_STATUS, kind->mcgstatus},
 				       {status, kind->status},
 				       {status + 2, MISC_PHYSICAL_LINE}};
-	/* Xen has no call that ends an interposition; its handler does so. A bank without VAL is none that it looks at. */
+	/* Only Xen's handler ends an interposition; no call does. A bank without VAL is ignored. */
 	const struct xen_msr none[] = {{MSR_MCG_STATUS, CHECK_IN_PROGRESS}, {status, 0}};
 	int error = mca->xen->write_msrs(mca->handle, cpu, msrs, ARRAY_SIZE(msrs), why)
 			    ?: mca->xen->write_address(mca->handle, cpu, status + 1, mca->domain.id,
@@ -357,7 +358,7 @@ static int xen_mca_fire(struct injection *injection, struct reason *why)
 	return raise_check(mca, arguments, &kinds[kind], why);
 }
 
-/* Xen accepts all kinds everywhere; the finding says which ones its handler acts on here. NULL: it does; owned by the caller */
+/* Xen accepts all kinds on every machine. Return: why its handler ignores a kind here, owned by the caller; NULL: it acts. */
 static char *why_without_effect(const struct xen_control *xen, void *handle, size_t kind,
 				const struct xen_machine *machine)
 {
@@ -367,13 +368,13 @@ static char *why_without_effect(const struct xen_control *xen, void *handle, siz
 	struct reason why;
 
 	if (needs && !machine->intel)
-		return xstrdup("Xen acts on machine checks of Intel processors only; others it "
-			       "passes to its first domain");
+		return xstrdup("Xen acts on machine checks of Intel processors only; it passes "
+			       "others to its first domain");
 	if ((machine->cap & needs) != needs)
 		return format_text("this processor lacks %s", kinds[kind].lacks);
 	if (kind == KIND_MACHINE_CHECK && !is_emulated())
 		return xstrdup(NO_EMULATOR);
-	/* Xen answers for frames only where it can take them out of use. */
+	/* Xen reports frame states only where it can take frames out of use. */
 	if (kind >= KIND_OFFLINE && (xen->free_frame(handle, &frame, &why) ||
 				     xen->frame_state(handle, frame, &state, &why)))
 		return xstrdup(why.text);

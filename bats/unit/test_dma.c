@@ -155,7 +155,7 @@ static void what_can_not_be_taken_is_refused(void **state)
 	(void)state;
 	put_machine();
 	refuses("{\"device\": \"0000:00:1f.7\"}", -ENODEV, "no PCI function 0000:00:1f.7");
-	refuses("{\"device\": \"0000:00:01.0\"}", -EOPNOTSUPP, "it drives: ");
+	refuses("{\"device\": \"0000:00:01.0\"}", -EOPNOTSUPP, "it has: ");
 	/* A bridge in the group does no harm, a device does. */
 	put_function("0000:00:06.0", "0x1", "0x060400\n", "2", "pcieport");
 	put_function("0000:00:06.1", "0x1", "0x020000\n", "2", "igb");

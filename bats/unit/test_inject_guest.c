@@ -310,9 +310,9 @@ static void panic_is_one_letter(void **state)
 	assert_content("/proc/sysrq-trigger", "");
 	assert_int_equal(json_integer_value(json_object_get(injection.result, "panic_timeout")),
 			 10);
-	/* The made-up kernel lives on, which a real one must not. */
+	/* The made-up kernel does not crash, which a real one must not. */
 	assert_int_equal(injection.injector->fire(&injection, &why), -EIO);
-	assert_non_null(strstr(why.text, "lives on"));
+	assert_non_null(strstr(why.text, "did not crash"));
 	assert_content("/proc/sysrq-trigger", "c");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
 	injection_close(&injection);
@@ -493,9 +493,9 @@ static void a_daemon_comes_back_as_it_was(void **state)
 
 		assert_int_equal(daemon_read(&daemon, pid, &why), 0);
 		assert_false(daemon.supervised);
-		assert_true(daemon.patience_ms > 0);
-		daemon.patience_ms = 0;
-		if (daemon_bring_back(&daemon, pid, &why))
+		assert_true(daemon.restart_ms > 0);
+		daemon.restart_ms = 0;
+		if (daemon_restart(&daemon, pid, &why))
 			fail_msg("%s: %s", ways[i], why.text);
 		close(leaked);
 		assert_content("/starts", "started\n");
@@ -532,7 +532,7 @@ static void a_daemon_gets_its_signals(void **state)
 	sigaddset(&held, SIGTERM);
 	sigprocmask(SIG_BLOCK, &held, &before);
 	signal(SIGPIPE, SIG_IGN);
-	error = daemon_bring_back(&daemon, 0, &why);
+	error = daemon_restart(&daemon, 0, &why);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (error)
@@ -557,7 +557,7 @@ static void a_daemon_that_somebody_restarts_is_not_started_twice(void **state)
 	assert_int_equal(daemon_read(&daemon, pid, &why), 0);
 	put("/proc/77/comm", "libvirtd\n");
 	put("/proc/77/cmdline", "libvirtd");
-	assert_int_equal(daemon_bring_back(&daemon, pid, &why), 0);
+	assert_int_equal(daemon_restart(&daemon, pid, &why), 0);
 	assert_content("/starts", "(missing)");
 	daemon_free(&daemon);
 	lives_then_end(pid);
@@ -576,8 +576,8 @@ static void a_service_is_left_to_its_manager(void **state)
 	put(path, "0::/system.slice/libvirtd.service\n");
 	assert_int_equal(daemon_read(&daemon, pid, &why), 0);
 	assert_true(daemon.supervised);
-	daemon.patience_ms = 0;
-	assert_int_equal(daemon_bring_back(&daemon, pid, &why), -ESRCH);
+	daemon.restart_ms = 0;
+	assert_int_equal(daemon_restart(&daemon, pid, &why), -ESRCH);
 	assert_non_null(strstr(why.text, "systemctl start libvirtd"));
 	assert_content("/starts", "(missing)");
 	daemon_free(&daemon);
@@ -593,13 +593,13 @@ static void a_daemon_that_does_not_start_is_told(void **state)
 	(void)state;
 	pid = make_daemon("--daemon");
 	assert_int_equal(daemon_read(&daemon, pid, &why), 0);
-	daemon.patience_ms = 0;
+	daemon.restart_ms = 0;
 	/* There is a file in its way. */
 	put("/proc/4242", "");
-	assert_int_equal(daemon_bring_back(&daemon, pid, &why), -EIO);
+	assert_int_equal(daemon_restart(&daemon, pid, &why), -EIO);
 	free(daemon.program);
 	daemon.program = strdup("/nowhere/libvirtd");
-	assert_int_equal(daemon_bring_back(&daemon, pid, &why), -EIO);
+	assert_int_equal(daemon_restart(&daemon, pid, &why), -EIO);
 	assert_non_null(strstr(why.text, "127"));
 	daemon_free(&daemon);
 	lives_then_end(pid);

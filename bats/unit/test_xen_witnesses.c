@@ -71,7 +71,7 @@ int xc_readconsolering(xc_interface *xch, char *buffer, unsigned int *count, int
 	return 0;
 }
 
-bool xen_lives(xc_interface *xch, uint32_t domain)
+bool xen_is_alive(xc_interface *xch, uint32_t domain)
 {
 	assert_int_equal(domain, 7);
 	return !xen.dies;
@@ -273,7 +273,7 @@ static void a_frame_is_found_in_both_directions(void **state)
 	assert_int_equal(frame, 0x123);
 	xen.back = 0x1002;
 	assert_int_equal(find_frame(&frame, &why), -EFAULT);
-	assert_non_null(strstr(why.text, "whose page it says is 0x1002"));
+	assert_non_null(strstr(why.text, "that frame as page 0x1002"));
 	xen.says = "(XEN) HV MSR INJECT (interpose) target 0 actual 0 MSR 0x41e <-- 0x200000\n";
 	assert_int_equal(find_frame(&frame, &why), -EFAULT);
 	xen.says = "(XEN) HV MSR INJECT (interpose) target 0 actual 0 MSR 0x422 <-- 0x123000\n";

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA of many pages, whatever device does it.
+ * DMA of several pages, for any driver.
  */
 #include <sched.h>
 
 #include "inject/dma/driver.h"
 
 /**
- * dma_await - wait until a register has a value
+ * dma_await - wait until bits of a register have a value
  * @offset: of the register
  * @mask:   bits that are compared
  * @value:  of these bits
  *
- * Return: 0, or -ETIMEDOUT after the deadline of the device, at once when all bits of the register are set: it is gone.
+ * Return: 0, or -ETIMEDOUT: after the deadline of the device, or at once when the register reads as all ones (device gone).
  */
 int dma_await(struct dma_device *device, unsigned int offset, uint32_t mask, uint32_t value,
 	      struct reason *why)
@@ -51,25 +51,25 @@ static int for_pages(struct dma_device *device, uint64_t iova, size_t length,
 
 /**
  * dma_device_write - let a device write to memory
- * @iova:   of its address space, a multiple of DMA_PAGE, or anywhere in a page that it does not leave
+ * @iova:   in its address space: a multiple of DMA_PAGE, or any address if the operation stays within the page
  * @length: in bytes
  * @why:    reason of a failure
  *
- * Return: 0 when the device reports completion, which does not prove that anything arrived: an IOMMU drops what it refuses, and
- * the device does not notice. -EIO when it reports an error, -ETIMEDOUT when it reports nothing, -ERANGE.
+ * Return: 0 when the device reports completion, which does not prove delivery: an IOMMU drops a refused write, and the device
+ * does not notice. -EIO when it reports an error, -ETIMEDOUT when it reports nothing, -ERANGE if it can not emit the address.
  */
 int dma_device_write(struct dma_device *device, uint64_t iova, size_t length, struct reason *why)
 {
 	return for_pages(device, iova, length, device->driver->write, why);
 }
 
-/** dma_device_read - let a device read from memory, at least the first 8 bytes of each page; as dma_device_write() */
+/** dma_device_read - let a device read from memory, at least the first 8 bytes of each page; see dma_device_write() */
 int dma_device_read(struct dma_device *device, uint64_t iova, size_t length, struct reason *why)
 {
 	return for_pages(device, iova, length, device->driver->read, why);
 }
 
-/** dma_device_wrote - whether memory holds what the device writes, page by page */
+/** dma_device_wrote - whether each page of memory holds the data that the device writes */
 bool dma_device_wrote(const struct dma_device *device, const void *memory, size_t length)
 {
 	for (size_t done = 0; done < length; done += DMA_PAGE)
@@ -80,8 +80,8 @@ bool dma_device_wrote(const struct dma_device *device, const void *memory, size_
 }
 
 /**
- * dma_device_fetched - whether the last page that the device was made to read holds what is at @memory
- * @same: receives the answer, which rests on the first 8 bytes
+ * dma_device_fetched - whether the device read the content of @memory in its last read
+ * @same: receives the result, which compares the first 8 bytes
  *
  * Return: 0, or as dma_device_write().
  */

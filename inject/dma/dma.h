@@ -3,9 +3,9 @@
 #define BRINELL_DMA_H
 
 /*
- * DMA of a real device to addresses of one's choice, through VFIO. The agent finds a device, checks it and takes it from its
- * driver; sticky_restore() gives it back. The process of a fault opens an address space and devices in it. Restore only after
- * that process has ended: the kernel lets go of a device when its last file is closed.
+ * DMA of a real device to chosen addresses, through VFIO. The agent finds a device, checks it and unbinds it from its driver;
+ * sticky_restore() returns it. The process of a fault opens an address space and devices in it. Restore only after that
+ * process has ended: the kernel releases a device when its last file is closed.
  */
 #include "harness/host/sticky.h"
 
@@ -15,11 +15,11 @@ struct dma_space;
 
 #define DMA_PAGE 4096
 
-/* Every device takes so many bytes below the end of its own addresses, or of 4 GiB, for its queues. */
+/* Size of the queues of a device, which lie below the end of the addresses that it can emit, or below 4 GiB. */
 #define DMA_OWN_SIZE (8 * DMA_PAGE)
 
 /**
- * enum dma_iommu - interface of the kernel to address spaces
+ * enum dma_iommu - kernel interface to IOMMU address spaces
  * @DMA_TYPE1:   VFIO's containers and groups
  * @DMA_IOMMUFD: /dev/iommu, and a file for each device
  */
@@ -31,10 +31,10 @@ enum dma_iommu {
 extern const char *const dma_iommu_names[];
 
 /**
- * struct dma_function - a PCI function of this machine that can be made to do DMA
+ * struct dma_function - a PCI function of this machine that can do DMA on request
  * @sbdf:   "0000:00:04.0"
- * @driver: of this room, that makes it do DMA
- * @bound:  driver of the kernel that has it, "" for none
+ * @driver: of this directory, for its DMA
+ * @bound:  kernel driver that it is bound to, "" for none
  * @group:  number of its IOMMU group, -1 without one
  * @iommu:  how it is opened; DMA_TYPE1 unless the caller of dma_find() sets another
  */

@@ -2,7 +2,7 @@
 #ifndef BRINELL_DMA_DRIVER_H
 #define BRINELL_DMA_DRIVER_H
 
-/* The kinds of devices that can be made to do DMA: one file each. */
+/* Drivers of the devices that can do DMA on request, one file each. */
 
 #include <errno.h>
 #include <string.h>
@@ -11,17 +11,17 @@
 #include "inject/dma/dma.h"
 
 /**
- * struct dma_driver - makes one kind of device do DMA
+ * struct dma_driver - operations of one kind of device
  * @name:    as in scenarios
  * @summary: one line
- * @drives:  whether it drives a function with these registers of its configuration space (@class: 24 bits)
+ * @drives:  whether it supports a function with these IDs and this class code (24 bits)
  * @address_bits: width of the addresses that the device can emit
- * @open:    makes the device ready; fills @image with what a write puts into memory. -ETIMEDOUT when it does not answer
+ * @open:    initializes the device; fills the first page of @own with the data of a write. -ETIMEDOUT when it does not answer
  * @write, @read: one operation to or from a page at @iova, of at most DMA_PAGE bytes; a read fetches at least its first 8
- *           bytes. 0: the device reports completion, which is no proof of delivery; -EIO: it reports an error;
+ *           bytes. 0: the device reports completion, which does not prove delivery; -EIO: it reports an error;
  *           -ETIMEDOUT: it reports nothing
  * @fetched: whether the last read fetched the bytes at @memory
- * @close:   quiets the device; also after a failed @open
+ * @close:   stops the device; also called after a failed @open
  */
 struct dma_driver {
 	const char *name;
@@ -39,11 +39,10 @@ struct dma_driver {
 REGISTRY(dma_driver)
 
 /**
- * struct dma_device - a device in the hands of its driver
- * @load, @store: a register of 32 bits in its first BAR; a device that is gone loads ones. A driver that needs another BAR, or
+ * struct dma_device - an open device
+ * @load, @store: access a register of 32 bits in BAR 0; all ones from a device that is gone. A driver that needs another BAR, or
  *           wider stores (the portals of Intel's DSA), maps it from @fd
- * @own:      DMA_OWN_SIZE bytes of zeroes that the device reaches at @own_iova
- * @image:    the first page of @own: what a write puts into memory
+ * @own:      DMA_OWN_SIZE bytes, zeroed, that the device reaches at @own_iova; the first page holds the data of a write
  * @deadline_ns: of one operation
  * @space, @fd, @group_fd, @registers: of the real device, see vfio.c
  * @private:  of the driver, freed with the device

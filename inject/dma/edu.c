@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * QEMU's educational device (docs/specs/edu.rst, hw/misc/edu.c): a buffer of one page, and a DMA engine between it and memory.
- * An operation takes 100 ms. QEMU's default lets it emit 28 bits of an address; it cuts off what is above.
+ * An operation takes 100 ms. By QEMU's default it emits addresses of 28 bits, and drops the upper bits.
  */
 #include "inject/dma/driver.h"
 
@@ -14,13 +14,13 @@
 #define COMMAND_RUN 1
 #define COMMAND_TO_MEMORY 2
 
-/* Where the buffer is in the device's own addresses. */
+/* Address of the buffer in the device. */
 #define BUFFER 0x40000
 
-/* The pages of its own: the image is page 0. */
+/* Pages of @own; page 0 holds the data of a write. */
 #define PAGE_BACK 1
 
-/* @stale: the buffer holds something else than the image. */
+/* @stale: the buffer does not hold the data of a write. */
 struct edu {
 	bool stale;
 };

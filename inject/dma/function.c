@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PCI functions of this machine: found, checked, taken from their driver for vfio-pci, and given back
+ * PCI functions of this machine: look-up, checks, and binding to vfio-pci and back
  * (Documentation/ABI/testing/sysfs-bus-pci).
  */
 #include <dirent.h>
@@ -33,7 +33,7 @@ static char *canonical(const char *name, char sbdf[static 16])
 	return sbdf;
 }
 
-/** dma_name_is_valid - whether a text names a driver of this room or, by its form, a PCI function */
+/** dma_name_is_valid - whether a text names a driver of this directory or has the form of a PCI function */
 bool dma_name_is_valid(const char *name)
 {
 	char sbdf[16];
@@ -54,7 +54,7 @@ static bool read_register(const char *sbdf, const char *name, uint32_t *value)
 	return true;
 }
 
-/* The last part of what a link of the function points to; "" without the link. */
+/* Read the last component of the target of a link of the function; "" without the link. */
 static void read_link(const char *sbdf, const char *name, char *target, int size)
 {
 	__cleanup_free char *file = format_text(PCI_DEVICES "/%s/%s", sbdf, name);
@@ -104,9 +104,8 @@ static int find_function(const char *sbdf, struct dma_function *function, struct
 		return fail(why, -ENODEV, "this machine has no PCI function %s; lspci lists them",
 			    sbdf);
 	if (!function->driver)
-		return fail(why, -EOPNOTSUPP,
-			    "%s is no device that brinell can make do DMA; it drives: %s", sbdf,
-			    names);
+		return fail(why, -EOPNOTSUPP, "brinell has no driver for the DMA of %s; it has: %s",
+			    sbdf, names);
 	return 0;
 }
 
@@ -115,7 +114,7 @@ static int no_dots(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* The first function of a kind that passes the check, else the first one at all. */
+/* Find the first function of a kind that passes the check, else the first one of the kind. */
 static int find_kind(const char *name, struct dma_function *function, struct reason *why)
 {
 	struct dma_function candidate;
@@ -142,11 +141,11 @@ static int find_kind(const char *name, struct dma_function *function, struct rea
 
 /**
  * dma_find - find a device
- * @name:     of a driver ("nvme"): the first device of it that can be taken; or a PCI function ("0000:00:04.0")
+ * @name:     of a driver ("nvme"), for its first device that dma_check() passes; or a PCI function ("0000:00:04.0")
  * @function: receives it
  * @why:      reason of a failure
  *
- * Return: 0, -ENODEV when there is none, -EOPNOTSUPP when no driver of this room knows it.
+ * Return: 0, -ENODEV when there is none, -EOPNOTSUPP when no driver supports it.
  */
 int dma_find(const char *name, struct dma_function *function, struct reason *why)
 {
@@ -160,7 +159,7 @@ int dma_find(const char *name, struct dma_function *function, struct reason *why
 		    "'%s' is neither a driver nor a PCI function such as 0000:00:04.0", name);
 }
 
-/* Bridges may share a group with their devices: VFIO leaves them to their driver. */
+/* Bridges may share a group with their devices: VFIO allows their drivers. */
 static char *others_of_group(const struct dma_function *function)
 {
 	__cleanup_free char *directory = format_text(GROUPS "/%d/devices", function->group);
@@ -183,8 +182,8 @@ static char *others_of_group(const struct dma_function *function)
 }
 
 /**
- * dma_check - whether a device can be taken without harm to this machine
- * @why: names what is in the way
+ * dma_check - whether a device can be unbound from its driver without harm to this machine
+ * @why: names the obstacle
  *
  * Return: 0, -ENODEV without an IOMMU, -ENOTUNIQ when its IOMMU group has other devices, -EBUSY when it is in use.
  */
@@ -212,13 +211,13 @@ int dma_check(const struct dma_function *function, struct reason *why)
 }
 
 /**
- * dma_take - take a device from its driver, and give it to vfio-pci
- * @function: that dma_check() has passed
- * @sticky:   receives what gives it back: sticky_restore(), after the last user of the device has ended
+ * dma_take - unbind a device from its driver, and bind it to vfio-pci
+ * @function: that dma_check() passed
+ * @sticky:   receives the steps back, for sticky_restore() after the last user of the device has ended
  * @change:   holds the lock
  * @why:      reason of a failure
  *
- * Return: 0 or -errno of a write; then sticky_restore() is due all the same.
+ * Return: 0 or -errno of a write. The caller must call sticky_restore() in both cases.
  */
 int dma_take(const struct dma_function *function, struct sticky *sticky, struct change *change,
 	     struct reason *why)
@@ -251,12 +250,12 @@ int dma_take(const struct dma_function *function, struct sticky *sticky, struct 
 	return strcmp(now, "vfio-pci") == 0
 		       ? 0
 		       : fail(why, -EIO,
-			      "%s was given to vfio-pci and has the driver '%s'; the kernel log "
-			      "says why",
+			      "%s was bound to vfio-pci and has the driver '%s'; see the kernel "
+			      "log",
 			      sbdf, now);
 }
 
-/** dma_returned - whether a device has its driver again. Return: 0 or -EIO */
+/** dma_returned - check that a device has its driver again. Return: 0 or -EIO */
 int dma_returned(const struct dma_function *function, struct reason *why)
 {
 	char now[32];
@@ -264,7 +263,7 @@ int dma_returned(const struct dma_function *function, struct reason *why)
 	read_link(function->sbdf, "driver", now, sizeof(now));
 	return strcmp(now, function->bound) == 0
 		       ? 0
-		       : fail(why, -EIO, "%s was taken from the driver '%s', and has '%s' now",
+		       : fail(why, -EIO, "%s was unbound from the driver '%s', and has '%s' now",
 			      function->sbdf, function->bound, now);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether this machine works with a device: the block devices on it, and their users.
+ * Whether this machine uses a device: its block devices with their users, and its network interfaces.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #define NET "/sys/class/net"
 #define SUBSYSTEMS "/sys/class/nvme-subsystem"
 
-/* Whether a link leads into the directory of the function. */
+/* Whether a link resolves to a path below the function. */
 static bool leads_to(const char *link, const char *sbdf)
 {
 	__cleanup_free char *part = format_text("/%s/", sbdf);
@@ -22,7 +22,7 @@ static bool leads_to(const char *link, const char *sbdf)
 	return real && strstr(real, part);
 }
 
-/* A disk of several controllers is of none of them, but of their subsystem, which links to them. */
+/* With NVMe multipath, a disk belongs to a subsystem, which links to its controllers. */
 static bool is_of_subsystem(const char *link, const char *sbdf)
 {
 	char path[4096];
@@ -93,7 +93,7 @@ static bool is_swap(const char *name, char user[static 256])
 	return line != NULL;
 }
 
-/* Device mapper and md hold their parts. */
+/* Device mapper and md are holders of their members. */
 static bool is_held(const char *name, char user[static 256])
 {
 	__cleanup_free char *directory = format_text(BLOCK "/%s/holders", name);
@@ -112,7 +112,7 @@ static bool is_held(const char *name, char user[static 256])
 	return held;
 }
 
-/* An exclusive user: a file system that no table names, a pool of ZFS. */
+/* Exclusive users that no table lists, such as a ZFS pool. */
 static bool is_claimed(const char *name, char user[static 256])
 {
 	__cleanup_free char *device = format_text("/dev/%s", name);
@@ -167,11 +167,11 @@ static bool any_used(const char *class, const char *sbdf,
 }
 
 /**
- * in_use_by - what uses a device
+ * in_use_by - find a user of a device
  * @sbdf: PCI function
- * @user: receives it, in words
+ * @user: receives its description
  *
- * Return: @user, or NULL when nothing does.
+ * Return: @user, or NULL when the device is not in use.
  */
 const char *in_use_by(const char *sbdf, char user[static 256])
 {

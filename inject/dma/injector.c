@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dma: a device is made to write or read where it must not, or where it may. What the IOMMU does about it, its own witnesses
- * show.
+ * dma: a device writes or reads at addresses where it must not, or may. The witnesses of the IOMMU show its reaction.
  */
 #include <inttypes.h>
 
@@ -15,7 +14,7 @@
 #define SIZE_MOST (16ull << 20)
 #define RATE_MOST 100000
 
-/* Below 256 MiB, which is all that QEMU's edu reaches; and above what any IOMMU translates (57 bits). */
+/* Below 256 MiB, the limit of QEMU's edu; and above the 57 bits that an IOMMU translates at most. */
 #define IOVA "0xdead000"
 #define IOVA_BEYOND (1ull << 60)
 
@@ -26,9 +25,9 @@ static const char *const targets[] = {"mapped",	     "read-only", "unmapped",
 static const struct param dma_params[] = {
 	{"device", PARAM_STRING, "a driver (nvme, edu), or a PCI function such as 0000:00:04.0",
 	 NULL, NULL, true},
-	{"operation", PARAM_CHOICE, "what the device does to memory", "write", operations, false},
-	{"target", PARAM_CHOICE, "what is behind the address", "unmapped", targets, false},
-	{"iova", PARAM_NUMBER, "the address that the device uses (default: " IOVA ")", NULL, NULL,
+	{"operation", PARAM_CHOICE, "access of the device to memory", "write", operations, false},
+	{"target", PARAM_CHOICE, "mapping at the address", "unmapped", targets, false},
+	{"iova", PARAM_NUMBER, "address that the device uses (default: " IOVA ")", NULL, NULL,
 	 false},
 	{"size", PARAM_SIZE, "bytes of each operation, whole pages", "4K", NULL, false},
 	{"count", PARAM_NUMBER, "number of operations; 0: until the fault is stopped", "1", NULL,
@@ -38,8 +37,7 @@ static const struct param dma_params[] = {
 	{"iommu", PARAM_CHOICE, "interface of the kernel to the IOMMU", "type1", dma_iommu_names,
 	 false},
 	{"noise", PARAM_STRING,
-	 "another device, which writes to the same address, where it has nothing mapped", NULL,
-	 NULL, false},
+	 "another device, which writes to the same address without a mapping", NULL, NULL, false},
 	{0},
 };
 
@@ -79,7 +77,7 @@ static int dma_injection_check(const json_t *arguments, enum injector_target tar
 			    "most",
 			    size);
 	if (iova % DMA_PAGE)
-		return fail(why, -EINVAL, "'iova' is 0x%" PRIx64 "; it must begin a page of 4 KiB",
+		return fail(why, -EINVAL, "'iova' is 0x%" PRIx64 "; it must be a multiple of 4 KiB",
 			    iova);
 	if (iova + size < iova)
 		return fail(why, -EINVAL, "'iova' and 'size' wrap around the end of the addresses");
@@ -146,7 +144,7 @@ static int dma_restore(struct injection *injection, struct reason *why)
 	if (!private)
 		return injection_finish(injection, NULL, why);
 	plan = private->plan;
-	/* The kernel lets go of the device when this process has ended. */
+	/* The kernel releases the device when this process has ended. */
 	process_stop(&injection->run, &private->process);
 	error = injection_finish(injection, &private->sticky, why);
 	if (!error && !injection->change.dry_run)
@@ -226,11 +224,11 @@ static void take_report(struct injection *injection, const struct dma_report *re
 	if (memory_of(report))
 		json_object_set_new(injection->result, "memory", json_string(memory_of(report)));
 	if (*report->head.text)
-		json_object_set_new(injection->result, "device-says",
+		json_object_set_new(injection->result, "device-error",
 				    json_string(report->head.text));
 }
 
-/* A device may well report an error for what an IOMMU refuses; of memory that it may reach it must not. */
+/* The device may report an error for a refused access, but not for an allowed one. */
 static int error_of(const struct dma_plan *plan, const struct dma_report *report)
 {
 	return dma_is_allowed(plan) ? report->head.error : 0;
@@ -246,7 +244,8 @@ static void dma_report(struct activity *run, const void *packet)
 	const struct dma_private *private = injection->private;
 	const struct dma_report *report = packet;
 	__cleanup_free char *text =
-		format_text("%" PRIu64 " operations, %" PRIu64 " completed, %" PRIu64 " silent",
+		format_text("%" PRIu64 " operations, %" PRIu64 " completed, %" PRIu64
+			    " without an end",
 			    report->operations, report->completed, report->silent);
 
 	take_report(injection, report);
@@ -291,7 +290,7 @@ static void dma_dispatch(struct injection *injection)
 		injection_end(injection, -ECHILD, "the process of the DMA ended");
 }
 
-/* Its last counts come after the request to end. A single operation is not stopped: it ends by itself, soon. */
+/* The last counts come after the request to end. A single operation is not stopped: it ends by its deadline. */
 static void dma_stop(struct injection *injection)
 {
 	struct dma_private *private = injection->private;
@@ -316,7 +315,7 @@ static void probe_device(json_t *findings, const struct dma_driver *driver)
 	int error = dma_find(driver->name, &function, &why) ?: dma_check(&function, &why);
 
 	finding_add(findings, name, error == 0, why.text,
-		    error == -ENODEV ? "plug one in; of QEMU: -device nvme or -device edu"
+		    error == -ENODEV ? "add one; in QEMU: -device nvme or -device edu"
 				     : "see the reason, or use another device");
 }
 
@@ -346,7 +345,7 @@ static void dma_probe(json_t *findings)
 REGISTERED(injector, dma_injector) = {
 	.name = "dma",
 	.fault = {KIND_IOMMU, SEVERITY_ANY},
-	.summary = "a PCI device writes or reads at an address of one's choice, through VFIO",
+	.summary = "a PCI device writes or reads at a chosen address, through VFIO",
 	.params = dma_params,
 	.check = dma_injection_check,
 	.probe = dma_probe,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Address spaces of iommufd, and devices through their own files (Documentation/userspace-api/iommufd.rst). From
- * include/uapi/linux/iommufd.h and vfio.h of Linux 7.3: the headers that brinell is built with may be older.
+ * Address spaces of iommufd, and devices through their own files (Documentation/userspace-api/iommufd.rst). The definitions
+ * are those of include/uapi/linux/iommufd.h and vfio.h of Linux 7.3, because the installed headers may be older.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -94,7 +94,7 @@ int iommufd_unmap(struct dma_space *space, uint64_t iova, size_t size, struct re
 		       : 0;
 }
 
-/* The function's directory "vfio-dev" has one entry, the name of its file. */
+/* The directory "vfio-dev" of a function has one entry, the name of its device file. */
 static int open_device(const char *sbdf, struct reason *why)
 {
 	__cleanup_free char *place = format_text("/sys/bus/pci/devices/%s/vfio-dev", sbdf);
@@ -116,7 +116,7 @@ static int open_device(const char *sbdf, struct reason *why)
 	return fd < 0 ? fail_errno(why, -errno, "open %s", name) : fd;
 }
 
-/** iommufd_attach - open a function, and let its DMA go through the address space of the device. Return: 0 or -errno */
+/** iommufd_attach - open a function, and attach it to the address space of the device. Return: 0 or -errno */
 int iommufd_attach(struct dma_device *device, const char *sbdf, struct reason *why)
 {
 	struct device_bind bind = {.size = sizeof(bind), .iommufd = device->space->fd};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The drivers of IOMMUs log 10 lines in 5 seconds and drop the others without a trace (lib/ratelimit.c, ___ratelimit(); all
- * IOMMUs of VT-d share one limit, drivers/iommu/intel/dmar.c, dmar_fault()). A fault that comes after earlier ones waits
- * until its lines can be logged.
+ * Drivers of IOMMUs log 10 lines in 5 seconds and drop the others without a notice (lib/ratelimit.c, ___ratelimit(); all
+ * IOMMUs of VT-d share one limit, drivers/iommu/intel/dmar.c, dmar_fault()). A fault that follows earlier ones waits until
+ * its lines can be logged.
  */
 #include <fcntl.h>
 
@@ -14,15 +14,15 @@
 #define TOKENS_MOST 10
 
 /*
- * A fault of VT-d asks three times whether a line may be logged: for the line that announces it, for its own, and once more
- * before it finds that there is no other fault. A noisy device may make one, too.
+ * A fault of VT-d takes three tokens: for the line that announces it, for its own, and one more before the driver finds that
+ * there is no other fault. The device @noise may add a fault.
  */
 #define TOKENS_NEEDED 6
 
-/* Its time says what the log's clock says now: this clock is not that of the programs. */
-#define MARKER "<6>brinell: a DMA comes"
+/* A record of our own shows the present time of the log's clock, which user space can not read. */
+#define MARKER "<6>brinell: a DMA follows"
 
-/* How often the limit was asked for a record; a status line stands for the last question, too. */
+/* Tokens that a record took; a status line counts for the last token, too. */
 static unsigned int tokens_of(const char *record)
 {
 	if (strstr(record, "DRHD: handling fault"))
@@ -31,9 +31,9 @@ static unsigned int tokens_of(const char *record)
 }
 
 /**
- * struct log_times - when the limit was asked
- * @now: time of the newest record; @times: of the last questions, a ring; microseconds of the log's clock
- * @count: of questions
+ * struct log_times - when tokens were taken
+ * @now: time of the newest record; @times: of the last tokens, a ring; in microseconds of the log's clock
+ * @count: number of tokens
  */
 struct log_times {
 	int64_t now, times[TOKENS_MOST];
@@ -72,9 +72,9 @@ static int read_log(struct log_times *log)
 }
 
 /**
- * dma_log_window - nanoseconds until the log takes the lines of a fault
+ * dma_log_window - time until the log accepts the lines of a fault
  *
- * Return: 0: now, or when the log can not be read.
+ * Return: nanoseconds; 0: at once, or the log can not be read.
  */
 int64_t dma_log_window(void)
 {

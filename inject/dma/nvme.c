@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Any NVMe controller, by its admin queue alone: no namespace is read or written. Identify makes it write a page, Set Features
- * of its clock makes it read 8 bytes (NVM Express base specification 2.0, sections 3.1.3, 5.17, 5.27.1.8).
+ * Any NVMe controller, through its admin queue only: no namespace is read or written. The controller writes a page for Identify,
+ * and reads 8 bytes for Set Features, Timestamp (NVM Express base specification 2.0, sections 3.1.3, 5.17, 5.27.1.8).
  */
 #include <endian.h>
 #include <sched.h>
@@ -28,18 +28,18 @@
 #define IDENTIFY_CONTROLLER 1
 #define FEATURE_TIMESTAMP 0x0e
 
-/* Identify controller data: optional commands, with the clock. */
+/* Identify controller data: optional NVM commands, with the bit of Timestamp. */
 #define IDENTIFY_ONCS 520
 #define ONCS_TIMESTAMP (1 << 6)
 
 #define ENTRIES 16
 
-/* The pages of its own: the image, which is what Identify returns, is page 0. */
+/* Pages of @own; page 0 holds the data of Identify. */
 #define PAGE_SUBMISSION 1
 #define PAGE_COMPLETION 2
 #define PAGE_CLOCK 3
 
-/* The clock counts milliseconds in 48 bits; a value that was read back may be so much later than it was set. */
+/* Timestamp counts milliseconds in 48 bits; a value that is read back may be later than it was set by this much. */
 #define CLOCK_MASK 0xffffffffffffull
 #define CLOCK_SLACK_MS 60000
 
@@ -52,7 +52,7 @@ struct nvme_completion {
 	uint16_t head, queue, id, status;
 };
 
-/* @tail, @head: of the two queues; @phase: of a new completion; @clock_set: the clock is not what it was */
+/* @tail, @head: of the two queues; @phase: of a new completion; @clock_set: the clock was changed */
 struct nvme {
 	unsigned int stride;
 	uint16_t tail, head, phase, id;
@@ -98,7 +98,7 @@ static int enable(struct dma_device *device, struct reason *why)
 	return error;
 }
 
-/* The phase bit is the last that the controller writes of an entry. Return: its status, or -ETIMEDOUT. */
+/* The controller writes the phase bit of an entry last. Return: the status, or -ETIMEDOUT. */
 static int await_completion(struct dma_device *device, struct reason *why)
 {
 	struct nvme *nvme = device->private;
@@ -116,7 +116,7 @@ static int await_completion(struct dma_device *device, struct reason *why)
 			return fail(why, -ETIMEDOUT,
 				    "nvme: no completion of its command; the controller is %s",
 				    device->load(device, CSTS) & CSTS_FATAL ? "in fatal state"
-									    : "silent");
+									    : "not in fatal state");
 		}
 		sched_yield();
 	}
@@ -158,9 +158,10 @@ static int nvme_open(struct dma_device *device, struct reason *why)
 	uint32_t high = device->load(device, CAP + 4);
 
 	if (high == UINT32_MAX)
-		return fail(why, -ETIMEDOUT, "nvme: its registers read as ones: it is gone");
+		return fail(why, -ETIMEDOUT,
+			    "nvme: its registers read as all ones: the device is gone");
 	if (high >> 16 & 0xf)
-		return fail(why, -EOPNOTSUPP, "nvme: its smallest page is not of 4 KiB");
+		return fail(why, -EOPNOTSUPP, "nvme: its smallest page is larger than 4 KiB");
 	nvme->stride = 4u << (high & 0xf);
 	return enable(device, why)
 		       ?: execute(device, OPCODE_IDENTIFY, IDENTIFY_CONTROLLER,
@@ -180,8 +181,8 @@ static int nvme_read(struct dma_device *device, uint64_t iova, size_t length, st
 	memcpy(&oncs, device->own + IDENTIFY_ONCS, sizeof(oncs));
 	if (!(le16toh(oncs) & ONCS_TIMESTAMP))
 		return fail(why, -EOPNOTSUPP,
-			    "nvme: this controller has no clock to be set, so it can not be made "
-			    "to read memory");
+			    "nvme: this controller has no Timestamp feature, by which it could "
+			    "read memory");
 	nvme->clock_set = true;
 	return execute(device, OPCODE_SET_FEATURES, FEATURE_TIMESTAMP, iova, why);
 }

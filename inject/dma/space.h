@@ -5,12 +5,12 @@
 #include "inject/dma/driver.h"
 
 /**
- * struct dma_space - addresses that devices share
- * @iommu:   interface of the kernel that it is made with
+ * struct dma_space - an IOMMU address space that devices share
+ * @iommu:   kernel interface that it uses
  * @fd:      VFIO's container, or iommufd
  * @ioas:    of iommufd: number of the address space
- * @typed:   of a container: it has its first group, and with it its kind of IOMMU
- * @devices: how many were opened in it
+ * @typed:   of a container: VFIO_SET_IOMMU was called, after the first group was added
+ * @devices: number of devices opened in it
  */
 struct dma_space {
 	enum dma_iommu iommu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The process of a fault: it owns the device, its address space and the memory behind it, and checks that memory after each
- * operation. Its end lets go of all of them.
+ * operation. The kernel releases all of them when it ends.
  */
 #include <poll.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 #define PROGRESS_NS (500 * NSEC_PER_MSEC)
 
-/* What memory holds that no device has written to; the first bytes of a page are also a time, for the clock of an NVMe controller. */
+/* Content of memory before the DMA. The first 8 bytes of a page are also a valid NVMe Timestamp. */
 #define FILLED 0x5a
 
 struct stream {
@@ -46,8 +46,8 @@ static int operate(struct stream *stream)
 			   : dma_device_write(stream->device, plan->iova, plan->size, &stream->why);
 }
 
-/* Writes show in the memory, reads in the device. */
-static void look(struct stream *stream)
+/* Count the effect: a write shows in the memory, a read in the device. */
+static void check_effect(struct stream *stream)
 {
 	struct dma_report *report = &stream->report;
 	bool same = false;
@@ -84,7 +84,7 @@ static void step(struct stream *stream)
 	if (!stream->plan->reads)
 		fill(stream);
 	count(stream, operate(stream));
-	look(stream);
+	check_effect(stream);
 }
 
 static int open_noise(struct stream *stream)
@@ -109,7 +109,7 @@ static int map(struct stream *stream)
 			      plan->target != DMA_READ_ONLY, &stream->why);
 	if (error || plan->target != DMA_AFTER_UNMAP)
 		return error;
-	/* That it has arrived before makes what comes after the unmapping mean something. */
+	/* A DMA that arrives before the unmapping shows that one afterwards could have arrived. */
 	error = operate(stream);
 	if (!error && !plan->reads && !dma_device_wrote(stream->device, stream->memory, plan->size))
 		error = fail(&stream->why, -EIO, "a DMA to mapped memory did not arrive");
@@ -132,13 +132,13 @@ static int set_up(struct stream *stream)
 				   plan->deadline_ns, &stream->why)
 		?: open_noise(stream)
 		?: map(stream);
-	/* What the device fetched before the unmapping is other than what is there now. */
+	/* The device read other data before the unmapping. */
 	if (!error && plan->reads && plan->target == DMA_AFTER_UNMAP)
 		memset(stream->memory, FILLED ^ 0xff, plan->size);
 	return error;
 }
 
-static void say(struct stream *stream, int socket, int kind, int flags)
+static void send_report(struct stream *stream, int socket, int kind, int flags)
 {
 	stream->report.head.kind = kind;
 	snprintf(stream->report.head.text, sizeof(stream->report.head.text), "%.*s",
@@ -163,7 +163,7 @@ bool dma_is_allowed(const struct dma_plan *plan)
 	return plan->target == DMA_MAPPED || (plan->target == DMA_READ_ONLY && plan->reads);
 }
 
-/* Of faults the log must have room for. */
+/* Faults wait until the kernel log has room for their lines. */
 static bool run(struct stream *stream, int socket)
 {
 	bool faults = !dma_is_allowed(stream->plan) || stream->noise;
@@ -177,7 +177,7 @@ static bool run(struct stream *stream, int socket)
 		if (now_monotonic_ns() - reported < PROGRESS_NS)
 			continue;
 		reported = now_monotonic_ns();
-		say(stream, socket, DMA_PROGRESS, MSG_DONTWAIT);
+		send_report(stream, socket, DMA_PROGRESS, MSG_DONTWAIT);
 	}
 	return true;
 }
@@ -190,7 +190,7 @@ static void tear_down(struct stream *stream)
 	dma_space_close(stream->noise_space);
 }
 
-/** dma_body - the process: does what the struct dma_plan at @options says, and waits for its end */
+/** dma_body - body of the process: executes the struct dma_plan at @options, then waits for the request to end */
 void dma_body(int socket, const void *options)
 {
 	struct stream stream = {.plan = options};
@@ -200,11 +200,11 @@ void dma_body(int socket, const void *options)
 	error = set_up(&stream);
 	if (error) {
 		stream.report.head.error = error;
-		say(&stream, socket, PROCESS_FAILED, 0);
+		send_report(&stream, socket, PROCESS_FAILED, 0);
 	} else {
-		say(&stream, socket, PROCESS_READY, 0);
+		send_report(&stream, socket, PROCESS_READY, 0);
 		(void)run(&stream, socket);
-		say(&stream, socket, DMA_DONE, 0);
+		send_report(&stream, socket, DMA_DONE, 0);
 	}
 	tear_down(&stream);
 	(void)pause_until(socket, INT64_MAX);

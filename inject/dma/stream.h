@@ -6,12 +6,12 @@
 #include "inject/dma/dma.h"
 
 /**
- * enum dma_target - what is behind the address of a DMA
+ * enum dma_target - mapping at the address of a DMA
  * @DMA_MAPPED:      memory
  * @DMA_READ_ONLY:   memory that the device may only read
  * @DMA_UNMAPPED:    nothing
- * @DMA_AFTER_UNMAP: memory that was mapped, and is not any more
- * @DMA_BEYOND:      nothing; the address is wider than an IOMMU's
+ * @DMA_AFTER_UNMAP: memory that was unmapped again
+ * @DMA_BEYOND:      nothing; the address is wider than any IOMMU translates
  */
 enum dma_target {
 	DMA_MAPPED,
@@ -22,14 +22,14 @@ enum dma_target {
 };
 
 /**
- * struct dma_plan - what a device is to do
+ * struct dma_plan - the DMA operations of a fault
  * @function: the device
- * @noise:    a device that meanwhile writes to the same address, which is not mapped for it; @has_noise
- * @target, @iova, @size: where to
- * @reads:    it reads from there instead of writing
- * @count:    of operations; 0: until it is stopped
- * @interval_ns: from one operation to the next
- * @deadline_ns: of each
+ * @noise:    a device that writes to the same address in another address space, where nothing is mapped; if @has_noise
+ * @target, @iova, @size: address range of each operation
+ * @reads:    the device reads memory instead of writing it
+ * @count:    number of operations; 0: until it is stopped
+ * @interval_ns: between the starts of two operations
+ * @deadline_ns: of each operation
  */
 struct dma_plan {
 	struct dma_function function, noise;
@@ -39,7 +39,7 @@ struct dma_plan {
 	int64_t interval_ns, deadline_ns;
 };
 
-/* Reports of the process besides that it is ready: how far it is, and its end. */
+/* Reports of the process: progress, and the end. */
 enum dma_report_kind {
 	DMA_PROGRESS = PROCESS_OWN,
 	DMA_DONE,
@@ -47,10 +47,10 @@ enum dma_report_kind {
 
 /**
  * struct dma_report - a report of the process
- * @operations: begun
- * @completed, @failed, @silent: how the device ended them
- * @arrived, @blocked, @torn: what the memory then held: all of them, nothing of them, a part of them. Nothing is behind an address that
- *              was never mapped
+ * @operations: number of operations
+ * @completed, @failed, @silent: operations that the device completed, ended with an error, did not end
+ * @arrived, @blocked, @torn: operations whose data were in memory completely, not at all, in part; not counted at an address
+ *              that was never mapped
  */
 struct dma_report {
 	struct process_report head;

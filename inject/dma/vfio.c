@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Address spaces and devices through VFIO (Documentation/driver-api/vfio.rst): here by its containers and groups, which most
- * kernels have.
+ * Address spaces and devices through VFIO (Documentation/driver-api/vfio.rst), by its containers and groups, which most kernels
+ * have.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #define PCI_COMMAND_MEMORY 2
 #define PCI_COMMAND_MASTER 4
 
-/* The queues of a device that emits more lie below this. */
+/* The queues lie below this, even if the device can emit wider addresses. */
 #define OWN_BITS_MOST 32
 
 const char *const dma_iommu_names[] = {"type1", "iommufd", NULL};
@@ -40,7 +40,7 @@ static int open_container(struct dma_space *space, struct reason *why)
 /**
  * dma_space_open - make an address space in which nothing is mapped
  * @space: receives it; owned by the caller, dma_space_close()
- * @iommu: that of its devices
+ * @iommu: kernel interface
  * @why:   reason of a failure
  */
 int dma_space_open(struct dma_space **space, enum dma_iommu iommu, struct reason *why)
@@ -93,7 +93,7 @@ int dma_space_map(struct dma_space *space, uint64_t iova, void *memory, size_t s
 		       : 0;
 }
 
-/** dma_space_unmap - the opposite, of one whole mapping. Return: 0 or -errno */
+/** dma_space_unmap - remove one whole mapping. Return: 0 or -errno */
 int dma_space_unmap(struct dma_space *space, uint64_t iova, size_t size, struct reason *why)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
@@ -130,8 +130,9 @@ static int open_group(struct dma_device *device, const struct dma_function *func
 		return fail_errno(why, -errno, "VFIO_SET_IOMMU");
 	space->typed = true;
 	device->fd = ioctl(device->group_fd, VFIO_GROUP_GET_DEVICE_FD, function->sbdf);
-	return device->fd < 0 ? fail_errno(why, -errno, "VFIO does not hand out %s", function->sbdf)
-			      : 0;
+	return device->fd < 0
+		       ? fail_errno(why, -errno, "VFIO_GROUP_GET_DEVICE_FD of %s", function->sbdf)
+		       : 0;
 }
 
 static int region(const struct dma_device *device, unsigned int index, uint64_t *offset,
@@ -197,19 +198,19 @@ static uint32_t load(struct dma_device *device, unsigned int offset)
 static void store(struct dma_device *device, unsigned int offset, uint32_t value)
 {
 	value = htole32(value);
-	/* A device that is gone shows by its registers, which then read as ones. */
+	/* A device that is gone shows in the next load, which reads all ones. */
 	(void)!pwrite(device->fd, &value, sizeof(value), (off_t)(device->registers + offset));
 }
 
 /**
- * dma_device_open - make a device ready for DMA
+ * dma_device_open - open a device and initialize it for DMA
  * @device:   receives it; owned by the caller, dma_device_close()
- * @space:    that it is to work in
- * @function: taken by dma_take()
+ * @space:    of its DMA
+ * @function: bound by dma_take()
  * @deadline_ns: of each operation
  * @why:      reason of a failure
  *
- * The highest DMA_OWN_SIZE bytes that it can reach, below 4 GiB, are its own; of a second device the bytes below them.
+ * The highest DMA_OWN_SIZE bytes that it can reach below 4 GiB hold its queues; those of a second device lie below them.
  *
  * Return: 0, -ETIMEDOUT when the device does not answer, or -errno.
  */
@@ -236,7 +237,7 @@ int dma_device_open(struct dma_device **device, struct dma_space *space,
 	return error;
 }
 
-/** dma_device_close - quiet a device, and let go of it; NULL is fine */
+/** dma_device_close - stop a device and free it; NULL is allowed */
 void dma_device_close(struct dma_device *device)
 {
 	if (!device)

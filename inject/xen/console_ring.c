@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Witness "hypervisor-log": what Xen itself says, from its console ring (XEN_SYSCTL_readconsole). The serial console of the
- * machine shows the same lines, and those of a Xen that dies.
+ * Witness "hypervisor-log": Xen's own log, from its console ring (XEN_SYSCTL_readconsole). The serial console of the
+ * machine shows the same lines, and also those of a crash of Xen.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 #include "inject/xen/xen.h"
 
 /*
- * @index: of the ring, which counts all bytes that were ever written
- * @line:  the last one, as far as it was read
+ * @index: position in the ring, in bytes since the start of Xen
+ * @line:  the last line, which may be incomplete
  */
 struct ring {
 	xc_interface *xen;
@@ -20,7 +20,7 @@ struct ring {
 	size_t used;
 };
 
-/* Lines that report the error or what Xen did about it; the file that prints each, below xen/arch/x86/cpu/mcheck. */
+/* Lines that report an error or Xen's reaction to it, with the file that prints each, below xen/arch/x86/cpu/mcheck. */
 static const char *const errors[] = {
 	/* mce_intel.c, intel_memerr_dhandler() */
 	"Enter UCR recovery action",
@@ -63,9 +63,9 @@ static void cut(struct witness_run *run, const char *text, size_t length)
 
 /**
  * xen_log_read - read the next bytes of the ring
- * @index: where, which counts all bytes that were ever written; moves on
+ * @index: position in bytes since the start of Xen; advanced
  * @text:  receives up to XEN_LOG_CHUNK bytes
- * @lost:  receives how many were overwritten before they could be read
+ * @lost:  receives the number of bytes that were overwritten before they were read
  *
  * Return: bytes read, 0 at the end, -errno.
  */
@@ -109,7 +109,7 @@ static int ring_start(struct witness_run *run, struct reason *why)
 	int count = 0;
 
 	ring->xen = xen_open(why);
-	/* Nothing older than now is evidence. */
+	/* Skip older lines. */
 	while (ring->xen && (count = xen_log_read(ring->xen, &ring->index, text, &lost)) > 0)
 		;
 	if (ring->xen && count == 0) {

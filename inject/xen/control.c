@@ -18,7 +18,7 @@
 int xc_get_pfn_type_batch(xc_interface *xch, uint32_t dom, unsigned int num, xen_pfn_t *arr);
 
 /**
- * xen_open - a handle of libxenctrl that logs nothing by itself
+ * xen_open - open a handle of libxenctrl that does not log by itself
  *
  * Return: the handle, or NULL with a reason: this is not the first domain of Xen, or Xen refuses the library's version.
  */
@@ -53,7 +53,7 @@ xc_interface *xen_open(struct reason *why)
 	return xen;
 }
 
-/** xen_probe - a finding that only needs Xen */
+/** xen_probe - add a finding that requires only Xen */
 void xen_probe(json_t *findings, const char *name)
 {
 	struct reason why = {""};
@@ -74,7 +74,7 @@ static void control_close(void *handle)
 	xc_interface_close(handle);
 }
 
-/* The registers of machine checks of the first processor, as far as Xen shows them. */
+/* Machine check capabilities of the first processor, as Xen reports them. */
 static int read_cap(xc_interface *xen, struct xen_machine *machine)
 {
 	DECLARE_HYPERCALL_BUFFER(xen_mc_logical_cpu_t, cpus);
@@ -100,7 +100,7 @@ static int read_cap(xc_interface *xen, struct xen_machine *machine)
 	return error;
 }
 
-/* Where Debian, and Xen's own build, have the device model; libxl looks at one place, and does not report it. */
+/* Paths of the device model of Debian and of Xen's own build; libxl uses one of them, and does not report it. */
 static bool has_hvm(xc_interface *xen)
 {
 	xc_physinfo_t machine = {0};
@@ -152,12 +152,12 @@ static int control_find(void *handle, const char *name, struct xen_domain *domai
 	xen_pfn_t last = 0;
 
 	if (number == -ESRCH)
-		return fail(why, -ESRCH, "xenstore knows no domain %s", name);
+		return fail(why, -ESRCH, "xenstore has no domain %s", name);
 	if (number < 0)
 		return fail(why, (int)number, "xenstore does not answer: %s",
 			    strerror((int)-number));
 	if (xc_domain_getinfolist(handle, (uint32_t)number, 1, &info) != 1 || info.domain != number)
-		return fail(why, -ESRCH, "Xen knows no domain %lld, which xenstore calls %s",
+		return fail(why, -ESRCH, "Xen has no domain %lld, whose name in xenstore is %s",
 			    (long long)number, name);
 	if (xc_domain_maximum_gpfn(handle, (uint32_t)number, &last) < 0)
 		return fail(why, -errno, "the size of domain %s: %s", name, strerror(errno));
@@ -172,8 +172,8 @@ static int control_find(void *handle, const char *name, struct xen_domain *domai
 	return 0;
 }
 
-/** xen_lives - whether a domain is there, and is not being destroyed */
-bool xen_lives(xc_interface *xen, uint32_t domain)
+/** xen_is_alive - whether a domain exists, and is not being destroyed */
+bool xen_is_alive(xc_interface *xen, uint32_t domain)
 {
 	xc_domaininfo_t info;
 

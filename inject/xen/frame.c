@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The frame of the machine that a page of a domain has. The tables of a domain that is not PV are Xen's own, and no call shows what is
- * in them. But Xen translates the address of an error that is interposed, and logs the outcome (do_mca() and x86_mc_msrinject() of
- * xen/arch/x86/cpu/mcheck/mce.c). The table of the machine's frames, which the first domain can map, must lead back to the page:
- * alone it would not do, because the two domains of a migration have the same pages.
+ * The machine frame of a page of a domain. No call reads the page tables (P2M) of a domain that is not PV. But Xen translates an
+ * interposed error address, and logs the result (do_mca() and x86_mc_msrinject() of xen/arch/x86/cpu/mcheck/mce.c). The M2P
+ * table, which the first domain can map, must lead back to the page. M2P alone is not enough, because the two domains of a
+ * migration have the same pages.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@
 /* Of the table, which is mapped in such pieces (xc_map_m2p() of tools/libs/guest/xg_offline_page.c). */
 #define PIECE_BYTES (2ul << 20)
 
-/* What Xen has logged since @index; owned by the caller, or NULL. */
+/* Read Xen's log since @index. Return: text, owned by the caller, or NULL. */
 static char *read_log(xc_interface *xen, uint32_t *index)
 {
 	char chunk[XEN_LOG_CHUNK + 1];
@@ -37,7 +37,7 @@ static int translate(xc_interface *xen, unsigned int processor, uint32_t number,
 		     uint64_t pfn, uint64_t *frame, struct reason *why)
 {
 	__cleanup_free char *wanted = format_text(" MSR 0x%x <-- 0x", number);
-	__cleanup_free char *said = NULL;
+	__cleanup_free char *log = NULL;
 	const char *found;
 	uint32_t index = 0;
 	int error;
@@ -46,21 +46,21 @@ static int translate(xc_interface *xen, unsigned int processor, uint32_t number,
 	error = xen_write_address(xen, processor, number, domain, pfn << PAGE_BITS, why);
 	if (error)
 		return error;
-	said = read_log(xen, &index);
-	found = said ? strstr(said, wanted) : NULL;
+	log = read_log(xen, &index);
+	found = log ? strstr(log, wanted) : NULL;
 	if (!found)
 		return fail(why, -ENODATA,
-			    "Xen does not log where page 0x%" PRIx64 " of domain %u is: 'HV MSR "
-			    "INJECT' is missing in its log (loglvl=)",
+			    "Xen does not log the frame of page 0x%" PRIx64 " of domain %u: 'HV "
+			    "MSR INJECT' is missing in its log (loglvl=)",
 			    pfn, domain);
 	*frame = strtoull(found + strlen(wanted), NULL, 16) >> PAGE_BITS;
 	return 0;
 }
 
 /**
- * xen_map_frames - the table of the machine's frames: the page that each is in its domain, or all ones when no domain has it
- * @table: receives it, for reading; xen_unmap_frames() is due after success
- * @most:  receives how many
+ * xen_map_frames - map the M2P table: the page of each machine frame in its domain, or all ones when no domain owns it
+ * @table: receives it, read-only; xen_unmap_frames() after success
+ * @most:  receives the number of entries
  *
  * Return: 0 or -errno with a reason.
  */
@@ -72,7 +72,7 @@ int xen_map_frames(xc_interface *xen, xen_pfn_t **table, unsigned long *most, st
 			     strerror(errno));
 }
 
-/** xen_unmap_frames - give such a table back */
+/** xen_unmap_frames - unmap the M2P table */
 void xen_unmap_frames(xen_pfn_t *table, unsigned long most)
 {
 	munmap(table, (most * sizeof(*table) + PIECE_BYTES - 1) / PIECE_BYTES * PIECE_BYTES);
@@ -92,7 +92,7 @@ static int check_back(xc_interface *xen, uint64_t pfn, uint64_t frame, struct re
 	return found == pfn ? 0
 			    : fail(why, -EFAULT,
 				   "Xen has page 0x%" PRIx64 " in frame 0x%" PRIx64
-				   ", whose page it says is 0x%" PRIx64,
+				   ", and that frame as page 0x%" PRIx64,
 				   pfn, frame, found);
 }
 

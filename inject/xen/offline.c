@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames of the machine that Xen takes out of use (XEN_SYSCTL_page_offline_op): at once when a frame is free, otherwise when its
- * domain gives it back (offline_page() and free_heap_pages() of xen/common/page_alloc.c). Witness "frame-state": what Xen says of such
- * a frame. It is no evidence of an error: none is there.
+ * Machine frames that Xen takes out of use (XEN_SYSCTL_page_offline_op): at once if a frame is free, otherwise when its domain
+ * frees it (offline_page() and free_heap_pages() of xen/common/page_alloc.c). Witness "frame-state": the state of such a
+ * frame. It is no evidence of an error, because there is none.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@ static const struct {
 	{PG_OFFLINE_STATUS_BROKEN, XEN_FRAME_BROKEN},
 };
 
-/** xen_frame_state - what Xen keeps of a frame; see struct xen_control */
+/** xen_frame_state - read the state of a frame; see struct xen_control */
 int xen_frame_state(void *handle, uint64_t frame, unsigned int *state, struct reason *why)
 {
 	uint32_t status = 0;
@@ -54,10 +54,9 @@ int xen_offline(void *handle, uint64_t frame, unsigned int *state, struct reason
 }
 
 /**
- * xen_free_frame - a frame that no domain has; see struct xen_control
+ * xen_free_frame - find a free frame; see struct xen_control
  *
- * No call says which frames are free. Those that no domain has are, or they are Xen's own; by far the longest row of them is free
- * memory.
+ * No call lists free frames. A frame without a domain is free, or Xen's own; the longest row of such frames is free memory.
  */
 int xen_free_frame(void *handle, uint64_t *frame, struct reason *why)
 {
@@ -86,7 +85,7 @@ static struct {
 	unsigned int before, last;
 } struck;
 
-/** frame_state_watch - look at this frame, which is in such a state, from now on */
+/** frame_state_watch - follow a frame, whose present state is @state */
 void frame_state_watch(uint64_t frame, unsigned int state)
 {
 	struck.active = true;

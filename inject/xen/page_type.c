@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Witness "page-type": what Xen says of the guest's page that an injection strikes, before and after, by
- * XEN_DOMCTL_getpageframeinfo3. Witness "page-mapping": whether the first domain can map this page, which goes through its page
- * tables (HYPERVISOR_mmu_update). No injection goes through either. A domain that is destroyed loses its pages without a fault, as the
- * source of a migration does: it is not looked at then.
+ * Witness "page-type": the type of the target page in Xen, before and after the injection, by XEN_DOMCTL_getpageframeinfo3.
+ * Witness "page-mapping": whether the first domain can map this page through its page tables (HYPERVISOR_mmu_update). No
+ * injector uses either call. A domain that is destroyed, such as the source of a migration, loses its pages without a fault,
+ * and is not checked.
  *
- * A broken page has the type broken with EPT. With SVM's nested paging, Xen's tables do not keep the mark, and the page is a hole
+ * A broken page has the type broken with EPT. With SVM's nested paging, Xen's page tables do not keep the mark, and the page is a hole
  * (p2m_pt_get_entry() of xen/arch/x86/mm/p2m-pt.c).
  */
 #include <errno.h>
@@ -18,7 +18,7 @@
 static const char *const names[] = {
 	[XEN_PAGE_USED] = "memory", [XEN_PAGE_HOLE] = "a hole", [XEN_PAGE_BROKEN] = "broken"};
 
-/* What a witness has seen of the page. */
+/* Last state of the page that a witness read. */
 struct look {
 	bool known;
 	int before, last;
@@ -31,7 +31,7 @@ static struct {
 	struct look type, mapping;
 } watched;
 
-/* Whether a look shows another state than the last one. */
+/* Whether the state differs from the last one. */
 static bool has_changed(struct look *look, int now)
 {
 	if (!look->known)
@@ -42,7 +42,7 @@ static bool has_changed(struct look *look, int now)
 	return true;
 }
 
-/** page_type_watch - look at this page from now on */
+/** page_type_watch - follow this page */
 void page_type_watch(uint32_t domain, uint64_t pfn)
 {
 	watched.active = true;
@@ -76,7 +76,7 @@ static void type_collect(struct witness_run *run)
 	const char *before;
 	enum xen_page now;
 
-	if (!watched.active || !xen_lives(run->private, watched.domain) ||
+	if (!watched.active || !xen_is_alive(run->private, watched.domain) ||
 	    xen_page_type(run->private, watched.domain, watched.pfn, &now, NULL) ||
 	    !has_changed(&watched.type, now))
 		return;
@@ -135,7 +135,7 @@ static void mapping_collect(struct witness_run *run)
 	int error = 0;
 	void *page;
 
-	if (!watched.active || !xen_lives(mapping->xen, watched.domain))
+	if (!watched.active || !xen_is_alive(mapping->xen, watched.domain))
 		return;
 	page = xenforeignmemory_map(mapping->memory, watched.domain, PROT_READ, 1, &pfn, &error);
 	if (page && error == 0)

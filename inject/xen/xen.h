@@ -12,7 +12,7 @@
 
 xc_interface *xen_open(struct reason *why);
 void xen_probe(json_t *findings, const char *name);
-bool xen_lives(xc_interface *xen, uint32_t domain);
+bool xen_is_alive(xc_interface *xen, uint32_t domain);
 int xen_page_type(xc_interface *xen, uint32_t domain, uint64_t pfn, enum xen_page *page,
 		  struct reason *why);
 int xen_log_read(xc_interface *xen, uint32_t *index, char *text, uint32_t *lost);
