@@ -43,6 +43,18 @@ load fake/engine
 	[ "$(records event)" -gt 12000 ]
 }
 
+@test "a storm is shrunk with several tries of each schedule" {
+	sed 's/^  - inject: .*/  - inject: {with: gmem-storm, vcpus: 2, touchers: 1, faults: [slot, log]}/; /^  - touch/d' "$scenario" >"$BATS_TEST_TMPDIR/storm.yaml"
+	FAKE=dies-after run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_TMPDIR/storm.yaml"
+	FAKE=good run "$brinell" shrink --tries 3 "$out" 0001
+	echo "$output"
+	[ "$status" -eq 0 ]
+	# Without the toucher, without guests that convert, with either fault; not with one vCPU, which the toucher needs.
+	[ "$(grep -c '"type":"trial"' "$out/shrunk-0001/pass-1/journal.jsonl")" -eq 12 ]
+	FAKE=good run "$brinell" shrink --tries 0 "$out" 0001
+	[ "$status" -eq 2 ]
+}
+
 @test "an agent cannot report as the console, the bench or the engine" {
 	FAKE=usurper run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_DIRNAME/fake/died.yaml"
 	[ "$status" -eq 3 ]

@@ -16,21 +16,25 @@
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
 #include "harness/lib/spawn.h"
+#include "harness/scenario/scenario.h"
 
 #define BUDGET "10min"
 #define STORM "gmem-storm"
 /* A list of operations that a scenario file can hold. */
 #define OPERATIONS_MOST 2000
+#define TRIES_MOST 100
 
 static const char usage[] =
-	"usage: brinell shrink [--budget TIME] DIR TRIAL\n"
+	"usage: brinell shrink [--budget TIME] [--tries N] DIR TRIAL\n"
 	"\n"
 	"Replays the " STORM
 	" of a trial that did not pass, from its seed, with fewer operations,\n"
 	"threads, users and faults, and keeps what still ends with the same reason code. The\n"
 	"smallest schedule is left in DIR/shrunk-TRIAL: scenario.yaml and a README for a report.\n"
 	"\n"
-	"  --budget TIME     no new pass after that time (default " BUDGET ")\n";
+	"  --budget TIME     no new pass after that time (default " BUDGET ")\n"
+	"  --tries N         run each schedule up to N times, for failures that do not show\n"
+	"                    each time (default 1)\n";
 
 /**
  * struct shrink - the work
@@ -41,6 +45,7 @@ static const char usage[] =
  * @step:      of @spec that injects; borrowed
  * @kernel:    release that it ran on
  * @failed_at: last operation before the first violation, or -1
+ * @tries:     runs of a candidate until it counts as one that does not fail
  */
 struct shrink {
 	const char *directory;
@@ -52,6 +57,7 @@ struct shrink {
 	const char *kernel;
 	int64_t failed_at, until_ns;
 	unsigned int passes;
+	uint64_t tries;
 };
 
 static json_t *storm_step(json_t *spec)
@@ -131,7 +137,21 @@ static int open_trial(struct shrink *shrink, const char *trial, struct reason *w
 	return 0;
 }
 
-/* Adds a copy of the spec with another value of a knob; NULL removes it. @value: stolen. */
+/* A knob may need another one: a toucher a vCPU, for example. A run starts nothing if one of its scenarios is not valid. */
+static bool is_valid(const json_t *spec)
+{
+	__cleanup_free char *text = json_dumps(spec, 0);
+	__cleanup_json json_t *settings = json_object();
+	struct scenario *scenario;
+	struct reason why;
+
+	if (scenario_parse("candidate", text, strlen(text), settings, &scenario, &why))
+		return false;
+	scenario_free(scenario);
+	return true;
+}
+
+/* Adds a copy of the spec with another value of a knob; NULL removes it. Not if that is no valid scenario. @value: stolen. */
 static void add_candidate(const struct shrink *shrink, json_t *candidates, const char *knob,
 			  json_t *value)
 {
@@ -141,7 +161,9 @@ static void add_candidate(const struct shrink *shrink, json_t *candidates, const
 		json_object_set_new(step, knob, value);
 	else
 		json_object_del(step, knob);
-	json_array_append_new(candidates, spec);
+	if (is_valid(spec))
+		json_array_append(candidates, spec);
+	json_decref(spec);
 }
 
 static json_t *list_of_range(const json_t *list, size_t from, size_t to, bool inside)
@@ -175,9 +197,10 @@ static json_t *simpler_knobs(const struct shrink *shrink)
 	static const struct {
 		const char *name, *simple;
 	} knobs[] = {
-		{"converters", "1"},   {"vms", "1"},	     {"touchers", "0"},
-		{"signals", "false"},  {"overlap", "false"}, {"prefault", "false"},
-		{"allocate", "false"}, {"by-guest", "0"},    {"vcpus", "1"},
+		{"converters", "1"},	{"vms", "1"},	      {"touchers", "0"},
+		{"signals", "false"},	{"overlap", "false"}, {"prefault", "false"},
+		{"allocate", "false"},	{"by-guest", "0"},    {"vcpus", "1"},
+		{"meanwhile", "false"},
 	};
 	json_t *candidates = json_array();
 
@@ -191,6 +214,8 @@ static json_t *simpler_knobs(const struct shrink *shrink)
 			add_candidate(shrink, candidates, knobs[i].name,
 				      json_string(knobs[i].simple));
 	}
+	if (json_object_get(shrink->step, "refuser"))
+		add_candidate(shrink, candidates, "refuser", NULL);
 	if (json_array_size(json_object_get(shrink->step, "faults")) == 1)
 		add_candidate(shrink, candidates, "faults", NULL);
 	add_shorter_lists(shrink, candidates, "faults");
@@ -230,13 +255,15 @@ static int try_pass(struct shrink *shrink, const json_t *candidates, struct reas
 	__cleanup_free char *out = format_text("%s/pass-%u", shrink->place, ++shrink->passes);
 	__cleanup_json json_t *files = json_array();
 	__cleanup_json json_t *results = NULL;
+	size_t count = json_array_size(candidates);
 	const json_t *found;
 	int error = 0;
 
-	for (size_t i = 0; i < json_array_size(candidates) && !error; i++) {
+	for (size_t i = 0; i < count * shrink->tries && !error; i++) {
 		__cleanup_free char *name = format_text("candidate-%u-%zu.yaml", shrink->passes, i);
 
-		error = write_candidate(shrink, json_array_get(candidates, i), name, why);
+		/* A file that is named twice is run once. */
+		error = write_candidate(shrink, json_array_get(candidates, i % count), name, why);
 		json_array_append_new(files, json_sprintf("%s/%s", shrink->place, name));
 	}
 	if (!error)
@@ -245,7 +272,7 @@ static int try_pass(struct shrink *shrink, const json_t *candidates, struct reas
 		return error - 1;
 	results = load_results(out);
 	found = find_result(results, NULL, shrink->code);
-	return found ? atoi(json_text(found, "trial", "1")) - 1 : -1;
+	return found ? (atoi(json_text(found, "trial", "1")) - 1) % (int)count : -1;
 }
 
 static bool has_time(const struct shrink *shrink)
@@ -382,15 +409,20 @@ static int shrink_trial(struct shrink *shrink, const char *trial, struct reason 
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {{"budget", required_argument, NULL, 'b'}, {0}};
-	struct shrink shrink = {.failed_at = -1};
+	static const struct option options[] = {{"budget", required_argument, NULL, 'b'},
+						{"tries", required_argument, NULL, 't'},
+						{0}};
+	struct shrink shrink = {.failed_at = -1, .tries = 1};
 	struct reason why = {""};
 	int64_t budget;
 	int option, error;
 
 	(void)parse_duration(BUDGET, &budget);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (option != 'b' || parse_duration(optarg, &budget) || budget <= 0) {
+		if (option == 't'
+			    ? parse_number(optarg, &shrink.tries) || !shrink.tries ||
+				      shrink.tries > TRIES_MOST
+			    : option != 'b' || parse_duration(optarg, &budget) || budget <= 0) {
 			log_error("shrink: see brinell shrink --help");
 			return EXIT_USAGE;
 		}
