@@ -269,8 +269,8 @@ static void write_profile(FILE *out, const json_t *profile)
 	json_t *change;
 	size_t index;
 
-	text_xml_format(out, "<div class=\"card\"><h3>%s</h3><ul>",
-			json_text(profile, "scenario", ""));
+	text_xml_format(out, "<div class=\"card\"><h3>%s, %s</h3><ul>",
+			json_text(profile, "scenario", ""), json_text(profile, "where", ""));
 	json_array_foreach (json_object_get(profile, "changes"), index, change)
 		text_xml_format(out, "<li>%s: %+.1f points of the samples</li>",
 				json_text(change, "function", ""),

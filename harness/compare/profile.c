@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a confirmed regression spends its time on: one more run of each side in which perf samples the host, and both profiles as
- * one flame graph.
+ * What a confirmed regression spends its time on: one more run of each side in which its host and the guests that work are sampled,
+ * and both profiles of each of them as one flame graph.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,13 @@
 #include "harness/judge/judge.h"
 #include "harness/store/run_directory.h"
 
+/* Of the host; that of a guest is WORKLOAD-GUEST. */
 #define WORKLOAD "profile"
 /* A night that sees everything regress does not need a picture of everything. */
 #define SCENARIOS_MOST 4
 #define CHANGES_SHOWN 5
 
-/* What is looked for in the trials of a run: the scenario as it was run, or the stacks that were sampled. */
+/* What is looked for in the trials of a run: the scenario as it was run, or the stacks that were sampled, {WORKLOAD: stacks}. */
 struct search {
 	const char *scenario;
 	json_t *spec, *stacks;
@@ -30,6 +31,7 @@ static int look(void *context, const struct judged *judged)
 {
 	struct search *search = context;
 	struct record record;
+	const char *name;
 	const json_t *stacks;
 	json_t *each;
 	size_t index;
@@ -42,8 +44,9 @@ static int look(void *context, const struct judged *judged)
 		if (!event_is_from(&record, SOURCE_WORKLOAD))
 			continue;
 		stacks = json_object_get(record.event.data, "stacks");
-		if (!search->stacks && json_object_size(stacks))
-			search->stacks = json_deep_copy(stacks);
+		name = json_text(record.event.data, "workload", WORKLOAD);
+		if (json_object_size(stacks) && !json_object_get(search->stacks, name))
+			json_object_set_new(search->stacks, name, json_deep_copy(stacks));
 	}
 	return 0;
 }
@@ -59,31 +62,63 @@ static int search_run(const char *directory, struct search *search, struct reaso
 				    &summary);
 }
 
-/* The scenario of the first run of a side, with a workload that samples from its first step to its last. */
+static char *workload_name(const char *guest)
+{
+	return guest ? format_text(WORKLOAD "-%s", guest) : xstrdup(WORKLOAD);
+}
+
+/* Samples the host, or a guest, from the first step to the last. */
+static void add_workload(json_t *spec, const char *guest)
+{
+	__cleanup_free char *name = workload_name(guest);
+	json_t *steps = json_object_get(spec, "steps");
+
+	json_array_insert_new(steps, 0, json_pack("{s:s}", "start", name));
+	json_array_append_new(steps, json_pack("{s:s}", "touch", name));
+	json_object_set_new(json_object_get(spec, "workloads"), name,
+			    json_pack("{s:s, s:s*}", "kind", "perf-record", "in", guest));
+}
+
+/* The guests in which a scenario has workloads, each once. */
+static json_t *working_guests(const json_t *spec)
+{
+	json_t *guests = json_array(), *workload;
+	const char *name;
+
+	json_object_foreach (json_object_get(spec, "workloads"), name, workload) {
+		json_t *guest = json_object_get(workload, "in");
+
+		if (guest && !json_has_text(guests, json_string_value(guest)))
+			json_array_append(guests, guest);
+	}
+	return guests;
+}
+
+/* The scenario of the first run of a side, with workloads that sample. @guests: receives the names of those that are sampled. */
 static int write_scenario(const char *directory, char side, const char *scenario, const char *path,
-			  struct reason *why)
+			  json_t **guests, struct reason *why)
 {
 	__cleanup_free char *run = format_text("%s/round-1/01-%c", directory, side);
 	struct search search = {.scenario = scenario};
 	__cleanup_json json_t *spec = NULL;
-	json_t *steps;
+	json_t *guest;
+	size_t index;
 	int error = search_run(run, &search, why);
 
-	json_decref(search.stacks);
 	spec = search.spec;
 	if (error || !spec)
 		return error ?: fail(why, -ENOENT, "%s has no trial of %s", run, scenario);
-	steps = json_object_get(spec, "steps");
-	json_array_insert_new(steps, 0, json_pack("{s:s}", "start", WORKLOAD));
-	json_array_append_new(steps, json_pack("{s:s}", "touch", WORKLOAD));
-	json_object_set_new(json_object_get(spec, "workloads"), WORKLOAD,
-			    json_pack("{s:s}", "kind", "perf-record"));
+	*guests = working_guests(spec);
+	add_workload(spec, NULL);
+	json_array_foreach (*guests, index, guest)
+		add_workload(spec, json_string_value(guest));
 	return json_dump_file(spec, path, JSON_INDENT(1)) ? fail(why, -EIO, "cannot write %s", path)
 							  : 0;
 }
 
+/* @stacks: receives {WORKLOAD: stacks}; @guests: as of write_scenario(). */
 static int sample(const char *directory, const char *name, const json_t *plan, char side,
-		  const char *scenario, json_t **stacks, struct reason *why)
+		  const char *scenario, json_t *stacks, json_t **guests, struct reason *why)
 {
 	__cleanup_free char *run = format_text("%s/profile/%s-%c", directory, name, side);
 	__cleanup_free char *file = format_text("%s.yaml", run);
@@ -92,8 +127,8 @@ static int sample(const char *directory, const char *name, const json_t *plan, c
 	__cleanup_free char *journal = format_text("%s/%s", run, JOURNAL_FILE);
 	__cleanup_json json_t *argv = NULL;
 	__cleanup_close int out = -1;
-	struct search search = {.scenario = scenario};
-	int code, error = write_scenario(directory, side, scenario, file, why);
+	struct search search = {.scenario = scenario, .stacks = stacks};
+	int code, error = write_scenario(directory, side, scenario, file, guests, why);
 
 	if (error)
 		return error;
@@ -111,37 +146,56 @@ static int sample(const char *directory, const char *name, const json_t *plan, c
 	code = self_run(argv, path, out, out, why);
 	error = code < 0 ? code : search_run(run, &search, why);
 	json_decref(search.spec);
-	*stacks = search.stacks;
-	if (error || *stacks)
+	if (error || json_object_size(stacks))
 		return error;
-	return fail(why, -ENODATA, "no samples came, see %s: the host needs the program perf", log);
+	return fail(why, -ENODATA, "no samples came, see %s", log);
+}
+
+/* The picture of the host, or of a guest. */
+static int draw(const char *directory, const char *name, const char *scenario, const char *guest,
+		const json_t *a, const json_t *b, json_t *list, struct reason *why)
+{
+	__cleanup_free char *workload = workload_name(guest);
+	__cleanup_free char *picture = format_text("%s/profile/%s%s%s.svg", directory, name,
+						   guest ? "-" : "", guest ?: "");
+	__cleanup_free char *title = format_text("%s, %s", scenario, guest ?: "host");
+	__cleanup_file FILE *out = NULL;
+
+	a = json_object_get(a, workload);
+	b = json_object_get(b, workload);
+	if (!a || !b)
+		return fail(why, -ENODATA, "no samples of %s came from side %c",
+			    guest ?: "the host", a ? 'B' : 'A');
+	out = fopen(picture, "we");
+	if (!out)
+		return fail_errno(why, -errno, "%s", picture);
+	flame_write(out, title, a, b);
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "scenario", scenario, "where",
+					      guest ?: "host", "picture", picture, "changes",
+					      flame_changes(a, b, CHANGES_SHOWN)));
+	return 0;
 }
 
 static int profile(const char *directory, const json_t *plan, const char *scenario, json_t *list,
 		   struct reason *why)
 {
 	__cleanup_free char *name = xstrdup(scenario);
-	__cleanup_free char *picture = NULL;
-	__cleanup_json json_t *a = NULL;
-	__cleanup_json json_t *b = NULL;
-	__cleanup_file FILE *out = NULL;
+	__cleanup_json json_t *guests = NULL, *guests_b = NULL;
+	__cleanup_json json_t *a = json_object(), *b = json_object();
+	json_t *guest;
+	size_t index;
 	int error;
 
 	for (char *slash = name; (slash = strchr(slash, '/'));)
 		*slash = '-';
-	picture = format_text("%s/profile/%s.svg", directory, name);
-	error = sample(directory, name, plan, 'a', scenario, &a, why)
-			?: sample(directory, name, plan, 'b', scenario, &b, why);
-	if (error)
-		return error;
-	out = fopen(picture, "we");
-	if (!out)
-		return fail_errno(why, -errno, "%s", picture);
-	flame_write(out, scenario, a, b);
-	json_array_append_new(list,
-			      json_pack("{s:s, s:s, s:o}", "scenario", scenario, "picture", picture,
-					"changes", flame_changes(a, b, CHANGES_SHOWN)));
-	return 0;
+	error = sample(directory, name, plan, 'a', scenario, a, &guests, why)
+			?: sample(directory, name, plan, 'b', scenario, b, &guests_b, why)
+			?: draw(directory, name, scenario, NULL, a, b, list, why);
+	json_array_foreach (guests, index, guest)
+		error = error
+				?: draw(directory, name, scenario, json_string_value(guest), a, b,
+					list, why);
+	return error;
 }
 
 static const char *regressed(const json_t *row)
@@ -153,9 +207,10 @@ static const char *regressed(const json_t *row)
  * profile_regressions - sample both sides of each scenario with a metric that regressed
  * @directory:  of the comparison
  * @plan:       of it
- * @comparison: its confirmed result; gets "profiles": [{"scenario", "picture", "changes": of flame_changes()}]
+ * @comparison: its confirmed result; gets "profiles": [{"scenario", "where": "host" or a guest, "picture", "changes": of
+ *              flame_changes()}]
  *
- * A host without perf is no failure of the comparison: a warning says why there is no picture.
+ * A machine that can not be sampled is no failure of the comparison: a warning says why there is no picture.
  */
 void profile_regressions(const char *directory, const json_t *plan, json_t *comparison)
 {
@@ -173,7 +228,8 @@ void profile_regressions(const char *directory, const json_t *plan, json_t *comp
 		    json_object_size(done) == SCENARIOS_MOST)
 			continue;
 		json_object_set_new(done, scenario, json_true());
-		log_info("%s: one run of each side with perf shows where the time goes", scenario);
+		log_info("%s: one run of each side is sampled and shows where the time goes",
+			 scenario);
 		if (make_directories(own) || profile(directory, plan, scenario, list, &why))
 			log_warning("no profile of %s: %s", scenario, why.text);
 	}

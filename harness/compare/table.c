@@ -258,8 +258,9 @@ static void print_profile(FILE *out, const json_t *profile)
 	json_array_foreach (json_object_get(profile, "changes"), index, change)
 		append_text(&changes, ", ", "%+.1f %s", table_number(change, "points", 0),
 			    json_text(change, "function", "?"));
-	text_line(out, "%s: points of the samples: %s; %s", json_text(profile, "scenario", "?"),
-		  changes ?: "none", json_text(profile, "picture", "?"));
+	text_line(out, "%s, %s: points of the samples: %s; %s", json_text(profile, "scenario", "?"),
+		  json_text(profile, "where", "?"), changes ?: "none",
+		  json_text(profile, "picture", "?"));
 }
 
 /**

@@ -11,6 +11,7 @@
 
 #include "harness/host/counters.h"
 #include "harness/host/event.h"
+#include "harness/host/samples.h"
 
 #define PLACES_MOST 1024
 #define FAMILY_TRIES 20
@@ -31,6 +32,8 @@ static int read_kvm(const char *name, double *value)
 
 static int open_kvm(struct counter *counter, struct counted where, struct reason *why)
 {
+	if (where.frequency)
+		return fail(why, -EINVAL, "%s is a count and can not be sampled", counter->name);
 	if (where.pid)
 		return fail(why, -EINVAL,
 			    "%s counts the exits of all VMs: leave out the workload ('of')",
@@ -187,6 +190,20 @@ static int add_process(struct counter *counter, struct event *event, pid_t pid)
 	return error;
 }
 
+/* Beside the samples come the names and mappings of tasks that begin. The reader wakes up when a buffer is half full. */
+static void sample(struct perf_event_attr *attributes, uint64_t frequency)
+{
+	attributes->freq = 1;
+	attributes->sample_freq = frequency;
+	attributes->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CALLCHAIN;
+	attributes->sample_id_all = 1;
+	attributes->use_clockid = 1;
+	attributes->clockid = CLOCK_MONOTONIC;
+	attributes->comm = attributes->comm_exec = attributes->mmap = attributes->task = 1;
+	attributes->watermark = 1;
+	attributes->wakeup_watermark = SAMPLES_RING_BYTES / 2;
+}
+
 static int explain(const struct event *event, const char *name, struct counted where, int error,
 		   struct reason *why)
 {
@@ -244,6 +261,8 @@ int counter_open(struct counter *counter, const char *name, struct counted where
 	counter->scale = event.scale;
 	snprintf(counter->unit, sizeof(counter->unit), "%s", event.unit);
 	event.attributes.inherit = where.pid != 0;
+	if (where.frequency)
+		sample(&event.attributes, where.frequency);
 	error = where.pid ? add_process(counter, &event, where.pid)
 			  : add_processors(counter, &event);
 	if (!error && !counter->count)

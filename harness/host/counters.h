@@ -28,9 +28,11 @@ struct counter {
 /**
  * struct counted - where it is counted
  * @pid: a process with all its threads and descendants, including later ones; 0: all processors
+ * @frequency: 0, or samples a second that the kernel takes of it, with their stacks (harness/host/samples.h)
  */
 struct counted {
 	pid_t pid;
+	uint64_t frequency;
 };
 
 int counter_open(struct counter *counter, const char *name, struct counted where,

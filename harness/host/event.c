@@ -210,12 +210,15 @@ static int take_terms(struct event *event, const char *pmu, const char *terms, b
 	return error;
 }
 
-/* u, k and h: only what runs in user space, the kernel, the hypervisor. G and H: only in guests, only in the host. */
+/*
+ * u, k and h: only what runs in user space, the kernel, the hypervisor. G and H: only in guests, only in the host. I: no samples of
+ * a processor that waits.
+ */
 static int take_modifiers(struct perf_event_attr *attributes, const char *modifiers,
 			  struct reason *why)
 {
-	if (modifiers[strspn(modifiers, "ukhGH")])
-		return fail(why, -EINVAL, "'%s' are no modifiers of a count: u, k, h, G, H",
+	if (modifiers[strspn(modifiers, "ukhGHI")])
+		return fail(why, -EINVAL, "'%s' are no modifiers of a count: u, k, h, G, H, I",
 			    modifiers);
 	if (strpbrk(modifiers, "ukh")) {
 		attributes->exclude_user = !strchr(modifiers, 'u');
@@ -226,6 +229,7 @@ static int take_modifiers(struct perf_event_attr *attributes, const char *modifi
 		attributes->exclude_guest = !strchr(modifiers, 'G');
 		attributes->exclude_host = !strchr(modifiers, 'H');
 	}
+	attributes->exclude_idle = strchr(modifiers, 'I') != NULL;
 	return 0;
 }
 

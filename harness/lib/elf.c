@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program is linked with, read from the file: nothing of it is run, as ldd would.
+ * What a program is linked with, and its functions, read from the file: nothing of it is run, as ldd would.
  */
 #include <elf.h>
 #include <errno.h>
@@ -116,6 +116,24 @@ static int take_segment(const struct elf_file *file, const Elf64_Phdr *header,
 	return 0;
 }
 
+/* Return: 0, -ENOEXEC for a file that is no x86-64 program, or -errno. */
+static int read_program(const char *path, char **bytes, struct elf_file *file)
+{
+	const Elf64_Ehdr *header = &file->header;
+	int error;
+
+	*file = (struct elf_file){0};
+	error = read_small_file(path, bytes, &file->size);
+	if (error)
+		return error;
+	file->bytes = *bytes;
+	if (!part(file, 0, &file->header, sizeof(file->header)) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header->e_machine != EM_X86_64)
+		return -ENOEXEC;
+	return 0;
+}
+
 /** elf_links_release - give up what elf_links_read() has made */
 void elf_links_release(struct elf_links *links)
 {
@@ -137,21 +155,69 @@ void elf_links_release(struct elf_links *links)
 int elf_links_read(struct elf_links *links, const char *path, struct reason *why)
 {
 	__cleanup_free char *bytes = NULL;
-	struct elf_file file = {0};
-	const Elf64_Ehdr *header = &file.header;
+	struct elf_file file;
 	Elf64_Phdr candidate;
-	int error = read_small_file(path, &bytes, &file.size);
+	int error = read_program(path, &bytes, &file);
 
 	*links = (struct elf_links){.needed = json_array()};
 	if (error)
-		return fail_errno(why, error, "cannot read %s", path);
-	file.bytes = bytes;
-	if (!part(&file, 0, &file.header, sizeof(file.header)) ||
-	    memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header->e_machine != EM_X86_64)
-		return 0;
+		return error == -ENOEXEC ? 0 : fail_errno(why, error, "cannot read %s", path);
 	links->program = true;
 	for (unsigned int i = 0; !error && segment(&file, i, &candidate); i++)
 		error = take_segment(&file, &candidate, links);
 	return error ? fail(why, error, "%s is a damaged program", path) : 0;
+}
+
+static bool section(const struct elf_file *file, unsigned int number, Elf64_Shdr *found)
+{
+	if (number >= file->header.e_shnum || file->header.e_shentsize != sizeof(*found))
+		return false;
+	return part(file, file->header.e_shoff + number * sizeof(*found), found, sizeof(*found));
+}
+
+static void take_symbols(const struct elf_file *file, const Elf64_Shdr *table, elf_function_fn take,
+			 void *context)
+{
+	Elf64_Shdr strings;
+	Elf64_Sym symbol;
+
+	if (!section(file, table->sh_link, &strings))
+		return;
+	for (uint64_t at = 0; at + sizeof(symbol) <= table->sh_size; at += sizeof(symbol)) {
+		uint64_t offset;
+		const char *name;
+
+		if (!part(file, table->sh_offset + at, &symbol, sizeof(symbol)))
+			return;
+		name = text_at(file, strings.sh_offset + symbol.st_name);
+		offset = file_offset(file, symbol.st_value);
+		if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && offset && name && *name)
+			take(context, offset, symbol.st_size, name);
+	}
+}
+
+/**
+ * elf_functions_read - the functions of a program or a library
+ * @path:    file
+ * @take:    gets each of them, in the order of the file; those for the linker if it has no others
+ * @context: of @take
+ *
+ * Return: 0, also for a file that is no x86-64 program or has no names; or -errno.
+ */
+int elf_functions_read(const char *path, elf_function_fn take, void *context)
+{
+	__cleanup_free char *bytes = NULL;
+	struct elf_file file;
+	Elf64_Shdr candidate, table = {.sh_type = SHT_NULL};
+	int error = read_program(path, &bytes, &file);
+
+	if (error)
+		return error == -ENOEXEC ? 0 : error;
+	for (unsigned int i = 0; section(&file, i, &candidate); i++)
+		if (candidate.sh_type == SHT_SYMTAB ||
+		    (candidate.sh_type == SHT_DYNSYM && table.sh_type != SHT_SYMTAB))
+			table = candidate;
+	if (table.sh_type != SHT_NULL)
+		take_symbols(&file, &table, take, context);
+	return 0;
 }

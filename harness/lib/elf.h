@@ -21,4 +21,9 @@ struct elf_links {
 int elf_links_read(struct elf_links *links, const char *path, struct reason *why);
 void elf_links_release(struct elf_links *links);
 
+/* A function of a program, by its place in the file; @size is 0 when the file does not have it. */
+typedef void (*elf_function_fn)(void *context, uint64_t offset, uint64_t size, const char *name);
+
+int elf_functions_read(const char *path, elf_function_fn take, void *context);
+
 #endif
