@@ -154,7 +154,7 @@ static void test_kernel_is_looked_at(void **state)
 	(void)state;
 	put(home, "bzImage", image, sizeof(image));
 	assert_int_equal(image_kernel_check(path, &release, &why), -EINVAL);
-	assert_non_null(strstr(why.text, "no bzImage"));
+	assert_non_null(strstr(why.text, "not a bzImage"));
 	memcpy(image + 0x202, "HdrS", 4);
 	/* The text of the version begins 0x300 bytes behind 0x200 less 0x200: at 0x300. */
 	image[0x20f] = 0x01;

@@ -179,7 +179,7 @@ static void a_ready_host_is_kept_and_goes_on(void **state)
 	assert_string_equal(fixture->commands,
 			    " stop migrate-set-parameters migrate query-migrate cont");
 	assert_true(is_found(fixture));
-	snapshot_forget(&fixture->supervisor);
+	snapshot_remove(&fixture->supervisor);
 	assert_false(is_found(fixture));
 }
 

@@ -31,7 +31,7 @@ static bool ended_by_itself(const json_t *event)
 
 static void take_power_off(struct bench *bench, const json_t *event)
 {
-	const char *complaint = json_text(event, "complaint", NULL);
+	const char *last_error = json_text(event, "last_error", NULL);
 	__cleanup_free char *text = NULL;
 
 	if (ended_by_itself(event)) {
@@ -40,7 +40,7 @@ static void take_power_off(struct bench *bench, const json_t *event)
 		return;
 	}
 	text = format_text("the rig ended the host (%s)%s%s", json_text(event, "cause", "unknown"),
-			   complaint ? ": " : "", complaint ?: "");
+			   last_error ? ": " : "", last_error ?: "");
 	bench_host_taken(bench, text);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the files lie that come with brinell, and how their names are written for QEMU.
+ * Paths of the files that are installed with brinell, and their quoting for QEMU.
  */
 #include <errno.h>
 #include <limits.h>
@@ -10,12 +10,12 @@
 #include "harness/rig/profile.h"
 
 /**
- * rig_find_file - a file that comes with brinell: the agent, the plugin, the init script
+ * rig_find_file - find a file of brinell: the agent, the plugin, the init script
  * @name: of the file
  * @path: receives it; owned by the caller
  *
- * Looked for beside the program, in the source tree that the program was built in, and where `make
- * install` puts it.
+ * Searches the directory of the program, the source tree that it was built in, and the directory of `make install`.
+ *
  * Return: 0 or -ENOENT.
  */
 int rig_find_file(const char *name, char **path)
@@ -46,7 +46,7 @@ int rig_find_file(const char *name, char **path)
 	return -ENOENT;
 }
 
-/** qemu_quote - a text inside of an option of QEMU, where a comma is written twice; owned by the caller */
+/** qemu_quote - quote a text for an option of QEMU: commas are doubled. Return: owned by the caller */
 char *qemu_quote(const char *text)
 {
 	char *quoted = xzalloc(2 * strlen(text) + 1), *to = quoted;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kinds of emulated hosts. Adding one is adding a struct here.
+ * The kinds of emulated hosts. A new one is a new struct in this file.
  */
 #include <string.h>
 
@@ -12,9 +12,8 @@ static const char *const host_modules[] = {
 	NULL};
 
 /*
- * The machine check grading of Linux and the broadcast of QEMU's mce command both want an Intel
- * processor (arch/x86/kernel/cpu/mce/severity.c; target/i386/helper.c): 6/106/6 is an Ice Lake
- * server.
+ * The severity grading of Linux and the broadcast of QEMU's mce command both need an Intel processor
+ * (arch/x86/kernel/cpu/mce/severity.c; target/i386/helper.c). 6/106/6 is an Ice Lake server.
  */
 static const char *const intel_devices[] = {
 	"-device", "intel-iommu,intremap=on,caching-mode=on",
@@ -36,7 +35,7 @@ static const struct rig_profile intel = {
 	.hosts = 1,
 };
 
-/* A host of virtual machines, which are Linux on the kernel of their host. */
+/* A KVM host. Its guests boot the kernel of the host. */
 static const char *const kvm_modules[] = {
 	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
 	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
@@ -60,8 +59,8 @@ static const char *const kvm_packages[] = {"qemu-system-x86",
 					   NULL};
 
 /*
- * Half of the download, and nothing of it is linked with what is kept: drawing by the compilers of
- * OpenGL, the service manager, and the modules of the languages in which perf may be scripted.
+ * Half of the download, and no kept program is linked with it: compilers of OpenGL, the service manager, and interpreters for
+ * scripts of perf.
  */
 static const char *const kvm_unused[] = {"libegl-mesa", "libllvm",     "libz3-",
 					 "mesa-",	"systemd",     "libsystemd-shared",
@@ -111,19 +110,18 @@ static const char *const libvirt_ready[] = {
 	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/libvirt.ready", NULL};
 
 /*
- * KVM inside software emulation is kvm_amd's nested paging, and kvm_amd wants a processor of AMD.
- * Software emulation does not offer SUCCOR and OVERFLOW_RECOV, although all that they promise is up
- * to the processor that raises the error; without them the kernel panics at every uncorrected one
- * (arch/x86/kernel/cpu/mce/severity.c). QEMU knows their names since 9.1.
+ * KVM under software emulation needs nested paging of kvm_amd, and so a processor of AMD. TCG does not offer SUCCOR and
+ * OVERFLOW_RECOV, although these depend only on the raised error. Without them the kernel panics at every uncorrected error
+ * (arch/x86/kernel/cpu/mce/severity.c). QEMU has their names since 9.1.
  */
 #define KVM_PROCESSOR                                                                              \
 	"max,vendor=AuthenticAMD,+svm,+npt,+succor,+overflow-recov,x-force-features=on"
 
 /*
- * A periodic tick. VMRUN and its exit in QEMU change the pending interrupts of a processor without the lock that other
- * threads take for it (cs->interrupt_request in target/i386/tcg/system/svm_helper.c, QEMU 10.0), so that now and then
- * one is lost. Of a timer that is set anew at each interrupt, a lost one is the last: the processor stays in its guest
- * for ever. Of a periodic one, the next makes good for it.
+ * A periodic tick. VMRUN and #VMEXIT in QEMU change the pending interrupts of a processor without the lock that other threads
+ * hold for it (cs->interrupt_request in target/i386/tcg/system/svm_helper.c, QEMU 10.0), so that an interrupt is lost
+ * occasionally. If a one-shot timer loses its interrupt, the processor stays in its guest for ever. A periodic timer recovers
+ * with the next interrupt.
  */
 #define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
 
@@ -151,7 +149,7 @@ static const struct rig_profile kvm_pair = {
 	KVM_PROFILE(kvm_modules),
 };
 
-/* A host that runs guests on Xen: its own kernel is the first domain. */
+/* A Xen host: its Linux kernel is the first domain. */
 static const char *const xen_modules[] = {"virtio_blk", "virtio_net", "erofs",	      "overlay",
 					  "loop",	"ext4",	      "xenfs",	      "xen_privcmd",
 					  "xen_evtchn", "xen_gntdev", "xen_gntalloc", NULL};
@@ -162,7 +160,7 @@ static const char *const xen_modules[] = {"virtio_blk", "virtio_net", "erofs",	 
 static const char *const xen_packages[] = {XEN_PACKAGES, "qemu-system-xen", NULL};
 static const char *const xen_ept_packages[] = {XEN_PACKAGES, NULL};
 
-/* Nothing of them is linked with what is kept. */
+/* No kept program is linked with these. */
 static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",	 "systemd",
 					 "libsystemd-shared", "udev",	    "tzdata",	 "procps",
 					 "openssl",	      "libsqlite3", "libdb5",	 "dpkg",
@@ -170,7 +168,7 @@ static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",	
 					 "libdrm-",	      NULL};
 
 #define XEN_BIN "usr/lib/xen-4.20/bin/"
-/* The stack is unwound by libgcc_s.so.1 when a thread of libxl is cancelled; no program names it. */
+/* pthread_cancel() in libxl loads libgcc_s.so.1 at run time; no program is linked with it. */
 #define XEN_KEEP                                                                                   \
 	XEN_BIN "libxl-save-helper", XEN_BIN "xen-hvmctx", XEN_BIN "xen-init-dom0",                \
 		XEN_BIN "xen-mceinj", XEN_BIN "xenconsole", XEN_BIN "xenconsoled",                 \
@@ -181,7 +179,7 @@ static const char *const xen_unused[] = {"python3",	      "libpython3", "perl",	
 		"usr/sbin/dropbear"
 static const char *const xen_ept_keep[] = {XEN_KEEP, NULL};
 
-/* And what HVM guests need: their device model, and their firmware, which starts a kernel that the device model was given. */
+/* For HVM guests: the device model, and the firmware that starts the kernel of the device model's command line. */
 static const char *const xen_keep[] = {
 	XEN_KEEP,
 	"usr/lib/xen-4.20/boot/hvmloader",
@@ -206,7 +204,7 @@ static const struct rig_system xen_system = {
 	.sysroot = xen_sysroot,
 };
 
-/* No guests with a device model: its emulator is slow, and has the whole disk in memory. */
+/* Without a device model: Bochs is slow, and has the whole disk in memory. */
 static const struct rig_system xen_ept_system = {
 	.name = "ept",
 	.suite = "trixie",
@@ -228,8 +226,8 @@ static const char *const xen_ready[] = {
 	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/xen.ready", NULL};
 
 /*
- * Xen takes the machine check path of Intel by the vendor of the processor, and runs guests with SVM by the feature. MWAIT is
- * left out because Xen's idle loop runs it outside of any guest, where software emulation raises #GP (target/i386/tcg).
+ * Xen selects Intel's machine check path by the vendor of the processor, and SVM by the feature bit. MWAIT is masked because
+ * Xen's idle loop executes it outside of any guest, where TCG raises #GP (target/i386/tcg).
  */
 #define XEN_PROFILE                                                                                \
 	.processors = 1, .memory_mib = 2048,                                                       \
@@ -262,7 +260,7 @@ static const struct rig_profile xen_pair = {
 static const char *const bochs_packages[] = {"bochs",	    "bochs-term",  "bochsbios", "vgabios",
 					     "grub-common", "grub-pc-bin", NULL};
 
-/* The data of the desktop whose libraries Bochs is linked with. */
+/* Data of desktop libraries that Bochs is linked with. */
 static const char *const bochs_unused[] = {"adwaita-",
 					   "bochs-wx",
 					   "dbus",
@@ -288,7 +286,7 @@ static const char *const bochs_unused[] = {"adwaita-",
 					   "xkb-data",
 					   NULL};
 
-/* Of the devices those that a PC has in Bochs, whether it is configured with them or not. */
+/* The plugins that Bochs loads for any PC, whatever its configuration. */
 #define BOCHS_PLUGIN "usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_"
 static const char *const bochs_keep[] = {
 	"usr/bin/bochs-bin",
@@ -335,18 +333,18 @@ static const struct rig_system bochs_system = {
 	.here = true,
 };
 
-/* Its disk is in the archive: it has no device that QEMU and Bochs have in common. */
+/* The disk is in the archive: QEMU and Bochs have no disk controller in common that the kernel has a driver for. */
 static const char *const xen_ept_modules[] = {"loop",	    "erofs",	    "overlay",
 					      "xenfs",	    "xen_privcmd",  "xen_evtchn",
 					      "xen_gntdev", "xen_gntalloc", NULL};
 
 /*
- * EPT keeps the type of a page that is not present, and Bochs is the only emulator that has it. "reboot=t" makes Xen end by a
- * triple fault, at which Bochs ends, instead of a reset.
+ * EPT entries keep the type of a page that is not present, and only Bochs emulates EPT. With "reboot=t" Xen ends by a triple
+ * fault, at which Bochs ends, instead of a reset.
  */
 static const struct rig_profile xen_ept = {
 	.name = "xen-ept",
-	.summary = "such a host with VMX and EPT, in the emulator Bochs: slow",
+	.summary = "Xen on an Intel processor model with VMX and EPT, in the emulator Bochs: slow",
 	.processors = 1,
 	.memory_mib = 1024,
 	.processor = "corei7_sandy_bridge_2600k",
@@ -369,7 +367,7 @@ static const struct rig_profile xen_ept = {
 	.boot_s = 100,
 };
 
-/* Those of a host with guests, and VFIO for what does DMA to their memory. */
+/* The modules of a KVM host, and VFIO for DMA to guest memory. */
 static const char *const gmem_modules[] = {
 	"virtio_blk",	  "erofs", "overlay",	 "virtio_pci",
 	"virtio_console", "einj",  "mce-inject", "hwpoison-inject",
@@ -379,7 +377,7 @@ static const char *const gmem_modules[] = {
 
 static const struct rig_profile gmem = {
 	.name = "gmem",
-	.summary = "such a host whose KVM has VMs with private memory on any processor",
+	.summary = "AMD server whose KVM has VMs with private memory on any processor",
 	.processors = 2,
 	.memory_mib = 2560,
 	.hosts = 1,
@@ -401,8 +399,8 @@ const struct rig_profile *const rig_profiles[] = {&intel,   &kvm,  &kvm_pair,  &
 						  &xen_ept, &gmem, &gmem_pair, NULL};
 
 /**
- * rig_profile_find - a profile by its name
- * @name: NULL is the default, "intel"
+ * rig_profile_find - find a profile by its name
+ * @name: NULL: the default, "intel"
  *
  * Return: the profile, or NULL.
  */

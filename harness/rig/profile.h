@@ -7,16 +7,16 @@
 /**
  * struct rig_system - a root file system made of Debian packages, for hosts that need more than
  *                     busybox
- * @name:     of its entry in the cache; no beginning of another one
+ * @name:     of its entry in the cache; must not be a prefix of another name
  * @suite:    of Debian
- * @packages: NULL-terminated; with all that they depend on
- * @unused:   NULL-terminated beginnings of names: packages of that sort are not fetched
- * @keep:     NULL-terminated paths below the root, files and directories: they are the file system,
- *            together with the libraries that the programs among them are linked with
+ * @packages: NULL-terminated; their dependencies are added
+ * @unused:   NULL-terminated prefixes of packages that are not fetched
+ * @keep:     NULL-terminated paths below the root, files and directories, that make up the file system together
+ *            with the libraries that their programs are linked with
  * @hypervisor: path below the root: a compressed multiboot image that boots below the kernel of the host; NULL: none
- * @sysroot:  NULL-terminated paths below the root: headers and libraries that the agent is built with; NULL: none
- * @here:     for a program that runs on this machine: a directory of @keep and the libraries instead of a file system, and a boot
- *            loader ("loader")
+ * @sysroot:  NULL-terminated paths below the root: headers and libraries to build the agent with; NULL: none
+ * @here:     for a program that runs on this machine: a directory with @keep and the libraries instead of a file system, and a
+ *            boot loader ("loader")
  */
 struct rig_system {
 	const char *name;
@@ -31,35 +31,32 @@ struct rig_system {
 
 /**
  * struct rig_profile - one kind of emulated host
- * @name:         word on the command line
- * @summary:      one line of what it is good for
+ * @name:         as on the command line
+ * @summary:      one line
  * @processors:   number of virtual processors
- * @memory_mib:   RAM; below 2.5 GiB so that all of it lies below 4 GiB in one piece (gpa == offset
- *                in the RAM file)
- * @processor:    value of QEMU's -cpu, or model of Bochs's
- * @modules:      NULL-terminated kernel modules, loaded in this order (after what they depend on)
- *                before the agent
- * @arguments:    kernel command line besides what every rig host gets
+ * @memory_mib:   RAM; below 2.5 GiB, so that all of it is contiguous below 4 GiB (gpa == offset in the RAM file)
+ * @processor:    value of QEMU's -cpu, or Bochs's CPU model
+ * @modules:      NULL-terminated kernel modules, loaded in this order (after their dependencies) before the agent
+ * @arguments:    kernel command line beside that of every rig host
  * @devices:      NULL-terminated further QEMU arguments
- * @system:       root file system of packages, on a disk; NULL: in memory, of busybox alone
- * @guest_modules: NULL-terminated modules that lie ready for guests of this host, or NULL
- * @start:        script that the host starts beside the agent, or NULL: a file that comes with
- *                brinell
- * @ready:        NULL-terminated argv of a command on the host that ends when what @start started
- *                takes calls (status 0) or never will (another one), or NULL
- * @qemu_least:   oldest QEMU that has what @processor and @devices name, major * 100 + minor; 0: any
- * @agent:        program that serves the host, NULL: brinell-agent; another one wants a @system
+ * @system:       root file system of packages, on a disk; NULL: in memory, of busybox only
+ * @guest_modules: NULL-terminated modules for guests of this host, or NULL
+ * @start:        script of brinell that the host runs beside the agent, or NULL
+ * @ready:        NULL-terminated argv of a command on the host that ends when the services of @start accept calls
+ *                (status 0), or failed to start (another status); or NULL
+ * @qemu_least:   oldest QEMU that supports @processor and @devices, major * 100 + minor; 0: any
+ * @agent:        agent program of the host, NULL: brinell-agent; another one needs a @system
  * @agent_sources: NULL-terminated directories of brinell: the sources of @agent that are built with the sysroot of
  *                @system. NULL: @agent comes with brinell
  * @agent_libraries: NULL-terminated libraries of @system that @agent is linked with
  * @hypervisor_arguments: command line of the hypervisor of @system
- * @guest:        program that lies ready for guests of this host, or NULL: it runs none
- * @private_vms:  KVM's modules are built again, so that VMs have private memory (make-kvm); only of Debian's kernel
+ * @guest:        program for guests of this host, or NULL: it runs none
+ * @private_vms:  KVM's modules are rebuilt with private memory for VMs (make-kvm); Debian's kernel only
  * @hosts:        1, or 2 for a pair on a private network
- * @snapshot:     its hosts start from a snapshot of one that has booted; its devices can be saved
- * @local_migration: guests of its only host can migrate, to the same host
+ * @snapshot:     its hosts start from a snapshot of a booted host; all its devices can be saved
+ * @local_migration: guests of its only host can migrate to the same host
  * @bochs:        packages of the emulator Bochs; NULL: the hosts are QEMU's
- * @slowness:     how many times longer everything may take than on hosts of QEMU
+ * @slowness:     factor on all timeouts, compared with hosts of QEMU
  * @boot_s:       seconds from power-on to the agent on an idle machine, for the progress of a slow boot; 0: not slow
  */
 struct rig_profile {
@@ -97,32 +94,30 @@ const struct rig_profile *rig_profile_find(const char *name);
 #define RIG_MEMORY_MAX_MIB 2560
 
 /*
- * What a long-running part is doing: @what is a short text, @fraction 0 to 1, or below 0 when it is
- * not known.
+ * Progress of a long operation: @what is a short text, @fraction 0 to 1, or below 0 when unknown.
  */
 typedef void (*rig_progress_fn)(void *context, const char *what, double fraction);
 
 /**
- * struct rig_options - what to start
- * @profile:       name of the profile; NULL is "intel"
+ * struct rig_options - options of a rig
+ * @profile:       name of the profile; NULL: "intel"
  * @kernel:        bzImage of the user, or NULL for Debian's newest
  * @modules:       directory with modules of that kernel (a /lib/modules/RELEASE or a build tree),
  *                 or NULL
- * @artifacts:     directory that receives console.log; NULL keeps it with the rig, to vanish with
- *                 it
- * @memory_mib:    0: as the profile says
- * @processors:    0: as the profile says
- * @einj_revision: 1, or 2 for a table with EINJv2; 0 is 1
- * @deadline_s:    the host is ended after so many seconds; 0 is one hour
- * @detached:      lives on after the process that started it
+ * @artifacts:     directory that receives console.log; NULL: it is in the rig's directory, and removed with it
+ * @memory_mib:    0: that of the profile
+ * @processors:    0: those of the profile
+ * @einj_revision: 1, or 2 for a table with EINJv2; 0: 1
+ * @deadline_s:    the host is killed after so many seconds; 0: one hour
+ * @detached:      the rig survives the process that started it
  * @shell:         a root shell on the serial console: NULL none, "once" (its end powers the host
  *                 off), "again"
  * @verbose:       the whole boot on the console, not only warnings
- * @counts_instructions: its time is the number of instructions that it has run, not the time of this machine
- * @arguments:     more for the kernel command line, or NULL
+ * @counts_instructions: the host's time is the number of instructions that it executed, not the time of this machine
+ * @arguments:     appended to the kernel command line, or NULL
  * @host_number:   of a pair, 1 or 2; 0: a host without a network
  * @link:          rig_link_path() of host 1, for host 2; NULL otherwise
- * @refresh:       ask for a newer kernel even when the last answer is fresh
+ * @refresh:       look for a newer kernel even if the last look-up is recent
  * @progress:      called while the image is made; may be NULL
  * @context:       for @progress
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client of the QEMU Machine Protocol (docs/interop/qmp-spec in QEMU's source): one JSON object a line, commands
- * answered by id, events in between. A thread reads; any number of threads may execute commands at the same time.
+ * A client of the QEMU Machine Protocol (docs/interop/qmp-spec in QEMU's source): one JSON object a line; responses have the
+ * id of their command, events come in between. One thread reads; any number of threads may execute commands at the same time.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,12 +14,12 @@
 #include "harness/lib/lines.h"
 #include "harness/rig/qmp.h"
 
-/* A longer line is rubbish: QEMU's longest answer, query-qmp-schema, has a fifth of it. */
+/* A longer line is an error: QEMU's longest response, query-qmp-schema, has a fifth of it. */
 #define LINE_LIMIT (4u << 20)
-/* QEMU makes its socket some milliseconds after it was started, and says so nowhere. */
+/* QEMU creates its socket some milliseconds after its start, without a notification. */
 #define CONNECT_INTERVAL_MS 5
 
-/* A command on its way; lives on the stack of the thread that executes it. */
+/* A command without a response yet; on the stack of the thread that executes it. */
 struct pending {
 	struct pending *next;
 	json_int_t id;
@@ -48,7 +48,7 @@ static void deadline_from_now(struct timespec *deadline, unsigned int timeout_ms
 	deadline->tv_nsec = when % NSEC_PER_SEC;
 }
 
-/* What is no JSON at all has none of the keys of a message either. */
+/* NULL (invalid JSON) has none of the keys of a message. */
 static int take_message(struct qmp *qmp, const char *line, size_t length)
 {
 	__cleanup_json json_t *message = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
@@ -64,7 +64,7 @@ static int take_message(struct qmp *qmp, const char *line, size_t length)
 	if (json_object_get(message, "QMP")) {
 		qmp->greeted = true;
 	} else if (json_object_get(message, "return") || json_object_get(message, "error")) {
-		/* The answer came after its deadline. */
+		/* The response came after its deadline. */
 		for (struct pending *one = qmp->pending; one; one = one->next)
 			if (json_is_integer(id) && one->id == json_integer_value(id) &&
 			    !one->answer)
@@ -162,14 +162,14 @@ static int connect_socket(const char *path, int64_t deadline)
 
 /**
  * qmp_connect - connect to a QMP socket and negotiate
- * @path:       Unix socket on which QEMU serves QMP; it may come into being while this waits
+ * @path:       Unix socket on which QEMU serves QMP; QEMU may create it during the call
  * @timeout_ms: for everything: socket, greeting, negotiation
  * @event:      called for each event on the reader's thread; it must not execute commands itself; may be NULL
- * @context:    handed to @event
+ * @context:    for @event
  * @qmp:        receives the connection, to be ended with qmp_close()
  *
- * Return: 0; -ENOENT or -ECONNREFUSED when no QEMU serves @path, -ETIMEDOUT, -EPROTO when the peer speaks no QMP,
- * -ECONNRESET when it goes away, or another -errno.
+ * Return: 0; -ENOENT or -ECONNREFUSED when no QEMU serves @path, -ETIMEDOUT, -EPROTO when the peer does not use QMP,
+ * -ECONNRESET when it closes the connection, or another -errno.
  */
 int qmp_connect(const char *path, unsigned int timeout_ms, qmp_event_fn event, void *context,
 		struct qmp **qmp)
@@ -221,16 +221,16 @@ static void forget(struct qmp *qmp, const struct pending *mine)
 }
 
 /**
- * qmp_execute - execute one command and wait for its answer
+ * qmp_execute - execute one command and wait for its response
  * @qmp:        connection
  * @command:    name
  * @arguments:  object, or NULL; the reference is taken over, also on error
- * @timeout_ms: how long to wait
- * @reply:      receives what the command returned, owned by the caller; when QEMU refused, its error object with
+ * @timeout_ms: for the response
+ * @reply:      receives the return value, owned by the caller; if QEMU refused the command, the error object with
  *              "class" and "desc"; may be NULL
  *
- * Return: 0; -EREMOTEIO when QEMU refused the command, -ETIMEDOUT, -EPROTO after rubbish from the peer, -ECONNRESET when
- * QEMU is gone, or another -errno. @reply is NULL on every error but -EREMOTEIO.
+ * Return: 0; -EREMOTEIO when QEMU refused the command, -ETIMEDOUT, -EPROTO after invalid data from the peer, -ECONNRESET when
+ * QEMU has ended, or another -errno. @reply is NULL on every error but -EREMOTEIO.
  */
 int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigned int timeout_ms,
 		json_t **reply)
@@ -254,7 +254,7 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigne
 	json_object_set_new(request, "id", json_integer(mine.id));
 	text = json_dumps(request, JSON_COMPACT);
 	error = qmp->error;
-	/* Under the lock, so that commands do not mix; a peer that does not read makes this wait at most the timeout. */
+	/* Under the lock, so that commands do not mix. If the peer does not read, this blocks for the timeout at most. */
 	for (size_t sent = 0, length = strlen(text) + 1; !error && sent < length;) {
 		struct pollfd wait = {.fd = qmp->fd, .events = POLLOUT};
 		ssize_t done;
@@ -290,10 +290,10 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigne
  * qmp_human - execute a command of the human monitor
  * @qmp:        connection
  * @timeout_ms: how long to wait
- * @text:       receives what the monitor printed (often "", or a complaint), owned by the caller; may be NULL
+ * @text:       receives the output of the monitor (often "", or an error message), owned by the caller; may be NULL
  * @format:     the command line
  *
- * Return: 0 when the monitor took the line, whatever it printed, or as qmp_execute().
+ * Return: 0 when the monitor executed the line, whatever it printed, or as qmp_execute().
  */
 int qmp_human(struct qmp *qmp, unsigned int timeout_ms, char **text, const char *format, ...)
 {
@@ -319,8 +319,8 @@ int qmp_human(struct qmp *qmp, unsigned int timeout_ms, char **text, const char 
 }
 
 /**
- * qmp_close - end the connection and free it
- * @qmp: may be NULL; no thread may still be executing a command on it
+ * qmp_close - close the connection and free it
+ * @qmp: may be NULL; no thread may be executing a command on it
  */
 void qmp_close(struct qmp *qmp)
 {

@@ -2,10 +2,10 @@
 /*
  * The EINJ table (ACPI 6.5 section 18.6) of the emulated host, and the trigger table that it leads to.
  *
- * All registers are memory in the region that the kernel leaves alone, so that the firmware model can read and
- * write them from outside. Only one thing needs a moment in time: the machine must wake the model. EXECUTE is therefore
- * two instructions, "busy := 1" in memory and then a byte to an I/O port behind which the model listens. The processor
- * goes on when the port has taken the byte, and CHECK_BUSY reads busy until the model has answered.
+ * All registers are memory in a region that the kernel does not use, so that the firmware model can access them from
+ * outside. Only a wake-up of the model needs an I/O port. EXECUTE is therefore two instructions: "busy := 1" in memory, and
+ * a byte to an I/O port that the model reads. The processor continues when the byte is written, and CHECK_BUSY reads busy
+ * until the model has answered.
  */
 #include "harness/lib/util.h"
 #include "harness/rig/firmware/acpi_table.h"
@@ -44,7 +44,7 @@ static void put_register(struct bytes *bytes, enum einj_action action,
 
 /**
  * acpi_einj_table - write the EINJ table
- * @bytes:    buffer, 4 KiB are plenty
+ * @bytes:    buffer of at least 4 KiB
  * @region:   guest physical address of the registers
  * @revision: 1, or 2 for a table that offers EINJv2 too (ACPI 6.6)
  *
@@ -97,7 +97,7 @@ void acpi_einj_table(struct bytes *bytes, uint64_t region, unsigned int revision
 
 /**
  * acpi_einj_trigger - write the trigger error action table (ACPI 6.5 table 18.32): ring the doorbell once
- * @bytes: buffer, 64 bytes are plenty
+ * @bytes: buffer of at least 64 bytes
  */
 void acpi_einj_trigger(struct bytes *bytes)
 {

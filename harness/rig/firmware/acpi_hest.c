@@ -4,7 +4,7 @@
  *
  * Notification is an external interrupt. Polling would be simpler, but Linux rounds its timer to whole seconds
  * (drivers/acpi/apei/ghes.c, ghes_add_timer); an NMI reaches all processors of a QEMU machine, and those that find the record
- * already taken complain of an unknown NMI.
+ * already handled report an unknown NMI.
  */
 #include "harness/lib/util.h"
 #include "harness/rig/firmware/acpi_table.h"
@@ -16,7 +16,7 @@ enum {
 
 /**
  * acpi_hest_table - write the HEST table
- * @bytes:  buffer, 256 bytes are plenty
+ * @bytes:  buffer of at least 256 bytes
  * @region: guest physical address of the reserved region, with the pointer to the error status block
  */
 void acpi_hest_table(struct bytes *bytes, uint64_t region)

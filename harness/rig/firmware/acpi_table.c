@@ -9,7 +9,7 @@
 
 /**
  * bytes_put - append a number
- * @bytes: buffer; ends the program when it is too small, for every table's size is known when it is written
+ * @bytes: buffer; a buffer that is too small is a bug and ends the program
  * @value: number
  * @size:  bytes that it takes, least significant first
  */

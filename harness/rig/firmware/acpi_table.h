@@ -43,7 +43,7 @@ enum einj_instruction {
 	EINJ_WRITE_REGISTER_VALUE = 3,
 };
 
-/* Where the model keeps its registers, as offsets into the reserved region. */
+/* Registers of the model, as offsets in the reserved region. */
 enum einj_layout {
 	EINJ_AT_OPERATION = 0x00,
 	EINJ_AT_TYPE = 0x08,
@@ -68,11 +68,11 @@ enum einj_layout {
 #define DOORBELL_EXECUTE 0x45
 #define DOORBELL_TRIGGER 0x54
 
-/* The global interrupt that announces a record: an ISA interrupt that no device of the q35 machine uses. */
+/* The global interrupt of a new record: an ISA interrupt that no device of the q35 machine uses. */
 #define GHES_GSI 10
 #define GHES_SOURCE_ID 1
 
-/* Of the EINJv2 component array: what one entry takes, and how many the firmware offers. */
+/* The EINJv2 component array: size of an entry, and number of entries. */
 #define EINJV2_COMPONENT_SIZE 32
 #define EINJV2_COMPONENTS 8
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Generic error status blocks (ACPI 6.5 section 18.3.2.7) with one section in the Common Platform Error Record format
- * (UEFI 2.10 appendix N): what a firmware that handles errors first hands to the operating system.
+ * (UEFI 2.10 appendix N), as firmware-first error handling passes them to the operating system.
  */
 #include <stdio.h>
 #include <string.h>
@@ -81,8 +81,8 @@ static void put_processor(struct bytes *bytes, const struct cper_record *record)
 }
 
 /*
- * N.2.7, 208 bytes. Registers of Advanced Error Reporting make Linux reset the function. The host bridge, which is meant
- * when no function was named, is no PCI Express function, and Linux up to 7.2 dereferences NULL when it recovers one of those.
+ * N.2.7, 208 bytes. Registers of Advanced Error Reporting make Linux reset the function. The default function, the host
+ * bridge, is not a PCI Express function, and Linux up to 7.2 dereferences NULL when it recovers one of those.
  */
 static void put_pcie(struct bytes *bytes, const struct cper_record *record)
 {
@@ -119,8 +119,8 @@ static void put_pcie(struct bytes *bytes, const struct cper_record *record)
 
 /**
  * cper_status_block - write a generic error status block with one section
- * @bytes:  buffer, 512 bytes are plenty
- * @record: what it says
+ * @bytes:  buffer of at least 512 bytes
+ * @record: its content
  */
 void cper_status_block(struct bytes *bytes, const struct cper_record *record)
 {

@@ -22,15 +22,15 @@ enum cper_section {
 };
 
 /**
- * struct cper_record - what an error status block says
+ * struct cper_record - content of an error status block
  * @section:       kind of its one section
  * @severity:      of the block and of the section
  * @address_valid: @address is known
  * @address:       guest physical address, of memory
  * @mask:          its significant bits
  * @processor:     APIC id, of a processor
- * @sbdf:          PCIe function as EINJ gives it: segment in bits 31:24, bus 23:16, device 15:11, function 10:8
- * @serial:        goes into the FRU text, so that Linux does not take two records for one (ghes_estatus_cached())
+ * @sbdf:          PCIe function in EINJ's format: segment in bits 31:24, bus 23:16, device 15:11, function 10:8
+ * @serial:        part of the FRU text, so that Linux does not drop a second record as a duplicate (ghes_estatus_cached())
  */
 struct cper_record {
 	enum cper_section section;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the machine gets to see: machine checks through the monitor's `mce`, records through the generic hardware error
- * source of HEST and its interrupt.
+ * Delivery of errors to the machine: machine checks by the monitor's `mce`, records by the generic hardware error source of
+ * HEST and its interrupt.
  *
- * A machine check that reaches a processor whose last one is not over (IA32_MCG_STATUS.MCIP) resets the machine, in QEMU
- * as in silicon. A broadcast reaches all processors, and nothing outside can see their MCIP. So broadcasts keep a
- * distance to every other machine check, and the plugin raises none meanwhile: a processor that consumes poison in that
- * time repeats its instruction until it may have its machine check.
+ * A machine check on a processor whose last one is not finished (IA32_MCG_STATUS.MCIP) resets the machine, in QEMU as on
+ * metal. A broadcast reaches all processors, and their MCIP can not be read from outside. So broadcasts keep a distance in
+ * time to every other machine check, and the plugin raises none meanwhile: a processor that consumes poison in that time
+ * repeats its instruction until its machine check can be raised.
  */
 #include <errno.h>
 #include <poll.h>
@@ -75,7 +75,7 @@ static int64_t check_allowed_at(const struct firmware *firmware)
 }
 
 /**
- * deliver_check - broadcast a machine check, at once or as soon as it does no harm
+ * deliver_check - broadcast a machine check, as soon as no earlier one can be in progress
  * @firmware: model
  * @check:    copied
  */
@@ -94,7 +94,7 @@ void deliver_check(struct firmware *firmware, const struct machine_check *check)
  * @firmware: model
  * @check:    machine check
  *
- * Return: 0 when the processors have it; -EBUSY while one before may still be handled; or -errno of the monitor.
+ * Return: 0 when it is delivered; -EBUSY while an earlier one may be in progress; or -errno of the monitor.
  */
 int deliver_check_now(struct firmware *firmware, const struct machine_check *check)
 {
@@ -103,7 +103,7 @@ int deliver_check_now(struct firmware *firmware, const struct machine_check *che
 	return execute_check(firmware, check);
 }
 
-/* Connects to QEMU's test interface, which alone can set an interrupt line from outside. */
+/* Connect to QEMU's test interface, the only one that can set an interrupt line from outside. */
 int interrupt_connect(struct firmware *firmware)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -190,7 +190,7 @@ static bool write_record(struct firmware *firmware)
 }
 
 /**
- * deliver_record - hand a record to the operating system, as soon as it has taken the one before
+ * deliver_record - pass a record to the operating system, as soon as it has acknowledged the previous one
  * @firmware: model
  * @record:   copied
  */
@@ -205,7 +205,7 @@ void deliver_record(struct firmware *firmware, const struct cper_record *record)
 	deliver_pending(firmware, now_monotonic_ns());
 }
 
-/** deliver_pending - do what may be done by now: @now is CLOCK_MONOTONIC */
+/** deliver_pending - deliver what is due at @now (CLOCK_MONOTONIC) */
 void deliver_pending(struct firmware *firmware, int64_t now)
 {
 	if (firmware->hold_until && firmware->hold_until <= now) {
@@ -228,7 +228,7 @@ void deliver_pending(struct firmware *firmware, int64_t now)
 	}
 }
 
-/** deliver_next_due - when deliver_pending() has something to do: CLOCK_MONOTONIC in nanoseconds, 0 for never */
+/** deliver_next_due - next time that deliver_pending() has something to deliver. Return: CLOCK_MONOTONIC in ns; 0: never */
 int64_t deliver_next_due(const struct firmware *firmware)
 {
 	int64_t due = firmware->hold_until;

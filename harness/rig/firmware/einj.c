@@ -2,8 +2,8 @@
 /*
  * The register protocol of EINJ (ACPI 6.5 section 18.6) from the firmware's side.
  *
- * Everything in the registers was written by the guest, perhaps in the same moment by another processor: each field is
- * copied once and checked in the copy.
+ * The guest writes the registers, possibly at the same time on another processor: each field is copied once, and the copy is
+ * checked.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define STATUS_FATAL_PROCESSOR UINT64_C(0xb200000000000400)
 #define MCG_MCIP 4
 
-/* What the kernel writes to SET_ERROR_TYPE_WITH_ADDRESS; no padding. */
+/* Parameters of SET_ERROR_TYPE_WITH_ADDRESS, as the kernel writes them; no padding. */
 struct parameters {
 	uint32_t type;
 	uint32_t vendor_extension;
@@ -45,7 +45,7 @@ static void put64(const struct firmware *firmware, enum einj_layout offset, uint
 	__atomic_store_n((uint64_t *)at(firmware, offset), value, __ATOMIC_RELEASE);
 }
 
-/** einj_set_types - set the error types that the guest is offered */
+/** einj_set_types - write the available error types for the guest */
 void einj_set_types(struct firmware *firmware)
 {
 	bool v2 = firmware->config.einj_revision >= 2;
@@ -56,7 +56,7 @@ void einj_set_types(struct firmware *firmware)
 	put64(firmware, EINJ_AT_AVAILABLE_V2, v2 ? firmware->available_v2 : 0);
 }
 
-/* As firmware does at power-on: registers idle, tables in place, parameters empty. */
+/* State at power-on: registers idle, tables in place, parameters zero. */
 void einj_reset_registers(struct firmware *firmware)
 {
 	bool v2 = firmware->config.einj_revision >= 2;
@@ -80,7 +80,7 @@ void einj_reset_registers(struct firmware *firmware)
 	firmware->answer_due = 0;
 }
 
-/* One bit of an error type is one kind of error; anything else is not of this specification. */
+/* An error type has exactly one bit set; other values are not specified. */
 static int decode_type(const struct firmware *firmware, struct einj_request *request)
 {
 	static const enum cper_section sections[] = {CPER_PROCESSOR, CPER_MEMORY, CPER_PCIE};
@@ -103,7 +103,7 @@ static int decode_type(const struct firmware *firmware, struct einj_request *req
 	if (bit >= (request->v2 ? 3 : 9))
 		return -EOPNOTSUPP;
 	request->section = sections[request->v2 ? bit : bit / 3];
-	/* EINJv2 leaves the severity to the platform's syndrome: an uncorrected error from which one can go on. */
+	/* In EINJv2 the syndrome determines the severity: here an uncorrected error that is recoverable. */
 	request->severity = request->v2 ? CPER_RECOVERABLE : severities[bit % 3];
 	return 0;
 }
@@ -118,7 +118,7 @@ static int check_target(const struct firmware *firmware, struct einj_request *re
 		return -EDESTADDRREQ;
 	if (!(request->flags & EINJ_FLAG_ADDRESS))
 		return 0;
-	/* Bits outside of the mask are the firmware's to choose: it takes what it was given, as most do. */
+	/* The firmware may choose the bits outside of the mask: it keeps those of the address, as most firmware does. */
 	if (request->address >= config->ram_size ||
 	    (request->address >= config->region &&
 	     request->address < config->region + config->region_size))
@@ -127,12 +127,12 @@ static int check_target(const struct firmware *firmware, struct einj_request *re
 }
 
 /**
- * einj_read_request - copy and check what the guest wants
+ * einj_read_request - copy and check the request of the guest
  * @firmware: model
- * @request:  receives it, also when it is refused
+ * @request:  receives it, also after an error
  *
- * Return: 0; -EOPNOTSUPP for a type that is not offered, -EINVAL for several types at once or a component array that
- * can not be, -ENXIO for a processor that is not there, -EDESTADDRREQ for memory without an address, -EFAULT for an
+ * Return: 0; -EOPNOTSUPP for a type that is not offered, -EINVAL for several types at once or an invalid component
+ * array, -ENXIO for a processor that does not exist, -EDESTADDRREQ for memory without an address, -EFAULT for an
  * address that is no RAM.
  */
 int einj_read_request(const struct firmware *firmware, struct einj_request *request)
@@ -167,7 +167,7 @@ static json_t *hex_bytes(const uint8_t bytes[static 16])
 {
 	char text[33];
 
-	/* Linux takes and shows a 128-bit number, most significant byte first. */
+	/* Linux reads and prints a 128-bit number, most significant byte first. */
 	for (int i = 0; i < 16; i++)
 		snprintf(text + 2 * i, 3, "%02x", bytes[15 - i]);
 	return json_string(text);
@@ -194,7 +194,7 @@ static json_t *request_event(const struct einj_request *request, const char *ans
 	return event;
 }
 
-/* The command is over: status first, then not busy any more. */
+/* End the command: write the status, then clear busy. */
 void einj_answer(struct firmware *firmware, uint32_t status)
 {
 	/* Bit 0 of the status register is reserved, the status itself is in bits 8:1. */
@@ -212,7 +212,7 @@ static bool counted(int64_t *count)
  * einj_execute - answer EXECUTE
  * @firmware: model
  *
- * A command with success leaves the error armed: memory is poisoned from now on, and TRIGGER makes the rest happen.
+ * After success the error is armed: memory is poisoned from now on, and TRIGGER delivers other errors.
  */
 void einj_execute(struct firmware *firmware)
 {
@@ -238,7 +238,7 @@ void einj_execute(struct firmware *firmware)
 		}
 		if (counted(&firmware->answer.count))
 			firmware->answer.name = NULL;
-		/* Linux takes any reserved status for success and goes on to the trigger. */
+		/* Linux treats any reserved status as success, and triggers. */
 		if (status == EINJ_FAILURE || status == EINJ_INVALID_ACCESS)
 			goto answer;
 		json_decref(event);
@@ -266,7 +266,7 @@ void einj_execute(struct firmware *firmware)
 	firmware->command.valid = !error;
 	firmware->command.request = request;
 	firmware->command.line = line;
-	/* The guest can scribble over the trigger table; it shall still find the firmware's own. */
+	/* The guest may have overwritten the trigger table: write it again. */
 	acpi_einj_trigger(&(struct bytes){.data = at(firmware, EINJ_AT_TRIGGER), .size = 64});
 	put64(firmware, EINJ_AT_TRIGGER_POINTER, firmware->config.region + EINJ_AT_TRIGGER);
 answer:
@@ -302,14 +302,14 @@ static void trigger_memory(struct firmware *firmware, const struct einj_request 
 
 	switch (request->severity) {
 	case CPER_CORRECTED:
-		/* Read and written back by the trigger: nothing is left behind. */
+		/* The trigger reads the line and writes it back: no poison remains. */
 		poison_disarm(firmware, line);
 		deliver_record(firmware, &record);
 		return;
 	case CPER_RECOVERABLE:
 		if (!firmware->config.single)
 			break;
-		/* Firmware first, as servers of AMD do it: their machine checks give Linux no address here. */
+		/* Firmware first, as on AMD servers: their machine checks have no address that Linux uses here. */
 		record.severity = CPER_RECOVERABLE;
 		deliver_record(firmware, &record);
 		return;
@@ -339,7 +339,7 @@ static void trigger_processor(struct firmware *firmware, const struct einj_reque
 	};
 
 	if (request->severity == CPER_RECOVERABLE && line >= 0) {
-		/* A poisoned line in the last-level cache, noticed when it is written back. */
+		/* A poisoned line in the last-level cache, detected when it is written back. */
 		check.kind = "SRAO";
 		check.status = POISON_STATUS_SRAO_WRITE_BACK;
 		check.mcg_status = MCG_RIPV_MCIP;
@@ -353,7 +353,7 @@ static void trigger_processor(struct firmware *firmware, const struct einj_reque
 }
 
 /**
- * einj_trigger - the trigger table was run: the armed error happens now
+ * einj_trigger - deliver the armed error, after the guest executed the trigger table
  * @firmware: model
  */
 void einj_trigger(struct firmware *firmware)
@@ -362,7 +362,7 @@ void einj_trigger(struct firmware *firmware)
 	int line = firmware->command.line;
 
 	if (!firmware->command.valid) {
-		/* Any program with I/O rights can ring; only each doubling of the count is reported, which bounds the journal. */
+		/* Any program with I/O rights can write to the port: only each doubling of the count is reported, to bound the journal. */
 		firmware->counts.stray++;
 		if (!(firmware->counts.stray & (firmware->counts.stray - 1)))
 			firmware_event(firmware, json_pack("{s:s, s:i}", "event", "stray-trigger",

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The firmware of the emulated Intel host: ACPI error injection (EINJ) as a platform's firmware answers it, and the
- * errors that follow.
+ * The firmware model of an emulated host: ACPI error injection (EINJ), and the errors that follow.
  *
  * The model runs beside QEMU. It shares the RAM of the machine, where the registers are (harness/rig/firmware/acpi_einj.c), and a
- * page with the TCG plugin (harness/rig/firmware/poison.h). Two threads: one only drains the doorbell into a queue, so that a guest that rings
- * without end can not block its machine in the port's write while the model waits for that same machine; the other does
- * the work. Both sleep until something happens.
+ * page with the TCG plugin (harness/rig/firmware/poison.h). One thread only drains the doorbell into a queue, so that a guest
+ * that writes to it without end does not block its machine in the write while the model waits for that machine. The other
+ * thread does the work. Neither polls.
  *
- * RAM: made by firmware_open() when it is not there, and mapped again by firmware_attach() when the supervisor has made it
- * anew for a power cycle. Everything else about a power cycle is in firmware_attach() as well: registers as at power-on,
- * nothing poisoned, nothing under way. What was asked for with firmware_control() (answers, types, delay) stays.
+ * firmware_open() creates the RAM file if it is missing. firmware_attach() maps it again after a power cycle, and resets the
+ * model: registers as at power-on, no poison, nothing pending. Settings of firmware_control() (answers, types, delay) stay.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +27,7 @@
 #define RETIRE_MS 1000
 #define PROCESSORS_LIMIT 255
 
-/** json_hex - a number as JSON text; JSON integers end at 63 bits */
+/** json_hex - a number as hexadecimal JSON string, because JSON integers have 63 bits */
 json_t *json_hex(uint64_t number)
 {
 	char text[19];
@@ -38,7 +36,7 @@ json_t *json_hex(uint64_t number)
 	return json_string(text);
 }
 
-/** firmware_event - pass an event to the owner of the model; takes the reference; adds "time_ns" where it is missing */
+/** firmware_event - pass an event to the owner of the model; steals the reference; adds "time_ns" if it is missing */
 void firmware_event(struct firmware *firmware, json_t *event)
 {
 	if (!event)
@@ -75,8 +73,7 @@ static void fill_hest(struct bytes *bytes, const struct firmware_config *config)
 /**
  * firmware_write_tables - write einj.bin and hest.bin for QEMU's -acpitable
  * @config:    region and einj_revision are used
- * @directory: where
- *
+ *  *
  * Return: 0, or -errno.
  */
 int firmware_write_tables(const struct firmware_config *config, const char *directory)
@@ -86,14 +83,14 @@ int firmware_write_tables(const struct firmware_config *config, const char *dire
 }
 
 /**
- * firmware_qemu_arguments - what QEMU's command line needs for the firmware
+ * firmware_qemu_arguments - build the QEMU arguments of the firmware model
  * @config:      doorbell_path and poison_path are used
  * @directory:   the one that firmware_write_tables() wrote to
  * @plugin_path: the TCG plugin, or NULL for a machine without latent poison
  *
- * The socket DOORBELL.irq is made by QEMU (-qtest), for raising the interrupt of the hardware error source.
+ * QEMU creates the socket DOORBELL.irq (-qtest), to raise the interrupt of the hardware error source.
  *
- * Return: a NULL-terminated vector; it and each text are freed by the caller.
+ * Return: a NULL-terminated vector; the caller frees it and each string.
  */
 char **firmware_qemu_arguments(const struct firmware_config *config, const char *directory,
 			       const char *plugin_path)
@@ -196,12 +193,12 @@ static int bind_socket(const char *path, const char *suffix, int type)
 }
 
 /**
- * bell_ring - remember bytes of the doorbell
- * @bell:   where
- * @values: as the guest wrote them
+ * bell_ring - queue bytes of the doorbell
+ * @bell:   queue
+ * @values: bytes that the guest wrote
  * @count:  their number
  *
- * A guest that rings faster than it is answered loses what does not fit: it breaks the protocol, which is to wait.
+ * Bytes that do not fit are dropped: a guest that does not wait for the answer violates the protocol.
  */
 void bell_ring(struct bell *bell, const uint8_t *values, size_t count)
 {
@@ -257,7 +254,7 @@ static void *read_doorbell(void *argument)
 			}
 		}
 		if (wait[1].revents) {
-			/* A new machine: the old one's connection, if it is still there, is worth nothing. */
+			/* A new machine: drop the connection of the old one. */
 			int connection = accept4(firmware->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 			if (connection >= 0) {
@@ -272,13 +269,13 @@ static void *read_doorbell(void *argument)
 	return NULL;
 }
 
-/** firmware_step - do everything that there is to do now; the caller holds the lock */
+/** firmware_step - handle everything that is due; the caller holds the lock */
 void firmware_step(struct firmware *firmware)
 {
 	uint8_t value;
 	int64_t now;
 
-	/* Bounded, so that a guest that rings without end does not keep the rest from being done. */
+	/* Bounded, so that a guest that rings without end does not block the rest. */
 	for (int i = 0; i < BELL_LENGTH && bell_take(&firmware->bell, &value); i++) {
 		if (!firmware->config.region_size)
 			continue;
@@ -398,14 +395,13 @@ static int start_threads(struct firmware *firmware)
 }
 
 /**
- * firmware_open - make the model of one emulated host, before its QEMU is started
+ * firmware_open - create the model of one emulated host, before its QEMU is started
  * @config:   copied
- * @event:    called for each thing that happens, with the model's lock held: it must not call back into the model; owns the
- *            object that it gets; may be NULL
- * @context:  handed to @event
- * @firmware: receives the model, to be ended with firmware_close()
+ * @event:    called for each event, with the model's lock held: must not call the model; owns the object; may be NULL
+ * @context:  for @event
+ * @firmware: receives the model, for firmware_close()
  *
- * Return: 0; -EINVAL for a configuration that can not be, -ENAMETOOLONG when a path is too long for a socket (some 90
+ * Return: 0; -EINVAL for an invalid configuration, -ENAMETOOLONG when a path is too long for a socket (some 90
  * bytes), or another -errno.
  */
 int firmware_open(const struct firmware_config *config, firmware_event_fn event, void *context,
@@ -439,7 +435,7 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 	return error;
 }
 
-static void forget_machine(struct firmware *firmware)
+static void reset_machine(struct firmware *firmware)
 {
 	poison_disarm_all(firmware);
 	firmware->command.valid = false;
@@ -455,11 +451,11 @@ static void forget_machine(struct firmware *firmware)
 }
 
 /**
- * firmware_attach - the machine has been switched on
+ * firmware_attach - attach the model to a machine that was switched on
  * @firmware: model
- * @qmp:      connection to its QEMU, which stays the caller's and must outlive the attachment
+ * @qmp:      connection to its QEMU; owned by the caller, valid until firmware_detach()
  *
- * Called as soon as QMP answers, long before the kernel looks at EINJ. Registers are reset as at power-on.
+ * Must be called before the kernel reads EINJ, that is as soon as QMP answers. Resets the registers as at power-on.
  *
  * Return: 0; -EALREADY when a machine is attached, or -errno when the RAM can not be mapped or QEMU's interrupt socket
  * can not be reached.
@@ -475,7 +471,7 @@ int firmware_attach(struct firmware *firmware, struct qmp *qmp)
 	}
 	error = map_ram(firmware);
 	if (!error) {
-		forget_machine(firmware);
+		reset_machine(firmware);
 		einj_reset_registers(firmware);
 		error = firmware->config.region_size ? interrupt_connect(firmware) : 0;
 	}
@@ -486,14 +482,14 @@ int firmware_attach(struct firmware *firmware, struct qmp *qmp)
 }
 
 /**
- * firmware_detach - the machine is off, or its QMP connection is about to be closed
- * @firmware: model; a command to QEMU that is under way is waited for
+ * firmware_detach - detach the model, before the QMP connection is closed
+ * @firmware: model; waits for a pending command to QEMU
  */
 void firmware_detach(struct firmware *firmware)
 {
 	pthread_mutex_lock(&firmware->mutex);
 	firmware->qmp = NULL;
-	forget_machine(firmware);
+	reset_machine(firmware);
 	atomic_store(&firmware->page->present, 0);
 	pthread_mutex_unlock(&firmware->mutex);
 }
@@ -636,8 +632,8 @@ static int control_machine_check(struct firmware *firmware, const json_t *reques
 }
 
 /*
- * The end of a trial for the firmware: what one scenario asked for, poisoned or left under way must not strike the next.
- * Counts stay, they are of the whole life of the host.
+ * End of a trial: remove settings, poison and pending errors of the scenario, so that they do not affect the next one.
+ * Counts stay: they are of the whole run of the host.
  */
 static void control_reset(struct firmware *firmware)
 {
@@ -658,23 +654,23 @@ static void control_reset(struct firmware *firmware)
 }
 
 /**
- * firmware_control - ask the model for something; from any thread but the one of an event
+ * firmware_control - execute a call; from any thread, but not from an event callback
  * @firmware: model
  * @request:  {"call": NAME, ...}:
  *            "status";
  *            "answer" with "status" (success, failure, invalid-access, busy-for-ever, as-is, or a number up to 255) for
  *            "count" commands (1; 0: until changed);
- *            "delay" with "ms", for "count" commands (0: until changed): answer that much later;
+ *            "delay" with "ms", for "count" commands (0: until changed): delay of the answer;
  *            "types" with "available", "available_v2": masks;
- *            "scrub": the patrol scrubber finds latent poison;
+ *            "scrub": a pass of the patrol scrubber, which finds latent poison;
  *            "poison" with "address", "kind" (uncorrected, fatal, corrected); "clear" with "address", or everything;
- *            "retire" with "ms": how long poison outlives its report (0: for ever);
- *            "machine-check" with "address": the patrol scrubber has found an uncorrectable error there;
- *            "reset": nothing poisoned, nothing under way, and nothing asked for any more
- * @reply:    receives an object, owned by the caller; on an error it has "error" and the "reason"; may be NULL
+ *            "retire" with "ms": time from the report of poison to its removal (0: never);
+ *            "machine-check" with "address": an uncorrectable error that the patrol scrubber found there;
+ *            "reset": remove all poison, pending errors and settings
+ * @reply:    receives an object, owned by the caller; after an error with "error" and "reason"; may be NULL
  *
- * Return: 0; -ENOSYS for an unknown call, -EINVAL for impossible values, -EOPNOTSUPP for a host without tables, which has
- * "status", "machine-check" and "reset" only, -EBUSY while a machine check is handled, or another -errno.
+ * Return: 0; -ENOSYS for an unknown call, -EINVAL for invalid values, -EOPNOTSUPP for a host without tables, which has
+ * only "status", "machine-check" and "reset", -EBUSY while a machine check is in progress, or another -errno.
  */
 int firmware_control(struct firmware *firmware, const json_t *request, json_t **reply)
 {
@@ -708,7 +704,7 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 	else
 		error = -ENOSYS;
 	pthread_mutex_unlock(&firmware->mutex);
-	/* The worker's deadlines may have changed. */
+	/* Wake the worker, whose deadlines may have changed. */
 	eventfd_write(firmware->wake_fd, 1);
 	if (error) {
 		__cleanup_free char *reason =
@@ -723,7 +719,7 @@ int firmware_control(struct firmware *firmware, const json_t *request, json_t **
 }
 
 /**
- * firmware_close - end the model, after its QEMU; the RAM file and the poison page stay, the sockets go
+ * firmware_close - free the model, after its QEMU has ended; removes the sockets, not the RAM file and the poison page
  * @firmware: may be NULL
  */
 void firmware_close(struct firmware *firmware)

@@ -11,17 +11,17 @@ struct qmp;
 struct firmware;
 
 /**
- * struct firmware_config - what the firmware model of one emulated host works on
+ * struct firmware_config - configuration of the firmware model of one emulated host
  * @ram_path:      file that backs the RAM of the host (share=on); mapped by the model
- * @ram_size:      its size in bytes; the RAM of a rig host lies below 4 GiB in one piece, gpa == offset
+ * @ram_size:      its size in bytes; the RAM of a rig host is contiguous below 4 GiB, gpa == offset
  * @region:        guest physical address of the megabyte that the kernel does not use (memmap=)
- * @region_size:   its size in bytes; 0: the host has no tables of the model and no registers, only its machine checks
+ * @region_size:   its size in bytes; 0: the host has neither tables nor registers of the model, only its machine checks
  * @processors:    number of virtual processors
  * @single:        a machine check reaches one processor, as with AMD; otherwise all of them, as with Intel
  * @einj_revision: 1, or 2 for a table with EINJv2
- * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it. QEMU makes
- *                 one beside it, with ".irq" behind the name
- * @poison_path:   file shared with the TCG plugin, made by the model; a socket with ".notify" behind the name beside it
+ * @doorbell_path: Unix socket that the model listens on before QEMU starts; QEMU's isa-debugcon connects to it. QEMU creates
+ *                 another one with the suffix ".irq"
+ * @poison_path:   file shared with the TCG plugin, created by the model, with a socket with the suffix ".notify"
  */
 struct firmware_config {
 	const char *ram_path;
@@ -35,7 +35,7 @@ struct firmware_config {
 	const char *poison_path;
 };
 
-/* A record of what the model did, for the console log and the rig's own account; owned by the callee. */
+/* Receives an event of the model, for the console log and clients of the rig; owns @event. */
 typedef void (*firmware_event_fn)(void *context, json_t *event);
 
 int firmware_write_tables(const struct firmware_config *config, const char *directory);

@@ -42,7 +42,7 @@ struct einj_component {
 	uint8_t syndrome[16];
 };
 
-/* A command as the guest gave it, copied out of its memory once and checked. */
+/* A command of the guest, copied from its memory once and checked. */
 struct einj_request {
 	uint32_t type;
 	uint32_t flags;
@@ -57,11 +57,11 @@ struct einj_request {
 	struct einj_component component[EINJV2_COMPONENTS];
 };
 
-/* What the model knows of an armed line beside what it shares with the plugin. */
+/* State of an armed line that is not shared with the plugin. */
 struct line_state {
 	bool reported; /* by a machine check or a record */
 	int64_t partial_due; /* CLOCK_MONOTONIC: a partial store is reported then, unless the line was overwritten */
-	int64_t retire_due; /* the kernel has had its time to take the page away */
+	int64_t retire_due; /* CLOCK_MONOTONIC: the kernel has unmapped the page by then */
 };
 
 struct machine_check {
@@ -76,7 +76,7 @@ struct machine_check {
 
 #define QUEUE_LENGTH 128
 
-/* What was rung and not answered yet, in order; a value that is rung again and again counts once. */
+/* Doorbell values that were not handled yet, in order; repetitions of a value count once. */
 #define BELL_LENGTH 64
 
 struct bell {
@@ -107,10 +107,10 @@ struct firmware {
 
 	uint32_t available, available_v2;
 	struct {
-		const char *name; /* NULL: answer as is right */
+		const char *name; /* NULL: the correct answer */
 		uint32_t status;
 		bool never;
-		int64_t count; /* commands that it still holds for; 0: until changed */
+		int64_t count; /* remaining commands that it applies to; 0: until changed */
 	} answer;
 	struct {
 		int64_t ms;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Poisoned lines: the model's side of the page that it shares with the TCG plugin.
+ * Poisoned lines: the model's side of the page shared with the TCG plugin.
  *
- * A line stays poisoned until it is overwritten as a whole, cleared by hand, or retired: some time after an uncorrected
- * error in it was signalled, the kernel has taken its page away, and comparing every access with it would only cost.
- * (Memory of metal stays bad for ever; {"call": "retire", "ms": 0} does that.)
+ * A line stays poisoned until it is overwritten completely, cleared by a call, or retired: some time after an uncorrected
+ * error in it was signalled, the kernel has unmapped its page, and comparing every access with it would only cost time.
+ * (Real memory stays bad for ever; {"call": "retire", "ms": 0} does the same.)
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,15 +15,15 @@
 
 #include "harness/rig/firmware/internal.h"
 
-/* The longest that the plugin may take to throw away all translated code and say so. */
+/* Timeout for the plugin to discard all translated code and acknowledge it. */
 #define ACKNOWLEDGE_MS 500
 #define QMP_TIMEOUT_MS 2000
 /*
- * A machine without poison stays instrumented for so long: every change throws away all translated code, which the next trial
- * would run cold.
+ * Time that a machine without poison stays instrumented: every change discards all translated code, and the next trial would
+ * have to translate it again.
  */
 #define LINGER_MS 5000
-/* A line that is being overwritten piece by piece is whole again by then; else the first piece was a partial store. */
+/* Time for stores to overwrite a line completely; else the first one counts as a partial store. */
 #define PARTIAL_STORE_NS (20 * NSEC_PER_MSEC)
 
 static void set_offsets(struct firmware *firmware)
@@ -56,8 +56,8 @@ static bool wait_for_plugin(struct firmware *firmware, uint32_t generation)
 }
 
 /*
- * Makes the plugin take notice: it looks at the page whenever a processor goes idle, and stopping the machine makes all
- * of them idle at once.
+ * Make the plugin read the page: it does so whenever a processor becomes idle, and stopping the machine makes all of them
+ * idle at once.
  */
 static int synchronise(struct firmware *firmware, bool instrument)
 {
@@ -66,7 +66,7 @@ static int synchronise(struct firmware *firmware, bool instrument)
 	bool acknowledged;
 	int error;
 
-	/* Odd: instrument. Always a new number, so that an old acknowledgement is none. */
+	/* Odd: instrument. Always a new number, so that an old acknowledgement does not match. */
 	generation = (generation | 1) + (instrument ? 2 : 1);
 	atomic_store(&firmware->page->generation, generation);
 	if (!atomic_load(&firmware->page->present)) {
@@ -105,15 +105,15 @@ static bool any_armed(const struct firmware *firmware)
 }
 
 /**
- * poison_arm - poison a line from now on
+ * poison_arm - poison a line
  * @firmware: model
  * @address:  physical; its line is poisoned
- * @kind:     what a processor meets there
+ * @kind:     error that a processor consumes there
  * @line:     receives the index of the line
  *
- * A machine that is instrumented already compares the next access with it; only one that is not needs a message.
+ * In an instrumented machine this takes effect at the next access. Else the plugin must start the instrumentation first.
  *
- * Return: 0 when every access is compared with it; -ENOSPC when POISON_LINES are armed, -ETIME when the plugin does not
+ * Return: 0 when every access is compared with the line; -ENOSPC when POISON_LINES are armed, -ETIME when the plugin does not
  * answer, -ENOTCONN without a running QEMU, or another -errno. On an error nothing is armed.
  */
 int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kind, int *line)
@@ -158,7 +158,7 @@ int poison_arm(struct firmware *firmware, uint64_t address, enum poison_kind kin
 }
 
 /**
- * poison_disarm - forget a poisoned line; some time after the last one, the machine runs uninstrumented again
+ * poison_disarm - remove a poisoned line; some time after the last one the instrumentation ends
  * @firmware: model
  * @line:     index, or -1 for none
  */
@@ -173,7 +173,7 @@ void poison_disarm(struct firmware *firmware, int line)
 		firmware->linger_due = now_monotonic_ns() + LINGER_MS * NSEC_PER_MSEC;
 }
 
-/** poison_disarm_all - forget everything without telling the plugin: its QEMU has ended, or not begun */
+/** poison_disarm_all - remove all lines without the plugin, because its QEMU does not run */
 void poison_disarm_all(struct firmware *firmware)
 {
 	uint32_t generation = atomic_load(&firmware->page->generation);
@@ -220,7 +220,7 @@ static void consumed(struct firmware *firmware, const struct poison_post *post, 
 	else
 		firmware->counts.srar++;
 	if (!post->raised && firmware->qmp) {
-		/* The plugin's processor waits a little for this. */
+		/* The plugin holds its processor for a short time until this. */
 		qmp_human(firmware->qmp, QMP_TIMEOUT_MS, NULL, "mce %u %d 0x%llx 0x%x 0x%llx 0x%x",
 			  post->processor, POISON_BANK, (unsigned long long)status,
 			  fatal ? POISON_MCG_LOCAL_FATAL : POISON_MCG_LOCAL,
@@ -306,7 +306,7 @@ static void take_post(struct firmware *firmware, const struct poison_post *post)
 	}
 }
 
-/** poison_take_posts - read what the plugin has posted since the last time */
+/** poison_take_posts - handle the posts of the plugin since the last call */
 void poison_take_posts(struct firmware *firmware)
 {
 	uint64_t posted = atomic_load(&firmware->page->posted);
@@ -321,7 +321,7 @@ void poison_take_posts(struct firmware *firmware)
 		struct poison_post *shared = &firmware->page->posts[sequence % POISON_POSTS];
 		struct poison_post post;
 
-		/* Not written to its end yet: its wake-up is still to come. */
+		/* Not complete yet: its notification follows. */
 		if (atomic_load_explicit(&shared->sequence, memory_order_acquire) != sequence)
 			break;
 		memcpy(&post, shared, sizeof(post));
@@ -332,7 +332,7 @@ void poison_take_posts(struct firmware *firmware)
 	}
 }
 
-/** poison_expire - do what is due: report partial stores, retire lines whose error was signalled, end the instrumentation */
+/** poison_expire - report partial stores, retire reported lines and end the instrumentation, if due at @now */
 void poison_expire(struct firmware *firmware, int64_t now)
 {
 	if (firmware->linger_due && firmware->linger_due <= now) {
@@ -367,7 +367,7 @@ static int64_t earlier(int64_t one, int64_t other)
 	return !one ? other : !other ? one : one < other ? one : other;
 }
 
-/** poison_next_due - when poison_expire() has something to do: CLOCK_MONOTONIC in nanoseconds, 0 for never */
+/** poison_next_due - next time that poison_expire() has something to do. Return: CLOCK_MONOTONIC in ns; 0: never */
 int64_t poison_next_due(const struct firmware *firmware)
 {
 	int64_t due = firmware->linger_due;
@@ -380,7 +380,7 @@ int64_t poison_next_due(const struct firmware *firmware)
 }
 
 /**
- * poison_scrub - the patrol scrubber passes over all memory and finds poison that is not consumed yet
+ * poison_scrub - a pass of the patrol scrubber, which finds poison that is not consumed yet
  *
  * Return: the number of lines found.
  */
@@ -407,7 +407,7 @@ int poison_scrub(struct firmware *firmware)
 						 });
 			continue;
 		}
-		/* The scrubber can not need the data: it never stops the machine. */
+		/* The scrubber does not consume the data: its errors are never fatal. */
 		deliver_check(firmware, &(struct machine_check){.kind = "SRAO",
 								.status = STATUS_SRAO_SCRUB,
 								.mcg_status = MCG_RIPV_MCIP,

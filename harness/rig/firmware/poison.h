@@ -7,8 +7,8 @@
 
 /*
  * The page that the firmware model shares with the TCG plugin inside QEMU. The model arms and disarms lines; the plugin
- * says what the processors did to them. Whenever the plugin has filled a post it sends one byte to the datagram socket
- * at POISON_NOTIFY_SUFFIX beside the page, so that neither side polls. Neither side trusts an index it reads here.
+ * reports accesses of the processors. After each post the plugin sends one byte to the datagram socket at
+ * POISON_NOTIFY_SUFFIX beside the page, so that neither side polls. Neither side trusts an index that it reads here.
  */
 #define POISON_MAGIC UINT64_C(0x31656e696c6e6f70)
 #define POISON_NOTIFY_SUFFIX ".notify"
@@ -16,7 +16,7 @@
 #define POISON_LINES 128
 #define POISON_POSTS 256
 
-/* What a processor meets when it touches the line. */
+/* Error that a processor consumes when it touches the line. */
 enum poison_kind {
 	POISON_UNCORRECTED = 1,
 	POISON_FATAL,
@@ -24,7 +24,7 @@ enum poison_kind {
 	POISON_CACHED, /* uncorrected, still in a cache; found too when a cache line is flushed */
 };
 
-/* What the processor did. */
+/* Access of the processor. */
 enum poison_act {
 	POISON_LOAD = 1,
 	POISON_FETCH,

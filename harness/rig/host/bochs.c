@@ -2,8 +2,8 @@
 /*
  * The emulator Bochs: its configuration, its command line, and the disk that its BIOS boots.
  *
- * Bochs loads no kernel by itself. The loader of GRUB is at the beginning of the disk (make-system), its menu is in a sector of the
- * disk, and hypervisor, kernel and archive follow without a file system: GRUB reads them by the numbers of their sectors.
+ * Bochs does not load a kernel. GRUB is at the start of the disk (make-system), its menu in a sector of the disk. Hypervisor,
+ * kernel and archive follow without a file system: GRUB reads them by sector number.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,8 +25,8 @@
 #define PARTS 3
 
 /*
- * The machine check registers, which Bochs does not have of itself: 10 banks, recovery of the processor (SER_P), thresholds and CMCI,
- * as storage that nothing writes but the hypervisor (Intel's manual, volume 3, 17.3; the columns are explained in Bochs's msrs.def).
+ * The machine check registers, which Bochs lacks: 10 banks, recovery of the processor (SER_P), thresholds and CMCI, as storage
+ * that only the hypervisor writes (Intel's manual, volume 3, 17.3; Bochs's msrs.def explains the columns).
  */
 #define MCG_CAP 0x01000c0aull
 #define MC_BANKS 10
@@ -36,7 +36,7 @@ static int64_t sectors(int64_t bytes)
 	return (bytes + SECTOR - 1) / SECTOR;
 }
 
-/* What the lexer of GRUB would read as more than a character has a backslash before it. */
+/* Escape characters that are special for GRUB's lexer. */
 static void add_words(FILE *menu, const char *words)
 {
 	for (; *words; words++) {
@@ -47,7 +47,7 @@ static void add_words(FILE *menu, const char *words)
 }
 
 /**
- * bochs_menu - commands for the loader
+ * bochs_menu - build the commands for GRUB
  * @sizes: bytes of hypervisor, kernel and archive
  *
  * Return: the text, owned by the caller.
@@ -161,9 +161,9 @@ static int write_registers(const struct bochs_config *config)
 }
 
 /*
- * Bochs counts instructions and calls @INSTRUCTIONS of them a second of the host. That is more than it executes, so that the time of
- * the host is slower than ours, and no deadline inside of the host is over too early. "slowdown": while the processor is idle, it is
- * not much faster either.
+ * Bochs counts instructions: @INSTRUCTIONS of them are a second of the host. That is more than it executes in a second, so that
+ * the time of the host is slower than ours, and no timeout inside the host expires too early. "slowdown" limits the speed while
+ * the processor is idle.
  */
 #define INSTRUCTIONS 100000000
 
@@ -171,7 +171,7 @@ static int write_configuration(const struct bochs_config *config, int64_t cylind
 {
 	__cleanup_free char *text = format_text(
 		"config_interface: textconfig\n"
-		/* Of the displays the only one that needs neither a server nor a port. It writes to /dev/null. */
+		/* The only display that needs neither a server nor a port. It writes to /dev/null. */
 		"display_library: term\n"
 		"log: /proc/self/fd/2\n"
 		"panic: action=fatal\n"
@@ -200,11 +200,11 @@ static int write_configuration(const struct bochs_config *config, int64_t cylind
 }
 
 /**
- * bochs_prepare - write what Bochs reads, and say how it is started
+ * bochs_prepare - write the configuration and the disk of Bochs, and build its command line
  *
  * Bochs runs with the C library of its own packages, which may be newer than that of this machine.
  *
- * Return: NULL-terminated words, qemu_arguments_free(); or NULL with a reason.
+ * Return: NULL-terminated vector for qemu_arguments_free(), or NULL with a reason.
  */
 char **bochs_prepare(const struct bochs_config *config, struct reason *why)
 {
@@ -216,7 +216,7 @@ char **bochs_prepare(const struct bochs_config *config, struct reason *why)
 
 	if (error)
 		return NULL;
-	/* Of a Bochs that was killed. */
+	/* Left by a killed Bochs. */
 	unlink(lock);
 	error = write_registers(config) ?: write_configuration(config, cylinders);
 	if (error) {

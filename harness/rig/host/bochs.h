@@ -5,11 +5,11 @@
 #include "harness/rig/host/rig.h"
 
 /**
- * struct bochs_config - one emulated host as Bochs is to see it
+ * struct bochs_config - configuration of an emulated host of Bochs
  * @emulator:   directory with Bochs and its libraries (make-system)
  * @profile:    kind of host
  * @memory_mib: RAM of the host
- * @directory:  of the rig: gets the configuration and the disk
+ * @directory:  of the rig; receives the configuration and the disk
  * @hypervisor: open file of the multiboot image that boots below the kernel
  * @kernel:     open file of the bzImage
  * @initramfs:  open file of the archive

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU's command line, and the kernel's.
+ * The command lines of QEMU and of the kernel.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/qemu.h"
 
-/* Hosts with a counted clock: 16 ns an instruction, about what one takes under emulation. */
+/* Hosts with a counted clock: 16 ns an instruction, about the speed of the emulation. */
 #define COUNTED_CLOCK "shift=4,sleep=off"
 #define COUNTED_RTC "base=2026-01-01T00:00:00,clock=vm"
 #define COUNTED_ARGUMENTS " nokaslr norandmaps"
@@ -38,11 +38,12 @@ static void add_all(struct argument_list *list, const char *const *items)
 }
 
 /**
- * qemu_firmware_region - address of the megabyte of the firmware model
+ * qemu_firmware_region - address of the region of the firmware model, one megabyte
  * @memory_mib: RAM of the host
  *
- * 256 MiB below the end of RAM: clear of what SeaBIOS puts at the very end, and of the kernel's
- * early allocations, which begin there. Return: guest physical address.
+ * 256 MiB below the end of RAM: SeaBIOS uses the very end, and the kernel's early allocations begin there.
+ *
+ * Return: guest physical address.
  */
 uint64_t qemu_firmware_region(unsigned int memory_mib)
 {
@@ -50,19 +51,20 @@ uint64_t qemu_firmware_region(unsigned int memory_mib)
 }
 
 /**
- * qemu_kernel_arguments - the kernel's command line
+ * qemu_kernel_arguments - build the kernel's command line
  * @profile:    kind of host
- * @memory_mib: RAM, which decides where the firmware's region is
+ * @memory_mib: RAM, which determines the firmware's region
  * @host_number: of a pair, or 0
  * @shell:      "once", "again" or NULL: a root shell on the console
  * @verbose:    the whole boot on the console
- * @counted:    its time is the number of its instructions: addresses are no matter of chance
- * @more:       further words, or NULL
+ * @counted:    its time is the number of executed instructions; address randomization is turned off
+ * @more:       appended, or NULL
  *
- * A panic (an oops is made one) restarts at once, which ends QEMU with -no-reboot: the host died,
- * and the console shows why. The check of the timer interrupt counts ticks against time: on a busy
- * machine the emulated timer loses, and the kernel panics as it boots ("IO-APIC + timer doesn't
- * work!"), so it is left out. Return: the text, owned by the caller.
+ * A panic (also by an oops) restarts at once, which ends QEMU with -no-reboot, so that the host counts as dead, and the console
+ * shows the reason. no_timer_check: the check of the timer interrupt compares ticks with time. On a busy machine the emulated
+ * timer is late, and the kernel would panic during the boot ("IO-APIC + timer doesn't work!").
+ *
+ * Return: the text, owned by the caller.
  */
 char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memory_mib,
 			    unsigned int host_number, const char *shell, bool verbose, bool counted,
@@ -75,7 +77,7 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 			    QEMU_FIRMWARE_REGION_SIZE >> 20,
 			    (unsigned long long)qemu_firmware_region(memory_mib));
 
-	/* Above a hypervisor: its console, and neither timer nor firmware. */
+	/* On a hypervisor: its console, and neither timer nor firmware. */
 	return format_text("%s panic=-1 oops=panic %s%s%s%s%s%s%s%s",
 			   profile->hypervisor_arguments ? "console=hvc0" : machine,
 			   profile->arguments, host, verbose ? "" : " loglevel=4",
@@ -83,15 +85,14 @@ char *qemu_kernel_arguments(const struct rig_profile *profile, unsigned int memo
 			   shell ?: "", more ? " " : "", more ? more : "");
 }
 
-/* The first domain of a hypervisor gives a device machine addresses, which its driver does only when the device has an IOMMU. */
+/* In the first domain of a hypervisor, virtio drivers must use machine addresses, which they do only behind an IOMMU. */
 static const char *virtio_addresses(const struct qemu_config *config)
 {
 	return config->hypervisor ? ",disable-legacy=on,iommu_platform=on" : "";
 }
 
 /*
- * Datagrams: either side can be off, or come back, without the other one having to do anything, as
- * with a cable.
+ * Datagrams, as with a cable: each side may be off or restart without any action of the other one.
  */
 static void add_link(struct argument_list *list, const struct qemu_config *config)
 {
@@ -130,9 +131,9 @@ static void add_boot(struct argument_list *list, const struct qemu_config *confi
 }
 
 /*
- * The time of a counted host is the number of its instructions (docs/devel/tcg-icount.rst of QEMU); a processor that waits goes to its
- * next timer at once. One thread runs all processors in turn, since their instructions are one number. Time of day and random numbers
- * are the same in each boot; the agent mixes in what makes the boot_id another one.
+ * The time of a counted host is the number of its instructions (docs/devel/tcg-icount.rst of QEMU); an idle processor skips to
+ * its next timer. One thread runs all processors in turn, because they share the count. Time of day and random numbers are the
+ * same in each boot; the agent adds entropy so that the boot_id differs.
  */
 static void add_clock(struct argument_list *list, const struct qemu_config *config)
 {
@@ -149,8 +150,8 @@ static void add_clock(struct argument_list *list, const struct qemu_config *conf
 }
 
 /**
- * qemu_arguments - QEMU's command line
- * @config: the host
+ * qemu_arguments - build QEMU's command line
+ * @config: of the host
  *
  * Return: NULL-terminated; qemu_arguments_free().
  */
@@ -212,7 +213,7 @@ char **qemu_arguments(const struct qemu_config *config)
 	return list.items;
 }
 
-/** qemu_arguments_free - free what qemu_arguments() gave; NULL is fine */
+/** qemu_arguments_free - free a vector of qemu_arguments(); NULL is allowed */
 void qemu_arguments_free(char **arguments)
 {
 	for (char **item = arguments; item && *item; item++)
@@ -229,11 +230,11 @@ static void take_version(void *context, const char *line)
 }
 
 /**
- * rig_find_qemu - the emulator of this machine
+ * rig_find_qemu - find the QEMU of this machine
  * @path:    receives the program; owned by the caller
  * @version: receives major * 100 + minor
  *
- * Return: 0 or -ENOENT with what to install.
+ * Return: 0 or -ENOENT; the reason names the package to install.
  */
 int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 {
@@ -252,7 +253,7 @@ int rig_find_qemu(char **path, unsigned int *version, struct reason *why)
 	}
 	if (!*path)
 		return fail(why, -ENOENT,
-			    "qemu-system-x86_64 is not installed, and the rig is made of it: run "
+			    "qemu-system-x86_64 is not installed, and the rig needs it: run "
 			    "./setup, or "
 			    "install the package qemu-system-x86");
 	const char *const argv[] = {*path, "--version", NULL};

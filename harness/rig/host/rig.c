@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The side of a rig that its user holds: start a supervisor, talk to it, end it.
+ * The client side of a rig: start a supervisor, call it, end it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +22,15 @@
 #define DEADLINE_DEFAULT_S 3600
 
 /**
- * struct rig - a rig as its user sees it
+ * struct rig - a rig, as its client holds it
  * @channel:   to the supervisor
  * @name:      of the rig
  * @directory: with its sockets
  * @agent:     path of the agent's socket
  * @console:   path of the serial console's socket
- * @link:      beginning of the paths of a pair's network
- * @supervisor:    pid when this process started it and its end is ours to wait for, else 0
- * @events:    that came while an answer was awaited
+ * @link:      prefix of the socket paths of a pair's network
+ * @supervisor: pid, if this process started it and must wait for it; else 0
+ * @events:    received while waiting for a reply
  * @next_id:   of the next call
  */
 struct rig {
@@ -61,7 +61,7 @@ static struct rig *rig_new(int fd, const char *directory)
 	return rig;
 }
 
-/** rig_disconnect - forget a rig; one that is not detached and was started here ends with it */
+/** rig_disconnect - close the connection and free @rig; a rig that is not detached and was started here ends */
 void rig_disconnect(struct rig *rig)
 {
 	if (!rig)
@@ -84,15 +84,15 @@ static void keep_event(void *context, json_t *message)
 }
 
 /**
- * rig_call - ask the supervisor and wait for its answer
- * @call:       status, power ({"action": "cycle" | "off"}), firmware (as firmware_control() takes
- *              it), stop
+ * rig_call - call the supervisor and wait for its reply
+ * @call:       status, power ({"action": "cycle" | "off"}), firmware (see firmware_control()), stop
  * @arguments:  borrowed; may be NULL
- * @timeout_ms: for the answer
+ * @timeout_ms: for the reply
  * @reply:      receives it; owned by the caller; may be NULL
  *
- * Events that come meanwhile are kept for rig_receive(). Return: 0, -ETIMEDOUT, or what the supervisor
- * says.
+ * Events that arrive meanwhile are kept for rig_receive().
+ *
+ * Return: 0, -ETIMEDOUT, or -errno of the supervisor.
  */
 int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigned int timeout_ms,
 	     json_t **reply, struct reason *why)
@@ -105,7 +105,7 @@ int rig_call(struct rig *rig, const char *call, const json_t *arguments, unsigne
 }
 
 /**
- * rig_receive - the next event, without waiting
+ * rig_receive - get the next event, without blocking
  * @event: receives it; owned by the caller
  *
  * Events: {"event": "console", "time_ns", "text"}, {"event": "power", "state": "on" | "off",
@@ -127,7 +127,7 @@ int rig_receive(struct rig *rig, json_t **event, struct reason *why)
 		if (got > 0 && !json_object_get(*event, "id"))
 			return 1;
 		if (got > 0) {
-			/* The answer to a call whose time was over. */
+			/* The reply to a call that timed out. */
 			json_decref(*event);
 			continue;
 		}
@@ -141,36 +141,34 @@ int rig_receive(struct rig *rig, json_t **event, struct reason *why)
 	}
 }
 
-/** rig_control_fd - to poll for reading before rig_receive() */
+/** rig_control_fd - descriptor to poll for reading before rig_receive() */
 int rig_control_fd(const struct rig *rig)
 {
 	return channel_fd(rig->channel);
 }
 
-/** rig_name - unique among the rigs that are up; borrowed */
+/** rig_name - name of the rig, unique among those that are up; borrowed */
 const char *rig_name(const struct rig *rig)
 {
 	return rig->name;
 }
 
 /**
- * rig_agent_path - Unix stream socket whose other end is the agent's port; made anew at each
- * power-on; borrowed
+ * rig_agent_path - path of the Unix stream socket to the agent's port; created again at each power-on; borrowed
  */
 const char *rig_agent_path(const struct rig *rig)
 {
 	return rig->agent;
 }
 
-/** rig_console_path - Unix stream socket: the serial console as plain bytes; borrowed */
+/** rig_console_path - path of the Unix stream socket of the serial console, as plain bytes; borrowed */
 const char *rig_console_path(const struct rig *rig)
 {
 	return rig->console;
 }
 
 /**
- * rig_link_path - where a host 1 keeps the sockets of the network of its pair; for the options of
- * host 2; borrowed
+ * rig_link_path - prefix of the socket paths of the pair's network, which host 1 creates; for the options of host 2; borrowed
  */
 const char *rig_link_path(const struct rig *rig)
 {
@@ -211,14 +209,12 @@ static int check_options(const struct rig_options *options, struct reason *why)
 			    "instructions",
 			    profile->name);
 	if (options->modules && !options->kernel)
-		return fail(why, -EINVAL,
-			    "modules without a kernel of your own: give --kernel too");
+		return fail(why, -EINVAL, "modules need a kernel of your own: give --kernel too");
 	return 0;
 }
 
 /*
- * An emulated host whose RAM does not fit would be ended by the out-of-memory killer in the middle
- * of a trial.
+ * If the RAM of an emulated host does not fit, the OOM killer would end the host in the middle of a trial.
  */
 static int check_memory(unsigned int wanted_mib, struct reason *why)
 {
@@ -234,20 +230,20 @@ static int check_memory(unsigned int wanted_mib, struct reason *why)
 	if (available_kb / 1024 >= wanted_mib)
 		return 0;
 	return fail(why, -ENOMEM,
-		    "the host needs %u MiB of memory, this machine has %llu MiB left; end "
-		    "something, or give it "
+		    "the host needs %u MiB of memory, this machine has %llu MiB available; end "
+		    "other programs, or give it "
 		    "less",
 		    wanted_mib, available_kb / 1024);
 }
 
 /**
- * rig_processors - how many processors a host may have
+ * rig_processors - limit the number of processors of a host
  * @wanted:  number
  * @version: of QEMU, major * 100 + minor
  *
- * Before QEMU 8.1 (its commit deba78709ae8) a processor could translate code while another one
- * changed it, and go on with the old bytes: a kernel that patches its own code, as static keys and
- * tracing do, then died of a breakpoint of its own ("Oops: int3"), one boot in some dozens.
+ * Before QEMU 8.1 (commit deba78709ae8) a processor could translate code while another one changed it, and execute the old
+ * bytes. A kernel that patches its code, for static keys and tracing, then failed with "Oops: int3" in one of some dozens
+ * of boots.
  *
  * Return: @wanted, or 1 after a warning.
  */
@@ -327,7 +323,7 @@ static int spawn_supervisor(json_t *config, const char *directory, int lock, str
 	}
 	started = rig_new(ends[0], directory);
 	started->supervisor = spawn.pid;
-	/* The configuration has no id, and so has the supervisor's first message, the answer to it. */
+	/* The configuration counts as call 0: the supervisor's first message is the reply to it. */
 	error = call_await(started->channel, config, START_TIMEOUT_MS, NULL, NULL, NULL, &because);
 	if (error) {
 		fail(why, error, "the rig's supervisor: %s", because.text);
@@ -339,13 +335,13 @@ static int spawn_supervisor(json_t *config, const char *directory, int lock, str
 }
 
 /**
- * rig_start - an emulated host, powered on
- * @options: what to start
+ * rig_start - start an emulated host
+ * @options: of the host
  * @rig:     receives it; rig_stop(), or rig_disconnect() for a detached one
  *
- * Unless detached, the host ends with the calling process, however that ends, and with the calling
- * thread. Return: 0, -EINVAL for options that can not be, -ENOENT when something is not installed,
- * -ENOSPC, -ENOMEM, or another -errno.
+ * Unless detached, the host ends with the calling process, however that ends, and with the calling thread.
+ *
+ * Return: 0, -EINVAL for invalid options, -ENOENT when something is not installed, -ENOSPC, -ENOMEM, or another -errno.
  */
 int rig_start(const struct rig_options *options, struct rig **rig, struct reason *why)
 {
@@ -380,7 +376,7 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	if (error)
 		return error;
 	/*
-	 * The plugin interface changed with QEMU 8.2; without the plugin, latent poison is not
+	 * The plugin interface changed with QEMU 8.2. Without the plugin, latent poison is not
 	 * consumed.
 	 */
 	rig_find_file(version < 802 ? "poison-v1.so" : "poison-v2.so", &plugin);
@@ -407,15 +403,15 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	return error;
 }
 
-/** rig_qemu_version - the QEMU that a rig was started with, major * 100 + minor; 0 for one that was only connected to */
+/** rig_qemu_version - version of QEMU that the rig was started with, major * 100 + minor; 0 after rig_connect() */
 unsigned int rig_qemu_version(const struct rig *rig)
 {
 	return rig->qemu_version;
 }
 
 /**
- * rig_connect - talk to a rig that is up
- * @name: of the rig, or of a profile of which just one is up; NULL when just one is up
+ * rig_connect - connect to a rig that is up
+ * @name: of the rig, or of a profile of which exactly one rig is up; NULL if exactly one rig is up
  * @rig:  receives it; rig_stop() or rig_disconnect()
  *
  * Return: 0, -ENOENT when there is none, -EEXIST when there are several, or another -errno.
@@ -440,7 +436,8 @@ int rig_connect(const char *name, struct rig **rig, struct reason *why)
 	}
 	if (matches != 1) {
 		error = matches ? fail(why, -EEXIST,
-				       "%zu rigs %s%s are up; say which, `brinell rig` lists them",
+				       "%zu rigs %s%s are up; give a name, `brinell rig` lists "
+				       "them",
 				       matches, name ? "of " : "", name ?: "")
 				: fail(why, -ENOENT,
 				       "no rig %s%sis up; `brinell rig up` starts one",
@@ -470,8 +467,8 @@ static void await_end(const char *directory, int64_t deadline_ns)
 }
 
 /**
- * rig_stop - end the host, its supervisor and all that they have
- * @rig: freed; NULL is fine
+ * rig_stop - end the host and its supervisor, and remove their files
+ * @rig: freed; NULL is allowed
  *
  * Return: 0, or -ETIMEDOUT when the supervisor had to be killed.
  */
@@ -483,7 +480,7 @@ int rig_stop(struct rig *rig)
 
 	if (!rig)
 		return 0;
-	/* The answer may be cut off by the end that was asked for. */
+	/* The supervisor may end before its reply is sent. */
 	(void)rig_call(rig, "stop", NULL, 5000, NULL, &why);
 	if (rig->supervisor) {
 		while (waitpid(rig->supervisor, NULL, WNOHANG) == 0) {

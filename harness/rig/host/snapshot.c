@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Snapshots of hosts: the state of the emulated machine as it is when its host has started everything and has served no call
- * yet. It is in the cache, named by all that it depends on, so that one that no longer fits is not found, and made again.
+ * Snapshots of hosts: the state of the emulated machine after the host has started all services, and before the first call. A
+ * snapshot is in the cache under a hash of all its inputs, so that after a change of an input a new one is made.
  *
- * The kernel has not made its boot_id then: that is made when it is first read (drivers/char/random.c, proc_do_uuid()), by the
- * agent for its hello. See harness/host/seed.c for why it differs from host to host.
+ * The kernel generates its boot_id at the first read (drivers/char/random.c, proc_do_uuid()), by the agent for its hello, so it
+ * is not part of the snapshot. See harness/host/seed.c for why it differs from host to host.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +16,13 @@
 #include "harness/rig/image/image.h"
 #include "harness/rig/host/supervisor_internal.h"
 
-/* Of a host with a shell at its console, of one without, and of the brinell before. */
+/* For a host with a shell at its console, for one without, and for the previous brinell. */
 #define KEPT_SNAPSHOTS 3
 #define QMP_TIMEOUT_MS 15000
 /* Boots take 10 s on an idle machine, and a minute on a busy one. */
 #define READY_NS (180 * NSEC_PER_SEC)
 #define MIGRATION_NS (60 * NSEC_PER_SEC)
-/* Bytes in a second: as fast as the disk is. */
+/* Bytes per second: no limit but the disk. */
 #define BANDWIDTH (16ll << 30)
 #define STATE "state"
 
@@ -30,7 +30,7 @@ static bool is_wanted(const struct supervisor *supervisor)
 {
 	const char *shell = json_text(supervisor->config, "shell", "again");
 
-	/* A verbose boot is asked for to see it. A shell that comes again is at the console before anybody looks. */
+	/* The user of a verbose boot wants to see the boot. With "again" a shell is at the console already. */
 	return supervisor->profile->snapshot && !supervisor->host_number &&
 	       strcmp(shell, "again") == 0 &&
 	       !json_is_true(json_object_get(supervisor->config, "verbose"));
@@ -45,7 +45,7 @@ static uint64_t hash_file(uint64_t hash, const struct stat *status)
 	return image_hash(hash, identity, sizeof(identity));
 }
 
-/* A word of the command line, without the directory of this rig and the numbers of descriptors. */
+/* Hash a word of the command line, without the directory of this rig and descriptor numbers. */
 static uint64_t hash_word(uint64_t hash, const char *word, const char *directory)
 {
 	static const char descriptor[] = "/proc/self/fd/";
@@ -64,7 +64,7 @@ static uint64_t hash_word(uint64_t hash, const char *word, const char *directory
 	return image_hash(hash, "", 1);
 }
 
-/* The place in the cache; owned by the caller; NULL when there is none. */
+/* Return: path in the cache, owned by the caller; NULL when there is no cache. */
 static char *find_place(const struct supervisor *supervisor, char **cache, struct reason *why)
 {
 	const int parts[] = {supervisor->kernel, supervisor->initramfs, supervisor->system,
@@ -91,7 +91,7 @@ static char *find_place(const struct supervisor *supervisor, char **cache, struc
 }
 
 /**
- * snapshot_open - the snapshot that fits this host
+ * snapshot_open - open the snapshot of this host
  *
  * Return: a descriptor of its file, or -1 when there is none, or it is damaged.
  */
@@ -110,8 +110,8 @@ int snapshot_open(const struct supervisor *supervisor)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/** snapshot_forget - remove the snapshot that fits this host, because the host does not go on from it */
-void snapshot_forget(const struct supervisor *supervisor)
+/** snapshot_remove - remove the snapshot of this host, because the host does not resume from it */
+void snapshot_remove(const struct supervisor *supervisor)
 {
 	__cleanup_free char *cache = NULL;
 	__cleanup_free char *place = find_place(supervisor, &cache, NULL);
@@ -120,9 +120,9 @@ void snapshot_forget(const struct supervisor *supervisor)
 		image_remove_tree(place, NULL);
 }
 
-/* Asks QEMU again and again for a word about itself until it is @wanted, or @failed. */
-static int await_word(struct supervisor *supervisor, const char *query, const char *wanted,
-		      const char *failed, struct reason *why)
+/* Poll a status of QEMU until it is @wanted or @failed. */
+static int await_status(struct supervisor *supervisor, const char *query, const char *wanted,
+			const char *failed, struct reason *why)
 {
 	int64_t deadline = now_monotonic_ns() + MIGRATION_NS;
 	char last[64] = "";
@@ -132,41 +132,40 @@ static int await_word(struct supervisor *supervisor, const char *query, const ch
 		int error = qmp_execute(supervisor->qmp, query, NULL, QMP_TIMEOUT_MS, &reply);
 
 		if (error)
-			return fail(why, error, "QEMU does not answer to %s: %s", query,
+			return fail(why, error, "QEMU does not answer %s: %s", query,
 				    strerror(-error));
 		snprintf(last, sizeof(last), "%s", json_text(reply, "status", ""));
 		if (strcmp(last, wanted) == 0)
 			return 0;
 		if (strcmp(last, failed) == 0)
 			return fail(why, -EIO, "%s",
-				    json_text(reply, "error-desc", "QEMU does not say why"));
+				    json_text(reply, "error-desc", "QEMU gives no reason"));
 		poll(NULL, 0, 5);
 	}
-	return fail(why, -ETIMEDOUT, "QEMU says '%s' to %s and not '%s'", last, query, wanted);
+	return fail(why, -ETIMEDOUT, "QEMU answers '%s' to %s, not '%s'", last, query, wanted);
 }
 
-static int go_on(struct supervisor *supervisor, struct reason *why)
+static int resume(struct supervisor *supervisor, struct reason *why)
 {
 	int error = qmp_execute(supervisor->qmp, "cont", NULL, QMP_TIMEOUT_MS, NULL);
 
-	return error ? fail(why, error, "QEMU does not let the host go on: %s", strerror(-error))
-		     : 0;
+	return error ? fail(why, error, "QEMU does not resume the host: %s", strerror(-error)) : 0;
 }
 
 /**
- * snapshot_resume - let a host that was started from its snapshot go on, once QEMU has read it
+ * snapshot_resume - resume a host that was started from its snapshot, once QEMU has read it
  *
  * Return: 0 or -errno.
  */
 int snapshot_resume(struct supervisor *supervisor, struct reason *why)
 {
-	/* A machine that was stopped when its state was written is paused when it has been read. */
-	int error = await_word(supervisor, "query-status", "paused", "internal-error", why);
+	/* A machine whose state was written while it was stopped is paused after the state is read. */
+	int error = await_status(supervisor, "query-status", "paused", "internal-error", why);
 
-	return error ? error : go_on(supervisor, why);
+	return error ? error : resume(supervisor, why);
 }
 
-static bool is_told_to_end(void)
+static bool is_terminating(void)
 {
 	sigset_t pending;
 
@@ -175,15 +174,15 @@ static bool is_told_to_end(void)
 	       sigismember(&pending, SIGHUP) == 1;
 }
 
-/* The boot, which nothing else follows: the loop of the supervisor waits for the power to be on. */
+/* Wait for the boot. The event loop of the supervisor does not run meanwhile. */
 static int await_ready(struct supervisor *supervisor, struct reason *why)
 {
 	int64_t deadline = now_monotonic_ns() + READY_NS;
 	struct pollfd output[] = {{.fd = supervisor->output, .events = POLLIN},
-				  {.fd = supervisor->complaints, .events = POLLIN}};
+				  {.fd = supervisor->errors, .events = POLLIN}};
 
 	while (!supervisor->ready) {
-		if (is_told_to_end())
+		if (is_terminating())
 			return fail(why, -EINTR, "interrupted");
 		if (now_monotonic_ns() > deadline)
 			return fail(why, -ETIMEDOUT, "the host is not ready after %lld s",
@@ -206,8 +205,8 @@ static int write_state(struct supervisor *supervisor, const char *directory, str
 			  QMP_TIMEOUT_MS, NULL);
 	error = qmp_execute(supervisor->qmp, "migrate", json_pack("{s:s}", "uri", uri),
 			    QMP_TIMEOUT_MS, NULL);
-	return error ? fail(why, error, "QEMU refuses to write its state: %s", strerror(-error))
-		     : await_word(supervisor, "query-migrate", "completed", "failed", why);
+	return error ? fail(why, error, "QEMU does not write its state: %s", strerror(-error))
+		     : await_status(supervisor, "query-migrate", "completed", "failed", why);
 }
 
 static int keep_state(struct supervisor *supervisor, const char *cache, const char *place,
@@ -239,11 +238,11 @@ static int keep_state(struct supervisor *supervisor, const char *cache, const ch
 }
 
 /**
- * snapshot_make - let a host that boots become ready, and keep its state
+ * snapshot_make - wait until a booting host is ready, and save its state
  *
- * A host without a snapshot is as good, so that a failure to write one is only a warning. It goes on either way.
+ * A failure to write the snapshot is only a warning; the host is resumed in any case.
  *
- * Return: 0, or -errno with the reason when the host does not get ready, or does not go on.
+ * Return: 0, or -errno with the reason when the host does not become ready, or is not resumed.
  */
 int snapshot_make(struct supervisor *supervisor, struct reason *why)
 {
@@ -263,6 +262,6 @@ int snapshot_make(struct supervisor *supervisor, struct reason *why)
 	if (!error)
 		error = keep_state(supervisor, cache, place, &because);
 	if (error)
-		log_warning("no snapshot of the host is kept: %s", because.text);
-	return go_on(supervisor, why);
+		log_warning("no snapshot of the host is saved: %s", because.text);
+	return resume(supervisor, why);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where rigs live while they are up: a private directory each, below ${XDG_RUNTIME_DIR}/brinell or
- * /tmp/brinell-UID. The supervisor holds a lock in it for as long as it lives, so a directory whose
- * lock is free belonged to one that was killed.
+ * Directories of rigs that are up: each rig has a private one below ${XDG_RUNTIME_DIR}/brinell or /tmp/brinell-UID. Its
+ * supervisor holds a lock in it. A directory whose lock is free is left from a killed supervisor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +17,7 @@
 #define LONGEST_TAIL 40
 
 /**
- * rig_runtime_directory - the directory that holds the directories of rigs, made when it is missing
+ * rig_runtime_directory - find the parent of the directories of rigs; created when it is missing
  * @path: receives it; owned by the caller
  *
  * Return: 0, -EPERM when it belongs to another user, or -errno.
@@ -37,7 +36,7 @@ int rig_runtime_directory(char **path, struct reason *why)
 		directory = format_text("/tmp/brinell-%u", geteuid());
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fail_errno(why, -errno, "cannot make %s for the rig's sockets", directory);
-	/* All users can write to /tmp: a directory that was put there by another user is a trap. */
+	/* All users can write to /tmp: refuse a directory that another user created. */
 	if (lstat(directory, &status) < 0 || !S_ISDIR(status.st_mode) ||
 	    status.st_uid != geteuid() || (status.st_mode & 077))
 		return fail(why, -EPERM,
@@ -49,8 +48,8 @@ int rig_runtime_directory(char **path, struct reason *why)
 }
 
 /*
- * Held while a directory is made or dead ones are removed, so that one without a lock yet is not
- * taken for dead.
+ * Held while a directory is created and while stale ones are removed, so that a new one without a lock yet does not count as
+ * stale.
  */
 static int lock_base(const char *base)
 {
@@ -63,8 +62,8 @@ static int lock_base(const char *base)
 }
 
 /**
- * rig_directory_create - a directory for a new rig
- * @profile:   its name begins with this
+ * rig_directory_create - create the directory of a new rig
+ * @profile:   prefix of its name
  * @directory: receives the path; owned by the caller
  * @lock:      receives the lock's file descriptor (close-on-exec)
  *
@@ -105,7 +104,7 @@ static void state_free(struct rig_state *state)
 	free(state->kernel);
 }
 
-/** rig_state_list_free - free what rig_state_list() gave */
+/** rig_state_list_free - free an array of rig_state_list() */
 void rig_state_list_free(struct rig_state *states, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -138,7 +137,7 @@ static void state_read(struct rig_state *state, const char *base, const char *na
 }
 
 /**
- * rig_state_list - all rigs of this user, also what dead ones left
+ * rig_state_list - list all rigs of this user, including the remains of killed ones
  * @states: receives an array; rig_state_list_free()
  * @count:  receives its length
  *
@@ -172,8 +171,8 @@ int rig_state_list(struct rig_state **states, size_t *count, struct reason *why)
 }
 
 /**
- * rig_state_clean - remove what killed rigs left behind
- * @removed: receives their number
+ * rig_state_clean - remove the remains of killed rigs
+ * @removed: receives the number of removed rigs
  *
  * Return: 0 or -errno.
  */

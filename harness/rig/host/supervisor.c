@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The supervisor: one process for each emulated host. It starts QEMU and the firmware model, reads the
- * serial console, switches power, and ends everything at the deadline or when the process that
- * wanted the host is gone.
+ * The supervisor: one process for each emulated host. It starts QEMU and the firmware model, reads the serial console,
+ * switches power, and ends everything at the deadline or when the process that started the rig has ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +30,7 @@ static void write_log(struct supervisor *supervisor, int64_t time_ns, const char
 		format_text("%lld.%09lld %s%s\n", (long long)(time_ns / NSEC_PER_SEC),
 			    (long long)(time_ns % NSEC_PER_SEC), prefix, text);
 
-	/* A full disk must not end the host; the events still go out. */
+	/* A full disk must not end the host; clients still receive the events. */
 	(void)write_all(supervisor->log, line, strlen(line));
 }
 
@@ -43,7 +42,7 @@ static void on_console_line(void *context, int64_t time_ns, const char *text, bo
 
 	if (more)
 		json_object_set_new(event, "more", json_true());
-	/* Of /init of the image. */
+	/* Printed by /init of the image. */
 	if (strstr(text, "brinell: the host is ready"))
 		supervisor->ready = true;
 	write_log(supervisor, time_ns, "", text);
@@ -51,7 +50,7 @@ static void on_console_line(void *context, int64_t time_ns, const char *text, bo
 }
 
 /*
- * Bochs ends with a panic of its own where QEMU says that the machine has shut down, or has been reset (shutdown() of cpu/exception.cc,
+ * Where QEMU reports a shutdown or a reset of the machine, Bochs ends with a panic of its own (shutdown() of cpu/exception.cc,
  * generate_sci() of iodev/acpi.cc).
  */
 static void take_end_of_bochs(struct supervisor *supervisor, const char *text)
@@ -62,21 +61,21 @@ static void take_end_of_bochs(struct supervisor *supervisor, const char *text)
 		snprintf(supervisor->cause, sizeof(supervisor->cause), "guest-shutdown");
 }
 
-/* Lines of its log begin with the time; of these only a panic is a complaint. Others may be of its libraries, or announce its last words. */
-static bool is_complaint_of_bochs(const char *text)
+/* Log lines of Bochs begin with a time; only its panics are errors. Other lines may come from its libraries, or end its log. */
+static bool is_error_of_bochs(const char *text)
 {
 	return strstr(text, ">>PANIC<<") ||
 	       (*text && !strchr("0123456789=", *text) && strncmp(text, "Bochs ", 6) != 0);
 }
 
-static void on_complaint_line(void *context, int64_t time_ns, const char *text, bool more)
+static void on_error_line(void *context, int64_t time_ns, const char *text, bool more)
 {
 	struct supervisor *supervisor = context;
 
 	if (supervisor->profile->bochs)
 		take_end_of_bochs(supervisor, text);
-	if (!supervisor->profile->bochs || is_complaint_of_bochs(text))
-		snprintf(supervisor->complaint, sizeof(supervisor->complaint), "%s", text);
+	if (!supervisor->profile->bochs || is_error_of_bochs(text))
+		snprintf(supervisor->last_error, sizeof(supervisor->last_error), "%s", text);
 	write_log(supervisor, time_ns, "[emulator] ", text);
 	supervisor_broadcast(supervisor, json_pack("{s:s, s:I, s:s}", "event", "emulator",
 						   "time_ns", (json_int_t)time_ns, "text", text));
@@ -98,13 +97,12 @@ static ssize_t read_some(struct supervisor *supervisor, int fd, struct console *
 	return got;
 }
 
-/** supervisor_read_output - read what there is of QEMU's output. Return: 0, or -EPIPE at its end */
+/** supervisor_read_output - read QEMU's output without blocking. Return: 0, or -EPIPE at its end */
 int supervisor_read_output(struct supervisor *supervisor)
 {
 	ssize_t got;
 
-	while ((got = read_some(supervisor, supervisor->complaints, &supervisor->complaint_lines)) >
-	       0)
+	while ((got = read_some(supervisor, supervisor->errors, &supervisor->error_lines)) > 0)
 		;
 	while ((got = read_some(supervisor, supervisor->output, &supervisor->console)) > 0)
 		;
@@ -113,15 +111,15 @@ int supervisor_read_output(struct supervisor *supervisor)
 
 static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	/* At its end, on_qemu_exit() follows. */
+	/* The end of the stream is handled in on_qemu_exit(). */
 	if (read_some(context, fd, &((struct supervisor *)context)->console) == 0)
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
 
-static int on_complaints(sd_event_source *source, int fd, uint32_t events, void *context)
+static int on_errors(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	if (read_some(context, fd, &((struct supervisor *)context)->complaint_lines) == 0)
+	if (read_some(context, fd, &((struct supervisor *)context)->error_lines) == 0)
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
@@ -185,15 +183,15 @@ static void qemu_ended(struct supervisor *supervisor, int status, int signal, co
 	while (read_some(supervisor, supervisor->output, &supervisor->console) > 0)
 		;
 	console_flush(&supervisor->console);
-	while (read_some(supervisor, supervisor->complaints, &supervisor->complaint_lines) > 0)
+	while (read_some(supervisor, supervisor->errors, &supervisor->error_lines) > 0)
 		;
-	console_flush(&supervisor->complaint_lines);
+	console_flush(&supervisor->error_lines);
 	supervisor->qemu_source = sd_event_source_disable_unref(supervisor->qemu_source);
 	supervisor->output_source = sd_event_source_disable_unref(supervisor->output_source);
-	supervisor->complaint_source = sd_event_source_disable_unref(supervisor->complaint_source);
+	supervisor->error_source = sd_event_source_disable_unref(supervisor->error_source);
 	supervisor->input_source = sd_event_source_disable_unref(supervisor->input_source);
 	close_fd(&supervisor->output);
-	close_fd(&supervisor->complaints);
+	close_fd(&supervisor->errors);
 	close_fd(&supervisor->input);
 	port_end(supervisor);
 	firmware_detach(supervisor->firmware);
@@ -209,8 +207,8 @@ static void qemu_ended(struct supervisor *supervisor, int status, int signal, co
 				       : *supervisor->cause ? supervisor->cause
 				       : signal		    ? "emulator-crash"
 							    : "unknown",
-				       "complaint",
-				       *supervisor->complaint ? supervisor->complaint : NULL,
+				       "last_error",
+				       *supervisor->last_error ? supervisor->last_error : NULL,
 				       "time_ns", (json_int_t)now_realtime_ns()));
 }
 
@@ -221,17 +219,17 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, v
 
 	qemu_ended(supervisor, exited ? information->si_status : -1,
 		   exited ? 0 : information->si_status, NULL);
-	/* No client powers a detached rig on again. */
+	/* A detached rig has no client that would power it on again. */
 	if (supervisor->detached)
 		sd_event_exit(supervisor->loop, 0);
 	return 0;
 }
 
 /**
- * supervisor_power_off - kill QEMU, as a power failure would
- * @cause: for the event
+ * supervisor_power_off - kill QEMU, like a power failure
+ * @cause: of the event "power"
  *
- * The host gets no chance to end in order, as with a power supply that fails.
+ * The host does not shut down.
  */
 void supervisor_power_off(struct supervisor *supervisor, const char *cause)
 {
@@ -258,7 +256,7 @@ static bool qemu_lives(const struct supervisor *supervisor)
 	       information.si_pid == 0;
 }
 
-/* QEMU makes its sockets in its own time; meanwhile it may end with a complaint. */
+/* QEMU creates its sockets some time after its start; it may end with an error meanwhile. */
 static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 {
 	__cleanup_free char *path = format_text("%s/" SUPERVISOR_QMP, supervisor->directory);
@@ -275,7 +273,7 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 }
 
 /**
- * supervisor_qemu_command - the words that start QEMU
+ * supervisor_qemu_command - build QEMU's command line
  * @incoming: descriptor of a snapshot to start from, or -1
  * @seed:     for the random numbers of the host, or NULL
  *
@@ -330,7 +328,7 @@ static void remove_socket(const struct supervisor *supervisor, const char *name)
 	unlink(path);
 }
 
-/* @digits: receives 2 * SEED_BYTES of them and the end */
+/* @digits: receives 2 * SEED_BYTES digits and a NUL */
 static void draw_seed(char *digits)
 {
 	unsigned char bytes[SEED_BYTES] = {0};
@@ -371,10 +369,10 @@ static int spawn_qemu(struct supervisor *supervisor, int incoming, struct reason
 	supervisor->qemu = spawn.pid;
 	supervisor->input = spawn.ends[0];
 	supervisor->output = spawn.ends[1];
-	supervisor->complaints = spawn.ends[2];
+	supervisor->errors = spawn.ends[2];
 	fcntl(supervisor->input, F_SETFL, O_NONBLOCK);
 	fcntl(supervisor->output, F_SETFL, O_NONBLOCK);
-	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);
+	fcntl(supervisor->errors, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -419,12 +417,12 @@ static int start_bochs(struct supervisor *supervisor, struct reason *why)
 	if (error)
 		return error;
 	supervisor->qemu = spawn.pid;
-	supervisor->complaints = spawn.ends[2];
-	fcntl(supervisor->complaints, F_SETFL, O_NONBLOCK);
+	supervisor->errors = spawn.ends[2];
+	fcntl(supervisor->errors, F_SETFL, O_NONBLOCK);
 	return take_lines(supervisor, console, agent, why);
 }
 
-/* QEMU runs: what else it takes until its host does. */
+/* After the start of QEMU: connect QMP and attach the firmware model. */
 static int take_machine(struct supervisor *supervisor, int incoming, struct reason *why)
 {
 	int error = connect_qmp(supervisor, why);
@@ -442,10 +440,10 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 {
 	int error;
 
-	/* The model's mapping stays valid, the pages are given back and read as zeroes. */
+	/* The model's mapping stays valid; the pages are freed, and read as zeroes. */
 	fallocate(supervisor->ram, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		  (off_t)supervisor->memory_mib << 20);
-	supervisor->cause[0] = supervisor->complaint[0] = '\0';
+	supervisor->cause[0] = supervisor->last_error[0] = '\0';
 	supervisor->ready = false;
 	if (supervisor->profile->bochs)
 		error = start_bochs(supervisor, why);
@@ -454,10 +452,10 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 				?: take_machine(supervisor, incoming, why);
 	if (error && supervisor->qemu) {
 		supervisor_power_off(supervisor, "start failed");
-		if (*supervisor->complaint) {
+		if (*supervisor->last_error) {
 			struct reason first = *why;
 
-			fail(why, error, "%s: %.400s", first.text, supervisor->complaint);
+			fail(why, error, "%s: %.400s", first.text, supervisor->last_error);
 		}
 	}
 	return error;
@@ -466,7 +464,7 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 /**
  * supervisor_power_on - start QEMU with empty RAM, or with that of a snapshot
  *
- * Return: 0 or -errno with the reason, QEMU's own words included.
+ * Return: 0 or -errno with the reason, which includes QEMU's message.
  */
 int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
 {
@@ -481,19 +479,19 @@ int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
 	if (error && snapshot >= 0) {
 		write_log(supervisor, now_realtime_ns(),
 			  "[supervisor] no start from the snapshot: ", why->text);
-		snapshot_forget(supervisor);
+		snapshot_remove(supervisor);
 		error = start_qemu(supervisor, -1, why);
 	} else if (snapshot >= 0) {
 		write_log(supervisor, supervisor->powered_ns, "[supervisor] ",
-			  "the host goes on from a snapshot");
+			  "the host resumes from a snapshot");
 	}
 	if (error)
 		return error;
 	supervisor->boots++;
 	sd_event_add_io(supervisor->loop, &supervisor->output_source, supervisor->output, EPOLLIN,
 			on_output, supervisor);
-	sd_event_add_io(supervisor->loop, &supervisor->complaint_source, supervisor->complaints,
-			EPOLLIN, on_complaints, supervisor);
+	sd_event_add_io(supervisor->loop, &supervisor->error_source, supervisor->errors, EPOLLIN,
+			on_errors, supervisor);
 	sd_event_add_child(supervisor->loop, &supervisor->qemu_source, supervisor->qemu, WEXITED,
 			   on_qemu_exit, supervisor);
 	/* The console is drained before the exit is handled. */
@@ -533,7 +531,7 @@ static int serve_power(struct supervisor *supervisor, const json_t *arguments, s
 }
 
 /**
- * supervisor_serve - one call of a client
+ * supervisor_serve - execute a call of a client
  * @call:      status, power, firmware or stop
  * @arguments: of the call; may be NULL
  * @reply:     receives the result; may stay NULL
@@ -562,7 +560,8 @@ int supervisor_serve(struct supervisor *supervisor, const char *call, const json
 		sd_event_exit(supervisor->loop, 0);
 		return 0;
 	}
-	return fail(why, -ENOSYS, "the supervisor knows status, power, firmware and stop, not '%s'",
+	return fail(why, -ENOSYS,
+		    "the supervisor has the calls status, power, firmware and stop, not '%s'",
 		    call);
 }
 
@@ -598,13 +597,13 @@ static int prepare_firmware(struct supervisor *supervisor, struct reason *why)
 
 	config->ram_path = format_text("/proc/self/fd/%d", supervisor->ram);
 	config->ram_size = (size_t)supervisor->memory_mib << 20;
-	/* A hypervisor has no option to leave memory to firmware. */
+	/* A hypervisor has no option to reserve memory for firmware. */
 	if (!supervisor->profile->hypervisor_arguments) {
 		config->region = qemu_firmware_region(supervisor->memory_mib);
 		config->region_size = QEMU_FIRMWARE_REGION_SIZE;
 	}
 	config->processors = supervisor->processors;
-	/* QEMU refuses to broadcast to processors that are not Intel's (target/i386/helper.c). */
+	/* QEMU refuses a broadcast on processors that are not Intel's (target/i386/helper.c). */
 	config->single = !strstr(supervisor->profile->processor, "GenuineIntel");
 	config->einj_revision = (unsigned int)json_number(supervisor->config, "einj_revision", 1);
 	config->doorbell_path = format_text("%s/" SUPERVISOR_DOORBELL, supervisor->directory);
@@ -641,7 +640,7 @@ static int prepare_loop(struct supervisor *supervisor)
 	sigaddset(&blocked, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaddset(&blocked, signals[i]);
-	/* Before any thread is there, so that all of them have it so. */
+	/* Before the first thread, so that all threads inherit the signal mask. */
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	for (size_t i = 0; error >= 0 && i < ARRAY_SIZE(signals); i++)
 		error = sd_event_add_signal(supervisor->loop, NULL, signals[i], on_signal,
@@ -670,7 +669,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	supervisor->lock = (int)json_number(config, "lock", -1);
 	if (!supervisor->profile || !supervisor->memory_mib || !supervisor->processors)
 		return fail(why, -EINVAL,
-			    "the supervisor was started without a whole configuration");
+			    "the supervisor was started with an incomplete configuration");
 	fcntl(supervisor->lock, F_SETFD, FD_CLOEXEC);
 	supervisor->arguments =
 		qemu_kernel_arguments(supervisor->profile, supervisor->memory_mib,
@@ -684,7 +683,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	if (supervisor->log < 0)
 		return fail_errno(why, -errno, "cannot write %s",
 				  json_text(config, "console_log", ""));
-	/* Memory without a name: nothing of it can stay behind, whichever process is killed. */
+	/* Anonymous memory: it is freed whichever process is killed. */
 	supervisor->ram = memfd_create("brinell-ram", MFD_CLOEXEC);
 	if (supervisor->ram < 0 ||
 	    ftruncate(supervisor->ram, (off_t)supervisor->memory_mib << 20) < 0)
@@ -731,7 +730,7 @@ static void supervisor_end(struct supervisor *supervisor)
 	json_decref(supervisor->config);
 }
 
-/* The first line over the control socket says what to keep. */
+/* The first line on the control socket is the configuration. */
 static json_t *read_config(struct channel *channel)
 {
 	struct pollfd readable = {.fd = channel_fd(channel), .events = POLLIN};
@@ -745,8 +744,8 @@ static json_t *read_config(struct channel *channel)
 }
 
 /**
- * supervisor_main - the process of a supervisor
- * @control: stream socket to the starter, whose first message is the configuration
+ * supervisor_main - main function of the supervisor's process
+ * @control: stream socket to the starting process, whose first message is the configuration
  *
  * Return: exit status.
  */
@@ -764,7 +763,7 @@ int supervisor_main(int control)
 		.log = -1,
 		.input = -1,
 		.output = -1,
-		.complaints = -1,
+		.errors = -1,
 		.port_listener = -1,
 		.to_agent = {.from = -1, .to = -1},
 		.from_agent = {.from = -1, .to = -1},
@@ -779,8 +778,7 @@ int supervisor_main(int control)
 	channel = channel_new(control, fcntl(control, F_DUPFD_CLOEXEC, 3));
 	supervisor.config = read_config(channel);
 	if (!supervisor.config) {
-		log_error(
-			"this is the rig's supervisor; it is started by brinell rig, not by hand");
+		log_error("this is the rig's supervisor; brinell rig starts it");
 		return EXIT_USAGE;
 	}
 	setsid();
@@ -798,8 +796,8 @@ int supervisor_main(int control)
 	supervisor.mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	supervisor.console.emit = on_console_line;
 	supervisor.console.context = &supervisor;
-	supervisor.complaint_lines.emit = on_complaint_line;
-	supervisor.complaint_lines.context = &supervisor;
+	supervisor.error_lines.emit = on_error_line;
+	supervisor.error_lines.context = &supervisor;
 	error = supervisor_prepare(&supervisor, &why);
 	answer = error ? json_pack("{s:i, s:{s:i, s:s, s:s}}", "id", 0, "error", "errno", error,
 				   "name", error_name(error), "text", why.text)

@@ -16,7 +16,7 @@
 int supervisor_main(int control);
 
 /**
- * struct rig_state - a rig that is up, or what one that was killed left behind
+ * struct rig_state - a rig that is up, or the remains of a killed one
  * @name:        of the rig and its directory
  * @directory:   with its sockets
  * @profile:     kind of host
@@ -24,8 +24,8 @@ int supervisor_main(int control);
  * @pid:         of the supervisor
  * @started_ns:  CLOCK_REALTIME
  * @deadline_ns: CLOCK_REALTIME
- * @detached:    lives on its own
- * @alive:       its supervisor lives
+ * @detached:    it survives the process that started it
+ * @alive:       its supervisor runs
  */
 struct rig_state {
 	char *name;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The peers of a supervisor: clients of the control protocol (JSON lines), and terminals at the serial
- * console (plain bytes). None of them can hold the supervisor up or make it grow.
+ * The peers of a supervisor: clients of the control protocol (JSON lines), and terminals at the serial console (plain bytes).
+ * None of them can block the supervisor or make it allocate without a bound.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,16 +29,16 @@ static void drop_client(struct supervisor_client *client)
 
 static void send_waiting(struct supervisor_client *client)
 {
-	/* A broken stream shows itself at the next read. */
+	/* The next read reports a broken stream. */
 	(void)channel_flush(client->channel);
 	sd_event_source_set_io_events(client->source,
 				      EPOLLIN | (channel_pending(client->channel) ? EPOLLOUT : 0));
 }
 
 /**
- * supervisor_client_send - one message to one client
+ * supervisor_client_send - send a message to one client
  * @message:   stolen
- * @droppable: an event, which is dropped when the client does not read; the next one holds the number lost
+ * @droppable: an event, which is dropped when the client does not read; an event "lost" then has the number
  */
 void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable)
 {
@@ -60,7 +60,7 @@ void supervisor_client_send(struct supervisor_client *client, json_t *message, b
 }
 
 /**
- * supervisor_broadcast - an event to all clients
+ * supervisor_broadcast - send an event to all clients
  * @event: stolen
  */
 void supervisor_broadcast(struct supervisor *supervisor, json_t *event)
@@ -80,7 +80,7 @@ static void answer(struct supervisor_client *client, const json_t *message)
 
 	if (!call || !json_is_integer(id)) {
 		supervisor_client_send(
-			client, call_ignored("a message that is no call was ignored"), false);
+			client, call_ignored("a message that is not a call was ignored"), false);
 		return;
 	}
 	error = supervisor_serve(client->supervisor, call, json_object_get(message, "args"), &reply,
@@ -119,7 +119,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 }
 
 /**
- * supervisor_add_client - speak the control protocol over a socket
+ * supervisor_add_client - serve the control protocol on a socket
  * @fd:    stream socket; owned by the client from now on
  * @owner: the process that started the rig
  *
@@ -152,9 +152,9 @@ static void drop_terminal(struct supervisor_terminal *terminal)
 }
 
 /**
- * supervisor_terminal_output - bytes of the serial console for its viewer
+ * supervisor_terminal_output - send bytes of the serial console to the terminals
  *
- * A terminal that does not read misses them; console.log has all.
+ * Bytes are dropped for a terminal that does not read; console.log has all.
  */
 void supervisor_terminal_output(struct supervisor *supervisor, const void *data, size_t length)
 {
@@ -166,8 +166,7 @@ void supervisor_terminal_output(struct supervisor *supervisor, const void *data,
 static int on_input_room(sd_event_source *source, int fd, uint32_t events, void *context);
 
 /*
- * What was typed goes to QEMU; when its pipe is full, this terminal is not read until there is
- * room.
+ * Write the input to QEMU. While its pipe is full, this terminal is not read.
  */
 static void pass_typed(struct supervisor_terminal *terminal)
 {
@@ -247,7 +246,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
  * supervisor_listen_on - make a Unix socket in the directory of the rig
  * @name:     of the socket
  * @listener: receives it
- * @source:   receives its event source; NULL: it stays until the end
+ * @source:   receives its event source; NULL: it exists until the end of the loop
  * @handler:  of its connections
  *
  * Return: 0 or -errno.
@@ -269,7 +268,7 @@ int supervisor_listen_on(struct supervisor *supervisor, const char *name, int *l
 }
 
 /**
- * supervisor_listen - make the sockets for processes that did not start the rig
+ * supervisor_listen - create the sockets for processes other than the one that started the rig
  *
  * Return: 0 or -errno.
  */
@@ -282,7 +281,7 @@ int supervisor_listen(struct supervisor *supervisor, struct reason *why)
 					       on_console_connection, why);
 }
 
-/** supervisor_drop_clients - the end: what is queued is sent as far as it goes at once */
+/** supervisor_drop_clients - close all clients; queued messages are sent as far as possible without blocking */
 void supervisor_drop_clients(struct supervisor *supervisor)
 {
 	while (supervisor->clients) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A serial console is bytes that a dying machine sends: lines without end, NULs, half characters.
- * What becomes of them here is always a line of printable ASCII, and no byte is lost.
+ * Output of a serial console may have lines without end, NULs and incomplete characters, especially from a crashing machine.
+ * Each line becomes printable ASCII, and no byte is lost.
  */
 #include <string.h>
 
@@ -15,8 +15,7 @@ static void emit(struct console *console, bool more)
 }
 
 /**
- * console_feed - bytes that came
- * @console: receives them
+ * console_feed - add bytes of output
  * @data:    bytes
  * @length:  their number
  * @now_ns:  CLOCK_REALTIME
@@ -48,7 +47,7 @@ void console_feed(struct console *console, const void *data, size_t length, int6
 	}
 }
 
-/** console_flush - the machine is off: what was written of the last line is all of it */
+/** console_flush - emit an incomplete last line, because the machine is off */
 void console_flush(struct console *console)
 {
 	if (console->used)

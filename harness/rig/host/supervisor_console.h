@@ -7,12 +7,11 @@
 #define CONSOLE_LINE_MAX 4096
 
 /**
- * struct console - cuts a serial console into lines with a time
- * @emit:    gets each line, without its end, as printable ASCII; @more: the line was too long and
- *           goes on
+ * struct console - splits the output of a serial console into lines with a time
+ * @emit:    receives each line, without its newline, as printable ASCII; @more: the line was too long and continues
  * @context: for @emit
  *
- * Zero the rest. A line's time is that of its first byte. Memory is bounded.
+ * All other members are initialized with zero. The time of a line is that of its first byte. Memory is bounded.
  */
 struct console {
 	void (*emit)(void *context, int64_t time_ns, const char *text, bool more);

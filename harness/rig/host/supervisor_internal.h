@@ -15,12 +15,12 @@
 struct supervisor;
 
 /**
- * struct supervisor_client - one that speaks the control protocol
- * @supervisor:   its supervisor
- * @channel:  what comes in; owns the socket
+ * struct supervisor_client - a client of the control protocol
+ * @supervisor: back pointer
+ * @channel:  its stream; owns the socket
  * @source:   of the socket
- * @lost:     events that were dropped because the client does not read
- * @owner:    the process that started the rig: its end is the rig's end, unless detached
+ * @lost:     number of events that were dropped because the client does not read
+ * @owner:    the process that started the rig: the rig ends with it, unless detached
  */
 struct supervisor_client {
 	struct supervisor *supervisor;
@@ -32,11 +32,11 @@ struct supervisor_client {
 };
 
 /**
- * struct supervisor_terminal - a terminal at the serial console
- * @supervisor:  its supervisor
+ * struct supervisor_terminal - a terminal connected to the serial console
+ * @supervisor: back pointer
  * @fd:      socket
  * @source:  of the socket
- * @waiting: typed, and not yet taken by QEMU
+ * @waiting: input that QEMU has not read yet
  * @length:  of @waiting
  */
 struct supervisor_terminal {
@@ -49,12 +49,12 @@ struct supervisor_terminal {
 };
 
 /**
- * struct relay - bytes that are passed on in one direction
+ * struct relay - forwards bytes in one direction
  * @from, @to: sockets of its own, or -1
- * @waiting:   read, and not yet passed on
+ * @waiting:   read, and not yet forwarded
  * @length:    of @waiting
  * @midline:   the last byte that was read is not the end of a line
- * @skips:     @to was opened in the middle of a line, whose rest it does not get
+ * @skips:     @to was opened in the middle of a line; the rest of that line is dropped
  */
 struct relay {
 	struct supervisor *supervisor;
@@ -66,31 +66,31 @@ struct relay {
 };
 
 /**
- * struct supervisor - one emulated host and what belongs to it
- * @loop:          event loop; everything but the firmware's and QMP's callbacks runs in it
- * @config:        as it came from the starter
+ * struct supervisor - one emulated host and its resources
+ * @loop:          event loop; all code but the callbacks of the firmware and of QMP runs in it
+ * @config:        from the process that started the supervisor
  * @directory:     private directory of the rig
  * @profile:       kind of host
- * @ram, @disk, @kernel, @initramfs, @system, @hypervisor: open files that QEMU gets; so neither a cleaned cache nor a killed
- *                            supervisor matters
+ * @ram, @disk, @kernel, @initramfs, @system, @hypervisor: open files that QEMU inherits, so that neither a cleaned cache nor a
+ *                            killed supervisor affects it
  * @host_number:   of a pair, or 0
  * @lock:          of @directory
  * @listener:      control socket;  @console_listener: serial console
  * @log:           console.log
  * @qemu:          pid or 0
- * @input:         QEMU's standard input: what is typed at the serial console
- * @output:        QEMU's standard output: the serial console
- * @complaints:    QEMU's standard error
+ * @input:         QEMU's standard input: input of the serial console
+ * @output:        QEMU's standard output: output of the serial console
+ * @errors:        QEMU's standard error
  * @port_listener: of Bochs: the socket for the peer of the agent, or -1
- * @to_agent, @from_agent: between its peer and the serial line of the agent
- * @agent_speaks:  the agent has opened its end of the line
- * @ready:         the host has started everything
- * @boots:         times it was powered on
+ * @to_agent, @from_agent: relays between that peer and the serial line of the agent
+ * @agent_open:    the agent has opened its end of the line
+ * @ready:         the host has started all services
+ * @boots:         number of power-ons
  * @powered_ns:    CLOCK_REALTIME of the last power-on
- * @complaint:     last line of @complaints
+ * @last_error:    last line of @errors
  * @mutex:         guards @mail and @cause
  * @mail:          events of other threads
- * @mail_fd:       eventfd: there is mail
+ * @mail_fd:       eventfd, signalled when @mail is not empty
  * @cause:         reason of QMP's SHUTDOWN event
  */
 struct supervisor {
@@ -109,19 +109,19 @@ struct supervisor {
 	struct qmp *qmp;
 	char *arguments;
 	pid_t qemu;
-	int input, output, complaints;
-	sd_event_source *qemu_source, *output_source, *complaint_source, *input_source;
+	int input, output, errors;
+	sd_event_source *qemu_source, *output_source, *error_source, *input_source;
 	int port_listener;
 	sd_event_source *port_source;
 	struct relay to_agent, from_agent;
-	bool agent_speaks;
+	bool agent_open;
 	bool ready;
 	unsigned int boots;
 	int64_t powered_ns;
 	int64_t deadline_ns;
-	char complaint[512];
+	char last_error[512];
 	struct console console;
-	struct console complaint_lines;
+	struct console error_lines;
 	struct supervisor_client *clients;
 	struct supervisor_terminal *terminals;
 	pthread_mutex_t mutex;
@@ -143,7 +143,7 @@ int port_serve(struct supervisor *supervisor, int fd, struct reason *why);
 void port_end(struct supervisor *supervisor);
 
 int snapshot_open(const struct supervisor *supervisor);
-void snapshot_forget(const struct supervisor *supervisor);
+void snapshot_remove(const struct supervisor *supervisor);
 int snapshot_resume(struct supervisor *supervisor, struct reason *why);
 int snapshot_make(struct supervisor *supervisor, struct reason *why);
 

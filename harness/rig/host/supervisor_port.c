@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Serial lines of an emulator that speaks TCP only: it connects them to ports of this machine. The one of the agent is passed on to
- * the peer of the socket that QEMU makes of itself: one at a time, and nothing is kept for the next.
+ * Serial lines of an emulator that has only TCP: it connects them to ports of this machine. The line of the agent is relayed to
+ * a Unix socket, as QEMU provides: one peer at a time, and nothing is buffered for the next one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #define CONNECT_NS (30 * NSEC_PER_SEC)
 
 /**
- * port_listen - a TCP port of this machine for one connection
+ * port_listen - listen on a TCP port of this machine for one connection
  * @fd:     receives the listening socket
  * @number: receives the port
  *
@@ -36,7 +36,7 @@ int port_listen(int *fd, unsigned int *number, struct reason *why)
 	return 0;
 }
 
-/* Any user of this machine can connect to the port: the other end must be a socket of this one (/proc/net/tcp). */
+/* Any user of this machine can connect to the port: accept only a socket of the same user (/proc/net/tcp). */
 static bool is_of_this_user(int fd)
 {
 	struct sockaddr_in own, peer;
@@ -83,7 +83,7 @@ int port_accept(int listener, pid_t emulator, int *fd, struct reason *why)
 		}
 		if (waitid(P_PID, (id_t)emulator, &ended, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 		    ended.si_pid)
-			return fail(why, -EPIPE, "the emulator ended at its start");
+			return fail(why, -EPIPE, "the emulator ended during its start");
 	}
 	return fail(why, -ETIMEDOUT, "the emulator does not connect its serial lines");
 }
@@ -96,7 +96,7 @@ static void close_end(int *fd, sd_event_source **source)
 	*fd = -1;
 }
 
-/* Passes on what waits. The source is not read while something does. */
+/* Write the waiting bytes. The source is not read meanwhile. */
 static void pass_on(struct relay *relay)
 {
 	ssize_t put = send(relay->to, relay->waiting, relay->length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -127,7 +127,7 @@ static void drop_peer(struct supervisor *supervisor)
 		sd_event_source_set_enabled(from_agent->readable, SD_EVENT_ON);
 }
 
-/* Return: bytes that wait to be passed on, 0 when there is nothing now, or -EPIPE at the end of the stream. */
+/* Return: number of waiting bytes, 0 when nothing can be read now, or -EPIPE at the end of the stream. */
 static ssize_t fill(struct relay *relay)
 {
 	ssize_t got = recv(relay->from, relay->waiting, sizeof(relay->waiting), MSG_DONTWAIT);
@@ -150,7 +150,7 @@ static int on_peer_readable(sd_event_source *source, int fd, uint32_t events, vo
 	return 0;
 }
 
-/* The rest of a line whose beginning the peer has not got. */
+/* Drop the rest of a line whose start the peer did not receive. */
 static void skip_line(struct relay *relay)
 {
 	const char *end = memchr(relay->waiting, '\n', relay->length);
@@ -172,10 +172,10 @@ static int on_agent_readable(sd_event_source *source, int fd, uint32_t events, v
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	if (got <= 0)
 		return 0;
-	/* Its driver throws away what came before the line was open. */
-	if (!supervisor->agent_speaks && supervisor->to_agent.readable)
+	/* The driver drops bytes that came before the line was open. */
+	if (!supervisor->agent_open && supervisor->to_agent.readable)
 		sd_event_source_set_enabled(supervisor->to_agent.readable, SD_EVENT_ON);
-	supervisor->agent_speaks = true;
+	supervisor->agent_open = true;
 	relay->midline = relay->waiting[got - 1] != '\n';
 	if (relay->skips)
 		skip_line(relay);
@@ -186,7 +186,7 @@ static int on_agent_readable(sd_event_source *source, int fd, uint32_t events, v
 	return 0;
 }
 
-/* sd-event wants a descriptor of its own for each source. Return: as sd_event_add_io() */
+/* Each source of sd-event needs its own descriptor. Return: as sd_event_add_io() */
 static int add_end(struct supervisor *supervisor, int fd, int *end, sd_event_source **source,
 		   uint32_t events, sd_event_io_handler_t handler, struct relay *relay)
 {
@@ -216,13 +216,13 @@ static int on_peer(sd_event_source *source, int fd, uint32_t events, void *conte
 	}
 	sd_event_source_set_enabled(to_agent->writable, SD_EVENT_OFF);
 	sd_event_source_set_enabled(from_agent->writable, SD_EVENT_OFF);
-	if (!supervisor->agent_speaks)
+	if (!supervisor->agent_open)
 		sd_event_source_set_enabled(to_agent->readable, SD_EVENT_OFF);
 	return 0;
 }
 
 /**
- * port_serve - let others talk with the agent through its serial line
+ * port_serve - relay the serial line of the agent to a Unix socket
  * @fd: the emulator's end of the line
  *
  * Return: 0 or -errno.
@@ -232,7 +232,7 @@ int port_serve(struct supervisor *supervisor, int fd, struct reason *why)
 	struct relay *from_agent = &supervisor->from_agent;
 	int error;
 
-	supervisor->agent_speaks = from_agent->midline = from_agent->skips = false;
+	supervisor->agent_open = from_agent->midline = from_agent->skips = false;
 	error = add_end(supervisor, fd, &from_agent->from, &from_agent->readable, EPOLLIN,
 			on_agent_readable, from_agent);
 	if (error < 0)
@@ -241,7 +241,7 @@ int port_serve(struct supervisor *supervisor, int fd, struct reason *why)
 				    &supervisor->port_source, on_peer, why);
 }
 
-/** port_end - the emulator is gone */
+/** port_end - close the relay, because the emulator has ended */
 void port_end(struct supervisor *supervisor)
 {
 	drop_peer(supervisor);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache on disk. An entry is whole or not there: it is made in a temporary directory beside its
- * place, sealed with a manifest of checksums, made durable and renamed. Each use checks the manifest.
+ * The cache on disk. An entry is complete or missing: it is built in a temporary directory, gets a manifest of checksums, is
+ * synced and renamed. Each use verifies the manifest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static int sync_path(const char *path)
 /**
  * image_seal - write the manifest of a directory: size and checksum of every plain file at its top
  * @directory: with the files, all of them closed
- * @facts:     goes into the manifest; borrowed
+ * @facts:     stored in the manifest; borrowed
  *
  * Return: 0 or -errno.
  */
@@ -79,7 +79,7 @@ int image_seal(const char *directory, json_t *facts, struct reason *why)
 /**
  * image_verify - check a sealed directory against its manifest
  * @directory: path
- * @facts:     receives what was given to image_seal(); owned by the caller; may be NULL
+ * @facts:     receives those of image_seal(); owned by the caller; may be NULL
  *
  * Return: 0, -ENOENT when there is no such directory, -EBADMSG with the reason when it is damaged.
  */
@@ -91,7 +91,7 @@ int image_verify(const char *directory, json_t **facts, struct reason *why)
 	json_t *expected;
 
 	if (access(directory, F_OK) < 0)
-		return fail(why, -ENOENT, "%s is not there", directory);
+		return fail(why, -ENOENT, "%s does not exist", directory);
 	manifest = json_load_file(path, 0, NULL);
 	if (!json_is_object(json_object_get(manifest, "files")))
 		return fail(why, -EBADMSG, "its %s is missing or unreadable", MANIFEST);

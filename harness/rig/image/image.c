@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a host boots: a kernel, an archive, and a disk for some; each named by the hash of all that went into it. Scripts
- * make them.
+ * Boot files of a host: kernel, archive, and for some a disk. Scripts build them. Each has a hash of all its inputs in its name.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 
 #define KEPT_IMAGES 6
 
-/** rig_image_release - free what rig_image_ensure() gave */
+/** rig_image_release - free the paths of rig_image_ensure() */
 void rig_image_release(struct rig_image *image)
 {
 	free(image->kernel);
@@ -23,7 +22,7 @@ void rig_image_release(struct rig_image *image)
 	memset(image, 0, sizeof(*image));
 }
 
-/* Only a static program runs where there is no C library. */
+/* The root file system has no C library: programs must be static. */
 static bool is_static(const char *path)
 {
 	struct elf_links links = {0};
@@ -33,14 +32,14 @@ static bool is_static(const char *path)
 	return found;
 }
 
-/* Checks an entry of the cache. A damaged one is reported, and made again. */
+/* Verify an entry of the cache. A damaged one is logged, and built again. */
 static int verify(const char *path, const char *what, json_t **facts)
 {
 	struct reason damage = {""};
 	int error = image_verify(path, facts, &damage);
 
 	if (error == -EBADMSG)
-		log_warning("the cached %s %s is damaged (%s); making it again", what,
+		log_warning("the cached %s %s is damaged (%s); building it again", what,
 			    strrchr(path, '/') + 1, damage.text);
 	return error;
 }
@@ -49,12 +48,11 @@ static int find_part(const char *name, char **path, struct reason *why)
 {
 	if (rig_find_file(name, path) == 0)
 		return 0;
-	return fail(why, -ENOENT,
-		    "%s is not where brinell comes from (beside the program or in %s): run make",
-		    name, RIG_DIR);
+	return fail(why, -ENOENT, "%s is neither beside the program nor in %s: run make", name,
+		    RIG_DIR);
 }
 
-/* Debian's kernel, or the one of the user; @modules: directory of its modules, removed with @job. */
+/* Get Debian's kernel, or the user's; @modules: directory of its modules, removed with @job. */
 static int ensure_kernel(struct image_job *job, const struct rig_profile *profile,
 			 struct rig_image *image, char **modules, struct reason *why)
 {
@@ -64,7 +62,7 @@ static int ensure_kernel(struct image_job *job, const struct rig_profile *profil
 	image_job_ask_each(job, "module", profile->modules);
 	image_job_ask_each(job, "guest-module", profile->guest_modules);
 	if (!options->kernel) {
-		/* Kernels of the cache that were fetched without their configuration have another name. */
+		/* Older entries of the cache lack the configuration: this gives new ones another name. */
 		image_job_ask(job, "config", "yes");
 		error = image_kernel_ensure(job, modules, &image->release, why);
 		image->kernel = error ? NULL : format_text("%s/vmlinuz", *modules);
@@ -156,7 +154,7 @@ static int ensure_system(struct image_job *job, const struct rig_system *system,
 		if (error && !facts)
 			return error;
 		if (error)
-			log_warning("cannot ask for newer packages (%s); going on with those of "
+			log_warning("cannot look for newer packages (%s); using those of "
 				    "the cache",
 				    why->text);
 	}
@@ -334,13 +332,13 @@ static int ensure(const struct rig_options *options, const struct rig_profile *p
 }
 
 /**
- * rig_image_ensure - have a kernel and a root file system ready
+ * rig_image_ensure - provide kernel and root file system of a host
  * @options: profile, kernel, modules, refresh, progress
  * @image:   receives the paths; rig_image_release()
  *
- * Takes what the cache holds when it is whole and made of the same parts, builds it otherwise.
- * Needs no root.
- * Return: 0 or -errno with the reason; nothing half made is left.
+ * Uses the cache if its entries are intact and built from the same inputs; else builds them. Does not need root.
+ *
+ * Return: 0 or -errno with the reason; then no incomplete entry is left.
  */
 int rig_image_ensure(const struct rig_options *options, struct rig_image *image, struct reason *why)
 {

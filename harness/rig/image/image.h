@@ -5,15 +5,15 @@
 #include "harness/rig/profile.h"
 
 /**
- * struct rig_image - what a host boots; rig_image_release() when done
+ * struct rig_image - boot files of a host; freed by rig_image_release()
  * @kernel:    path of the bzImage
  * @initramfs: path of the newc archive
  * @system:    path of the disk with the root file system, or NULL
  * @hypervisor: path of the multiboot image that boots below the kernel, or NULL
  * @bochs:     path of the directory of the emulator Bochs, or NULL: QEMU of this machine
- * @release:   of the kernel, as uname -r prints it; "" for a kernel of the user that lacks it
+ * @release:   of the kernel, as uname -r prints it; "" if a user's kernel lacks it
  * @stock:     Debian's kernel, not one of the user
- * @built:     the archive or the disk was made by this call
+ * @built:     this call built the archive or the disk
  */
 struct rig_image {
 	char *kernel;
@@ -33,13 +33,13 @@ int rig_image_clean(unsigned long long *bytes, struct reason *why);
 int image_kernel_check(const char *path, char **release, struct reason *why);
 
 /*
- * Below: the parts of the builder, apart for the tests.
+ * Below: internals of the builder, exported for the tests.
  */
 
 /**
  * struct image_command - a program to run
  * @argv:    NULL-terminated
- * @line:    gets each line of its standard output without its newline; may be NULL
+ * @line:    called for each line of its standard output, without its newline; may be NULL
  * @context: for @line
  */
 struct image_command {
@@ -53,7 +53,7 @@ int image_remove_tree(const char *path, unsigned long long *bytes);
 uint64_t image_hash(uint64_t hash, const void *data, size_t length);
 #define IMAGE_HASH_START 0xcbf29ce484222325ull
 
-/* A directory of files with a manifest of their checksums: whole, or not there. */
+/* A directory of files with a manifest of their checksums. */
 int image_seal(const char *directory, json_t *facts, struct reason *why);
 int image_verify(const char *directory, json_t **facts, struct reason *why);
 int image_publish(const char *temporary, const char *final, struct reason *why);
@@ -64,7 +64,7 @@ int image_cache_lock(const char *cache, int *lock, rig_progress_fn progress, voi
 void image_cache_prune(const char *cache, const char *prefix, int keep);
 
 /**
- * struct image_job - one directory of the cache in the making, by a script
+ * struct image_job - an entry of the cache that a script builds
  * @options: for progress
  * @cache:   directory of the cache
  * @script:  path
@@ -72,8 +72,8 @@ void image_cache_prune(const char *cache, const char *prefix, int keep);
  * @request: for the script: lines "KEY VALUE"
  * @size:    of @request
  * @stream:  writes @request
- * @key:     hash of all that decides what the script makes
- * @error:   of a file that could not be read for @key
+ * @key:     hash of all inputs
+ * @error:   -errno of a file that could not be read for @key
  * @why:     its reason
  */
 struct image_job {

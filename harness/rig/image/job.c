@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One entry of the cache in the making: a request, the script that serves it (see make-common), and
- * the key that names the result.
+ * Building an entry of the cache: the request, the script that executes it (see make-common), and the hash in the name of the
+ * result.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /**
  * image_hash - FNV-1a of 64 bits
- * @hash: IMAGE_HASH_START, or the value so far
+ * @hash: IMAGE_HASH_START, or the previous result
  */
 uint64_t image_hash(uint64_t hash, const void *data, size_t length)
 {
@@ -23,9 +23,9 @@ uint64_t image_hash(uint64_t hash, const void *data, size_t length)
 }
 
 /**
- * image_job_open - begin a job
- * @job:     receives it; image_job_close() when done
- * @script:  name of a file that comes with brinell
+ * image_job_open - start a job
+ * @job:     receives it; freed by image_job_close()
+ * @script:  name of a script of brinell
  * @cache:   directory of the cache, its lock is held; borrowed
  * @options: for progress; borrowed
  */
@@ -35,8 +35,8 @@ void image_job_open(struct image_job *job, const char *script, const char *cache
 	*job = (struct image_job){.options = options, .cache = cache, .key = IMAGE_HASH_START};
 	if (rig_find_file(script, &job->script))
 		job->error = fail(&job->why, -ENOENT,
-				  "%s is not where brinell comes from (its source tree or %s)",
-				  script, RIG_DIR);
+				  "%s is neither in the source tree of brinell nor in %s", script,
+				  RIG_DIR);
 	job->stream = open_memstream(&job->request, &job->size);
 }
 
@@ -69,7 +69,7 @@ static void hash_file(struct image_job *job, const char *path)
 		job->error = fail_errno(&job->why, error, "cannot read %s", path);
 }
 
-/** image_job_ask - a line of the request; NULL adds none */
+/** image_job_ask - add a line to the request; @value NULL: none */
 void image_job_ask(struct image_job *job, const char *key, const char *value)
 {
 	if (!value)
@@ -79,14 +79,14 @@ void image_job_ask(struct image_job *job, const char *key, const char *value)
 	hash_text(job, value);
 }
 
-/** image_job_ask_each - a line of the request for each of a NULL-terminated list; NULL adds none */
+/** image_job_ask_each - add a line to the request for each value of a NULL-terminated list; @values NULL: none */
 void image_job_ask_each(struct image_job *job, const char *key, const char *const *values)
 {
 	for (; values && *values; values++)
 		image_job_ask(job, key, *values);
 }
 
-/** image_job_ask_file - a line with a path, whose content counts for the name; NULL adds none */
+/** image_job_ask_file - add a line with a path to the request, and the file's content to the hash; @path NULL: none */
 void image_job_ask_file(struct image_job *job, const char *key, const char *path)
 {
 	struct dirent **items = NULL;
@@ -110,8 +110,8 @@ void image_job_ask_file(struct image_job *job, const char *key, const char *path
 }
 
 /**
- * image_job_name - name the result by the request and the script
- * @kind: begins the name
+ * image_job_name - compute the name of the result from request and script
+ * @kind: prefix of the name
  * @path: receives the path in the cache; owned by the caller
  *
  * Return: 0, or -errno for a file that can not be read.
@@ -151,9 +151,9 @@ static int prepare(struct image_job *job, struct reason *why)
 }
 
 /**
- * image_job_run - let the script work on the request
+ * image_job_run - run the script with the request
  * @verb:  for the script
- * @facts: receives what it wrote into facts.json; owned by the caller; may be NULL
+ * @facts: receives the content of its facts.json; owned by the caller; may be NULL
  *
  * Several runs share the working directory. Return: 0 or -errno with the script's reason.
  */
@@ -176,7 +176,7 @@ int image_job_run(struct image_job *job, const char *verb, json_t **facts, struc
 }
 
 /**
- * image_job_publish - move what the script made to its place in the cache
+ * image_job_publish - move the result of the script into the cache
  * @facts: for its manifest; borrowed
  * @final: path
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel of a host: Debian's newest, or one that the user built.
+ * The kernel of a host: Debian's newest, or the user's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 /**
  * image_kernel_check - check that a file is a bzImage
  * @path:    file of the user
- * @release: receives what uname -r will print, "" when the image lacks it; owned by the caller
+ * @release: receives the release as of uname -r, "" if the image lacks it; owned by the caller
  *
  * Documentation/arch/x86/boot.rst: "HdrS" at 0x202, the offset of the version's text less 0x200 at
  * 0x20e.
@@ -32,12 +32,12 @@ int image_kernel_check(const char *path, char **release, struct reason *why)
 	if (fd < 0)
 		return fail_errno(why, -errno, "cannot open the kernel %s", path);
 	if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
-		return fail(why, -EINVAL, "the kernel %s is no plain file", path);
+		return fail(why, -EINVAL, "the kernel %s is not a regular file", path);
 	if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
 	    memcmp(header + 0x202, "HdrS", 4))
 		return fail(why, -EINVAL,
-			    "%s is no bzImage; after `make bzImage` it is arch/x86/boot/bzImage in "
-			    "the kernel's build tree (vmlinux is something else)",
+			    "%s is not a bzImage; `make bzImage` builds arch/x86/boot/bzImage in "
+			    "the kernel's build tree (vmlinux is another format)",
 			    path);
 	offset = header[0x20e] + header[0x20f] * 256 + 0x200;
 	if (offset > 0x200 && pread(fd, text, sizeof(text) - 1, offset) > 0)
@@ -51,7 +51,7 @@ static char *kernel_directory(const struct image_job *job, const char *version)
 	char *path = format_text("%s/kernel-%s-%016llx", job->cache, version,
 				 (unsigned long long)job->key);
 
-	/* ':' and '~' of Debian versions are legal in names, yet '~' reads badly in a shell. */
+	/* ':' and '~' of Debian versions are legal in file names, but '~' is special in a shell. */
 	for (char *character = strrchr(path, '/'); *character; character++)
 		if (*character == '~' || *character == ':')
 			*character = '_';
@@ -92,12 +92,13 @@ static int remember(const char *cache, const json_t *facts, int64_t ask_next)
 }
 
 /**
- * image_kernel_ensure - have Debian's newest kernel in the cache
+ * image_kernel_ensure - provide Debian's newest kernel in the cache
  * @job:       with the modules in its request
  * @directory: receives the path, which holds vmlinuz and modules; owned by the caller
  * @release:   receives what uname -r prints; owned by the caller
  *
- * Debian is asked at most once a week; while it can not be asked, the cached kernel is used.
+ * Looks for a newer one at most once a week; if that fails, the cached kernel is used.
+ *
  * Return: 0 or -errno.
  */
 int image_kernel_ensure(struct image_job *job, char **directory, char **release, struct reason *why)
@@ -116,14 +117,14 @@ int image_kernel_ensure(struct image_job *job, char **directory, char **release,
 	if (image_verify(known, &facts, &damage) == -EBADMSG)
 		log_warning("the cached kernel %s is damaged (%s); fetching it again", version,
 			    damage.text);
-	/* A date far ahead comes from a clock that was wrong. */
+	/* A date far in the future was written with a wrong clock. */
 	if (!facts || job->options->refresh || now >= ask_next || ask_next > now + ASK_AGAIN_NS) {
 		error = fetch(job, &facts, &known, why);
 		if (error && !facts)
 			return error;
 		if (error)
-			log_warning("cannot ask for a newer kernel (%s); going on with %s",
-				    why->text, version);
+			log_warning("cannot look for a newer kernel (%s); using %s", why->text,
+				    version);
 		error = remember(job->cache, facts,
 				 now + (error ? ASK_AGAIN_OFFLINE_NS : ASK_AGAIN_NS));
 		if (error)

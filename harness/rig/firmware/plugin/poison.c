@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * poison - QEMU TCG plugin: memory that is poisoned until a processor really touches it
+ * poison - QEMU TCG plugin: memory whose poison is latent until a processor accesses it
  *
  * The firmware model (harness/rig/firmware/firmware.c) arms 64-byte lines in a shared page (harness/rig/firmware/poison.h). While any line
  * is armed, and for some seconds more, every load, store and fetch of every virtual processor is compared with them; else the machine
- * runs code without a single instrumented instruction. The change between the two resets the plugin, which throws away all
- * translated code; arming a line in a machine that is instrumented costs nothing.
+ * runs code without any instrumentation. A change between the two resets the plugin, which discards all translated code;
+ * arming a line in an instrumented machine costs nothing.
  *
- * Precision. The callback of an access runs after the load. A machine check raised then would name the instruction
- * behind the one that consumed, and the kernel's recovery of copy_from_user (arch/x86/kernel/cpu/mce/severity.c) looks
- * up and decodes the very instruction. So the plugin raises the machine check as a processor does: it queues it on the
- * virtual processor that consumes and leaves the translated code through QEMU's own way out of a faulting access
- * (cpu_loop_exit_restore), which gives back the state before the instruction. Registers, flags and RIP are those of an
- * instruction that has not happened, and no interrupt can get in between: a pending machine check is taken before an
- * external interrupt. The functions for it are no plugin API; a QEMU with loadable modules (all of Debian's) exports
- * them, and they have the same types from 7.2 to 10.0. Where they are missing, the plugin asks the model to raise the
- * machine check through the monitor and waits a little; RIP then is that of a following instruction.
+ * Precision. The callback of an access runs after the load. A machine check raised there would have the RIP of the next
+ * instruction, but the kernel's recovery of copy_from_user (arch/x86/kernel/cpu/mce/severity.c) decodes the consuming
+ * instruction. So the plugin raises the machine check as a processor does: it queues it on the consuming virtual processor,
+ * and leaves the translated code by QEMU's exit from a faulting access (cpu_loop_exit_restore), which restores the state
+ * before the instruction. Registers, flags and RIP are those before the instruction, and no interrupt comes in between: a
+ * pending machine check has priority over an external interrupt. The functions for this are not part of the plugin API; a
+ * QEMU with loadable modules (as Debian's) exports them, with the same types from 7.2 to 10.0. Where they are missing, the
+ * model raises the machine check by the monitor, and the plugin waits for it; RIP is then that of a following instruction.
  *
- * A poisoned fetch is noticed at the start of the translation block that contains it: RIP is that of the block's first
- * instruction, from which execution can go on, at most a block (never more than two pages) before the poisoned line.
+ * A poisoned fetch is detected at the start of the translation block that contains it: RIP is that of the block's first
+ * instruction, where execution can resume, at most a block (two pages) before the poisoned line.
  *
- * Not seen: accesses by devices (DMA) and by the page-table walker. Prefetch
- * instructions do not access memory under TCG, so they are as harmless as they have to be.
+ * Not detected: accesses by devices (DMA) and by the page-table walker. Prefetch instructions do not access memory under TCG,
+ * so they consume no poison, as on metal.
  *
  * Arguments: page=PATH of the shared page.
  *
- * PLUGIN_API is the version that the QEMU at hand accepts: 1 for 7.2, 2 and more for 8.2 on. Of the functions used here
- * only those that read instructions and register for the processors exist in both with one ABI. What differs: API 1 reports an
- * atomic read-modify-write once as "read and write", later ones as a read and a write; both begin with the read here.
+ * PLUGIN_API is the API version of the QEMU: 1 for 7.2, 2 and more from 8.2 on. Only functions with the same ABI in both are
+ * used, but for those that read instructions. API 1 reports an atomic read-modify-write once as "read and write", later ones as
+ * a read and a write; the read is handled first in both cases.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -53,7 +52,7 @@
 #error "PLUGIN_API must be the plugin API version of the QEMU that will load this"
 #endif
 
-/* The part of QEMU's plugin ABI that is used (include/qemu/qemu-plugin.h; the header is not packaged). */
+/* The used part of QEMU's plugin ABI (include/qemu/qemu-plugin.h, which Debian does not package). */
 typedef uint64_t qemu_plugin_id_t;
 typedef uint32_t qemu_plugin_meminfo_t;
 struct qemu_plugin_tb;
@@ -101,7 +100,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
 							       const struct qemu_info *info,
 							       int argc, char **argv);
 
-/* Functions of QEMU itself. A virtual processor is opaque here; of type CPUState and X86CPU, which begin alike. */
+/* Functions of QEMU itself. A virtual processor is opaque here; CPUState is the first member of X86CPU. */
 struct processor;
 union work_data {
 	uint64_t number;
@@ -133,7 +132,7 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Finds where QEMU has mapped the file that backs the RAM. */
+/* Find QEMU's mapping of the file that backs the RAM. */
 static void find_ram(void)
 {
 	unsigned long start, end, offset, inode;
@@ -158,7 +157,7 @@ static void find_ram(void)
 		fclose(maps);
 }
 
-/* The armed line that an access of one line's worth of bytes touches, or -1. */
+/* Return: index of the armed line at an address, or -1. */
 static int find_line(uint64_t physical)
 {
 	for (int i = 0; i < POISON_LINES; i++) {
@@ -186,7 +185,7 @@ static uint64_t post(unsigned int processor, int index, enum poison_act act, uin
 	entry->processor = processor;
 	entry->raised = raised;
 	atomic_store_explicit(&entry->sequence, sequence, memory_order_release);
-	/* A full socket holds wake-ups enough: nothing is lost. */
+	/* A full socket has notifications pending: nothing is lost. */
 	(void)!send(notify_fd, "p", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return sequence;
 }
@@ -219,8 +218,8 @@ static _Unwind_Reason_Code last_frame(struct _Unwind_Context *context, void *pro
 }
 
 /*
- * Gives up the instruction that is being executed. The outermost frame that can be unwound to is the translated code,
- * for it has no unwind information, whether it called the plugin itself or through a helper of QEMU.
+ * Abort the current instruction. The outermost frame that unwinding reaches is called from translated code, which has no unwind
+ * information, whether it called the plugin directly or through a helper of QEMU.
  */
 static void __attribute__((noreturn)) restart_instruction(struct processor *processor)
 {
@@ -235,7 +234,7 @@ static void consume(unsigned int number, int index, enum poison_act act, uint64_
 	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
 
 	if (atomic_load(&page->lines[index].kind) == POISON_CORRECTED) {
-		/* Corrected on its way: the processor gets its data, the memory controller writes it back. */
+		/* A corrected error: the processor receives the correct data, the memory controller writes it back. */
 		uint32_t kind = POISON_CORRECTED;
 
 		if (atomic_compare_exchange_strong(&page->lines[index].kind, &kind, 0))
@@ -255,7 +254,7 @@ static void consume(unsigned int number, int index, enum poison_act act, uint64_
 	}
 	atomic_fetch_add(&page->raising, 1);
 	if (atomic_load(&page->hold)) {
-		/* A broadcast is on its way to all processors, and a second machine check would reset the machine. */
+		/* A broadcast is pending, and a second machine check would reset the machine. */
 		atomic_fetch_sub(&page->raising, 1);
 		restart_instruction(processor);
 	}
@@ -306,7 +305,7 @@ static void on_memory(unsigned int number, qemu_plugin_meminfo_t info, uint64_t 
 	unsigned int line = address >> 6 & 63;
 	unsigned int size, here;
 
-	/* Nearly every access ends here: no armed line has this place in its page, nor the place behind it. */
+	/* The common case: no armed line has this offset in its page, nor the next offset. */
 	if (!((offsets >> line | offsets >> ((line + 1) & 63)) & 1))
 		return;
 	size = 1u << qemu_plugin_mem_size_shift(info);
@@ -319,7 +318,7 @@ static void on_memory(unsigned int number, qemu_plugin_meminfo_t info, uint64_t 
 		touch(number, info, address + here, size - here);
 }
 
-/* @data: a line that code of the block is in */
+/* @data: a line that holds code of the block */
 static void on_block(unsigned int number, void *data)
 {
 	uint64_t physical = (uintptr_t)data;
@@ -334,15 +333,15 @@ static void on_block(unsigned int number, void *data)
 }
 
 /*
- * A processor flushes a line of its cache. Which one is in registers that plugins of this age can not read: the first
- * poisoned line that is still in a cache counts as the one.
+ * A processor flushes a cache line. Its address is in registers that these plugin APIs can not read: the first poisoned line
+ * of kind POISON_CACHED is used.
  */
 static void on_flush_line(unsigned int number, void *data)
 {
 	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
 
 	atomic_fetch_add(&page->raising, 1);
-	/* While a broadcast is on its way, the line stays in its cache. */
+	/* While a broadcast is pending, the line stays in the cache. */
 	for (int i = 0; i < POISON_LINES && !atomic_load(&page->hold); i++) {
 		uint32_t kind = POISON_CACHED;
 		uint64_t sequence;
@@ -354,7 +353,7 @@ static void on_flush_line(unsigned int number, void *data)
 				processor != NULL);
 		if (!processor)
 			break;
-		/* It counts "raising" down. */
+		/* It decrements "raising". */
 		qemu.run_on(processor, raise_machine_check, (union work_data){.number = sequence});
 		return;
 	}
@@ -376,7 +375,7 @@ static bool flushes_line(const uint8_t *code, size_t size)
 	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
 }
 
-/* Every line that a block is in is compared when it runs: a line may be armed after the block was translated. */
+/* All lines of a block are compared when it runs, because a line may be armed after the translation. */
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	uint64_t line = UINT64_MAX;
@@ -407,8 +406,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 }
 
 /*
- * QEMU 7.2 leaves a processor with a pointer to the callbacks of its last instruction when that one ended its block, and
- * frees them together with the translated code. Later versions clear the pointer, and have no such function any more.
+ * In QEMU 7.2 a processor keeps a pointer to the callbacks of its last instruction if that ended its block, and QEMU frees
+ * them together with the translated code. Later versions clear the pointer, and lack this function.
  */
 static void forget_callbacks(void)
 {
@@ -477,7 +476,7 @@ static int open_page(const char *path)
 /**
  * qemu_plugin_install - entry point that QEMU calls before it makes the machine
  *
- * Return: 0, or non-zero with a message, on which QEMU does not start.
+ * Return: 0, or non-zero with a message: then QEMU does not start.
  */
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
