@@ -37,6 +37,20 @@ load fake/engine
 	"$brinell" show "$out" 0001 | grep -q "Sending SIGBUS to memory:4242"
 }
 
+@test "reports of memory that can not be charged are cut to what has a meaning" {
+	run_it oom
+	[ "$(verdict 0001)" = pass ]
+	[ "$(grep -c 'invoked oom-killer' "$out/journal.jsonl")" -eq 40 ]
+	[ "$(grep -c 'Out of memory and no killable' "$out/journal.jsonl")" -eq 40 ]
+	# The first ten are whole, and what follows a line that is no part of a report.
+	[ "$(grep -c 'anon 331776' "$out/journal.jsonl")" -eq 10 ]
+	[ "$(grep -c 'pgfault 866' "$out/journal.jsonl")" -eq 11 ]
+	[ "$(grep -c 'memory 7 is offline' "$out/journal.jsonl")" -eq 1 ]
+	[ "$(grep -c '"event":"folded","lines":5,' "$out/journal.jsonl")" -eq 29 ]
+	[ "$(grep -c '"event":"folded","lines":4,' "$out/journal.jsonl")" -eq 1 ]
+	[ "$(records dropped)" -eq 0 ]
+}
+
 @test "a trial that may last longer may have more evidence" {
 	run_it chatty --set deadline=2min
 	[ "$(records dropped)" -eq 0 ]

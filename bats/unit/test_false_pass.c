@@ -561,6 +561,37 @@ static void a_loss_is_heard_whatever_is_expected(void **state)
 	}
 }
 
+/* Lines of long reports that are left out have no meaning, but a scenario may ask for any line. */
+static void a_line_that_was_left_out_is_not_missing(void **state)
+{
+	static const struct told folded = {
+		"kmsg", "110 lines of this report are left out",
+		"{\"event\": \"folded\", \"lines\": 110, \"facility\": 1}"};
+	static const struct {
+		const char *pattern;
+		bool folded;
+		const char *verdict, *code;
+	} cases[] = {
+		{"recovery action", true, "pass", NULL},
+		{"recovery action", false, "pass", NULL},
+		{"anon [0-9]+", true, "inconclusive", "line-not-seen"},
+		{"lines of this report", true, "inconclusive", "line-not-seen"},
+		{"anon [0-9]+", false, "fail", "line-missing"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct told events[] = {
+			KMSG(RECOVERED), MEMINFO, cases[i].folded ? folded : (struct told){0}, {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:[s]}", "log", cases[i].pattern));
+		tell(records, events);
+		assert_verdict(records, cases[i].verdict, cases[i].code);
+	}
+}
+
 /* Two faults at two pages; the witnesses that are told see the first, or both. */
 static void every_fault_is_proven_by_itself(void **state)
 {
@@ -804,6 +835,7 @@ int main(void)
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),
+		cmocka_unit_test(a_line_that_was_left_out_is_not_missing),
 		cmocka_unit_test(every_fault_is_proven_by_itself),
 		cmocka_unit_test(the_second_fault_does_not_prove_the_first),
 		cmocka_unit_test(an_expectation_of_another_type_is_not_met),

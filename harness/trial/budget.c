@@ -94,7 +94,7 @@ static void report_loss(struct engine *engine, const json_t *event, const char *
  * An event that does not fit is counted. The first one of a source leaves an event of that source on record, with
  * "lost": 1. Later lines that show a panic, an oops or a machine that is stuck have a reserve.
  */
-bool budget_allows(struct engine *engine, const json_t *event)
+bool budget_allows(struct engine *engine, json_t *event)
 {
 	const char *witness = json_text(event, "witness", "");
 	const char *host = json_text(event, "host", "");
@@ -104,6 +104,8 @@ bool budget_allows(struct engine *engine, const json_t *event)
 	json_t *account = account_of(engine->budget, source);
 	json_int_t bytes = (json_int_t)json_dumpb(event, NULL, 0, JSON_COMPACT);
 
+	if (fold_takes(engine, account, event))
+		return false;
 	if (!json_object_get(account, "dropped") &&
 	    spend(engine, account, bytes, SOURCE_EVENTS, SOURCE_BYTES) &&
 	    (is_out_of_band(witness) ||
@@ -134,6 +136,8 @@ void budget_end(struct engine *engine)
 	const char *source;
 	json_t *account;
 
+	json_object_foreach (engine->budget, source, account)
+		fold_end(engine, account);
 	json_object_foreach (engine->budget, source, account)
 		if (json_object_get(account, "dropped"))
 			engine_journal(engine, "dropped",

@@ -87,8 +87,10 @@ bool engine_any_host_up(const struct engine *engine);
 void drain_console_after_death(struct bench *host);
 int engine_restore_injector(struct engine *engine, struct reason *why);
 
+bool fold_takes(struct engine *engine, json_t *account, json_t *event);
+void fold_end(struct engine *engine, json_t *account);
 void budget_begin(struct engine *engine);
-bool budget_allows(struct engine *engine, const json_t *event);
+bool budget_allows(struct engine *engine, json_t *event);
 void budget_end(struct engine *engine);
 
 int hosts_prepare(struct engine *engine, struct reason *why);

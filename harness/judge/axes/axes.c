@@ -117,6 +117,7 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	/* Of the log, the console or the trace: what was lost may have named another victim. */
 	if (ours && record->event.lost > 0)
 		trial->log_lost = true;
+	trial->log_folded |= ours && event_is_named(record, "folded");
 	if (ours)
 		case_read_conversion(trial, &seen->conversion, record);
 	if (ours && !host->stuck)

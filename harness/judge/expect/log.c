@@ -29,7 +29,7 @@ static struct lines host_log(const struct trial_case *trial)
 	return (struct lines){
 		.name = "the kernel log",
 		.seen = trial->log_seen,
-		.lost = trial->log_lost,
+		.lost = trial->log_lost || trial->log_folded,
 		.complete = ran_its_course(trial),
 	};
 }

@@ -177,6 +177,7 @@ struct conversion_outcome {
  * @damaged_before: the host or the subject reported a bug of its kernel before the fault
  * @host_watched: the journal lists the witnesses of the host
  * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one is on record
+ * @log_folded: lines of long reports in it were left out, none of them with a meaning
  * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
  * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
  * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
@@ -228,7 +229,7 @@ struct trial_case {
 	const struct record *noise;
 	bool noisy_link, host_watched, kind_known;
 	const struct record *damaged_before;
-	bool log_lost, log_seen, log_followed, host_lost;
+	bool log_lost, log_folded, log_seen, log_followed, host_lost;
 	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
 	bool hypervisor_lost;
 
