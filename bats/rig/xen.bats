@@ -13,14 +13,14 @@ setup_file() {
 		grep -qE '^[0-9a-f]{8}-' "$BATS_TEST_TMPDIR/boot-$number"
 	done
 	[ "$(cat "$BATS_TEST_TMPDIR/boot-1")" != "$(cat "$BATS_TEST_TMPDIR/boot-2")" ]
-	grep -q 'the host goes on from a snapshot' "$BATS_TEST_TMPDIR/2/console.log"
+	grep -q 'the host resumes from a snapshot' "$BATS_TEST_TMPDIR/2/console.log"
 	for state in "${XDG_CACHE_HOME:-$HOME/.cache}"/brinell/snapshot-xen-*/state; do
 		truncate -s -4096 "$state"
 	done
 	run "$brinell" rig run xen --artifacts "$BATS_TEST_TMPDIR/3" -- xl info
 	[ "$status" -eq 0 ]
 	[[ $output == *"virt_caps"*"hvm hap"* ]]
-	[ "$(grep -c 'goes on from a snapshot' "$BATS_TEST_TMPDIR/3/console.log")" -eq 0 ]
+	[ "$(grep -c 'resumes from a snapshot' "$BATS_TEST_TMPDIR/3/console.log")" -eq 0 ]
 }
 
 @test "the doctor names the machine checks that Xen acts on" {
