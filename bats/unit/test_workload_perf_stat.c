@@ -6,7 +6,9 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -172,6 +174,9 @@ static int made_up_counter(void)
 	return ends[0];
 }
 
+/* What the kernel refuses the next counters with, after so many that it gives; and a filter. */
+static int refusal, filter_refusal, given_before;
+
 /* In place of the C library's: things happen between two system calls as they do on a busy machine. */
 long syscall(long number, ...)
 {
@@ -186,6 +191,10 @@ long syscall(long number, ...)
 	va_end(list);
 	if (!real)
 		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	if (number == SYS_perf_event_open && refusal && given_before-- <= 0) {
+		errno = refusal;
+		return -1;
+	}
 	if (number == SYS_perf_event_open && made_up)
 		return made_up_counter();
 	result = real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
@@ -195,6 +204,19 @@ long syscall(long number, ...)
 		breed_go = -1;
 	}
 	return result;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+	const char *filter;
+
+	va_start(list, request);
+	filter = va_arg(list, const char *);
+	va_end(list);
+	assert_true(fd >= 0 && request == PERF_EVENT_IOC_SET_FILTER && *filter);
+	errno = filter_refusal;
+	return filter_refusal ? -1 : 0;
 }
 
 /* The first byte makes it breed; the child faults at the second one. */
@@ -565,15 +587,131 @@ static void expect_refusal(json_t *given, int error, const char *text)
 	finish(&run);
 }
 
+static void *wait_for_ever(void *nothing)
+{
+	pause();
+	return nothing;
+}
+
 static void what_can_not_be_is_refused(void **state)
 {
+	char long_name[129];
+	json_t *many = json_array();
+
 	(void)state;
+	memset(long_name, 'a', sizeof(long_name));
 	expect_refusal(json_pack("{s:s}", "of", "nobody"), -ENOENT, "start it before");
 	other.pid = 0;
 	expect_refusal(json_pack("{s:s}", "of", "load"), -ESRCH, "has no process");
 	expect_refusal(json_pack("{s:[s]}", "events", "cicles"), -EINVAL, "no event 'cicles'");
 	expect_refusal(json_pack("{s:[s]}", "events", "kvm:kvm_nothing"), -ENOTSUP, "tracefs");
 	expect_refusal(json_pack("{s:s}", "interval", "1ms"), -EINVAL, "10 ms");
+	expect_refusal(json_pack("{s:[s]}", "events", "kvm/a/b"), -EINVAL, "it is a file of");
+	expect_refusal(json_pack("{s:[s%]}", "events", long_name, (size_t)128), -EINVAL,
+		       "longer than 127 letters");
+	for (size_t i = 0; i <= COUNTERS_MOST; i++)
+		json_array_append_new(many, json_string("task-clock"));
+	expect_refusal(json_pack("{s:o}", "events", many), -E2BIG, "more than 16");
+}
+
+/* Of a process that has ended, nothing is left to count. */
+static void a_process_that_ended_is_refused(void **state)
+{
+	static const uint64_t readings[] = {1, 1, 1};
+	struct activity run;
+
+	(void)state;
+	other.pid = fork();
+	if (other.pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(other.pid, NULL, 0), other.pid);
+	expect_refusal(json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults"), -ESRCH,
+		       "No such process");
+	/* It ends between the look for its threads and the first counter. */
+	other.pid = getpid();
+	refusal = ESRCH;
+	expect_refusal(json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults"), -ESRCH,
+		       "No such process");
+	/* One of its threads does. */
+	made_up = readings;
+	given_before = 1;
+	assert_int_equal(pthread_create(&(pthread_t){0}, NULL, wait_for_ever, NULL), 0);
+	assert_int_equal(
+		start_perf(&run, json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults")),
+		0);
+	assert_int_equal(json_number(run.facts, "places", 0), 1);
+	made_up = NULL;
+	refusal = 0;
+	finish(&run);
+}
+
+/* @error: of the kernel; @of: NULL: all processors. */
+static void expect_explanation(int error, const char *event, const char *of, int result,
+			       const char *text)
+{
+	refusal = error;
+	given_before = 0;
+	expect_refusal(json_pack("{s:[s], s:s*}", "events", event, "of", of), result, text);
+	refusal = 0;
+}
+
+static void what_the_kernel_refuses_is_explained(void **state)
+{
+	static const uint64_t readings[] = {1, 1, 1, 2, 2, 2};
+	struct activity run;
+
+	(void)state;
+	make_pmus();
+	other.pid = getpid();
+	expect_explanation(ENOENT, "cycles", NULL, -ENOTSUP, "or what emulates it, has no such");
+	expect_explanation(EOPNOTSUPP, "cpu/stalls/", NULL, -ENOTSUP, "has no such counter");
+	expect_explanation(ENODEV, "cycles", NULL, -ENOTSUP, "has no such counter");
+	expect_explanation(ENOENT, "page-faults", NULL, -ENOTSUP, "not supported by this kernel");
+	expect_explanation(ENOENT, "kvm:kvm_exit", NULL, -ENOTSUP, "not supported by this kernel");
+	expect_explanation(EACCES, "cycles", NULL, -EACCES, "perf_event_paranoid");
+	expect_explanation(EPERM, "page-faults", "load", -EPERM, "CAP_PERFMON");
+	expect_explanation(EINVAL, "power/energy-pkg/", "load", -EINVAL, "on processors only");
+	expect_explanation(EINVAL, "cycles", NULL, -EINVAL, "perf_event_open for cycles");
+	expect_explanation(EMFILE, "cycles", "load", -EMFILE, "Too many open files");
+	made_up = readings;
+	filter_refusal = EINVAL;
+	expect_refusal(json_pack("{s:[s]}", "events", "kvm:kvm_exit/nothing==1/"), -EINVAL,
+		       "the kernel refuses the filter");
+	filter_refusal = 0;
+	/* A processor that is offline has no counters, and the others have. */
+	made_up = readings;
+	refusal = ENODEV;
+	given_before = 1;
+	assert_int_equal(start_perf(&run,
+				    json_pack("{s:[s]}", "events", "kvm:kvm_exit/exit_reason==1/")),
+			 0);
+	assert_int_equal(json_number(run.facts, "places", 0), 1);
+	made_up = NULL;
+	refusal = 0;
+	finish(&run);
+}
+
+static void filters_have_a_form(void **state)
+{
+	char name[256];
+
+	(void)state;
+	make_pmus();
+	snprintf(name, sizeof(name), "kvm:kvm_exit/%095d/", 0);
+	assert_int_equal(strlen(described(name).filter), 95);
+	snprintf(name, sizeof(name), "kvm:kvm_exit/%096d/", 0);
+	expect_no_event(name, -EINVAL, "at most 95 letters");
+	expect_no_event("kvm:kvm_exit//", -EINVAL, "a filter is");
+	expect_no_event("kvm:kvm_exit/exit_reason==1/u", -EINVAL, "a filter is");
+	expect_no_event("kvm:kvm_nothing/exit_reason==1/", -ENOTSUP, "no trace event");
+	/* Events that have none. */
+	expect_no_event("page-faults/address==1/", -ENOTSUP, "no PMU");
+	expect_no_event("cycles:u/address==1/", -EINVAL, "are no modifiers");
+	expect_no_event("r01c2:k/address==1/", -EINVAL, "are no modifiers");
+	expect_no_event("cycles:U", -EINVAL, "'U' are no modifiers");
+	expect_no_event("cycles:u:k", -EINVAL, "'u:k' are no modifiers");
+	expect_no_event("kvm:kvm_exit:u", -ENOTSUP, "no trace event");
+	assert_true(described("cycles:I").attributes.exclude_idle);
 }
 
 int main(void)
@@ -590,6 +728,9 @@ int main(void)
 		WITH_ROOT(names_that_mean_nothing_are_refused),
 		cmocka_unit_test(the_program_perf_counts_the_same),
 		cmocka_unit_test(what_can_not_be_is_refused),
+		WITH_ROOT(what_the_kernel_refuses_is_explained),
+		WITH_ROOT(filters_have_a_form),
+		cmocka_unit_test(a_process_that_ended_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
