@@ -12,8 +12,9 @@
 
 #define READY_NS (60 * NSEC_PER_SEC)
 #define STACK_MOST 4000
-/* An event is one line of the protocol (PROTOCOL_LINE_MAX). */
+/* Of all events together, and of one, which a guest may send (EVENT_BYTES_MAX). */
 #define STACKS_BYTES (500 << 10)
+#define EVENT_BYTES (40 << 10)
 
 static const struct param record_params[] = {
 	{"event", PARAM_STRING, "that is sampled, as in perf list; :I leaves out idle processors",
@@ -45,11 +46,12 @@ struct record_report {
 	char stack[STACK_MOST + 1];
 };
 
-/* @stacks: {STACK: samples} of the report that is coming in */
+/* @stacks: {STACK: samples} of the report that is coming in, and their length */
 struct record_run {
 	struct process process;
 	struct record_options options;
 	json_t *stacks;
+	size_t length;
 };
 
 /* Below: the process. */
@@ -133,32 +135,52 @@ static void record_process(int socket, const void *given)
 }
 
 /* Below: the agent. */
+static void emit_stacks(struct activity *run, const struct record_report *report)
+{
+	struct record_run *record = run->private;
+	__cleanup_free char *text = format_text("%zu stacks", json_object_size(record->stacks));
+
+	process_emit(run, "stacks", &report->base,
+		     json_pack("{s:o}", "stacks", steal(record->stacks)), text);
+	record->stacks = json_object();
+	record->length = 0;
+}
+
+static void add_stack(struct activity *run, const struct record_report *report)
+{
+	struct record_run *record = run->private;
+
+	if (record->length + strlen(report->stack) > EVENT_BYTES)
+		emit_stacks(run, report);
+	record->length += strlen(report->stack) + 32;
+	json_object_set_new(record->stacks, report->stack,
+			    json_integer((json_int_t)report->samples +
+					 json_number(record->stacks, report->stack, 0)));
+}
+
 static void emit_end(struct activity *run, const struct record_report *report)
 {
 	struct record_run *record = run->private;
 	__cleanup_free char *text =
-		format_text("%llu samples in %zu stacks", (unsigned long long)report->samples,
-			    json_object_size(record->stacks));
+		format_text("%llu samples", (unsigned long long)report->samples);
 
+	if (json_object_size(record->stacks))
+		emit_stacks(run, report);
 	process_touched(&record->process);
 	process_emit(run, "checked", &report->base,
-		     json_pack("{s:I, s:I, s:o}", "samples", (json_int_t)report->samples, "lost",
-			       (json_int_t)report->lost, "stacks", steal(record->stacks)),
+		     json_pack("{s:I, s:I}", "samples", (json_int_t)report->samples, "lost",
+			       (json_int_t)report->lost),
 		     text);
-	record->stacks = json_object();
 }
 
 static void handle_report(struct activity *run, const void *packet)
 {
 	const struct record_report *report = packet;
-	struct record_run *record = run->private;
 
 	if (report->base.kind == RECORD_ENDED)
 		emit_end(run, report);
 	else if (report->base.kind == RECORD_STACK)
-		json_object_set_new(record->stacks, report->stack,
-				    json_integer((json_int_t)report->samples +
-						 json_number(record->stacks, report->stack, 0)));
+		add_stack(run, report);
 }
 
 static void note_facts(struct activity *run, const void *packet)

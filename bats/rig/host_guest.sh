@@ -109,7 +109,7 @@ frames() {
 	ok 1 guest.stop '{"name":"one"}'
 }
 
-# A program of the host runs in a guest and is counted there; then the guest's kernel falls.
+# A program of the host runs in a guest and is counted and sampled there; then the guest's kernel falls.
 stress() {
 	ok 1 guest.start '{"name":"one","programs":["stress-ng"]}'
 	workload load stress-ng '{"stressor":"cpu","options":["--cpu-method","crc16"],"deadline":"100s"}'
@@ -117,11 +117,17 @@ stress() {
 	workload counts perf-stat '{"of":"load"}'
 	has '"cycles"'
 	await 1 '"workload":"counts"' '"event":"metrics"' 'perf_context_switches'
+	workload samples perf-record '{}'
 	touch_workload load
 	has '"status":0'
 	has '"stress_ng_cpu_bogo_ops"'
 	touch_workload counts
 	has '"perf_task_clock"'
+	mark
+	in_guest workload.touch '{"name":"samples"}'
+	# The names of programs and of the kernel of the guest.
+	await 1 '"workload":"samples"' '"event":"stacks"' '"stress-ng-cpu' 'do_syscall_64'
+	await 1 '"workload":"samples"' '"event":"checked"' '"lost":0'
 	workload fall panic '{}'
 	mark
 	in_guest workload.touch '{"name":"fall"}'

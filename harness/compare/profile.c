@@ -13,6 +13,7 @@
 #include "harness/evidence/record.h"
 #include "harness/journal/journal.h"
 #include "harness/judge/judge.h"
+#include "harness/lib/param.h"
 #include "harness/store/run_directory.h"
 
 /* Of the host; that of a guest is WORKLOAD-GUEST. */
@@ -20,6 +21,7 @@
 /* A night that sees everything regress does not need a picture of everything. */
 #define SCENARIOS_MOST 4
 #define CHANGES_SHOWN 5
+#define LONGER_NS (120 * NSEC_PER_SEC)
 
 /* What is looked for in the trials of a run: the scenario as it was run, or the stacks that were sampled, {WORKLOAD: stacks}. */
 struct search {
@@ -27,12 +29,27 @@ struct search {
 	json_t *spec, *stacks;
 };
 
+/* They come in several events. */
+static void add_stacks(json_t *all, const char *workload, const json_t *stacks)
+{
+	const char *stack;
+	json_t *samples, *sums;
+
+	if (!json_object_size(stacks))
+		return;
+	if (!json_object_get(all, workload))
+		json_object_set_new(all, workload, json_object());
+	sums = json_object_get(all, workload);
+	json_object_foreach ((json_t *)stacks, stack, samples)
+		json_object_set_new(
+			sums, stack,
+			json_integer(json_number(sums, stack, 0) + json_integer_value(samples)));
+}
+
 static int look(void *context, const struct judged *judged)
 {
 	struct search *search = context;
 	struct record record;
-	const char *name;
-	const json_t *stacks;
 	json_t *each;
 	size_t index;
 
@@ -43,10 +60,8 @@ static int look(void *context, const struct judged *judged)
 			search->spec = json_deep_copy(record.start.spec);
 		if (!event_is_from(&record, SOURCE_WORKLOAD))
 			continue;
-		stacks = json_object_get(record.event.data, "stacks");
-		name = json_text(record.event.data, "workload", WORKLOAD);
-		if (json_object_size(stacks) && !json_object_get(search->stacks, name))
-			json_object_set_new(search->stacks, name, json_deep_copy(stacks));
+		add_stacks(search->stacks, json_text(record.event.data, "workload", WORKLOAD),
+			   json_object_get(record.event.data, "stacks"));
 	}
 	return 0;
 }
@@ -79,6 +94,16 @@ static void add_workload(json_t *spec, const char *guest)
 			    json_pack("{s:s, s:s*}", "kind", "perf-record", "in", guest));
 }
 
+/* Names of an emulated kernel take seconds to read, in its guests more. */
+static void lengthen(json_t *spec)
+{
+	int64_t deadline;
+
+	if (parse_duration(json_text(spec, "deadline", ""), &deadline) == 0)
+		json_object_set_new(spec, "deadline",
+				    json_sprintf("%lldns", (long long)(deadline + LONGER_NS)));
+}
+
 /* The guests in which a scenario has workloads, each once. */
 static json_t *working_guests(const json_t *spec)
 {
@@ -109,6 +134,7 @@ static int write_scenario(const char *directory, char side, const char *scenario
 	if (error || !spec)
 		return error ?: fail(why, -ENOENT, "%s has no trial of %s", run, scenario);
 	*guests = working_guests(spec);
+	lengthen(spec);
 	add_workload(spec, NULL);
 	json_array_foreach (*guests, index, guest)
 		add_workload(spec, json_string_value(guest));

@@ -51,6 +51,7 @@ struct task {
  * struct samples - a sampling
  * @counter: its descriptors, one of each processor
  * @rings:   one for each of them
+ * @self:    process that samples, which is left out
  * @tasks:   by their ids
  * @images:  all that were seen
  * @files:   paths, by the numbers of frames; the first one is none
@@ -60,6 +61,7 @@ struct task {
 struct samples {
 	struct counter counter;
 	struct ring *rings;
+	pid_t self;
 	struct pollfd *polled;
 	struct task *tasks[TASK_BUCKETS];
 	struct image *images;
@@ -257,13 +259,24 @@ static uint64_t user_frame(const struct image *image, uint64_t address)
 	return 0;
 }
 
-/* Marks between the frames say where the next ones are from; they are the highest of all addresses. */
+static bool is_in_guest(const struct sample_record *record)
+{
+	uint16_t mode = record->header.misc & PERF_RECORD_MISC_CPUMODE_MASK;
+
+	return mode == PERF_RECORD_MISC_GUEST_KERNEL || mode == PERF_RECORD_MISC_GUEST_USER;
+}
+
+/* Marks between the frames say where the next ones are from; they are the highest of all addresses. A guest has no frames here. */
 static void take_sample(struct samples *samples, const struct sample_record *record)
 {
 	const struct task *task = task_of(samples, (pid_t)record->pid, (pid_t)record->tid);
 	size_t room = (record->header.size - sizeof(*record)) / sizeof(uint64_t);
 	size_t count = record->count < room ? record->count : room;
-	size_t wanted = samples->used + 1 + COMM_WORDS + count, begin = samples->used;
+	size_t wanted = samples->used + 2 + COMM_WORDS + count, begin = samples->used;
+
+	/* The sampling itself is left out. */
+	if ((pid_t)record->pid == samples->self)
+		return;
 
 	if (wanted > samples->size) {
 		samples->size = wanted * 2;
@@ -271,6 +284,8 @@ static void take_sample(struct samples *samples, const struct sample_record *rec
 	}
 	memcpy(&samples->kept[begin + 1], task->comm, sizeof(task->comm));
 	samples->used += 1 + COMM_WORDS;
+	if (is_in_guest(record))
+		samples->kept[samples->used++] = FRAME_GUEST;
 	for (size_t i = 0; i < count; i++) {
 		uint64_t address = record->frames[i];
 
@@ -405,6 +420,7 @@ int samples_open(struct samples **samples, const char *event, uint64_t frequency
 	struct samples *made = *samples = xzalloc(sizeof(*made));
 	int error;
 
+	made->self = getpid();
 	made->file_count = 1;
 	made->files = xcalloc(1, sizeof(*made->files));
 	error = counter_open(&made->counter, event, (struct counted){.frequency = frequency}, why)

@@ -20,6 +20,7 @@ void samples_close(struct samples *samples);
  * A frame is an address of the kernel, whose highest bit is set, or a place in a file: its number, and below it the offset.
  * The number 0 is no file.
  */
+#define FRAME_GUEST 1ULL
 #define FRAME_KERNEL (1ULL << 63)
 #define FRAME_FILE_SHIFT 47
 #define FRAME_OFFSET ((1ULL << FRAME_FILE_SHIFT) - 1)

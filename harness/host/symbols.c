@@ -138,7 +138,9 @@ char **symbols_find(const uint64_t *frames, size_t count, char *const *files)
 			    (!search.ends[i] || search.frames[i] < search.ends[i]))
 				continue;
 			free(search.names[i]);
-			search.names[i] = name_without_symbol(path);
+			search.names[i] = search.frames[i] == FRAME_GUEST
+						  ? xstrdup("[guest]")
+						  : name_without_symbol(path);
 		}
 	}
 	return names;
