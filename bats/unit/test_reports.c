@@ -589,6 +589,26 @@ static void html_shows_arguments_for_people(void **state)
 	assert_non_null(strstr(html, "<dt>stall</dt><dd class=\"mono\">20.00 s</dd>"));
 }
 
+static void html_shows_what_a_storm_came_to(void **state)
+{
+	__cleanup_json json_t *results = NULL;
+	__cleanup_json json_t *records = golden("fail-conversion-torn", &results);
+	__cleanup_free char *html = render_results("html", results, records);
+	const char *storm = strstr(html, "<h3>The storm</h3>");
+
+	(void)state;
+	assert_non_null(storm);
+	assert_non_null(strstr(storm, "<dd>47, of 358 pages; 13 refused</dd>"));
+	assert_non_null(strstr(storm, "torn 22, corrupted 0, broken 0; 3448 pages checked"));
+	assert_non_null(
+		strstr(storm, "<td>mapping</td><td class=\"text\"><span class=\"v fail\">"));
+	assert_non_null(strstr(storm, "after operation 0: SIGSEGV, and 7 more</td>"));
+	assert_non_null(strstr(
+		storm, "<td>uring (refuses)</td><td class=\"text\"><span class=\"v pass\">"));
+	/* Reports of progress alone make no mark. */
+	assert_null(strstr(html, "injector: gmem-storm: 15 conversions"));
+}
+
 static void add_cell_trial(json_t *records, int number, const char *error, const char *moment,
 			   const char *touch)
 {
@@ -756,6 +776,7 @@ int main(void)
 		cmocka_unit_test(lava_signals_have_ids_without_spaces),
 		cmocka_unit_test(html_stands_alone),
 		cmocka_unit_test(html_shows_arguments_for_people),
+		cmocka_unit_test(html_shows_what_a_storm_came_to),
 		cmocka_unit_test(html_draws_the_matrix),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
 		cmocka_unit_test(ktap_words_the_verdicts),

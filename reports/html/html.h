@@ -14,6 +14,7 @@ void html_matrices(FILE *out, const json_t *cells);
 void html_fact(FILE *out, const char *name, const char *value);
 void html_course(FILE *out, const struct course *course);
 void cost_write(FILE *out, const struct course *course);
+void html_storm(FILE *out, const struct course *course);
 void html_trial(FILE *out, const json_t *result, const json_t *records, const json_t *run,
 		size_t number, bool open);
 

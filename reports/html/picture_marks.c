@@ -100,8 +100,8 @@ static void write_layer(FILE *out, const struct picture *picture, int layer)
 		if (!mark_of(picture, record, &mark) || layer_of(mark.shape) != layer ||
 		    !picture_sees(picture, mark.at_ns, mark.at_ns))
 			continue;
-		/* In a long storm the marks would hide the boxes. */
-		if (!mark.proof && conversions_show(record))
+		/* In a long storm the marks would hide the boxes, and a mark each second shows nothing. */
+		if (!mark.proof && (conversions_show(record) || event_is_named(record, "progress")))
 			continue;
 		lane = lane_of(picture, &mark);
 		if (!lane)

@@ -427,6 +427,7 @@ void html_trial(FILE *out, const json_t *result, const json_t *records, const js
 	html_course(out, course);
 	write_evidence(out, course, result);
 	write_checks(out, result, start ? start->start.expect : NULL);
+	html_storm(out, course);
 	write_faults(out, course);
 	write_metrics(out, result);
 	cost_write(out, course);
