@@ -146,6 +146,16 @@ verdict_is() {
 	[ "$status" -eq 3 ]
 }
 
+@test "two runs of one scenario without a metric in common have nothing to compare" {
+	write_run a "$time" "${base[@]}"
+	write_run b "$time" "${slow[@]}"
+	sed -i 's/"metrics":{"time"/"metrics":{"speed"/g' b/results.json
+	run "$brinell" compare a b
+	[ "$status" -eq 0 ] # the rates of failure are compared
+	[[ $(grep 'perf/case time' <<<"$output") == *"not-comparable: only in A" ]]
+	[[ $(grep 'perf/case speed' <<<"$output") == *"not-comparable: only in B" ]]
+}
+
 @test "another bench is not compared, unless it is asked for" {
 	write_run a "$time" "${base[@]}"
 	write_run b "$time" "${slow[@]}"

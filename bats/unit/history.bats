@@ -79,6 +79,47 @@ history() { run "$brinell" history "$@"; }
 	[[ $output == *"new in the last run: 0"*"still there: 0"*"gone: 0"* ]]
 }
 
+@test "a metric whose unit or direction changed begins anew" {
+	local night
+	write_nights
+	# From the 11th night on a version of microseconds: 120 ms are none of its values.
+	for night in 11 12 13 14 15 16; do
+		sed -i 's/"unit": *"ms"/"unit":"us"/' "runs/night-$night/results.json"
+	done
+	history add runs/night-0? runs/night-10
+	history check
+	[[ $output == *"new in the last run: 0"* ]]
+	history add runs/night-11
+	history check
+	[ "$status" -eq 0 ]
+	[[ $output == *"new in the last run: 0"*"still there: 0"*"gone: 0"* ]]
+	history add runs
+	history trend perf/case time
+	[ "$(grep -c '^202611' <<<"$output")" -eq 16 ]
+	[[ $output != *"regressed"* ]]
+	rm brinell-runs/history.db
+	sed -i 's/"us"/"ms"/; s/"lower"/"higher"/' runs/night-1[1-6]/results.json
+	history add runs
+	history check
+	[[ $output == *"new in the last run: 0"*"still there: 0"*"gone: 0"* ]]
+}
+
+@test "values at the limits of a double neither raise alarms nor end the command" {
+	local night=0 time
+	for time in -1e308 -1e308 -1e308 1e308 1e308 1e308 -7 0 0 1; do
+		write_night $((++night)) "$time"
+	done
+	history add runs
+	[[ $output == *"10 runs added, 0 left out"* ]]
+	history trend perf/case time
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^202611' <<<"$output")" -eq 10 ]
+	history check
+	[ "$status" -eq 0 ]
+	history --json check
+	jq -e . <<<"$output"
+}
+
 @test "a run is added once, found by the beginning of its id or its name, and shown" {
 	write_nights
 	history add runs

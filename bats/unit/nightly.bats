@@ -82,6 +82,30 @@ age() {
 	[ "$(wc -l <fired)" -eq 5 ]
 }
 
+@test "kill -9 in the middle of a night loses no step that had ended" {
+	printf 'compare --boots 2 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml\n' >>night
+	mkdir stop
+	mkfifo reached
+	# The agent of the second run of the comparison.
+	# shellcheck disable=SC2016 # of the script that is written
+	printf '#!/bin/sh\ncd %s\n[ -p reached ] && [ "$(wc -l <fired)" -eq 2 ] && { echo >reached; exec cat >/dev/null; }\nexec %s/fake/ssh "$@"\n' "$PWD" "$BATS_TEST_DIRNAME" >stop/ssh
+	chmod +x stop/ssh
+	PATH="$PWD/stop:$PATH" "$brinell" nightly night 3>&- &
+	read -r _ <reached
+	kill -9 $!
+	wait $! 2>/dev/null || true
+	rm reached
+	first=$(nights)
+	[ ! -e "nights/$first/summary.txt" ]
+	cp "nights/$first/01-run/journal.jsonl" before
+	nightly
+	[ "$status" -eq 0 ]
+	[ "$(nights)" = "$first" ]
+	[[ $output == *"was cut off, and goes on"*"new: 0"* ]]
+	[ "$(wc -l <fired)" -eq 5 ]
+	cmp before "nights/$first/01-run/journal.jsonl"
+}
+
 @test "old nights are removed, and nothing else" {
 	mkdir -p nights/20200101T000000Z nights/mine
 	nightly

@@ -74,6 +74,30 @@ compare() { # BOOTS OPTIONS...
 	[[ $output == *"fake/poison victim.cost"* ]]
 }
 
+# The agent of the run of a number, counted from 0, stops and says so in the FIFO reached.
+stop_at() { # NUMBER
+	touch fired
+	mkfifo reached
+	# shellcheck disable=SC2016 # of the script that is written
+	printf '#!/bin/sh\ncd %s\n[ -p reached ] && [ "$(wc -l <fired)" -eq %s ] && { echo >reached; exec cat >/dev/null; }\nexec %s/fake/ssh "$@"\n' "$PWD" "$1" "$BATS_TEST_DIRNAME" >slow/ssh
+	export PATH="$PWD/slow:$PATH"
+}
+
+@test "kill -9 in the middle of a comparison loses no run that had ended" {
+	stop_at 3
+	"$brinell" compare --out out --boots 2 --a bench=ssh:fake --b bench=ssh:fake "$scenario" 3>&- &
+	read -r _ <reached
+	kill -9 $!
+	wait $! 2>/dev/null || true
+	rm reached
+	cp out/round-1/01-a/journal.jsonl before
+	run "$brinell" resume out
+	[ "$status" -eq 0 ]
+	[ "$(wc -l <fired)" -eq 4 ]
+	cmp before out/round-1/01-a/journal.jsonl
+	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *" (2) "*" (2) "* ]]
+}
+
 @test "a run that fails ends the comparison, and says where to look" {
 	FAKE=version compare 2
 	[ "$status" -eq 4 ]

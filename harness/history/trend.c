@@ -33,10 +33,28 @@ static double median_between(const json_t *values, size_t from, size_t to)
 	return median.value;
 }
 
+static bool is_same_text(const json_t *a, const json_t *b, const char *key)
+{
+	return strcmp(json_text(a, key, ""), json_text(b, key, "")) == 0;
+}
+
+/* The first of the last runs before @count that can be compared with each other: a version of another unit measured something else. */
+static size_t first_of(const json_t *values, size_t count)
+{
+	const json_t *last = json_array_get(values, count - 1);
+	size_t first = count - 1;
+
+	while (first && count - first < WINDOW &&
+	       is_same_text(json_array_get(values, first - 1), last, "unit") &&
+	       is_same_text(json_array_get(values, first - 1), last, "direction"))
+		first--;
+	return first;
+}
+
 /* Change points among the last runs of the first @count ones. */
 static int find_points(const json_t *values, size_t count, size_t points[WINDOW], size_t *found)
 {
-	size_t from = count > WINDOW ? count - WINDOW : 0;
+	size_t from = count ? first_of(values, count) : 0;
 	double window[WINDOW];
 	int error;
 
@@ -51,10 +69,11 @@ static int find_points(const json_t *values, size_t count, size_t points[WINDOW]
 	return error;
 }
 
-static json_t *describe(const json_t *values, const size_t *points, size_t found, size_t which)
+/* @count: as for find_points(). */
+static json_t *describe(const json_t *values, size_t count, const size_t *points, size_t found,
+			size_t which)
 {
-	size_t count = json_array_size(values), oldest = count > WINDOW ? count - WINDOW : 0;
-	size_t before = which ? points[which - 1] : oldest;
+	size_t before = which ? points[which - 1] : first_of(values, count);
 	size_t after = which + 1 < found ? points[which + 1] : count;
 	const json_t *last_good = json_array_get(values, points[which] - 1);
 	const json_t *first_bad = json_array_get(values, points[which]);
@@ -99,7 +118,8 @@ int trend_points(const json_t *values, json_t **points, struct reason *why)
 			    json_text(json_array_get(values, 0), "metric", "?"), strerror(-error));
 	*points = json_array();
 	for (size_t i = 0; i < found; i++)
-		json_array_append_new(*points, describe(values, places, found, i));
+		json_array_append_new(*points,
+				      describe(values, json_array_size(values), places, found, i));
 	return 0;
 }
 
@@ -117,13 +137,13 @@ static bool is_since(const json_t *row, const char *since)
 	return !since || strcmp(json_text(row, "run", ""), since) >= 0;
 }
 
-/* What the last run made known of a metric: compared with what was known without it. */
+/* What the last run made known of a metric: compared with what was known without it, unless that was of another unit. */
 static int check_metric(const json_t *values, const char *since, json_t *report)
 {
-	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known;
+	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known = 0;
 	int error = find_points(values, count, now, &found);
 
-	if (!error)
+	if (!error && first_of(values, count) < count - 1)
 		error = find_points(values, count - 1, before, &known);
 	bool fresh = is_since(json_array_get(values, count - 1), since);
 
@@ -132,18 +152,17 @@ static int check_metric(const json_t *values, const char *since, json_t *report)
 						      fresh && !has_near(before, known, now[i])
 							      ? "new"
 							      : "still"),
-				      describe(values, now, found, i));
+				      describe(values, count, now, found, i));
 	for (size_t i = 0; i < known && !error; i++)
 		if (fresh && !has_near(now, found, before[i]))
 			json_array_append_new(json_object_get(report, "gone"),
-					      describe(values, before, known, i));
+					      describe(values, count - 1, before, known, i));
 	return error;
 }
 
 static bool is_same_metric(const json_t *a, const json_t *b)
 {
-	return strcmp(json_text(a, "scenario", ""), json_text(b, "scenario", "")) == 0 &&
-	       strcmp(json_text(a, "metric", ""), json_text(b, "metric", "")) == 0;
+	return is_same_text(a, b, "scenario") && is_same_text(a, b, "metric");
 }
 
 static int check_metrics(const json_t *series, const char *since, json_t *report)
@@ -169,8 +188,7 @@ static void check_failures(const json_t *failures, const char *since, json_t *re
 	for (size_t i = 0; i < json_array_size(failures); i++) {
 		const json_t *now = json_array_get(failures, i);
 		const json_t *next = json_array_get(failures, i + 1);
-		bool same = strcmp(json_text(now, "scenario", ""),
-				   json_text(next, "scenario", "")) == 0;
+		bool same = is_same_text(now, next, "scenario");
 		bool fails = json_number(now, "failures", 0) > 0;
 		bool failed = same && json_number(next, "failures", 0) > 0;
 		json_t *row;
