@@ -175,9 +175,10 @@ static int fake_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, st
 	struct guest_mailbox *box = fake_mailbox(vm, vcpu);
 	uint64_t poisoned = machine->poisoned;
 
-	(void)why;
-	if (fake.run_error)
+	if (fake.run_error) {
+		snprintf(why->text, sizeof(why->text), "the fake vCPU fails");
 		return fake.run_error;
+	}
 	if (box->command == GUEST_CHECK && !fake.readable && poisoned - box->first < box->count &&
 	    !(vm->model[poisoned] & GMEM_LOST)) {
 		*stopped = poisoned;

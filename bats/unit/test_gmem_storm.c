@@ -332,6 +332,7 @@ static void a_known_failure_is_counted_unless_it_is_judged(void **state)
 	assert_int_equal(counts.exits[EXIT_STALE], 0);
 	assert_int_equal(counts.torn, knobs.operations);
 	assert_string_equal(first.user, "toucher");
+	assert_string_equal(first.text, "the fake vCPU fails");
 }
 
 static void conversions_go_on_during_a_fault(void **state)

@@ -12,6 +12,7 @@
  * struct converter - a thread that executes the kernel's part of an operation
  * @operation: of this round; @go: execute it
  * @result: 0 or -errno; @page: where the kernel stopped
+ * @why: of a toucher, whose @result is below 0
  */
 struct converter {
 	struct storm *storm;
@@ -21,6 +22,7 @@ struct converter {
 	struct storm_operation operation;
 	int result;
 	uint64_t page;
+	struct reason why;
 };
 
 /**

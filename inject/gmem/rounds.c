@@ -139,11 +139,10 @@ static void *touch(void *context)
 	struct converter *toucher = context;
 	struct storm *storm = toucher->storm;
 	struct gmem_vm *vm = &storm->vms[toucher->operation.vm];
-	struct reason why = {0};
 
 	do {
-		toucher->result =
-			storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page, &why);
+		toucher->result = storm->kernel->run(vm, toucher->operation.vcpu, &toucher->page,
+						     &toucher->why);
 		if (storm->disturbed ? toucher->result == -EFAULT || toucher->result == -EHWPOISON
 				     : toucher->result == -EFAULT && is_stale(storm, toucher))
 			toucher->result = 1;
@@ -182,7 +181,8 @@ static void stop_touchers(struct storm *storm, struct converter *touchers, unsig
 		if (touchers[i].result < 0)
 			oracle_violation(storm, &storm->converters[0].operation, OUTCOME_TORN,
 					 "toucher", touchers[i].page,
-					 strerror(-touchers[i].result));
+					 *touchers[i].why.text ? touchers[i].why.text
+							       : strerror(-touchers[i].result));
 	}
 }
 

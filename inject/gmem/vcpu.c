@@ -196,6 +196,20 @@ static int end_access(int vcpu, struct kvm_run *run, uint64_t *stopped, struct r
 	return fail(why, -EFAULT, "the page is in no slot");
 }
 
+/* KVM resets a vCPU at a SHUTDOWN of SVM (shutdown_interception()): its registers show whether it was that, or KVM's own request. */
+static int report_triple_fault(int vcpu, struct reason *why)
+{
+	struct kvm_regs registers = {0};
+	struct kvm_sregs special = {0};
+
+	(void)ioctl(vcpu, KVM_GET_REGS, &registers);
+	(void)ioctl(vcpu, KVM_GET_SREGS, &special);
+	return fail(
+		why, -ENOTRECOVERABLE,
+		"the guest's payload ended in a triple fault, RIP 0x%llx, CR2 0x%llx, CR3 0x%llx",
+		registers.rip, special.cr2, special.cr3);
+}
+
 /* Return: 1 to run the vCPU again. */
 static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64_t *stopped,
 		       struct reason *why)
@@ -211,7 +225,7 @@ static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64
 	case KVM_EXIT_MMIO:
 		return end_access(vcpu, run, stopped, why);
 	case KVM_EXIT_SHUTDOWN:
-		return fail(why, -ENOTRECOVERABLE, "the guest's payload ended in a triple fault");
+		return report_triple_fault(vcpu, why);
 	default:
 		return fail(why, -EIO, "KVM_RUN ended with exit reason %u", run->exit_reason);
 	}
