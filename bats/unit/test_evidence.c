@@ -47,7 +47,7 @@ static const struct {
 	{"[Hardware Error]: System Fatal error.", MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
 	{"[Hardware Error]: CPU:0 (19:61:2) MC21_STATUS[Over|CE|MiscV|AddrV|-|-|SyndV|CECC|-|-|-]: "
 	 "0xdc2040000400011b",
-	 MEANS_HARDWARE_ERROR, MC, BOTH, 0, ""},
+	 MEANS_HARDWARE_ERROR, MC, CE, 0, ""},
 	{"[Hardware Error]: CPU:24 (17:31:0) MC17_STATUS[Over|UE|MiscV|AddrV|PCC|-|SyndV|UECC]: "
 	 "0xfe2041000000011b",
 	 MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
@@ -97,7 +97,7 @@ static const struct {
 	{"EDAC DEVICE0: CE: xgene-edac instance: l3c0 block: l3c0 count: 1 'xgene-edac'",
 	 MEANS_HARDWARE_ERROR, KIND_OTHER, CE, 0, ""},
 	{"EDAC PCI: Signaled System Error on 0000:00:1e.0", MEANS_HARDWARE_ERROR, KIND_PCIE, 0, 0,
-	 ""},
+	 "0000:00:1e.0"},
 	{"pcieport 0000:00:1c.6: AER: Multiple Correctable error message received from "
 	 "0000:00:1c.6",
 	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0000:00:1c.6"},
@@ -128,6 +128,69 @@ static const struct {
 	{"Unpoison: 0x11a3f4: page was already unpoisoned", MEANS_NOTHING, 0, 0, 0, ""},
 	{"Injecting memory failure for pfn 0x11a3f4 at process virtual address 0x7f0000000000",
 	 MEANS_NOTHING, 0, 0, 0, ""},
+	/* Other kernels say the same in other words. */
+	{"Memory failure: 0x11a3f4: Killing qemu-kvm:412 due to hardware memory corruption",
+	 MEANS_SIGBUS_SENT, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"MCE 0x11a3f4: dirty LRU page recovery: Recovered", MEANS_PAGE_HANDLED, KIND_MEMORY, UE,
+	 0x11a3f4, ""},
+	{"GHES: memory:412: synchronous unrecoverable error (SIGBUS)", MEANS_SIGBUS_SENT, MC, UE, 0,
+	 ""},
+	{"mce: Memory error not recovered", MEANS_HARDWARE_ERROR, MC, UE, 0, ""},
+	{"mce: Uncorrected memory error in page 0x11a3f4 ignored", MEANS_HARDWARE_ERROR, MC, UE,
+	 0x11a3f4, ""},
+	{"EDAC MC0: CE page 0x11a3f4, offset 0x0, grain 0, syndrome 0x0, row 0, channel 0, label "
+	 "\"\": amd64_edac",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0x11a3f4, ""},
+	{"EDAC igen6 MC0: HANDLING IBECC MEMORY ERROR", MEANS_HARDWARE_ERROR, KIND_MEMORY, 0, 0,
+	 ""},
+	{"EDAC PCI: Bridge Detected Parity Error on 0000:00:1e.0", MEANS_HARDWARE_ERROR, KIND_PCIE,
+	 0, 0, "0000:00:1e.0"},
+	{"EDAC PCI0: Non-Parity Error ctl: amd8111 0: x", MEANS_HARDWARE_ERROR, KIND_PCIE, 0, 0,
+	 ""},
+	{"pcieport 0000:00:1c.6: AER: Correctable Error message received from 0000:01:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0000:01:00.0"},
+	{"pcieport 0000:00:1c.6: AER: Multiple Uncorrectable (Non-Fatal) Error messages received, "
+	 "first one from 0000:01:00.0 (no details found)",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:01:00.0"},
+	{"pcieport 10000:e0:06.0: AER: Corrected error received: 10000:e1:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "10000:e1:00.0"},
+	{"nvme 10000:e1:00.0: PCIe Bus Error: severity=Correctable, type=Physical Layer, (Receiver "
+	 "ID)",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "10000:e1:00.0"},
+	{"pcieport 0000:00:1c.6: CXL Bus Error: severity=Uncorrectable (Fatal)",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_CXL, UE, 0, "0000:00:1c.6"},
+	/* The types of AMD's banks: a unit of its own has no memory that others use. */
+	{"[Hardware Error]: Platform Security Processor Ext. Error Code: 62", MEANS_HARDWARE_ERROR,
+	 KIND_OTHER, 0, 0, ""},
+	{"[Hardware Error]: System Management Unit Extended Error Code: 9", MEANS_HARDWARE_ERROR,
+	 KIND_OTHER, 0, 0, ""},
+	{"[Hardware Error]: PCI Express Unit Error: SDP Parity Error logging.",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_OTHER, 0, 0, ""},
+	{"[Hardware Error]: L2 Cache Ext. Error Code: 3", MEANS_HARDWARE_ERROR, MC, 0, 0, ""},
+	{"[Hardware Error]: IPID: 0x000000ff03830400, Syndrome: 0x000000005a000001",
+	 MEANS_HARDWARE_ERROR, KIND_OTHER, BOTH, 0, ""},
+	/* Intel's MISC says that the address is not a physical one, or not exact to a page. */
+	{"mce: [Hardware Error]: TSC 539b174dead ADDR 3fe98d264ebd MISC 1 ", MEANS_HARDWARE_ERROR,
+	 MC, BOTH, 0, ""},
+	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e ", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
+	 ""},
+	/* No errors. */
+	{"EDAC PCI0: Giving out device to module i3200_edac controller i3200: DEV 0000:00:00.0 "
+	 "(POLLED)",
+	 MEANS_NOTHING, 0, 0, 0, ""},
+	{"EDAC MC0: Giving out device to module skx_edac controller Skylake Socket#0 IMC#0: DEV "
+	 "0000:64:0a.0 (INTERRUPT)",
+	 MEANS_NOTHING, 0, 0, 0, ""},
+	{"EDAC MC0: 0 CE memory read error on CPU_SrcID#0_MC#0_Chan#0_DIMM#0 (channel:0 slot:0 "
+	 "page:0x11a3f4 offset:0x0 grain:32 syndrome:0x0)",
+	 MEANS_NOTHING, 0, 0, 0, ""},
+	{"pcieport 0000:00:1c.6: AER: enabled with IRQ 122", MEANS_NOTHING, 0, 0, 0, ""},
+	{"mce: CPU2: Core temperature is above threshold, cpu clock is throttled (total events = "
+	 "1)",
+	 MEANS_NOTHING, 0, 0, 0, ""},
+	{"mce: CPU0: Thermal monitoring enabled (TM1)", MEANS_NOTHING, 0, 0, 0, ""},
+	{"RAS: Soft-offlining pfn: 0x11a3f4", MEANS_NOTHING, 0, 0, 0, ""},
+	{"Memory failure: 0x11a3f4: unhandlable page.", MEANS_NOTHING, 0, 0, 0, ""},
 };
 
 static void lines_tell_kind_severity_and_place(void **state)
@@ -234,6 +297,15 @@ static const struct {
 	{MEANS_WARNING, "critical medium error, dev sda, sector 8 op 0x0:(READ)"},
 	{MEANS_WARNING, "Buffer I/O error on dev sda, logical block 0, async page read"},
 	{MEANS_WARNING, "nvme nvme0: controller is down; will reset: CSTS=0xffffffff"},
+	{MEANS_PANIC, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000007"},
+	{MEANS_STUCK, "rcu: INFO: rcu_preempt detected stall, but suppressed full report due to a "
+		      "stuck CSD-lock."},
+	{MEANS_STUCK, "sched: CPU 3 need_resched set for > 100000000 ns (25 ticks) without "
+		      "schedule"},
+	{MEANS_OOPS, "Kernel BUG at __free_pages+0x12/0x30 [verbose debug info unavailable]"},
+	{MEANS_WARNING, "XFS (sda1): log I/O error -5"},
+	{MEANS_WARNING, "XFS (sda1): Filesystem has been shut down due to log error (0x2)."},
+	{MEANS_LOST, "AER: buffer overflow in recovery for 0000:05:00.0"},
 	{MEANS_LOST, "AER recover: Buffer overflow when recovering AER for 0000:00:1c:0"},
 	{MEANS_LOST, "mce: CMCI storm detected: switching to poll mode"},
 	{MEANS_LOST, "mce: CPU3 BANK7 CMCI storm detected"},
@@ -264,7 +336,24 @@ static const struct {
 	 "flags=0x0000]"},
 	{MEANS_IOMMU_FAILED, "AMD-Vi: Completion-Wait loop timed out"},
 	{MEANS_IOMMU_FAILED, "AMD-Vi: Command buffer timeout"},
+	{MEANS_IOMMU_FAILED, "AMD-Vi: IOMMU 0000:00:00.2: Completion-Wait loop timed out"},
+	{MEANS_IOMMU_FAULT, "IOMMU: dmar0: Page request in Privilege Mode"},
+	{MEANS_IOMMU_FAULT, "IOMMU: dmar3: Address is not canonical"},
+	{MEANS_IOMMU_FAULT, "dmar0: Invalid page request: 00000000 00000000"},
 	{MEANS_LOST, "** 155 printk messages dropped **"},
+	{MEANS_LOST, "blk_print_req_error: 5 callbacks suppressed"},
+	/* Lines of the network and of audit are left out. */
+	{MEANS_NOTHING, "net_ratelimit: 12 callbacks suppressed"},
+	{MEANS_NOTHING, "kauditd_printk_skb: 38 callbacks suppressed"},
+	/* Names of processes and groups. */
+	{MEANS_NOTHING, "BUG: x invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE), "
+			"order=0, oom_score_adj=0"},
+	{MEANS_NOTHING, "BUG: x: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL), "
+			"nodemask=(null),cpuset=/,mems_allowed=0"},
+	{MEANS_NOTHING, "CPU: 1 UID: 0 PID: 999 Comm: BUG: x Not tainted 6.12.0 #1"},
+	{MEANS_NOTHING, "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/user.slice/BUG: x,task=a"},
+	{MEANS_NOTHING, "UBSAN: x (412): drop_caches: 3"},
+	{MEANS_NOTHING, "task:BUG: x          state:D stack:0     pid:412   tgid:412"},
 	{MEANS_LOST, "** 1 printk messages dropped ** [   12.3] CPU 1"},
 	{MEANS_IOMMU_LIMITED, "dmar_fault: 214 callbacks suppressed"},
 	{MEANS_IOMMU_LOST, "amd_iommu_report_page_fault: 5 callbacks suppressed"},
@@ -338,6 +427,12 @@ static const struct {
 	 "pasid=0x00000 "
 	 "address=0xfffffffdf8000000 flags=0x0a00]",
 	 "0002:00:00.0", true, 0xfffffffdf8000000},
+	{"AMD-Vi: Event logged [RMP_PAGE_FAULT device=0000:3b:00.0, vmg_tag=0x0000, gpa=0x1000, "
+	 "flags_rmp=0x00, flags=0x0000]",
+	 "0000:3b:00.0", true, 0x1000},
+	{"nvme 10000:3b:00.0: AMD-Vi: Event logged [RMP_PAGE_FAULT vmg_tag=0x0000, gpa=0x2000, "
+	 "flags_rmp=0x00, flags=0x0000]",
+	 "10000:3b:00.0", true, 0x2000},
 };
 
 static void a_refused_access_names_device_and_address(void **state)
@@ -415,6 +510,168 @@ static void trace_events_tell_kind_severity_and_place(void **state)
 	assert_string_equal(line.device, "0000:01:00.0");
 	assert_true(line.has_iova && line.iova == 0xdead0000);
 	assert_int_equal(read_event("sched:sched_switch", "{}", "x").meaning, MEANS_NOTHING);
+	/* The words of a flag, a label or a message are not the severity. */
+	line = read_event("ras:aer_event", "{}",
+			  "aer_event: 10000:e1:00.0 PCIe Bus Error: severity=Corrected, Advisory "
+			  "Non-Fatal, TLP Header=Not available");
+	assert_string_equal(line.device, "10000:e1:00.0");
+	assert_int_equal(line.nature.severities, CE);
+	line = read_event("ras:aer_event", "{}",
+			  "aer_event: 0000:0d:00.0 CXL Bus Error: severity=Uncorrected, non-fatal, "
+			  "Uncorrectable Internal Error, TLP Header=Not available");
+	assert_string_equal(line.device, "0000:0d:00.0");
+	assert_int_equal(line.nature.kinds, KIND_PCIE | KIND_CXL);
+	assert_int_equal(line.nature.severities, UE);
+	line = read_event("ras:mc_event", "{}",
+			  "mc_event: 2 Corrected errors: memory read error on Fatal DIMM (mc:0 "
+			  "location:0:0:-1 address:0x00000abc grain:32 syndrome:0x0 recoverable)");
+	assert_int_equal(line.nature.severities, CE);
+	assert_false(line.has_pfn);
+	line = read_event("ras:extlog_mem_event", "{}",
+			  "extlog_mem_event: {1} corrected error: scrub uncorrected error physical "
+			  "addr: 000000011a200000 (mask lsb: 15) node: 1");
+	assert_int_equal(line.nature.severities, CE);
+	assert_int_equal(line.pages, 512);
+	/* A guest of AMD has deferred errors, and no type of the bank. */
+	line = read_event("mce:mce_record",
+			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x9c00180000000000\", "
+			  "\"misc\": \"0x8c\", \"ipid\": \"0x0\", \"cpuvendor\": 2}",
+			  "mce_record: CPU: 0");
+	assert_int_equal(line.nature.severities, UE);
+	assert_int_equal(line.nature.kinds, MC);
+	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
+	/* CXL: a protocol error that was corrected, and a broken medium with the address in the memory of the host. */
+	line = read_event("cxl:cxl_aer_correctable_error", "{}",
+			  "cxl_aer_correctable_error: memdev=mem0 host=0000:0d:00.0 serial=1: "
+			  "status: 'Cache Data ECC Error'");
+	assert_int_equal(line.nature.kinds, KIND_CXL);
+	assert_int_equal(line.nature.severities, CE);
+	line = read_event("cxl:cxl_general_media", "{}",
+			  "cxl_general_media: memdev=mem0 host=0000:0d:00.0 serial=1 log=Failure : "
+			  "time=1 uuid=x len=128 flags='' handle=1 related_handle=0 "
+			  "maint_op_class=0 : dpa=10000 dpa_flags='' "
+			  "descriptor='UNCORRECTABLE_EVENT|THRESHOLD_EVENT' type='ECC Error' "
+			  "transaction_type='Host Read' channel=1 rank=1 device=1 comp_id=00 "
+			  "validity_flags='' hpa=11a3f4000 region=region0 region_uuid=x");
+	assert_int_equal(line.nature.kinds, KIND_CXL | KIND_MEMORY);
+	assert_int_equal(line.nature.severities, UE);
+	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
+}
+
+/* Each line of a report, with what all of it says; 0 frames: none is named. */
+static const struct {
+	struct {
+		const char *text;
+		unsigned char kinds, severities;
+		uint64_t pfn, pages;
+	} lines[8];
+} reports[] = {
+	/* AMD: the status alone reads like one of Intel's caches. */
+	{{{"mce: [Hardware Error]: CPU 2: Machine Check: 0 Bank 17: dc2040000000011b", KIND_MEMORY,
+	   CE, 0, 0},
+	  {"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 SYND a0a IPID 9600050f00 ", KIND_MEMORY, CE,
+	   0, 0},
+	  {"mce: [Hardware Error]: PROCESSOR 2:a20f12 TIME 1664379131 SOCKET 0 APIC 4 microcode 1",
+	   0, 0, 0, 0}}},
+	/* A guest of AMD: a deferred error, without a type of the bank. */
+	{{{"mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 9: 9c00180000000000", MC, UE,
+	   0x11a3f4, 0},
+	  {"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 8c ", MC, UE, 0x11a3f4, 0},
+	  {"mce: [Hardware Error]: PROCESSOR 2:a20f12 TIME 1664379131 SOCKET 0 APIC 0 microcode 1",
+	   0, 0, 0, 0}}},
+	/* Intel: the address of an error that was corrected. */
+	{{{"mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 7: 8c00004000010090", KIND_MEMORY,
+	   CE, 0x11a3f4, 0},
+	  {"random: crng init done", 0, 0, 0, 0},
+	  {"mce: [Hardware Error]: TSC 4b8a3d3c ADDR 11a3f4000 MISC 8c ", KIND_MEMORY, CE, 0x11a3f4,
+	   0},
+	  {"mce: [Hardware Error]: PROCESSOR 0:606a6 TIME 1664379131 SOCKET 0 APIC 0 microcode 1",
+	   0, 0, 0, 0},
+	  {"mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 3: 9c00004000010135",
+	   KIND_PROCESSOR, CE, 0x5, 0},
+	  {"mce: [Hardware Error]: TSC 4b8a3d3c ADDR 5000 MISC 8c ", KIND_PROCESSOR, CE, 0x5, 0}}},
+	/* The decoder for AMD: poison has a physical address. */
+	{{{"[Hardware Error]: Deferred error, no action required.", KIND_MEMORY, UE, 0, 0},
+	  {"[Hardware Error]: CPU:1 (19:61:2) MC21_STATUS[-|-|MiscV|AddrV|-|-|SyndV|UECC|Deferred|-"
+	   "|-]: 0x9c2030000001085b",
+	   KIND_MEMORY, UE, 0, 0},
+	  {"[Hardware Error]: Error Addr: 0x000000011a3f4000", KIND_MEMORY, UE, 0, 0},
+	  {"[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x1", KIND_MEMORY, UE, 0, 0},
+	  {"[Hardware Error]: Corrected error, no action required.", KIND_PCIE | KIND_OTHER, CE, 0,
+	   0},
+	  {"[Hardware Error]: CPU:0 (19:61:2) MC22_STATUS[-|CE|MiscV|AddrV|-|-|SyndV|CECC|-|-|-]: "
+	   "0x9c2040000000011b",
+	   KIND_PCIE | KIND_OTHER, CE, 0, 0},
+	  {"[Hardware Error]: IPID: 0x0000004600050f00, Syndrome: 0x1", KIND_PCIE | KIND_OTHER, CE,
+	   0, 0}}},
+	/* Firmware: sections have a severity and a kind of their own. */
+	{{{"{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 1",
+	   KIND_MEMORY | KIND_PCIE, CE, 0, 0},
+	  {"{1}[Hardware Error]: event severity: corrected", KIND_MEMORY | KIND_PCIE, CE, 0, 0},
+	  {"{1}[Hardware Error]:  Error 0, type: corrected", 0, CE, 0, 0},
+	  {"{1}[Hardware Error]:   section_type: memory error", KIND_MEMORY, CE, 0, 0},
+	  {"{1}[Hardware Error]:   physical_address: 0x000000011a3f4000", KIND_MEMORY, CE, 0x11a3f4,
+	   0},
+	  {"{1}[Hardware Error]:  Error 1, type: recoverable", 0, UE, 0, 0},
+	  {"{1}[Hardware Error]:   section_type: PCIe error", KIND_PCIE, UE, 0, 0},
+	  {"{1}[Hardware Error]:   device_id: 0000:3b:00.0", KIND_PCIE, UE, 0, 0}}},
+	/* An address that is known to 2 MiB; what is only information is no error. */
+	{{{"{7}[Hardware Error]: event severity: fatal", KIND_MEMORY, UE, 0, 0},
+	  {"{7}[Hardware Error]:   section_type: memory error", KIND_MEMORY, UE, 0, 512},
+	  {"{7}[Hardware Error]:   physical_address: 0x000000011a200000", KIND_MEMORY, UE, 0x11a200,
+	   512},
+	  {"{7}[Hardware Error]:   physical_address_mask: 0x00003fffffe00000", 0, 0, 0, 0},
+	  {"{8}[Hardware Error]: event severity: info", 0, 0, 0, 0},
+	  {"{8}[Hardware Error]:   section_type: memory error", 0, 0, 0, 0},
+	  {"{8}[Hardware Error]:   physical_address: 0x000000011a3f4000", 0, 0, 0x11a3f4, 0}}},
+};
+
+static void lines_of_a_report_say_the_same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
+		struct kernel_line lines[8], *pointers[8];
+		size_t count = 0;
+
+		for (; count < 8 && reports[i].lines[count].text; count++) {
+			lines[count] = kernel_line_read(reports[i].lines[count].text);
+			pointers[count] = &lines[count];
+		}
+		kernel_lines_join(pointers, count);
+		for (size_t k = 0; k < count; k++) {
+			const struct kernel_line *line = &lines[k];
+			bool error = line->meaning == MEANS_HARDWARE_ERROR;
+
+			if (line->nature.severities % BOTH !=
+				    reports[i].lines[k].severities % BOTH ||
+			    (error ? line->nature.kinds : 0) !=
+				    (error ? reports[i].lines[k].kinds : 0) ||
+			    (line->has_pfn ? line->pfn : 0) != reports[i].lines[k].pfn ||
+			    line->pages != reports[i].lines[k].pages ||
+			    (reports[i].lines[k].kinds && !error))
+				fail_msg("%s: meaning %d kinds %#x severities %#x, %lu frames from "
+					 "%#lx",
+					 reports[i].lines[k].text, line->meaning,
+					 line->nature.kinds, line->nature.severities, line->pages,
+					 line->has_pfn ? line->pfn : 0);
+		}
+	}
+	/* What panics name. */
+	assert_int_equal(
+		kernel_line_read(
+			"Kernel panic - not syncing: Memory failure: 0x777: unrecoverable page")
+			.pfn,
+		0x777);
+	assert_int_equal(kernel_line_read("Kernel panic - not syncing: UE memory read error on "
+					  "CPU_SrcID#0 (channel:0 slot:0 page:0x777 offset:0x0 "
+					  "grain:32)")
+				 .pfn,
+			 0x777);
+	/* A grain of 16 KiB is four frames. */
+	assert_int_equal(kernel_line_read("EDAC MC0: 1 CE x on y (channel:0 slot:0 page:0x777 "
+					  "offset:0x0 grain:16384 syndrome:0x0)")
+				 .pages,
+			 4);
 }
 
 static struct nature fault(const char *injector, const char *arguments)
@@ -475,6 +732,7 @@ int main(void)
 		cmocka_unit_test(lines_tell_kind_severity_and_place),
 		cmocka_unit_test(every_harm_has_a_meaning),
 		cmocka_unit_test(a_refused_access_names_device_and_address),
+		cmocka_unit_test(lines_of_a_report_say_the_same),
 		cmocka_unit_test(trace_events_tell_kind_severity_and_place),
 		cmocka_unit_test(faults_have_a_kind_and_a_severity),
 		cmocka_unit_test(faults_are_declared_by_words),

@@ -83,16 +83,23 @@ static json_t *plain_trial(void)
 	return records;
 }
 
+/* Behind the fault, by the clock too. */
 static void tell(json_t *records, const struct told *events)
 {
-	for (; events->witness; events++)
-		json_array_insert_new(
-			records, find(records, "close"),
-			record_of("event",
-				  json_pack("{s:s, s:s, s:s, s:o*}", "witness", events->witness,
-					    "host", "h0", "text", events->text, "data",
-					    events->data ? json_loads(events->data, 0, NULL)
-							 : NULL)));
+	json_int_t fired =
+		json_number(json_array_get(records, find(records, "intent")), "time_ns", 0);
+
+	for (; events->witness; events++) {
+		json_t *event = record_of(
+			"event",
+			json_pack("{s:s, s:s, s:s, s:o*}", "witness", events->witness, "host", "h0",
+				  "text", events->text, "data",
+				  events->data ? json_loads(events->data, 0, NULL) : NULL));
+
+		if (json_number(event, "time_ns", 0) < fired)
+			json_object_set_new(event, "time_ns", json_integer(fired));
+		json_array_insert_new(records, find(records, "close"), event);
+	}
 }
 
 static void assert_verdict(const json_t *records, const char *verdict, const char *code)
@@ -783,6 +790,197 @@ static void a_known_failure_hides_no_other(void **state)
 	}
 }
 
+/*
+ * What the lines of one report say together: each alone leaves its kind, its severity or its place open. The second event is a
+ * witness that saw a fault of the kind that is asked for.
+ */
+static void a_report_is_read_as_a_whole(void **state)
+{
+	static const char umc[] = "mce: [Hardware Error]: CPU 2: Machine Check: 0 Bank 17: ";
+	static const char registers[] =
+		"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 SYND a0a IPID 9600050f00 ";
+	static const char amd[] =
+		"mce: [Hardware Error]: PROCESSOR 2:a20f12 TIME 1 SOCKET 0 APIC 4";
+	static const char intel[] =
+		"mce: [Hardware Error]: PROCESSOR 0:606a6 TIME 1 SOCKET 0 APIC 0";
+	static const struct {
+		const char *lines[4], *kind, *severity, *verdict;
+	} reports[] = {
+		/* AMD's memory controller, with a code that on Intel is one of a cache. */
+		{{"dc2040000000011b", registers, amd}, "processor", "corrected", "inconclusive"},
+		{{"dc2040000000011b", registers, amd}, "memory", "corrected", "pass"},
+		/* The victim's page, and an error of it that was corrected. */
+		{{"8c00004000010090", "mce: [Hardware Error]: TSC 4b8a3d3c ADDR 11a3f4000 MISC 8c ",
+		  intel},
+		 "memory",
+		 "uncorrected",
+		 "inconclusive"},
+		{{"bd80000000100134", "mce: [Hardware Error]: TSC 4b8a3d3c ADDR 11a3f4000 MISC 8c ",
+		  intel},
+		 "memory",
+		 "uncorrected",
+		 "pass"},
+		{{NULL, "{1}[Hardware Error]: event severity: corrected",
+		  "{1}[Hardware Error]:   section_type: memory error",
+		  "{1}[Hardware Error]:   physical_address: 0x000000011a3f4000"},
+		 "memory",
+		 "uncorrected",
+		 "inconclusive"},
+		{{NULL, "{1}[Hardware Error]: event severity: recoverable",
+		  "{1}[Hardware Error]:   section_type: memory error",
+		  "{1}[Hardware Error]:   physical_address: 0x000000011a3f4000"},
+		 "memory",
+		 "uncorrected",
+		 "pass"},
+		{{NULL, "{1}[Hardware Error]: event severity: info",
+		  "{1}[Hardware Error]:   section_type: memory error",
+		  "{1}[Hardware Error]:   physical_address: 0x000000011a3f4000"},
+		 "memory",
+		 "uncorrected",
+		 "inconclusive"},
+	};
+	const struct told threshold[] = {
+		{"interrupts", "", "{\"THR\": {\"before\": 0, \"after\": 1}}"}, {0}};
+	const struct told page[] = {PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "intent"), "fault",
+				    json_pack("[s, s]", reports[i].kind, reports[i].severity));
+		for (size_t k = 0; k < 4; k++) {
+			__cleanup_free char *status =
+				format_text("%s%s", umc, reports[i].lines[0] ?: "");
+			const struct told line[] = {
+				KMSG(k || !reports[i].lines[0] ? reports[i].lines[k] : status),
+				{0}};
+
+			if (line[0].text)
+				tell(records, line);
+		}
+		tell(records, strcmp(reports[i].severity, "corrected") == 0 ? threshold : page);
+		assert_verdict(records, reports[i].verdict, NULL);
+	}
+}
+
+/* A host that died names the page that it died of. */
+static void a_panic_over_another_page_is_no_proof(void **state)
+{
+	static const char *const panics[][2] = {
+		{"Memory failure: 0x11a3f4: unrecoverable page", "pass"},
+		{"Memory failure: 0x777: unrecoverable page", "inconclusive"},
+		{"Fatal machine check", "pass"},
+		{"UE memory read error on DIMM (channel:0 slot:0 page:0x777 offset:0x0 grain:32)",
+		 "inconclusive"},
+		{"VFS: Unable to mount root fs on unknown-block(0,0)", "fail"},
+		{"Attempted to kill init! exitcode=0x0000000b", "fail"},
+		{"Attempted to kill init! exitcode=0x00000007", "pass"},
+		{"corrupted shadow stack detected inside scheduler", "fail"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(panics); i++) {
+		__cleanup_free char *text =
+			format_text("[   12.345678] Kernel panic - not syncing: %s", panics[i][0]);
+		const struct told events[] = {{"console", text, "{}"},
+					      {"bench", "the emulator ended",
+					       "{\"event\": \"host-died\"}"},
+					      {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s}", "host", "died"));
+		json_object_set_new(body_of(records, "close"), "cause", json_string("host-died"));
+		tell(records, events);
+		assert_verdict(records, panics[i][1], NULL);
+	}
+}
+
+/* What programs and users name is not what the kernel reports of itself; on a console a time stands before it. */
+static void the_names_of_others_are_no_harm(void **state)
+{
+	static const char *const lines[][2] = {
+		{"kmsg", "BUG: x invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE)"},
+		{"kmsg", "CPU: 1 UID: 0 PID: 999 Comm: BUG: x Not tainted 6.12.0 #1"},
+		{"console", "[    0.000000] Command line: note=\"Kernel panic - not syncing: x\""},
+		{"console", "[    0.000000][    T0] Kernel command line: x=\"BUG: y\""},
+		{"console", "[   12.345678] audit: type=1400 audit(1.2:3): comm=\"BUG: x\""},
+		{"console", "[   12.345678] usb 1-1: Product: Oops: x"},
+		{"console", "[   12.345678] systemd[1]: BUG: x"},
+		{"kmsg", "net_ratelimit: 12 callbacks suppressed"},
+	};
+	static const char *const harms[][2] = {
+		{"kmsg", "BUG: unable to handle page fault for address: ffff888100000000"},
+		{"console", "[   12.345678] BUG: unable to handle page fault for address: ffff"},
+		{"console", "[   12.345678][ T412] Kernel BUG at foo+0x0/0x10 [verbose debug info "
+			    "unavailable]"},
+	};
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines) + ARRAY_SIZE(harms); i++) {
+		bool harm = i >= ARRAY_SIZE(lines);
+		const char *const *line = harm ? harms[i - ARRAY_SIZE(lines)] : lines[i];
+		const struct told events[] = {{line[0], line[1], "{\"facility\": 0}"}, {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		tell(records, own);
+		tell(records, events);
+		assert_verdict(records, harm ? "fail" : "pass", harm ? "kernel-damaged" : NULL);
+	}
+}
+
+/* A record of damage that was still to be read when the fault was fired. */
+static void damage_of_before_the_fault_is_not_its_doing(void **state)
+{
+	static const struct {
+		const char *text, *verdict;
+		int64_t offset_ns;
+	} lines[] = {
+		{"BUG: Bad page state in process x  pfn:777", "inconclusive", -2 * NSEC_PER_SEC},
+		{"BUG: Bad page state in process x  pfn:777", "fail", NSEC_PER_MSEC},
+		{"WARNING: CPU: 1 PID: 4 at mm/x.c:12 x+0x1/0x2", "pass", -2 * NSEC_PER_SEC},
+		{"WARNING: CPU: 1 PID: 4 at mm/x.c:12 x+0x1/0x2", "fail", NSEC_PER_MSEC},
+	};
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(json_array_get(records, find(records, "intent")), "time_ns",
+				    json_integer(FIRED_NS));
+		json_array_insert_new(records, find(records, "close"),
+				      line_at(NULL, FIRED_NS + lines[i].offset_ns, 0, 0,
+					      lines[i].text));
+		tell(records, own);
+		assert_verdict(records, lines[i].verdict, i == 2 ? NULL : "kernel-damaged");
+	}
+}
+
+/* An error that can be in any page of a large block names none. */
+static void a_coarse_address_names_no_page(void **state)
+{
+	static const char *const lines[][2] = {
+		{"EDAC MC0: 1 UE x on y (channel:0 slot:0 page:0x11a3f4 offset:0x0 grain:32)",
+		 "pass"},
+		{"EDAC MC0: 1 UE x on y (channel:0 slot:0 page:0x11a3f0 offset:0x0 grain:32)",
+		 "inconclusive"},
+		{"EDAC MC0: 1 UE x on y (channel:0 slot:0 page:0x11a3f0 offset:0x0 grain:32768)",
+		 "pass"},
+		{"EDAC MC0: 1 UE x on y (channel:0 slot:0 page:0x11a3f8 offset:0x0 grain:32768)",
+		 "inconclusive"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct told events[] = {KMSG(lines[i][0]), PAGE, {0}};
+
+		assert_told(events, lines[i][1], NULL);
+	}
+}
+
 /* A record out of place is a record that is missing. */
 static void an_outcome_before_its_fault_is_none(void **state)
 {
@@ -842,6 +1040,11 @@ int main(void)
 		cmocka_unit_test(a_death_by_another_error_proves_nothing),
 		cmocka_unit_test(a_death_without_an_error_proves_nothing),
 		cmocka_unit_test(a_known_failure_hides_no_other),
+		cmocka_unit_test(a_report_is_read_as_a_whole),
+		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
+		cmocka_unit_test(the_names_of_others_are_no_harm),
+		cmocka_unit_test(damage_of_before_the_fault_is_not_its_doing),
+		cmocka_unit_test(a_coarse_address_names_no_page),
 		cmocka_unit_test(an_outcome_before_its_fault_is_none),
 		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),
 	};

@@ -13,13 +13,14 @@
 
 /* Longer lines are cut before they are matched: the kernel's own limit is 1 KiB (LOG_LINE_MAX). */
 #define LINE_LIMIT 2048
-#define GROUPS 6
+#define GROUPS 8
 
 #define PFN "(0x[0-9a-f]+)"
 #define HEX "([0-9a-f]+)"
-#define DEVICE "([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
+/* The domains of VMD have five digits. */
+#define DEVICE "([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
 /* Two groups; Linux before 6.3 leaves out the domain of a function on VT-d. */
-#define FUNCTION "(([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
+#define FUNCTION "(([0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])"
 #define IOVA "(0?x?[0-9a-f]+)"
 
 #define CORRECTED SEVERITY_CORRECTED
@@ -41,20 +42,48 @@
  * @device:     of the group with the PCI function that the error is of
  * @iova:       of the group with the address of a device's access
  * @cpu, @bank: of the groups with the processor and the bank of a machine check
+ * @misc, @vendor, @mask: of the groups with MCi_MISC, the vendor of the processor, the bits of the address that are known
+ * @grain:      of the group with the number of bytes in which the error can be
  * @zero_unknown: a page frame 0 means that the page is not known
+ * @part:       of a report in several lines
  */
 struct line_kind {
 	const char *has, *pattern;
 	enum meaning meaning;
 	unsigned char kinds, severities;
 	unsigned char pfn, physical, status, ipid, pid, address, device, iova, cpu, bank;
+	unsigned char misc, vendor, mask, grain;
 	bool zero_unknown;
+	struct line_part part;
 };
 
 #define LINE(text, regex, what, ...)                                                               \
 	{                                                                                          \
 		.has = (text), .pattern = (regex), .meaning = (what), __VA_ARGS__                  \
 	}
+
+/* drivers/edac/mce_amd.c, decode_smca_error(): the name of the bank's type, then the error, in the wording of several kernels */
+#define BANK "\\[Hardware Error\\]: "
+#define DECODED_ERROR "((Ext\\.|Extended) Error Code|Error): "
+
+/*
+ * drivers/pci/pcie/aer.c: "Corrected error received: ", "Correctable error message received from ", "Uncorrectable (Fatal) Error
+ * message received from ", "Multiple Correctable Error messages received, first one from "
+ */
+#define AER_DETAIL "[a-z]+( \\([A-Za-z-]+\\))? [Ee]rrors? (messages? )?received"
+#define AER_SOURCE(severity)                                                                       \
+	"AER: (Multiple )?" severity AER_DETAIL "(:| from|, first one from) " DEVICE
+
+/* Lines of reports that have several. */
+#define PRINTED .part = {.block = BLOCK_PRINTED}
+#define PRINTED_FIRST .part = {.block = BLOCK_PRINTED, .first = true}
+#define DECODED .part = {.block = BLOCK_DECODED}
+#define DECODED_FIRST .part = {.block = BLOCK_DECODED, .first = true}
+#define CPER .part = {.block = BLOCK_CPER}
+#define CPER_FIRST .part = {.block = BLOCK_CPER, .first = true}
+#define CPER_SEVERITY .part = {.block = BLOCK_CPER, .severity = true}
+#define CPER_SECTION .part = {.block = BLOCK_CPER, .severity = true, .section = true}
+#define CPER_KIND .part = {.block = BLOCK_CPER, .kind = true}
 
 static const struct line_kind line_kinds[] = {
 	/* kernel/printk/printk.c, console_prepend_dropped() */
@@ -67,9 +96,13 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_IOMMU_LIMITED),
 	LINE("callbacks suppressed", "amd_iommu_[a-z_]*: [0-9]+ callbacks suppressed",
 	     MEANS_IOMMU_LOST),
+	/* net/core/utils.c, net_ratelimit(); kernel/audit.c: lines of the network and of programs */
+	LINE("callbacks suppressed",
+	     "(net_ratelimit|k?audit[a-z_]*_printk_skb): [0-9]+ callbacks suppressed",
+	     MEANS_NOTHING),
 	LINE("callbacks suppressed", "[0-9]+ callbacks suppressed", MEANS_LOST),
 	/* drivers/iommu/amd/iommu.c, amd_iommu_handle_irq() */
-	LINE("AMD-Vi: IOMMU ", "AMD-Vi: IOMMU (event|Event|PPR|GA) log (overflow|restarting)",
+	LINE("AMD-Vi: IOMMU ", "AMD-Vi: IOMMU ([Ee]vent|PPR|GA) [Ll]og (overflow|restarting)",
 	     MEANS_IOMMU_LOST),
 	/* drivers/iommu/intel/prq.c */
 	LINE("PRQ overflow detected", NULL, MEANS_IOMMU_LOST),
@@ -79,19 +112,33 @@ static const struct line_kind line_kinds[] = {
 	LINE("buffer overflow when queuing memory failure", NULL, MEANS_LOST),
 	/* drivers/pci/pcie/aer.c, aer_recover_queue(); drivers/acpi/apei/ghes.c: CXL records, and a pool without room */
 	LINE("overflow when recovering AER", NULL, MEANS_LOST),
+	LINE("AER: ", "AER: buffer overflow in recovery for ", MEANS_LOST),
 	LINE("kfifo", "CPER CXL .*kfifo (full|overflow)|CXL.*kfifo (full|overflow)", MEANS_LOST),
 	/* arch/x86/kernel/cpu/mce/threshold.c, intel.c: corrected errors are polled for from here on */
 	LINE("CMCI storm detected", NULL, MEANS_LOST),
 
+	/* mm/memory-failure.c, action_result(); drivers/edac/edac_mc.c, edac_ue_error() with panic_on_ue */
+	LINE("Kernel panic - not syncing", "not syncing: Memory failure(: | on page )(0x)?" HEX,
+	     MEANS_PANIC, KIND_MEMORY, UNCORRECTED, .pfn = 3),
+	LINE("Kernel panic - not syncing", "not syncing: UE .*page:" PFN, MEANS_PANIC, KIND_MEMORY,
+	     UNCORRECTED, .pfn = 1, .zero_unknown = true),
+	/* kernel/exit.c, do_exit(): the first program was ended by SIGBUS or SIGKILL, as for broken memory */
+	LINE("Kernel panic - not syncing",
+	     "not syncing: Attempted to kill init! exitcode=0x000000[08][79]", MEANS_PANIC),
 	/*
-	 * kernel/panic.c. Causes that are no hardware error: arch/x86/kernel/dumpstack.c, oops_end(); kernel/panic.c,
-	 * check_panic_on_warn(), __stack_chk_fail(); mm/oom_kill.c, out_of_memory(); kernel/sched/core.c, schedule_debug();
-	 * drivers/tty/sysrq.c, sysrq_handle_crash(). All others may be.
+	 * kernel/panic.c. Causes that are no hardware error: arch/x86/kernel/dumpstack.c, oops_end(); arch/x86/kernel/traps.c;
+	 * kernel/panic.c, check_panic_on_warn(), __stack_chk_fail(), add_taint(); kernel/exit.c, make_task_dead() and do_exit();
+	 * mm/oom_kill.c, out_of_memory(); kernel/sched/core.c, schedule_debug(); drivers/tty/sysrq.c, sysrq_handle_crash();
+	 * mm/kasan, mm/kfence, mm/kmsan, lib/ubsan.c; file systems; a kernel without root file system. All others may be.
 	 */
 	LINE("Kernel panic - not syncing",
-	     "not syncing: (Fatal exception|.*panic_on_warn set|.*[Oo]ut of "
-	     "memory|stack-protector|corrupted "
-	     "stack end|sysrq triggered crash)",
+	     "not syncing: (Fatal exception|.*panic_on_[a-z]+ (set|is enabled)|.*[Oo]ut of "
+	     "memory|System is deadlocked on memory|stack-protector|corrupted "
+	     "(stack end|shadow stack)|.*stack guard hit|Machine halted|cannot return from|"
+	     "sysrq triggered crash|Aiee, killing|Attempted to kill|Oops(ed| failed)|.*warned too "
+	     "often|"
+	     "(kasan|kfence|kmsan)\\.|can't return from|VFS: |No (working )?init|Requested init|"
+	     ".*-fs \\(device|BTRFS panic|audit: )",
 	     MEANS_PANIC, KIND_OTHER),
 	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
 	/* xen/drivers/char/console.c, panic(): of the hypervisor below the kernel */
@@ -108,10 +155,20 @@ static const struct line_kind line_kinds[] = {
 	LINE("recovery action for",
 	     "Memory failure: " PFN ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
 	     MEANS_PAGE_HANDLED, KIND_MEMORY, UNCORRECTED, .pfn = 1),
-	LINE("Sending SIGBUS to",
-	     "Memory failure: " PFN
-	     ": Sending SIGBUS to .*:([0-9]+) due to hardware memory corruption",
-	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
+	/* Before Linux 4.13. */
+	LINE(" recovery: ",
+	     "(MCE|Memory failure:) " PFN ": .* recovery: (Recovered|Ignored|Failed|Delayed)",
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, UNCORRECTED, .pfn = 2),
+	/* "Killing" before Linux 5.4, in spite of its word. */
+	LINE(" due to hardware memory corruption",
+	     "(MCE|Memory failure:) " PFN
+	     ": (Sending SIGBUS to|Killing) .*:([0-9]+) due to hardware memory corruption",
+	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pfn = 2, .pid = 4),
+	/* drivers/acpi/apei/ghes.c: memory_failure_cb(), ghes_do_memory_failure() */
+	LINE(" (SIGBUS)",
+	     "GHES: .*:([0-9]+): (synchronous unrecoverable error|hardware memory corruption) "
+	     "\\(SIGBUS\\)",
+	     MEANS_SIGBUS_SENT, KIND_MACHINE_CHECK, UNCORRECTED, .pid = 1),
 	LINE("forcibly killing",
 	     "Memory failure: " PFN ": forcibly killing .*:([0-9]+) because of failure to unmap",
 	     MEANS_KILLED, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
@@ -131,18 +188,27 @@ static const struct line_kind line_kinds[] = {
 	     KIND_MACHINE_CHECK, UNCORRECTED, .physical = 1),
 	LINE("Kernel accessed poison in user space", "Kernel accessed poison in user space at " HEX,
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED, .physical = 1),
+	LINE("Memory error not recovered", "mce: Memory error not recovered", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, UNCORRECTED),
+	LINE("Uncorrected memory error in page ",
+	     "mce: Uncorrected memory error in page " PFN " ignored", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, UNCORRECTED, .pfn = 1),
 	LINE("Machine check events logged", "\\[Hardware Error\\]: Machine check events logged",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
 	LINE(": Machine Check",
 	     "\\[Hardware Error\\]: CPU ([0-9]+): Machine Check[^:]*: [0-9a-f]+ Bank "
 	     "([0-9]+): " HEX,
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .cpu = 1, .bank = 2, .status = 3),
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .cpu = 1, .bank = 2, .status = 3,
+	     PRINTED_FIRST),
 	LINE(": Machine Check", "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
-	LINE(" IPID ", "\\[Hardware Error\\]: TSC [0-9a-f]+ (ADDR " HEX " )?.*IPID " HEX,
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .physical = 2, .ipid = 3),
-	LINE("ADDR ", "\\[Hardware Error\\]: TSC [0-9a-f]+ .*ADDR " HEX, MEANS_HARDWARE_ERROR,
-	     KIND_MACHINE_CHECK, .physical = 1),
+	LINE("TSC ",
+	     "\\[Hardware Error\\]: TSC [0-9a-f]+ (ADDR " HEX " )?(MISC " HEX " )?(.*IPID " HEX
+	     ")?",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .physical = 2, .misc = 4, .ipid = 6,
+	     PRINTED),
+	LINE("PROCESSOR ", "\\[Hardware Error\\]: PROCESSOR ([0-9]+):", MEANS_NOTHING, .vendor = 1,
+	     PRINTED),
 	LINE("Unexpected int18", "CPU#[0-9]+: Unexpected int18 \\(Machine Check\\)",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
 	/* arch/x86/kernel/cpu/mce/severity.c, by way of print_mce() and mce_panic() */
@@ -153,95 +219,143 @@ static const struct line_kind line_kinds[] = {
 	 * drivers/edac/mce_amd.c, amd_decode_mce(): the class of the error, the bank's registers and its decoded line. The
 	 * address is a normalized one, and the error code does not name the part: the line of the bank type does.
 	 */
-	LINE("Corrected error, no action required", NULL, MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK,
-	     CORRECTED),
-	LINE("Deferred error, no action required", NULL, MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK,
-	     UNCORRECTED),
+	LINE("Corrected error, no action required",
+	     "\\[Hardware Error\\]: (Error Status: )?Corrected error, no action required",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, CORRECTED, DECODED_FIRST),
+	LINE("Deferred error, no action required",
+	     "\\[Hardware Error\\]: (Error Status: )?Deferred error, no action required",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED, DECODED_FIRST),
 	LINE("Uncorrected, software ",
-	     "\\[Hardware Error\\]: Uncorrected, software (containable|restartable) error",
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
-	LINE("System Fatal error", "\\[Hardware Error\\]: System Fatal error", MEANS_HARDWARE_ERROR,
-	     KIND_MACHINE_CHECK, UNCORRECTED),
-	LINE("_STATUS[", "\\[Hardware Error\\]: CPU:[0-9]+ .*MC[0-9]+_STATUS\\[[^]]*\\|UE\\|",
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED),
+	     "\\[Hardware Error\\]: (Error Status: )?Uncorrected, software "
+	     "(containable|restartable) error",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED, DECODED_FIRST),
+	LINE("System Fatal error", "\\[Hardware Error\\]: (Error Status: )?System Fatal error",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, UNCORRECTED, DECODED_FIRST),
+	LINE("_STATUS[",
+	     "\\[Hardware Error\\]: CPU:([0-9]+) .*MC([0-9]+)_STATUS\\[[^]]*\\]: 0x" HEX,
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .cpu = 1, .bank = 2, .status = 3, DECODED),
 	LINE("_STATUS[", "\\[Hardware Error\\]: CPU:[0-9]+ .*MC[0-9]+_STATUS\\[",
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
-	LINE("Error Addr: 0x", "\\[Hardware Error\\]: Error Addr: 0x", MEANS_HARDWARE_ERROR,
-	     KIND_MACHINE_CHECK),
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, DECODED),
+	LINE("Error Addr: 0x", "\\[Hardware Error\\]: Error Addr: 0x" HEX, MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, .physical = 1, DECODED),
 	LINE("IPID: 0x", "\\[Hardware Error\\]: (PPIN: 0x[0-9a-f]+, )?IPID: 0x" HEX,
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .ipid = 2),
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .ipid = 2, DECODED),
+	/* The types of banks, of which those of a core and its fabric can report broken memory. */
 	LINE("Unified Memory Controller", "\\[Hardware Error\\]: Unified Memory Controller",
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
-	LINE("PCI Express Unit", "\\[Hardware Error\\]: PCI Express Unit", MEANS_HARDWARE_ERROR,
-	     KIND_PCIE),
-	LINE("Northbridge I", "\\[Hardware Error\\]: Northbridge IO Unit", MEANS_HARDWARE_ERROR,
-	     KIND_PCIE | KIND_OTHER),
-	LINE("Ext. Error Code", "\\[Hardware Error\\]: .* Ext\\. Error Code", MEANS_HARDWARE_ERROR,
-	     KIND_MACHINE_CHECK),
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, DECODED),
+	LINE(" Error", BANK "(PCI Express|PCIe Link|NBIF|Northbridge IO) Unit " DECODED_ERROR,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_OTHER, DECODED),
+	LINE(" Error",
+	     BANK "(System Management Unit|Microprocessor 5 Unit|M[A-Z0-9]+ Unit|Parameter Block|"
+		  "Platform Security Processor|System Hub Unit|SATA Unit|USB Unit|"
+		  "Die to Die Interconnect Unit|.* (PCS|PHY|CMN)( Unit)?) " DECODED_ERROR,
+	     MEANS_HARDWARE_ERROR, KIND_OTHER, DECODED),
+	LINE(" Error Code: ", BANK ".* (Ext\\.|Extended) Error Code: ", MEANS_HARDWARE_ERROR,
+	     KIND_MACHINE_CHECK, DECODED),
 	LINE("Northbridge Error", "\\[Hardware Error\\]: Northbridge Error .*DRAM ECC error",
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
-	LINE(" Error: ", "\\[Hardware Error\\]: (MC[0-9] Error|Northbridge Error)",
-	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK | KIND_OTHER),
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, DECODED),
+	LINE(" Error",
+	     "\\[Hardware Error\\]: (MC[0-9] Error( \\(node [0-9]+\\))?: |Northbridge Error)",
+	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK | KIND_OTHER, DECODED),
 
 	/* drivers/acpi/apei/ghes.c, drivers/firmware/efi/cper.c, cper-x86.c, cper-arm.c, cper_cxl.c */
 	LINE("Generic Hardware Error Source",
 	     "\\[Hardware Error\\]: Hardware error from APEI Generic Hardware Error Source",
-	     MEANS_HARDWARE_ERROR),
+	     MEANS_HARDWARE_ERROR, CPER_FIRST),
+	/* drivers/acpi/acpi_extlog.c */
+	LINE("Hardware error detected on CPU",
+	     "\\[Hardware Error\\]: Hardware error detected on CPU", MEANS_HARDWARE_ERROR,
+	     CPER_FIRST),
 	LINE("event severity: ", "\\[Hardware Error\\]: +event severity: corrected",
-	     MEANS_HARDWARE_ERROR, .severities = CORRECTED),
+	     MEANS_HARDWARE_ERROR, .severities = CORRECTED, CPER_SEVERITY),
 	LINE("event severity: ", "\\[Hardware Error\\]: +event severity: (recoverable|fatal)",
-	     MEANS_HARDWARE_ERROR, .severities = UNCORRECTED),
+	     MEANS_HARDWARE_ERROR, .severities = UNCORRECTED, CPER_SEVERITY),
+	/* "info" */
+	LINE("event severity: ", "\\[Hardware Error\\]: +event severity: ", MEANS_NOTHING,
+	     CPER_SEVERITY),
+	LINE(", type: ", "\\[Hardware Error\\]: +Error [0-9]+, type: corrected", MEANS_NOTHING,
+	     .severities = CORRECTED, CPER_SECTION),
+	LINE(", type: ", "\\[Hardware Error\\]: +Error [0-9]+, type: (recoverable|fatal)",
+	     MEANS_NOTHING, .severities = UNCORRECTED, CPER_SECTION),
+	LINE(", type: ", "\\[Hardware Error\\]: +Error [0-9]+, type: ", MEANS_NOTHING,
+	     CPER_SECTION),
 	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: memory error",
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, CPER_KIND),
 	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: PCIe error",
-	     MEANS_HARDWARE_ERROR, KIND_PCIE),
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, CPER_KIND),
 	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: .*processor error",
-	     MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
+	     MEANS_HARDWARE_ERROR, KIND_PROCESSOR, CPER_KIND),
 	LINE("section_type: ", "\\[Hardware Error\\]: +section_type: CXL", MEANS_HARDWARE_ERROR,
-	     KIND_CXL),
+	     KIND_CXL, CPER_KIND),
 	/* A section without decoder; UEFI specification 2.10, appendix N.2.2, table N.5: its type. */
-	LINE("9876ccad-b447-4bdb-b65e-16f193c4f3db", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
-	LINE("dc3ea0b0-a144-4797-b95b-53fa242b6e1d", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
-	LINE("e19e3d16-bc11-11e4-9caa-c2051d5d46b0", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR),
-	LINE("a5bc1114-6f64-4ede-b863-3e83ed7c83b1", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
-	LINE("61ec04fc-48e6-d813-25c9-8daa44750b12", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
-	LINE("d995e954-bbc1-430f-ad91-b44dcb3c6f35", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE),
+	LINE("9876ccad-b447-4bdb-b65e-16f193c4f3db", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR,
+	     CPER_KIND),
+	LINE("dc3ea0b0-a144-4797-b95b-53fa242b6e1d", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR,
+	     CPER_KIND),
+	LINE("e19e3d16-bc11-11e4-9caa-c2051d5d46b0", NULL, MEANS_HARDWARE_ERROR, KIND_PROCESSOR,
+	     CPER_KIND),
+	LINE("a5bc1114-6f64-4ede-b863-3e83ed7c83b1", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     CPER_KIND),
+	LINE("61ec04fc-48e6-d813-25c9-8daa44750b12", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY,
+	     CPER_KIND),
+	LINE("d995e954-bbc1-430f-ad91-b44dcb3c6f35", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE,
+	     CPER_KIND),
 	LINE("section", "\\[Hardware Error\\]: +section[_ ]type: ", MEANS_HARDWARE_ERROR,
-	     KIND_OTHER),
+	     KIND_OTHER, CPER_KIND),
 	LINE("physical_address: 0x", "\\[Hardware Error\\]: +physical_address: 0x" HEX,
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY, .physical = 1),
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, .physical = 1, CPER),
+	LINE("physical_address_mask: 0x", "\\[Hardware Error\\]: +physical_address_mask: 0x" HEX,
+	     MEANS_NOTHING, .mask = 1, CPER),
 	LINE("device_id: ", "\\[Hardware Error\\]: +device_id: " DEVICE, MEANS_HARDWARE_ERROR,
-	     KIND_PCIE, .device = 1),
+	     KIND_PCIE, .device = 1, CPER),
 	/* drivers/acpi/apei/bert.c */
 	LINE("Error records from previous boot", "BERT: .*Error records from previous boot",
-	     MEANS_HARDWARE_ERROR),
+	     MEANS_HARDWARE_ERROR, CPER_FIRST),
 
 	/* drivers/edac/edac_mc.c, edac_device.c, edac_pci.c, and the handlers of the drivers for Intel */
-	LINE("EDAC MC", "EDAC MC[0-9]+: [0-9]+ CE .*page:" PFN, MEANS_HARDWARE_ERROR, KIND_MEMORY,
-	     CORRECTED, .pfn = 1, .zero_unknown = true),
-	LINE("EDAC MC", "EDAC MC[0-9]+: [0-9]+ UE .*page:" PFN, MEANS_HARDWARE_ERROR, KIND_MEMORY,
-	     UNCORRECTED, .pfn = 1, .zero_unknown = true),
+	/* A count of 0 is no error; before Linux 3.5 the count comes not at all, and "page 0x1, offset 0x0, grain 8". */
+	LINE("EDAC MC", "EDAC MC[0-9]+: 0 [CU]E ", MEANS_NOTHING),
+	LINE("EDAC MC",
+	     "EDAC MC[0-9]+: ([0-9]+ )?CE .*page[: ]" PFN
+	     ",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, CORRECTED, .pfn = 2, .grain = 3,
+	     .zero_unknown = true),
+	LINE("EDAC MC",
+	     "EDAC MC[0-9]+: ([0-9]+ )?UE .*page[: ]" PFN
+	     ",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY, UNCORRECTED, .pfn = 2, .grain = 3,
+	     .zero_unknown = true),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (UE|[0-9]+ UE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
 	     UNCORRECTED),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (CE|[0-9]+ CE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
 	     CORRECTED),
-	LINE("HANDLING MCE MEMORY ERROR", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY),
-	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: .*CE", MEANS_HARDWARE_ERROR, KIND_OTHER, CORRECTED),
-	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: .*UE", MEANS_HARDWARE_ERROR, KIND_OTHER,
+	LINE("HANDLING ", "EDAC [a-z0-9]+ MC[0-9]+: HANDLING [A-Z]+ MEMORY ERROR",
+	     MEANS_HARDWARE_ERROR, KIND_MEMORY),
+	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: CE: ", MEANS_HARDWARE_ERROR, KIND_OTHER, CORRECTED),
+	LINE("EDAC DEVICE", "EDAC DEVICE[0-9]+: UE: ", MEANS_HARDWARE_ERROR, KIND_OTHER,
 	     UNCORRECTED),
-	LINE("EDAC PCI", "EDAC PCI(:|[0-9])", MEANS_HARDWARE_ERROR, KIND_PCIE),
+	/* edac_pci_sysfs.c, edac_pci_dev_parity_test(); edac_pci.c: a controller that drivers watch reports (Non-)Parity Error */
+	LINE("EDAC PCI: ", "EDAC PCI: (Bridge )?(Signaled|Master|Detected) .* on " DEVICE,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, .device = 3),
+	LINE("EDAC PCI", "EDAC PCI[0-9]+: (Non-)?Parity Error ", MEANS_HARDWARE_ERROR, KIND_PCIE),
 
 	/* drivers/pci/pcie/aer.c: aer_print_port_info(), aer_print_error(); dpc.c, dpc_process_error() */
-	LINE("AER: ", "AER: .*Correct(ed|able) errors? (message )?received(:| from) " DEVICE,
-	     MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED, .device = 4),
-	LINE("AER: ", "AER: .*Uncorrect(ed|able).* errors? (message )?received(:| from) " DEVICE,
-	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 4),
-	LINE("AER: ", "AER: .*rrors? (message )?received", MEANS_HARDWARE_ERROR, KIND_PCIE),
-	LINE("PCIe Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Correct",
+	LINE("AER: ", AER_SOURCE("Correct"), MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED,
+	     .device = 5),
+	LINE("AER: ", AER_SOURCE("Uncorrect"), MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED,
+	     .device = 5),
+	LINE("AER: ", "AER: .*rrors? (messages? )?received", MEANS_HARDWARE_ERROR, KIND_PCIE),
+	/* Since Linux 7 the bus can be CXL. */
+	LINE(" Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Correct",
 	     MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED, .device = 1),
-	LINE("PCIe Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Uncorrect",
+	LINE(" Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Uncorrect",
 	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 1),
-	LINE("PCIe Bus Error: severity=", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE),
+	LINE(" Bus Error: severity=", DEVICE ": (AER: )?CXL Bus Error: severity=Correct",
+	     MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_CXL, CORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", DEVICE ": (AER: )?CXL Bus Error: severity=Uncorrect",
+	     MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_CXL, UNCORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", "(PCIe|CXL) Bus Error: severity=", MEANS_HARDWARE_ERROR,
+	     KIND_PCIE | KIND_CXL),
 	LINE("DPC: containment event", DEVICE ": DPC: containment event", MEANS_HARDWARE_ERROR,
 	     KIND_PCIE, UNCORRECTED, .device = 1),
 
@@ -265,10 +379,12 @@ static const struct line_kind line_kinds[] = {
 	LINE("Invalidation ", "Invalidation (Queue|Time-out|Completion) Error \\((IQE|ITE|ICE)\\)",
 	     MEANS_IOMMU_FAILED),
 	LINE("QI ", "DMAR: QI (HEAD|PRIOR): ", MEANS_IOMMU_FAILED),
-	LINE("Page request", "DMAR: .*Page request (without PASID|in Privilege Mode)",
+	LINE(": dmar",
+	     "IOMMU: dmar[0-9]+: (Page request (without PASID|in Privilege Mode)|Address is not "
+	     "canonical|Execution request not supported)",
 	     MEANS_IOMMU_FAULT, KIND_IOMMU),
-	LINE("nvalid page request", "DMAR: .*[Ii]nvalid page request", MEANS_IOMMU_FAULT,
-	     KIND_IOMMU),
+	LINE("nvalid page request", "(DMAR: .*|dmar[0-9]+: )[Ii]nvalid page request",
+	     MEANS_IOMMU_FAULT, KIND_IOMMU),
 	/*
 	 * drivers/iommu/amd/iommu.c, iommu_print_event() and amd_iommu_report_page_fault(). The IOMMU's own errors:
 	 * DEV_TAB_HARDWARE_ERROR, PAGE_TAB_HARDWARE_ERROR, ILLEGAL_COMMAND_ERROR, COMMAND_HARDWARE_ERROR, IOTLB_INV_TIMEOUT,
@@ -279,14 +395,16 @@ static const struct line_kind line_kinds[] = {
 	     "\\[((DEV|PAGE)_TAB_HARDWARE|ILLEGAL_COMMAND|COMMAND_HARDWARE|IOTLB_INV|RMP_HW|"
 	     "UNKNOWN)",
 	     MEANS_IOMMU_FAILED),
-	LINE("Event logged [", "Event logged \\[[A-Z_]+ device=" FUNCTION " .*address=" IOVA,
+	LINE("Event logged [",
+	     "Event logged \\[[A-Z_]+ device=" FUNCTION ",? .*(address|gpa)=" IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1, .iova = 4),
+	LINE("Event logged [", DEVICE ": AMD-Vi: Event logged \\[[A-Z_]+ .*(address|gpa)=" IOVA,
 	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1, .iova = 3),
-	LINE("Event logged [", DEVICE ": AMD-Vi: Event logged \\[[A-Z_]+ .*address=" IOVA,
-	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1, .iova = 2),
 	LINE("Event logged [", "(AMD-Vi|iommu|ivhd).*Event logged \\[", MEANS_IOMMU_FAULT,
 	     KIND_IOMMU),
 	LINE("AMD-Vi: ",
-	     "AMD-Vi: (Completion-Wait loop timed out|Command buffer timeout|Unknown PPR "
+	     "AMD-Vi: (IOMMU [0-9a-f:.]+: )?(Completion-Wait loop timed out|Command buffer "
+	     "timeout|Unknown PPR "
 	     "request|GA "
 	     "log notifier failed)",
 	     MEANS_IOMMU_FAILED),
@@ -301,7 +419,7 @@ static const struct line_kind line_kinds[] = {
 	     "INFO: task .*:[0-9]+ (<.*> )?(is )?blocked .*for more than [0-9]+ seconds",
 	     MEANS_STUCK),
 	/* kernel/rcu/tree_stall.h, tree_exp.h, tasks.h, srcutree.c */
-	LINE("stall", "(rcu|srcu|RCU)[^ ]*.*(self-detected stall|detected (expedited )?stalls)",
+	LINE("stall", "(rcu|srcu|RCU)[^ ]*.*(self-detected stall|detected (expedited )?stalls?)",
 	     MEANS_STUCK),
 	LINE("kthread starved for", NULL, MEANS_STUCK),
 	LINE("kthread timer wakeup didn't happen for", NULL, MEANS_STUCK),
@@ -309,6 +427,8 @@ static const struct line_kind line_kinds[] = {
 	LINE("CSD lock (#", "[Dd]etected non-responsive CSD lock", MEANS_STUCK),
 	/* kernel/locking/spinlock_debug.c, rtmutex: a lock that is never released */
 	LINE("lockup suspected on CPU", NULL, MEANS_STUCK),
+	/* kernel/sched/debug.c, resched_latency_warn() */
+	LINE("need_resched set for > ", "CPU [0-9]+ need_resched set for > ", MEANS_STUCK),
 	/* arch/x86/kernel/nmi.c: pci_serr_error(), io_check_error(), unknown_nmi_error() */
 	LINE("NMI: PCI system error (SERR)", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_MEMORY,
 	     UNCORRECTED),
@@ -322,7 +442,7 @@ static const struct line_kind line_kinds[] = {
 	/* arch/x86/kernel/traps.c, arch/x86/mm/fault.c, lib/bug.c, kernel/exit.c */
 	LINE("general protection fault, ", NULL, MEANS_OOPS),
 	LINE("general protection fault: ", NULL, MEANS_OOPS),
-	LINE("kernel BUG at ", NULL, MEANS_OOPS),
+	LINE("ernel BUG at ", "[Kk]ernel BUG at ", MEANS_OOPS),
 	LINE("Oops: ", NULL, MEANS_OOPS),
 	LINE("nable to handle ", "[Uu]nable to handle (page fault|kernel|paging request)",
 	     MEANS_OOPS),
@@ -372,7 +492,9 @@ static const struct line_kind line_kinds[] = {
 	 */
 	LINE("EXT4-fs ", "EXT4-fs (error|\\(.*\\): Remounting filesystem read-only)",
 	     MEANS_WARNING),
-	LINE("XFS (", "XFS \\(.*\\): (Corruption|Internal error|Metadata (CRC error|corruption))",
+	LINE("XFS (",
+	     "XFS \\(.*\\): (Corruption|Internal error|Metadata (CRC error|corruption)|log I/O "
+	     "error|Filesystem has been shut down|.*Shutting down filesystem)",
 	     MEANS_WARNING),
 	LINE("BTRFS ", "BTRFS (error|critical) ", MEANS_WARNING),
 	LINE("error, dev ", "(I/O|critical [a-z]+|[a-z ]+) error, dev [^ ]+, sector ",
@@ -399,20 +521,33 @@ static const struct line_kind line_kinds[] = {
  * USB strings, labels, the command line and messages of audit.
  */
 #define PREFIX                                                                                     \
-	"^(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\](\\[ *[TC][0-9]+\\])? *)?(\\(XEN\\) (\\[[^]]*\\] "    \
+	"^(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\])?(\\[ *[TC][0-9]+\\])? *(\\(XEN\\) (\\[[^]]*\\] "    \
 	")*)?"                                                                                     \
 	"(\\{[0-9]+\\}|(mce|BERT|GHES|DMAR|AMD-Vi|iommu ivhd[0-9]+|EDAC [A-Za-z0-9_]+( "           \
-	"MC[0-9]+)?|"                                                                              \
+	"MC[0-9]+)?|acpi [A-Z0-9]+:[0-9a-f]+|"                                                     \
 	"[A-Za-z0-9_-]+ " FUNCTION "): |AER: |\\[Hardware Error\\]:.*)*"
 
+/*
+ * Lines of the kernel about a process, a group or a file, whose names are the text of others: mm/oom_kill.c,
+ * mm/page_alloc.c, lib/dump_stack.c, kernel/sched/core.c, kernel/exit.c, fs/drop_caches.c, fs/coredump.c, and the arguments of the
+ * first program in init/main.c. They are no reports, whatever the names are.
+ */
+#define NAMES                                                                                      \
+	"^(CPU: [0-9]+ .*PID: |oom-kill:|Memory cgroup stats for |Tasks in |task:|note: "          \
+	"|coredump: |"                                                                             \
+	"Modules linked in: |warning: `|\\[ *[0-9]+\\] +[0-9]+ +[0-9]+ |    )|"                    \
+	" invoked oom-killer: |: page allocation failure: order:| used greatest stack depth: |"    \
+	"\\([0-9]+\\): drop_caches: | took a (split|bus)_lock trap at "
+
 /* @prefix, and the same before the name of a driver that the function follows */
-static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix, driver;
+static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix, driver, names;
 static pthread_once_t compile_once = PTHREAD_ONCE_INIT;
 
 static void compile_kinds(void)
 {
 	if (regcomp(&prefix, PREFIX "$", REG_EXTENDED | REG_NOSUB) != 0 ||
-	    regcomp(&driver, PREFIX "[A-Za-z0-9_-]+ $", REG_EXTENDED | REG_NOSUB) != 0)
+	    regcomp(&driver, PREFIX "[A-Za-z0-9_-]+ $", REG_EXTENDED | REG_NOSUB) != 0 ||
+	    regcomp(&names, NAMES, REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(line_kinds); i++)
 		if (line_kinds[i].pattern &&
@@ -435,32 +570,57 @@ static bool group_number(const char *line, const regmatch_t *groups, unsigned ch
 	return true;
 }
 
-static void read_device(const char *line, const regmatch_t *match, char device[static 16])
+static void read_device(const char *line, const regmatch_t *match, struct kernel_line *read)
 {
 	int length = match->rm_eo - match->rm_so;
 
-	snprintf(device, 16, "%s%.*s", length < 12 ? "0000:" : "", length, line + match->rm_so);
+	snprintf(read->device, sizeof(read->device), "%s%.*s",
+		 length < (int)strlen("0000:00:00.0") ? "0000:" : "", length, line + match->rm_so);
+}
+
+/* "{12}[Hardware Error]: ..." */
+static uint64_t record_number(const char *line)
+{
+	const char *end = strstr(line, "}[Hardware Error]"), *begin = end;
+
+	while (begin && begin > line && begin[-1] != '{')
+		begin--;
+	return end ? strtoull(begin, NULL, 10) : 0;
+}
+
+/* The registers of a machine check that this line shows; where the status is in another line, an address may be a normalized one. */
+static void read_check(const struct line_kind *kind, const char *line, const regmatch_t *groups,
+		       struct kernel_line *read)
+{
+	struct machine_check *check = &read->part.check;
+	uint64_t vendor;
+
+	check->vendor = kind->part.block == BLOCK_DECODED ? MACHINE_CHECK_VENDOR_AMD
+							  : MACHINE_CHECK_VENDOR_UNKNOWN;
+	if (group_number(line, groups, kind->vendor, 10, &vendor))
+		check->vendor = (int64_t)vendor;
+	check->has_address = group_number(line, groups, kind->physical, 16, &check->address);
+	check->has_misc = group_number(line, groups, kind->misc, 16, &check->misc);
+	if (group_number(line, groups, kind->status, 16, &check->status) ||
+	    (group_number(line, groups, kind->ipid, 16, &check->ipid) && check->ipid))
+		read->nature = nature_of_machine_check(check);
+	read->has_pfn = kind->part.block != BLOCK_DECODED && machine_check_has_page(check);
+	read->pfn = check->address >> 12;
 }
 
 static void read_groups(const struct line_kind *kind, const char *line, const regmatch_t *groups,
 			struct kernel_line *read)
 {
-	uint64_t number, status, ipid;
-	bool has_status = group_number(line, groups, kind->status, 16, &status);
-	bool has_ipid = group_number(line, groups, kind->ipid, 16, &ipid);
+	uint64_t number;
 
-	if (has_status || has_ipid)
-		read->nature = nature_of_machine_check(status, ipid);
+	read_check(kind, line, groups, read);
 	if (group_number(line, groups, kind->pfn, 16, &number)) {
 		read->has_pfn = number || !kind->zero_unknown;
 		read->pfn = number;
 	}
-	/* The status of this record is in another line: whether the address is normalized is not known. */
-	if (group_number(line, groups, kind->physical, 16, &number) &&
-	    machine_check_has_address(status, ipid, 0, false)) {
-		read->has_pfn = true;
-		read->pfn = number >> 12;
-	}
+	if (group_number(line, groups, kind->grain, 10, &number))
+		read->pages = number >> 12;
+	(void)group_number(line, groups, kind->mask, 16, &read->part.mask);
 	read->has_pid = group_number(line, groups, kind->pid, 10, &number);
 	read->pid = (int64_t)number;
 	read->has_address = group_number(line, groups, kind->address, 16, &read->address);
@@ -468,13 +628,14 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 	read->has_bank = group_number(line, groups, kind->cpu, 10, &read->cpu) &&
 			 group_number(line, groups, kind->bank, 10, &read->bank);
 	if (kind->device && groups[kind->device].rm_so >= 0)
-		read_device(line, &groups[kind->device], read->device);
+		read_device(line, &groups[kind->device], read);
 }
 
 /* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */
 static bool begins_well(char *line, size_t at)
 {
-	bool device = strspn(line + at, "0123456789abcdef") == 4 && line[at + 4] == ':';
+	size_t digits = strspn(line + at, "0123456789abcdef");
+	bool device = digits >= 4 && digits <= 8 && line[at + digits] == ':';
 	char first = line[at];
 	bool well;
 
@@ -490,6 +651,34 @@ bool kernel_line_is_error(enum meaning meaning)
 {
 	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
 	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
+}
+
+/** kernel_message - a line without what a console shows before it: level, time, and the processor or the thread that wrote it */
+const char *kernel_message(const char *text)
+{
+	size_t digits;
+
+	if (text[0] == '<') {
+		digits = strspn(text + 1, "0123456789");
+		text += digits && text[digits + 1] == '>' ? digits + 2 : 0;
+	}
+	while (text[0] == '[') {
+		const char *at = text + 1 + strspn(text + 1, " ");
+
+		at += *at == 'T' || *at == 'C';
+		digits = strspn(at, "0123456789.");
+		if (!digits || at[digits] != ']')
+			break;
+		text = at + digits + 1;
+		text += *text == ' ';
+	}
+	return text;
+}
+
+static bool is_harm(enum meaning meaning)
+{
+	return meaning == MEANS_PANIC || meaning == MEANS_STUCK || meaning == MEANS_OOPS ||
+	       meaning == MEANS_WARNING;
 }
 
 /**
@@ -516,8 +705,14 @@ struct kernel_line kernel_line_read(const char *text)
 		    !begins_well(line,
 				 kind->pattern ? (size_t)groups[0].rm_so : (size_t)(has - line)))
 			continue;
+		if (is_harm(kind->meaning) &&
+		    regexec(&names, kernel_message(line), 0, NULL, 0) == 0)
+			continue;
 		read.meaning = kind->meaning;
 		read.nature = (struct nature){kind->kinds, kind->severities};
+		read.part = kind->part;
+		if (read.part.block == BLOCK_CPER)
+			read.part.number = record_number(line);
 		if (kind->pattern)
 			read_groups(kind, line, groups, &read);
 		break;

@@ -44,28 +44,65 @@ enum meaning {
 };
 
 /**
+ * enum block - reports that the kernel prints in several lines
+ * @BLOCK_PRINTED: a machine check, by print_mce()
+ * @BLOCK_DECODED: the same, by the decoder for AMD
+ * @BLOCK_CPER:    a record of firmware
+ */
+enum block {
+	BLOCK_NONE,
+	BLOCK_PRINTED,
+	BLOCK_DECODED,
+	BLOCK_CPER,
+};
+
+/**
+ * struct line_part - the part of a report in a line
+ * @block:    that it is of
+ * @first:    a block begins with it
+ * @section:  a section of the record begins with it
+ * @severity: it has the severity of the record or of the section
+ * @kind:     it has the kind of the section
+ * @number:   of the record of firmware; 0: it has none
+ * @check:    registers that it shows
+ * @mask:     valid bits of the address, 0: not in this line
+ */
+struct line_part {
+	enum block block;
+	bool first, section, severity, kind;
+	uint64_t number;
+	struct machine_check check;
+	uint64_t mask;
+};
+
+/**
  * struct kernel_line - the meaning of a line of the kernel's log, with the page, process and device that it names
  * @meaning:      of the line
  * @nature:       kind and severity of the error
  * @has_pfn:      @pfn is set: from a pfn or from a physical address
+ * @pages:        how many frames from @pfn on the error can be in; 0 and 1: it is in that one
  * @has_pid:      @pid is set; it may be that of a thread
  * @has_address:  @address, of the process's own address space, is set
  * @has_iova:     @iova, the address of a device's access, is set
  * @has_bank:     @cpu and @bank of a machine check are set
  * @device:       PCI function with its domain, "" for none
+ * @part:         of a report in several lines; kernel_lines_join() completes these lines
  */
 struct kernel_line {
 	enum meaning meaning;
 	struct nature nature;
 	bool has_pfn, has_pid, has_address, has_iova, has_bank;
-	uint64_t pfn;
+	uint64_t pfn, pages;
 	int64_t pid;
 	uint64_t address, iova;
 	uint64_t cpu, bank;
-	char device[16];
+	char device[20];
+	struct line_part part;
 };
 
+const char *kernel_message(const char *text);
 struct kernel_line kernel_line_read(const char *text);
+void kernel_lines_join(struct kernel_line *const *lines, size_t count);
 bool kernel_line_is_error(enum meaning meaning);
 struct kernel_line trace_event_read(const json_t *data, const char *text);
 

@@ -14,12 +14,37 @@
 #define STATUS_DEFERRED (1ull << 44)
 #define STATUS_POISON (1ull << 43)
 
-/* MCA_IPID[HwId]; arch/x86/kernel/cpu/mce/amd.c, smca_hwid_mcatypes[]. */
-#define HWID(ipid) ((ipid) >> 32 & 0xfff)
-#define HWID_UMC 0x96
-#define HWID_PCIE 0x46
-#define HWID_NBIO 0x18
-#define HWID_NBIF 0x6c
+/* arch/x86/include/asm/processor.h: X86_VENDOR_HYGON, whose banks are those of AMD */
+#define VENDOR_HYGON 9
+
+/* Of MCA_IPID[HwId], in arch/x86/kernel/cpu/mce/amd.c, smca_hwid_mcatypes[]: those that are not of a core or its fabric. */
+static const struct {
+	unsigned int hwid;
+	unsigned char kinds;
+} banks[] = {
+	/* unified memory controller; 0x46 PCIE, 0x1e1 PCIE_PL, 0x6c NBIF, 0x18 NBIO */
+	{0x96, KIND_MEMORY},
+	{0x46, KIND_PCIE | KIND_OTHER},
+	{0x1e1, KIND_PCIE | KIND_OTHER},
+	{0x6c, KIND_PCIE | KIND_OTHER},
+	{0x18, KIND_PCIE | KIND_OTHER},
+	/* SMU, MP5 and MPDMA, PB, MPRAS, SHUB, SATA, USB, MPM, MPASP, PSP and MPART, and links between dies and sockets */
+	{0x01, KIND_OTHER},
+	{0x05, KIND_OTHER},
+	{0x12, KIND_OTHER},
+	{0x80, KIND_OTHER},
+	{0xa8, KIND_OTHER},
+	{0xaa, KIND_OTHER},
+	{0xf9, KIND_OTHER},
+	{0xfd, KIND_OTHER},
+	{0xff, KIND_OTHER},
+	{0x50, KIND_OTHER},
+	{0x5c, KIND_OTHER},
+	{0x241, KIND_OTHER},
+	{0x259, KIND_OTHER},
+	{0x267, KIND_OTHER},
+	{0x269, KIND_OTHER},
+};
 
 static struct nature fill(struct nature nature)
 {
@@ -70,48 +95,61 @@ static unsigned char kinds_of_code(uint64_t status)
 	return KIND_MACHINE_CHECK | KIND_OTHER;
 }
 
+static bool is_of_amd(const struct machine_check *check)
+{
+	return check->ipid || check->vendor == MACHINE_CHECK_VENDOR_AMD ||
+	       check->vendor == VENDOR_HYGON;
+}
+
+static unsigned char kinds_of_bank(uint64_t ipid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(banks); i++)
+		if (banks[i].hwid == (ipid >> 32 & 0xfff))
+			return banks[i].kinds;
+	return KIND_MACHINE_CHECK;
+}
+
 /**
  * nature_of_machine_check - kind and severity that a machine check bank reports
- * @status: MCi_STATUS
- * @ipid:   MCA_IPID of AMD; 0 when there is none
+ *
+ * The error codes of AMD say what kind of access failed, not where: the type of the bank has the kind. A record without a type, as in
+ * a guest, leaves the kind open, unless its code is one that only Intel has. Where the vendor is unknown, codes are those of Intel.
  *
  * Return: the nature; KIND_MACHINE_CHECK and any severity without a status.
  */
-struct nature nature_of_machine_check(uint64_t status, uint64_t ipid)
+struct nature nature_of_machine_check(const struct machine_check *check)
 {
 	struct nature nature = {.kinds = KIND_MACHINE_CHECK, .severities = SEVERITY_ANY};
+	bool amd = is_of_amd(check), valid = check->status & STATUS_VALID;
 
-	if (status & STATUS_VALID)
-		nature.severities = status & (STATUS_UNCORRECTED | (ipid ? STATUS_DEFERRED : 0))
-					    ? SEVERITY_UNCORRECTED
-					    : SEVERITY_CORRECTED;
-	if (!ipid)
-		nature.kinds = status & STATUS_VALID ? kinds_of_code(status) : nature.kinds;
-	else if (HWID(ipid) == HWID_UMC)
-		nature.kinds = KIND_MEMORY;
-	else if (HWID(ipid) == HWID_PCIE || HWID(ipid) == HWID_NBIO || HWID(ipid) == HWID_NBIF)
-		nature.kinds = KIND_PCIE | KIND_OTHER;
+	if (valid)
+		nature.severities =
+			check->status & (STATUS_UNCORRECTED | (amd ? STATUS_DEFERRED : 0))
+				? SEVERITY_UNCORRECTED
+				: SEVERITY_CORRECTED;
+	if (check->ipid)
+		nature.kinds = kinds_of_bank(check->ipid);
+	else if (valid && (!amd || kinds_of_code(check->status) == KIND_MEMORY))
+		nature.kinds = kinds_of_code(check->status);
 	return nature;
 }
 
 /**
- * machine_check_has_address - whether MCi_ADDR is a system physical address
- * @status:   MCi_STATUS; 0 when it is not known
- * @ipid:     MCA_IPID of AMD; 0 when there is none
- * @misc:     MCi_MISC, with @has_misc
+ * machine_check_has_page - whether MCi_ADDR is a system physical address that is exact to a page
  *
  * The address of AMD's memory controller is a normalized one unless the record is one of poison
  * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC shows the mode of the address, 2 is physical, and the
  * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
  */
-bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc)
+bool machine_check_has_page(const struct machine_check *check)
 {
-	if (status && !(status & STATUS_ADDRESS_VALID))
+	if (!check->has_address || !(check->address >> 12) ||
+	    (check->status && !(check->status & STATUS_ADDRESS_VALID)))
 		return false;
-	if (ipid)
-		return status & STATUS_POISON;
-	return !has_misc || !(status & STATUS_MISC_VALID) ||
-	       ((misc >> 6 & 7) == 2 && (misc & 0x3f) <= 12);
+	if (check->ipid)
+		return check->status & STATUS_POISON;
+	return !check->has_misc || (check->status && !(check->status & STATUS_MISC_VALID)) ||
+	       ((check->misc >> 6 & 7) == 2 && (check->misc & 0x3f) <= 12);
 }
 
 static unsigned char severities_of_word(const char *word)
@@ -149,7 +187,8 @@ struct nature nature_of_bank_record(const json_t *arguments)
 	const char *name = json_text(arguments, "preset", json_text(arguments, "kind", ""));
 
 	if (status)
-		return nature_of_machine_check(status | STATUS_VALID, 0);
+		return nature_of_machine_check(&(struct machine_check){
+			.vendor = MACHINE_CHECK_VENDOR_UNKNOWN, .status = status | STATUS_VALID});
 	return (struct nature){KIND_MEMORY, !*name ? SEVERITY_ANY
 					    : strncmp(name, "corrected", 9) == 0
 						    ? SEVERITY_CORRECTED

@@ -39,13 +39,29 @@ struct nature {
 	unsigned char kinds, severities;
 };
 
+/**
+ * struct machine_check - registers of a machine check bank, as far as a record shows them
+ * @vendor: of the processor, as the kernel numbers them; MACHINE_CHECK_VENDOR_UNKNOWN
+ * @status, @address, @misc: MCi_STATUS, MCi_ADDR and MCi_MISC; @has_address and @has_misc: the record has these
+ * @ipid:   MCA_IPID of AMD; 0: none
+ */
+struct machine_check {
+	int64_t vendor;
+	uint64_t status, address, misc, ipid;
+	bool has_address, has_misc;
+};
+
+#define MACHINE_CHECK_VENDOR_UNKNOWN (-1)
+/* arch/x86/include/asm/processor.h */
+#define MACHINE_CHECK_VENDOR_AMD 2
+
 struct nature nature_of_error_type(const json_t *arguments);
 struct nature nature_of_bank_record(const json_t *arguments);
 struct nature nature_of_page_method(const json_t *arguments);
 void nature_add_word(struct nature *nature, const char *word);
 json_t *nature_words(struct nature nature);
-struct nature nature_of_machine_check(uint64_t status, uint64_t ipid);
-bool machine_check_has_address(uint64_t status, uint64_t ipid, uint64_t misc, bool has_misc);
+struct nature nature_of_machine_check(const struct machine_check *check);
+bool machine_check_has_page(const struct machine_check *check);
 bool nature_overlaps(struct nature one, struct nature other);
 bool nature_within(struct nature evidence, struct nature fault);
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "harness/evidence/evidence.h"
 #include "harness/evidence/record.h"
 
 #define TIME_LIMIT (INT64_MAX / 4)
@@ -333,6 +334,8 @@ static bool quotes_others(const char *text)
 					     "audit(",
 					     "input: ",
 					     "Kernel command line: ",
+					     "Command line: ",
+					     "Malformed early option ",
 					     "Unknown kernel command line parameters ",
 					     "process '"};
 	static const char *const strings[] = {
@@ -347,18 +350,33 @@ static bool quotes_others(const char *text)
 	return false;
 }
 
+/* "systemd[1]: ...", but not "a.out[412]: segfault at ..." */
+static bool is_of_program(const char *text)
+{
+	size_t name = strcspn(text, " :[");
+	size_t digits = text[name] == '[' ? strspn(text + name + 1, "0123456789") : 0;
+	const char *end = text + name + 1 + digits;
+
+	return name && digits && strncmp(end, "]: ", 3) == 0 &&
+	       strncmp(end, "]: segfault ", 12) != 0;
+}
+
 /**
  * event_is_of_kernel - whether the kernel itself wrote an event of its log, in words of its own
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
  * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
- * facility.
+ * facility, but programs such as systemd begin their lines with their name and number.
  */
 bool event_is_of_kernel(const struct record *record)
 {
+	const char *text = kernel_message(record->event.text);
+	bool console = record->event.source == SOURCE_CONSOLE ||
+		       record->event.source == SOURCE_GUEST_CONSOLE;
+
 	return json_number(record->event.data, "facility", 0) == 0 &&
-	       strncmp(record->event.text, "kernel: ", 8) != 0 &&
-	       !quotes_others(record->event.text);
+	       strncmp(text, "kernel: ", 8) != 0 && !quotes_others(text) &&
+	       !(console && is_of_program(text));
 }
 
 /** intent_bank - the processor and the bank into which a record of a machine check is written; false: they are not known */

@@ -31,54 +31,70 @@ static bool read_value(const json_t *fields, const char *field, const char *text
 	return true;
 }
 
-static void set_physical(struct kernel_line *line, uint64_t address)
+/* @length: how much of the memory from @address on the error can be in */
+static void set_physical(struct kernel_line *line, uint64_t address, uint64_t length)
 {
-	line->has_pfn = address != 0;
+	line->has_pfn = address >> 12 != 0;
 	line->pfn = address >> 12;
+	line->pages = length >> 12;
 }
 
+static unsigned char severity_of_words(const char *text, size_t length)
+{
+	__cleanup_free char *words = xstrndup(text, length);
+
+	if (strstr(words, "ncorrect") || strstr(words, "atal") || strstr(words, "ecoverable") ||
+	    strstr(words, "eferred"))
+		return SEVERITY_UNCORRECTED;
+	return strstr(words, "orrect") ? SEVERITY_CORRECTED : SEVERITY_ANY;
+}
+
+/* Of the words between the name of the event and the next colon: messages of firmware and labels of boards follow. */
 static unsigned char severity_of(const char *text)
 {
-	if (strstr(text, "ncorrect") || strstr(text, "Fatal") || strstr(text, "atal error") ||
-	    strstr(text, "ecoverable") || strstr(text, "Deferred"))
-		return SEVERITY_UNCORRECTED;
-	return strstr(text, "orrected") ? SEVERITY_CORRECTED : SEVERITY_ANY;
+	const char *at = strchr(text, ':');
+
+	at = at ? at + 1 : text;
+	return severity_of_words(at, strcspn(at, ":"));
 }
 
 static void read_machine_check(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	uint64_t status, ipid, address, misc;
-	bool has_misc = json_object_get(fields, "misc") != NULL;
+	struct machine_check check = {
+		.vendor = json_number(fields, "cpuvendor", MACHINE_CHECK_VENDOR_UNKNOWN)};
 
-	(void)read_value(fields, "status", text, "MCi_STATUS: ", &status);
-	(void)read_value(fields, "ipid", text, "IPID: ", &ipid);
-	(void)read_value(fields, "misc", text, "MISC: ", &misc);
-	(void)read_value(fields, "addr", text, "ADDR: ", &address);
-	line->nature = nature_of_machine_check(status, ipid);
+	(void)read_value(fields, "status", text, "MCi_STATUS: ", &check.status);
+	(void)read_value(fields, "ipid", text, "IPID: ", &check.ipid);
+	check.has_misc = json_object_get(fields, "misc") != NULL;
+	(void)read_value(fields, "misc", text, "MISC: ", &check.misc);
+	check.has_address = read_value(fields, "addr", text, "ADDR: ", &check.address);
+	line->nature = nature_of_machine_check(&check);
 	line->has_bank = json_object_get(fields, "cpu") && json_object_get(fields, "bank");
 	line->cpu = (uint64_t)json_number(fields, "cpu", 0);
 	line->bank = (uint64_t)json_number(fields, "bank", 0);
-	if (machine_check_has_address(status, ipid, misc, has_misc))
-		set_physical(line, address);
+	if (machine_check_has_page(&check))
+		set_physical(line, check.address, 0);
 }
 
 static void read_memory_controller(const json_t *fields, const char *text, struct kernel_line *line)
 {
+	const char *grain = strstr(text, " grain:");
 	uint64_t address;
 
 	line->nature = (struct nature){KIND_MEMORY, severity_of(text)};
 	if (!read_value(fields, "address", text, "address:0x", &address))
 		(void)number_after(text, "address: 0x", &address);
-	set_physical(line, address);
+	set_physical(line, address, grain ? strtoull(grain + 7, NULL, 10) : 0);
 }
 
 static void read_extended_log(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	uint64_t address;
+	uint64_t address, low_bits = 0;
 
 	line->nature = (struct nature){KIND_MEMORY, severity_of(text)};
-	if (read_value(fields, "pa", text, "physical addr: ", &address))
-		set_physical(line, address == UINT64_MAX ? 0 : address);
+	(void)read_value(fields, "pa_mask_lsb", text, "mask lsb: ", &low_bits);
+	if (read_value(fields, "pa", text, "physical addr: ", &address) && address != UINT64_MAX)
+		set_physical(line, address, low_bits < 48 ? 1ull << low_bits : 0);
 }
 
 static void read_memory_failure(const json_t *fields, const char *text, struct kernel_line *line)
@@ -87,48 +103,86 @@ static void read_memory_failure(const json_t *fields, const char *text, struct k
 	line->has_pfn = read_value(fields, "pfn", text, "pfn 0x", &line->pfn) && line->pfn;
 }
 
-static void read_aer(const json_t *fields, const char *text, struct kernel_line *line)
+/* The word before @end, which is what the event is of. */
+static void set_device(struct kernel_line *line, const json_t *fields, const char *field,
+		       const char *text, const char *end)
 {
-	const char *device = json_text(fields, "dev_name", NULL);
-	const char *end = strstr(text, " PCIe Bus Error");
+	const char *device = json_text(fields, field, NULL), *begin = end;
 
-	line->nature = (struct nature){KIND_PCIE, severity_of(text)};
+	while (begin && begin > text && begin[-1] != ' ')
+		begin--;
 	if (device)
 		snprintf(line->device, sizeof(line->device), "%s", device);
-	else if (end && end - text >= 12)
-		snprintf(line->device, sizeof(line->device), "%.12s", end - 12);
+	else if (end)
+		snprintf(line->device, sizeof(line->device), "%.*s", (int)(end - begin), begin);
+}
+
+/* "%s %s Bus Error: severity=%s, %s, ...": the bus is PCIe, since Linux 7 also CXL; flags such as "Advisory Non-Fatal" follow the severity. */
+static void read_aer(const json_t *fields, const char *text, struct kernel_line *line)
+{
+	static const char severity[] = " Bus Error: severity=";
+	const char *bus = strstr(text, severity);
+
+	line->nature = (struct nature){KIND_PCIE, SEVERITY_ANY};
+	if (!bus || bus - text < 5)
+		return;
+	if (strncmp(bus - 4, " CXL", 4) == 0)
+		line->nature.kinds = KIND_CXL | KIND_PCIE;
+	line->nature.severities = severity_of_words(bus + sizeof(severity) - 1,
+						    strcspn(bus + sizeof(severity) - 1, ","));
+	set_device(line, fields, "dev_name", text, bus - strlen(" CXL") - (bus[-4] != ' '));
+}
+
+/* GHES_SEV_CORRECTED, _RECOVERABLE and _PANIC of include/acpi/ghes.h */
+static unsigned char severity_of_ghes(uint64_t severity)
+{
+	return severity == 1   ? SEVERITY_CORRECTED
+	       : severity >= 2 ? SEVERITY_UNCORRECTED
+			       : SEVERITY_ANY;
 }
 
 static void read_arm(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	line->nature = (struct nature){KIND_PROCESSOR, SEVERITY_ANY};
+	line->nature = (struct nature){KIND_PROCESSOR,
+				       severity_of_ghes((uint64_t)json_number(fields, "sev", 0))};
 }
 
 /*
  * drivers/cxl/core/trace.h: records of the informational log are no errors, cxl_poison lists what is known already, and
- * cxl_overflow reports lost records.
+ * cxl_overflow reports lost records. Records of media are errors of memory: those that the device could not correct have a flag
+ * for it, and the address in the memory of the host if it is known.
  */
 static void read_cxl(const json_t *fields, const char *text, struct kernel_line *line)
 {
+	bool media =
+		strncmp(text, "cxl_general_media:", 18) == 0 || strncmp(text, "cxl_dram:", 9) == 0;
+	uint64_t address;
+
 	if (strncmp(text, "cxl_overflow:", 13) == 0)
 		line->meaning = MEANS_LOST;
 	else if (strncmp(text, "cxl_poison:", 11) == 0 || strstr(text, "log=Informational"))
 		line->meaning = MEANS_NOTHING;
-	line->nature = (struct nature){KIND_CXL, severity_of(text)};
+	line->nature = (struct nature){KIND_CXL, SEVERITY_ANY};
+	if (strstr(text, "aer_correctable_error:"))
+		line->nature.severities = SEVERITY_CORRECTED;
+	else if (strstr(text, "aer_uncorrectable_error:") || strstr(text, "log=Fatal") ||
+		 strstr(text, "UNCORRECTABLE_EVENT") || strstr(text, "UNCORRECTABLE EVENT"))
+		line->nature.severities = SEVERITY_UNCORRECTED;
+	if (!media)
+		return;
+	line->nature.kinds = KIND_CXL | KIND_MEMORY;
+	if (line->nature.severities == SEVERITY_ANY && strstr(text, "descriptor='"))
+		line->nature.severities = SEVERITY_CORRECTED;
+	if (read_value(fields, "hpa", text, " hpa=", &address) && address != UINT64_MAX)
+		set_physical(line, address, 0);
 }
 
 /* "IOMMU:%s %s iova=0x%016llx flags=0x%04x": driver and function. VT-d has no such event; AMD-Vi fires it before its log is limited. */
 static void read_io_page_fault(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	const char *device = json_text(fields, "device", NULL);
-	const char *end = strstr(text, " iova=0x");
-
 	line->nature = (struct nature){KIND_IOMMU, SEVERITY_ANY};
 	line->has_iova = read_value(fields, "iova", text, "iova=0x", &line->iova);
-	if (device)
-		snprintf(line->device, sizeof(line->device), "%s", device);
-	else if (end && end - text >= 12)
-		snprintf(line->device, sizeof(line->device), "%.12s", end - 12);
+	set_device(line, fields, "device", text, strstr(text, " iova=0x"));
 }
 
 /*
@@ -151,11 +205,8 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 
 	uint64_t severity;
 
-	/* GHES_SEV_CORRECTED, _RECOVERABLE and _PANIC of include/acpi/ghes.h */
 	(void)read_value(fields, "sev", text, "severity: ", &severity);
-	line->nature = (struct nature){KIND_ANY, severity == 1	 ? SEVERITY_CORRECTED
-						 : severity >= 2 ? SEVERITY_UNCORRECTED
-								 : SEVERITY_ANY};
+	line->nature = (struct nature){KIND_ANY, severity_of_ghes(severity)};
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (strstr(text, sections[i].type))
 			line->nature.kinds = sections[i].kind;

@@ -41,40 +41,42 @@ bool case_is_other_panic(const struct trial_case *trial, const struct kernel_lin
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 			     struct host_seen *host, const struct record *record)
 {
-	struct kernel_line line = kernel_line_read(record->event.text);
+	const struct kernel_line *line = case_line(trial, record);
 	bool console = record->event.source == SOURCE_CONSOLE;
 	bool ours = host == &seen->hosts[0], died = host->panic != NULL;
-	bool older = line.meaning != MEANS_NOTHING && case_is_older(trial, record);
+	bool older = line->meaning != MEANS_NOTHING && case_is_older(trial, record);
 
 	/* A kernel that has panicked runs no agent that could read its log: only the console shows a panic. */
-	if (line.meaning == MEANS_PANIC && console && !host->panic)
+	if (line->meaning == MEANS_PANIC && console && !host->panic)
 		host->panic = record;
-	if (line.meaning == MEANS_STUCK && !host->stuck && !older)
+	if (line->meaning == MEANS_STUCK && !host->stuck && !older)
 		host->stuck = record;
+	if (older && line->meaning == MEANS_OOPS && ours)
+		return case_read_noise(trial, record);
 	if (!died &&
-	    (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-	     (line.meaning == MEANS_STUCK && (!ours || older)) ||
-	     (line.meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, &line)))))
+	    (((line->meaning == MEANS_OOPS || line->meaning == MEANS_WARNING) && !older) ||
+	     (line->meaning == MEANS_STUCK && (!ours || older)) ||
+	     (line->meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, line)))))
 		case_note_damage(trial, record);
 	if (!ours)
 		return;
-	if (line.meaning == MEANS_ENDED &&
-	    scope_relation(&trial->on_host, &line) != RELATION_FOREIGN)
+	if (line->meaning == MEANS_ENDED &&
+	    scope_relation(&trial->on_host, line) != RELATION_FOREIGN)
 		case_note_damage(trial, record);
-	if (line.meaning == MEANS_LOST)
+	if (line->meaning == MEANS_LOST)
 		trial->log_lost = true;
-	if (kernel_line_is_error(line.meaning) && older)
+	if (kernel_line_is_error(line->meaning) && older)
 		return case_read_noise(trial, record);
-	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
-		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, &line),
-			   line.nature);
+	if (kernel_line_is_error(line->meaning) && !case_console_is_alone(trial, record))
+		case_weigh(trial, GROUP_KERNEL_LOG, record, scope_relation(&trial->on_host, line),
+			   line->nature);
 	if (!trial->victim_guest)
-		case_read_victim_line(&trial->on_host, &seen->victim, &line, record);
-	else if (line.meaning == MEANS_KILLED &&
-		 scope_relation(&trial->on_host, &line) == RELATION_OURS &&
+		case_read_victim_line(&trial->on_host, &seen->victim, line, record);
+	else if (line->meaning == MEANS_KILLED &&
+		 scope_relation(&trial->on_host, line) == RELATION_OURS &&
 		 !seen->guests[0].qemu_struck)
 		seen->guests[0].qemu_struck = record;
-	case_read_iommu(trial, &line, record);
+	case_read_iommu(trial, line, record);
 }
 
 static bool another_boot(const struct host_seen *host, const char *boot)
@@ -222,9 +224,6 @@ static void read_record(struct trial_case *trial, struct observation *seen,
 		seen->victim.stopped |= strcmp(record->step.kind, "stop") == 0;
 	} else if (record->type == RECORD_USAGE && counts)
 		seen->answered_last = true;
-	/* A log that was followed and has no lines counts like one with lines. */
-	else if (record->type == RECORD_WITNESSES)
-		read_witnesses(trial, record);
 }
 
 static unsigned int signs_of_death(const struct host_seen *host)
@@ -264,7 +263,8 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 
 	outcome->name = trial->host_name;
 	if (host->panic)
-		case_prove(trial, GROUP_KERNEL_LOG, host->panic, RELATION_ANONYMOUS);
+		case_prove(trial, GROUP_KERNEL_LOG, host->panic,
+			   scope_relation(&trial->on_host, case_line(trial, host->panic)));
 	if (host->bench_died)
 		case_prove(trial, GROUP_BENCH, host->bench_died, RELATION_ANONYMOUS);
 	if (host->boot_changed)
@@ -346,6 +346,11 @@ void case_read_axes(struct trial_case *trial)
 		fired = trial->from;
 	seen.fault_ns = fired ? fired->written_ns : 0;
 	find_losses(trial);
+	/* A log that was followed and has no lines counts like one with lines. */
+	for_each_record (trial, record)
+		if (record->type == RECORD_WITNESSES)
+			read_witnesses(trial, record);
+	case_read_lines(trial);
 	open_hosts(trial, &seen);
 	case_open_guests(trial, &seen);
 	case_open_migration(trial, &seen);

@@ -198,6 +198,9 @@ void case_read_iommu(struct trial_case *trial, const struct kernel_line *line,
 		     const struct record *record);
 void case_decide_iommu(struct trial_case *trial);
 
+/* lines.c */
+void case_read_lines(struct trial_case *trial);
+
 /* declared.c */
 enum format format_declared(const json_t *declared, const char *name);
 enum format case_format(const struct trial_case *trial, const struct record *record);

@@ -274,43 +274,48 @@ static void read_hypervisor(struct trial_case *trial, struct guest_seen *guest,
 static void read_log(struct trial_case *trial, struct observation *seen, struct guest_seen *guest,
 		     const struct record *record, bool counts, bool subject)
 {
-	const char *text = record->event.text;
-	struct kernel_line line = kernel_line_read(text);
+	const struct kernel_line *line = case_line(trial, record);
+	bool older;
 
 	trial->guest_log_seen |= subject;
 	if (!counts && subject && trial->intent)
 		case_read_noise(trial, record);
 	if (!counts)
 		return;
-	if (subject && (record->event.lost > 0 || line.meaning == MEANS_LOST))
+	if (subject && (record->event.lost > 0 || line->meaning == MEANS_LOST))
 		trial->guest_log_lost = true;
 	if (!event_is_of_kernel(record))
 		return;
-	if (!guest->panic && (line.meaning == MEANS_OOPS || line.meaning == MEANS_WARNING ||
-			      line.meaning == MEANS_STUCK || case_is_other_panic(trial, &line)))
+	older = line->meaning != MEANS_NOTHING && case_is_older(trial, record);
+	if (older && subject && line->meaning == MEANS_OOPS)
+		return case_read_noise(trial, record);
+	if (!guest->panic &&
+	    (((line->meaning == MEANS_OOPS || line->meaning == MEANS_WARNING) && !older) ||
+	     line->meaning == MEANS_STUCK || case_is_other_panic(trial, line)))
 		case_note_damage(trial, record);
-	if (line.meaning == MEANS_ENDED && subject && trial->victim_guest &&
-	    scope_relation(&trial->in_guest, &line) == RELATION_OURS)
+	if (line->meaning == MEANS_ENDED && subject && trial->victim_guest &&
+	    scope_relation(&trial->in_guest, line) == RELATION_OURS)
 		case_note_damage(trial, record);
-	if (line.meaning == MEANS_PANIC && !guest->panic)
+	if (line->meaning == MEANS_PANIC && !guest->panic)
 		guest->panic = record;
-	if (strstr(text, "Linux version ") && !guest->booting)
+	if (strncmp(kernel_message(record->event.text), "Linux version ", 14) == 0 &&
+	    !guest->booting)
 		guest->booting = record;
-	if (kernel_line_is_error(line.meaning) && case_is_older(trial, record)) {
+	if (kernel_line_is_error(line->meaning) && older) {
 		if (subject)
 			case_read_noise(trial, record);
 		return;
 	}
-	if (kernel_line_is_error(line.meaning) && line.meaning != MEANS_HARDWARE_ERROR &&
+	if (kernel_line_is_error(line->meaning) && line->meaning != MEANS_HARDWARE_ERROR &&
 	    !guest->harmed)
 		guest->harmed = record;
 	if (!subject)
 		return;
-	if (kernel_line_is_error(line.meaning) && !case_console_is_alone(trial, record))
-		case_weigh(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, &line),
-			   line.nature);
+	if (kernel_line_is_error(line->meaning) && !case_console_is_alone(trial, record))
+		case_weigh(trial, GROUP_GUEST_LOG, record, scope_relation(&trial->in_guest, line),
+			   line->nature);
 	if (trial->victim_guest)
-		case_read_victim_line(&trial->in_guest, &seen->victim, &line, record);
+		case_read_victim_line(&trial->in_guest, &seen->victim, line, record);
 }
 
 static bool is_struck(const struct record *record)

@@ -13,15 +13,14 @@
 static bool was_refused_before(const struct trial_case *trial, const char *device)
 {
 	for_each_record (trial, record) {
-		struct kernel_line line;
+		const struct kernel_line *line = case_line(trial, record);
 
 		if (record >= trial->from)
 			break;
 		if (record->type != RECORD_EVENT || record->guest || !case_on_host(trial, record) ||
-		    !event_is_of_kernel(record) || case_format(trial, record) != FORMAT_KERNEL_LOG)
+		    !event_is_of_kernel(record))
 			continue;
-		line = kernel_line_read(record->event.text);
-		if (line.meaning == MEANS_IOMMU_FAULT && strcmp(line.device, device) == 0)
+		if (line->meaning == MEANS_IOMMU_FAULT && strcmp(line->device, device) == 0)
 			return true;
 	}
 	return false;

@@ -141,7 +141,7 @@ void case_read_noise(struct trial_case *trial, const struct record *record)
 {
 	bool trace = case_format(trial, record) == FORMAT_TRACE_EVENT;
 	struct kernel_line line = trace ? trace_event_read(record->event.data, record->event.text)
-					: kernel_line_read(record->event.text);
+					: *case_line(trial, record);
 	enum relation relation =
 		scope_relation(record->guest ? &trial->in_guest : &trial->on_host, &line);
 	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
@@ -205,9 +205,16 @@ void case_prove_by_death(struct trial_case *trial)
 	trial->identified_by |= trial->witnesses | trial->vague;
 }
 
-/** scope_relation - what a line of the kernel's log is about; a thread of the victim matches by the address alone */
+/**
+ * scope_relation - what a line of the kernel's log is about
+ *
+ * A thread of the victim matches by the address alone. An error that can be in several frames names none of them.
+ */
 enum relation scope_relation(const struct scope *scope, const struct kernel_line *line)
 {
+	if (line->has_pfn && scope->pfn_count && line->pages > 1)
+		return scope_has_pfn_of(scope, line->pfn, line->pages) ? RELATION_ANONYMOUS
+								       : RELATION_FOREIGN;
 	if (line->has_pfn && scope->pfn_count)
 		return scope_owns_pfn(scope, line->pfn) ? RELATION_OURS : RELATION_FOREIGN;
 	if (line->has_pid && scope->pid_count)

@@ -21,10 +21,10 @@ static bool expects_the_worst(const struct trial_case *trial, bool of_guest)
 
 static bool is_bug(const struct trial_case *trial, const struct record *record)
 {
-	struct kernel_line line = kernel_line_read(record->event.text);
+	const struct kernel_line *line = case_line(trial, record);
 
-	return line.meaning == MEANS_OOPS || line.meaning == MEANS_ENDED ||
-	       case_is_other_panic(trial, &line);
+	return line->meaning == MEANS_OOPS || line->meaning == MEANS_ENDED ||
+	       case_is_other_panic(trial, line);
 }
 
 /* A pattern that any panic matches does not ask for this one. */

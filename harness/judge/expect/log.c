@@ -98,15 +98,13 @@ static bool has_lines(const struct trial_case *trial, const struct lines *source
 static bool can_show(const struct trial_case *trial, const struct lines *source,
 		     const struct record *record)
 {
-	struct kernel_line line;
+	const struct kernel_line *line = case_line(trial, record);
 
-	if (source->witness)
-		return true;
-	line = kernel_line_read(record->event.text);
-	return !case_console_is_alone(trial, record) &&
-	       (!kernel_line_is_error(line.meaning) ||
-		scope_relation(source->of_guest ? &trial->in_guest : &trial->on_host, &line) !=
-			RELATION_FOREIGN);
+	return source->witness ||
+	       (!case_console_is_alone(trial, record) &&
+		(!kernel_line_is_error(line->meaning) ||
+		 scope_relation(source->of_guest ? &trial->in_guest : &trial->on_host, line) !=
+			 RELATION_FOREIGN));
 }
 
 static const struct record *find_line(const struct trial_case *trial, const struct lines *source,

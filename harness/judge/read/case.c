@@ -313,6 +313,7 @@ void case_open(struct trial_case *trial, const json_t *records, const char *id, 
 void case_close(struct trial_case *trial)
 {
 	free(trial->records);
+	free(trial->lines);
 	json_decref(trial->expect);
 	json_decref(trial->versions);
 	json_decref(trial->evidence);

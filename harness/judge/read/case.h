@@ -145,6 +145,7 @@ struct conversion_outcome {
 /**
  * struct trial_case - all that the judge knows about one trial
  * @records, @record_count: of its last attempt, in order; owned, their JSON is borrowed
+ * @lines:   meaning of each record that is a line of a kernel's log; owned
  * @expect:  of the scenario, with the changes of these versions; an empty object when there is none; owned
  * @start, @intent, @outcome, @close: the records of these types (first intent and the last
  *                                    outcome); NULL when missing
@@ -202,6 +203,7 @@ struct conversion_outcome {
 struct trial_case {
 	struct record *records;
 	size_t record_count;
+	struct kernel_line *lines;
 	json_t *expect;
 	const struct record *start, *intent, *outcome, *close, *from, *until;
 	enum end_cause cause;
@@ -284,6 +286,7 @@ void case_read_versions(struct trial_case *trial);
 const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here);
 
 void case_read_axes(struct trial_case *trial);
+const struct kernel_line *case_line(const struct trial_case *trial, const struct record *record);
 bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line);
 void case_compare(struct trial_case *trial);
 json_t *case_metrics(const struct trial_case *trial);

@@ -128,6 +128,16 @@ bool scope_owns_pfn(const struct scope *scope, uint64_t pfn)
 	return in_ranges(scope->pfns, scope->pfn_count, pfn);
 }
 
+/** scope_has_pfn_of - is one of so many page frames one that the fault was meant for? */
+bool scope_has_pfn_of(const struct scope *scope, uint64_t pfn, uint64_t pages)
+{
+	for (size_t i = 0; i < scope->pfn_count; i++)
+		if (pfn < scope->pfns[i].end &&
+		    (scope->pfns[i].first <= pfn || scope->pfns[i].first - pfn < pages))
+			return true;
+	return false;
+}
+
 /** scope_owns_pid - is a process, or a thread, one of the victim? */
 bool scope_owns_pid(const struct scope *scope, int64_t pid)
 {

@@ -40,6 +40,7 @@ void scope_add_guest_aim(struct scope *scope, const json_t *aim);
 void scope_add_pids(struct scope *scope, const json_t *value);
 
 bool scope_owns_pfn(const struct scope *scope, uint64_t pfn);
+bool scope_has_pfn_of(const struct scope *scope, uint64_t pfn, uint64_t pages);
 bool scope_owns_pid(const struct scope *scope, int64_t pid);
 bool scope_owns_dma(const struct scope *scope, const char *device, uint64_t iova);
 bool scope_owns_address(const struct scope *scope, uint64_t address);
