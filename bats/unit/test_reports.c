@@ -605,6 +605,8 @@ static void html_shows_what_a_storm_came_to(void **state)
 	assert_non_null(strstr(storm, "after operation 0: SIGSEGV, and 7 more</td>"));
 	assert_non_null(strstr(
 		storm, "<td>uring (refuses)</td><td class=\"text\"><span class=\"v pass\">"));
+	assert_non_null(strstr(storm, "<rect class=\"storm\" width=\"400\" height=\"12\"/><rect "
+				      "class=\"finding\" x=\"40."));
 	/* Reports of progress alone make no mark. */
 	assert_null(strstr(html, "injector: gmem-storm: 15 conversions"));
 }

@@ -4,8 +4,14 @@
  */
 #include <string.h>
 
+#include "harness/lib/param.h"
 #include "reports/html/html.h"
 #include "reports/text.h"
+
+/* When a storm began and ended. */
+struct storm_span {
+	int64_t from_ns, to_ns;
+};
 
 /* The last report of the users of the memory, with all counts of their storm. */
 static const struct record *find_end(const struct course *course)
@@ -35,27 +41,42 @@ static void write_kinds(FILE *out, const char *title, const json_t *kinds)
 	html_fact(out, title, text ?: "none");
 }
 
-static const struct record *first_finding(const struct course *course, const char *user,
-					  unsigned int *count)
+/* Whether an event is what a user found that differs from the model. */
+static bool is_finding(const struct record *record, const char *user)
 {
-	const struct record *first = NULL;
-
-	*count = 0;
-	for_each_record (course, record) {
-		if (!event_is_from(record, SOURCE_USERS) ||
-		    strcmp(json_text(record->event.data, "user", ""), user) != 0)
-			continue;
-		first = first ?: record;
-		++*count;
-	}
-	return first;
+	return event_is_from(record, SOURCE_USERS) &&
+	       strcmp(json_text(record->event.data, "user", ""), user) == 0;
 }
 
-static void write_user(FILE *out, const struct course *course, const char *user, bool refuses)
+/* The time of the storm, with a stroke for each finding of the user. */
+static void write_band(FILE *out, const struct course *course, const char *user,
+		       const struct storm_span *span)
 {
-	unsigned int count;
-	const struct record *first = first_finding(course, user, &count);
+	fputs("<td><svg class=\"user\" viewBox=\"0 0 400 12\" preserveAspectRatio=\"none\" "
+	      "aria-hidden=\"true\"><rect class=\"storm\" width=\"400\" height=\"12\"/>",
+	      out);
+	for_each_record (course, record) {
+		double share = (double)(record->seen_ns - span->from_ns) /
+			       (double)(span->to_ns - span->from_ns);
 
+		if (is_finding(record, user) && share >= 0 && share <= 1)
+			fprintf(out,
+				"<rect class=\"finding\" x=\"%.1f\" width=\"3\" "
+				"height=\"12\"/>",
+				397 * share);
+	}
+	fputs("</svg></td></tr>", out);
+}
+
+static void write_user(FILE *out, const struct course *course, const char *user, bool refuses,
+		       const struct storm_span *span)
+{
+	const struct record *first = NULL;
+	unsigned int count = 0;
+
+	for_each_record (course, record)
+		if (is_finding(record, user) && count++ == 0)
+			first = record;
 	text_xml_format(out, "<tr><td>%s%s</td>", user, refuses ? " (refuses)" : "");
 	if (first)
 		text_xml_format(out,
@@ -68,29 +89,32 @@ static void write_user(FILE *out, const struct course *course, const char *user,
 		      out);
 	if (count > 1)
 		fprintf(out, ", and %u more", count - 1);
-	fputs("</td></tr>", out);
+	fputs("</td>", out);
+	write_band(out, course, user, span);
 }
 
-static void write_users(FILE *out, const struct course *course)
+static void write_users(FILE *out, const struct course *course, const struct record *end)
 {
 	const struct record *intent = course_find(course, RECORD_INTENT);
 	const json_t *arguments = intent ? intent->intent.arguments : NULL;
 	const json_t *users = json_object_get(arguments, "users");
 	const char *refuser = json_text(arguments, "refuser", "");
-	unsigned int count;
+	struct storm_span span;
 	json_t *user;
 	size_t index;
 
-	if (!json_array_size(users))
+	if (!json_array_size(users) || end->seen_ns <= intent->seen_ns)
 		return;
+	span = (struct storm_span){intent->seen_ns, end->seen_ns};
 	fputs("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">User</th><th "
-	      "scope=\"col\">Its memory</th></tr></thead><tbody>",
+	      "scope=\"col\">Its memory</th><th scope=\"col\">From begin to end of the "
+	      "storm</th></tr></thead><tbody>",
 	      out);
 	json_array_foreach ((json_t *)users, index, user)
 		write_user(out, course, json_string_value(user),
-			   strcmp(json_string_value(user), refuser) == 0);
-	if (first_finding(course, "toucher", &count))
-		write_user(out, course, "toucher", false);
+			   strcmp(json_string_value(user), refuser) == 0, &span);
+	if (param_number(arguments, "touchers"))
+		write_user(out, course, "toucher", false, &span);
 	fputs("</tbody></table></div>", out);
 }
 
@@ -121,5 +145,5 @@ void html_storm(FILE *out, const struct course *course)
 	write_kinds(out, "errors", json_object_get(counts, "errors"));
 	html_fact(out, "known failures", exits);
 	fputs("</dl>", out);
-	write_users(out, course);
+	write_users(out, course, end);
 }
