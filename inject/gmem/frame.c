@@ -31,6 +31,24 @@ int gmem_frame_mapped(const void *address, uint64_t *pfn, struct reason *why)
 	return *pfn ? 0 : fail(why, -EFAULT, "a page has no frame");
 }
 
+/*
+ * The kernel patches its scheduler when the first event of a task begins, and again when the last one has ended
+ * (kernel/events/core.c, perf_sched_events). One that lasts as long as this process keeps it from doing so at each fault.
+ */
+static void keep_event(void)
+{
+	static bool kept;
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attributes),
+		.config = PERF_COUNT_SW_DUMMY,
+	};
+
+	if (!kept)
+		kept = syscall(SYS_perf_event_open, &attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) >=
+		       0;
+}
+
 /* Open the event for this thread and one file. Return: a file descriptor, or -errno. */
 static int open_event(int file, unsigned int *offset, struct reason *why)
 {
@@ -50,6 +68,7 @@ static int open_event(int file, unsigned int *offset, struct reason *why)
 
 	if (error)
 		return error;
+	keep_event();
 	field = strstr(format, " pfn;\toffset:");
 	if (!field || fstat(file, &status) < 0)
 		return fail(why, -ENOTSUP, "the trace event " ADDED " has no frame");
