@@ -95,8 +95,8 @@ static inline void fake_sleep(int64_t ms)
 
 static inline void fake_event(const char *event, const char *state, const char *detail)
 {
-	hypervisor_tell(json_pack("{s:s, s:s, s:s*, s:s*}", "uuid", machine.uuid, "event", event,
-				  "state", state, "detail", detail));
+	hypervisor_event(json_pack("{s:s, s:s, s:s*, s:s*}", "uuid", machine.uuid, "event", event,
+				   "state", state, "detail", detail));
 }
 
 static inline void guest_says(struct channel *channel, json_t *message)
@@ -242,7 +242,7 @@ static inline int fake_await(void *session, struct hypervisor_job *job)
 {
 	(void)session;
 	if (json_object_get(job->request, "page"))
-		hypervisor_tell(
+		hypervisor_event(
 			json_pack("{s:s, s:s, s:s, s:s, s:I}", "uuid", job->uuid, "event",
 				  "migration-page", "place", "target", "type", "broken", "pfn",
 				  json_integer_value(json_object_get(job->request, "page"))));
@@ -332,10 +332,10 @@ static inline char *fake_log_tail(const char *domain, size_t most)
 
 static inline void fake_sample(int iteration)
 {
-	hypervisor_tell(json_pack("{s:s, s:s, s:{s:i, s:i, s:i}}", "uuid", machine.uuid, "event",
-				  "migration-sample", "statistics", "memory_total", 1 << 20,
-				  "memory_remaining", (machine.iterations - iteration) << 12,
-				  "memory_iteration", iteration));
+	hypervisor_event(json_pack("{s:s, s:s, s:{s:i, s:i, s:i}}", "uuid", machine.uuid, "event",
+				   "migration-sample", "statistics", "memory_total", 1 << 20,
+				   "memory_remaining", (machine.iterations - iteration) << 12,
+				   "memory_iteration", iteration));
 }
 
 /* The hypervisor of the host that a URI such as "qemu+tcp://h1/system" names. Return: its stream, or -1 */
@@ -363,8 +363,8 @@ static inline void fake_leave(int target)
 		(void)!read(target, &(char){0}, 1);
 		kill(machine.process, SIGUSR1);
 	}
-	hypervisor_tell(json_pack("{s:s, s:s, s:{s:i}}", "uuid", machine.uuid, "event",
-				  "job-completed", "statistics", "downtime", 7));
+	hypervisor_event(json_pack("{s:s, s:s, s:{s:i}}", "uuid", machine.uuid, "event",
+				   "job-completed", "statistics", "downtime", 7));
 	fake_event("lifecycle", "stopped", "migrated");
 }
 

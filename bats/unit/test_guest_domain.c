@@ -53,15 +53,15 @@ static void a_flood_is_counted(void **state)
 static void names_are_checked(void **state)
 {
 	(void)state;
-	assert_true(domain_name_is_fine("one.two_3-4"));
-	assert_false(domain_name_is_fine(""));
-	assert_false(domain_name_is_fine("../one"));
-	assert_false(domain_name_is_fine(".."));
-	assert_false(domain_name_is_fine("-rf"));
-	assert_false(domain_name_is_fine("one two"));
-	assert_false(domain_name_is_fine("<one>"));
-	assert_false(domain_name_is_fine("one/two"));
-	assert_false(domain_name_is_fine("a234567890123456789012345678901234567890123456789"));
+	assert_true(domain_name_is_valid("one.two_3-4"));
+	assert_false(domain_name_is_valid(""));
+	assert_false(domain_name_is_valid("../one"));
+	assert_false(domain_name_is_valid(".."));
+	assert_false(domain_name_is_valid("-rf"));
+	assert_false(domain_name_is_valid("one two"));
+	assert_false(domain_name_is_valid("<one>"));
+	assert_false(domain_name_is_valid("one/two"));
+	assert_false(domain_name_is_valid("a234567890123456789012345678901234567890123456789"));
 }
 
 static void xml_holds_what_was_planned(void **state)

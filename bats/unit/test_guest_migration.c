@@ -143,7 +143,8 @@ static void events_say_where_it_is(void **state)
 	free(steal(text));
 	(void)sample(&track, 2, 3 << 20, 105 * MS);
 	text = migration_track_text(&track, "g1");
-	assert_string_equal(text, "g1: migration pre-copy, iteration 2, 3.0 of 256.0 MiB left");
+	assert_string_equal(text,
+			    "g1: migration pre-copy, iteration 2, 3.0 of 256.0 MiB remaining");
 	data = migration_track_data(&track, "g1", "stage", 105 * MS);
 	assert_string_equal(json_text(data, "guest", ""), "g1");
 	assert_string_equal(json_text(data, "event", ""), "stage");

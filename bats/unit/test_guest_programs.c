@@ -162,7 +162,8 @@ static void what_can_not_be_given_is_refused(void **state)
 	put("usr/bin/script", "#!/bin/sh\n");
 	put_small("usr/bin/lost", "libnowhere.so", NULL);
 	expect_refusal("stress-elsewhere", -ENOENT, "no program stress-elsewhere");
-	expect_refusal("script", -ENOEXEC, "/usr/bin/script is no x86-64 program; a script");
+	expect_refusal("script", -ENOEXEC,
+		       "/usr/bin/script is not an x86-64 program; for a script");
 	expect_refusal("lost", -ENOENT, "/usr/bin/lost needs the library libnowhere.so");
 }
 

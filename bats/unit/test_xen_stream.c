@@ -318,7 +318,7 @@ static void test_wrong_records(void **state)
 	(void)state;
 	put_head(&made);
 	put_record(&made, 0x13, 8);
-	expect_refused(-EPROTONOSUPPORT, "not known: 0x13");
+	expect_refused(-EPROTONOSUPPORT, "unknown type: 0x13");
 	put_head(&made);
 	put_record(&made, 0, 8);
 	expect_refused(-EPROTO, "must be empty");
@@ -337,7 +337,7 @@ static void test_wrong_records(void **state)
 	expect_refused(-EPROTO, "PAGE_DATA record of length 0x4");
 	make_whole();
 	put_zeros(&made, 1);
-	expect_refused(-EPROTO, "behind the end");
+	expect_refused(-EPROTO, "after the end");
 }
 
 static void test_wrong_emulators(void **state)
@@ -346,7 +346,7 @@ static void test_wrong_emulators(void **state)
 	put_head(&made);
 	put_record(&made, 0, 0);
 	put_emulator(&made, 3, 3, 64);
-	expect_refused(-EPROTONOSUPPORT, "an emulator that is not known: 0x3");
+	expect_refused(-EPROTONOSUPPORT, "an unknown emulator: 0x3");
 	put_head(&made);
 	put_record(&made, 0, 0);
 	put_emulator(&made, 3, 2, 7);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From an address of a process, such as that of a guest, to a page frame of the host
- * (Documentation/admin-guide/mm/pagemap.rst). Each step is checked: a fault in a foreign page is worse than none.
+ * Translation of an address of a process, such as QEMU, to a page frame of the host
+ * (Documentation/admin-guide/mm/pagemap.rst). Each step is checked, because a fault in a page of another process is worse
+ * than none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PFN ((1ull << 55) - 1)
-/* Entries of swap: the type, and behind it the offset. The last types are no swap (include/linux/swap.h). */
+/* Swap entries: type, then offset. The highest types are not swap (include/linux/swap.h). */
 #define SWAP_TYPE_BITS 5
 #define SWAP_TYPE_SPECIAL 20u
 /* include/uapi/linux/kernel-page-flags.h */
@@ -40,7 +41,7 @@ static int read_entry(const char *path, uint64_t index, uint64_t *entry, struct 
 	return 0;
 }
 
-/* The size of the pages of hugetlbfs around @address, of /proc/PID/smaps. */
+/* Find the page size of the mapping at @address, by /proc/PID/smaps. */
 static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct reason *why)
 {
 	__cleanup_free char *path = format_text("/proc/%d/smaps", (int)pid);
@@ -64,7 +65,7 @@ static int find_page_size(pid_t pid, uint64_t address, uint64_t *size, struct re
 	return fail(why, -ENXIO, "%s has no mapping at 0x%" PRIx64, path, address);
 }
 
-/* A page that the kernel has given up is taken out of the process: what stays there names its frame. */
+/* The kernel replaces a poisoned page by a hwpoison entry, which has its frame. */
 static void take_absence(struct host_page *page, uint64_t entry)
 {
 	uint64_t type = entry & ((1u << SWAP_TYPE_BITS) - 1);
@@ -78,10 +79,10 @@ static void take_absence(struct host_page *page, uint64_t entry)
 }
 
 /**
- * host_page_find - where a page of a process is in the memory of this machine
+ * host_page_find - find a page of a process in the memory of this machine
  * @pid:     the process
  * @address: in its address space
- * @page:    receives what was found; a page that is not present is no error
+ * @page:    receives the location; a page that is not present is no error
  * @why:     reason of a failure
  *
  * Return: 0; -EPERM when the kernel hides page frames from this process; -EAGAIN when the page moved meanwhile; or another
@@ -104,7 +105,7 @@ int host_page_find(pid_t pid, uint64_t address, struct host_page *page, struct r
 	page->pfn = entry & PAGEMAP_PFN;
 	if (!page->pfn)
 		return fail(why, -EPERM,
-			    "%s shows a page that is present without its frame: that takes "
+			    "%s shows a present page without its frame: that needs "
 			    "CAP_SYS_ADMIN; run the agent as root, in the first user namespace",
 			    pagemap);
 	error = read_entry("/proc/kpageflags", page->pfn, &page->flags, why);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The serial console of a micro guest, through a pair of named pipes: a guest that floods fills no disk with it.
+ * The serial console of a micro guest, through a pair of named pipes, so that a guest that floods it does not fill a disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #define LINES_BURST 8000
 
 /*
- * @line:    the one that has no end yet, @used bytes of it
- * @tail:    the last whole ones, a ring with the oldest at @next
- * @panic:   the first one that reports a panic, or NULL; the lines after it are long and less important
- * @dropped: lines beyond the budget since the last one that was passed on
+ * @line:    incomplete line, @used bytes
+ * @tail:    the last complete lines, a ring with the oldest at @next
+ * @panic:   the first line that reports a panic, or NULL; many less important lines follow it
+ * @dropped: lines above the rate limit since the last reported one
  */
 struct console {
 	int fd;
@@ -44,10 +44,10 @@ static int make_pipe(const char *path, struct reason *why)
 }
 
 /**
- * console_open - make the pipes @path.in and @path.out of a <serial type='pipe'>, and wait for what comes
+ * console_open - create the pipes @path.in and @path.out of a <serial type='pipe'>, and open them
  * @why: reason of a failure
  *
- * Return: it, or NULL.
+ * Return: the console, or NULL.
  */
 struct console *console_open(const char *path, struct reason *why)
 {
@@ -69,7 +69,7 @@ struct console *console_open(const char *path, struct reason *why)
 	return console;
 }
 
-/** console_free - close it, and remove its pipes */
+/** console_free - close the console, and remove its pipes */
 void console_free(struct console *console)
 {
 	if (!console)
@@ -86,7 +86,7 @@ void console_free(struct console *console)
 	free(console);
 }
 
-/** console_fd - to be polled for POLLIN; -1 after its end */
+/** console_fd - descriptor to poll for POLLIN; -1 after the end of the console */
 int console_fd(const struct console *console)
 {
 	return console->fd;
@@ -117,7 +117,7 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 	}
 	if (console->dropped) {
 		__cleanup_free char *note =
-			format_text("(%llu lines that came too fast were left out)",
+			format_text("(%llu lines above the rate limit were dropped)",
 				    (unsigned long long)console->dropped);
 
 		console->dropped = 0;
@@ -127,8 +127,8 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 }
 
 /**
- * console_read - take a bounded piece of what has come, without waiting
- * @line: called for each whole line, without its end and without control characters
+ * console_read - read a bounded amount of output without blocking
+ * @line: called for each complete line, without its newline and without control characters
  */
 void console_read(struct console *console, void (*line)(void *context, const char *text),
 		  void *context)
@@ -144,7 +144,7 @@ void console_read(struct console *console, void (*line)(void *context, const cha
 	}
 }
 
-/** console_end - QEMU has closed it: what stands there without an end is the last line */
+/** console_end - handle the end of the console: an incomplete line is the last one */
 void console_end(struct console *console, void (*line)(void *context, const char *text),
 		 void *context)
 {
@@ -156,10 +156,10 @@ void console_end(struct console *console, void (*line)(void *context, const char
 }
 
 /**
- * console_tail - the last lines, for the text of an error; that of a panic before all others
- * @most: bytes of the text
+ * console_tail - the last lines, for an error message; the line of a panic comes first
+ * @most: largest length of the text
  *
- * Return: the lines, with " | " between them, owned by the caller; empty when nothing was shown.
+ * Return: the lines, with " | " between them, owned by the caller; empty if there are none.
  */
 char *console_tail(const struct console *console, size_t most)
 {
@@ -169,7 +169,7 @@ char *console_tail(const struct console *console, size_t most)
 	size_t taken = strlen(panic) < TAIL_LINE_BYTES ? strlen(panic) : TAIL_LINE_BYTES;
 	char *whole;
 
-	/* From the last one to the first, as many as there is room for. */
+	/* From the last line backwards, as many as fit. */
 	for (size_t i = 1; i <= TAIL_LINES; i++) {
 		const char *line = console->tail[(console->next + TAIL_LINES - i) % TAIL_LINES];
 

@@ -4,22 +4,22 @@
 
 #include "harness/lib/util.h"
 
-/* Where a micro guest's files are, one directory a guest; of the host's memory. */
+/* Files of micro guests, one directory a guest; in a tmpfs. */
 #define DOMAIN_DIRECTORY "/run/brinell/guests"
-/* Domains that brinell makes are called so, and then as their guest. */
+/* The name of a domain of brinell is this, followed by the name of the guest. */
 #define DOMAIN_PREFIX "brinell-"
 
 /**
- * struct domain_plan - a micro guest that is to be made
- * @guest:      its name; domain_name_is_fine()
+ * struct domain_plan - configuration of a micro guest
+ * @guest:      its name; domain_name_is_valid()
  * @uuid:       of its domain
  * @kernel, @initramfs, @console: paths
- * @owner:      which agent has made it; domain_owner()
- * @machine:    one of @machines of the hypervisor; NULL: it has one only
- * @arguments:  further words of the kernel command line; may be empty
+ * @owner:      identifies the agent that creates it; domain_owner()
+ * @machine:    one of @machines of the hypervisor; NULL: it has only one
+ * @arguments:  appended to the kernel command line; may be empty
  * @port:       of the host's vsock that it dials
  * @memory_mib, @processors: its size
- * @huge_pages: of hugetlbfs make its memory
+ * @huge_pages: its memory is of hugetlbfs
  */
 struct domain_plan {
 	const char *guest;
@@ -34,10 +34,10 @@ struct domain_plan {
 };
 
 /**
- * struct domain_flood - events of one kind, most of which are only counted when there are many
- * @window_ns: begin of this second
- * @reported:      in this second
- * @unreported:    counted since the last were reported
+ * struct domain_flood - rate limit of one kind of event; events above it are only counted
+ * @window_ns: start of the present second
+ * @reported:      events reported in this second
+ * @unreported:    events counted since domain_flood_rest()
  */
 struct domain_flood {
 	int64_t window_ns;
@@ -48,7 +48,7 @@ struct domain_flood {
 bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns);
 uint64_t domain_flood_rest(struct domain_flood *flood, int64_t now_ns);
 
-bool domain_name_is_fine(const char *name);
+bool domain_name_is_valid(const char *name);
 char *domain_owner(pid_t pid);
 bool domain_is_orphan(const char *owner);
 int domain_claim(const char *guest);
@@ -56,10 +56,10 @@ void domain_disclaim(const char *guest);
 char *domain_agent(const char *guest, const char *description);
 
 /**
- * struct initramfs_source - what an initramfs is made of
+ * struct initramfs_source - contents of an initramfs
  * @program:  becomes /init; static
  * @modules:  directory of kernel modules; see modules_collect()
- * @programs: array of the names of programs of this machine that go in with all that they need; NULL is none
+ * @programs: array of names of programs of this machine, which are added with their libraries; NULL: none
  */
 struct initramfs_source {
 	const char *program;
@@ -72,14 +72,14 @@ int modules_collect(const char *directory, json_t **paths, struct reason *why);
 int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why);
 
 /**
- * struct host_page - where a page of a process is
+ * struct host_page - location of a page of a process
  * @present:   it is in memory
  * @swapped:   it is in swap
- * @zero:      it is the kernel's page of zeroes, which all processes share
+ * @zero:      it is the kernel's zero page, which all processes share
  * @huge:      it belongs to a huge page, of hugetlbfs or transparent
- * @poisoned:  the kernel has given it up (KPF_HWPOISON)
+ * @poisoned:  the kernel has marked it as poisoned (KPF_HWPOISON)
  * @flags_known: /proc/kpageflags could be read
- * @pfn:       its page frame; 0 when it has none of its own
+ * @pfn:       its page frame; 0 if it has none of its own
  * @page_size: bytes of the page that the kernel manages: 4096, or that of hugetlbfs
  * @flags:     of /proc/kpageflags
  */

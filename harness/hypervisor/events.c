@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of the hypervisor about the guests of this agent become evidence, and change their stages. What happened while the
- * hypervisor did not answer is found out afterwards.
+ * Events of the hypervisor about the guests of this agent: they become evidence, and change stages. After a lost connection a
+ * survey finds what was missed.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define SURVEY_TIMEOUT_MS 60000
 #define SURVEY_PAUSE_NS NSEC_PER_SEC
 
-/* The domain of a guest runs no more on this host. */
+/* The domain of a guest has ended on this host. */
 static void take_end(struct agent *agent, struct domain_guest *guest, const char *detail)
 {
 	snprintf(guest->ending, sizeof(guest->ending), "%s", detail);
@@ -53,7 +53,7 @@ static void report(struct agent *agent, const struct domain_guest *guest, json_t
 	agent_emit(agent, "hypervisor", json_number(event, "time_ns", 0), text, json_incref(event));
 }
 
-/* A domain that ends before it has arrived was no guest yet: nothing of a guest has crashed. */
+/* The end of a domain before its arrival is no crash of the guest. */
 static void mark_incoming(json_t *event)
 {
 	json_object_set_new(event, "incoming", json_true());
@@ -61,14 +61,14 @@ static void mark_incoming(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
-/* QEMU of the source ends when the guest has gone; the guest itself does not. */
+/* At the source QEMU ends after the migration; the guest does not. */
 static void mark_leaving(json_t *event)
 {
 	if (json_is(event, "event", "shutdown"))
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
-/* Those that migrate.c reports, in the words of a migration. */
+/* Events that migrate.c reports as events of the migration. */
 static bool is_of_stream(const char *what)
 {
 	static const char *const names[] = {"migration-sample", "migration-page",
@@ -81,17 +81,17 @@ static bool is_of_stream(const char *what)
 	return false;
 }
 
-/** domain_on_event - one event of the hypervisor; see jobs_dispatch() */
+/** domain_on_event - handle an event of the hypervisor; see jobs_dispatch() */
 void domain_on_event(struct agent *agent, json_t *event)
 {
 	const char *what = json_text(event, "event", ""), *uuid = json_text(event, "uuid", NULL);
 	struct domain_guest *guest = uuid ? find_by_uuid(agent, uuid) : NULL;
 	const char *state = json_text(event, "state", "");
-	/* Before the marks: they give the event another name, and the text of this one is gone then. */
+	/* Read before the marks, which replace the name of the event. */
 	bool monitored = strcmp(what, "monitor") == 0;
 	bool incoming, reported;
 
-	/* Domains that this agent does not watch. */
+	/* A domain that this agent does not watch. */
 	if (uuid && !guest)
 		return;
 	if (!guest) {
@@ -114,7 +114,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 	if (strcmp(state, "shutdown") == 0 && !json_is(event, "detail", "finished"))
 		snprintf(guest->shutdown_by, sizeof(guest->shutdown_by), "%s",
 			 json_text(event, "detail", ""));
-	/* It only has the exact time of what another event says too. */
+	/* It only adds the exact time to another event. */
 	if (monitored)
 		return;
 	domain_migration_event(agent, guest, event);
@@ -124,7 +124,7 @@ void domain_on_event(struct agent *agent, json_t *event)
 		take_end(agent, guest, json_text(event, "detail", ""));
 }
 
-/** domain_report_rest - report how many memory failures there were besides those that were reported */
+/** domain_report_rest - report the number of memory failures above the rate limit */
 void domain_report_rest(struct agent *agent, struct domain_guest *guest, int64_t now_ns)
 {
 	uint64_t count = domain_flood_rest(&guest->failures, now_ns);
@@ -167,7 +167,7 @@ static void give_up_survey(struct agent *agent, struct hypervisor_job *job,
 	domain_survey_later(agent, SURVEY_PAUSE_NS);
 }
 
-/** domain_survey - after the connection was lost: open it again, and ask which guests ended or arrived meanwhile */
+/** domain_survey - after a lost connection: connect again, and find which guests ended or arrived meanwhile */
 void domain_survey(struct agent *agent)
 {
 	for (struct domain_guest *guest = domain_first(agent); guest; guest = guest->next) {

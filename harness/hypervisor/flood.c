@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events that repeat without end are reported a few times a second, the others are counted. A guest that runs into poison in its own
- * kernel can have QEMU report hundreds of memory failures a second until it is stopped.
+ * Rate limit of events: a few are reported each second, the others are counted. A guest that consumes poison in its kernel can
+ * make QEMU report hundreds of memory failures a second until it is stopped.
  */
 #include "harness/hypervisor/domain.h"
 
 #define REPORTS_PER_SECOND 10
 
 /**
- * domain_flood_takes - whether an event is reported, or only counted
- * @flood:  of events of one kind and one guest; zeroed before the first
+ * domain_flood_takes - whether to report an event, or only count it
+ * @flood:  for one kind of event of one guest; initialized with zero
  * @now_ns: CLOCK_MONOTONIC
  *
- * Return: true when it is to be reported.
+ * Return: true: report it.
  */
 bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns)
 {
@@ -29,11 +29,11 @@ bool domain_flood_takes(struct domain_flood *flood, int64_t now_ns)
 }
 
 /**
- * domain_flood_rest - how many were only counted; to be reported once their second is over
+ * domain_flood_rest - number of events that were only counted, once their second is over
  * @flood:  as above
  * @now_ns: CLOCK_MONOTONIC
  *
- * Return: their number, which is forgotten here; 0 for none, or not yet.
+ * Return: the number, which is reset; 0: none, or not yet.
  */
 uint64_t domain_flood_rest(struct domain_flood *flood, int64_t now_ns)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jobs of the hypervisor about a guest.
+ * Hypervisor jobs about a guest.
  */
 #include <errno.h>
 
@@ -14,7 +14,7 @@ static void job_give_up(struct agent *agent, struct hypervisor_job *job, const s
 {
 }
 
-/** job_new - a job about a guest, without an answer; the caller fills it in and starts it. Return: it; never NULL */
+/** job_new - allocate a job about a guest whose result is ignored; the caller completes and starts it. Return: never NULL */
 struct hypervisor_job *job_new(const struct domain_guest *guest, hypervisor_work *work)
 {
 	struct hypervisor_job *job = xzalloc(sizeof(*job));
@@ -39,7 +39,7 @@ static void answer_late_job(struct agent *agent, struct hypervisor_job *job,
 	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
 }
 
-/** job_answered - start a job whose result is the answer of the call that is served now */
+/** job_answered - start a job whose result answers the present call */
 int job_answered(struct agent *agent, struct hypervisor_job *job, int64_t timeout_ms,
 		 struct reason *why)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge pages of the host for guests: those of hugetlbfs are reserved, for they are never made on demand; transparent ones
- * are the kernel's own matter, and only looked at.
+ * Huge pages of the host for guests. Pages of hugetlbfs are reserved, because the kernel does not allocate them on demand. For
+ * transparent huge pages only the policy is read.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -35,12 +35,12 @@ static int write_count(uint64_t count)
 }
 
 /**
- * huge_pages_reserve - see to it that a guest finds enough huge pages
- * @memory_mib: its size
- * @added:      receives how many pages were added to the pool of the host, for huge_pages_release()
+ * huge_pages_reserve - reserve huge pages for a guest
+ * @memory_mib: memory of the guest
+ * @added:      receives the number of pages that were added to the pool of the host, for huge_pages_release()
  * @why:        reason of a failure
  *
- * Return: 0; -ENOMEM when the host does not find enough in one piece, then the pool is as before; or another -errno.
+ * Return: 0; -ENOMEM if the host has not enough contiguous memory, then the pool is unchanged; or another -errno.
  */
 int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *why)
 {
@@ -61,8 +61,9 @@ int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *
 	error = read_count("nr_hugepages", &got, why);
 	if (!error && got < total + wanted - unused)
 		error = fail(why, -ENOMEM,
-			     "reserve %" PRIu64 " huge pages of 2 MiB: the host found %" PRIu64
-			     " in one piece; give it more memory, or make the guest smaller",
+			     "reserve %" PRIu64 " huge pages of 2 MiB: the host has contiguous "
+			     "memory for %" PRIu64
+			     "; give it more memory, or make the guest smaller",
 			     wanted - unused, got > total ? got - total : 0);
 	if (error)
 		(void)write_count(total);
@@ -71,7 +72,7 @@ int huge_pages_reserve(unsigned int memory_mib, uint64_t *added, struct reason *
 	return error;
 }
 
-/** huge_pages_release - give back what huge_pages_reserve() has added */
+/** huge_pages_release - remove the pages that huge_pages_reserve() added */
 void huge_pages_release(uint64_t added)
 {
 	uint64_t total;
@@ -80,7 +81,7 @@ void huge_pages_release(uint64_t added)
 		(void)write_count(total > added ? total - added : 0);
 }
 
-/** transparent_pages_policy - "always", "madvise" or "never". Return: owned by the caller; NULL when the kernel has none */
+/** transparent_pages_policy - read "always", "madvise" or "never". Return: owned by the caller; NULL if the kernel has no THP */
 char *transparent_pages_policy(void)
 {
 	__cleanup_free char *text = NULL;

@@ -5,25 +5,25 @@
 #include "harness/agent/core.h"
 #include "harness/hypervisor/domain.h"
 
-/* Text of a UUID with its end. */
+/* Text of a UUID, with its NUL. */
 #define UUID_BYTES 37
 
 /**
- * struct hypervisor_job - one operation of the hypervisor, in a thread of its own, because it may block without bound
- * @work:     runs in the thread. Reads what is above @error, writes what is below
+ * struct hypervisor_job - one operation of the hypervisor, in a thread of its own, because it may block without a bound
+ * @work:     runs in the thread. Reads the members above @error, writes those below
  * @done:     runs in the agent's loop after @work has returned
- * @given_up: runs in the loop after the timeout; @work goes on, and its result goes to @late
- * @late:     runs in the loop instead of @done after @given_up. May be NULL
+ * @given_up: runs in the loop after the timeout; @work continues, and @late gets its result
+ * @late:     runs in the loop instead of @done if @given_up has run. May be NULL
  * @guest:    name of the guest
- * @domain:   name of its domain: of the virtual machine in the hypervisor
+ * @domain:   name of its domain, the virtual machine in the hypervisor
  * @uuid:     of its domain; may be empty
  * @text:     description or command; owned; may be NULL
  * @request:  further arguments; owned; may be NULL. The thread has the only reference while it runs
- * @number, @flags: as the operation documents them
+ * @number, @flags: see each operation
  * @error:    0 or -errno with @why
  * @answer:   text; owned
  * @reply:    owned
- * @pid:      of the process that runs the guest; 0 when it is not known
+ * @pid:      of the process that runs the guest; 0: not known
  */
 struct hypervisor_job {
 	int (*work)(void *session, struct hypervisor_job *job);
@@ -48,48 +48,48 @@ struct hypervisor_job {
 	bool finished, left;
 };
 
-/* An operation: work of a job. Returns 0 or -errno with the job's reason. */
+/* An operation: the work of a job. Return: 0 or -errno with the job's reason. */
 typedef int hypervisor_work(void *session, struct hypervisor_job *job);
 
 /**
  * struct hypervisor - an implementation, REGISTERED(hypervisor, ...)
- * @name:    for people and events
- * @vsock:   its guests dial the vsock of the host; otherwise they have a serial port
- * @kernel:  program beside the agent that is a micro guest by itself, and has no console but its stream; NULL: micro guests
+ * @name:    as in messages and events
+ * @vsock:   its guests connect to the vsock of the host; otherwise they have a serial port
+ * @kernel:  program beside the agent that is a complete micro guest, without a console beside its stream; NULL: micro guests
  *           are Linux with brinell-guest
- * @machines: NULL-terminated kinds of virtual machines that a micro guest can be, the usual one first; NULL: there is one kind
+ * @machines: NULL-terminated kinds of virtual machines for micro guests, the default first; NULL: there is one kind
  * @qemu:    each guest is a process of QEMU, which has a monitor
  * @local:   a guest can migrate into another domain of the same host
- * @stream:  the stream of its migrations passes the agent: it can stand still, its entries are seen, and it can be hit
- * @prepare: is called once, before the first job; starts to pass on events by hypervisor_tell()
+ * @stream:  the stream of its migrations passes through the agent, which can hold it, read its entries, and change it
+ * @prepare: called once, before the first job; starts the delivery of events by hypervisor_event()
  * @open:    a session for one job; may block. NULL with a reason when the hypervisor does not answer
- * @close:   ends the session
- * @plan:    the description of a domain that @start takes in @text; owned by the caller
- * @start:   makes the domain of @text and runs it, then as @describe
- * @find:    finds a running domain by its name, then as @describe. It is not changed
+ * @close:   closes the session
+ * @plan:    builds the description of a domain, for @text of @start; owned by the caller
+ * @start:   creates and runs the domain of @text, then does as @describe
+ * @find:    finds a running domain by its name, without changing it, then does as @describe
  * @describe: finds a domain by UUID; leaves @pid, and in @reply "uuid", "running", "software" (an object of names and
- *           versions), and how its guest is reached: "cid" of its vsock, "serial" the Unix socket of its serial port
- *           GUEST_SERIAL_NAME, each only when it is there. -ESRCH: all is known but its process
- * @claim:   destroys what an agent that has ended has left as @domain. -EEXIST: another owner has it
- * @state:   leaves "state" and "detail" of the domain in @reply; "gone" when there is none
- * @stop:    ends the domain at once; 0 also when it has ended already
- * @balloon: sets its memory to @number MiB, and waits for it @flags milliseconds at most; leaves "actual_mib"
- * @command: sends @text to the monitor of its virtual machine, leaves @answer; @number: it is a command for people
- * @address: leaves in @number the address that guest-physical @number has in the process of the guest
- * @receive: awaits a domain of this UUID, which another host sends ("page" of @request: a page of it to look at), and passes on
- *           an event "resumed" when it runs here; NULL: the hypervisor reports that by itself. @number: as @claim, brinell made it
- * @migrate: moves the guest as @request says (docs/protocol.md, guest.migrate); returns at the end. Passes on events
+ *           versions), and the way to its guest, if it exists: "cid" of its vsock, "serial" the Unix socket of its serial port
+ *           GUEST_SERIAL_NAME. -ESRCH: everything is known but its process
+ * @claim:   destroys the domain @domain if it is left from an agent that has ended. -EEXIST: it has another owner
+ * @state:   sets "state" and "detail" of the domain in @reply; "gone" if there is none
+ * @stop:    ends the domain at once; 0 also if it has ended already
+ * @balloon: sets its memory to @number MiB, and waits for it @flags milliseconds at most; sets "actual_mib"
+ * @command: sends @text to the monitor of its virtual machine, sets @answer; @number: it is a command of the human monitor
+ * @address: translates the guest-physical address @number to an address in the process of the guest, in @number
+ * @receive: waits for a domain of this UUID from another host ("page" of @request: a page to inspect), and sends
+ *           an event "resumed" when it runs here; NULL: the hypervisor reports that itself. @number: brinell created it
+ * @migrate: moves the guest by @request (docs/protocol.md, guest.migrate); returns at the end. Sends events
  *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage; and, where it can,
- *           "migration-page", "migration-devices", "migration-held" and "migration-released" (docs/protocol.md). Leaves in @reply what @describe
- *           does when the guest is still on this host
- * @control: changes a migration as "action" of @request says: "limit" holds it by a low bandwidth and releases it by a high
- *           one, "post-copy", "cancel", "release" of one that stands still; @number: it is in post-copy
- * @process: the process that runs a domain; -ESRCH when there is none. Does not block
- * @log_tail: the last lines of the log of a domain, at most @most bytes; owned by the caller. Does not block
+ *           "migration-page", "migration-devices", "migration-held" and "migration-released" (docs/protocol.md). Sets @reply as @describe
+ *           does if the guest is still on this host
+ * @control: changes a migration by "action" of @request: "limit" holds it by a low bandwidth and releases it by a high
+ *           one, "post-copy", "cancel", "release" of a held one; @number: it is in post-copy
+ * @process: finds the process that runs a domain; -ESRCH if there is none. Does not block
+ * @log_tail: reads the last lines of the log of a domain, at most @most bytes; owned by the caller. Does not block
  *
- * Events that are passed on are objects: "uuid" of the domain, "event" ("lifecycle", "crashed", "panicked", "shutdown",
- * "memory-failure", "migration-sample", "migration-iteration", "job-completed", "monitor"), and "state" and "detail" as
- * docs/protocol.md lists them. One without "uuid" is about the hypervisor: "connected", "connection-lost".
+ * Events are objects: "uuid" of the domain, "event" ("lifecycle", "crashed", "panicked", "shutdown",
+ * "memory-failure", "migration-sample", "migration-iteration", "job-completed", "monitor"), and "state" and "detail" as in
+ * docs/protocol.md. An event without "uuid" is about the hypervisor: "connected", "connection-lost".
  */
 struct hypervisor {
 	const char *name;
@@ -109,13 +109,13 @@ struct hypervisor {
 
 REGISTRY(hypervisor)
 
-/** hypervisor_here - the one that this program is linked with */
+/** hypervisor_here - the hypervisor that this program is linked with */
 static inline const struct hypervisor *hypervisor_here(void)
 {
 	return hypervisor_at(0);
 }
 
-void hypervisor_tell(json_t *event);
+void hypervisor_event(json_t *event);
 int hypervisor_thread(void *(*run)(void *context), void *context);
 
 int job_start(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why);
@@ -123,6 +123,6 @@ int job_await(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why
 void job_free(struct hypervisor_job *job);
 int jobs_fd(void);
 void jobs_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_t *event));
-void jobs_leave_all(void);
+void jobs_discard_all(void);
 
 #endif

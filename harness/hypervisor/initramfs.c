@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The initramfs of a micro guest: brinell-guest as /init, the modules and the programs that it wants, and a console to
- * complain on. The
+ * The initramfs of a micro guest: brinell-guest as /init, modules, programs, and /dev/console for error messages of /init. The
  * format is that of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include <errno.h>
@@ -14,7 +13,7 @@
 
 #define MODULES_MAX 128
 
-/* An archive in the making; the first error stays. */
+/* An archive that is written; @error keeps the first error. */
 struct archive {
 	FILE *out;
 	unsigned int inode;
@@ -75,7 +74,7 @@ static int put_modules(struct archive *archive, const char *directory, struct re
 	if (error || !json_array_size(paths))
 		return error;
 	if (json_array_size(paths) > MODULES_MAX)
-		return fail(why, -E2BIG, "a guest wants %zu modules of %s, more than %d",
+		return fail(why, -E2BIG, "a guest needs %zu modules of %s, more than %d",
 			    json_array_size(paths), directory, MODULES_MAX);
 	put_entry(archive, "lib", S_IFDIR | 0755, 0, NULL, 0);
 	put_entry(archive, "lib/modules", S_IFDIR | 0755, 0, NULL, 0);
@@ -94,7 +93,7 @@ static int put_modules(struct archive *archive, const char *directory, struct re
 	return 0;
 }
 
-/* The directories of a path, each once. */
+/* Add the directories of a path, each once. */
 static void put_directories(struct archive *archive, const char *path, json_t *made)
 {
 	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -107,7 +106,7 @@ static void put_directories(struct archive *archive, const char *path, json_t *m
 	}
 }
 
-/* They lie where they lie on this machine, links followed: there the loader looks for them. */
+/* Programs and libraries keep their paths, with links followed, where the loader searches for them. */
 static int put_programs(struct archive *archive, const json_t *programs, struct reason *why)
 {
 	__cleanup_json json_t *made = json_object();
@@ -129,12 +128,12 @@ static int put_programs(struct archive *archive, const json_t *programs, struct 
 }
 
 /**
- * initramfs_write - make the initramfs of a micro guest
- * @path:   of the archive; a file that is there is replaced
- * @source: what goes in
+ * initramfs_write - write the initramfs of a micro guest
+ * @path:   of the archive; an existing file is replaced
+ * @source: contents
  * @why:    reason of a failure
  *
- * Return: 0 or -errno; then nothing is left at @path.
+ * Return: 0 or -errno; then @path is removed.
  */
 int initramfs_write(const char *path, const struct initramfs_source *source, struct reason *why)
 {

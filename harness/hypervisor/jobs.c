@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The threads of the hypervisor. The agent's loop never waits for the hypervisor: each operation is a job with a thread of
- * its own, and events come from another thread. Both reach the loop through a queue and an eventfd.
+ * The threads of the hypervisor. The agent's loop never waits for the hypervisor: each operation is a job with a thread of its
+ * own, and another thread delivers events. Both reach the loop through a queue and an eventfd.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,10 +15,10 @@
 
 /*
  * @lock:    protects all below
- * @done:    a job has finished; with @lock
- * @jobs:    that the loop has not taken back
+ * @done:    signalled when a job has finished; with @lock
+ * @jobs:    that the loop has not finished yet
  * @events:  for the loop
- * @dropped: number of events that found the queue full
+ * @dropped: number of events dropped because the queue was full
  */
 static struct {
 	pthread_mutex_t lock;
@@ -42,8 +42,8 @@ static void wake_loop(void)
 	(void)!write(hub.wake, &one, sizeof(one));
 }
 
-/** hypervisor_tell - pass an event on to the loop, from any thread. @event is stolen; "time_ns" defaults to now */
-void hypervisor_tell(json_t *event)
+/** hypervisor_event - queue an event for the loop, from any thread. @event is stolen; "time_ns" defaults to now */
+void hypervisor_event(json_t *event)
 {
 	if (!json_object_get(event, "time_ns"))
 		json_object_set_new(event, "time_ns", json_integer(now_realtime_ns()));
@@ -99,7 +99,7 @@ static int get_ready(struct reason *why)
 	if (!hub.events)
 		hub.events = json_array();
 	if (hub.wake < 0 || !hub.events)
-		return fail(why, -ENOMEM, "make the queue of the hypervisor's events: %s",
+		return fail(why, -ENOMEM, "create the queue of the hypervisor's events: %s",
 			    strerror(errno));
 	error = hypervisor_here()->prepare(why);
 	hub.ready = !error;
@@ -120,7 +120,7 @@ void job_free(struct hypervisor_job *job)
 /**
  * job_start - start a job
  * @job:        from malloc(); owned by this file from now on, also after an error
- * @timeout_ms: until @given_up
+ * @timeout_ms: after which @given_up runs
  *
  * Return: 0, then jobs_dispatch() calls one of @done and @given_up; or -errno.
  */
@@ -128,7 +128,7 @@ int job_start(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why
 {
 	int error = get_ready(why);
 
-	/* A hypervisor that does not answer must not collect threads without bound. */
+	/* Bound the number of threads while the hypervisor does not answer. */
 	if (!error && hub.count >= JOBS_MAX)
 		error = fail(why, -EBUSY, "%zu calls wait for %s already: does its daemon answer?",
 			     hub.count, hypervisor_here()->name);
@@ -148,7 +148,7 @@ int job_start(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why
 	return 0;
 }
 
-/** jobs_fd - to be polled for POLLIN; -1 before the first job */
+/** jobs_fd - descriptor to poll for POLLIN; -1 before the first job */
 int jobs_fd(void)
 {
 	return hub.wake;
@@ -174,9 +174,9 @@ static bool is_finished(const struct hypervisor_job *job)
 /**
  * job_await - run a job and wait for its end
  * @job:        from malloc(), without callbacks; after 0 the caller owns it and calls job_free()
- * @timeout_ms: after which its result is discarded
+ * @timeout_ms: after which its result is discarded, with -ETIMEDOUT
  *
- * Return: 0 when it has ended, also with an error of its own; or -errno.
+ * Return: 0 when it has ended, also with an error in @job; or -errno.
  */
 int job_await(struct hypervisor_job *job, int64_t timeout_ms, struct reason *why)
 {
@@ -244,8 +244,8 @@ static void dispatch_jobs(struct agent *agent)
 }
 
 /**
- * jobs_dispatch - call back for finished jobs, and pass on events; never blocks
- * @event: receives each event, borrowed
+ * jobs_dispatch - run the callbacks of finished jobs, and deliver events; never blocks
+ * @event: called for each event, which it borrows
  */
 void jobs_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_t *event))
 {
@@ -275,8 +275,8 @@ void jobs_dispatch(struct agent *agent, void (*event)(struct agent *agent, json_
 	dispatch_jobs(agent);
 }
 
-/** jobs_leave_all - discard the results of all jobs: the agent that started them ends */
-void jobs_leave_all(void)
+/** jobs_discard_all - discard the results of all jobs, because the agent that started them ends */
+void jobs_discard_all(void)
 {
 	for (struct hypervisor_job *job = hub.jobs; job; job = job->next)
 		job->left = true;

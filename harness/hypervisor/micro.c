@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a micro guest is made of: the same on the host that starts it, and on the one that it is moved to.
+ * The files and the memory of a micro guest: the same on the host that starts it, and on the target of its migration.
  */
 #include <errno.h>
 #include <limits.h>
@@ -30,9 +30,8 @@ static char *find_program(const char *program, struct reason *why)
 		if (access(system_path(place, path), R_OK) == 0)
 			return xstrdup(place);
 	}
-	fail(why, -ENOENT,
-	     "no %s beside this agent, in %s: copy it there, a micro guest is made of it", program,
-	     self);
+	fail(why, -ENOENT, "no %s beside this agent, in %s: copy it there, micro guests need it",
+	     program, self);
 	return NULL;
 }
 
@@ -70,7 +69,7 @@ static int check_programs(const json_t *programs, struct reason *why)
 	if (programs && !json_is_array(programs))
 		return fail(why, -EINVAL, "'programs' must be an array of names");
 	json_array_foreach (programs, index, program)
-		if (!json_is_string(program) || !domain_name_is_fine(json_string_value(program)))
+		if (!json_is_string(program) || !domain_name_is_valid(json_string_value(program)))
 			return fail(why, -EINVAL, "programs[%zu] is no name of a program", index);
 	return 0;
 }
@@ -86,7 +85,7 @@ static int write_initramfs(const char *path, const char *program, const char *re
 	return initramfs_write(path, &source, why);
 }
 
-/* The pages that back a guest's memory: reserved before the hypervisor takes them. */
+/* Reserve the pages of a guest's memory before the hypervisor allocates them. */
 static int take_backing(struct domain_guest *guest, const json_t *arguments,
 			struct domain_plan *plan, struct reason *why)
 {
@@ -126,7 +125,7 @@ static int take_machine(struct domain_plan *plan, const json_t *arguments, struc
 		    hypervisor_here()->name, machine);
 }
 
-/** domain_open_console - make the pipes of a guest's console, and wait for what it shows. Return: 0 or -errno */
+/** domain_open_console - create and open the pipes of a guest's console. Return: 0 or -errno */
 int domain_open_console(struct domain_guest *guest, struct reason *why)
 {
 	__cleanup_free char *path = format_text("%s/console", guest->directory);
@@ -136,7 +135,7 @@ int domain_open_console(struct domain_guest *guest, struct reason *why)
 	return guest->console ? 0 : -EIO;
 }
 
-/* A guest that is a program alone: no kernel of the host, no initramfs, no console but its stream. */
+/* A micro guest that is a single program: no kernel of the host, no initramfs, no console beside its stream. */
 static int plan_program(const struct domain_plan *plan, const json_t *programs, struct reason *why)
 {
 	if (plan->processors == 1 && !json_array_size(programs) && !plan->huge_pages)
@@ -147,10 +146,10 @@ static int plan_program(const struct domain_plan *plan, const json_t *programs, 
 }
 
 /**
- * domain_make_files - make the directory of a micro guest with its initramfs and its console, and reserve its memory
- * @description: receives that of its domain, owned by the caller
+ * domain_make_files - create the directory of a micro guest with its initramfs and its console, and reserve its memory
+ * @description: receives the description of its domain, owned by the caller
  *
- * Return: 0 or -errno. What was made is removed by domain_remove_files(), also after an error.
+ * Return: 0 or -errno. Call domain_remove_files() in both cases.
  */
 int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **description,
 		      struct reason *why)
@@ -202,7 +201,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	return error;
 }
 
-/** domain_remove_files - what domain_make_files() has made, and reserved */
+/** domain_remove_files - undo domain_make_files() */
 void domain_remove_files(struct domain_guest *guest)
 {
 	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
@@ -217,13 +216,13 @@ void domain_remove_files(struct domain_guest *guest)
 	rmdir(guest->directory);
 }
 
-/** domain_take_name - check "name", "kind" and "domain" of a call that makes a guest. @ours receives whether it is micro */
+/** domain_take_name - check "name", "kind" and "domain" of a call that starts a guest. @ours receives whether it is micro */
 int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why)
 {
 	const char *kind = json_text(arguments, "kind", "micro");
 
 	*ours = strcmp(kind, "micro") == 0;
-	if (!domain_name_is_fine(json_text(arguments, "name", "")))
+	if (!domain_name_is_valid(json_text(arguments, "name", "")))
 		return fail(why, -EINVAL,
 			    "%s: 'name' must be 1 to 48 letters, digits, '.', '_' or '-'", call);
 	if (!*ours && (strcmp(kind, "domain") != 0 || !*json_text(arguments, "domain", "")))
@@ -235,11 +234,11 @@ int domain_take_name(const char *call, const json_t *arguments, bool *ours, stru
 }
 
 /**
- * domain_listen - wait for guests on the vsock, until the last guest of this agent is forgotten
+ * domain_listen - listen for guests on the vsock, until the last guest of this agent is removed
  * @ours: a micro guest, whose kernel command line names the port; a domain of the user dials the default port
- * @port: to listen on; receives where
+ * @port: to listen on; receives the port in use
  *
- * Return: 0, also when it listens already, or -errno.
+ * Return: 0, also if it listens already, or -errno.
  */
 int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why)
 {
@@ -254,8 +253,8 @@ int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct rea
 	return error == -EALREADY || !ours ? 0 : error;
 }
 
-/** domain_listen_no_more - the port is free for others again, when it was taken by domain_listen() */
-void domain_listen_no_more(struct agent *agent)
+/** domain_listen_end - stop listening, if domain_listen() started it */
+void domain_listen_end(struct agent *agent)
 {
 	if (*domain_listens(agent))
 		guest_link_listen_no_more(guest_service_link(agent));

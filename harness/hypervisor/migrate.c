@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.migrate and guest.migration, on the source of a migration. The operation of
- * the hypervisor returns when all is over, and passes on statistics meanwhile.
+ * The calls guest.migrate and guest.migration, on the source of a migration. The operation of the hypervisor returns at the
+ * end of the migration, and sends statistics meanwhile.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,22 +9,22 @@
 #include "harness/hypervisor/service.h"
 #include "harness/hypervisor/stages.h"
 
-/* The call has no timeout of its own: guest.migration cancels it. */
+/* A migration has no timeout: guest.migration cancels it. */
 #define NO_TIMEOUT_MS (1000LL * 60 * 60 * 24 * 365)
 #define CONTROL_TIMEOUT_MS 10000
-/* After which guest.migrate is answered although nothing is sent yet. */
+/* Time after which guest.migrate is answered even if no memory was sent yet. */
 #define BEGIN_TIMEOUT_NS (30 * NSEC_PER_SEC)
-/* The statistics of a migration that has ended come as an event of their own, about when the call returns. */
+/* Final statistics come in an event of their own, about when the operation returns. */
 #define STATISTICS_TIMEOUT_NS NSEC_PER_SEC
 #define CHANNELS_MOST 255
 
 /**
- * struct migration - one of this host's guests to another host
- * @ticket:    of guest.migrate; its id is NULL when it was answered
- * @cancelled: its end was asked for
+ * struct migration - migration of a guest of this host
+ * @ticket:    of guest.migrate; its id is NULL after the answer
+ * @cancelled: guest.migration cancelled it
  * @local:     to the same host; @stays: the guest is still on it
- * @over:      the call has returned, @end_ns says until when its statistics are awaited
- * @reason:    why it did not work; owned
+ * @over:      the operation has returned; @end_ns: timeout of its final statistics
+ * @reason:    of a failure; owned
  */
 struct migration {
 	struct migration_track track;
@@ -80,8 +80,9 @@ static char *end_text(const struct migration *migration, const char *guest)
 			   (long long)json_number(migration->statistics, "downtime", -1));
 }
 
-/* What the hypervisor says of the stream beside its statistics: the page that is looked at, and that it stands still. */
-static void tell_stream(struct agent *agent, const struct domain_guest *guest, const json_t *event)
+/* Report events of the stream beside statistics: the inspected page, and a held stream. */
+static void report_stream(struct agent *agent, const struct domain_guest *guest,
+			  const json_t *event)
 {
 	static const char prefix[] = "migration-";
 	const char *what = json_text(event, "event", prefix) + strlen(prefix);
@@ -92,7 +93,7 @@ static void tell_stream(struct agent *agent, const struct domain_guest *guest, c
 				   (unsigned long long)pfn, type, place, (long long)iteration)
 		     : format_text("%s: migration %s%s%s", guest->name, what, *place ? ": " : "",
 				   place);
-	/* At the target there is no migration to follow. */
+	/* The target does not track the migration. */
 	json_t *data = guest->migration
 			       ? migration_track_data(&guest->migration->track, guest->name, what,
 						      now_monotonic_ns())
@@ -108,7 +109,7 @@ static void tell_stream(struct agent *agent, const struct domain_guest *guest, c
 		   data);
 }
 
-/* The one end of each migration. */
+/* Report the end of a migration, exactly once. */
 static void finish(struct agent *agent, struct domain_guest *guest)
 {
 	struct migration *migration = steal(guest->migration);
@@ -139,14 +140,14 @@ static void finish(struct agent *agent, struct domain_guest *guest)
 	free(migration);
 }
 
-/** domain_is_leaving - whether a guest stands still on this host, to run on another one */
+/** domain_is_leaving - whether a guest is stopped on this host, to run on another one */
 bool domain_is_leaving(const struct domain_guest *guest)
 {
 	return guest->migration && guest->migration->track.stage >= MIGRATION_SWITCHOVER &&
 	       guest->migration->track.stage <= MIGRATION_COMPLETED;
 }
 
-/** domain_migration_event - an event about a guest, which may be in a migration */
+/** domain_migration_event - handle an event about a guest, which may be in a migration */
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
 {
 	struct migration *migration = guest->migration;
@@ -156,7 +157,7 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 
 	if (!migration) {
 		if (strcmp(what, "migration-page") == 0)
-			tell_stream(agent, guest, event);
+			report_stream(agent, guest, event);
 		return;
 	}
 	if (strcmp(what, "job-completed") == 0) {
@@ -173,7 +174,7 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 					      json_object_get(event, "statistics"), now);
 	else if (is_one_of(what, "migration-page", "migration-devices", "migration-held",
 			   "migration-released"))
-		tell_stream(agent, guest, event);
+		report_stream(agent, guest, event);
 	else if (strcmp(what, "migration-iteration") == 0)
 		news = migration_track_iteration(&migration->track,
 						 json_number(event, "iteration", 0), now);
@@ -185,7 +186,7 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 		answer_begun(agent, migration, "begun");
 }
 
-/** domain_migration_tick - time has passed */
+/** domain_migration_tick - handle timeouts of a migration at @now */
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now)
 {
 	struct migration *migration = guest->migration;
@@ -213,7 +214,7 @@ static void take_end(struct agent *agent, struct domain_guest *guest, bool worke
 		finish(agent, guest);
 }
 
-/* Its stream is another one, as that of a guest which has come from another host. */
+/* After a local migration the guest has another stream: link it again. */
 static void stay_here(struct agent *agent, struct domain_guest *guest,
 		      const struct hypervisor_job *job)
 {
@@ -245,11 +246,11 @@ static void give_up_migrate(struct agent *agent, struct hypervisor_job *job,
 		take_end(agent, guest, false, why->text);
 }
 
-/** domain_migration_forget - its guest is about to be forgotten: a migration does not end in silence */
-void domain_migration_forget(struct agent *agent, struct domain_guest *guest)
+/** domain_migration_free - end the migration of a guest that is removed, and report that */
+void domain_migration_free(struct agent *agent, struct domain_guest *guest)
 {
 	if (guest->migration && !guest->migration->over)
-		take_end(agent, guest, false, "the guest was stopped while it was on its way");
+		take_end(agent, guest, false, "the guest was stopped during its migration");
 	if (guest->migration)
 		finish(agent, guest);
 }
@@ -275,8 +276,8 @@ static int check_arguments(const json_t *arguments, struct reason *why)
 		    !json_is(arguments, of_stream[i], "none"))
 			return fail(
 				why, -EOPNOTSUPP,
-				"guest.migrate: '%s': the stream of this hypervisor's migrations "
-				"does not pass the agent",
+				"guest.migrate: '%s': the migration stream of this hypervisor does "
+				"not pass through the agent",
 				of_stream[i]);
 	if (!*json_text(arguments, "uri", "") && !hypervisor_here()->local)
 		return fail(
@@ -303,7 +304,8 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 		return -ENOENT;
 	if (guest->stage != DOMAIN_RUNNING || guest->migration)
 		return fail(why, -EBUSY, "guest.migrate: guest '%s' is %s", guest->name,
-			    guest->migration ? "on its way already" : "not up yet, or going down");
+			    guest->migration ? "migrating already"
+					     : "not running yet, or stopping");
 	error = check_arguments(arguments, why);
 	if (error)
 		return error;
@@ -318,13 +320,13 @@ int serve_guest_migrate(struct agent *agent, const json_t *arguments, json_t **r
 	job->done = done_migrate;
 	job->given_up = give_up_migrate;
 	error = job_start(job, NO_TIMEOUT_MS, why);
-	/* It was begun with an event, so it ends with one. */
+	/* An event reported its start: report its end. */
 	if (error)
 		take_end(agent, guest, false, why->text);
 	return AGENT_LATER;
 }
 
-/* Whether the migration was cancelled is known when its operation returns. */
+/* The outcome of a cancelled migration is known when its operation returns. */
 static void done_cancel(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
@@ -372,7 +374,7 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 	if (error)
 		return error;
 	if (!guest->migration || guest->migration->over)
-		return fail(why, -ESRCH, "guest.migration: guest '%s' is not on its way",
+		return fail(why, -ESRCH, "guest.migration: guest '%s' is not migrating",
 			    guest->name);
 	job = job_new(guest, hypervisor_here()->control);
 	job->request = json_deep_copy(arguments);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which modules of the host's kernel a micro guest gets. A rig host has a list of them; elsewhere modprobe(8) is asked,
- * which knows what depends on what, and what is built in.
+ * Modules of the host's kernel for a micro guest. A rig host has a list of them; elsewhere modprobe(8) resolves dependencies
+ * and built-in modules.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "harness/hypervisor/domain.h"
 #include "harness/lib/spawn.h"
 
-/* The machine of domain_xml.c: vsock, a serial port, the balloon, and the host's clock. */
+/* For the machine of libvirt/xml.c: vsock, a serial port, the balloon, and the host's clock. */
 static const char *const wanted[] = {
 	"virtio_pci",	  "vmw_vsock_virtio_transport",
 	"virtio_console", "virtio_balloon",
@@ -39,8 +39,8 @@ static void add_once(json_t *paths, const char *path)
 		json_array_append_new(paths, json_string(path));
 }
 
-/* It prints "insmod PATH PARAMETERS" for each file, in the order of loading, and "builtin NAME" for what needs none. */
-static void ask_modprobe(const char *release, const char *module, json_t *paths)
+/* modprobe prints "insmod PATH PARAMETERS" for each file, in the order of loading, and "builtin NAME" for built-in ones. */
+static void run_modprobe(const char *release, const char *module, json_t *paths)
 {
 	static const char verb[] = "insmod ";
 	const char *const argv[] = {"modprobe",	      "--set-version", release,
@@ -64,10 +64,10 @@ static void ask_modprobe(const char *release, const char *module, json_t *paths)
 }
 
 /**
- * modules_collect - the module files that a micro guest needs, in the order of loading
- * @directory: of the modules of its kernel, such as /lib/modules/RELEASE; its file brinell.guest lists them by lines below
- *             it, or modprobe knows
- * @paths:     receives an array of paths; owned by the caller. Empty for a kernel that has all built in
+ * modules_collect - find the module files of a micro guest, in the order of loading
+ * @directory: of the modules of its kernel, such as /lib/modules/RELEASE; its file brinell.guest lists them, one a line, relative
+ *             to it; without that file modprobe resolves them
+ * @paths:     receives an array of paths; owned by the caller. Empty if the kernel has all of them built in
  * @why:       reason of a failure
  *
  * Return: 0 or -errno.
@@ -82,6 +82,6 @@ int modules_collect(const char *directory, json_t **paths, struct reason *why)
 	if (error != -ENOENT)
 		return error;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		ask_modprobe(release, wanted[i], *paths);
+		run_modprobe(release, wanted[i], *paths);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.resolve and guest.monitor, and the way of injectors: requests to the hypervisor of a guest.
+ * The calls guest.resolve and guest.monitor, and struct guest_monitor for injectors.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 #define PAGE_BYTES 4096u
 #define TIMEOUT_MS 10000
 
-/* Addresses are texts, as those of the workloads are: JSON's numbers have 53 bits for some readers. */
+/* Addresses are strings, as those of workloads: some JSON readers have numbers of 53 bits only. */
 static void put_hexadecimal(json_t *reply, const char *key, uint64_t number)
 {
 	json_object_set_new(reply, key, json_sprintf("0x%" PRIx64, number));
@@ -32,7 +32,7 @@ static int work_resolve(void *session, struct hypervisor_job *job)
 		error = hypervisor->process(job->domain, job->uuid, &pid, &job->why);
 	if (!error)
 		error = host_page_find(pid, hva, &page, &job->why);
-	/* The process may have ended in between, and its number may belong to another one. */
+	/* The process may have ended in between, and its number may be reused. */
 	if (!error)
 		error = hypervisor->process(job->domain, job->uuid, &pid, &job->why);
 	if (error)
@@ -105,7 +105,7 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 
 	if (!guest)
 		return -ENOENT;
-	/* Its monitor can break a guest in any way. */
+	/* The monitor can damage a guest in any way. */
 	error = machine_is_expendable(why);
 	if (error)
 		return error;
@@ -113,7 +113,7 @@ int serve_guest_monitor(struct agent *agent, const json_t *arguments, json_t **r
 		return fail(why, -EINVAL, "guest.monitor: 'command' must be a text%s",
 			    human ? "" : ", or a QMP command as an object");
 	job = job_new(guest, work_monitor);
-	/* The bare name of a QMP command is enough. */
+	/* A QMP command may be given as its name only. */
 	if (!json_is_string(command))
 		job->text = json_dumps(command, JSON_COMPACT);
 	else if (human || *json_string_value(command) == '{')
@@ -132,7 +132,7 @@ static struct domain_guest *find_for_injector(const struct agent *agent, const c
 	return domain_guest_find(agent, arguments, "inject", why);
 }
 
-/* The loop of the agent stands still meanwhile: an injection is over when its call is answered. */
+/* Blocks the agent's loop, because an injection ends before its call is answered. */
 static int command_qemu(struct agent *agent, const char *name, const char *text, int64_t timeout_ms,
 			char **answer, struct reason *why)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The agent that a domain belongs to. Domains of an agent that was killed are destroyed, domains of an agent that runs are
- * not. The description of a domain names the agent that created it, and moves with the guest to another host, where it is
- * meaningless. The agent that receives the guest therefore writes its own name beside the files that it makes for the guest.
+ * The agent that a domain belongs to. Domains of a killed agent are destroyed; those of a running agent are not. The
+ * description of a domain names the agent that created it. It moves with the guest to another host, where it is meaningless.
+ * The agent that receives the guest therefore writes its own identity to the guest's directory.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,10 +13,10 @@
 #define NAME_MAX_LENGTH 48
 
 /**
- * domain_name_is_fine - whether a guest may be called so
- * @name: it becomes a part of paths and of its domain's name
+ * domain_name_is_valid - whether a text is valid as the name of a guest
+ * @name: becomes part of paths and of the domain's name
  */
-bool domain_name_is_fine(const char *name)
+bool domain_name_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
@@ -36,10 +36,10 @@ static void read_boot_id(char boot_id[static BOOT_ID_LENGTH + 1])
 }
 
 /**
- * domain_owner - a name for a process that no later one with its number has, and none of another machine
+ * domain_owner - identity of a process that is unique across reuse of its PID, boots and machines
  *
- * Return: "brinell-agent PID START BOOT-ID" with its start time of /proc/PID/stat, owned by the caller; NULL when it is
- * gone.
+ * Return: "brinell-agent PID START BOOT-ID" with its start time of /proc/PID/stat, owned by the caller; NULL if it has
+ * ended.
  */
 char *domain_owner(pid_t pid)
 {
@@ -52,7 +52,7 @@ char *domain_owner(pid_t pid)
 
 	if (read_small_file(system_path(path, place), &text, NULL))
 		return NULL;
-	/* The name in parentheses may hold anything; the start is the 20th field behind it (proc(5)). */
+	/* The name in parentheses may contain any character; the start time is the 20th field after it (proc(5)). */
 	at = strrchr(text, ')');
 	for (int field = 0; at && field < 20; field++)
 		at = strchr(at + 1, ' ');
@@ -63,10 +63,10 @@ char *domain_owner(pid_t pid)
 }
 
 /**
- * domain_is_orphan - whether @owner names an agent of this machine that is gone
+ * domain_is_orphan - whether @owner identifies an agent of this machine that has ended
  *
- * A text that names no agent is no orphan's, nor is one that names an agent of another machine, or of an earlier boot of
- * this one: whether that agent runs is not known here.
+ * Return: false also for a text that is no identity, and for one of another machine or of an earlier boot: whether that agent
+ * runs is not known.
  */
 bool domain_is_orphan(const char *owner)
 {
@@ -88,7 +88,7 @@ static char *receiver_path(const char *guest)
 	return format_text(DOMAIN_DIRECTORY "/%s/receiver", guest);
 }
 
-/** domain_claim - this agent takes in a guest that comes from another host, until domain_disclaim(). Return: 0 or -errno */
+/** domain_claim - record this agent as the receiver of a guest, until domain_disclaim(). Return: 0 or -errno */
 int domain_claim(const char *guest)
 {
 	__cleanup_free char *directory = format_text(DOMAIN_DIRECTORY "/%s", guest);
@@ -101,7 +101,7 @@ int domain_claim(const char *guest)
 				     strlen(owner));
 }
 
-/** domain_disclaim - undo domain_claim(): the guest is gone, or does not come */
+/** domain_disclaim - undo domain_claim() */
 void domain_disclaim(const char *guest)
 {
 	__cleanup_free char *file = receiver_path(guest);
@@ -111,7 +111,7 @@ void domain_disclaim(const char *guest)
 }
 
 /**
- * domain_agent - the agent that the domain of a guest belongs to on this machine
+ * domain_agent - find the agent that the domain of a guest belongs to on this machine
  * @guest:       its name
  * @description: of the domain; may be NULL
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program of this machine needs to run elsewhere: its dynamic loader and its libraries, found as ld.so(8) finds them
- * when nothing says otherwise. Nothing is run for that.
+ * The dynamic loader and the libraries of a program of this machine, found by the default search of ld.so(8). Reads the ELF
+ * files only; executes nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static const char *const program_places[] = {
 	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
 };
 
-/* The loader's own, of Debian and of others; what only ld.so.conf names is not found in a guest either. */
+/* The default directories of the loader, of Debian and of others. Those of ld.so.conf do not exist in a guest either. */
 static const char *const library_places[] = {
 	"/lib/x86_64-linux-gnu",
 	"/usr/lib/x86_64-linux-gnu",
@@ -27,7 +27,7 @@ static const char *const library_places[] = {
 };
 
 /**
- * struct closure - files that are wanted together
+ * struct closure - a set of files and their dependencies
  * @files: array of paths in the order in which they were found
  * @seen:  object of these paths, and of the names of libraries
  */
@@ -114,7 +114,7 @@ static int add_library(struct closure *closure, const char *name, const char *of
 	return 0;
 }
 
-/* The C library loads it when a thread is cancelled or ends, and ends the process when it is not there. */
+/* The C library loads libgcc_s when a thread is cancelled or exits, and aborts the process if it is missing. */
 static void add_unwinder(struct closure *closure)
 {
 	__cleanup_free char *path =
@@ -124,7 +124,7 @@ static void add_unwinder(struct closure *closure)
 		add_file(closure, path);
 }
 
-/* @first: a program was asked for; others are libraries, or the loader. */
+/* @first: a program; else a library or the loader. */
 static int add_links(struct closure *closure, const char *path, bool first, struct reason *why)
 {
 	struct elf_links links;
@@ -134,10 +134,10 @@ static int add_links(struct closure *closure, const char *path, bool first, stru
 	int error = elf_links_read(&links, system_path(place, path), why);
 
 	if (!error && !links.program)
-		error = fail(why, -ENOEXEC, "%s is no x86-64 program%s", path,
-			     first ? "; a script needs its interpreter, and what that needs" : "");
+		error = fail(why, -ENOEXEC, "%s is not an x86-64 program%s", path,
+			     first ? "; for a script, name its interpreter" : "");
 	if (!error && links.interpreter && !is_file(links.interpreter))
-		error = fail(why, -ENOENT, "%s wants the dynamic loader %s, which is not there",
+		error = fail(why, -ENOENT, "%s needs the dynamic loader %s, which does not exist",
 			     path, links.interpreter);
 	if (!error && links.interpreter)
 		add_file(closure, links.interpreter);
@@ -156,21 +156,20 @@ static int add_program(struct closure *closure, const char *name, struct reason 
 			     : find_in(program_places, ARRAY_SIZE(program_places), name);
 
 	if (!path || !is_file(path))
-		return fail(why, -ENOENT, "this machine has no program %s to give to a guest",
-			    name);
+		return fail(why, -ENOENT, "this machine has no program %s for a guest", name);
 	add_file(closure, path);
 	return 0;
 }
 
 /**
- * programs_collect - the files that programs of this machine need, themselves included
- * @names: array of names, looked up in the usual directories, or of paths; NULL is none
+ * programs_collect - find programs of this machine with their loader and libraries
+ * @names: array of names, searched in the usual directories, or of paths; NULL: none
  * @files: receives an array of paths; owned by the caller also after a failure
  * @why:   reason of a failure
  *
- * Libraries that a program loads by itself (dlopen(3)) are not known, but for the one that every threaded program may want.
+ * Libraries of dlopen(3) are not found, except libgcc_s, which every threaded program may load.
  *
- * Return: 0, -ENOENT, -ENOEXEC for what is no program, or another -errno.
+ * Return: 0, -ENOENT, -ENOEXEC if a file is no program, or another -errno.
  */
 int programs_collect(const json_t *names, json_t **files, struct reason *why)
 {

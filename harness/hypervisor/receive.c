@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The call guest.receive: this host is the target of a migration. What the guest's domain names is made, and its coming
- * is seen by the events of the hypervisor. It may fail to come, and be sent once more.
+ * The call guest.receive: this host is the target of a migration. It creates the files that the guest's domain refers to.
+ * Events of the hypervisor report the arrival. A migration may fail and be repeated.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define RECEIVE_TIMEOUT_MS 10000
 
-/** domain_is_incoming - whether a guest is on its way here, and does not run here yet */
+/** domain_is_incoming - whether a guest is awaited or arriving, and does not run here yet */
 bool domain_is_incoming(const struct domain_guest *guest)
 {
 	return guest->stage == DOMAIN_AWAITED || guest->stage == DOMAIN_ARRIVING;
@@ -25,12 +25,12 @@ static int work_receive(void *session, struct hypervisor_job *job)
 	if (!error)
 		error = hypervisor_here()->state(session, job);
 	if (!error && !json_is(job->reply, "state", "gone"))
-		error = fail(&job->why, -EEXIST,
-			     "guest.receive of '%s': its domain is here already", job->guest);
+		error = fail(&job->why, -EEXIST, "guest.receive of '%s': its domain exists already",
+			     job->guest);
 	if (!error && ours) {
 		error = domain_claim(job->guest);
 		if (error)
-			fail_errno(&job->why, error, "guest.receive of '%s': write its receiver",
+			fail_errno(&job->why, error, "guest.receive of '%s': record the receiver",
 				   job->guest);
 	}
 	if (!error && hypervisor_here()->receive)
@@ -46,7 +46,7 @@ static void done_receive(struct agent *agent, struct hypervisor_job *job)
 		return;
 	agent_answer(agent, &guest->ticket, job->error, NULL, &job->why);
 	if (job->error)
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 	else
 		guest->stage = DOMAIN_AWAITED;
 }
@@ -59,14 +59,14 @@ static void give_up_receive(struct agent *agent, struct hypervisor_job *job,
 	if (!guest || !guest->ticket.id)
 		return;
 	agent_answer(agent, &guest->ticket, -ETIMEDOUT, NULL, why);
-	domain_forget(agent, guest);
+	domain_remove(agent, guest);
 }
 
 static int work_arrive(void *session, struct hypervisor_job *job)
 {
 	int error = hypervisor_here()->describe(session, job);
 
-	/* Without its process, it can still be watched. */
+	/* Without its process, the domain can still be watched. */
 	return error == -ESRCH ? 0 : error;
 }
 
@@ -75,7 +75,7 @@ static void done_arrive(struct agent *agent, struct hypervisor_job *job)
 	struct domain_guest *guest = domain_guest_of_job(agent, job);
 	struct reason why;
 
-	/* One that is incoming may end in between; an event says so. */
+	/* An incoming domain may have ended; an event reports that. */
 	if (!guest || guest->stage != DOMAIN_ARRIVING || job->error)
 		return;
 	domain_take_description(guest, job);
@@ -89,31 +89,31 @@ static void done_arrive(struct agent *agent, struct hypervisor_job *job)
 	guest->arrived = true;
 }
 
-static void look_at_arrival(struct domain_guest *guest)
+static void describe_arrival(struct domain_guest *guest)
 {
 	struct hypervisor_job *job = job_new(guest, work_arrive);
 
 	guest->stage = DOMAIN_ARRIVING;
 	job->done = done_arrive;
-	/* The hypervisor may be slow, but without this look the guest would stay unheard. */
+	/* A long timeout, because without the description the guest can not be linked. */
 	job->late = done_arrive;
 	(void)job_start(job, RECEIVE_TIMEOUT_MS, NULL);
 }
 
 /**
- * domain_arrival_event - the hypervisor reports a guest that is awaited
- * @state: of its domain: "started" as soon as it is there, "resumed" when it runs here, "stopped" when it did not come
+ * domain_arrival_event - handle an event about an awaited guest
+ * @state: of its domain: "started" when it exists, "resumed" when it runs here, "stopped" when the migration failed
  */
 void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const char *state)
 {
 	if (strcmp(state, "started") == 0 || strcmp(state, "resumed") == 0) {
-		look_at_arrival(guest);
+		describe_arrival(guest);
 	} else if (strcmp(state, "stopped") == 0 && guest->stage == DOMAIN_ARRIVING) {
 		struct reason why;
 
 		guest->stage = DOMAIN_AWAITED;
 		domain_take_console(agent, guest);
-		/* Its end was the end of the pipe. */
+		/* The end of the domain closed the pipes of its console: open them again. */
 		if (guest->ours && domain_open_console(guest, &why))
 			log_warning("guest '%s': %s", guest->name, why.text);
 	}
@@ -137,7 +137,7 @@ static int take_port(struct agent *agent, const json_t *arguments, bool ours, un
 	int error;
 
 	if (wanted < 1 || wanted >= UINT32_MAX)
-		return fail(why, -EINVAL, "guest.receive: 'port' is %lld, which is none",
+		return fail(why, -EINVAL, "guest.receive: 'port' is %lld, which is not a port",
 			    (long long)wanted);
 	*port = (unsigned int)wanted;
 	error = domain_listen(agent, ours, port, why);
@@ -172,13 +172,13 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 		return error;
 	if (strlen(uuid) != UUID_BYTES - 1)
 		return fail(why, -EINVAL, "guest.receive: 'uuid' must be that of its domain");
-	/* Its last migration did not bring it here, the next one may. */
+	/* Repeated after a failed migration. */
 	if (guest && is_awaited_so(guest, uuid, arguments))
 		return 0;
 	if (guest && guest->stage != DOMAIN_GONE && guest->stage != DOMAIN_AWAITED)
 		return fail(why, -EEXIST, "guest.receive: there is a guest '%s' already", name);
 	if (guest)
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 	error = take_port(agent, arguments, ours, &port, why);
 	if (error)
 		return error;
@@ -196,7 +196,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 		error = job_start(job, RECEIVE_TIMEOUT_MS, why);
 	}
 	if (error) {
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 		return error;
 	}
 	guest->ticket = agent_later(agent);

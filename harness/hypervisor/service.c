@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guests that this agent starts, watches, moves and stops through the hypervisor. A domain that it did not make is never
- * changed but by what its user asks for: it is looked up by its name, and left as it is.
+ * The guests that this agent starts, watches, migrates and stops through the hypervisor. A domain of the user is looked up by
+ * its name, and changed only by explicit calls.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,8 +11,8 @@
 #include "harness/link/guest_service.h"
 
 /*
- * @listens:   to guests on the vsock, because one of them wanted it
- * @survey_ns: when the guests are looked after, because the connection was lost; 0 for not at all
+ * @listens:   domain_listen() is in effect
+ * @survey_ns: time of the next survey after a lost connection; 0: none
  */
 struct domains {
 	struct domain_guest *first;
@@ -27,19 +27,19 @@ static struct domains *domains_of(const struct agent *agent)
 	return agent_state(agent, &domain_service);
 }
 
-/** domain_first - of the list of all guests */
+/** domain_first - first guest of the list */
 struct domain_guest *domain_first(const struct agent *agent)
 {
 	return domains_of(agent)->first;
 }
 
-/** domain_listens - whether the agent listens to guests for the sake of this service */
+/** domain_listens - whether domain_listen() is in effect */
 bool *domain_listens(const struct agent *agent)
 {
 	return &domains_of(agent)->listens;
 }
 
-/** domain_find - a guest by its name, or NULL */
+/** domain_find - find a guest by its name. Return: NULL: there is none */
 struct domain_guest *domain_find(const struct agent *agent, const char *name)
 {
 	struct domain_guest *guest = domains_of(agent)->first;
@@ -49,7 +49,7 @@ struct domain_guest *domain_find(const struct agent *agent, const char *name)
 	return guest;
 }
 
-/** domain_guest_of_job - the guest of a job, unless it was forgotten meanwhile, and another one has its name */
+/** domain_guest_of_job - find the guest of a job. Return: NULL if it was removed meanwhile, even if another one has its name */
 struct domain_guest *domain_guest_of_job(const struct agent *agent,
 					 const struct hypervisor_job *job)
 {
@@ -58,7 +58,7 @@ struct domain_guest *domain_guest_of_job(const struct agent *agent,
 	return guest && strcmp(guest->uuid, job->uuid) == 0 ? guest : NULL;
 }
 
-/** domain_guest_find - the guest that a call is about, while it runs. Return: NULL with a reason */
+/** domain_guest_find - find the running guest of a call. Return: NULL with a reason */
 struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *arguments,
 				       const char *call, struct reason *why)
 {
@@ -66,20 +66,19 @@ struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *
 	struct domain_guest *guest = domain_find(agent, name);
 
 	if (!guest)
-		fail(why, -ENOENT, "%s: no guest '%s' was started; guest.start does it", call,
-		     name);
+		fail(why, -ENOENT, "%s: no guest '%s' was started; call guest.start", call, name);
 	else if (guest->stage == DOMAIN_GONE)
 		fail(why, -ENOENT, "%s: guest '%s' has ended%s", call, name,
-		     strcmp(guest->ending, "migrated") == 0 ? " here: it was moved to another host"
+		     strcmp(guest->ending, "migrated") == 0 ? " here: it migrated to another host"
 							    : "");
 	else if (guest->stage == DOMAIN_AWAITED)
-		fail(why, -ENOENT, "%s: guest '%s' has not come here yet", call, name);
+		fail(why, -ENOENT, "%s: guest '%s' has not arrived here yet", call, name);
 	else
 		return guest;
 	return NULL;
 }
 
-/** domain_add - one more guest; @domain is its name when it is not @ours. Return: it; never NULL */
+/** domain_add - add a guest; @domain is the name of its domain if it is not @ours. Return: never NULL */
 struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours,
 				const char *domain)
 {
@@ -97,12 +96,12 @@ struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours
 	return guest;
 }
 
-/** domain_forget - of a guest that has ended: removes what was made for it */
-void domain_forget(struct agent *agent, struct domain_guest *guest)
+/** domain_remove - remove a guest that has ended, and its files */
+void domain_remove(struct agent *agent, struct domain_guest *guest)
 {
 	struct domain_guest **at = &domains_of(agent)->first;
 
-	domain_migration_forget(agent, guest);
+	domain_migration_free(agent, guest);
 	while (*at != guest)
 		at = &(*at)->next;
 	*at = guest->next;
@@ -118,10 +117,10 @@ void domain_forget(struct agent *agent, struct domain_guest *guest)
 	free(guest->directory);
 	free(guest);
 	if (!domain_first(agent))
-		domain_listen_no_more(agent);
+		domain_listen_end(agent);
 }
 
-/** domain_survey_later - look after all guests in @pause_ns */
+/** domain_survey_later - schedule domain_survey() in @pause_ns */
 void domain_survey_later(struct agent *agent, int64_t pause_ns)
 {
 	domains_of(agent)->survey_ns = now_monotonic_ns() + pause_ns;
@@ -136,7 +135,7 @@ static void on_console_line(void *context, const char *text)
 		   json_pack("{s:s}", "guest", guest->name));
 }
 
-/** domain_take_console - pass on what a guest has shown, without waiting */
+/** domain_take_console - emit lines of a guest's console, without blocking */
 void domain_take_console(struct agent *agent, struct domain_guest *guest)
 {
 	struct pollfd state = {.events = POLLIN};
@@ -153,7 +152,7 @@ void domain_take_console(struct agent *agent, struct domain_guest *guest)
 		console_end(guest->console, on_console_line, pair);
 }
 
-/* The wait of a guest's stage has lasted too long. */
+/* Handle the timeout of a guest's stage. */
 static void expire(struct agent *agent, struct domain_guest *guest)
 {
 	struct reason why;
@@ -162,7 +161,7 @@ static void expire(struct agent *agent, struct domain_guest *guest)
 		domain_destroy(agent, guest);
 	} else if (guest->stage == DOMAIN_GREETING) {
 		fail(&why, -ETIMEDOUT,
-		     guest->ours ? "its domain runs, but it did not say hello in time"
+		     guest->ours ? "its domain runs, but its hello did not arrive in time"
 				 : "its domain runs, but no hello came in time: is brinell-guest "
 				   "started in it?");
 		domain_fail_start(agent, guest, -ETIMEDOUT, &why);
@@ -183,7 +182,7 @@ static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
 	return count;
 }
 
-/* The clock of the guest link wakes the loop ten times a second, so that what is late is seen. */
+/* The guest link wakes the loop ten times a second, so that timeouts are noticed. */
 static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count)
 {
 	struct domain_guest *guest, *next;
@@ -216,7 +215,7 @@ static const struct agent_call calls[] = {
 REGISTERED(agent_service, domain_service) = {
 	.name = "domain",
 	.roles = AGENT_HOST,
-	/* Before the link to the guests. */
+	/* Before the guest link. */
 	.rank = 20,
 	.state_size = sizeof(struct domains),
 	.calls = calls,

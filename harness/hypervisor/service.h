@@ -8,15 +8,15 @@
 struct migration;
 
 /**
- * enum domain_stage - how far a guest is
- * @DOMAIN_MAKING:   the hypervisor makes or looks up its domain
- * @DOMAIN_GREETING: its hello is awaited
- * @DOMAIN_AWAITED:  it will come from another host
- * @DOMAIN_ARRIVING: its domain is here, and does not run yet
- * @DOMAIN_RUNNING:  guest.start was answered, or it has arrived
+ * enum domain_stage - stage of a guest on this host
+ * @DOMAIN_MAKING:   the hypervisor creates or looks up its domain
+ * @DOMAIN_GREETING: waiting for its hello
+ * @DOMAIN_AWAITED:  waiting for it to come from another host
+ * @DOMAIN_ARRIVING: its domain exists, and does not run yet
+ * @DOMAIN_RUNNING:  guest.start was answered, or its migration has arrived
  * @DOMAIN_STOPPING: guest.stop waits for its end
  * @DOMAIN_DESTROYING: the hypervisor destroys it
- * @DOMAIN_GONE:     it has ended here; kept until a call asks for it
+ * @DOMAIN_GONE:     it has ended here; kept until guest.stop
  */
 enum domain_stage {
 	DOMAIN_MAKING,
@@ -30,20 +30,20 @@ enum domain_stage {
 };
 
 /**
- * struct domain_guest - a guest that this agent has started or taken
- * @ours:    its domain was made here or will come here, and is ended here
+ * struct domain_guest - a guest that this agent has started or found
+ * @ours:    the agent creates its domain, or receives a domain of brinell, and ends it
  * @received: it comes from another host; @arrived: it runs here
  * @ticket:  of the call that waits
- * @until_ns: when the wait of @stage is over
- * @port:    of the vsock that its kernel command line names
- * @huge_pages: how many were added to the pool of the host for it
- * @backing: of its memory, as it was asked for
- * @software: names of its software and their versions, as the hypervisor finds them; NULL before
+ * @until_ns: timeout of @stage
+ * @port:    of the vsock, in its kernel command line
+ * @huge_pages: number of pages that were added to the pool of the host for it
+ * @backing: requested backing of its memory
+ * @software: names and versions of its software, from the hypervisor; NULL before
  * @boot_id, @kernel: of its last hello; NULL before
- * @ending:  the hypervisor's word for how it ended; empty before
- * @shutdown_by: what requested its end, as the hypervisor names it: "guest" (a reset of its processor too) or "host"; or empty
- * @failure: why guest.start failed with @failure_errno, reported when its domain is gone; owned, or NULL
- * @failures: of memory, that the hypervisor reports
+ * @ending:  how it ended, in the terms of the hypervisor; empty before
+ * @shutdown_by: origin of its end, from the hypervisor: "guest" (also a reset of its processor) or "host"; or empty
+ * @failure: reason of a failed guest.start, with @failure_errno; reported when its domain is gone; owned, or NULL
+ * @failures: rate limit of memory failures that the hypervisor reports
  * @migration: to another host, or NULL
  */
 struct domain_guest {
@@ -76,7 +76,7 @@ struct domain_guest *domain_guest_find(const struct agent *agent, const json_t *
 				       const char *call, struct reason *why);
 struct domain_guest *domain_add(struct agent *agent, const char *name, bool ours,
 				const char *domain);
-void domain_forget(struct agent *agent, struct domain_guest *guest);
+void domain_remove(struct agent *agent, struct domain_guest *guest);
 void domain_take_console(struct agent *agent, struct domain_guest *guest);
 void domain_survey_later(struct agent *agent, int64_t pause_ns);
 struct domain_guest *domain_guest_of_job(const struct agent *agent,
@@ -87,14 +87,14 @@ struct hypervisor_job *job_new(const struct domain_guest *guest, hypervisor_work
 int job_answered(struct agent *agent, struct hypervisor_job *job, int64_t timeout_ms,
 		 struct reason *why);
 
-/* micro.c: what a guest is made of */
+/* micro.c: files of a micro guest */
 int domain_make_files(struct domain_guest *guest, const json_t *arguments, char **description,
 		      struct reason *why);
 int domain_open_console(struct domain_guest *guest, struct reason *why);
 void domain_remove_files(struct domain_guest *guest);
 int domain_take_name(const char *call, const json_t *arguments, bool *ours, struct reason *why);
 int domain_listen(struct agent *agent, bool ours, unsigned int *port, struct reason *why);
-void domain_listen_no_more(struct agent *agent);
+void domain_listen_end(struct agent *agent);
 
 /* start.c */
 json_t *domain_facts(const struct domain_guest *guest);
@@ -125,7 +125,7 @@ bool domain_is_incoming(const struct domain_guest *guest);
 bool domain_is_leaving(const struct domain_guest *guest);
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event);
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);
-void domain_migration_forget(struct agent *agent, struct domain_guest *guest);
+void domain_migration_free(struct agent *agent, struct domain_guest *guest);
 
 agent_serve_fn serve_guest_start, serve_guest_stop, serve_guest_status, serve_guest_balloon,
 	serve_guest_receive, serve_guest_migrate, serve_guest_migration, serve_guest_resolve,

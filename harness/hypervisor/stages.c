@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The stages of a migration, derived from the events of the hypervisor: statistics that are sampled, events that may come before or after
- * a sample of the same moment, and the result of the call. A stage never goes back.
+ * The stages of a migration, derived from sampled statistics, events, which may come before or after a sample of the same
+ * moment, and the result of the operation. The stage never goes back.
  */
 #include <string.h>
 
 #include "harness/hypervisor/stages.h"
 
-/* The most frequent report of progress within a stage and an iteration. */
+/* Shortest time between reports of progress within a stage and an iteration. */
 #define TOLD_NS (100 * NSEC_PER_MSEC)
 
-/** migration_stage_name - as scenarios and events call it */
+/** migration_stage_name - name of a stage in scenarios and events */
 const char *migration_stage_name(enum migration_stage stage)
 {
 	static const char *const names[] = {"setup",	 "pre-copy",  "switchover", "post-copy",
@@ -19,7 +19,7 @@ const char *migration_stage_name(enum migration_stage stage)
 	return names[stage];
 }
 
-/** migration_track_begin - a migration that was asked for at @now */
+/** migration_track_begin - start tracking a migration that was requested at @now */
 void migration_track_begin(struct migration_track *track, int64_t now)
 {
 	*track = (struct migration_track){.began_ns = now, .reported_ns = now};
@@ -38,9 +38,9 @@ static enum migration_news reach(struct migration_track *track, enum migration_s
 }
 
 /**
- * migration_track_iteration - QEMU began an iteration
+ * migration_track_iteration - handle the start of an iteration
  *
- * Return: what is to be reported.
+ * Return: the report that is due.
  */
 enum migration_news migration_track_iteration(struct migration_track *track, int64_t iteration,
 					      int64_t now)
@@ -55,10 +55,10 @@ enum migration_news migration_track_iteration(struct migration_track *track, int
 }
 
 /**
- * migration_track_sample - statistics of the job
- * @statistics: fields of virDomainGetJobStats(); before QEMU sends there are none of memory
+ * migration_track_sample - handle statistics of the job
+ * @statistics: fields of virDomainGetJobStats(); without those of memory before QEMU sends
  *
- * Return: what is to be reported.
+ * Return: the report that is due.
  */
 enum migration_news migration_track_sample(struct migration_track *track, const json_t *statistics,
 					   int64_t now)
@@ -84,10 +84,10 @@ enum migration_news migration_track_sample(struct migration_track *track, const 
 }
 
 /**
- * migration_track_lifecycle - the guest was stopped at the source
+ * migration_track_lifecycle - handle a lifecycle event, such as the stop of the guest at the source
  * @state, @detail: of an event of the hypervisor
  *
- * Return: what is to be reported.
+ * Return: the report that is due.
  */
 enum migration_news migration_track_lifecycle(struct migration_track *track, const char *state,
 					      const char *detail, int64_t now)
@@ -101,11 +101,11 @@ enum migration_news migration_track_lifecycle(struct migration_track *track, con
 }
 
 /**
- * migration_track_end - the call has come back
- * @worked:    it says that the guest is at the target
- * @cancelled: its end was requested
+ * migration_track_end - handle the end of the operation
+ * @worked:    it succeeded
+ * @cancelled: it was cancelled
  *
- * Return: how it ended.
+ * Return: the outcome.
  */
 enum migration_stage migration_track_end(struct migration_track *track, bool worked, bool cancelled)
 {
@@ -118,7 +118,7 @@ enum migration_stage migration_track_end(struct migration_track *track, bool wor
 	return track->stage;
 }
 
-/** migration_track_data - an event about it, as data. Return: owned by the caller */
+/** migration_track_data - data of an event. Return: owned by the caller */
 json_t *migration_track_data(const struct migration_track *track, const char *guest,
 			     const char *event, int64_t now)
 {
@@ -132,12 +132,12 @@ json_t *migration_track_data(const struct migration_track *track, const char *gu
 			 (json_int_t)(now - track->began_ns));
 }
 
-/** migration_track_text - the same for people. Return: owned by the caller */
+/** migration_track_text - text of an event. Return: owned by the caller */
 char *migration_track_text(const struct migration_track *track, const char *guest)
 {
 	if (!track->total)
 		return format_text("%s: migration %s", guest, migration_stage_name(track->stage));
-	return format_text("%s: migration %s, iteration %lld, %.1f of %.1f MiB left", guest,
+	return format_text("%s: migration %s, iteration %lld, %.1f of %.1f MiB remaining", guest,
 			   migration_stage_name(track->stage), (long long)track->iteration,
 			   (double)track->remaining / (1 << 20), (double)track->total / (1 << 20));
 }

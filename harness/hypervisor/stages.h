@@ -5,12 +5,12 @@
 #include "harness/lib/util.h"
 
 /**
- * enum migration_stage - how far a migration is, in the order that they follow each other
+ * enum migration_stage - stages of a migration, in their order
  * @MIGRATION_SETUP:      the hypervisor prepares both hosts
  * @MIGRATION_PRE_COPY:   QEMU sends memory while the guest runs
- * @MIGRATION_SWITCHOVER: the guest stands still
- * @MIGRATION_POST_COPY:  it runs at the target, and fetches what is missing
- * @MIGRATION_COMPLETED, @MIGRATION_CANCELLED, @MIGRATION_FAILED, @MIGRATION_REFUSED: the ends
+ * @MIGRATION_SWITCHOVER: the guest is stopped
+ * @MIGRATION_POST_COPY:  it runs at the target, which fetches missing pages
+ * @MIGRATION_COMPLETED, @MIGRATION_CANCELLED, @MIGRATION_FAILED, @MIGRATION_REFUSED: outcomes
  */
 enum migration_stage {
 	MIGRATION_SETUP,
@@ -24,14 +24,14 @@ enum migration_stage {
 };
 
 /**
- * struct migration_track - what is known of a migration
- * @active:   QEMU has begun to send
- * @began_ns: on CLOCK_MONOTONIC; @reported_ns: of the last thing that was reported
- * @iteration: rounds over the memory, the first is 1
+ * struct migration_track - progress of a migration
+ * @active:   the first statistics with memory have come
+ * @began_ns: CLOCK_MONOTONIC; @reported_ns: time of the last report
+ * @iteration: pass over the memory, from 1
  * @remaining, @processed, @total: bytes of memory
  * @bandwidth: bytes a second
  * @dirty_rate: bytes a second
- * @throttle: per cent of its processors that auto-converge takes from the guest
+ * @throttle: percentage by which auto-converge throttles the processors of the guest
  */
 struct migration_track {
 	enum migration_stage stage;
@@ -42,7 +42,7 @@ struct migration_track {
 };
 
 /**
- * enum migration_news - what of a migration is to be reported now
+ * enum migration_news - kind of report that is due
  */
 enum migration_news {
 	MIGRATION_NO_NEWS,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The call guest.start: makes a micro guest, or takes a domain of the user as it is, and is answered at its hello.
+ * The call guest.start: creates a micro guest, or looks up a domain of the user. The hello of the guest completes it.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,25 +11,25 @@
 #define MAKE_TIMEOUT_MS 60000
 #define HELLO_TIMEOUT_MS 60000
 #define DESTROY_TIMEOUT_MS 10000
-/* A pipe holds 64 KiB, of which each read takes a quarter; a guest that does not end its lines is not waited for. */
+/* A pipe holds 64 KiB, and each read gets a quarter of it. The number of reads is bounded. */
 #define CONSOLE_READS_MOST 8
 #define CONSOLE_SHOWN_BYTES 300
 #define LOG_SHOWN_BYTES 200
 
-/** domain_answer_failure - guest.start has failed, and its domain is gone, or does not go */
+/** domain_answer_failure - answer a failed guest.start, after its domain was destroyed, or could not be */
 void domain_answer_failure(struct agent *agent, struct domain_guest *guest)
 {
 	__cleanup_free char *text = steal(guest->failure);
 	struct reason why;
 
-	/* The agent ends: no call waits for the answer. */
+	/* If the agent ends, no call waits for the answer. */
 	if (!guest->ticket.id)
 		return;
 	fail(&why, guest->failure_errno, "%s", text);
 	agent_answer(agent, &guest->ticket, guest->failure_errno, NULL, &why);
 }
 
-/* Text that follows the reason of a failed start: the ends of the console and of the log. Owned by the caller; may be empty. */
+/* Return: the ends of the console and of the log, for the reason of a failed start. Owned by the caller; may be empty. */
 static char *console_and_log(const struct domain_guest *guest)
 {
 	__cleanup_free char *shown =
@@ -44,9 +44,9 @@ static char *console_and_log(const struct domain_guest *guest)
 }
 
 /**
- * domain_fail_start - a start that failed: says why, with what the guest has left behind, and takes away what was made
+ * domain_fail_start - fail a start: record the reason with console and log, and destroy the domain
  *
- * The answer comes when the domain is gone: another start of the guest must not find it there.
+ * The call is answered when the domain is gone, so that the next start of the guest does not find it.
  */
 void domain_fail_start(struct agent *agent, struct domain_guest *guest, int error,
 		       const struct reason *why)
@@ -64,10 +64,10 @@ void domain_fail_start(struct agent *agent, struct domain_guest *guest, int erro
 		return;
 	}
 	domain_answer_failure(agent, guest);
-	domain_forget(agent, guest);
+	domain_remove(agent, guest);
 }
 
-/** domain_fail_ended - its domain was there, and ended before the guest said hello */
+/** domain_fail_ended - fail a start whose domain ended before the hello of the guest */
 void domain_fail_ended(struct agent *agent, struct domain_guest *guest)
 {
 	struct reason why;
@@ -78,7 +78,7 @@ void domain_fail_ended(struct agent *agent, struct domain_guest *guest)
 	domain_fail_start(agent, guest, -EHOSTDOWN, &why);
 }
 
-/** domain_facts - what a guest is, on this host. Return: owned by the caller */
+/** domain_facts - facts of a guest on this host. Return: owned by the caller */
 json_t *domain_facts(const struct domain_guest *guest)
 {
 	__cleanup_free char *policy = transparent_pages_policy();
@@ -98,7 +98,7 @@ json_t *domain_facts(const struct domain_guest *guest)
 	return facts;
 }
 
-/** domain_take_description - keep what the hypervisor has found */
+/** domain_take_description - store the description of the hypervisor */
 void domain_take_description(struct domain_guest *guest, const struct hypervisor_job *job)
 {
 	snprintf(guest->uuid, sizeof(guest->uuid), "%s",
@@ -139,7 +139,7 @@ static void on_guest_event(struct agent *agent, const json_t *event)
 
 REGISTERED(guest_listener, domain_listener) = {.name = "domain", .event = on_guest_event};
 
-/* One that was connected before it was asked for has said its hello already: it is asked again. */
+/* A guest that connected before guest.start has sent its hello already: request it again. */
 static void then_greet(struct agent *agent, void *context, int error, const json_t *reply,
 		       const struct reason *why)
 {
@@ -191,7 +191,7 @@ static int work_find(void *session, struct hypervisor_job *job)
 	return error == -ESRCH ? 0 : error;
 }
 
-/** domain_link - have the link expect a guest where the description of its domain says. Return: 0 or -errno */
+/** domain_link - make the guest link expect a guest at the address of its domain. Return: 0 or -errno */
 int domain_link(struct agent *agent, struct domain_guest *guest, const json_t *description,
 		struct reason *why)
 {
@@ -216,7 +216,7 @@ static void done_make(struct agent *agent, struct hypervisor_job *job)
 
 	if (!guest || guest->stage != DOMAIN_MAKING)
 		return;
-	/* Events overtake jobs: it was made, and is gone already. */
+	/* Events may come before the result of the job: the domain has ended already. */
 	if (*guest->ending) {
 		domain_fail_ended(agent, guest);
 		return;
@@ -242,7 +242,7 @@ static void give_up_make(struct agent *agent, struct hypervisor_job *job, const 
 		domain_fail_start(agent, guest, -ETIMEDOUT, why);
 }
 
-/* A domain that was created after its call had timed out. */
+/* Destroy a domain that was created after its call timed out. */
 static void destroy_late(struct agent *agent, struct hypervisor_job *job)
 {
 	struct domain_guest made = {.name = job->guest, .domain = job->domain};
@@ -307,7 +307,7 @@ int serve_guest_start(struct agent *agent, const json_t *arguments, json_t **rep
 	if (guest && guest->stage != DOMAIN_GONE)
 		return fail(why, -EEXIST, "guest.start: there is a guest '%s' already", name);
 	if (guest)
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 	error = domain_listen(agent, ours, &port, why);
 	if (error == -EADDRINUSE) {
 		port = 0;
@@ -320,6 +320,6 @@ int serve_guest_start(struct agent *agent, const json_t *arguments, json_t **rep
 	error = start_making(agent, guest, arguments, why);
 	if (!error)
 		return AGENT_LATER;
-	domain_forget(agent, guest);
+	domain_remove(agent, guest);
 	return error;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls guest.status and guest.balloon: the state of a guest by the hypervisor and by its heartbeat, both also
- * emitted as evidence; and the size of its memory.
+ * The calls guest.status and guest.balloon. The state of a guest is that of the hypervisor and of its heartbeat; both are also
+ * emitted as evidence.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,11 +11,11 @@
 
 #define STATUS_TIMEOUT_MS 10000
 #define BALLOON_TIMEOUT_MS 30000
-/* For the answer of the hypervisor, beyond the time of the guest; the caller waits 5 s longer than that time. */
+/* Timeout of the hypervisor beyond that of the guest; the caller waits 5 s longer than the guest's. */
 #define BALLOON_ANSWER_MS 2000
 
-/* The state of the guest's heartbeat: emitted as evidence, and added to @reply. */
-static void tell_pulse(struct agent *agent, const char *name, json_t *reply)
+/* Emit the state of the guest's heartbeat as evidence, and add it to @reply. */
+static void report_pulse(struct agent *agent, const char *name, json_t *reply)
 {
 	__cleanup_json json_t *list = guest_link_list(guest_service_link(agent));
 	json_t *now = json_pack("{s:s, s:b, s:I, s:I}", "what", "now", "connected", 0, "seq",
@@ -43,7 +43,7 @@ static void tell_pulse(struct agent *agent, const char *name, json_t *reply)
 	agent_emit(agent, "heartbeat", now_realtime_ns(), text, now);
 }
 
-/* @reply: has the "state", and is answered; stolen */
+/* @reply: with the "state"; completes the answer; stolen */
 static void answer_status(struct agent *agent, struct hypervisor_job *job, json_t *reply)
 {
 	const struct domain_guest *guest = domain_guest_of_job(agent, job);
@@ -60,7 +60,7 @@ static void answer_status(struct agent *agent, struct hypervisor_job *job, json_
 		   json_pack("{s:s, s:s, s:s, s:s, s:s}", "guest", job->guest, "uuid", job->uuid,
 			     "event", "status", "state", state, "detail",
 			     json_text(reply, "detail", "")));
-	tell_pulse(agent, job->guest, reply);
+	report_pulse(agent, job->guest, reply);
 	if (guest)
 		json_object_set_new(reply, "facts", domain_facts(guest));
 	agent_answer(agent, &job->ticket, 0, reply, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How guests end: at a call, or with the agent that has made them or has taken them in, also when the hypervisor does not answer.
+ * The end of guests: by guest.stop, or with the agent that created or received them, even if the hypervisor does not answer.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #define DESTROY_TIMEOUT_MS 10000
 #define CLOSE_TIMEOUT_MS 5000
 
-/** domain_answer_stop - a guest has ended, or could not be ended */
+/** domain_answer_stop - answer guest.stop, after the guest has ended, or could not be ended */
 void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int error,
 			const struct reason *why)
 {
@@ -28,7 +28,7 @@ void domain_answer_stop(struct agent *agent, struct domain_guest *guest, int err
 	else
 		json_decref(reply);
 	if (!error)
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 	else
 		guest->stage = guest->received && !guest->arrived ? DOMAIN_AWAITED : DOMAIN_RUNNING;
 }
@@ -50,7 +50,7 @@ static void give_up_destroy(struct agent *agent, struct hypervisor_job *job,
 		domain_answer_stop(agent, guest, -ETIMEDOUT, why);
 }
 
-/** domain_destroy - end a guest by force, then answer the call that waits and forget the guest */
+/** domain_destroy - destroy the domain of a guest, then answer the waiting call and remove the guest */
 void domain_destroy(struct agent *agent, struct domain_guest *guest)
 {
 	struct hypervisor_job *job = job_new(guest, hypervisor_here()->stop);
@@ -71,7 +71,7 @@ static void then_powered_off(struct agent *agent, void *context, int error, cons
 	__cleanup_free char *name = context;
 	struct domain_guest *guest = domain_find(agent, name);
 
-	/* One that breaks off while it goes down has gone down. */
+	/* A lost connection during the power-off counts as its success. */
 	if (guest && guest->stage == DOMAIN_STOPPING && error && error != -ECONNRESET)
 		domain_destroy(agent, guest);
 }
@@ -86,16 +86,16 @@ int serve_guest_stop(struct agent *agent, const json_t *arguments, json_t **repl
 	if (!guest)
 		return fail(why, -ENOENT, "guest.stop: no guest '%s' was started", name);
 	if (guest->ticket.id)
-		return fail(why, -EBUSY, "guest.stop: another call about guest '%s' is not done",
-			    name);
+		return fail(why, -EBUSY,
+			    "guest.stop: another call about guest '%s' is not finished", name);
 	if (!guest->ours || guest->stage == DOMAIN_GONE) {
 		*reply = json_pack("{s:b, s:b}", "stopped", guest->stage == DOMAIN_GONE, "graceful",
 				   guest->graceful);
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 		return 0;
 	}
 	guest->ticket = agent_later(agent);
-	/* The event of its arrival may still be under way. */
+	/* The event of its arrival may still be queued. */
 	if (domain_is_incoming(guest)) {
 		domain_destroy(agent, guest);
 		return AGENT_LATER;
@@ -128,7 +128,7 @@ static void destroy_all(struct agent *agent)
 		if (guest->ours && is_here(guest))
 			domain_destroy(agent, guest);
 		else
-			domain_forget(agent, guest);
+			domain_remove(agent, guest);
 	}
 	while (domain_first(agent) && now_monotonic_ns() < until) {
 		struct pollfd news = {.fd = jobs_fd(), .events = POLLIN};
@@ -143,21 +143,21 @@ static void destroy_all(struct agent *agent)
 	}
 }
 
-/** domain_end_all - the agent ends: its guests do too. One that was moved to another host lives on there */
+/** domain_end_all - end all guests of an agent that ends. A guest that migrated to another host continues there */
 void domain_end_all(struct agent *agent)
 {
 	destroy_all(agent);
-	jobs_leave_all();
+	jobs_discard_all();
 	while (domain_first(agent)) {
 		struct domain_guest *guest = domain_first(agent);
 		pid_t pid;
 
 		if (guest->ours &&
 		    !hypervisor_here()->process(guest->domain, guest->uuid, &pid, NULL)) {
-			log_warning("guest '%s': %s does not end it; killing its process %d",
+			log_warning("guest '%s': %s does not destroy it; killing its process %d",
 				    guest->name, hypervisor_here()->name, (int)pid);
 			kill(pid, SIGKILL);
 		}
-		domain_forget(agent, guest);
+		domain_remove(agent, guest);
 	}
 }

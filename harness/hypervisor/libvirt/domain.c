@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The domains of libvirt: found, made, described and ended.
+ * Domains of libvirt: look-up, creation, description and end.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "harness/hypervisor/libvirt/libvirt.h"
 
-/** domain_of_job - in a job: its domain, by UUID. Return: NULL with the job's error */
+/** domain_of_job - look up the domain of a job by its UUID. Return: NULL with the job's error */
 virDomainPtr domain_of_job(void *connection, struct hypervisor_job *job)
 {
 	virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
@@ -18,7 +18,7 @@ virDomainPtr domain_of_job(void *connection, struct hypervisor_job *job)
 	return domain;
 }
 
-/* libvirt has versions as one number: a million, a thousand, and one. */
+/* Versions of libvirt are major * 1,000,000 + minor * 1,000 + release. */
 static void put_version(json_t *software, const char *key, int failed, unsigned long version)
 {
 	if (failed)
@@ -41,7 +41,7 @@ static int describe(virConnectPtr connection, virDomainPtr domain, struct hyperv
 	int failed;
 
 	if (!xml)
-		return virt_fail(&job->why, "ask for the XML of domain '%s'", job->domain);
+		return virt_fail(&job->why, "read the XML of domain '%s'", job->domain);
 	virDomainGetUUIDString(domain, uuid);
 	(void)virDomainGetState(domain, &state, NULL, 0);
 	socket = domain_serial_socket(xml, GUEST_SERIAL_NAME);
@@ -59,7 +59,7 @@ static int describe(virConnectPtr connection, virDomainPtr domain, struct hyperv
 	return qemu_find(job->domain, uuid, &job->pid, &job->why);
 }
 
-/** virt_claim - a job: destroy the domain of that name when an agent that has ended has left it */
+/** virt_claim - a job: destroy the domain of that name if it is left from an agent that has ended */
 int virt_claim(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = virDomainLookupByName(connection, job->domain);
@@ -81,7 +81,7 @@ int virt_claim(void *connection, struct hypervisor_job *job)
 	return 0;
 }
 
-/** virt_find - a job: a running domain of the user, by its name */
+/** virt_find - a job: find a running domain of the user by its name */
 int virt_find(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = virDomainLookupByName(connection, job->domain);
@@ -90,7 +90,7 @@ int virt_find(void *connection, struct hypervisor_job *job)
 	if (!domain)
 		return virt_fail(&job->why, "look up the domain '%s'", job->domain);
 	if (virDomainGetState(domain, &state, NULL, 0) < 0)
-		return virt_fail(&job->why, "ask for the state of domain '%s'", job->domain);
+		return virt_fail(&job->why, "read the state of domain '%s'", job->domain);
 	if (state != VIR_DOMAIN_RUNNING)
 		return fail(&job->why, -EHOSTDOWN,
 			    "the domain '%s' does not run (its state is %d): start it, brinell "
@@ -99,7 +99,7 @@ int virt_find(void *connection, struct hypervisor_job *job)
 	return describe(connection, domain, job);
 }
 
-/** virt_make - a job: create and run the domain of the XML */
+/** virt_make - a job: create and run the domain of an XML */
 int virt_make(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = virDomainCreateXML(connection, job->text, 0);
@@ -113,7 +113,7 @@ int virt_make(void *connection, struct hypervisor_job *job)
 	return error;
 }
 
-/** virt_describe - a job: a domain by its UUID */
+/** virt_describe - a job: describe a domain, by its UUID */
 int virt_describe(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
@@ -121,13 +121,13 @@ int virt_describe(void *connection, struct hypervisor_job *job)
 	return domain ? describe(connection, domain, job) : job->error;
 }
 
-/** virt_destroy - a job: end the domain at once; 0 when it has ended already */
+/** virt_destroy - a job: destroy the domain; 0 also if it has ended already */
 int virt_destroy(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
 	int error = 0;
 
-	/* It has ended by itself: a transient domain leaves nothing. */
+	/* A transient domain that has ended does not exist any more. */
 	if (!domain && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
 		return 0;
 	if (!domain || virDomainDestroy(domain) < 0)

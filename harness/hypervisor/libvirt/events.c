@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What libvirt reports by itself, in words. The callbacks run in the thread of libvirt's events.
+ * Events of libvirt. The callbacks run in the thread of libvirt's event loop.
  */
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
@@ -15,7 +15,7 @@ static json_t *event_of(virDomainPtr domain, const char *what)
 	return json_pack("{s:s, s:s}", "uuid", uuid, "event", what);
 }
 
-/** virt_name - libvirt's word for one of its numbers, of which later versions may have more */
+/** virt_name - name of a value of an enumeration of libvirt, of which later versions may have more */
 const char *virt_name(const char *const *names, size_t count, int index)
 {
 	return index >= 0 && (size_t)index < count ? names[index] : "unknown";
@@ -56,14 +56,14 @@ static const char *detail_name(int state, int detail)
 	}
 }
 
-/* What of a guest's life has a name of its own. */
+/* Name of an event by state and detail. */
 static const char *lifecycle_name(int state, int detail)
 {
 	if (state == VIR_DOMAIN_EVENT_CRASHED)
 		return detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED ? "panicked" : "crashed";
 	if (state == VIR_DOMAIN_EVENT_SHUTDOWN)
 		return "shutdown";
-	/* QEMU has gone without a word: libvirt calls it failed. */
+	/* QEMU ended without an event: libvirt reports "failed". */
 	if (state == VIR_DOMAIN_EVENT_STOPPED && (detail == VIR_DOMAIN_EVENT_STOPPED_CRASHED ||
 						  detail == VIR_DOMAIN_EVENT_STOPPED_FAILED))
 		return "crashed";
@@ -77,7 +77,7 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int state
 
 	json_object_set_new(event, "state", json_string(NAME_AT(states, state)));
 	json_object_set_new(event, "detail", json_string(detail_name(state, detail)));
-	hypervisor_tell(event);
+	hypervisor_event(event);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static void on_memory_failure(virConnectPtr connection, virDomainPtr domain, int
 			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_ACTION_REQUIRED));
 	json_object_set_new(event, "recursive",
 			    json_boolean(flags & VIR_DOMAIN_MEMORY_FAILURE_RECURSIVE));
-	hypervisor_tell(event);
+	hypervisor_event(event);
 }
 
 static void on_iteration(virConnectPtr connection, virDomainPtr domain, int iteration,
@@ -103,7 +103,7 @@ static void on_iteration(virConnectPtr connection, virDomainPtr domain, int iter
 	json_t *event = event_of(domain, "migration-iteration");
 
 	json_object_set_new(event, "iteration", json_integer(iteration));
-	hypervisor_tell(event);
+	hypervisor_event(event);
 }
 
 static json_t *parameter_value(const virTypedParameter *parameter)
@@ -128,7 +128,7 @@ static json_t *parameter_value(const virTypedParameter *parameter)
 	}
 }
 
-/** virt_statistics - the fields of libvirt as an object. Return: owned by the caller */
+/** virt_statistics - convert typed parameters to an object. Return: owned by the caller */
 json_t *virt_statistics(const virTypedParameter *parameters, int count)
 {
 	json_t *statistics = json_object();
@@ -145,10 +145,10 @@ static void on_job_completed(virConnectPtr connection, virDomainPtr domain,
 	json_t *event = event_of(domain, "job-completed");
 
 	json_object_set_new(event, "statistics", virt_statistics(parameters, count));
-	hypervisor_tell(event);
+	hypervisor_event(event);
 }
 
-/* QEMU itself reports when it stopped and started the processors of a guest; libvirt passes that on. */
+/* QMP events of QEMU: stop and start of the processors of a guest. */
 static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char *name,
 		       long long seconds, unsigned int micros, const char *details, void *context)
 {
@@ -157,7 +157,7 @@ static void on_monitor(virConnectPtr connection, virDomainPtr domain, const char
 	json_object_set_new(event, "detail", json_string(name));
 	json_object_set_new(event, "time_ns",
 			    json_integer(seconds * NSEC_PER_SEC + (json_int_t)micros * 1000));
-	hypervisor_tell(event);
+	hypervisor_event(event);
 }
 
 static void on_close(virConnectPtr connection, int reason, void *context)
@@ -165,11 +165,11 @@ static void on_close(virConnectPtr connection, int reason, void *context)
 	static const char *const reasons[] = {"an error of the stream", "its end",
 					      "no answer to keepalive", "the client"};
 
-	hypervisor_tell(json_pack("{s:s, s:s}", "event", "connection-lost", "detail",
-				  NAME_AT(reasons, reason)));
+	hypervisor_event(json_pack("{s:s, s:s}", "event", "connection-lost", "detail",
+				   NAME_AT(reasons, reason)));
 }
 
-/** virt_watch_events - have all events of a connection passed on */
+/** virt_watch_events - register for all events of a connection */
 void virt_watch_events(virConnectPtr connection)
 {
 	static const struct {
@@ -186,18 +186,18 @@ void virt_watch_events(virConnectPtr connection)
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].call,
 						     NULL, NULL) < 0)
-			hypervisor_tell(json_pack("{s:s, s:i, s:s}", "event", "unwatched", "id",
-						  wanted[i].id, "detail",
-						  virGetLastErrorMessage()));
+			hypervisor_event(json_pack("{s:s, s:i, s:s}", "event", "unwatched", "id",
+						   wanted[i].id, "detail",
+						   virGetLastErrorMessage()));
 	for (size_t i = 0; i < ARRAY_SIZE(monitored); i++)
 		if (virConnectDomainQemuMonitorEventRegister(connection, NULL, monitored[i],
 							     on_monitor, NULL, NULL, 0) < 0)
-			hypervisor_tell(json_pack("{s:s, s:s}", "event", "unwatched", "detail",
-						  virGetLastErrorMessage()));
+			hypervisor_event(json_pack("{s:s, s:s}", "event", "unwatched", "detail",
+						   virGetLastErrorMessage()));
 	virConnectRegisterCloseCallback(connection, on_close, NULL, NULL);
 }
 
-/** virt_unwatch_events - of a connection that is about to be closed */
+/** virt_unwatch_events - deregister, before a connection is closed */
 void virt_unwatch_events(virConnectPtr connection)
 {
 	virConnectUnregisterCloseCallback(connection, on_close);

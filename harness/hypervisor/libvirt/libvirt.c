@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hypervisor libvirt. One connection serves all jobs; when the daemon has ended, the next job opens a new one.
+ * The hypervisor libvirt. All jobs share one connection; after the end of the daemon the next job opens a new one.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,13 +13,13 @@
 #define KEEPALIVE_S 5
 #define KEEPALIVE_COUNT 3
 
-/* Held while a connection is opened, which may take without bound. */
+/* Held while a connection is opened, which may block without a bound. */
 static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static virConnectPtr current;
 
 /**
- * virt_fail - fill a reason from libvirt's own error of this thread
- * @format: what was tried
+ * virt_fail - fill a reason from libvirt's last error of this thread
+ * @format: what failed
  *
  * Return: -errno.
  */
@@ -34,7 +34,7 @@ int virt_fail(struct reason *why, const char *format, ...)
 	vsnprintf(tried, sizeof(tried), format, arguments);
 	va_end(arguments);
 	if (!last)
-		return fail(why, -EIO, "%s: libvirt does not say why it failed", tried);
+		return fail(why, -EIO, "%s: libvirt gives no reason", tried);
 	switch (last->code) {
 	case VIR_ERR_NO_DOMAIN:
 		error = -ENOENT;
@@ -64,7 +64,7 @@ int virt_fail(struct reason *why, const char *format, ...)
 	default:
 		break;
 	}
-	/* The daemon has gone, or was not there: the same call may work when it is back. */
+	/* The daemon has ended or does not run: the call may work when it runs again. */
 	if (last->domain == VIR_FROM_RPC || last->code == VIR_ERR_NO_CONNECT)
 		return fail(why, -ENOTCONN,
 			    "%s: no connection to libvirt at " URI
@@ -73,7 +73,7 @@ int virt_fail(struct reason *why, const char *format, ...)
 	return fail(why, error, "%s: %.600s", tried, last->message);
 }
 
-/* Return: the connection with a reference of the caller's own, or NULL. */
+/* Return: the connection with a reference for the caller, or NULL. */
 static void *open_session(struct reason *why)
 {
 	virConnectPtr connection;
@@ -90,7 +90,7 @@ static void *open_session(struct reason *why)
 		if (connection) {
 			virConnectSetKeepAlive(connection, KEEPALIVE_S, KEEPALIVE_COUNT);
 			virt_watch_events(connection);
-			hypervisor_tell(json_pack("{s:s}", "event", "connected"));
+			hypervisor_event(json_pack("{s:s}", "event", "connected"));
 		} else {
 			(void)virt_fail(why, "connect to libvirt");
 		}
@@ -109,7 +109,7 @@ static void *run_events(void *context)
 	return NULL;
 }
 
-/* libvirt prints its errors by itself otherwise. */
+/* Without a handler libvirt prints its errors. */
 static void ignore_error(void *context, virErrorPtr error)
 {
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The end of the log that libvirt keeps of QEMU of a domain.
+ * The end of libvirt's log of a domain's QEMU.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define LOG_READ_BYTES 4096
 
-/* Reads the last bytes of a file. Return: how many, 0 when there are none. */
+/* Read the last bytes of a file. Return: their number; 0: none. */
 static size_t read_end(const char *place, char *text, size_t most)
 {
 	char path[4096];
@@ -23,7 +23,7 @@ static size_t read_end(const char *place, char *text, size_t most)
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* libvirt writes down QEMU's command line, one option a line that goes on. */
+/* libvirt logs QEMU's command line, one option a line, each with a continuation. */
 static bool is_command(const char *line)
 {
 	size_t length = strlen(line);
@@ -32,11 +32,11 @@ static bool is_command(const char *line)
 }
 
 /**
- * domain_log_tail - the last lines that QEMU or libvirt wrote into the log of a domain: which process ended it, by which signal
+ * domain_log_tail - read the last lines of the log of a domain, such as the signal that ended QEMU, and its sender
  * @domain: its name
- * @most:   bytes of the text
+ * @most:   largest length of the text
  *
- * Return: the lines, with " | " between them, owned by the caller; empty when there is no log that could be read.
+ * Return: the lines, with " | " between them, owned by the caller; empty if the log can not be read.
  */
 char *domain_log_tail(const char *domain, size_t most)
 {
@@ -46,7 +46,7 @@ char *domain_log_tail(const char *domain, size_t most)
 	char *tail = xstrdup("");
 
 	text[length] = '\0';
-	/* From the last one to the first, as many as there is room for. */
+	/* From the last line backwards, as many as fit. */
 	while (length) {
 		char *longer, *newline, *line;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A migration as libvirt carries it out, from one host to the other without this program in between (peer to peer), and
- * a look at its statistics every 20 ms. Runs in the threads of jobs.
+ * A migration by libvirt, peer to peer between the hosts, without this program in between; its statistics are sampled every
+ * 20 ms. Runs in the threads of jobs.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -12,11 +12,11 @@
 
 #define SAMPLE_NS (20 * NSEC_PER_MSEC)
 #define MIB (1ull << 20)
-/* No limit, in MiB/s: what libvirt takes for it by itself (QEMU_DOMAIN_MIG_BANDWIDTH_MAX). */
+/* No limit, in MiB/s: libvirt's default (QEMU_DOMAIN_MIG_BANDWIDTH_MAX). */
 #define UNLIMITED (INT64_MAX / MIB)
 
 /*
- * @downtime_ms: that is still to be set, because it can be set only while QEMU migrates; 0 when it was
+ * @downtime_ms: to be set once QEMU migrates, because it is refused before; 0: done
  */
 struct sampler {
 	virDomainPtr domain;
@@ -45,8 +45,8 @@ static void sample(struct sampler *sampler)
 	if (type == VIR_DOMAIN_JOB_NONE)
 		json_decref(statistics);
 	else
-		hypervisor_tell(json_pack("{s:s, s:s, s:o}", "uuid", sampler->job->uuid, "event",
-					  "migration-sample", "statistics", statistics));
+		hypervisor_event(json_pack("{s:s, s:s, s:o}", "uuid", sampler->job->uuid, "event",
+					   "migration-sample", "statistics", statistics));
 }
 
 static void *run_sampler(void *context)
@@ -61,7 +61,7 @@ static void *run_sampler(void *context)
 		pthread_mutex_unlock(&sampler->lock);
 		sample(sampler);
 		next += SAMPLE_NS;
-		/* A busy libvirt is not asked faster afterwards. */
+		/* After a slow sample, do not catch up. */
 		if (next < now_monotonic_ns())
 			next = now_monotonic_ns() + SAMPLE_NS;
 		until = (struct timespec){next / NSEC_PER_SEC, next % NSEC_PER_SEC};
@@ -89,7 +89,7 @@ static uint64_t whole_mib(int64_t bytes)
 }
 
 /*
- * struct options - of one migration, as libvirt takes them
+ * struct options - options of a migration, for libvirt
  */
 struct options {
 	virTypedParameterPtr parameters;
@@ -141,14 +141,14 @@ static int migrate(struct sampler *sampler, struct hypervisor_job *job)
 	if (take_options(&options, job->request) ||
 	    virDomainMigrateToURI3(sampler->domain, uri, options.parameters,
 				   (unsigned int)options.count, options.flags) < 0)
-		/* Most of what goes wrong is about the other host: nothing is said of this one's libvirt. */
+		/* Most failures are those of the other host: the reason does not mention this host's libvirt. */
 		error = fail(&job->why, -EIO, "migrate guest '%s' to %.100s: %.700s", job->guest,
 			     uri, virGetLastErrorMessage());
 	virTypedParamsFree(options.parameters, options.count);
 	return error;
 }
 
-/** virt_migrate - a job: move the guest to another host, and report it as events "migration-sample" */
+/** virt_migrate - a job: migrate the guest to another host; sends events "migration-sample" */
 int virt_migrate(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = domain_of_job(connection, job);
@@ -188,7 +188,7 @@ static int limit(virDomainPtr domain, const struct hypervisor_job *job)
 	return failed;
 }
 
-/** virt_control - a job: change a migration that goes on. @job->number: it is in post-copy */
+/** virt_control - a job: change a running migration. @job->number: it is in post-copy */
 int virt_control(void *connection, struct hypervisor_job *job)
 {
 	const char *action = json_text(job->request, "action", "");

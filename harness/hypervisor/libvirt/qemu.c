@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU of a domain: its process, its monitor through libvirt, and where it has the memory of its guest.
+ * QEMU of a domain: its process, its monitor through libvirt, and its mapping of the guest's memory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 
 #define PAGE_BYTES 4096u
 
-/* Whether the arguments of a process have "-uuid" and @uuid side by side. */
+/* Whether the arguments of a process contain "-uuid" followed by @uuid. */
 static bool has_uuid(const char *arguments, size_t length, const char *uuid)
 {
 	const char *end = arguments + length;
@@ -23,14 +23,14 @@ static bool has_uuid(const char *arguments, size_t length, const char *uuid)
 }
 
 /**
- * qemu_find - the process that runs a domain
+ * qemu_find - find the process that runs a domain
  * @domain: its name
- * @uuid:   its UUID, which the process must carry among its arguments
+ * @uuid:   its UUID, which must be in the arguments of the process
  * @pid:    receives it
  *
- * libvirt has no call for it; the file where it keeps the number is the same since its beginning (qemu_process.c).
+ * libvirt has no call for it; the path of its pid file has not changed since its beginning (qemu_process.c).
  *
- * Return: 0, or -ESRCH when it does not run, or its number has gone to another process.
+ * Return: 0, or -ESRCH when it does not run, or its PID was reused.
  */
 int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *why)
 {
@@ -52,22 +52,22 @@ int qemu_find(const char *domain, const char *uuid, pid_t *pid, struct reason *w
 		return fail(why, -ESRCH, "QEMU of domain %s, process %ld, is gone", domain, number);
 	if (!has_uuid(arguments, length, uuid))
 		return fail(why, -ESRCH,
-			    "process %ld of %s is not the QEMU of domain %s (-uuid %s): it has "
-			    "ended, and its number went to another one",
+			    "process %ld of %s is not the QEMU of domain %s (-uuid %s): that has "
+			    "ended, and its PID was reused",
 			    number, file, domain, uuid);
 	*pid = (pid_t)number;
 	return 0;
 }
 
 /**
- * monitor_take_hva - what QEMU's monitor answered to gpa2hva
+ * monitor_take_hva - parse the answer of QEMU's monitor to gpa2hva
  * @text: the answer; not trusted
- * @gpa:  that was asked for
+ * @gpa:  of the request
  * @hva:  receives the address in QEMU
  *
- * The texts are those of gpa2hva in QEMU's monitor/hmp-target.c.
+ * The formats are those of gpa2hva in QEMU's monitor/hmp-target.c.
  *
- * Return: 0; -EFAULT when the guest has no memory there; -EPROTO when the answer is none.
+ * Return: 0; -EFAULT when the guest has no memory there; -EPROTO when the answer can not be parsed.
  */
 int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reason *why)
 {
@@ -79,23 +79,23 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 	if (strstr(text, "is not RAM") || strstr(text, "No memory is mapped"))
 		return fail(why, -EFAULT, "the guest has no memory at 0x%" PRIx64 ": %.200s", gpa,
 			    text);
-	/* The last one: the name of the memory stands between, and may be anything. */
+	/* The last match, because the name of the memory region comes before it, and may contain the same text. */
 	while ((at = strstr(at, " is 0x")))
 		is = at++;
 	if (strncmp(text, begin, strlen(begin)) != 0 || !is)
-		return fail(why, -EPROTO, "QEMU does not say where 0x%" PRIx64 " is: '%.200s'", gpa,
+		return fail(why, -EPROTO, "QEMU gives no address of 0x%" PRIx64 ": '%.200s'", gpa,
 			    text);
 	errno = 0;
 	asked = strtoull(text + strlen(begin), &end, 16);
 	if (end == text + strlen(begin) || *end != ' ' || asked != gpa)
 		return fail(why, -EPROTO,
-			    "QEMU was asked for 0x%" PRIx64 " and answers another: '%.200s'", gpa,
+			    "QEMU answers for another address than 0x%" PRIx64 ": '%.200s'", gpa,
 			    text);
 	found = strtoull(is + strlen(" is 0x"), &end, 16);
 	if (errno || end == is + strlen(" is 0x") || strspn(end, "\r\n") != strlen(end) || !found ||
 	    found % PAGE_BYTES != gpa % PAGE_BYTES)
-		return fail(why, -EPROTO, "QEMU answers no address for 0x%" PRIx64 ": '%.200s'",
-			    gpa, text);
+		return fail(why, -EPROTO,
+			    "QEMU gives an invalid address of 0x%" PRIx64 ": '%.200s'", gpa, text);
 	*hva = found;
 	return 0;
 }
@@ -108,11 +108,12 @@ static int ask(void *connection, struct hypervisor_job *job, const char *command
 	if (!domain)
 		return job->error;
 	if (virDomainQemuMonitorCommand(domain, command, answer, flags) < 0)
-		return virt_fail(&job->why, "ask QEMU of guest '%s': %.100s", job->guest, command);
+		return virt_fail(&job->why, "command of QEMU of guest '%s': %.100s", job->guest,
+				 command);
 	return 0;
 }
 
-/** virt_command - a job: a command of QEMU's monitor, QMP or, with @number, HMP */
+/** virt_command - a job: execute a command of QEMU's monitor: QMP or, with @number, HMP */
 int virt_command(void *connection, struct hypervisor_job *job)
 {
 	return ask(connection, job, job->text,
@@ -121,7 +122,7 @@ int virt_command(void *connection, struct hypervisor_job *job)
 		   &job->answer);
 }
 
-/** virt_address - a job: the address in QEMU of a guest-physical one */
+/** virt_address - a job: translate a guest-physical address to one of QEMU */
 int virt_address(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_free char *command = format_text("gpa2hva 0x%" PRIx64, job->number);

@@ -54,7 +54,7 @@ static const char *detail_name(int state, int detail)
 	}
 }
 
-/** virt_state - a job: "state" and "detail" of the domain, in libvirt's words */
+/** virt_state - a job: "state" and "detail" of the domain, in libvirt's terms */
 int virt_state(void *connection, struct hypervisor_job *job)
 {
 	__cleanup_domain virDomainPtr domain = virDomainLookupByUUIDString(connection, job->uuid);
@@ -65,13 +65,13 @@ int virt_state(void *connection, struct hypervisor_job *job)
 		return 0;
 	}
 	if (!domain || virDomainGetState(domain, &state, &detail, 0) < 0)
-		return virt_fail(&job->why, "ask for the state of guest '%s'", job->guest);
+		return virt_fail(&job->why, "read the state of guest '%s'", job->guest);
 	job->reply = json_pack("{s:s, s:s}", "state", NAME_AT(states, state), "detail",
 			       detail_name(state, detail));
 	return 0;
 }
 
-/* Return: KiB that the guest has now, or -1 with the job's reason. */
+/* Return: present memory of the guest in KiB, or -1 with the job's reason. */
 static int64_t ask_balloon(virDomainPtr domain, struct hypervisor_job *job)
 {
 	virDomainMemoryStatStruct statistics[VIR_DOMAIN_MEMORY_STAT_NR];
@@ -80,10 +80,9 @@ static int64_t ask_balloon(virDomainPtr domain, struct hypervisor_job *job)
 	for (int i = 0; i < count; i++)
 		if (statistics[i].tag == VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON)
 			return (int64_t)statistics[i].val;
-	job->error = count < 0
-			     ? virt_fail(&job->why, "ask for the memory of guest '%s'", job->guest)
-			     : fail(&job->why, -EOPNOTSUPP,
-				    "the domain of guest '%s' has no <memballoon>", job->guest);
+	job->error = count < 0 ? virt_fail(&job->why, "read the memory of guest '%s'", job->guest)
+			       : fail(&job->why, -EOPNOTSUPP,
+				      "the domain of guest '%s' has no <memballoon>", job->guest);
 	return -1;
 }
 
@@ -104,7 +103,7 @@ static int await_balloon(virDomainPtr domain, struct hypervisor_job *job)
 		if (now_monotonic_ns() > until)
 			return fail(&job->why, -ETIMEDOUT,
 				    "guest.balloon of '%s': it has %lld MiB, not yet %llu; has it "
-				    "a driver of virtio_balloon, and that much to give?",
+				    "a driver of virtio_balloon, and enough free memory?",
 				    job->guest, (long long)actual >> 10,
 				    (unsigned long long)job->number);
 		nanosleep(&pause, NULL);

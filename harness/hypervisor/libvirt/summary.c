@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What `brinell list hypervisors` shows of libvirt. See struct hypervisor_summary: nothing else of this folder may be used
+ * Entry of libvirt in `brinell list hypervisors`. See struct hypervisor_summary: nothing else of this folder may be used
  * here.
  */
 #include "harness/lib/hypervisor_summary.h"

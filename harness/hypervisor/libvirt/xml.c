@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The XML of domains: written for a micro guest, and read of a domain of the user.
+ * The XML of domains: written for micro guests, and parsed for domains of the user.
  */
 #include <string.h>
 
@@ -8,12 +8,12 @@
 #include "harness/hypervisor/libvirt/libvirt.h"
 
 /**
- * domain_make_xml - a micro guest as libvirt wants it
+ * domain_make_xml - build the XML of a micro guest
  * @plan: borrowed
  *
- * Without the timer tsc-deadline, because with it half of the guests hang when their host is itself emulated. A guest
- * that panics or restarts ends: what it has shown by then is the evidence.
- * The boot says only what went wrong, because a serial line is slow; from its start on brinell-guest shows everything.
+ * The timer tsc-deadline is disabled, because with it half of the guests hang when their host is emulated. The domain of a
+ * guest that panics or restarts ends; its console so far is the evidence. Only warnings of the boot are printed, because a
+ * serial line is slow; brinell-guest turns on all messages at its start.
  *
  * Return: the XML, owned by the caller.
  */
@@ -64,7 +64,7 @@ char *domain_make_xml(const struct domain_plan *plan)
 	return mend_text(xml);
 }
 
-/* The value of an attribute of the element that begins at @element; owned by the caller, NULL when it has none. */
+/* Return: value of an attribute of the element at @element, owned by the caller; NULL: it has none. */
 static char *attribute(const char *element, const char *name)
 {
 	const char *end = strchr(element, '>');
@@ -80,10 +80,10 @@ static char *attribute(const char *element, const char *name)
 }
 
 /**
- * domain_cid - the vsock address of a running domain
+ * domain_cid - parse the vsock address of a running domain
  * @xml: of libvirt, virDomainGetXMLDesc()
  *
- * Return: it, or 0 when the domain has no vsock.
+ * Return: the CID, or 0 if the domain has no vsock.
  */
 unsigned int domain_cid(const char *xml)
 {
@@ -101,11 +101,11 @@ unsigned int domain_cid(const char *xml)
 }
 
 /**
- * domain_serial_socket - the Unix socket behind a virtio serial port of a running domain
+ * domain_serial_socket - parse the Unix socket of a virtio serial port of a running domain
  * @xml:  of libvirt
- * @port: name of the port, the guest sees it by that name
+ * @port: name of the port in the guest
  *
- * Return: its path, owned by the caller; NULL when there is no such port, or it is no socket that QEMU listens on.
+ * Return: its path, owned by the caller; NULL if there is no such port, or QEMU does not listen on a socket for it.
  */
 char *domain_serial_socket(const char *xml, const char *port)
 {

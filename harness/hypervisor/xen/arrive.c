@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A domain that comes from another host: `xl migrate-receive`, which the sender runs here, makes it, renames it and lets it run. Xen
- * and xenstore have no event for the latter, so that a thread looks again and again.
+ * Arrival of a domain from another host: the sender runs `xl migrate-receive` here, which creates, renames and unpauses it. Xen
+ * and xenstore have no event for the unpausing, so a thread polls for it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,8 +14,8 @@
 #define DOMAINS_MOST 64
 
 /*
- * @page: to look at when it arrives; UINT64_MAX: none
- * @dropped: it is awaited no more; the thread frees it
+ * @page: to inspect when it arrives; UINT64_MAX: none
+ * @dropped: not awaited any more; the thread frees it
  */
 struct awaited {
 	struct awaited *next;
@@ -29,8 +29,8 @@ static struct {
 	struct awaited *first;
 } arrivals = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/** xen_await_no_more - a domain is not expected any more, or was never */
-void xen_await_no_more(const char *uuid)
+/** xen_await_end - stop waiting for a domain, if it is awaited */
+void xen_await_end(const char *uuid)
 {
 	pthread_mutex_lock(&arrivals.lock);
 	for (struct awaited *awaited = arrivals.first; awaited; awaited = awaited->next)
@@ -60,7 +60,7 @@ static void forget(struct awaited *awaited)
 	free(awaited);
 }
 
-/* Return: the number of the domain when it is here and has been run, or XEN_NO_DOMAIN. */
+/* Return: number of the domain if it exists and was unpaused, or XEN_NO_DOMAIN. */
 static uint32_t look(xc_interface *control, const char *uuid)
 {
 	xc_domaininfo_t list[DOMAINS_MOST];
@@ -90,8 +90,8 @@ static void *run_arrival(void *context)
 		domain = look(control, awaited->uuid);
 	}
 	if (domain != XEN_NO_DOMAIN) {
-		xen_tell_page(control, awaited->uuid, domain, awaited->page, "target", 0);
-		xen_tell(awaited->uuid, "lifecycle", "resumed", "migrated");
+		xen_page_event(control, awaited->uuid, domain, awaited->page, "target", 0);
+		xen_event(awaited->uuid, "lifecycle", "resumed", "migrated");
 		xen_watch_domain(awaited->uuid, domain, awaited->ours);
 	}
 	if (control)
@@ -100,7 +100,7 @@ static void *run_arrival(void *context)
 	return NULL;
 }
 
-/** xen_receive - a job: report the domain of the job's UUID when it runs here. @number: brinell made it */
+/** xen_receive - a job: report the domain of the job's UUID when it runs here. @number: brinell created it */
 int xen_receive(void *session, struct hypervisor_job *job)
 {
 	struct awaited *awaited = xzalloc(sizeof(*awaited));
@@ -111,7 +111,7 @@ int xen_receive(void *session, struct hypervisor_job *job)
 	snprintf(awaited->uuid, sizeof(awaited->uuid), "%s", job->uuid);
 	awaited->page = page < 0 ? UINT64_MAX : (uint64_t)page;
 	awaited->ours = job->number;
-	xen_await_no_more(job->uuid);
+	xen_await_end(job->uuid);
 	pthread_mutex_lock(&arrivals.lock);
 	awaited->next = arrivals.first;
 	arrivals.first = awaited;
@@ -120,5 +120,5 @@ int xen_receive(void *session, struct hypervisor_job *job)
 	if (!error)
 		return 0;
 	forget(awaited);
-	return fail_errno(&job->why, error, "start a thread that awaits guest '%s'", job->guest);
+	return fail_errno(&job->why, error, "start a thread that waits for guest '%s'", job->guest);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations of libxl in processes of their own, each with its helpers a group. They die with the thread that has started them,
- * and keep no descriptor but their own: the end of one is the end of its stream.
+ * Operations of libxl in processes of their own, each a process group with its helpers. They end with the thread that started
+ * them, and inherit no other descriptor: the end of a process is the end of its stream.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +19,13 @@ enum {
 	CHILD_FIRST_FREE
 };
 
-/* Both may stand where the other has to go. */
+/* Each may have the number that the other needs. */
 static void place_descriptors(int log, int fd)
 {
 	int high_log = fcntl(log, F_DUPFD, CHILD_FIRST_FREE);
 	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD, CHILD_FIRST_FREE);
 
-	/* A device model that libxl starts gets neither. */
+	/* A device model that libxl starts inherits neither. */
 	dup3(high_log, CHILD_LOG, O_CLOEXEC);
 	dup2(high_log, STDERR_FILENO);
 	if (high >= 0)
@@ -58,9 +58,9 @@ static void run_child(xen_child_work *work, const void *context, int log, int fd
 /**
  * xen_child_start - start a process for an operation
  * @child: receives it
- * @fd:    its end of a stream, or -1; the caller closes its own
+ * @fd:    its end of a stream, or -1; the caller closes its own copy
  *
- * Return: 0 or -errno; xen_child_wait() or xen_child_kill() is due after 0.
+ * Return: 0 or -errno. After 0, call xen_child_wait() or xen_child_kill().
  */
 int xen_child_start(struct xen_child *child, xen_child_work *work, const void *context, int fd,
 		    struct reason *why)
@@ -68,7 +68,7 @@ int xen_child_start(struct xen_child *child, xen_child_work *work, const void *c
 	*child = XEN_NO_CHILD;
 	child->log = memfd_create("brinell-xen-log", MFD_CLOEXEC);
 	if (child->log < 0)
-		return fail_errno(why, -errno, "make a file for the messages of libxl");
+		return fail_errno(why, -errno, "create a file for the messages of libxl");
 	child->pid = fork();
 	if (child->pid == 0)
 		run_child(work, context, child->log, fd);
@@ -82,7 +82,7 @@ int xen_child_start(struct xen_child *child, xen_child_work *work, const void *c
 	return fail_errno(why, -errno, "start a process for libxl");
 }
 
-/** xen_child_ended - whether it has ended; @status receives that of waitpid(2). Does not block */
+/** xen_child_ended - whether the process has ended; @status receives that of waitpid(2). Does not block */
 bool xen_child_ended(struct xen_child *child, int *status)
 {
 	if (!child->pid)
@@ -102,28 +102,28 @@ static void forget(struct xen_child *child)
 }
 
 /**
- * xen_child_wait - wait for its end, and forget it
- * @what: it does, for the reason
+ * xen_child_wait - wait for the end of the process, and free @child
+ * @what: the operation, for the reason
  *
  * Return: 0, or -EIO with the last message of libxl.
  */
 int xen_child_wait(struct xen_child *child, const char *what, struct reason *why)
 {
-	struct xen_session said = {.log = fdopen(dup(child->log), "re")};
+	struct xen_session session = {.log = fdopen(dup(child->log), "re")};
 	int status = 0, error = 0;
 
 	while (child->pid && waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (status)
-		error = xen_fail(&said, why, -EIO, "%s%s", what,
+		error = xen_fail(&session, why, -EIO, "%s%s", what,
 				 WIFSIGNALED(status) ? ": its process was killed" : "");
-	if (said.log)
-		fclose(said.log);
+	if (session.log)
+		fclose(session.log);
 	forget(child);
 	return error;
 }
 
-/** xen_child_kill - end it and what it has started at once, and forget it; one that was never started is fine */
+/** xen_child_kill - kill the process group, and free @child; does nothing if it was not started */
 void xen_child_kill(struct xen_child *child)
 {
 	if (child->pid) {

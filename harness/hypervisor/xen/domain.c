@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The domains of Xen: made, found, described and ended. The domains that brinell makes are PVH guests without devices, or HVM guests. Who
- * keeps one stands beside its files (domain_claim()).
+ * Domains of Xen: creation, look-up, description and end. Domains of brinell are PVH guests without devices, or HVM guests. Their
+ * owner is recorded in the guest's directory (domain_claim()).
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include "harness/hypervisor/xen/xen.h"
 
-/** xen_unsupported - an operation that this hypervisor does not have here */
+/** xen_unsupported - a job: fail an operation that this hypervisor does not have */
 int xen_unsupported(void *session, struct hypervisor_job *job)
 {
 	(void)session;
@@ -18,13 +18,13 @@ int xen_unsupported(void *session, struct hypervisor_job *job)
 		    job->guest);
 }
 
-/** xen_is_ours - whether the domain of a job is one that brinell made */
+/** xen_is_ours - whether brinell created the domain of a job */
 bool xen_is_ours(const struct hypervisor_job *job)
 {
 	return strncmp(job->domain, DOMAIN_PREFIX, strlen(DOMAIN_PREFIX)) == 0;
 }
 
-/** xen_plan - a plan as text, for xen_start(). Return: owned by the caller */
+/** xen_plan - serialize a plan for xen_start(). Return: owned by the caller */
 char *xen_plan(const struct domain_plan *plan)
 {
 	__cleanup_json json_t *description =
@@ -35,7 +35,7 @@ char *xen_plan(const struct domain_plan *plan)
 	return json_dumps(description, JSON_COMPACT);
 }
 
-/* Text of xenstore below a directory of the domain. Return: NULL when there is none; owned by the caller. */
+/* Read a key of xenstore below a directory of the domain. Return: owned by the caller; NULL: there is none. */
 static char *xenstore_read(const char *directory, uint32_t domain, const char *name)
 {
 	__cleanup_free char *path = format_text("%s/%u/%s", directory, domain, name);
@@ -49,7 +49,7 @@ static char *xenstore_read(const char *directory, uint32_t domain, const char *n
 	return text;
 }
 
-/* A PC without disks and network, whose display is seen by no one. */
+/* A PC without disks and network, and without a viewer of its display. */
 static void take_devices(libxl_domain_build_info *info)
 {
 	libxl_defbool_set(&info->u.hvm.nographic, true);
@@ -94,7 +94,7 @@ static int destroy(struct xen_session *session, const void *context, int fd)
 	return libxl_domain_destroy(session->libxl, *(const uint32_t *)context, NULL);
 }
 
-/** xen_destroy - end a domain at once, in whatever state it is. Return: 0, also when there is none, or -errno */
+/** xen_destroy - destroy a domain in any state. Return: 0, also if there is none, or -errno */
 int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why)
 {
 	xc_domaininfo_t info;
@@ -108,8 +108,8 @@ int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why
 }
 
 /*
- * The version of Xen, and again under the name of the kind of nested page tables, because defects are in one of them. The words are
- * those of cpufeatureset.h of Xen: 1 is CPUID 1.ECX, 3 is CPUID 0x80000001.ECX.
+ * The version of Xen, and the same under the name of the kind of nested page tables, because defects concern one kind. The
+ * indices are those of Xen's cpufeatureset.h: 1 is CPUID 1.ECX, 3 is CPUID 0x80000001.ECX.
  */
 static json_t *software(struct xen_session *session)
 {
@@ -147,7 +147,7 @@ static int describe(struct xen_session *session, uint32_t domain, struct hypervi
 	return 0;
 }
 
-/** xen_start - a job: create the domain of the plan, and run it */
+/** xen_start - a job: create and run the domain of a plan */
 int xen_start(void *pointer, struct hypervisor_job *job)
 {
 	struct xen_session *session = pointer;
@@ -157,7 +157,7 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	int error = domain_claim(job->guest);
 
 	if (error)
-		return fail_errno(&job->why, error, "write the owner of guest '%s'", job->guest);
+		return fail_errno(&job->why, error, "record the owner of guest '%s'", job->guest);
 	error = xen_child_start(&child, create, description, -1, &job->why);
 	if (!error)
 		error = xen_child_wait(&child, "create the domain", &job->why);
@@ -174,7 +174,7 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	return error;
 }
 
-/** xen_find_domain - a job: a running domain of the user, by its name */
+/** xen_find_domain - a job: find a running domain of the user by its name */
 int xen_find_domain(void *pointer, struct hypervisor_job *job)
 {
 	struct xen_session *session = pointer;
@@ -192,7 +192,7 @@ int xen_find_domain(void *pointer, struct hypervisor_job *job)
 	return describe(session, domain, job);
 }
 
-/** xen_describe - a job: a domain by its name; during a migration that which runs */
+/** xen_describe - a job: describe a domain, by its name; during a migration the running one */
 int xen_describe(void *pointer, struct hypervisor_job *job)
 {
 	struct xen_session *session = pointer;
@@ -208,7 +208,7 @@ static bool is_left(const char *guest, char **agent)
 	return !*agent || domain_is_orphan(*agent);
 }
 
-/** xen_claim - a job: destroy what an agent that has ended has left under the name of the domain */
+/** xen_claim - a job: destroy the domains of that name that are left from an agent that has ended */
 int xen_claim(void *pointer, struct hypervisor_job *job)
 {
 	static const char *const suffixes[] = {"", XEN_INCOMING, XEN_LEFT};
@@ -231,7 +231,7 @@ int xen_claim(void *pointer, struct hypervisor_job *job)
 	return error;
 }
 
-/* The guest of a domain that brinell made, whatever has become of it: @name is cut to it. */
+/* Return: guest of a domain of brinell, also if that was renamed by a migration; @name is shortened to it. */
 static const char *guest_of(char *name)
 {
 	char *suffix = strstr(name, "--");
@@ -241,7 +241,7 @@ static const char *guest_of(char *name)
 	return name + strlen(DOMAIN_PREFIX);
 }
 
-/** xen_sweep - destroy all domains that agents which have ended have left: none stays paused, or half restored */
+/** xen_sweep - destroy all domains left from agents that have ended, also paused or partly restored ones */
 void xen_sweep(void)
 {
 	struct xen_session *session = xen_session_open(-1, NULL);
@@ -263,7 +263,7 @@ void xen_sweep(void)
 	xen_session_close(session);
 }
 
-/* The words of events and of the state of a domain that has shut down; see watch.c. */
+/* Detail of events and of the state of a domain that has shut down; see watch.c. */
 static const char *shutdown_detail(const xc_domaininfo_t *info)
 {
 	unsigned int reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
@@ -293,16 +293,16 @@ int xen_state(void *pointer, struct hypervisor_job *job)
 	return 0;
 }
 
-/** xen_stop - a job: end a guest at once, and the migration that it may be in */
+/** xen_stop - a job: destroy a guest, and end its migration */
 int xen_stop(void *pointer, struct hypervisor_job *job)
 {
 	static const char *const suffixes[] = {"", XEN_INCOMING, XEN_LEFT};
 	struct xen_session *session = pointer;
 	int error = 0;
 
-	xen_await_no_more(job->uuid);
+	xen_await_end(job->uuid);
 	xen_migrate_abandon(job->uuid);
-	xen_watch_no_more(job->uuid);
+	xen_watch_end(job->uuid);
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		uint32_t domain = xen_find(session, job->domain, suffixes[i]);
 

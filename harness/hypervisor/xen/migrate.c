@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A migration on one host, as `xl migrate` does it between two: one process saves the domain, another restores it under
- * another name, and the mover is between them. Between two hosts, ssh and the other host's xl are in place of the latter
- * (remote.c). When it fails, the domain runs on at the source, and of the other nothing is
- * left. The restored domain gets its name before it runs, so that a look-up of the guest by name finds the right one.
+ * A migration on one host, as `xl migrate` does between two: one process saves the domain, another one restores it under
+ * another name, and the mover relays between them. Between two hosts, ssh and the other host's xl replace the restorer
+ * (remote.c). After a failure the domain continues at the source, and the restored one is destroyed. The restored domain is
+ * renamed before it runs, so that a look-up of the guest by name finds the right one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,13 +18,13 @@
 #define ABANDON_NS (20 * NSEC_PER_SEC)
 #define PFN_TYPE_SHIFT 28
 #define CHECKPOINT_INTERVAL_MS 200
-/* Until the source is given up, if it is not held. */
+/* Number of checkpoints until the source is given up, if it is not held. */
 #define CHECKPOINTS 3
 
 /* Of libxenguest; its header is private to Xen's tree. */
 int xc_get_pfn_type_batch(xc_interface *xch, uint32_t dom, unsigned int num, xen_pfn_t *arr);
 
-/* The migrations that go on; @changed: one has ended. */
+/* Running migrations; @changed: signalled when one has ended. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -60,7 +60,7 @@ static struct mover *find_mover(const char *uuid)
 	return mover;
 }
 
-/** mover_take_order - what was ordered since the last look */
+/** mover_take_order - take the pending order */
 enum mover_order mover_take_order(struct mover *mover)
 {
 	enum mover_order order;
@@ -83,7 +83,7 @@ static void give_order(struct mover *mover, enum mover_order order)
 	(void)!write(mover->wake, &one, sizeof(one));
 }
 
-/** xen_control - a job: release, cancel, cut or flip a migration that goes on */
+/** xen_control - a job: release, cancel, cut or flip a running migration */
 int xen_control(void *session, struct hypervisor_job *job)
 {
 	static const struct {
@@ -114,7 +114,7 @@ int xen_control(void *session, struct hypervisor_job *job)
 	return error ? fail(&job->why, error, "a migration under Xen has no '%s'", action) : 0;
 }
 
-/** xen_migrate_break - end the migration of a domain, if it is in one: its source has ended. Does not wait */
+/** xen_migrate_break - end the migration of a domain whose source has ended, if there is one. Does not wait */
 void xen_migrate_break(const char *uuid)
 {
 	struct mover *mover;
@@ -149,8 +149,8 @@ static int save(struct xen_session *session, const void *context, int fd)
 	return libxl_domain_suspend(session->libxl, mover->source, fd, LIBXL_SUSPEND_LIVE, NULL);
 }
 
-/* Returns when a checkpoint can not be sent any more. */
-static int save_again_and_again(struct xen_session *session, const void *context, int fd)
+/* Return when a checkpoint can not be sent any more. */
+static int save_checkpoints(struct xen_session *session, const void *context, int fd)
 {
 	const struct mover *mover = context;
 	libxl_domain_remus_info info;
@@ -194,8 +194,8 @@ static int restore(struct xen_session *session, const void *context, int fd)
 static int open_pipe(int ends[static 2], struct reason *why)
 {
 	if (pipe2(ends, O_CLOEXEC))
-		return fail_errno(why, -errno, "make a pipe for a migration");
-	/* Fewer turns between the processes; a smaller pipe serves as well. */
+		return fail_errno(why, -errno, "create a pipe for a migration");
+	/* Fewer context switches; a smaller pipe works as well. */
 	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES);
 	return 0;
 }
@@ -220,8 +220,8 @@ static int start_saver(struct mover *mover)
 
 	if (error)
 		return error;
-	error = xen_child_start(&mover->saver, mover->checkpointed ? save_again_and_again : save,
-				mover, ends[1], &mover->job->why);
+	error = xen_child_start(&mover->saver, mover->checkpointed ? save_checkpoints : save, mover,
+				ends[1], &mover->job->why);
 	close(ends[1]);
 	mover->from = ends[0];
 	return error;
@@ -261,7 +261,7 @@ static int take_request(struct mover *mover)
 		mover->hold = holds[i].hold;
 		return mover->hold == HOLD_SENT && page < 0
 			       ? fail(&mover->job->why, -EINVAL,
-				      "guest.migrate: 'hold' is \"sent\", and no 'page' says which")
+				      "guest.migrate: 'hold' is \"sent\", and needs 'page'")
 			       : 0;
 	}
 	return fail(&mover->job->why, -EINVAL,
@@ -297,20 +297,20 @@ static int open_mover(struct mover *mover)
 	if (json_is_true(json_object_get(mover->job->request, "video")))
 		mover->model = xendevicemodel_open(NULL, 0);
 	mover->devices = xen_is_ours(mover->job) && !mover->checkpointed && has_device_model(mover);
-	mover_play_drivers(mover, true);
+	mover_pretend_drivers(mover, true);
 	path = mover_suspend_path(mover);
 	mover->store = xs_open(0);
 	if (!mover->store || !xs_watch(mover->store, path, "suspend"))
 		return fail(&mover->job->why, -ENOTCONN,
-			    "migrate guest '%s': watch what its toolstack asks of it: is xenstored "
+			    "migrate guest '%s': watch the requests of its toolstack: is xenstored "
 			    "running?",
 			    mover->job->guest);
 	return (mover->host ? remote_open(mover) : start_restorer(mover)) ?: start_saver(mover);
 }
 
-/** xen_tell_page - pass on the type of a page in a domain. @page: UINT64_MAX: there is none to look at */
-void xen_tell_page(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
-		   const char *place, uint64_t iteration)
+/** xen_page_event - send an event with the type of a page in a domain. @page: UINT64_MAX: none */
+void xen_page_event(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
+		    const char *place, uint64_t iteration)
 {
 	xen_pfn_t found = page;
 	const char *type;
@@ -321,16 +321,16 @@ void xen_tell_page(xc_interface *control, const char *uuid, uint32_t domain, uin
 		type = "unknown";
 	else
 		type = xen_page_type_name((unsigned int)(found >> PFN_TYPE_SHIFT & 0xf));
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", uuid, "event",
-				  "migration-page", "place", place, "type",
-				  type ? type : "reserved", "pfn", (json_int_t)page, "iteration",
-				  (json_int_t)iteration));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", uuid, "event",
+				   "migration-page", "place", place, "type",
+				   type ? type : "reserved", "pfn", (json_int_t)page, "iteration",
+				   (json_int_t)iteration));
 }
 
 static void inspect(const struct mover *mover, uint32_t domain, const char *place)
 {
-	xen_tell_page(mover->session->control, mover->job->uuid, domain, mover->page, place,
-		      mover->stream.iteration);
+	xen_page_event(mover->session->control, mover->job->uuid, domain, mover->page, place,
+		       mover->stream.iteration);
 }
 
 static int rename_domain(const struct mover *mover, uint32_t domain, const char *from,
@@ -345,7 +345,7 @@ static int rename_domain(const struct mover *mover, uint32_t domain, const char 
 			old, new);
 }
 
-/* The source is lost: what the target has is the last checkpoint, and it notices the end of the stream. */
+/* Give up the source: the target runs the last checkpoint after the end of the stream. */
 static int give_up_source(struct mover *mover)
 {
 	xen_child_kill(&mover->saver);
@@ -353,11 +353,11 @@ static int give_up_source(struct mover *mover)
 		return xen_fail(mover->session, &mover->job->why, -EIO,
 				"stop guest '%s' at the source", mover->job->guest);
 	mover->suspended_ns = now_monotonic_ns();
-	xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
+	xen_event(mover->job->uuid, "lifecycle", "suspended", "migrated");
 	return 0;
 }
 
-/* The other host has the guest. One whose source was given up runs there as soon as the connection ends. */
+/* The other host has the guest. After a given-up source it runs there as soon as the connection ends. */
 static int take_over_there(struct mover *mover)
 {
 	struct reason *why = &mover->job->why;
@@ -377,7 +377,7 @@ static int take_over_there(struct mover *mover)
 	return xen_child_wait(&mover->restorer, "run the domain there", why);
 }
 
-/* Both ends are done: the guest is at the target, whose pages can be looked at before it runs. */
+/* Both ends are finished: the pages of the guest at the target can be inspected before it runs. */
 static int take_over_here(struct mover *mover)
 {
 	struct reason *why = &mover->job->why;
@@ -389,7 +389,7 @@ static int take_over_here(struct mover *mover)
 		return error;
 	mover->target = xen_find(mover->session, mover->job->domain, XEN_INCOMING);
 	if (mover->target == XEN_NO_DOMAIN)
-		return fail(why, -ENOENT, "the restored domain of guest '%s' is not there",
+		return fail(why, -ENOENT, "the restored domain of guest '%s' does not exist",
 			    mover->job->guest);
 	inspect(mover, mover->source, "source");
 	inspect(mover, mover->target, "target");
@@ -417,7 +417,7 @@ static int run_here(struct mover *mover)
 	if (xc_domain_unpause(mover->session->control, mover->target))
 		return xen_fail(mover->session, &mover->job->why, -EIO,
 				"run the restored guest '%s'", mover->job->guest);
-	xen_tell(mover->job->uuid, "lifecycle", "resumed", "migrated");
+	xen_event(mover->job->uuid, "lifecycle", "resumed", "migrated");
 	return 0;
 }
 
@@ -426,12 +426,12 @@ static int finish(struct mover *mover)
 	int error = 0;
 
 	if (mover->host)
-		xen_watch_no_more(mover->job->uuid);
+		xen_watch_end(mover->job->uuid);
 	else
 		error = run_here(mover);
 	if (error)
 		return error;
-	hypervisor_tell(
+	hypervisor_event(
 		json_pack("{s:s, s:s, s:{s:I, s:I}}", "uuid", mover->job->uuid, "event",
 			  "job-completed", "statistics", "downtime",
 			  (json_int_t)((now_monotonic_ns() - mover->suspended_ns) / NSEC_PER_MSEC),
@@ -440,7 +440,7 @@ static int finish(struct mover *mover)
 	return mover->host ? 0 : xen_describe(mover->session, mover->job);
 }
 
-/* The guest runs on at the source, and nothing of it stays at the target. */
+/* The guest continues at the source, and the restored domain is destroyed. */
 static void undo(struct mover *mover)
 {
 	const char *domain = mover->job->domain;
@@ -450,7 +450,7 @@ static void undo(struct mover *mover)
 	xen_child_kill(&mover->saver);
 	xen_child_kill(&mover->restorer);
 	close_stream(mover);
-	/* Two of them would be worse than none. */
+	/* Two running domains would be worse than none. */
 	if (mover->handed_over)
 		return;
 	half = xen_find(mover->session, domain, XEN_LEFT) == mover->source
@@ -463,7 +463,7 @@ static void undo(struct mover *mover)
 	if (mover->source == XEN_NO_DOMAIN ||
 	    xen_domain_info(mover->session->control, mover->source, &info))
 		return;
-	mover_play_drivers(mover, false);
+	mover_pretend_drivers(mover, false);
 	xen_watch_domain(mover->job->uuid, mover->source, xen_is_ours(mover->job));
 	(void)xc_shadow_control(mover->session->control, mover->source, XEN_DOMCTL_SHADOW_OP_OFF,
 				NULL, 0);
@@ -471,20 +471,21 @@ static void undo(struct mover *mover)
 	    (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
 		    SHUTDOWN_suspend &&
 	    !libxl_domain_resume(mover->session->libxl, mover->source, 1, NULL))
-		xen_tell(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
+		xen_event(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
 }
 
 /*
- * Whether this thread, and what it starts from now on, interrupt what wakes them up. The saver writes some thousand records, most of
- * 8 KiB: where processors are few, each would cost a turn to the mover and one to the restorer before the next is written.
+ * Set whether this thread and its later children preempt the process that wakes them. The saver writes some thousand records,
+ * most of 8 KiB. With few processors, each would cost a context switch to the mover and one to the restorer before the next
+ * is written.
  */
-static void set_patient(bool patient)
+static void set_scheduling(bool patient)
 {
 	(void)sched_setscheduler(0, patient ? SCHED_BATCH : SCHED_OTHER,
 				 &(const struct sched_param){0});
 }
 
-/** xen_migrate - a job: move the guest into another domain of this host, or to another host */
+/** xen_migrate - a job: migrate the guest into another domain of this host, or to another host */
 int xen_migrate(void *session, struct hypervisor_job *job)
 {
 	struct mover mover = {.session = session,
@@ -506,13 +507,13 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	}
 	mover.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	enlist(&mover);
-	set_patient(true);
+	set_scheduling(true);
 	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
 	said = job->why;
 	if (error)
 		undo(&mover);
 	job->why = said;
-	set_patient(false);
+	set_scheduling(false);
 	retire(&mover);
 	if (mover.store)
 		xs_close(mover.store);

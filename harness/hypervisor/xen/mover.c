@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bytes of a migration on their way from libxl's save side to its restore side: each is read by the parser before it is
- * passed on, so that the stream can stand still right behind a chosen record. What is written before is received; what the
- * saver has not read of the guest yet is not in the pipe.
+ * The relay of a migration between libxl's save side and its restore side. The parser reads each byte before it is forwarded,
+ * so that the stream can be held right after a chosen record. All bytes before that are received; memory that the saver has
+ * not read yet is not in the pipe.
  *
- * A guest without drivers of Xen does not answer the request to suspend itself that libxl puts into xenstore
- * (domain_suspend_callback_common() in tools/libs/light/libxl_dom_suspend.c). The mover does so in its place, after all that
- * was sent before was passed on: what comes next is the last iteration.
+ * A guest without Xen drivers does not answer the suspend request that libxl writes to xenstore
+ * (domain_suspend_callback_common() in tools/libs/light/libxl_dom_suspend.c). The mover answers in its place, after it has
+ * forwarded all bytes so far: the last iteration follows.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,34 +17,34 @@
 #include <xenstore.h>
 
 #include "harness/hypervisor/xen/mover.h"
-/* It relies on definitions of xenctrl.h. */
+/* Needs definitions of xenctrl.h. */
 #include <xen/hvm/params.h>
 
-/* A word of the bitmap. */
+/* Pages of a word of the bitmap. */
 #define TRACKED_PAGES 64u
 #define PIECE_BYTES (256u << 10)
-/* Less of a body is read with what follows it. */
+/* Bodies below this size are read, not spliced. */
 #define SPLICE_LEAST PIECE_BYTES
 #define SPLICE_MOST (1u << 20)
-/* An interrupt that the guest keeps masked. */
+/* An interrupt that the guest masks. */
 #define CALLBACK_GSI 5u
 #define SAMPLE_NS NSEC_PER_SEC
-/* A release that never comes. Before the last iteration, libxl gives up after a minute by itself. */
+/* Timeout of a hold. Before the last iteration libxl has a timeout of a minute. */
 #define HOLD_MOST_NS (150 * NSEC_PER_SEC)
 
-static void tell_sample(struct mover *mover)
+static void send_sample(struct mover *mover)
 {
 	uint64_t sent = mover->stream.offset;
 	uint64_t left = mover->memory > sent ? mover->memory - sent : 0;
 
 	mover->told_iteration = mover->stream.iteration;
 	mover->told_ns = now_monotonic_ns();
-	hypervisor_tell(json_pack("{s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}}", "uuid",
-				  mover->job->uuid, "event", "migration-sample", "statistics",
-				  "memory_total", (json_int_t)mover->memory, "memory_remaining",
-				  (json_int_t)left, "memory_processed", (json_int_t)sent,
-				  "memory_iteration", (json_int_t)mover->stream.iteration,
-				  "memory_page_size", (json_int_t)XEN_PAGE_BYTES));
+	hypervisor_event(json_pack("{s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}}", "uuid",
+				   mover->job->uuid, "event", "migration-sample", "statistics",
+				   "memory_total", (json_int_t)mover->memory, "memory_remaining",
+				   (json_int_t)left, "memory_processed", (json_int_t)sent,
+				   "memory_iteration", (json_int_t)mover->stream.iteration,
+				   "memory_page_size", (json_int_t)XEN_PAGE_BYTES));
 }
 
 static bool on_page(void *context, uint64_t pfn, unsigned int type)
@@ -53,10 +53,10 @@ static bool on_page(void *context, uint64_t pfn, unsigned int type)
 
 	if (pfn != mover->page)
 		return false;
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
-				  "event", "migration-page", "place", "stream", "type",
-				  xen_page_type_name(type), "pfn", (json_int_t)pfn, "iteration",
-				  (json_int_t)mover->stream.iteration));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
+				   "event", "migration-page", "place", "stream", "type",
+				   xen_page_type_name(type), "pfn", (json_int_t)pfn, "iteration",
+				   (json_int_t)mover->stream.iteration));
 	if (mover->flip && type < XEN_PAGE_NO_DATA)
 		mover->flip_at = xen_stream_page_at(&mover->stream) + mover->offset;
 	return mover->hold == HOLD_SENT && mover->stream.iteration >= mover->iteration;
@@ -81,19 +81,19 @@ static void on_emulator(void *context, uint32_t type, uint32_t length)
 	__cleanup_free char *text =
 		format_text("%s, %u bytes", xen_record_name(XEN_LAYER_LIBXL, type), length);
 
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
-				  "migration-devices", "place", text, "iteration",
-				  (json_int_t)mover->stream.iteration));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
+				   "migration-devices", "place", text, "iteration",
+				   (json_int_t)mover->stream.iteration));
 }
 
 /**
- * mover_play_drivers - make libxl take the guest for one with drivers of Xen, or not any more
+ * mover_pretend_drivers - make libxl treat the guest as one with Xen drivers, or undo that
  *
- * An HVM guest without them, which has not asked for an interrupt, is suspended by libxl itself without a question
- * (domain_suspend_callback_common()). One with them gets an answer in a register when it goes on (modify_returncode() in
- * tools/libs/guest/xg_resume.c), wherever it was suspended: so it has none any more from then on.
+ * libxl suspends an HVM guest without drivers, which has not set up an interrupt, without a request
+ * (domain_suspend_callback_common()). When a guest with drivers resumes, libxl writes a return code to a register
+ * (modify_returncode() in tools/libs/guest/xg_resume.c), wherever it was suspended: so the pretence must end before that.
  */
-void mover_play_drivers(const struct mover *mover, bool has)
+void mover_pretend_drivers(const struct mover *mover, bool has)
 {
 	if (mover->devices)
 		(void)xc_hvm_param_set(mover->session->control, mover->source,
@@ -101,8 +101,8 @@ void mover_play_drivers(const struct mover *mover, bool has)
 }
 
 /*
- * Asks which pages around the page that is looked at were written since the last time, as a device model does for the video
- * memory: log-dirty mode, which serves both, is changed by it (hap_track_dirty_vram() in xen/arch/x86/mm/hap/hap.c).
+ * Read which pages around the inspected page were written since the last call, as a device model does for video memory. This
+ * changes log-dirty mode, which the migration uses, too (hap_track_dirty_vram() in xen/arch/x86/mm/hap/hap.c).
  */
 static void track_video(const struct mover *mover)
 {
@@ -117,17 +117,17 @@ static void track_video(const struct mover *mover)
 		type = "not tracked";
 	else
 		type = written[0] >> (mover->page - first) & 1 ? "written" : "not written";
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
-				  "event", "migration-page", "place", "video memory", "type", type,
-				  "pfn", (json_int_t)mover->page, "iteration",
-				  (json_int_t)mover->stream.iteration));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "uuid", mover->job->uuid,
+				   "event", "migration-page", "place", "video memory", "type", type,
+				   "pfn", (json_int_t)mover->page, "iteration",
+				   (json_int_t)mover->stream.iteration));
 }
 
 /**
- * mover_hold - stand still until a call says how to go on
- * @where: as events call it
+ * mover_hold - hold the stream until a call releases or cancels it
+ * @where: name of the place in events
  *
- * Return: 0 to go on, -ECANCELED or -ETIMEDOUT.
+ * Return: 0: released; -ECANCELED or -ETIMEDOUT.
  */
 int mover_hold(struct mover *mover, const char *where)
 {
@@ -136,10 +136,10 @@ int mover_hold(struct mover *mover, const char *where)
 
 	mover->hold = HOLD_NOWHERE;
 	track_video(mover);
-	tell_sample(mover);
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
-				  "migration-held", "place", where, "iteration",
-				  (json_int_t)mover->stream.iteration));
+	send_sample(mover);
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:I}", "uuid", mover->job->uuid, "event",
+				   "migration-held", "place", where, "iteration",
+				   (json_int_t)mover->stream.iteration));
 	while (order == MOVER_GO_ON) {
 		struct pollfd wake = {.fd = mover->wake, .events = POLLIN};
 		int64_t left = (until - now_monotonic_ns()) / NSEC_PER_MSEC;
@@ -150,7 +150,7 @@ int mover_hold(struct mover *mover, const char *where)
 				    mover->job->guest, HOLD_MOST_NS / NSEC_PER_SEC);
 		order = mover_take_order(mover);
 	}
-	hypervisor_tell(
+	hypervisor_event(
 		json_pack("{s:s, s:s}", "uuid", mover->job->uuid, "event", "migration-released"));
 	track_video(mover);
 	mover->flip = order == MOVER_FLIP;
@@ -167,7 +167,7 @@ int mover_hold(struct mover *mover, const char *where)
 static int receiver_failed(struct mover *mover, int error)
 {
 	return fail_errno(&mover->job->why, error,
-			  "migrate guest '%s': its receiver takes no more of the stream, at byte "
+			  "migrate guest '%s': its receiver does not read the stream, at byte "
 			  "%" PRIu64,
 			  mover->job->guest, mover->stream.offset);
 }
@@ -187,8 +187,8 @@ static int pass_on(struct mover *mover, uint8_t *bytes, size_t length)
 	return error ? receiver_failed(mover, error) : 0;
 }
 
-/* Behind the record at which the stream was to stop. */
-static int stand_still(struct mover *mover)
+/* Hold the stream, after the chosen record. */
+static int hold_stream(struct mover *mover)
 {
 	static const char *const places[] = {
 		[HOLD_SENT] = "sent", [HOLD_BYTES] = "bytes", [HOLD_CHECKPOINT] = "checkpoint"};
@@ -198,7 +198,7 @@ static int stand_still(struct mover *mover)
 		mover->given_up = mover->checkpoints >= mover->wanted;
 		return 0;
 	}
-	/* What happens meanwhile is in the next checkpoint. */
+	/* Changes of the guest meanwhile are in the next checkpoint. */
 	mover->wanted = mover->checkpoints + 1;
 	return mover_hold(mover, places[hold]);
 }
@@ -217,18 +217,18 @@ static int take_bytes(struct mover *mover, uint8_t *bytes, size_t length)
 		bytes += taken;
 		length -= taken;
 		if (!error && stopped)
-			error = stand_still(mover);
+			error = hold_stream(mover);
 	}
 	if (mover->stream.iteration != mover->told_iteration ||
 	    now_monotonic_ns() - mover->told_ns > SAMPLE_NS)
-		tell_sample(mover);
+		send_sample(mover);
 	return error;
 }
 
 /*
- * The data of pages goes from one pipe into the other without a copy: most bytes of a stream.
+ * Splice page data, which is most of a stream, from one pipe to the other without a copy.
  *
- * Return: 1 when some was moved, 0 when the stream is to be read, or -errno.
+ * Return: 1: some bytes were moved; 0: the stream must be read; or -errno.
  */
 static int splice_body(struct mover *mover)
 {
@@ -248,7 +248,7 @@ static int splice_body(struct mover *mover)
 	return moved != 0;
 }
 
-/* Return: 1 while the stream goes on, 0 at its end, or -errno. */
+/* Return: 1: more follows; 0: end of the stream; or -errno. */
 static int read_piece(struct mover *mover, uint8_t *piece)
 {
 	ssize_t got;
@@ -264,14 +264,14 @@ static int read_piece(struct mover *mover, uint8_t *piece)
 	return error ?: got > 0;
 }
 
-/** mover_suspend_path - where the toolstack asks a guest to suspend itself. Return: owned by the caller */
+/** mover_suspend_path - xenstore path of the toolstack's suspend request. Return: owned by the caller */
 char *mover_suspend_path(const struct mover *mover)
 {
 	return format_text("/local/domain/%u/control/shutdown", mover->source);
 }
 
-/* The toolstack has changed what it asks of the guest; later ones of the same are seen too. */
-static void look_at_store(struct mover *mover)
+/* Read a change of the request; the watch stays. */
+static void read_request(struct mover *mover)
 {
 	__cleanup_free char *path = mover_suspend_path(mover);
 	__cleanup_free char *asked = NULL;
@@ -285,7 +285,7 @@ static void look_at_store(struct mover *mover)
 		mover->suspending = true;
 }
 
-/* All that was sent before is passed on. */
+/* Called after all bytes so far were forwarded. */
 static int suspend_guest(struct mover *mover)
 {
 	__cleanup_free char *path = mover_suspend_path(mover);
@@ -300,19 +300,19 @@ static int suspend_guest(struct mover *mover)
 	if (xc_domain_shutdown(mover->session->control, mover->source, SHUTDOWN_suspend))
 		return xen_fail(mover->session, &mover->job->why, -EIO, "suspend guest '%s'",
 				mover->job->guest);
-	mover_play_drivers(mover, false);
+	mover_pretend_drivers(mover, false);
 	mover->suspending = false;
 	mover->suspended_ns = now_monotonic_ns();
-	/* For a checkpoint, the toolstack lets it go on at once. */
+	/* For a checkpoint, the toolstack resumes it at once. */
 	if (!mover->checkpointed)
-		xen_tell(mover->job->uuid, "lifecycle", "suspended", "migrated");
+		xen_event(mover->job->uuid, "lifecycle", "suspended", "migrated");
 	return 0;
 }
 
 /**
- * mover_run - move all bytes from the saver to the restorer
+ * mover_run - relay the stream from the saver to the restorer
  *
- * Return: 0 at the end of the stream, or when the source is given up; or -errno with the job's reason.
+ * Return: 0 at the end of the stream, or after the source was given up; or -errno with the job's reason.
  */
 int mover_run(struct mover *mover)
 {
@@ -331,7 +331,7 @@ int mover_run(struct mover *mover)
 
 		(void)poll(news, ARRAY_SIZE(news), mover->suspending ? 0 : -1);
 		if (news[1].revents)
-			look_at_store(mover);
+			read_request(mover);
 		if (news[2].revents && mover_take_order(mover) == MOVER_CANCEL)
 			return fail(&mover->job->why, -ECANCELED,
 				    "migrate guest '%s': it was cancelled", mover->job->guest);

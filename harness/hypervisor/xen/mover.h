@@ -5,14 +5,14 @@
 #include <pthread.h>
 
 #include "harness/hypervisor/xen/stream/stream.h"
-/* xendevicemodel.h relies on definitions of xenctrl.h. */
+/* xendevicemodel.h needs definitions of xenctrl.h. */
 #include "harness/hypervisor/xen/xen.h"
 #include <xendevicemodel.h>
 
 /**
- * enum mover_order - what is wanted of a migration from outside
- * @MOVER_CUT:  break the stream off: the receiver dies in the middle
- * @MOVER_FLIP: flip a bit in the data of the page when the stream carries it next; without a page, in the next record's type
+ * enum mover_order - request of a call to a running migration
+ * @MOVER_CUT:  cut the stream: the receiver ends in the middle
+ * @MOVER_FLIP: flip a bit in the data of the page at its next entry; without a page, in the type of the next record
  */
 enum mover_order {
 	MOVER_GO_ON,
@@ -23,12 +23,12 @@ enum mover_order {
 };
 
 /**
- * enum mover_hold - where a migration stands still
- * @HOLD_SENT:    behind the record that carried the page, in the iteration
- * @HOLD_LAST:    the guest is about to be suspended: before the last iteration
- * @HOLD_ARRIVED: the guest is restored, and does not run yet
- * @HOLD_BYTES:   after so many bytes, behind a record
- * @HOLD_CHECKPOINT: the target has a whole guest, and the source goes on
+ * enum mover_hold - where a migration is held
+ * @HOLD_SENT:    after the record with the page, in the iteration
+ * @HOLD_LAST:    before the guest is suspended for the last iteration
+ * @HOLD_ARRIVED: after the guest is restored, before it runs
+ * @HOLD_BYTES:   after so many bytes, at the end of a record
+ * @HOLD_CHECKPOINT: when the target has a complete guest, and the source continues
  */
 enum mover_hold {
 	HOLD_NOWHERE,
@@ -41,23 +41,23 @@ enum mover_hold {
 
 /**
  * struct mover - a migration of a domain, on this host or to another one
- * @host:     to which it goes, as ssh takes it; owned; NULL: it stays on this one
- * @handed_over: the other host was asked to run it, and has not confirmed it
+ * @host:     destination of ssh; owned; NULL: this host
+ * @handed_over: the other host was requested to run the guest, and has not confirmed it
  * @source, @target: numbers of the domains; @target only on this host
- * @saver, @restorer: the two ends, each a process
- * @from, @to: the stream between them; -1 when it is closed
- * @store:    watches what the toolstack asks of the guest
- * @wake:     an eventfd: there is an order
- * @hold, @page, @iteration, @bytes: where to stand still; @page UINT64_MAX: no page is looked at
- * @offset:   in the page, of the word that is flipped
- * @flip:     a bit is to be flipped, which is at byte @flip_at of the stream; UINT64_MAX: not known yet
- * @passed:   bytes that the restorer got
- * @suspending: the guest was asked to suspend; @suspended_ns: when it was, 0 before
- * @checkpointed: the target gets the guest again and again; @given_up: the source has sent enough of them, and ends
- * @checkpoints: so far, and @wanted of them until the source is given up
- * @devices:  of brinell, with a device model, and suspended once: mover_play_drivers()
- * @model:    of devices, which can track the page as video memory; or NULL
- * @order:    under the lock of migrate.c
+ * @saver, @restorer: processes of the two ends
+ * @from, @to: the stream between them; -1: closed
+ * @store:    watch on the suspend request of the toolstack
+ * @wake:     eventfd, signalled for an order
+ * @hold, @page, @iteration, @bytes: where to hold; @page UINT64_MAX: no page is inspected
+ * @offset:   of the flipped word in the page
+ * @flip:     a bit must be flipped, at byte @flip_at of the stream; UINT64_MAX: not known yet
+ * @passed:   number of forwarded bytes
+ * @suspending: a suspend was requested; @suspended_ns: time of the suspend, 0 before
+ * @checkpointed: the guest is sent repeatedly; @given_up: the source has sent @wanted checkpoints, and ends
+ * @checkpoints: number sent so far; @wanted: number until the source is given up
+ * @devices:  a domain of brinell with a device model; see mover_pretend_drivers()
+ * @model:    handle to track the page as video memory; or NULL
+ * @order:    pending request, under the lock of migrate.c
  */
 struct mover {
 	struct mover *next;
@@ -86,7 +86,7 @@ struct mover {
 };
 
 /* mover.c */
-void mover_play_drivers(const struct mover *mover, bool has);
+void mover_pretend_drivers(const struct mover *mover, bool has);
 int mover_run(struct mover *mover);
 int mover_hold(struct mover *mover, const char *where);
 char *mover_suspend_path(const struct mover *mover);

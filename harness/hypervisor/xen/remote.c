@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A migration to another host, as `xl migrate` does it: ssh runs `xl migrate-receive` there, with which the sender exchanges fixed
- * messages around the stream (tools/xl/xl_migrate.c, tools/xl/xl.h of Xen): the receiver says that it is there, gets the
- * configuration and the stream, says that it has the domain, and runs it when it may.
+ * A migration to another host, as `xl migrate` does it: ssh runs `xl migrate-receive` there. Sender and receiver exchange fixed
+ * messages around the stream (tools/xl/xl_migrate.c, tools/xl/xl.h of Xen): the receiver announces itself, receives
+ * configuration and stream, confirms the domain, and unpauses it on request.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ struct header {
 	uint32_t byte_order, mandatory_flags, optional_flags, optional_length;
 };
 
-/** remote_take_uri - the host of a URI xen+ssh://[USER@]HOST. Return: 0 or -EINVAL with a reason */
+/** remote_take_uri - parse the host of a URI xen+ssh://[USER@]HOST. Return: 0 or -EINVAL with a reason */
 int remote_take_uri(struct mover *mover, const char *uri, struct reason *why)
 {
 	const char *host = uri + strlen(SCHEME);
@@ -43,7 +43,7 @@ int remote_take_uri(struct mover *mover, const char *uri, struct reason *why)
 	return 0;
 }
 
-/* Does not return if it works. @fd: both directions */
+/* Execute ssh. @fd: both directions */
 static int receive_there(struct xen_session *session, const void *context, int fd)
 {
 	const struct mover *mover = context;
@@ -68,7 +68,7 @@ static int lost(struct mover *mover, const char *what)
 		       ?: fail(why, -EPIPE, "%s: the connection has ended", tried);
 }
 
-/* Reads exactly what the receiver has to say now. */
+/* Read exactly @length bytes, the next message of the receiver. */
 static int await(struct mover *mover, void *bytes, size_t length, const char *what)
 {
 	struct reason *why = &mover->job->why;
@@ -82,7 +82,7 @@ static int await(struct mover *mover, void *bytes, size_t length, const char *wh
 
 		if (left <= 0 || poll(news, ARRAY_SIZE(news), (int)left) == 0)
 			return fail(why, -ETIMEDOUT,
-				    "migrate guest '%s': %s said nothing for %lld s, before %s",
+				    "migrate guest '%s': %s sent nothing for %lld s, before %s",
 				    mover->job->guest, mover->host, ANSWER_NS / NSEC_PER_SEC, what);
 		if (news[1].revents && mover_take_order(mover) == MOVER_CANCEL)
 			return fail(why, -ECANCELED, "migrate guest '%s': it was cancelled",
@@ -107,7 +107,7 @@ static int await_message(struct mover *mover, const char *message, size_t length
 
 	if (!error && memcmp(got, message, length) != 0)
 		error = fail(&mover->job->why, -EPROTO,
-			     "migrate guest '%s': %s says something else than %s: is its xl of "
+			     "migrate guest '%s': %s sends another message than %s: is its xl of "
 			     "another version?",
 			     mover->job->guest, mover->host, what);
 	return error;
@@ -146,7 +146,7 @@ static int send_configuration(struct mover *mover)
 }
 
 /**
- * remote_open - have the other host ready for the stream, in @to of the mover
+ * remote_open - connect to the other host, and prepare it for the stream in @to of the mover
  *
  * Return: 0 or -errno with the job's reason.
  */
@@ -165,16 +165,16 @@ int remote_open(struct mover *mover)
 		       ?: send_configuration(mover);
 }
 
-/** remote_received - wait until the other host has the whole domain, which does not run yet */
+/** remote_received - wait until the other host has the complete domain, which does not run yet */
 int remote_received(struct mover *mover)
 {
 	return await_message(mover, received, sizeof(received), "it had the domain");
 }
 
 /**
- * remote_run - have the other host run the domain
+ * remote_run - make the other host unpause the domain
  *
- * Return: 0: it does; or -errno with the job's reason. With @handed_over of the mover nobody knows then whether it does.
+ * Return: 0 or -errno with the job's reason. After an error with @handed_over of the mover it is not known whether the domain runs.
  */
 int remote_run(struct mover *mover)
 {
@@ -182,7 +182,7 @@ int remote_run(struct mover *mover)
 	int error;
 
 	mover->handed_over = true;
-	error = send_all(mover, go, sizeof(go), "it was told to run the domain")
+	error = send_all(mover, go, sizeof(go), "it was requested to run the domain")
 			?: await_message(mover, report, sizeof(report), "it ran the domain")
 			?: await(mover, &status, sizeof(status), "it ran the domain");
 	if (error || !status)

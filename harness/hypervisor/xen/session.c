@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hypervisor Xen, through its toolstack's libraries. Each job has a session of its own. Operations that fork run in
+ * The hypervisor Xen, through the libraries of its toolstack. Each job has a session of its own. Operations that fork run in
  * processes of their own (child.c), because libxl reaps the children of the whole process.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 /**
  * xen_session_open - open libxl and libxenctrl
- * @log: descriptor of a file for what they say; -1: one of its own. Owned by the session
+ * @log: descriptor of a file for their messages; -1: a new one. Owned by the session
  *
  * Return: NULL with a reason.
  */
@@ -36,12 +36,12 @@ struct xen_session *xen_session_open(int log, struct reason *why)
 		return session;
 	(void)xen_fail(session, why, -ENOTCONN,
 		       "open the toolstack of Xen: does this machine run under Xen, is xenstored "
-		       "running, and has it the Xen of these libraries?");
+		       "running, and is Xen of the version of these libraries?");
 	xen_session_close(session);
 	return NULL;
 }
 
-/** xen_session_close - close it; NULL is fine */
+/** xen_session_close - close a session; NULL is allowed */
 void xen_session_close(void *pointer)
 {
 	struct xen_session *session = pointer;
@@ -59,7 +59,7 @@ void xen_session_close(void *pointer)
 	free(session);
 }
 
-/* The last line that the libraries have said, without its end. */
+/* Read the last message of the libraries, without its newline. */
 static void read_last_line(FILE *log, char line[static LAST_LINE_BYTES])
 {
 	char text[LAST_LINE_BYTES];
@@ -76,21 +76,21 @@ static void read_last_line(FILE *log, char line[static LAST_LINE_BYTES])
 	}
 }
 
-/** xen_fail - fill a reason from what the libraries have said. Return: @error */
+/** xen_fail - fill a reason from the last message of the libraries. Return: @error */
 int xen_fail(const struct xen_session *session, struct reason *why, int error, const char *format,
 	     ...)
 {
-	char tried[512], said[LAST_LINE_BYTES];
+	char tried[512], message[LAST_LINE_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(tried, sizeof(tried), format, arguments);
 	va_end(arguments);
-	read_last_line(session->log, said);
-	return fail(why, error, "%s%s%s", tried, *said ? ": " : "", said);
+	read_last_line(session->log, message);
+	return fail(why, error, "%s%s%s", tried, *message ? ": " : "", message);
 }
 
-/** xen_domain_info - what Xen says of a domain; all versions of libxenctrl have this call. Return: 0, or -ESRCH */
+/** xen_domain_info - read the state of a domain; all versions of libxenctrl have this call. Return: 0, or -ESRCH */
 int xen_domain_info(xc_interface *control, uint32_t domain, xc_domaininfo_t *info)
 {
 	return xc_domain_getinfolist(control, domain, 1, info) == 1 && info->domain == domain
@@ -98,7 +98,7 @@ int xen_domain_info(xc_interface *control, uint32_t domain, xc_domaininfo_t *inf
 		       : -ESRCH;
 }
 
-/** xen_find - the number of a domain by its name and a suffix. Return: XEN_NO_DOMAIN when there is none */
+/** xen_find - find a domain by its name and a suffix. Return: its number; XEN_NO_DOMAIN: there is none */
 uint32_t xen_find(const struct xen_session *session, const char *domain, const char *suffix)
 {
 	__cleanup_free char *name = format_text("%s%s", domain, suffix);

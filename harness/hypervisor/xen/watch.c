@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ends of domains as events: xenstore's watch @releaseDomain fires when a domain shuts down or is gone, and Xen says
- * which and why. A domain that was suspended for its migration has not ended. Xen keeps one that has shut down as it was: those
- * that brinell made are destroyed then, as a toolstack would do it.
+ * Events about the end of domains: xenstore's watch @releaseDomain fires when a domain shuts down or is destroyed, and Xen has
+ * its state and reason. A domain that was suspended for its migration has not ended. Xen keeps a domain that has shut down:
+ * those of brinell are destroyed then, as a toolstack would do.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 /*
  * @domain: its number
- * @ours:   brinell made it
+ * @ours:   brinell created it
  * @reported:   its end was reported
  */
 struct watched {
@@ -30,11 +30,11 @@ static struct {
 	xc_interface *control;
 } watcher = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/** xen_tell - pass on an event about a domain */
-void xen_tell(const char *uuid, const char *event, const char *state, const char *detail)
+/** xen_event - send an event about a domain */
+void xen_event(const char *uuid, const char *event, const char *state, const char *detail)
 {
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s}", "uuid", uuid, "event", event, "state",
-				  state, "detail", detail));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:s}", "uuid", uuid, "event", event, "state",
+				   state, "detail", detail));
 }
 
 static void end_domain(const struct watched *watched)
@@ -46,7 +46,7 @@ static void end_domain(const struct watched *watched)
 	xen_session_close(session);
 }
 
-static void look_at(struct watched *watched)
+static void check_domain(struct watched *watched)
 {
 	xc_domaininfo_t info;
 	unsigned int reason;
@@ -57,7 +57,7 @@ static void look_at(struct watched *watched)
 	if (xen_domain_info(watcher.control, watched->domain, &info) ||
 	    info.flags & XEN_DOMINF_dying) {
 		xen_migrate_break(watched->uuid);
-		xen_tell(watched->uuid, "lifecycle", "stopped", "destroyed");
+		xen_event(watched->uuid, "lifecycle", "stopped", "destroyed");
 		return;
 	}
 	reason = info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
@@ -68,16 +68,16 @@ static void look_at(struct watched *watched)
 	xen_migrate_break(watched->uuid);
 	end_domain(watched);
 	if (reason == SHUTDOWN_crash)
-		xen_tell(watched->uuid, "crashed", "stopped", "killed");
+		xen_event(watched->uuid, "crashed", "stopped", "killed");
 	else
-		xen_tell(watched->uuid, "lifecycle", "stopped", "shutdown");
+		xen_event(watched->uuid, "lifecycle", "stopped", "shutdown");
 }
 
-static void look_at_all(void)
+static void check_all(void)
 {
 	pthread_mutex_lock(&watcher.lock);
 	for (struct watched *watched = watcher.first; watched; watched = watched->next)
-		look_at(watched);
+		check_domain(watched);
 	pthread_mutex_unlock(&watcher.lock);
 }
 
@@ -89,13 +89,14 @@ static void *run_watcher(void *context)
 	(void)context;
 	while ((fired = xs_read_watch(watcher.store, &count))) {
 		free(fired);
-		look_at_all();
+		check_all();
 	}
-	log_error("xen: the connection to xenstored broke: ends of domains are not seen any more");
+	log_error("xen: the connection to xenstored broke: ends of domains are not reported any "
+		  "more");
 	return NULL;
 }
 
-/** xen_watch_start - watch for the ends of domains from now on. Return: 0 or -errno */
+/** xen_watch_start - start watching for ends of domains. Return: 0 or -errno */
 int xen_watch_start(struct reason *why)
 {
 	int error;
@@ -111,12 +112,12 @@ int xen_watch_start(struct reason *why)
 	return error ? fail_errno(why, error, "start the thread of Xen's events") : 0;
 }
 
-/** xen_watch_domain - report the end of a domain, in place of one before of the same UUID. @ours: brinell made it */
+/** xen_watch_domain - watch a domain; replaces an earlier one of the same UUID. @ours: brinell created it */
 void xen_watch_domain(const char *uuid, uint32_t domain, bool ours)
 {
 	struct watched *watched;
 
-	xen_watch_no_more(uuid);
+	xen_watch_end(uuid);
 	watched = xzalloc(sizeof(*watched));
 	snprintf(watched->uuid, sizeof(watched->uuid), "%s", uuid);
 	watched->domain = domain;
@@ -125,12 +126,12 @@ void xen_watch_domain(const char *uuid, uint32_t domain, bool ours)
 	watched->next = watcher.first;
 	watcher.first = watched;
 	pthread_mutex_unlock(&watcher.lock);
-	/* It may have ended before. */
-	look_at_all();
+	/* It may have ended already. */
+	check_all();
 }
 
-/** xen_watch_no_more - its end is known, or no longer of interest */
-void xen_watch_no_more(const char *uuid)
+/** xen_watch_end - stop watching a domain */
+void xen_watch_end(const char *uuid)
 {
 	struct watched **at = &watcher.first, *found;
 

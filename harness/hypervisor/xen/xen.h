@@ -9,13 +9,13 @@
 #include "harness/hypervisor/hypervisor.h"
 
 #define XEN_NO_DOMAIN UINT32_MAX
-/* Names of a domain that moves on this host: while it is restored, and what is left of it at the source. */
+/* Suffixes of the name during a migration on this host: of the restored domain, and then of the source. */
 #define XEN_INCOMING "--incoming"
 #define XEN_LEFT "--migratedaway"
 
 /**
  * struct xen_session - libxl and libxenctrl, for one thread
- * @log: what they say, a file without a name, from which the reasons of failures are taken
+ * @log: an anonymous file with their messages, for reasons of failures
  */
 struct xen_session {
 	libxl_ctx *libxl;
@@ -25,9 +25,9 @@ struct xen_session {
 };
 
 /**
- * struct xen_child - a process that does one operation of libxl, which may fork, block, or be killed
- * @pid: 0 when there is none
- * @log: of its session; -1 when there is none
+ * struct xen_child - a process for one operation of libxl, which may fork, block, or be killed
+ * @pid: 0: none
+ * @log: of its session; -1: none
  */
 struct xen_child {
 	pid_t pid;
@@ -36,7 +36,7 @@ struct xen_child {
 
 #define XEN_NO_CHILD ((struct xen_child){.log = -1})
 
-/* What a child does. @fd: its end of a stream, or -1. Return: 0, or an error of libxl */
+/* The operation of a child. @fd: its end of a stream, or -1. Return: 0, or an error of libxl */
 typedef int xen_child_work(struct xen_session *session, const void *context, int fd);
 
 /* session.c */
@@ -54,7 +54,7 @@ bool xen_child_ended(struct xen_child *child, int *status);
 int xen_child_wait(struct xen_child *child, const char *what, struct reason *why);
 void xen_child_kill(struct xen_child *child);
 
-/* domain.c: operations of struct hypervisor, and what a migration needs of them */
+/* domain.c: operations of struct hypervisor, and helpers of migrations */
 char *xen_plan(const struct domain_plan *plan);
 hypervisor_work xen_start, xen_find_domain, xen_describe, xen_claim, xen_state, xen_stop,
 	xen_unsupported;
@@ -65,17 +65,17 @@ void xen_sweep(void);
 int xen_watch_start(struct reason *why);
 void xen_watch_domain(const char *uuid, uint32_t domain, bool ours);
 bool xen_is_ours(const struct hypervisor_job *job);
-void xen_watch_no_more(const char *uuid);
-void xen_tell(const char *uuid, const char *event, const char *state, const char *detail);
+void xen_watch_end(const char *uuid);
+void xen_event(const char *uuid, const char *event, const char *state, const char *detail);
 
 /* arrive.c */
 hypervisor_work xen_receive;
-void xen_await_no_more(const char *uuid);
+void xen_await_end(const char *uuid);
 
 /* mover.c, migrate.c */
 hypervisor_work xen_migrate, xen_control;
-void xen_tell_page(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
-		   const char *place, uint64_t iteration);
+void xen_page_event(xc_interface *control, const char *uuid, uint32_t domain, uint64_t page,
+		    const char *place, uint64_t iteration);
 void xen_migrate_break(const char *uuid);
 void xen_migrate_abandon(const char *uuid);
 

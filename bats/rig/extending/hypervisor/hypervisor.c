@@ -50,8 +50,8 @@ static void *await_end(void *context)
 
 	(void)context;
 	poll(&end, 1, -1);
-	hypervisor_tell(json_pack("{s:s, s:s, s:s, s:s}", "uuid", UUID, "event", "crashed", "state",
-				  "stopped", "detail", "failed"));
+	hypervisor_event(json_pack("{s:s, s:s, s:s, s:s}", "uuid", UUID, "event", "crashed",
+				   "state", "stopped", "detail", "failed"));
 	waitpid(process, NULL, 0);
 	return NULL;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The console of the domain: two rings in a page (xen/include/public/io/console.h) that xenconsoled serves. After a
- * migration the page is empty (handle_hvm_params() in tools/libs/guest/xg_sr_restore_x86_hvm.c), and its event channel is
- * another one.
+ * migration the page is empty (handle_hvm_params() in tools/libs/guest/xg_sr_restore_x86_hvm.c), and the event channel has
+ * changed.
  */
 #include <stdarg.h>
 
@@ -33,9 +33,9 @@ struct hvm_param {
 };
 
 /*
- * @made:    of the ring, as this side has left it
- * @pending: output that is not in the ring yet, @kept bytes of it; a line that does not fit is dropped
- * @begin:   of the line that is written now
+ * @made:    producer index of the ring, as this side wrote it
+ * @pending: output that is not in the ring yet, @kept bytes; a line that does not fit is dropped
+ * @begin:   start of the present line
  */
 static struct ring *ring;
 static uint32_t port, made;
@@ -52,7 +52,7 @@ static uint64_t ask(uint32_t index)
 	return hypercall(HYPERCALL_HVM_OP, HVMOP_GET_PARAM, &param) ? 0 : param.value;
 }
 
-/** console_changed - look for the console. Return: true when it was emptied: its reader is new */
+/** console_changed - check the console. Return: true if it was emptied, because its reader is new */
 bool console_changed(void)
 {
 	if (ring && ring->out_made == made)
@@ -64,7 +64,7 @@ bool console_changed(void)
 	return true;
 }
 
-/** console_flush - put into the ring what fits */
+/** console_flush - copy pending output to the ring, as far as it fits */
 void console_flush(void)
 {
 	size_t sent = 0;
@@ -80,13 +80,13 @@ void console_flush(void)
 	(void)hypercall(HYPERCALL_EVENT_CHANNEL_OP, EVTCHNOP_SEND, &port);
 }
 
-/** console_is_blocked - whether what was said last is not read yet */
+/** console_is_blocked - whether output is pending */
 bool console_is_blocked(void)
 {
 	return kept || (ring && ring->out_taken != made);
 }
 
-/** console_line - a whole line that has come, without its end. Return: false when there is none yet */
+/** console_line - read a complete line of input, without its newline. Return: false: there is none yet */
 bool console_line(char *line, size_t room)
 {
 	bool taken = false, whole = false;
@@ -131,14 +131,14 @@ static void put_number(uint64_t value, unsigned int base)
 		put(digits[--count]);
 }
 
-/** out_begin - a line of output, which out_end() ends */
+/** out_begin - start a line of output; out_end() completes it */
 void out_begin(void)
 {
 	begin = kept;
 	overflow = false;
 }
 
-/** out - a piece of the line. @format: %s, %lu and %lx alone */
+/** out - add to the line. @format: only %s, %lu and %lx */
 void out(const char *format, ...)
 {
 	va_list arguments;
@@ -176,7 +176,7 @@ bool text_is(const char *one, const char *other)
 	return *one == *other;
 }
 
-/* The value of a key, wherever in the line it is: the agent of the host sends each but once. NULL: there is none. */
+/* Return: value of a key anywhere in the line, because the host's agent sends each key once; NULL: there is none. */
 static const char *find_value(const char *line, const char *key)
 {
 	for (; *line; line++) {
@@ -197,7 +197,7 @@ static const char *find_value(const char *line, const char *key)
 	return NULL;
 }
 
-/** json_find_text - the text of a key. Return: false when there is none, or it does not fit, or is not plain */
+/** json_find_text - find the string of a key. Return: false: there is none, it does not fit, or has escapes */
 bool json_find_text(const char *line, const char *key, char *value, size_t room)
 {
 	const char *at = find_value(line, key);
@@ -221,7 +221,7 @@ static unsigned int digit(char byte)
 	return byte >= 'a' && byte <= 'f' ? (unsigned int)(byte - 'a') + 10 : 16;
 }
 
-/** json_find_number - the number of a key, not negative, bare or as text. Return: false when there is none */
+/** json_find_number - find the non-negative number of a key, also as a string. Return: false: there is none */
 bool json_find_number(const char *line, const char *key, uint64_t *value)
 {
 	const char *at = find_value(line, key);

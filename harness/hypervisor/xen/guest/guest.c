@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest program of Xen domains: serves the calls of its host, and beats. After a migration its console is new: it says
- * hello again, as brinell-guest does when it dials.
+ * The guest program of Xen domains: serves the calls of its host, and sends heartbeats. After a migration its console is new: it
+ * sends hello again, as brinell-guest does on a new connection.
  */
 #include "guest.h"
 
@@ -43,7 +43,7 @@ static void put_identity(void)
 	    length ? boot : "unknown", connections, now_ns(), now_ns(), platform_pool_end() / 1024);
 }
 
-static void say_hello(void)
+static void send_hello(void)
 {
 	connections++;
 	out_begin();
@@ -179,7 +179,7 @@ static void beat(void)
 		return;
 	pulse.last = seq;
 	pulse.beats++;
-	/* Beats that are not read now are reported by one event later. */
+	/* While the console is blocked, beats are counted for a later event. */
 	if (console_is_blocked())
 		return;
 	missed = seq - pulse.seq - pulse.beats;
@@ -204,7 +204,7 @@ void guest_main(uint64_t start_info)
 	debug_print("brinell-guest-xen: started");
 	for (;;) {
 		if (console_changed())
-			say_hello();
+			send_hello();
 		while (machine_check_take(&check))
 			work_machine_check(&check);
 		while (console_line(line, sizeof(line)))

@@ -3,7 +3,7 @@
 #define BRINELL_XEN_GUEST_H
 
 /*
- * The guest program of Xen domains: freestanding, one processor, no library. It speaks the protocol of brinell-guest
+ * The guest program of Xen domains: freestanding, one processor, no library. It uses the protocol of brinell-guest
  * (docs/guest-program.md) on its console.
  */
 #include <stdbool.h>
@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 #define PAGE_BYTES 4096ul
-/* Pages for workloads are taken from here on; what lies below is the program. */
+/* Pages of workloads begin here, above the program. */
 #define POOL_BEGIN (16ul << 20)
 
 /**
- * struct machine_check - a machine check that was not handled yet
+ * struct machine_check - a pending machine check
  * @bank, @status, @address, @misc, @global: of its MSRs (Intel SDM volume 3, chapter 17)
  * @during_touch: it came while a workload touched its memory
  */
@@ -36,7 +36,7 @@ bool machine_check_take(struct machine_check *check);
 bool touch_begin(void);
 void touch_end(void);
 
-/* A touch that a machine check interrupts comes back here a second time, with true. */
+/* A machine check during a touch returns here a second time, with true. */
 extern void *touch_return[5];
 #define TOUCH_INTERRUPTED() (__builtin_setjmp(touch_return) != 0)
 

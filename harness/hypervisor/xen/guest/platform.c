@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Xen and the processor under the guest program: hypercalls, traps, a timer of 20 ms, the clock, and machine checks. Calls go
- * through the hypercall page, which Xen fills with the instruction that this processor wants.
+ * Platform code of the guest program: hypercalls, traps, a timer of 20 ms, the clock, and machine checks. Hypercalls go
+ * through the hypercall page, which Xen fills with the instruction of this processor.
  */
 #include "guest.h"
 
@@ -113,7 +113,7 @@ void *memset(void *to, int byte, size_t length)
 	return begin;
 }
 
-/** debug_print - a line for Xen's own log */
+/** debug_print - write a line to Xen's log */
 void debug_print(const char *text)
 {
 	for (; *text; text++)
@@ -129,7 +129,7 @@ void platform_shutdown(unsigned int reason)
 		__asm__ volatile("hlt");
 }
 
-/** now_ns - since the begin of the program, by the counter of the processor */
+/** now_ns - time since the start of the program, by the TSC */
 uint64_t now_ns(void)
 {
 	uint64_t ticks = __builtin_ia32_rdtsc() - clock_begin;
@@ -137,13 +137,13 @@ uint64_t now_ns(void)
 	return ticks / clock_khz * 1000000 + ticks % clock_khz * 1000000 / clock_khz;
 }
 
-/** platform_wait - until an interrupt; at most 20 ms */
+/** platform_wait - wait for an interrupt, 20 ms at most */
 void platform_wait(void)
 {
 	__asm__ volatile("hlt" ::: "memory");
 }
 
-/** touch_begin - what comes until touch_end() may be interrupted by a machine check, see TOUCH_INTERRUPTED() */
+/** touch_begin - start a section until touch_end() that a machine check may interrupt; see TOUCH_INTERRUPTED() */
 bool touch_begin(void)
 {
 	touching = true;
@@ -178,14 +178,14 @@ static void take_machine_check(void)
 		write_msr(MSR_MC_STATUS(bank), 0);
 	}
 	write_msr(MSR_MCG_STATUS, 0);
-	/* The instruction that met the error would meet it again. */
+	/* The interrupted instruction would consume the error again: skip the section. */
 	if (required && touching) {
 		touching = false;
 		__builtin_longjmp(touch_return, 1);
 	}
 }
 
-/** machine_check_take - the oldest machine check that was not taken yet. Return: whether there is one */
+/** machine_check_take - take the oldest pending machine check. Return: whether there is one */
 bool machine_check_take(struct machine_check *check)
 {
 	if (checks_taken == checks_made)
@@ -242,7 +242,7 @@ static void load_gates(void)
 	__asm__ volatile("lidt %0" ::"m"(table));
 }
 
-/* The firmware of an HVM guest leaves the timer of a PC running, whose interrupt would be taken for a trap. */
+/* The firmware of an HVM guest leaves the PIT running, whose interrupt vector is that of a trap. */
 static void mask_legacy_interrupts(void)
 {
 	__asm__ volatile("outb %0, $0x21" ::"a"((uint8_t)0xff));
@@ -284,7 +284,7 @@ static void read_start_info(const struct start_info *info)
 			pool_end = (map[i].address + map[i].size) & ~(PAGE_BYTES - 1);
 }
 
-/** platform_pool_end - the first byte behind the memory of workloads, which begins at POOL_BEGIN; 0: there is none */
+/** platform_pool_end - end of the memory of workloads, which begins at POOL_BEGIN; 0: there is none */
 uint64_t platform_pool_end(void)
 {
 	return pool_end;
@@ -295,7 +295,7 @@ const char *platform_command_line(void)
 	return command_line;
 }
 
-/** platform_begin - before all else. @start_info: physical address */
+/** platform_begin - initialize the platform, first. @start_info: physical address */
 void platform_begin(uint64_t start_info)
 {
 	load_gates();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The workloads of the guest program, under the names that they have elsewhere: memory (three pages, the middle one is the
- * victim) and pattern (many pages, written anew at a rate and verified). Every word of a page says which page and which
- * generation it is, so that what is lost, old or foreign differs from what was written.
+ * The workloads of the guest program, with the same names as elsewhere: memory (three pages, the middle one is the victim) and
+ * pattern (many pages, rewritten at a rate and verified). Every word of a page contains page number and generation, so that
+ * lost, old and foreign content differs from the written one.
  */
 #include "guest.h"
 
@@ -25,10 +25,10 @@ enum touch {
 };
 
 /*
- * @base, @pages: its memory; @victim: number of the page that a fault is meant for, @offset in it
+ * @base, @pages: its memory; @victim: number of the target page of a fault, at @offset
  * @generation: of the victim, or of all pages of a pattern before @next
- * @rate:  pages that are written in a second; 0 for none; @begun, @written: since when, and how many
- * @shown: mismatches that were reported
+ * @rate:  pages to write in a second, 0: none; @begun: start of writing, @written: number of pages since then
+ * @shown: number of reported mismatches
  */
 struct work {
 	char name[NAME_BYTES];
@@ -97,8 +97,8 @@ static void report(const struct work *work, const char *event, const char *text)
 	event_end();
 }
 
-static bool tell_mismatch(struct work *work, volatile uint64_t *word, uint64_t found,
-			  uint64_t expected)
+static bool report_mismatch(struct work *work, volatile uint64_t *word, uint64_t found,
+			    uint64_t expected)
 {
 	if (found == expected)
 		return false;
@@ -111,7 +111,7 @@ static bool tell_mismatch(struct work *work, volatile uint64_t *word, uint64_t f
 	return true;
 }
 
-/* All words of a page. Return: false when the page is not as it was written, or a machine check came. */
+/* Verify all words of a page. Return: false after a mismatch or a machine check. */
 static bool verify(struct work *work, uint64_t number)
 {
 	volatile uint64_t *page = page_of(work, number);
@@ -122,7 +122,7 @@ static bool verify(struct work *work, uint64_t number)
 		return false;
 	touch_begin();
 	for (unsigned int i = 0; fine && i < PAGE_BYTES / 8; i++)
-		fine = !tell_mismatch(work, &page[i], page[i], value_of(&page[i], generation));
+		fine = !report_mismatch(work, &page[i], page[i], value_of(&page[i], generation));
 	touch_end();
 	return fine;
 }
@@ -162,7 +162,7 @@ static void load(struct work *work)
 	event_end();
 }
 
-/* The whole page gets its next generation; what can not be read again was not written. */
+/* Write the next generation to the page, and read it back. */
 static void store(struct work *work)
 {
 	volatile uint64_t *page = page_of(work, work->victim);
@@ -175,8 +175,8 @@ static void store(struct work *work)
 	if (!read_word(&page[work->offset / 8], &found))
 		return;
 	report(work, "touched", "done");
-	(void)tell_mismatch(work, &page[work->offset / 8], found,
-			    value_of(&page[work->offset / 8], work->generation));
+	(void)report_mismatch(work, &page[work->offset / 8], found,
+			      value_of(&page[work->offset / 8], work->generation));
 }
 
 static void touch(struct work *work, enum touch how)
@@ -209,7 +209,7 @@ static enum touch touch_named(const char *name)
 								     : TOUCH_NONE;
 }
 
-/* Behind all memory that is taken. NULL: there is not enough. */
+/* Allocate after the memory in use. Return: NULL: there is not enough. */
 static volatile uint64_t *take_pages(uint64_t pages)
 {
 	uint64_t at = POOL_BEGIN;
@@ -342,7 +342,7 @@ static void rewrite(struct work *work)
 {
 	uint64_t due = (now_ns() - work->begun) / 1000 * work->rate / (SECOND / 1000);
 
-	/* What is late is not made up for without bound. */
+	/* Bound the number of late pages to catch up. */
 	if (due > work->written + MOST_WRITES)
 		work->written = due - MOST_WRITES;
 	for (; work->written < due; work->written++) {
@@ -355,7 +355,7 @@ static void rewrite(struct work *work)
 	}
 }
 
-/** work_step - what is due of the patterns */
+/** work_step - write the pages of patterns that are due */
 void work_step(void)
 {
 	for (unsigned int i = 0; i < WORKS; i++)
@@ -363,8 +363,8 @@ void work_step(void)
 			rewrite(&works[i]);
 }
 
-/* As Linux signals the process that owns the page. */
-static void tell_signal(const struct work *work, const struct machine_check *check)
+/* Report like the signal that Linux sends to the owner of the page. */
+static void report_signal(const struct work *work, const struct machine_check *check)
 {
 	bool required = (check->status & STATUS_ACTION_REQUIRED) != 0;
 
@@ -377,7 +377,7 @@ static void tell_signal(const struct work *work, const struct machine_check *che
 	event_end();
 }
 
-/** work_machine_check - a machine check came: it is reported, also for the workload that owns its page */
+/** work_machine_check - report a machine check, also for the workload that owns its page */
 void work_machine_check(const struct machine_check *check)
 {
 	out_begin();
@@ -394,5 +394,5 @@ void work_machine_check(const struct machine_check *check)
 	for (unsigned int i = 0; i < WORKS; i++)
 		if (works[i].base && check->address >= (uint64_t)works[i].base &&
 		    check->address < (uint64_t)page_of(&works[i], works[i].pages))
-			tell_signal(&works[i], check);
+			report_signal(&works[i], check);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The migration stream of Xen's toolstack, read while it passes: docs/specs/libxl-migration-stream.pandoc (version 2) and
+ * A parser of the migration stream of Xen's toolstack: docs/specs/libxl-migration-stream.pandoc (version 2) and
  * docs/specs/libxc-migration-stream.pandoc (versions 2 and 3) of Xen. Every length and every type is checked before it is
- * used, and no body is kept: a page costs no memory.
+ * used, and no body is stored.
  *
- * Neither stream says where an iteration over the memory ends. Within one the page frames ascend (send_dirty_pages() in
- * tools/libs/guest/xg_sr_save.c), so one that does not ascend begins the next.
+ * Neither stream marks the end of an iteration over the memory. Within an iteration page frames ascend (send_dirty_pages() in
+ * tools/libs/guest/xg_sr_save.c), so a frame that does not ascend starts the next one.
  */
 #include <endian.h>
 #include <errno.h>
@@ -28,7 +28,7 @@
 #define LIBXL_EMULATOR_XENSTORE_DATA 2u
 #define LIBXL_EMULATOR_CONTEXT 3u
 #define LIBXL_CHECKPOINT_END 4u
-/* The greatest number of an emulator: 0 is unknown, 1 and 2 are kinds of QEMU. */
+/* The highest emulator ID: 0 is unknown, 1 and 2 are kinds of QEMU. */
 #define EMULATOR_LAST 2u
 #define LIBXC_PAGE_DATA 1u
 #define LIBXC_CHECKPOINT 14u
@@ -93,7 +93,7 @@ static const char *const page_names[16] = {
 	"absent",
 };
 
-/** xen_record_name - of the specification; NULL: reserved */
+/** xen_record_name - name of a record in the specification; NULL: reserved */
 const char *xen_record_name(enum xen_layer layer, uint32_t type)
 {
 	if (layer == XEN_LAYER_LIBXL)
@@ -101,13 +101,13 @@ const char *xen_record_name(enum xen_layer layer, uint32_t type)
 	return type < ARRAY_SIZE(libxc_names) ? libxc_names[type] : NULL;
 }
 
-/** xen_record_ends_checkpoint - whether the target has a whole guest behind this record */
+/** xen_record_ends_checkpoint - whether the target has a complete guest after this record */
 bool xen_record_ends_checkpoint(enum xen_layer layer, uint32_t type)
 {
 	return layer == XEN_LAYER_LIBXL && type == LIBXL_CHECKPOINT_END;
 }
 
-/** xen_page_type_name - of a type of the stream and of xc_get_pfn_type_batch(), shifted down to 4 bits; NULL: reserved */
+/** xen_page_type_name - name of a page type of the stream and of xc_get_pfn_type_batch(), as 4 bits; NULL: reserved */
 const char *xen_page_type_name(unsigned int type)
 {
 	return type < ARRAY_SIZE(page_names) ? page_names[type] : NULL;
@@ -118,7 +118,7 @@ static bool has_data(unsigned int type)
 	return type < XEN_PAGE_NO_DATA;
 }
 
-/** xen_stream_begin - read a stream from its beginning. @reader is copied */
+/** xen_stream_begin - initialize a parser at the start of a stream. @reader is copied */
 void xen_stream_begin(struct xen_stream *stream, const struct xen_stream_reader *reader)
 {
 	*stream = (struct xen_stream){.reader = *reader};
@@ -201,7 +201,7 @@ static int take_domain_header(struct xen_stream *stream, struct reason *why)
 	return 0;
 }
 
-/* The record is complete: what comes next depends on what it was. */
+/* At the end of a record: set the next step by its type. */
 static void end_record(struct xen_stream *stream)
 {
 	bool libxc = stream->inside == XEN_LAYER_LIBXC;
@@ -210,7 +210,7 @@ static void end_record(struct xen_stream *stream)
 		stream->step = STEP_LIBXL_RECORD;
 	else if (!libxc && stream->type == LIBXL_LIBXC_CONTEXT)
 		stream->step = STEP_IMAGE_HEADER;
-	/* Behind the state of the emulator the libxc stream of a checkpointed domain goes on without a header. */
+	/* After the state of the emulator the libxc stream of a checkpointed domain continues without a header. */
 	else if (!libxc && stream->type == LIBXL_CHECKPOINT_END && stream->version)
 		stream->step = STEP_LIBXC_RECORD;
 	else if (!libxc && stream->type == RECORD_END)
@@ -227,7 +227,7 @@ static int check_record(const struct xen_stream *stream, enum xen_layer layer, u
 
 	if (!xen_record_name(layer, type) && !(type & RECORD_OPTIONAL))
 		return broken(stream, why, -EPROTONOSUPPORT,
-			      "a mandatory record of a type that is not known:", type);
+			      "a mandatory record of an unknown type:", type);
 	if (length > RECORD_MAX)
 		return broken(stream, why, -EPROTO, "a record that is too long:", length);
 	if (empty && length)
@@ -273,7 +273,7 @@ static int take_emulator(struct xen_stream *stream, struct reason *why)
 {
 	if (get32(stream, 0) > EMULATOR_LAST)
 		return broken(stream, why, -EPROTONOSUPPORT,
-			      "the state of an emulator that is not known:", get32(stream, 0));
+			      "the state of an unknown emulator:", get32(stream, 0));
 	if (stream->reader.emulator)
 		stream->reader.emulator(stream->reader.context, stream->type,
 					(uint32_t)stream->room);
@@ -344,7 +344,7 @@ static int take_header(struct xen_stream *stream, struct reason *why)
 	}
 }
 
-/* Whole entries, of which there are a million in a stream: not one by one through the header. */
+/* Read complete entries directly, because a stream has about a million of them. */
 static int take_entries(struct xen_stream *stream, const uint8_t *bytes, size_t length,
 			size_t *taken, struct reason *why)
 {
@@ -361,7 +361,7 @@ static int take_entries(struct xen_stream *stream, const uint8_t *bytes, size_t 
 	return error;
 }
 
-/* Takes a piece of the current header or body. Return: 0 or -errno. */
+/* Read a part of the current header or body. Return: 0 or -errno. */
 static int take_piece(struct xen_stream *stream, const uint8_t *bytes, size_t length, size_t *taken,
 		      struct reason *why)
 {
@@ -400,12 +400,12 @@ static bool between_records(const struct xen_stream *stream)
 }
 
 /**
- * xen_stream_feed - read the next bytes of a stream
- * @taken: receives how many of them were read: all, unless the reader wants to stop, or an error was found
- * @why:   reason of a failure, with the place in the stream
+ * xen_stream_feed - parse the next bytes of a stream
+ * @taken: receives the number of parsed bytes: all, unless the reader stops, or after an error
+ * @why:   reason of a failure, with the position in the stream
  *
- * Return: 0, also when it stopped (xen_stream_stopped()): the next call goes on from there; -EPROTO: no stream of this
- * kind; -EPROTONOSUPPORT: a version or a type that is not known.
+ * Return: 0, also when it stopped (xen_stream_stopped()): the next call continues there; -EPROTO: not a stream of this kind;
+ * -EPROTONOSUPPORT: an unknown version or type.
  */
 int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t length, size_t *taken,
 		    struct reason *why)
@@ -419,7 +419,7 @@ int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t leng
 		if (stream->step == STEP_OVER)
 			return broken(
 				stream, why, -EPROTO,
-				"bytes behind the end of the stream, number:", length - *taken);
+				"bytes after the end of the stream, number:", length - *taken);
 		error = take_piece(stream, bytes + *taken, length - *taken, &piece, why);
 		if (error)
 			return error;
@@ -428,13 +428,13 @@ int xen_stream_feed(struct xen_stream *stream, const uint8_t *bytes, size_t leng
 	return 0;
 }
 
-/** xen_stream_ahead - how many bytes of a body come next that may pass unread, with xen_stream_pass(): all but its last one */
+/** xen_stream_ahead - number of the next bytes that need no parsing (xen_stream_pass()): a body except its last byte */
 uint64_t xen_stream_ahead(const struct xen_stream *stream)
 {
 	return stream->step == STEP_SKIP && stream->skip ? stream->skip - 1 : 0;
 }
 
-/** xen_stream_pass - so many of them have passed */
+/** xen_stream_pass - skip that many bytes, which were not parsed */
 void xen_stream_pass(struct xen_stream *stream, uint64_t length)
 {
 	stream->offset += length;
@@ -442,9 +442,9 @@ void xen_stream_pass(struct xen_stream *stream, uint64_t length)
 }
 
 /**
- * xen_stream_page_at - where the data of a page is in the stream: to be asked by the reader of the entry of a page that has data
+ * xen_stream_page_at - position of the data of a page in the stream; valid in the callback of an entry that has data
  *
- * The data of all pages of a record follow its entries, in their order.
+ * The data of all pages of a record follow its entries, in the same order.
  */
 uint64_t xen_stream_page_at(const struct xen_stream *stream)
 {
@@ -452,20 +452,20 @@ uint64_t xen_stream_page_at(const struct xen_stream *stream)
 	       (uint64_t)(stream->data - 1) * XEN_PAGE_BYTES;
 }
 
-/** xen_stream_stopped - whether the record is complete behind which the reader wanted to stop */
+/** xen_stream_stopped - whether the parser is at the end of a record after which the reader requested to stop */
 bool xen_stream_stopped(const struct xen_stream *stream)
 {
 	return stream->stop && between_records(stream);
 }
 
-/** xen_stream_next_iteration - the next page begins another iteration, whatever its number: the saver has said so */
+/** xen_stream_next_iteration - let the next page start another iteration, whatever its frame */
 void xen_stream_next_iteration(struct xen_stream *stream)
 {
 	if (stream->iteration)
 		stream->last_pfn = UINT64_MAX;
 }
 
-/** xen_stream_end - the bytes are at their end. Return: 0, or -EPIPE with the place when the stream is not */
+/** xen_stream_end - check that the stream is complete. Return: 0, or -EPIPE with the position */
 int xen_stream_end(const struct xen_stream *stream, struct reason *why)
 {
 	if (stream->step == STEP_OVER)

@@ -9,7 +9,7 @@
 #define XEN_PAGE_NO_DATA 0xdu
 
 /**
- * enum xen_layer - a migration stream is a libxl stream, which has a libxc stream in it
+ * enum xen_layer - layer of a migration stream: a libxl stream with a libxc stream inside
  */
 enum xen_layer {
 	XEN_LAYER_LIBXL,
@@ -17,11 +17,11 @@ enum xen_layer {
 };
 
 /**
- * struct xen_stream_reader - what reads a stream while it passes
- * @record: the header of a record; may be NULL
- * @emulator: the state of a device model, a record whose body is complete when the next one begins; may be NULL
- * @page:   an entry of a PAGE_DATA record. Returns true to have xen_stream_feed() stop behind that record; may be NULL
- * @context: of both
+ * struct xen_stream_reader - callbacks of the parser
+ * @record: called for the header of a record; may be NULL
+ * @emulator: called for the state of a device model, whose body is complete at the next record; may be NULL
+ * @page:   called for an entry of a PAGE_DATA record. Returns true to make xen_stream_feed() stop after that record; may be NULL
+ * @context: for all of them
  */
 struct xen_stream_reader {
 	void (*record)(void *context, enum xen_layer layer, uint32_t type, uint32_t length);
@@ -31,21 +31,21 @@ struct xen_stream_reader {
 };
 
 /**
- * struct xen_stream - a parser that takes a stream in pieces, and keeps none of its data
- * @reader:    given by the user
- * @step:      what the next bytes are
- * @offset:    bytes taken so far
- * @iteration: over the memory of the domain, from 1; 0 before the first page
- * @pages:     entries of PAGE_DATA records so far
+ * struct xen_stream - an incremental parser, which stores no data of the stream
+ * @reader:    callbacks
+ * @step:      kind of the next bytes
+ * @offset:    number of bytes so far
+ * @iteration: over the memory of the domain, from 1; 0: before the first page
+ * @pages:     number of entries of PAGE_DATA records so far
  * @version:   of the libxc stream: 2 or 3; 0 before its header
- * @header, @have: a header that is not complete yet, and its bytes so far
- * @skip:      bytes of a body that are passed on unread
- * @left, @data: entries of this PAGE_DATA record that are still to come, and pages with data among those before
- * @room:      bytes of its body behind the entries, or of that of an emulator behind its name
- * @pad:       of the record
- * @last_pfn:  of the entry before
- * @stop:      the reader wants to stop behind this record
- * @inside:    the record that ends next: its layer and type
+ * @header, @have: an incomplete header, and its length so far
+ * @skip:      remaining bytes of a body
+ * @left, @data: remaining entries of this PAGE_DATA record, and number of earlier entries with data
+ * @room:      bytes of its body after the entries, or of an emulator's body after its ID
+ * @pad:       padding of the record
+ * @last_pfn:  of the previous entry
+ * @stop:      the reader requested to stop after this record
+ * @inside:    layer and type of the present record
  */
 struct xen_stream {
 	struct xen_stream_reader reader;
