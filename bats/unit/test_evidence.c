@@ -131,6 +131,10 @@ static const struct {
 	/* Other kernels say the same in other words. */
 	{"Memory failure: 0x11a3f4: Killing qemu-kvm:412 due to hardware memory corruption",
 	 MEANS_SIGBUS_SENT, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"MCE 0x11a3f4: recovery action for dirty LRU page: Recovered", MEANS_PAGE_HANDLED,
+	 KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"{1}[Hardware Error]:   section type: unknown, fbcd0a77-c260-417f-85a9-088b1621eba6",
+	 MEANS_HARDWARE_ERROR, KIND_CXL | KIND_MEMORY, 0, 0, ""},
 	{"MCE 0x11a3f4: dirty LRU page recovery: Recovered", MEANS_PAGE_HANDLED, KIND_MEMORY, UE,
 	 0x11a3f4, ""},
 	{"GHES: memory:412: synchronous unrecoverable error (SIGBUS)", MEANS_SIGBUS_SENT, MC, UE, 0,
@@ -340,6 +344,17 @@ static const struct {
 	{MEANS_IOMMU_FAULT, "IOMMU: dmar0: Page request in Privilege Mode"},
 	{MEANS_IOMMU_FAULT, "IOMMU: dmar3: Address is not canonical"},
 	{MEANS_IOMMU_FAULT, "dmar0: Invalid page request: 00000000 00000000"},
+	{MEANS_OOPS, "(XEN) Xen BUG at mm.c:123"},
+	{MEANS_OOPS, "(XEN) [2026-11-30 09:31:06] Assertion 'x' failed at mm.c:123"},
+	{MEANS_OOPS, "(XEN) FATAL PAGE FAULT"},
+	{MEANS_OOPS, "(XEN) FATAL TRAP: vec 14, #PF[0009] IN INTERRUPT CONTEXT"},
+	{MEANS_OOPS, "(XEN) FATAL TRAP: vector = 6 (invalid opcode)"},
+	{MEANS_NOTHING, "(XEN) FATAL TRAP: vec 2, NMI[0000]"},
+	{MEANS_NOTHING, "(XEN) FATAL TRAP: vector = 18 (machine check)"},
+	{MEANS_STUCK, "(XEN) Watchdog timer detects that CPU3 is stuck!"},
+	{MEANS_LOST, "(XEN) printk: 12 messages suppressed."},
+	{MEANS_IOMMU_FAILED,
+	 "(XEN) AMD-Vi: IOTLB_INV_TIMEOUT: 00000001 00000002 00000003 00000004"},
 	{MEANS_LOST, "** 155 printk messages dropped **"},
 	{MEANS_LOST, "blk_print_req_error: 5 callbacks suppressed"},
 	/* Lines of the network and of audit are left out. */
@@ -430,6 +445,11 @@ static const struct {
 	{"AMD-Vi: Event logged [RMP_PAGE_FAULT device=0000:3b:00.0, vmg_tag=0x0000, gpa=0x1000, "
 	 "flags_rmp=0x00, flags=0x0000]",
 	 "0000:3b:00.0", true, 0x1000},
+	{"(XEN) [VT-D]DMAR:[DMA Write] Request device [0000:00:1f.2] fault addr dead0000",
+	 "0000:00:1f.2", true, 0xdead0000},
+	{"(XEN) [2026-11-30 09:31:06] AMD-Vi: IO_PAGE_FAULT: 0000:3b:00.0 d0 addr "
+	 "00000000fee00000 flags 0x20 RW",
+	 "0000:3b:00.0", true, 0xfee00000},
 	{"nvme 10000:3b:00.0: AMD-Vi: Event logged [RMP_PAGE_FAULT vmg_tag=0x0000, gpa=0x2000, "
 	 "flags_rmp=0x00, flags=0x0000]",
 	 "10000:3b:00.0", true, 0x2000},

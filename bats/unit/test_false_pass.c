@@ -897,6 +897,33 @@ static void a_panic_over_another_page_is_no_proof(void **state)
 	}
 }
 
+/* Xen prints the reason behind the panic. */
+static void a_bug_of_xen_is_no_death_by_a_fault(void **state)
+{
+	static const char *const reasons[][2] = {
+		{"(XEN) Fatal machine check", "pass"},
+		{"(XEN) FATAL TRAP: vec 2, NMI[0000]", "pass"},
+		{"(XEN) FATAL PAGE FAULT", "fail"},
+		{"(XEN) Xen BUG at mm.c:123", "fail"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		const struct told events[] = {{"console", "(XEN) Panic on CPU 0:", "{}"},
+					      {"console", reasons[i][0], "{}"},
+					      {"bench", "the emulator ended",
+					       "{\"event\": \"host-died\"}"},
+					      {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s}", "host", "died"));
+		json_object_set_new(body_of(records, "close"), "cause", json_string("host-died"));
+		tell(records, events);
+		assert_verdict(records, reasons[i][1], i < 2 ? NULL : "kernel-damaged");
+	}
+}
+
 /* What programs and users name is not what the kernel reports of itself; on a console a time stands before it. */
 static void the_names_of_others_are_no_harm(void **state)
 {
@@ -1042,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(a_known_failure_hides_no_other),
 		cmocka_unit_test(a_report_is_read_as_a_whole),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
+		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),
 		cmocka_unit_test(damage_of_before_the_fault_is_not_its_doing),
 		cmocka_unit_test(a_coarse_address_names_no_page),

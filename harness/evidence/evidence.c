@@ -74,6 +74,9 @@ struct line_kind {
 #define AER_SOURCE(severity)                                                                       \
 	"AER: (Multiple )?" severity AER_DETAIL "(:| from|, first one from) " DEVICE
 
+/* Lines of the hypervisor Xen, on the console that it shares with the kernel, with the time or without. */
+#define XEN "\\(XEN\\) (\\[[^]]*\\] ?)*"
+
 /* Lines of reports that have several. */
 #define PRINTED .part = {.block = BLOCK_PRINTED}
 #define PRINTED_FIRST .part = {.block = BLOCK_PRINTED, .first = true}
@@ -143,6 +146,32 @@ static const struct line_kind line_kinds[] = {
 	LINE("Kernel panic - not syncing", NULL, MEANS_PANIC),
 	/* xen/drivers/char/console.c, panic(): of the hypervisor below the kernel */
 	LINE("Panic on CPU ", "\\(XEN\\) .*Panic on CPU [0-9]+:", MEANS_PANIC),
+	/*
+	 * xen/arch/x86/traps.c, of an NMI or a machine check and of all other traps; xen/common/bug.c; xen/arch/x86/x86_64/traps.c;
+	 * xen/arch/x86/nmi.c; xen/drivers/char/console.c, __printk_ratelimit()
+	 */
+	LINE("FATAL TRAP: vec", XEN "FATAL TRAP: vec(tor =)? (2|18)[ ,]", MEANS_NOTHING),
+	LINE("(XEN) ",
+	     XEN
+	     "(FATAL TRAP: vec|FATAL PAGE FAULT|Xen BUG at |Assertion '|\\*\\*\\* DOUBLE FAULT)",
+	     MEANS_OOPS),
+	LINE("Watchdog timer detects that CPU",
+	     XEN "Watchdog timer detects that CPU[0-9]+ is stuck", MEANS_STUCK),
+	LINE(" messages suppressed", XEN "printk: [0-9]+ messages suppressed", MEANS_LOST),
+	/*
+	 * xen/drivers/passthrough/vtd/iommu.c, iommu_page_fault_do_one(); xen/drivers/passthrough/amd/iommu_init.c,
+	 * parse_event_log_entry()
+	 */
+	LINE("DMAR:[",
+	     "\\[VT-D\\]DMAR:\\[DMA (Read|Write)\\] Request device \\[" DEVICE
+	     "\\] fault addr " IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 2, .iova = 3),
+	LINE("AMD-Vi: ",
+	     "AMD-Vi: (IO_PAGE_FAULT|INVALID_DEV_REQUEST|ILLEGAL_DEV_TABLE_ENTRY): " DEVICE
+	     " d[0-9]+ addr " IOVA,
+	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 2, .iova = 3),
+	LINE("AMD-Vi: ", XEN "AMD-Vi: [A-Z_]+_(HW_ERROR|COMMAND_ERROR|INV_TIMEOUT): ",
+	     MEANS_IOMMU_FAILED),
 
 	/* mm/oom_kill.c, __oom_kill_process(); arch/x86/mm/fault.c, show_signal_msg(); arch/x86/kernel/traps.c, show_signal() */
 	LINE("Killed process ", "[Oo]ut of memory.*: Killed process ([0-9]+) \\(", MEANS_ENDED,
@@ -153,8 +182,9 @@ static const struct line_kind line_kinds[] = {
 
 	/* mm/memory-failure.c: action_result(), kill_proc(), kill_procs(), unpoison_memory() */
 	LINE("recovery action for",
-	     "Memory failure: " PFN ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
-	     MEANS_PAGE_HANDLED, KIND_MEMORY, UNCORRECTED, .pfn = 1),
+	     "(MCE|Memory failure:) " PFN
+	     ": recovery action for .*: (Recovered|Ignored|Failed|Delayed)",
+	     MEANS_PAGE_HANDLED, KIND_MEMORY, UNCORRECTED, .pfn = 2),
 	/* Before Linux 4.13. */
 	LINE(" recovery: ",
 	     "(MCE|Memory failure:) " PFN ": .* recovery: (Recovered|Ignored|Failed|Delayed)",
@@ -299,6 +329,15 @@ static const struct line_kind line_kinds[] = {
 	LINE("61ec04fc-48e6-d813-25c9-8daa44750b12", NULL, MEANS_HARDWARE_ERROR, KIND_MEMORY,
 	     CPER_KIND),
 	LINE("d995e954-bbc1-430f-ad91-b44dcb3c6f35", NULL, MEANS_HARDWARE_ERROR, KIND_PCIE,
+	     CPER_KIND),
+	/* include/linux/cper.h: protocol errors of CXL, its media and DRAM, and its memory modules */
+	LINE("80b9efb4-52b5-4de3-a777-68784b771048", NULL, MEANS_HARDWARE_ERROR, KIND_CXL,
+	     CPER_KIND),
+	LINE("fbcd0a77-c260-417f-85a9-088b1621eba6", NULL, MEANS_HARDWARE_ERROR,
+	     KIND_CXL | KIND_MEMORY, CPER_KIND),
+	LINE("601dcbb3-9c06-4eab-b8af-4e9bfb5c9624", NULL, MEANS_HARDWARE_ERROR,
+	     KIND_CXL | KIND_MEMORY, CPER_KIND),
+	LINE("fe927475-dd59-4339-a586-79bab113b774", NULL, MEANS_HARDWARE_ERROR, KIND_CXL,
 	     CPER_KIND),
 	LINE("section", "\\[Hardware Error\\]: +section[_ ]type: ", MEANS_HARDWARE_ERROR,
 	     KIND_OTHER, CPER_KIND),

@@ -201,6 +201,10 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 		{"1411bca5-646f-de4e-b863-3e83ed7c83b1", KIND_MEMORY},
 		{"fc04ec61-e648-13d8-25c9-8daa44750b12", KIND_MEMORY},
 		{"54e995d9-c1bb-0f43-ad91-b44dcb3c6f35", KIND_PCIE},
+		{"b4efb980-b552-e34d-a777-68784b771048", KIND_CXL},
+		{"770acdfb-60c2-7f41-85a9-088b1621eba6", KIND_CXL | KIND_MEMORY},
+		{"b3cb1d60-069c-ab4e-b8af-4e9bfb5c9624", KIND_CXL | KIND_MEMORY},
+		{"757492fe-59dd-3943-a586-79bab113b774", KIND_CXL},
 	};
 
 	uint64_t severity;

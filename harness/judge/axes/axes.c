@@ -38,6 +38,11 @@ bool case_is_other_panic(const struct trial_case *trial, const struct kernel_lin
 	       !nature_overlaps(line->nature, case_fault(trial));
 }
 
+static bool is_of_xen(const struct record *record)
+{
+	return strncmp(kernel_message(record->event.text), "(XEN) ", 6) == 0;
+}
+
 static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 			     struct host_seen *host, const struct record *record)
 {
@@ -53,6 +58,9 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 		host->stuck = record;
 	if (older && line->meaning == MEANS_OOPS && ours)
 		return case_read_noise(trial, record);
+	/* Xen prints the cause of its panic behind the panic. */
+	if (died && line->meaning == MEANS_OOPS && is_of_xen(record))
+		case_note_damage(trial, record);
 	if (!died &&
 	    (((line->meaning == MEANS_OOPS || line->meaning == MEANS_WARNING) && !older) ||
 	     (line->meaning == MEANS_STUCK && (!ours || older)) ||
