@@ -154,6 +154,7 @@ age() {
 	refuse "budget soon" "night, line 2: 'soon' is no time such as 6h"
 	refuse "keep" "'keep' wants one value"
 	refuse "run --out x einj/single" "'--out' belongs to the night"
+	refuse "compare --alpha 0.1 --across kernel perf/boot" "night, line 2: 'compare' wants --a or --b"
 	refuse "run" "'run' wants what 'brinell run' wants"
 	refuse "" "there is no line 'run ...' or 'compare ...'"
 	echo 'run einj/single' >night

@@ -41,6 +41,21 @@ static bool is_step(const char *word)
 	return is_one_of(word, "run", "compare", "calibrate");
 }
 
+static bool names_a_side(const json_t *words)
+{
+	json_t *word;
+	size_t index;
+
+	json_array_foreach ((json_t *)words, index, word) {
+		const char *text = json_string_value(word);
+
+		if (is_one_of(text, "--a", "--b") || strncmp(text, "--a=", 4) == 0 ||
+		    strncmp(text, "--b=", 4) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int take_line(struct nightly *nightly, char *line, struct reason *why)
 {
 	static const char *const settings[] = {"out", "keep", "budget"};
@@ -64,6 +79,10 @@ static int take_line(struct nightly *nightly, char *line, struct reason *why)
 			    "'%s' is none of out, keep, budget, run, compare, calibrate", first);
 	if (json_array_size(words) < 2)
 		return fail(why, -EINVAL, "'%s' wants what 'brinell %s' wants", first, first);
+	if (strcmp(first, "compare") == 0 && !names_a_side(words))
+		return fail(
+			why, -EINVAL,
+			"'compare' wants --a or --b: the night makes the runs that it compares");
 	json_array_foreach (words, index, word)
 		if (strncmp(json_string_value(word), "--out", 5) == 0)
 			return fail(why, -EINVAL,
