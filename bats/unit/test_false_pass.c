@@ -864,6 +864,31 @@ static void a_report_is_read_as_a_whole(void **state)
 	}
 }
 
+/* A report of memory and a threshold interrupt, as a corrected error causes them: which of both it is, nothing shows. */
+static void an_open_severity_needs_one_that_is_known(void **state)
+{
+	static const char handling[] = "EDAC skx MC0: HANDLING MCE MEMORY ERROR";
+	static const char *const severities[] = {"uncorrected", "corrected"};
+	const struct told threshold = {"interrupts", "",
+				       "{\"THR\": {\"before\": 0, \"after\": 1}}"};
+	const struct told open[] = {KMSG(handling), threshold, {0}};
+	const struct told fatal[] = {KMSG(handling), MCE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(severities); i++) {
+		__cleanup_json json_t *records = plain_trial(), *known = plain_trial();
+
+		json_object_set_new(body_of(records, "intent"), "fault",
+				    json_pack("[s, s]", "memory", severities[i]));
+		json_object_set_new(body_of(known, "intent"), "fault",
+				    json_pack("[s, s]", "memory", severities[i]));
+		tell(records, open);
+		assert_verdict(records, "inconclusive", "delivered-not-proven");
+		tell(known, fatal);
+		assert_verdict(known, i ? "inconclusive" : "pass", NULL);
+	}
+}
+
 /* A host that died names the page that it died of. */
 static void a_panic_over_another_page_is_no_proof(void **state)
 {
@@ -1068,6 +1093,7 @@ int main(void)
 		cmocka_unit_test(a_death_without_an_error_proves_nothing),
 		cmocka_unit_test(a_known_failure_hides_no_other),
 		cmocka_unit_test(a_report_is_read_as_a_whole),
+		cmocka_unit_test(an_open_severity_needs_one_that_is_known),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),

@@ -13,8 +13,8 @@ static bool is_unexplained(const struct trial_case *trial, struct nature nature)
 }
 
 /*
- * Groups whose evidence leaves the kind or severity of the error open. Those count only beside evidence that has the kind or
- * names the victim, and only if no error of another kind was reported that explains them. Evidence without any kind counts
+ * Groups whose evidence leaves the kind or severity of the error open. Those count only beside evidence that has the kind
+ * and the severity, or names the victim, and only if no error of another kind was reported that explains them. Evidence without any kind counts
  * only beside evidence that names the victim.
  */
 static unsigned int open_proofs(const struct trial_case *trial)
@@ -22,7 +22,8 @@ static unsigned int open_proofs(const struct trial_case *trial)
 	struct nature any = {KIND_ANY, SEVERITY_ANY};
 	unsigned int groups = 0;
 
-	if ((trial->witnesses || trial->kind_known) && is_unexplained(trial, trial->vague_nature))
+	if ((trial->witnesses || (trial->kind_known && trial->severity_known)) &&
+	    is_unexplained(trial, trial->vague_nature))
 		groups |= trial->vague;
 	if (trial->identified && is_unexplained(trial, any))
 		groups |= trial->kindless;
@@ -189,6 +190,8 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 		trial->vague |= group;
 		trial->kind_known |=
 			nature_within((struct nature){nature.kinds, fault.severities}, fault);
+		trial->severity_known |=
+			nature_within((struct nature){fault.kinds, nature.severities}, fault);
 		add_nature(&trial->vague_nature, nature);
 		if (!trial->first_proof_ns)
 			trial->first_proof_ns = record->written_ns;

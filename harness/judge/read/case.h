@@ -170,7 +170,7 @@ struct conversion_outcome {
  * @identified: a proof named the victim
  * @identified_by: groups whose proof named it
  * @vague: groups whose evidence can be of the fault or of an error of another kind; @vague_nature what it can be of
- * @kind_known: some of that evidence leaves only the severity open
+ * @kind_known, @severity_known: some of that evidence leaves only the severity open, some only the kind
  * @kindless: groups whose evidence leaves the kind open
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
@@ -229,7 +229,7 @@ struct trial_case {
 	char other_error[256];
 	char foreign[256];
 	const struct record *noise;
-	bool noisy_link, host_watched, kind_known;
+	bool noisy_link, host_watched, kind_known, severity_known;
 	const struct record *damaged_before;
 	bool log_lost, log_folded, log_seen, log_followed, host_lost;
 	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
