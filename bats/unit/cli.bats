@@ -3,11 +3,24 @@
 #
 # The command line as a stranger meets it: every mistake gets a clear message and its exit code, and nothing is started.
 
+# What several tests read: the help of each command, and the whole library.
+setup_file() {
+	setup
+	cd "$BATS_FILE_TMPDIR" || return 1
+	"$brinell" --help >help
+	mkdir helps
+	sed -n 's/^  \([a-z]*\)  *.*/\1/p' help | while read -r command; do
+		"$brinell" "$command" --help >"helps/$command"
+	done
+	"$brinell" list scenarios >library
+}
+
 setup() {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	brinell=${BRINELL:-$top/build/asan/brinell}
-	cd "$BATS_TEST_TMPDIR" || return 1
-	export XDG_CACHE_HOME="$BATS_TEST_TMPDIR/cache"
+	made=$BATS_FILE_TMPDIR
+	cd "${BATS_TEST_TMPDIR:-$made}" || return 1
+	export XDG_CACHE_HOME="$PWD/cache"
 }
 
 nothing_started() {
@@ -31,11 +44,9 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 }
 
 @test "every command explains itself" {
-	run "$brinell" --help
-	[ "$status" -eq 0 ]
 	for command in run check resume shrink judge show report compare history nightly list doctor inject rig agent; do
-		[[ $output == *"  $command "* ]]
-		"$brinell" $command --help | grep -q "^usage: brinell $command"
+		grep -q "^  $command " "$made/help"
+		grep -q "^usage: brinell $command" "$made/helps/$command"
 	done
 }
 
@@ -414,7 +425,9 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 }
 
 @test "lists are for people and for programs" {
-	for what in scenarios injectors workloads witnesses benches reports steps hypervisors; do
+	[ "$(wc -l <"$made/library")" -ge 1 ]
+	"$brinell" list scenarios --json | jq -e 'type == "array"'
+	for what in injectors workloads witnesses benches reports steps hypervisors; do
 		run "$brinell" list $what
 		[ "$status" -eq 0 ]
 		[ "${#lines[@]}" -ge 1 ]
@@ -459,7 +472,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 }
 
 @test "the library ships at least thirty scenarios, and the demo at least twelve" {
-	[ "$("$brinell" list scenarios | grep -cE '^(einj|mce|hwpoison)/')" -ge 30 ]
+	[ "$(grep -cE '^(einj|mce|hwpoison)/' "$made/library")" -ge 30 ]
 	[ "$(grep -lE '^tags: .*\bdemo\b' "$top"/harness/scenario/library/*/*.yaml | wc -l)" -ge 12 ]
 }
 
@@ -492,7 +505,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[[ $output == *" scenarios would run here"*"would skip: a migration needs two hosts"* ]]
 	"$brinell" doctor --json >doctor.json
 	[ "$(jq '.findings | length' doctor.json)" -gt 3 ]
-	[ "$(jq '.scenarios | length' doctor.json)" -eq "$("$brinell" list scenarios | wc -l)" ]
+	[ "$(jq '.scenarios | length' doctor.json)" -eq "$(wc -l <"$made/library")" ]
 	[ "$(jq '[.scenarios[] | select(.runs == false and .reason == null)] | length' doctor.json)" -eq 0 ]
 	run "$brinell" doctor --bench nowhere
 	[ "$status" -eq 2 ]
@@ -508,11 +521,12 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 @test "the manual page has every command and option of the help" {
 	"$top/harness/programs/make-man" "$brinell" >brinell.1
 	sed 's/[\]//g' brinell.1 >plain
-	for command in $("$brinell" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p'); do
-		grep -qx ".SS $command" brinell.1
-		"$brinell" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | while read -r option; do
-			grep -qF -- "$option" plain
-		done
+	text=$(<plain)
+	for help in "$made"/helps/*; do
+		grep -qx ".SS ${help##*/}" brinell.1
+		while read -r option; do
+			[[ $text == *"$option"* ]]
+		done < <(grep -oE -- '--[a-z][a-z-]+' "$help")
 	done
 	[[ $(sed -n '/^.SH COMMANDS/,$p' plain) == *"victim.page=thp"* ]]
 	! command -v groff >/dev/null || [ -z "$(groff -man -ww -z brinell.1 2>&1)" ]
