@@ -611,14 +611,14 @@ static void html_shows_what_a_storm_came_to(void **state)
 	assert_null(strstr(html, "injector: gmem-storm: 15 conversions"));
 }
 
-static void add_cell_trial(json_t *records, int number, const char *error, const char *moment,
-			   const char *touch)
+static void add_cell_trial(json_t *records, int number, const char *guest, const char *error,
+			   const char *moment, const char *touch)
 {
 	__cleanup_free char *id = format_text("%04d", number);
 	json_t *plan = json_object_get(json_object_get(json_array_get(records, 0), "body"), "plan");
-	json_t *bodies[] = {json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s}}}", "scenario", "xen/cell",
-				      "title", "a cell", "spec", "cell", "error", error, "moment",
-				      moment, "touch", touch),
+	json_t *bodies[] = {json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s, s:s}}}", "scenario",
+				      "xen/cell", "title", "a cell", "spec", "cell", "guest", guest,
+				      "error", error, "moment", moment, "touch", touch),
 			    json_pack("{s:s}", "injector", "made-up"),
 			    json_pack("{s:s}", "cause", "infra")};
 	static const char *const types[] = {"trial", "intent", "close"};
@@ -631,17 +631,28 @@ static void add_cell_trial(json_t *records, int number, const char *error, const
 						types[i], "trial", id, "body", bodies[i]));
 }
 
-/* The columns are of the last axis, the rows of the one before, each in the order of the numbers in front of its values. */
+/*
+ * The columns are of the last axis, the rows of the one before, each in the order of the numbers in front of its values. A table has those of
+ * the whole matrix, also where it has no trial.
+ */
 static void html_draws_the_matrix(void **state)
 {
-	static const char first[] = "<h2>Matrix xen: error × moment × touch</h2>"
-				    "<div class=\"matrices\"><table class=\"matrix\"><caption>"
-				    "error: srao</caption><thead><tr><th scope=\"col\">moment \\ "
-				    "touch</th><th scope=\"col\">read</th></tr></thead><tbody><tr>"
-				    "<th scope=\"row\">sent</th><td><a class=\"cell infra\" "
-				    "href=\"#t2\" title=\"xen/cell: infra\">infra</a>"
-				    "</td></tr><tr><th scope=\"row\">after</th><td><a class=\"cell "
-				    "infra\" href=\"#t1\"";
+	static const char *const parts[] = {
+		"<h2>Matrix xen: guest × error × moment × touch</h2><h3>guest: pvh</h3><div "
+		"class=\"matrices\"><table class=\"matrix\"><caption>error: "
+		"srao</caption><thead><tr>"
+		"<th scope=\"col\">moment \\ touch</th><th scope=\"col\">read</th>",
+		"<th scope=\"row\">sent</th><td><a class=\"cell infra\" href=\"#t2\" "
+		"title=\"xen/cell: "
+		"infra\">infra</a></td>",
+		"<th scope=\"row\">after</th><td><a class=\"cell infra\" href=\"#t1\"",
+		"</div><h3>guest: hvm</h3><div class=\"matrices\"><table class=\"matrix\"><caption>"
+		"error: &lt;/pre",
+		"<th scope=\"row\">sent</th><td><span class=\"cell none\">–</span></td>",
+		"<th scope=\"row\">after</th><td><a class=\"cell infra\" href=\"#t3\"",
+		"<h3>guest: &lt;/pre",
+	};
+	const char *at;
 	__cleanup_json json_t *records =
 		json_pack("[{s:i, s:I, s:s, s:{s:i, s:s, s:s, s:[]}}]", "seq", 1, "time_ns",
 			  (json_int_t)1, "type", "run", "body", "journal", 1, "run", "r", "version",
@@ -650,15 +661,21 @@ static void html_draws_the_matrix(void **state)
 	__cleanup_free char *html = NULL;
 
 	(void)state;
-	add_cell_trial(records, 1, "1 srao", "10 after", "read");
-	add_cell_trial(records, 2, "1 srao", "9 sent", "read");
-	add_cell_trial(records, 3, "2 " HOSTILE, HOSTILE, HOSTILE);
+	add_cell_trial(records, 1, "1 pvh", "1 srao", "10 after", "read");
+	add_cell_trial(records, 2, "1 pvh", "1 srao", "9 sent", "read");
+	add_cell_trial(records, 3, "2 hvm", "2 " HOSTILE, "10 after", "read");
+	add_cell_trial(records, 4, "3 " HOSTILE, "1 srao", "11 " HOSTILE, "1 " HOSTILE);
 	text = journal_text(records);
 	html = render_journal(report_find("html"), text, strlen(text));
 	assert_non_null(html);
-	if (!strstr(html, first))
-		fail_msg("%.1200s", strstr(html, "<h2>Matrix") ?: strstr(html, "</head>"));
-	assert_non_null(strstr(html, "<caption>error: &lt;/pre"));
+	at = html;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const char *found = strstr(at, parts[i]);
+
+		if (!found)
+			fail_msg("%s is not in %.1200s", parts[i], at);
+		at = found + strlen(parts[i]);
+	}
 	assert_null(strstr(html, "<script>alert"));
 }
 

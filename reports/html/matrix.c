@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Scenarios that are the cells of a matrix, as a picture: one cell a trial, in the colours of its verdict. Of the axes that a scenario
- * names in `cell`, the last one has the columns, the one before it the rows. Each combination of the others is a table of
- * its own, so that they stand side by side or below each other, as the page is wide.
+ * names in `cell`, the last one has the columns, the one before it the rows. Each value of the one before these is a table, and of
+ * the others each combination a group of tables, which stand side by side or below each other, as the page is wide. All
+ * tables of a matrix have the same rows and columns, so that they can be compared; a cell without a trial is empty.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -32,6 +33,7 @@ void html_cell_add(json_t *cells, const json_t *result, const json_t *records, s
 	__cleanup_free char *matrix = xstrndup(scenario, slash ? (size_t)(slash - scenario) : 0);
 	__cleanup_free char *table = xstrdup("");
 	__cleanup_free char *caption = xstrdup("");
+	__cleanup_free char *group = xstrdup("");
 	const char *key, *row = "", *column = "", *row_axis = "", *column_axis = "";
 	size_t left = json_object_size(cell);
 
@@ -40,7 +42,8 @@ void html_cell_add(json_t *cells, const json_t *result, const json_t *records, s
 		append_text(&matrix, left == json_object_size(cell) ? " " : " × ", "%s", key);
 		if (left > 2) {
 			append_text(&table, "\n", "%s", json_string_value(value));
-			append_text(&caption, ", ", "%s: %s", key, shown(json_string_value(value)));
+			append_text(left > 3 ? &group : &caption, ", ", "%s: %s", key,
+				    shown(json_string_value(value)));
 		} else {
 			row_axis = column_axis;
 			row = column;
@@ -52,11 +55,12 @@ void html_cell_add(json_t *cells, const json_t *result, const json_t *records, s
 	if (json_object_size(cell))
 		json_array_append_new(
 			cells,
-			json_pack("{s:s, s:s+, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:b}",
-				  "matrix", matrix, "table", matrix, table, "caption", caption,
-				  "row", row, "column", column, "row axis", row_axis, "column axis",
-				  column_axis, "number", (json_int_t)number, "scenario", scenario,
-				  "verdict", json_text(result, "verdict", "inconclusive"), "known",
+			json_pack("{s:s, s:s+, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:b}",
+				  "matrix", matrix, "table", matrix, table, "group", group,
+				  "caption", caption, "row", row, "column", column, "row axis",
+				  row_axis, "column axis", column_axis, "number",
+				  (json_int_t)number, "scenario", scenario, "verdict",
+				  json_text(result, "verdict", "inconclusive"), "known",
 				  json_text(result, "known", NULL) != NULL));
 }
 
@@ -73,15 +77,15 @@ static int compare_values(const void *one, const void *other)
 	return place != then ? (place > then) - (place < then) : strcmp(first, second);
 }
 
-/* What the trials of a table have in @key, each once, in order. @table: NULL: all. Its @values are freed by the caller. */
-static struct axis axis_of(const json_t *cells, const char *key, const char *table)
+/* What the trials of a matrix have in @key, each once, in order. @matrix: NULL: all. Its @values are freed by the caller. */
+static struct axis axis_of(const json_t *cells, const char *key, const char *matrix)
 {
 	struct axis axis = {.values = xcalloc(json_array_size(cells) + 1, sizeof(char *))};
 	const json_t *entry;
 	size_t index, unique = 0;
 
 	json_array_foreach ((json_t *)cells, index, entry)
-		if (!table || json_is(entry, "table", table))
+		if (!matrix || json_is(entry, "matrix", matrix))
 			axis.values[axis.count++] = json_text(entry, key, "");
 	qsort(axis.values, axis.count, sizeof(char *), compare_values);
 	for (size_t i = 0; i < axis.count; i++)
@@ -107,6 +111,7 @@ static void write_cell(FILE *out, const json_t *cells, const char *table, const 
 {
 	const json_t *entry;
 	size_t index;
+	bool found = false;
 
 	fputs("<td>", out);
 	json_array_foreach ((json_t *)cells, index, entry) {
@@ -116,19 +121,22 @@ static void write_cell(FILE *out, const json_t *cells, const char *table, const 
 		if (!json_is(entry, "table", table) || !json_is(entry, "row", row) ||
 		    !json_is(entry, "column", column))
 			continue;
+		found = true;
 		fprintf(out, "<a class=\"cell %s%s\" href=\"#t%" PRId64 "\" title=\"",
 			html_class(verdict), known ? " known" : "",
 			json_number(entry, "number", 0));
 		text_xml_format(out, "%s: %s%s\">%s</a>", json_text(entry, "scenario", ""), verdict,
 				known ? ", known" : "", known ? "known" : verdict);
 	}
-	fputs("</td>", out);
+	fputs(found ? "</td>" : "<span class=\"cell none\">–</span></td>", out);
 }
 
 static void write_table(FILE *out, const json_t *cells, const char *table)
 {
-	struct axis rows = axis_of(cells, "row", table), columns = axis_of(cells, "column", table);
 	const json_t *any = find_entry(cells, table);
+	const char *matrix = json_text(any, "matrix", "");
+	struct axis rows = axis_of(cells, "row", matrix),
+		    columns = axis_of(cells, "column", matrix);
 
 	fputs("<table class=\"matrix\"><caption>", out);
 	text_xml_format(out, "%s</caption><thead><tr><th scope=\"col\">%s \\ %s</th>",
@@ -152,22 +160,28 @@ static void write_table(FILE *out, const json_t *cells, const char *table)
 void html_matrices(FILE *out, const json_t *cells)
 {
 	struct axis tables = axis_of(cells, "table", NULL);
-	const char *before = "";
+	const char *matrix = "", *group = "";
 
 	for (size_t i = 0; i < tables.count; i++) {
-		const char *name = json_text(find_entry(cells, tables.values[i]), "matrix", "");
+		const json_t *any = find_entry(cells, tables.values[i]);
+		bool other = !json_is(any, "matrix", matrix);
 
-		if (strcmp(before, name) != 0) {
-			fputs(*before ? "</div>" : "", out);
-			text_xml_format(out, "<h2>Matrix %s</h2><div class=\"matrices\">", name);
+		if (other || !json_is(any, "group", group)) {
+			fputs(*matrix ? "</div>" : "", out);
+			matrix = json_text(any, "matrix", "");
+			group = json_text(any, "group", "");
+			if (other)
+				text_xml_format(out, "<h2>Matrix %s</h2>", matrix);
+			if (*group)
+				text_xml_format(out, "<h3>%s</h3>", group);
+			fputs("<div class=\"matrices\">", out);
 		}
-		before = name;
 		write_table(out, cells, tables.values[i]);
 	}
-	if (*before)
+	if (*matrix)
 		fputs("</div><p class=\"soft\">Each cell is a trial, and leads to it. "
-		      "<b>known</b>: it "
-		      "fails as its scenario says.</p>",
+		      "<b>known</b>: it fails as its scenario says. <b>–</b>: this run has no such "
+		      "trial.</p>",
 		      out);
 	free(tables.values);
 }
