@@ -4,7 +4,9 @@
 
 /* What the witnesses of Xen use of its libraries, for a test that makes up the functions. */
 #include <stdint.h>
+#include <stdio.h>
 
+typedef struct xentoollog_logger xentoollog_logger;
 typedef struct xc_interface_core xc_interface;
 typedef unsigned long xen_pfn_t;
 
@@ -18,7 +20,19 @@ typedef struct {
 #define PG_OFFLINE_STATUS_OFFLINE_PENDING (1u << 3)
 #define PG_OFFLINE_STATUS_BROKEN (1u << 4)
 
+typedef struct {
+	uint32_t capabilities;
+} xc_physinfo_t;
+
+#define XTL_CRITICAL 1
+#define XENVER_version 0
+
+void *xtl_createlogger_stdiostream(FILE *file, int level, unsigned int flags);
+xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
+				unsigned int flags);
 int xc_interface_close(xc_interface *xch);
+int xc_physinfo(xc_interface *xch, xc_physinfo_t *machine);
+int xc_version(xc_interface *xch, int what, void *answer);
 int xc_readconsolering(xc_interface *xch, char *buffer, unsigned int *count, int clear,
 		       int incremental, uint32_t *index);
 int xc_maximum_ram_page(xc_interface *xch, unsigned long *most);
