@@ -86,12 +86,12 @@ uneven() { # NUMBER...
 	uneven 1 2 5 6 9 10 13 14
 	[ "$status" -eq 1 ]
 	[[ $(grep '^fake/poison victim.cost' <<<"$output") == *" 5 of 9" ]]
-	[[ $output == *"in turns (compare --a --b): 5 of 9 (55.6 %), confirmed 1 of 1, which every such comparison on this bench will say"*"one after the other (compare DIR DIR): 0 of 9 (0.0 %), confirmed 0 of 0"* ]]
+	[[ $output == *"in turns (compare --a --b): 5 of 9 (55.6 %), confirmed 1 of 1; every such comparison on this bench will warn of it"*"one after the other (compare DIR DIR): 0 of 9 (0.0 %), confirmed 0 of 0"* ]]
 	run "$brinell" compare --boots 1 --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
-	[[ $output == *"This bench raises false alarms: a metric changed by itself in 5 of 9 comparisons (55.6 %, more than 5 %) with the sides in turns, see cal."* ]]
+	[[ $output == *"This bench raises false alarms: a metric changed without a cause in 5 of 9 comparisons (55.6 %, more than 5 %) with the sides in turns, see cal."* ]]
 	[ "$(jq .calibration.noisy out/compared.json)" = true ]
 	FAKE_CPU=new run "$brinell" compare --boots 1 --out new --a bench=ssh:fake --b bench=ssh:fake "$scenario"
-	[[ $output == *"the calibration cal is of another cpu, and says nothing"* && $output != *"raises false alarms"* ]]
+	[[ $output == *"the calibration cal is of another cpu, and does not apply"* && $output != *"raises false alarms"* ]]
 	run "$brinell" compare out/round-1/01-a out/round-1/01-b
 	[[ $output != *"raises false alarms"* ]]
 }
@@ -106,9 +106,9 @@ uneven() { # NUMBER...
 	uneven 8 9 10 11 12 13 14 15
 	[ "$status" -eq 0 ]
 	[[ $(grep '^fake/poison victim.cost' <<<"$output") == *"0 of 9, changed at run 9" ]]
-	[[ $output =~ "one after the other (compare DIR DIR): "[1-3]" of 9 (".*"%), confirmed 0 of ".*", which every such comparison" ]]
+	[[ $output =~ "one after the other (compare DIR DIR): "[1-3]" of 9 (".*"%), confirmed 0 of ".*"; every such comparison" ]]
 	run "$brinell" run --bench ssh:fake --out run "$scenario"
-	grep -q 'This bench raises false alarms: a metric changed by itself in . of 9' run/report.html
+	grep -q 'This bench raises false alarms: a metric changed without a cause in . of 9' run/report.html
 }
 
 @test "a calibration that was cut off makes only the runs that are missing" {
@@ -123,7 +123,7 @@ uneven() { # NUMBER...
 	forge 's/Fake 9000/Fake 9001/' cal/round-1/02-a/journal.jsonl
 	run "$brinell" resume cal
 	[ "$status" -eq 4 ]
-	[[ $output == *"cal/round-1/02-a ran on something else than the runs before: cpu differs"* ]]
+	[[ $output == *"cal/round-1/02-a has another fingerprint than the runs before: cpu differs"* ]]
 }
 
 @test "a calibration that can show nothing is refused" {
@@ -135,5 +135,5 @@ uneven() { # NUMBER...
 	sed -i 's/^settle: .*/settle: 1ms/' "$scenario"
 	FAKE=unproven calibrate 4
 	[ "$status" -eq 3 ]
-	[[ $output == *"no trial that passed has measured anything"* ]]
+	[[ $output == *"no passed trial has a metric"* ]]
 }

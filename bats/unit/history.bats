@@ -135,10 +135,10 @@ history() { run "$brinell" history "$@"; }
 	[[ $output == *"20261103T010000Z-0  0 of 2 failed  brinell 0.3"*"pinned: release"* ]]
 	history show 202611
 	[ "$status" -eq 2 ]
-	[[ $output == *"several runs are named"* ]]
+	[[ $output == *"several runs match"* ]]
 	history show nothing
 	[ "$status" -eq 2 ]
-	[[ $output == *"no run or baseline 'nothing'"* ]]
+	[[ $output == *"there is no run or baseline 'nothing'"* ]]
 	history trend perf/case speed
 	[ "$status" -eq 2 ]
 }
@@ -197,7 +197,7 @@ history() { run "$brinell" history "$@"; }
 	head -c 3000 index.db >torn.db
 	history --index torn.db list
 	[ "$status" -eq 4 ]
-	[[ $output == *"it is only an index: remove it and add the runs again"* ]]
+	[[ $output == *"it is only an index: remove it, and add the runs again"* ]]
 	cp "$BATS_TEST_FILENAME" text.db
 	history --index text.db list
 	[ "$status" -eq 4 ]
@@ -208,7 +208,7 @@ history() { run "$brinell" history "$@"; }
 	[ "$(printf '\0\0\0\x63' | dd of=index.db bs=1 seek=60 conv=notrunc status=none; echo $?)" -eq 0 ]
 	history --index index.db list
 	[ "$status" -eq 2 ]
-	[[ $output == *"index of form 99"* ]]
+	[[ $output == *"index of format 99"* ]]
 }
 
 @test "kill -9 in the middle of an import leaves an index that is whole" {

@@ -114,7 +114,7 @@ static void a_full_disk_loses_nothing(void **state)
 		assert_int_equal(runs_in(history), error ? 1 : 4);
 		history_close(history);
 		if (error &&
-		    (error != -EIO || !strstr(why.text, "make room: the index is as it was")))
+		    (error != -EIO || !strstr(why.text, "free some space: the index is unchanged")))
 			fail_msg("after %ld writes: %d, %s", writes, error, why.text);
 	} while (error && ++writes < 100);
 	print_message("%ld writes failed one after the other\n", writes);
@@ -129,7 +129,7 @@ static void a_full_disk_makes_no_index(void **state)
 	(void)state;
 	fill_disk_after(0);
 	assert_int_equal(history_open(path, &history, &why), -EIO);
-	assert_non_null(strstr(why.text, "make room"));
+	assert_non_null(strstr(why.text, "free some space"));
 	fill_disk_after(-1);
 	history = opened(path);
 	assert_int_equal(runs_in(history), 0);
@@ -150,7 +150,7 @@ static void an_index_that_another_process_has_is_left_to_it(void **state)
 	assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
 	history_close(history);
 	assert_int_equal(history_open(path, &history, &why), -EBUSY);
-	assert_non_null(strstr(why.text, "another brinell has it"));
+	assert_non_null(strstr(why.text, "another brinell has locked it"));
 	assert_int_equal(sqlite3_exec(other, "INSERT INTO run VALUES ('r', 'd', '1', 1); COMMIT",
 				      NULL, NULL, NULL),
 			 SQLITE_OK);

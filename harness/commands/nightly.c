@@ -26,7 +26,7 @@ static const char usage[] =
 	"  compare ...      as 'brinell compare ...', without --out\n"
 	"  calibrate ...    as 'brinell calibrate ...', without --out\n"
 	"\n"
-	"Exit: 0 nothing new and every step went well, 1 something is new or a step did not, 2 "
+	"Exit: 0 nothing new and every step succeeded, 1 something is new or a step failed, 2 "
 	"bad\n"
 	"usage or a bad file, 4 the night could not be run.\n";
 

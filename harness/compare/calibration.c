@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a bench can show: the noise of each metric over boots in which nothing differs, the boots that a comparison needs,
- * and how often a comparison of the bench with itself alarms.
+ * Calibration of a bench: the noise of each metric over boots without any change, the number of boots that a comparison needs,
+ * and the rate of false alarms when the bench is compared with itself.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,13 +18,13 @@
 #include "reports/text.h"
 
 #define POWER 0.8
-/* That a comparison can have. */
+/* Most boots of a side of a comparison. */
 #define BOOTS_MOST 99
-/* As many boots a side as a comparison has by default. */
+/* The default number of boots of a side of a comparison. */
 #define BOOTS_USUAL 8
 #define CHANGE_LEVEL 0.01
 
-/* The median of a boot, and the number of its run in the order of time. */
+/* The median of a boot, and the number of its run, in the order of time. */
 struct boot_value {
 	double value;
 	size_t run;
@@ -39,8 +39,8 @@ struct series {
 
 /**
  * struct bench_runs - the runs of a calibration
- * @sides: as compare_load() gives each, in the order of time
- * @all:   what was measured in them
+ * @sides: results of compare_load(), in the order of time
+ * @all:   all metrics measured in them
  */
 struct bench_runs {
 	const json_t *plan;
@@ -62,7 +62,7 @@ static double real_of(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
-/* NULL: the scenario declares metrics, and this is none of them. */
+/* Return: NULL if the scenario declares its metrics, without this one. */
 static struct series *series_of(struct bench_runs *runs, const json_t *side, const char *scenario,
 				const char *metric)
 {
@@ -126,7 +126,7 @@ static int take_run(struct bench_runs *runs, size_t run, struct reason *why)
 	return 0;
 }
 
-/* All runs must be of the same machine with the same software. */
+/* Load the runs, which must be of the same machine with the same software. */
 static int load_runs(struct bench_runs *runs, const json_t *directories, struct reason *why)
 {
 	json_t *directory;
@@ -147,7 +147,7 @@ static int load_runs(struct bench_runs *runs, const json_t *directories, struct 
 			json_text(runs->plan, "across", NULL));
 		if (json_array_size(differences))
 			return fail(why, -EINVAL,
-				    "%s ran on something else than the runs before: %s differs",
+				    "%s has another fingerprint than the runs before: %s differs",
 				    path, json_text(json_array_get(differences, 0), "part", ""));
 		error = take_run(runs, index, why);
 		if (error)
@@ -162,7 +162,7 @@ static bool is_b(size_t place, bool in_turns)
 	return in_turns ? (place + 1) / 2 % 2 : place >= CALIBRATION_WINDOW;
 }
 
-/* Compares runs from @from on with each other. @alarm: receives 1 or -1 for an increase or a decrease, 0 for none. Return: whether there could be one. */
+/* Compares runs from @from on with each other. @alarm: receives 1 or -1 for an increase or a decrease, 0 for none. Return: whether the test could show one. */
 static bool compare_window(const struct series *series, size_t from, bool in_turns, double alpha,
 			   int *alarm)
 {
@@ -194,11 +194,11 @@ static bool compare_window(const struct series *series, size_t from, bool in_tur
 }
 
 /**
- * struct alarms - how often a bench alarms by itself
- * @rows:      comparisons of a metric
- * @alarms:    of these
- * @repeated:  alarms after which there are enough runs for a second round
- * @confirmed: of these, those that the second round would have confirmed: it finds a change in the same direction
+ * struct alarms - false alarms of a bench
+ * @rows:      number of comparisons of a metric
+ * @alarms:    number of comparisons with an alarm
+ * @repeated:  number of alarms that are followed by enough runs for a second round
+ * @confirmed: number of these that the second round confirms by a change in the same direction
  */
 struct alarms {
 	size_t rows, alarms, repeated, confirmed;
@@ -240,7 +240,7 @@ static json_t *count_all_alarms(const struct bench_runs *runs, bool in_turns)
 			 (json_int_t)count.confirmed);
 }
 
-/* The number of the run at which the metric changed although nothing did; 0: none. */
+/* Return: number of the run at which the metric changed without a cause; 0: none. */
 static size_t changed_at(const struct series *series)
 {
 	__cleanup_free double *values = xcalloc(series->count, sizeof(*values));
@@ -305,7 +305,7 @@ static json_t *describe_all(const struct bench_runs *runs)
 	return rows;
 }
 
-/* Scenarios may have chosen several. */
+/* The scenarios may run on several benches. */
 static json_t *benches_text(const json_t *fingerprint)
 {
 	__cleanup_free char *text = NULL;
@@ -318,18 +318,18 @@ static json_t *benches_text(const json_t *fingerprint)
 }
 
 /**
- * calibration_make - learn from the runs of a bench what it can show
- * @directory:   of the runs, which rounds_make() has made; receives CALIBRATION_FILE
- * @plan:        of the runs, both sides of which are alike
+ * calibration_make - compute a calibration from runs of a bench
+ * @directory:   of the runs of rounds_make(); receives CALIBRATION_FILE
+ * @plan:        of the runs, with equal sides
  * @calibration: receives {"bench", "fingerprint", "runs", "metrics": [{"scenario", "metric", "noise_percent",
  *               "boots_wanted", ...}], "in_turns", "in_sequence": {"alarms", "rows", "percent", "repeated", "confirmed"}}; owned by the caller
  * @why:         filled on an error
  *
- * An alarm is a metric that changed by itself: p below alpha and more than its budget, before Holm's method. Each
- * CALIBRATION_WINDOW runs are compared with as many, among all 2 * CALIBRATION_WINDOW that follow each other: in turns, as
- * `brinell compare --a --b` does, and in sequence, as runs that are there already have it.
+ * An alarm is a metric that changed without a cause: p below alpha and a change above its budget, before Holm's method. Each
+ * 2 * CALIBRATION_WINDOW successive runs are split into two sides and compared: in turns, as `brinell compare --a --b` does, and
+ * one side after the other, as with existing runs.
  *
- * Return: 0; -ENODATA when nothing was measured; -errno.
+ * Return: 0; -ENODATA if nothing was measured; or another -errno.
  */
 int calibration_make(const char *directory, const json_t *plan, json_t **calibration,
 		     struct reason *why)
@@ -341,8 +341,7 @@ int calibration_make(const char *directory, const json_t *plan, json_t **calibra
 	int error = load_runs(&runs, directories, why);
 
 	if (!error && !runs.count)
-		error = fail(why, -ENODATA, "%s: no trial that passed has measured anything",
-			     directory);
+		error = fail(why, -ENODATA, "%s: no passed trial has a metric", directory);
 	if (!error) {
 		fingerprint = json_object_get(json_array_get(runs.sides, 0), "fingerprint");
 		made = json_pack("{s:i, s:s, s:I, s:o, s:O, s:I, s:O, s:o, s:o, s:o}",
@@ -397,13 +396,13 @@ static void print_alarms(FILE *out, const char *how, const json_t *share)
 		(long long)json_number(share, "confirmed", 0),
 		(long long)json_number(share, "repeated", 0),
 		real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT
-			? ", which every such comparison on this bench will say"
+			? "; every such comparison on this bench will warn of it"
 			: "");
 }
 
 /**
  * calibration_print - print a calibration as a table
- * @out:         where to
+ * @out:         stream
  * @calibration: of calibration_make()
  */
 void calibration_print(FILE *out, const json_t *calibration)
@@ -419,7 +418,7 @@ void calibration_print(FILE *out, const json_t *calibration)
 		cells[0][i] = xstrdup(heads[i]);
 	json_array_foreach (rows, index, row)
 		fill_row(row, cells[index + 1]);
-	text_line(out, "%s: %lld runs in which nothing differs, of the bench %s\n",
+	text_line(out, "%s: %lld runs without any change, of the bench %s\n",
 		  json_text(calibration, "directory", ""),
 		  (long long)json_number(calibration, "runs", 0),
 		  json_text(calibration, "bench", ""));
@@ -430,7 +429,7 @@ void calibration_print(FILE *out, const json_t *calibration)
 	fprintf(out,
 		"\nNoise is the standard deviation of the boots. Boots are those of each side "
 		"that find the change with\nprobability 0.8 when all %zu metrics are compared.\n"
-		"False alarms of %d boots against %d, a metric by itself, and how many of them the "
+		"False alarms of %d boots against %d, of a single metric, and how many of them the "
 		"runs after it confirm:\n",
 		json_array_size(rows), CALIBRATION_WINDOW, CALIBRATION_WINDOW);
 	print_alarms(out, "  sides in turns (compare --a --b)",
@@ -451,7 +450,7 @@ static json_t *load(const char *place, const char *name)
 	return NULL;
 }
 
-/* Of that bench, and with one of these scenarios. */
+/* Whether a calibration is of that bench, and has one of these scenarios. */
 static bool is_of(const json_t *calibration, const char *bench, const json_t *scenarios)
 {
 	const json_t *fingerprint = json_object_get(calibration, "fingerprint");
@@ -467,11 +466,11 @@ static bool is_of(const json_t *calibration, const char *bench, const json_t *sc
 }
 
 /**
- * calibration_find - the last calibration of a bench
- * @places:    directories that hold directories of calibrations; those that are not there hold none
- * @count:     of them
- * @bench:     its name
- * @scenarios: {NAME: ...}: it has one of these
+ * calibration_find - find the last calibration of a bench
+ * @places:    directories with directories of calibrations; they need not exist
+ * @count:     number of @places
+ * @bench:     name of the bench
+ * @scenarios: {NAME: ...}: the calibration must have one of these
  *
  * Return: the calibration, owned by the caller; NULL: there is none.
  */
@@ -500,11 +499,11 @@ json_t *calibration_find(const char *const places[], size_t count, const char *b
 }
 
 /**
- * calibration_boots - how many boots a comparison wants
+ * calibration_boots - number of boots that a comparison needs
  * @calibration: of calibration_find()
  * @scenarios:   {NAME: ...}: those of the comparison
  * @alpha:       of the comparison
- * @beyond:      receives the rows of metrics for which no number is enough; owned by the caller
+ * @beyond:      receives the rows of metrics for which BOOTS_MOST is not enough; owned by the caller
  *
  * Return: boots of each side that show the budgets of all other metrics; 0: the calibration has none of these scenarios.
  */
@@ -545,7 +544,7 @@ static const json_t *find_row(const json_t *calibration, const json_t *like)
 	return NULL;
 }
 
-/* To the note of a metric whose noise hides what matters: how many boots would not. */
+/* Add the number of boots that would be enough to the note of a row that is too noisy. */
 static void apply_row(const json_t *known, double level, json_t *row)
 {
 	double budget = real_of(row, "budget_percent");
@@ -561,7 +560,7 @@ static void apply_row(const json_t *known, double level, json_t *row)
 }
 
 /**
- * calibration_brief - what a calibration says of comparisons on its bench
+ * calibration_brief - summarize a calibration for reports of a bench
  * @calibration: of calibration_find()
  * @in_turns:    the sides take turns
  *
@@ -577,7 +576,7 @@ json_t *calibration_brief(const json_t *calibration, bool in_turns)
 			 share, "noisy", real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT);
 }
 
-/* A machine that was changed since has another noise: the part in which it was; NULL: none. Kernels may differ. */
+/* Return: part of the machine that changed since the calibration, so that its noise may differ; NULL: none. Kernels may differ. */
 static const char *changed_part(const json_t *calibration, const json_t *comparison)
 {
 	static const char *const parts[] = {"machine", "cpu",	 "microcode", "processors",
@@ -598,11 +597,11 @@ static const char *changed_part(const json_t *calibration, const json_t *compari
 }
 
 /**
- * calibration_apply - add to a comparison what is known of its bench
+ * calibration_apply - add a calibration to a comparison
  * @calibration: of calibration_find()
  * @in_turns:    the sides take turns
- * @comparison:  of compare_runs(); gets "calibration", and "boots_wanted" in each row that is known. A calibration of a
- *               machine that was changed since adds nothing
+ * @comparison:  of compare_runs(); receives "calibration", and "boots_wanted" in each row of a calibrated metric. Nothing is added
+ *               if the machine changed since
  */
 void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison)
 {
@@ -612,7 +611,7 @@ void calibration_apply(const json_t *calibration, bool in_turns, json_t *compari
 	size_t index;
 
 	if (changed) {
-		log_warning("the calibration %s is of another %s, and says nothing about this "
+		log_warning("the calibration %s is of another %s, and does not apply to this "
 			    "bench any more",
 			    json_text(calibration, "directory", ""), changed);
 		return;
@@ -627,10 +626,10 @@ void calibration_apply(const json_t *calibration, bool in_turns, json_t *compari
 }
 
 /**
- * calibration_warning - what a report says of a bench that alarms by itself
+ * calibration_warning - warning of a report about a bench with many false alarms
  * @brief: of calibration_brief(); may be NULL
  *
- * Return: the text, owned by the caller; NULL when there is nothing to say.
+ * Return: the text, owned by the caller; NULL: none.
  */
 char *calibration_warning(const json_t *brief)
 {
@@ -638,12 +637,13 @@ char *calibration_warning(const json_t *brief)
 
 	if (!json_is_true(json_object_get(brief, "noisy")))
 		return NULL;
-	return format_text("This bench raises false alarms: a metric changed by itself in %lld of "
-			   "%lld comparisons (%.1f %%, more than %d %%) with the sides %s, see %s.",
-			   (long long)json_number(share, "alarms", 0),
-			   (long long)json_number(share, "rows", 0), real_of(share, "percent"),
-			   CALIBRATION_LIMIT_PERCENT,
-			   json_is_true(json_object_get(brief, "in_turns")) ? "in turns"
-									    : "one after the other",
-			   json_text(brief, "directory", ""));
+	return format_text(
+		"This bench raises false alarms: a metric changed without a cause in %lld of "
+		"%lld comparisons (%.1f %%, more than %d %%) with the sides %s, see %s.",
+		(long long)json_number(share, "alarms", 0),
+		(long long)json_number(share, "rows", 0), real_of(share, "percent"),
+		CALIBRATION_LIMIT_PERCENT,
+		json_is_true(json_object_get(brief, "in_turns")) ? "in turns"
+								 : "one after the other",
+		json_text(brief, "directory", ""));
 }

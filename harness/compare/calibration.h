@@ -4,13 +4,13 @@
 
 #include "harness/lib/util.h"
 
-/* What a bench was found to show, in the directory of its calibration. */
+/* The result of a calibration, in its directory. */
 #define CALIBRATION_FILE "calibration.json"
 
-/* A bench whose share of false alarms is larger is named in every comparison. */
+/* Above this rate of false alarms, every comparison on the bench has a warning. */
 #define CALIBRATION_LIMIT_PERCENT 5
 
-/* Runs of each side of the comparisons of a bench with itself: the least number with which one metric can alarm. */
+/* Runs of each side when a bench is compared with itself: the smallest number with which a metric can alarm. */
 #define CALIBRATION_WINDOW 4
 
 int calibration_make(const char *directory, const json_t *plan, json_t **calibration,

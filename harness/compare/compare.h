@@ -5,9 +5,9 @@
 #include "harness/lib/util.h"
 
 /**
- * struct compare_options - what a change must be to count
- * @budget:     percent, of a metric's median; points, of a rate of failure
- * @alpha:      probability of a false alarm in all metrics of a comparison together
+ * struct compare_options - thresholds of a comparison
+ * @budget:     smallest change that counts: percent of a metric's median, points of a rate of failure
+ * @alpha:      probability of any false alarm in a comparison
  * @seed:       of the bootstrap
  * @across:     fingerprints that may differ, separated by commas; NULL: none
  * @only:       rows to compare: {SCENARIO: {METRIC: true}}, "failures" is the rate of failure; NULL: all

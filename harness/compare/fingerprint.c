@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a run ran on. Two runs are comparable when nothing differs but what is compared.
+ * The fingerprint of a run: machine and software. Two runs are comparable if only the compared parts differ.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static const struct part {
 	{"guest-kernel", "guest", "facts", "kernel"},
 };
 
-/** fingerprint_note - add a value to a part; NULL adds nothing */
+/** fingerprint_note - add a value to a part; @value NULL: none */
 void fingerprint_note(json_t *fingerprint, const char *part, const char *value)
 {
 	json_t *values = json_object_get(fingerprint, part);
@@ -66,9 +66,9 @@ static void note_parts(json_t *fingerprint, const struct record *record)
 }
 
 /**
- * fingerprint_read - the parts that a journal holds
- * @fingerprint: gets them: {PART: {VALUE: true}}. The software that guests run on is a part by its name
- * @records:     of the journal; NULL when there is none
+ * fingerprint_read - read the fingerprint from records of a journal
+ * @fingerprint: receives {PART: {VALUE: true}}. Each software of a guest's hypervisor is a part by its name
+ * @records:     of the journal; NULL: none
  */
 void fingerprint_read(json_t *fingerprint, const json_t *records)
 {
@@ -113,9 +113,9 @@ static bool is_listed(const char *list, const char *name, size_t length)
 }
 
 /**
- * compare_check_across - are these parts of the fingerprint?
+ * compare_check_across - check that these are parts of the fingerprint
  * @across: separated by commas; NULL: none
- * @why:    filled when one is not
+ * @why:    names one that is not
  *
  * Return: 0 or -EINVAL.
  */
@@ -134,7 +134,7 @@ int compare_check_across(const char *across, struct reason *why)
 			i++;
 		if (i == json_array_size(known)) {
 			list = join_array(known);
-			return fail(why, -EINVAL, "--across %.*s: there are %s", (int)word, at,
+			return fail(why, -EINVAL, "--across %.*s: the parts are %s", (int)word, at,
 				    list);
 		}
 		at += word;
@@ -154,11 +154,11 @@ static char *join_keys(const json_t *object)
 }
 
 /**
- * fingerprint_differences - the parts in which two runs differ
+ * fingerprint_differences - find the parts in which two runs differ
  * @a, @b:  fingerprints
  * @across: parts that may differ; NULL: none
  *
- * A part that one of the two does not hold is not compared.
+ * A part that only one of them has is not compared.
  *
  * Return: [{"part", "a", "b", "allowed"}], owned by the caller.
  */

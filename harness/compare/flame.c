@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two profiles as one flame graph: a box for each frame of a stack, as wide as its share of the samples of both sides together,
- * red where B spends more of its time there, blue where it spends less.
+ * A differential flame graph of two profiles: a box for each frame of a stack, as wide as its mean share of the samples of both
+ * sides, red if B spends more of its time there, blue if it spends less.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define WIDTH 1200.0
 #define ROW 16
 #define HEAD 44
-/* Boxes below this width are left out, with all above them: a stack that was seen once can be the deepest of all. */
+/* Narrower boxes are omitted with all frames above them, because a stack with a single sample can be the deepest. */
 #define LEAST_WIDTH 3.0
 #define LETTER 6.2
 /* A change of this share of all samples has the full colour. */
@@ -46,7 +46,7 @@ static double sum_of(const json_t *stacks)
 	return sum;
 }
 
-/* A function that calls itself is one box. */
+/* Direct recursion is one box. */
 static void add_stack(json_t *root, const char *stack, const char *side, double part)
 {
 	json_t *node = root, *above;
@@ -85,7 +85,7 @@ static double width_of(const json_t *node)
 	return (share(node, "a") + share(node, "b")) / 2 * WIDTH;
 }
 
-/* Rows that are drawn. */
+/* Return: number of rows to draw. */
 static size_t depth_of(const json_t *node)
 {
 	const char *frame;
@@ -147,9 +147,9 @@ static void write_above(FILE *out, const json_t *node, double x, size_t row, siz
 }
 
 /**
- * flame_write - the SVG of two profiles
- * @out:   receives it
- * @title: shown above it
+ * flame_write - write the SVG of two profiles
+ * @out:   stream
+ * @title: shown above the graph
  * @a, @b: {STACK: samples}, the frames of a stack separated by ';', the outermost first; neither empty
  */
 void flame_write(FILE *out, const char *title, const json_t *a, const json_t *b)
@@ -192,9 +192,9 @@ static void add_innermost(json_t *change, const json_t *stacks, double sign)
 }
 
 /**
- * flame_changes - the functions whose own share of the samples changed most
+ * flame_changes - find the functions whose self time, as a share of the samples, changed most
  * @a, @b: as for flame_write()
- * @most:  so many of them
+ * @most:  number of functions
  *
  * Return: [{"function", "points"}], the largest change first; owned by the caller.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A side of a comparison: the samples of its runs by scenario, metric and boot, its counts of failures, its fingerprint.
+ * Loading a side of a comparison: samples by scenario, metric and boot, counts of failures, and the fingerprint.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,8 +24,8 @@ static json_t *member(json_t *object, const char *key, json_t *fresh)
 }
 
 /*
- * The boots of the hosts at a trial: {HOST: BOOT}. A warm host has no boot record in the trial. Journals whose metrics do not
- * name their boots are judged anew, which reads the records.
+ * Track the boots of the hosts at a trial: {HOST: BOOT}. A warm host has no boot record in the trial. If the metrics of a journal
+ * lack their boots, the trials are judged again, which reads the records.
  */
 static void note_boots(json_t *boots, const json_t *records)
 {
@@ -56,12 +56,12 @@ static int take_sample(json_t *samples, const json_t *sample, const json_t *tria
 		       struct reason *why)
 {
 	if (!json_is_number(sample))
-		return fail(why, -EINVAL, "trial %s: a sample of the metric '%s' is no number",
+		return fail(why, -EINVAL, "trial %s: a sample of the metric '%s' is not a number",
 			    json_text(trial, "trial", "?"), name);
 	return json_array_append_new(samples, json_real(json_number_value(sample)));
 }
 
-/* A metric whose unit or direction changed within the run keeps both: "ns, us" is no unit that the other run has. */
+/* If unit or direction of a metric changed within the run, keep both: "ns, us" equals no unit of another run. */
 static void note_text(json_t *known, const char *key, const char *text)
 {
 	const char *old = json_text(known, key, NULL);
@@ -88,12 +88,12 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 	int error = 0;
 
 	if (!json_is_object(metric))
-		return fail(why, -EINVAL, "trial %s: the metric '%s' is no object",
+		return fail(why, -EINVAL, "trial %s: the metric '%s' is not an object",
 			    json_text(trial, "trial", "?"), name);
 	known = member(scenario, plain, json_object());
 	unit = json_text(metric, "unit", "");
 	note_text(known, "unit", unit);
-	/* Before the direction was recorded all times were such that less is better. */
+	/* For journals without a direction: less is better for all times. */
 	note_text(known, "direction",
 		  json_text(metric, "direction", strcmp(unit, "ns") == 0 ? "lower" : "none"));
 	share = json_object_get(metric, "counted");
@@ -118,7 +118,7 @@ static void count(json_t *rate, const char *key)
 	json_object_set_new(rate, key, json_integer(json_number(rate, key, 0) + 1));
 }
 
-/* Times of a trial that failed or that proves nothing are times of something else. */
+/* Metrics of a trial that failed or is inconclusive measured something else, and are ignored. */
 static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 {
 	const char *verdict = json_text(trial, "verdict", ""), *name;
@@ -145,9 +145,9 @@ static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 }
 
 /**
- * struct loading - a side of a comparison that is read
- * @run: as compare_load() gives it, with "boots": {HOST: BOOT} at the trial
- * @why: of the trial that is no good
+ * struct loading - state of loading a side
+ * @run: result of compare_load(), with "boots": {HOST: BOOT} at the trial
+ * @why: of an invalid trial
  */
 struct loading {
 	json_t *run;
@@ -184,13 +184,14 @@ static int load_results(const char *directory, struct loading *loading, json_t *
 	size_t index;
 
 	if (access(path, F_OK))
-		return fail(why, -ENOENT, "%s holds no run: there is no %s and no results.json",
+		return fail(why, -ENOENT, "%s contains no run: there is no %s and no results.json",
 			    directory, JOURNAL_FILE);
 	*summary = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
 	if (!*summary)
 		return fail(why, -EINVAL, "%s, line %d: %s", path, problem.line, problem.text);
 	if (!json_is_array(json_object_get(*summary, "trials")))
-		return fail(why, -EINVAL, "%s holds no results: there is no array 'trials'", path);
+		return fail(why, -EINVAL, "%s contains no results: there is no array 'trials'",
+			    path);
 	json_array_foreach (json_object_get(*summary, "trials"), index, trial)
 		if (take_trial(loading->run, trial, &loading->why))
 			return fail(why, -EINVAL, "%s: %s", directory, loading->why.text);
@@ -223,9 +224,9 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
 }
 
 /**
- * compare_load - read one side of a comparison
- * @name:        of the side, for people
- * @directories: of its runs; the journal of each is judged, or results.json is read when it has none
+ * compare_load - load one side of a comparison
+ * @name:        of the side, for messages
+ * @directories: of its runs; the journal of each is judged, or results.json is read if there is no journal
  * @count:       of them, at least 1
  * @side:        receives {"directory": @name, "run", "runs", "version", "complete", "fingerprint", "metrics", "rates", "budgets"};
  *               owned by the caller
@@ -242,7 +243,7 @@ int compare_load(const char *name, const char *const directories[], size_t count
 	int error = 0;
 
 	if (!loaded)
-		return fail(why, -EINVAL, "%s: its name is no UTF-8", name);
+		return fail(why, -EINVAL, "%s: the name is not UTF-8", name);
 	for (size_t i = 0; i < count && !error; i++)
 		error = add_run(loaded, directories[i], why);
 	if (error)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A comparison as a page: every sample is a dot, beside the numbers that are made of them. The page is one file that asks for nothing
- * from anywhere, and needs no script. Places are shares of a box, so that dots stay round at any width.
+ * A comparison as an HTML page: every sample is a dot, beside the derived numbers. The page is a single file without external
+ * resources and without a script. Positions are percentages of a box, so that dots stay round at any width.
  */
 #include <math.h>
 #include <string.h>
@@ -11,15 +11,15 @@
 #include "harness/compare/table.h"
 #include "reports/text.h"
 
-/* page.css, which the Makefile embeds: not terminated. */
+/* page.css, which the Makefile embeds, without a NUL. */
 extern const char _binary_harness_compare_page_css_start[];
 extern const char _binary_harness_compare_page_css_end[];
 
-/* In the order in which they matter. */
+/* In the order of importance. */
 static const char *const verdicts[] = {"regressed", "improved", "too-noisy", "no-change-shown",
 				       "not-comparable"};
 
-/* Shades of boots, so that neighbours differ; there may be more boots than shades. */
+/* Shades of boots, so that neighbours differ; they repeat. */
 #define SHADES 4
 
 struct scale {
@@ -32,7 +32,7 @@ static void widen(struct scale *scale, double value)
 	scale->high = fmax(scale->high, value);
 }
 
-/* In percent of the box, with a margin; halves are taken first, because a difference may be too large for a number. */
+/* Position in percent of the box, with a margin. Values are halved first, because their difference may overflow. */
 static double place(const struct scale *scale, double value)
 {
 	double width = scale->high / 2 - scale->low / 2;
@@ -62,7 +62,7 @@ static void scale_side(struct scale *scale, const json_t *side)
 			widen(scale, json_number_value(sample));
 }
 
-/* Dots of one boot stand on one line and have one shade. */
+/* The dots of a boot have a row and a shade of their own. */
 static void write_dots(FILE *out, const struct scale *scale, const json_t *boots, const char *unit)
 {
 	size_t count = json_array_size(boots), index, each;
@@ -139,7 +139,7 @@ static bool is_first_after(const json_t *points, const char *run)
 	return false;
 }
 
-/* The medians of earlier runs, and where they changed. */
+/* Write the medians of earlier runs, with change points. */
 static void write_history(FILE *out, const json_t *row)
 {
 	const json_t *series = json_object_get(json_object_get(row, "history"), "series");
@@ -233,7 +233,7 @@ static double size_of_change(const json_t *row)
 	return fabs(table_number(json_object_get(row, "change_percent"), "value", 0));
 }
 
-/* By verdict, then the largest change first, then by name as they are. */
+/* By verdict, then by change, largest first, then by name. */
 static int compare_rows(const void *a, const void *b)
 {
 	const json_t *left = *(const json_t *const *)a, *right = *(const json_t *const *)b;
@@ -262,7 +262,7 @@ static void write_metrics(FILE *out, const json_t *metrics)
 		write_metric(out, rows[i]);
 }
 
-/* The picture is of flame_write() and in the page, so that the page can be mailed. */
+/* The picture of flame_write() is embedded, so that the page can be mailed. */
 static void write_profile(FILE *out, const json_t *profile)
 {
 	__cleanup_free char *picture = NULL;
@@ -328,7 +328,7 @@ static void write_keys(FILE *out, const json_t *values, int columns)
 		text_xml_format(out, "%s%s", separator, key);
 		separator = ", ";
 	}
-	fputs(values ? "</td>" : "not on record</td>", out);
+	fputs(values ? "</td>" : "not recorded</td>", out);
 }
 
 static void write_part(FILE *out, const char *name, const json_t *a, const json_t *b)
@@ -406,10 +406,9 @@ static void write_head(FILE *out, const json_t *comparison)
 }
 
 /**
- * compare_page - write a comparison as a page
- * @out:        where to
- * @comparison: of compare_runs(); a row may have "history": {"series", "points"} as history_series() and trend_points()
- *              give them
+ * compare_page - write a comparison as an HTML page
+ * @out:        stream
+ * @comparison: of compare_runs(); a row may have "history": {"series", "points"} of history_series() and trend_points()
  */
 void compare_page(FILE *out, const json_t *comparison)
 {
@@ -417,9 +416,10 @@ void compare_page(FILE *out, const json_t *comparison)
 	fputs("<p class=\"soft\">A dot is a sample, a line of dots one boot, with a shade of its "
 	      "own. "
 	      "The bar is the median of the boots, the field around it its 95 % interval; fewer "
-	      "than 6 boots have none. Two humps: the samples lie in two groups. *: the boots are "
-	      "not on record, each trial is taken for one. The metrics are in the order of their "
-	      "verdicts, the largest change first.</p>\n",
+	      "than 6 boots have none. Two humps: the samples form two groups. *: the boots are "
+	      "not "
+	      "recorded, and each trial counts as one. The metrics are sorted by verdict, then by "
+	      "change.</p>\n",
 	      out);
 	write_metrics(out, json_object_get(comparison, "metrics"));
 	write_profiles(out, json_object_get(comparison, "profiles"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a confirmed regression spends its time on: one more run of each side in which its host and the guests that work are sampled,
- * and both profiles of each of them as one flame graph.
+ * Profiles of a confirmed regression: one more run of each side samples the host and the guests with workloads. Each of them
+ * gives a differential flame graph.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,20 +16,20 @@
 #include "harness/lib/param.h"
 #include "harness/store/run_directory.h"
 
-/* Of the host; that of a guest is WORKLOAD-GUEST. */
+/* Workload of the host; that of a guest is WORKLOAD-GUEST. */
 #define WORKLOAD "profile"
-/* A night that sees everything regress does not need a picture of everything. */
+/* Bounds the time if everything regressed. */
 #define SCENARIOS_MOST 4
 #define CHANGES_SHOWN 5
 #define LONGER_NS (120 * NSEC_PER_SEC)
 
-/* What is looked for in the trials of a run: the scenario as it was run, or the stacks that were sampled, {WORKLOAD: stacks}. */
+/* Search of the trials of a run: for the scenario as it was run, or for the samples, {WORKLOAD: stacks}. */
 struct search {
 	const char *scenario;
 	json_t *spec, *stacks;
 };
 
-/* They come in several events. */
+/* Stacks come in several events. */
 static void add_stacks(json_t *all, const char *workload, const json_t *stacks)
 {
 	const char *stack;
@@ -82,7 +82,7 @@ static char *workload_name(const char *guest)
 	return guest ? format_text(WORKLOAD "-%s", guest) : xstrdup(WORKLOAD);
 }
 
-/* Samples the host, or a guest, from the first step to the last. */
+/* Add sampling of the host, or of a guest, from the first step to the last. */
 static void add_workload(json_t *spec, const char *guest)
 {
 	__cleanup_free char *name = workload_name(guest);
@@ -94,8 +94,8 @@ static void add_workload(json_t *spec, const char *guest)
 			    json_pack("{s:s, s:s*}", "kind", "perf-record", "in", guest));
 }
 
-/* Names of an emulated kernel take seconds to read, in its guests more. */
-static void lengthen(json_t *spec)
+/* Reading symbols of an emulated kernel takes seconds, in its guests more. */
+static void extend_deadline(json_t *spec)
 {
 	int64_t deadline;
 
@@ -104,7 +104,7 @@ static void lengthen(json_t *spec)
 				    json_sprintf("%lldns", (long long)(deadline + LONGER_NS)));
 }
 
-/* The guests in which a scenario has workloads, each once. */
+/* Return: guests with workloads, each once. */
 static json_t *working_guests(const json_t *spec)
 {
 	json_t *guests = json_array(), *workload;
@@ -119,7 +119,7 @@ static json_t *working_guests(const json_t *spec)
 	return guests;
 }
 
-/* The scenario of the first run of a side, with workloads that sample. @guests: receives the names of those that are sampled. */
+/* Write the scenario of the first run of a side with sampling workloads. @guests: receives the sampled guests. */
 static int write_scenario(const char *directory, char side, const char *scenario, const char *path,
 			  json_t **guests, struct reason *why)
 {
@@ -134,7 +134,7 @@ static int write_scenario(const char *directory, char side, const char *scenario
 	if (error || !spec)
 		return error ?: fail(why, -ENOENT, "%s has no trial of %s", run, scenario);
 	*guests = working_guests(spec);
-	lengthen(spec);
+	extend_deadline(spec);
 	add_workload(spec, NULL);
 	json_array_foreach (*guests, index, guest)
 		add_workload(spec, json_string_value(guest));
@@ -161,7 +161,7 @@ static int sample(const char *directory, const char *name, const json_t *plan, c
 	out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (out < 0)
 		return fail_errno(why, -errno, "%s", log);
-	/* A comparison that was cut off has it already, or a part of it. */
+	/* An interrupted comparison may have started it. */
 	if (access(journal, F_OK) == 0) {
 		argv = json_pack("[s, s, s]", "brinell", "resume", run);
 	} else {
@@ -174,10 +174,10 @@ static int sample(const char *directory, const char *name, const json_t *plan, c
 	json_decref(search.spec);
 	if (error || json_object_size(stacks))
 		return error;
-	return fail(why, -ENODATA, "no samples came, see %s", log);
+	return fail(why, -ENODATA, "there are no samples, see %s", log);
 }
 
-/* The picture of the host, or of a guest. */
+/* Draw the flame graph of the host, or of a guest. */
 static int draw(const char *directory, const char *name, const char *scenario, const char *guest,
 		const json_t *a, const json_t *b, json_t *list, struct reason *why)
 {
@@ -190,8 +190,8 @@ static int draw(const char *directory, const char *name, const char *scenario, c
 	a = json_object_get(a, workload);
 	b = json_object_get(b, workload);
 	if (!a || !b)
-		return fail(why, -ENODATA, "no samples of %s came from side %c",
-			    guest ?: "the host", a ? 'B' : 'A');
+		return fail(why, -ENODATA, "side %c has no samples of %s", a ? 'B' : 'A',
+			    guest ?: "the host");
 	out = fopen(picture, "we");
 	if (!out)
 		return fail_errno(why, -errno, "%s", picture);
@@ -232,11 +232,11 @@ static const char *regressed(const json_t *row)
 /**
  * profile_regressions - sample both sides of each scenario with a metric that regressed
  * @directory:  of the comparison
- * @plan:       of it
- * @comparison: its confirmed result; gets "profiles": [{"scenario", "where": "host" or a guest, "picture", "changes": of
+ * @plan:       of the comparison
+ * @comparison: its confirmed result; receives "profiles": [{"scenario", "where": "host" or a guest, "picture", "changes": of
  *              flame_changes()}]
  *
- * A machine that can not be sampled is no failure of the comparison: a warning says why there is no picture.
+ * A machine that can not be sampled does not fail the comparison: a warning has the reason.
  */
 void profile_regressions(const char *directory, const json_t *plan, json_t *comparison)
 {
@@ -254,8 +254,7 @@ void profile_regressions(const char *directory, const json_t *plan, json_t *comp
 		    json_object_size(done) == SCENARIOS_MOST)
 			continue;
 		json_object_set_new(done, scenario, json_true());
-		log_info("%s: one run of each side is sampled and shows where the time goes",
-			 scenario);
+		log_info("%s: sampling one run of each side", scenario);
 		if (make_directories(own) || profile(directory, plan, scenario, list, &why))
 			log_warning("no profile of %s: %s", scenario, why.text);
 	}

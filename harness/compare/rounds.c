@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A comparison that makes its own runs. Each run is one boot of the hosts and a run directory like any other; the sides
- * take turns (A B B A ...), so that a drift of the bench hits both. A second round confirms what the first saw regress.
+ * A comparison that makes its own runs. Each run is one boot of the hosts and a normal run directory. The sides take turns
+ * (A B B A ...), so that a drift of the bench affects both. A second round confirms the regressions of the first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 
 /**
  * struct rounds - the runs of a comparison
- * @done: runs of this round that are complete
- * @made: those of them that were not there before
+ * @done: number of complete runs of this round
+ * @made: number of these that this process made
  */
 struct rounds {
 	const char *directory;
@@ -60,7 +60,7 @@ static json_t *run_arguments(const struct rounds *rounds, char side, unsigned in
 	return argv;
 }
 
-/* "0001  perf/host-cpu 2  on kvm  seed 1": as `brinell run --dry-run` prints a trial. */
+/* Parse a trial of `brinell run --dry-run`: "0001  perf/host-cpu 2  on kvm  seed 1". */
 static json_t *read_trial(const char *line)
 {
 	const char *bench = strstr(line, "  on ");
@@ -73,7 +73,7 @@ static json_t *read_trial(const char *line)
 			 (int)strcspn(bench, " \n"));
 }
 
-/* What `brinell run` says of a plan without starting anything: it must be good, and which trials it has. */
+/* Check a side by `brinell run --dry-run`, and read its trials. */
 static int check_side(const struct rounds *rounds, char side, json_t *trials, struct reason *why)
 {
 	__cleanup_free char *path = NULL;
@@ -90,8 +90,7 @@ static int check_side(const struct rounds *rounds, char side, json_t *trials, st
 	code = self_run(argv, path, fileno(out), STDERR_FILENO, why);
 	if (code)
 		return fail(why, code < 0 ? code : -EINVAL,
-			    "side %c can not be run as it is given; nothing was started",
-			    side - 'a' + 'A');
+			    "side %c can not be run; nothing was started", side - 'a' + 'A');
 	rewind(out);
 	while (getline(&line, &size, out) >= 0) {
 		json_t *trial = read_trial(line);
@@ -102,7 +101,7 @@ static int check_side(const struct rounds *rounds, char side, json_t *trials, st
 	return 0;
 }
 
-/* One boot of one side. A run that was cut off is resumed, and one that is complete is not run again. */
+/* Run one boot of one side. An interrupted run is resumed; a complete one is not repeated. */
 static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot, char side,
 		    const json_t *scenarios, struct reason *why)
 {
@@ -133,12 +132,12 @@ static int run_boot(struct rounds *rounds, unsigned int round, unsigned int boot
 	code = self_run(argv, path, out, out, why);
 	if (code < 0 || code == EXIT_USAGE || code == EXIT_INFRA)
 		return fail(why, -EIO,
-			    "the run %s failed, see %s; 'brinell resume %s' goes on from there",
+			    "the run %s failed, see %s; 'brinell resume %s' continues it",
 			    directory, log, rounds->directory);
 	return 0;
 }
 
-/* Runs that were there before say nothing about the pace. */
+/* The estimate uses only the runs of this process. */
 static void show_progress(struct rounds *rounds, unsigned int round)
 {
 	int64_t left;
@@ -177,7 +176,7 @@ static int load_side(const struct rounds *rounds, unsigned int round, char side,
 		directories[i] = run_directory(rounds, round, i + 1, side);
 	json_array_foreach ((json_t *)words_of(rounds, side), index, word)
 		append_text(&name, " ", "%s", json_string_value(word));
-	error = compare_load(name ?: "as it is", (const char *const *)directories, boots, loaded,
+	error = compare_load(name ?: "unchanged", (const char *const *)directories, boots, loaded,
 			     why);
 	for (unsigned int i = 0; i < boots; i++)
 		free(directories[i]);
@@ -228,7 +227,7 @@ static int run_round(struct rounds *rounds, unsigned int round, const json_t *on
 	return *comparison ? 0 : fail(why, -ENOMEM, "no memory to compare");
 }
 
-/* The rows that regressed: {SCENARIO: {METRIC: true}}. */
+/* Return: rows that regressed: {SCENARIO: {METRIC: true}}. */
 static json_t *regressed_rows(const json_t *comparison)
 {
 	static const char *const lists[] = {"metrics", "rates"};
@@ -268,7 +267,7 @@ static void change_count(json_t *counts, const char *verdict, int by)
 	json_object_set_new(counts, verdict, json_integer(json_number(counts, verdict, 0) + by));
 }
 
-/* A regression that the second round does not see as well is noise, whatever its p in the first. */
+/* A regression that the second round does not find is noise, whatever its p in the first. */
 static void confirm(json_t *first, const json_t *second)
 {
 	static const char *const lists[] = {"metrics", "rates"};
@@ -307,7 +306,7 @@ static int run_confirmation(struct rounds *rounds, json_t *first, struct reason 
 
 	if (!json_object_size(only))
 		return 0;
-	log_info("%zu scenarios regressed: a second round confirms it or not",
+	log_info("%zu scenarios regressed: running a second round to confirm it",
 		 json_object_size(only));
 	error = run_round(rounds, 2, only, &second, why);
 	if (!error)
@@ -316,12 +315,12 @@ static int run_confirmation(struct rounds *rounds, json_t *first, struct reason 
 }
 
 /**
- * rounds_check - check the plan of a comparison, and find which trials a run has
+ * rounds_check - check the plan of a comparison, and find the trials of a run
  * @plan: {"a", "b": words of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget", "alpha",
- *        "across", "calibrate": the sides are alike}; gets "trials": {"a", "b": [{"scenario", "bench"}]} of a run
+ *        "across", "calibrate": the sides are equal}; receives "trials": {"a", "b": [{"scenario", "bench"}]} of a run
  * @why:  filled on an error
  *
- * Return: 0; -EINVAL for a plan that can not be run.
+ * Return: 0, or -EINVAL for a plan that can not be run.
  */
 int rounds_check(json_t *plan, struct reason *why)
 {
@@ -336,8 +335,8 @@ int rounds_check(json_t *plan, struct reason *why)
 	return error;
 }
 
-/* Before the first run: each side is run as often as it has boots, those that are there already included. */
-static void tell_expected(const json_t *plan)
+/* Before the first run: print number of runs and trials, including existing ones. */
+static void show_plan(const json_t *plan)
 {
 	const json_t *trials = json_object_get(plan, "trials");
 	__cleanup_json json_t *both = json_array();
@@ -351,9 +350,9 @@ static void tell_expected(const json_t *plan)
 }
 
 /**
- * rounds_create - make the directory of a comparison
+ * rounds_create - create the directory of a comparison
  * @directory: must not exist
- * @plan:      checked by rounds_check(); gets the number of its form
+ * @plan:      checked by rounds_check(); receives the version of its format
  * @why:       filled on an error
  *
  * Return: 0, -EEXIST, -errno.
@@ -363,11 +362,10 @@ int rounds_create(const char *directory, json_t *plan, struct reason *why)
 	int error;
 
 	if (access(directory, F_OK) == 0)
-		return fail(
-			why, -EEXIST,
-			"'%s' is there already: give another with --out, or finish a comparison "
-			"with 'brinell resume %s'",
-			directory, directory);
+		return fail(why, -EEXIST,
+			    "'%s' exists already: give another with --out, or finish a comparison "
+			    "with 'brinell resume %s'",
+			    directory, directory);
 	error = make_directories(directory);
 	json_object_set_new(plan, "comparison", json_integer(PLAN_VERSION));
 	if (!error)
@@ -376,12 +374,12 @@ int rounds_create(const char *directory, json_t *plan, struct reason *why)
 }
 
 /**
- * rounds_load - the plan of a comparison
+ * rounds_load - load the plan of a comparison
  * @directory: of it
  * @plan:      receives it; owned by the caller
  * @why:       filled on an error
  *
- * Return: 0, -EINVAL for a plan of another form.
+ * Return: 0, -EINVAL for a plan of another format, or another -errno.
  */
 int rounds_load(const char *directory, json_t **plan, struct reason *why)
 {
@@ -396,8 +394,8 @@ int rounds_load(const char *directory, json_t **plan, struct reason *why)
 	    !json_is_array(json_object_get(loaded, "b")) ||
 	    !json_is_array(json_object_get(loaded, "scenarios")) ||
 	    json_number(loaded, "boots", 0) < 1)
-		return fail(why, -EINVAL, "%s is no plan of a comparison that brinell %s knows",
-			    path, BRINELL_VERSION);
+		return fail(why, -EINVAL, "%s has a format that brinell %s can not read", path,
+			    BRINELL_VERSION);
 	*plan = steal(loaded);
 	return side_check(json_object_get(*plan, "a"), why)
 		       ? -EINVAL
@@ -405,22 +403,22 @@ int rounds_load(const char *directory, json_t **plan, struct reason *why)
 }
 
 /**
- * rounds_make - make the runs of a plan that are not there yet, without a comparison
+ * rounds_make - make the missing runs of a plan, without a comparison
  * @directory: of rounds_create()
  * @plan:      of rounds_create() or rounds_load()
  * @why:       filled on an error
  *
- * Return: 0 or -errno: a run failed, and may be resumed.
+ * Return: 0 or -errno: a run failed, and can be resumed.
  */
 int rounds_make(const char *directory, const json_t *plan, struct reason *why)
 {
 	struct rounds rounds = {.directory = directory, .plan = plan};
 
-	tell_expected(plan);
+	show_plan(plan);
 	return make_runs(&rounds, 1, why);
 }
 
-/** rounds_directories - the runs of rounds_make() in the order of time. Return: owned by the caller */
+/** rounds_directories - directories of the runs of rounds_make(), in the order of time. Return: owned by the caller */
 json_t *rounds_directories(const char *directory, const json_t *plan)
 {
 	struct rounds rounds = {.directory = directory, .plan = plan};
@@ -437,7 +435,7 @@ json_t *rounds_directories(const char *directory, const json_t *plan)
 	return directories;
 }
 
-/* For a shell. */
+/* Append a word, quoted for a shell. */
 static void append_word(char **text, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -467,7 +465,7 @@ static void append_words(char **text, const char *option, const json_t *words)
 	}
 }
 
-/* The command that makes such a comparison again. */
+/* Return: command that repeats the comparison, owned by the caller. */
 static char *command_of(const json_t *plan)
 {
 	double budget = json_number_value(json_object_get(plan, "budget"));
@@ -490,13 +488,13 @@ static char *command_of(const json_t *plan)
 }
 
 /**
- * rounds_run - make the runs of a comparison that are not there yet, and compare
+ * rounds_run - make the missing runs of a comparison, and compare
  * @directory:  of rounds_create()
  * @plan:       of rounds_create() or rounds_load()
- * @comparison: receives what compare_runs() gives, with the regressions confirmed by a second round; owned by the caller
+ * @comparison: receives the result of compare_runs(), with regressions confirmed by a second round; owned by the caller
  * @why:        filled on an error
  *
- * Return: 0 or -errno: a run failed, and may be resumed.
+ * Return: 0 or -errno: a run failed, and can be resumed.
  */
 int rounds_run(const char *directory, const json_t *plan, json_t **comparison, struct reason *why)
 {
@@ -505,7 +503,7 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	__cleanup_free char *command = NULL;
 	int error;
 
-	tell_expected(plan);
+	show_plan(plan);
 	error = run_round(&rounds, 1, NULL, &first, why);
 	if (!error)
 		error = run_confirmation(&rounds, first, why);

@@ -6,7 +6,7 @@
 
 /* The plan of a comparison, in its directory. */
 #define COMPARISON_FILE "comparison.json"
-/* What came of it, as --json prints it. */
+/* The result of a comparison, as --json prints it. */
 #define COMPARED_FILE "compared.json"
 
 int side_check(const json_t *words, struct reason *why);

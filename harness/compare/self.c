@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell runs itself: one process a run.
+ * Running brinell itself: one process for each run.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 extern char **environ;
 
-/* The environment with another PATH. Owned by the caller, its texts are not. */
+/* Return: the environment with another PATH; the vector is owned by the caller, its strings are not. */
 static char **environment_with(char *path)
 {
 	size_t count = 0, kept = 0;
@@ -34,9 +34,9 @@ static char **environment_with(char *path)
  * @first_path: a directory to search for programs before those of PATH, or NULL
  * @out:        descriptor of its standard output, or SPAWN_NULL
  * @messages:   descriptor of its standard error
- * @why:        filled when it can not be started
+ * @why:        filled if it can not be started
  *
- * The program gets SIGTERM when its caller dies.
+ * The process gets SIGTERM when its caller ends.
  *
  * Return: its exit code; -EINTR when a signal ended it; -errno.
  */

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a side of a comparison differs in: words such as kernel=PATH, which become options of `brinell run`.
+ * The sides of a comparison: words such as kernel=PATH, which become options of `brinell run`.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "harness/compare/rounds.h"
 
-/* What an argument of the kernel may change. */
+/* Parts of the fingerprint that a kernel argument may change. */
 #define ARGUMENT_PARTS "command-line,mitigations,processors,smt,numa,governor,memory"
 
 /*
- * A word, the option of `brinell run` that it becomes, what stands before its value there, and the parts of the
- * fingerprint in which it makes two sides differ.
+ * A word, the option of `brinell run` that it becomes, the prefix of its value there, and the parts of the fingerprint that it
+ * may change.
  */
 static const struct side_option {
 	const char *name, *option, *prefix, *parts;
@@ -28,7 +28,7 @@ static const struct side_option {
 	{"qemu", NULL, "", "qemu,machine,firmware,cpu"},
 };
 
-/* What set=rig.KEY=VALUE may change of the emulated host. */
+/* Parts that set=rig.KEY=VALUE may change. */
 #define RIG_PARTS "machine,memory,cpu," ARGUMENT_PARTS
 
 static const char *parts_of(const char *word, const struct side_option *option)
@@ -54,9 +54,9 @@ static const char *value_of(const char *word)
 }
 
 /**
- * side_check - are these words of a side?
+ * side_check - check the words of a side
  * @words: array of text
- * @why:   filled when one is not
+ * @why:   names a wrong one
  *
  * Return: 0 or -EINVAL.
  */
@@ -85,10 +85,10 @@ int side_check(const json_t *words, struct reason *why)
 }
 
 /**
- * side_arguments - the options of `brinell run` that make a side
+ * side_arguments - build the options of `brinell run` for a side
  * @words: checked by side_check()
  * @argv:  array to which they are appended
- * @path:  receives a directory to search for programs first, owned by the caller; NULL: none
+ * @path:  receives a directory for the front of PATH, owned by the caller; NULL: none
  *
  * Return: 0.
  */
@@ -113,7 +113,7 @@ int side_arguments(const json_t *words, json_t *argv, char **path)
 	return 0;
 }
 
-/* Appends the parts in which a word that one side alone has makes the two differ. */
+/* Append the parts that words of only one side may change. */
 static char *add_parts(char *across, const json_t *words, const json_t *others)
 {
 	json_t *word, *other;
@@ -133,7 +133,7 @@ static char *add_parts(char *across, const json_t *words, const json_t *others)
 }
 
 /**
- * side_across - the parts of the fingerprint in which two sides may differ
+ * side_across - parts of the fingerprint in which two sides may differ
  * @a, @b:   words of the sides, checked
  * @across:  further parts; NULL: none
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A comparison as a table for people.
+ * A comparison as a text table.
  */
 #include <math.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "harness/compare/table.h"
 #include "reports/text.h"
 
-/** table_number - a number of a row, @fallback where JSON has none */
+/** table_number - number of a row, or @fallback if there is none */
 double table_number(const json_t *object, const char *key, double fallback)
 {
 	const json_t *value = json_object_get(object, key);
@@ -18,7 +18,7 @@ double table_number(const json_t *object, const char *key, double fallback)
 	return json_is_number(value) ? json_number_value(value) : fallback;
 }
 
-/** table_value - a value with its unit, times in the unit that suits them. Return: owned by the caller */
+/** table_value - format a value with its unit; times are scaled. Return: owned by the caller */
 char *table_value(double value, const char *unit)
 {
 	static const struct {
@@ -28,7 +28,7 @@ char *table_value(double value, const char *unit)
 	size_t i = 0;
 
 	if (strcmp(unit, "ns") != 0) {
-		/* Four digits are shown, and as many zeros as people still count. */
+		/* Four significant digits, without an exponent up to a limit. */
 		double step = pow(10, floor(log10(fabs(value))) - 3);
 		bool large = fabs(value) >= 1e4 && fabs(value) < 1e9;
 
@@ -42,7 +42,7 @@ char *table_value(double value, const char *unit)
 			   times[i].name);
 }
 
-/** compare_side_text - "1.3 s ±2% (8)": the median, the farther limit of its interval, the boots. Owned by the caller */
+/** compare_side_text - "1.3 s ±2% (8)": median, farther limit of its interval, boots. Return: owned by the caller */
 char *compare_side_text(const json_t *side, const char *unit)
 {
 	double median = table_number(side, "median", 0), low = table_number(side, "low", -INFINITY);
@@ -59,7 +59,7 @@ char *compare_side_text(const json_t *side, const char *unit)
 	return format_text("%s %s (%lld)", value, around, (long long)json_number(side, "boots", 0));
 }
 
-/** compare_change_text - "+8.8% [+8.0, +9.5]". Owned by the caller */
+/** compare_change_text - "+8.8% [+8.0, +9.5]". Return: owned by the caller */
 char *compare_change_text(const json_t *change)
 {
 	double low = table_number(change, "low", -INFINITY),
@@ -74,9 +74,9 @@ char *compare_change_text(const json_t *change)
 }
 
 /**
- * compare_verdict_text - what is to be known of a verdict: its note, two humps, "*" when the boots are not on record
+ * compare_verdict_text - remarks on a verdict: its note, two humps, "*" if the boots are not recorded
  *
- * Return: owned by the caller; "" for nothing.
+ * Return: owned by the caller; "": none.
  */
 char *compare_verdict_text(const json_t *row)
 {
@@ -113,7 +113,7 @@ static void append_part(char **text, const char *before, const json_t *part)
 		append_text(text, ", ", "%s%s", before, value);
 }
 
-/** compare_run_text - of a side: its runs, brinell, bench and kernel, as far as they are known. Owned by the caller */
+/** compare_run_text - runs, brinell, bench and kernel of a side, as far as known. Return: owned by the caller */
 char *compare_run_text(const json_t *side)
 {
 	const json_t *fingerprint = json_object_get(side, "fingerprint");
@@ -129,7 +129,7 @@ char *compare_run_text(const json_t *side)
 	return text;
 }
 
-/** compare_p_text - the p of a row after Holm. Owned by the caller */
+/** compare_p_text - p of a row after Holm. Return: owned by the caller */
 char *compare_p_text(const json_t *row)
 {
 	double p = table_number(row, "p_holm", NAN);
@@ -186,7 +186,7 @@ static int width_of(const char *text)
 	return (int)text_columns(text);
 }
 
-/** table_cells - print rows of text, each column as wide as it must be */
+/** table_cells - print rows of text, in columns of the needed width */
 void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count)
 {
 	int width[TABLE_COLUMNS] = {0};
@@ -238,7 +238,7 @@ static void print_legend(FILE *out, const json_t *comparison)
 		table_number(comparison, "alpha", 0),
 		table_number(comparison, "budget_percent", 0));
 	if (any_unknown_boots(json_object_get(comparison, "metrics")))
-		fputs("* The boots are not on record: each trial is taken for one.\n", out);
+		fputs("* The boots are not recorded: each trial counts as one.\n", out);
 	if (alarms)
 		text_line(out, "%s", alarms);
 	json_object_foreach ((json_t *)counts, verdict, count) {
@@ -248,7 +248,7 @@ static void print_legend(FILE *out, const json_t *comparison)
 	fputs("\n", out);
 }
 
-/* Where the time of a regression goes: the functions that changed most, and the picture. */
+/* Print the functions of a profile that changed most, and the path of its flame graph. */
 static void print_profile(FILE *out, const json_t *profile)
 {
 	__cleanup_free char *changes = NULL;
@@ -265,7 +265,7 @@ static void print_profile(FILE *out, const json_t *profile)
 
 /**
  * compare_print - print a comparison
- * @out:        where to
+ * @out:        stream
  * @comparison: of compare_runs()
  */
 void compare_print(FILE *out, const json_t *comparison)
@@ -284,7 +284,7 @@ void compare_print(FILE *out, const json_t *comparison)
 			  json_text(row, "a", ""), json_text(row, "b", ""),
 			  json_is_true(json_object_get(row, "allowed"))
 				  ? ""
-				  : "; --across compares all the same");
+				  : "; --across compares nevertheless");
 	fputs("\n", out);
 	if (!cells)
 		return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two runs compared: a verdict for each metric and for each rate of failure.
+ * Comparison of two sides: a verdict for each metric and for each rate of failure.
  */
 #include <errno.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 #define POWER 0.8
 #define RESAMPLES 1000
 
-/* The samples of one side: all of them, in blocks of a boot, and the median of each boot. */
+/* The samples of one side, in blocks of a boot, and the median of each boot. */
 struct side {
 	double *samples, *medians;
 	struct block *boots;
@@ -67,7 +67,7 @@ static int fill_side(struct side *side, const json_t *metric)
 	return 0;
 }
 
-/* JSON has no infinity: a limit that is not known is null. */
+/* JSON has no infinity: an unknown limit is null. */
 static json_t *real(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
@@ -85,7 +85,7 @@ static json_t *estimate_json(struct estimate estimate, double base)
 			 real(percent(estimate.high, base)));
 }
 
-/* The raw samples: a list for each boot. */
+/* Return: raw samples, a list for each boot. */
 static json_t *values_of(const struct side *side)
 {
 	json_t *boots = json_array();
@@ -173,7 +173,7 @@ static const char *incomparable(const json_t *a, const json_t *b)
 	return NULL;
 }
 
-/* Fills the pair. Return: false when the two can not be compared; then the row says why. */
+/* Fill the pair. Return: false if they can not be compared; then the row has the reason. */
 static bool prepare(struct pair *pair, const json_t *a, const json_t *b,
 		    const struct compare_options *options)
 {
@@ -195,7 +195,7 @@ static bool prepare(struct pair *pair, const json_t *a, const json_t *b,
 	return false;
 }
 
-/* How many boots a side a test needs to have a p of @level at best. */
+/* Return: boots of each side with which the smallest possible p reaches @level. */
 static size_t boots_needed(double level)
 {
 	size_t boots = 1;
@@ -213,12 +213,12 @@ static void decide_change(struct pair *pair)
 
 	if (!higher && !lower)
 		conclude(pair->row, "not-comparable",
-			 "it changed, and the metric has no direction that is better");
+			 "it changed, and the metric has no better direction");
 	else
 		conclude(pair->row, (change > 0) == lower ? "regressed" : "improved", NULL);
 }
 
-/* @level is that of the strictest step of Holm's method, at which a change alone among many must be seen. */
+/* @level is that of the strictest step of Holm's method, which a single change among many metrics must reach. */
 static void decide(struct pair *pair, double p, double level, const struct compare_options *options)
 {
 	double change = fabs(percent(pair->shift.value, pair->base)), least = INFINITY;
@@ -240,10 +240,10 @@ static void decide(struct pair *pair, double p, double level, const struct compa
 		return;
 	}
 	if (stats_least_p(a->boot_count, b->boot_count) > level)
-		note = format_text("%zu and %zu boots can show nothing; %zu on each side can",
+		note = format_text("%zu and %zu boots can not show a change; %zu on each side can",
 				   a->boot_count, b->boot_count, boots_needed(level));
 	else
-		note = format_text("only a change of %.3g %% would be seen", least);
+		note = format_text("only a change of %.3g %% would be found", least);
 	conclude(pair->row, "too-noisy", note);
 }
 
@@ -257,7 +257,7 @@ static json_t *new_row(const char *scenario, const char *name, const json_t *a, 
 			 json_text(known, "direction", "none"), "boots_known", !unknown);
 }
 
-/* Names that two objects have together: those of @a in its order, then those that @b has alone. */
+/* Return: union of the names: those of @a in its order, then those only in @b. */
 static json_t *names_of(const json_t *a, const json_t *b)
 {
 	json_t *names = json_object(), *value;
@@ -291,13 +291,13 @@ static void add_pair(struct pairs *pairs, json_t *row, const json_t *a, const js
 	}
 }
 
-/* A confirming round compares only what the first one saw change. */
-static bool is_asked(const struct compare_options *options, const char *scenario, const char *row)
+/* A confirming round compares only the rows that regressed in the first one. */
+static bool is_wanted(const struct compare_options *options, const char *scenario, const char *row)
 {
 	return !options->only || json_object_get(json_object_get(options->only, scenario), row);
 }
 
-/* The metrics that the scenario declares, of which the new side has the last word; else all that there are. */
+/* Return: metrics that the scenario declares, preferably that of side B; else all metrics. */
 static json_t *metrics_to_compare(const json_t *a, const json_t *b, const char *scenario)
 {
 	const json_t *sides[] = {b, a};
@@ -331,7 +331,7 @@ static void pair_up(struct pairs *pairs, json_t *rows, const json_t *a, const js
 			const json_t *other = json_object_get(right, name);
 			json_t *row;
 
-			if (!is_asked(options, scenario, name))
+			if (!is_wanted(options, scenario, name))
 				continue;
 			row = new_row(scenario, name, one, other);
 			json_object_set_new(row, "budget_percent",
@@ -352,7 +352,7 @@ static const json_t *find_metric(const json_t *side, const char *scenario, const
 	return json_object_get(json_object_get(json_object_get(side, "metrics"), scenario), name);
 }
 
-/* A counter that took turns with others gives an estimate. */
+/* The value of a multiplexed counter is an estimate. */
 static void note_share(json_t *row, const json_t *a, const json_t *b)
 {
 	const json_t *shares[] = {json_object_get(a, "counted"), json_object_get(b, "counted")};
@@ -460,8 +460,8 @@ static void decide_rate(json_t *row, struct rate a, struct rate b, double p, dou
 		conclude(row, "no-change-shown", NULL);
 	} else {
 		__cleanup_free char *note =
-			isfinite(least) ? format_text("only %.3g points more would be seen", least)
-					: format_text("so few trials can show nothing");
+			isfinite(least) ? format_text("only %.3g points more would be found", least)
+					: format_text("so few trials can not show a change");
 
 		conclude(row, "too-noisy", note);
 	}
@@ -479,7 +479,7 @@ static int compare_rates(json_t *rows, const json_t *a, const json_t *b, const c
 	json_object_foreach (scenarios, scenario, yes) {
 		struct rate left = rate_of(a, scenario), right = rate_of(b, scenario);
 
-		if (!is_asked(options, scenario, "failures"))
+		if (!is_wanted(options, scenario, "failures"))
 			continue;
 		row = json_pack("{s:s, s:o, s:o}", "scenario", scenario, "a", rate_json(left), "b",
 				rate_json(right));
@@ -536,7 +536,7 @@ static void count_verdicts(json_t *counts, const json_t *rows)
  * @options: borrowed
  *
  * Return: the comparison as `brinell compare --json` prints it (docs/performance.md), owned by the
- * caller; NULL when there is no memory.
+ * caller; NULL without memory.
  */
 json_t *compare_runs(const json_t *a, const json_t *b, const struct compare_options *options)
 {

@@ -5,8 +5,8 @@
 #include "harness/lib/util.h"
 
 /*
- * An index of runs: the medians of their metrics and their counts of failures, in SQLite. It holds nothing that the run
- * directories do not hold, so a lost or broken one is made again from them.
+ * An index of runs: the medians of their metrics and their counts of failures, in SQLite. All its data come from the
+ * run directories, so that a lost or damaged index can be built again.
  */
 struct history;
 

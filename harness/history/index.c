@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The index in SQLite: what is put in, and what is asked of it.
+ * The index in SQLite: updates and queries.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -14,18 +14,18 @@
 #define HISTORY_VERSION 1
 #define BUSY_TIMEOUT_MS 5000
 
-/* Ids begin with the second in which a run began; those of one second are in the order in which they were added. */
+/* Run IDs begin with the time in seconds; runs of the same second are in the order in which they were added. */
 #define IN_TIME "substr(run.run, 1, 16), run.rowid"
 #define LATEST_FIRST "substr(run.run, 1, 16) DESC, run.rowid DESC"
 
-/* Statements that are kept compiled: there are fewer. */
+/* More than there are statements, which are all kept prepared. */
 #define STATEMENTS_MOST 16
-/* Of a large index, in KiB: rows of a run are spread over it. */
+/* Cache in KiB, for a large index: the rows of a run are spread over it. */
 #define CACHE_KIB 65536
 
 /**
  * struct history - an open index
- * @texts, @statements: those that were compiled, by the place of their text
+ * @texts, @statements: prepared statements, keyed by the address of their text
  */
 struct history {
 	sqlite3 *database;
@@ -49,15 +49,15 @@ static int fail_query(struct history *history, struct reason *why)
 
 	return fail(why, busy ? -EBUSY : -EIO, "%s: %s%s", history->path,
 		    sqlite3_errmsg(history->database),
-		    busy		  ? "; another brinell has it"
-		    : code == SQLITE_FULL ? "; make room: the index is as it was before"
+		    busy		  ? "; another brinell has locked it"
+		    : code == SQLITE_FULL ? "; free some space: the index is unchanged"
 		    : code == SQLITE_READONLY || code == SQLITE_CANTOPEN
 			    ? ""
-			    : "; it is only an index: remove it and add the "
+			    : "; it is only an index: remove it, and add the "
 			      "runs again");
 }
 
-/* Compiled once: an import runs the same few statements for each row. NULL: it can not be compiled. */
+/* Prepare a statement once, because an import runs the same statements for each row. Return: NULL on an error. */
 static sqlite3_stmt *statement_of(struct history *history, const char *text)
 {
 	size_t i = 0;
@@ -79,7 +79,7 @@ static int execute(struct history *history, const char *text, struct reason *why
 		       : fail_query(history, why);
 }
 
-/* A statement with its parameters bound: JSON text, numbers or null, in order. */
+/* Bind the parameters of a statement: JSON strings, numbers or null, in order. */
 static int prepare(struct history *history, const char *text, const json_t *parameters,
 		   sqlite3_stmt **statement, struct reason *why)
 {
@@ -117,7 +117,10 @@ static json_t *cell(sqlite3_stmt *statement, int column)
 	}
 }
 
-/* @text has a place of its own: it is not made for the call. Takes @parameters. @rows receives an object a row, keyed by the names of the columns; NULL: there are none. */
+/*
+ * @text must be static, because its address is the key. @parameters is stolen. @rows receives an object for each row, keyed by
+ * the names of the columns; NULL: the statement returns none.
+ */
 static int query(struct history *history, const char *text, json_t *parameters, json_t **rows,
 		 struct reason *why)
 {
@@ -158,24 +161,25 @@ static int check_version(struct history *history, struct reason *why)
 	if (version == HISTORY_VERSION)
 		return 0;
 	if (version)
-		return fail(why, -EINVAL,
-			    "%s is an index of form %lld, and brinell %s knows form %d; remove it "
-			    "and add the runs again",
-			    history->path, (long long)version, BRINELL_VERSION, HISTORY_VERSION);
+		return fail(
+			why, -EINVAL,
+			"%s is an index of format %lld, and brinell %s has format %d; remove it, "
+			"and add the runs again",
+			history->path, (long long)version, BRINELL_VERSION, HISTORY_VERSION);
 	return execute(history, schema, why) ?: execute(history, set_version, why);
 }
 
 /**
- * history_open - open an index, or make an empty one
+ * history_open - open an index, or create an empty one
  * @path:    of the file; borrowed until history_close()
  * @history: receives it; history_close()
  * @why:     filled on an error
  *
- * Return: 0, -EINVAL for an index of another form, -EBUSY, -EIO.
+ * Return: 0, -EINVAL for an index of another format, -EBUSY, -EIO.
  */
 int history_open(const char *path, struct history **history, struct reason *why)
 {
-	/* What undoes a single run stays in memory: in a file it would be written as often as the whole index, for each run. */
+	/* The savepoint of a run stays in memory: in a file it would be written for each run. */
 	__cleanup_free char *cache =
 		format_text("PRAGMA cache_size = -%d; PRAGMA temp_store = MEMORY", CACHE_KIB);
 	struct history *opened = xzalloc(sizeof(*opened));
@@ -213,7 +217,7 @@ void history_close(struct history *history)
 	free(history);
 }
 
-/* The median of the medians of the boots: the boot is the unit of replication. */
+/* The median of the boots' medians: the boot is the unit of replication. */
 static int median_of(const json_t *metric, double *median, size_t *boots)
 {
 	const json_t *all = json_object_get(metric, "boots");
@@ -278,8 +282,8 @@ static int add_rows(struct history *history, const char *run, const json_t *side
 	return error;
 }
 
-/* The rows of a run are all over the tables: they are looked for only if the index has the run. */
-static int forget(struct history *history, const char *run, struct reason *why)
+/* Delete the rows of a run. Slow, because they are spread over the tables: called only if the index has the run. */
+static int delete_rows(struct history *history, const char *run, struct reason *why)
 {
 	return query(history, "DELETE FROM rate WHERE run = ?", json_pack("[s]", run), NULL, why)
 		       ?: query(history, "DELETE FROM sample WHERE run = ?", json_pack("[s]", run),
@@ -287,10 +291,10 @@ static int forget(struct history *history, const char *run, struct reason *why)
 }
 
 /**
- * history_add - put a run into the index, or replace what is there of it
+ * history_add - add a run to the index, or replace it
  * @directory: of the run
- * @added:     receives false for a run that the index has and whose directory is the same
- * @why:       filled on an error; then the index is as before
+ * @added:     receives false for a complete run that the index has with the same directory
+ * @why:       filled on an error; then the index is unchanged
  *
  * Return: 0 or -errno.
  */
@@ -313,7 +317,7 @@ int history_add(struct history *history, const char *directory, bool *added, str
 	if (error || !*added)
 		return error;
 	error = execute(history, "SAVEPOINT run", why)
-			?: (row ? forget(history, run, why) : 0)
+			?: (row ? delete_rows(history, run, why) : 0)
 			?: query(history, "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
 				 json_pack("[s, s, s, i]", run, place, json_text(side, "version", ""),
 					   json_is_true(json_object_get(side, "complete"))),
@@ -326,9 +330,9 @@ int history_add(struct history *history, const char *directory, bool *added, str
 }
 
 /**
- * history_begin - several runs are about to be added: it is quicker to write them together
+ * history_begin - start a transaction, because adding several runs in one is faster
  *
- * What was added since is in the index after history_end(), or not at all when the program dies before.
+ * If the program ends before history_end(), the index is unchanged.
  *
  * Return: 0, -EBUSY, -EIO.
  */
@@ -337,7 +341,7 @@ int history_begin(struct history *history, struct reason *why)
 	return execute(history, "BEGIN IMMEDIATE", why);
 }
 
-/** history_end - write what was added since history_begin(). Return: 0 or -EIO; then the index is as it was before */
+/** history_end - commit the runs since history_begin(). Return: 0, or -EIO; then the index is unchanged */
 int history_end(struct history *history, struct reason *why)
 {
 	int error = execute(history, "COMMIT", why);
@@ -348,8 +352,8 @@ int history_end(struct history *history, struct reason *why)
 }
 
 /**
- * history_run - find a run by its id, the beginning of its id, the name of a baseline, or "latest"
- * @run:   such a name
+ * history_run - find a run
+ * @run:   its ID, a prefix of its ID, the name of a baseline, or "latest"
  * @found: receives {"run", "directory"}; owned by the caller
  * @why:   filled on an error
  *
@@ -371,8 +375,8 @@ int history_run(struct history *history, const char *run, json_t **found, struct
 		return error;
 	if (json_array_size(rows) != 1)
 		return fail(why, json_array_size(rows) ? -ENOTUNIQ : -ENOENT,
-			    json_array_size(rows) ? "%s: several runs are named '%s'"
-						  : "%s: it has no run or baseline '%s'; "
+			    json_array_size(rows) ? "%s: several runs match '%s'"
+						  : "%s: there is no run or baseline '%s'; "
 						    "'brinell history list' shows the runs",
 			    history->path, run);
 	*found = json_incref(json_array_get(rows, 0));
@@ -380,9 +384,9 @@ int history_run(struct history *history, const char *run, json_t **found, struct
 }
 
 /**
- * history_pin - give a run a name that does not move, such as that of a release
+ * history_pin - name a run as a baseline, such as that of a release
  * @name: of the baseline
- * @run:  as history_run() finds it
+ * @run:  as for history_run()
  * @why:  filled on an error
  *
  * Return: 0 or -errno.
@@ -397,7 +401,7 @@ int history_pin(struct history *history, const char *name, const char *run, stru
 			     json_pack("[s, O]", name, json_object_get(found, "run")), NULL, why);
 }
 
-/** history_runs - all runs in the order of time, with their counts: {"run", "directory", "complete", "trials", ...} */
+/** history_runs - list all runs in the order of time, with their counts: {"run", "directory", "complete", "trials", ...} */
 int history_runs(struct history *history, json_t **runs, struct reason *why)
 {
 	return query(
@@ -410,7 +414,7 @@ int history_runs(struct history *history, json_t **runs, struct reason *why)
 		NULL, runs, why);
 }
 
-/** history_show - the metrics of a run: {"scenario", "metric", "unit", "boots", "median"} */
+/** history_show - list the metrics of a run: {"scenario", "metric", "unit", "boots", "median"} */
 int history_show(struct history *history, const char *run, json_t **rows, struct reason *why)
 {
 	return query(history,
@@ -420,7 +424,7 @@ int history_show(struct history *history, const char *run, json_t **rows, struct
 }
 
 /**
- * history_series - the medians of a metric over the runs, in the order of time
+ * history_series - list the medians of a metric over the runs, in the order of time
  * @scenario, @metric: NULL: all, one after the other
  * @series: receives [{"scenario", "metric", "run", "directory", "version", "unit", "direction", "boots", "median"}]
  * @why:    filled on an error
@@ -439,7 +443,7 @@ int history_series(struct history *history, const char *scenario, const char *me
 		json_pack("[s?, s?]", scenario, metric), series, why);
 }
 
-/** history_failures - of each scenario its last two runs, the later first: {"scenario", "run", "trials", "failures"} */
+/** history_failures - list the last two runs of each scenario, the later first: {"scenario", "run", "trials", "failures"} */
 int history_failures(struct history *history, json_t **failures, struct reason *why)
 {
 	return query(history,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Change points of the metrics over the runs, and what is new in the last one.
+ * Change points of metrics over the runs, and the new ones of the last run.
  */
 #include <errno.h>
 #include <math.h>
@@ -10,11 +10,11 @@
 #include "harness/stats/stats.h"
 #include "reports/text.h"
 
-/* Older runs say nothing about the last ones, and the cost grows with the square. */
+/* Older runs are irrelevant for the last ones, and the cost grows with the square. */
 #define WINDOW 50
 #define LEVEL 0.01
 #define SEED 1
-/* How far a change point may move when one more run is known, and be the same. */
+/* A change point that moves by at most so many runs when a run is added is the same. */
 #define SAME 2
 
 static double median_at(const json_t *values, size_t index)
@@ -38,7 +38,7 @@ static bool is_same_text(const json_t *a, const json_t *b, const char *key)
 	return strcmp(json_text(a, key, ""), json_text(b, key, "")) == 0;
 }
 
-/* The first of the last runs before @count that can be compared with each other: a version of another unit measured something else. */
+/* Return: first run of the last ones before @count with the same unit: another unit measures something else. */
 static size_t first_of(const json_t *values, size_t count)
 {
 	const json_t *last = json_array_get(values, count - 1);
@@ -51,7 +51,7 @@ static size_t first_of(const json_t *values, size_t count)
 	return first;
 }
 
-/* Change points among the last runs of the first @count ones. */
+/* Find change points in the last runs of the first @count ones. */
 static int find_points(const json_t *values, size_t count, size_t points[WINDOW], size_t *found)
 {
 	size_t from = count ? first_of(values, count) : 0;
@@ -101,8 +101,8 @@ static json_t *describe(const json_t *values, size_t count, const size_t *points
 }
 
 /**
- * trend_points - where a metric changed
- * @values: of one metric, as history_series() gives them
+ * trend_points - find the change points of a metric
+ * @values: of one metric, from history_series()
  * @points: receives [{"last_before", "first_after": runs, "before", "after": medians, "kind", ...}]; owned by the caller
  * @why:    filled on an error
  *
@@ -131,13 +131,13 @@ static bool has_near(const size_t *points, size_t count, size_t place)
 	return false;
 }
 
-/* News of a run are news once: those of an older run were reported with it. Ids of runs begin with their time. */
+/* A change of an older run was reported then. Run IDs begin with their time. */
 static bool is_since(const json_t *row, const char *since)
 {
 	return !since || strcmp(json_text(row, "run", ""), since) >= 0;
 }
 
-/* What the last run made known of a metric: compared with what was known without it, unless that was of another unit. */
+/* Compare the change points of a metric with those without the last run, unless that has another unit. */
 static int check_metric(const json_t *values, const char *since, json_t *report)
 {
 	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known = 0;
@@ -182,7 +182,7 @@ static int check_metrics(const json_t *series, const char *since, json_t *report
 	return json_array_size(values) ? error ?: check_metric(values, since, report) : error;
 }
 
-/* Scenarios that failed in the last run that had them, in the one before, or in both. */
+/* Report scenarios that failed in their last run, in the run before, or in both. */
 static void check_failures(const json_t *failures, const char *since, json_t *report)
 {
 	for (size_t i = 0; i < json_array_size(failures); i++) {
@@ -209,9 +209,9 @@ static void check_failures(const json_t *failures, const char *since, json_t *re
 }
 
 /**
- * history_check - what the last run made known
- * @since:  beginning of a run's id: what older runs made known is not new; NULL: the last run of each metric
- * @report: receives {"new", "still", "gone"}: lists of change points as trend_points() gives them, and of scenarios that
+ * history_check - find changes that the last run shows
+ * @since:  prefix of a run ID: changes of older runs are not new; NULL: the last run of each metric
+ * @report: receives {"new", "still", "gone"}: lists of change points of trend_points(), and of scenarios that
  *          fail ("kind": "failed"); owned by the caller
  * @why:    filled on an error
  *
@@ -236,8 +236,8 @@ int history_check(struct history *history, const char *since, json_t **report, s
 }
 
 /**
- * history_print - a finding as a line
- * @out:   where to
+ * history_print - print a change point as a line
+ * @out:   stream
  * @point: of trend_points() or history_check()
  */
 void history_print(FILE *out, const json_t *point)

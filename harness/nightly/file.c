@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The file of a night: a setting or a step a line, in words.
+ * The configuration file of a night: one setting or step a line.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,10 +29,10 @@ static int take_setting(struct nightly *nightly, const char *name, const char *v
 	}
 	if (strcmp(name, "budget") == 0)
 		return parse_duration(value, &nightly->budget_ns)
-			       ? fail(why, -EINVAL, "'%s' is no time such as 6h", value)
+			       ? fail(why, -EINVAL, "'%s' is not a time such as 6h", value)
 			       : 0;
 	if (parse_number(value, &nightly->keep) || !nightly->keep)
-		return fail(why, -EINVAL, "'%s' is no number of nights", value);
+		return fail(why, -EINVAL, "'%s' is not a number of nights", value);
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static int take_line(struct nightly *nightly, char *line, struct reason *why)
 		if (strcmp(first, settings[i]) != 0)
 			continue;
 		if (json_array_size(words) != 2)
-			return fail(why, -EINVAL, "'%s' wants one value", first);
+			return fail(why, -EINVAL, "'%s' needs one value", first);
 		return take_setting(nightly, first, json_string_value(json_array_get(words, 1)),
 				    why);
 	}
@@ -78,22 +78,23 @@ static int take_line(struct nightly *nightly, char *line, struct reason *why)
 		return fail(why, -EINVAL,
 			    "'%s' is none of out, keep, budget, run, compare, calibrate", first);
 	if (json_array_size(words) < 2)
-		return fail(why, -EINVAL, "'%s' wants what 'brinell %s' wants", first, first);
+		return fail(why, -EINVAL, "'%s' needs the arguments of 'brinell %s'", first, first);
 	if (strcmp(first, "compare") == 0 && !names_a_side(words))
 		return fail(
 			why, -EINVAL,
-			"'compare' wants --a or --b: the night makes the runs that it compares");
+			"'compare' needs --a or --b: the night makes the runs that it compares");
 	json_array_foreach (words, index, word)
 		if (strncmp(json_string_value(word), "--out", 5) == 0)
-			return fail(why, -EINVAL,
-				    "'--out' belongs to the night: each step has its directory");
+			return fail(
+				why, -EINVAL,
+				"'--out' is not allowed: each step has a directory of the night");
 	return json_array_append(nightly->steps, words);
 }
 
 /**
- * nightly_read - read the file of a night
- * @path:    of it
- * @nightly: receives it; nightly_free(), also after an error
+ * nightly_read - read the configuration file of a night
+ * @path:    of the file
+ * @nightly: receives the configuration; call nightly_free() also after an error
  * @why:     names file and line
  *
  * Return: 0, -EINVAL, or -errno of the file.
@@ -124,7 +125,7 @@ int nightly_read(const char *path, struct nightly *nightly, struct reason *why)
 	return 0;
 }
 
-/** nightly_free - free what nightly_read() has filled */
+/** nightly_free - free a configuration of nightly_read() */
 void nightly_free(struct nightly *nightly)
 {
 	free(nightly->out);

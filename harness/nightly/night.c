@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A night: its steps one after the other, each in a directory of its own. A night without a summary was cut off, by a reboot
- * for example; it is continued.
+ * A night: its steps one after the other, each in a directory of its own. A night without a summary was interrupted, for
+ * example by a reboot; it is continued.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ static int is_dated(const struct dirent *entry)
 	       strspn(entry->d_name + 9, "0123456789") == 6 && strcmp(entry->d_name + 15, "Z") == 0;
 }
 
-/* The nights that are there, the oldest first; of others' directories none. Owned by the caller. */
+/* Return: existing nights, the oldest first, without other directories; owned by the caller. */
 static json_t *list_nights(const char *out)
 {
 	struct dirent **entries = NULL;
@@ -58,7 +58,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 	return remove(path);
 }
 
-/* A clock that was set back makes the night at hand look older than it is: it stays. */
+/* Remove old nights, but not the present one, which looks old if the clock was set back. */
 static void remove_oldest(const struct nightly *nightly, const char *night)
 {
 	__cleanup_json json_t *nights = list_nights(nightly->out);
@@ -73,7 +73,7 @@ static void remove_oldest(const struct nightly *nightly, const char *night)
 	}
 }
 
-/* The last night if it was cut off, else a new one with a copy of the steps. */
+/* Continue the last night if it was interrupted; else create a new one with a copy of the steps. */
 static int open_night(const struct nightly *nightly, char **directory, json_t **plan,
 		      struct reason *why)
 {
@@ -89,7 +89,7 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 		if (!*plan)
 			return fail(why, -EINVAL, "%s can not be read; remove that night", file);
 		*directory = xstrdup(last);
-		log_info("nightly: the night %s was cut off, and goes on", last);
+		log_info("nightly: continuing the interrupted night %s", last);
 		return 0;
 	}
 	name = format_utc(now, "%Y%m%dT%H%M%SZ");
@@ -105,7 +105,7 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 	return 0;
 }
 
-/* A step that was cut off has a journal or a plan already. */
+/* An interrupted step has a journal or a plan already: resume it. */
 static json_t *step_arguments(const json_t *step, const char *directory, const char *index)
 {
 	json_t *words;
@@ -144,7 +144,7 @@ static int run_step(const json_t *step, const char *night, const char *name, int
 	return error ? fail(why, error, "%s/%s: %s", night, file, strerror(-error)) : 0;
 }
 
-/* The code of a step that has ended, or -1. */
+/* Return: exit code of a step that has ended, or -1. */
 static int known_code(const char *directory)
 {
 	__cleanup_free char *file = format_text("%s.code", directory);
@@ -189,14 +189,14 @@ static int take_step(const char *night, const json_t *plan, size_t number, json_
 }
 
 /**
- * night_run - run the steps of a night, or the rest of one that was cut off
+ * night_run - run the steps of a night, or the rest of an interrupted one
  * @nightly:   of nightly_read()
- * @directory: receives that of the night; owned by the caller
- * @outcome:   receives [{"step", "kind", "directory", "code": exit code, or null when the budget was spent}]; owned by
+ * @directory: receives the directory of the night; owned by the caller
+ * @outcome:   receives [{"step", "kind", "directory", "code": exit code, or null if the budget was spent}]; owned by
  *             the caller
  * @why:       filled on an error
  *
- * Nights beyond @keep are removed. The night has ended when its summary is written.
+ * Removes the oldest nights above @keep. The caller writes the summary, which marks the end of the night.
  *
  * Return: 0 or -errno.
  */

@@ -4,14 +4,14 @@
 
 #include "harness/lib/util.h"
 
-/* A summary must fit into a mail. */
+/* Bounds the summary, which is sent by mail. */
 #define SUMMARY_LINES 40
 
 /**
- * struct nightly - what to do each night
+ * struct nightly - configuration of nights
  * @out:       directory of the nights
- * @keep:      number of nights that stay
- * @budget_ns: no step starts after so long; 0: no limit
+ * @keep:      number of nights to keep
+ * @budget_ns: time after which no step starts; 0: no limit
  * @steps:     array of steps, each an array of words: "run", "compare" or "calibrate" and what follows it
  */
 struct nightly {

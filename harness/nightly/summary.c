@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a night found, in a few lines for a mail.
+ * The summary of a night, for a mail.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "harness/nightly/nightly.h"
 #include "reports/text.h"
 
-/* Lines for each step. */
+/* Most detail lines of a step. */
 #define DETAILS_MOST 6
 
 static json_t *results_of(const json_t *step)
@@ -21,7 +21,7 @@ static json_t *results_of(const json_t *step)
 	return json_load_file(path, 0, NULL);
 }
 
-/* Of a run or a comparison, and whether its bench alarms by itself. */
+/* Print counts of a run or a comparison, and whether its bench raises false alarms. */
 static void print_counts(FILE *out, const json_t *results)
 {
 	const char *verdict, *separator = ": ";
@@ -37,7 +37,7 @@ static void print_counts(FILE *out, const json_t *results)
 		fputs("; this bench raises more than 5 % false alarms", out);
 }
 
-/* What failed, and what could not be run: why, and the command that shows more. */
+/* Print failed and incomplete trials, with the reason and the command that shows more. */
 static size_t print_trials(FILE *out, const char *directory, const json_t *results)
 {
 	json_t *trial;
@@ -49,7 +49,7 @@ static size_t print_trials(FILE *out, const char *directory, const json_t *resul
 		if (is_one_of(verdict, "pass", "known") || count++ >= DETAILS_MOST)
 			continue;
 		text_line(out, "    %s: %s: %.160s", json_text(trial, "scenario", "?"), verdict,
-			  json_text(trial, "reason", "no reason is on record"));
+			  json_text(trial, "reason", "no reason is recorded"));
 		text_line(out, "      brinell show %s %s", directory,
 			  json_text(trial, "trial", "?"));
 	}
@@ -95,7 +95,7 @@ static void print_details(FILE *out, const json_t *step, const json_t *results)
 	if (count > DETAILS_MOST)
 		fprintf(out, "    and %zu more\n", count - DETAILS_MOST);
 	if (count)
-		text_line(out, "    all of it: %s/report.html", directory);
+		text_line(out, "    full report: %s/report.html", directory);
 }
 
 static const char *meaning_of(const char *kind, int code)
@@ -110,14 +110,14 @@ static const char *meaning_of(const char *kind, int code)
 
 	if (strcmp(kind, "compare") == 0 && code >= 0 && code <= EXIT_INCONCLUSIVE)
 		return (const char *const[]){"nothing regressed", "regressed", meanings[EXIT_USAGE],
-					     "nothing could be compared"}[code];
+					     "not comparable"}[code];
 	if (strcmp(kind, "calibrate") == 0 && code == EXIT_FAILED)
 		return "the bench raises more than 5 % false alarms";
 	return code >= 0 && (size_t)code < ARRAY_SIZE(meanings) ? meanings[code] : "ended badly";
 }
 
-/* What has no results has at least said something. */
-static void print_last_words(FILE *out, const char *directory)
+/* Print the last message of a step without results. */
+static void print_log_tail(FILE *out, const char *directory)
 {
 	__cleanup_free char *log = format_text("%s.log", directory);
 	__cleanup_free char *text = NULL;
@@ -129,10 +129,10 @@ static void print_last_words(FILE *out, const char *directory)
 		text[--length] = '\0';
 	line = strrchr(text, '\n');
 	text_line(out, "    %.200s", line ? line + 1 : text);
-	text_line(out, "    all of it: %s", log);
+	text_line(out, "    full log: %s", log);
 }
 
-/* A comparison of which every row is too noisy says neither yes nor no. */
+/* A comparison is inconclusive if every row is too noisy. */
 static bool shows_nothing(const json_t *results)
 {
 	const json_t *counts = json_object_get(results, "counts");
@@ -153,14 +153,14 @@ static void print_step(FILE *out, const json_t *step)
 		return;
 	}
 	fputs(shows_nothing(results)
-		      ? "could show nothing, more boots are needed"
+		      ? "too noisy, more boots are needed"
 		      : meaning_of(json_text(step, "kind", ""), (int)json_integer_value(code)),
 	      out);
 	print_counts(out, results);
 	fputc('\n', out);
 	print_details(out, step, results);
 	if (json_integer_value(code) != EXIT_PASSED && !results)
-		print_last_words(out, directory);
+		print_log_tail(out, directory);
 }
 
 static void print_part(FILE *out, const json_t *report, const char *key, const char *title)
@@ -174,7 +174,7 @@ static void print_part(FILE *out, const json_t *report, const char *key, const c
 		history_print(out, point);
 }
 
-/* Cuts a text after so many lines, and says how many are left out. */
+/* Truncate a text to SUMMARY_LINES lines, with the number of omitted ones. */
 static char *cut(const char *text)
 {
 	const char *end = text, *rest;
@@ -201,7 +201,7 @@ static size_t good_steps(const json_t *outcome)
 }
 
 /**
- * night_summary - what a night found
+ * night_summary - write the summary of a night
  * @directory: of the night
  * @outcome:   of night_run()
  * @report:    of history_check()
@@ -215,9 +215,9 @@ char *night_summary(const char *directory, const json_t *outcome, const json_t *
 	FILE *out = open_memstream(&text, &size);
 	json_t *step;
 
-	/* All that a list of mails shows. */
+	/* The first line, which a mail client lists. */
 	fprintf(out,
-		"brinell: %zu new, %zu still there, %zu gone; %zu of %zu steps went well: %s\n",
+		"brinell: %zu new, %zu still there, %zu gone; %zu of %zu steps succeeded: %s\n",
 		json_array_size(json_object_get(report, "new")),
 		json_array_size(json_object_get(report, "still")),
 		json_array_size(json_object_get(report, "gone")), good_steps(outcome),
@@ -231,7 +231,7 @@ char *night_summary(const char *directory, const json_t *outcome, const json_t *
 	return cut(text);
 }
 
-/** night_is_bad - whether it needs attention: a step did not end well, or something is new and worse */
+/** night_is_bad - whether a night needs attention: a step failed, or a change for the worse is new */
 bool night_is_bad(const json_t *outcome, const json_t *report)
 {
 	json_t *each;

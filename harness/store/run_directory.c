@@ -23,7 +23,7 @@ int run_directory_open(const char *directory, struct journal_index **index, stru
 	if (damage.torn_bytes)
 		log_warning("the journal in %s ends in the middle of a record (%zu bytes are left "
 			    "out); "
-			    "'brinell resume' goes on from there",
+			    "'brinell resume' continues it",
 			    directory, damage.torn_bytes);
 	if (damage.bad_lines)
 		log_warning("the journal in %s is damaged: %u lines, the first is line %u; trials "
