@@ -440,37 +440,44 @@ static int finish(struct mover *mover)
 	return mover->host ? 0 : xen_describe(mover->session, mover->job);
 }
 
-/* The guest continues at the source, and the restored domain is destroyed. */
-static void undo(struct mover *mover)
+static void destroy_named(const struct mover *mover, const char *suffix)
 {
-	const char *domain = mover->job->domain;
-	uint32_t half;
+	uint32_t half = xen_find(mover->session, mover->job->domain, suffix);
+
+	if (half != XEN_NO_DOMAIN)
+		(void)xen_destroy(mover->session, half, NULL);
+}
+
+/* The guest continues at the source, and the restored domain is destroyed. @said: why the migration failed */
+static void undo(struct mover *mover, const struct reason *said)
+{
 	xc_domaininfo_t info;
 
 	xen_child_kill(&mover->saver);
 	xen_child_kill(&mover->restorer);
 	close_stream(mover);
-	/* Two running domains would be worse than none. */
-	if (mover->handed_over)
+	/* Nothing was begun; or both may run, and two running domains would be worse than none. */
+	if (mover->source == XEN_NO_DOMAIN || mover->handed_over)
 		return;
-	half = xen_find(mover->session, domain, XEN_LEFT) == mover->source
-		       ? xen_find(mover->session, domain, "")
-		       : xen_find(mover->session, domain, XEN_INCOMING);
-	if (half != XEN_NO_DOMAIN && half != mover->source)
-		(void)xen_destroy(mover->session, half, NULL);
-	if (xen_find(mover->session, domain, XEN_LEFT) == mover->source)
+	destroy_named(mover, XEN_INCOMING);
+	if (xen_find(mover->session, mover->job->domain, XEN_LEFT) == mover->source) {
+		destroy_named(mover, "");
 		(void)rename_domain(mover, mover->source, XEN_LEFT, "");
-	if (mover->source == XEN_NO_DOMAIN ||
-	    xen_domain_info(mover->session->control, mover->source, &info))
+	}
+	mover->job->why = *said;
+	if (xen_domain_info(mover->session->control, mover->source, &info))
 		return;
 	mover_pretend_drivers(mover, false);
 	xen_watch_domain(mover->job->uuid, mover->source, xen_is_ours(mover->job));
 	(void)xc_shadow_control(mover->session->control, mover->source, XEN_DOMCTL_SHADOW_OP_OFF,
 				NULL, 0);
-	if (info.flags & XEN_DOMINF_shutdown &&
-	    (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
-		    SHUTDOWN_suspend &&
-	    !libxl_domain_resume(mover->session->libxl, mover->source, 1, NULL))
+	if (!(info.flags & XEN_DOMINF_shutdown) ||
+	    (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) != SHUTDOWN_suspend)
+		return;
+	if (libxl_domain_resume(mover->session->libxl, mover->source, 1, NULL))
+		(void)xen_fail(mover->session, &mover->job->why, -EIO,
+			       "%s; the guest stays suspended", said->text);
+	else
 		xen_event(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
 }
 
@@ -511,8 +518,7 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
 	said = job->why;
 	if (error)
-		undo(&mover);
-	job->why = said;
+		undo(&mover, &said);
 	set_scheduling(false);
 	retire(&mover);
 	if (mover.store)

@@ -164,12 +164,18 @@ int mover_hold(struct mover *mover, const char *where)
 		       : 0;
 }
 
+/* The reason is that of the receiver, unless it was this process that ended it. */
 static int receiver_failed(struct mover *mover, int error)
 {
-	return fail_errno(&mover->job->why, error,
-			  "migrate guest '%s': its receiver does not read the stream, at byte "
-			  "%" PRIu64,
-			  mover->job->guest, mover->stream.offset);
+	int ended = error == -EPIPE ? xen_child_wait(&mover->restorer, "restore the domain",
+						     &mover->job->why)
+				    : 0;
+
+	return ended
+		       ?: fail_errno(&mover->job->why, error,
+				     "migrate guest '%s': its receiver does not read the "
+				     "stream, at byte %" PRIu64,
+				     mover->job->guest, mover->stream.offset);
 }
 
 /* @bytes: may be changed. Return: 0 or -errno with the job's reason. */
@@ -309,6 +315,15 @@ static int suspend_guest(struct mover *mover)
 	return 0;
 }
 
+/* The reason for a stream that is too short is that of the saver. */
+static int end_of_stream(struct mover *mover)
+{
+	struct reason *why = &mover->job->why;
+	int error = xen_stream_end(&mover->stream, why);
+
+	return error ? xen_child_wait(&mover->saver, "save the domain", why) ?: error : 0;
+}
+
 /**
  * mover_run - relay the stream from the saver to the restorer
  *
@@ -342,5 +357,5 @@ int mover_run(struct mover *mover)
 	}
 	if (mover->given_up)
 		return 0;
-	return goes_on ?: xen_stream_end(&mover->stream, &mover->job->why);
+	return goes_on ?: end_of_stream(mover);
 }

@@ -2,7 +2,7 @@
 #ifndef BRINELL_UNIT_FAKE_XENCTRL_H
 #define BRINELL_UNIT_FAKE_XENCTRL_H
 
-/* What the witnesses of Xen use of its libraries, for a test that makes up the functions. */
+/* What witnesses and migrations use of libxenctrl, for tests that make up the functions. */
 #include <stdint.h>
 #include <stdio.h>
 
@@ -12,7 +12,15 @@ typedef unsigned long xen_pfn_t;
 
 typedef struct {
 	uint32_t domain, flags;
+	uint64_t tot_pages;
 } xc_domaininfo_t;
+
+/* xen/include/public/domctl.h and sched.h */
+#define XEN_DOMINF_shutdown (1u << 2)
+#define XEN_DOMINF_shutdownmask 255
+#define XEN_DOMINF_shutdownshift 16
+#define XEN_DOMCTL_SHADOW_OP_OFF 0
+#define SHUTDOWN_suspend 2
 
 /* xen/include/public/sysctl.h */
 #define PG_OFFLINE_FAILED (1u << 3)
@@ -30,6 +38,10 @@ typedef struct {
 void *xtl_createlogger_stdiostream(FILE *file, int level, unsigned int flags);
 xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
 				unsigned int flags);
+int xc_domain_pause(xc_interface *xch, uint32_t domain);
+int xc_domain_unpause(xc_interface *xch, uint32_t domain);
+long long xc_shadow_control(xc_interface *xch, uint32_t domain, unsigned int what, void *stats,
+			    unsigned int mode);
 int xc_interface_close(xc_interface *xch);
 int xc_physinfo(xc_interface *xch, xc_physinfo_t *machine);
 int xc_version(xc_interface *xch, int what, void *answer);

@@ -4,4 +4,7 @@
 
 typedef struct xendevicemodel_handle xendevicemodel_handle;
 
+xendevicemodel_handle *xendevicemodel_open(void *logger, unsigned int flags);
+int xendevicemodel_close(xendevicemodel_handle *handle);
+
 #endif
