@@ -178,7 +178,7 @@ static void stacks_are_named_and_counted(void **state)
 {
 	static const uint64_t deep[] = {
 		PERF_CONTEXT_KERNEL, 0xffffffff81000110, 0xffffffff81000120, 0xffffffff81000310,
-		0xffffffff81000010,  PERF_CONTEXT_USER,	 0x400123,	     0x900000};
+		0xffffffff81000010,  PERF_CONTEXT_USER,	 0x400123,	     0x900001};
 	static const uint64_t module[] = {0xffffffffc0000010}, low[] = {0xffffffff80000000},
 			      clock[] = {0x7000};
 	const struct {

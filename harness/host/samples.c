@@ -253,8 +253,10 @@ static uint64_t user_frame(const struct image *image, uint64_t address)
 		const struct area *area = &image->areas[i];
 
 		if (address >= area->start && address < area->end)
-			return (uint64_t)area->file << FRAME_FILE_SHIFT |
-			       ((address - area->start + area->offset) & FRAME_OFFSET);
+			return !area->file ? 0
+					   : (uint64_t)area->file << FRAME_FILE_SHIFT |
+						     ((address - area->start + area->offset) &
+						      FRAME_OFFSET);
 	}
 	return 0;
 }

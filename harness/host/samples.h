@@ -18,7 +18,7 @@ void samples_close(struct samples *samples);
 
 /*
  * A frame is an address of the kernel, whose highest bit is set, or a place in a file: its number, and below it the offset.
- * The number 0 is no file.
+ * The number 0 is no file: then the frame is 0, or all that a processor does for a guest.
  */
 #define FRAME_GUEST 1ULL
 #define FRAME_KERNEL (1ULL << 63)
