@@ -10,6 +10,7 @@
 #include "harness/compare/profile.h"
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
+#include "harness/lib/text.h"
 #include "harness/store/durations.h"
 #include "harness/store/run_directory.h"
 
@@ -435,24 +436,6 @@ json_t *rounds_directories(const char *directory, const json_t *plan)
 	return directories;
 }
 
-/* Append a word, quoted for a shell. */
-static void append_word(char **text, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_./:=,@%+-";
-
-	if (*word && !word[strspn(word, plain)]) {
-		append_text(text, " ", "%s", word);
-		return;
-	}
-	append_text(text, " ", "'");
-	for (size_t length; *word; word += length + (word[length] == '\'')) {
-		length = strcspn(word, "'");
-		append_text(text, "", "%.*s%s", (int)length, word, word[length] ? "'\\''" : "");
-	}
-	append_text(text, "", "'");
-}
-
 static void append_words(char **text, const char *option, const json_t *words)
 {
 	json_t *word;
@@ -460,8 +443,8 @@ static void append_words(char **text, const char *option, const json_t *words)
 
 	json_array_foreach ((json_t *)words, index, word) {
 		if (option)
-			append_word(text, option);
-		append_word(text, json_string_value(word));
+			append_shell_word(text, option);
+		append_shell_word(text, json_string_value(word));
 	}
 }
 
@@ -478,8 +461,8 @@ static char *command_of(const json_t *plan)
 		append_text(&text, " ", "--samples %lld", samples);
 	append_text(&text, " ", "--budget %g --alpha %g", budget, alpha);
 	if (json_text(plan, "across", NULL)) {
-		append_word(&text, "--across");
-		append_word(&text, json_text(plan, "across", ""));
+		append_shell_word(&text, "--across");
+		append_shell_word(&text, json_text(plan, "across", ""));
 	}
 	append_words(&text, "--a", json_object_get(plan, "a"));
 	append_words(&text, "--b", json_object_get(plan, "b"));

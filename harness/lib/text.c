@@ -145,3 +145,25 @@ void text_xml_format(FILE *out, const char *format, ...)
 	}
 	va_end(arguments);
 }
+
+/**
+ * append_shell_word - extend a command line
+ * @text: as of append_text()
+ * @word: is quoted if a shell would not take it as it is
+ */
+void append_shell_word(char **text, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:=,@%+-";
+
+	if (*word && !word[strspn(word, plain)]) {
+		append_text(text, " ", "%s", word);
+		return;
+	}
+	append_text(text, " ", "'");
+	for (size_t length; *word; word += length + (word[length] == '\'')) {
+		length = strcspn(word, "'");
+		append_text(text, "", "%.*s%s", (int)length, word, word[length] ? "'\\''" : "");
+	}
+	append_text(text, "", "'");
+}

@@ -334,52 +334,25 @@ static void write_story(FILE *out, const json_t *story)
 	fputs("</pre></details>", out);
 }
 
-/* A word of a command line for a shell. */
-static void write_shell_word(FILE *out, const char *word)
-{
-	__cleanup_free char *quoted = NULL;
-	size_t used = 0;
-
-	if (*word &&
-	    word[strspn(
-		    word,
-		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+")] ==
-		    '\0') {
-		text_xml(out, word);
-		return;
-	}
-	quoted = xzalloc(strlen(word) * 4 + 3);
-	quoted[used++] = '\'';
-	for (; *word; word++) {
-		if (*word == '\'') {
-			memcpy(quoted + used, "'\\''", 4);
-			used += 4;
-		} else {
-			quoted[used++] = *word;
-		}
-	}
-	quoted[used++] = '\'';
-	text_xml(out, quoted);
-}
-
 static void write_command(FILE *out, const json_t *result, const json_t *run)
 {
 	const json_t *words = json_object_get(json_object_get(run, "body"), "argv");
+	__cleanup_free char *command = xstrdup("brinell run --bench");
 
-	fputs("<h3>Do it again</h3><pre>brinell run --bench ", out);
-	write_shell_word(out, json_text(result, "bench", "intel"));
-	fprintf(out, " --seed %" PRId64, json_number(result, "seed", 0));
+	append_shell_word(&command, json_text(result, "bench", "intel"));
+	append_text(&command, " ", "--seed %" PRId64, json_number(result, "seed", 0));
 	for (size_t i = 0; i + 1 < json_array_size(words); i++) {
 		const char *word = json_string_value(json_array_get(words, i));
 		const char *next = json_string_value(json_array_get(words, i + 1));
 
 		if (!word || !next || !is_one_of(word, "--set", "--kernel", "--modules"))
 			continue;
-		fprintf(out, " %s ", word);
-		write_shell_word(out, next);
+		append_shell_word(&command, word);
+		append_shell_word(&command, next);
 	}
-	fputc(' ', out);
-	write_shell_word(out, json_text(result, "scenario", "unknown"));
+	append_shell_word(&command, json_text(result, "scenario", "unknown"));
+	fputs("<h3>Do it again</h3><pre>", out);
+	text_xml(out, command);
 	fputs("</pre>", out);
 }
 
