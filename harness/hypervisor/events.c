@@ -68,19 +68,6 @@ static void mark_leaving(json_t *event)
 		json_object_set_new(event, "event", json_string("lifecycle"));
 }
 
-/* Events that migrate.c reports as events of the migration. */
-static bool is_of_stream(const char *what)
-{
-	static const char *const names[] = {"migration-sample", "migration-page",
-					    "migration-devices", "migration-held",
-					    "migration-released"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], what) == 0)
-			return true;
-	return false;
-}
-
 /** domain_on_event - handle an event of the hypervisor; see jobs_dispatch() */
 void domain_on_event(struct agent *agent, json_t *event)
 {
@@ -101,9 +88,9 @@ void domain_on_event(struct agent *agent, json_t *event)
 		return;
 	}
 	incoming = domain_is_incoming(guest);
-	reported =
-		!is_of_stream(what) && (strcmp(what, "memory-failure") != 0 ||
-					domain_flood_takes(&guest->failures, now_monotonic_ns()));
+	reported = !domain_is_of_stream(what) &&
+		   (strcmp(what, "memory-failure") != 0 ||
+		    domain_flood_takes(&guest->failures, now_monotonic_ns()));
 	if (reported) {
 		if (domain_is_leaving(guest))
 			mark_leaving(event);

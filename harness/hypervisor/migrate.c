@@ -147,6 +147,13 @@ bool domain_is_leaving(const struct domain_guest *guest)
 	       guest->migration->track.stage <= MIGRATION_COMPLETED;
 }
 
+/** domain_is_of_stream - whether an event is about the stream of a migration: it is reported as an event of the migration */
+bool domain_is_of_stream(const char *what)
+{
+	return is_one_of(what, "migration-sample", "migration-page", "migration-devices",
+			 "migration-held", "migration-released");
+}
+
 /** domain_migration_event - handle an event about a guest, which may be in a migration */
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event)
 {
@@ -172,8 +179,7 @@ void domain_migration_event(struct agent *agent, struct domain_guest *guest, con
 	if (strcmp(what, "migration-sample") == 0)
 		news = migration_track_sample(&migration->track,
 					      json_object_get(event, "statistics"), now);
-	else if (is_one_of(what, "migration-page", "migration-devices", "migration-held",
-			   "migration-released"))
+	else if (domain_is_of_stream(what))
 		report_stream(agent, guest, event);
 	else if (strcmp(what, "migration-iteration") == 0)
 		news = migration_track_iteration(&migration->track,

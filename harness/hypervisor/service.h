@@ -122,6 +122,7 @@ void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const
 bool domain_is_incoming(const struct domain_guest *guest);
 
 /* migrate.c */
+bool domain_is_of_stream(const char *what);
 bool domain_is_leaving(const struct domain_guest *guest);
 void domain_migration_event(struct agent *agent, struct domain_guest *guest, const json_t *event);
 void domain_migration_tick(struct agent *agent, struct domain_guest *guest, int64_t now);
