@@ -194,25 +194,23 @@ static const char *const xen_keep[] = {
 static const char *const xen_sysroot[] = {"usr/include", "usr/lib/linux",
 					  "usr/lib/x86_64-linux-gnu", "usr/lib64", NULL};
 
+#define XEN_SYSTEM                                                                                 \
+	.suite = "trixie", .unused = xen_unused, .hypervisor = "boot/xen-4.20-amd64.gz",           \
+	.sysroot = xen_sysroot
+
 static const struct rig_system xen_system = {
 	.name = "xen",
-	.suite = "trixie",
 	.packages = xen_packages,
-	.unused = xen_unused,
 	.keep = xen_keep,
-	.hypervisor = "boot/xen-4.20-amd64.gz",
-	.sysroot = xen_sysroot,
+	XEN_SYSTEM,
 };
 
 /* Without a device model: Bochs is slow, and has the whole disk in memory. */
 static const struct rig_system xen_ept_system = {
 	.name = "ept",
-	.suite = "trixie",
 	.packages = xen_ept_packages,
-	.unused = xen_unused,
 	.keep = xen_ept_keep,
-	.hypervisor = "boot/xen-4.20-amd64.gz",
-	.sysroot = xen_sysroot,
+	XEN_SYSTEM,
 };
 
 static const char *const xen_agent_sources[] = {"inject/xen", "harness/hypervisor/xen", NULL};
@@ -225,6 +223,11 @@ static const char *const xen_agent_libraries[] = {"xenlight",	    "xenctrl",
 static const char *const xen_ready[] = {
 	"flock", "-s", "/run/brinell/starting", "test", "-e", "/run/brinell/xen.ready", NULL};
 
+#define XEN_TOOLS                                                                                  \
+	.start = "start-xen", .ready = xen_ready, .agent = "brinell-agent-xen",                    \
+	.guest = "brinell-guest-xen", .agent_sources = xen_agent_sources,                          \
+	.agent_libraries = xen_agent_libraries
+
 /*
  * Xen selects Intel's machine check path by the vendor of the processor, and SVM by the feature bit. MWAIT is masked because
  * Xen's idle loop executes it outside of any guest, where TCG raises #GP (target/i386/tcg).
@@ -232,13 +235,11 @@ static const char *const xen_ready[] = {
 #define XEN_PROFILE                                                                                \
 	.processors = 1, .memory_mib = 2048,                                                       \
 	.processor = "Nehalem-v1,+svm,+npt,xlevel=0x8000000A,-monitor", .modules = xen_modules,    \
-	.arguments = "", .system = &xen_system, .start = "start-xen", .ready = xen_ready,          \
-	.agent = "brinell-agent-xen", .guest = "brinell-guest-xen",                                \
-	.agent_sources = xen_agent_sources, .agent_libraries = xen_agent_libraries,                \
+	.arguments = "", .system = &xen_system,                                                    \
 	.hypervisor_arguments =                                                                    \
 		"console=com1 com1=115200,8n1 dom0_mem=768M,max:768M loglvl=all guest_loglvl=all " \
 		"mce_verbosity=verbose",                                                           \
-	.qemu_least = 901
+	.qemu_least = 901, XEN_TOOLS
 
 static const struct rig_profile xen = {
 	.name = "xen",
@@ -352,12 +353,7 @@ static const struct rig_profile xen_ept = {
 	.arguments = "brinell.port=/dev/ttyS1",
 	.system = &xen_ept_system,
 	.bochs = &bochs_system,
-	.start = "start-xen",
-	.ready = xen_ready,
-	.agent = "brinell-agent-xen",
-	.guest = "brinell-guest-xen",
-	.agent_sources = xen_agent_sources,
-	.agent_libraries = xen_agent_libraries,
+	XEN_TOOLS,
 	.hypervisor_arguments =
 		"console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all "
 		"mce_verbosity=verbose bootscrub=false reboot=t",
