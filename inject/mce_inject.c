@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/evidence/bank_status.h"
 #include "harness/host/machine.h"
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
@@ -14,31 +15,8 @@
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
 #define FAKE_PANIC "/sys/kernel/debug/mce/fake_panic"
 
-/* IA32_MCi_STATUS, Intel SDM volume 3B, 15.3.2.2; bit 44 of AMD's APM volume 2, 9.3.2.1 */
-#define STATUS_VALID (1ull << 63)
-#define STATUS_OVERFLOW (1ull << 62)
-#define STATUS_UNCORRECTED (1ull << 61)
-#define STATUS_ENABLED (1ull << 60)
-#define STATUS_MISC_VALID (1ull << 59)
-#define STATUS_ADDRESS_VALID (1ull << 58)
-#define STATUS_CONTEXT_CORRUPT (1ull << 57)
-#define STATUS_SIGNALED (1ull << 56)
-#define STATUS_ACTION_REQUIRED (1ull << 55)
-#define STATUS_DEFERRED (1ull << 44)
-#define STATUS_COUNT_ONE (1ull << 38)
-
 #define WITH_ADDRESS (STATUS_VALID | STATUS_MISC_VALID | STATUS_ADDRESS_VALID)
 #define UNCORRECTED (WITH_ADDRESS | STATUS_UNCORRECTED | STATUS_ENABLED)
-
-/* Compound error codes of the SDM, 15.9.2: a memory read on channel 0, a patrol scrub, and those of 15.9.3. */
-#define CODE_MEMORY_READ 0x0090
-#define CODE_PATROL_SCRUB 0x00c0
-#define CODE_LLC_WRITE_BACK 0x017a
-#define CODE_DATA_LOAD 0x0134
-#define CODE_INSTRUCTION_FETCH 0x0150
-
-/* IA32_MCi_MISC: a physical address (mode 2 in bits 8:6), valid down to a page. */
-#define MISC_PHYSICAL_PAGE 0x8c
 
 static const struct preset {
 	const char *name;

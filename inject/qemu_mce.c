@@ -8,42 +8,23 @@
 #include <string.h>
 
 #include "inject/guest_monitor.h"
+#include "harness/evidence/bank_status.h"
 #include "harness/host/machine.h"
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define COMMAND_TIMEOUT_MS 5000
 
-/* IA32_MCi_STATUS, Intel SDM volume 3B, 16.3.2.2; bits 43, 44 and 46 of AMD's APM volume 2, 9.3.2.1 */
-#define STATUS_VALID (1ull << 63)
-#define STATUS_UNCORRECTED (1ull << 61)
-#define STATUS_ENABLED (1ull << 60)
-#define STATUS_MISC_VALID (1ull << 59)
-#define STATUS_ADDRESS_VALID (1ull << 58)
-#define STATUS_CONTEXT_CORRUPT (1ull << 57)
-#define STATUS_SIGNALED (1ull << 56)
-#define STATUS_ACTION_REQUIRED (1ull << 55)
-#define STATUS_AMD_CORRECTED_ECC (1ull << 46)
-#define STATUS_AMD_DEFERRED (1ull << 44)
-#define STATUS_AMD_POISON (1ull << 43)
-#define STATUS_COUNT_ONE (1ull << 38)
-
 #define RECORD (STATUS_VALID | STATUS_ENABLED | STATUS_MISC_VALID | STATUS_ADDRESS_VALID)
 #define UNCORRECTED (RECORD | STATUS_UNCORRECTED)
 
-/* Compound error codes: of the SDM, 16.9.2 and 16.9.3, and of the APM, a bus error at a read of memory. */
-#define CODE_MEMORY_READ 0x0090
-#define CODE_PATROL_SCRUB 0x00c0
-#define CODE_DATA_LOAD 0x0134
+/* Of the APM: a bus error at a read of memory. */
 #define CODE_AMD_BUS_READ 0x0813
 
 /* IA32_MCG_STATUS */
 #define RESTART_IP_VALID 1
 #define ERROR_IP_VALID 2
 #define IN_PROGRESS 4
-
-/* IA32_MCi_MISC: a physical address (mode 2 in bits 8:6), valid down to a page. */
-#define MISC_PHYSICAL_PAGE 0x8c
 
 enum vendor {
 	VENDOR_INTEL,
@@ -63,15 +44,15 @@ static const struct kind {
 	bool at_address;
 } kinds[] = {
 	{{(RECORD & ~STATUS_ENABLED) | STATUS_COUNT_ONE | CODE_MEMORY_READ,
-	  (RECORD & ~STATUS_ENABLED) | STATUS_AMD_CORRECTED_ECC | CODE_AMD_BUS_READ},
+	  (RECORD & ~STATUS_ENABLED) | STATUS_CORRECTED_ECC | CODE_AMD_BUS_READ},
 	 0,
 	 false},
 	{{UNCORRECTED | STATUS_SIGNALED | CODE_PATROL_SCRUB,
-	  RECORD | STATUS_AMD_DEFERRED | STATUS_AMD_POISON | CODE_AMD_BUS_READ},
+	  RECORD | STATUS_DEFERRED | STATUS_POISON | CODE_AMD_BUS_READ},
 	 IN_PROGRESS | RESTART_IP_VALID,
 	 true},
 	{{UNCORRECTED | STATUS_SIGNALED | STATUS_ACTION_REQUIRED | CODE_DATA_LOAD,
-	  UNCORRECTED | STATUS_AMD_POISON | CODE_DATA_LOAD},
+	  UNCORRECTED | STATUS_POISON | CODE_DATA_LOAD},
 	 IN_PROGRESS | RESTART_IP_VALID | ERROR_IP_VALID,
 	 true},
 	{{UNCORRECTED | STATUS_CONTEXT_CORRUPT | CODE_MEMORY_READ,

@@ -4,15 +4,8 @@
  */
 #include <string.h>
 
+#include "harness/evidence/bank_status.h"
 #include "harness/evidence/nature.h"
-
-/* MCi_STATUS, SDM vol. 3B 16.3.2.2 and APM vol. 2 9.3.2.2. */
-#define STATUS_VALID (1ull << 63)
-#define STATUS_UNCORRECTED (1ull << 61)
-#define STATUS_MISC_VALID (1ull << 59)
-#define STATUS_ADDRESS_VALID (1ull << 58)
-#define STATUS_DEFERRED (1ull << 44)
-#define STATUS_POISON (1ull << 43)
 
 /* arch/x86/include/asm/processor.h: X86_VENDOR_HYGON, whose banks are those of AMD */
 #define VENDOR_HYGON 9
@@ -81,7 +74,9 @@ static unsigned char kinds_of_code(uint64_t status)
 
 	if ((code & 0xff80) == 0x0080 || (code & 0xff80) == 0x0280)
 		return KIND_MEMORY;
-	if (status & STATUS_UNCORRECTED && (code == 0x0134 || code == 0x0150 || code == 0x017a))
+	if (status & STATUS_UNCORRECTED &&
+	    (code == CODE_DATA_LOAD || code == CODE_INSTRUCTION_FETCH ||
+	     code == CODE_LLC_WRITE_BACK))
 		return KIND_MACHINE_CHECK;
 	if ((code & 0xff00) == 0x0100 || (code & 0xfff0) == 0x0010 || (code & 0xfffc) == 0x000c)
 		return KIND_PROCESSOR;
