@@ -11,13 +11,38 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "harness/agent/agent.h"
 #include "harness/lib/protocol.h"
 
 #include <cmocka.h>
 
 /* A test that waits for what must come fails after this. */
 #define TALK_PATIENCE_MS 60000
+
+/* Starts an agent in a process of its own. */
+static inline pid_t start_agent(struct channel **channel)
+{
+	int ends[2];
+	pid_t agent;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	agent = fork();
+	if (agent == 0) {
+		char name[] = "agent";
+		char *argv[] = {name, NULL};
+
+		close(ends[0]);
+		dup2(ends[1], STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[1]);
+		_exit(agent_main(1, argv));
+	}
+	close(ends[1]);
+	*channel = channel_new(ends[0], ends[0]);
+	return agent;
+}
 
 /* The next message with @key (of @value); what comes before it is dropped. Owned by the caller. */
 static inline json_t *await(struct channel *channel, const char *key, const char *value)

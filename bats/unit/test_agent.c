@@ -104,25 +104,11 @@ struct fixture {
 static int open_fixture(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	int ends[2];
 
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_int_equal(make_root(state), 0);
 	put_expendable();
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	fixture->agent = fork();
-	if (fixture->agent == 0) {
-		char name[] = "agent";
-		char *argv[] = {name, NULL};
-
-		close(ends[0]);
-		dup2(ends[1], STDIN_FILENO);
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[1]);
-		_exit(agent_main(1, argv));
-	}
-	close(ends[1]);
-	fixture->channel = channel_new(ends[0], ends[0]);
+	fixture->agent = start_agent(&fixture->channel);
 	*state = fixture;
 	return 0;
 }

@@ -9,11 +9,9 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "harness/agent/agent.h"
 #include "harness/host/process.h"
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
@@ -160,26 +158,6 @@ REGISTERED(injector, storm_injector) = {
 static pid_t agent;
 static struct channel *channel;
 
-static void start_agent(void)
-{
-	int ends[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	agent = fork();
-	if (agent == 0) {
-		char name[] = "agent";
-		char *argv[] = {name, NULL};
-
-		close(ends[0]);
-		dup2(ends[1], STDIN_FILENO);
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[1]);
-		_exit(agent_main(1, argv));
-	}
-	close(ends[1]);
-	channel = channel_new(ends[0], ends[0]);
-}
-
 static void kill_agent(void)
 {
 	kill(agent, SIGKILL);
@@ -193,7 +171,7 @@ static int open_fixture(void **state)
 	assert_int_equal(make_root(state), 0);
 	put_expendable();
 	put(KNOB, "before");
-	start_agent();
+	agent = start_agent(&channel);
 	return 0;
 }
 
@@ -362,7 +340,7 @@ static void the_end_of_the_controller_stops_a_fault(void **state)
 	assert_true(WIFEXITED(status));
 	assert_gone(pid);
 	assert_content(KNOB, "before");
-	start_agent();
+	agent = start_agent(&channel);
 }
 
 static void the_next_agent_restores_after_one_that_was_killed(void **state)
@@ -373,7 +351,7 @@ static void the_next_agent_restores_after_one_that_was_killed(void **state)
 	kill_agent();
 	assert_gone(pid);
 	assert_content(KNOB, "set");
-	start_agent();
+	agent = start_agent(&channel);
 	ask_well(channel, "hello", NULL);
 	assert_content(KNOB, "before");
 }

@@ -578,17 +578,25 @@ static void a_guest_is_not_believed_about_its_host(void **state)
 	assert_false(json_is_true(json_object_get(result, "delivered")));
 }
 
-static json_t *judge_expecting(const char *witness)
+/* The records of a case that also expects a line of a witness. */
+static json_t *tell_expecting(const char *witness, const char *line)
 {
-	__cleanup_json json_t *records = tell_case(find_case("pass-guest-contained"));
+	json_t *records = tell_case(find_case("pass-guest-contained"));
 	json_t *record;
 	size_t index;
 
 	json_array_foreach (records, index, record)
 		if (strcmp(json_text(record, "type", ""), "trial") == 0)
-			json_object_set_new(
-				json_object_get(json_object_get(record, "body"), "expect"),
-				"events", json_pack("{s:[s]}", witness, "what nobody says"));
+			json_object_set_new(json_object_get(json_object_get(record, "body"),
+							    "expect"),
+					    "events", json_pack("{s:[s]}", witness, line));
+	return records;
+}
+
+static json_t *judge_expecting(const char *witness)
+{
+	__cleanup_json json_t *records = tell_expecting(witness, "what nobody says");
+
 	return judge_trial(records, "0001");
 }
 
@@ -606,15 +614,8 @@ static void who_never_spoke_denies_nothing(void **state)
 /* What is expected of the machine below the guests is not said by a guest. */
 static json_t *judge_frame_said_by(const char *guest)
 {
-	__cleanup_json json_t *records = tell_case(find_case("pass-guest-contained"));
-	json_t *record;
-	size_t index;
+	__cleanup_json json_t *records = tell_expecting("frame-state", "is out of use$");
 
-	json_array_foreach (records, index, record)
-		if (strcmp(json_text(record, "type", ""), "trial") == 0)
-			json_object_set_new(
-				json_object_get(json_object_get(record, "body"), "expect"),
-				"events", json_pack("{s:[s]}", "frame-state", "is out of use$"));
 	cut_at(records, "close", "");
 	told.records = records;
 	at(1200);

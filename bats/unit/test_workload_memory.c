@@ -11,68 +11,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "bats/unit/workload_test.h"
 #include "inject/injector.h"
 #include "workloads/memory.h"
-#include "workloads/workload.h"
-
-#include <cmocka.h>
-
-static json_t *events;
-
-static void keep_event(void *context, json_t *event)
-{
-	(void)context;
-	json_array_append_new(events, event);
-}
-
-static int start(struct activity *run, const json_t *given, struct reason *why)
-{
-	const struct workload *workload = workload_find("memory");
-	int error;
-
-	assert_non_null(workload);
-	*run = (struct activity){.workload = workload,
-				 .name = strdup("victim"),
-				 .facts = json_object(),
-				 .fd = -1,
-				 .emit = keep_event};
-	events = json_array();
-	error = param_check(workload->params, given, &run->arguments, why);
-	return error ? error : workload->start(run, why);
-}
-
-static void finish(struct activity *run)
-{
-	run->workload->stop(run);
-	json_decref(run->arguments);
-	json_decref(run->facts);
-	json_decref(events);
-	free(run->name);
-}
-
-static const json_t *find_event(const char *name)
-{
-	const json_t *event;
-	size_t index;
-
-	json_array_foreach (events, index, event)
-		if (strcmp(json_text(event, "event", ""), name) == 0)
-			return event;
-	return NULL;
-}
-
-static bool await_event(struct activity *run, const char *name)
-{
-	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
-
-	while (!find_event(name) && now_monotonic_ns() < until) {
-		struct pollfd state = {.fd = run->fd, .events = POLLIN};
-
-		(void)poll(&state, 1, 1000);
-		run->workload->dispatch(run);
-	}
-	return find_event(name) != NULL;
-}
 
 static size_t count_events(const char *name)
 {
@@ -82,12 +23,6 @@ static size_t count_events(const char *name)
 	json_array_foreach (events, index, event)
 		count += strcmp(json_text(event, "event", ""), name) == 0;
 	return count;
-}
-
-static void assert_no_children(void)
-{
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
 }
 
 static const char *const pages[] = {"anonymous",  "thp",	"hugetlb", "shared",	 "mlocked",
@@ -110,24 +45,20 @@ static bool reads(const char *touch)
 /* Return: whether the machine has such pages. */
 static bool touch_page(const char *page, const char *touch)
 {
-	__cleanup_json json_t *given = json_pack("{s:s, s:s}", "page", page, "touch", touch);
 	struct activity run;
-	struct reason why = {0};
-	int error = start(&run, given, &why);
+	int error = start(&run, "memory", json_pack("{s:s, s:s}", "page", page, "touch", touch));
 
 	if (error) {
 		/* What does not fit together is refused as such; what this machine lacks as that. */
 		assert_true(error == -EINVAL || error == -ENOTSUP);
 		assert_true(why.text[0]);
 		finish(&run);
-		assert_no_children();
 		return error == -EINVAL;
 	}
 	assert_true(json_integer_value(json_object_get(run.facts, "pid")) > 0);
 	assert_true(json_number(run.facts, "address", 0) % 4096 == 0x400);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
-	if (!await_event(&run, "checked"))
-		fail_msg("%s touched by %s did not come back", page, touch);
+	(void)await(&run, "checked");
 	if (!find_event("touched"))
 		fail_msg("%s touched by %s: %s", page, touch, json_dumps(events, JSON_INDENT(1)));
 	/* Nothing is said about what was not read. */
@@ -143,7 +74,6 @@ static bool touch_page(const char *page, const char *touch)
 						  : strcmp(page, "shared") == 0 ? 2
 										: 1);
 	finish(&run);
-	assert_no_children();
 	return true;
 }
 
@@ -177,52 +107,46 @@ PAGE_TEST(instruction_is_intact, 8)
 static void touches_repeat(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(start(&run, NULL, &why), 0);
+	assert_int_equal(start(&run, "memory", NULL), 0);
 	for (int i = 0; i < 3; i++) {
 		json_array_clear(events);
 		assert_int_equal(run.workload->touch(&run, &why), 0);
-		assert_true(await_event(&run, "checked"));
-		assert_true(await_event(&run, "touched"));
+		(void)await(&run, "checked");
+		(void)await(&run, "touched");
 	}
 	finish(&run);
-	assert_no_children();
 }
 
 /* The process is killed from outside: its end is told with the signal, and the next touch finds nobody. */
 static void end_is_told(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(start(&run, NULL, &why), 0);
+	assert_int_equal(start(&run, "memory", NULL), 0);
 	kill(run.pid, SIGBUS);
-	assert_true(await_event(&run, "signal"));
+	(void)await(&run, "signal");
 	assert_string_equal(json_text(find_event("signal"), "signal_name", ""), "SIGBUS");
 	assert_null(json_object_get(find_event("signal"), "metrics"));
-	assert_true(await_event(&run, "exit"));
+	(void)await(&run, "exit");
 	assert_int_equal(run.workload->touch(&run, &why), 0);
-	assert_true(await_event(&run, "gone"));
+	(void)await(&run, "gone");
 	finish(&run);
-	assert_no_children();
 }
 
 /* The memory behind the page is taken away: the victim's touch ends in a signal, and takes its time. */
 static void time_to_the_signal_is_measured(void **state)
 {
-	__cleanup_json json_t *given = json_pack("{s:s}", "page", "tmpfs");
 	__cleanup_free char *path = NULL;
 	const json_t *metric;
 	struct activity run;
-	struct reason why = {0};
 	char link[64];
 	ssize_t length = -1;
 
 	(void)state;
-	assert_int_equal(start(&run, given, &why), 0);
+	assert_int_equal(start(&run, "memory", json_pack("{s:s}", "page", "tmpfs")), 0);
 	for (int fd = 0; fd < 64 && (length < 0 || !strstr(link, "brinell-victim")); fd++) {
 		free(path);
 		path = format_text("/proc/%d/fd/%d", run.pid, fd);
@@ -231,65 +155,56 @@ static void time_to_the_signal_is_measured(void **state)
 	}
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
-	assert_true(await_event(&run, "checked"));
+	(void)await(&run, "checked");
 	assert_string_equal(json_text(find_event("signal"), "code_name", ""), "BUS_ADRERR");
 	metric = json_object_get(json_object_get(find_event("signal"), "metrics"),
 				 "touch_to_signal");
 	assert_string_equal(json_text(metric, "unit", ""), "ns");
 	assert_in_range(json_number(metric, "value", 0), 1, 10 * NSEC_PER_SEC);
 	finish(&run);
-	assert_no_children();
 }
 
 static void unhandled_signal_ends_the_process(void **state)
 {
-	__cleanup_json json_t *given = json_pack("{s:s}", "handler", "none");
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(start(&run, given, &why), 0);
+	assert_int_equal(start(&run, "memory", json_pack("{s:s}", "handler", "none")), 0);
 	kill(run.pid, SIGBUS);
-	assert_true(await_event(&run, "exit"));
+	(void)await(&run, "exit");
 	assert_null(find_event("signal"));
 	assert_int_equal(json_number(find_event("exit"), "signal", 0), SIGBUS);
 	finish(&run);
-	assert_no_children();
 }
 
 /* A victim that does not come back is told of after its deadline, and can still be ended. */
 static void hanging_is_told(void **state)
 {
-	__cleanup_json json_t *given = json_pack("{s:s}", "deadline", "50ms");
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(start(&run, given, &why), 0);
+	assert_int_equal(start(&run, "memory", json_pack("{s:s}", "deadline", "50ms")), 0);
 	kill(run.pid, SIGSTOP);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
-	assert_true(await_event(&run, "hung"));
+	(void)await(&run, "hung");
 	assert_null(find_event("touched"));
 	finish(&run);
-	assert_no_children();
 }
 
 /* Poisoning is for machines that may be broken: here the victim is not even asked. */
 static void poisoning_needs_permission(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
 	system_root_set("/nonexistent");
-	assert_int_equal(start(&run, NULL, &why), 0);
+	assert_int_equal(start(&run, "memory", NULL), 0);
 	assert_int_equal(run.workload->command(&run, "madvise-hard", &why), -EPERM);
 	assert_non_null(strstr(why.text, "expendable"));
 	assert_int_equal(run.workload->command(&run, "dance", &why), -EINVAL);
 	assert_non_null(strstr(why.text, "madvise-soft"));
 	finish(&run);
 	system_root_set("");
-	assert_no_children();
 }
 
 static void comparison_sees_one_wrong_bit(void **state)
@@ -313,11 +228,10 @@ static void bad_offsets_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		__cleanup_json json_t *given = json_pack("{s:s}", "offset", offsets[i]);
 		struct activity run;
-		struct reason why = {0};
 
-		assert_int_equal(start(&run, given, &why), -EINVAL);
+		assert_int_equal(start(&run, "memory", json_pack("{s:s}", "offset", offsets[i])),
+				 -EINVAL);
 		assert_non_null(strstr(why.text, "multiple of 64"));
 		finish(&run);
 	}

@@ -14,15 +14,11 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "bats/unit/workload_test.h"
 #include "workloads/pattern.h"
-#include "workloads/workload.h"
-
-#include <cmocka.h>
 
 #define PAGES 32
 #define PAGE 7
-
-static json_t *events;
 
 static int make_pattern(void **state)
 {
@@ -241,77 +237,6 @@ static void the_table_lies_elsewhere(void **state)
 		    (uintptr_t)pattern->written / PATTERN_PAGE);
 }
 
-static void keep_event(void *context, json_t *event)
-{
-	(void)context;
-	json_array_append_new(events, event);
-}
-
-static int start(struct activity *run, json_t *given, struct reason *why)
-{
-	const struct workload *workload = workload_find("pattern");
-	int error;
-
-	assert_non_null(workload);
-	*run = (struct activity){.workload = workload,
-				 .name = strdup("data"),
-				 .facts = json_object(),
-				 .fd = -1,
-				 .emit = keep_event};
-	events = json_array();
-	error = param_check(workload->params, given, &run->arguments, why);
-	json_decref(given);
-	return error ? error : workload->start(run, why);
-}
-
-static void finish(struct activity *run)
-{
-	run->workload->stop(run);
-	json_decref(run->arguments);
-	json_decref(run->facts);
-	json_decref(events);
-	free(run->name);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
-}
-
-static const json_t *find_event(const char *name)
-{
-	const json_t *event;
-	size_t index;
-
-	json_array_foreach (events, index, event)
-		if (strcmp(json_text(event, "event", ""), name) == 0)
-			return event;
-	return NULL;
-}
-
-/* The first event of that name; fails when none comes. */
-static const json_t *await(struct activity *run, const char *name)
-{
-	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
-
-	for (size_t at = 0; now_monotonic_ns() < until;) {
-		struct pollfd state = {.fd = run->fd, .events = POLLIN};
-
-		for (; at < json_array_size(events); at++)
-			if (strcmp(json_text(json_array_get(events, at), "event", ""), name) == 0)
-				return json_array_get(events, at);
-		(void)poll(&state, 1, 1000);
-		run->workload->dispatch(run);
-	}
-	fail_msg("no event '%s' came", name);
-	return NULL;
-}
-
-static uint64_t fact(const struct activity *run, const char *name)
-{
-	uint64_t value = 0;
-
-	assert_int_equal(parse_number(json_text(run->facts, name, ""), &value), 0);
-	return value;
-}
-
 static void poke(const struct activity *run, uint64_t address, const void *bytes, size_t length)
 {
 	__cleanup_free char *path = format_text("/proc/%d/mem", run->pid);
@@ -332,11 +257,10 @@ static void peek(const struct activity *run, uint64_t address, void *bytes, size
 static void expect_process(const char *kind, uint64_t at, const void *bytes, size_t length)
 {
 	struct activity run;
-	struct reason why = {0};
 	const json_t *event;
 	uint64_t page, address;
 
-	if (start(&run, json_pack("{s:s, s:s}", "size", "1M", "rate", "0"), &why))
+	if (start(&run, "pattern", json_pack("{s:s, s:s}", "size", "1M", "rate", "0")))
 		fail_msg("%s", why.text);
 	address = fact(&run, "address");
 	page = fact(&run, "victim");
@@ -379,7 +303,6 @@ static void a_lost_write_is_told_while_pages_are_written(void **state)
 {
 	unsigned char old[PATTERN_PAGE], new[PATTERN_PAGE];
 	struct activity run;
-	struct reason why = {0};
 	const json_t *event = NULL;
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
 	bool well = false;
@@ -387,10 +310,9 @@ static void a_lost_write_is_told_while_pages_are_written(void **state)
 
 	(void)state;
 	/* Each page is written once in more than a second, and verified many times in between. */
-	assert_int_equal(start(&run,
+	assert_int_equal(start(&run, "pattern",
 			       json_pack("{s:s, s:s, s:s, s:s}", "size", "1M", "rate", "200",
-					 "victim", "3", "interval", "100ms"),
-			       &why),
+					 "victim", "3", "interval", "100ms")),
 			 0);
 	address = fact(&run, "address");
 	/* On a busy machine the page may be written between the two, which heals it. */
@@ -435,16 +357,14 @@ static void it_keeps_its_rates(void **state)
 	const int64_t stopped_ns = 500 * NSEC_PER_MSEC;
 	int64_t begin = now_monotonic_ns(), until = begin + 60 * NSEC_PER_SEC;
 	struct activity run;
-	struct reason why = {0};
 	bool kept = false;
 	int status;
 
 	(void)state;
-	assert_int_equal(start(&run,
+	assert_int_equal(start(&run, "pattern",
 			       json_pack("{s:s, s:s, s:s, s:s, s:s}", "size", "1M", "rate", "2000",
 					 "verify-rate", "5000", "interval", "500ms", "order",
-					 "random"),
-			       &why),
+					 "random")),
 			 0);
 	(void)await(&run, "metrics");
 	kill(run.pid, SIGSTOP);
@@ -497,17 +417,15 @@ static void cut_memory(const struct activity *run, off_t size)
 static void a_page_that_is_lost_is_told_and_left_alone(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 	const json_t *event;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(start(&run,
+	assert_int_equal(start(&run, "pattern",
 			       json_pack("{s:s, s:s, s:s, s:s, s:s}", "size", "64K", "page",
 					 "shared", "rate", "0", "verify", "on-demand", "victim",
-					 "15"),
-			       &why),
+					 "15")),
 			 0);
 	cut_memory(&run, 15 * PATTERN_PAGE);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
@@ -532,17 +450,15 @@ static void a_page_that_is_lost_is_told_and_left_alone(void **state)
 static void many_lost_pages_are_counted(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 	const json_t *event;
 	size_t index, signals = 0;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(start(&run,
+	assert_int_equal(start(&run, "pattern",
 			       json_pack("{s:s, s:s, s:s, s:s}", "size", "1M", "page", "shared",
-					 "rate", "100000", "shown", "4"),
-			       &why),
+					 "rate", "100000", "shown", "4")),
 			 0);
 	cut_memory(&run, PATTERN_PAGE);
 	do {
@@ -561,10 +477,9 @@ static void many_lost_pages_are_counted(void **state)
 static void its_death_is_told(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(start(&run, json_pack("{s:s}", "size", "1M"), &why), 0);
+	assert_int_equal(start(&run, "pattern", json_pack("{s:s}", "size", "1M")), 0);
 	kill(run.pid, SIGKILL);
 	assert_int_equal(json_number(await(&run, "exit"), "signal", 0), SIGKILL);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
@@ -575,11 +490,11 @@ static void its_death_is_told(void **state)
 static void a_hung_process_is_told(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
-	assert_int_equal(
-		start(&run, json_pack("{s:s, s:s}", "size", "1M", "deadline", "200ms"), &why), 0);
+	assert_int_equal(start(&run, "pattern",
+			       json_pack("{s:s, s:s}", "size", "1M", "deadline", "200ms")),
+			 0);
 	kill(run.pid, SIGSTOP);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
 	(void)await(&run, "hung");
@@ -591,12 +506,10 @@ static void a_hung_process_is_told(void **state)
 static void expect_extreme(const char *place, bool highest)
 {
 	struct activity run;
-	struct reason why = {0};
 	__cleanup_free char *path = NULL;
 	uint64_t pfn, pfns[256];
-	int error = start(&run,
-			  json_pack("{s:s, s:s, s:s}", "size", "1M", "victim", place, "rate", "0"),
-			  &why);
+	int error = start(&run, "pattern",
+			  json_pack("{s:s, s:s, s:s}", "size", "1M", "victim", place, "rate", "0"));
 	int fd;
 
 	if (error)
@@ -635,12 +548,11 @@ static void the_extreme_page_is_found(void **state)
 static void without_frames_the_extreme_page_is_refused(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 
 	(void)state;
 	system_root_set("/nonexistent");
-	assert_int_equal(start(&run, json_pack("{s:s, s:s}", "size", "1M", "victim", "highest"),
-			       &why),
+	assert_int_equal(start(&run, "pattern",
+			       json_pack("{s:s, s:s}", "size", "1M", "victim", "highest")),
 			 -ENOTSUP);
 	assert_non_null(strstr(why.text, "CAP_SYS_ADMIN"));
 	finish(&run);
@@ -651,15 +563,13 @@ static void without_frames_the_extreme_page_is_refused(void **state)
 static void a_spared_victim_is_never_written_anew(void **state)
 {
 	struct activity run;
-	struct reason why = {0};
 	uint32_t generations[2];
 
 	(void)state;
-	assert_int_equal(start(&run,
+	assert_int_equal(start(&run, "pattern",
 			       json_pack("{s:s, s:s, s:s, s:s, s:s}", "size", "64K", "rate",
 					 "10000", "victim", "3", "victim-dirty", "no", "interval",
-					 "50ms"),
-			       &why),
+					 "50ms")),
 			 0);
 	while (json_number(json_object_get(await(&run, "metrics"), "totals"), "written", 0) < 64)
 		json_array_clear(events);
@@ -687,9 +597,9 @@ static void what_can_not_be_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct activity run;
-		struct reason why = {0};
 
-		if (start(&run, json_pack("{s:s}", bad[i].key, bad[i].value), &why) != bad[i].error)
+		if (start(&run, "pattern", json_pack("{s:s}", bad[i].key, bad[i].value)) !=
+		    bad[i].error)
 			fail_msg("%s: %s: %s", bad[i].key, bad[i].value, why.text);
 		assert_true(why.text[0]);
 		finish(&run);
