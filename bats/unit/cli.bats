@@ -63,6 +63,47 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	nothing_started
 }
 
+@test "an argument that is not UTF-8 is refused, and not left out" {
+	write_scenario $'\xff.yaml'
+	run "$brinell" run --dry-run $'./\xff.yaml'
+	[ "$status" -eq 2 ]
+	[[ $output == *"argument 3, './?.yaml', is not UTF-8"* ]]
+	run "$brinell" run --set $'deadline=\xff' "$BATS_TEST_DIRNAME/fake/scenario.yaml"
+	[ "$status" -eq 2 ]
+	[[ $output == *"not UTF-8"* ]]
+	nothing_started
+	# A library whose scenarios have no name in JSON.
+	mkdir -p $'lib\xff/mine'
+	write_scenario $'lib\xff/mine/one.yaml'
+	BRINELL_LIBRARY=$'lib\xff' run "$brinell" run --dry-run 'mine/*'
+	[ "$status" -eq 2 ]
+	[[ $output == *"not UTF-8"* ]]
+}
+
+@test "a scenario that can not be read is named with the reason" {
+	mkdir dir.yaml
+	run "$brinell" run ./dir.yaml
+	[ "$status" -eq 2 ]
+	[[ $output == *"./dir.yaml: Is a directory"* ]]
+	ln -s loop.yaml loop.yaml
+	run "$brinell" run ./loop.yaml
+	[ "$status" -eq 2 ]
+	[[ $output == *"./loop.yaml: Too many levels"* ]]
+	nothing_started
+}
+
+@test "a file that may not grow is an error with its reason, and loses nothing" {
+	run_of pass-contained r
+	rm -f r/report.html
+	run bash -c 'ulimit -f 8; "$0" judge r >out 2>&1' "$brinell"
+	[ "$status" -eq 4 ]
+	grep -q 'writing r/results.json: File too large' out
+	cmp r/journal.jsonl "$BATS_TEST_DIRNAME/golden/pass-contained/journal.jsonl"
+	[ ! -e r/report.html ]
+	run "$brinell" judge r
+	[ "$status" -eq 0 ]
+}
+
 @test "no scenario at all is refused" {
 	run "$brinell" run
 	[ "$status" -eq 2 ]

@@ -46,13 +46,14 @@ static int write_to(const char *path, const struct report *report,
 	error = render(
 		&(struct rendering){.index = index, .reports = &report, .outs = &out, .count = 1},
 		&summary);
-	/* Standard output is checked at the end of every command. */
-	if (!path)
-		return error ? EXIT_INFRA : EXIT_PASSED;
-	if (fclose(out) != 0 && !error)
+	/* What is still in the buffer of standard output is checked at the end of every command. */
+	if (path && fclose(out) != 0 && !error)
 		error = -errno;
 	if (error)
-		log_error("writing '%s': %s", path, strerror(-error));
+		log_error("writing %s%s%s: %s", path ? "'" : "", path ?: "standard output",
+			  path ? "'" : "", strerror(-error));
+	if (error && !path)
+		clearerr(stdout);
 	return error ? EXIT_INFRA : EXIT_PASSED;
 }
 

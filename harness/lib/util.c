@@ -62,6 +62,17 @@ char *mend_text(char *text)
 	return text;
 }
 
+/** is_utf8 - whether a text can go into JSON, which carries only Unicode */
+bool is_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t length = 1;
+
+	for (; *at && length; at += length)
+		length = character_length(at);
+	return length;
+}
+
 /** text_among - whether a text is one of a list that ends in NULL */
 bool text_among(const char *text, const char *const *list)
 {

@@ -102,10 +102,25 @@ static int end_output(int code)
 	return code == EXIT_PASSED ? EXIT_INFRA : code;
 }
 
+/* Arguments become JSON, in the journal and on the way to an agent: one that is no Unicode would be lost there. */
+static bool are_utf8(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!is_utf8(argv[i])) {
+			log_error("argument %d, '%s', is not UTF-8; rename the file, or go into "
+				  "its directory",
+				  i, mend_text(argv[i]));
+			return false;
+		}
+	return true;
+}
+
 static int run_command(int argc, char **argv)
 {
 	const struct command *command;
 
+	if (!are_utf8(argc, argv))
+		return EXIT_USAGE;
 	argc = take_common_options(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
@@ -137,5 +152,7 @@ int main(int argc, char **argv)
 {
 	open_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that reaches RLIMIT_FSIZE is an error like a full disk, not the end of the run. */
+	signal(SIGXFSZ, SIG_IGN);
 	return end_output(run_command(argc, argv));
 }

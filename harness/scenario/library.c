@@ -116,15 +116,18 @@ int scenario_library_list(json_t **names, struct reason *why)
 	return 0;
 }
 
-static void append_once(json_t *paths, const char *path)
+static int append_once(json_t *paths, const char *path, struct reason *why)
 {
 	size_t index;
 	json_t *item;
 
 	json_array_foreach (paths, index, item)
 		if (strcmp(json_string_value(item), path) == 0)
-			return;
-	json_array_append_new(paths, json_string(path));
+			return 0;
+	return json_array_append_new(paths, json_string(path)) == 0
+		       ? 0
+		       : fail(why, -EILSEQ, "the path '%s' is not UTF-8; rename its directory",
+			      path);
 }
 
 /* 1 when the scenario file has the tag, 0 when not, or an error of the file. */
@@ -200,14 +203,14 @@ int scenario_select(const char *pattern, json_t *paths, struct reason *why)
 	json_t *item;
 	int error;
 
-	if (stat(pattern, &status) == 0 && !S_ISDIR(status.st_mode)) {
-		append_once(paths, pattern);
-		return 0;
-	}
+	error = stat(pattern, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+	if (!error)
+		return append_once(paths, pattern, why);
 	if (*pattern == '/' || *pattern == '.' ||
 	    (length > strlen(SUFFIX) && strcmp(pattern + length - strlen(SUFFIX), SUFFIX) == 0))
 		return fail(why, -ENOENT,
-			    "no scenario file %s; see `brinell list scenarios` for names", pattern);
+			    "no scenario file %s: %s; see `brinell list scenarios` for names",
+			    pattern, strerror(error));
 	error = scenario_library_list(&names, why);
 	if (error)
 		return error;
@@ -220,8 +223,9 @@ int scenario_select(const char *pattern, json_t *paths, struct reason *why)
 
 		if (match < 0)
 			return match;
-		if (match)
-			append_once(paths, path);
+		error = match ? append_once(paths, path, why) : 0;
+		if (error)
+			return error;
 		selected = selected || match;
 	}
 	return selected ? 0 : nothing_selected(pattern, names, why);

@@ -60,6 +60,14 @@ static void count_trial(struct report_run *run, const json_t *result)
 		run->time_ns = number_sum(run->time_ns, time);
 }
 
+/* Why a stream failed: a write of what it still holds fails in the same way. */
+static int write_error(FILE *out)
+{
+	errno = EIO;
+	(void)fflush(out);
+	return -errno;
+}
+
 static int render_trial(void *context, const struct judged *judged)
 {
 	struct pass *pass = context;
@@ -87,8 +95,8 @@ static int render_trial(void *context, const struct judged *judged)
 		};
 
 		error = report->trial(out, run_of(pass, i), &trial);
-		if (!error && ferror(out))
-			error = -EIO;
+		if (ferror(out))
+			error = write_error(out);
 	}
 	if (!error && rendering->each)
 		error = rendering->each(rendering->context, judged);
@@ -162,7 +170,7 @@ static int finish(struct pass *pass, size_t which, int error)
 	if (!error)
 		error = copy(pass->body[which], out);
 	ended = report->tail ? report->tail(out, run) : 0;
-	return error ? error : ended;
+	return ferror(out) ? write_error(out) : error ?: ended;
 }
 
 /**
