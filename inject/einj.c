@@ -10,7 +10,6 @@
 
 #include "inject/einj.h"
 #include "harness/host/machine.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define EINJ_TABLE "/sys/firmware/acpi/tables/EINJ"
@@ -114,10 +113,6 @@ struct einj_plan {
 	uint64_t param1, param2, param3, param4;
 	const json_t *ids, *syndromes;
 	char component[40];
-};
-
-struct einj_private {
-	struct sticky sticky;
 };
 
 static const struct einj_type *find_type(const char *name)
@@ -410,7 +405,6 @@ static int check_machine(const struct einj_plan *plan, struct reason *why)
 static int set(struct injection *injection, const char *name, struct reason *why,
 	       const char *format, uint64_t value)
 {
-	struct einj_private *private = injection->private;
 	char path[128], text[48];
 
 	snprintf(path, sizeof(path), EINJ_DIRECTORY "/%s", name);
@@ -420,15 +414,12 @@ static int set(struct injection *injection, const char *name, struct reason *why
 				    "%s is missing: this einj driver does not have it", path)
 			     : 0;
 	snprintf(text, sizeof(text), format, value);
-	if (!sticky_save(&private->sticky, path, STICKY_TEXT))
-		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, &injection->change, path, text, why);
+	return injection_set(injection, path, STICKY_TEXT, text, why);
 }
 
 static int set_component(struct injection *injection, const char *kind, size_t index,
 			 const char *text, struct reason *why)
 {
-	struct einj_private *private = injection->private;
 	char path[128];
 
 	snprintf(path, sizeof(path), EINJ_DIRECTORY "/component_%s%zu", kind, index);
@@ -440,10 +431,8 @@ static int set_component(struct injection *injection, const char *kind, size_t i
 	}
 	if (!text && injection->change.dry_run)
 		return 0;
-	if (!sticky_save(&private->sticky, path, STICKY_LINE))
-		return fail(why, -E2BIG, "too many files to set");
 	/* An empty line makes the entry invalid, which ends the array. */
-	return sticky_set(&private->sticky, &injection->change, path, text ?: "", why);
+	return injection_set(injection, path, STICKY_LINE, text ?: "", why);
 }
 
 static const char *component_at(const json_t *list, size_t index)
@@ -504,13 +493,6 @@ static int set_all(struct injection *injection, const struct einj_plan *plan, st
 	return error ?: set_components(injection, plan, why);
 }
 
-static int einj_restore(struct injection *injection, struct reason *why)
-{
-	struct einj_private *private = injection->private;
-
-	return injection_finish(injection, private ? &private->sticky : NULL, why);
-}
-
 static int einj_prepare(struct injection *injection, struct reason *why)
 {
 	struct einj_plan plan;
@@ -528,13 +510,9 @@ static int einj_prepare(struct injection *injection, struct reason *why)
 						   ?: check_plan(&plan, false, why);
 	if (error)
 		return error;
-	error = change_lock(&injection->change, why);
+	error = change_lock(&injection->change, why) ?: set_all(injection, &plan, why);
 	if (error)
-		return error;
-	injection->private = xzalloc(sizeof(struct einj_private));
-	error = set_all(injection, &plan, why);
-	if (error)
-		(void)einj_restore(injection, NULL);
+		(void)injection_finish(injection, NULL);
 	return error;
 }
 
@@ -544,9 +522,6 @@ static int einj_fire(struct injection *injection, struct reason *why)
 	int64_t before, duration;
 	int error;
 
-	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
-	if (error)
-		return error;
 	before = now_monotonic_ns();
 	error = change_write(&injection->change, EINJ_DIRECTORY "/error_inject", "1", &reason);
 	duration = now_monotonic_ns() - before;
@@ -620,5 +595,5 @@ REGISTERED(injector, einj) = {
 	.probe = einj_probe,
 	.prepare = einj_prepare,
 	.fire = einj_fire,
-	.restore = einj_restore,
+	.restore = injection_finish,
 };

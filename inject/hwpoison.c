@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "harness/host/machine.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"
@@ -71,11 +70,6 @@ static const struct param hwpoison_params[] = {
 	{"filter-memcg", PARAM_NUMBER, "corrupt-pfn: only pages of this memory cgroup (inode)",
 	 NULL, NULL, false},
 	{0},
-};
-
-struct hwpoison_private {
-	const struct method *method;
-	struct sticky sticky;
 };
 
 static const struct method *find_method(const char *name)
@@ -183,15 +177,12 @@ static int check_machine(const struct injection *injection, const struct method 
 
 static int set(struct injection *injection, const char *file, const char *text, struct reason *why)
 {
-	struct hwpoison_private *private = injection->private;
 	char path[128];
 
 	snprintf(path, sizeof(path), HWPOISON_DIRECTORY "/%s", file);
 	if (!injection->change.dry_run && !machine_has_file(path))
 		return 0;
-	if (!sticky_save(&private->sticky, path, STICKY_TEXT))
-		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, &injection->change, path, text, why);
+	return injection_set(injection, path, STICKY_TEXT, text, why);
 }
 
 static int set_filters(struct injection *injection, struct reason *why)
@@ -208,20 +199,12 @@ static int set_filters(struct injection *injection, struct reason *why)
 	return error ?: set(injection, "corrupt-filter-enable", any ? "1" : "0", why);
 }
 
-static int hwpoison_restore(struct injection *injection, struct reason *why)
-{
-	struct hwpoison_private *private = injection->private;
-
-	return injection_finish(injection, private ? &private->sticky : NULL, why);
-}
-
 static int hwpoison_prepare(struct injection *injection, struct reason *why)
 {
 	const struct method *method = find_method(param_text(injection->arguments, "method"));
 	/* A dry run has no running target; it records the request nevertheless. */
 	enum injector_target target =
 		injection->target || injection->change.dry_run ? TARGET_WORKLOAD : TARGET_NONE;
-	struct hwpoison_private *private;
 	int error = hwpoison_check(injection->arguments, target, why);
 
 	if (error)
@@ -233,13 +216,10 @@ static int hwpoison_prepare(struct injection *injection, struct reason *why)
 	error = change_lock(&injection->change, why);
 	if (error)
 		return error;
-	private = xzalloc(sizeof(*private));
-	private->method = method;
-	injection->private = private;
 	if (strcmp(method->name, "corrupt-pfn") == 0)
 		error = set_filters(injection, why);
 	if (error)
-		(void)hwpoison_restore(injection, NULL);
+		(void)injection_finish(injection, NULL);
 	return error;
 }
 
@@ -341,15 +321,11 @@ static int fire_by_file(struct injection *injection, const struct method *method
 
 static int hwpoison_fire(struct injection *injection, struct reason *why)
 {
-	const struct hwpoison_private *private = injection->private;
-	const struct method *method = private->method;
+	const struct method *method = find_method(param_text(injection->arguments, "method"));
 	struct reason reason = {0};
 	int64_t before;
 	int error;
 
-	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
-	if (error)
-		return error;
 	before = now_monotonic_ns();
 	error = method->input == INPUT_COMMAND ? fire_at_target(injection, method, &reason)
 					       : fire_by_file(injection, method, &reason);
@@ -409,5 +385,5 @@ REGISTERED(injector, hwpoison) = {
 	.probe = hwpoison_probe,
 	.prepare = hwpoison_prepare,
 	.fire = hwpoison_fire,
-	.restore = hwpoison_restore,
+	.restore = injection_finish,
 };

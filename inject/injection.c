@@ -2,7 +2,8 @@
 /*
  * One use of an injector: start, end, and the events of a running fault.
  */
-#include "harness/host/sticky.h"
+#include <errno.h>
+
 #include "inject/injector.h"
 
 static void drop_event(void *context, json_t *event)
@@ -59,8 +60,10 @@ void injection_close(struct injection *injection)
  */
 int injection_fire(struct injection *injection, struct reason *why)
 {
-	int error;
+	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 
+	if (error)
+		return error;
 	injection->began = now_monotonic_ns();
 	injection->running = true;
 	change_note_fault(&injection->change);
@@ -130,21 +133,29 @@ json_t *injection_outcome(const struct injection *injection)
 			 (json_int_t)(now_monotonic_ns() - injection->began));
 }
 
+/** injection_set - save a file of the kernel and write to it. Return: 0 or -errno of the write */
+int injection_set(struct injection *injection, const char *path, enum sticky_format format,
+		  const char *text, struct reason *why)
+{
+	if (!sticky_save(&injection->sticky, path, format))
+		return fail(why, -E2BIG, "too many files to set");
+	return sticky_set(&injection->sticky, &injection->change, path, text, why);
+}
+
 /**
  * injection_finish - end an injection: restore the saved state, free @private, and drop the lock
- * @sticky:    part of the injector's @private, or NULL if there is none (yet)
- * @why:       reason of the first failure
+ * @why: reason of the first failure
  *
  * Return: 0 or the first -errno of a write.
  */
-int injection_finish(struct injection *injection, struct sticky *sticky, struct reason *why)
+int injection_finish(struct injection *injection, struct reason *why)
 {
-	int error = 0;
+	/* Without files of its own it must not remove the record of those of another one. */
+	int error = injection->sticky.count
+			    ? sticky_restore(&injection->sticky, &injection->change, why)
+			    : 0;
 
-	if (sticky) {
-		error = sticky_restore(sticky, &injection->change, why);
-		sticky_free(sticky);
-	}
+	sticky_free(&injection->sticky);
 	free(injection->private);
 	injection->private = NULL;
 	change_unlock(&injection->change);

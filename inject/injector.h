@@ -6,12 +6,12 @@
 #include "harness/host/activity.h"
 #include "harness/host/change.h"
 #include "harness/host/machine.h"
+#include "harness/host/sticky.h"
 #include "harness/lib/param.h"
 #include "harness/lib/registry.h"
 
 struct agent;
 struct injection;
-struct sticky;
 
 /**
  * enum injector_target - owner of the page that an injection hits
@@ -41,7 +41,7 @@ enum injector_target {
  *           {"name", "ok": bool, "reason", "remedy"}; changes nothing but may load a module, by machine_load_module()
  * @prepare: checks the arguments against this machine, takes the lock, saves sticky kernel state and sets all of it;
  *           does not inject yet. On error it restores everything.
- * @fire:    injects the fault. -errno with a reason that explains this errno. A long fault starts here in a
+ * @fire:    injects the fault; injection_fire() has checked that the machine is expendable. -errno with a reason that explains this errno. A long fault starts here in a
  *           process of its own (harness/host/process.h) and sets @run.fd of the injection: it then runs until
  *           injection_end(). @fire must not block
  * @dispatch: reads the reports of that process; called when @run.fd is readable; emits events, and calls
@@ -87,6 +87,7 @@ typedef int (*injection_command_fn)(struct activity *target, const char *command
  *             @run.emit is never NULL
  * @arguments: checked against @params; owned
  * @change:    the writes to the kernel, and the lock while an injector holds it
+ * @sticky:    the files that @prepare has set, for injection_finish()
  * @agent:     that runs the injection, or NULL outside of an agent; borrowed
  * @target:    the running workload whose page is hit, or NULL; borrowed
  * @command:   executes a command in the process of @target; NULL if that has no commands
@@ -102,6 +103,7 @@ struct injection {
 	struct activity run;
 	json_t *arguments;
 	struct change change;
+	struct sticky sticky;
 	json_t *result;
 	struct agent *agent;
 	struct activity *target;
@@ -123,6 +125,8 @@ void injection_end(struct injection *injection, int error, const char *reason);
 bool injection_stop(struct injection *injection);
 void injection_ask_firmware(struct injection *injection, json_t *call);
 json_t *injection_outcome(const struct injection *injection);
-int injection_finish(struct injection *injection, struct sticky *sticky, struct reason *why);
+int injection_set(struct injection *injection, const char *path, enum sticky_format format,
+		  const char *text, struct reason *why);
+int injection_finish(struct injection *injection, struct reason *why);
 
 #endif

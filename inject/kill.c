@@ -12,7 +12,6 @@
 
 #include "inject/daemon.h"
 #include "inject/guest_monitor.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 /* The agent reads no events of its guests meanwhile. */
@@ -158,7 +157,7 @@ static int kill_restore(struct injection *injection, struct reason *why)
 			*why = private->why;
 		release(injection);
 	}
-	(void)injection_finish(injection, NULL, NULL);
+	(void)injection_finish(injection, NULL);
 	return error;
 }
 
@@ -197,11 +196,8 @@ static int kill_fire(struct injection *injection, struct reason *why)
 	const char *guest = param_text(injection->arguments, "guest");
 	__cleanup_free char *place =
 		guest ? format_text("QEMU of guest '%s'", guest) : xstrdup(what);
-	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
 	int64_t before;
 
-	if (error)
-		return error;
 	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:s}", "path", place, "text", "SIGKILL"));
 	if (injection->change.dry_run)

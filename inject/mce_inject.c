@@ -9,7 +9,6 @@
 
 #include "harness/evidence/bank_status.h"
 #include "harness/host/machine.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
@@ -59,11 +58,6 @@ static const struct param mce_params[] = {
 	 NULL, false},
 	{"allow-panic", PARAM_BOOL, "allow a raw status with PCC in mode hw", "false", NULL, false},
 	{0},
-};
-
-struct mce_private {
-	struct sticky sticky;
-	char bank[24];
 };
 
 static const struct preset *find_preset(const char *name)
@@ -137,16 +131,6 @@ static int check_machine(const json_t *arguments, struct reason *why)
 	return machine_load_module("mce-inject", MCE_DIRECTORY "/bank", why);
 }
 
-static int set(struct injection *injection, const char *path, enum sticky_format format,
-	       const char *text, struct reason *why)
-{
-	struct mce_private *private = injection->private;
-
-	if (!sticky_save(&private->sticky, path, format))
-		return fail(why, -E2BIG, "too many files to set");
-	return sticky_set(&private->sticky, &injection->change, path, text, why);
-}
-
 static int set_number(struct injection *injection, const char *name, uint64_t value,
 		      struct reason *why)
 {
@@ -154,7 +138,7 @@ static int set_number(struct injection *injection, const char *name, uint64_t va
 
 	snprintf(path, sizeof(path), MCE_DIRECTORY "/%s", name);
 	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	return set(injection, path, STICKY_BARE_HEX, text, why);
+	return injection_set(injection, path, STICKY_BARE_HEX, text, why);
 }
 
 static int set_mode(struct injection *injection, struct reason *why)
@@ -164,7 +148,7 @@ static int set_mode(struct injection *injection, struct reason *why)
 	int error;
 
 	/* The kernel overwrites the last byte of this file unconditionally: it must be a newline. */
-	error = set(injection, MCE_DIRECTORY "/flags", STICKY_LINE, mode, &reason);
+	error = injection_set(injection, MCE_DIRECTORY "/flags", STICKY_LINE, mode, &reason);
 
 	if (error == -EINVAL && strcmp(mode, "sw") != 0)
 		return fail(why, error,
@@ -188,7 +172,7 @@ static int set_all(struct injection *injection, struct reason *why)
 	int error;
 
 	snprintf(cpu, sizeof(cpu), "%" PRIu64, param_number(arguments, "cpu"));
-	error = set(injection, MCE_DIRECTORY "/cpu", STICKY_TEXT, cpu, why)
+	error = injection_set(injection, MCE_DIRECTORY "/cpu", STICKY_TEXT, cpu, why)
 		?: set_mode(injection, why)
 		?: set_number(injection, "status", status_of(arguments), why)
 		?: set_number(injection, "addr", param_number(arguments, "address"), why)
@@ -196,20 +180,12 @@ static int set_all(struct injection *injection, struct reason *why)
 	if (!error && synd)
 		error = set_number(injection, "synd", param_number(arguments, "synd"), why);
 	if (!error && param_bool(arguments, "fake-panic"))
-		error = set(injection, FAKE_PANIC, STICKY_TEXT, "1", why);
+		error = injection_set(injection, FAKE_PANIC, STICKY_TEXT, "1", why);
 	return error;
-}
-
-static int mce_restore(struct injection *injection, struct reason *why)
-{
-	struct mce_private *private = injection->private;
-
-	return injection_finish(injection, private ? &private->sticky : NULL, why);
 }
 
 static int mce_prepare(struct injection *injection, struct reason *why)
 {
-	struct mce_private *private;
 	int error = mce_check(injection->arguments, TARGET_NONE, why);
 
 	if (error)
@@ -218,31 +194,22 @@ static int mce_prepare(struct injection *injection, struct reason *why)
 		error = machine_is_expendable(why) ?: check_machine(injection->arguments, why);
 	if (error)
 		return error;
-	error = change_lock(&injection->change, why);
+	error = change_lock(&injection->change, why) ?: set_all(injection, why);
 	if (error)
-		return error;
-	private = xzalloc(sizeof(*private));
-	injection->private = private;
-	snprintf(private->bank, sizeof(private->bank), "%" PRIu64,
-		 param_number(injection->arguments, "bank"));
-	error = set_all(injection, why);
-	if (error)
-		(void)mce_restore(injection, NULL);
+		(void)injection_finish(injection, NULL);
 	return error;
 }
 
 static int mce_fire(struct injection *injection, struct reason *why)
 {
-	struct mce_private *private = injection->private;
 	struct reason reason = {0};
 	int64_t before;
+	char bank[24];
 	int error;
 
-	error = injection->change.dry_run ? 0 : machine_is_expendable(why);
-	if (error)
-		return error;
+	snprintf(bank, sizeof(bank), "%" PRIu64, param_number(injection->arguments, "bank"));
 	before = now_monotonic_ns();
-	error = change_write(&injection->change, MCE_DIRECTORY "/bank", private->bank, &reason);
+	error = change_write(&injection->change, MCE_DIRECTORY "/bank", bank, &reason);
 	json_object_set_new(injection->result, "duration_ns",
 			    json_integer(now_monotonic_ns() - before));
 	json_object_set_new(injection->result, "status",
@@ -252,7 +219,7 @@ static int mce_fire(struct injection *injection, struct reason *why)
 			    "mce-inject: %s: processor %" PRIu64 " has no bank %s, or the bank is "
 			    "not populated; /sys/devices/system/machinecheck/machinecheck0/bank* "
 			    "lists them",
-			    reason.text, param_number(injection->arguments, "cpu"), private->bank);
+			    reason.text, param_number(injection->arguments, "cpu"), bank);
 	if (error == -EPERM || error == -EACCES)
 		return fail(why, error,
 			    "mce-inject: %s: the kernel is locked down (Secure Boot), or brinell "
@@ -307,5 +274,5 @@ REGISTERED(injector, mce_inject) = {
 	.probe = mce_probe,
 	.prepare = mce_prepare,
 	.fire = mce_fire,
-	.restore = mce_restore,
+	.restore = injection_finish,
 };

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "harness/host/machine.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define SYSRQ_TRIGGER "/proc/sysrq-trigger"
@@ -38,11 +37,6 @@ static int panic_timeout(long *seconds)
 	return 0;
 }
 
-static int panic_restore(struct injection *injection, struct reason *why)
-{
-	return injection_finish(injection, NULL, why);
-}
-
 static int panic_prepare(struct injection *injection, struct reason *why)
 {
 	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
@@ -62,11 +56,7 @@ static int panic_prepare(struct injection *injection, struct reason *why)
 static int panic_fire(struct injection *injection, struct reason *why)
 {
 	struct reason reason = {0};
-	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
-
-	if (error)
-		return error;
-	error = change_write(&injection->change, SYSRQ_TRIGGER, "c", &reason);
+	int error = change_write(&injection->change, SYSRQ_TRIGGER, "c", &reason);
 	if (error)
 		return fail(why, error, "panic: %s", reason.text);
 	/* A crashed kernel does not return from the write. */
@@ -96,5 +86,5 @@ REGISTERED(injector, panic_injector) = {
 	.probe = panic_probe,
 	.prepare = panic_prepare,
 	.fire = panic_fire,
-	.restore = panic_restore,
+	.restore = injection_finish,
 };

@@ -10,7 +10,6 @@
 #include "inject/guest_monitor.h"
 #include "harness/evidence/bank_status.h"
 #include "harness/host/machine.h"
-#include "harness/host/sticky.h"
 #include "inject/injector.h"
 
 #define COMMAND_TIMEOUT_MS 5000
@@ -193,11 +192,6 @@ static int check_processor(struct injection *injection, const struct guest_monit
 	return 0;
 }
 
-static int qemu_mce_restore(struct injection *injection, struct reason *why)
-{
-	return injection_finish(injection, NULL, why);
-}
-
 static int qemu_mce_prepare(struct injection *injection, struct reason *why)
 {
 	const struct guest_monitor *monitor;
@@ -267,10 +261,8 @@ static int qemu_mce_fire(struct injection *injection, struct reason *why)
 	__cleanup_free char *answer = NULL;
 	struct reason reason = {0};
 	int64_t before;
-	int error = injection->change.dry_run ? 0 : machine_is_expendable(why);
+	int error;
 
-	if (error)
-		return error;
 	json_array_append_new(injection->change.writes,
 			      json_pack("{s:s, s:s}", "path", place, "text", command));
 	note_check(injection);
@@ -307,5 +299,5 @@ REGISTERED(injector, qemu_mce) = {
 	.probe = qemu_mce_probe,
 	.prepare = qemu_mce_prepare,
 	.fire = qemu_mce_fire,
-	.restore = qemu_mce_restore,
+	.restore = injection_finish,
 };

@@ -187,7 +187,7 @@ static int xen_mca_restore(struct injection *injection, struct reason *why)
 
 	if (mca && mca->handle)
 		mca->xen->close(mca->handle);
-	return injection_finish(injection, NULL, why);
+	return injection_finish(injection, why);
 }
 
 static bool is_emulated(void)
@@ -283,13 +283,9 @@ static int xen_mca_prepare(struct injection *injection, struct reason *why)
 		return fail(why, -EINVAL, "'xen-mca' has no address: give 'gpa'");
 	if (injection->change.dry_run)
 		return 0;
-	error = machine_is_expendable(why);
-	if (!error)
-		error = open_xen(injection, why);
-	if (!error)
-		error = find_target(injection, why);
-	if (!error)
-		error = change_lock(&injection->change, why);
+	error = machine_is_expendable(why) ?: open_xen(injection, why)
+					   ?: find_target(injection, why)
+					   ?: change_lock(&injection->change, why);
 	if (error)
 		xen_mca_restore(injection, &(struct reason){""});
 	return error;

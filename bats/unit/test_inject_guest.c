@@ -382,7 +382,7 @@ static void nothing_without_permission(void **state)
 		put_expendable();
 		assert_int_equal(injection.injector->prepare(&injection, &why), 0);
 		put("/etc/brinell/expendable", "another-host\n");
-		assert_int_equal(injection.injector->fire(&injection, &why), -EPERM);
+		assert_int_equal(injection_fire(&injection, &why), -EPERM);
 		assert_int_equal(injection.injector->restore(&injection, &why), 0);
 		injection_close(&injection);
 	}

@@ -403,6 +403,8 @@ static void a_second_injector_is_kept_out(void **state)
 	assert_int_equal(open_injection(&injection, "einj", MEMORY, false, &why), 0);
 	assert_int_equal(injection.injector->prepare(&injection, &why), 0);
 	refuse("einj", MEMORY, -EBUSY, "another injector");
+	/* The record by which what the first one has set is put back. */
+	assert_true(sticky_left());
 	assert_line(EINJ_DIRECTORY "/error_type", "0x10");
 	assert_int_equal(injection.injector->restore(&injection, &why), 0);
 	injection_close(&injection);

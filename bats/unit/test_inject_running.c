@@ -29,7 +29,6 @@ enum storm_report_kind {
 };
 
 struct storm {
-	struct sticky sticky;
 	struct process process;
 };
 
@@ -104,8 +103,7 @@ static int storm_prepare(struct injection *injection, struct reason *why)
 		return error;
 	storm = injection->private = calloc(1, sizeof(*storm));
 	assert_non_null(storm);
-	assert_non_null(sticky_save(&storm->sticky, KNOB, STICKY_TEXT));
-	return sticky_set(&storm->sticky, &injection->change, KNOB, "set", why);
+	return injection_set(injection, KNOB, STICKY_TEXT, "set", why);
 }
 
 static int storm_fire(struct injection *injection, struct reason *why)
@@ -140,7 +138,7 @@ static int storm_restore(struct injection *injection, struct reason *why)
 	struct storm *storm = injection->private;
 
 	process_stop(&injection->run, &storm->process);
-	return injection_finish(injection, &storm->sticky, why);
+	return injection_finish(injection, why);
 }
 
 REGISTERED(injector, storm_injector) = {

@@ -42,7 +42,6 @@ static const struct param dma_params[] = {
 };
 
 struct dma_private {
-	struct sticky sticky;
 	struct process process;
 	struct dma_plan plan;
 };
@@ -142,11 +141,11 @@ static int dma_restore(struct injection *injection, struct reason *why)
 	int error;
 
 	if (!private)
-		return injection_finish(injection, NULL, why);
+		return injection_finish(injection, why);
 	plan = private->plan;
 	/* The kernel releases the device when this process has ended. */
 	process_stop(&injection->run, &private->process);
-	error = injection_finish(injection, &private->sticky, why);
+	error = injection_finish(injection, why);
 	if (!error && !injection->change.dry_run)
 		error = dma_returned(&plan.function, why)
 				?: (plan.has_noise ? dma_returned(&plan.noise, why) : 0);
@@ -170,20 +169,19 @@ static int dma_prepare(struct injection *injection, struct reason *why)
 
 	if (!error && !injection->change.dry_run)
 		error = machine_is_expendable(why);
-	if (!error)
-		error = change_lock(&injection->change, why);
+	error = error ?: change_lock(&injection->change, why);
 	if (error)
 		return error;
 	private = injection->private = xzalloc(sizeof(*private));
 	error = make_plan(injection->arguments, &private->plan, why);
 	if (error) {
-		(void)injection_finish(injection, NULL, NULL);
+		(void)injection_finish(injection, NULL);
 		return error;
 	}
 	add_facts(injection->result, &private->plan);
-	error = dma_take(&private->plan.function, &private->sticky, &injection->change, why);
+	error = dma_take(&private->plan.function, &injection->sticky, &injection->change, why);
 	if (!error && private->plan.has_noise)
-		error = dma_take(&private->plan.noise, &private->sticky, &injection->change, why);
+		error = dma_take(&private->plan.noise, &injection->sticky, &injection->change, why);
 	if (error)
 		(void)dma_restore(injection, NULL);
 	return error;
@@ -276,9 +274,8 @@ static int dma_fire(struct injection *injection, struct reason *why)
 	note_operation(injection, &private->plan);
 	if (injection->change.dry_run)
 		return 0;
-	return machine_is_expendable(why)
-		       ?: process_start(&injection->run, &private->process, &dma_process,
-					&private->plan, READY_LIMIT_NS, why);
+	return process_start(&injection->run, &private->process, &dma_process, &private->plan,
+			     READY_LIMIT_NS, why);
 }
 
 static void dma_dispatch(struct injection *injection)

@@ -21,12 +21,11 @@
 /**
  * struct gmem_private - a storm between prepare and restore
  * @last, @last_ns: counts of the last report
- * @sticky, @function: saved settings; the device of the user dma
+ * @function: the device of the user dma
  * @ended: it has reported its end, or a hang
  */
 struct gmem_private {
 	struct storm_knobs knobs;
-	struct sticky sticky;
 	struct dma_function function;
 	struct storm_order order;
 	struct process process;
@@ -257,7 +256,7 @@ static int gmem_restore(struct injection *injection, struct reason *why)
 	int error;
 
 	if (!private)
-		return injection_finish(injection, NULL, why);
+		return injection_finish(injection, why);
 	if (private->knobs.function)
 		function = private->function;
 	/* The kernel releases a device when the storm's process has ended. */
@@ -265,7 +264,7 @@ static int gmem_restore(struct injection *injection, struct reason *why)
 	if (storm_has(&private->knobs, FAULT_MEMORY_LIMIT))
 		gmem_group_remove();
 	storm_knobs_release(&private->knobs);
-	error = injection_finish(injection, &private->sticky, why);
+	error = injection_finish(injection, why);
 	return error || !*function.sbdf ? error : dma_returned(&function, why);
 }
 
@@ -289,7 +288,7 @@ static int take_device(struct injection *injection, struct reason *why)
 	json_object_set_new(injection->result, "iova", json_sprintf("0x%llx", GMEM_DMA_IOVA));
 	json_object_set_new(injection->result, "length",
 			    json_integer((json_int_t)(pages * GMEM_PAGE_SIZE)));
-	error = dma_take(function, &private->sticky, &injection->change, why);
+	error = dma_take(function, &injection->sticky, &injection->change, why);
 	if (!error)
 	private->knobs.function = function;
 	return error;
@@ -311,15 +310,15 @@ static int take_memory(struct injection *injection, struct reason *why)
 	if (!error && storm_has(knobs, FAULT_FAIL_FUNCTION))
 		error = gmem_probe_failure(GMEM_FAIL_FUNCTION, why);
 	if (!error && (storm_has(knobs, FAULT_FAILSLAB) || storm_has(knobs, FAULT_FAIL_FUNCTION)))
-		error = gmem_failures_set(&private->sticky, &injection->change,
+		error = gmem_failures_set(&injection->sticky, &injection->change,
 					  storm_has(knobs, FAULT_FAILSLAB), why);
 	if (error || knobs->shape.backing != GMEM_BACKING_HUGETLB)
 		return error;
-	file = sticky_save(&private->sticky, HUGE_PAGES, STICKY_TEXT);
+	file = sticky_save(&injection->sticky, HUGE_PAGES, STICKY_TEXT);
 	snprintf(text, sizeof(text), "%llu",
 		 strtoull(file && file->saved ? file->saved : "0", NULL, 10) +
 			 knobs->vms * knobs->shape.pages / PAGES_2M);
-	return sticky_set(&private->sticky, &injection->change, HUGE_PAGES, text, why);
+	return sticky_set(&injection->sticky, &injection->change, HUGE_PAGES, text, why);
 }
 
 static int gmem_prepare(struct injection *injection, struct reason *why)

@@ -17,11 +17,6 @@ static void added_probe(json_t *findings)
 		    "this kernel has no module hwpoison-inject", "boot a kernel that has it");
 }
 
-static int added_restore(struct injection *injection, struct reason *why)
-{
-	return injection_finish(injection, NULL, why);
-}
-
 static int added_prepare(struct injection *injection, struct reason *why)
 {
 	int error = machine_is_expendable(why);
@@ -47,5 +42,5 @@ REGISTERED(injector, added_injector) = {
 	.probe = added_probe,
 	.prepare = added_prepare,
 	.fire = added_fire,
-	.restore = added_restore,
+	.restore = injection_finish,
 };
