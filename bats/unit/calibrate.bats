@@ -68,7 +68,7 @@ uneven() { # NUMBER...
 	cd "$BATS_TEST_TMPDIR"
 	run "$brinell" compare --boots auto --out out --a bench=ssh:fake --b bench=ssh:fake "$scenario"
 	[ "$status" -eq 0 ]
-	[[ $output == *"$boots boots of each side show the budgets, says the calibration cal"*"$boots runs of each side"*"trials: about "*", as they took last"* ]]
+	[[ $output == *"$boots boots of each side show the budgets, by the calibration cal"*"$boots runs of each side"*"trials: about "*", as they took last"* ]]
 	[ "$(wc -l <fired)" -eq $((16 + 2 * boots)) ]
 	[[ $output != *"raises false alarms"* ]]
 	# Of another bench, or of this one without the scenario, there is none.
@@ -129,7 +129,7 @@ uneven() { # NUMBER...
 @test "a calibration that can show nothing is refused" {
 	calibrate 3
 	[ "$status" -eq 2 ]
-	[[ $output == *"fewer than 4 boots show nothing"* ]]
+	[[ $output == *"fewer than 4 boots can not show a change"* ]]
 	run "$brinell" calibrate
 	[ "$status" -eq 2 ]
 	sed -i 's/^settle: .*/settle: 1ms/' "$scenario"

@@ -35,7 +35,7 @@ history() { run "$brinell" history "$@"; }
 	write_nights
 	history add runs
 	[ "$status" -eq 0 ]
-	[[ $output == *"16 runs added, 0 left out"* ]]
+	[[ $output == *"16 runs added, 0 skipped"* ]]
 	history trend perf/case time
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^202611' <<<"$output")" -eq 16 ]
@@ -110,7 +110,7 @@ history() { run "$brinell" history "$@"; }
 		write_night $((++night)) "$time"
 	done
 	history add runs
-	[[ $output == *"10 runs added, 0 left out"* ]]
+	[[ $output == *"10 runs added, 0 skipped"* ]]
 	history trend perf/case time
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^202611' <<<"$output")" -eq 10 ]
@@ -124,7 +124,7 @@ history() { run "$brinell" history "$@"; }
 	write_nights
 	history add runs
 	history add runs
-	[[ $output == *"0 runs added, 0 left out"* ]]
+	[[ $output == *"0 runs added, 0 skipped"* ]]
 	history pin release 20261103
 	[ "$status" -eq 0 ]
 	history show release
@@ -178,7 +178,7 @@ history() { run "$brinell" history "$@"; }
 	echo '{' >runs/night-03/results.json
 	history add runs
 	[ "$status" -eq 0 ]
-	[[ $output == *"runs/night-03/results.json, line"*"left out"*"15 runs added, 1 left out"* ]]
+	[[ $output == *"runs/night-03/results.json, line"*"skipped"*"15 runs added, 1 skipped"* ]]
 	history add runs/night-03
 	[ "$status" -eq 2 ]
 	history add nowhere
@@ -189,7 +189,7 @@ history() { run "$brinell" history "$@"; }
 	write_nights
 	history list
 	[ "$status" -eq 2 ]
-	[[ $output == *"there is no index brinell-runs/history.db; 'brinell history add DIR' makes it"* ]]
+	[[ $output == *"there is no index brinell-runs/history.db; 'brinell history add DIR' creates it"* ]]
 	history --index index.db add runs
 	[ "$status" -eq 0 ]
 	history --index index.db --json list

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell calibrate: what a bench can show, from runs in which nothing differs.
+ * brinell calibrate: the changes that a bench can show, from runs without any change.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,14 +15,15 @@
 static const char usage[] =
 	"usage: brinell calibrate [OPTIONS] SCENARIO...\n"
 	"\n"
-	"Runs the same again and again, compares the runs with each other, and says which change\n"
-	"of which metric this bench can show with how many boots, and how often it alarms when\n"
-	"nothing has changed. 'brinell compare' finds the result beside its own directory and in\n"
-	"brinell-runs, names the boots that it wants, and says so when the bench alarms too "
-	"often.\n"
-	"'brinell resume DIR' finishes a calibration that was cut off.\n"
+	"Runs the same scenarios repeatedly, and compares the runs with each other. Prints for "
+	"each\n"
+	"metric the change that this bench can show with a number of boots, and the rate of false\n"
+	"alarms. 'brinell compare' uses the result, from the directories beside its own and in\n"
+	"brinell-runs: it prints the number of boots that it needs, and warns of many false "
+	"alarms.\n"
+	"'brinell resume DIR' finishes an interrupted calibration.\n"
 	"\n"
-	"  --with SPEC       what to run with, as --a of brinell compare; repeatable\n"
+	"  --with SPEC       configuration of the runs, as --a of brinell compare; repeatable\n"
 	"  --boots N         runs of each of the two sides, 4 to 99 (default 14)\n"
 	"  --samples N       trials of each scenario in a run (default 1)\n"
 	"  --out DIR         directory of the runs (default brinell-runs/calibrate-DATE)\n"
@@ -48,10 +49,10 @@ static int show(const json_t *calibration, bool as_json)
 }
 
 /**
- * calibrate_finish - make the runs of a calibration that are not there yet, and print what they show
+ * calibrate_finish - make the missing runs of a calibration, and print it
  * @directory: of the calibration
  * @plan:      of rounds_create() or rounds_load()
- * @as_json:   no table
+ * @as_json:   print JSON instead of a table
  *
  * Return: an exit code.
  */
@@ -90,7 +91,7 @@ static int run(int argc, char **argv)
 	if (optind == argc || request.boots < CALIBRATION_WINDOW) {
 		log_error(optind == argc ? "calibrate: which scenario? 'brinell list scenarios' "
 					   "shows them"
-					 : "calibrate: fewer than 4 boots show nothing");
+					 : "calibrate: fewer than 4 boots can not show a change");
 		return EXIT_USAGE;
 	}
 	request.a = request.b = words;
@@ -104,7 +105,7 @@ static int run(int argc, char **argv)
 
 REGISTERED(command, command_calibrate) = {
 	.name = "calibrate",
-	.summary = "find what a bench can show, and how often it alarms by itself",
+	.summary = "measure the changes that a bench can show, and its rate of false alarms",
 	.usage = usage,
 	.run = run,
 };

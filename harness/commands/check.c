@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell check: whether scenario files are valid; nothing is run.
+ * brinell check: validate scenario files.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell compare: did anything become slower, or fail more often, from one run to another?
+ * brinell compare: find metrics that became slower, and scenarios that fail more often, between runs.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,7 +15,7 @@
 #include "harness/lib/registry.h"
 #include "reports/text.h"
 
-/* Of the history, on a page. */
+/* Runs of the history on a page. */
 #define STRIP_RUNS 50
 
 static const char usage[] =
@@ -25,31 +25,33 @@ static const char usage[] =
 	"Compares the metrics and the rates of failure of two sides: A is the base, B is new. The\n"
 	"first form compares two runs. The second one makes the runs: the sides take turns, each "
 	"run\n"
-	"boots its hosts, and a second round confirms what regressed. 'brinell resume DIR' "
-	"finishes\n"
-	"a comparison that was cut off.\n"
+	"boots its hosts, and a second round confirms regressions. 'brinell resume DIR' finishes "
+	"an\n"
+	"interrupted comparison.\n"
 	"\n"
-	"  --a SPEC, --b SPEC  what a side runs with; repeatable. Without one a side is as it is\n"
+	"  --a SPEC, --b SPEC  configuration of a side; repeatable. Without one a side is "
+	"unchanged\n"
 	"      kernel=FILE, modules=DIR  as --kernel and --modules of brinell run\n"
 	"      argument=TEXT             added to the kernel command line of rig hosts\n"
 	"      set=KEY=VALUE             a value of the scenarios, as --set\n"
 	"      bench=NAME                where to run\n"
 	"      qemu=DIR                  the emulator of rig hosts is DIR/qemu-system-x86_64\n"
-	"  --boots N         runs of each side (default 8); auto: as many as the calibration of "
-	"the\n"
-	"                    bench wants, see 'brinell calibrate'\n"
+	"  --boots N         runs of each side (default 8); auto: the number that the calibration "
+	"of\n"
+	"                    the bench requires, see 'brinell calibrate'\n"
 	"  --samples N       trials of each scenario in a run (default 1)\n"
 	"  --out DIR         directory of the runs (default brinell-runs/compare-DATE)\n"
 	"\n"
 	"  --budget PERCENT  the smallest change that matters (default 5)\n"
 	"  --alpha P         probability of a false alarm in the whole comparison (default 0.05)\n"
-	"  --across PARTS    what the runs may differ in: bench, platform, machine, kernel,\n"
+	"  --across PARTS    parts in which the runs may differ: bench, platform, machine, "
+	"kernel,\n"
 	"                    kernel-build, config, command-line, mitigations, cpu, microcode,\n"
 	"                    processors, smt, governor, numa, memory, firmware, guest-kernel, and\n"
 	"                    software by its name, such as qemu\n"
 	"  --seed N          of the bootstrap (default 1)\n"
-	"  --html FILE       write a page with every sample; a comparison that makes its runs\n"
-	"                    writes DIR/report.html unless another file is named\n"
+	"  --html FILE       write a page with every sample; the second form always\n"
+	"                    writes one (default DIR/report.html)\n"
 	"  --index FILE      history of which the page shows the last 50 runs (default\n"
 	"                    brinell-runs/history.db)\n"
 	"  --json            print JSON, not a table\n"
@@ -65,7 +67,8 @@ static bool read_number(const char *command, const char *option, const char *tex
 	*value = strtod(text, &end);
 	if (end != text && !*end && *value >= least && *value <= most)
 		return true;
-	log_error("%s: --%s '%s' is no number from %g to %g", command, option, text, least, most);
+	log_error("%s: --%s '%s' is not a number from %g to %g", command, option, text, least,
+		  most);
 	return false;
 }
 
@@ -81,7 +84,7 @@ static int exit_code(const json_t *comparison)
 		       : EXIT_INCONCLUSIVE;
 }
 
-/* The medians of earlier runs for the rows of a comparison, from an index that is there; without one a page has no strips. */
+/* Add the medians of earlier runs to the rows of a comparison, if there is an index. */
 static void add_history(const char *index, json_t *comparison)
 {
 	struct history *history;
@@ -136,10 +139,10 @@ static int show(json_t *comparison, bool as_json, const char *page, const char *
 }
 
 /**
- * compare_calibration - the last calibration of a bench, beside what is run or compared, or where runs go by default
- * @directory: of what is run or compared
- * @bench:     its name
- * @scenarios: {NAME: ...}: it has one of these
+ * compare_calibration - find the last calibration of a bench, beside the runs or in the default directory of runs
+ * @directory: of the runs
+ * @bench:     name of the bench
+ * @scenarios: {NAME: ...}: the calibration must have one of these
  *
  * Return: owned by the caller; NULL: there is none.
  */
@@ -151,7 +154,7 @@ json_t *compare_calibration(const char *directory, const char *bench, const json
 	return calibration_find(places, ARRAY_SIZE(places), bench, scenarios);
 }
 
-/* Names of the scenarios of trials, or of rows. */
+/* Return: names of the scenarios of trials, or of rows. */
 static json_t *scenarios_of(const json_t *list)
 {
 	json_t *scenarios = json_object(), *each;
@@ -191,7 +194,7 @@ static int compare_directories(char *const directories[2], const struct compare_
 	}
 	comparison = compare_runs(a, b, &request->options);
 	if (!comparison) {
-		log_error("compare: no memory");
+		log_error("compare: out of memory");
 		return EXIT_INFRA;
 	}
 	apply_calibration(second, false, comparison);
@@ -199,10 +202,10 @@ static int compare_directories(char *const directories[2], const struct compare_
 }
 
 /**
- * compare_finish - make the runs of a comparison that are not there yet, and print it
+ * compare_finish - make the missing runs of a comparison, and print it
  * @directory: of the comparison
  * @plan:      of rounds_create() or rounds_load()
- * @as_json:   no table
+ * @as_json:   print JSON instead of a table
  *
  * Return: an exit code.
  */
@@ -226,9 +229,9 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 }
 
 /**
- * compare_plan - the plan of a comparison, checked
+ * compare_plan - build and check the plan of a comparison
  * @command: for messages
- * @request: what was asked for
+ * @request: options of the command
  * @names:   of the scenarios
  * @out:     receives the directory; owned by the caller
  *
@@ -250,7 +253,7 @@ json_t *compare_plan(const char *command, const struct compare_request *request,
 			 "alpha", request->options.alpha, "across", request->options.across, "html",
 			 request->html, "index", request->index);
 	if (!plan || rounds_check(plan, &why)) {
-		log_error("%s: %s", command, plan ? why.text : "an argument is no UTF-8");
+		log_error("%s: %s", command, plan ? why.text : "an argument is not UTF-8");
 		return NULL;
 	}
 	if (request->out) {
@@ -263,7 +266,7 @@ json_t *compare_plan(const char *command, const struct compare_request *request,
 	return steal(plan);
 }
 
-/** compare_begin - make the directory of a plan. Return: 0 or -errno, after a message */
+/** compare_begin - create the directory of a plan. Return: 0 or -errno, after a message */
 int compare_begin(const char *command, const char *out, json_t *plan)
 {
 	struct reason why = {""};
@@ -279,7 +282,7 @@ static const char *name_of(const json_t *row)
 	return json_text(row, "metric", "?");
 }
 
-/* Says how many boots the calibration wants, and takes them when none were asked for. Return: whether there is a number. */
+/* Print the number of boots that the calibration requires, and use it if none was given. Return: whether there is a number. */
 static bool take_calibration(const char *out, json_t *plan, unsigned int boots)
 {
 	const json_t *trials = json_object_get(json_object_get(plan, "trials"), "a");
@@ -295,10 +298,11 @@ static bool take_calibration(const char *out, json_t *plan, unsigned int boots)
 					   json_number_value(json_object_get(plan, "alpha")),
 					   &beyond);
 	if (wanted)
-		log_info("%zu boots of each side show the budgets, says the calibration %s", wanted,
+		log_info("%zu boots of each side show the budgets, by the calibration %s", wanted,
 			 json_text(calibration, "directory", ""));
 	else
-		log_info("how many boots are needed is not known: 'brinell calibrate' finds it");
+		log_info("the number of boots that is needed is not known: 'brinell calibrate' "
+			 "finds it");
 	json_array_foreach (beyond, index, trial)
 		log_info("no number of boots shows the budget of %s %s: it is too noisy here",
 			 json_text(trial, "scenario", ""), name_of(trial));
@@ -327,7 +331,7 @@ static int make_runs(const struct compare_request *request, int count, char *con
  * @command: for messages
  * @option:  of getopt_long(), its argument in optarg
  *
- * Return: false after a message, or for an option of another.
+ * Return: false after a message, or for another option.
  */
 bool compare_read_option(const char *command, int option, struct compare_request *request)
 {

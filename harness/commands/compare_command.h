@@ -4,7 +4,7 @@
 
 #include "harness/compare/compare.h"
 
-/* Options that `brinell compare` and `brinell calibrate` have together. */
+/* Options that `brinell compare` and `brinell calibrate` share. */
 #define COMPARE_OPTIONS                                                                            \
 	{"boots", required_argument, NULL, 'n'}, {"samples", required_argument, NULL, 'k'},        \
 		{"out", required_argument, NULL, 'o'}, {"budget", required_argument, NULL, 'b'},   \
@@ -14,10 +14,10 @@
 	}
 
 /**
- * struct compare_request - what a comparison that makes its runs was asked for
+ * struct compare_request - options of a comparison that makes its runs
  * @a, @b: words of the sides
  * @out:   directory; NULL: one named by the date
- * @boots: of each side; 0: as many as the calibration wants
+ * @boots: of each side; 0: as many as the calibration requires
  * @html:  file that receives the page, or NULL
  * @index: of the history
  */

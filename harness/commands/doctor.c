@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell doctor: what can be injected and witnessed on a bench; what is missing, why, and how to get it.
+ * brinell doctor: check what can be injected and observed on a bench, with a reason and a remedy for each missing part.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -13,30 +13,30 @@
 
 /* Injectors may load a module each, on an emulated host. */
 #define PROBE_TIMEOUT_MS 30000
-/* The rig's hosts are ended after so long, whatever becomes of this. */
+/* Deadline of the rig's hosts. */
 #define RIG_DEADLINE_S 600
 
 static const char usage[] =
 	"usage: brinell doctor [--bench NAME] [--json]\n"
 	"\n"
-	"Shows what can be injected and witnessed on a bench, in the order in which things fail\n"
-	"on real machines. Changes nothing there, but for kernel modules of injectors, which it\n"
-	"loads where a machine is expendable. Ends with the scenarios of the library that would\n"
+	"Shows what can be injected and observed on a bench, in the order in which things fail\n"
+	"on real machines. Changes nothing there, except that it loads kernel modules\n"
+	"of injectors on an expendable machine. Ends with the scenarios of the library that would\n"
 	"run there, and the others with the reason.\n"
 	"\n"
 	"  --bench NAME   a rig profile, ssh:HOST, or local, which is this machine (default);\n"
-	"                 each of its hosts is looked at\n"
+	"                 each of its hosts is probed\n"
 	"  --json         for programs\n"
 	"\n"
-	"A host other than the rig's is only ever broken when its /etc/brinell/expendable holds\n"
-	"its own hostname.\n";
+	"Faults are injected only into hosts of the rig, and into hosts whose\n"
+	"/etc/brinell/expendable contains their own hostname.\n";
 
 static void ignore_event(void *context, json_t *event)
 {
 	json_decref(event);
 }
 
-static void tell_progress(void *context, const char *what, double fraction)
+static void show_progress(void *context, const char *what, double fraction)
 {
 	if (fraction < 0)
 		log_debug("%s", what);
@@ -69,7 +69,7 @@ static void print_findings(const struct bench *host, const json_t *findings)
 		putchar('\n');
 }
 
-static void tell_failure(const struct bench *host, const struct reason *why)
+static void log_failure(const struct bench *host, const struct reason *why)
 {
 	if (host->next == host)
 		log_error("bench %s: %s", host->name, why->text);
@@ -77,22 +77,22 @@ static void tell_failure(const struct bench *host, const struct reason *why)
 		log_error("bench %s, host %s: %s", host->name, host->host, why->text);
 }
 
-/* A host that has just booted is probed when its hypervisor is up: before that, less is to be found. */
+/* Probe a host after its hypervisor has started, because findings depend on it. */
 static int probe(struct bench *host, json_t **reply)
 {
 	struct reason why = {0};
 	int error = bench_greet(host, &why), unready;
 
 	if (error) {
-		tell_failure(host, &why);
+		log_failure(host, &why);
 		return error;
 	}
 	unready = bench_ready(host, &why);
 	if (unready)
-		tell_failure(host, &why);
+		log_failure(host, &why);
 	error = bench_call(host, "probe", NULL, PROBE_TIMEOUT_MS, reply, &why);
 	if (error)
-		tell_failure(host, &why);
+		log_failure(host, &why);
 	return error ?: unready;
 }
 
@@ -117,8 +117,8 @@ static void print_names(const json_t *names)
 		putchar('\n');
 }
 
-/* Return: [{"name", "runs", "reason"}] of the library; a file that can not be read is left to `brinell check`. */
-static json_t *foretell(const struct bench *bench, const json_t *findings)
+/* Return: [{"name", "runs", "reason"}] of the library; unreadable files are skipped. */
+static json_t *predict(const struct bench *bench, const json_t *findings)
 {
 	__cleanup_json json_t *paths = json_array();
 	json_t *scenarios = json_array();
@@ -180,7 +180,7 @@ static void add_findings(const struct bench *host, const json_t *findings, json_
 	json_array_extend(json_object_get(report, "findings"), own);
 }
 
-/* What is wrong with one host does not keep the other one from being looked at. */
+/* A failure of one host does not prevent the probe of the other one. */
 static int examine(struct bench *bench, bool as_json)
 {
 	__cleanup_json json_t *report =
@@ -191,9 +191,9 @@ static int examine(struct bench *bench, bool as_json)
 	bench_foreach (host, bench, false) {
 		struct reason why = {0};
 
-		/* They boot at the same time. */
+		/* The hosts boot at the same time. */
 		if (bench_start(host, &why)) {
-			tell_failure(host, &why);
+			log_failure(host, &why);
 			return EXIT_INFRA;
 		}
 	}
@@ -205,7 +205,7 @@ static int examine(struct bench *bench, bool as_json)
 		error = error ?: failure;
 		findings = json_object_get(reply, "findings");
 		if (findings && host == bench)
-			scenarios = foretell(bench, findings);
+			scenarios = predict(bench, findings);
 		if (findings && as_json)
 			add_findings(host, findings, report);
 		else if (findings)
@@ -245,7 +245,7 @@ static int doctor(int argc, char **argv)
 	}
 	if (bench_open(name,
 		       &(struct bench_options){.event = ignore_event,
-					       .progress = tell_progress,
+					       .progress = show_progress,
 					       .guests = true,
 					       .deadline_s = RIG_DEADLINE_S},
 		       &bench, &why)) {
@@ -259,7 +259,7 @@ static int doctor(int argc, char **argv)
 
 REGISTERED(command, command_doctor) = {
 	.name = "doctor",
-	.summary = "what can be injected and witnessed on a bench, and what is missing",
+	.summary = "check what can be injected and observed on a bench, and what is missing",
 	.usage = usage,
 	.run = doctor,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell run --dry-run: what would run where, and what would skip and why. Machines that are there are probed; an emulated
- * host is not booted for it.
+ * brinell run --dry-run: print trials with their bench, and the reason of each skip. Existing machines are probed; emulated hosts
+ * are not booted.
  */
 #include <string.h>
 
@@ -44,8 +44,8 @@ static json_t *probe(struct bench *bench)
 	return json_pack("{s:O*}", "findings", json_object_get(reply, "findings"));
 }
 
-/* What becomes of a trial: "", or words that follow it. Each bench is probed once. */
-static char *foretell(const struct planned_trial *trial, bool guests, json_t *probed)
+/* Predict a trial. Return: "" or a remark. Each bench is probed once. */
+static char *predict(const struct planned_trial *trial, bool guests, json_t *probed)
 {
 	const struct bench_options options = {.event = ignore_event, .guests = guests};
 	struct reason why = {""};
@@ -69,9 +69,9 @@ static char *foretell(const struct planned_trial *trial, bool guests, json_t *pr
 }
 
 /**
- * dry_run - print the trials of a plan in order, with what is known of each before it runs
+ * dry_run - print the trials of a plan in order, with predicted skips and failures
  *
- * Return: EXIT_PASSED: that a host can not be reached is what was asked.
+ * Return: EXIT_PASSED, also if a host can not be reached, because that is a result.
  */
 int dry_run(const struct plan *plan)
 {
@@ -82,7 +82,7 @@ int dry_run(const struct plan *plan)
 		guests |= plan->trials[i].scenario->guest_count > 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct planned_trial *trial = &plan->trials[i];
-		__cleanup_free char *fate = foretell(trial, guests, probed);
+		__cleanup_free char *fate = predict(trial, guests, probed);
 		__cleanup_free char *name = plan_trial_name(trial);
 
 		text_line(stdout, "%s  %s  on %s  seed %llu%s", trial->id, name, trial->bench,

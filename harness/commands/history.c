@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell history: the runs of the last nights, and what changed.
+ * brinell history: index of runs, and changes of metrics.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,21 +24,20 @@ static const char usage[] =
 	"\n"
 	"Keeps an index of runs, and finds the runs at which a metric changed.\n"
 	"\n"
-	"  add     put runs into the index; DIR is a run, or a directory of runs\n"
+	"  add     add runs to the index; DIR is a run, or a directory of runs\n"
 	"  list    the runs, the oldest first\n"
 	"  show    the metrics of a run\n"
 	"  trend   a metric over the runs, and where it changed\n"
-	"  check   what is new since the run before the last one, what is still there, what is "
-	"gone\n"
+	"  check   changes that the last run shows, that persist, and that are gone\n"
 	"  pin     give a run a name, such as that of a release\n"
 	"  otava   all runs as CSV for Apache Otava\n"
 	"\n"
 	"  --index FILE  the index (default brinell-runs/history.db)\n"
 	"  --json        print JSON, not a table\n"
 	"\n"
-	"RUN is the id of a run, the beginning of one, a name given by pin, or latest. The index "
-	"holds\n"
-	"nothing that the directories do not hold: it can be removed and made again.\n"
+	"RUN is the ID of a run, a prefix of it, a name given by pin, or latest. All data of the "
+	"index\n"
+	"come from the directories: it can be removed and built again.\n"
 	"\n"
 	"Exit: 0 fine, 1 check found a new regression or failure, 2 bad usage, 4 the index can not "
 	"be\n"
@@ -51,7 +50,7 @@ struct request {
 	bool as_json;
 };
 
-static int complain(int error, const struct reason *why)
+static int log_reason(int error, const struct reason *why)
 {
 	log_error("history: %s", why->text);
 	return error == -EIO || error == -EBUSY ? EXIT_INFRA : EXIT_USAGE;
@@ -87,7 +86,7 @@ static int add_one(struct history *history, const char *directory, unsigned int 
 	return error;
 }
 
-/* A run, or a directory of runs: one that can not be read does not keep the others out. */
+/* Add a run, or a directory of runs, of which unreadable ones are skipped. */
 static int add_directory(struct history *history, const char *directory, unsigned int *count,
 			 unsigned int *bad)
 {
@@ -97,7 +96,7 @@ static int add_directory(struct history *history, const char *directory, unsigne
 
 	if (is_run(directory)) {
 		error = add_one(history, directory, count, &why);
-		return error ? complain(error, &why) : EXIT_PASSED;
+		return error ? log_reason(error, &why) : EXIT_PASSED;
 	}
 	found = scandir(directory, &entries, NULL, alphasort);
 	if (found < 0) {
@@ -107,15 +106,15 @@ static int add_directory(struct history *history, const char *directory, unsigne
 	for (int i = 0; i < found; i++) {
 		__cleanup_free char *path = format_text("%s/%s", directory, entries[i]->d_name);
 
-		/* "latest" is a link to a run that is there as well. */
+		/* "latest" is a link to one of the runs. */
 		if (entries[i]->d_type != DT_LNK && entries[i]->d_name[0] != '.' && is_run(path) &&
 		    !error) {
 			int refused = add_one(history, path, count, &why);
 
 			if (refused == -EIO || refused == -EBUSY)
-				error = complain(refused, &why);
+				error = log_reason(refused, &why);
 			else if (refused)
-				(*bad)++, log_warning("history: %s: it is left out", why.text);
+				(*bad)++, log_warning("history: %s: skipped", why.text);
 		}
 		free(entries[i]);
 	}
@@ -130,15 +129,15 @@ static int run_add(const struct request *request)
 	int code = EXIT_PASSED;
 
 	if (history_begin(request->history, &why))
-		return complain(-EIO, &why);
+		return log_reason(-EIO, &why);
 
 	for (int i = 0; i < request->count && !code; i++)
 		code = add_directory(request->history, request->names[i], &count, &bad);
-	/* What was added before an error stays. */
+	/* Keep the runs that were added before an error. */
 	if (history_end(request->history, &why))
-		return complain(-EIO, &why);
+		return log_reason(-EIO, &why);
 	if (!code)
-		log_info("history: %u runs added, %u left out", count, bad);
+		log_info("history: %u runs added, %u skipped", count, bad);
 	return code;
 }
 
@@ -151,7 +150,7 @@ static int run_list(const struct request *request)
 	size_t index;
 
 	if (error)
-		return complain(error, &why);
+		return log_reason(error, &why);
 	if (request->as_json)
 		return print_json(runs);
 	json_array_foreach (runs, index, run)
@@ -177,7 +176,7 @@ static int run_show(const struct request *request)
 	size_t index;
 
 	if (error)
-		return complain(error, &why);
+		return log_reason(error, &why);
 	if (request->as_json)
 		return print_json(rows);
 	text_line(stdout, "%s  %s", json_text(run, "run", ""), json_text(run, "directory", ""));
@@ -205,7 +204,7 @@ static int run_trend(const struct request *request)
 			     request->names[1], request->names[0]);
 	error = error ?: trend_points(series, &points, &why);
 	if (error)
-		return complain(error, &why);
+		return log_reason(error, &why);
 	both = json_pack("{s:O, s:O}", "series", series, "points", points);
 	if (request->as_json)
 		return print_json(both);
@@ -228,7 +227,7 @@ static int run_check(const struct request *request)
 	int error = history_check(request->history, NULL, &report, &why), code;
 
 	if (error)
-		return complain(error, &why);
+		return log_reason(error, &why);
 	for (size_t i = 0; i < ARRAY_SIZE(parts) && !request->as_json; i++) {
 		const json_t *list = json_object_get(report, parts[i].key);
 		json_t *each;
@@ -247,10 +246,10 @@ static int run_pin(const struct request *request)
 	struct reason why = {""};
 	int error = history_pin(request->history, request->names[0], request->names[1], &why);
 
-	return error ? complain(error, &why) : EXIT_PASSED;
+	return error ? log_reason(error, &why) : EXIT_PASSED;
 }
 
-/* A row for each run in the order of time, with the medians of its metrics. */
+/* Print a row for each run in the order of time, with the medians of its metrics. */
 static int run_otava(const struct request *request)
 {
 	__cleanup_json json_t *runs = NULL;
@@ -263,7 +262,7 @@ static int run_otava(const struct request *request)
 	size_t index;
 
 	if (error)
-		return complain(error, &why);
+		return log_reason(error, &why);
 	json_array_foreach (runs, index, each) {
 		json_t *values = json_object();
 
@@ -327,13 +326,13 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (action->run != run_add && access(path, F_OK)) {
-		log_error("history: there is no index %s; 'brinell history add DIR' makes it",
+		log_error("history: there is no index %s; 'brinell history add DIR' creates it",
 			  path);
 		return EXIT_USAGE;
 	}
 	code = history_open(path, &request.history, &why);
 	if (code)
-		return complain(code, &why);
+		return log_reason(code, &why);
 	code = action->run(&request);
 	history_close(request.history);
 	return code;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell inject: one fault, by hand, into this machine.
+ * brinell inject: inject one fault on this machine.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,12 +16,12 @@ static const char usage[] =
 	"usage: brinell inject NAME [--OPTION VALUE]... [--dry-run]\n"
 	"       brinell inject NAME --help\n"
 	"\n"
-	"Makes one fault on this machine, whose /etc/brinell/expendable must hold its own\n"
-	"hostname. Kernel state that sticks is saved, set whole, and put back. A fault that runs\n"
-	"long is stopped by Ctrl-C.\n"
+	"Injects one fault on this machine, whose /etc/brinell/expendable must contain its own\n"
+	"hostname. Kernel files that keep their value are saved, set, and restored. Ctrl-C stops\n"
+	"a long fault.\n"
 	"\n"
-	"  --dry-run   print every write that would be made, in order; needs no permission\n"
-	"  --help      the options of the injector NAME (brinell list injectors names them)\n";
+	"  --dry-run   print every write, in order, without executing it; needs no permission\n"
+	"  --help      options of the injector NAME (see brinell list injectors)\n";
 
 static void print_injectors(FILE *out)
 {
@@ -34,10 +34,10 @@ static void print_help(const struct injector *injector)
 	printf("usage: brinell inject %s [--OPTION VALUE]... [--dry-run]\n\n%s\n\n", injector->name,
 	       injector->summary);
 	param_print_help(stdout, injector->params);
-	printf("  --%-16s %-10s %s\n", "dry-run", "", "print every write that would be made");
+	printf("  --%-16s %-10s %s\n", "dry-run", "", "print every write without executing it");
 }
 
-/* Takes --NAME VALUE and --NAME=VALUE; a boolean may stand alone. Return: how many words it took, or -errno. */
+/* Parse --NAME VALUE and --NAME=VALUE; a boolean needs no value. Return: number of words, or -errno. */
 static int take_option(const struct injector *injector, char **words, int count, json_t *arguments,
 		       struct reason *why)
 {
@@ -97,7 +97,7 @@ static void print_event(void *context, json_t *event)
 	json_decref(event);
 }
 
-/* Waits for the end of a fault that runs; a signal stops it. */
+/* Wait for the end of a running fault; a signal stops it. */
 static int await_end(struct injection *injection, const sigset_t *ending, struct reason *why)
 {
 	__cleanup_close int signals = signalfd(-1, ending, SFD_CLOEXEC);
@@ -128,7 +128,7 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 		log_error("inject %s: %s", injector->name, why.text);
 		return error == -EPERM ? EXIT_INFRA : EXIT_USAGE;
 	}
-	/* Between the first write and the last, nothing ends this program: what is set is put back. */
+	/* Signals are blocked between the first write and the restore. */
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGINT);
 	sigaddset(&ending, SIGTERM);
@@ -139,14 +139,14 @@ static int inject(const struct injector *injector, const json_t *arguments, bool
 	if (!error) {
 		error = injection_fire(&injection, &why) ?: await_end(&injection, &ending, &why);
 		if (injector->restore(&injection, &restore_why))
-			log_warning("inject %s: not all was put back: %s", injector->name,
+			log_warning("inject %s: not everything was restored: %s", injector->name,
 				    restore_why.text);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (dry_run && !error) {
 		print_writes(&injection);
 	} else if (!error) {
-		printf("%s: the fault was handed over; the kernel log shows whether it arrived\n",
+		printf("%s: the fault was injected; the kernel log shows its effect\n",
 		       injector->name);
 		print_result(&injection);
 	} else {
@@ -184,7 +184,7 @@ static int run(int argc, char **argv)
 		else if (strncmp(argv[i], "--", 2) == 0)
 			taken = take_option(injector, argv + i, argc - i, arguments, &why);
 		else
-			taken = fail(&why, -EINVAL, "'%s' is no option", argv[i]);
+			taken = fail(&why, -EINVAL, "'%s' is not an option", argv[i]);
 		if (taken < 0) {
 			log_error("inject %s: %s", injector->name, why.text);
 			return EXIT_USAGE;
@@ -203,7 +203,7 @@ static int run(int argc, char **argv)
 
 REGISTERED(command, inject_command) = {
 	.name = "inject",
-	.summary = "make one fault by hand, on this machine",
+	.summary = "inject one fault on this machine",
 	.usage = usage,
 	.run = run,
 };

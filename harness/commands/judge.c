@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell judge: the verdicts of a run anew, from its journal alone.
+ * brinell judge: judge a run again, by its journal.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,41 +12,41 @@
 #include "reports/table.h"
 #include "reports/text.h"
 
-static const char usage[] = "usage: brinell judge DIR\n"
-			    "\n"
-			    "Judges the journal of a run again, writes its results and reports "
-			    "anew, and shows where a\n"
-			    "verdict differs from the recorded one. Nothing is run, no host is "
-			    "asked. Exits as a run with\n"
-			    "these results would.\n";
+static const char usage[] =
+	"usage: brinell judge DIR\n"
+	"\n"
+	"Judges the journal of a run again, writes its results and reports again, and shows the\n"
+	"verdicts that differ from the recorded ones. Runs nothing, and accesses no host. Exits as "
+	"a\n"
+	"run with these results.\n";
 
-/* What is reported while the trials are judged: the table, and then the lines about verdicts that differ. */
-struct telling {
+/* Output while the trials are judged: the table, then lines about verdicts that differ. */
+struct output {
 	struct table table;
 	FILE *differences;
 };
 
-static int tell_trial(void *context, const struct judged *judged)
+static int report_trial(void *context, const struct judged *judged)
 {
-	struct telling *telling = context;
+	struct output *output = context;
 	const char *verdict = json_text(judged->result, "verdict", "");
 	const char *before = judged->trial->recorded;
 
-	table_row(&telling->table, judged->result);
+	table_row(&output->table, judged->result);
 	if (!*before || strcmp(before, verdict) == 0)
 		return 0;
-	text_line(telling->differences, "trial %s: %s, recorded was %s: %s", judged->trial->id,
+	text_line(output->differences, "trial %s: %s, recorded was %s: %s", judged->trial->id,
 		  verdict, before, json_text(judged->result, "reason", ""));
 	return 0;
 }
 
-static void tell_flaws(const json_t *results)
+static void print_flaws(const json_t *results)
 {
 	size_t index;
 	json_t *flaw;
 
 	json_array_foreach (json_object_get(results, "flaws"), index, flaw)
-		text_line(stdout, "The journal is not whole: %s.", json_string_value(flaw));
+		text_line(stdout, "The journal is incomplete: %s.", json_string_value(flaw));
 }
 
 static int judge(const char *directory, const struct journal_index *index)
@@ -54,26 +54,26 @@ static int judge(const char *directory, const struct journal_index *index)
 	__cleanup_free char *differences = NULL;
 	__cleanup_json json_t *summary = NULL;
 	struct reason why = {""};
-	struct telling telling;
+	struct output output;
 	size_t length;
 	int error;
 
-	telling.differences = open_memstream(&differences, &length);
-	if (!telling.differences)
+	output.differences = open_memstream(&differences, &length);
+	if (!output.differences)
 		abort();
-	table_begin(&telling.table, stdout, journal_index_widest(index));
+	table_begin(&output.table, stdout, journal_index_widest(index));
 	error = store_write_reports(
 		directory,
 		(struct rendering){
-			.index = index, .again = true, .each = tell_trial, .context = &telling},
+			.index = index, .again = true, .each = report_trial, .context = &output},
 		&summary, &why);
-	fclose(telling.differences);
+	fclose(output.differences);
 	if (error) {
 		log_error("%s", why.text);
 		return error == -EPERM ? EXIT_USAGE : EXIT_INFRA;
 	}
-	table_end(&telling.table, summary);
-	tell_flaws(summary);
+	table_end(&output.table, summary);
+	print_flaws(summary);
 	fputs(*differences ? differences : "No verdict differs from a recorded one.\n", stdout);
 	return judge_exit_code(summary);
 }

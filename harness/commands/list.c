@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell list: what there is to name on the command line and in scenario files.
+ * brinell list: names for the command line and for scenario files.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,10 +21,10 @@ static const char usage[] =
 	"                     hypervisors] [--json]\n"
 	"       brinell list scenarios [PATTERN|@TAG]... [--json]\n"
 	"\n"
-	"Lists what there is; without a word, all of it. PATTERN and @TAG select scenarios as in\n"
+	"Lists the given kind, or all of them. PATTERN and @TAG select scenarios as in\n"
 	"brinell run.\n"
 	"\n"
-	"  --json   an array, or an object of arrays without a word, parameters included\n";
+	"  --json   an array, or an object of arrays for all kinds, with parameters\n";
 
 static const char *const param_kinds[] = {
 	[PARAM_STRING] = "text", [PARAM_BOOL] = "boolean",	[PARAM_NUMBER] = "number",
@@ -53,7 +53,7 @@ static json_t *describe_params(const struct param *table)
 	return params;
 }
 
-/* A scenario that can not be read is listed with the reason: the others are still wanted. */
+/* An unreadable scenario is listed with the reason. */
 static json_t *describe_scenario(const char *path)
 {
 	struct scenario *scenario;
@@ -90,7 +90,7 @@ static int list_scenarios(json_t *entries, struct reason *why)
 	return select_scenarios("*", entries, why);
 }
 
-/* The linker's order means nothing to a reader. */
+/* Registries are in the order of the linker: sort by name. */
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(json_text(*(json_t *const *)a, "name", ""),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell nightly: the runs and comparisons of a night, and what they found.
+ * brinell nightly: runs and comparisons of a night, with a summary.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,15 +13,15 @@ static const char usage[] =
 	"usage: brinell nightly FILE\n"
 	"\n"
 	"Runs the steps of FILE, adds the runs to a history, and prints a summary of at most 40\n"
-	"lines: what is new, what is still there, what is gone, and what could not be run. A "
-	"night\n"
-	"that was cut off, by a reboot for example, is continued by the next call.\n"
+	"lines: changes that are new, persist or are gone, and failed steps. The next call "
+	"continues\n"
+	"an interrupted night, for example after a reboot.\n"
 	"\n"
-	"FILE has a setting or a step a line:\n"
+	"FILE has one setting or step a line:\n"
 	"\n"
-	"  out DIR          where the nights go: DIR/DATE, and the index DIR/history.db\n"
-	"  keep N           nights that stay (default 14)\n"
-	"  budget TIME      no step starts after so long, such as 6h (default: no limit)\n"
+	"  out DIR          directory of the nights, DIR/DATE, and of the index, DIR/history.db\n"
+	"  keep N           number of nights to keep (default 14)\n"
+	"  budget TIME      start no step after this time, such as 6h (default: no limit)\n"
 	"  run ...          as 'brinell run ...', without --out\n"
 	"  compare ...      as 'brinell compare ...', without --out\n"
 	"  calibrate ...    as 'brinell calibrate ...', without --out\n"
@@ -30,7 +30,7 @@ static const char usage[] =
 	"bad\n"
 	"usage or a bad file, 4 the night could not be run.\n";
 
-/* The runs of a night go into the history; a comparison is judged by itself. */
+/* Add the runs of a night to the history. Runs of comparisons are not added. */
 static int add_runs(struct history *history, const json_t *outcome, struct reason *why)
 {
 	json_t *step;

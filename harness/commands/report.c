@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell report: the results of a run in any format.
+ * brinell report: print the results of a run in a format.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -9,18 +9,18 @@
 #include "harness/store/render.h"
 #include "harness/store/run_directory.h"
 
-static const char usage[] = "usage: brinell report DIR --format FORMAT [--output FILE]\n"
-			    "\n"
-			    "Prints the results of a run from its journal. A verdict that this "
-			    "very brinell has\nrecorded is not judged again; 'brinell judge' "
-			    "does.\n"
-			    "\n"
-			    "  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
-			    "lava, gobench, otava,\n"
-			    "                    openmetrics: see 'brinell list reports'\n"
-			    "  --output FILE     write there instead of standard output\n";
+static const char usage[] =
+	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
+	"\n"
+	"Prints the results of a run from its journal. A verdict that this version of brinell\n"
+	"recorded is not judged again; 'brinell judge' does that.\n"
+	"\n"
+	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
+	"lava, gobench, otava,\n"
+	"                    openmetrics: see 'brinell list reports'\n"
+	"  --output FILE     write there instead of standard output\n";
 
-static void complain_about_format(const char *name)
+static void log_bad_format(const char *name)
 {
 	__cleanup_free char *known = NULL;
 
@@ -90,7 +90,7 @@ static int run(int argc, char **argv)
 	}
 	report = format ? report_find(format) : NULL;
 	if (!report) {
-		complain_about_format(format);
+		log_bad_format(format);
 		return EXIT_USAGE;
 	}
 	if (run_directory_open(argv[optind], &index, &why)) {

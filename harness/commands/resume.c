@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell resume: finish a run that was cut off, without losing a trial, counting one twice, or firing a fault again
- * whose intent was on record.
+ * brinell resume: finish an interrupted run. No trial is lost or counted twice, and no fault with a recorded intent is fired
+ * again.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,20 +12,18 @@
 #include "harness/store/store.h"
 #include "harness/trial/session.h"
 
-static const char usage[] =
-	"usage: brinell resume DIR\n"
-	"\n"
-	"Finishes the run, comparison or calibration in DIR that was cut off. A trial whose intent "
-	"was on "
-	"record is closed\n"
-	"from its evidence and not run again, as is one whose intent may be among damaged lines; "
-	"a\n"
-	"trial that had not come so far is run; those with a verdict keep it.\n";
+static const char usage[] = "usage: brinell resume DIR\n"
+			    "\n"
+			    "Finishes the interrupted run, comparison or calibration in DIR. A "
+			    "trial with a recorded intent\n"
+			    "is closed from its evidence and not run again, as is one whose intent "
+			    "may be in damaged lines.\n"
+			    "A trial without an intent is run. Trials with a verdict keep it.\n";
 
 /*
- * Could an intent of this trial be among lines that were lost? Trials are written one after the other, so it could if
- * the last trial before the damage is not a later one, and the first behind it not an earlier one. When nothing of a later
- * trial is there, only the one that ran then, or the next, can have been hit.
+ * Whether damaged lines may have held an intent of this trial. Trials are written one after the other: it is possible if the
+ * last trial before the damage is not a later one, and the first after it not an earlier one. If there is no later trial, only
+ * the trial before the damage, or the next one, can be affected.
  */
 static bool may_have_fired(const struct journal_index *index, size_t trial)
 {
@@ -41,8 +39,8 @@ static bool may_have_fired(const struct journal_index *index, size_t trial)
 	return false;
 }
 
-static int close_cut_off(struct journal *journal, const struct journal_index *index,
-			 struct plan *plan)
+static int close_interrupted(struct journal *journal, const struct journal_index *index,
+			     struct plan *plan)
 {
 	__cleanup_json json_t *closed = json_array();
 	int error = 0;
@@ -57,7 +55,7 @@ static int close_cut_off(struct journal *journal, const struct journal_index *in
 		error = engine_close_from_evidence(journal, records, &index->trials[i]);
 		trial->done = true;
 		json_array_append_new(closed, json_string(trial->id));
-		log_info("trial %s (%s) was cut off after its intent: closed from its evidence",
+		log_info("trial %s (%s) was interrupted after its intent: closed from its evidence",
 			 trial->id, trial->scenario->name);
 	}
 	if (!error)
@@ -66,11 +64,11 @@ static int close_cut_off(struct journal *journal, const struct journal_index *in
 	return error;
 }
 
-static void tell_damage(const struct journal_damage *damage)
+static void warn_of_damage(const struct journal_damage *damage)
 {
 	if (damage->torn_bytes)
-		log_warning("the journal ended in the middle of a record: %zu bytes were cut off "
-			    "and kept beside it",
+		log_warning("the journal ended in the middle of a record: %zu bytes were removed "
+			    "and saved beside it",
 			    damage->torn_bytes);
 	if (damage->bad_lines)
 		log_warning("the journal is damaged in %u lines (the first is line %u): trials "
@@ -115,8 +113,8 @@ static int resume(int argc, char **argv)
 		?: journal_index_open(argv[1], &index, &why)
 		?: plan_from_index(&plan, index, &why);
 	if (!error) {
-		tell_damage(&damage);
-		error = close_cut_off(journal, index, &plan);
+		warn_of_damage(&damage);
+		error = close_interrupted(journal, index, &plan);
 		if (error)
 			fail_errno(&why, error, "the journal can not be written");
 		code = EXIT_INFRA;
@@ -138,7 +136,7 @@ static int resume(int argc, char **argv)
 
 REGISTERED(command, command_resume) = {
 	.name = "resume",
-	.summary = "finish a run that was cut off",
+	.summary = "finish an interrupted run",
 	.usage = usage,
 	.run = resume,
 };

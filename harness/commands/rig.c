@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell rig: emulated hosts by hand.
+ * brinell rig: start and use emulated hosts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,33 +14,34 @@
 static const char rig_usage[] =
 	"usage: brinell rig [status]                     the rigs that are up, and the profiles\n"
 	"       brinell rig build [PROFILE] [--refresh]  fetch the kernel and make the image\n"
-	"       brinell rig up [PROFILE] [OPTIONS]       a host that stays until its deadline or "
+	"       brinell rig up [PROFILE] [OPTIONS]       start a host, until its deadline or "
 	"`down`\n"
 	"       brinell rig run [PROFILE|NAME] [OPTIONS] [--file LOCAL[:REMOTE]]... -- COMMAND...\n"
 	"       brinell rig shell [PROFILE|NAME] [OPTIONS]\n"
 	"                                                a root shell; `exit` or Ctrl-] ends it\n"
 	"       brinell rig down [NAME] [--all]          end hosts that are up\n"
-	"       brinell rig clean                        remove the cache, and what killed rigs "
-	"left\n"
+	"       brinell rig clean                        remove the cache and remains of killed "
+	"rigs\n"
 	"\n"
-	"The rig is an emulated host: a real kernel on a machine of software, where faults are "
-	"safe. `run` and\n"
-	"`shell` use the host that is up when there is one of that name or profile, and boot one "
-	"otherwise.\n"
-	"Files land in /root, or where REMOTE says; the exit status is that of COMMAND.\n"
+	"The rig is an emulated host: a real kernel on an emulated machine, where faults are safe. "
+	"`run`\n"
+	"and `shell` use a host of that name or profile that is up, or boot one. Files are copied "
+	"to /root\n"
+	"or to REMOTE; the exit status is that of COMMAND.\n"
 	"\n"
 	"  --kernel FILE      boot this bzImage instead of Debian's newest kernel\n"
 	"  --modules DIR      with modules of that kernel: a /lib/modules/RELEASE or a build tree\n"
-	"  --append TEXT      more for the kernel's command line\n"
-	"  --memory SIZE      512M to 2560M (default: as the profile says)\n"
+	"  --append TEXT      append TEXT to the kernel's command line\n"
+	"  --memory SIZE      512M to 2560M (default: that of the profile)\n"
 	"  --processors N     1 to 64\n"
 	"  --einj REVISION    1, or 2 for firmware that offers EINJv2\n"
-	"  --count-instructions  its time is the number of its instructions (docs/performance.md)\n"
+	"  --count-instructions  the host's time is its number of instructions "
+	"(docs/performance.md)\n"
 	"  --artifacts DIR    receives console.log\n"
-	"  --deadline TIME    the host ends then at the latest (default 60min)\n"
-	"  --timeout TIME     run: for COMMAND (default 10min)\n"
-	"  --verbose-boot     the whole boot on the console\n"
-	"  --refresh          ask for a newer kernel now; without it, once a week\n";
+	"  --deadline TIME    end the host after this time (default 60min)\n"
+	"  --timeout TIME     run: limit of COMMAND (default 10min)\n"
+	"  --verbose-boot     print the whole boot on the console\n"
+	"  --refresh          look for a newer kernel now; without it, once a week\n";
 
 static void print_deadline(int64_t deadline_ns, char *text, size_t size)
 {
@@ -57,7 +58,7 @@ static double since(int64_t moment_ns)
 	return (double)(now_monotonic_ns() - moment_ns) / NSEC_PER_SEC;
 }
 
-/* Start one host that stays. Return: 0 or an exit code after its message; then nothing is left. */
+/* Start one detached host. Return: 0, or an exit code after its message; then no host is left. */
 static int up_host(struct rig_options *options, struct rig **rig)
 {
 	__cleanup_json json_t *state = NULL;
@@ -82,7 +83,8 @@ static int up_host(struct rig_options *options, struct rig **rig)
 	}
 	print_deadline(json_number(state, "deadline_ns", 0), until, sizeof(until));
 	printf("%s\n", rig_name(*rig));
-	log_info("rig %s is up after %.1f s (its agent spoke after %.1f s), kernel %s, and ends at "
+	log_info("rig %s is up after %.1f s (its agent answered after %.1f s), kernel %s, and ends "
+		 "at "
 		 "%s",
 		 rig_name(*rig), since(started), spoke, json_text(state, "kernel", "?"), until);
 	log_info("brinell rig run %s -- COMMAND, brinell rig shell %s, brinell rig down %s",
@@ -108,14 +110,14 @@ static int rig_up(int argc, char **argv)
 			line.options.host_number = up + 1;
 		if (up) {
 			line.options.link = rig_link_path(rigs[0]);
-			/* The image is there. */
+			/* The image exists. */
 			line.options.progress = NULL;
 		}
 		status = up_host(&line.options, &rigs[up]);
 		if (!status)
 			up++;
 	}
-	/* Half a pair is of no use. */
+	/* End the first host of a pair if the second one fails. */
 	for (unsigned int i = 0; i < up; i++)
 		if (status)
 			rig_stop(rigs[i]);
@@ -254,18 +256,19 @@ static int rig_clean(int argc, char **argv)
 	error = rig_state_clean(&removed, &why) ?: rig_image_clean(&bytes, &why);
 	if (error)
 		return rig_failed(error, &why);
-	log_info("removed %llu MB of cache and what %u killed rigs left", bytes / 1000000, removed);
+	log_info("removed %llu MB of cache and the remains of %u killed rigs", bytes / 1000000,
+		 removed);
 	return EXIT_PASSED;
 }
 
-/* Not for users: the process that rig_start() makes. */
+/* Internal: the supervisor process of rig_start(). */
 static int rig_keep(int argc, char **argv)
 {
 	uint64_t control;
 
 	if (argc != 2 || parse_number(argv[1], &control) || control > 1 << 20 ||
 	    fcntl((int)control, F_GETFD) < 0)
-		return rig_bad_usage("rig keep is started by the other rig commands, not by hand");
+		return rig_bad_usage("rig keep is internal: other rig commands start it");
 	return supervisor_main((int)control);
 }
 

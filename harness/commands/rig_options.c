@@ -10,7 +10,7 @@
 #include "harness/commands/rig_command.h"
 #include "harness/lib/param.h"
 
-/** rig_bad_usage - log a mistake on the command line; returns EXIT_USAGE */
+/** rig_bad_usage - log an error of the command line. Return: EXIT_USAGE */
 int rig_bad_usage(const char *format, ...)
 {
 	__cleanup_free char *text = NULL;
@@ -23,7 +23,7 @@ int rig_bad_usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
-/** rig_failed - log an error; returns the exit code for it */
+/** rig_failed - log an error. Return: its exit code */
 int rig_failed(int error, const struct reason *why)
 {
 	log_error("%s", *why->text ? why->text : strerror(-error));
@@ -48,7 +48,7 @@ static void show_progress(void *context, const char *what, double fraction)
 	if (!started)
 		started = now;
 	seconds = (double)(now - started) / NSEC_PER_SEC;
-	/* What the cache has is ready at once and not worth a line. */
+	/* No line for steps that the cache makes instant. */
 	if (done && !begun)
 		return;
 	if (!changed && !done && now - shown < (terminal ? 1 : 50) * NSEC_PER_SEC / 10)
@@ -162,8 +162,8 @@ static int take_option(struct rig_command_line *line, int option, const char *ar
 
 /**
  * rig_parse - parse the command line of a subcommand
- * @allowed:       BIT() of each option that it takes
- * @takes_command: it takes a COMMAND
+ * @allowed:       BIT() of each option of the subcommand
+ * @takes_command: the subcommand has a COMMAND
  * @line:          receives the result; the caller frees @line->files
  *
  * Return: 0 or EXIT_USAGE after a message.
@@ -179,8 +179,8 @@ int rig_parse(int argc, char **argv, unsigned int allowed, bool takes_command,
 	optind = 1;
 	opterr = 0;
 	/*
-	 * '+': what is behind the first word without dashes is looked at below, so that "--" keeps
-	 * its meaning.
+	 * '+': stop at the first word without dashes, so that "--" keeps its meaning. The rest is
+	 * parsed below.
 	 */
 	while (optind < argc) {
 		if (strcmp(argv[optind], "--") == 0) {
@@ -192,7 +192,7 @@ int rig_parse(int argc, char **argv, unsigned int allowed, bool takes_command,
 				return rig_bad_usage(
 					"one PROFILE or NAME is enough: '%s' and '%s'%s",
 					line->target, argv[optind],
-					takes_command ? " (the command comes behind --)" : "");
+					takes_command ? " (the command follows --)" : "");
 			line->target = argv[optind++];
 			continue;
 		}
@@ -214,7 +214,7 @@ int rig_parse(int argc, char **argv, unsigned int allowed, bool takes_command,
 }
 
 /**
- * rig_check_files - check the files that the user names before anything is started
+ * rig_check_files - check the files of the command line before anything is started
  *
  * Return: 0 or EXIT_USAGE after a message.
  */
@@ -226,7 +226,7 @@ int rig_check_files(const struct rig_command_line *line)
 	if (line->options.kernel && image_kernel_check(line->options.kernel, &release, &why))
 		return rig_bad_usage("%s", why.text);
 	if (line->options.modules && !line->options.kernel)
-		return rig_bad_usage("--modules goes with --kernel");
+		return rig_bad_usage("--modules needs --kernel");
 	if (line->options.modules && access(line->options.modules, R_OK | X_OK) < 0)
 		return rig_bad_usage("--modules %s: %s", line->options.modules, strerror(errno));
 	for (size_t i = 0; i < line->file_count; i++) {
@@ -236,12 +236,12 @@ int rig_check_files(const struct rig_command_line *line)
 		if (stat(local, &status) < 0)
 			return rig_bad_usage("--file %s: %s", local, strerror(errno));
 		if (!S_ISREG(status.st_mode))
-			return rig_bad_usage("--file %s: no plain file", local);
+			return rig_bad_usage("--file %s: not a regular file", local);
 	}
 	return 0;
 }
 
-/** rig_want_profile - take the target as the profile to boot; returns 0 or EXIT_USAGE */
+/** rig_want_profile - use the target as the profile to boot. Return: 0 or EXIT_USAGE */
 int rig_want_profile(struct rig_command_line *line)
 {
 	if (!rig_profile_find(line->target))

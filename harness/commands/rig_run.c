@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell rig run: files and a command for an emulated host, through its agent.
+ * brinell rig run: copy files to an emulated host, and run a command there, through its agent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #define HELLO_TIMEOUT_MS 90000
 #define READY_TIMEOUT_MS 60000
-/* Base64 of it, with its JSON around, is below PROTOCOL_LINE_MAX. */
+/* Its Base64 in a JSON message is shorter than PROTOCOL_LINE_MAX. */
 #define CHUNK (384u << 10)
 
 static int ask_agent(struct channel *channel, int id, const char *call, json_t *arguments,
@@ -35,8 +35,8 @@ static const struct rig_profile *profile_of(struct rig *rig, struct reason *why)
 	return rig_profile_find(json_text(state, "profile", ""));
 }
 
-/* @timeout_ms: of a host that is not slow. Return: what the host may take */
-static unsigned int patience(const struct rig_profile *profile, unsigned int timeout_ms)
+/* Return: timeout for the profile. @timeout_ms: of a host that is not slow */
+static unsigned int scaled_timeout(const struct rig_profile *profile, unsigned int timeout_ms)
 {
 	return timeout_ms * (profile && profile->slowness ? profile->slowness : 1);
 }
@@ -47,9 +47,9 @@ struct greeting {
 };
 
 /*
- * An agent that has just lost the controller before restores what that one had set, and closes its port. What came meanwhile is
- * lost with it (drivers/char/virtio_console.c, port_fops_release()). It says hello when it has opened the port again. The second of
- * two answers is skipped.
+ * An agent that lost its controller restores saved state, and closes its port. Data that arrive meanwhile are lost
+ * (drivers/char/virtio_console.c, port_fops_release()). It sends hello when it opens the port again. The second of two answers is
+ * skipped.
  */
 static void greet_again(void *context, json_t *message)
 {
@@ -67,14 +67,14 @@ static int greet(struct channel *channel, unsigned int timeout_ms, struct reason
 	return call_await(channel, request, timeout_ms, greet_again, &greeting, NULL, why);
 }
 
-/** rig_open_agent - a channel to the agent of a host, once it answers; NULL with the reason if not */
+/** rig_open_agent - open a channel to the agent of a host, and wait until it answers. Return: NULL with a reason */
 struct channel *rig_open_agent(struct rig *rig, struct reason *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct channel *channel;
 	const struct rig_profile *profile = profile_of(rig, NULL);
-	unsigned int timeout_ms = patience(profile, HELLO_TIMEOUT_MS);
+	unsigned int timeout_ms = scaled_timeout(profile, HELLO_TIMEOUT_MS);
 	int error;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", rig_agent_path(rig));
@@ -178,7 +178,7 @@ static int run_command(struct channel *agent, const struct rig_profile *profile,
 	error = ask_agent(agent, ++*id, "run",
 			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
 				    (json_int_t)line->timeout_ms),
-			  patience(profile, line->timeout_ms + 10000), &reply, why);
+			  scaled_timeout(profile, line->timeout_ms + 10000), &reply, why);
 	if (error)
 		return error;
 	fputs(json_text(reply, "stdout", ""), stdout);
@@ -197,10 +197,10 @@ static int run_command(struct channel *agent, const struct rig_profile *profile,
 }
 
 /**
- * rig_await_ready - wait until what the profile starts beside the agent takes calls
+ * rig_await_ready - wait until the services of the profile accept calls
  * @id: number of the last call to the agent
  *
- * Return: 0, also for a profile that starts nothing, or -errno.
+ * Return: 0, also for a profile without services, or -errno.
  */
 int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reason *why)
 {
@@ -219,7 +219,7 @@ int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reas
 	error = ask_agent(agent, ++*id, "run",
 			  json_pack("{s:o, s:I}", "argv", argv, "timeout_ms",
 				    (json_int_t)READY_TIMEOUT_MS),
-			  patience(profile, READY_TIMEOUT_MS + 10000), &reply, why);
+			  scaled_timeout(profile, READY_TIMEOUT_MS + 10000), &reply, why);
 	if (!error && json_number(reply, "status", -1))
 		error = fail(why, -EIO,
 			     "what profile %s starts on its host (%s) does not run; brinell rig "
@@ -229,8 +229,8 @@ int rig_await_ready(struct rig *rig, struct channel *agent, int *id, struct reas
 }
 
 /**
- * rig_find_or_boot - the host that is up under the name, or a new one
- * @booted: receives which
+ * rig_find_or_boot - find the host of that name, or boot a new one
+ * @booted: receives whether it is new
  *
  * Return: 0, or an exit code after a message.
  */
@@ -270,7 +270,7 @@ int rig_run(int argc, char **argv)
 	int error = 0, id = 1;
 
 	if (!status && !line.command)
-		status = rig_bad_usage("rig run: no command behind --");
+		status = rig_bad_usage("rig run: there is no command after --");
 	if (!status)
 		status = rig_check_files(&line);
 	if (!status)

@@ -41,7 +41,7 @@ static bool host_is_off(struct rig *rig)
 	return off || got < 0;
 }
 
-/* Bytes from here to there until Ctrl-], the end of the host, or of the console. */
+/* Relay bytes until Ctrl-], the end of the host, or of the console. */
 static void relay(struct rig *rig, int console)
 {
 	struct pollfd fds[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
@@ -100,7 +100,7 @@ int rig_shell(int argc, char **argv)
 			cfmakeraw(&raw);
 			tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 		}
-		/* A prompt that came before we did. */
+		/* The prompt was printed before the connection. */
 		if (!booted)
 			(void)write_all(console, "\n", 1);
 		relay(rig, console);

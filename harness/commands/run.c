@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell run: scenarios in, verdicts out.
+ * brinell run: run scenarios, and judge them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +21,7 @@
 #include "harness/trial/order.h"
 #include "harness/trial/session.h"
 
-/* All trials of --until-fail, unless --trials says how often each scenario is run. */
+/* Number of trials of --until-fail without --trials. */
 #define UNTIL_FAIL_TRIALS 1000
 
 struct run_options {
@@ -40,27 +40,27 @@ static const char usage[] =
 	"usage: brinell run [OPTIONS] SCENARIO...\n"
 	"\n"
 	"SCENARIO is a name from `brinell list`, a pattern such as 'einj/*', a tag such as @demo,\n"
-	"or a path to a file. Scenarios of one pattern or tag that want the same host and\n"
+	"or a path to a file. Scenarios of one pattern or tag that need the same host and\n"
 	"guests run one after the other.\n"
 	"\n"
 	"  --bench NAME      where to run: a rig profile, local, ssh:HOST, or for migrations\n"
-	"                    ssh:HOST,HOST (default: what the scenario asks for)\n"
-	"  --trials N        how often each scenario is run (default 1)\n"
+	"                    ssh:HOST,HOST (default: the bench of the scenario)\n"
+	"  --trials N        trials of each scenario (default 1)\n"
 	"  --seed N          seed of all random choices (default: a random one, recorded)\n"
 	"  --out DIR         directory of the results (default brinell-runs/DATE-ID)\n"
 	"  --set KEY=VALUE   change a value of the scenario, such as victim.page=thp; repeatable\n"
 	"  --kernel PATH     boot rig hosts with this bzImage instead of Debian's newest\n"
 	"  --modules DIR     modules of that kernel (its lib/modules/RELEASE)\n"
-	"  --dry-run         print the trials in order, and which would skip or fail and why;\n"
-	"                    hosts are probed, emulated ones are not booted; run none\n"
-	"  --shuffle         run the trials in a random order, which the seed decides\n"
-	"  --stop-on-fail    run no further trial after one that failed\n"
+	"  --dry-run         print the trials in order, with the reason of each skip or failure;\n"
+	"                    probes hosts, boots no emulated one, and runs no trial\n"
+	"  --shuffle         run the trials in a random order, determined by the seed\n"
+	"  --stop-on-fail    end the run after the first failed trial\n"
 	"  --until-fail      repeat the scenarios until a trial fails, --trials N times at most\n"
 	"                    (default: as often as 1000 trials allow)\n"
-	"  --deadline TIME   end the run after that time, such as 90m; resume runs the rest\n"
-	"  --fail-on-skip    exit 1 when a trial was skipped and all others passed\n"
+	"  --deadline TIME   end the run after this time, such as 90m; resume runs the rest\n"
+	"  --fail-on-skip    exit 1 if a trial was skipped and all others passed\n"
 	"\n"
-	"Standard output carries a table on a terminal, KTAP elsewhere; messages go to standard\n"
+	"Standard output is a table on a terminal, KTAP elsewhere; messages go to standard\n"
 	"error. Faults are real: a host other than the rig's must be declared expendable, see\n"
 	"`brinell doctor`.\n";
 
@@ -95,7 +95,7 @@ static int read_deadline(const char *text, int64_t *deadline_ns)
 	return -EINVAL;
 }
 
-/* The open of a FIFO would wait for ever. */
+/* open() of a FIFO would block. */
 static int check_place(const char *option, const char *path, mode_t type)
 {
 	struct stat status;
@@ -108,7 +108,7 @@ static int check_place(const char *option, const char *path, mode_t type)
 	}
 	if ((status.st_mode & S_IFMT) == type)
 		return 0;
-	log_error("--%s %s: it is no %s", option, path,
+	log_error("--%s %s: it is not a %s", option, path,
 		  type == S_IFDIR ? "directory" : "regular file");
 	return -EINVAL;
 }
@@ -195,7 +195,7 @@ static int load_scenario(struct plan *plan, const struct run_options *options, c
 	return 0;
 }
 
-/* How often each scenario is run. */
+/* Return: trials of each scenario. */
 static uint64_t rounds(const struct run_options *options, size_t scenarios)
 {
 	if (options->trials)
@@ -204,7 +204,7 @@ static uint64_t rounds(const struct run_options *options, size_t scenarios)
 								    : 1;
 }
 
-/* Each scenario once. */
+/* Add each scenario once. */
 static int add_round(struct plan *plan, const struct run_options *options, struct reason *why)
 {
 	int error = 0;
@@ -216,7 +216,7 @@ static int add_round(struct plan *plan, const struct run_options *options, struc
 			       : error;
 }
 
-/* The whole plan is made and checked before anything is started. */
+/* Build and check the whole plan before anything is started. */
 static int make_plan(struct plan *plan, const struct run_options *options, int count, char **names)
 {
 	__cleanup_json json_t *paths = json_array();
@@ -243,7 +243,7 @@ static int make_plan(struct plan *plan, const struct run_options *options, int c
 	return error;
 }
 
-/* What measuring on this bench is worth, if it was found out: every report says it. */
+/* Summary of the bench's last calibration, for every report. */
 static void note_calibration(const struct plan *plan, const struct run_options *options,
 			     json_t *head)
 {
@@ -267,7 +267,7 @@ static void note_calibration(const struct plan *plan, const struct run_options *
 	}
 }
 
-/* Body of the run record; owned by the caller. */
+/* Return: body of the run record, owned by the caller. */
 static char *run_record(const struct plan *plan, const struct run_options *options,
 			json_t *arguments)
 {

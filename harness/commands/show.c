@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell show: the records of a trial, in the order in which they reached the controller.
+ * brinell show: print the records of a trial, in the order in which they reached the controller.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -131,7 +131,7 @@ static void show_result(json_t *result, const json_t *records, bool json)
 	print_verdict(result);
 }
 
-/* A trial that the index beside the journal does not have, or a journal without one. */
+/* For a trial that is not in the index beside the journal, or a journal without an index. */
 static int search_trial(const char *directory, const char *wanted, bool json)
 {
 	__cleanup_index struct journal_index *index = NULL;
@@ -180,8 +180,9 @@ static int run(int argc, char **argv)
 		json = true;
 	}
 	if (optind == argc || argc - optind > 2) {
-		log_error("show: give the directory of the run, and perhaps a trial; see brinell "
-			  "show --help");
+		log_error(
+			"show: give the directory of the run, and optionally a trial; see brinell "
+			"show --help");
 		return EXIT_USAGE;
 	}
 	return argv[optind + 1] ? show_trial(argv[optind], argv[optind + 1], json)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell shrink: replays a storm that failed with less and less of it, as long as it fails in the same way. Each pass is one
- * run of several candidates, which ends at the first that still fails.
+ * brinell shrink: reduce a failed storm, as long as it fails with the same code. Each pass is one run of several candidates, which
+ * ends at the first one that still fails.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +20,7 @@
 
 #define BUDGET "10min"
 #define STORM "gmem-storm"
-/* A list of operations that a scenario file can hold. */
+/* Longest list of operations in a scenario file. */
 #define OPERATIONS_MOST 2000
 #define TRIES_MOST 100
 
@@ -29,23 +29,23 @@ static const char usage[] =
 	"\n"
 	"Replays the " STORM
 	" of a trial that did not pass, from its seed, with fewer operations,\n"
-	"threads, users and faults, and keeps what still ends with the same reason code. The\n"
-	"smallest schedule is left in DIR/shrunk-TRIAL: scenario.yaml and a README for a report.\n"
+	"threads, users and faults, as long as it ends with the same reason code. The smallest\n"
+	"schedule is written to DIR/shrunk-TRIAL: scenario.yaml and a README for a report.\n"
 	"\n"
-	"  --budget TIME     no new pass after that time (default " BUDGET ")\n"
-	"  --tries N         run each schedule up to N times, for failures that do not show\n"
+	"  --budget TIME     start no new pass after this time (default " BUDGET ")\n"
+	"  --tries N         run each schedule up to N times, for failures that do not occur\n"
 	"                    each time (default 1)\n";
 
 /**
- * struct shrink - the work
- * @directory: of the run, @place: of the result
+ * struct shrink - state of the reduction
+ * @directory: of the run; @place: of the result
  * @trial:     record of the trial; borrowed from @records
- * @code:      reason code that a candidate must end with
+ * @code:      reason code of a failing candidate
  * @spec:      smallest so far; owned
- * @step:      of @spec that injects; borrowed
+ * @step:      injecting step of @spec; borrowed
  * @kernel:    release that it ran on
  * @failed_at: last operation before the first violation, or -1
- * @tries:     runs of a candidate until it counts as one that does not fail
+ * @tries:     runs of a candidate before it counts as passing
  */
 struct shrink {
 	const char *directory;
@@ -137,7 +137,7 @@ static int open_trial(struct shrink *shrink, const char *trial, struct reason *w
 	return 0;
 }
 
-/* A knob may need another one: a toucher a vCPU, for example. A run starts nothing if one of its scenarios is not valid. */
+/* Knobs depend on each other, such as touchers on vCPUs, and a run with one invalid scenario starts nothing: check each. */
 static bool is_valid(const json_t *spec)
 {
 	__cleanup_free char *text = json_dumps(spec, 0);
@@ -151,7 +151,7 @@ static bool is_valid(const json_t *spec)
 	return true;
 }
 
-/* Adds a copy of the spec with another value of a knob; NULL removes it. Not if that is no valid scenario. @value: stolen. */
+/* Add a copy of the spec with another value of a knob; NULL removes it. Invalid ones are not added. @value: stolen. */
 static void add_candidate(const struct shrink *shrink, json_t *candidates, const char *knob,
 			  json_t *value)
 {
@@ -177,7 +177,7 @@ static json_t *list_of_range(const json_t *list, size_t from, size_t to, bool in
 	return part;
 }
 
-/* Each item of a list of users or faults less. */
+/* Add candidates without one item of the list of users or faults. */
 static void add_shorter_lists(const struct shrink *shrink, json_t *candidates, const char *knob)
 {
 	const json_t *list = json_object_get(shrink->step, knob);
@@ -249,7 +249,7 @@ static int run_candidates(const struct shrink *shrink, const char *out, json_t *
 	return code < 0 ? code : 0;
 }
 
-/* Return: the index of the first candidate that still fails, -1: none, or -errno less 1. */
+/* Return: index of the first failing candidate; -1: none; or -errno - 1. */
 static int try_pass(struct shrink *shrink, const json_t *candidates, struct reason *why)
 {
 	__cleanup_free char *out = format_text("%s/pass-%u", shrink->place, ++shrink->passes);
@@ -262,7 +262,7 @@ static int try_pass(struct shrink *shrink, const json_t *candidates, struct reas
 	for (size_t i = 0; i < count * shrink->tries && !error; i++) {
 		__cleanup_free char *name = format_text("candidate-%u-%zu.yaml", shrink->passes, i);
 
-		/* A file that is named twice is run once. */
+		/* brinell run runs a file that is named twice only once. */
 		error = write_candidate(shrink, json_array_get(candidates, i % count), name, why);
 		json_array_append_new(files, json_sprintf("%s/%s", shrink->place, name));
 	}
@@ -280,7 +280,7 @@ static bool has_time(const struct shrink *shrink)
 	return now_monotonic_ns() < shrink->until_ns;
 }
 
-/* One pass. @candidates: stolen. Return: 1 when one of them still fails, and is the spec now; 0, or -errno. */
+/* Run one pass. @candidates: stolen. Return: 1: one of them fails, and is the new spec; 0: none; or -errno. */
 static int take_smaller(struct shrink *shrink, json_t *candidates, const char *what,
 			struct reason *why)
 {
@@ -307,7 +307,7 @@ static int cut_after_failure(struct shrink *shrink, struct reason *why)
 	int64_t count = shrink->failed_at + 1;
 
 	if (shrink->failed_at >= 0) {
-		/* A round is executed whole. */
+		/* Only complete rounds can be executed. */
 		count += (int64_t)param_number(shrink->step, "converters");
 		add_candidate(shrink, candidates, "operations", json_sprintf("%" PRId64, count));
 	}
@@ -332,7 +332,7 @@ static json_t *parts_of(const struct shrink *shrink, size_t parts)
 
 	for (int inside = 1; inside >= 0; inside--)
 		for (size_t from = 0; from < size; from += width) {
-			/* Of two halves, what is left is the other half. */
+			/* With two parts, the complement of one is the other. */
 			if ((!inside && parts == 2) || (inside && parts > 2))
 				continue;
 			add_candidate(shrink, candidates, "only",

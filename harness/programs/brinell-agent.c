@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell-agent: the agent alone, static, so that it runs on any host it is copied to.
+ * brinell-agent: the agent as a static program, which runs on any host that it is copied to.
  */
 #include "harness/agent/agent.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell-guest: static, so that it runs in any guest that it is copied to.
+ * brinell-guest: a static program, which runs in any guest that it is copied to.
  */
 #include "harness/guestd/guestd.h"
 

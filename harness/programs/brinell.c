@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * brinell: presses known faults into machines that run virtual machines, and records with evidence what held.
+ * brinell: inject hardware faults into hosts that run virtual machines, and prove from evidence what each fault did.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "harness/lib/registry.h"
 #include "harness/lib/util.h"
 
-/* The order of the help text is the order of use, not of the linker. */
+/* Order of commands in the help text. */
 static const char *const order[] = {"run",    "check",	 "resume",    "shrink",	 "judge",   "show",
 				    "report", "compare", "calibrate", "history", "nightly", "list",
 				    "doctor", "inject",	 "rig",	      "agent"};
@@ -32,8 +32,9 @@ static void print_help(FILE *out)
 {
 	fputs("usage: brinell COMMAND [OPTIONS]\n"
 	      "\n"
-	      "Presses a known fault into a machine that runs virtual machines, and records with\n"
-	      "evidence what broke and what held.\n"
+	      "Injects hardware faults into Linux hosts that run virtual machines, and proves "
+	      "from\n"
+	      "independent evidence what each fault did.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
@@ -60,7 +61,7 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
-/* Takes the options of every command out of the arguments. */
+/* Remove the options that all commands share from the arguments. */
 static int take_common_options(int argc, char **argv)
 {
 	int kept = 0;
@@ -79,7 +80,7 @@ static int take_common_options(int argc, char **argv)
 	return kept;
 }
 
-/* A file that takes the number of a closed standard stream would receive its messages. */
+/* Open closed standard streams, so that no other file gets their numbers. */
 static void open_standard_streams(void)
 {
 	int fd;
@@ -91,7 +92,7 @@ static void open_standard_streams(void)
 		close(fd);
 }
 
-/* The exit code vouches for what was printed: output that is lost in a full disk or a broken pipe is an error. */
+/* Lost output, by a full disk or a broken pipe, is an error. */
 static int end_output(int code)
 {
 	int error = fflush(stdout) == 0 ? 0 : errno;
@@ -140,7 +141,7 @@ static int run_command(int argc, char **argv)
 		log_error("there is no command '%s'; brinell --help lists them", argv[1]);
 		return EXIT_USAGE;
 	}
-	/* `inject NAME --help` prints the table of the injector, which only that command knows. */
+	/* `inject NAME --help` prints the options of the injector, so the command handles it. */
 	if (asks_for_help(argc - 1, argv + 1) && (strcmp(argv[1], "inject") != 0 || argc < 4)) {
 		fputs(command->usage, stdout);
 		return EXIT_PASSED;
