@@ -489,10 +489,12 @@ static const struct line_kind line_kinds[] = {
 	LINE("stack guard page was hit", NULL, MEANS_OOPS),
 	LINE("Fixing recursive fault but reboot is needed", NULL, MEANS_OOPS),
 	/*
-	 * "BUG: " begins the reports of mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c,
+	 * kernel/locking/lockdep.c, print_lockdep_off(): its tables are full, and it is off from here on. Else "BUG: " begins the
+	 * reports of mm/kasan/report.c, mm/kfence/report.c, kernel/kcsan/report.c, mm/kmsan/report.c,
 	 * mm/memory.c (Bad page map), mm/page_alloc.c (Bad page state), kernel/fork.c (Bad rss-counter state),
 	 * kernel/sched/core.c (scheduling while atomic, sleeping function), kernel/locking/spinlock_debug.c, arch/x86/mm/fault.c.
 	 */
+	LINE("BUG: MAX_", "BUG: MAX_[A-Z_]+ too low!", MEANS_NOTHING),
 	LINE("BUG: ", "(^|[^A-Z_])BUG: ", MEANS_OOPS),
 	/* mm/slub.c, slab_bug() */
 	LINE("BUG ", "(^|[^A-Z_])BUG [^ ]+ \\(.*\\): ", MEANS_OOPS),
@@ -520,7 +522,7 @@ static const struct line_kind line_kinds[] = {
 	LINE("INFO: trying to register non-static key", NULL, MEANS_WARNING),
 	/* kernel/irq/spurious.c, __report_bad_irq(); arch/x86/kernel/irq.c, common_interrupt() */
 	LINE(": nobody cared", "irq [0-9]+: nobody cared", MEANS_WARNING),
-	LINE("No irq handler for vector", NULL, MEANS_WARNING),
+	LINE("No irq handler for ", "No irq handler for (vector|[0-9]+\\.[0-9]+)", MEANS_WARNING),
 	/* kernel/rcu/tasks.h: rcu_tasks_wait_gp(), warn_rcu_tasks() */
 	LINE("rcu_tasks",
 	     "rcu_tasks.* grace period number [0-9]+ \\(since boot\\) is [0-9]+ jiffies old",
@@ -545,7 +547,10 @@ static const struct line_kind line_kinds[] = {
 	/* lib/refcount.c */
 	LINE("refcount_t: ", NULL, MEANS_WARNING),
 	/* kernel/panic.c, __warn(): "CPU: 1 PID: 2 at" to Linux 6.16, "FILE:LINE at" from 6.17 */
-	LINE("WARNING: ", "WARNING: (CPU: [0-9]+ PID: [0-9]+ at |[^ ]+:[0-9]+ at )", MEANS_WARNING),
+	LINE("WARNING: ",
+	     "WARNING: (CPU: [0-9]+ PID: [0-9]+ at |(\\[.*\\] )?[^ ]+:[0-9]+ at |at .*, "
+	     "CPU#[0-9]+: )",
+	     MEANS_WARNING),
 	/* kernel/locking/lockdep.c, kernel/rcu/update.c */
 	LINE("WARNING: ",
 	     "WARNING: (possible |suspicious |bad unlock|bad contention|inconsistent lock|"
