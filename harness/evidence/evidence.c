@@ -194,11 +194,11 @@ static const struct line_kind line_kinds[] = {
 	     "(MCE|Memory failure:) " PFN
 	     ": (Sending SIGBUS to|Killing) .*:([0-9]+) due to hardware memory corruption",
 	     MEANS_SIGBUS_SENT, KIND_MEMORY, UNCORRECTED, .pfn = 2, .pid = 4),
-	/* drivers/acpi/apei/ghes.c: memory_failure_cb(), ghes_do_memory_failure() */
+	/* drivers/acpi/apei/ghes.c, memory_failure_cb(): the number is that of a thread, the process is not named */
 	LINE(" (SIGBUS)",
-	     "GHES: .*:([0-9]+): (synchronous unrecoverable error|hardware memory corruption) "
+	     "GHES: .*:[0-9]+: (synchronous unrecoverable error|hardware memory corruption) "
 	     "\\(SIGBUS\\)",
-	     MEANS_SIGBUS_SENT, KIND_MACHINE_CHECK, UNCORRECTED, .pid = 1),
+	     MEANS_SIGBUS_SENT, KIND_MACHINE_CHECK, UNCORRECTED),
 	LINE("forcibly killing",
 	     "Memory failure: " PFN ": forcibly killing .*:([0-9]+) because of failure to unmap",
 	     MEANS_KILLED, KIND_MEMORY, UNCORRECTED, .pfn = 1, .pid = 2),
