@@ -556,6 +556,20 @@ static void trace_events_tell_kind_severity_and_place(void **state)
 			  "addr: 000000011a200000 (mask lsb: 15) node: 1");
 	assert_int_equal(line.nature.severities, CE);
 	assert_int_equal(line.pages, 512);
+	assert_int_equal(read_event("ras:mc_event", "{}",
+				    "mc_event: 1 Info error: x on y (mc:0 location:0:0:-1 "
+				    "address:0x11a3f4000 grain:32 syndrome:0x0)")
+				 .meaning,
+			 MEANS_NOTHING);
+	assert_int_equal(read_event("ras:mc_event", "{}",
+				    "mc_event: 1 Corrected error: x info error on y (mc:0 "
+				    "address:0x11a3f4000 grain:32 syndrome:0x0)")
+				 .meaning,
+			 MEANS_HARDWARE_ERROR);
+	assert_int_equal(read_event("ras:non_standard_event", "{\"sev\": 0}",
+				    "severity: 0; sec type:adcc7698-47b4-db4b-b65e-16f193c4f3db")
+				 .meaning,
+			 MEANS_NOTHING);
 	/* A guest of AMD has deferred errors, and no type of the bank. */
 	line = read_event("mce:mce_record",
 			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x9c00180000000000\", "

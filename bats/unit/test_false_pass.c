@@ -889,6 +889,23 @@ static void an_open_severity_needs_one_that_is_known(void **state)
 	}
 }
 
+/* The driver that prints an error of CXL also fires its event. */
+static void one_driver_of_cxl_is_one_witness(void **state)
+{
+	const struct told twice[] = {
+		KMSG("pcieport 0000:00:1c.6: CXL Bus Error: severity=Correctable"),
+		{"trace", "cxl_aer_correctable_error: memdev=mem0 host=0000:0d:00.0 serial=1",
+		 "{\"event\": \"cxl:cxl_aer_correctable_error\", \"fields\": {}}"},
+		{0}};
+	__cleanup_json json_t *records = plain_trial();
+
+	(void)state;
+	json_object_set_new(body_of(records, "intent"), "fault",
+			    json_pack("[s, s, s]", "cxl", "pcie", "corrected"));
+	tell(records, twice);
+	assert_verdict(records, "inconclusive", "one-witness");
+}
+
 /* A host that died names the page that it died of. */
 static void a_panic_over_another_page_is_no_proof(void **state)
 {
@@ -1094,6 +1111,7 @@ int main(void)
 		cmocka_unit_test(a_known_failure_hides_no_other),
 		cmocka_unit_test(a_report_is_read_as_a_whole),
 		cmocka_unit_test(an_open_severity_needs_one_that_is_known),
+		cmocka_unit_test(one_driver_of_cxl_is_one_witness),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),

@@ -58,6 +58,23 @@ static unsigned char severity_of(const char *text)
 	return severity_of_words(at, strcspn(at, ":"));
 }
 
+/* What firmware reports for information is no error. */
+static void set_severity(struct kernel_line *line, unsigned char severity, bool information)
+{
+	line->nature.severities = severity;
+	if (information)
+		line->meaning = MEANS_NOTHING;
+}
+
+/* The same words: "1 Info error", "{1} info error" */
+static bool is_information(const char *text)
+{
+	const char *error = strstr(text, "nfo error");
+	const char *at = strchr(text, ':');
+
+	return at && error > at && error < at + 1 + strcspn(at + 1, ":");
+}
+
 static void read_machine_check(const json_t *fields, const char *text, struct kernel_line *line)
 {
 	struct machine_check check = {
@@ -81,7 +98,8 @@ static void read_memory_controller(const json_t *fields, const char *text, struc
 	const char *grain = strstr(text, " grain:");
 	uint64_t address;
 
-	line->nature = (struct nature){KIND_MEMORY, severity_of(text)};
+	line->nature.kinds = KIND_MEMORY;
+	set_severity(line, severity_of(text), is_information(text));
 	if (!read_value(fields, "address", text, "address:0x", &address))
 		(void)number_after(text, "address: 0x", &address);
 	set_physical(line, address, grain ? strtoull(grain + 7, NULL, 10) : 0);
@@ -91,7 +109,8 @@ static void read_extended_log(const json_t *fields, const char *text, struct ker
 {
 	uint64_t address, low_bits = 0;
 
-	line->nature = (struct nature){KIND_MEMORY, severity_of(text)};
+	line->nature.kinds = KIND_MEMORY;
+	set_severity(line, severity_of(text), is_information(text));
 	(void)read_value(fields, "pa_mask_lsb", text, "mask lsb: ", &low_bits);
 	if (read_value(fields, "pa", text, "physical addr: ", &address) && address != UINT64_MAX)
 		set_physical(line, address, low_bits < 48 ? 1ull << low_bits : 0);
@@ -143,8 +162,11 @@ static unsigned char severity_of_ghes(uint64_t severity)
 
 static void read_arm(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	line->nature = (struct nature){KIND_PROCESSOR,
-				       severity_of_ghes((uint64_t)json_number(fields, "sev", 0))};
+	bool known = json_object_get(fields, "sev") != NULL;
+	uint64_t severity = (uint64_t)json_number(fields, "sev", 0);
+
+	line->nature.kinds = KIND_PROCESSOR;
+	set_severity(line, severity_of_ghes(severity), known && !severity);
 }
 
 /*
@@ -208,9 +230,11 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 	};
 
 	uint64_t severity;
+	bool known;
 
-	(void)read_value(fields, "sev", text, "severity: ", &severity);
-	line->nature = (struct nature){KIND_ANY, severity_of_ghes(severity)};
+	known = read_value(fields, "sev", text, "severity: ", &severity);
+	line->nature.kinds = KIND_ANY;
+	set_severity(line, severity_of_ghes(severity), known && !severity);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (strstr(text, sections[i].type))
 			line->nature.kinds = sections[i].kind;

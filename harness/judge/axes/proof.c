@@ -177,7 +177,8 @@ void case_weigh(struct trial_case *trial, enum group group, const struct record 
 
 	if (nature.kinds == KIND_IOMMU && !(fault.kinds & KIND_IOMMU))
 		return;
-	if (nature.kinds == KIND_PCIE && relation == RELATION_ANONYMOUS && group == GROUP_TRACE)
+	if (nature.kinds && !(nature.kinds & ~(KIND_PCIE | KIND_CXL)) &&
+	    relation == RELATION_ANONYMOUS && group == GROUP_TRACE)
 		group = GROUP_KERNEL_LOG;
 	if (!nature_overlaps(nature, fault)) {
 		note_other(trial, record, relation, nature);
