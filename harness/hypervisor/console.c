@@ -92,8 +92,7 @@ int console_fd(const struct console *console)
 	return console->fd;
 }
 
-static void end_line(struct console *console, void (*line)(void *context, const char *text),
-		     void *context)
+static void end_line(struct console *console, console_line_fn *line, void *context)
 {
 	char text[LINE_MAX_BYTES + 1];
 	size_t length = 0;
@@ -112,7 +111,9 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 	if (!console->panic && strstr(text, "Kernel panic"))
 		console->panic = xstrdup(text);
 	if (!guest_budget_take(&console->budget, 1, now_monotonic_ns())) {
-		console->dropped++;
+		/* At once: a guest that dies may write no line behind the last one that is dropped. */
+		if (console->dropped++ == 0)
+			line(context, "(lines above the rate limit are dropped)", 1);
 		return;
 	}
 	if (console->dropped) {
@@ -120,18 +121,17 @@ static void end_line(struct console *console, void (*line)(void *context, const 
 			format_text("(%llu lines above the rate limit were dropped)",
 				    (unsigned long long)console->dropped);
 
+		line(context, note, console->dropped);
 		console->dropped = 0;
-		line(context, note);
 	}
-	line(context, text);
+	line(context, text, 0);
 }
 
 /**
  * console_read - read a bounded amount of output without blocking
  * @line: called for each complete line, without its newline and without control characters
  */
-void console_read(struct console *console, void (*line)(void *context, const char *text),
-		  void *context)
+void console_read(struct console *console, console_line_fn *line, void *context)
 {
 	char bytes[16384];
 	ssize_t got = console->fd < 0 ? 0 : read(console->fd, bytes, sizeof(bytes));
@@ -145,8 +145,7 @@ void console_read(struct console *console, void (*line)(void *context, const cha
 }
 
 /** console_end - handle the end of the console: an incomplete line is the last one */
-void console_end(struct console *console, void (*line)(void *context, const char *text),
-		 void *context)
+void console_end(struct console *console, console_line_fn *line, void *context)
 {
 	if (console->fd < 0)
 		return;

@@ -98,13 +98,14 @@ char *transparent_pages_policy(void);
 
 struct console;
 
+/* @lost: lines before this one that were dropped, at least */
+typedef void console_line_fn(void *context, const char *text, uint64_t lost);
+
 struct console *console_open(const char *path, struct reason *why);
 void console_free(struct console *console);
 int console_fd(const struct console *console);
-void console_read(struct console *console, void (*line)(void *context, const char *text),
-		  void *context);
-void console_end(struct console *console, void (*line)(void *context, const char *text),
-		 void *context);
+void console_read(struct console *console, console_line_fn *line, void *context);
+void console_end(struct console *console, console_line_fn *line, void *context);
 char *console_tail(const struct console *console, size_t most);
 
 #endif

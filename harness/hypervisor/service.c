@@ -126,13 +126,14 @@ void domain_survey_later(struct agent *agent, int64_t pause_ns)
 	domains_of(agent)->survey_ns = now_monotonic_ns() + pause_ns;
 }
 
-static void on_console_line(void *context, const char *text)
+static void on_console_line(void *context, const char *text, uint64_t lost)
 {
 	void **pair = context;
 	struct domain_guest *guest = pair[1];
 
 	agent_emit(pair[0], "guest-console", now_realtime_ns(), text,
-		   json_pack("{s:s}", "guest", guest->name));
+		   json_pack("{s:s, s:o*}", "guest", guest->name, "lost",
+			     lost ? json_integer((json_int_t)lost) : NULL));
 }
 
 /** domain_take_console - emit lines of a guest's console, without blocking */
