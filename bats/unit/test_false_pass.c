@@ -977,6 +977,8 @@ static void the_names_of_others_are_no_harm(void **state)
 		{"console", "[   12.345678] audit: type=1400 audit(1.2:3): comm=\"BUG: x\""},
 		{"console", "[   12.345678] usb 1-1: Product: Oops: x"},
 		{"console", "[   12.345678] systemd[1]: BUG: x"},
+		{"console", "(d1) [   12.345678] BUG: unable to handle page fault for address: ff"},
+		{"console", "(d12) Kernel panic - not syncing: Fatal exception"},
 		{"kmsg", "net_ratelimit: 12 callbacks suppressed"},
 	};
 	static const char *const harms[][2] = {

@@ -350,6 +350,14 @@ static bool quotes_others(const char *text)
 	return false;
 }
 
+/* "(d1) ...": Xen shows what a guest writes, other than that which controls it (xen/drivers/char/console.c, guest_console_write()) */
+static bool is_of_domain(const char *text)
+{
+	size_t digits = strncmp(text, "(d", 2) == 0 ? strspn(text + 2, "0123456789") : 0;
+
+	return digits && text[2 + digits] == ')' && !(digits == 1 && text[2] == '0');
+}
+
 /* "systemd[1]: ...", but not "a.out[412]: segfault at ..." */
 static bool is_of_program(const char *text)
 {
@@ -366,7 +374,8 @@ static bool is_of_program(const char *text)
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
  * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
- * facility, but programs such as systemd begin their lines with their name and number.
+ * facility, but programs such as systemd begin their lines with their name and number, and Xen
+ * begins those of its guests with the number of the domain.
  */
 bool event_is_of_kernel(const struct record *record)
 {
@@ -376,7 +385,7 @@ bool event_is_of_kernel(const struct record *record)
 
 	return json_number(record->event.data, "facility", 0) == 0 &&
 	       strncmp(text, "kernel: ", 8) != 0 && !quotes_others(text) &&
-	       !(console && is_of_program(text));
+	       !(console && (is_of_program(text) || is_of_domain(text)));
 }
 
 /** intent_bank - the processor and the bank into which a record of a machine check is written; false: they are not known */
