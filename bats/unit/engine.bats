@@ -162,7 +162,7 @@ load fake/engine
 @test "an agent of another protocol version is refused with both numbers" {
 	run_it version
 	[ "$status" -eq 4 ]
-	[[ $output == *"speaks protocol 99"*"speaks 1"* ]]
+	[[ $output == *"has protocol 99"*"has 1"* ]]
 	[ "$(fired)" -eq 0 ]
 }
 

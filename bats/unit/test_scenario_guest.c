@@ -63,7 +63,7 @@ static const struct refusal refusals[] = {
 	{HEAD "guests: {g1: {domain: mine}}\nsteps: []\n", "3:15", "add kind: domain"},
 	{HEAD "guests: {g1: {kind: domain}}\nsteps: []\n", "3:14", "'domain' is missing"},
 	{HEAD "guests: {g1: {kind: domain, domain: a, memory: 1G}}\nsteps: []\n", "3:40",
-	 "a domain has what the hypervisor knows of it"},
+	 "a domain has the configuration of the hypervisor"},
 	{HEAD "guests: {g1: {kind: domain, domain: ''}}\nsteps: []\n", "3:37", "'domain' is empty"},
 	{HEAD "guests: {g1: {kind: domain, domain: a}, g2: {kind: domain, domain: a}}\n"
 	      "steps: []\n",
@@ -85,7 +85,7 @@ static const struct refusal refusals[] = {
 	 "7:37", "'hwpoison' works on a host and takes no guest"},
 	{HEAD "guests: {g1: {}, g2: {}}\n" VICTIM STEPS
 	      "  - inject: {with: qemu-mce, kind: corrected}\n",
-	 "7:13", "'inject' does not say which guest; add guest: NAME, one of: g1, g2"},
+	 "7:13", "'inject' needs a guest; add guest: NAME, one of: g1, g2"},
 	{HEAD "guests: {g1: {}, g2: {}}\n" VICTIM STEPS
 	      "  - inject: {with: qemu-mce, kind: srao, guest: g2, at: victim}\n",
 	 "7:49", "'victim' runs in g1 and not in 'g2'"},
@@ -110,7 +110,7 @@ static const struct refusal refusals[] = {
 	{HEAD "bench: kvm\n" GUEST VICTIM STEPS POISON MIGRATE, "9:14",
 	 "a migration needs a second host, and 'kvm' has one; write bench: kvm-pair"},
 	{TWO "  - migrate: {mode: pre-copy}\n", "8:14",
-	 "'migrate' does not say which guest; add guest: NAME, one of: g1, g2"},
+	 "'migrate' needs a guest; add guest: NAME, one of: g1, g2"},
 	{HEAD "steps:\n  - migrate: {}\n", "4:14", "'migrate' without a guest"},
 	{GOOD "  - migrate: g2\n", "8:14", "unknown guest 'g2'; did you mean 'g1'?"},
 	{GOOD "  - migrate: {mode: live}\n", "8:21", "must be one of pre-copy, post-copy"},
@@ -121,7 +121,7 @@ static const struct refusal refusals[] = {
 	{GOOD "  - migrate: {bandwidth: fast}\n", "8:26", "must be a size"},
 	{MOVED MIGRATE, "9:14", "put - when: migration.ended between them"},
 	/* a migration that stands still */
-	{GOOD "  - migrate: {hold: sent}\n", "8:14", "does not say which page; add page: WORKLOAD"},
+	{GOOD "  - migrate: {hold: sent}\n", "8:14", "needs a page; add page: WORKLOAD"},
 	{GOOD "  - migrate: {hold: never}\n", "8:21", "one of none, sent, last, arrived"},
 	{GOOD "  - migrate: {hold: sent, page: vicitm}\n", "8:33", "did you mean 'victim'?"},
 	{HEAD GUEST "workloads: {victim: {kind: memory}}\n" STEPS
@@ -141,7 +141,7 @@ static const struct refusal refusals[] = {
 	{GOOD "  - migrate: {hold: checkpoint}\n", "8:14", "add mode: checkpoint"},
 	{GOOD "  - migrate: {hold: bytes}\n", "8:14", "write hold: bytes, bytes: 10M"},
 	{GOOD "  - migrate: {hold: last, bytes: 10M}\n", "8:14", "write hold: bytes, bytes: 10M"},
-	{GOOD "  - migrate: {video: yes}\n", "8:14", "'video' does not say which page"},
+	{GOOD "  - migrate: {video: yes}\n", "8:14", "'video' needs a page"},
 	/* places in a matrix */
 	{GOOD "cell: {error: srao}\n", "8:7", "a value on at least two axes"},
 	{GOOD "cell: srao\n", "8:7", "a value on at least two axes"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The agent of a host: runs on the host under test, does what the controller asks, and sends what its witnesses and
+ * The agent of a host: runs on the host under test, serves calls of the controller, and sends the events of its witnesses and
  * workloads see.
  */
 #include <errno.h>
@@ -22,7 +22,7 @@
  *
  * When the controller is gone the agent ends its workloads and restores what an injector had set.
  *
- * Return: -EPIPE at the end of the stream, -ECANCELED when it was asked to end by a signal, or another -errno.
+ * Return: -EPIPE at the end of the stream, -ECANCELED when a signal requested its end, or another -errno.
  */
 int agent_serve(struct channel *channel)
 {
@@ -52,7 +52,7 @@ static int open_port(const char *path)
 
 	if (fd < 0)
 		log_error("agent: open %s: %s", path, strerror(errno));
-	/* A serial line, whose other end shows nothing of itself. */
+	/* On a serial line the other end can not be detected. */
 	if (fd >= 0 && tcgetattr(fd, &line) == 0) {
 		cfmakeraw(&line);
 		cfsetspeed(&line, B115200);
@@ -63,7 +63,7 @@ static int open_port(const char *path)
 }
 
 /*
- * Return: false when the agent was asked to end.
+ * Return: false when the end of the agent was requested.
  *
  * A virtio serial port hangs up while no peer is connected outside; the driver reports a change by SIGIO
  * (drivers/char/virtio_console.c, send_sigio_to_port()). The bound is for ports of other drivers, which do not.

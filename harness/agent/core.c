@@ -77,7 +77,7 @@ static void close_services(struct agent *agent)
 	} while (next != rank && (rank = next));
 }
 
-/** agent_free - end all services, in the order of their ranks, and forget everything; the channel stays with its owner */
+/** agent_free - end all services, in the order of their ranks, and free everything but the channel */
 void agent_free(struct agent *agent)
 {
 	close_services(agent);
@@ -134,7 +134,7 @@ static void transmit(struct agent *agent, json_t *message)
  */
 void agent_send(struct agent *agent, json_t *message)
 {
-	/* What can not be said as JSON is reported as such, for evidence must not be lost in silence. */
+	/* An event that can not be encoded as JSON is reported as such, because lost evidence must be visible. */
 	if (!message)
 		message = call_ignored("a message that can not be written as JSON was lost");
 	if (agent->role == AGENT_GUEST && json_object_get(message, "event"))
@@ -214,7 +214,7 @@ json_t *agent_hello(const struct agent *agent)
 }
 
 /**
- * agent_attach - serve this stream from now on: says hello, and what was kept
+ * agent_attach - serve this stream from now on: send hello and the queued events
  * @channel: owned by the caller, until after agent_detach()
  */
 void agent_attach(struct agent *agent, struct channel *channel)
@@ -385,7 +385,7 @@ static int wait_for_news(struct pollfd *fds, nfds_t count, int timeout_ms)
  * agent_turn - wait for input from any source, and dispatch it
  * @timeout_ms: at most so long; -1 for ever
  *
- * Return: 0, -ECANCELED when a signal wants the agent to end, or why the stream is of no more use: -EPIPE at its end, or
+ * Return: 0, -ECANCELED when a signal requests the end of the agent, -EPIPE at the end of the stream, or
  * another -errno.
  */
 int agent_turn(struct agent *agent, int timeout_ms)
@@ -414,7 +414,7 @@ int agent_turn(struct agent *agent, int timeout_ms)
 		serve_messages(agent);
 		if (got < 0)
 			return got;
-		/* A serial port whose other end is closed: readable for ever with nothing to read. */
+		/* A serial port whose other end is closed polls as readable, without data. */
 		if (got == 0 && fds[0].revents & POLLHUP && !(fds[0].revents & POLLIN))
 			return -EPIPE;
 	}

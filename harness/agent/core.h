@@ -13,7 +13,7 @@ struct activity;
 
 /**
  * enum agent_role - which program serves
- * @AGENT_HOST:  the agent of a host under test: lives as long as its controller's stream
+ * @AGENT_HOST:  the agent of a host under test: ends with its controller's stream
  * @AGENT_GUEST: brinell-guest: outlives its stream, keeps evidence for the next one
  */
 enum agent_role {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls workload.*: what their processes say comes as events of the witness "workload".
+ * The calls workload.*: reports of the workloads' processes are events of the witness "workload".
  */
 #include <errno.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static const struct activity *workload_by_name(void *context, const char *name)
 	return agent_workload(context, name);
 }
 
-/** agent_workloads_dispatch - send all that the workloads have said by now */
+/** agent_workloads_dispatch - send all pending reports of the workloads */
 void agent_workloads_dispatch(struct agent *agent)
 {
 	for (struct agent_workload *load = workloads_of(agent)->first; load; load = load->next)

@@ -185,14 +185,15 @@ static bool is_guest_witness(const char *name)
 }
 
 /* Events from the guest itself (docs/guest-program.md). */
-static void take_guest_word(struct bench *bench, const char *guest, int64_t time_ns,
-			    const json_t *said)
+static void take_guest_message(struct bench *bench, const char *guest, int64_t time_ns,
+			       const json_t *said)
 {
 	const char *witness = json_text(said, "witness", "");
 	json_t *data;
 
 	if (!json_is(said, "event", "witness") || !is_guest_witness(witness)) {
-		bench_report_guest(bench, guest, "guest-link", time_ns, "the guest said something",
+		bench_report_guest(bench, guest, "guest-link", time_ns,
+				   "unexpected event of the guest",
 				   json_pack("{s:s, s:O}", "what", "said", "said", said));
 		return;
 	}
@@ -215,7 +216,7 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 	json_t *data;
 
 	if (strcmp(what, "said") == 0) {
-		take_guest_word(bench, guest, time_ns, json_object_get(message, "said"));
+		take_guest_message(bench, guest, time_ns, json_object_get(message, "said"));
 		return;
 	}
 	if (is_one_of(what, "heartbeat", "gap", "silent", "heard", "clock"))
@@ -523,7 +524,7 @@ int bench_greet(struct bench *bench, struct reason *why)
 	version = json_number(hello, "protocol", -1);
 	if (version != PROTOCOL_VERSION)
 		return fail(why, -EPROTO,
-			    "the agent on %s speaks protocol %lld, this brinell speaks %d: install "
+			    "the agent on %s has protocol %lld, this brinell has %d: install "
 			    "the same "
 			    "version on both",
 			    bench->name, (long long)version, PROTOCOL_VERSION);
@@ -534,7 +535,7 @@ int bench_greet(struct bench *bench, struct reason *why)
 	bench->state = HOST_UP;
 	bench->boots++;
 	bench->boot_ns = bench->powered_ns ? now_realtime_ns() - bench->powered_ns : 0;
-	report_bench(bench, "agent-hello", "the agent said hello");
+	report_bench(bench, "agent-hello", "hello of the agent");
 	/* Without the call `clock`, the hello gives the time, with less precision. */
 	if (bench_compare_clocks(bench, true, NULL))
 		log_debug("%s: its clock was not compared", bench->host);

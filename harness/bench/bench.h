@@ -81,7 +81,7 @@ REGISTRY(bench_ops)
 /**
  * enum host_state - state of the host as known to the controller
  * @HOST_DOWN: not started, or ended
- * @HOST_UP:   its agent said hello
+ * @HOST_UP:   its agent has sent hello
  * @HOST_LOST: the agent is gone, the host may be alive
  * @HOST_DIED: the host certainly went down by itself
  */
@@ -106,7 +106,7 @@ enum host_state {
  * @out_of_band_fd: to poll for @ops->dispatch, or -1
  * @errors_fd:      standard error of the program that leads to the agent, or -1
  * @errors:         the bytes of it that are no whole line yet
- * @said:           its last line
+ * @last_line:      its last line
  * @shown:          number of lines of it that were passed on
  * @hello:          the agent's last hello; owned
  * @state:          see enum host_state
@@ -117,7 +117,7 @@ enum host_state {
  * @clock_names_boot: the answer to that question was from the boot of @hello
  * @boots:          number of boots seen
  * @ready_boot:     the boot for which @ops->ready has succeeded
- * @told_boot:      the boot whose machine is on record
+ * @recorded_boot:  the boot whose machine is recorded
  * @opened_ns:      CLOCK_MONOTONIC
  * @started_ns:     CLOCK_MONOTONIC of the last start
  * @refusal:        errno in the agent's answer to the last call, or 0
@@ -136,7 +136,7 @@ struct bench {
 	int out_of_band_fd;
 	int errors_fd;
 	struct lines errors;
-	char said[512];
+	char last_line[512];
 	unsigned int shown;
 	json_t *hello;
 	enum host_state state;
@@ -145,7 +145,7 @@ struct bench {
 	bool clock_names_boot;
 	unsigned int boots;
 	unsigned int ready_boot;
-	unsigned int told_boot;
+	unsigned int recorded_boot;
 	int64_t opened_ns, started_ns;
 	int refusal;
 	uint64_t next_id;

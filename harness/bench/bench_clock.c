@@ -77,7 +77,7 @@ static bool is_off(const struct reading *reading)
 int bench_compare_clocks(struct bench *bench, bool set, struct reason *why)
 {
 	struct reading reading = {0};
-	/* What was possible in this boot is half as much again enough: a trial on a warm host asks once or twice. */
+	/* Stop early at 1.5 times the best round trip of this boot: on a warm host one or two calls per trial are enough. */
 	int64_t enough_ns = set ? 0 : bench->clock_way_ns + bench->clock_way_ns / 2;
 	int error = ask_often(bench, enough_ns, &reading, why);
 

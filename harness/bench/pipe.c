@@ -66,8 +66,8 @@ int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reaso
 	fcntl(spawn.ends[2], F_SETFL, O_NONBLOCK);
 	bench->agent = channel_new(ends[0], ends[0]);
 	bench->errors_fd = spawn.ends[2];
-	bench->errors = (struct lines){.most = sizeof(bench->said) - 1};
-	bench->said[0] = '\0';
+	bench->errors = (struct lines){.most = sizeof(bench->last_line) - 1};
+	bench->last_line[0] = '\0';
 	bench->shown = 0;
 	bench->private = (void *)(intptr_t)spawn.pid;
 	return 0;
@@ -94,9 +94,9 @@ static void take_line(struct bench *bench, char *line)
 	if (bench->shown < SHOWN_MOST)
 		log_info("%s: %s", bench->host, line);
 	else if (bench->shown == SHOWN_MOST)
-		log_warning("%s: it has more to say, which is left out", bench->host);
+		log_warning("%s: further lines are dropped", bench->host);
 	bench->shown += bench->shown <= SHOWN_MOST;
-	snprintf(bench->said, sizeof(bench->said), "%s", line);
+	snprintf(bench->last_line, sizeof(bench->last_line), "%s", line);
 }
 
 /** bench_hear_errors - read messages of the program that leads to the agent, and pass them on */
@@ -157,10 +157,10 @@ int bench_end_reason(struct bench *bench, const char *call, struct reason *why)
 
 	if (has_ended(bench))
 		hear_last_message(bench);
-	remedy = remedy_of(bench->said);
+	remedy = remedy_of(bench->last_line);
 	return fail(why, -ECONNRESET, "%s: the agent on %s is gone%s%s%s%s%s", call,
-		    bench->address ? bench->address : "the host", *bench->said ? ": " : "",
-		    bench->said, remedy ? " (" : "", remedy ?: "", remedy ? ")" : "");
+		    bench->address ? bench->address : "the host", *bench->last_line ? ": " : "",
+		    bench->last_line, remedy ? " (" : "", remedy ?: "", remedy ? ")" : "");
 }
 
 /* A signal, such as a second Ctrl-C, does not interrupt the agent's restore. Its messages are read, or it would block. */

@@ -14,12 +14,12 @@
 
 /* Start of the hypervisor on a busy emulated host. */
 #define READY_TIMEOUT_MS 90000
-/* A host whose snapshot is gone boots before the answer. */
+/* Without its snapshot a host boots before the answer. */
 #define POWER_TIMEOUT_MS 240000
 
 /*
  * Only an end that the emulated machine caused is an event of the host: QEMU calls those guest-shutdown, guest-reset and guest-panic
- * (qapi/run-state.json, ShutdownCause). A crash of the emulator, a deadline or a power cut says nothing about the host.
+ * (qapi/run-state.json, ShutdownCause). A crash of the emulator, a deadline or a power-off is no evidence about the host.
  */
 static bool ended_by_itself(const json_t *event)
 {
@@ -213,7 +213,7 @@ static int rig_bench_ready(struct bench *bench, struct reason *why)
 		/* The host is up, so this is not a death. */
 		error = fail(why, -ENODEV,
 			     "the hypervisor does not start on rig host %s; the end of "
-			     "its console says why",
+			     "see its console",
 			     bench->host);
 	return error;
 }

@@ -19,7 +19,7 @@
 static int dial_vsock(unsigned int cid, unsigned int port, struct reason *why)
 {
 	struct sockaddr_vm host = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
-	struct timeval patience = {.tv_usec = DIAL_TIMEOUT_US};
+	struct timeval timeout = {.tv_usec = DIAL_TIMEOUT_US};
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int error;
 
@@ -28,7 +28,7 @@ static int dial_vsock(unsigned int cid, unsigned int port, struct reason *why)
 			    "socket(AF_VSOCK): %s; this kernel lacks vsock and "
 			    "vmw_vsock_virtio_transport",
 			    strerror(errno));
-	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof(patience));
+	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &timeout, sizeof(timeout));
 	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) == 0)
 		return fd;
 	error = -errno;

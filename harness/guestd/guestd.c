@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * brinell-guest: the agent inside a guest. Its stream may break at any time (a migration, a host agent that ends): its
- * workloads, witnesses and heartbeat go on, what they say is kept, and it dials again.
+ * workloads, witnesses and heartbeat continue, their events are queued, and it connects again.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -85,7 +85,7 @@ static int take_options(int argc, char **argv, struct guest_address *address)
 			error = -EINVAL;
 		}
 	}
-	/* What the kernel does not know of its command line it hands to the first process: that is no mistake. */
+	/* The kernel passes unknown words of its command line to the first process: ignore them. */
 	if (!error && optind != argc && !guest_is_micro()) {
 		log_error("brinell-guest: unexpected '%s'; see brinell-guest --help", argv[optind]);
 		error = -EINVAL;
@@ -128,7 +128,7 @@ static int serve_alone(struct agent *agent, int milliseconds)
 static int serve_until_told(const struct guest_address *address)
 {
 	struct agent *agent = agent_new(AGENT_GUEST);
-	int pause = REDIAL_FIRST_MS, said = 0, error = 0;
+	int pause = REDIAL_FIRST_MS, reported = 0, error = 0;
 
 	while (error != -ECANCELED) {
 		struct reason why = {0};
@@ -137,13 +137,13 @@ static int serve_until_told(const struct guest_address *address)
 
 		if (fd >= 0) {
 			error = serve_stream(agent, fd);
-			said = 0;
+			reported = 0;
 			if (now_monotonic_ns() - since > STREAM_PROVEN_NS)
 				pause = REDIAL_FIRST_MS;
-		} else if (fd != said) {
+		} else if (fd != reported) {
 			/* A change of the reason is worth a line, each attempt is not. */
 			log_warning("brinell-guest: %s", why.text);
-			said = fd;
+			reported = fd;
 		}
 		if (error != -ECANCELED)
 			error = serve_alone(agent, pause);

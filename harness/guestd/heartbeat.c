@@ -54,7 +54,7 @@ struct beat {
  * @host:      descriptor of the host's clock, or -1
  * @last:      the last beat that was read
  * @pending:   event about beats that could not be sent yet, or NULL
- * @reported:      the stream that knows of the gaps before it
+ * @reported:      the stream on which earlier gaps were reported
  */
 struct heartbeat {
 	bool running;
@@ -280,7 +280,7 @@ static void raise_number(json_t *event, const char *key, int64_t number)
 		json_object_set_new(event, key, json_integer(number));
 }
 
-/* What each clock says about the time since the last beat: only worth its bytes when something is odd. */
+/* Time since the last beat by each clock; sent only after a gap or a jump. */
 static json_t *clock_gaps(const struct beat *before, const struct beat *now, bool *jumped)
 {
 	int64_t monotonic =
@@ -358,7 +358,7 @@ static size_t sort_in(const struct heartbeat *heart, size_t *longest, size_t cou
 }
 
 /*
- * The gaps that a new stream should know of, the longest first: which of them a migration made, the host knows. What an event reported of
+ * The gaps to report on a new stream, the longest first: the host can match them with a migration. What an event reported of
  * them before may have been lost with the stream before.
  */
 static json_t *gaps_until(const struct heartbeat *heart, size_t tail)

@@ -102,7 +102,7 @@ static void load_modules(void)
 			load_module(line);
 }
 
-/* A guest whose root is its own initramfs has nothing that could be lost. */
+/* A guest whose root is its initramfs has no data to lose. */
 static void allow_everything(void)
 {
 	struct statfs root;
@@ -143,7 +143,7 @@ _Noreturn void guest_init(int argc, char **argv)
 	mount_all();
 	open_console();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	/* The console shows everything that the kernel says. */
+	/* The console shows all kernel messages. */
 	(void)write_small_file("/proc/sys/kernel/printk", "8");
 	/* Errors that a hypervisor puts into a bank raise no interrupt; usually one looks every five minutes. */
 	(void)write_small_file(CHECK_INTERVAL, "1");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The call poweroff. It is answered before the machine goes, so that an end that was asked for is distinguished from a crash.
+ * The call poweroff. It is answered before the machine ends, so that a requested end is distinguished from a crash.
  */
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 
 static bool requested;
 
-/** guest_power_requested - whether the host has asked for the end of this guest */
+/** guest_power_requested - whether the host has requested the end of this guest */
 bool guest_power_requested(void)
 {
 	return requested;

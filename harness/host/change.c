@@ -95,7 +95,7 @@ static int write_text(const char *path, const char *text)
  * @text:      what; one write(2)
  * @why:       receives path, text and errno of a failure
  *
- * Return: 0 or -errno as the kernel said it.
+ * Return: 0 or -errno of the kernel.
  */
 int change_write(struct change *change, const char *path, const char *text, struct reason *why)
 {

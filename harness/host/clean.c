@@ -10,7 +10,7 @@
 
 #define CPUS "/sys/devices/system/cpu"
 
-/* Flags of a kernel that has met an error (Documentation/admin-guide/tainted-kernels.rst); others say what was loaded. */
+/* Taint flags of errors (Documentation/admin-guide/tainted-kernels.rst); others are about loaded modules. */
 static const struct {
 	unsigned int bit;
 	const char *meaning;

@@ -92,7 +92,7 @@ static void family_release(struct family *family)
 	*family = (struct family){0};
 }
 
-static void remember(pid_t **pids, size_t *count, pid_t pid)
+static void add_pid(pid_t **pids, size_t *count, pid_t pid)
 {
 	*pids = xreallocarray(*pids, *count + 1, sizeof(pid));
 	(*pids)[(*count)++] = pid;
@@ -104,7 +104,7 @@ static void family_add_thread(struct family *family, pid_t pid, const char *thre
 	__cleanup_free char *children = NULL;
 	char *next, *end;
 
-	remember(&family->threads, &family->thread_count, atoi(thread));
+	add_pid(&family->threads, &family->thread_count, atoi(thread));
 	/* It may end at any time. */
 	if (read_small_file(path, &children, NULL))
 		return;
@@ -113,7 +113,7 @@ static void family_add_thread(struct family *family, pid_t pid, const char *thre
 
 		if (end == next)
 			break;
-		remember(&family->children, &family->child_count, (pid_t)child);
+		add_pid(&family->children, &family->child_count, (pid_t)child);
 	}
 }
 
@@ -235,7 +235,7 @@ static int explain(const struct event *event, const char *name, struct counted w
 /**
  * counter_open - start to count an event
  * @counter: needs counter_close() also after a failure
- * @name:    as event_describe() knows it, or kvm/NAME for a sum of KVM
+ * @name:    of event_describe(), or kvm/NAME for a sum of KVM
  * @where:   processors, or a process
  * @why:     reason of a failure
  *

@@ -7,7 +7,7 @@
 #include "harness/lib/util.h"
 
 /**
- * struct event - what perf_event_open(2) is asked for
+ * struct event - arguments of perf_event_open(2)
  * @processors: those that count it, as "0,28-29"; "": all
  * @filter:     of a trace event, or ""
  * @unit:       of its value

@@ -25,7 +25,7 @@ static bool names_host(char *text, const char *host)
 
 /**
  * machine_is_expendable - whether this machine may be broken
- * @why: says why not, and how to allow it
+ * @why: reason of a refusal, and how to allow it
  *
  * Its file holds the machine's own hostname, so that an image copied to another machine does not carry the permission
  * with it.

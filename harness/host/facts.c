@@ -167,7 +167,7 @@ const char *const machine_facts[] = {"platform", "machine", "cpu", "microcode", 
  * machine_add_facts - what a report names of this machine
  * @facts: receives text for each of machine_facts that the machine has: "platform" is "metal", "virtual" or "emulated";
  *         "machine", its vendor, product and version; "memory", its size; "numa", its nodes; "config", a checksum of the
- *         kernel's configuration; "cpu", "microcode", "bios", "smt", "governor", "mitigations", "cmdline" as Linux says it
+ *         kernel's configuration; "cpu", "microcode", "bios", "smt", "governor", "mitigations", "cmdline" as Linux reports it
  */
 void machine_add_facts(json_t *facts)
 {

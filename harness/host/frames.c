@@ -12,14 +12,14 @@
 
 #define PRESENT (1ull << 63)
 #define NUMBER ((1ull << 55) - 1)
-/* Frames that are asked for at once. */
+/* Frames that are read at once. */
 #define CHUNK 8192
 
 /**
  * frames_of - the page frames behind a range of this process
  * @address: of its first page
  * @count:   pages of 4 KiB
- * @pfns:    receives them; 0 for a page that is not there, or not ours to know
+ * @pfns:    receives them; 0 for a page that is not present, or whose frame is hidden
  *
  * Return: 0 or -errno of /proc/self/pagemap.
  */
@@ -41,7 +41,7 @@ int frames_of(const void *address, size_t count, uint64_t *pfns)
 	return 0;
 }
 
-/** frame_of - the page frame behind an address of this process; 0 when it is not there, or not ours to know */
+/** frame_of - the page frame behind an address of this process; 0 if it is not present, or its frame is hidden */
 uint64_t frame_of(const void *address)
 {
 	uint64_t pfn;

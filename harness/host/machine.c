@@ -189,8 +189,7 @@ int machine_load_module(const char *module, const char *proof, struct reason *wh
 		return error;
 	error = run_modprobe(module, &status);
 	if (error == -ETIMEDOUT)
-		return fail(why, error, "modprobe %s does not end; the kernel log may say why",
-			    module);
+		return fail(why, error, "modprobe %s does not end; see the kernel log", module);
 	if (error)
 		return fail(why, error,
 			    "modprobe %s can not be run: %s; install kmod or load the module",
@@ -200,8 +199,8 @@ int machine_load_module(const char *module, const char *proof, struct reason *wh
 	if (!machine_module_available(module))
 		return fail(why, -ENOENT, "this kernel has no module %s", module);
 	return fail(why, -ENODEV,
-		    "the module %s was asked for (modprobe ended with %d), but %s is not there; "
-		    "the kernel log says why",
+		    "the module %s was loaded (modprobe ended with %d), but %s does not exist; "
+		    "see the kernel log",
 		    module, WIFEXITED(status) ? WEXITSTATUS(status) : -1, proof);
 }
 

@@ -138,7 +138,7 @@ static void arm(const struct process *process, int64_t nanoseconds)
 	timerfd_settime(process->timer, 0, &time, NULL);
 }
 
-/** process_touched - the process has said that it is done with its touch */
+/** process_touched - handle the report of the process that its touch is finished */
 void process_touched(struct process *process)
 {
 	process->touching = false;
@@ -319,7 +319,7 @@ static int await_ready(struct activity *run, struct process *process, int64_t re
 /**
  * process_start - start a process, and wait until it is ready
  * @run:      its facts are filled, and "ready" is emitted
- * @process:  lives as long as @run
+ * @process:  must exist as long as @run
  * @options:  for the body; must be there until this returns
  * @ready_ns: timeout
  * @why:      reason of a failure

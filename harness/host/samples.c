@@ -268,7 +268,7 @@ static bool is_in_guest(const struct sample_record *record)
 	return mode == PERF_RECORD_MISC_GUEST_KERNEL || mode == PERF_RECORD_MISC_GUEST_USER;
 }
 
-/* Marks between the frames say where the next ones are from; they are the highest of all addresses. A guest has no frames here. */
+/* Context markers, which are the highest addresses, give the context of the following frames. Those of guests are skipped. */
 static void take_sample(struct samples *samples, const struct sample_record *record)
 {
 	const struct task *task = task_of(samples, (pid_t)record->pid, (pid_t)record->tid);
@@ -410,7 +410,7 @@ static int map_rings(struct samples *samples, struct reason *why)
 /**
  * samples_open - sample all processors from now on
  * @samples:   receives it; samples_close() also after a failure
- * @event:     as event_describe() knows it
+ * @event:     of event_describe()
  * @frequency: samples a second, of each processor
  * @why:       reason of a failure
  *

@@ -26,7 +26,7 @@ static struct sticky_file *find(struct sticky *sticky, const char *path)
 }
 
 /**
- * sticky_save - remember what a file says now
+ * sticky_save - save the present content of a file
  * @sticky: where
  * @path:   absolute; a file that is not there or can not be read is remembered as such
  * @format: for putting it back
@@ -96,7 +96,7 @@ static int record_or_fail(const struct sticky *sticky, const char *path, struct 
  * @sticky:    that holds it
  * @change: whose write it is
  * @path:      as given to sticky_save()
- * @text:      as the kernel wants it; the newline of STICKY_LINE is added here
+ * @text:      in the kernel's format; the newline of STICKY_LINE is added here
  * @why:       reason of a failure
  *
  * Return: 0 or -errno of the write. It counts as set in both cases: some files change before they refuse.
@@ -121,7 +121,7 @@ int sticky_set(struct sticky *sticky, struct change *change, const char *path, c
 }
 
 /**
- * sticky_undo - remember a write that undoes the next one, of files that keep nothing (bind, unbind)
+ * sticky_undo - save a write that undoes the next one, for files without content (bind, unbind)
  * @sticky: where
  * @change: whose write comes next
  * @path:   of the file that undoes it

@@ -7,7 +7,7 @@
 #define STICKY_FILE_LIMIT 96
 
 /**
- * enum sticky_format - how a file of the kernel wants back what was read from it
+ * enum sticky_format - how the content of a kernel file is written back
  * @STICKY_TEXT:     as it was read
  * @STICKY_BARE_HEX: it prints hexadecimal digits without 0x, but takes them for decimal ("%llx" of mce-inject)
  * @STICKY_LINE:     it takes only whole lines, newline included (components of EINJv2, flags of mce-inject)
@@ -21,7 +21,7 @@ enum sticky_format {
 };
 
 /**
- * struct sticky_file - one file whose content outlives an injection
+ * struct sticky_file - a file whose content persists after an injection
  * @path:   absolute
  * @format: for putting it back
  * @saved:  what was read, without the newline; NULL when it can not be read; owned

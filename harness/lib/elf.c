@@ -144,7 +144,7 @@ void elf_links_release(struct elf_links *links)
 }
 
 /**
- * elf_links_read - what a program or a library asks for itself
+ * elf_links_read - read the direct dependencies of a program or a library
  * @links: receives it; elf_links_release() also after a failure
  * @path:  file
  * @why:   reason of a failure

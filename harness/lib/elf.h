@@ -5,7 +5,7 @@
 #include "harness/lib/util.h"
 
 /**
- * struct elf_links - what a program or a library asks for; elf_links_release() when done
+ * struct elf_links - direct dependencies of a program or a library; freed by elf_links_release()
  * @program:     it is an x86-64 program or library at all
  * @interpreter: path of the dynamic loader that starts it, or NULL
  * @search:      directories, separated by ':', in which its libraries are looked for first, or NULL

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The software whose versions a run records.
+ * The software of which a run records versions.
  */
 #include "harness/lib/hypervisor_summary.h"
 
-/** software_names - "kernel", and what the hypervisors that this program knows report. Return: owned by the caller */
+/** software_names - "kernel", and the software that the hypervisors of this program report. Return: owned by the caller */
 json_t *software_names(void)
 {
 	json_t *names = json_pack("[s]", "kernel");

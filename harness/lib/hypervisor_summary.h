@@ -9,7 +9,7 @@
  * struct hypervisor_summary - a hypervisor that an agent can drive, as `brinell list hypervisors` shows it
  * @name:     as struct hypervisor has it
  * @summary:  one line
- * @software: whose versions it reports, such as "qemu", up to a NULL
+ * @software: NULL-terminated names of software with reported versions, such as "qemu"
  * @programs: the agents that are linked with it: HYPERVISOR_PROGRAMS, which the Makefile takes from rooms.mk
  *
  * It is registered in summary.c of the hypervisor's folder. brinell links that file alone: the implementation may need

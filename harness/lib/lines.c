@@ -82,7 +82,7 @@ int lines_next(struct lines *lines, char **line, size_t *length)
 	return 0;
 }
 
-/** lines_release - forget all bytes, and free them */
+/** lines_release - drop and free all bytes */
 void lines_release(struct lines *lines)
 {
 	free(lines->bytes);

@@ -11,7 +11,7 @@
 /**
  * parse_number - unsigned 64-bit number, decimal or 0x hexadecimal
  *
- * Return: 0, -EINVAL for text that is no number, -ERANGE when it needs more than 64 bits.
+ * Return: 0, -EINVAL for text that is not a number, -ERANGE when it needs more than 64 bits.
  */
 int parse_number(const char *text, uint64_t *number)
 {
@@ -190,7 +190,7 @@ static char *canonical(const struct param *param, const char *text, struct reaso
  * @arguments: object to fill; for a PARAM_LIST each call appends
  * @name:      of the parameter
  * @text:      its value as the user wrote it
- * @why:       says what is wrong with it
+ * @why:       describes the error
  *
  * Return: 0, -ENOENT for an unknown name, -EINVAL or -ERANGE for a bad value.
  */
@@ -247,7 +247,7 @@ int param_finish(const struct param *table, json_t *arguments, struct reason *wh
  * @table:     of the injector or workload
  * @given:     object of texts, numbers, booleans, or arrays of texts; may be NULL
  * @arguments: receives a new object in canonical form with the defaults filled in; owned by the caller
- * @why:       says what is wrong
+ * @why:       describes the error
  *
  * Return: 0 or -errno as param_set().
  */

@@ -38,7 +38,7 @@ struct channel *channel_new(int in, int out)
 	return channel;
 }
 
-/** channel_free - close both ends and forget what was not read; NULL is fine */
+/** channel_free - close both ends and drop unread data; NULL is allowed */
 void channel_free(struct channel *channel)
 {
 	if (!channel)

@@ -14,7 +14,7 @@ struct span {
 	size_t length;
 };
 
-/** span_is - whether a span is that text; inline, for it is asked of every record, and the length of a constant is one */
+/** span_is - whether a span equals a text; inline, because it runs for every record, and the length of a literal is constant */
 static inline bool span_is(struct span span, const char *text)
 {
 	size_t length = strlen(text);

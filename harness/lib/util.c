@@ -41,7 +41,7 @@ static size_t character_length(const unsigned char *at)
 }
 
 /**
- * mend_text - put '?' in the place of every byte that is no UTF-8
+ * mend_text - replace every byte that is not UTF-8 by '?'
  * @text: of a kernel, a program or a buffer that was too short; changed in place
  *
  * JSON carries only Unicode: jansson answers anything else with NULL, and an event would be lost in silence.
@@ -347,9 +347,9 @@ int write_all(int fd, const void *data, size_t length)
 }
 
 /**
- * write_small_file - one write(2) of a text into an existing file, as kernel interfaces want it
+ * write_small_file - one write(2) of a text to an existing file, as kernel interfaces need
  *
- * Return: 0 or -errno, which is what the kernel interface said.
+ * Return: 0 or -errno of the kernel interface.
  */
 int write_small_file(const char *path, const char *text)
 {
@@ -457,7 +457,7 @@ int write_json_atomically(const char *directory, const char *name, const json_t 
 /**
  * cache_directory - ${XDG_CACHE_HOME:-~/.cache}/brinell, which need not exist
  *
- * The specification of XDG base directories says that a relative path is to be ignored. Return: owned by the caller; NULL: none.
+ * By the specification of XDG base directories, a relative path is ignored. Return: owned by the caller; NULL: none.
  */
 char *cache_directory(void)
 {

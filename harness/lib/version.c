@@ -59,7 +59,7 @@ static bool take_comparison(const char **text, struct comparison *comparison)
 /**
  * version_check - whether a text is a condition on a version
  * @text: such as ">=9.0", or ">=9.0, <10.1": all of them
- * @why:  says what is wrong with it
+ * @why:  describes the error
  *
  * Return: 0 or -EINVAL.
  */

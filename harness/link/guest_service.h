@@ -6,7 +6,7 @@
 #include "harness/link/link.h"
 
 /**
- * struct guest_listener - another service of the agent that wants to know what its guests do
+ * struct guest_listener - another service of the agent that receives events of guests
  * @event: an event of the link, before it is sent; borrowed
  */
 struct guest_listener {

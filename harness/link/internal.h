@@ -20,7 +20,7 @@ struct guest_call {
 };
 
 /*
- * @busy:      functions in progress that may call the user; the user may forget a guest
+ * @busy:      functions in progress that may call the user, who may remove a guest
  * @forgotten: those; freed when the last of these functions is done
  */
 struct guest_link {
@@ -44,7 +44,7 @@ struct guest_peer *guest_link_add(struct guest_link *link, const char *name, str
 void guest_link_enter(struct guest_link *link);
 void guest_link_leave(struct guest_link *link);
 
-/* guest_link_limits.c: how much one may say */
+/* limits.c: limits of messages */
 bool guest_peer_rubbish(struct guest_link *link, struct guest_peer *peer, const char *text);
 void guest_peer_cut_off(struct guest_link *link, struct guest_peer *peer, const char *what,
 			const char *because);
@@ -55,7 +55,7 @@ void guest_peer_stream(struct guest_link *link, struct guest_peer *peer, int fd)
 void guest_peer_retry(struct guest_peer *peer, struct guest_link *link, int64_t now);
 void guest_link_accept(struct guest_link *link);
 
-/* guest_link_talk.c: what is said on them */
+/* talk.c: messages */
 void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *peer,
 			   const char *because);
 void guest_link_expire_calls(struct guest_link *link, int64_t now);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How much a guest may say. A guest under fault may say anything; what is too much, too deep or nothing but rubbish costs a
- * bounded piece of memory and time, and then its stream.
+ * Limits of messages. A guest under fault may send anything. Too much, too deeply nested or invalid data cost a bounded amount of
+ * memory and time; then the stream is closed.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "harness/link/internal.h"
 
 #define REFUSE_MOST_NS (60 * NSEC_PER_SEC)
-/* Deeper or larger things would not survive the way to the controller. */
+/* The controller's protocol would reject deeper or larger messages. */
 #define DEPTH_MAX 32
 #define EVENT_BYTES_MAX (64u << 10)
 #define ANSWER_BYTES_MAX (960u << 10)
-/* Rubbish is shown line by line at first, then counted. */
+/* The first invalid messages are reported one by one, then only counted. */
 #define RUBBISH_SHOWN 5
 
 const struct guest_limits guest_limits_default = {
@@ -72,7 +72,7 @@ static bool is_shallow(const json_t *value, unsigned int depth)
 	return true;
 }
 
-/** guest_message_fits - whether a guest's message can be passed on inside of another one */
+/** guest_message_fits - whether a guest's message fits into a message to the controller */
 bool guest_message_fits(const json_t *message, struct reason *why)
 {
 	size_t most = json_object_get(message, "event") ? EVENT_BYTES_MAX : ANSWER_BYTES_MAX;
@@ -91,19 +91,19 @@ bool guest_message_fits(const json_t *message, struct reason *why)
 	return true;
 }
 
-/** guest_peer_rubbish - it said what is no message. Return: false when it was cut off for that */
+/** guest_peer_rubbish - count an invalid message. Return: false when the guest was cut off */
 bool guest_peer_rubbish(struct guest_link *link, struct guest_peer *peer, const char *text)
 {
 	if (++peer->rubbish <= RUBBISH_SHOWN)
 		guest_peer_tell(link, peer, "rubbish", NULL, "%s", text);
 	if (peer->rubbish <= link->limits.rubbish)
 		return true;
-	guest_peer_cut_off(link, peer, "flood", "it says nothing but rubbish");
+	guest_peer_cut_off(link, peer, "flood", "it sends invalid messages");
 	return false;
 }
 
 /**
- * guest_peer_cut_off - end the stream of a guest, and refuse it for a while
+ * guest_peer_cut_off - close the stream of a guest, and refuse new ones for a while
  * @what: kind of event
  */
 void guest_peer_cut_off(struct guest_link *link, struct guest_peer *peer, const char *what,

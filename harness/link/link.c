@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host's end of the streams to its guests: which guests there are, and whose turn it is.
+ * The host's end of the streams to its guests: the list of guests, and their fair service.
  */
 #include <errno.h>
 #include <string.h>
@@ -88,7 +88,7 @@ struct guest_peer *guest_link_add(struct guest_link *link, const char *name, str
 	if (peer)
 		return peer;
 	if (link->peer_count >= GUESTS_MAX) {
-		fail(why, -ENOSPC, "guest '%s': %d guests are linked already; forget some", name,
+		fail(why, -ENOSPC, "guest '%s': %d guests are linked already; remove some", name,
 		     GUESTS_MAX);
 		return NULL;
 	}
@@ -114,7 +114,7 @@ static void free_forgotten(struct guest_link *link)
 	}
 }
 
-/** guest_link_enter - the user may be called, and may forget a guest, until guest_link_leave() */
+/** guest_link_enter - start a section, until guest_link_leave(), in which the user may be called and may remove a guest */
 void guest_link_enter(struct guest_link *link)
 {
 	link->busy++;
@@ -166,7 +166,7 @@ static void give_name(struct guest_link *link, struct guest_peer *peer, const ch
 	guest_link_enter(link);
 	guest_peer_tell(link, peer, "hello",
 			json_pack("{s:b, s:b, s:O}", "rebooted", false, "restarted", false, "said",
-				  peer->said),
+				  peer->hello),
 			"hello, before it had this name");
 	guest_link_leave(link);
 }
@@ -185,7 +185,7 @@ int guest_link_expect(struct guest_link *link, const char *guest, unsigned int c
 	if (known && known == named)
 		return 0;
 	if (known && (named || strncmp(known->name, "cid-", 4) != 0))
-		return fail(why, -EEXIST, "CID %u is guest '%s' already: forget it first", cid,
+		return fail(why, -EEXIST, "CID %u is guest '%s' already: remove it first", cid,
 			    known->name);
 	/* A guest that dialled from there before and is gone was another one: no name has held that CID since. */
 	if (known && !known->channel) {
@@ -204,7 +204,7 @@ int guest_link_expect(struct guest_link *link, const char *guest, unsigned int c
 	return 0;
 }
 
-/** guest_link_forget - close a guest's stream and forget its name. Return: 0 or -ENOENT */
+/** guest_link_forget - close a guest's stream and remove the guest. Return: 0 or -ENOENT */
 int guest_link_forget(struct guest_link *link, const char *guest, struct reason *why)
 {
 	struct guest_peer *peer = guest_link_find(link, guest);
@@ -243,10 +243,10 @@ json_t *guest_link_list(const struct guest_link *link)
 				  "connected", peer->channel != NULL, "greeted", peer->greeted,
 				  "boot_id", peer->boot_id, "pid", (json_int_t)peer->pid, "streams",
 				  (json_int_t)peer->streams, "seq",
-				  (json_int_t)(peer->pulse.heard_ns ? peer->pulse.seq : -1),
+				  (json_int_t)(peer->pulse.last_ns ? peer->pulse.seq : -1),
 				  "age_ns",
-				  (json_int_t)(peer->pulse.heard_ns ? now - peer->pulse.heard_ns
-								    : -1)));
+				  (json_int_t)(peer->pulse.last_ns ? now - peer->pulse.last_ns
+								   : -1)));
 	return list;
 }
 
@@ -256,7 +256,7 @@ static void tick_peer(struct guest_link *link, struct guest_peer *peer, int64_t 
 		return;
 	guest_peer_retry(peer, link, now);
 	if (peer->channel && !peer->greeted && now - peer->since_ns > link->limits.hello_ns)
-		guest_peer_cut_off(link, peer, "mute", "it did not say hello in time");
+		guest_peer_cut_off(link, peer, "mute", "its hello did not arrive in time");
 	/* After ten seconds without an offence the count starts anew. */
 	if (peer->greeted && now - peer->since_ns > 10 * NSEC_PER_SEC)
 		peer->refuse_ns = link->limits.refuse_ns;

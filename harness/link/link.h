@@ -9,12 +9,12 @@
 struct guest_link;
 
 /**
- * struct guest_limits - how much a guest may say before it is cut off
+ * struct guest_limits - limits of a guest's messages, above which it is cut off
  * @bytes_per_second, @bytes_burst: of its stream
  * @lines_per_second, @lines_burst: lines that are no heartbeat
  * @rubbish:    lines that are no message, on one stream
  * @hello_ns:   time to its hello
- * @silence_ns: without a heartbeat, once there was one, after which it counts as silent
+ * @silence_ns: time without a heartbeat, after the first one, before the event "silent"
  * @refuse_ns:  how long a guest that was cut off is refused; doubled each time, up to a minute
  */
 struct guest_limits {

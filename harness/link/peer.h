@@ -15,18 +15,18 @@ struct guest_budget {
  * struct guest_pulse - what the heartbeats of one guest look like from its host
  * @beats, @missed: since the last report
  * @seq:      of the last beat; @guest_ns: its time on the guest's CLOCK_MONOTONIC
- * @heard_ns: when it arrived; 0 before the first
+ * @last_ns: when it arrived; 0 before the first
  * @worst_ns: longest time between two arrivals since the last report; @worst_late_ns: as the guest reports
  * @reported_ns:  when the last report was made
  * @gaps:     that were reported one by one since then
- * @silent:   its silence was reported
+ * @silent:   the event "silent" was reported
  * @prompt_ns, @prompt_guest_ns: arrival and own time of the beat of this report that was under way the shortest, by the two
  *            clocks; 0: none yet
  */
 struct guest_pulse {
 	uint64_t beats, missed;
 	int64_t seq, guest_ns;
-	int64_t heard_ns, worst_ns, worst_late_ns, reported_ns;
+	int64_t last_ns, worst_ns, worst_late_ns, reported_ns;
 	int64_t prompt_ns, prompt_guest_ns;
 	unsigned int gaps;
 	bool silent;
@@ -38,10 +38,10 @@ struct guest_pulse {
  * @cid:       of its vsock, or 0
  * @path:      Unix socket of its serial port, or NULL
  * @channel:   its stream now, or NULL
- * @boot_id:   it said in its hello, or NULL before the first; kept when the stream breaks
- * @pid:       of the program that said hello
- * @greeted:   it said hello on this stream
- * @said:      that hello, or NULL
+ * @boot_id:   of its hello, or NULL before the first; kept when the stream breaks
+ * @pid:       of the program that sent the hello
+ * @greeted:   it has sent hello on this stream
+ * @hello:     that hello, or NULL
  * @since_ns:  begin of this stream
  * @number:    of the next event that it should send; -1: the next one sets it
  * @rubbish:   lines of this stream that were no message
@@ -59,7 +59,7 @@ struct guest_peer {
 	char *boot_id;
 	int64_t pid;
 	bool greeted;
-	json_t *said;
+	json_t *hello;
 	int64_t since_ns;
 	int64_t number;
 	uint64_t rubbish, streams, refusals;

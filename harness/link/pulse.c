@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a host makes of a guest's heartbeats: a report each second, each gap at once, and silence. The arrival of the beats
- * on the host's clock is the measure that no guest and no migration can bend; what the guest's own clocks say goes along.
+ * Heartbeats of a guest at its host: a report each second, an event for each gap, and for missing heartbeats. Gaps are measured
+ * by arrival on the host's clock, which no guest and no migration changes; times of the guest's clocks are added.
  */
 #include <stdlib.h>
 
 #include "harness/link/peer.h"
 
 #define REPORT_NS NSEC_PER_SEC
-/* The first report of a guest comes soon: it may have been moved, and what its clock is then is asked for. */
+/* The first report comes early: after a migration, the guest's clock is needed. */
 #define FIRST_REPORT_NS (NSEC_PER_SEC / 4)
-/* More gaps than this in one report are counted only: a guest may not flood by stumbling. */
-#define GAPS_TOLD 20
-/* A guest's clock may drift and be slewed; more than this between two beats is a jump. */
+/* Further gaps in one report are only counted, to bound the events. */
+#define GAPS_REPORTED 20
+/* A guest's clock may drift and be slewed; a larger difference between two beats is a jump. */
 #define JUMP_NS (100 * NSEC_PER_MSEC)
 
-/* Every beat is under way for some time; of the least one the clocks of guest and host are known best. */
+/* The beat with the shortest delay gives the best relation between the clocks of guest and host. */
 static json_t *prompt_of(const struct guest_pulse *pulse, int64_t now)
 {
 	if (!pulse->prompt_ns)
@@ -36,7 +36,7 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 				  "seq", (json_int_t)pulse->seq, "longest_ns",
 				  (json_int_t)pulse->worst_ns, "late_ns",
 				  (json_int_t)pulse->worst_late_ns, "age_ns",
-				  (json_int_t)(now - pulse->heard_ns), "guest_ns",
+				  (json_int_t)(now - pulse->last_ns), "guest_ns",
 				  (json_int_t)pulse->guest_ns, "prompt", prompt_of(pulse, now)),
 			"%llu heartbeats, longest time between two %lld us",
 			(unsigned long long)pulse->beats, (long long)pulse->worst_ns / 1000);
@@ -47,13 +47,13 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 	pulse->reported_ns = now;
 }
 
-static void tell_gap(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
-		     int64_t arrival_ns, int64_t interval_ns)
+static void report_gap(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
+		       int64_t arrival_ns, int64_t interval_ns)
 {
 	json_t *gap = json_object_get(beat, "gap");
 	json_t *jump = json_object_get(beat, "jump");
 
-	if (++peer->pulse.gaps > GAPS_TOLD)
+	if (++peer->pulse.gaps > GAPS_REPORTED)
 		return;
 	guest_peer_tell(link, peer, "gap",
 			json_pack("{s:I, s:I, s:I, s:O*, s:O*}", "arrival_ns",
@@ -69,7 +69,7 @@ static json_t *gaps_of(const json_t *beat)
 {
 	json_t *gaps = json_object_get(beat, "gaps");
 
-	return json_array_size(gaps) && json_array_size(gaps) <= GAPS_TOLD ? gaps : NULL;
+	return json_array_size(gaps) && json_array_size(gaps) <= GAPS_REPORTED ? gaps : NULL;
 }
 
 static int64_t interval_of(const json_t *beat)
@@ -90,12 +90,12 @@ static void check_clock(struct guest_link *link, struct guest_peer *peer, int64_
 		passed = INT64_MIN;
 	if (passed >= 0 && passed < arrival_ns + JUMP_NS)
 		return;
-	if (++peer->pulse.gaps > GAPS_TOLD)
+	if (++peer->pulse.gaps > GAPS_REPORTED)
 		return;
 	guest_peer_tell(link, peer, "clock",
 			json_pack("{s:I, s:I}", "guest_ns", (json_int_t)passed, "host_ns",
 				  (json_int_t)arrival_ns),
-			"its clock went %lld us while that of the host went %lld us",
+			"its clock advanced %lld us while that of the host advanced %lld us",
 			(long long)passed / 1000, (long long)arrival_ns / 1000);
 }
 
@@ -114,8 +114,8 @@ static void take_prompt(struct guest_pulse *pulse, int64_t guest_ns, int64_t now
 }
 
 /**
- * guest_pulse_take - one heartbeat has come
- * @beat: what the guest says; not trusted
+ * guest_pulse_take - handle a heartbeat
+ * @beat: message of the guest; not trusted
  * @now:  CLOCK_MONOTONIC of the host
  */
 void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
@@ -125,27 +125,28 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	int64_t interval = interval_of(beat);
 	int64_t seq = json_number(beat, "seq", -1), missed = json_number(beat, "missed", 0);
 	int64_t guest_ns = json_number(beat, "time_ns", 0);
-	int64_t arrival = pulse->heard_ns ? now - pulse->heard_ns : 0;
+	int64_t arrival = pulse->last_ns ? now - pulse->last_ns : 0;
 	int64_t late = json_number(beat, "late_ns", 0);
 
-	/* The host of the last heartbeat of a guest, and the host of the first, show how long it was away. */
-	if (!pulse->heard_ns)
+	/* The last heartbeat at the source and the first one at the target give the downtime of a migration. */
+	if (!pulse->last_ns)
 		guest_peer_tell(link, peer, "heard",
 				json_pack("{s:b, s:I, s:I, s:O*}", "first", 1, "guest_ns",
 					  (json_int_t)guest_ns, "interval_ns", (json_int_t)interval,
 					  "gaps", gaps_of(beat)),
-				"heard for the first time");
+				"first heartbeat");
 	if (pulse->silent) {
 		pulse->silent = false;
 		guest_peer_tell(link, peer, "heard",
 				json_pack("{s:I}", "arrival_ns", (json_int_t)arrival),
-				"heard again after %lld ms", (long long)(arrival / NSEC_PER_MSEC));
+				"heartbeats again after %lld ms",
+				(long long)(arrival / NSEC_PER_MSEC));
 	}
-	if (pulse->heard_ns)
+	if (pulse->last_ns)
 		check_clock(link, peer, guest_ns, arrival);
-	if (pulse->heard_ns && (arrival > 2 * interval + interval / 2 ||
-				json_object_get(beat, "gap") || json_object_get(beat, "jump")))
-		tell_gap(link, peer, beat, arrival, interval);
+	if (pulse->last_ns && (arrival > 2 * interval + interval / 2 ||
+			       json_object_get(beat, "gap") || json_object_get(beat, "jump")))
+		report_gap(link, peer, beat, arrival, interval);
 	pulse->beats++;
 	if (missed > 0 && missed < INT32_MAX)
 		pulse->missed += (uint64_t)missed;
@@ -156,37 +157,37 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 	take_prompt(pulse, guest_ns, now);
 	pulse->seq = seq;
 	pulse->guest_ns = guest_ns;
-	pulse->heard_ns = now;
+	pulse->last_ns = now;
 	if (!pulse->reported_ns)
 		pulse->reported_ns = now - REPORT_NS + FIRST_REPORT_NS;
 	if (now - pulse->reported_ns >= REPORT_NS)
 		report(link, peer, now);
 }
 
-/** guest_pulse_report - the heartbeats that were not reported yet, if there are any */
+/** guest_pulse_report - report pending heartbeats */
 void guest_pulse_report(struct guest_link *link, struct guest_peer *peer, int64_t now)
 {
 	if (peer->pulse.beats)
 		report(link, peer, now);
 }
 
-/** guest_pulse_tick - time has passed: report, and say when a guest has gone silent */
+/** guest_pulse_tick - report heartbeats that are due, and missing ones */
 void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t silence_ns,
 		      int64_t now)
 {
 	struct guest_pulse *pulse = &peer->pulse;
 
-	if (!pulse->heard_ns)
+	if (!pulse->last_ns)
 		return;
 	if (pulse->beats && now - pulse->reported_ns >= REPORT_NS)
 		report(link, peer, now);
-	if (!pulse->silent && now - pulse->heard_ns > silence_ns) {
+	if (!pulse->silent && now - pulse->last_ns > silence_ns) {
 		pulse->silent = true;
 		guest_peer_tell(link, peer, "silent",
 				json_pack("{s:I, s:I}", "since_ns",
-					  (json_int_t)(now - pulse->heard_ns), "seq",
+					  (json_int_t)(now - pulse->last_ns), "seq",
 					  (json_int_t)pulse->seq),
 				"no heartbeat for %lld ms",
-				(long long)((now - pulse->heard_ns) / NSEC_PER_MSEC));
+				(long long)((now - pulse->last_ns) / NSEC_PER_MSEC));
 	}
 }

@@ -22,7 +22,7 @@ void guest_peer_drop(struct guest_link *link, struct guest_peer *peer, const cha
 	channel_free(peer->channel);
 	peer->channel = NULL;
 	peer->greeted = false;
-	json_decref(steal(peer->said));
+	json_decref(steal(peer->hello));
 	guest_peer_fail_calls(link, peer, because);
 }
 

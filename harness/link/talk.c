@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is said on the stream of a guest: its hello, its events, the calls to it and their answers. It lies, stops in the
- * middle of a line, or never says a word; each of these is an event.
+ * Messages on the stream of a guest: hello, events, calls and their answers. Invalid messages, incomplete lines and a missing hello
+ * are reported as events.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static struct guest_call *call_of_peer(const struct guest_link *link, const stru
 	return call;
 }
 
-/** guest_peer_fail_calls - answer all calls to a guest, for it is gone */
+/** guest_peer_fail_calls - fail all calls to a guest, because its stream ended */
 void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *peer,
 			   const char *because)
 {
@@ -45,14 +45,14 @@ void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *pee
 		struct reason why;
 
 		fail(&why, -ECONNRESET,
-		     "%s to guest '%s': %s; whether it was carried out is not known", call->name,
+		     "%s to guest '%s': %s; it is not known whether it was executed", call->name,
 		     peer->name, because);
 		end_call(link, call, -ECONNRESET, NULL, &why);
 	}
 }
 
 /**
- * guest_link_call - have a guest carry out a call
+ * guest_link_call - send a call to a guest
  * @arguments:  borrowed; may be NULL
  * @timeout_ms: after which the answer is -ETIMEDOUT
  * @cookie:     comes back with the answer
@@ -73,7 +73,7 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	if (!peer->greeted)
 		return fail(why, -ENOTCONN, "%s to guest '%s': it %s", call, guest,
 			    peer->channel
-				    ? "has not said hello yet"
+				    ? "has not sent hello yet"
 				    : "is not connected; has brinell-guest been started in it?");
 	if (link->call_count >= CALLS_MAX)
 		return fail(why, -EBUSY, "%s to guest '%s': %d calls wait for an answer already",
@@ -114,7 +114,7 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 
 	if (protocol != PROTOCOL_VERSION) {
 		__cleanup_free char *text =
-			format_text("it speaks protocol %lld and this host %d: install the "
+			format_text("it has protocol %lld and this host %d: install the "
 				    "brinell-guest of this version",
 				    (long long)protocol, PROTOCOL_VERSION);
 
@@ -122,12 +122,11 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 		return false;
 	}
 	if (!json_is_true(json_object_get(message, "guest")) || !is_plain(boot, 64))
-		return guest_peer_rubbish(link, peer,
-					  "a hello that no guest would say was ignored");
+		return guest_peer_rubbish(link, peer, "an invalid hello was ignored");
 	rebooted = peer->boot_id && strcmp(peer->boot_id, boot) != 0;
 	restarted = peer->boot_id && !rebooted && peer->pid != pid;
 	if (!peer->boot_id || rebooted || restarted) {
-		/* What it said on its streams before went to another host. */
+		/* Its earlier events went to another host. */
 		peer->number = !peer->boot_id && json_number(message, "connection", 1) > 1 ? -1 : 0;
 		peer->pulse = (struct guest_pulse){0};
 	}
@@ -135,8 +134,8 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 	peer->boot_id = xstrdup(boot);
 	peer->pid = pid;
 	peer->greeted = true;
-	json_decref(peer->said);
-	peer->said = json_incref(message);
+	json_decref(peer->hello);
+	peer->hello = json_incref(message);
 	guest_peer_tell(link, peer, "hello",
 			json_pack("{s:b, s:b, s:O}", "rebooted", rebooted, "restarted", restarted,
 				  "said", message),
@@ -206,8 +205,7 @@ static bool take_message(struct guest_link *link, struct guest_peer *peer, json_
 		return guest_peer_rubbish(link, peer, why.text);
 	}
 	if (!guest_budget_take(&peer->lines, 1, now)) {
-		guest_peer_cut_off(link, peer, "flood",
-				   "it says more lines than anybody could want");
+		guest_peer_cut_off(link, peer, "flood", "it sends too many lines");
 		return false;
 	}
 	if (!guest_message_fits(message, &why))
@@ -244,7 +242,7 @@ static bool take_lines(struct guest_link *link, struct guest_peer *peer, int64_t
 	return peer->channel != NULL;
 }
 
-/** guest_peer_read - one read of a guest: what one guest says must not keep the others waiting */
+/** guest_peer_read - read once from a guest, so that one guest can not block the others */
 void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 {
 	int got = channel_fill(peer->channel);
@@ -254,8 +252,7 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 	json_t *gone;
 
 	if (got > 0 && !guest_budget_take(&peer->bytes, (uint64_t)got, now)) {
-		guest_peer_cut_off(link, peer, "flood",
-				   "it says more bytes than anybody could want");
+		guest_peer_cut_off(link, peer, "flood", "it sends too many bytes");
 		return;
 	}
 	if (!take_lines(link, peer, now) || got >= 0)
@@ -264,8 +261,8 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 				: format_text("its stream broke: %s", strerror(-got));
 	guest_pulse_report(link, peer, now);
 	gone = json_pack("{s:s}", "errno_name", error_name(-got));
-	if (peer->pulse.heard_ns) {
-		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.heard_ns));
+	if (peer->pulse.last_ns) {
+		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.last_ns));
 		json_object_set_new(gone, "guest_ns", json_integer(peer->pulse.guest_ns));
 	}
 	guest_peer_tell(link, peer, "gone", gone, "%s", because);
@@ -282,7 +279,7 @@ static struct guest_call *find_late_call(const struct guest_link *link, int64_t 
 	return call;
 }
 
-/** guest_link_expire_calls - answer the calls whose time is up */
+/** guest_link_expire_calls - fail calls after their timeout */
 void guest_link_expire_calls(struct guest_link *link, int64_t now)
 {
 	struct guest_call *call;

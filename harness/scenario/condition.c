@@ -159,7 +159,7 @@ static int take_number(const char *text, struct condition *condition, struct rea
  * condition_parse - understand the text of a condition
  * @text:      "migration.iteration >= 2", "migration.stage == post-copy", "migration.ended"
  * @condition: receives it
- * @why:       says what is wrong with it
+ * @why:       describes the error
  *
  * Return: 0, -EINVAL.
  */

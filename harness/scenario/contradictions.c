@@ -93,7 +93,7 @@ static bool expects(const json_t *expect, const char *key, const char *value)
 
 /*
  * With several injections one may be refused although another is delivered (the second error in one page), if the file
- * says "delivered: true" itself.
+ * has "delivered: true".
  */
 static bool may_be_both(const struct contradiction *pair, const struct scenario *scenario,
 			const json_t *expect)

@@ -3,7 +3,7 @@
  * A YAML document with the place of each node, and settings that override values.
  *
  * This uses libyaml itself and not libcyaml: the keys of a scenario belong to injectors and workloads that are
- * only known at run time, while libcyaml wants one fixed schema in C, and every message must carry the line and
+ * only known at run time, while libcyaml needs one fixed schema in C, and every message must have the line and
  * column of the very value that is wrong, which libyaml's nodes keep and libcyaml's structures do not.
  *
  * Two passes. The events of the first one are checked for what the document API no longer shows or should never
@@ -242,7 +242,7 @@ static yaml_node_t *node_at(const struct document *document, int node)
 	return yaml_document_get_node((yaml_document_t *)&document->yaml, node);
 }
 
-/* A new scalar that remembers which setting it came from; 0 when there is no memory. */
+/* Return: a new scalar with the setting that it came from; 0 without memory. */
 static int add_setting_node(struct document *document, const char *text, const char *origin)
 {
 	if (json_array_append_new(document->origins, json_string(origin)))
@@ -332,7 +332,7 @@ static bool names_its_key(const struct document *document, int step, const char 
 	return !key || (strlen(key) == length && strncmp(key, rest, length) == 0);
 }
 
-/* Every scenario has an emulated host, also one that says nothing about it. */
+/* Every scenario has an emulated host, even if it does not mention one. */
 static int add_rig(struct document *document, int root, const char *origin)
 {
 	int key = add_setting_node(document, "rig", origin);
@@ -356,7 +356,7 @@ static int apply_setting(struct document *document, const char *key, const char 
 	char *part = copy, *rest;
 
 	if (!document_is_mapping(document, container))
-		return 0; /* the check of the file says it better */
+		return 0; /* the check of the file reports it */
 	for (bool first = true; (rest = strchr(part, '.')); first = false, part = rest + 1) {
 		int next;
 
@@ -445,7 +445,7 @@ unsigned int document_line(const struct document *document, int node)
 }
 
 /**
- * document_fail - say what is wrong with a node, and where it stands
+ * document_fail - report an error of a node, with its position
  * @document: with the reason to fill
  * @node:     the culprit
  * @error:    negative errno

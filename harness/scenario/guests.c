@@ -48,7 +48,7 @@ static int check_program(const struct document *document, int node, const char *
 	return check_choice(document, node, what, programs, &text);
 }
 
-/* What the table of a micro guest can not say. */
+/* Checks of a micro guest that its table can not express. */
 static int check_micro(const struct document *document, int node, json_t *arguments)
 {
 	int memory = document_find(document, node, "memory");
@@ -83,7 +83,7 @@ static int check_domain_keys(const struct document *document, int node)
 			return document_fail(
 				document, key, -EINVAL,
 				"'%s' is for guests that are made for the trial; a "
-				"domain has what the hypervisor knows of it: remove it",
+				"domain has the configuration of the hypervisor: remove it",
 				name);
 	}
 	return 0;
@@ -179,7 +179,7 @@ static int check_twins(const struct document *document, int guests, size_t index
 	return 0;
 }
 
-/* A bench that the scenario names itself must be able to run guests; of others only the bench knows. */
+/* A bench that the scenario names must be able to run guests; others are checked by the bench. */
 static int check_bench(const struct document *document, const struct scenario *scenario)
 {
 	const struct rig_profile *profile =

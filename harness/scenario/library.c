@@ -79,7 +79,7 @@ static int compare_entries(const FTSENT **a, const FTSENT **b)
 /**
  * scenario_library_list - names of all scenarios of the library, in alphabetical order
  * @names: receives an array of texts; owned by the caller
- * @why:   says why there is no library
+ * @why:   reason why there is no library
  *
  * Return: 0 or -errno.
  */
@@ -188,7 +188,7 @@ static bool name_matches(const char *pattern, const char *name)
  * @pattern: path of a file; "@TAG"; or a name of the library, or a pattern of names (a star stops at a slash; a star alone
  *           means all)
  * @paths:   array to append paths to, each once
- * @why:     says what is near when nothing matches
+ * @why:     names similar scenarios when none matches
  *
  * Return: 0, -ENOENT when nothing was selected, or an error of reading the library.
  */

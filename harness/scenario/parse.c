@@ -158,7 +158,7 @@ static int parse_head(const struct document *document, int root, struct scenario
 }
 
 /*
- * What a scenario gets that does not say it: guests take their time on an emulated host, migrations more of it.
+ * Defaults of deadlines: guests are slow on an emulated host, migrations slower.
  */
 static const struct defaults {
 	const char *bench;
@@ -340,7 +340,7 @@ static int parse_document(const struct document *document, struct scenario *scen
  * @settings: object of dotted key -> text that is laid over the file ("victim.page", "deadline",
  *            "steps.1.type"; steps count from 0), or NULL
  * @scenario: receives the checked scenario; owned by the caller
- * @why:      says PATH:LINE:COLUMN: what is wrong; what to do
+ * @why:      PATH:LINE:COLUMN: error; remedy
  *
  * Return: 0, or -EINVAL, -ERANGE, -EFBIG, -ENOENT.
  */

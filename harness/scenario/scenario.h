@@ -37,7 +37,7 @@ struct scenario_workload {
  * @line:      in the scenario's file
  * @subject:   workload name (start, touch, stop, or the target of an inject: may be NULL), witness (wait)
  * @injector:  name in the injector registry (inject)
- * @guest:     that is meant: migrate, when, limit, post-copy, cancel, balloon; an inject whose injector works on a
+ * @guest:     of the step: migrate, when, limit, post-copy, cancel, balloon; an inject whose injector works on a
  *             guest; a wait for events of a guest alone; else NULL
  * @host:      of an inject: "h0", "h1", "source", "target", or NULL: where its target is
  * @arguments: inject: checked by the injector's table; firmware: passed on; wait: {"match": regex}; when: {"condition": text},

@@ -44,17 +44,17 @@ int take_subject(const struct document *document, int node, const char *step,
 
 	if (error)
 		return error;
-	if (starts && walk->lives[*index] != LIFE_DECLARED)
+	if (starts && walk->states[*index] != WORKLOAD_DECLARED)
 		return document_fail(document, node, -EINVAL,
 				     "'%s' was started before; a workload is started once: declare "
 				     "another",
 				     name);
-	if (!starts && walk->lives[*index] == LIFE_DECLARED)
+	if (!starts && walk->states[*index] == WORKLOAD_DECLARED)
 		return document_fail(document, node, -EINVAL,
 				     "%s of '%s', which no step before this one started; put - "
 				     "start: %s above",
 				     step, name, name);
-	if (!starts && walk->lives[*index] == LIFE_STOPPED)
+	if (!starts && walk->states[*index] == WORKLOAD_STOPPED)
 		return document_fail(document, node, -EINVAL,
 				     "%s of '%s', which a step before this one stopped; move the "
 				     "stop behind it",
@@ -78,7 +78,7 @@ int parse_start(const struct document *document, int node, struct walk *walk,
 	int error = take_subject(document, node, "start", walk, step, &index);
 
 	if (!error)
-		walk->lives[index] = LIFE_STARTED;
+		walk->states[index] = WORKLOAD_STARTED;
 	return error;
 }
 
@@ -89,7 +89,7 @@ int parse_stop(const struct document *document, int node, struct walk *walk,
 	int error = take_subject(document, node, "stop", walk, step, &index);
 
 	if (!error)
-		walk->lives[index] = LIFE_STOPPED;
+		walk->states[index] = WORKLOAD_STOPPED;
 	return error;
 }
 
@@ -109,7 +109,7 @@ int parse_touch(const struct document *document, int node, struct walk *walk,
 
 	if (!error && !subject)
 		error = document_fail(document, node, -EINVAL,
-				      "'touch' does not say what; add workload: NAME");
+				      "'touch' needs a workload; add workload: NAME");
 	if (!error)
 		error = take_subject(document, subject, "touch", walk, step, &index);
 	if (error)
@@ -183,7 +183,7 @@ int parse_wait(const struct document *document, int node, struct walk *walk,
 }
 
 /*
- * The firmware model is a program of its own that knows its calls; here only their form is checked. Numbers are handed
+ * The firmware model checks its calls itself; here only their form is checked. Numbers are handed
  * on as text, like all arguments.
  */
 int parse_firmware(const struct document *document, int node, struct walk *walk,
@@ -245,7 +245,7 @@ static int check_lives(const struct document *document, const struct walk *walk)
 	int workloads = document_find(document, 1, "workloads");
 
 	for (size_t i = 0; i < walk->scenario->workload_count; i++)
-		if (walk->lives[i] == LIFE_DECLARED)
+		if (walk->states[i] == WORKLOAD_DECLARED)
 			return document_fail(document, document_key(document, workloads, i),
 					     -EINVAL,
 					     "no step starts workload '%s'; add - start: %s or "
@@ -314,10 +314,11 @@ bool names_step(const struct document *document, int steps, const char *name)
  */
 int parse_steps(const struct document *document, int node, struct scenario *scenario)
 {
-	__cleanup_free enum life *lives = xcalloc(scenario->workload_count + 1, sizeof(*lives));
+	__cleanup_free enum workload_state *states =
+		xcalloc(scenario->workload_count + 1, sizeof(*states));
 	__cleanup_free struct guest_walk *guests =
 		xcalloc(scenario->guest_count + 1, sizeof(*guests));
-	struct walk walk = {.scenario = scenario, .lives = lives, .guests = guests};
+	struct walk walk = {.scenario = scenario, .states = states, .guests = guests};
 	size_t count = document_count(document, node);
 	int error = 0;
 

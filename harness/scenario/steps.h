@@ -7,10 +7,10 @@
 
 struct engine;
 
-enum life {
-	LIFE_DECLARED,
-	LIFE_STARTED,
-	LIFE_STOPPED,
+enum workload_state {
+	WORKLOAD_DECLARED,
+	WORKLOAD_STARTED,
+	WORKLOAD_STOPPED,
 };
 
 /**
@@ -27,13 +27,13 @@ struct guest_walk {
 
 /**
  * struct walk - what is known at a step
- * @lives:    of the scenario's workloads, in their order
+ * @states:   of the scenario's workloads, in their order
  * @guests:   in their order
  * @migrated: a step before this one began a migration of any guest
  */
 struct walk {
 	struct scenario *scenario;
-	enum life *lives;
+	enum workload_state *states;
 	struct guest_walk *guests;
 	bool migrated;
 };

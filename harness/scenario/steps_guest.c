@@ -42,7 +42,7 @@ static const struct param migrate_table[] = {
 	 "last iteration, when the guest is at the target and does not run yet, after so many "
 	 "bytes, or after the first checkpoint",
 	 NULL, holds, false},
-	{"page", PARAM_STRING, "workload whose page is looked at", NULL, NULL, false},
+	{"page", PARAM_STRING, "workload whose page is inspected", NULL, NULL, false},
 	{"iteration", PARAM_NUMBER, "that carries the page, for hold: sent; from 1", NULL, NULL,
 	 false},
 	{"bytes", PARAM_SIZE, "of the stream, for hold: bytes", NULL, NULL, false},
@@ -97,8 +97,7 @@ int take_guest(const struct document *document, int node, int place, const char 
 			json_array_append_new(names, json_string(scenario->guests[i].name));
 		all = join_names(names);
 		return document_fail(document, place, -EINVAL,
-				     "'%s' does not say which guest; add guest: NAME, one of: %s",
-				     step, all);
+				     "'%s' needs a guest; add guest: NAME, one of: %s", step, all);
 	}
 	error = node ? find_guest(document, node, "guest", scenario, index) : 0;
 	if (error)
@@ -161,7 +160,7 @@ static int check_two_hosts(const struct document *document, int node, const stru
 			     bench);
 }
 
-/* The page that is looked at is that of a workload in the guest, whose address is known by then. */
+/* The inspected page is that of a started workload in the guest, because its address must be known. */
 static int check_hold(const struct document *document, int node, const struct walk *walk,
 		      const struct scenario_step *step)
 {
@@ -182,18 +181,18 @@ static int check_hold(const struct document *document, int node, const struct wa
 			"bytes: 10M");
 	if (!page && param_given(step->arguments, "video") && param_bool(step->arguments, "video"))
 		return document_fail(document, node, -EINVAL,
-				     "'video' does not say which page; add page: WORKLOAD");
+				     "'video' needs a page; add page: WORKLOAD");
 	if (!page)
 		return strcmp(hold, "sent") == 0
 			       ? document_fail(document, node, -EINVAL,
-					       "'hold: sent' does not say which page; add page: "
+					       "'hold: sent' needs a page; add page: "
 					       "WORKLOAD")
 			       : 0;
 	error = scenario_find_workload(document, page, param_text(step->arguments, "page"),
 				       walk->scenario, &index);
 	if (error)
 		return error;
-	if (walk->lives[index] == LIFE_STARTED && walk->scenario->workloads[index].guest &&
+	if (walk->states[index] == WORKLOAD_STARTED && walk->scenario->workloads[index].guest &&
 	    strcmp(walk->scenario->workloads[index].guest, step->guest) == 0)
 		return 0;
 	return document_fail(document, page, -EINVAL,

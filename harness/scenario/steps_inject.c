@@ -88,7 +88,7 @@ static int take_host(const struct document *document, int node, const char *home
 	return 0;
 }
 
-/* What the injector itself says of its target. */
+/* Check the target by the injector. */
 static int check_with_injector(const struct document *document, int node,
 			       const struct injector *injector, const char *home,
 			       const struct scenario_step *step)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Single values of a scenario: each checker takes a node and says what is wrong with it, at its place.
+ * Checks of single values of a scenario: each takes a node, and reports an error with its position.
  */
 #include <errno.h>
 #include <string.h>

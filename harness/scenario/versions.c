@@ -60,7 +60,7 @@ static int parse_conditions(const struct document *document, int node, json_t **
 	return error;
 }
 
-/* A fault that is refused in a version is not delivered there, unless the file says otherwise. */
+/* A fault that a version refuses is not delivered there, unless the file states otherwise. */
 static void complete(json_t *changed)
 {
 	if (json_object_get(changed, "refused") && !json_object_get(changed, "delivered"))

@@ -12,7 +12,7 @@
 #include "harness/stats/stats.h"
 
 #define PERMUTATIONS 499
-/* A shorter segment says too little about its distribution. */
+/* A shorter segment is too short to estimate its distribution. */
 #define SEGMENT_LEAST 3
 
 struct cut {

@@ -111,7 +111,7 @@ static int check_new(const char *path, struct reason *why)
 
 /**
  * store_create_run - make the directory of a new run
- * @out:       where the user wants it, or NULL for brinell-runs/DATE-ID with a link
+ * @out:       path from the user, or NULL for brinell-runs/DATE-ID with a link
  *             brinell-runs/latest to it
  * @directory: receives its path; owned by the caller
  * @why:       filled on an error
@@ -160,7 +160,7 @@ static int open_reports(const char *directory, const struct report **reports,
 
 		if (!report->file)
 			continue;
-		/* Of write_file_atomically(); the lock says that none is at work. */
+		/* Left by write_file_atomically(): nothing writes now, because we hold the lock. */
 		leftovers = format_text(".%s.??????", report->file);
 		remove_leftovers(directory, leftovers, 0);
 		error = atomic_file_open(&files[*count], directory, report->file);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The trial engine: takes each trial of a plan through its steps, writes the journal, and asks the judge. It decides
+ * The trial engine: executes the steps of each trial of a plan, writes the journal, and calls the judge. It decides
  * nothing itself: whatever happens becomes a record, and the verdict comes from the records alone.
  */
 #include <errno.h>
@@ -140,7 +140,7 @@ int engine_call(struct engine *engine, struct bench *host, const char *name, jso
 /**
  * engine_call_guest - ask the agent of a host for something that may have to wait for a guest
  * @arguments: stolen; "timeout_ms" is added: how long the agent waits, which is less than the engine waits for the agent.
- *             So it is the agent that gives up first, and a guest that does not answer is never taken for a silent host
+ *             So the agent times out first, and a guest that does not answer does not count as a lost host
  * @timeout_ms: how long the guest may take; less where the deadline of the trial comes before
  *
  * Return: as bench_call().
@@ -175,7 +175,7 @@ bool engine_any_host_up(const struct engine *engine)
 	return false;
 }
 
-/* What an error of a call says about the end of the trial. */
+/* Map an error of a call to the cause of the trial's end. */
 static void close_on_error(struct closing *closing, int error, const struct reason *why)
 {
 	closing->cause = error == -EHOSTDOWN	? CAUSE_HOST_DIED
@@ -227,7 +227,7 @@ static int collect(struct engine *engine, struct reason *why)
 
 /*
  * Waits until the evidence that the scenario expects is there, or the time for it is over. What only shows as a
- * difference (counters, page flags) has to be asked for.
+ * difference (counters, page flags) must be requested.
  */
 static int settle(struct engine *engine, struct reason *why)
 {
@@ -354,7 +354,7 @@ static int start_witnesses(struct engine *engine, struct reason *why)
 	return error;
 }
 
-/* The guests run before the clock of the trial does: how long they take to start says nothing about it. */
+/* The clock of the trial starts after its guests have started, because their start does not count. */
 static int start_trial(struct engine *engine, struct reason *why)
 {
 	int error = start_witnesses(engine, why) ?: guests_prepare(engine, why);
@@ -418,8 +418,8 @@ static json_t *judge_and_record(struct engine *engine)
 }
 
 /*
- * Whether a trial may be tried again: its end says nothing about its subject. An emulated host may die, or fall silent, by
- * itself, but after a fault, or while that runs which a trial without fault is about, it is for the judge to say.
+ * Whether a trial may be repeated, because its end is unrelated to its subject. An emulated host may die or hang by itself. After a
+ * fault, or during the measurement of a trial without a fault, the judge decides.
  */
 static bool may_try_again(const struct engine *engine, enum end_cause cause)
 {

@@ -19,7 +19,7 @@
  * @arguments: as its scenario has them; another scenario takes the guest over when it has the same
  * @host:     where it runs, as far as is known: its last hello came from there
  * @source:   where it ran when its migration began; NULL without one
- * @facts:    what its host said of its start; owned
+ * @facts:    facts of its start from the host; owned
  * @linked:   its stream stands
  * @gone:     its end was seen
  * @used:     by the trial that runs now
@@ -41,7 +41,7 @@ struct engine_guest {
 /**
  * struct engine - a run
  * @budget: what each source of evidence has put into the journal in this trial; see budget.c
- * @met: the bench whose hosts were up in this run, the last one of them
+ * @met: the last bench whose hosts were up in this run
  */
 struct engine {
 	const struct engine_options *options;

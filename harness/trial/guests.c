@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual machines of a run: started when a trial wants them, kept for the next one while they are well, and
+ * The virtual machines of a run: started when a trial needs them, kept for the next one while they work, and
  * followed when they move from one host to the other.
  */
 #include <errno.h>
@@ -48,7 +48,7 @@ static void free_guest(struct engine *engine, struct engine_guest *guest)
 	free(guest);
 }
 
-/** guests_free - forget all; their hosts end them */
+/** guests_free - free all guests; their hosts end them */
 void guests_free(struct engine *engine)
 {
 	while (engine->guests)
@@ -57,7 +57,7 @@ void guests_free(struct engine *engine)
 
 static void stop_on(struct engine *engine, struct bench *host, const struct engine_guest *guest)
 {
-	/* What it has to say while it goes down is of no interest, so it is not given the time. */
+	/* A clean shutdown is not needed: stop at once. */
 	if (host->state == HOST_UP)
 		(void)engine_call(engine, host, "guest.stop",
 				  json_pack("{s:s, s:i}", "name", guest->name, "timeout_ms", 1),
@@ -87,7 +87,7 @@ void guests_forget_host(struct engine *engine, const struct bench *host)
 	}
 }
 
-/* The arguments of guest.start and guest.receive: what the scenario says in the units of the protocol. */
+/* The arguments of guest.start and guest.receive: the scenario's values in units of the protocol. */
 static json_t *guest_arguments(const struct engine_guest *guest)
 {
 	const json_t *given = guest->arguments;
@@ -148,7 +148,7 @@ static int try_start(struct engine *engine, const struct scenario_guest *wanted,
 }
 
 /*
- * A guest that does not come up before any fault says nothing about faults: it is tried once more. Return: 0, -ENODEV, or an
+ * A guest that does not start before any fault is no result: it is started once more. Return: 0, -ENODEV, or an
  * error of the host.
  */
 static int start_guest(struct engine *engine, const struct scenario_guest *wanted,
@@ -260,7 +260,7 @@ int guests_watch(struct engine *engine, struct reason *why)
 	return error;
 }
 
-/* The hosts are asked where they think a guest is; both while it moves. */
+/* Query the hosts that may have a guest; both during a migration. */
 static void ask_status(struct engine *engine, struct bench *host, const struct engine_guest *guest)
 {
 	if (host->state == HOST_UP)
@@ -269,7 +269,7 @@ static void ask_status(struct engine *engine, struct bench *host, const struct e
 				  NULL);
 }
 
-/* What only shows as a difference in a guest. One that does not answer reports nothing more: the hosts say how it is. */
+/* Request counters and differences of a guest. If it does not answer, only the hosts report on it. */
 static void collect_in(struct engine *engine, struct engine_guest *guest)
 {
 	if (guest->linked && !guest->gone && guest->host->state == HOST_UP)
@@ -277,7 +277,7 @@ static void collect_in(struct engine *engine, struct engine_guest *guest)
 				 NULL);
 }
 
-/** guests_collect - have the guests, and the hosts about them, say what they know; their answers come as evidence */
+/** guests_collect - request final evidence from the guests, and from the hosts about them */
 void guests_collect(struct engine *engine)
 {
 	for (struct engine_guest *guest = engine->guests; guest; guest = guest->next) {
@@ -369,7 +369,7 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
 	       json_t *arguments, unsigned int timeout_ms, json_t **reply, struct reason *why)
 {
 	__cleanup_json json_t *owned = arguments;
-	struct reason said = {0};
+	struct reason inner = {0};
 	int error = await_link(engine, guest, why);
 
 	if (error)
@@ -377,12 +377,12 @@ int guest_call(struct engine *engine, struct engine_guest *guest, const char *ca
 	error = engine_call_guest(engine, guest->host, "guest.call",
 				  json_pack("{s:s, s:s, s:O*}", "guest", guest->name, "call", call,
 					    "args", owned),
-				  timeout_ms, reply, &said);
+				  timeout_ms, reply, &inner);
 	if (!error)
 		return 0;
 	if (error == -EREMOTEIO || error == -ENOTCONN || error == -ENOENT)
 		error = -ENXIO;
-	return fail(why, error, "guest '%s': %s: %s", guest->name, call, said.text);
+	return fail(why, error, "guest '%s': %s: %s", guest->name, call, inner.text);
 }
 
 /**
@@ -409,7 +409,7 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 	error = engine_call_guest(engine, host, "guest.resolve",
 				  json_pack("{s:s, s:s}", "name", guest->name, "gpa", gpa),
 				  CALL_TIMEOUT_MS, page, why);
-	/* Its process may be gone a moment before the hypervisor says so, or stand still. */
+	/* Its process may end a moment before the hypervisor reports it, or may be stopped. */
 	if (error == -ENOENT || error == -ESRCH || error == -EREMOTEIO)
 		return -ENXIO;
 	if (error)

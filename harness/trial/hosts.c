@@ -12,7 +12,7 @@
 
 #define RIG_DEADLINE_S 7200
 
-/* Between two looks at a machine that boots: it has no way to say that it is up. */
+/* Interval of polling a machine that boots, which can not notify us. */
 #define LOOK_AGAIN_NS (100 * NSEC_PER_MSEC)
 #define LOOK_AGAIN_MAX_NS (5 * NSEC_PER_SEC)
 
@@ -72,11 +72,11 @@ static json_t *boot_facts(struct bench *host)
 {
 	json_t *facts = json_copy(host->hello);
 
-	if (host->emulator && host->told_boot != host->boots)
+	if (host->emulator && host->recorded_boot != host->boots)
 		json_object_set_new(facts, "emulator", json_string(host->emulator));
-	for (size_t i = 0; machine_facts[i] && host->told_boot == host->boots; i++)
+	for (size_t i = 0; machine_facts[i] && host->recorded_boot == host->boots; i++)
 		(void)json_object_del(facts, machine_facts[i]);
-	host->told_boot = host->boots;
+	host->recorded_boot = host->boots;
 	return facts;
 }
 
@@ -247,7 +247,7 @@ int hosts_check(struct engine *engine, struct reason *why)
 /**
  * hosts_reset_firmware - before a trial
  *
- * What the trial before asked of the rig's firmware, or left poisoned, must not become evidence of this one. Not at the end
+ * Settings and poison of the previous trial in the rig's firmware must not become evidence of this one. Not at the end
  * of a trial: it throws away the translated code of the whole machine, and the last trial of a host needs none.
  *
  * Return: 0 or -errno with a reason.

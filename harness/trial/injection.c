@@ -65,7 +65,7 @@ static int take_aim(struct engine *engine, const struct scenario_step *step, str
 	gpa = json_text(aim->facts, "physical", NULL);
 	if (!gpa)
 		return fail(why, -EADDRNOTAVAIL,
-			    "'%s' in guest '%s' does not know the physical address of its page",
+			    "'%s' in guest '%s' has not reported the physical address of its page",
 			    step->subject, aim->guest->name);
 	return guest_resolve(engine, aim->guest, aim->host, step->subject, gpa, &aim->page, why);
 }
@@ -273,7 +273,7 @@ static int prepare(struct engine *engine, const struct scenario_step *step, cons
 	return error;
 }
 
-/* A host that dies of the fault is what some scenarios want: the trial goes on when another host can report the rest. */
+/* Some scenarios expect the death of a host: the trial continues if another host can report the rest. */
 static int after_host_loss(struct engine *engine, const struct aim *aim, int error)
 {
 	struct bench *other = aim->host->next;
@@ -320,8 +320,7 @@ static void ask_firmware(struct bench *host, json_t *fired)
 	if (host->ops->firmware)
 		error = host->ops->firmware(host, call, NULL, &why);
 	else
-		error = fail(&why, -EOPNOTSUPP,
-			     "bench '%s' has no firmware that could be asked for it", host->name);
+		error = fail(&why, -EOPNOTSUPP, "bench '%s' has no firmware model", host->name);
 	json_object_update_new(fired, json_pack("{s:i, s:s}", "error", error, "reason", why.text));
 }
 

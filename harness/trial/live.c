@@ -102,7 +102,7 @@ static void *redraw(void *context)
 	return NULL;
 }
 
-/* A signal is for the thread whose wait it must end, which is not this one. */
+/* Block signals in this thread, so that they interrupt the waiting one. */
 static int start_redraw(struct live *live)
 {
 	sigset_t all, before;
@@ -193,7 +193,7 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	const char *verdict = json_text(result, "verdict", "?");
 
 	pthread_mutex_lock(&live->lock);
-	/* One that was skipped, or whose bench failed, ended before its time. */
+	/* A skipped trial, or one whose bench failed, has ended early. */
 	if (!is_one_of(verdict, "skip", "infra"))
 		durations_note(live->durations, trial->scenario->name, trial->bench,
 			       (now_monotonic_ns() - live->trial_began) / NSEC_PER_MSEC);
@@ -219,7 +219,7 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 
 /**
  * live_open - begin to show a run
- * @plan:    borrowed while the display lives
+ * @plan:    borrowed while the display exists
  * @earlier: journal that holds the trials that are done, or NULL; borrowed. When all are, nothing is printed.
  *
  * Return: the display; live_close() ends it.

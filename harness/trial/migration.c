@@ -231,7 +231,7 @@ static int control(struct engine *engine, const struct scenario_step *step, cons
 {
 	struct engine_guest *guest = guest_of_step(engine, step);
 	json_t *arguments = json_pack("{s:s, s:s}", "name", guest->name, "action", action);
-	struct reason said = {0};
+	struct reason inner = {0};
 	int error;
 
 	set_number(arguments, "bandwidth", step->arguments, "bandwidth", 1);
@@ -243,11 +243,11 @@ static int control(struct engine *engine, const struct scenario_step *step, cons
 		return 0;
 	}
 	error = engine_call(engine, guest->source, "guest.migration", arguments, CONTROL_TIMEOUT_MS,
-			    NULL, &said);
+			    NULL, &inner);
 	if (!error || engine_lost_host(error))
-		return fail(why, error, "%s", said.text);
-	/* It may have ended this very moment: its end is evidence, and says more than the refusal. */
-	engine_tell(engine, guest, "trigger-missed", "%s of the migration: %s", action, said.text);
+		return fail(why, error, "%s", inner.text);
+	/* It may have just ended: its end is better evidence than the refusal. */
+	engine_tell(engine, guest, "trigger-missed", "%s of the migration: %s", action, inner.text);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The order in which the scenarios of one pattern run. A host is booted, and a guest started, far longer than a trial takes;
- * both are kept for the next trial while they are well and it wants the same. So those that want the same follow each other.
+ * both are kept for the next trial if they work and it needs the same. So scenarios with the same needs follow each other.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,9 +12,9 @@
 /**
  * order_same_host - whether a host that was booted for one trial serves another
  * @bench:       of the one
- * @rig:         what it asks of its emulated host; an object or NULL
+ * @rig:         configuration of its emulated host; an object or NULL
  * @other_bench: of the other
- * @other_rig:   what that asks
+ * @other_rig:   that of the other one
  */
 bool order_same_host(const char *bench, const json_t *rig, const char *other_bench,
 		     const json_t *other_rig)
@@ -52,7 +52,7 @@ static int64_t worth(const struct scenario *now, const struct scenario *next)
 }
 
 /**
- * order_scenarios - put those that want the same hosts and guests behind each other
+ * order_scenarios - group scenarios with the same hosts and guests
  * @scenarios: changed in place; the first stays the first
  * @count:     of them
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The plan of a run: made once from the scenarios, stored in the journal with their whole text, so that a resume runs
- * what was planned then and not what the files say now.
+ * the plan, not the present content of the files.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -234,7 +234,7 @@ int plan_from_index(struct plan *plan, const struct journal_index *index, struct
 	return error;
 }
 
-/** plan_free - forget the trials and their scenarios */
+/** plan_free - free the trials and their scenarios */
 void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)

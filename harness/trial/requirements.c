@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whether a bench has what a scenario needs: why a trial is skipped, as `brinell run --dry-run` and `brinell doctor` say.
+ * Requirements of a scenario on its bench: the reasons of skips, also for `brinell run --dry-run` and `brinell doctor`.
  */
 #include <errno.h>
 #include <string.h>

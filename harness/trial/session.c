@@ -40,7 +40,7 @@ static void set_deadline(int64_t deadline_ns)
 }
 
 /**
- * struct session - what a session knows while trials run
+ * struct session - state of a session while trials run
  * @live:   display
  * @view:   of it
  * @counts: of the verdicts of the whole run so far

@@ -93,7 +93,7 @@ static int step_start(struct engine *engine, const struct scenario_step *step, s
  * @workload: whose end of a touch it is, or NULL
  * @guest:    in which that is, or NULL
  * @pattern:  of its text, or NULL
- * @from:     guest whose word alone counts; "" for the host's own; NULL: anybody's
+ * @from:     guest whose events count; "": only the host's; NULL: all
  */
 struct awaited {
 	const char *witness, *workload;
@@ -178,7 +178,7 @@ static int step_touch(struct engine *engine, const struct scenario_step *step, s
 					step->arguments ? param_text(step->arguments, "by") : NULL),
 			      GUEST_CALL_TIMEOUT_MS, NULL, why)
 			?: await_event(engine, from, &awaited, until, why);
-	/* A guest that hangs does not end the trial: what became of it is what the trial wants to know. */
+	/* A hung guest does not end the trial, because its state is the result. */
 	if (error == -ETIME && guest)
 		return fail(why, -ENXIO, "'%s' did not come back from its touch", step->subject);
 	return error == -ETIME ? fail(why, -ETIMEDOUT, "'%s' did not come back from its touch",

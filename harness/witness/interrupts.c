@@ -2,7 +2,7 @@
 /*
  * Interrupt counts: machine checks (MCE), polls for them (MCP), thresholds (THR, which carries CMCI), deferred errors
  * (DFR), and the fault interrupts of the IOMMU: dmarN of VT-d, AMD-ViN-Evt of AMD-Vi (drivers/iommu/amd/init.c,
- * iommu_setup_intcapxt()); arch/x86/kernel/irq.c, arch_show_interrupts(). They count on their own, whatever the log says: a
+ * iommu_setup_intcapxt()); arch/x86/kernel/irq.c, arch_show_interrupts(). They count independently of the log: a
  * broadcast machine check adds one for each processor, a local one adds one.
  */
 #include <ctype.h>

@@ -14,7 +14,7 @@ struct meminfo {
 	int64_t before_kb, told_kb;
 };
 
-/* Return: kB, or -1 where the kernel does not say. */
+/* Return: kB, or -1 if the kernel does not report it. */
 static int64_t read_corrupted(void)
 {
 	__cleanup_free char *text = NULL;

@@ -80,7 +80,7 @@ static void trace_probe(json_t *findings)
 	}
 }
 
-/* An agent that was killed leaves its instance behind; its name shows whose it was. */
+/* A killed agent leaves its trace instance, whose name has the agent's PID. */
 static void remove_leftovers(void)
 {
 	char path[4096];
@@ -251,7 +251,7 @@ static const struct trace_event *event_of(const struct trace *trace, const char 
 	return NULL;
 }
 
-/* A line of an event, or "CPU:1 [LOST 12 EVENTS]"; without the number where the kernel does not know it (kernel/trace/trace.c, print_trace_line()). */
+/* A line of an event, or "CPU:1 [LOST 12 EVENTS]"; without the number if the kernel does not have it (kernel/trace/trace.c, print_trace_line()). */
 static void read_line(struct witness_run *run, char *line)
 {
 	const struct trace *trace = run->private;
