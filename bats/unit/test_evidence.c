@@ -348,6 +348,14 @@ static const struct {
 	{MEANS_IOMMU_FAULT, "IOMMU: dmar0: Page request in Privilege Mode"},
 	{MEANS_IOMMU_FAULT, "IOMMU: dmar3: Address is not canonical"},
 	{MEANS_IOMMU_FAULT, "dmar0: Invalid page request: 00000000 00000000"},
+	{MEANS_IOMMU_FAULT, "arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:"},
+	{MEANS_IOMMU_LOST, "arm-smmu-v3 arm-smmu-v3.0.auto: EVTQ overflow detected -- events lost"},
+	{MEANS_IOMMU_FAILED, "arm-smmu-v3 arm-smmu-v3.0.auto: CMD_SYNC timeout at 0x00000001 "
+			     "[hwprod 0x00000002, hwcons 0x00000001]"},
+	{MEANS_IOMMU_FAILED, "arm-smmu 5000000.iommu: Unexpected global fault, this could be "
+			     "serious"},
+	{MEANS_IOMMU_FAULT, "virtio_iommu virtio0: page fault from EP 8 at 0xdead0000 [W]"},
+	{MEANS_NOTHING, "arm-smmu-v3 arm-smmu-v3.0.auto: allocated 65536 entries for evtq"},
 	{MEANS_OOPS, "(XEN) Xen BUG at mm.c:123"},
 	{MEANS_OOPS, "(XEN) [2026-11-30 09:31:06] Assertion 'x' failed at mm.c:123"},
 	{MEANS_OOPS, "(XEN) FATAL PAGE FAULT"},
@@ -449,6 +457,12 @@ static const struct {
 	{"AMD-Vi: Event logged [RMP_PAGE_FAULT device=0000:3b:00.0, vmg_tag=0x0000, gpa=0x1000, "
 	 "flags_rmp=0x00, flags=0x0000]",
 	 "0000:3b:00.0", true, 0x1000},
+	{"arm-smmu-v3 arm-smmu-v3.0.auto: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 "
+	 "ssid: 0x0 iova: 0xdead0000 ipa: 0x0",
+	 "0000:01:00.0", true, 0xdead0000},
+	{"arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0xdead0000, "
+	 "fsynr=0x10, cbfrsynra=0x1, cb=0",
+	 "", true, 0xdead0000},
 	{"(XEN) [VT-D]DMAR:[DMA Write] Request device [0000:00:1f.2] fault addr dead0000",
 	 "0000:00:1f.2", true, 0xdead0000},
 	{"(XEN) [2026-11-30 09:31:06] AMD-Vi: IO_PAGE_FAULT: 0000:3b:00.0 d0 addr "

@@ -74,6 +74,8 @@ struct line_kind {
 #define AER_SOURCE(severity)                                                                       \
 	"AER: (Multiple )?" severity AER_DETAIL "(:| from|, first one from) " DEVICE
 
+#define SMMU "arm-smmu(-v3)? [^ ]+: "
+
 /* Lines of the hypervisor Xen, on the console that it shares with the kernel, with the time or without. */
 #define XEN "\\(XEN\\) (\\[[^]]*\\] ?)*"
 
@@ -447,6 +449,24 @@ static const struct line_kind line_kinds[] = {
 	     "request|GA "
 	     "log notifier failed)",
 	     MEANS_IOMMU_FAILED),
+
+	/*
+	 * drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_dump_raw_event(), arm_smmu_dump_event(), evtq_thread(),
+	 * gerror_handler(); arm-smmu/arm-smmu.c; drivers/iommu/virtio-iommu.c, viommu_fault_handler()
+	 */
+	LINE(" client: ", SMMU "event: [A-Z_]+ client: " DEVICE " .*iova: " IOVA, MEANS_IOMMU_FAULT,
+	     KIND_IOMMU, .device = 2, .iova = 3),
+	LINE("smmu", SMMU "event(: [A-Z_]+ client: | 0x[0-9a-f]+ received)", MEANS_IOMMU_FAULT,
+	     KIND_IOMMU),
+	LINE("smmu", SMMU "Unhandled context fault: .*iova=" IOVA, MEANS_IOMMU_FAULT, KIND_IOMMU,
+	     .iova = 2),
+	LINE("smmu", SMMU "(EVTQ|PRIQ) (overflow detected|write aborted)", MEANS_IOMMU_LOST),
+	LINE("smmu",
+	     SMMU "(CMDQ error|CMD_SYNC timeout|CMDQ timeout|device has entered Service Failure|"
+		  "unexpected global error|Unexpected global fault|TLB sync timed out)",
+	     MEANS_IOMMU_FAILED),
+	LINE("virtio_iommu ", "virtio_iommu [a-z0-9]+: [a-z]+ fault from EP [0-9]+",
+	     MEANS_IOMMU_FAULT, KIND_IOMMU),
 
 	/* kernel/watchdog.c, kernel/watchdog_perf.c */
 	LINE("BUG: soft lockup", NULL, MEANS_STUCK),
