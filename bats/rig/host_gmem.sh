@@ -117,7 +117,7 @@ begin() {
 leave() {
 	part_of_one
 	returned || fail "$(driver) has the device"
-	no_group || fail "the memory cgroup is left"
+	await_true "the memory cgroup is left" no_group
 }
 
 part_of_one() {

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "inject/gmem/kvm.h"
 #include "inject/gmem/process.h"
 
 #include <cmocka.h>
@@ -351,6 +352,22 @@ static void an_agent_that_is_killed_leaves_nothing(void **state)
 	munmap(group, sizeof(*group));
 }
 
+/* An agent that is killed at that moment would leave it. */
+static void a_memory_cgroup_is_probed_and_not_made(void **state)
+{
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(gmem_group_probe(&why), -EOPNOTSUPP);
+	put("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids dmem\n");
+	assert_int_equal(gmem_group_probe(&why), -EOPNOTSUPP);
+	assert_non_null(strstr(why.text, "no memory controller"));
+	put("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n");
+	assert_int_equal(gmem_group_probe(&why), 0);
+	assert_int_equal(access("/sys/fs/cgroup/brinell-gmem", F_OK), -1);
+	assert_int_equal(access(place("/sys/fs/cgroup/brinell-gmem"), F_OK), -1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -365,6 +382,7 @@ int main(void)
 		TEST(a_planted_leak_is_reported),
 		TEST(a_storm_that_is_killed_leaves_nothing),
 		TEST(an_agent_that_is_killed_leaves_nothing),
+		TEST(a_memory_cgroup_is_probed_and_not_made),
 	};
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -81,10 +81,16 @@ static int make_group(struct reason *why)
 /** gmem_group_probe - whether a memory cgroup can be made. Return: 0 or -EOPNOTSUPP */
 int gmem_group_probe(struct reason *why)
 {
-	int error = make_group(why);
+	char path[4096];
+	__cleanup_free char *controllers = NULL;
+	/* It is not made here: a group is removed by the watcher of the storm, which lives on when this process is killed. */
+	int error = read_small_file(system_path(path, CGROUP "/cgroup.controllers"), &controllers,
+				    NULL);
 
-	gmem_group_remove();
-	return error;
+	if (error || !strstr(controllers, "memory"))
+		return fail(why, -EOPNOTSUPP, "fault memory-limit: %s has no memory controller",
+			    CGROUP);
+	return 0;
 }
 
 /** gmem_group_enter - make the group, move this process into it, and exempt it from the OOM killer, so that charges fail */
