@@ -27,7 +27,7 @@
 	X(FIRED_TWICE, "fired-twice", "the trial started again after its fault had been fired")    \
 	X(START_MISSING, "start-missing", "the journal lacks the start of the trial")              \
 	X(CLOSE_MISSING, "close-missing", "the journal lacks the end of the trial")                \
-	X(TRIGGER_MISSED, "trigger-missed", "the moment for the fault did not come")               \
+	X(TRIGGER_MISSED, "trigger-missed", "the trigger of the fault did not occur")              \
 	X(JOURNAL_DAMAGED, "journal-damaged", "lines of the journal are lost within the trial")    \
 	X(NOT_FIRED, "not-fired", "no fault was fired")                                            \
 	X(CUT_SHORT, "cut-short", "the trial was cut off before its last step")                    \
@@ -37,9 +37,9 @@
 	X(OTHER_ERROR, "other-error",                                                              \
 	  "the evidence is of another kind or severity than the fault")                            \
 	X(INJECTOR_FAILED, "injector-failed", "the injector reported an error")                    \
-	X(INJECTOR_SILENT, "injector-silent", "the injector did not report what it did")           \
+	X(INJECTOR_SILENT, "injector-silent", "the injector did not report a result")              \
 	X(DELIVERED_NOT_PROVEN, "delivered-not-proven",                                            \
-	  "no witness saw the fault, or only reports that leave open which error it is")           \
+	  "no witness reported the fault, or the reports leave open which error it is")            \
 	X(ONE_WITNESS, "one-witness", "only one group of witnesses saw the fault")                 \
 	X(UNASKED_FAULT, "unasked-fault", "a witness saw a fault, and none was asked for")         \
 	X(NOTHING_EXPECTED, "nothing-expected", "no fault was asked for and nothing is expected")  \
