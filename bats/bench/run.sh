@@ -259,14 +259,22 @@ used_at_marks() { # PID-OF-RIG-RUN CONSOLE
 	done <"$2" | awk -v hertz="$(getconf CLK_TCK)" '{ print $1, $2 / hertz }'
 }
 
-# The middle, and the extremes, of the first column of its input.
+# The median of the first column of its input, the interval that has that of all such rounds with a confidence of 95 %, and the extremes. The
+# interval is between two of the values (the sign test), whatever their distribution is.
 median() { # NAME
 	sort -n | awk -v name="$1" '{ all[NR] = $1 } END {
-		printf "%-28s median %.2f, %.2f to %.2f (%d rounds)\n", name, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2, all[1], all[NR], NR }'
+		chance = 0.5 ^ NR
+		for (least = 0; (below += chance) <= 0.025; least++)
+			chance *= (NR - least) / (least + 1)
+		printf "%-28s median %.3f", name, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2
+		if (least)
+			printf ", %.3f to %.3f with 95 %% confidence", all[least], all[NR + 1 - least]
+		printf "; %d rounds, %.3f to %.3f\n", NR, all[1], all[NR] }'
 }
 
-# A program beside xl suspends its guest, as the agent does it for its own migrations. The guests move in turns, so that both sides have
-# the same load of the machine. The emulator's processor time counts what both cost without what other programs take.
+# A program beside xl suspends its guest, as the agent does it for its own migrations. The guests move in turns, each as often before the other
+# as behind it, so that both sides have the same load of the machine, and a round compares what was measured within seconds. The
+# emulator's processor time counts what both cost without what other programs take.
 moved() {
 	local run said=$scratch/conversation rounds=$scratch/rounds
 	build/brinell rig build xen >&2 && build/brinell rig run xen -- true >&2 || return
@@ -274,7 +282,8 @@ moved() {
 		busybox sh /root/xen_mover.sh "$rounds_xen" >"$said" &
 	run=$!
 	used_at_marks "$run" "$scratch/host/console.log" |
-		awk '$1 == "ended" { printf "%.2f%s", $2 - last, ++n % 2 ? " " : "\n" } { last = $2 }' >"$scratch/used"
+		awk '$1 == "ended" { used[side] = $2 - last; if (++n % 2 == 0 && n > 2) print used["xl"], used["mover"] }
+			{ side = $1; last = $2 }' >"$scratch/used"
 	wait "$run"
 	tr -d '\r' <"$said" | awk '$1 == "moved" { print $2, $3 }' | paste -d ' ' - "$scratch/used" >"$rounds"
 	sed 's/^/round /' "$rounds"
@@ -282,11 +291,11 @@ moved() {
 		tail -n 20 "$said" >&2
 		return 1
 	fi
-	awk '{ print $1 }' "$rounds" | median 'xl, seconds'
-	awk '{ print $2 }' "$rounds" | median 'mover, seconds'
-	awk '{ print $2 / $1 }' "$rounds" | median 'mover / xl'
-	awk '{ print $3 }' "$rounds" | median 'xl, of processor'
-	awk '{ print $4 }' "$rounds" | median 'mover, of processor'
+	awk '{ print $1 }' "$rounds" | median 'xl migrate, s'
+	awk '{ print $2 }' "$rounds" | median 'mover, s'
+	awk '{ print $2 / $1 }' "$rounds" | median 'mover / xl migrate'
+	awk '{ print $3 }' "$rounds" | median 'xl migrate, s of processor'
+	awk '{ print $4 }' "$rounds" | median 'mover, s of processor'
 	awk '{ print $4 / $3 }' "$rounds" | median 'mover / xl, of processor'
 }
 

@@ -4,8 +4,9 @@
 # shellcheck shell=dash disable=SC3045
 #
 # Runs on a rig host that is the first domain of Xen: `xl migrate` and the agent's mover move two equal guests in turns, each to the same
-# host, so that both have the same load of the machine. Usage: xen_mover.sh ROUNDS. Prints "moved XL MOVER" in seconds for each round, and
-# "bench: WORD" on the console when a migration begins or has ended.
+# host, so that both have the same load of the machine. In every other round the mover is first. Usage: xen_mover.sh ROUNDS. Prints
+# "moved XL MOVER" in seconds for each round, and "bench: WORD" on the console when a migration begins or has ended. A round before
+# the first one has the programs read from the disk, and is not counted.
 set -eu
 
 work=$(mktemp -d)
@@ -43,29 +44,59 @@ call() { # CALL ARGUMENTS
 	next
 }
 
-xl create "$work/g.cfg" >/dev/null
-call guest.start '{"name":"one","memory_mib":64}'
-for round in $(seq "$1"); do
+now() {
+	read -r seconds _ </proc/uptime
+}
+
+# The time that it takes is left in $took.
+timed() { # WORD COMMAND
+	mark "$1"
+	now
+	began=$seconds
+	"$2"
+	now
+	mark ended
+	took=$(echo "$began $seconds" | awk '{ printf "%.2f", $2 - $1 }')
+}
+
+move_by_xl() {
+	xl migrate -s "$here" g localhost >"$work/xl" 2>&1 3>&- 9<&- || fail "$(tail -n 3 "$work/xl")"
+}
+
+xl_moves() {
 	"${0%/*}/suspend" "$(xl domid g)" 3>&- 9<&- &
 	suspend=$!
-	mark xl
-	read -r xl_began _ </proc/uptime
-	xl migrate -s "$here" g localhost >"$work/xl" 2>&1 3>&- 9<&- || fail "round $round: $(tail -n 3 "$work/xl")"
-	read -r xl_ended _ </proc/uptime
-	mark ended
+	timed xl move_by_xl
 	kill $suspend
-	mark mover
-	read -r began _ </proc/uptime
-	# Its answer, and its end.
+	xl_took=$took
+}
+
+# Its answer, and its end.
+move_by_mover() {
 	call guest.migrate '{"name":"one"}'
 	next
-	read -r ended _ </proc/uptime
-	mark ended
+}
+
+mover_moves() {
+	timed mover move_by_mover
 	case $answer in
 	*'"outcome":"completed"'*) ;;
-	*) fail "round $round: $answer" ;;
+	*) fail "$answer" ;;
 	esac
-	echo "moved $xl_began $xl_ended $began $ended" | awk '{ printf "%s %.2f %.2f\n", $1, $3 - $2, $5 - $4 }'
+	mover_took=$took
+}
+
+xl create "$work/g.cfg" >/dev/null
+call guest.start '{"name":"one","memory_mib":64}'
+for round in $(seq 0 "$1"); do
+	if [ $((round % 2)) -eq 0 ]; then
+		xl_moves
+		mover_moves
+	else
+		mover_moves
+		xl_moves
+	fi
+	[ "$round" -eq 0 ] || echo "moved $xl_took $mover_took"
 done
 call guest.stop '{"name":"one"}'
 xl destroy g
