@@ -34,12 +34,7 @@ static const char *const touches[] = {"load",	   "store",	    "execute", "copyin
 
 static bool reads(const char *touch)
 {
-	static const char *const blind[] = {"store", "prefetch", "copy-on-write", "none"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(blind); i++)
-		if (strcmp(touch, blind[i]) == 0)
-			return false;
-	return true;
+	return !is_one_of(touch, "store", "prefetch", "copy-on-write", "none");
 }
 
 /* Return: whether the machine has such pages. */

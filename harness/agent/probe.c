@@ -12,7 +12,7 @@
 #include "workloads/workload.h"
 
 /* Injectors in the order in which people reach for them; one that is not named comes after these. */
-static const char *const injector_order[] = {"einj", "mce-inject", "hwpoison"};
+static const char *const injector_order[] = {"einj", "mce-inject", "hwpoison", NULL};
 
 static const struct {
 	const char *option, *purpose;
@@ -92,14 +92,6 @@ static void probe_iommu(json_t *findings)
 		    "enable VT-d or AMD-Vi in the firmware, and boot with intel_iommu=on");
 }
 
-static bool in_order(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(injector_order); i++)
-		if (strcmp(injector_order[i], name) == 0)
-			return true;
-	return false;
-}
-
 /**
  * probe_machine - probe this machine
  *
@@ -114,11 +106,11 @@ json_t *probe_machine(void)
 
 	probe_root(findings);
 	probe_kernel_config(findings);
-	for (size_t i = 0; i < ARRAY_SIZE(injector_order); i++)
-		if (injector_find(injector_order[i]))
-			injector_find(injector_order[i])->probe(findings);
+	for (const char *const *name = injector_order; *name; name++)
+		if (injector_find(*name))
+			injector_find(*name)->probe(findings);
 	for (size_t i = 0; i < injector_count(); i++)
-		if (!in_order(injector_at(i)->name))
+		if (!text_among(injector_at(i)->name, injector_order))
 			injector_at(i)->probe(findings);
 	for (size_t i = 0; i < witness_count(); i++)
 		witness_at(i)->probe(findings);

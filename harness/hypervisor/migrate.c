@@ -348,17 +348,6 @@ static void give_up_control(struct agent *agent, struct hypervisor_job *job,
 	agent_answer(agent, &job->ticket, -ETIMEDOUT, NULL, why);
 }
 
-static bool is_action(const char *action)
-{
-	static const char *const actions[] = {"cancel",	 "post-copy", "limit",
-					      "release", "cut",	      "flip"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-		if (strcmp(actions[i], action) == 0)
-			return true;
-	return false;
-}
-
 int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t **reply,
 			  struct reason *why)
 {
@@ -370,7 +359,7 @@ int serve_guest_migration(struct agent *agent, const json_t *arguments, json_t *
 
 	if (!guest)
 		return -ENOENT;
-	if (!is_action(action))
+	if (!is_one_of(action, "cancel", "post-copy", "limit", "release", "cut", "flip"))
 		return fail(
 			why, -EINVAL,
 			"guest.migration: 'action' must be cancel, post-copy, limit, release, cut "

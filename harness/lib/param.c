@@ -92,16 +92,8 @@ int parse_duration(const char *text, int64_t *nanoseconds)
 
 static int parse_bool(const char *text, bool *value)
 {
-	static const char *const yes[] = {"true", "yes", "on", "1"};
-	static const char *const no[] = {"false", "no", "off", "0"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcmp(text, yes[i]) == 0)
-			return *value = true, 0;
-		if (strcmp(text, no[i]) == 0)
-			return *value = false, 0;
-	}
-	return -EINVAL;
+	*value = is_one_of(text, "true", "yes", "on", "1");
+	return *value || is_one_of(text, "false", "no", "off", "0") ? 0 : -EINVAL;
 }
 
 /** param_find - the entry of a name in a table, or NULL */
@@ -172,9 +164,8 @@ static char *canonical(const struct param *param, const char *text, struct reaso
 		     param->name, text);
 		return NULL;
 	case PARAM_CHOICE:
-		for (const char *const *choice = param->choices; *choice; choice++)
-			if (strcmp(*choice, text) == 0)
-				return xstrdup(text);
+		if (text_among(text, param->choices))
+			return xstrdup(text);
 		__cleanup_free char *choices = join_choices(param->choices);
 
 		fail(why, -EINVAL, "'%s' is '%s': it must be one of %s", param->name, text,

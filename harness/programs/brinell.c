@@ -13,19 +13,11 @@
 /* Order of commands in the help text. */
 static const char *const order[] = {"run",    "check",	 "resume",    "shrink",	 "judge",   "show",
 				    "report", "compare", "calibrate", "history", "nightly", "list",
-				    "doctor", "inject",	 "rig",	      "agent"};
+				    "doctor", "inject",	 "rig",	      "agent",	 NULL};
 
 static void print_command(FILE *out, const struct command *command)
 {
 	fprintf(out, "  %-9s %s\n", command->name, command->summary);
-}
-
-static bool has_place(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (strcmp(order[i], name) == 0)
-			return true;
-	return false;
 }
 
 static void print_help(FILE *out)
@@ -37,14 +29,14 @@ static void print_help(FILE *out)
 	      "independent evidence what each fault did.\n"
 	      "\n",
 	      out);
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		const struct command *command = command_find(order[i]);
+	for (const char *const *name = order; *name; name++) {
+		const struct command *command = command_find(*name);
 
 		if (command)
 			print_command(out, command);
 	}
 	for (size_t i = 0; i < command_count(); i++)
-		if (!has_place(command_at(i)->name))
+		if (!text_among(command_at(i)->name, order))
 			print_command(out, command_at(i));
 	fputs("\n"
 	      "brinell COMMAND --help has more. Options of every command: --quiet, --verbose.\n"
