@@ -32,13 +32,7 @@ struct journal {
 /* The records that must be on the disk before the run goes on: what a crash must not undo. */
 static bool durable(const char *type)
 {
-	static const char *const types[] = {"intent", "outcome", "close", "verdict",
-					    "run",    "resume",	 "end"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (strcmp(types[i], type) == 0)
-			return true;
-	return false;
+	return is_one_of(type, "intent", "outcome", "close", "verdict", "run", "resume", "end");
 }
 
 /*
@@ -121,16 +115,10 @@ static void cleanup_journal(struct journal **journal)
 
 static struct journal *journal_new(const char *directory)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
+	struct journal *journal = xzalloc(sizeof(*journal));
 
-	if (!journal)
-		return NULL;
 	journal->fd = -1;
-	journal->directory = strdup(directory);
-	if (!journal->directory) {
-		journal_free(journal);
-		return NULL;
-	}
+	journal->directory = xstrdup(directory);
 	return journal;
 }
 
@@ -163,8 +151,6 @@ int journal_create(const char *directory, struct journal **journal, struct reaso
 	__cleanup_free char *path = format_text("%s/%s", directory, JOURNAL_FILE);
 	int error;
 
-	if (!created)
-		return fail(why, -ENOMEM, "no memory for a journal");
 	created->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (created->fd < 0 && errno == EEXIST)
 		return fail(
@@ -242,13 +228,9 @@ int journal_open(const char *directory, struct journal **journal, struct journal
 	size_t length;
 	int error;
 
-	if (!opened)
-		return fail(why, -ENOMEM, "no memory for a journal");
-	error = journal_open_file(directory, O_RDWR | O_APPEND, &opened->fd, why);
-	if (!error)
-		error = lock(opened, path, why);
-	if (!error)
-		error = journal_map(opened->fd, &text, &length, why);
+	error = journal_open_file(directory, O_RDWR | O_APPEND, &opened->fd, why)
+			?: lock(opened, path, why)
+			?: journal_map(opened->fd, &text, &length, why);
 	if (error)
 		return error;
 	error = journal_scan(text, length, NULL, damage, &end, &inner);
