@@ -185,8 +185,8 @@ enum agent_role agent_role(const struct agent *agent)
 	return agent->role;
 }
 
-/** agent_hello - what describes this agent, with the time now. Return: owned by the caller */
-json_t *agent_hello(const struct agent *agent)
+/* What describes this agent, with the time now; owned by the caller. */
+static json_t *describe(const struct agent *agent)
 {
 	__cleanup_free char *boot = agent_boot_id();
 	bool rig = access("/etc/brinell/rig", F_OK) == 0;
@@ -230,7 +230,7 @@ void agent_attach(struct agent *agent, struct channel *channel)
 	agent->error = 0;
 	agent->lost = 0;
 	agent->backlog = json_array();
-	hello = agent_hello(agent);
+	hello = describe(agent);
 	transmit(agent, hello);
 	json_array_foreach (kept, index, message)
 		transmit(agent, message);
@@ -424,7 +424,7 @@ int agent_turn(struct agent *agent, int timeout_ms)
 static int serve_hello(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
-	*reply = agent_hello(agent);
+	*reply = describe(agent);
 	return 0;
 }
 

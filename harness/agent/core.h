@@ -88,7 +88,6 @@ void agent_answer(struct agent *agent, struct agent_ticket *ticket, int error, j
 		  const struct reason *why);
 enum agent_role agent_role(const struct agent *agent);
 char *agent_boot_id(void);
-json_t *agent_hello(const struct agent *agent);
 
 struct activity *agent_workload(const struct agent *agent, const char *name);
 void agent_workloads_dispatch(struct agent *agent);

@@ -51,6 +51,16 @@ const struct bench_ops *bench_kind(const char *name)
 	return NULL;
 }
 
+/* Pass on one event from or about a guest; @guest: NULL: it is about the host. */
+static void report_guest(struct bench *bench, const char *guest, const char *witness,
+			 int64_t time_ns, const char *text, json_t *data)
+{
+	bench->options.event(bench->options.context,
+			     json_pack("{s:s, s:s, s:s*, s:I, s:s, s:o*}", "witness", witness,
+				       "host", bench->host, "guest", guest, "host_time_ns",
+				       (json_int_t)time_ns, "text", text, "data", data));
+}
+
 /**
  * bench_report - pass on one event
  * @bench:   its source
@@ -62,20 +72,7 @@ const struct bench_ops *bench_kind(const char *name)
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
 		  json_t *data)
 {
-	bench_report_guest(bench, NULL, witness, time_ns, text, data);
-}
-
-/**
- * bench_report_guest - pass on one event from or about a guest
- * @guest: its name; NULL: it is about the host
- */
-void bench_report_guest(struct bench *bench, const char *guest, const char *witness,
-			int64_t time_ns, const char *text, json_t *data)
-{
-	bench->options.event(bench->options.context,
-			     json_pack("{s:s, s:s, s:s*, s:I, s:s, s:o*}", "witness", witness,
-				       "host", bench->host, "guest", guest, "host_time_ns",
-				       (json_int_t)time_ns, "text", text, "data", data));
+	report_guest(bench, NULL, witness, time_ns, text, data);
 }
 
 static void report_bench(struct bench *bench, const char *event, const char *text)
@@ -192,9 +189,8 @@ static void take_guest_message(struct bench *bench, const char *guest, int64_t t
 	json_t *data;
 
 	if (!json_is(said, "event", "witness") || !is_guest_witness(witness)) {
-		bench_report_guest(bench, guest, "guest-link", time_ns,
-				   "unexpected event of the guest",
-				   json_pack("{s:s, s:O}", "what", "said", "said", said));
+		report_guest(bench, guest, "guest-link", time_ns, "unexpected event of the guest",
+			     json_pack("{s:s, s:O}", "what", "said", "said", said));
 		return;
 	}
 	data = json_deep_copy(json_object_get(said, "data"));
@@ -203,7 +199,7 @@ static void take_guest_message(struct bench *bench, const char *guest, int64_t t
 		data = json_object();
 	}
 	json_object_set(data, "guest_time_ns", json_object_get(said, "time_ns"));
-	bench_report_guest(bench, guest, witness, time_ns, json_text(said, "text", ""), data);
+	report_guest(bench, guest, witness, time_ns, json_text(said, "text", ""), data);
 }
 
 /* Events of the agent about the stream of a guest. */
@@ -225,7 +221,7 @@ static void take_guest_event(struct bench *bench, const json_t *message)
 	json_object_del(data, "event");
 	json_object_del(data, "guest");
 	json_object_del(data, "text");
-	bench_report_guest(bench, guest, witness, time_ns, json_text(message, "text", what), data);
+	report_guest(bench, guest, witness, time_ns, json_text(message, "text", what), data);
 }
 
 /* The guest that an event of the host's agent is about. */
@@ -250,9 +246,9 @@ static void take_witness(struct bench *bench, const json_t *message)
 			     json_pack("{s:s, s:O}", "event", "refused", "said", message));
 		return;
 	}
-	bench_report_guest(bench, guest_of(witness, data), witness,
-			   controller_time(bench, json_number(message, "time_ns", 0)),
-			   json_text(message, "text", ""), json_incref(data));
+	report_guest(bench, guest_of(witness, data), witness,
+		     controller_time(bench, json_number(message, "time_ns", 0)),
+		     json_text(message, "text", ""), json_incref(data));
 }
 
 static void take_event(struct bench *bench, json_t *message)

@@ -195,8 +195,6 @@ void bench_close(struct bench *bench);
 
 void bench_report(struct bench *bench, const char *witness, int64_t time_ns, const char *text,
 		  json_t *data);
-void bench_report_guest(struct bench *bench, const char *guest, const char *witness,
-			int64_t time_ns, const char *text, json_t *data);
 void bench_host_ended(struct bench *bench, int status, int signal);
 void bench_host_taken(struct bench *bench, const char *text);
 int bench_spawn_agent(struct bench *bench, const char *const *argv, struct reason *why);

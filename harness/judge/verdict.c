@@ -314,14 +314,8 @@ static void add_budgets(json_t *result, const json_t *declared)
 	json_object_set_new(result, "budgets", budgets);
 }
 
-/**
- * case_verdict - the result of a case whose axes and findings are there
- * @trial: the case
- * @id:    of the trial
- *
- * Return: the trial's object of results.json (docs/verdicts.md), owned by the caller.
- */
-json_t *case_verdict(struct trial_case *trial, const char *id)
+/* The result of a case whose axes and findings are there; owned by the caller. */
+static json_t *make_result(struct trial_case *trial, const char *id)
 {
 	static const struct start_record missing = {.scenario = "unknown", .bench = "unknown"};
 	const struct start_record *start = trial->start ? &trial->start->start : &missing;
@@ -398,7 +392,7 @@ static json_t *judge(const json_t *records, const char *id, bool settled_view)
 	case_read_axes(&trial);
 	case_compare(&trial);
 	expect_each_fault(&trial, records, id);
-	result = case_verdict(&trial, id);
+	result = make_result(&trial, id);
 	case_close(&trial);
 	return result;
 }

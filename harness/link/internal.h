@@ -51,7 +51,6 @@ void guest_peer_cut_off(struct guest_link *link, struct guest_peer *peer, const 
 
 /* guest_link_streams.c: how streams begin and end */
 void guest_peer_drop(struct guest_link *link, struct guest_peer *peer, const char *because);
-void guest_peer_stream(struct guest_link *link, struct guest_peer *peer, int fd);
 void guest_peer_retry(struct guest_peer *peer, struct guest_link *link, int64_t now);
 void guest_link_accept(struct guest_link *link);
 

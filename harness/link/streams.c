@@ -26,8 +26,8 @@ void guest_peer_drop(struct guest_link *link, struct guest_peer *peer, const cha
 	guest_peer_fail_calls(link, peer, because);
 }
 
-/** guest_peer_stream - take a connected descriptor as a guest's stream; an older one is replaced: its guest has given it up */
-void guest_peer_stream(struct guest_link *link, struct guest_peer *peer, int fd)
+/* Take a connected descriptor as a guest's stream. An older one is replaced: its guest has given it up. */
+static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd)
 {
 	int64_t now = now_monotonic_ns();
 	bool replaced = peer->channel != NULL;
@@ -122,7 +122,7 @@ void guest_link_accept(struct guest_link *link)
 		return;
 	}
 	peer->cid = there.svm_cid;
-	guest_peer_stream(link, peer, fd);
+	take_stream(link, peer, fd);
 }
 
 static int open_socket(const char *path, struct reason *why)
@@ -207,7 +207,7 @@ int guest_link_adopt(struct guest_link *link, const char *guest, int fd, struct 
 		return -ENOSPC;
 	}
 	guest_link_enter(link);
-	guest_peer_stream(link, peer, fd);
+	take_stream(link, peer, fd);
 	guest_link_leave(link);
 	return 0;
 }
@@ -223,7 +223,7 @@ void guest_peer_retry(struct guest_peer *peer, struct guest_link *link, int64_t 
 	fd = open_stream(peer->path, &why);
 	if (fd >= 0) {
 		peer->pause_ns = RETRY_FIRST_NS;
-		guest_peer_stream(link, peer, fd);
+		take_stream(link, peer, fd);
 		return;
 	}
 	peer->retry_ns = now + peer->pause_ns;

@@ -123,7 +123,6 @@ int injection_stop_fault(struct engine *engine, struct reason *why);
 step_run_fn step_inject, step_migrate, step_when, step_limit, step_post_copy, step_release,
 	step_cut, step_flip, step_cancel, step_balloon;
 void migration_take_event(struct engine_guest *guest, const json_t *data);
-void migration_forget(struct engine_guest *guest);
 void migration_compare_clocks(struct engine_guest *guest);
 
 #endif

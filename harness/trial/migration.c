@@ -45,8 +45,8 @@ void migration_take_event(struct engine_guest *guest, const json_t *data)
 	}
 }
 
-/** migration_forget - what is known of a migration that is over, before another one */
-void migration_forget(struct engine_guest *guest)
+/* What is known of a migration that is over, before another one. */
+static void forget(struct engine_guest *guest)
 {
 	guest->view = (struct migration_view){.remaining = INT64_MAX};
 	guest->outcome[0] = '\0';
@@ -175,7 +175,7 @@ int step_migrate(struct engine *engine, const struct scenario_step *step, struct
 		return fail(why, -ENXIO, "guest '%s' has ended", guest->name);
 	guest->source = guest->host;
 	migration_compare_clocks(guest);
-	migration_forget(guest);
+	forget(guest);
 	error = prepare_target(engine, guest, step, &uri, &address, why)
 			?: engine_call(engine, guest->source, "guest.migrate",
 				       migrate_arguments(engine, guest, step->arguments, uri,

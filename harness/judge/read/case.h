@@ -290,7 +290,6 @@ const struct kernel_line *case_line(const struct trial_case *trial, const struct
 bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line);
 void case_compare(struct trial_case *trial);
 json_t *case_metrics(const struct trial_case *trial);
-json_t *case_verdict(struct trial_case *trial, const char *id);
 bool case_expects_delivery(const struct trial_case *trial);
 bool case_expects(const struct trial_case *trial, const char *key);
 bool case_is_delivered(const struct trial_case *trial);

@@ -45,8 +45,8 @@ static void add_pfns(struct scope *scope, uint64_t pfn, uint64_t pages)
 	add_range(scope->pfns, &scope->pfn_count, pfn & ~(pages - 1), pages);
 }
 
-/** scope_add_pids - a process id, or a list of them */
-void scope_add_pids(struct scope *scope, const json_t *value)
+/* A process id, or a list of them. */
+static void add_pids(struct scope *scope, const json_t *value)
 {
 	size_t index;
 	json_t *each;
@@ -71,7 +71,7 @@ void scope_add_facts(struct scope *scope, const json_t *facts)
 	if (read_number(facts, "address", &number))
 		add_range(scope->addresses, &scope->address_count, number & ~(size - 1), size);
 	for (size_t i = 0; i < ARRAY_SIZE(pid_keys); i++)
-		scope_add_pids(scope, json_object_get(facts, pid_keys[i]));
+		add_pids(scope, json_object_get(facts, pid_keys[i]));
 }
 
 /** scope_add_resolved - where a host has the page of a guest: its frame, and the address and the process of QEMU */
@@ -85,7 +85,7 @@ void scope_add_resolved(struct scope *scope, const json_t *page)
 		add_pfns(scope, number >> 12, size / 4096);
 	if (read_number(page, "hva", &number))
 		add_range(scope->addresses, &scope->address_count, number & ~(size - 1), size);
-	scope_add_pids(scope, json_object_get(page, "pid"));
+	add_pids(scope, json_object_get(page, "pid"));
 }
 
 /**

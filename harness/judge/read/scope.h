@@ -37,7 +37,6 @@ void scope_add_facts(struct scope *scope, const json_t *facts);
 void scope_add_resolved(struct scope *scope, const json_t *page);
 void scope_add_aim(struct scope *scope, const json_t *aim);
 void scope_add_guest_aim(struct scope *scope, const json_t *aim);
-void scope_add_pids(struct scope *scope, const json_t *value);
 
 bool scope_owns_pfn(const struct scope *scope, uint64_t pfn);
 bool scope_has_pfn_of(const struct scope *scope, uint64_t pfn, uint64_t pages);

@@ -225,13 +225,8 @@ static int on_qemu_exit(sd_event_source *source, const siginfo_t *information, v
 	return 0;
 }
 
-/**
- * supervisor_power_off - kill QEMU, like a power failure
- * @cause: of the event "power"
- *
- * The host does not shut down.
- */
-void supervisor_power_off(struct supervisor *supervisor, const char *cause)
+/* Kill QEMU, like a power failure: the host does not shut down. @cause: of the event "power". */
+static void power_off(struct supervisor *supervisor, const char *cause)
 {
 	siginfo_t information = {0};
 	bool exited;
@@ -451,7 +446,7 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 		error = spawn_qemu(supervisor, incoming, why)
 				?: take_machine(supervisor, incoming, why);
 	if (error && supervisor->qemu) {
-		supervisor_power_off(supervisor, "start failed");
+		power_off(supervisor, "start failed");
 		if (*supervisor->last_error) {
 			struct reason first = *why;
 
@@ -461,12 +456,8 @@ static int start_qemu(struct supervisor *supervisor, int incoming, struct reason
 	return error;
 }
 
-/**
- * supervisor_power_on - start QEMU with empty RAM, or with that of a snapshot
- *
- * Return: 0 or -errno with the reason, which includes QEMU's message.
- */
-int supervisor_power_on(struct supervisor *supervisor, struct reason *why)
+/* Start QEMU with empty RAM, or with that of a snapshot. Return: 0 or -errno with the reason, which includes QEMU's message. */
+static int power_on(struct supervisor *supervisor, struct reason *why)
 {
 	__cleanup_close int snapshot = -1;
 	int error;
@@ -520,12 +511,12 @@ static int serve_power(struct supervisor *supervisor, const json_t *arguments, s
 	const char *action = json_text(arguments, "action", "");
 
 	if (strcmp(action, "off") == 0) {
-		supervisor_power_off(supervisor, "power off");
+		power_off(supervisor, "power off");
 		return 0;
 	}
 	if (strcmp(action, "cycle") == 0) {
-		supervisor_power_off(supervisor, "power cycle");
-		return supervisor_power_on(supervisor, why);
+		power_off(supervisor, "power cycle");
+		return power_on(supervisor, why);
 	}
 	return fail(why, -EINVAL, "power: 'action' is 'cycle' or 'off', not '%s'", action);
 }
@@ -556,7 +547,7 @@ int supervisor_serve(struct supervisor *supervisor, const char *call, const json
 			     : 0;
 	}
 	if (strcmp(call, "stop") == 0) {
-		supervisor_power_off(supervisor, "stop");
+		power_off(supervisor, "stop");
 		sd_event_exit(supervisor->loop, 0);
 		return 0;
 	}
@@ -569,7 +560,7 @@ static int on_deadline(sd_event_source *source, uint64_t now, void *context)
 {
 	struct supervisor *supervisor = context;
 
-	supervisor_power_off(supervisor, "deadline");
+	power_off(supervisor, "deadline");
 	sd_event_exit(supervisor->loop, 0);
 	return 0;
 }
@@ -709,12 +700,12 @@ static int supervisor_prepare(struct supervisor *supervisor, struct reason *why)
 	if (error)
 		return fail_errno(why, error, "cannot write the state in %s",
 				  supervisor->directory);
-	return supervisor_power_on(supervisor, why);
+	return power_on(supervisor, why);
 }
 
 static void supervisor_end(struct supervisor *supervisor)
 {
-	supervisor_power_off(supervisor, "stop");
+	power_off(supervisor, "stop");
 	if (supervisor->firmware)
 		firmware_close(supervisor->firmware);
 	if (supervisor->loop)

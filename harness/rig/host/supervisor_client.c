@@ -35,12 +35,8 @@ static void send_waiting(struct supervisor_client *client)
 				      EPOLLIN | (channel_pending(client->channel) ? EPOLLOUT : 0));
 }
 
-/**
- * supervisor_client_send - send a message to one client
- * @message:   stolen
- * @droppable: an event, which is dropped when the client does not read; an event "lost" then has the number
- */
-void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable)
+/* @message: stolen. @droppable: an event, dropped when the client does not read; an event "lost" then has the number. */
+static void send_message(struct supervisor_client *client, json_t *message, bool droppable)
 {
 	if (droppable && channel_pending(client->channel) > QUEUE_MAX) {
 		client->lost++;
@@ -66,7 +62,7 @@ void supervisor_client_send(struct supervisor_client *client, json_t *message, b
 void supervisor_broadcast(struct supervisor *supervisor, json_t *event)
 {
 	for (struct supervisor_client *client = supervisor->clients; client; client = client->next)
-		supervisor_client_send(client, json_incref(event), true);
+		send_message(client, json_incref(event), true);
 	json_decref(event);
 }
 
@@ -79,13 +75,13 @@ static void answer(struct supervisor_client *client, const json_t *message)
 	int error;
 
 	if (!call || !json_is_integer(id)) {
-		supervisor_client_send(
-			client, call_ignored("a message that is not a call was ignored"), false);
+		send_message(client, call_ignored("a message that is not a call was ignored"),
+			     false);
 		return;
 	}
 	error = supervisor_serve(client->supervisor, call, json_object_get(message, "args"), &reply,
 				 &why);
-	supervisor_client_send(client, call_reply(id, error, reply, &why), false);
+	send_message(client, call_reply(id, error, reply, &why), false);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -102,7 +98,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		filled = channel_fill(client->channel);
 	while ((got = channel_next(client->channel, &message, &why)) != 0) {
 		if (got < 0) {
-			supervisor_client_send(client, call_ignored(why.text), false);
+			send_message(client, call_ignored(why.text), false);
 			continue;
 		}
 		answer(client, message);

@@ -131,9 +131,6 @@ struct supervisor {
 	bool detached;
 };
 
-int supervisor_power_on(struct supervisor *supervisor, struct reason *why);
-void supervisor_power_off(struct supervisor *supervisor, const char *cause);
-
 char **supervisor_qemu_command(const struct supervisor *supervisor, int incoming, const char *seed);
 int supervisor_read_output(struct supervisor *supervisor);
 
@@ -152,7 +149,6 @@ int supervisor_listen_on(struct supervisor *supervisor, const char *name, int *l
 			 sd_event_source **source, sd_event_io_handler_t handler,
 			 struct reason *why);
 int supervisor_add_client(struct supervisor *supervisor, int fd, bool owner);
-void supervisor_client_send(struct supervisor_client *client, json_t *message, bool droppable);
 void supervisor_broadcast(struct supervisor *supervisor, json_t *event);
 void supervisor_terminal_output(struct supervisor *supervisor, const void *data, size_t length);
 void supervisor_drop_clients(struct supervisor *supervisor);
