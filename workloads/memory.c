@@ -221,10 +221,9 @@ static int memory_command(struct activity *run, const char *command, struct reas
 	if (!hard && strcmp(command, "madvise-soft") != 0)
 		return fail(why, -EINVAL, "%s: no command '%s'; known: madvise-hard, madvise-soft",
 			    run->name, command);
-	error = machine_is_expendable(why);
-	if (!error)
-		error = process_request(run, &memory->process,
-					hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
+	error = machine_is_expendable(why)
+			?: process_request(run, &memory->process,
+					   hard ? REQUEST_MADVISE_HARD : REQUEST_MADVISE_SOFT, why);
 	if (error)
 		return error;
 	while ((got = process_await(&memory->process, until)) == 1) {

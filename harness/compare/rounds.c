@@ -487,9 +487,7 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	int error;
 
 	show_plan(plan);
-	error = run_round(&rounds, 1, NULL, &first, why);
-	if (!error)
-		error = run_confirmation(&rounds, first, why);
+	error = run_round(&rounds, 1, NULL, &first, why) ?: run_confirmation(&rounds, first, why);
 	if (error)
 		return error;
 	profile_regressions(directory, plan, first);

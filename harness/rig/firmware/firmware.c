@@ -425,9 +425,7 @@ int firmware_open(const struct firmware_config *config, firmware_event_fn event,
 	made->retire_ms = RETIRE_MS;
 	pthread_mutex_init(&made->mutex, NULL);
 	pthread_mutex_init(&made->bell.mutex, NULL);
-	error = map_ram(made) ?: make_page(made);
-	if (!error)
-		error = open_descriptors(made) ?: start_threads(made);
+	error = map_ram(made) ?: make_page(made) ?: open_descriptors(made) ?: start_threads(made);
 	if (error)
 		free_firmware(made);
 	else

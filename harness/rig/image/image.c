@@ -97,9 +97,8 @@ static int ensure_kvm(struct image_job *job, const char *modules, const char *re
 	if (error)
 		return error;
 	if (verify(final, "modules of KVM", NULL)) {
-		error = image_job_run(job, "build", &facts, why);
-		if (!error)
-			error = image_job_publish(job, facts, final, why);
+		error = image_job_run(job, "build", &facts, why)
+				?: image_job_publish(job, facts, final, why);
 		if (error)
 			return error;
 		image_cache_prune(job->cache, "kvm-", 2);
@@ -201,9 +200,8 @@ static int ensure_agent(struct image_job *job, const struct rig_profile *profile
 	if (error)
 		return error;
 	if (verify(final, "agent", NULL)) {
-		error = image_job_run(job, "build", &facts, why);
-		if (!error)
-			error = image_job_publish(job, facts, final, why);
+		error = image_job_run(job, "build", &facts, why)
+				?: image_job_publish(job, facts, final, why);
 		if (error)
 			return error;
 		image_cache_prune(job->cache, "agent-", KEPT_IMAGES);
