@@ -3,7 +3,6 @@
  * EINJ: the firmware injects the fault on request of the kernel's einj driver, through debugfs. Files, formats and errors are
  * those of drivers/acpi/apei/einj-core.c of Linux 6.1 to 7.x; the types are those of ACPI 6.5, tables 18.30 to 18.33.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * trial that has not ended is a test without status, which a later report of the same run completes.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 

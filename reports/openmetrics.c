@@ -4,7 +4,6 @@
  * and values are also valid in the older format of Prometheus, which that collector reads.
  */
 #include <inttypes.h>
-#include <string.h>
 
 #include "reports/measured.h"
 #include "reports/text.h"

@@ -3,8 +3,6 @@
  * CSV for Apache Otava (otava/importer.py, CsvImporter): a row for each run, a column for each metric. `brinell history otava`
  * writes the rows of all runs.
  */
-#include <string.h>
-
 #include "reports/measured.h"
 #include "reports/text.h"
 

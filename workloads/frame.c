@@ -3,10 +3,6 @@
  * frame: finds a page frame that no process owns as plain memory: code of the kernel, a page table, a free frame. Its
  * process consumes it. This is the agent's side.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <string.h>
-
 #include "workloads/frame.h"
 #include "harness/host/frames.h"
 

@@ -4,7 +4,6 @@
  * as long as the process.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <linux/kcmp.h>
 #include <setjmp.h>
 #include <string.h>

@@ -6,7 +6,6 @@
  * rooms: harness/trial
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/scenario/scenario.h"
 

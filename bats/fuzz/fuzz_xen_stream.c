@@ -4,7 +4,6 @@
  * records, and comes to the same end for all sizes of pieces.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/hypervisor/xen/stream/stream.h"
 

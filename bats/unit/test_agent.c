@@ -3,15 +3,11 @@
  * Description: the agent with an injector and a witness made up for it: what was set is put back however the agent ends,
  * a fault is fired once, and bytes that are no text do not silence it.
  */
-#include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "harness/agent/agent.h"

@@ -4,7 +4,6 @@
  * reported as hung and left behind; one that is killed at any moment leaves no process; what the kernel still holds afterwards
  * is reported before the end.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -4,12 +4,10 @@
  * missing, whose a domain is on a host that it was moved to, and pools of huge pages.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "harness/hypervisor/domain.h"
 #include "harness/hypervisor/stages.h"

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "harness/lib/elf.h"
 #include "harness/hypervisor/domain.h"

@@ -3,7 +3,6 @@
  * Description: the calls about guests, on a hypervisor that is made up: a host takes back what it has prepared for a guest
  * that was to come, with its domain, and only after that; a guest is started, resolved and migrated.
  */
-#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,14 +4,12 @@
  * QEMU is told, what its answers mean, who is killed, and that a daemon comes back as it was. Only children of the test die.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "inject/daemon.h"

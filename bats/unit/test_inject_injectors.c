@@ -4,12 +4,10 @@
  * whatever fails, what is refused before anything is written, and what the probes find missing. Nothing real is touched.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 

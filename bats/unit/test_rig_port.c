@@ -3,7 +3,6 @@
  * The agent's serial line of an emulator that speaks TCP, as the supervisor passes it on.
  */
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -3,7 +3,6 @@
  * Description: the witnesses against a made-up machine: losses of the kernel log, interrupt counts of many processors,
  * trace lines of old and new kernels, and what changes only in comparison.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>

@@ -4,10 +4,8 @@
  * its frames. Nothing here poisons anything.
  */
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #include "bats/unit/workload_test.h"
 #include "harness/host/frames.h"

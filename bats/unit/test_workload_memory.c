@@ -4,12 +4,10 @@
  * is refused, and no process is left behind. Nothing here poisons anything.
  */
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "bats/unit/workload_test.h"
 #include "inject/injector.h"

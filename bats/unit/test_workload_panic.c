@@ -2,8 +2,6 @@
 /*
  * Description: the workload panic, with a made-up file in the place of the one that crashes the kernel.
  */
-#include <sys/stat.h>
-
 #include "bats/unit/workload_test.h"
 #include "bats/unit/made_up_root.h"
 

@@ -4,7 +4,6 @@
  * answer took. A host of the rig can be set right by it: it got its time from a clock of whole seconds.
  */
 #include <errno.h>
-#include <string.h>
 #include <time.h>
 
 #include "harness/agent/core.h"

@@ -2,8 +2,6 @@
 /*
  * The calls witness.*: all witnesses of this program are started and stopped together.
  */
-#include <errno.h>
-
 #include "harness/agent/core.h"
 #include "harness/witness/witness.h"
 

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <string.h>
 
 #include "harness/commands/compare_command.h"
 #include "harness/compare/calibration.h"

@@ -2,8 +2,6 @@
 /*
  * brinell check: validate scenario files.
  */
-#include <string.h>
-
 #include "harness/lib/registry.h"
 #include "harness/scenario/scenario.h"
 #include "reports/text.h"

@@ -2,9 +2,7 @@
 /*
  * brinell doctor: check what can be injected and observed on a bench, with a reason and a remedy for each missing part.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <string.h>
 
 #include "harness/lib/registry.h"
 #include "harness/bench/bench.h"

@@ -3,8 +3,6 @@
  * brinell run --dry-run: print trials with their bench, and the reason of each skip. Existing machines are probed; emulated hosts
  * are not booted.
  */
-#include <string.h>
-
 #include "harness/commands/dry_run.h"
 #include "harness/trial/requirements.h"
 #include "reports/text.h"

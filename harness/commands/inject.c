@@ -3,7 +3,6 @@
  * brinell inject: inject one fault on this machine.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /*
  * brinell list: names for the command line and for scenario files.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 

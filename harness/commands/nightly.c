@@ -2,7 +2,6 @@
 /*
  * brinell nightly: runs and comparisons of a night, with a summary.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "harness/history/history.h"

@@ -3,9 +3,6 @@
  * brinell resume: finish an interrupted run. No trial is lost or counted twice, and no fault with a recorded intent is fired
  * again.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "harness/commands/compare_command.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"

@@ -4,7 +4,6 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "harness/lib/registry.h"
 #include "harness/judge/judge.h"

@@ -4,8 +4,6 @@
  * vendor of the processor; one line of a firmware record has the severity, another the kind, a third the address. Each line
  * receives the values of the others.
  */
-#include <string.h>
-
 #include "harness/evidence/evidence.h"
 
 /* Lines of a report come one after another, but others can stand between them. A record of firmware may have many sections. */

@@ -4,7 +4,6 @@
  * wording of Linux 6.1 and later. Lines in which an injector only announces its work ("Injecting memory failure for
  * pfn", "Soft offlining pfn", "Triggering MCE exception on CPU") are left out: they prove nothing.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <regex.h>
 #include <string.h>

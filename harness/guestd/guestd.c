@@ -7,7 +7,6 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 
 #include "harness/agent/core.h"
 #include "harness/lib/param.h"

@@ -2,7 +2,6 @@
 /*
  * Change points of metrics over the runs, and the new ones of the last run.
  */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 

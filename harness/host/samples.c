@@ -3,7 +3,6 @@
  * Samples of what the processors execute, by perf_event_open(2), as perf record takes them; a guest has no place for that
  * program. Only addresses are kept meanwhile. They get their names at the end, when nothing is sampled any more.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <poll.h>

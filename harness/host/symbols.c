@@ -3,7 +3,6 @@
  * Names of the functions to which frames of samples belong: of the kernel by /proc/kallsyms, of programs by their files. Only the
  * names of frames are kept: a guest has less memory than all names of a kernel take.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include "harness/host/samples.h"

@@ -3,7 +3,6 @@
  * Events of the hypervisor about the guests of this agent: they become evidence, and change stages. After a lost connection a
  * survey finds what was missed.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "harness/hypervisor/service.h"

@@ -4,7 +4,6 @@
  * format is that of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

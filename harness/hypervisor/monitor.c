@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "harness/hypervisor/service.h"
 #include "harness/lib/param.h"

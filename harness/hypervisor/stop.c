@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 
 #include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include "harness/journal/line.h"
 #include "harness/journal/reader.h"

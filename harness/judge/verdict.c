@@ -2,7 +2,6 @@
 /*
  * The verdict of one trial. Nothing passes because nothing was seen.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "harness/judge/expect/expect.h"

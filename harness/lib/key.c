@@ -2,8 +2,6 @@
 /*
  * The spelling of keys in scenarios.
  */
-#include <string.h>
-
 #include "harness/lib/key.h"
 
 /**

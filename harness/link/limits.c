@@ -4,7 +4,6 @@
  * memory and time; then the stream is closed.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "harness/link/internal.h"
 

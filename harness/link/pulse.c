@@ -3,8 +3,6 @@
  * Heartbeats of a guest at its host: a report each second, an event for each gap, and for missing heartbeats. Gaps are measured
  * by arrival on the host's clock, which no guest and no migration changes; times of the guest's clocks are added.
  */
-#include <stdlib.h>
-
 #include "harness/link/peer.h"
 
 #define REPORT_NS NSEC_PER_SEC

@@ -3,7 +3,6 @@
  * The steps of a scenario, walked through in order: what can not be done at its turn is an error in the file.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "harness/evidence/vocabulary.h"

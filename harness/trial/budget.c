@@ -3,9 +3,6 @@
  * How much a source of evidence may put into the journal during one trial. A host or a guest that floods is an outcome of
  * the trial: the controller keeps its memory, its deadlines and the records of its own.
  */
-#include <inttypes.h>
-#include <string.h>
-
 #include "harness/evidence/evidence.h"
 #include "harness/evidence/vocabulary.h"
 #include "harness/trial/engine_internal.h"

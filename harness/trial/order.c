@@ -3,7 +3,6 @@
  * The order in which the scenarios of one pattern run. A host is booted, and a guest started, far longer than a trial takes;
  * both are kept for the next trial if they work and it needs the same. So scenarios with the same needs follow each other.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "harness/lib/param.h"

@@ -4,8 +4,6 @@
  * the plan, not the present content of the files.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
 
 #include "harness/trial/plan.h"
 

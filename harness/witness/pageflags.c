@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "harness/witness/witness.h"
 #include "harness/host/machine.h"

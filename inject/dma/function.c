@@ -4,7 +4,6 @@
  * (Documentation/ABI/testing/sysfs-bus-pci).
  */
 #include <dirent.h>
-#include <inttypes.h>
 
 #include "harness/host/machine.h"
 #include "inject/dma/driver.h"

@@ -3,7 +3,6 @@
  * Trials of a large page: neighbours are much alike, so that some of them together take a tenth when they are compressed. The
  * script of the page decompresses the block of the trial that is looked at.
  */
-#include <string.h>
 #include <zlib.h>
 
 #include "reports/html/block.h"

@@ -4,7 +4,6 @@
  * fastest conversion counts, since all else that a machine does only adds.
  */
 #include <math.h>
-#include <string.h>
 
 #include "reports/html/html.h"
 #include "reports/text.h"

@@ -3,8 +3,6 @@
  * The conversions of guest memory in the lane of its users: a box for each interval, as high as the rate; a second one in it for
  * those that were refused.
  */
-#include <string.h>
-
 #include "reports/html/picture.h"
 #include "reports/text.h"
 

@@ -2,8 +2,6 @@
 /*
  * The marks of a timeline: one for each record that is a moment, and one for several that would lie on each other.
  */
-#include <string.h>
-
 #include "reports/html/picture.h"
 #include "reports/story.h"
 #include "reports/text.h"

@@ -3,7 +3,6 @@
  * The timeline of a trial as an SVG: a lane for each witness, from the intent (or the migration before it) to the last
  * evidence. Where most of it happens in a small part of the time, that part is drawn again, larger.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "reports/html/picture.h"

@@ -3,7 +3,6 @@
  * Domains of libvirt: look-up, creation, description and end.
  */
 #include <errno.h>
-#include <string.h>
 #include <libvirt/virterror.h>
 
 #include "harness/hypervisor/libvirt/libvirt.h"

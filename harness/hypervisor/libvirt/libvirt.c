@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <libvirt/virterror.h>
 
 #include "harness/hypervisor/libvirt/libvirt.h"

@@ -3,7 +3,6 @@
  * A trial as the judge sees it: its own records out of the journal, what the fault was meant for, and from where on
  * evidence counts.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "harness/journal/journal.h"

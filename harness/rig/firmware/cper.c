@@ -4,7 +4,6 @@
  * (UEFI 2.10 appendix N), as firmware-first error handling passes them to the operating system.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "harness/rig/firmware/acpi_table.h"
 #include "harness/rig/firmware/cper.h"

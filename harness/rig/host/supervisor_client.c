@@ -4,7 +4,6 @@
  * None of them can block the supervisor or make it allocate without a bound.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

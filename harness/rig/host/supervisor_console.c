@@ -3,8 +3,6 @@
  * Output of a serial console may have lines without end, NULs and incomplete characters, especially from a crashing machine.
  * Each line becomes printable ASCII, and no byte is lost.
  */
-#include <string.h>
-
 #include "harness/rig/host/supervisor_console.h"
 
 static void emit(struct console *console, bool more)
