@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The course of a trial: which guest showed signs of life on which host and when not, and through which stages its migrations
+ * The course of a trial: which guest showed signs of stay on which host and when not, and through which stages its migrations
  * went. Nothing is judged here.
  */
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "reports/story.h"
 #include "reports/text.h"
 
-/* A report of heartbeats is about the second before it. */
+/* A report of heartbeats covers the second before it. */
 #define REPORT_NS NSEC_PER_SEC
-/* A beat that is later than this is a silence. */
+/* A heartbeat that is late by more than this is a silence. */
 #define LATE_NS NSEC_PER_SEC
 
 /* Makes room for one more element of an array that has as many as @count says. */
@@ -31,10 +31,10 @@ static void *one_more(void *array, size_t count, size_t size)
 		&(array)[(count)++];                                                               \
 	})
 
-/* No trial lasts for centuries; beyond that spans can not be added without care. */
+/* A larger span is invalid, and could overflow in a sum. */
 #define OFFSET_MOST_NS (INT64_MAX / 16)
 
-/** course_offset - a time as the course counts it; 0 for one that can not be */
+/** course_offset - a time relative to the zero of the course; 0 when it is out of range */
 int64_t course_offset(const struct course *course, int64_t time_ns)
 {
 	int64_t offset;
@@ -45,7 +45,7 @@ int64_t course_offset(const struct course *course, int64_t time_ns)
 	return offset;
 }
 
-/** course_time - when a record was written; 0 for a time that can not be one */
+/** course_time - when a record was written, relative to the zero of the course; 0 when it is out of range */
 int64_t course_time(const struct course *course, const struct record *record)
 {
 	return course_offset(course, record->written_ns);
@@ -60,14 +60,14 @@ const struct record *course_find(const struct course *course, enum record_type t
 	return NULL;
 }
 
-/* A length of time as it is reported; -1 for one that can not be. */
+/* A reported length of time; -1 when it is out of range. */
 static int64_t valid_span(int64_t span)
 {
 	return span >= 0 && span <= OFFSET_MOST_NS ? span : -1;
 }
 
-/** course_is_pulse - whether a record is drawn as life, hole or stage instead of as a mark of its own */
-bool course_is_pulse(const struct record *record)
+/** course_is_liveness - whether a record is drawn as a stay, a hole or a stage instead of a mark of its own */
+bool course_is_liveness(const struct record *record)
 {
 	if (!record->guest)
 		return false;
@@ -94,55 +94,55 @@ static struct course_guest *note_guest(struct course *course, const char *name)
 	return APPEND(course->guests, course->guest_count, (struct course_guest){.name = name});
 }
 
-static struct course_life *life_of(struct course_guest *guest)
+static struct course_stay *last_stay(struct course_guest *guest)
 {
-	return guest->life_count ? &guest->lives[guest->life_count - 1] : NULL;
+	return guest->stay_count ? &guest->stays[guest->stay_count - 1] : NULL;
 }
 
-static struct course_hole *hole_of(struct course_guest *guest)
+static struct course_hole *last_hole(struct course_guest *guest)
 {
 	return guest->hole_count ? &guest->holes[guest->hole_count - 1] : NULL;
 }
 
 /*
- * Something was heard of a guest on a host, at @at; it had been alive since @since. On another host it is a move: the guest
- * was away from its last sign of life until now.
+ * A sign of life of a guest on a host at @at, which shows that it has been alive since @since. On another host it is a move:
+ * the hole begins with the last sign of life on the host before.
  */
-static struct course_life *hear(struct course_guest *guest, const char *host, int64_t since,
-				int64_t at)
+static struct course_stay *note_alive(struct course_guest *guest, const char *host, int64_t since,
+				      int64_t at)
 {
-	struct course_life *life = life_of(guest);
-	struct course_hole *hole = hole_of(guest);
+	struct course_stay *stay = last_stay(guest);
+	struct course_hole *hole = last_hole(guest);
 
-	if (life && strcmp(life->host, host) == 0 && !guest->silent) {
-		life->to_ns = at > life->to_ns ? at : life->to_ns;
+	if (stay && strcmp(stay->host, host) == 0 && !guest->silent) {
+		stay->to_ns = at > stay->to_ns ? at : stay->to_ns;
 		guest->ended = false;
-		return life;
+		return stay;
 	}
-	if (life && since < life->to_ns)
-		since = life->to_ns;
-	/* A silence that ends is as long as until now, on whichever host. */
+	if (stay && since < stay->to_ns)
+		since = stay->to_ns;
+	/* The sign of life ends a silence, on whichever host. */
 	if (hole && hole->open) {
 		hole->open = false;
 		hole->to_ns = since;
 		hole->next = host;
 		hole->kind = strcmp(hole->host, host) ? COURSE_MOVE : COURSE_GAP;
-	} else if (life && strcmp(life->host, host) != 0) {
+	} else if (stay && strcmp(stay->host, host) != 0) {
 		APPEND(guest->holes, guest->hole_count,
 		       (struct course_hole){.kind = COURSE_MOVE,
-					    .host = life->host,
+					    .host = stay->host,
 					    .next = host,
-					    .from_ns = life->to_ns,
+					    .from_ns = stay->to_ns,
 					    .to_ns = since});
 	}
 	guest->silent = guest->ended = false;
-	return APPEND(guest->lives, guest->life_count,
-		      (struct course_life){.host = host, .from_ns = since, .to_ns = at});
+	return APPEND(guest->stays, guest->stay_count,
+		      (struct course_stay){.host = host, .from_ns = since, .to_ns = at});
 }
 
 /*
- * How long a gap was: between two arrivals, or longer as the guest has measured it, whose last beat before it may have come
- * late. A beat that is late by a second is a silence, so a guest is not believed more than that.
+ * The length of a gap: between two arrivals, or longer by the guest's own clocks, because the last heartbeat before it may
+ * have arrived late. A delay of a second is a silence, so the clocks of the guest can add less than a second.
  */
 static int64_t gap_length(const struct beat_report *beat)
 {
@@ -160,53 +160,53 @@ static void take_gap(struct course_guest *guest, const char *host, const struct 
 		     int64_t at)
 {
 	int64_t length = gap_length(beat), from = at - length;
-	struct course_hole *hole = hole_of(guest);
-	struct course_life *life;
+	struct course_hole *hole = last_hole(guest);
+	struct course_stay *stay;
 
 	if (length < 0)
 		return;
-	/* The first beat that a host hears ends no hole that is not known already. */
+	/* The first heartbeat on a host begins a stay: it ends a hole only if one is open. */
 	if (!length && !(hole && hole->open)) {
-		hear(guest, host, at, at);
+		note_alive(guest, host, at, at);
 		return;
 	}
-	/* The end of a silence is reported twice, as heard and as gap; the latter knows more. */
+	/* The end of a silence is reported twice, as "heard" and as "gap"; "gap" has the clocks. */
 	if (hole && hole->kind != COURSE_SILENT && hole->to_ns >= from && hole->from_ns < at &&
 	    strcmp(hole->next ?: hole->host, host) == 0) {
 		hole->clocks = beat->clocks ?: hole->clocks;
-		hear(guest, host, at, at);
+		note_alive(guest, host, at, at);
 		return;
 	}
 	if (hole && hole->open) {
-		hear(guest, host, at, at);
+		note_alive(guest, host, at, at);
 		return;
 	}
-	if (life_of(guest) && strcmp(life_of(guest)->host, host) != 0) {
-		hear(guest, host, at, at);
+	if (last_stay(guest) && strcmp(last_stay(guest)->host, host) != 0) {
+		note_alive(guest, host, at, at);
 	} else {
-		life = hear(guest, host, from, at);
-		if (from < life->from_ns)
-			life->from_ns = from;
+		stay = note_alive(guest, host, from, at);
+		if (from < stay->from_ns)
+			stay->from_ns = from;
 		APPEND(guest->holes, guest->hole_count,
 		       (struct course_hole){
 			       .kind = COURSE_GAP, .host = host, .from_ns = from, .to_ns = at});
 	}
 	if (beat->clocks)
-		hole_of(guest)->clocks = beat->clocks;
+		last_hole(guest)->clocks = beat->clocks;
 }
 
 static void take_silence(struct course_guest *guest, const char *host, int64_t since, int64_t at)
 {
-	struct course_life *life = life_of(guest);
+	struct course_stay *stay = last_stay(guest);
 	int64_t from = at - since;
 
-	/* What the source misses after the move is no news. */
-	if (since < 0 || guest->silent || (life && strcmp(life->host, host) != 0))
+	/* A silence on the source after the move is no hole. */
+	if (since < 0 || guest->silent || (stay && strcmp(stay->host, host) != 0))
 		return;
-	if (life && from < life->from_ns)
-		from = life->from_ns;
-	if (life)
-		life->to_ns = from;
+	if (stay && from < stay->from_ns)
+		from = stay->from_ns;
+	if (stay)
+		stay->to_ns = from;
 	APPEND(guest->holes, guest->hole_count,
 	       (struct course_hole){.kind = COURSE_SILENT,
 				    .host = host,
@@ -216,7 +216,7 @@ static void take_silence(struct course_guest *guest, const char *host, int64_t s
 	guest->silent = true;
 }
 
-/* When the last beat came before a report was made: the report has its age, or it is as old as that. */
+/* The arrival of the last heartbeat before a report: the report has its age. */
 static int64_t last_arrival(const struct beat_report *beat, int64_t at)
 {
 	int64_t age = valid_span(beat->age_ns);
@@ -227,42 +227,42 @@ static int64_t last_arrival(const struct beat_report *beat, int64_t at)
 static void take_heartbeat(struct course_guest *guest, const char *host,
 			   const struct beat_report *beat, int64_t at)
 {
-	int64_t heard = last_arrival(beat, at), age = at - heard;
-	struct course_life *life = life_of(guest);
+	int64_t arrival = last_arrival(beat, at), age = at - arrival;
+	struct course_stay *stay = last_stay(guest);
 
 	if (is_one_of(beat->what, "gap", "heard")) {
 		take_gap(guest, host, beat, at);
 	} else if (strcmp(beat->what, "silent") == 0) {
 		take_silence(guest, host, valid_span(beat->since_ns), at);
 	} else if (strcmp(beat->what, "heartbeat") == 0) {
-		/* A last report of the source may come after the guest was heard elsewhere. */
-		if (life && strcmp(life->host, host) != 0 && at - life->to_ns < 2 * REPORT_NS &&
+		/* The last report of the source may come after the first sign of life at the target. */
+		if (stay && strcmp(stay->host, host) != 0 && at - stay->to_ns < 2 * REPORT_NS &&
 		    !guest->ended && !guest->silent)
 			return;
-		life = hear(guest, host, life ? heard : heard - REPORT_NS, heard);
-		life->beats = number_sum(life->beats, beat->beats);
-		life->missed = number_sum(life->missed, beat->missed);
-		life->longest_ns = MAX(life->longest_ns, beat->longest_ns);
+		stay = note_alive(guest, host, stay ? arrival : arrival - REPORT_NS, arrival);
+		stay->beats = number_sum(stay->beats, beat->beats);
+		stay->missed = number_sum(stay->missed, beat->missed);
+		stay->longest_ns = MAX(stay->longest_ns, beat->longest_ns);
 	} else if (strcmp(beat->what, "now") == 0 && beat->connected && beat->age_ns >= 0 &&
-		   age < REPORT_NS && !guest->silent && (!life || strcmp(life->host, host) == 0)) {
-		hear(guest, host, heard, heard);
+		   age < REPORT_NS && !guest->silent && (!stay || strcmp(stay->host, host) == 0)) {
+		note_alive(guest, host, arrival, arrival);
 	}
 }
 
 static void take_link(struct course_guest *guest, const char *host, const struct beat_report *beat,
 		      int64_t at)
 {
-	int64_t heard = last_arrival(beat, at);
-	struct course_life *life = life_of(guest);
+	int64_t arrival = last_arrival(beat, at);
+	struct course_stay *stay = last_stay(guest);
 
 	if (strcmp(beat->what, "hello") == 0)
-		hear(guest, host, at, at);
-	if (strcmp(beat->what, "gone") != 0 || !life || strcmp(life->host, host) != 0)
+		note_alive(guest, host, at, at);
+	if (strcmp(beat->what, "gone") != 0 || !stay || strcmp(stay->host, host) != 0)
 		return;
-	/* While its stream stands and no silence is reported, a guest beats. */
-	if (!guest->silent && !guest->ended && heard - life->to_ns < 2 * REPORT_NS &&
-	    heard > life->to_ns)
-		life->to_ns = heard;
+	/* A guest with a stream and without a reported silence has sent heartbeats. */
+	if (!guest->silent && !guest->ended && arrival - stay->to_ns < 2 * REPORT_NS &&
+	    arrival > stay->to_ns)
+		stay->to_ns = arrival;
 	guest->ended = true;
 }
 
@@ -331,15 +331,16 @@ static void take_migration(struct course *course, struct course_guest *guest, co
 		last->remaining = report->remaining;
 }
 
-/* What a guest says itself is a sign of life, between the reports of its heartbeats too. */
-static void take_word(struct course_guest *guest, const char *host, const char *witness, int64_t at)
+/* An event of the guest program is a sign of life between two reports of heartbeats. */
+static void take_guest_report(struct course_guest *guest, const char *host, const char *witness,
+			      int64_t at)
 {
-	const struct course_life *life = life_of(guest);
+	const struct course_stay *stay = last_stay(guest);
 
-	if (guest->silent || (life && strcmp(life->host, host) != 0))
+	if (guest->silent || (stay && strcmp(stay->host, host) != 0))
 		return;
 	if (is_one_of(witness, "kmsg", "trace", "workload", "interrupts", "meminfo"))
-		hear(guest, host, at, at);
+		note_alive(guest, host, at, at);
 }
 
 static void take_event(struct course *course, const struct record *record)
@@ -361,7 +362,7 @@ static void take_event(struct course *course, const struct record *record)
 	else if (event->source == SOURCE_MIGRATION)
 		take_migration(course, guest, host, event, at);
 	else
-		take_word(guest, host, event->witness, at);
+		take_guest_report(guest, host, event->witness, at);
 }
 
 static void take_record(struct course *course, const struct record *record)
@@ -380,7 +381,7 @@ static void take_record(struct course *course, const struct record *record)
 	}
 }
 
-/* A guest was away for as long as it stood still at least, also where its last beat is not known that exactly. */
+/* The hole of a move is at least as long as the downtime, even if the time of the last heartbeat is less exact. */
 static void note_downtime(const struct course_guest *guest, struct course_hole *hole,
 			  int64_t downtime_ns)
 {
@@ -392,13 +393,13 @@ static void note_downtime(const struct course_guest *guest, struct course_hole *
 	}
 	if (__builtin_sub_overflow(hole->to_ns, downtime_ns, &hole->from_ns))
 		return;
-	for (size_t i = 0; i < guest->life_count; i++)
-		if (guest->lives[i].host == hole->host && guest->lives[i].from_ns < hole->from_ns &&
-		    guest->lives[i].to_ns <= hole->to_ns)
-			guest->lives[i].to_ns = hole->from_ns;
+	for (size_t i = 0; i < guest->stay_count; i++)
+		if (guest->stays[i].host == hole->host && guest->stays[i].from_ns < hole->from_ns &&
+		    guest->stays[i].to_ns <= hole->to_ns)
+			guest->stays[i].to_ns = hole->from_ns;
 }
 
-/* Where a guest was heard after a migration; and for how long it stood still, where the judge has measured it. */
+/* The target of a migration: the host of the first sign of life after it. Notes the downtime, if it was measured. */
 static void find_target(struct course *course, struct course_migration *migration,
 			int64_t downtime_ns)
 {
@@ -418,16 +419,16 @@ static void find_target(struct course *course, struct course_migration *migratio
 /* No host reports the silence of a guest whose host died. */
 static void end_guest(struct course *course, struct course_guest *guest)
 {
-	const struct course_life *life = life_of(guest);
-	struct course_hole *hole = hole_of(guest);
+	const struct course_stay *stay = last_stay(guest);
+	struct course_hole *hole = last_hole(guest);
 
 	if (hole && hole->open)
 		hole->to_ns = course->end_ns;
-	else if (life && course->end_ns - life->to_ns > 2 * REPORT_NS)
+	else if (stay && course->end_ns - stay->to_ns > 2 * REPORT_NS)
 		APPEND(guest->holes, guest->hole_count,
 		       (struct course_hole){.kind = COURSE_SILENT,
-					    .host = life->host,
-					    .from_ns = life->to_ns,
+					    .host = stay->host,
+					    .from_ns = stay->to_ns,
 					    .to_ns = course->end_ns,
 					    .open = true});
 }
@@ -445,7 +446,7 @@ static void set_zero(struct course *course)
 
 /**
  * course_new - the course of the last attempt of a trial
- * @records: of the journal; borrowed while the course lives
+ * @records: of the journal; borrowed until course_free()
  * @result:  of the trial, for its id and for the downtime that was measured
  *
  * Return: owned by the caller, for course_free().
@@ -462,7 +463,7 @@ struct course *course_new(const json_t *records, const json_t *result)
 		take_record(course, record);
 		course->end_ns = course_time(course, record);
 	}
-	/* The metric is of one move: with more than one guest or migration it is not known of which. */
+	/* The metric does not name its migration: with more than one it is not used. */
 	for (size_t i = 0; i < course->migration_count; i++)
 		find_target(course, &course->migrations[i],
 			    course->migration_count == 1 ? downtime : -1);
@@ -476,7 +477,7 @@ void course_free(struct course *course)
 	if (!course)
 		return;
 	for (size_t i = 0; i < course->guest_count; i++) {
-		free(course->guests[i].lives);
+		free(course->guests[i].stays);
 		free(course->guests[i].holes);
 	}
 	for (size_t i = 0; i < course->migration_count; i++)

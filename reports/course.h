@@ -24,8 +24,8 @@ struct course_stage {
  * @source:      host that sends
  * @target:      host on which the guest showed a sign of life afterwards, or NULL
  * @outcome:     "completed", "cancelled", "failed", "refused"; NULL when its end was never reported
- * @reason:      why it ended so, or ""
- * @downtime_ns: as the hypervisor claims, -1 when it does not
+ * @reason:      why it failed, or ""
+ * @downtime_ns: as the hypervisor reports, -1 when it does not
  */
 struct course_migration {
 	const char *guest, *source, *target, *outcome, *reason;
@@ -35,10 +35,10 @@ struct course_migration {
 };
 
 /**
- * struct course_life - a time with signs of life of a guest on one host
+ * struct course_stay - a time with signs of life of a guest on one host
  * @longest_ns: between two heartbeats
  */
-struct course_life {
+struct course_stay {
 	const char *host;
 	int64_t from_ns, to_ns;
 	int64_t beats, missed, longest_ns;
@@ -54,8 +54,8 @@ enum course_hole_kind {
  * struct course_hole - a time without a sign of life of a guest
  * @kind:   a gap between two heartbeats on one host; from the last on one host to the first on another; or a silence
  * @open:   a silence that never ended
- * @clocks: how far the guest's own clocks went meanwhile, or NULL
- * @downtime_ns: of a move: for how long of it the guest stood still, as the judge has measured it; 0 when it has not
+ * @clocks: the advance of the guest's own clocks meanwhile, or NULL
+ * @downtime_ns: of a move: the part of it in which the guest was stopped, as measured by the judge; 0 when it was not measured
  */
 struct course_hole {
 	enum course_hole_kind kind;
@@ -73,11 +73,11 @@ struct course_hole {
 struct course_guest {
 	const char *name;
 	const struct record *record;
-	struct course_life *lives;
-	size_t life_count;
+	struct course_stay *stays;
+	size_t stay_count;
 	struct course_hole *holes;
 	size_t hole_count;
-	/* Of the life that is being reported: it ended in silence, or its stream broke. */
+	/* Of the last stay: it ended in silence, or its stream broke. */
 	bool silent, ended;
 };
 
@@ -106,7 +106,7 @@ int64_t course_offset(const struct course *course, int64_t time_ns);
 int64_t course_time(const struct course *course, const struct record *record);
 const struct record *course_find(const struct course *course, enum record_type type);
 int64_t course_first(const struct course *course);
-bool course_is_pulse(const struct record *record);
+bool course_is_liveness(const struct record *record);
 int64_t course_stage_ns(const struct course_migration *migration, const char *name,
 			int64_t *from_ns);
 

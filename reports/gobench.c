@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The benchmark format of Go (go.googlesource.com/proposal, design/14313-benchmark-format.md), for benchstat: a line for each
- * metric of each boot. Words of the environment would split benchstat's tables, so that there are none.
+ * metric of each boot. There are no lines of configuration, which would split benchstat's tables.
  */
 #include <ctype.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static char *unit_text(const json_t *metric)
 	return text;
 }
 
-/* benchstat knows no direction of a unit but by this line; where metrics disagree it is left out. */
+/* This line sets the direction of a unit for benchstat. It is left out where metrics of a unit differ in it. */
 static void write_units(FILE *out, const json_t *measured)
 {
 	__cleanup_json json_t *better = json_object();

@@ -19,7 +19,7 @@ static int write_head(FILE *out, const struct report_run *run)
 	return 0;
 }
 
-/* What a journal says is JSON, but may hold characters that a terminal obeys. */
+/* Text of the journal is JSON, but may contain control characters for a terminal. */
 static void write_text(FILE *out, const char *text, size_t length)
 {
 	const char *begin = text, *end = text + length;
@@ -41,7 +41,7 @@ static void write_text(FILE *out, const char *text, size_t length)
 	fwrite(begin, 1, (size_t)(end - begin), out);
 }
 
-/* The text of a recorded result has all, and a result without text is whole. */
+/* The text of a recorded result is complete; without a text the result itself is. */
 static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
 {
 	__cleanup_json json_t *name = json_string(trial->name);

@@ -65,7 +65,7 @@ static void write_evidence(FILE *out, const json_t *result)
 	fputs("</system-out>", out);
 }
 
-/* What is known to fail counts as skipped: no tool has a word for it, and each shows why a test was skipped. */
+/* A known failure is skipped: the format has no known failures, and the tools show the reason of a skipped test. */
 static const char *element_of(const json_t *result)
 {
 	const char *verdict = json_text(result, "verdict", "inconclusive");

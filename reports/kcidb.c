@@ -16,7 +16,7 @@
 #define EXCERPT_BYTES 16000
 
 /*
- * FAIL: the tested code is at fault. ERROR: the test did not come to an answer. MISS: it was never started. A finer word is
+ * FAIL: the tested code is at fault. ERROR: the test has no result. MISS: it was never started. The exact verdict is
  * in misc.verdict and misc.code.
  */
 static const char *status_of(const json_t *result)
@@ -169,7 +169,7 @@ static int write_object(FILE *out, json_t *object, const char *separator)
 	return error < 0 ? -EIO : 0;
 }
 
-/* The kernel under test, as far as a run knows it. */
+/* The kernel under test, as far as the run has recorded it. */
 static int write_head(FILE *out, const struct report_run *run)
 {
 	__cleanup_json json_t *environment = environment_of(run->about);

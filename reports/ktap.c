@@ -53,7 +53,7 @@ static void directive(FILE *out, const json_t *result, const char *verdict)
 	}
 }
 
-/* Whose witness it is: that of a guest is named with the guest. */
+/* A line of evidence with its witness, and the guest if the witness is in one. */
 static void quote(FILE *out, const json_t *line)
 {
 	const char *witness = json_text(line, "witness", "?"), *text = json_text(line, "text", "");
@@ -105,7 +105,7 @@ int ktap_write_trial(FILE *out, const struct report_run *run, const struct repor
 	return 0;
 }
 
-/* Pending trials are in the plan: their missing lines are what a reader must see. */
+/* Pending trials are in the plan: a missing line shows a trial without a result. */
 static int write_head(FILE *out, const struct report_run *run)
 {
 	ktap_begin(out, KTAP_VERSION, run->trials + (json_array_size(run->flaws) > 0));

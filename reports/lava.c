@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Signals of LAVA (Linaro/lava, lava_dispatcher/test_shell/lava-test-case): a test shell that prints them records a result
- * for each trial. A known failure is skipped, as in KTAP; what gave no answer is unknown.
+ * for each trial. A known failure is skipped, as in KTAP; a trial without a result is unknown.
  */
 #include <string.h>
 

@@ -38,7 +38,7 @@ static void write_metrics(FILE *out, const json_t *measured, bool boots)
 	json_t *metrics, *metric;
 
 	write_family(out, family,
-		     boots ? "Boots that the median of a metric rests on."
+		     boots ? "Number of boots behind the median of a metric."
 			   : "Median of the medians of the boots, in the unit of the label.");
 	json_object_foreach ((json_t *)measured, scenario, metrics) {
 		json_object_foreach (metrics, name, metric) {

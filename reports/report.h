@@ -6,8 +6,8 @@
 #include "harness/lib/util.h"
 
 /**
- * struct report_run - what a report knows about the run; all borrowed
- * @about:   records of the journal that say what it ran on, for environment_of()
+ * struct report_run - data of the run for a report; all borrowed
+ * @about:   records of the journal for environment_of()
  * @trials:  number of trials in the journal, those that are pending included
  * @summary: results.json without its trials; NULL as long as trials are still to come
  * @flaws:   texts: what is missing from a journal that is not whole
@@ -30,11 +30,11 @@ struct report_run {
  * @number:  from 1
  * @name:    of the test: its scenario and how often that came before in this run, from 1. It does not change when scenarios
  *           are added to a run; the id of a trial does.
- * @result:  as in results.json, without what no report of the moment needs
+ * @result:  as in results.json, without the members that no requested report needs
  * @text:    members of the whole result as JSON, with the bracket that closes it; NULL: @result is whole
  * @text_length: its length
  * @records: of its attempts; NULL unless the report needs them
- * @rows:    what is written there comes before what all trials write to their own stream; NULL unless the report has @middle
+ * @rows:    stream for rows, which come before the output of all trials; NULL unless the report has @middle
  */
 struct report_trial {
 	size_t number;
@@ -59,13 +59,13 @@ struct report_trial {
  * @needs:   REPORT_...
  * @records_most: of REPORT_RECORDS: after so many trials only those that did not pass have theirs
  * @counts_first: @head needs the summary; then the trials wait in a temporary file
- * @tests:   it is read by programs as a list of tests: a journal that is not whole is one more, which did not pass
+ * @tests:   the format is a list of tests: an incomplete journal adds a test that did not pass
  * @head:    what comes before the trials; may be NULL
  * @trial:   one trial
  * @middle:  what comes between the rows and the trials; NULL: there are no rows
  * @tail:    what comes behind the trials; may be NULL
  *
- * Each returns 0 or -errno; a stream that fails is noticed by the caller.
+ * Each returns 0 or -errno; the caller checks the stream for errors.
  */
 struct report {
 	const char *name;

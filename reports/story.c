@@ -156,7 +156,7 @@ static char *outcome_text(const struct outcome_record *outcome)
 /**
  * story_line - a record as one line
  * @record:    of the journal
- * @name_host: say of which host an event is, because there are several
+ * @name_host: name the host of each event, because there are several
  * @witness:   receives its source; borrowed
  *
  * Return: owned by the caller; NULL for records that are not shown.
@@ -209,10 +209,10 @@ struct fold {
 	json_t *line;
 };
 
-struct teller {
+struct folds {
 	json_t *story;
-	struct fold folds[FOLD_LIMIT];
-	size_t fold_count;
+	struct fold all[FOLD_LIMIT];
+	size_t count;
 };
 
 static bool same_text(const char *one, const char *other)
@@ -244,10 +244,10 @@ static bool can_fold(const struct record *record, struct fold *fold)
 	}
 }
 
-static struct fold *find_fold(struct teller *teller, const struct fold *wanted)
+static struct fold *find_fold(struct folds *folds, const struct fold *wanted)
 {
-	for (size_t i = 0; i < teller->fold_count; i++) {
-		struct fold *fold = &teller->folds[i];
+	for (size_t i = 0; i < folds->count; i++) {
+		struct fold *fold = &folds->all[i];
 
 		if (fold->source == wanted->source && same_text(fold->guest, wanted->guest) &&
 		    same_text(fold->host, wanted->host) && same_text(fold->stage, wanted->stage))
@@ -256,9 +256,9 @@ static struct fold *find_fold(struct teller *teller, const struct fold *wanted)
 	return NULL;
 }
 
-static void drop_fold(struct teller *teller, size_t index)
+static void drop_fold(struct folds *folds, size_t index)
 {
-	teller->folds[index] = teller->folds[--teller->fold_count];
+	folds->all[index] = folds->all[--folds->count];
 }
 
 static bool is_about_guests(const struct record *record)
@@ -269,19 +269,19 @@ static bool is_about_guests(const struct record *record)
 }
 
 /*
- * News end a fold, so that no line reports times before and after them: the fault ends all, other events of the guest link or
- * the migration has to say ends those of the guest.
+ * A fold ends at an event of another kind, so that no folded line spans it: a fault ends all folds, an event of the link, the
+ * migration or the hypervisor ends those of its guest.
  */
-static void end_folds(struct teller *teller, const struct record *record)
+static void end_folds(struct folds *folds, const struct record *record)
 {
 	bool all = record->type == RECORD_INTENT || record->type == RECORD_OUTCOME ||
 		   record->type == RECORD_CLOSE;
 
 	if (!all && !is_about_guests(record))
 		return;
-	for (size_t i = teller->fold_count; i-- > 0;)
-		if (all || same_text(teller->folds[i].guest, record->guest ?: ""))
-			drop_fold(teller, i);
+	for (size_t i = folds->count; i-- > 0;)
+		if (all || same_text(folds->all[i].guest, record->guest ?: ""))
+			drop_fold(folds, i);
 }
 
 static char *beats_text(const struct fold *fold)
@@ -304,18 +304,18 @@ static void remove_line(json_t *story, const json_t *line)
 		}
 }
 
-static void move_line(struct teller *teller, struct fold *fold, json_t *line)
+static void move_line(struct folds *folds, struct fold *fold, json_t *line)
 {
 	if (fold->line)
-		remove_line(teller->story, fold->line);
+		remove_line(folds->story, fold->line);
 	fold->line = line;
 }
 
 /*
- * The line in which a stage or iteration is reported first stays. The progress within it is one line, the latest; and when one
- * iteration chases the other, so is what is reported of them.
+ * The line in which a stage or iteration is reported first stays. The progress within it is one line, the latest; and when
+ * iterations are short, several share a line.
  */
-static char *fold_progress(struct teller *teller, struct fold *fold,
+static char *fold_progress(struct folds *folds, struct fold *fold,
 			   const struct migration_report *migration, char *text, json_t *line)
 {
 	int64_t iteration = MAX(migration->iteration, 0);
@@ -333,7 +333,7 @@ static char *fold_progress(struct teller *teller, struct fold *fold,
 			fold->line = NULL;
 		}
 	}
-	move_line(teller, fold, line);
+	move_line(folds, fold, line);
 	if (fold->reported <= ITERATIONS_SHOWN || fold->first == iteration)
 		return text;
 	text_size(size, migration->remaining);
@@ -343,10 +343,10 @@ static char *fold_progress(struct teller *teller, struct fold *fold,
 	return folded;
 }
 
-static char *fold_beats(struct teller *teller, struct fold *fold, const struct beat_report *beat,
+static char *fold_beats(struct folds *folds, struct fold *fold, const struct beat_report *beat,
 			char *text, json_t *line)
 {
-	move_line(teller, fold, line);
+	move_line(folds, fold, line);
 	fold->beats = number_sum(fold->beats, beat->beats);
 	fold->missed = number_sum(fold->missed, beat->missed);
 	fold->longest_ns = MAX(fold->longest_ns, beat->longest_ns);
@@ -354,30 +354,30 @@ static char *fold_beats(struct teller *teller, struct fold *fold, const struct b
 	return beats_text(fold);
 }
 
-/* Takes a report into its fold; what is none is news. */
-static char *fold_text(struct teller *teller, const struct record *record, char *text, json_t *line)
+/* Folds a report; any other record ends folds. */
+static char *fold_text(struct folds *folds, const struct record *record, char *text, json_t *line)
 {
 	struct fold fresh, *fold;
 
 	if (!can_fold(record, &fresh)) {
-		end_folds(teller, record);
+		end_folds(folds, record);
 		return text;
 	}
-	fold = find_fold(teller, &fresh);
+	fold = find_fold(folds, &fresh);
 	if (!fold) {
 		if (fresh.source == SOURCE_MIGRATION)
-			end_folds(teller, record);
-		if (teller->fold_count == FOLD_LIMIT)
-			drop_fold(teller, 0);
-		fold = &teller->folds[teller->fold_count++];
+			end_folds(folds, record);
+		if (folds->count == FOLD_LIMIT)
+			drop_fold(folds, 0);
+		fold = &folds->all[folds->count++];
 		*fold = fresh;
 	}
 	if (fold->source == SOURCE_MIGRATION)
-		return fold_progress(teller, fold, &record->event.migration, text, line);
+		return fold_progress(folds, fold, &record->event.migration, text, line);
 	if (fold->source == SOURCE_HEARTBEAT)
-		return fold_beats(teller, fold, &record->event.beat, text, line);
-	/* The hypervisor counts the iterations too: its last word is enough. */
-	move_line(teller, fold, line);
+		return fold_beats(folds, fold, &record->event.beat, text, line);
+	/* The hypervisor reports the iterations too: the last of its reports is enough. */
+	move_line(folds, fold, line);
 	return text;
 }
 
@@ -415,7 +415,7 @@ json_t *story_of(const json_t *records, const char *trial)
 {
 	__cleanup_free struct record *own = NULL;
 	size_t count = story_records(records, trial, &own);
-	struct teller teller = {.story = json_array()};
+	struct folds folds = {.story = json_array()};
 	int64_t origin = origin_of(own, count), offset;
 	bool more_hosts = has_more_hosts(own, count);
 
@@ -431,10 +431,10 @@ json_t *story_of(const json_t *records, const char *trial)
 		}
 		line = json_pack("{s:I, s:s, s:s}", "offset_ns", (json_int_t)offset, "type",
 				 own[i].type_name, "witness", witness);
-		text = fold_text(&teller, &own[i], text, line);
+		text = fold_text(&folds, &own[i], text, line);
 		json_object_set_new(line, "text", json_string(text ?: ""));
-		json_array_append_new(teller.story, line);
+		json_array_append_new(folds.story, line);
 		free(text);
 	}
-	return teller.story;
+	return folds.story;
 }

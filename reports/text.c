@@ -152,7 +152,7 @@ void text_size(char buffer[static 32], int64_t bytes)
 }
 
 /**
- * text_axes - the axes that say something, in one line: "process contained, host up"
+ * text_axes - the axes of a trial but those that are none or quiet, in one line: "process contained, host up"
  * @buffer: receives the text
  * @result: of one trial
  */

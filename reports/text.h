@@ -16,7 +16,7 @@ void text_one_line(FILE *out, const char *text, const char *forbidden);
 void text_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_duration(char buffer[static 32], int64_t nanoseconds);
 
-/* A text that is used where it is made. */
+/* A text returned by value. */
 struct short_text {
 	char text[32];
 };

@@ -201,18 +201,17 @@ static void assert_holds(const char *page, const char *text)
 }
 
 /* What the picture shows, read without seeing it. */
-static void the_page_says_in_words_what_it_draws(void **state)
+static void the_page_has_the_picture_as_text(void **state)
 {
 	static const char *const words[] = {
-		"It ended <strong>completed</strong> after 1.80 s. By the hypervisor's own",
+		"It ended <strong>completed</strong> after 1.80 s. The hypervisor reports",
 		"It went through setup 80.0 ms, pre-copy 1.54 s in 4 iterations, switchover 180 "
 		"ms.",
 		"<td>pre-copy, iteration 3</td><td class=\"num\">+315 ms</td><td "
 		"class=\"num\">120 ms</td><td class=\"num\">12.4 MiB</td>",
 		"Alive on h0 from −1.71 s to +513 ms: 200 heartbeats, longest interval 15.5 ms.",
-		"for <strong>212 ms</strong> from +513 ms on, between its last sign on h0 and its "
-		"first "
-		"on h1; from inside, by its clocks: monotonic 31.0 ms, host 212 ms.",
+		"for <strong>212 ms</strong> from +513 ms on, between the last one on h0 and the "
+		"first one on h1; by the guest's clocks: monotonic 31.0 ms, host 212 ms.",
 		"gpa 0x2f4b000 → hva 0x7f0a12f4b000 → host pfn 0x1a3c7e",
 		"<td>workload</td><td>g1 on h0</td><td>guest</td>",
 		"<dt>qemu</dt><dd>10.0.2</dd>",
@@ -530,7 +529,7 @@ static void a_silence_that_ends_is_one_hole(void **state)
 	course = course_new(records, result);
 	assert_int_equal(course->guest_count, 1);
 	assert_int_equal(course->guests[0].hole_count, 1);
-	assert_int_equal(course->guests[0].life_count, 2);
+	assert_int_equal(course->guests[0].stay_count, 2);
 	assert_int_equal(course->guests[0].holes[0].to_ns - course->guests[0].holes[0].from_ns,
 			 2500 * NSEC_PER_MSEC);
 	assert_false(course->guests[0].holes[0].open);
@@ -548,8 +547,8 @@ static void what_a_guest_says_is_a_sign_of_life(void **state)
 	add_event(records, 1500, "guest-console", "h0", "g1", "a line", json_object());
 	add_event(records, 1600, "kmsg", "h1", "g1", "a line", json_object());
 	course = course_new(records, result);
-	assert_int_equal(course->guests[0].life_count, 1);
-	assert_int_equal(course->guests[0].lives[0].to_ns, 400 * NSEC_PER_MSEC);
+	assert_int_equal(course->guests[0].stay_count, 1);
+	assert_int_equal(course->guests[0].stays[0].to_ns, 400 * NSEC_PER_MSEC);
 }
 
 /* A gap is as long as the guest has felt it, but a guest can not make one of hours. */
@@ -593,10 +592,10 @@ static void a_late_report_moves_no_guest(void **state)
 	add_heartbeat(records, 2300, "h1", "heartbeat", "missed", 0);
 	add_heartbeat(records, 2400, "h0", "silent", "since_ns", 1200 * NSEC_PER_MSEC);
 	course = course_new(records, result);
-	assert_int_equal(course->guests[0].life_count, 2);
+	assert_int_equal(course->guests[0].stay_count, 2);
 	assert_int_equal(course->guests[0].hole_count, 1);
 	assert_int_equal(course->guests[0].holes[0].kind, COURSE_MOVE);
-	assert_string_equal(course->guests[0].lives[1].host, "h1");
+	assert_string_equal(course->guests[0].stays[1].host, "h1");
 }
 
 /* The hole of a move is as long as was measured, not as coarse as a report a second. */
@@ -788,7 +787,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stories_are_as_written_down),
 		cmocka_unit_test(a_story_folds_what_repeats),
-		cmocka_unit_test(the_page_says_in_words_what_it_draws),
+		cmocka_unit_test(the_page_has_the_picture_as_text),
 		cmocka_unit_test(a_silent_guest_is_silent_to_the_end),
 		cmocka_unit_test(known_failures_are_shown_apart),
 		cmocka_unit_test(no_label_lies_on_another),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a timeline shows of guests and migrations, in words: without the picture, and with exact numbers.
+ * What a timeline shows of guests and migrations, as text, with exact numbers.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -33,15 +33,15 @@ static void write_record(FILE *out, const struct course_guest *guest)
 	fputs(".</li>", out);
 }
 
-static void write_life(FILE *out, const struct course_life *life)
+static void write_stay(FILE *out, const struct course_stay *stay)
 {
-	text_xml_format(out, "<li>Alive on %s from %s to %s", life->host,
-			short_time(life->from_ns).text, short_time(life->to_ns).text);
-	if (life->beats)
-		fprintf(out, ": %" PRId64 " heartbeats, longest interval %s", life->beats,
-			short_duration(life->longest_ns).text);
-	if (life->beats && life->missed)
-		fprintf(out, ", %" PRId64 " missed", life->missed);
+	text_xml_format(out, "<li>Alive on %s from %s to %s", stay->host,
+			short_time(stay->from_ns).text, short_time(stay->to_ns).text);
+	if (stay->beats)
+		fprintf(out, ": %" PRId64 " heartbeats, longest interval %s", stay->beats,
+			short_duration(stay->longest_ns).text);
+	if (stay->beats && stay->missed)
+		fprintf(out, ", %" PRId64 " missed", stay->missed);
 	fputs(".</li>", out);
 }
 
@@ -52,7 +52,7 @@ static void write_clocks(FILE *out, const json_t *clocks)
 
 	if (!json_object_size(clocks))
 		return;
-	fputs("; from inside, by its clocks: ", out);
+	fputs("; by the guest's clocks: ", out);
 	json_object_foreach ((json_t *)clocks, clock, passed) {
 		if (!json_is_integer(passed))
 			continue;
@@ -64,11 +64,11 @@ static void write_clocks(FILE *out, const json_t *clocks)
 
 static void write_hole(FILE *out, const struct course_hole *hole)
 {
-	fprintf(out, "<li>No sign of it for <strong>%s</strong> from %s on, ",
+	fprintf(out, "<li>No sign of life for <strong>%s</strong> from %s on, ",
 		short_duration(hole->to_ns - hole->from_ns).text, short_time(hole->from_ns).text);
 	if (hole->kind == COURSE_MOVE)
-		text_xml_format(out, "between its last sign on %s and its first on %s", hole->host,
-				hole->next ?: "another host");
+		text_xml_format(out, "between the last one on %s and the first one on %s",
+				hole->host, hole->next ?: "another host");
 	else
 		text_xml_format(out, "on %s%s", hole->host,
 				hole->open ? ", to the end of the trial" : "");
@@ -108,11 +108,11 @@ static void write_guest(FILE *out, const struct course_guest *guest)
 	text_xml_format(out, "<h3>Guest <span class=\"id\">%s</span></h3><ul class=\"words\">",
 			guest->name);
 	write_record(out, guest);
-	for (size_t i = 0; i < guest->life_count; i++)
-		write_life(out, &guest->lives[i]);
+	for (size_t i = 0; i < guest->stay_count; i++)
+		write_stay(out, &guest->stays[i]);
 	write_holes(out, guest);
-	if (!guest->life_count)
-		fputs("<li>There was no sign of it.</li>", out);
+	if (!guest->stay_count)
+		fputs("<li>There was no sign of life.</li>", out);
 	fputs("</ul>", out);
 }
 
@@ -195,7 +195,7 @@ static void write_migration(FILE *out, const struct course_migration *migration)
 	text_xml_format(out, "%s%s%s.", short_duration(migration->to_ns - migration->from_ns).text,
 			*migration->reason ? ": " : "", migration->reason);
 	if (migration->downtime_ns >= 0)
-		fprintf(out, " By the hypervisor's own account the guest was down for %s.",
+		fprintf(out, " The hypervisor reports a downtime of %s.",
 			short_duration(migration->downtime_ns).text);
 	fputs("</p>", out);
 	if (!migration->stage_count)

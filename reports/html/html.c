@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The HTML report: one file that opens offline, on a phone, in the dark and on paper. It asks for
- * nothing from anywhere, which its content security policy enforces.
+ * The HTML report: one file that opens offline, on a phone, in the dark and on paper. It loads
+ * no other resource, which its content security policy enforces.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -18,9 +18,9 @@ extern const char _binary_reports_html_report_js_start[], _binary_reports_html_r
 
 /* Up to so many trials are shown open; with more, only those that did not pass. */
 #define OPEN_TRIALS 24
-/* Up to so many trials are in the page as they are; of more, a script shows what is looked at. */
+/* Up to so many trials are in the page uncompressed; of more, a script shows the selected one. */
 #define WHOLE_TRIALS 200
-/* Of trials beyond these that passed the page has the row alone. */
+/* Of passed trials beyond these the page has only the row. */
 #define DETAILED_TRIALS 10000
 
 /**
@@ -64,7 +64,7 @@ static const char *symbol_of(const char *verdict)
 	return "?";
 }
 
-/** html_class - a verdict as a class name: only words of the judge reach the style sheet */
+/** html_class - a verdict as a class name: only verdicts of the judge become class names */
 const char *html_class(const char *verdict)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
@@ -141,14 +141,11 @@ static void write_bench_note(FILE *out, const json_t *records)
 	}
 	if (emulated)
 		fprintf(out,
-			"<p class=\"bench\"><strong>%s emulated rig.</strong> The software is "
-			"real: kernel, drivers and "
-			"programs are what a machine runs. The silicon is not: processor, memory "
-			"and firmware are "
-			"modelled.</p>",
+			"<p class=\"bench\"><strong>%s emulated rig.</strong> Kernel, drivers and "
+			"programs are unmodified. Processor, memory and firmware are emulated.</p>",
 			real ? "Partly the" : "The");
 	else if (real)
-		fputs("<p class=\"bench\"><strong>Real machines.</strong> The faults were pressed "
+		fputs("<p class=\"bench\"><strong>Real machines.</strong> The faults were injected "
 		      "into the hosts named "
 		      "below.</p>",
 		      out);
@@ -172,7 +169,7 @@ static void write_counts(FILE *out, const json_t *results)
 	fputs("</ul>", out);
 }
 
-/* What became of the failures that a scenario names as known. */
+/* Counts of known failures, and of those that no longer occur. */
 static void write_known(FILE *out, const json_t *counts, size_t fixed)
 {
 	int64_t known = json_number(counts, "known", 0);
@@ -191,7 +188,7 @@ static void write_known(FILE *out, const json_t *counts, size_t fixed)
 			known, known == 1 ? "is" : "are", known == 1 ? "is" : "are");
 }
 
-/* What a reader looks for first, or all the rest. */
+/* The most important facts (@first), or all others. */
 static void write_environment(FILE *out, json_t *environment, bool first)
 {
 	const char *name;
@@ -274,21 +271,20 @@ static void write_row(FILE *out, const json_t *result, size_t number)
 static void write_legend(FILE *out)
 {
 	fputs("<details class=\"legend\"><summary>How to read the timelines</summary><p>Times "
-	      "count "
-	      "from the moment in which the fault was about to be fired (intent), or from the "
-	      "start of a trial that fired none. A full circle is a line of evidence that the "
+	      "are relative to the intent, just before the fault is fired, or to the start of "
+	      "a trial without a fault. A full circle is a line of evidence that the "
 	      "verdict rests on, an open one another event; a diamond is a signal, a cross the "
 	      "death of a guest or host, a square a step of the trial, a triangle a touch.</p>"
-	      "<p>A thin green band is a guest that beats. A hole in it is a time without a sign "
-	      "of the guest, a dashed line its way to another host, a dashed box its "
-	      "silence; each has its length beside, and a move how long of it the guest stood "
-	      "still (down). Thick bands are the stages of a migration, "
-	      "with the numbers of the iterations. What is too small to be seen is drawn again as "
-	      "a close-up, and all of it is reported in words below each picture.</p></details>\n",
+	      "<p>A thin green band is a guest whose heartbeats arrive. A hole in it is a time "
+	      "without a sign of life of the guest, a dashed line its move to another host, a "
+	      "dashed box its silence. Each has its length beside it, and a move its downtime "
+	      "(down). Thick bands are the stages of a migration, with the numbers of the "
+	      "iterations. A part that is too narrow is drawn again as a close-up. The text "
+	      "below each picture has the same content.</p></details>\n",
 	      out);
 }
 
-/* The trial that is looked at stands before the table, which grows as it is scrolled. */
+/* The selected trial stands before the table, which grows as it is scrolled. */
 static void write_large(FILE *out)
 {
 	fputs("<noscript><p class=\"bench\">A page of so many trials needs a script; the other "

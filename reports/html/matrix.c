@@ -180,7 +180,8 @@ void html_matrices(FILE *out, const json_t *cells)
 	}
 	if (*matrix)
 		fputs("</div><p class=\"soft\">Each cell is a trial, and leads to it. "
-		      "<b>known</b>: it fails as its scenario says. <b>–</b>: this run has no such "
+		      "<b>known</b>: a known failure of its scenario. <b>–</b>: this run has no "
+		      "such "
 		      "trial.</p>",
 		      out);
 	free(tables.values);

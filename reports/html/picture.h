@@ -15,7 +15,7 @@
 enum lane_kind {
 	LANE_HEADING,
 	LANE_WITNESS,
-	LANE_LIFE,
+	LANE_STAY,
 	LANE_MIGRATION
 };
 
@@ -60,7 +60,7 @@ enum mark_shape {
 
 /**
  * struct mark - a record as it is drawn
- * @name:  of its lane; NULL for a lane of a guest's life
+ * @name:  of its lane; NULL for the lane of a guest's stays
  * @proof: the verdict rests on it
  */
 struct mark {

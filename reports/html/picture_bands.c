@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bands of a timeline: the stages of a migration, and a guest's life on a host with the holes in it.
+ * The bands of a timeline: the stages of a migration, and the stays of a guest on its hosts with their holes.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -8,19 +8,19 @@
 #include "reports/html/picture.h"
 #include "reports/text.h"
 
-#define LIFE_THICK 8
+#define STAY_THICK 8
 #define STAGE_THICK 22
 /* The rows of labels above the stages, from the band upwards. */
 #define LABEL_ROWS 3
 #define LABEL_HEIGHT 15
-/* Holes that are drawn, the longest; all are in the table. */
+/* Number of holes that are drawn, the longest first; the table has all. */
 #define HOLE_LIMIT 40
 /* Narrower than this a hole is a stroke, and iterations are drawn together. */
 #define NARROW 2.5
 
 /**
- * label_write - writes a text where it lies on no other
- * @out:   NULL to see only whether there is room
+ * label_write - write a text if it overlaps no other
+ * @out:   NULL only to check whether there is room
  * @row:   of labels that were written at this height
  * @x:     where its middle should be
  * @least: it may not begin before
@@ -173,7 +173,7 @@ static int write_label(const struct picture *picture, struct labels *rows, doubl
 static int write_stage_labels(const struct picture *picture, struct labels *rows,
 			      const struct course_migration *migration, int y)
 {
-	/* What matters most takes its place first. */
+	/* The most important label gets its place first. */
 	static const char *const order[] = {"switchover", "post-copy", "pre-copy", "setup"};
 	char time[32], label[96];
 	int used = 0, row;
@@ -252,7 +252,7 @@ static int by_length(const void *one, const void *other)
 	return length_a < length_b ? 1 : length_a > length_b ? -1 : 0;
 }
 
-static const struct lane *life_lane(const struct picture *picture, const char *guest,
+static const struct lane *stay_lane(const struct picture *picture, const char *guest,
 				    const char *host)
 {
 	struct mark mark = {.guest = guest, .host = host};
@@ -260,21 +260,21 @@ static const struct lane *life_lane(const struct picture *picture, const char *g
 	return lane_of(picture, &mark);
 }
 
-static void write_life(FILE *out, const struct picture *picture, const struct course_guest *guest,
-		       const struct course_life *life)
+static void write_stay(FILE *out, const struct picture *picture, const struct course_guest *guest,
+		       const struct course_stay *stay)
 {
-	const struct lane *lane = life_lane(picture, guest->name, life->host);
-	double from = picture_x(picture, life->from_ns), to = picture_x(picture, life->to_ns);
+	const struct lane *lane = stay_lane(picture, guest->name, stay->host);
+	double from = picture_x(picture, stay->from_ns), to = picture_x(picture, stay->to_ns);
 
-	if (!lane || !picture_sees(picture, life->from_ns, life->to_ns))
+	if (!lane || !picture_sees(picture, stay->from_ns, stay->to_ns))
 		return;
 	text_xml_format(
 		out,
 		"<rect class=\"life\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\">"
 		"<title>%s on %s: %" PRId64 " heartbeats, longest interval %s</title></rect>",
-		from, lane->y - LIFE_THICK / 2, to - from < 1 ? 1 : to - from, LIFE_THICK,
-		guest->name, life->host, life->beats,
-		life->beats ? short_duration(life->longest_ns).text : "not known");
+		from, lane->y - STAY_THICK / 2, to - from < 1 ? 1 : to - from, STAY_THICK,
+		guest->name, stay->host, stay->beats,
+		stay->beats ? short_duration(stay->longest_ns).text : "not known");
 }
 
 /* A hole is drawn over the band: what lies under it shows again. */
@@ -288,7 +288,7 @@ static void write_gap(FILE *out, const struct lane *lane, double from, double to
 	fprintf(out,
 		"<rect class=\"hole\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
 		"<path class=\"gap\" d=\"M%.1f %dv14M%.1f %dv14\"/>",
-		from, lane->y - LIFE_THICK / 2 - 1, to - from, LIFE_THICK + 2, from, lane->y - 7,
+		from, lane->y - STAY_THICK / 2 - 1, to - from, STAY_THICK + 2, from, lane->y - 7,
 		to, lane->y - 7);
 }
 
@@ -302,13 +302,13 @@ static void write_move(FILE *out, const struct lane *lane, const struct lane *ne
 static void write_silence(FILE *out, const struct lane *lane, double from, double to)
 {
 	fprintf(out, "<rect class=\"silent\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>",
-		from, lane->y - LIFE_THICK / 2, to - from < 1 ? 1 : to - from, LIFE_THICK);
+		from, lane->y - STAY_THICK / 2, to - from < 1 ? 1 : to - from, STAY_THICK);
 }
 
 static void write_hole(FILE *out, const struct picture *picture, const struct course_guest *guest,
 		       const struct course_hole *hole, struct labels *rows)
 {
-	const struct lane *lane = life_lane(picture, guest->name, hole->host);
+	const struct lane *lane = stay_lane(picture, guest->name, hole->host);
 	double from = picture_x(picture, hole->from_ns), to = picture_x(picture, hole->to_ns);
 	const char *also = hole->kind == COURSE_SILENT ? "silent " : "";
 	char time[32], down[32], label[96];
@@ -323,7 +323,7 @@ static void write_hole(FILE *out, const struct picture *picture, const struct co
 	if (hole->kind == COURSE_GAP)
 		write_gap(out, lane, from, to);
 	else if (hole->kind == COURSE_MOVE)
-		write_move(out, lane, life_lane(picture, guest->name, hole->next), from, to);
+		write_move(out, lane, stay_lane(picture, guest->name, hole->next), from, to);
 	else
 		write_silence(out, lane, from, to);
 	fputs("</g>", out);
@@ -337,8 +337,8 @@ static void write_guest(FILE *out, const struct picture *picture, const struct c
 	__cleanup_free const struct course_hole **longest =
 		xcalloc(guest->hole_count + 1, sizeof(const struct course_hole *));
 
-	for (size_t i = 0; i < guest->life_count; i++)
-		write_life(out, picture, guest, &guest->lives[i]);
+	for (size_t i = 0; i < guest->stay_count; i++)
+		write_stay(out, picture, guest, &guest->stays[i]);
 	for (size_t i = 0; i < guest->hole_count; i++)
 		longest[i] = &guest->holes[i];
 	qsort(longest, guest->hole_count, sizeof(const struct course_hole *), by_length);
@@ -346,7 +346,7 @@ static void write_guest(FILE *out, const struct picture *picture, const struct c
 		write_hole(out, picture, guest, longest[i], rows);
 }
 
-/** bands_write - migrations and lives of all guests */
+/** bands_write - migrations and stays of all guests */
 void bands_write(FILE *out, const struct picture *picture)
 {
 	for (size_t i = 0; i < picture->lane_count; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The lanes of a timeline, and which record is a mark on which: one a witness; with guests under the name of the guest or
- * host that they speak of.
+ * host that they are about.
  */
 #include <string.h>
 
@@ -57,7 +57,7 @@ static void mark_event(const struct picture *picture, const struct record *recor
 		mark->name = NULL;
 		return;
 	}
-	/* What a guest says of itself is its own wherever it runs; what a host says of it is the host's. */
+	/* An event of the guest program belongs to the guest on any host; an event of a host about the guest belongs to that host. */
 	of_host = event->source == SOURCE_HYPERVISOR || event->source == SOURCE_GUEST_CONSOLE;
 	if (mark->guest && !(of_host && picture->course->host_count > 1))
 		mark->host = NULL;
@@ -84,7 +84,7 @@ bool mark_of(const struct picture *picture, const struct record *record, struct 
 		mark->host = record->host;
 		break;
 	case RECORD_EVENT:
-		if (course_is_pulse(record))
+		if (course_is_liveness(record))
 			return false;
 		mark_event(picture, record, mark);
 		break;
@@ -103,7 +103,7 @@ const struct lane *lane_of(const struct picture *picture, const struct mark *mar
 		const struct lane *lane = &picture->lanes[i];
 
 		if (mark->name ? lane->kind == LANE_WITNESS && same(lane->name, mark->name)
-			       : lane->kind == LANE_LIFE)
+			       : lane->kind == LANE_STAY)
 			if (same(lane->guest, mark->guest) && same(lane->host, mark->host))
 				return lane;
 	}
@@ -116,7 +116,7 @@ static void add_lane(struct picture *picture, enum lane_kind kind, const char *n
 	static const int heights[] = {
 		[LANE_HEADING] = HEADING_HEIGHT,
 		[LANE_WITNESS] = WITNESS_HEIGHT,
-		[LANE_LIFE] = LIFE_HEIGHT,
+		[LANE_STAY] = LIFE_HEIGHT,
 	};
 	int height = kind == LANE_MIGRATION ? bands_height(picture, guest) : heights[kind];
 
@@ -134,7 +134,7 @@ static void add_lane(struct picture *picture, enum lane_kind kind, const char *n
 }
 
 /*
- * A lane for each witness of a guest or a host that has a mark in the time that is drawn. Without @host those that speak of
+ * A lane for each witness of a guest or a host that has a mark in the time that is drawn. Without @host those that are about
  * the guest wherever it is.
  */
 static void add_witnesses(struct picture *picture, const char *guest, const char *host)
@@ -150,12 +150,12 @@ static void add_witnesses(struct picture *picture, const char *guest, const char
 	}
 }
 
-static bool lives_on(const struct picture *picture, const struct course_guest *guest,
+static bool stays_on(const struct picture *picture, const struct course_guest *guest,
 		     const char *host)
 {
-	for (size_t i = 0; i < guest->life_count; i++)
-		if (same(guest->lives[i].host, host) &&
-		    picture_sees(picture, guest->lives[i].from_ns, guest->lives[i].to_ns))
+	for (size_t i = 0; i < guest->stay_count; i++)
+		if (same(guest->stays[i].host, host) &&
+		    picture_sees(picture, guest->stays[i].from_ns, guest->stays[i].to_ns))
 			return true;
 	for (size_t i = 0; i < guest->hole_count; i++)
 		if (same(guest->holes[i].host, host) &&
@@ -172,7 +172,7 @@ static bool lives_on(const struct picture *picture, const struct course_guest *g
 	return false;
 }
 
-/* Takes a heading back that has nothing under it. */
+/* Removes a heading without lanes. */
 static void end_group(struct picture *picture)
 {
 	if (picture->lanes[picture->lane_count - 1].kind != LANE_HEADING)
@@ -194,8 +194,8 @@ static void add_guest(struct picture *picture, const struct course_guest *guest)
 			break;
 		}
 	for (size_t i = 0; i < course->host_count; i++)
-		if (lives_on(picture, guest, course->hosts[i]))
-			add_lane(picture, LANE_LIFE, NULL, guest->name, course->hosts[i]);
+		if (stays_on(picture, guest, course->hosts[i]))
+			add_lane(picture, LANE_STAY, NULL, guest->name, course->hosts[i]);
 	for (size_t i = 0; i < course->host_count; i++)
 		add_witnesses(picture, guest->name, course->hosts[i]);
 	add_witnesses(picture, guest->name, NULL);

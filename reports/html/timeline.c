@@ -43,9 +43,9 @@ bool picture_sees(const struct picture *picture, int64_t from_ns, int64_t to_ns)
 }
 
 /*
- * From the intent, or from the migration that began before, to the last mark or the end of what befell a guest. A trial that
- * waits in vain for its deadline must not squeeze what happened into one point, so its close does not count; nor does what
- * came before the intent on a host without guests.
+ * From the intent, or from the migration that began before, to the last mark or the end of the last stay or hole of a guest.
+ * The close is left out, because a trial that waits for its deadline would compress all other records into one point, and so
+ * are records before the intent on a host without guests.
  */
 static void find_window(struct picture *picture)
 {
@@ -159,9 +159,9 @@ static void write_lanes(FILE *out, const struct picture *picture)
 			fprintf(out,
 				"<line class=\"lane\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
 				left, y, PICTURE_WIDTH - PICTURE_RIGHT, y);
-		host = lane->kind == LANE_LIFE || lane->guest ? lane->host : NULL;
+		host = lane->kind == LANE_STAY || lane->guest ? lane->host : NULL;
 		text_xml_format(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s%s%s</text>",
-				left - 10, y + 4, lane->kind == LANE_LIFE ? "beats on" : lane->name,
+				left - 10, y + 4, lane->kind == LANE_STAY ? "alive on" : lane->name,
 				host ? " " : "", host ?: "");
 	}
 }
@@ -234,7 +234,7 @@ static void write_picture(FILE *out, struct picture *picture, const char *what,
 		out,
 		"<div class=\"timeline\" tabindex=\"0\" role=\"group\" aria-label=\"%s, "
 		"scrolls sideways\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s "
-		"of trial %s: %zu lanes; what they show is reported below in words\">",
+		"of trial %s: %zu lanes; the text below has the same content\">",
 		what, PICTURE_WIDTH, picture->bottom + 28, what,
 		json_text(picture->result, "trial", ""), picture->lane_count);
 	for (size_t i = 0; i < close_count; i++)
@@ -275,7 +275,7 @@ static bool close_to_intent(const struct picture *picture, struct close_up *clos
 	return picture->course->fired && marks > 2;
 }
 
-/* The switchover of a migration together with the time without a sign of the guest. */
+/* The switchover of a migration together with the time without a sign of life of the guest. */
 static bool close_to_switchover(const struct picture *picture,
 				const struct course_migration *migration, struct close_up *close_up)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One trial of the HTML report: timeline, its words, evidence, what was expected, facts and figures.
+ * One trial of the HTML report: timeline, its text, evidence, expectations, facts and metrics.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -67,7 +67,7 @@ static json_t *for_people(const json_t *arguments)
 	return shown;
 }
 
-/* What the injector said of an intent; NULL: nothing. */
+/* The outcome that the injector reported for an intent; NULL: none. */
 static const struct outcome_record *outcome_after(const struct course *course,
 						  const struct record *intent)
 {
@@ -115,7 +115,7 @@ static void write_facts(FILE *out, const struct record *record)
 	fputs("</dl>", out);
 }
 
-/* The faults of a trial, each with what the injector said, and their victim. */
+/* The faults of a trial, each with the outcome that the injector reported, and their victim. */
 static void write_faults(FILE *out, const struct course *course)
 {
 	const struct record *resolved = NULL;
@@ -133,7 +133,7 @@ static void write_faults(FILE *out, const struct course *course)
 	write_facts(out, course_find(course, RECORD_FACTS));
 }
 
-/* What is expected when a scenario says nothing. */
+/* The expectation when a scenario has none. */
 static char *expected_text(const json_t *expect, const char *check)
 {
 	const json_t *value = json_object_get(expect, check);
@@ -269,7 +269,7 @@ static void metric_text(char buffer[static 48], const json_t *metric)
 {
 	const char *unit = json_text(metric, "unit", "ns");
 	const json_t *value = json_object_get(metric, "value");
-	/* A count has no unit worth a word. */
+	/* The unit of a count is not printed. */
 	bool count = is_one_of(unit, "1", "count");
 
 	if (json_is_null(value))
