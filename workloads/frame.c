@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * frame: finds a page frame that no process owns as plain memory: code of the kernel, a page table, a free frame. Its
- * process consumes it. This is the agent's side.
+ * process uses it. This is the agent's side.
  */
 #include "workloads/frame.h"
 #include "harness/host/frames.h"
@@ -21,10 +21,11 @@ static const char *const names[] = {
 
 static const struct param frame_params[] = {
 	{"which", PARAM_CHOICE, "kind of frame", NULL, names, true},
-	{"call", PARAM_CHOICE, "of kernel-text: the system call in whose code it is", NULL,
+	{"call", PARAM_CHOICE, "of kernel-text: the system call whose code is the target", NULL,
 	 frame_calls, false},
 	{"limit", PARAM_SIZE,
-	 "of free and balloon: memory that a touch allocates at most; nine tenths of what is there",
+	 "of free and balloon: maximum of memory that a touch allocates; nine tenths of "
+	 "MemAvailable",
 	 NULL, NULL, false},
 	{"directory", PARAM_STRING, "of page-cache: on a disk", NULL, NULL, false},
 	{"deadline", PARAM_DURATION, "a touch that takes longer is reported as hung", "30s", NULL,
@@ -84,7 +85,7 @@ static void handle_report(struct activity *run, const void *packet)
 		process_touched(&frame->process);
 		process_emit(run, "checked", &report->base,
 			     json_pack("{s:b}", "poisoned", report->poisoned),
-			     report->poisoned ? "the kernel has given the frame up"
+			     report->poisoned ? "the kernel has retired the frame"
 					      : "the frame is not marked as poisoned");
 		break;
 	default:

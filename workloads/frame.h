@@ -34,7 +34,7 @@ enum frame_request {
 
 /**
  * enum frame_report_kind - reports of this process, besides those of all processes
- * @FRAME_TOUCHED: the frame was used: base.text says how, @right whether the result is correct
+ * @FRAME_TOUCHED: the frame was used: base.text has the operation, @right whether the result is correct
  * @FRAME_ERROR:   a system call failed: base.error, and its name in base.text
  * @FRAME_CHECKED: the end of a touch
  */
@@ -46,7 +46,7 @@ enum frame_report_kind {
 
 /**
  * struct frame_report - report of the process, one packet
- * @read:     the frame was read, and @right says whether it held the written data
+ * @read:     the frame was read, and @right is whether it held the written data
  * @poisoned: the kernel has retired the frame
  * @pfn:      of the frame
  * @kernel_address: of the function in it

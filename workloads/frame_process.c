@@ -18,7 +18,7 @@
 #include "harness/host/frames.h"
 #include "workloads/memory.h"
 
-/* The largest block of the buddy allocator on x86: half of it is between the frame and what is split off first. */
+/* The largest block of the buddy allocator on x86: half of it is between the frame and the first frames to be allocated. */
 #define BLOCK_FRAMES 1024
 #define OBJECTS 2048
 #define OBJECTS_LEAST 64
@@ -42,7 +42,7 @@ static struct finder {
 static sigjmp_buf landing;
 static volatile sig_atomic_t may_land;
 
-static void say(struct frame_report *report, int kind)
+static void send_report(struct frame_report *report, int kind)
 {
 	report->base.kind = kind;
 	(void)process_say(finder.socket, &report->base, sizeof(*report), 0);
@@ -53,15 +53,15 @@ static void say_error(const char *call, int error)
 	struct frame_report report = {.base.error = error};
 
 	snprintf(report.base.text, sizeof(report.base.text), "%s", call);
-	say(&report, FRAME_ERROR);
+	send_report(&report, FRAME_ERROR);
 }
 
-static void say_touched(bool read, bool right, const char *text)
+static void report_touched(bool read, bool right, const char *text)
 {
 	struct frame_report report = {.read = read, .right = right};
 
 	snprintf(report.base.text, sizeof(report.base.text), "%s", text);
-	say(&report, FRAME_TOUCHED);
+	send_report(&report, FRAME_TOUCHED);
 }
 
 static void on_sigbus(int number, siginfo_t *info, void *context)
@@ -70,7 +70,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	int saved = errno;
 
 	process_note_signal(&report.base, number, info);
-	say(&report, PROCESS_SIGNAL);
+	send_report(&report, PROCESS_SIGNAL);
 	errno = saved;
 	/* Action optional: nothing was consumed yet, and the process continues where it was. */
 	if (info->si_code == BUS_MCEERR_AO)
@@ -101,11 +101,11 @@ static int find_free(struct reason *why)
 
 static int find_balloon(struct reason *why)
 {
-	return find_flagged(
-		FRAME_OFFLINE, 1,
-		"no frame is held by a balloon: take memory from this guest first, and see that it "
-		"has the driver virtio_balloon",
-		why);
+	return find_flagged(FRAME_OFFLINE, 1,
+			    "no frame is held by a balloon: inflate the balloon of this guest "
+			    "first, and check that it "
+			    "has the driver virtio_balloon",
+			    why);
 }
 
 /* Nine tenths of the memory that is available without reclaim. */
@@ -164,7 +164,7 @@ static void allocate_frame(void)
 		snprintf(text, sizeof(text),
 			 "the frame was not handed out, although %zu MiB were allocated",
 			 used >> 20);
-		say_touched(false, true, text);
+		report_touched(false, true, text);
 		return;
 	}
 	right = memory_compare(page, (size_t)(page - finder.taken) / MEMORY_PAGE % STEP_PAGES, 0,
@@ -174,7 +174,7 @@ static void allocate_frame(void)
 		right = false;
 	snprintf(text, sizeof(text), "the frame was handed out after %zu MiB, written and read%s",
 		 used >> 20, flags >> FRAME_HWPOISON & 1 ? ", although it is poisoned" : "");
-	say_touched(true, right, text);
+	report_touched(true, right, text);
 }
 
 static void touch_free(void)
@@ -187,7 +187,7 @@ static void touch_balloon(void)
 	uint64_t flags = 0;
 
 	if (machine_page_flags(finder.pfn, &flags) == 0 && flags >> FRAME_OFFLINE & 1)
-		say_touched(false, true, "the balloon still holds the frame, so it is not used");
+		report_touched(false, true, "the balloon still holds the frame, so it is not used");
 	else
 		allocate_frame();
 }
@@ -236,7 +236,7 @@ static void touch_kernel_text(void)
 		return;
 	}
 	snprintf(text, sizeof(text), "the kernel carried out %s", finder.call->name);
-	say_touched(false, true, text);
+	report_touched(false, true, text);
 }
 
 static int find_page_table(struct reason *why)
@@ -251,14 +251,14 @@ static int find_page_table(struct reason *why)
 
 static void touch_page_table(void)
 {
-	if (page_table_forget(&finder.table)) {
+	if (page_table_flush(&finder.table)) {
 		say_error("mprotect", errno);
 		return;
 	}
-	say_touched(true,
-		    memory_compare(finder.page, MEMORY_VICTIM_PAGE, 0,
-				   MEMORY_PAGE / sizeof(uint64_t)) == DATA_INTACT,
-		    "the page behind the page table was read");
+	report_touched(true,
+		       memory_compare(finder.page, MEMORY_VICTIM_PAGE, 0,
+				      MEMORY_PAGE / sizeof(uint64_t)) == DATA_INTACT,
+		       "the page behind the page table was read");
 }
 
 static int find_page_cache(struct reason *why)
@@ -286,10 +286,10 @@ static void touch_page_cache(void)
 	if (got != sizeof(bytes))
 		say_error("read", got < 0 ? errno : EIO);
 	else
-		say_touched(true,
-			    memory_compare(bytes, MEMORY_VICTIM_PAGE, 0,
-					   sizeof(bytes) / sizeof(uint64_t)) == DATA_INTACT,
-			    "the page of the file was read");
+		report_touched(true,
+			       memory_compare(bytes, MEMORY_VICTIM_PAGE, 0,
+					      sizeof(bytes) / sizeof(uint64_t)) == DATA_INTACT,
+			       "the page of the file was read");
 }
 
 /* Each allocates a kernel object for an open file, and one for the counter. */
@@ -350,7 +350,7 @@ static void touch_slab(void)
 		}
 		right = right && value == 1;
 	}
-	say_touched(true, right, "all objects were read and written");
+	report_touched(true, right, "all objects were read and written");
 }
 
 static const struct {
@@ -380,7 +380,7 @@ static void serve_touch(void)
 	finder.taken = NULL;
 	report.poisoned =
 		machine_page_flags(finder.pfn, &flags) == 0 && flags >> FRAME_HWPOISON & 1;
-	say(&report, FRAME_CHECKED);
+	send_report(&report, FRAME_CHECKED);
 }
 
 static void say_ready(void)
@@ -392,7 +392,7 @@ static void say_ready(void)
 
 	if (finder.call)
 		snprintf(report.call, sizeof(report.call), "%s", finder.call->name);
-	say(&report, PROCESS_READY);
+	send_report(&report, PROCESS_READY);
 }
 
 /**
@@ -415,7 +415,7 @@ _Noreturn void frame_process(int socket, const void *options)
 	failed.base.error = ways[finder.options->which].find(&why);
 	if (failed.base.error) {
 		snprintf(failed.base.text, sizeof(failed.base.text), "%.199s", why.text);
-		say(&failed, PROCESS_FAILED);
+		send_report(&failed, PROCESS_FAILED);
 		_exit(1);
 	}
 	say_ready();

@@ -25,7 +25,7 @@ static int find_code(uint64_t *first, uint64_t *last, struct reason *why)
 			return 0;
 	}
 	return fail(why, -ENOTSUP,
-		    "/proc/iomem does not say where the kernel's code is: root (CAP_SYS_ADMIN) is "
+		    "/proc/iomem does not show the kernel's code: root (CAP_SYS_ADMIN) is "
 		    "needed");
 }
 

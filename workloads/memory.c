@@ -36,10 +36,11 @@ static const char *const handlers[] = {"catch", "none", NULL};
 static const struct param memory_params[] = {
 	{"page", PARAM_CHOICE, "kind of page", "anonymous", pages, false},
 	{"touch", PARAM_CHOICE, "how it is touched", "load", touches, false},
-	{"handler", PARAM_CHOICE, "catch SIGBUS, or none: die of it", "catch", handlers, false},
+	{"handler", PARAM_CHOICE, "catch SIGBUS, or none: be killed by it", "catch", handlers,
+	 false},
 	{"mce-kill", PARAM_CHOICE, "prctl(PR_MCE_KILL): early, late, or the host's default",
 	 "default", process_mce_kills, false},
-	{"offset", PARAM_NUMBER, "of the struck line in its page; a multiple of 64", "0x400", NULL,
+	{"offset", PARAM_NUMBER, "of the victim line in its page; a multiple of 64", "0x400", NULL,
 	 false},
 	{"deadline", PARAM_DURATION, "a touch that takes longer is reported as hung", "5s", NULL,
 	 false},
@@ -73,7 +74,7 @@ static int take_options(const json_t *arguments, struct memory_options *options,
 	return memory_touch_fits(options->page, options->touch, why) ? 0 : -EINVAL;
 }
 
-/* The administrator reserves huge pages; on an expendable machine the agent does. */
+/* On an expendable machine the agent reserves huge pages, else the administrator. */
 static int reserve_huge_page(struct memory_run *memory, struct reason *why)
 {
 	__cleanup_free char *free_pages = NULL;
@@ -88,10 +89,11 @@ static int reserve_huge_page(struct memory_run *memory, struct reason *why)
 	if (strtoul(free_pages, NULL, 10) > 0)
 		return 0;
 	if (machine_is_expendable(NULL))
-		return fail(why, -ENOTSUP,
-			    "no huge page is free: write a higher number to %s/nr_hugepages, or "
-			    "let brinell do it by naming this host in /etc/brinell/expendable",
-			    HUGE_PAGES);
+		return fail(
+			why, -ENOTSUP,
+			"no huge page is free: write a higher number to %s/nr_hugepages, or "
+			"put this host's name in /etc/brinell/expendable, so that brinell does it",
+			HUGE_PAGES);
 	snprintf(text, sizeof(text), "%lu", strtoul(all, NULL, 10) + 1);
 	error = write_small_file(system_path(path, HUGE_PAGES "/nr_hugepages"), text);
 	if (error)
@@ -182,7 +184,7 @@ static void handle_report(struct activity *run, const void *packet)
 		process_touched(&memory->process);
 		process_emit(run, "checked", &report->base,
 			     json_pack("{s:s}", "elsewhere", report->base.error ? "lost" : "read"),
-			     report->base.error ? "a page beside the struck one is lost too"
+			     report->base.error ? "a page besides the victim is lost too"
 						: "all other pages were read again");
 		break;
 	case REPORT_MEMBER_EXIT:
@@ -237,10 +239,10 @@ static int memory_command(struct activity *run, const char *command, struct reas
 			    run->name, hard ? "MADV_HWPOISON" : "MADV_SOFT_OFFLINE",
 			    strerror(report->base.error));
 	}
-	/* Killed in the middle is what a poisoned process may look like: the event says so. */
+	/* The signal of MADV_HWPOISON may kill the process; an event reports that. */
 	if (got == 0)
 		return 0;
-	return fail(why, -ETIME, "%s: madvise on its own page did not come back", run->name);
+	return fail(why, -ETIME, "%s: madvise on its own page did not return", run->name);
 }
 
 static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)

@@ -92,7 +92,7 @@ bool memory_touch_fits(enum memory_page page, enum memory_touch touch, struct re
 	if (touch == TOUCH_NONE)
 		return true;
 	if (code != (touch == TOUCH_EXECUTE)) {
-		fail(why, -EINVAL, "'touch: execute' and 'page: instruction' go only together");
+		fail(why, -EINVAL, "'touch: execute' and 'page: instruction' require each other");
 		return false;
 	}
 	if (touch == TOUCH_COPYOUT && page != PAGE_FILE_CLEAN && page != PAGE_FILE_DIRTY &&
@@ -223,7 +223,7 @@ static int open_file(const char *given, struct reason *why)
 		fd = loop_disk_open(MEMORY_PAGES * MEMORY_PAGE, &reason);
 		return fd >= 0 ? fd
 			       : fail(why, -ENOTSUP,
-				      "every directory for temporary files is on no disk, and a "
+				      "no directory for temporary files is on a disk, and a "
 				      "page of the page cache needs one that it can be read from "
 				      "again; name a directory with 'directory' (%s)",
 				      reason.text);
@@ -332,7 +332,7 @@ static int make_kind(const struct memory_options *options, struct memory_region 
 /**
  * memory_region_make - map and fill the memory of a victim
  * @options: which kind, and the offset of the line in its page
- * @region:  receives it; lives as long as the process
+ * @region:  receives it; mapped until the process ends
  * @why:     reason of a failure
  *
  * Return: 0, -ENOTSUP if this machine has no such pages, or -errno.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The process under fault. It touches its line on request, and reports the result: data, signal, or the error of a system
- * call. Between fork(2) and exit it uses only its socket of what it inherited.
+ * call. Of the inherited descriptors it uses only its socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -513,7 +513,7 @@ static int set_up(struct reason *why)
 /**
  * memory_victim - main function of the process that owns the page
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct memory_report out
- * @options: struct memory_options: what to be; borrowed
+ * @options: struct memory_options; borrowed
  *
  * Ends with the socket.
  */

@@ -15,13 +15,13 @@
 #define DIRECTORY_SPAN (1ul << 30)
 #define TABLES 512
 #define TABLES_TO_AIM 32
-/* Frames under close observation, while other processes make page tables too. */
+/* Number of frames that are polled, to tell page tables of this process from those of others. */
 #define AREA 32768
 #define EVERYWHERE ((struct frame_set){0})
 /* More pages than the kernel flushes one by one (arch/x86/mm/tlb.c, tlb_single_page_flush_ceiling). */
 #define FLUSH_PAGES 256
 
-/* Touches the first pages of so many spans, each of which needs a page table, and returns the new ones in a range. */
+/* Touches the first page of each of several spans, each of which needs a page table. Return: the new page tables in a range. */
 static int make_tables(struct page_table *table, size_t count, struct frame_set range,
 		       struct frame_set *before, struct frame_set *after, struct reason *why)
 {
@@ -34,7 +34,7 @@ static int make_tables(struct page_table *table, size_t count, struct frame_set 
 	return error ?: frame_set_take(after, FRAME_PGTABLE, range, why);
 }
 
-/* Where most of the page tables lie that the kernel gives now. */
+/* The range with most of the new page tables. */
 static int aim(struct page_table *table, struct frame_set *range, struct reason *why)
 {
 	struct frame_set before = {0}, after = {0};
@@ -61,8 +61,8 @@ static int aim(struct page_table *table, struct frame_set *range, struct reason 
 }
 
 /*
- * One more page table where they lie is ours, when that happens twice: in the moment between two looks at few frames no
- * other process makes one each time, while ours come from elsewhere.
+ * A new page table in that range is ours if this happens twice in succession: few frames are polled, so that another process
+ * is unlikely to allocate one in both intervals.
  */
 static int pick_table(struct page_table *table, struct frame_set range, struct reason *why)
 {
@@ -86,10 +86,10 @@ static int pick_table(struct page_table *table, struct frame_set range, struct r
 
 /**
  * page_table_make - make a page table of this process, and find out which frame it is in
- * @table: receives it; there is one for the life of the process
+ * @table: receives it; exists until the process ends
  * @why:   reason of a failure
  *
- * Return: 0, -ENOTSUP when the kernel hides it, -EAGAIN when others make too many at the same time.
+ * Return: 0, -ENOTSUP when the kernel hides frames, -EAGAIN when other processes allocate too many at the same time.
  */
 int page_table_make(struct page_table *table, struct reason *why)
 {
@@ -102,7 +102,7 @@ int page_table_make(struct page_table *table, struct reason *why)
 	if (!memory || !table->flush)
 		return fail_errno(why, -errno, "mmap of 2 GiB of addresses");
 	memset(table->flush, 1, FLUSH_PAGES * MEMORY_PAGE);
-	/* Each processor has a store of free pages of its own. */
+	/* Free pages are cached for each processor (pcp lists). */
 	CPU_ZERO(&here);
 	CPU_SET((size_t)sched_getcpu(), &here);
 	(void)sched_getaffinity(0, sizeof(before), &before);
@@ -113,13 +113,14 @@ int page_table_make(struct page_table *table, struct reason *why)
 		error = aim(table, &range, why) ?: pick_table(table, range, why);
 	}
 	(void)sched_setaffinity(0, sizeof(before), &before);
-	return error != -EAGAIN
-		       ? error
-		       : fail(why, error, "this machine makes too many page tables to find ours");
+	return error != -EAGAIN ? error
+				: fail(why, error,
+				       "other processes allocate too many page tables to identify "
+				       "one of this process");
 }
 
-/** page_table_forget - make the processor forget what it knows of page tables, so that it has to walk them again */
-int page_table_forget(const struct page_table *table)
+/** page_table_flush - flush the TLB and the paging-structure caches, so that the processor walks the page tables again */
+int page_table_flush(const struct page_table *table)
 {
 	size_t size = FLUSH_PAGES * MEMORY_PAGE;
 

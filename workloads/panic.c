@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * panic: a touch crashes the kernel of the machine that this runs on. Of a host the injector of that name does it; this is
- * for a guest that is to fall while others are looked at.
+ * panic: a touch crashes the kernel of its machine. It is meant for a guest that crashes while others are observed; for a
+ * host there is the injector of that name.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static int panic_start(struct activity *run, struct reason *why)
 	return 0;
 }
 
-/* The answer has to leave the machine first: the kernel is crashed at the next turn. */
+/* The answer must be sent first: the kernel is crashed at the next dispatch. */
 static int panic_touch(struct activity *run, struct reason *why)
 {
 	if (write(run->fd, &(uint64_t){1}, sizeof(uint64_t)) != sizeof(uint64_t))
@@ -53,7 +53,8 @@ static void panic_dispatch(struct activity *run)
 	error = write_small_file(system_path(path, SYSRQ_TRIGGER), "c");
 	/* A kernel that is crashed does not return from the write. */
 	text = error ? format_text("write c to %s: %s", SYSRQ_TRIGGER, strerror(-error))
-		     : format_text("the kernel took 'c' in %s, and lives on", SYSRQ_TRIGGER);
+		     : format_text("the kernel did not crash after 'c' was written to %s",
+				   SYSRQ_TRIGGER);
 	process_emit(run, "error", NULL,
 		     json_pack("{s:s, s:i, s:s}", "call", "write", "errno", -error, "errno_name",
 			       error ? error_name(-error) : "0"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pattern: a process that owns much memory, every line of which says what it is; it writes and verifies it all the time.
- * This is the agent's side, which never waits for the process without a bound.
+ * pattern: a process that owns much memory, and writes and verifies it continuously. Every line of it contains its place.
+ * This is the agent's side, whose every wait for the process has a timeout.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "workloads/pattern.h"
 
-/* To fill its memory it may take this long, and a second more for each @READY_BYTES: an emulated guest is slow. */
+/* Timeout to fill its memory, and a second more for each @READY_BYTES: an emulated guest is slow. */
 #define READY_NS (8 * NSEC_PER_SEC)
 #define READY_BYTES (32u << 20)
 
@@ -31,7 +31,7 @@ static const struct param pattern_params[] = {
 	 NULL, false},
 	{"seed", PARAM_NUMBER, "of the pattern and of a random order", "1", NULL, false},
 	{"victim", PARAM_STRING,
-	 "page that a fault is meant for: its number, or the one of the lowest or highest physical "
+	 "page that the facts name: its number, or the one of the lowest or highest physical "
 	 "address",
 	 "middle", NULL, false},
 	{"victim-dirty", PARAM_BOOL, "the victim is among the pages that are written anew", "yes",
@@ -55,7 +55,7 @@ struct pattern_run {
 	int64_t before_ns;
 };
 
-/* Memory that could be had without driving out others, by /proc/meminfo; or as much as there may be. */
+/* MemAvailable of /proc/meminfo in bytes; UINT64_MAX when it is not known. */
 static uint64_t available_bytes(void)
 {
 	__cleanup_free char *text = NULL;
@@ -70,7 +70,7 @@ static uint64_t available_bytes(void)
 								       : UINT64_MAX;
 }
 
-/* The page with the lowest or highest address is found when the memory is there. */
+/* The page with the lowest or highest address is found when the memory is mapped. */
 static int take_victim(const json_t *arguments, struct pattern_options *options, struct reason *why)
 {
 	static const char *const places[] = {[PLACE_NUMBER] = "",
@@ -128,8 +128,8 @@ static int take_options(const json_t *arguments, struct pattern_options *options
 		return fail(why, -EINVAL, "'interval' must be 10 ms at least");
 	if (options->size > available / 10 * 9)
 		return fail(why, -ENOMEM,
-			    "'size' is %" PRIu64 " MiB, but only %" PRIu64
-			    " MiB are available: the kernel would kill for it",
+			    "'size' is %" PRIu64 " MiB: more than nine tenths of the %" PRIu64
+			    " MiB available would invoke the OOM killer",
 			    options->size >> 20, available >> 20);
 	return take_victim(arguments, options, why);
 }
@@ -179,8 +179,8 @@ static json_t *totals_json(const struct pattern_totals *totals)
 					    json_integer((json_int_t)totals->found[i]));
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "verified", (json_int_t)totals->verified,
 			 "written", (json_int_t)totals->written, "passes",
-			 (json_int_t)totals->passes, "lost", (json_int_t)totals->lost, "unsaid",
-			 (json_int_t)totals->unsaid, "mismatches", found);
+			 (json_int_t)totals->passes, "lost", (json_int_t)totals->lost, "unreported",
+			 (json_int_t)totals->unreported, "mismatches", found);
 }
 
 static json_t *metric(double value, const char *unit, const char *better)
@@ -215,10 +215,11 @@ static void emit_verified(struct activity *run, const struct pattern_report *rep
 	struct pattern_run *pattern = run->private;
 	uint32_t wrong = report->mismatch.bits, lost = report->mismatch.lines;
 	__cleanup_free char *text = format_text(
-		"all pages were read: %u are not what was written, %u were lost now", wrong, lost);
+		"all pages were read: %u differ from what was written, %u were lost in this touch",
+		wrong, lost);
 
 	process_touched(&pattern->process);
-	/* A page that was lost at this touch has its signal, and is not said to be touched well. */
+	/* A page that was lost at this touch has a signal, so the touch is not reported as correct. */
 	if (!lost)
 		process_emit(run, "touched", &report->base,
 			     json_pack("{s:b, s:s}", "value_ok", wrong == 0, "data",

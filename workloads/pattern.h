@@ -56,8 +56,8 @@ struct pattern {
  * @offset: of the first wrong byte in it
  * @lines:  how many of its lines are wrong
  * @bits:   wrong bits in the first wrong line
- * @expected_generation, @found_generation: the latter as the line says, when it can be read
- * @found_page, @found_seed: as the line says, for PATTERN_FOREIGN
+ * @expected_generation, @found_generation: the latter as read from the line
+ * @found_page, @found_seed: as read from the line, for PATTERN_FOREIGN
  * @expected, @found: the first wrong word
  */
 struct pattern_mismatch {
@@ -151,12 +151,12 @@ enum pattern_report_kind {
  * @passes:  complete passes of the verifier
  * @found:   mismatches by kind; a page counts once for each time that it was written
  * @lost:    pages that can no longer be read, by a signal of the kernel
- * @unsaid:  reports that the agent did not take in time
+ * @unreported:  reports that were dropped because the agent did not read them in time
  */
 struct pattern_totals {
 	uint64_t verified, written, passes;
 	uint64_t found[PATTERN_FAULTS];
-	uint64_t lost, unsaid;
+	uint64_t lost, unreported;
 };
 
 /** struct pattern_report - report of the process, one packet */

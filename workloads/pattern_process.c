@@ -17,7 +17,7 @@
 
 /* Pages between two polls of the requests: about a tenth of a millisecond. */
 #define CHUNK 256
-/* Maximum of a rate that is made up for after a pause. */
+/* Maximum of pages that are caught up after a pause. */
 #define BURST_NS (100 * NSEC_PER_MSEC)
 #define HUGE_SIZE (2ul << 20)
 
@@ -47,7 +47,7 @@ static struct owner {
 	uint64_t random;
 } owner;
 
-/* Where to go on after a SIGBUS, and the page that was being used. */
+/* Where to continue after a SIGBUS, and the page in use. */
 static sigjmp_buf landing;
 static volatile sig_atomic_t may_land;
 
@@ -56,7 +56,7 @@ static void send_report(struct pattern_report *report)
 	report->totals = owner.totals;
 	/* A slow agent must not stop the pass. */
 	if (!process_say(owner.socket, &report->base, sizeof(*report), MSG_DONTWAIT))
-		owner.totals.unsaid++;
+		owner.totals.unreported++;
 }
 
 static bool is_ours(uintptr_t address, size_t *page)
@@ -384,13 +384,13 @@ static void walk(void)
 /**
  * pattern_process - main function of the process that owns the pattern
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct pattern_report out
- * @options: struct pattern_options: what to be; borrowed
+ * @options: struct pattern_options; borrowed
  *
  * Ends with the socket.
  */
 _Noreturn void pattern_process(int socket, const void *options)
 {
-	/* Not deferred: the handler is left by a jump. */
+	/* SA_NODEFER: the handler ends with siglongjmp(). */
 	struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	struct pattern_report failed = {.base.kind = PROCESS_FAILED};
 	struct reason why = {0};

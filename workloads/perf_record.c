@@ -55,7 +55,7 @@ struct record_run {
 };
 
 /* Below: the process. */
-static void say(int socket, struct record_report *report, int kind)
+static void send_report(int socket, struct record_report *report, int kind)
 {
 	report->base.kind = kind;
 	(void)process_say(socket, &report->base, sizeof(*report), 0);
@@ -94,7 +94,7 @@ static void say_stacks(int socket, json_t *stacks)
 			continue;
 		snprintf(report.stack, sizeof(report.stack), "%s",
 			 bytes > STACKS_BYTES ? "[rest]" : all[i].stack);
-		say(socket, &report, RECORD_STACK);
+		send_report(socket, &report, RECORD_STACK);
 		report.samples = 0;
 	}
 }
@@ -107,7 +107,7 @@ static void serve_touch(int socket, struct samples *samples)
 	samples_stop(samples);
 	report.samples = samples_fold(samples, stacks, &report.lost);
 	say_stacks(socket, stacks);
-	say(socket, &report, RECORD_ENDED);
+	send_report(socket, &report, RECORD_ENDED);
 }
 
 static void record_process(int socket, const void *given) __attribute__((noreturn));
@@ -123,7 +123,7 @@ static void record_process(int socket, const void *given)
 	process_begin();
 	report.base.error = samples_open(&samples, options->event, options->frequency, &why);
 	snprintf(report.base.text, sizeof(report.base.text), "%.199s", why.text);
-	say(socket, &report, report.base.error ? PROCESS_FAILED : PROCESS_READY);
+	send_report(socket, &report, report.base.error ? PROCESS_FAILED : PROCESS_READY);
 	while (!report.base.error) {
 		samples_await(samples, socket);
 		if (recv(socket, &request, 1, 0) != 1 || request == PROCESS_QUIT)

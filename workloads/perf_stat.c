@@ -25,7 +25,7 @@ static const struct param perf_params[] = {
 static const char *const usual[] = {"context-switches", "cpu-migrations", "page-faults",  "cycles",
 				    "instructions",	"cache-misses",	  "branch-misses"};
 
-/* @before: what was counted at the last report, at @before_ns; @begin_ns: when all began; @touched: the next one is of all that. */
+/* @before: what was counted at the last report, at @before_ns; @begin_ns: when all began; @touched: the next one is since the begin. */
 struct perf_run {
 	struct counter counters[COUNTERS_MOST];
 	size_t count;
@@ -176,7 +176,7 @@ static int perf_start(struct activity *run, struct reason *why)
 	return 0;
 }
 
-/* @share: of the time in which it counted. An event that never had its turn has no value. */
+/* @share: of the time in which it counted. An event that was never counted has no value. */
 static json_t *make_metric(const struct counter *counter, double value, double share)
 {
 	json_t *metric = json_pack("{s:s, s:s}", "unit", counter->unit, "better", "lower");
@@ -200,7 +200,7 @@ static char *metric_name(const char *event)
 	return name;
 }
 
-/* What was to be counted and can not be is in the results too, without a value. */
+/* An event that can not be counted is in the results without a value. */
 static void add_unsupported(const struct activity *run, json_t *metrics)
 {
 	json_t *event;
@@ -215,7 +215,7 @@ static void add_unsupported(const struct activity *run, json_t *metrics)
 	}
 }
 
-/* @since_begin: all that was counted; else what was since the last report. */
+/* @since_begin: all counts; else those since the last report. */
 static void emit_counts(struct activity *run, const char *event, bool since_begin)
 {
 	struct perf_run *perf = run->private;
@@ -258,7 +258,7 @@ static void perf_dispatch(struct activity *run)
 	perf->touched = false;
 }
 
-/* The report of a touch comes after its answer. */
+/* The report of a touch is sent after its answer. */
 static int perf_touch(struct activity *run, struct reason *why)
 {
 	((struct perf_run *)run->private)->touched = true;

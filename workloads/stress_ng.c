@@ -8,21 +8,21 @@
 #include "harness/host/machine.h"
 #include "workloads/stress_ng.h"
 
-/* It tests its stressors, and loads a dozen libraries, on an emulated machine too. */
+/* Timeout of the start: stress-ng tests its stressors and loads a dozen libraries, which is slow on an emulated machine. */
 #define READY_NS (30 * NSEC_PER_SEC)
-/* Its keeper waits for the figures of an interrupted run, then for the end of all its processes. */
+/* The supervisor waits for the metrics of an interrupted run, then for the end of all processes. */
 #define QUIT_MS 8000
 
 static const struct param stress_params[] = {
 	{"stressor", PARAM_STRING, "as in stress-ng --STRESSOR: cpu, vm, memcpy, fork, ...", NULL,
 	 NULL, true},
 	{"instances", PARAM_NUMBER, "of it; 0: one on each processor", "1", NULL, false},
-	{"time", PARAM_DURATION, "so long, in whole seconds; without it and 'ops': until a touch",
+	{"time", PARAM_DURATION, "duration, in whole seconds; without it and 'ops': until a touch",
 	 NULL, NULL, false},
-	{"ops", PARAM_NUMBER, "so many bogo operations of each instance", NULL, NULL, false},
+	{"ops", PARAM_NUMBER, "number of bogo operations of each instance", NULL, NULL, false},
 	{"verify", PARAM_BOOL, "check the results (--verify)", "yes", NULL, false},
-	{"options", PARAM_LIST, "further words for stress-ng, such as --vm-bytes, 64M", NULL, NULL,
-	 false},
+	{"options", PARAM_LIST, "further arguments for stress-ng, such as --vm-bytes, 64M", NULL,
+	 NULL, false},
 	{"deadline", PARAM_DURATION, "a touch that waits longer for its end is reported as hung",
 	 "60s", NULL, false},
 	{0},
@@ -104,7 +104,7 @@ static void emit_end(struct activity *run, const struct stress_report *report)
 	bool well = report->status == 0 && !stress->failed;
 	json_t *data = json_pack("{s:i, s:i, s:o*}", "status", report->status, "signal",
 				 report->base.signal, "metrics", stress->metrics);
-	const char *text = well ? "stress-ng ended well" : "stress-ng did not end well";
+	const char *text = well ? "stress-ng ended without an error" : "stress-ng failed";
 
 	stress->metrics = NULL;
 	stress->failed = false;
@@ -161,7 +161,7 @@ static void release(struct activity *run)
 	json_decref(((struct stress_run *)run->private)->metrics);
 }
 
-static const struct process_workload keeper = {
+static const struct process_workload supervisor = {
 	.kind = {.name = "stress-ng",
 		 .report_size = sizeof(struct stress_report),
 		 .quit_ms = QUIT_MS,
@@ -180,15 +180,16 @@ static void stress_probe(json_t *findings)
 {
 	__cleanup_free char *program = machine_find_program("stress-ng");
 
-	finding_add(findings, "stress-ng", program != NULL, "the program stress-ng is not there",
+	finding_add(findings, "stress-ng", program != NULL,
+		    "the program stress-ng is not installed",
 		    "install the package stress-ng; only workloads of that kind need it");
 }
 
 REGISTERED(workload, stress_ng) = {
 	.name = "stress-ng",
-	.summary = "any stressor of stress-ng, with its own check of what it computes",
+	.summary = "any stressor of stress-ng, with its own check of results",
 	.params = stress_params,
 	.probe = stress_probe,
-	.process = &keeper,
+	.process = &supervisor,
 	PROCESS_WORKLOAD,
 };

@@ -12,8 +12,8 @@
  * struct stress_options - how stress-ng is run
  * @stressor:  name
  * @instances: of it; 0 for one on each processor
- * @time_ns:   so long; 0 with no @ops: until it is touched
- * @ops:       so many bogo operations, or 0
+ * @time_ns:   duration; 0 without @ops: until it is touched
+ * @ops:       number of bogo operations, or 0
  * @verify:    --verify
  * @words:     further arguments: array of text, or NULL
  */
@@ -32,7 +32,7 @@ enum stress_request {
 };
 
 /**
- * enum stress_report_kind - reports of its keeper, besides those of all processes
+ * enum stress_report_kind - reports of the supervisor, besides those of all processes
  * @STRESS_METRIC: name and value
  * @STRESS_FAIL:   base.text is a line of stress-ng that names an error
  * @STRESS_ENDED:  status and base.signal; after all the others

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keeper of stress-ng: it starts it, reads its output, reports its end, and ends all its processes.
+ * The supervisor process of stress-ng: starts it, reads its output, reports its end, and ends all its processes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,15 +26,15 @@
 #define BEGIN_TRIES 500
 
 /**
- * struct keeper - state of the present or last run of stress-ng
+ * struct supervisor - state of the present or last run of stress-ng
  * @output:   pipe of its output; @lines: what was read of it
  * @figures:  file in memory that it writes its metrics to
  * @last:     the last line of its output
  * @fails:    the first lines that name an error
  * @dispatched: its stressors have begun
- * @interrupted: a touch asked it to end
+ * @interrupted: a touch has requested its end
  */
-static struct keeper {
+static struct supervisor {
 	const struct stress_options *options;
 	int socket, output, pidfd, figures;
 	pid_t child;
@@ -44,19 +44,19 @@ static struct keeper {
 	size_t fail_count;
 	bool dispatched, interrupted, ended, reported;
 	int status, signal;
-} keeper;
+} supervisor;
 
-static void say(struct stress_report *report, int kind)
+static void send_report(struct stress_report *report, int kind)
 {
 	report->base.kind = kind;
-	report->child = keeper.child;
-	report->again = keeper.reported;
-	(void)process_say(keeper.socket, &report->base, sizeof(*report), 0);
+	report->child = supervisor.child;
+	report->again = supervisor.reported;
+	(void)process_say(supervisor.socket, &report->base, sizeof(*report), 0);
 }
 
 static size_t make_arguments(char **argv, char *program)
 {
-	const struct stress_options *options = keeper.options;
+	const struct stress_options *options = supervisor.options;
 	size_t used = 0, index;
 	const json_t *word;
 
@@ -68,13 +68,13 @@ static size_t make_arguments(char **argv, char *program)
 		argv[used++] = format_text("%" PRIu64, options->ops);
 	}
 	argv[used++] = xstrdup("--timeout");
-	/* 0 is for ever. */
+	/* 0: no limit. */
 	argv[used++] = format_text("%lld", (long long)(options->time_ns / NSEC_PER_SEC));
 	if (options->verify)
 		argv[used++] = xstrdup("--verify");
 	argv[used++] = xstrdup("--metrics-brief");
 	argv[used++] = xstrdup("--yaml");
-	argv[used++] = format_text("/proc/self/fd/%d", keeper.figures);
+	argv[used++] = format_text("/proc/self/fd/%d", supervisor.figures);
 	argv[used++] = xstrdup("--temp-path");
 	argv[used++] = xstrdup("/tmp");
 	json_array_foreach (options->words, index, word)
@@ -88,7 +88,7 @@ static int start_program(struct reason *why)
 {
 	char *argv[ARGUMENTS_MOST];
 	char *program = machine_find_program("stress-ng");
-	/* A group of its own, so that all of it can be ended. */
+	/* A process group of its own, for kill(2) of all its processes. */
 	struct spawn spawn = {.argv = (const char *const *)argv,
 			      .streams = {SPAWN_NULL, SPAWN_PIPE, SPAWN_OUTPUT},
 			      .place = SPAWN_GROUP,
@@ -100,8 +100,8 @@ static int start_program(struct reason *why)
 		return fail(why, -ENOTSUP,
 			    "this machine has no stress-ng: install the package stress-ng; a micro "
 			    "guest has it when its 'programs' name it");
-	keeper.figures = memfd_create("brinell-stress-ng", 0);
-	if (keeper.figures < 0)
+	supervisor.figures = memfd_create("brinell-stress-ng", 0);
+	if (supervisor.figures < 0)
 		return fail_errno(why, -errno, "memfd_create");
 	used = make_arguments(argv, program);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -110,10 +110,10 @@ static int start_program(struct reason *why)
 		free(argv[--used]);
 	if (error)
 		return error;
-	keeper.child = spawn.pid;
-	keeper.output = spawn.ends[1];
-	keeper.pidfd = pidfd_open(keeper.child, 0);
-	(void)fcntl(keeper.output, F_SETFL, O_NONBLOCK);
+	supervisor.child = spawn.pid;
+	supervisor.output = spawn.ends[1];
+	supervisor.pidfd = pidfd_open(supervisor.child, 0);
+	(void)fcntl(supervisor.output, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -122,13 +122,13 @@ static void take_line(const char *line)
 {
 	const char *wrong = strstr(line, "stress-ng: fail:");
 
-	/* Its advice is not the reason. */
+	/* A line with a hint is not the reason. */
 	if (*line && strncmp(line, "Try ", 4) != 0)
-		snprintf(keeper.last, sizeof(keeper.last), "%.199s", line);
-	keeper.dispatched = keeper.dispatched || strstr(line, " dispatching hogs");
-	if (wrong && keeper.fail_count < FAILS_MOST)
-		snprintf(keeper.fails[keeper.fail_count++], sizeof(keeper.fails[0]), "%.199s",
-			 line);
+		snprintf(supervisor.last, sizeof(supervisor.last), "%.199s", line);
+	supervisor.dispatched = supervisor.dispatched || strstr(line, " dispatching hogs");
+	if (wrong && supervisor.fail_count < FAILS_MOST)
+		snprintf(supervisor.fails[supervisor.fail_count++], sizeof(supervisor.fails[0]),
+			 "%.199s", line);
 }
 
 /* Return: whether there may be more later. */
@@ -138,8 +138,8 @@ static bool read_output(void)
 	char *line;
 	int got, found;
 
-	while ((got = lines_read(&keeper.lines, keeper.output)) > 0)
-		while ((found = lines_next(&keeper.lines, &line, &length)))
+	while ((got = lines_read(&supervisor.lines, supervisor.output)) > 0)
+		while ((found = lines_next(&supervisor.lines, &line, &length)))
 			if (found > 0)
 				take_line(line);
 	return got == 0;
@@ -147,10 +147,10 @@ static bool read_output(void)
 
 static void take_output(short events)
 {
-	if (!events || keeper.output < 0 || read_output())
+	if (!events || supervisor.output < 0 || read_output())
 		return;
-	close(keeper.output);
-	keeper.output = -1;
+	close(supervisor.output);
+	supervisor.output = -1;
 }
 
 /* Reaps what there is. Stressors whose parent has ended are children of this process. Return: whether any is left. */
@@ -160,11 +160,11 @@ static bool reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != keeper.child)
+		if (pid != supervisor.child)
 			continue;
-		keeper.ended = true;
-		keeper.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		keeper.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+		supervisor.ended = true;
+		supervisor.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		supervisor.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	}
 	return pid == 0;
 }
@@ -177,14 +177,14 @@ static void say_metric(const char *stressor, const char *key, double value)
 	for (char *letter = report.name; *letter; letter++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789", *letter))
 			*letter = '_';
-	say(&report, STRESS_METRIC);
+	send_report(&report, STRESS_METRIC);
 }
 
-/* The file is YAML, but of a form so plain that lines will do: "    - stressor: cpu", then "      key: number". */
+/* The file is YAML, in a form that can be read by lines: "    - stressor: cpu", then "      key: number". */
 static void say_metrics(void)
 {
 	char stressor[64] = "", key[64], *end;
-	__cleanup_file FILE *file = fdopen(dup(keeper.figures), "r");
+	__cleanup_file FILE *file = fdopen(dup(supervisor.figures), "r");
 	char line[256];
 	size_t count = 0;
 
@@ -207,17 +207,19 @@ static void say_metrics(void)
 
 static void say_end(void)
 {
-	struct stress_report report = {.status = keeper.status, .base.signal = keeper.signal};
+	struct stress_report report = {.status = supervisor.status,
+				       .base.signal = supervisor.signal};
 
 	say_metrics();
-	for (size_t i = 0; i < keeper.fail_count && keeper.status == STRESS_NOT_SUCCESS; i++) {
+	for (size_t i = 0; i < supervisor.fail_count && supervisor.status == STRESS_NOT_SUCCESS;
+	     i++) {
 		struct stress_report wrong = {0};
 
-		snprintf(wrong.base.text, sizeof(wrong.base.text), "%s", keeper.fails[i]);
-		say(&wrong, STRESS_FAIL);
+		snprintf(wrong.base.text, sizeof(wrong.base.text), "%s", supervisor.fails[i]);
+		send_report(&wrong, STRESS_FAIL);
 	}
-	say(&report, STRESS_ENDED);
-	keeper.reported = true;
+	send_report(&report, STRESS_ENDED);
+	supervisor.reported = true;
 }
 
 /* An interrupted run reports its figures, with a timeout. */
@@ -225,15 +227,15 @@ static void await_figures(void)
 {
 	int64_t until = now_monotonic_ns() + FIGURES_NS, left;
 
-	while (!keeper.ended && (left = until - now_monotonic_ns()) > 0) {
-		struct pollfd fds[] = {{.fd = keeper.output, .events = POLLIN},
-				       {.fd = keeper.pidfd, .events = POLLIN}};
+	while (!supervisor.ended && (left = until - now_monotonic_ns()) > 0) {
+		struct pollfd fds[] = {{.fd = supervisor.output, .events = POLLIN},
+				       {.fd = supervisor.pidfd, .events = POLLIN}};
 
 		(void)poll(fds, ARRAY_SIZE(fds), (int)(left / NSEC_PER_MSEC) + 1);
 		take_output(fds[0].revents);
 		(void)reap();
 	}
-	if (!keeper.ended)
+	if (!supervisor.ended)
 		return;
 	take_output(POLLIN);
 	say_end();
@@ -253,9 +255,9 @@ static _Noreturn void leave(void)
 	 * last one its pid may be reused.
 	 */
 	while (reap() && now_monotonic_ns() < until) {
-		if (!keeper.ended)
-			kill(keeper.child, SIGKILL);
-		if (kill(-keeper.child, SIGKILL) < 0 && keeper.ended)
+		if (!supervisor.ended)
+			kill(supervisor.child, SIGKILL);
+		if (kill(-supervisor.child, SIGKILL) < 0 && supervisor.ended)
 			break;
 		(void)sigtimedwait(&child, NULL, &pause);
 	}
@@ -265,26 +267,26 @@ static _Noreturn void leave(void)
 static void serve_request(void)
 {
 	char request;
-	ssize_t got = recv(keeper.socket, &request, 1, MSG_DONTWAIT);
+	ssize_t got = recv(supervisor.socket, &request, 1, MSG_DONTWAIT);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got == 1 && request == STRESS_QUIT && keeper.interrupted && !keeper.reported)
+	if (got == 1 && request == STRESS_QUIT && supervisor.interrupted && !supervisor.reported)
 		await_figures();
 	if (got != 1 || request == STRESS_QUIT)
 		leave();
-	if (keeper.ended)
+	if (supervisor.ended)
 		say_end();
-	else if (!keeper.options->time_ns && !keeper.options->ops)
-		keeper.interrupted = kill(keeper.child, SIGINT) == 0;
+	else if (!supervisor.options->time_ns && !supervisor.options->ops)
+		supervisor.interrupted = kill(supervisor.child, SIGINT) == 0;
 }
 
 /* Waits for an event, and handles it. */
 static void turn(void)
 {
-	struct pollfd fds[] = {{.fd = keeper.socket, .events = POLLIN},
-			       {.fd = keeper.output, .events = POLLIN},
-			       {.fd = keeper.ended ? -1 : keeper.pidfd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = supervisor.socket, .events = POLLIN},
+			       {.fd = supervisor.output, .events = POLLIN},
+			       {.fd = supervisor.ended ? -1 : supervisor.pidfd, .events = POLLIN}};
 
 	(void)poll(fds, ARRAY_SIZE(fds), -1);
 	take_output(fds[1].revents);
@@ -297,34 +299,34 @@ static void turn(void)
 static bool has_children(void)
 {
 	__cleanup_free char *path =
-		format_text("/proc/%d/task/%d/children", keeper.child, keeper.child);
+		format_text("/proc/%d/task/%d/children", supervisor.child, supervisor.child);
 	__cleanup_free char *children = NULL;
 
 	return read_small_file(path, &children, NULL) || *children;
 }
 
-/* Its own reports: an error before the start of the stressors is the reason that they do not start. */
+/* Its own messages: an error before the start of the stressors is the reason of the failure. */
 static int await_dispatch(struct reason *why)
 {
-	while (!keeper.dispatched && !keeper.ended)
+	while (!supervisor.dispatched && !supervisor.ended)
 		turn();
 	/* It logs this too early, and no event marks the real start. */
-	for (int i = 0; i < BEGIN_TRIES && !keeper.ended && !has_children(); i++) {
-		(void)poll(&(struct pollfd){.fd = keeper.pidfd, .events = POLLIN}, 1, 10);
+	for (int i = 0; i < BEGIN_TRIES && !supervisor.ended && !has_children(); i++) {
+		(void)poll(&(struct pollfd){.fd = supervisor.pidfd, .events = POLLIN}, 1, 10);
 		(void)reap();
 	}
-	if (keeper.output >= 0)
+	if (supervisor.output >= 0)
 		(void)read_output();
-	if (keeper.dispatched)
+	if (supervisor.dispatched)
 		return 0;
 	return fail(why, -EINVAL, "stress-ng ended with status %d before its stressors began: %s",
-		    keeper.status, keeper.last);
+		    supervisor.status, supervisor.last);
 }
 
 /**
- * stress_process - main function of the keeper of stress-ng
+ * stress_process - main function of the supervisor of stress-ng
  * @socket:  SOCK_SEQPACKET to the agent: requests of one byte in, struct stress_report out
- * @options: struct stress_options: what to run; borrowed
+ * @options: struct stress_options; borrowed
  *
  * Ends with the socket, and stress-ng with it.
  */
@@ -333,12 +335,12 @@ _Noreturn void stress_process(int socket, const void *options)
 	struct stress_report report = {0};
 	struct reason why = {0};
 
-	keeper = (struct keeper){.socket = socket,
-				 .options = options,
-				 .output = -1,
-				 .pidfd = -1,
-				 .figures = -1,
-				 .lines.most = 65536};
+	supervisor = (struct supervisor){.socket = socket,
+					 .options = options,
+					 .output = -1,
+					 .pidfd = -1,
+					 .figures = -1,
+					 .lines.most = 65536};
 	process_begin();
 	(void)fcntl(socket, F_SETFD, FD_CLOEXEC);
 	report.base.error = start_program(&why);
@@ -346,15 +348,15 @@ _Noreturn void stress_process(int socket, const void *options)
 		report.base.error = await_dispatch(&why);
 	if (report.base.error) {
 		snprintf(report.base.text, sizeof(report.base.text), "%.199s", why.text);
-		say(&report, PROCESS_FAILED);
-		if (keeper.child > 0)
+		send_report(&report, PROCESS_FAILED);
+		if (supervisor.child > 0)
 			leave();
 		_exit(1);
 	}
-	say(&report, PROCESS_READY);
+	send_report(&report, PROCESS_READY);
 	for (;;) {
-		if (keeper.ended && !keeper.reported) {
-			if (keeper.output >= 0)
+		if (supervisor.ended && !supervisor.reported) {
+			if (supervisor.output >= 0)
 				(void)read_output();
 			say_end();
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The common part of workloads whose process does it all, from the side of the agent.
+ * The agent's side of workloads that are a child process.
  */
 #include "workloads/workload.h"
 

@@ -7,14 +7,14 @@
 #include "harness/lib/registry.h"
 
 /**
- * struct process_workload - how a workload works whose process does it all
+ * struct process_workload - a workload that is a child process
  * @kind:     of the process
  * @size:     of run->private, which begins with a struct process
- * @options:  offset in it of what the body of the process gets
+ * @options:  offset in it of the argument for the main function of the process
  * @ready_ns: timeout of the start
- * @request:  that is a touch
+ * @request:  of a touch
  * @prepare:  fills the options, and may lengthen the timeout
- * @release:  frees what @prepare and reports have left in run->private; also after a failed @prepare. May be NULL
+ * @release:  frees the contents of run->private; also after a failed @prepare. May be NULL
  */
 struct process_workload {
 	struct process_kind kind;

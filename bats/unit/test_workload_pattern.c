@@ -382,7 +382,7 @@ static void it_keeps_its_rates(void **state)
 		assert_true((double)json_number(totals, "written", 0) <= 2000 * passed);
 		assert_true((double)json_number(totals, "verified", 0) <= 5000 * passed);
 		assert_int_equal(json_object_size(json_object_get(totals, "mismatches")), 0);
-		assert_int_equal(json_number(totals, "unsaid", -1), 0);
+		assert_int_equal(json_number(totals, "unreported", -1), 0);
 		kept = rate_of(event, "pattern_written_pages") > 1800 &&
 		       rate_of(event, "pattern_verified_pages") > 4500;
 	}

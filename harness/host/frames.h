@@ -41,7 +41,7 @@ uint64_t frame_set_middle_of_longest(const struct frame_set *set, uint64_t align
  * @page:   a page of 4 KiB that is reached through it; memory_fill_page() of MEMORY_VICTIM_PAGE
  * @pfn:    the frame that the page table is in
  * @spans:  addresses, a page table for each 2 MiB of them; @tables of these are used
- * @flush:  pages for page_table_forget()
+ * @flush:  pages for page_table_flush()
  */
 struct page_table {
 	unsigned char *page;
@@ -52,7 +52,7 @@ struct page_table {
 };
 
 int page_table_make(struct page_table *table, struct reason *why);
-int page_table_forget(const struct page_table *table);
+int page_table_flush(const struct page_table *table);
 
 int kernel_text_frame(const char *symbol, uint64_t *pfn, uint64_t *address, struct reason *why);
 
