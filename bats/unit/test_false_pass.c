@@ -906,6 +906,24 @@ static void one_driver_of_cxl_is_one_witness(void **state)
 	assert_verdict(records, "inconclusive", "one-witness");
 }
 
+/* A serial line leaves out lines that the log has, if the log goes on. */
+static void what_a_console_leaves_out_is_in_the_log(void **state)
+{
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct told dropped[] = {{"console", "** 155 printk messages dropped **", "{}"}, {0}};
+	const struct told later[] = {KMSG("random: crng init done"), {0}};
+	__cleanup_json json_t *records = plain_trial();
+
+	(void)state;
+	tell(records, own);
+	tell(records, dropped);
+	assert_verdict(records, "inconclusive", "log-lost");
+	tell(records, later);
+	assert_verdict(records, "pass", NULL);
+	json_object_set_new(body_of(records, "witnesses"), "started", json_pack("[s]", "trace"));
+	assert_verdict(records, "inconclusive", NULL);
+}
+
 /* A host that died names the page that it died of. */
 static void a_panic_over_another_page_is_no_proof(void **state)
 {
@@ -1114,6 +1132,7 @@ int main(void)
 		cmocka_unit_test(a_report_is_read_as_a_whole),
 		cmocka_unit_test(an_open_severity_needs_one_that_is_known),
 		cmocka_unit_test(one_driver_of_cxl_is_one_witness),
+		cmocka_unit_test(what_a_console_leaves_out_is_in_the_log),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),

@@ -71,7 +71,7 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	if (line->meaning == MEANS_ENDED &&
 	    scope_relation(&trial->on_host, line) != RELATION_FOREIGN)
 		case_note_damage(trial, record);
-	if (line->meaning == MEANS_LOST)
+	if (line->meaning == MEANS_LOST && !case_log_has_all(trial, record))
 		trial->log_lost = true;
 	if (kernel_line_is_error(line->meaning) && older)
 		return case_read_noise(trial, record);

@@ -206,6 +206,7 @@ enum format format_declared(const json_t *declared, const char *name);
 enum format case_format(const struct trial_case *trial, const struct record *record);
 bool case_read_declared(struct trial_case *trial, const struct record *record);
 bool case_console_is_alone(const struct trial_case *trial, const struct record *record);
+bool case_log_has_all(const struct trial_case *trial, const struct record *record);
 
 /* victim.c */
 void case_read_victim_line(const struct scope *scope, struct victim_seen *seen,

@@ -90,6 +90,32 @@ bool case_console_is_alone(const struct trial_case *trial, const struct record *
 	       !trial->guest_lost;
 }
 
+static bool same_machine(const struct record *one, const struct record *other)
+{
+	return strcmp(one->host ?: "", other->host ?: "") == 0 &&
+	       strcmp(one->guest ?: "", other->guest ?: "") == 0;
+}
+
+/**
+ * case_log_has_all - whether lines that are missing from a console are in the log
+ *
+ * A serial line is slow, and leaves out lines of a busy kernel that its log has. The witness that follows the log has delivered
+ * them if it reports anything later, or the agent answers when all is over.
+ */
+bool case_log_has_all(const struct trial_case *trial, const struct record *record)
+{
+	if (!case_console_is_alone(trial, record))
+		return false;
+	for (const struct record *later = record + 1; later < trial->records + trial->record_count;
+	     later++)
+		if (same_machine(record, later) &&
+		    (later->type == RECORD_USAGE ||
+		     (later->type == RECORD_EVENT && later->event.source != record->event.source &&
+		      case_format(trial, later) == FORMAT_KERNEL_LOG)))
+			return true;
+	return false;
+}
+
 /* A "#" stands for digits. */
 static bool is_field(const char *declared, const char *field)
 {

@@ -282,7 +282,8 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		case_read_noise(trial, record);
 	if (!counts)
 		return;
-	if (subject && (record->event.lost > 0 || line->meaning == MEANS_LOST))
+	if (subject && (record->event.lost > 0 || line->meaning == MEANS_LOST) &&
+	    !case_log_has_all(trial, record))
 		trial->guest_log_lost = true;
 	if (!event_is_of_kernel(record))
 		return;
