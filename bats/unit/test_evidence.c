@@ -372,6 +372,9 @@ static const struct {
 	/* Lines of the network and of audit are left out. */
 	{MEANS_NOTHING, "net_ratelimit: 12 callbacks suppressed"},
 	{MEANS_NOTHING, "kauditd_printk_skb: 38 callbacks suppressed"},
+	{MEANS_NOTHING, "kvm_set_msr_common: 21 callbacks suppressed"},
+	{MEANS_NOTHING, "kvm_msr_ignored_check: 3 callbacks suppressed"},
+	{MEANS_LOST, "kvm_vm_ioctl: 3 callbacks suppressed"},
 	/* Names of processes and groups. */
 	{MEANS_NOTHING, "BUG: x invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE), "
 			"order=0, oom_score_adj=0"},

@@ -100,9 +100,14 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_IOMMU_LIMITED),
 	LINE("callbacks suppressed", "amd_iommu_[a-z_]*: [0-9]+ callbacks suppressed",
 	     MEANS_IOMMU_LOST),
-	/* net/core/utils.c, net_ratelimit(); kernel/audit.c: lines of the network and of programs */
+	/*
+	 * net/core/utils.c, net_ratelimit(); kernel/audit.c: lines of the network and of programs; arch/x86/kvm: registers of
+	 * guests that are not emulated. Each function only leaves out lines of its own.
+	 */
 	LINE("callbacks suppressed",
-	     "(net_ratelimit|k?audit[a-z_]*_printk_skb): [0-9]+ callbacks suppressed",
+	     "(net_ratelimit|k?audit[a-z_]*_printk_skb|kvm_[a-z_]*msr[a-z_]*|report_ignored_msr): "
+	     "[0-9]+ "
+	     "callbacks suppressed",
 	     MEANS_NOTHING),
 	LINE("callbacks suppressed", "[0-9]+ callbacks suppressed", MEANS_LOST),
 	/* drivers/iommu/amd/iommu.c, amd_iommu_handle_irq() */
