@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The heartbeat: a thread of its own notes the clocks each time its timer fires, whatever the rest of the program is
- * doing; the loop of the agent sends what was noted. A stream that is blocked makes events that report several beats, it
- * never makes a beat wait.
+ * The heartbeat: a separate thread samples the clocks each time its timer fires, so that other work does not delay it. The
+ * loop of the agent sends the samples. While a stream is blocked, heartbeats accumulate, and an event reports several.
  *
- * No clock inside a guest is known to run while the guest does not: a hypervisor that stops a guest may also stop its
- * CLOCK_MONOTONIC. So all clocks are compared, the host's own too where the guest can read it (drivers/ptp/ptp_kvm_common.c),
- * and the host compares the time at which beats arrive.
+ * A clock in a guest may stop with the guest: a hypervisor that stops a guest may also stop its CLOCK_MONOTONIC. So all
+ * clocks are compared, including the host's where the guest can read it (drivers/ptp/ptp_kvm_common.c), and the host
+ * compares the arrivals of heartbeats.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +21,12 @@
 #define INTERVAL_NS (10 * NSEC_PER_MSEC)
 #define INTERVAL_LEAST_NS NSEC_PER_MSEC
 #define INTERVAL_MOST_NS (10 * NSEC_PER_SEC)
-/* A quarter of a minute at 10 ms, while the loop is held up. */
+/* 15 seconds at 10 ms, if the loop is delayed. */
 #define RING_SIZE 2048
 /* Clocks that differ by more than this over one beat have jumped. */
 #define JUMP_NS (5 * NSEC_PER_MSEC)
 #define STEAL_EVERY 100
-/* Of the beats before a stream, these many of the longest waits are reported, and so far back. */
+/* Number of the longest gaps that the first event of a stream reports, and of the heartbeats that are searched for them. */
 #define GAPS_TOLD 16
 #define GAPS_BACK (RING_SIZE / 2)
 
@@ -42,7 +41,7 @@ enum beat_clock {
 
 static const char *const clock_names[] = {"monotonic", "boottime", "realtime", "raw", "host"};
 
-/* @seq: intervals since the start; @clocks: in ns, 0 for one that is not there */
+/* @seq: intervals since the start; @clocks: in ns, 0 for a missing one */
 struct beat {
 	uint64_t seq;
 	int64_t clocks[CLOCKS_OF_BEAT];
@@ -53,7 +52,7 @@ struct beat {
  * @overrun:   beats that found the ring full
  * @host:      descriptor of the host's clock, or -1
  * @last:      the last beat that was read
- * @pending:   event about beats that could not be sent yet, or NULL
+ * @pending:   event about heartbeats that are not sent yet, or NULL
  * @reported:      the stream on which earlier gaps were reported
  */
 struct heartbeat {
@@ -119,48 +118,49 @@ static int open_host_clock(void)
 	return fd;
 }
 
-static void note_clocks(const struct heartbeat *heart, struct beat *beat)
+static void note_clocks(const struct heartbeat *heartbeat, struct beat *beat)
 {
 	beat->clocks[CLOCK_OF_BEAT_MONOTONIC] = read_clock(CLOCK_MONOTONIC);
 	beat->clocks[CLOCK_OF_BEAT_BOOT] = read_clock(CLOCK_BOOTTIME);
 	beat->clocks[CLOCK_OF_BEAT_REAL] = read_clock(CLOCK_REALTIME);
 	beat->clocks[CLOCK_OF_BEAT_RAW] = read_clock(CLOCK_MONOTONIC_RAW);
 	beat->clocks[CLOCK_OF_BEAT_HOST] =
-		heart->host < 0 ? 0 : read_clock(clock_of_descriptor(heart->host));
+		heartbeat->host < 0 ? 0 : read_clock(clock_of_descriptor(heartbeat->host));
 }
 
-static void push(struct heartbeat *heart, const struct beat *beat)
+static void push(struct heartbeat *heartbeat, const struct beat *beat)
 {
-	size_t head = atomic_load_explicit(&heart->head, memory_order_relaxed);
+	size_t head = atomic_load_explicit(&heartbeat->head, memory_order_relaxed);
 
-	if (head - atomic_load_explicit(&heart->tail, memory_order_acquire) >= RING_SIZE) {
-		atomic_fetch_add(&heart->overrun, 1);
+	if (head - atomic_load_explicit(&heartbeat->tail, memory_order_acquire) >= RING_SIZE) {
+		atomic_fetch_add(&heartbeat->overrun, 1);
 		return;
 	}
-	heart->ring[head % RING_SIZE] = *beat;
-	atomic_store_explicit(&heart->head, head + 1, memory_order_release);
-	(void)!write(heart->wake, &(uint64_t){1}, sizeof(uint64_t));
+	heartbeat->ring[head % RING_SIZE] = *beat;
+	atomic_store_explicit(&heartbeat->head, head + 1, memory_order_release);
+	(void)!write(heartbeat->wake, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static void *beat_until_stopped(void *state)
 {
-	struct heartbeat *heart = state;
+	struct heartbeat *heartbeat = state;
 	struct beat beat = {0};
 
 	for (;;) {
-		struct pollfd fds[2] = {{.fd = heart->timer, .events = POLLIN},
-					{.fd = heart->stop, .events = POLLIN}};
+		struct pollfd fds[2] = {{.fd = heartbeat->timer, .events = POLLIN},
+					{.fd = heartbeat->stop, .events = POLLIN}};
 		uint64_t expirations;
 
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return NULL;
 		if (fds[1].revents)
 			return NULL;
-		if (read(heart->timer, &expirations, sizeof(expirations)) != sizeof(expirations))
+		if (read(heartbeat->timer, &expirations, sizeof(expirations)) !=
+		    sizeof(expirations))
 			continue;
 		beat.seq += expirations;
-		note_clocks(heart, &beat);
-		push(heart, &beat);
+		note_clocks(heartbeat, &beat);
+		push(heartbeat, &beat);
 	}
 }
 
@@ -171,22 +171,22 @@ static void close_descriptor(int *fd)
 	*fd = -1;
 }
 
-static void stop_heart(struct heartbeat *heart)
+static void stop_thread(struct heartbeat *heartbeat)
 {
-	if (!heart->running)
+	if (!heartbeat->running)
 		return;
-	(void)!write(heart->stop, &(uint64_t){1}, sizeof(uint64_t));
-	pthread_join(heart->thread, NULL);
-	close_descriptor(&heart->timer);
-	close_descriptor(&heart->stop);
-	close_descriptor(&heart->wake);
-	close_descriptor(&heart->host);
-	json_decref(heart->pending);
-	heart->pending = NULL;
-	heart->running = false;
+	(void)!write(heartbeat->stop, &(uint64_t){1}, sizeof(uint64_t));
+	pthread_join(heartbeat->thread, NULL);
+	close_descriptor(&heartbeat->timer);
+	close_descriptor(&heartbeat->stop);
+	close_descriptor(&heartbeat->wake);
+	close_descriptor(&heartbeat->host);
+	json_decref(heartbeat->pending);
+	heartbeat->pending = NULL;
+	heartbeat->running = false;
 }
 
-/* Time that the hypervisor gave to others while a processor of this guest had work (Documentation/filesystems/proc.rst). */
+/* Steal time of this guest's processors in nanoseconds (Documentation/filesystems/proc.rst). */
 static int64_t stolen_ns(void)
 {
 	__cleanup_free char *text = NULL;
@@ -199,31 +199,31 @@ static int64_t stolen_ns(void)
 	return (int64_t)steal * (NSEC_PER_SEC / sysconf(_SC_CLK_TCK));
 }
 
-static int start_thread(struct heartbeat *heart, struct reason *why)
+static int start_thread(struct heartbeat *heartbeat, struct reason *why)
 {
-	int64_t first = heart->begin_ns + heart->interval_ns;
-	struct itimerspec time = {.it_interval = {.tv_sec = heart->interval_ns / NSEC_PER_SEC,
-						  .tv_nsec = heart->interval_ns % NSEC_PER_SEC},
+	int64_t first = heartbeat->begin_ns + heartbeat->interval_ns;
+	struct itimerspec time = {.it_interval = {.tv_sec = heartbeat->interval_ns / NSEC_PER_SEC,
+						  .tv_nsec = heartbeat->interval_ns % NSEC_PER_SEC},
 				  .it_value = {.tv_sec = first / NSEC_PER_SEC,
 					       .tv_nsec = first % NSEC_PER_SEC}};
 	sigset_t all, before;
 	int error;
 
-	timerfd_settime(heart->timer, TFD_TIMER_ABSTIME, &time, NULL);
+	timerfd_settime(heartbeat->timer, TFD_TIMER_ABSTIME, &time, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&heart->thread, NULL, beat_until_stopped, heart);
+	error = pthread_create(&heartbeat->thread, NULL, beat_until_stopped, heartbeat);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error)
 		return fail(why, -error, "heartbeat.start: pthread_create: %s", strerror(error));
-	heart->running = true;
+	heartbeat->running = true;
 	return 0;
 }
 
 static int serve_start(struct agent *agent, const json_t *arguments, json_t **reply,
 		       struct reason *why)
 {
-	struct heartbeat *heart = heartbeat_of(agent);
+	struct heartbeat *heartbeat = heartbeat_of(agent);
 	int64_t interval = json_number(arguments, "interval_ns", INTERVAL_NS);
 	int error;
 
@@ -231,40 +231,40 @@ static int serve_start(struct agent *agent, const json_t *arguments, json_t **re
 		return fail(why, -EINVAL,
 			    "heartbeat.start: interval_ns is %lld; it must be from 1 ms to 10 s",
 			    (long long)interval);
-	stop_heart(heart);
-	heart->interval_ns = interval;
-	heart->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	heart->stop = eventfd(0, EFD_CLOEXEC);
-	heart->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	heart->host = open_host_clock();
-	atomic_store(&heart->head, 0);
-	atomic_store(&heart->tail, 0);
-	atomic_store(&heart->overrun, 0);
-	heart->last = (struct beat){0};
-	heart->reported = agent_connection(agent);
-	note_clocks(heart, &heart->last);
-	heart->begin_ns = heart->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
-	heart->steal_ns = stolen_ns();
-	heart->steal_age = 0;
-	error = heart->timer < 0 || heart->stop < 0 || heart->wake < 0
+	stop_thread(heartbeat);
+	heartbeat->interval_ns = interval;
+	heartbeat->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	heartbeat->stop = eventfd(0, EFD_CLOEXEC);
+	heartbeat->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	heartbeat->host = open_host_clock();
+	atomic_store(&heartbeat->head, 0);
+	atomic_store(&heartbeat->tail, 0);
+	atomic_store(&heartbeat->overrun, 0);
+	heartbeat->last = (struct beat){0};
+	heartbeat->reported = agent_connection(agent);
+	note_clocks(heartbeat, &heartbeat->last);
+	heartbeat->begin_ns = heartbeat->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
+	heartbeat->steal_ns = stolen_ns();
+	heartbeat->steal_age = 0;
+	error = heartbeat->timer < 0 || heartbeat->stop < 0 || heartbeat->wake < 0
 			? fail_errno(why, -errno, "heartbeat.start: timerfd or eventfd")
-			: start_thread(heart, why);
+			: start_thread(heartbeat, why);
 	if (error) {
-		close_descriptor(&heart->timer);
-		close_descriptor(&heart->stop);
-		close_descriptor(&heart->wake);
-		close_descriptor(&heart->host);
+		close_descriptor(&heartbeat->timer);
+		close_descriptor(&heartbeat->stop);
+		close_descriptor(&heartbeat->wake);
+		close_descriptor(&heartbeat->host);
 		return error;
 	}
 	*reply = json_pack("{s:I, s:b, s:I}", "interval_ns", (json_int_t)interval, "host_clock",
-			   heart->host >= 0, "time_ns", (json_int_t)heart->begin_ns);
+			   heartbeat->host >= 0, "time_ns", (json_int_t)heartbeat->begin_ns);
 	return 0;
 }
 
 static int serve_stop(struct agent *agent, const json_t *arguments, json_t **reply,
 		      struct reason *why)
 {
-	stop_heart(heartbeat_of(agent));
+	stop_thread(heartbeat_of(agent));
 	return 0;
 }
 
@@ -299,57 +299,60 @@ static json_t *clock_gaps(const struct beat *before, const struct beat *now, boo
 	return gaps;
 }
 
-static void add_beat(struct heartbeat *heart, const struct beat *beat)
+static void add_beat(struct heartbeat *heartbeat, const struct beat *beat)
 {
 	int64_t now = beat->clocks[CLOCK_OF_BEAT_MONOTONIC];
-	int64_t gap = now - heart->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
-	json_t *event = heart->pending;
+	int64_t gap = now - heartbeat->last.clocks[CLOCK_OF_BEAT_MONOTONIC];
+	json_t *event = heartbeat->pending;
 	__cleanup_json json_t *gaps = NULL;
 	bool jumped;
 
 	if (!event)
-		event = heart->pending = json_pack("{s:s, s:I}", "event", "heartbeat",
-						   "interval_ns", (json_int_t)heart->interval_ns);
+		event = heartbeat->pending =
+			json_pack("{s:s, s:I}", "event", "heartbeat", "interval_ns",
+				  (json_int_t)heartbeat->interval_ns);
 	json_object_set_new(event, "seq", json_integer((json_int_t)beat->seq));
 	json_object_set_new(event, "time_ns", json_integer(now));
 	json_object_set_new(event, "realtime_ns", json_integer(beat->clocks[CLOCK_OF_BEAT_REAL]));
 	add_number(event, "beats", 1);
 	raise_number(event, "late_ns",
-		     now - heart->begin_ns - (int64_t)beat->seq * heart->interval_ns);
-	if (beat->seq > heart->last.seq + 1)
-		add_number(event, "missed", (int64_t)(beat->seq - heart->last.seq - 1));
-	gaps = clock_gaps(&heart->last, beat, &jumped);
+		     now - heartbeat->begin_ns - (int64_t)beat->seq * heartbeat->interval_ns);
+	if (beat->seq > heartbeat->last.seq + 1)
+		add_number(event, "missed", (int64_t)(beat->seq - heartbeat->last.seq - 1));
+	gaps = clock_gaps(&heartbeat->last, beat, &jumped);
 	if (jumped)
 		json_object_set(event, "jump", gaps);
 	/* The worst gap of an event is reported whole. */
-	if (gap > 2 * heart->interval_ns &&
+	if (gap > 2 * heartbeat->interval_ns &&
 	    gap > json_number(json_object_get(event, "gap"), "monotonic", 0)) {
 		int64_t steal = stolen_ns();
 
-		json_object_set_new(gaps, "steal", json_integer(steal - heart->steal_ns));
+		json_object_set_new(gaps, "steal", json_integer(steal - heartbeat->steal_ns));
 		json_object_set(event, "gap", gaps);
-		heart->steal_ns = steal;
-		heart->steal_age = 0;
-	} else if (++heart->steal_age >= STEAL_EVERY) {
-		heart->steal_ns = stolen_ns();
-		heart->steal_age = 0;
+		heartbeat->steal_ns = steal;
+		heartbeat->steal_age = 0;
+	} else if (++heartbeat->steal_age >= STEAL_EVERY) {
+		heartbeat->steal_ns = stolen_ns();
+		heartbeat->steal_age = 0;
 	}
-	heart->last = *beat;
+	heartbeat->last = *beat;
 }
 
-/* How long nothing beat before the beat at @index. */
-static int64_t gap_before(const struct heartbeat *heart, size_t index)
+/* The gap before the heartbeat at @index. */
+static int64_t gap_before(const struct heartbeat *heartbeat, size_t index)
 {
-	return heart->ring[index % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC] -
-	       heart->ring[(index - 1) % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC];
+	return heartbeat->ring[index % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC] -
+	       heartbeat->ring[(index - 1) % RING_SIZE].clocks[CLOCK_OF_BEAT_MONOTONIC];
 }
 
-/* Puts the beat at @index into its place among the longest gaps. Return: how many they are now. */
-static size_t sort_in(const struct heartbeat *heart, size_t *longest, size_t count, size_t index)
+/* Inserts the heartbeat at @index into the sorted longest gaps. Return: their number. */
+static size_t sort_in(const struct heartbeat *heartbeat, size_t *longest, size_t count,
+		      size_t index)
 {
 	size_t place = count < GAPS_TOLD ? count++ : GAPS_TOLD;
 
-	for (; place && gap_before(heart, longest[place - 1]) < gap_before(heart, index); place--)
+	for (; place && gap_before(heartbeat, longest[place - 1]) < gap_before(heartbeat, index);
+	     place--)
 		if (place < GAPS_TOLD)
 			longest[place] = longest[place - 1];
 	if (place < GAPS_TOLD)
@@ -358,21 +361,21 @@ static size_t sort_in(const struct heartbeat *heart, size_t *longest, size_t cou
 }
 
 /*
- * The gaps to report on a new stream, the longest first: the host can match them with a migration. What an event reported of
- * them before may have been lost with the stream before.
+ * The gaps to report on a new stream, the longest first: the host can match them with a migration. An earlier event
+ * about them may have been lost with the stream before.
  */
-static json_t *gaps_until(const struct heartbeat *heart, size_t tail)
+static json_t *gaps_until(const struct heartbeat *heartbeat, size_t tail)
 {
 	size_t first = tail > GAPS_BACK ? tail - GAPS_BACK : 0, longest[GAPS_TOLD], count = 0;
 	json_t *gaps = json_array();
 
 	for (size_t i = first + 1; i < tail; i++)
-		if (gap_before(heart, i) > heart->interval_ns * 3 / 2)
-			count = sort_in(heart, longest, count, i);
+		if (gap_before(heartbeat, i) > heartbeat->interval_ns * 3 / 2)
+			count = sort_in(heartbeat, longest, count, i);
 	for (size_t i = 0; i < count; i++) {
-		const struct beat *before = &heart->ring[(longest[i] - 1) % RING_SIZE];
+		const struct beat *before = &heartbeat->ring[(longest[i] - 1) % RING_SIZE];
 		bool jumped;
-		json_t *gap = clock_gaps(before, &heart->ring[longest[i] % RING_SIZE], &jumped);
+		json_t *gap = clock_gaps(before, &heartbeat->ring[longest[i] % RING_SIZE], &jumped);
 
 		json_object_set_new(gap, "after_ns",
 				    json_integer(before->clocks[CLOCK_OF_BEAT_MONOTONIC]));
@@ -381,59 +384,60 @@ static json_t *gaps_until(const struct heartbeat *heart, size_t tail)
 	return gaps;
 }
 
-static void send_pending(struct agent *agent, struct heartbeat *heart)
+static void send_pending(struct agent *agent, struct heartbeat *heartbeat)
 {
 	struct channel *channel = agent_channel(agent);
 	uint64_t overrun;
 
-	if (!heart->pending || !channel || channel_flush(channel) || channel_pending(channel))
+	if (!heartbeat->pending || !channel || channel_flush(channel) || channel_pending(channel))
 		return;
-	if (heart->reported != agent_connection(agent)) {
-		heart->reported = agent_connection(agent);
-		json_object_set_new(heart->pending, "gaps",
-				    gaps_until(heart, atomic_load_explicit(&heart->tail,
-									   memory_order_relaxed)));
+	if (heartbeat->reported != agent_connection(agent)) {
+		heartbeat->reported = agent_connection(agent);
+		json_object_set_new(
+			heartbeat->pending, "gaps",
+			gaps_until(heartbeat,
+				   atomic_load_explicit(&heartbeat->tail, memory_order_relaxed)));
 	}
-	overrun = atomic_exchange(&heart->overrun, 0);
+	overrun = atomic_exchange(&heartbeat->overrun, 0);
 	if (overrun)
-		add_number(heart->pending, "unrecorded", (int64_t)overrun);
+		add_number(heartbeat->pending, "unrecorded", (int64_t)overrun);
 	/* The reader of the stream notices its error and reports it. */
-	if (channel_queue(channel, heart->pending, PROTOCOL_LINE_MAX))
+	if (channel_queue(channel, heartbeat->pending, PROTOCOL_LINE_MAX))
 		return;
-	json_decref(heart->pending);
-	heart->pending = NULL;
+	json_decref(heartbeat->pending);
+	heartbeat->pending = NULL;
 }
 
 static size_t watch(struct agent *agent, struct pollfd *fds, size_t room)
 {
-	struct heartbeat *heart = heartbeat_of(agent);
+	struct heartbeat *heartbeat = heartbeat_of(agent);
 
-	if (!heart->running || !room)
+	if (!heartbeat->running || !room)
 		return 0;
-	fds[0] = (struct pollfd){.fd = heart->wake, .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = heartbeat->wake, .events = POLLIN};
 	return 1;
 }
 
 static void dispatch(struct agent *agent, const struct pollfd *fds, size_t count)
 {
-	struct heartbeat *heart = heartbeat_of(agent);
+	struct heartbeat *heartbeat = heartbeat_of(agent);
 	uint64_t woken;
 	size_t tail;
 
 	if (!count || !fds[0].revents)
 		return;
-	(void)!read(heart->wake, &woken, sizeof(woken));
-	tail = atomic_load_explicit(&heart->tail, memory_order_relaxed);
-	while (tail != atomic_load_explicit(&heart->head, memory_order_acquire)) {
-		add_beat(heart, &heart->ring[tail % RING_SIZE]);
-		atomic_store_explicit(&heart->tail, ++tail, memory_order_release);
+	(void)!read(heartbeat->wake, &woken, sizeof(woken));
+	tail = atomic_load_explicit(&heartbeat->tail, memory_order_relaxed);
+	while (tail != atomic_load_explicit(&heartbeat->head, memory_order_acquire)) {
+		add_beat(heartbeat, &heartbeat->ring[tail % RING_SIZE]);
+		atomic_store_explicit(&heartbeat->tail, ++tail, memory_order_release);
 	}
-	send_pending(agent, heart);
+	send_pending(agent, heartbeat);
 }
 
 static void close_heartbeat(struct agent *agent)
 {
-	stop_heart(heartbeat_of(agent));
+	stop_thread(heartbeat_of(agent));
 }
 
 static const struct agent_call calls[] = {
