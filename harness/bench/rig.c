@@ -256,19 +256,19 @@ RIG_BENCH(intel, .name = "intel", .hosts = 1,
 RIG_BENCH(kvm, .name = "kvm", .hosts = 1, .ready = rig_bench_ready,
 	  .summary = "rig: an emulated AMD host that runs KVM guests, with vsock");
 RIG_BENCH(gmem, .name = "gmem", .hosts = 1, .ready = rig_bench_ready,
-	  .summary = "rig: such a host whose VMs can have private memory");
+	  .summary = "rig: a kvm host whose VMs can have private memory");
 RIG_BENCH(gmem_pair, .name = "gmem-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .reach = rig_bench_reach,
-	  .summary = "rig: two such hosts with a network between them, for live migration");
+	  .summary = "rig: two gmem hosts with a network between them, for live migration");
 RIG_BENCH(kvm_pair, .name = "kvm-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .reach = rig_bench_reach,
-	  .summary = "rig: two such hosts with a network between them, for live migration");
+	  .summary = "rig: two kvm hosts with a network between them, for live migration");
 RIG_BENCH(xen, .name = "xen", .hosts = 1, .local_migration = true, .ready = rig_bench_ready,
 	  .summary = "rig: an emulated host that runs guests on Xen");
 RIG_BENCH(xen_pair, .name = "xen-pair", .hosts = 2, .ready = rig_bench_ready,
 	  .reach = rig_xen_reach,
-	  .summary = "rig: two such hosts with a network between them, for live migration by ssh");
+	  .summary = "rig: two xen hosts with a network between them, for live migration by ssh");
 /* Bochs has no firmware model. */
 RIG_BENCH_OF(xen_ept, .name = "xen-ept", .hosts = 1, .local_migration = true,
 	     .ready = rig_bench_ready, .slowness = 10,
-	     .summary = "rig: such a host with EPT, emulated by Bochs: slow");
+	     .summary = "rig: a xen host with EPT, emulated by Bochs: slow");

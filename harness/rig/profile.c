@@ -142,7 +142,7 @@ static const struct rig_profile kvm = {
 
 static const struct rig_profile kvm_pair = {
 	.name = "kvm-pair",
-	.summary = "two such hosts with a network between them, for live migration",
+	.summary = "two kvm hosts with a network between them, for live migration",
 	.processors = 1,
 	.memory_mib = 2048,
 	.hosts = 2,
@@ -253,7 +253,7 @@ static const struct rig_profile xen = {
 
 static const struct rig_profile xen_pair = {
 	.name = "xen-pair",
-	.summary = "two such hosts with a network between them, for live migration",
+	.summary = "two xen hosts with a network between them, for live migration",
 	.hosts = 2,
 	XEN_PROFILE,
 };
@@ -383,7 +383,7 @@ static const struct rig_profile gmem = {
 
 static const struct rig_profile gmem_pair = {
 	.name = "gmem-pair",
-	.summary = "two such hosts with a network between them, for live migration",
+	.summary = "two gmem hosts with a network between them, for live migration",
 	.processors = 1,
 	.memory_mib = 2048,
 	.hosts = 2,
