@@ -711,6 +711,22 @@ static void lines_of_a_report_say_the_same(void **state)
 					 line->has_pfn ? line->pfn : 0);
 		}
 	}
+	/* A section that is dumped in hex before the one that names a page. */
+	{
+		struct kernel_line lines[603], *pointers[603];
+
+		for (size_t i = 0; i < 603; i++) {
+			lines[i] = kernel_line_read(
+				i == 0	   ? "{1}[Hardware Error]: event severity: corrected"
+				: i == 601 ? "{1}[Hardware Error]:   section_type: memory error"
+				: i == 602 ? "{1}[Hardware Error]:   physical_address: "
+					     "0x000000011a3f4000"
+					   : "{1}[Hardware Error]:   00000010: 00100000 00000000");
+			pointers[i] = &lines[i];
+		}
+		kernel_lines_join(pointers, 603);
+		assert_int_equal(lines[602].nature.severities, CE);
+	}
 	/* What panics name. */
 	assert_int_equal(
 		kernel_line_read(

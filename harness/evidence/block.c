@@ -6,13 +6,17 @@
  */
 #include "harness/evidence/evidence.h"
 
-/* Lines of a report come one after another, but others can stand between them. A record of firmware may have many sections. */
+/*
+ * Lines of a report come one after another, but others can stand between them. A record of firmware may have many sections, and
+ * dumps of sections that Linux has no decoder for.
+ */
 #define DISTANCE 16
-#define CPER_DISTANCE 256
+#define CPER_DISTANCE 4096
+#define LINES_MOST 256
 
 /* @lines: of one report; @count: of them */
 struct report {
-	struct kernel_line *lines[CPER_DISTANCE];
+	struct kernel_line *lines[LINES_MOST];
 	size_t count;
 };
 
@@ -157,7 +161,7 @@ static void collect(struct report *report, struct kernel_line *const *lines, siz
 
 	report->lines[0] = lines[0];
 	report->count = 1;
-	for (size_t i = 1; i < count && i < distance; i++) {
+	for (size_t i = 1; i < count && i < distance && report->count < LINES_MOST; i++) {
 		const struct line_part *part = &lines[i]->part;
 
 		if (part->block != first->block)
