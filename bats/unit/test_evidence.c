@@ -383,6 +383,8 @@ static const struct {
 	{MEANS_NOTHING, "CPU: 1 UID: 0 PID: 999 Comm: BUG: x Not tainted 6.12.0 #1"},
 	{MEANS_NOTHING, "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/user.slice/BUG: x,task=a"},
 	{MEANS_NOTHING, "UBSAN: x (412): drop_caches: 3"},
+	{MEANS_NOTHING,
+	 "[    412]     0   412     1234      567    45056        0             0 BUG: x"},
 	{MEANS_NOTHING, "task:BUG: x          state:D stack:0     pid:412   tgid:412"},
 	{MEANS_LOST, "** 1 printk messages dropped ** [   12.3] CPU 1"},
 	{MEANS_IOMMU_LIMITED, "dmar_fault: 214 callbacks suppressed"},

@@ -732,10 +732,12 @@ const char *kernel_message(const char *text)
 	}
 	while (text[0] == '[') {
 		const char *at = text + 1 + strspn(text + 1, " ");
+		bool caller = *at == 'T' || *at == 'C';
 
-		at += *at == 'T' || *at == 'C';
+		at += caller;
 		digits = strspn(at, "0123456789.");
-		if (!digits || at[digits] != ']')
+		/* A time has a point; the table of tasks has plain numbers. */
+		if (!digits || at[digits] != ']' || !(caller || memchr(at, '.', digits)))
 			break;
 		text = at + digits + 1;
 		text += *text == ' ';
