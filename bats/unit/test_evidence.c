@@ -384,7 +384,7 @@ static const struct {
 	{MEANS_NOTHING, "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/user.slice/BUG: x,task=a"},
 	{MEANS_NOTHING, "UBSAN: x (412): drop_caches: 3"},
 	{MEANS_NOTHING,
-	 "[    412]     0   412     1234      567    45056        0             0 BUG: x"},
+	 "[  41234]  1000 41234     1234      567    45056        0             0 BUG: x"},
 	{MEANS_NOTHING, "task:BUG: x          state:D stack:0     pid:412   tgid:412"},
 	{MEANS_LOST, "** 1 printk messages dropped ** [   12.3] CPU 1"},
 	{MEANS_IOMMU_LIMITED, "dmar_fault: 214 callbacks suppressed"},
