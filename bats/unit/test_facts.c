@@ -127,12 +127,12 @@ static void a_clean_machine_says_so(void **state)
 	(void)state;
 	bill_is(true, "no taint by an error, no frequency capped, no fault since the boot");
 	clean_machine();
-	bill_is(true, "HardwareCorrupted 0 kB, processors 0-1,4 online, no taint by an error, no "
+	bill_is(true, "HardwareCorrupted 0 kB, processors online: 0-1,4, no taint by an error, no "
 		      "frequency capped, no fault since the boot");
 	/* Of two threads of each core one is off, as was asked. */
 	put("/sys/devices/system/cpu/present", "0-5\n");
 	put("/sys/devices/system/cpu/smt/control", "off\n");
-	bill_is(true, "HardwareCorrupted 0 kB, processors 0-1,4 online, no taint by an error, no "
+	bill_is(true, "HardwareCorrupted 0 kB, processors online: 0-1,4, no taint by an error, no "
 		      "frequency capped, no fault since the boot");
 }
 
@@ -144,7 +144,7 @@ static void residue_is_named(void **state)
 	bill_is(false, "HardwareCorrupted is 8 kB");
 	clean_machine();
 	put("/sys/devices/system/cpu/online", "0-1\n");
-	bill_is(false, "processors 0-1 of 0-1,4 are online");
+	bill_is(false, "processors online: 0-1, present: 0-1,4");
 	clean_machine();
 	put("/proc/sys/kernel/tainted", "528\n");
 	bill_is(false, "the kernel is tainted by a machine check, the kernel is tainted by a "
@@ -159,7 +159,7 @@ static void residue_is_named(void **state)
 	clean_machine();
 	put("/run/brinell/inject.lock", "");
 	change_note_fault(&(struct change){.dry_run = true});
-	bill_is(true, "HardwareCorrupted 0 kB, processors 0-1,4 online, no taint by an error, no "
+	bill_is(true, "HardwareCorrupted 0 kB, processors online: 0-1,4, no taint by an error, no "
 		      "frequency capped, no fault since the boot");
 	change_note_fault(&(struct change){0});
 	bill_is(false, "brinell injected a fault since the boot");

@@ -78,7 +78,8 @@ static void check_processors(json_t *bill)
 	json_object_set_new(bill, "online", json_string(online));
 	json_object_set_new(bill, "present", json_string(present));
 	if (have < (halved ? all / 2 : all))
-		add_reason(bill, format_text("processors %s of %s are online", online, present));
+		add_reason(bill,
+			   format_text("processors online: %s, present: %s", online, present));
 }
 
 static void check_taint(json_t *bill)
@@ -141,7 +142,7 @@ static json_t *summary(const json_t *bill)
 	if (json_object_get(bill, "corrupted_kb"))
 		append_text(&text, ", ", "HardwareCorrupted 0 kB");
 	if (json_object_get(bill, "online"))
-		append_text(&text, ", ", "processors %s online", json_text(bill, "online", ""));
+		append_text(&text, ", ", "processors online: %s", json_text(bill, "online", ""));
 	append_text(&text, ", ",
 		    "no taint by an error, no frequency capped, no fault since the boot");
 	return json_string(text);
