@@ -25,6 +25,24 @@ setup_file() {
 	[ "$(verdict 0002)" = pass ]
 }
 
+@test "a run whose controller is about to end is resumed as soon as it has" {
+	FAKE=good "$brinell" run --bench ssh:fake --out "$out" "$scenario"
+	sed -i '/"type":"end"/d' "$out/journal.jsonl"
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo locked release messages
+	{ flock 9; echo >locked; read -r _ <release; } 9<"$out/journal.jsonl" 3>&- &
+	read -r _ <locked
+	FAKE=good "$brinell" resume "$out" 2>messages 3>&- &
+	controller=$!
+	exec 8<messages
+	read -r -u 8 line
+	[[ $line == *"waiting up to 30 s for another brinell to end this run"* ]]
+	echo >release
+	cat <&8
+	wait $controller
+	[ "$(records resume)" -eq 1 ]
+}
+
 # Kills the controller at a record and resumes: TYPE [DIE_TORN=1]
 die_and_resume() {
 	rm -rf "$out" "$FAKE_FIRED"

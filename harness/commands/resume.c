@@ -3,11 +3,16 @@
  * brinell resume: finish an interrupted run. No trial is lost or counted twice, and no fault with a recorded intent is fired
  * again.
  */
+#include <errno.h>
+#include <poll.h>
+
 #include "harness/commands/compare_command.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
 #include "harness/store/store.h"
 #include "harness/trial/session.h"
+
+#define WRITER_NS (30 * NSEC_PER_SEC)
 
 static const char usage[] = "usage: brinell resume DIR\n"
 			    "\n"
@@ -73,6 +78,26 @@ static void warn_of_damage(const struct journal_damage *damage)
 			    damage->bad_lines, damage->first_bad);
 }
 
+/* A run whose controller was killed gets a signal, and takes a while to stop its hosts. */
+static int open_journal(const char *directory, struct journal **journal,
+			struct journal_damage *damage, struct reason *why)
+{
+	int64_t until = now_monotonic_ns() + WRITER_NS;
+	bool said = false;
+
+	for (;;) {
+		int error = journal_open(directory, journal, damage, why);
+
+		if (error != -EBUSY || now_monotonic_ns() > until)
+			return error;
+		if (!said)
+			log_info("waiting up to %lld s for another brinell to end this run",
+				 WRITER_NS / NSEC_PER_SEC);
+		said = true;
+		(void)poll(NULL, 0, 50);
+	}
+}
+
 static int resume_comparison(const char *directory)
 {
 	__cleanup_json json_t *plan = NULL;
@@ -106,7 +131,7 @@ static int resume(int argc, char **argv)
 	if (access(comparison, F_OK) == 0)
 		return resume_comparison(argv[1]);
 	error = store_check_owner(argv[1], &why)
-		?: journal_open(argv[1], &journal, &damage, &why)
+		?: open_journal(argv[1], &journal, &damage, &why)
 		?: journal_index_open(argv[1], &index, &why)
 		?: plan_from_index(&plan, index, &why);
 	if (!error) {
