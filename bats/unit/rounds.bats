@@ -40,7 +40,7 @@ compare() { # BOOTS OPTIONS...
 	[ "$(grep -c 'victim.cost' said)" -eq 1 ]
 	# Two rounds, and one run of each side to see where the time goes.
 	[ "$(wc -l <fired)" -eq 18 ]
-	grep -qF "fake/poison, host: points of the samples: -30.0 work, +30.0 wait<2>; out/profile/fake-poison.svg" said
+	grep -qF "fake/poison, host: points of the samples: +30.0 wait<2>, -29.9 work; out/profile/fake-poison.svg" said
 	grep -q 'wait&lt;2&gt;: 50.00 % of A, 80.00 % of B' out/profile/fake-poison.svg
 	xmllint --noout out/profile/fake-poison.svg
 	grep -q '<li>wait&lt;2&gt;: +30.0 points of the samples</li>' out/report.html

@@ -17,6 +17,8 @@
 #define LETTER 6.2
 /* A change of this share of all samples has the full colour. */
 #define FULL_CHANGE 0.05
+/* A change is beyond chance when it is so many times its standard error: one function in a thousand is by chance. */
+#define BEYOND_CHANCE 3.3
 #define DEEPEST 128
 
 /* A node of the tree of both sides' stacks: {"a": share, "b": share, "above": {FRAME: node}}. */
@@ -100,6 +102,28 @@ static size_t depth_of(const json_t *node)
 	return deepest + 1;
 }
 
+/* The change of a node is 0 where it can be by chance. A share of all samples has no error. */
+static void note_change(json_t *node, double samples_a, double samples_b)
+{
+	double change = share(node, "b") - share(node, "a");
+	double both = (share(node, "a") * samples_a + share(node, "b") * samples_b) /
+		      (samples_a + samples_b);
+	double error = sqrt(fmax(both * (1 - both), 0) * (1 / samples_a + 1 / samples_b));
+
+	json_object_set_new(node, "change",
+			    json_real(fabs(change) > BEYOND_CHANCE * error ? change : 0));
+}
+
+static void note_changes(json_t *node, double samples_a, double samples_b)
+{
+	const char *frame;
+	json_t *above;
+
+	note_change(node, samples_a, samples_b);
+	json_object_foreach (json_object_get(node, "above"), frame, above)
+		note_changes(above, samples_a, samples_b);
+}
+
 static int level(double change, bool same)
 {
 	double strength = fmin(fabs(change) / FULL_CHANGE, 1);
@@ -111,7 +135,7 @@ static void write_box(FILE *out, const char *frame, const json_t *node, double x
 		      size_t rows)
 {
 	double width = width_of(node);
-	double change = share(node, "b") - share(node, "a");
+	double change = share(node, "change");
 	int other = level(change, false), own = level(change, true);
 	int letters = (int)((width - 4) / LETTER);
 	size_t y = HEAD + (rows - 1 - row) * ROW;
@@ -159,6 +183,7 @@ void flame_write(FILE *out, const char *title, const json_t *a, const json_t *b)
 
 	add_side(root, "a", a);
 	add_side(root, "b", b);
+	note_changes(root, sum_of(a), sum_of(b));
 	rows = depth_of(root);
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %zu\" "
@@ -168,14 +193,14 @@ void flame_write(FILE *out, const char *title, const json_t *a, const json_t *b)
 	text_xml_format(out, "<text x=\"4\" y=\"16\" font-size=\"13\">%s</text>\n", title);
 	fprintf(out,
 		"<text x=\"4\" y=\"32\">Share of the samples: red where B has more, blue where A "
-		"has more. A: %.0f samples, B: %.0f.</text>\n",
+		"has more, beyond chance. A: %.0f samples, B: %.0f.</text>\n",
 		sum_of(a), sum_of(b));
 	write_box(out, "all", root, 0, 0, rows);
 	write_above(out, root, 0, 1, rows);
 	fputs("</svg>\n", out);
 }
 
-static void add_innermost(json_t *change, const json_t *stacks, double sign)
+static void add_self(json_t *functions, const char *side, const json_t *stacks)
 {
 	double sum = sum_of(stacks);
 	const char *stack;
@@ -184,10 +209,10 @@ static void add_innermost(json_t *change, const json_t *stacks, double sign)
 	json_object_foreach ((json_t *)stacks, stack, samples) {
 		const char *last = strrchr(stack, ';');
 		const char *name = last ? last + 1 : stack;
-		double before = json_number_value(json_object_get(change, name));
 
-		json_object_set_new(change, name,
-				    json_real(before + sign * json_number_value(samples) / sum));
+		if (!json_object_get(functions, name))
+			json_object_set_new(functions, name, new_node());
+		add_share(json_object_get(functions, name), side, json_number_value(samples) / sum);
 	}
 }
 
@@ -196,28 +221,33 @@ static void add_innermost(json_t *change, const json_t *stacks, double sign)
  * @a, @b: as for flame_write()
  * @most:  number of functions
  *
- * Return: [{"function", "points"}], the largest change first; owned by the caller.
+ * Return: [{"function", "points"}], the largest change first, none that can be by chance; owned by the caller.
  */
 json_t *flame_changes(const json_t *a, const json_t *b, size_t most)
 {
-	__cleanup_json json_t *change = json_object();
+	__cleanup_json json_t *functions = json_object();
 	json_t *list = json_array();
+	double sum_a = sum_of(a), sum_b = sum_of(b);
 
-	add_innermost(change, a, -100);
-	add_innermost(change, b, 100);
-	while (json_array_size(list) < most && json_object_size(change)) {
+	add_self(functions, "a", a);
+	add_self(functions, "b", b);
+	while (json_array_size(list) < most) {
 		const char *name, *best = NULL;
-		json_t *points;
-		double largest = -1;
+		json_t *node;
+		double largest = 0;
 
-		json_object_foreach (change, name, points)
-			if (fabs(json_number_value(points)) > largest) {
-				largest = fabs(json_number_value(points));
+		json_object_foreach (functions, name, node) {
+			note_change(node, sum_a, sum_b);
+			if (fabs(share(node, "change")) > fabs(largest)) {
+				largest = share(node, "change");
 				best = name;
 			}
-		json_array_append_new(list, json_pack("{s:s, s:O}", "function", best, "points",
-						      json_object_get(change, best)));
-		json_object_del(change, best);
+		}
+		if (!best)
+			break;
+		json_array_append_new(list, json_pack("{s:s, s:f}", "function", best, "points",
+						      largest * 100));
+		json_object_del(functions, best);
 	}
 	return list;
 }

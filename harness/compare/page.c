@@ -275,6 +275,8 @@ static void write_profile(FILE *out, const json_t *profile)
 		text_xml_format(out, "<li>%s: %+.1f points of the samples</li>",
 				json_text(change, "function", ""),
 				table_number(change, "points", 0));
+	if (!json_array_size(json_object_get(profile, "changes")))
+		fputs("<li>no function changed beyond chance</li>", out);
 	fputs("</ul>\n", out);
 	if (read_small_file(json_text(profile, "picture", ""), &picture, NULL) == 0)
 		fprintf(out, "<div class=\"wide\" tabindex=\"0\">%s</div>", picture);

@@ -21,6 +21,8 @@
 /* Bounds the time if everything regressed. */
 #define SCENARIOS_MOST 4
 #define CHANGES_SHOWN 5
+/* What is looked for may take only some milliseconds of a trial. */
+#define FREQUENCY 499
 #define LONGER_NS (120 * NSEC_PER_SEC)
 
 /* Search of the trials of a run: for the scenario as it was run, or for the samples, {WORKLOAD: stacks}. */
@@ -91,7 +93,8 @@ static void add_workload(json_t *spec, const char *guest)
 	json_array_insert_new(steps, 0, json_pack("{s:s}", "start", name));
 	json_array_append_new(steps, json_pack("{s:s}", "touch", name));
 	json_object_set_new(json_object_get(spec, "workloads"), name,
-			    json_pack("{s:s, s:s*}", "kind", "perf-record", "in", guest));
+			    json_pack("{s:s, s:i, s:s*}", "kind", "perf-record", "frequency",
+				      FREQUENCY, "in", guest));
 }
 
 /* Reading symbols of an emulated kernel takes seconds, in its guests more. */

@@ -259,7 +259,7 @@ static void print_profile(FILE *out, const json_t *profile)
 		append_text(&changes, ", ", "%+.1f %s", table_number(change, "points", 0),
 			    json_text(change, "function", "?"));
 	text_line(out, "%s, %s: points of the samples: %s; %s", json_text(profile, "scenario", "?"),
-		  json_text(profile, "where", "?"), changes ?: "none",
+		  json_text(profile, "where", "?"), changes ?: "none beyond chance",
 		  json_text(profile, "picture", "?"));
 }
 
