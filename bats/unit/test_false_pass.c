@@ -906,6 +906,38 @@ static void one_driver_of_cxl_is_one_witness(void **state)
 	assert_verdict(records, "inconclusive", "one-witness");
 }
 
+/* What a program writes to /dev/kmsg is on the console, too, where no facility is shown. */
+static void a_program_in_the_log_is_one_on_the_console(void **state)
+{
+	static const char *const texts[] = {
+		"BUG: test 17 begins",
+		"Kernel panic - not syncing: only a test",
+		"watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]",
+		"my marker",
+	};
+	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		__cleanup_free char *console = format_text("[   12.345678][  T412] %s", texts[i]);
+		const struct told shown[] = {{"console", console, "{}"}, {0}};
+		const struct told written[] = {{"kmsg", texts[i], "{\"facility\": 1}"}, {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s, s:[s]}", "host", "up", "not-log",
+					      "my marker"));
+		tell(records, own);
+		tell(records, shown);
+		assert_verdict(records, i == 1 ? "inconclusive" : "fail", NULL);
+		tell(records, written);
+		assert_verdict(records, "pass", NULL);
+		/* The kernel printed it, too. */
+		tell(records, shown);
+		assert_verdict(records, i == 1 ? "inconclusive" : "fail", NULL);
+	}
+}
+
 /* A serial line leaves out lines that the log has, if the log goes on. */
 static void what_a_console_leaves_out_is_in_the_log(void **state)
 {
@@ -1133,6 +1165,7 @@ int main(void)
 		cmocka_unit_test(an_open_severity_needs_one_that_is_known),
 		cmocka_unit_test(one_driver_of_cxl_is_one_witness),
 		cmocka_unit_test(what_a_console_leaves_out_is_in_the_log),
+		cmocka_unit_test(a_program_in_the_log_is_one_on_the_console),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),

@@ -86,12 +86,13 @@ struct line_part {
  * @has_iova:     @iova, the address of a device's access, is set
  * @has_bank:     @cpu and @bank of a machine check are set
  * @device:       PCI function with its domain, "" for none
+ * @of_program:   a program wrote it, not the kernel
  * @part:         of a report in several lines; kernel_lines_join() completes these lines
  */
 struct kernel_line {
 	enum meaning meaning;
 	struct nature nature;
-	bool has_pfn, has_pid, has_address, has_iova, has_bank;
+	bool has_pfn, has_pid, has_address, has_iova, has_bank, of_program;
 	uint64_t pfn, pages;
 	int64_t pid;
 	uint64_t address, iova;

@@ -134,7 +134,7 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 		host->stuck = seen->conversion.hung;
 	if (case_format(trial, record) == FORMAT_KERNEL_LOG) {
 		trial->log_seen |= ours;
-		if (event_is_of_kernel(record))
+		if (case_is_of_kernel(trial, record))
 			read_kernel_line(trial, seen, host, record);
 	} else if (record->event.source == SOURCE_BENCH) {
 		read_bench(host, record);

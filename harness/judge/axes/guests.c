@@ -285,7 +285,7 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 	if (subject && (record->event.lost > 0 || line->meaning == MEANS_LOST) &&
 	    !case_log_has_all(trial, record))
 		trial->guest_log_lost = true;
-	if (!event_is_of_kernel(record))
+	if (!case_is_of_kernel(trial, record))
 		return;
 	older = line->meaning != MEANS_NOTHING && case_is_older(trial, record);
 	if (older && subject && line->meaning == MEANS_OOPS)

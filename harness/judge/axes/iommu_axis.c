@@ -18,7 +18,7 @@ static bool was_refused_before(const struct trial_case *trial, const char *devic
 		if (record >= trial->from)
 			break;
 		if (record->type != RECORD_EVENT || record->guest || !case_on_host(trial, record) ||
-		    !event_is_of_kernel(record))
+		    !case_is_of_kernel(trial, record))
 			continue;
 		if (line->meaning == MEANS_IOMMU_FAULT && strcmp(line->device, device) == 0)
 			return true;

@@ -147,9 +147,10 @@ void case_read_noise(struct trial_case *trial, const struct record *record)
 		scope_relation(record->guest ? &trial->in_guest : &trial->on_host, &line);
 	bool link = line.nature.kinds == KIND_PCIE && relation == RELATION_OURS;
 
-	if (line.meaning == MEANS_OOPS && event_is_of_kernel(record) && !trial->damaged_before)
+	if (line.meaning == MEANS_OOPS && case_is_of_kernel(trial, record) &&
+	    !trial->damaged_before)
 		trial->damaged_before = record;
-	if (!event_is_of_kernel(record) || !kernel_line_is_error(line.meaning) ||
+	if (!case_is_of_kernel(trial, record) || !kernel_line_is_error(line.meaning) ||
 	    (relation != RELATION_ANONYMOUS && !link) ||
 	    !nature_overlaps(line.nature, case_fault(trial)))
 		return;

@@ -82,7 +82,7 @@ static bool is_line(const struct trial_case *trial, const struct lines *source,
 		return false;
 	if (source->witness)
 		return strcmp(record->event.witness, source->witness) == 0;
-	return case_format(trial, record) == FORMAT_KERNEL_LOG && event_is_of_kernel(record);
+	return case_format(trial, record) == FORMAT_KERNEL_LOG && case_is_of_kernel(trial, record);
 }
 
 /* A domain may have no console: a source without any line in this trial proves no absence. */

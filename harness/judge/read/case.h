@@ -287,6 +287,7 @@ const char *case_known_failure(const struct trial_case *trial, enum code code, b
 
 void case_read_axes(struct trial_case *trial);
 const struct kernel_line *case_line(const struct trial_case *trial, const struct record *record);
+bool case_is_of_kernel(const struct trial_case *trial, const struct record *record);
 bool case_is_other_panic(const struct trial_case *trial, const struct kernel_line *line);
 void case_compare(struct trial_case *trial);
 json_t *case_metrics(const struct trial_case *trial);
