@@ -308,6 +308,13 @@ static const struct {
 		      "schedule"},
 	{MEANS_OOPS, "Kernel BUG at __free_pages+0x12/0x30 [verbose debug info unavailable]"},
 	{MEANS_WARNING, "XFS (sda1): log I/O error -5"},
+	{MEANS_WARNING, "XFS (vda1): metadata I/O error in \"xfs_x\" at daddr 0x1 len 1 error 5"},
+	{MEANS_WARNING, "BTRFS: error (device vda1) in btrfs_commit_transaction:2327: errno=-5"},
+	{MEANS_WARNING, "Aborting journal on device vda1-8."},
+	{MEANS_OOPS, "swap_dup: Bad swap file entry 1"},
+	{MEANS_OOPS, "__swap_info_get: Bad swap offset entry 0001"},
+	{MEANS_NOTHING, "Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data "
+			"leaks possible via Spectre v2 BHB attacks!"},
 	{MEANS_WARNING, "XFS (sda1): Filesystem has been shut down due to log error (0x2)."},
 	{MEANS_LOST, "AER: buffer overflow in recovery for 0000:05:00.0"},
 	{MEANS_LOST, "AER recover: Buffer overflow when recovering AER for 0000:00:1c:0"},

@@ -530,7 +530,7 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_OOPS),
 	LINE("usercopy: Kernel memory ", NULL, MEANS_OOPS),
 	/* mm/swapfile.c: _swap_info_get(), get_swap_device() */
-	LINE("Bad swap ", "(_?swap_info_get|get_swap_device): Bad swap ", MEANS_OOPS),
+	LINE("Bad swap ", "(swap_[a-z]+|_*swap_info_get|get_swap_device): Bad swap ", MEANS_OOPS),
 	/* arch/x86/kernel/check.c; mm/slab.c before Linux 6.8; lib/string_helpers.c before 6.9 */
 	LINE("Corrupted low memory at ", NULL, MEANS_OOPS),
 	LINE("Slab corruption ", NULL, MEANS_OOPS),
@@ -558,10 +558,12 @@ static const struct line_kind line_kinds[] = {
 	LINE("EXT4-fs ", "EXT4-fs (error|\\(.*\\): Remounting filesystem read-only)",
 	     MEANS_WARNING),
 	LINE("XFS (",
-	     "XFS \\(.*\\): (Corruption|Internal error|Metadata (CRC error|corruption)|log I/O "
+	     "XFS \\(.*\\): (Corruption|Internal error|Metadata (CRC "
+	     "error|corruption)|(log|metadata) I/O "
 	     "error|Filesystem has been shut down|.*Shutting down filesystem)",
 	     MEANS_WARNING),
-	LINE("BTRFS ", "BTRFS (error|critical) ", MEANS_WARNING),
+	LINE("BTRFS", "BTRFS:? (error|critical) ", MEANS_WARNING),
+	LINE("Aborting journal on device ", NULL, MEANS_WARNING),
 	LINE("error, dev ", "(I/O|critical [a-z]+|[a-z ]+) error, dev [^ ]+, sector ",
 	     MEANS_WARNING),
 	LINE("Buffer I/O error on dev", NULL, MEANS_WARNING),
