@@ -45,7 +45,7 @@ static inline void figures_print_mean(const char *what, const double *values, si
 	double mean = 0, squares = 0, freedom = (double)count - 1, quantile, half, deviation;
 
 	if (count < 3) {
-		printf("%s: %zu rounds tell nothing\n", what, count);
+		printf("%s: %zu rounds are too few\n", what, count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

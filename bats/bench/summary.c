@@ -127,7 +127,7 @@ static void print_differences(const double *differences, size_t count)
 	       near, count, RESOLUTION_MS, worst);
 }
 
-/* How long guests did not run while they were moved: as their heartbeats tell, and as the hypervisor says. */
+/* How long guests did not run while they were moved: by their heartbeats, and by the hypervisor. */
 static void print_downtimes(const json_t *trials)
 {
 	size_t most = json_array_size(trials) + 1, index;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Guests that the agent of a rig host starts, through its own calls: poison reaches one of them, and what breaks is told.
+# Guests that the agent of a rig host starts, through its own calls: poison reaches one of them, and failures are reported.
 # Nested virtualisation under emulation is slow and, on a busy machine, now and then does not come to its end: these run by
 # `make check-guests`, apart from the tests that every change has to pass.
 
@@ -38,7 +38,7 @@ converse() { # TEST
 	grep '^FIGURE' <<<"$output" >&3
 }
 
-@test "libvirtd and QEMU are killed under a guest: calls say so, and the agent goes on" {
+@test "libvirtd and QEMU are killed under a guest: calls fail with a reason, and the agent continues" {
 	converse daemon
 }
 
@@ -50,7 +50,7 @@ converse() { # TEST
 	converse adopt
 }
 
-@test "a guest whose kernel panics is told from one that was switched off" {
+@test "a guest whose kernel panics is distinguished from one that was switched off" {
 	converse panic
 }
 
@@ -58,6 +58,6 @@ converse() { # TEST
 	converse frames
 }
 
-@test "stress-ng runs in a guest and is counted there, and the guest's kernel falls when it is told to" {
+@test "stress-ng runs in a guest and is counted there, and the guest's kernel crashes on request" {
 	converse stress
 }

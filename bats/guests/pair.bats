@@ -29,7 +29,7 @@ move() { # TEST
 	grep '^FIGURE' <<<"$output" >&3
 }
 
-@test "a guest moves while it works, and says hello to its new host" {
+@test "a guest moves while it works, and sends a hello to its new host" {
 	move plain
 }
 
@@ -49,7 +49,7 @@ move() { # TEST
 	move cancel
 }
 
-@test "a migration to nobody is refused, and one whose target dies has failed" {
+@test "a migration to a missing host is refused, and one whose target dies has failed" {
 	move failures
 }
 

@@ -51,7 +51,7 @@ await_true() { # TEXT COMMAND...
 
 ended() { # PID...
 	for process; do
-		# One that nobody waits for yet has ended, too.
+		# One that has not been waited for has ended, too.
 		case $(cut -d' ' -f3 "/proc/$process/stat" 2>/dev/null) in
 		'' | Z) ;;
 		*) return 1 ;;
@@ -129,7 +129,7 @@ part_of_one() {
 	met=0
 }
 
-# The agent reports the end of the storm, and gives everything back when it is asked to.
+# The agent reports the end of the storm, and frees everything on request.
 kill_part() { # PID
 	begin
 	mark

@@ -32,7 +32,7 @@ await_record() {
 	[ "$status" -eq 7 ]
 }
 
-@test "a program that knows nothing of brinell gets SIGBUS for the line it loads, and for no other" {
+@test "a program without any part of brinell gets SIGBUS for the line it loads, and for no other" {
 	run "$brinell" rig run --file "$BATS_FILE_TMPDIR/stranger" intel -- /root/stranger
 	[ "$status" -eq 0 ]
 	[[ $output == *"other line: 0"* ]]
@@ -172,7 +172,7 @@ await_record() {
 	[[ $output == *damaged* || $output == *again* ]]
 }
 
-@test "without QEMU it says which package is missing" {
+@test "without QEMU the message names the missing package" {
 	mkdir bin
 	for tool in bash cat; do ln -s "$(command -v $tool)" bin/; done
 	PATH=$PWD/bin run "$brinell" run --out "$out" einj/single
@@ -180,7 +180,7 @@ await_record() {
 	[[ $output == *qemu* ]]
 }
 
-@test "without space in the cache it says how much is needed, and leaves nothing half built" {
+@test "without space in the cache the message has the size that is needed, and nothing is left half built" {
 	[ "$(id -u)" -eq 0 ] || skip "mounting a small file system needs root"
 	mkdir small
 	mount -t tmpfs -o size=64m none small

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program that knows nothing of brinell: it injects through the kernel's own EINJ files as anybody would, loads what it
- * poisoned, and says what the kernel did to it. Shows that the rig works by itself.
+ * A program without any part of brinell: it injects through the kernel's EINJ files, loads what it
+ * poisoned, and reports what the kernel did to it. Shows that the rig works by itself.
  */
 #include <fcntl.h>
 #include <inttypes.h>

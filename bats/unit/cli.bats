@@ -195,7 +195,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[[ $output == *"# reason: hello: the agent on me@there is gone: cannot run ssh: No such file"*openssh-client* ]]
 }
 
-@test "what an agent says on standard error is limited" {
+@test "the standard error of an agent is limited" {
 	write_scenario x.yaml
 	mkdir bin
 	cat >bin/ssh <<-'END'
@@ -210,7 +210,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	[[ $output == *"# reason: hello: the agent on there is gone: 100000"* ]]
 }
 
-@test "no command hands the terminal what an agent or a journal says" {
+@test "no command passes control characters of an agent or a journal to the terminal" {
 	mkdir bin
 	write_scenario x.yaml
 	cat >bin/ssh <<-'END'
@@ -332,7 +332,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	nothing_started
 }
 
-@test "a dry run says what would skip or fail, and why" {
+@test "a dry run lists which trials would skip or fail, and why" {
 	write_scenario needs.yaml
 	sed -i 's/^scenario:.*/&\nrequires: ["hwpoison:corrupt-pfn"]/' needs.yaml
 	PATH="$BATS_TEST_DIRNAME/fake:$PATH" run "$brinell" run --dry-run --bench ssh:fake needs.yaml kvm/migration/dirty

@@ -113,7 +113,7 @@ verdict_is() {
 	[ "$output" = "$first" ]
 }
 
-@test "without a record of the boots each trial is one, and the table says so" {
+@test "without a record of the boots each trial is one, and the table marks it" {
 	write_run a "$time" "${base[@]}"
 	write_run b "$time" "${slow[@]}"
 	sed -i 's/,"samples":[^}]*//g' a/results.json b/results.json
@@ -156,7 +156,7 @@ verdict_is() {
 	[[ $(grep 'perf/case speed' <<<"$output") == *"not-comparable: only in B" ]]
 }
 
-@test "another bench is not compared, unless it is asked for" {
+@test "another bench is not compared without --across" {
 	write_run a "$time" "${base[@]}"
 	write_run b "$time" "${slow[@]}"
 	sed -i 's/"bench":"kvm"/"bench":"intel"/g' b/results.json
@@ -179,7 +179,7 @@ seal() {
 		printf qq(%s,"crc":"%08x"}\n), $_, $c ^ 0xffffffff'
 }
 
-@test "journals of two kernels are not compared, unless it is asked for" {
+@test "journals of two kernels are not compared without --across" {
 	mkdir a b
 	cp "$BATS_TEST_DIRNAME/golden/pass-guest-contained/journal.jsonl" a
 	sed 's/"kernel":"7.2.12+deb13-amd64"/"kernel":"7.3.1"/g' a/journal.jsonl | seal >b/journal.jsonl
@@ -199,7 +199,7 @@ jump() { # NUMBER SECONDS
 			print substr($0, 1, RSTART + 9) substr($0, RSTART + 10, RLENGTH - 19) + by rest }' c/journal.jsonl | seal >d/journal.jsonl
 }
 
-@test "a run that is incomplete says so, and a time over which the clock jumped is none" {
+@test "an incomplete run is marked, and a time over which the clock jumped is none" {
 	write_run a "$time" "${base[@]}"
 	sed -i 's/"complete":true/"complete":false/' a/results.json
 	run "$brinell" compare a a

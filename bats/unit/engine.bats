@@ -77,7 +77,7 @@ load fake/engine
 	[ "$(grep -cE '"body":\{"witness":"(console|engine)"' "$out/journal.jsonl")" -eq 0 ]
 }
 
-@test "a run stops after its first failure when it is asked to, and can be resumed" {
+@test "a run stops after its first failure with --stop-on-fail, and can be resumed" {
 	sed 's/process: contained/process: killed/; /signal:/d; /code:/d' "$scenario" >"$BATS_TEST_TMPDIR/failing.yaml"
 	FAKE=good run "$brinell" run --stop-on-fail --bench ssh:fake --out "$out" "$BATS_TEST_TMPDIR/failing.yaml" "$scenario"
 	[ "$status" -eq 1 ]
@@ -132,7 +132,7 @@ load fake/engine
 	[ "$(verdict 0001)" != pass ]
 }
 
-@test "an agent that dies after the fault is not asked again, and the run goes on" {
+@test "an agent that dies after the fault gets no further call, and the run goes on" {
 	FAKE_ONCE=$BATS_TEST_TMPDIR/once run_it dies-after --trials 2
 	[ "$status" -ne 0 ]
 	[ "$(verdict 0001)" != pass ]
@@ -216,7 +216,7 @@ load fake/engine
 	[ "$(fired)" -eq 1 ]
 }
 
-@test "a skipped trial fails a run only when it is asked to" {
+@test "a skipped trial fails a run only with --fail-on-skip" {
 	sed 's/^scenario:.*/&\nrequires: ["hwpoison:corrupt-pfn"]/' "$scenario" >"$BATS_TEST_TMPDIR/needs.yaml"
 	scenario=$BATS_TEST_TMPDIR/needs.yaml
 	run_it good

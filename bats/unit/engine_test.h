@@ -18,7 +18,7 @@ static inline int set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	/* As the program has it: a host may die while it is told something. */
+	/* As the program has it: a host may die during a call. */
 	signal(SIGPIPE, SIG_IGN);
 	memset(&fake, 0, sizeof(fake));
 	snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/brinell-test-XXXXXX");
@@ -57,7 +57,7 @@ static inline void see_progress(void *context, const char *what, double fraction
 	progress_seen = fraction;
 }
 
-/* Runs one scenario some times, and reads what was asked of the hosts and what is on record. */
+/* Runs one scenario some times, and reads the calls to the hosts and the journal. */
 static inline void run(struct fixture *fixture, const char *bench, const char *steps, size_t trials)
 {
 	__cleanup_free char *calls = format_text("%s/calls", fixture->directory);

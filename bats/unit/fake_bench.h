@@ -31,7 +31,7 @@ enum fake_mishap {
 };
 
 /*
- * struct fake - how the made-up hosts behave, and what they were asked; not shared: each host is a process of its own
+ * struct fake - behaviour of the fake hosts, and the calls that they got; not shared: each host is a process of its own
  * that is forked with these settings
  * @moves:  how often the page of the guest moves
  * @dies:   the guest ends at its touch

@@ -3,7 +3,7 @@
 #define BRINELL_UNIT_GUEST_CASES_H
 
 /*
- * Trials with guests, told by hand: what each witness says, at which millisecond of the trial. Each is a directory of
+ * Trials with guests, written by hand: the events of each witness, with their millisecond in the trial. Each is a directory of
  * bats/unit/golden, the name of which begins with the verdict that it must get.
  */
 #include <string.h>
@@ -21,11 +21,11 @@
 static struct {
 	json_t *records;
 	int now_ms;
-} told;
+} script;
 
 static void at(int milliseconds)
 {
-	told.now_ms = milliseconds;
+	script.now_ms = milliseconds;
 }
 
 /* A body in JSON, for which a C string has no room to be read: ' stands for ". */
@@ -47,9 +47,9 @@ static void put_body(const char *type, json_t *body)
 {
 	bool of_run = strcmp(type, "run") == 0 || strcmp(type, "end") == 0;
 
-	json_array_append_new(told.records,
+	json_array_append_new(script.records,
 			      json_pack("{s:I, s:s, s:s*, s:o}", "time_ns",
-					(json_int_t)(BEGIN_NS + told.now_ms * NSEC_PER_MSEC),
+					(json_int_t)(BEGIN_NS + script.now_ms * NSEC_PER_MSEC),
 					"type", type, "trial", of_run ? NULL : "0001", "body",
 					body));
 }
@@ -63,13 +63,13 @@ static void put(const char *type, const char *body)
 static void event(const char *host, const char *guest, const char *witness, const char *text,
 		  const char *data)
 {
-	int64_t seen = BEGIN_NS + told.now_ms * NSEC_PER_MSEC;
+	int64_t seen = BEGIN_NS + script.now_ms * NSEC_PER_MSEC;
 
-	told.now_ms++;
+	script.now_ms++;
 	put_body("event", json_pack("{s:s, s:s, s:s*, s:I, s:s, s:o}", "witness", witness, "host",
 				    host, "guest", guest, "host_time_ns", (json_int_t)seen, "text",
 				    text, "data", body_of(data)));
-	told.now_ms--;
+	script.now_ms--;
 }
 
 static void step(const char *name)
@@ -116,7 +116,7 @@ static void end(const char *cause)
 
 	put("close", body);
 	put("verdict", "{'trial': '0001', 'verdict': 'skip'}");
-	/* What is heard while the trial is cleaned up is no evidence. */
+	/* Events during the clean-up of a trial are no evidence. */
 	event("h0", "g1", "libvirt", "g1: stopped, destroyed",
 	      "{'guest': 'g1', 'event': 'lifecycle', 'state': 'stopped', 'detail': 'destroyed'}");
 	event("h0", "g1", "guest-link", "g1: its stream has ended", "{'what': 'gone'}");
@@ -331,7 +331,7 @@ static void contained(void)
 	end("done");
 }
 
-/* No host tells of it: the guest's log and its workload do. */
+/* No host reports it: the guest's log and its workload do. */
 static void machine_check_of_guest(void)
 {
 	begin(INJECT, CONTAINED, "");
@@ -573,7 +573,7 @@ static void is_destroyed(void)
 	end("done");
 }
 
-/* The end of a guest of the trial before, of the same name, is told late. */
+/* The end of a guest of the trial before, of the same name, is reported late. */
 static void namesake_ends(void)
 {
 	begin(INJECT, "{'guest': 'unharmed'}", "");
@@ -643,7 +643,7 @@ static void panics_by_one_sign(void)
 	end("done");
 }
 
-/* Whoever killed the daemon made it silent, too: what it does not tell has not therefore not been. */
+/* A killed daemon reports nothing, so that a missing report proves nothing. */
 static void daemon_dies(const char *expect)
 {
 	begin("{'inject': {}}", expect, "");
@@ -738,7 +738,7 @@ static void migration_ends(const char *outcome)
 	event("h0", "g1", "migration", text, data);
 }
 
-/* Last heard at 3000 ms at the source, first at 3700 ms at the target. */
+/* The last heartbeat at the source is at 3000 ms, the first at the target at 3700 ms. */
 static void arrives(const char *boot)
 {
 	at(3100);
@@ -981,7 +981,7 @@ static void qemu_of_source_dies(void)
 	end("done");
 }
 
-/* Nothing was done to it, and nobody has it. */
+/* No fault, and the guest is on no host. */
 static void is_lost(void)
 {
 	begin(MIGRATE, PLAIN("completed"), "");
@@ -1129,7 +1129,7 @@ static void is_ended_by_hypervisor(void)
 	end("done");
 }
 
-/* It speaks at the target, and libvirt calls it running: but not all of it is there yet. */
+/* It sends heartbeats at the target, and libvirt reports it as running, but not all of its memory is there. */
 static void is_still_in_post_copy(void)
 {
 	begin(POST_COPY, PLAIN("completed"), "");
@@ -1179,7 +1179,7 @@ static void only_source_tells(void)
 	end("done");
 }
 
-/* It failed, says the source; whether the guest has outlived it nobody says. */
+/* The source reports a failure; no witness reports whether the guest survived. */
 static void nobody_saw_it_since(void)
 {
 	begin(MIGRATE, "{'delivered': false, 'migration': 'failed'}", "");
@@ -1244,7 +1244,7 @@ static void version_is_unknown(void)
 	json_t *body;
 
 	begin(MIGRATE, PLAIN("completed"), REFUSED_SINCE_9);
-	body = json_object_get(json_array_get(told.records, json_array_size(told.records) - 1),
+	body = json_object_get(json_array_get(script.records, json_array_size(script.records) - 1),
 			       "body");
 	json_object_del(json_object_get(body, "facts"), "qemu");
 	ends_at_source("refused");
@@ -1272,7 +1272,7 @@ static void no_longer_fails(void)
 
 static const struct guest_case {
 	const char *name;
-	void (*tell)(void);
+	void (*write)(void);
 } guest_cases[] = {
 	{"pass-guest-unharmed", unharmed},
 	{"pass-guest-contained", contained},
@@ -1342,9 +1342,9 @@ static const struct guest_case {
 /* Return: the records of a case, without numbers and checksums; owned by the caller */
 static json_t *record_case(const struct guest_case *each)
 {
-	told.records = json_array();
-	each->tell();
-	return told.records;
+	script.records = json_array();
+	each->write();
+	return script.records;
 }
 
 /* Return: the journal of a case; owned by the caller */

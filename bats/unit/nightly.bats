@@ -27,7 +27,7 @@ age() {
 	mv "nights/$name" "nights/$(date -u -d "-$1 hours" +%Y%m%dT%H%M%SZ)"
 }
 
-@test "a night runs its steps, and says what they found" {
+@test "a night runs its steps, and summarizes their results" {
 	printf 'compare --boots 1 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml\n' >>night
 	nightly
 	[ "$status" -eq 0 ]

@@ -106,7 +106,7 @@ stop_at() { # NUMBER
 	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *" (2) "*" (2) "* ]]
 }
 
-@test "a run that fails ends the comparison, and says where to look" {
+@test "a run that fails ends the comparison, and its log is named" {
 	FAKE=version compare 2
 	[ "$status" -eq 4 ]
 	[[ $output == *"the run out/round-1/01-a failed, see out/round-1/01-a.log; 'brinell resume out'"* ]]
@@ -136,7 +136,7 @@ stop_at() { # NUMBER
 	[[ $output == *"which scenario?"* ]]
 }
 
-@test "sides that differ in what they were not told to are not compared" {
+@test "sides with an unexpected difference are not compared" {
 	mkdir other
 	ln -s /bin/true other/qemu-system-x86_64
 	printf '#!/bin/sh\nFAKE_CMDLINE=other exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >other/ssh
@@ -165,7 +165,7 @@ stop_at() { # NUMBER
 	[ "$status" -eq 2 ]
 }
 
-@test "a dirty host is not measured, and a clean one says so in the journal" {
+@test "a dirty host is not measured, and the journal records a clean one" {
 	run "$brinell" run --bench ssh:fake --out clean "$scenario"
 	[ "$status" -eq 0 ]
 	grep -q '"text":"HardwareCorrupted 0 kB".*"event":"clean-bill"' clean/journal.jsonl
@@ -174,7 +174,7 @@ stop_at() { # NUMBER
 	[ "$status" -eq 1 ]
 	[[ $output == *"SKIP h0 is not fit to measure: HardwareCorrupted is 4 kB; boot it anew"* ]]
 	grep -q '"clean":false' dirty/journal.jsonl
-	# A trial that was skipped says nothing about how long it takes.
+	# The duration of a skipped trial is not used.
 	rm "$XDG_CACHE_HOME/brinell/durations.json"
 	FAKE=dirty "$brinell" run --bench ssh:fake --out skipped "$scenario"
 	run "$brinell" run --bench ssh:fake --out again "$scenario"

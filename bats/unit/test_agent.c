@@ -145,7 +145,7 @@ static void what_was_set_is_restored_when_the_controller_is_gone(void **state)
 	assert_int_equal(seen->restored, 1);
 }
 
-/* So the kernel tells the agent that its controller was killed, and sshd that the line is dead. */
+/* This signal comes when the controller was killed, or when sshd finds the connection dead. */
 static void what_was_set_is_restored_at_a_signal(void **state)
 {
 	struct fixture *fixture = *state;
@@ -231,15 +231,15 @@ static void a_program_gets_its_status_and_its_text(void **state)
 	assert_string_equal(json_text(ok, "stdout", ""), "a??b");
 }
 
-/* Even of a machine that may be broken only the rig sets the clock; the step is one that nobody would notice. */
-static void it_tells_the_time_and_lets_nobody_set_it(void **state)
+/* Even of a machine that may be broken only the rig sets the clock; the step is too small to have an effect. */
+static void clock_is_reported_and_can_not_be_set(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t before = now_realtime_ns();
-	__cleanup_json json_t *told = ask(fixture->channel, "clock", NULL);
+	__cleanup_json json_t *reply = ask(fixture->channel, "clock", NULL);
 	__cleanup_json json_t *set =
 		ask(fixture->channel, "clock", json_pack("{s:i}", "step_ns", 1));
-	int64_t time_ns = json_number(json_object_get(told, "ok"), "time_ns", 0);
+	int64_t time_ns = json_number(json_object_get(reply, "ok"), "time_ns", 0);
 
 	assert_true(time_ns >= before && time_ns <= now_realtime_ns());
 	assert_string_equal(json_text(json_object_get(set, "error"), "name", ""), "EPERM");
@@ -257,7 +257,7 @@ int main(void)
 		TEST(evidence_that_is_no_text_is_not_lost),
 		TEST(a_program_that_closes_its_output_does_not_hold_the_agent_up),
 		TEST(a_program_gets_its_status_and_its_text),
-		TEST(it_tells_the_time_and_lets_nobody_set_it),
+		TEST(clock_is_reported_and_can_not_be_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

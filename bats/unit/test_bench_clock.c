@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: an agent speaks for no witness outside of it; how far the clock of a host is off is told by its quickest answer, and only a host of the rig is set right.
+ * Description: an agent reports only its own witnesses; the offset of a host's clock comes from its fastest answer, and only the clock of a host of the rig is set.
  */
 #include <errno.h>
 #include <poll.h>
@@ -61,10 +61,10 @@ static void *serve(void *nothing)
 
 	while (poll(&state, 1, -1) >= 0 && channel_fill(host.channel) >= 0)
 		while (channel_next(host.channel, &request, &why) == 1) {
-			__cleanup_json json_t *told = answer(request);
+			__cleanup_json json_t *reply = answer(request);
 
 			json_decref(request);
-			if (channel_send(host.channel, told, 60000))
+			if (channel_send(host.channel, reply, 60000))
 				return nothing;
 		}
 	return nothing;
@@ -120,7 +120,7 @@ static int close_fixture(void **state)
 	return 0;
 }
 
-static const json_t *told(const struct fixture *fixture)
+static const json_t *clock_event(const struct fixture *fixture)
 {
 	const json_t *event = json_array_get(fixture->events, 0);
 
@@ -130,8 +130,8 @@ static const json_t *told(const struct fixture *fixture)
 	return json_object_get(event, "data");
 }
 
-/* What was quick enough before is quick enough: the first answer that is ends the questions. */
-static void a_warm_host_is_asked_less(void **state)
+/* An answer as fast as the best one before ends the series of calls. */
+static void a_warm_host_gets_fewer_calls(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -144,15 +144,15 @@ static void a_warm_host_is_asked_less(void **state)
 	assert_true(fixture->bench.clock_way_ns < 10 * NSEC_PER_SEC);
 }
 
-/* What it may be wrong by it tells itself, and that is less than what a slow answer would make it wrong by. */
+/* The error is reported, and is less than that of a slow answer. */
 static void the_quickest_answer_counts(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t error, offset;
 
 	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), 0);
-	offset = json_number(told(fixture), "offset_ns", 0);
-	error = json_number(told(fixture), "error_ns", -1);
+	offset = json_number(clock_event(fixture), "offset_ns", 0);
+	error = json_number(clock_event(fixture), "error_ns", -1);
 	assert_int_equal(offset, fixture->bench.clock_offset_ns);
 	assert_true(error >= 0 && error < SLOW_MS * NSEC_PER_MSEC / 2);
 	assert_true(llabs(offset - BEHIND_NS) <= error + NSEC_PER_MSEC);
@@ -172,12 +172,12 @@ static void a_host_of_the_rig_is_set_right(void **state)
 	assert_int_equal(bench_compare_clocks(&fixture->bench, true, NULL), 0);
 	assert_int_equal(host.steps, 1);
 	assert_true(llabs(host.behind_ns) < SLOW_MS * NSEC_PER_MSEC / 2);
-	assert_true(llabs(json_number(told(fixture), "offset_ns", INT64_MAX)) <
+	assert_true(llabs(json_number(clock_event(fixture), "offset_ns", INT64_MAX)) <
 		    SLOW_MS * NSEC_PER_MSEC);
 }
 
-/* An agent that can not tell leaves things as they were. */
-static void who_does_not_tell_is_not_believed(void **state)
+/* An agent without the call leaves the offset unchanged. */
+static void a_host_without_a_clock_is_not_corrected(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -200,8 +200,8 @@ static void a_slow_bench_gets_more_time(void **state)
 	assert_int_equal(bench_call(&fixture->bench, "clock", NULL, SLOW_MS / 4, NULL, &why), 0);
 }
 
-/* The clock of a slow host lags more and more behind: what it tells happened when it came, at the latest. */
-static void a_slow_bench_is_not_asked_for_times(void **state)
+/* The clock of a slow host lags more and more behind: an event happened at its arrival, at the latest. */
+static void a_slow_bench_reports_no_times(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -240,7 +240,7 @@ static void benches_of_the_rig_are_as_their_profiles(void **state)
 }
 
 /* From one stream come only the witnesses that live in the agent: nothing of it can prove the death of its own host. */
-static void an_agent_speaks_only_for_itself(void **state)
+static void an_agent_reports_only_its_own_witnesses(void **state)
 {
 	static const char *const outside[] = {"console", "bench", "engine", "firmware", "protocol"};
 	struct fixture *fixture = *state;
@@ -264,8 +264,8 @@ static void an_agent_speaks_only_for_itself(void **state)
 	}
 }
 
-/* Nor does a guest speak for its host; what it says that is no report of a witness of its own is only told. */
-static void a_guest_speaks_only_for_itself(void **state)
+/* A guest is no witness of its host: an event of another witness is recorded as a message only. */
+static void a_guest_reports_only_its_own_witnesses(void **state)
 {
 	static const struct {
 		const char *named, *taken;
@@ -320,14 +320,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_quickest_answer_counts),
-		TEST(a_warm_host_is_asked_less),
+		TEST(a_warm_host_gets_fewer_calls),
 		TEST(a_host_of_the_rig_is_set_right),
-		TEST(who_does_not_tell_is_not_believed),
+		TEST(a_host_without_a_clock_is_not_corrected),
 		TEST(a_stream_has_one_boot),
-		TEST(an_agent_speaks_only_for_itself),
-		TEST(a_guest_speaks_only_for_itself),
+		TEST(an_agent_reports_only_its_own_witnesses),
+		TEST(a_guest_reports_only_its_own_witnesses),
 		TEST(a_slow_bench_gets_more_time),
-		TEST(a_slow_bench_is_not_asked_for_times),
+		TEST(a_slow_bench_reports_no_times),
 		cmocka_unit_test(benches_of_the_rig_are_as_their_profiles),
 	};
 

@@ -299,7 +299,7 @@ static void the_first_device_that_can_be_taken_is_found(void **state)
 	assert_int_equal(function.group, 9);
 }
 
-static void the_probe_says_what_is_missing(void **state)
+static void the_probe_reports_missing_parts(void **state)
 {
 	__cleanup_json json_t *findings = json_array();
 	__cleanup_free char *text = NULL;
@@ -315,7 +315,7 @@ static void the_probe_says_what_is_missing(void **state)
 }
 
 /*
- * A made-up device, with the bus before it: what is not mapped is dropped, and nobody tells the device.
+ * A made-up device, with the bus before it: what is not mapped is dropped, and the device gets no error.
  * @target: memory at TARGET_IOVA, mapped as @mapped says
  * @silent: it does not answer; @status: of an NVMe completion
  */
@@ -488,7 +488,7 @@ static void a_completion_of_nvme_is_no_delivery(void **state)
 	a_completion_is_no_delivery("nvme");
 }
 
-static void silence_is_told_from_an_error(void **state)
+static void a_timeout_differs_from_an_error(void **state)
 {
 	struct dma_device *device = plug("nvme");
 	struct reason why;
@@ -561,10 +561,10 @@ int main(void)
 		WITH_ROOT(a_device_is_given_back_in_the_right_order),
 		WITH_ROOT(a_device_comes_back_after_sigkill),
 		WITH_ROOT(the_first_device_that_can_be_taken_is_found),
-		WITH_ROOT(the_probe_says_what_is_missing),
+		WITH_ROOT(the_probe_reports_missing_parts),
 		cmocka_unit_test(a_completion_of_edu_is_no_delivery),
 		cmocka_unit_test(a_completion_of_nvme_is_no_delivery),
-		cmocka_unit_test(silence_is_told_from_an_error),
+		cmocka_unit_test(a_timeout_differs_from_an_error),
 		WITH_ROOT(a_fault_waits_until_its_lines_can_be_logged),
 	};
 

@@ -7,7 +7,7 @@
  */
 #include "bats/unit/fake_bench.h"
 
-/* What a run of the doctor said, and what it asked of the hosts. */
+/* The output of a run of doctor, and its calls to the hosts. */
 static char *said, *asked;
 
 static int doctor(const char *bench, bool as_json)
@@ -82,7 +82,7 @@ static void one_host_has_no_name(void **state)
 	assert_non_null(strstr(said, "1 found, 0 missing"));
 }
 
-static void json_says_of_which_host(void **state)
+static void json_names_the_host(void **state)
 {
 	__cleanup_json json_t *report = NULL;
 	const json_t *findings, *hosts;
@@ -125,7 +125,7 @@ int main(void)
 #define DOCTOR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		DOCTOR_TEST(each_host_is_looked_at),   DOCTOR_TEST(one_host_has_no_name),
-		DOCTOR_TEST(json_says_of_which_host),  DOCTOR_TEST(one_host_does_not_come_up),
+		DOCTOR_TEST(json_names_the_host),      DOCTOR_TEST(one_host_does_not_come_up),
 		DOCTOR_TEST(libvirt_does_not_come_up),
 	};
 

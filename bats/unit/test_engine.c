@@ -110,7 +110,7 @@ static bool is_told(const struct fixture *fixture, const char *event)
 	return false;
 }
 
-/* The kernel does not get hold of a page: because it moves it, or because somebody holds it. */
+/* The kernel does not get hold of a page: because it moves it, or because another user holds it. */
 static void test_page_moves_under_the_fault(void **state)
 {
 	for (int strays = 0; strays < 2; strays++) {
@@ -173,7 +173,7 @@ static void test_migration(void **state)
 			       "h1 guest.receive {\"arguments\":\"\",\"backing\":\"anonymous\""));
 	assert_non_null(strstr(fixture->calls, "h0 guest.migrate {\"address\":\"tcp://h1\""));
 	assert_non_null(strstr(fixture->calls, "\"bandwidth\":2097152"));
-	/* It has said hello at the target: from then on it is asked there. */
+	/* After its hello at the target the calls go there. */
 	assert_non_null(strstr(
 		fixture->calls,
 		"h1 guest.call {\"args\":{\"name\":\"victim\"},\"call\":\"workload.touch\""));
@@ -254,7 +254,7 @@ static void test_balloon(void **state)
 	assert_int_equal(count_calls(fixture, "workload.touch"), 1);
 }
 
-/* What a host has is asked for when libvirt is up: before that, some of it is not there or is there twice. */
+/* The probe waits for libvirt: before that, findings are missing or double. */
 static void test_libvirt_is_up_before_the_host_is_probed(void **state)
 {
 	struct fixture *fixture = *state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: hosts that are lost, or only seem to be. One that dies or falls silent before the fault says nothing about the
- * fault, and the trial is tried once more; what an agent answers about a guest says nothing about its host.
+ * Description: hosts that are lost, or seem to be. If a host dies or stops answering before the fault, the
+ * trial is repeated once; an answer of an agent about a guest is no evidence about its host.
  */
 #include <signal.h>
 
@@ -134,7 +134,7 @@ static void test_dies_in_its_migration(void **state)
 	check_attempts(fixture, 1, "host-died");
 }
 
-/* The other host of a pair is up, and can not say what becomes of the workload. */
+/* The other host of a pair is up, and can not report the state of the workload. */
 static void test_dies_with_its_workload(void **state)
 {
 	struct fixture *fixture = *state;
@@ -259,7 +259,7 @@ static void test_firmware_makes_the_fault(void **state)
 	assert_string_equal(json_text(find_record(fixture, "outcome"), "reason", ""), "not now");
 }
 
-/* What an agent says of a guest, or of libvirt, in the words of the bench: none of it means that the host was lost. */
+/* Errors of a guest or of libvirt with an error number of the bench: none of them means that the host was lost. */
 static void test_host_that_answers_is_not_lost(void **state)
 {
 	static const int errors[] = {-ETIMEDOUT, -EHOSTDOWN, -ECONNRESET, -EINTR};

@@ -197,7 +197,7 @@ static const struct {
 	{"Memory failure: 0x11a3f4: unhandlable page.", MEANS_NOTHING, 0, 0, 0, ""},
 };
 
-static void lines_tell_kind_severity_and_place(void **state)
+static void lines_have_kind_severity_and_place(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
@@ -507,7 +507,7 @@ static struct kernel_line read_event(const char *event, const char *fields, cons
 	return trace_event_read(data, text);
 }
 
-static void trace_events_tell_kind_severity_and_place(void **state)
+static void trace_events_have_kind_severity_and_place(void **state)
 {
 	struct kernel_line line;
 
@@ -690,7 +690,7 @@ static const struct {
 	  {"{8}[Hardware Error]:   physical_address: 0x000000011a3f4000", 0, 0, 0x11a3f4, 0}}},
 };
 
-static void lines_of_a_report_say_the_same(void **state)
+static void lines_of_a_report_agree(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
@@ -809,11 +809,11 @@ static void faults_are_declared_by_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_tell_kind_severity_and_place),
+		cmocka_unit_test(lines_have_kind_severity_and_place),
 		cmocka_unit_test(every_harm_has_a_meaning),
 		cmocka_unit_test(a_refused_access_names_device_and_address),
-		cmocka_unit_test(lines_of_a_report_say_the_same),
-		cmocka_unit_test(trace_events_tell_kind_severity_and_place),
+		cmocka_unit_test(lines_of_a_report_agree),
+		cmocka_unit_test(trace_events_have_kind_severity_and_place),
 		cmocka_unit_test(faults_have_a_kind_and_a_severity),
 		cmocka_unit_test(faults_are_declared_by_words),
 	};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: what a machine tells about itself for the environment of a report.
+ * Description: the facts of a machine for the environment of a report.
  */
 #include <sys/utsname.h>
 
@@ -122,14 +122,14 @@ static void bill_is(bool clean, const char *text)
 	assert_int_equal(json_is_true(json_object_get(bill, "clean")), clean);
 }
 
-static void a_clean_machine_says_so(void **state)
+static void a_clean_machine_is_reported(void **state)
 {
 	(void)state;
 	bill_is(true, "no taint by an error, no frequency capped, no fault since the boot");
 	clean_machine();
 	bill_is(true, "HardwareCorrupted 0 kB, processors online: 0-1,4, no taint by an error, no "
 		      "frequency capped, no fault since the boot");
-	/* Of two threads of each core one is off, as was asked. */
+	/* Of two threads of each core one is off, as requested. */
 	put("/sys/devices/system/cpu/present", "0-5\n");
 	put("/sys/devices/system/cpu/smt/control", "off\n");
 	bill_is(true, "HardwareCorrupted 0 kB, processors online: 0-1,4, no taint by an error, no "
@@ -181,7 +181,7 @@ int main(void)
 		WITH_ROOT(what_a_machine_lacks_is_left_out),
 		WITH_ROOT(the_configuration_is_where_it_is),
 		WITH_ROOT(guests_and_the_rig_are_no_metal),
-		WITH_ROOT(a_clean_machine_says_so),
+		WITH_ROOT(a_clean_machine_is_reported),
 		WITH_ROOT(residue_is_named),
 	};
 

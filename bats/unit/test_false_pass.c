@@ -35,7 +35,7 @@
 #define FIRED_NS 1763712000006600000
 #define EVENTS_MAX 6
 
-struct told {
+struct entry {
 	const char *witness, *text, *data;
 };
 
@@ -84,7 +84,7 @@ static json_t *plain_trial(void)
 }
 
 /* Behind the fault, by the clock too. */
-static void tell(json_t *records, const struct told *events)
+static void add_reports(json_t *records, const struct entry *events)
 {
 	json_int_t fired =
 		json_number(json_array_get(records, find(records, "intent")), "time_ns", 0);
@@ -111,15 +111,15 @@ static void assert_verdict(const json_t *records, const char *verdict, const cha
 			 json_text(result, "code", ""), json_text(result, "reason", ""));
 }
 
-static void assert_told(const struct told *events, const char *verdict, const char *code)
+static void assert_events(const struct entry *events, const char *verdict, const char *code)
 {
 	__cleanup_json json_t *records = plain_trial();
 
-	tell(records, events);
+	add_reports(records, events);
 	assert_verdict(records, verdict, code);
 }
 
-static void what_the_kernel_quotes_is_not_its_word(void **state)
+static void text_that_the_kernel_quotes_is_no_report(void **state)
 {
 	static const char *const quotes[] = {
 		"audit: type=1112 audit(1.2:3): pid=9 uid=0 msg='text=\"" RECOVERED "\"'",
@@ -132,14 +132,14 @@ static void what_the_kernel_quotes_is_not_its_word(void **state)
 		"a.out " RECOVERED,
 		"x: [    1.000000] " RECOVERED,
 	};
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
-	assert_told(own, "pass", NULL);
+	assert_events(own, "pass", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(quotes); i++) {
-		const struct told events[] = {KMSG(quotes[i]), PAGE, {0}};
+		const struct entry events[] = {KMSG(quotes[i]), PAGE, {0}};
 
-		assert_told(events, "inconclusive", "one-witness");
+		assert_events(events, "inconclusive", "one-witness");
 	}
 }
 
@@ -147,7 +147,7 @@ static void what_the_kernel_quotes_is_not_its_word(void **state)
 static void a_quote_does_not_meet_an_expectation(void **state)
 {
 	static const struct {
-		struct told told;
+		struct entry entry;
 		const char *verdict;
 	} lines[] = {
 		{KMSG(RECOVERED), "pass"},
@@ -160,18 +160,18 @@ static void a_quote_does_not_meet_an_expectation(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		const struct told events[] = {
+		const struct entry events[] = {
 			KMSG("mce: Uncorrected hardware memory error in user-access at 11a3f4000"),
 			{"pageflags", "",
 			 "{\"pfn\": \"0x11a3f4\", \"hwpoison\": true, \"hwpoison-changed\": true}"},
-			lines[i].told,
+			lines[i].entry,
 			{0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:[s]}", "log",
 					      "Memory failure: 0x[0-9a-f]+: .*Recovered"));
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, lines[i].verdict, NULL);
 	}
 }
@@ -179,19 +179,19 @@ static void a_quote_does_not_meet_an_expectation(void **state)
 /* Any program with a terminal can write to a console; the log of a host that is up has what the kernel shows there. */
 static void a_console_alone_is_anybody(void **state)
 {
-	const struct told shown[] = {{"console", "[   12.345678] " RECOVERED, NULL}, PAGE, {0}};
+	const struct entry shown[] = {{"console", "[   12.345678] " RECOVERED, NULL}, PAGE, {0}};
 	__cleanup_json json_t *records = plain_trial();
 
 	(void)state;
-	assert_told(shown, "inconclusive", "one-witness");
+	assert_events(shown, "inconclusive", "one-witness");
 	json_array_remove(records, find(records, "witnesses"));
-	tell(records, shown);
+	add_reports(records, shown);
 	assert_verdict(records, "pass", NULL);
 }
 
 static void the_end_of_an_error_proves_no_error(void **state)
 {
-	const struct told repaired[] = {
+	const struct entry repaired[] = {
 		KMSG("Unpoison: Unpoisoned page 0x11a3f4"),
 		{"pageflags", "",
 		 "{\"pfn\": \"0x11a3f4\", \"hwpoison\": false, \"hwpoison-changed\": true}"},
@@ -200,10 +200,10 @@ static void the_end_of_an_error_proves_no_error(void **state)
 	__cleanup_json json_t *records = plain_trial();
 
 	(void)state;
-	assert_told(repaired, "inconclusive", NULL);
+	assert_events(repaired, "inconclusive", NULL);
 	json_object_set_new(body_of(records, "intent"), "fault",
 			    json_pack("[s, s]", "memory", "repaired"));
-	tell(records, repaired);
+	add_reports(records, repaired);
 	assert_verdict(records, "pass", NULL);
 }
 
@@ -215,14 +215,14 @@ static void half_a_counter_counts_nothing(void **state)
 		"{\"MCE\": {\"before\": -1, \"after\": 0}}",
 		"{\"MCE\": true}",
 	};
-	const struct told whole[] = {KMSG(CONSUMED), MCE, {0}};
+	const struct entry whole[] = {KMSG(CONSUMED), MCE, {0}};
 
 	(void)state;
-	assert_told(whole, "pass", NULL);
+	assert_events(whole, "pass", NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
-		const struct told events[] = {KMSG(CONSUMED), {"interrupts", "", data[i]}, {0}};
+		const struct entry events[] = {KMSG(CONSUMED), {"interrupts", "", data[i]}, {0}};
 
-		assert_told(events, "inconclusive", "one-witness");
+		assert_events(events, "inconclusive", "one-witness");
 	}
 }
 
@@ -232,25 +232,25 @@ static void half_a_counter_counts_nothing(void **state)
  */
 static void what_leaves_its_kind_open_needs_a_name(void **state)
 {
-	const struct told logged = KMSG("mce: [Hardware Error]: Machine check events logged");
-	const struct told open[] = {logged, MCE, {0}};
-	const struct told named[] = {logged, MCE, PAGE, {0}};
-	const struct told without_kind[] = {
+	const struct entry logged = KMSG("mce: [Hardware Error]: Machine check events logged");
+	const struct entry open[] = {logged, MCE, {0}};
+	const struct entry named[] = {logged, MCE, PAGE, {0}};
+	const struct entry without_kind[] = {
 		KMSG("{1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: "
 		     "0"),
 		{"workload", "",
 		 "{\"workload\": \"victim\", \"event\": \"touched\", \"value_ok\": true}"},
 		{0}};
-	const struct told touched[] = {without_kind[1], {0}};
-	const struct told *harmless[] = {without_kind, open, touched};
+	const struct entry touched[] = {without_kind[1], {0}};
+	const struct entry *harmless[] = {without_kind, open, touched};
 
 	(void)state;
-	assert_told(open, "inconclusive", "delivered-not-proven");
-	assert_told(named, "pass", NULL);
-	/* The kind of an error that is at no page is said by its bank alone. */
+	assert_events(open, "inconclusive", "delivered-not-proven");
+	assert_events(named, "pass", NULL);
+	/* An error without a page has its kind from its bank. */
 	for (int said = 0; said < 2; said++) {
 		__cleanup_json json_t *records = plain_trial();
-		const struct told bank[] = {
+		const struct entry bank[] = {
 			{"trace", "mce_record: ",
 			 "{\"event\": \"mce:mce_record\", \"fields\": {\"status\": "
 			 "\"0x9c00000000000135\", \"cpu\": 0, \"bank\": 1}}"},
@@ -258,17 +258,17 @@ static void what_leaves_its_kind_open_needs_a_name(void **state)
 		json_t *intent = body_of(records, "intent");
 
 		json_object_set_new(intent, "fault", json_pack("[s, s]", "processor", "corrected"));
-		tell(records, (const struct told[]){logged, {0}});
+		add_reports(records, (const struct entry[]){logged, {0}});
 		if (said)
-			tell(records, bank);
+			add_reports(records, bank);
 		assert_verdict(records, said ? "pass" : "inconclusive", NULL);
 	}
-	/* A section that Linux has no decoder for: its type says the kind, the event its severity. */
+	/* A section that Linux has no decoder for: its type has the kind, the event its severity. */
 	for (int severity = 1; severity < 3; severity++) {
 		__cleanup_free char *fields = format_text(
 			"{\"event\": \"ras:non_standard_event\", \"fields\": {\"sev\": %d}}",
 			severity);
-		const struct told section[] = {
+		const struct entry section[] = {
 			KMSG("{1}[Hardware Error]:   section type: unknown, "
 			     "9876ccad-b447-4bdb-b65e-16f193c4f3db"),
 			{"trace", "sec type:adcc7698-47b4-db4b-b65e-16f193c4f3db", fields},
@@ -277,7 +277,7 @@ static void what_leaves_its_kind_open_needs_a_name(void **state)
 
 		json_object_set_new(body_of(records, "intent"), "fault",
 				    json_pack("[s, s]", "processor", "corrected"));
-		tell(records, section);
+		add_reports(records, section);
 		assert_verdict(records, severity == 1 ? "pass" : "inconclusive", NULL);
 	}
 	/* Nor does it show that a fault had no effect. */
@@ -286,7 +286,7 @@ static void what_leaves_its_kind_open_needs_a_name(void **state)
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:b}", "delivered", 0));
-		tell(records, harmless[i]);
+		add_reports(records, harmless[i]);
 		assert_verdict(records, i < 2 ? "fail" : "pass", NULL);
 	}
 }
@@ -318,7 +318,7 @@ static void what_was_written_before_the_fault_is_no_proof(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		__cleanup_json json_t *records = plain_trial();
-		const struct told page[] = {PAGE, {0}};
+		const struct entry page[] = {PAGE, {0}};
 
 		json_object_set_new(json_array_get(records, find(records, "intent")), "time_ns",
 				    json_integer(FIRED_NS));
@@ -326,10 +326,10 @@ static void what_was_written_before_the_fault_is_no_proof(void **state)
 				      line_at(NULL, FIRED_NS + times[i].offset_ns, 0, 0,
 					      RECOVERED));
 		/* Behind it, so that it shows that the clock of the host is not behind. */
-		tell(records, page);
+		add_reports(records, page);
 		assert_verdict(records, times[i].verdict, NULL);
 		/* Nor is it the line that a scenario expects. */
-		tell(records, (const struct told[]){KMSG(CONSUMED), {0}});
+		add_reports(records, (const struct entry[]){KMSG(CONSUMED), {0}});
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:[s]}", "log", "recovery action for"));
 		assert_verdict(records, i ? "pass" : "fail", i ? NULL : "line-missing");
@@ -344,7 +344,7 @@ static void a_stall_of_before_the_fault_is_not_its_doing(void **state)
 
 	(void)state;
 	for (int older = 0; older < 2; older++) {
-		const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+		const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
@@ -353,7 +353,7 @@ static void a_stall_of_before_the_fault_is_not_its_doing(void **state)
 			records, find(records, "close"),
 			line_at(NULL, FIRED_NS - older * 30 * NSEC_PER_SEC, 0, 0,
 				"watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]"));
-		tell(records, own);
+		add_reports(records, own);
 		assert_verdict(records, verdicts[older], codes[older]);
 		/* It is harm all the same. */
 		json_object_set_new(body_of(records, "trial"), "expect",
@@ -392,14 +392,14 @@ static void what_a_guest_wrote_before_the_fault_is_no_proof(void **state)
 	}
 }
 
-/* A report of damage would have been in the log, which nothing follows. */
+/* No witness follows the log, in which a report of damage would be. */
 static void a_log_that_nothing_follows_is_not_clean(void **state)
 {
-	const struct told own[] = {{"trace", "pfn 0x11a3f4",
-				    "{\"event\": \"ras:memory_failure_event\", \"fields\": "
-				    "{\"pfn\": \"0x11a3f4\"}}"},
-				   PAGE,
-				   {0}};
+	const struct entry own[] = {{"trace", "pfn 0x11a3f4",
+				     "{\"event\": \"ras:memory_failure_event\", \"fields\": "
+				     "{\"pfn\": \"0x11a3f4\"}}"},
+				    PAGE,
+				    {0}};
 
 	(void)state;
 	for (int followed = 0; followed < 2; followed++) {
@@ -407,13 +407,13 @@ static void a_log_that_nothing_follows_is_not_clean(void **state)
 
 		json_object_set_new(body_of(records, "witnesses"), "started",
 				    json_pack("[s]", followed ? "kmsg" : "trace"));
-		tell(records, own);
+		add_reports(records, own);
 		assert_verdict(records, followed ? "pass" : "inconclusive",
 			       followed ? NULL : "log-not-seen");
 	}
 }
 
-/* What the fault does to a kernel that was broken before says nothing of a whole one. */
+/* The effect of a fault on a damaged kernel shows nothing about an intact one. */
 static void a_kernel_that_was_broken_before_proves_nothing(void **state)
 {
 	static const struct {
@@ -423,7 +423,7 @@ static void a_kernel_that_was_broken_before_proves_nothing(void **state)
 	} lines[] = {{"BUG: Bad page state in process x  pfn:11a3f4", 0, "inconclusive"},
 		     {"BUG: Bad page state in process x  pfn:11a3f4", 1, "pass"},
 		     {"systemd[1]: Started x", 0, "pass"}};
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -431,7 +431,7 @@ static void a_kernel_that_was_broken_before_proves_nothing(void **state)
 
 		json_array_insert_new(records, find(records, "intent"),
 				      line_at(NULL, FIRED_NS, 0, lines[i].facility, lines[i].line));
-		tell(records, own);
+		add_reports(records, own);
 		assert_verdict(records, lines[i].verdict, i ? NULL : "kernel-damaged");
 	}
 }
@@ -441,7 +441,7 @@ static void a_namesake_on_another_host_is_no_victim(void **state)
 {
 	(void)state;
 	for (int here = 0; here < 2; here++) {
-		const struct told own[] = {
+		const struct entry own[] = {
 			KMSG(RECOVERED),
 			PAGE,
 			{"workload", "victim: SIGBUS",
@@ -452,7 +452,7 @@ static void a_namesake_on_another_host_is_no_victim(void **state)
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:s}", "signal", "SIGBUS"));
-		tell(records, own);
+		add_reports(records, own);
 		if (!here)
 			json_object_set_new(
 				json_object_get(json_array_get(records, find(records, "close") - 1),
@@ -468,7 +468,7 @@ static void the_last_of_many_expectations_counts(void **state)
 {
 	(void)state;
 	for (int found = 0; found < 2; found++) {
-		const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+		const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 		__cleanup_json json_t *records = plain_trial();
 		json_t *patterns = json_array();
 
@@ -477,7 +477,7 @@ static void the_last_of_many_expectations_counts(void **state)
 		json_array_append_new(patterns, json_string(found ? "Recovered" : "absent"));
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:o}", "log", patterns));
-		tell(records, own);
+		add_reports(records, own);
 		assert_verdict(records, found ? "pass" : "fail", found ? NULL : "line-missing");
 	}
 }
@@ -501,7 +501,7 @@ static void another_bank_is_another_error(void **state)
 			format_text("{\"event\": \"mce:mce_record\", \"fields\": {\"status\": "
 				    "\"0x9c00000000000135\", \"cpu\": %d, \"bank\": %d}}",
 				    banks[i].cpu, banks[i].bank);
-		const struct told events[] = {KMSG(line), {"trace", "mce_record: ", fields}, {0}};
+		const struct entry events[] = {KMSG(line), {"trace", "mce_record: ", fields}, {0}};
 		json_t *intent = body_of(records, "intent");
 
 		json_object_del(intent, "pfn");
@@ -512,7 +512,7 @@ static void another_bank_is_another_error(void **state)
 						 "mce-inject", "arguments", "cpu", 1, "bank", 4,
 						 "fault", "processor", "corrected"));
 		json_array_remove(records, find(records, "facts"));
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, banks[i].verdict, NULL);
 	}
 }
@@ -534,22 +534,22 @@ static void an_address_of_a_gigabyte_names_no_page(void **state)
 				    "\"0xbd80000000100134\", \"addr\": \"0x11a3f4000\", \"misc\": "
 				    "\"%s\"}}",
 				    addresses[i].misc);
-		const struct told events[] = {
+		const struct entry events[] = {
 			KMSG(RECOVERED),
 			{"trace", "mce_record: ", fields},
-			/* A stranger's error: only those count who name the page. */
+			/* Another error: only reports that name the page count. */
 			KMSG("Memory failure: 0x777: recovery action for dirty LRU page: "
 			     "Recovered"),
 			{0}};
 
-		assert_told(events, addresses[i].verdict, NULL);
+		assert_events(events, addresses[i].verdict, NULL);
 	}
 }
 
-/* What a line that was lost could have told: damage of the kernel. */
-static void a_loss_is_heard_whatever_is_expected(void **state)
+/* A lost line could be a report of damage of the kernel. */
+static void a_loss_counts_whatever_is_expected(void **state)
 {
-	static const struct told losses[] = {
+	static const struct entry losses[] = {
 		{"kmsg", "155 kernel log records lost", "{\"lost\": 155}"},
 		{"trace", "1 trace events lost", "{\"lost\": 1}"},
 		{"interrupts", "processors came or went", "{\"lost\": 1}"},
@@ -560,10 +560,10 @@ static void a_loss_is_heard_whatever_is_expected(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
-		const struct told events[] = {KMSG(RECOVERED), MEMINFO, losses[i], {0}};
+		const struct entry events[] = {KMSG(RECOVERED), MEMINFO, losses[i], {0}};
 		__cleanup_json json_t *records = plain_trial();
 
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, "inconclusive", "log-lost");
 	}
 }
@@ -571,7 +571,7 @@ static void a_loss_is_heard_whatever_is_expected(void **state)
 /* Lines of long reports that are left out have no meaning, but a scenario may ask for any line. */
 static void a_line_that_was_left_out_is_not_missing(void **state)
 {
-	static const struct told folded = {
+	static const struct entry folded = {
 		"kmsg", "110 lines of this report are left out",
 		"{\"event\": \"folded\", \"lines\": 110, \"facility\": 1}"};
 	static const struct {
@@ -588,26 +588,28 @@ static void a_line_that_was_left_out_is_not_missing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct told events[] = {
-			KMSG(RECOVERED), MEMINFO, cases[i].folded ? folded : (struct told){0}, {0}};
+		const struct entry events[] = {KMSG(RECOVERED),
+					       MEMINFO,
+					       cases[i].folded ? folded : (struct entry){0},
+					       {0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:[s]}", "log", cases[i].pattern));
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, cases[i].verdict, cases[i].code);
 	}
 }
 
-/* Two faults at two pages; the witnesses that are told see the first, or both. */
+/* Two faults at two pages; the witnesses report the first, or both. */
 static void every_fault_is_proven_by_itself(void **state)
 {
-	const struct told first[] = {
+	const struct entry first[] = {
 		KMSG(RECOVERED),
 		{"trace", "memory_failure_event: ",
 		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x11a3f4\"}}"},
 		{0}};
-	const struct told second[] = {
+	const struct entry second[] = {
 		KMSG("Memory failure: 0x22b000: recovery action for dirty LRU page: Recovered"),
 		{"trace", "memory_failure_event: ",
 		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x22b000\"}}"},
@@ -628,9 +630,9 @@ static void every_fault_is_proven_by_itself(void **state)
 		json_array_insert_new(records, find(records, "close"), intent);
 		json_array_insert_new(records, find(records, "close"), outcome);
 		if (seen & 1)
-			tell(records, first);
+			add_reports(records, first);
 		if (seen & 2)
-			tell(records, second);
+			add_reports(records, second);
 		assert_verdict(records, seen == 3 ? "pass" : "inconclusive",
 			       seen == 3 ? NULL : "delivered-not-proven");
 		/* One that was refused needs no proof. */
@@ -642,7 +644,7 @@ static void every_fault_is_proven_by_itself(void **state)
 /* Two faults at one page; what both look like is seen behind the second alone, or behind each. */
 static void the_second_fault_does_not_prove_the_first(void **state)
 {
-	const struct told own[] = {
+	const struct entry own[] = {
 		KMSG(RECOVERED),
 		{"trace", "memory_failure_event: ",
 		 "{\"event\": \"ras:memory_failure_event\", \"fields\": {\"pfn\": \"0x11a3f4\"}}"},
@@ -655,11 +657,11 @@ static void the_second_fault_does_not_prove_the_first(void **state)
 		json_t *outcome = json_deep_copy(json_array_get(records, find(records, "outcome")));
 
 		if (seen & 1)
-			tell(records, own);
+			add_reports(records, own);
 		json_array_insert_new(records, find(records, "close"), intent);
 		json_array_insert_new(records, find(records, "close"), outcome);
 		if (seen & 2)
-			tell(records, own);
+			add_reports(records, own);
 		assert_verdict(records, seen == 3 ? "pass" : "inconclusive",
 			       seen == 3 ? NULL : "delivered-not-proven");
 	}
@@ -697,7 +699,7 @@ static void an_expectation_of_another_type_is_not_met(void **state)
 	}
 }
 
-/* The guest that was struck dies, while all that is told of an error is about another page. */
+/* The guest under fault dies, while all reports of an error are about another page. */
 static void a_death_by_another_error_proves_nothing(void **state)
 {
 	static const char ours[] = "0x11a3f4", other[] = "0x11a3f5";
@@ -705,7 +707,7 @@ static void a_death_by_another_error_proves_nothing(void **state)
 
 	(void)state;
 	for (int strange = 0; strange < 2; strange++) {
-		__cleanup_json json_t *records = NULL, *told = NULL;
+		__cleanup_json json_t *records = NULL, *entry = NULL;
 		__cleanup_free char *text = NULL;
 		json_t *record;
 		size_t index;
@@ -713,23 +715,23 @@ static void a_death_by_another_error_proves_nothing(void **state)
 		if (journal_load("bats/unit/golden/pass-guest-killed-by-panic", &records, NULL,
 				 &why))
 			fail_msg("%s", why.text);
-		told = json_array();
+		entry = json_array();
 		json_array_foreach (records, index, record)
 			if (json_is(record, "type", "event"))
-				json_array_append(told, record);
-		text = json_dumps(told, 0);
+				json_array_append(entry, record);
+		text = json_dumps(entry, 0);
 		for (char *at = text; strange && (at = strstr(at, ours)); at++)
 			memcpy(at, other, strlen(other));
-		json_decref(told);
-		told = json_loads(text, 0, NULL);
+		json_decref(entry);
+		entry = json_loads(text, 0, NULL);
 		for (size_t next = 0, i = 0; i < json_array_size(records); i++)
 			if (json_is(json_array_get(records, i), "type", "event"))
-				json_array_set(records, i, json_array_get(told, next++));
+				json_array_set(records, i, json_array_get(entry, next++));
 		assert_verdict(records, strange ? "inconclusive" : "pass", NULL);
 	}
 }
 
-/* The guest that was to be struck dies, and nobody tells of an error. */
+/* The guest under fault dies, without a report of an error. */
 static void a_death_without_an_error_proves_nothing(void **state)
 {
 	struct reason why;
@@ -775,7 +777,7 @@ static void a_known_failure_hides_no_other(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		const struct told events[] = {KMSG(lines[i].line), {0}};
+		const struct entry events[] = {KMSG(lines[i].line), {0}};
 		__cleanup_json json_t *records = NULL, *summary = NULL;
 
 		if (journal_load("bats/unit/golden/fail-guest-destroyed", &records, NULL, &why))
@@ -784,15 +786,15 @@ static void a_known_failure_hides_no_other(void **state)
 				    "known-failure",
 				    json_pack("{s:[s], s:s}", "code", "guest-killed-destroyed",
 					      "reason", "a guest is destroyed"));
-		tell(records, events);
+		add_reports(records, events);
 		summary = judge_records(records);
 		assert_int_equal(judge_exit_code(summary), lines[i].code);
 	}
 }
 
 /*
- * What the lines of one report say together: each alone leaves its kind, its severity or its place open. The second event is a
- * witness that saw a fault of the kind that is asked for.
+ * The lines of one report together: each alone leaves its kind, its severity or its place open. The second event is a
+ * witness that reported a fault of the kind of the fault.
  */
 static void a_report_is_read_as_a_whole(void **state)
 {
@@ -839,9 +841,9 @@ static void a_report_is_read_as_a_whole(void **state)
 		 "uncorrected",
 		 "inconclusive"},
 	};
-	const struct told threshold[] = {
+	const struct entry threshold[] = {
 		{"interrupts", "", "{\"THR\": {\"before\": 0, \"after\": 1}}"}, {0}};
-	const struct told page[] = {PAGE, {0}};
+	const struct entry page[] = {PAGE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
@@ -852,14 +854,15 @@ static void a_report_is_read_as_a_whole(void **state)
 		for (size_t k = 0; k < 4; k++) {
 			__cleanup_free char *status =
 				format_text("%s%s", umc, reports[i].lines[0] ?: "");
-			const struct told line[] = {
+			const struct entry line[] = {
 				KMSG(k || !reports[i].lines[0] ? reports[i].lines[k] : status),
 				{0}};
 
 			if (line[0].text)
-				tell(records, line);
+				add_reports(records, line);
 		}
-		tell(records, strcmp(reports[i].severity, "corrected") == 0 ? threshold : page);
+		add_reports(records,
+			    strcmp(reports[i].severity, "corrected") == 0 ? threshold : page);
 		assert_verdict(records, reports[i].verdict, NULL);
 	}
 }
@@ -869,10 +872,10 @@ static void an_open_severity_needs_one_that_is_known(void **state)
 {
 	static const char handling[] = "EDAC skx MC0: HANDLING MCE MEMORY ERROR";
 	static const char *const severities[] = {"uncorrected", "corrected"};
-	const struct told threshold = {"interrupts", "",
-				       "{\"THR\": {\"before\": 0, \"after\": 1}}"};
-	const struct told open[] = {KMSG(handling), threshold, {0}};
-	const struct told fatal[] = {KMSG(handling), MCE, {0}};
+	const struct entry threshold = {"interrupts", "",
+					"{\"THR\": {\"before\": 0, \"after\": 1}}"};
+	const struct entry open[] = {KMSG(handling), threshold, {0}};
+	const struct entry fatal[] = {KMSG(handling), MCE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(severities); i++) {
@@ -882,9 +885,9 @@ static void an_open_severity_needs_one_that_is_known(void **state)
 				    json_pack("[s, s]", "memory", severities[i]));
 		json_object_set_new(body_of(known, "intent"), "fault",
 				    json_pack("[s, s]", "memory", severities[i]));
-		tell(records, open);
+		add_reports(records, open);
 		assert_verdict(records, "inconclusive", "delivered-not-proven");
-		tell(known, fatal);
+		add_reports(known, fatal);
 		assert_verdict(known, i ? "inconclusive" : "pass", NULL);
 	}
 }
@@ -892,7 +895,7 @@ static void an_open_severity_needs_one_that_is_known(void **state)
 /* The driver that prints an error of CXL also fires its event. */
 static void one_driver_of_cxl_is_one_witness(void **state)
 {
-	const struct told twice[] = {
+	const struct entry twice[] = {
 		KMSG("pcieport 0000:00:1c.6: CXL Bus Error: severity=Correctable"),
 		{"trace", "cxl_aer_correctable_error: memdev=mem0 host=0000:0d:00.0 serial=1",
 		 "{\"event\": \"cxl:cxl_aer_correctable_error\", \"fields\": {}}"},
@@ -902,7 +905,7 @@ static void one_driver_of_cxl_is_one_witness(void **state)
 	(void)state;
 	json_object_set_new(body_of(records, "intent"), "fault",
 			    json_pack("[s, s, s]", "cxl", "pcie", "corrected"));
-	tell(records, twice);
+	add_reports(records, twice);
 	assert_verdict(records, "inconclusive", "one-witness");
 }
 
@@ -941,16 +944,17 @@ static void a_program_in_the_log_is_one_on_the_console(void **state)
 /* A serial line leaves out lines that the log has, if the log goes on. */
 static void what_a_console_leaves_out_is_in_the_log(void **state)
 {
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
-	const struct told dropped[] = {{"console", "** 155 printk messages dropped **", "{}"}, {0}};
-	const struct told later[] = {KMSG("random: crng init done"), {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry dropped[] = {{"console", "** 155 printk messages dropped **", "{}"},
+					{0}};
+	const struct entry later[] = {KMSG("random: crng init done"), {0}};
 	__cleanup_json json_t *records = plain_trial();
 
 	(void)state;
-	tell(records, own);
-	tell(records, dropped);
+	add_reports(records, own);
+	add_reports(records, dropped);
 	assert_verdict(records, "inconclusive", "log-lost");
-	tell(records, later);
+	add_reports(records, later);
 	assert_verdict(records, "pass", NULL);
 	json_object_set_new(body_of(records, "witnesses"), "started", json_pack("[s]", "trace"));
 	assert_verdict(records, "inconclusive", NULL);
@@ -975,16 +979,16 @@ static void a_panic_over_another_page_is_no_proof(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(panics); i++) {
 		__cleanup_free char *text =
 			format_text("[   12.345678] Kernel panic - not syncing: %s", panics[i][0]);
-		const struct told events[] = {{"console", text, "{}"},
-					      {"bench", "the emulator ended",
-					       "{\"event\": \"host-died\"}"},
-					      {0}};
+		const struct entry events[] = {{"console", text, "{}"},
+					       {"bench", "the emulator ended",
+						"{\"event\": \"host-died\"}"},
+					       {0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:s}", "host", "died"));
 		json_object_set_new(body_of(records, "close"), "cause", json_string("host-died"));
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, panics[i][1], NULL);
 	}
 }
@@ -1001,17 +1005,17 @@ static void a_bug_of_xen_is_no_death_by_a_fault(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
-		const struct told events[] = {{"console", "(XEN) Panic on CPU 0:", "{}"},
-					      {"console", reasons[i][0], "{}"},
-					      {"bench", "the emulator ended",
-					       "{\"event\": \"host-died\"}"},
-					      {0}};
+		const struct entry events[] = {{"console", "(XEN) Panic on CPU 0:", "{}"},
+					       {"console", reasons[i][0], "{}"},
+					       {"bench", "the emulator ended",
+						"{\"event\": \"host-died\"}"},
+					       {0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:s}", "host", "died"));
 		json_object_set_new(body_of(records, "close"), "cause", json_string("host-died"));
-		tell(records, events);
+		add_reports(records, events);
 		assert_verdict(records, reasons[i][1], i < 2 ? NULL : "kernel-damaged");
 	}
 }
@@ -1037,17 +1041,17 @@ static void the_names_of_others_are_no_harm(void **state)
 		{"console", "[   12.345678][ T412] Kernel BUG at foo+0x0/0x10 [verbose debug info "
 			    "unavailable]"},
 	};
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines) + ARRAY_SIZE(harms); i++) {
 		bool harm = i >= ARRAY_SIZE(lines);
 		const char *const *line = harm ? harms[i - ARRAY_SIZE(lines)] : lines[i];
-		const struct told events[] = {{line[0], line[1], "{\"facility\": 0}"}, {0}};
+		const struct entry events[] = {{line[0], line[1], "{\"facility\": 0}"}, {0}};
 		__cleanup_json json_t *records = plain_trial();
 
-		tell(records, own);
-		tell(records, events);
+		add_reports(records, own);
+		add_reports(records, events);
 		assert_verdict(records, harm ? "fail" : "pass", harm ? "kernel-damaged" : NULL);
 	}
 }
@@ -1064,7 +1068,7 @@ static void damage_of_before_the_fault_is_not_its_doing(void **state)
 		{"WARNING: CPU: 1 PID: 4 at mm/x.c:12 x+0x1/0x2", "pass", -2 * NSEC_PER_SEC},
 		{"WARNING: CPU: 1 PID: 4 at mm/x.c:12 x+0x1/0x2", "fail", NSEC_PER_MSEC},
 	};
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -1075,7 +1079,7 @@ static void damage_of_before_the_fault_is_not_its_doing(void **state)
 		json_array_insert_new(records, find(records, "close"),
 				      line_at(NULL, FIRED_NS + lines[i].offset_ns, 0, 0,
 					      lines[i].text));
-		tell(records, own);
+		add_reports(records, own);
 		assert_verdict(records, lines[i].verdict, i == 2 ? NULL : "kernel-damaged");
 	}
 }
@@ -1096,21 +1100,21 @@ static void a_coarse_address_names_no_page(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		const struct told events[] = {KMSG(lines[i][0]), PAGE, {0}};
+		const struct entry events[] = {KMSG(lines[i][0]), PAGE, {0}};
 
-		assert_told(events, lines[i][1], NULL);
+		assert_events(events, lines[i][1], NULL);
 	}
 }
 
 /* A record out of place is a record that is missing. */
 static void an_outcome_before_its_fault_is_none(void **state)
 {
-	const struct told own[] = {KMSG(RECOVERED), MEMINFO, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), MEMINFO, {0}};
 	__cleanup_json json_t *records = plain_trial();
 	__cleanup_json json_t *outcome = NULL;
 
 	(void)state;
-	tell(records, own);
+	add_reports(records, own);
 	outcome = json_incref(json_array_get(records, find(records, "outcome")));
 	json_array_remove(records, find(records, "outcome"));
 	assert_verdict(records, "inconclusive", "injector-silent");
@@ -1138,7 +1142,7 @@ static void a_trial_that_is_planned_twice_is_missing_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_the_kernel_quotes_is_not_its_word),
+		cmocka_unit_test(text_that_the_kernel_quotes_is_no_report),
 		cmocka_unit_test(a_quote_does_not_meet_an_expectation),
 		cmocka_unit_test(a_console_alone_is_anybody),
 		cmocka_unit_test(the_end_of_an_error_proves_no_error),
@@ -1153,7 +1157,7 @@ int main(void)
 		cmocka_unit_test(the_last_of_many_expectations_counts),
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
-		cmocka_unit_test(a_loss_is_heard_whatever_is_expected),
+		cmocka_unit_test(a_loss_counts_whatever_is_expected),
 		cmocka_unit_test(a_line_that_was_left_out_is_not_missing),
 		cmocka_unit_test(every_fault_is_proven_by_itself),
 		cmocka_unit_test(the_second_fault_does_not_prove_the_first),

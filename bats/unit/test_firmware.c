@@ -675,7 +675,7 @@ static void test_the_next_line_finds_the_machine_instrumented(void **state)
 	latent(fixture);
 	generation = atomic_load(&fixture->page->generation);
 	assert_int_equal(control(fixture, json_pack("{s:s}", "call", "clear"), NULL), 0);
-	/* A plugin that does not answer is not asked. */
+	/* A plugin that does not answer gets no further request. */
 	fixture->plugin = PLUGIN_SILENT;
 	assert_int_equal(execute(fixture), 0);
 	assert_int_equal(atomic_load(&fixture->page->generation), generation);

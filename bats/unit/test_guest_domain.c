@@ -38,12 +38,12 @@ static void a_flood_is_counted(void **state)
 {
 	struct domain_flood flood = {0};
 	int64_t now = 5 * NSEC_PER_SEC;
-	int told = 0;
+	int reported = 0;
 
 	(void)state;
 	for (int i = 0; i < 400; i++)
-		told += domain_flood_takes(&flood, now + i * NSEC_PER_MSEC);
-	assert_int_equal(told, 10);
+		reported += domain_flood_takes(&flood, now + i * NSEC_PER_MSEC);
+	assert_int_equal(reported, 10);
 	assert_int_equal(domain_flood_rest(&flood, now + 500 * NSEC_PER_MSEC), 0);
 	assert_int_equal(domain_flood_rest(&flood, now + NSEC_PER_SEC), 390);
 	assert_int_equal(domain_flood_rest(&flood, now + 2 * NSEC_PER_SEC), 0);
@@ -175,8 +175,8 @@ static void cpio_reads_the_initramfs(void **state)
 	assert_int_equal(access(archive, F_OK), -1);
 }
 
-/* A machine that is no rig host has no list: modprobe tells what is needed, and a dependency of two only once. */
-static void modprobe_knows_the_modules(void **state)
+/* A machine that is no rig host has no list: modprobe lists the modules, and a dependency of two only once. */
+static void modprobe_lists_the_modules(void **state)
 {
 	__cleanup_free char *path = format_text("%s/bin:%s", root, getenv("PATH"));
 	__cleanup_free char *before = strdup(getenv("PATH"));
@@ -300,7 +300,7 @@ static void qemu_is_the_one_with_the_uuid(void **state)
 	assert_int_equal(qemu_find("bad", "aaaa-bbbb", &pid, &why), -ESRCH);
 }
 
-static void monitor_is_not_believed(void **state)
+static void replies_of_the_monitor_are_checked(void **state)
 {
 	static const struct {
 		const char *text;
@@ -458,14 +458,14 @@ int main(void)
 		cmocka_unit_test(cid_is_read),
 		cmocka_unit_test(serial_socket_is_found_by_its_name),
 		cmocka_unit_test_setup_teardown(cpio_reads_the_initramfs, make_root, remove_root),
-		cmocka_unit_test_setup_teardown(modprobe_knows_the_modules, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(modprobe_lists_the_modules, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(page_is_found, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(hidden_frames_are_an_error, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(zero_page_is_nobodys, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(huge_pages_have_their_size, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(qemu_is_the_one_with_the_uuid, make_root,
 						remove_root),
-		cmocka_unit_test(monitor_is_not_believed),
+		cmocka_unit_test(replies_of_the_monitor_are_checked),
 		cmocka_unit_test_setup_teardown(console_lines_are_bounded, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(a_console_ends_with_its_panic, make_root,
 						remove_root),

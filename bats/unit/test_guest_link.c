@@ -199,7 +199,7 @@ static int64_t hear(const struct fixture *fixture)
 	return json_number(message, "id", 0);
 }
 
-static void a_guest_says_hello_and_answers(void **state)
+static void a_guest_sends_hello_and_answers(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_free char *answer = NULL;
@@ -309,7 +309,7 @@ static void end_by_flood(struct fixture *fixture)
 		say(fixture, "rubbish\n");
 }
 
-static void who_is_answered_may_forget_the_guest(void **state)
+static void a_callback_may_remove_the_guest(void **state)
 {
 	static void (*const ends[])(struct fixture * fixture) = {end_by_answer, end_by_hanging_up,
 								 end_by_time, end_by_flood};
@@ -386,7 +386,7 @@ static void rubbish_is_shown_then_counted_then_cut_off(void **state)
 	assert_int_equal(count(fixture, "rubbish"), 5);
 }
 
-static void lies_are_rubbish(void **state)
+static void invalid_messages_are_rubbish(void **state)
 {
 	static const char *const lies[] = {
 		"{\"id\":5,\"ok\":{}}\n",
@@ -431,14 +431,14 @@ static void an_answer_to_the_call_of_another_is_a_lie(void **state)
 	close(other);
 }
 
-static void who_speaks_before_its_hello_is_not_heard(void **state)
+static void events_before_the_hello_are_dropped(void **state)
 {
 	struct fixture *fixture = *state;
 
 	say(fixture, "{\"event\":\"witness\"}\n{\"event\":\"heartbeat\",\"seq\":1}\n");
 	(void)await(fixture, "rubbish");
 	assert_null(find(fixture, "said"));
-	/* And one that says none is let go. */
+	/* One without a hello is closed. */
 	(void)await(fixture, "mute");
 }
 
@@ -530,12 +530,12 @@ static void a_flood_is_cut_off(void **state)
 		assert_true(after.ru_maxrss - before.ru_maxrss < 16 << 10);
 #endif
 		assert_int_equal(count(fixture, "flood"), 1);
-		/* Nothing of it may flood those who listen to the link. */
+		/* The messages of the flood must not become events. */
 		assert_true(json_array_size(fixture->events) < 100);
 	}
 }
 
-static void who_was_cut_off_is_refused_for_a_while(void **state)
+static void a_guest_that_was_cut_off_is_refused_for_a_while(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t begin, until;
@@ -560,12 +560,12 @@ static void who_was_cut_off_is_refused_for_a_while(void **state)
 	assert_true(now_monotonic_ns() - begin >= limits.refuse_ns);
 	assert_true(dials > 1);
 	assert_int_equal(json_number(await(fixture, "connected"), "refusals", 0), dials - 1);
-	/* The first is told, the rest is counted. */
+	/* The first is reported, the others are counted. */
 	assert_int_equal(count(fixture, "refused"), 1);
 	greet(fixture);
 }
 
-static void one_that_floods_does_not_silence_the_others(void **state)
+static void a_flood_of_one_guest_does_not_block_the_others(void **state)
 {
 	struct fixture *fixture = *state;
 	int good = dial(fixture, "good");
@@ -615,7 +615,7 @@ static void missing_events_are_counted(void **state)
 	say(fixture, "{\"event\":\"a\",\"number\":0}\n{\"event\":\"b\",\"number\":4}\n");
 	assert_int_equal(json_number(await(fixture, "lost"), "lost", 0), 3);
 	json_array_clear(fixture->events);
-	/* What is said twice, or again, is no loss; and no number overflows. */
+	/* A repeated number is no loss, and no number overflows. */
 	say(fixture, "{\"event\":\"a\",\"number\":4}\n{\"event\":\"b\",\"number\":5}\n"
 		     "{\"event\":\"c\",\"number\":-3}\n{\"event\":\"d\",\"number\":1e99}\n"
 		     "{\"event\":\"e\",\"number\":9223372036854775807}\n");
@@ -623,7 +623,7 @@ static void missing_events_are_counted(void **state)
 	assert_null(find(fixture, "lost"));
 }
 
-/* What was said to the host that a guest comes from is not missing here. */
+/* Events that were sent to the source host are not missing here. */
 static void a_guest_that_was_moved_counts_on(void **state)
 {
 	struct fixture *fixture = *state;
@@ -698,7 +698,7 @@ static void heartbeats_are_summed_up(void **state)
 }
 
 /* Three beats that were under way for 7, 2 and 9 ms; the clock of the guest is 5 s behind. */
-static void the_promptest_beat_is_told(void **state)
+static void the_promptest_beat_is_reported(void **state)
 {
 	static const int ways_ms[] = {7, 2, 9};
 	struct fixture *fixture = *state;
@@ -714,7 +714,7 @@ static void the_promptest_beat_is_told(void **state)
 	assert_int_equal(json_number(prompt, "age_ns", -1), 200 * NSEC_PER_MSEC);
 	assert_int_equal(json_number(prompt, "guest_ns", 0),
 			 now - 200 * NSEC_PER_MSEC - behind - 2 * NSEC_PER_MSEC);
-	/* A report tells of its own beats only, and none is made of none. */
+	/* A report counts its own heartbeats only, and there is none without heartbeats. */
 	json_array_clear(fixture->events);
 	guest_pulse_report(fixture->link, &peer, now);
 	assert_null(find(fixture, "heartbeat"));
@@ -724,8 +724,8 @@ static void the_promptest_beat_is_told(void **state)
 	assert_int_equal(json_number(prompt, "age_ns", -1), 0);
 }
 
-/* What a guest tells of the time before it came goes along with its first beat, unless it is more than a guest would tell. */
-static void the_first_beat_tells_the_gaps_before(void **state)
+/* The gaps before a stream are in its first heartbeat, unless they exceed the limit of a guest. */
+static void the_first_beat_has_the_gaps_before(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t now = 1000 * NSEC_PER_SEC;
@@ -749,7 +749,7 @@ static void the_first_beat_tells_the_gaps_before(void **state)
 	}
 }
 
-static void a_gap_and_silence_are_told(void **state)
+static void a_gap_and_silence_are_reported(void **state)
 {
 	struct fixture *fixture = *state;
 	struct guest_peer peer = {.name = "g2"};
@@ -781,7 +781,7 @@ static void a_gap_and_silence_are_told(void **state)
 }
 
 /* The same, by a stream and the clock of this machine. */
-static void a_guest_that_falls_silent_is_told(void **state)
+static void silence_of_a_guest_is_reported(void **state)
 {
 	struct fixture *fixture = *state;
 
@@ -803,8 +803,8 @@ static void hold(struct fixture *fixture, int milliseconds)
 		turn(fixture, 5);
 }
 
-/* When a guest was heard last on one host, and first on the other, is how long it was away. */
-static void the_first_and_the_last_beat_are_told(void **state)
+/* The hole is from the last heartbeat on one host to the first on the other. */
+static void the_first_and_the_last_beat_are_reported(void **state)
 {
 	struct fixture *fixture = *state;
 	const json_t *event;
@@ -821,7 +821,7 @@ static void the_first_and_the_last_beat_are_told(void **state)
 	assert_true(json_number(event, "age_ns", -1) >= 40 * NSEC_PER_MSEC);
 }
 
-static void a_clock_that_jumps_is_told(void **state)
+static void a_clock_that_jumps_is_reported(void **state)
 {
 	static const int64_t times[] = {0, -1, INT64_MIN, INT64_MAX, 1111 * NSEC_PER_MSEC};
 	struct fixture *fixture = *state;
@@ -859,7 +859,7 @@ static void a_guest_is_named_by_its_cid(void **state)
 	}
 }
 
-/* It may be quicker than the hypervisor, which tells its CID. */
+/* Its stream may come before the hypervisor reports its CID. */
 static void a_guest_that_was_not_named_yet_is_not_lost(void **state)
 {
 	struct fixture *fixture = *state;
@@ -894,7 +894,7 @@ static void a_guest_that_was_not_named_yet_is_not_lost(void **state)
 	assert_true(json_is_false(json_object_get(event, "rebooted")));
 }
 
-static void a_socket_is_tried_until_somebody_listens(void **state)
+static void a_socket_is_retried_until_it_accepts(void **state)
 {
 	struct fixture *fixture = *state;
 	struct sockaddr_un here = {.sun_family = AF_UNIX};
@@ -962,34 +962,34 @@ int main(void)
 {
 #define WITH_LINK(test) cmocka_unit_test_setup_teardown(test, make_link, free_link)
 	const struct CMUnitTest tests[] = {
-		WITH_LINK(a_guest_says_hello_and_answers),
+		WITH_LINK(a_guest_sends_hello_and_answers),
 		WITH_LINK(errors_of_a_guest_are_passed_on),
 		WITH_LINK(calls_that_can_not_be_are_refused),
 		WITH_LINK(a_guest_that_goes_ends_its_calls),
-		WITH_LINK(who_is_answered_may_forget_the_guest),
+		WITH_LINK(a_callback_may_remove_the_guest),
 		WITH_LINK(a_newer_stream_takes_the_place_of_the_older),
 		WITH_LINK(rubbish_is_shown_then_counted_then_cut_off),
-		WITH_LINK(lies_are_rubbish),
+		WITH_LINK(invalid_messages_are_rubbish),
 		WITH_LINK(an_answer_to_the_call_of_another_is_a_lie),
-		WITH_LINK(who_speaks_before_its_hello_is_not_heard),
+		WITH_LINK(events_before_the_hello_are_dropped),
 		WITH_LINK(another_protocol_is_refused),
 		WITH_LINK(what_is_too_deep_or_too_large_is_dropped),
 		WITH_LINK(a_flood_is_cut_off),
-		WITH_LINK(who_was_cut_off_is_refused_for_a_while),
-		WITH_LINK(one_that_floods_does_not_silence_the_others),
+		WITH_LINK(a_guest_that_was_cut_off_is_refused_for_a_while),
+		WITH_LINK(a_flood_of_one_guest_does_not_block_the_others),
 		WITH_LINK(a_guest_that_does_not_listen_costs_little),
 		WITH_LINK(missing_events_are_counted),
 		WITH_LINK(a_guest_that_was_moved_counts_on),
 		WITH_LINK(heartbeats_are_summed_up),
-		WITH_LINK(the_promptest_beat_is_told),
-		WITH_LINK(the_first_beat_tells_the_gaps_before),
-		WITH_LINK(a_gap_and_silence_are_told),
-		WITH_LINK(a_guest_that_falls_silent_is_told),
-		WITH_LINK(the_first_and_the_last_beat_are_told),
-		WITH_LINK(a_clock_that_jumps_is_told),
+		WITH_LINK(the_promptest_beat_is_reported),
+		WITH_LINK(the_first_beat_has_the_gaps_before),
+		WITH_LINK(a_gap_and_silence_are_reported),
+		WITH_LINK(silence_of_a_guest_is_reported),
+		WITH_LINK(the_first_and_the_last_beat_are_reported),
+		WITH_LINK(a_clock_that_jumps_is_reported),
 		WITH_LINK(a_guest_is_named_by_its_cid),
 		WITH_LINK(a_guest_that_was_not_named_yet_is_not_lost),
-		WITH_LINK(a_socket_is_tried_until_somebody_listens),
+		WITH_LINK(a_socket_is_retried_until_it_accepts),
 		WITH_LINK(guests_dial_over_vsock),
 	};
 

@@ -26,7 +26,7 @@ static int64_t number_in(const char *name)
 	return strtoll(text, NULL, 10);
 }
 
-/* What virDomainGetJobStats() tells of a migration. */
+/* The statistics of virDomainGetJobStats() of a migration. */
 static enum migration_news sample(struct migration_track *track, int64_t iteration,
 				  int64_t remaining, int64_t at)
 {
@@ -67,18 +67,18 @@ static void a_migration_goes_through_its_stages(void **state)
 	assert_string_equal(migration_stage_name(track.stage), "completed");
 }
 
-static void progress_is_told_ten_times_a_second(void **state)
+static void progress_is_reported_ten_times_a_second(void **state)
 {
 	struct migration_track track;
-	int told = 0;
+	int reported = 0;
 
 	(void)state;
 	migration_track_begin(&track, 0);
 	assert_int_equal(sample(&track, 1, 200 << 20, 20 * MS), MIGRATION_NEWS_STAGE);
 	for (int at = 40; at <= 1020; at += 20)
-		told += sample(&track, 1, 200 << 20, at * MS) == MIGRATION_NEWS_PROGRESS;
-	assert_int_equal(told, 10);
-	/* A new iteration is told at once, once. */
+		reported += sample(&track, 1, 200 << 20, at * MS) == MIGRATION_NEWS_PROGRESS;
+	assert_int_equal(reported, 10);
+	/* A new iteration is reported at once, once. */
 	assert_int_equal(sample(&track, 2, 9 << 20, 1030 * MS), MIGRATION_NEWS_PROGRESS);
 	assert_int_equal(migration_track_iteration(&track, 2, 1031 * MS), MIGRATION_NO_NEWS);
 	assert_int_equal(migration_track_iteration(&track, 3, 1032 * MS), MIGRATION_NEWS_PROGRESS);
@@ -110,7 +110,7 @@ static void an_event_may_be_the_first_sign(void **state)
 	assert_string_equal(migration_stage_name(track.stage), "post-copy");
 }
 
-static void ends_are_told_apart(void **state)
+static void ends_are_distinguished(void **state)
 {
 	struct migration_track track;
 
@@ -122,13 +122,13 @@ static void ends_are_told_apart(void **state)
 	migration_track_begin(&track, 0);
 	(void)sample(&track, 1, 1, MS);
 	assert_int_equal(migration_track_end(&track, false, false), MIGRATION_FAILED);
-	/* It was quicker than who wanted to cancel it. */
+	/* It completed before the cancellation. */
 	migration_track_begin(&track, 0);
 	(void)sample(&track, 1, 1, MS);
 	assert_int_equal(migration_track_end(&track, true, true), MIGRATION_COMPLETED);
 }
 
-static void events_say_where_it_is(void **state)
+static void events_have_the_place(void **state)
 {
 	struct migration_track track;
 	__cleanup_json json_t *data = NULL;
@@ -170,7 +170,7 @@ static void an_arrival_is_no_orphan(void **state)
 	put_self("77");
 	put("proc/sys/kernel/random/boot_id", "here\n");
 	put("run/brinell/guests/g1/initramfs", "");
-	/* The agent of the other host has a number that is nobody's here: it may live. */
+	/* The pid of the other host's agent is free here: it is taken for running. */
 	assert_false(domain_is_orphan("brinell-agent 99999 5 there"));
 	assert_true(domain_is_orphan("brinell-agent 99999 5 here"));
 	agent = domain_agent("g1", "brinell-agent 99999 5 there");
@@ -204,7 +204,7 @@ static void pool_is_given_back(void **state)
 	huge_pages_release(added);
 	assert_int_equal(number_in(POOL "nr_hugepages"), 10);
 
-	/* There are enough that nobody has. */
+	/* There are enough free ones. */
 	added = 0;
 	put(POOL "free_hugepages", "200\n");
 	assert_int_equal(huge_pages_reserve(257, &added, &why), 0);
@@ -223,7 +223,7 @@ static void pool_that_is_not_there_is_an_error(void **state)
 	assert_int_equal(added, 0);
 }
 
-static void policy_is_the_word_in_brackets(void **state)
+static void policy_is_the_value_in_brackets(void **state)
 {
 	static const char file[] = "sys/kernel/mm/transparent_hugepage/enabled";
 	__cleanup_free char *policy = NULL;
@@ -243,15 +243,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_migration_goes_through_its_stages),
-		cmocka_unit_test(progress_is_told_ten_times_a_second),
+		cmocka_unit_test(progress_is_reported_ten_times_a_second),
 		cmocka_unit_test(an_event_may_be_the_first_sign),
-		cmocka_unit_test(ends_are_told_apart),
-		cmocka_unit_test(events_say_where_it_is),
+		cmocka_unit_test(ends_are_distinguished),
+		cmocka_unit_test(events_have_the_place),
 		cmocka_unit_test_setup_teardown(an_arrival_is_no_orphan, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(pool_is_given_back, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(pool_that_is_not_there_is_an_error, make_root,
 						remove_root),
-		cmocka_unit_test_setup_teardown(policy_is_the_word_in_brackets, make_root,
+		cmocka_unit_test_setup_teardown(policy_is_the_value_in_brackets, make_root,
 						remove_root),
 	};
 

@@ -88,7 +88,7 @@ static int stop_program(void **state)
 	return 0;
 }
 
-static void it_says_who_it_is(void **state)
+static void it_sends_its_identity(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *hello = await(fixture->host, "event", "hello");
@@ -122,7 +122,7 @@ static void it_refuses_what_is_not_for_a_guest(void **state)
 	assert_int_equal(json_number(json_object_get(power, "error"), "errno", 0), -EPERM);
 }
 
-/* What happens while there is no stream is told on the next one, and nothing is missing. */
+/* Events without a stream are sent on the next one, and none is missing. */
 static void it_outlives_its_stream(void **state)
 {
 	struct fixture *fixture = *state;
@@ -156,12 +156,12 @@ static void it_outlives_its_stream(void **state)
 		event = NULL;
 	} while (strcmp(json_text(answer, "event", ""), "exit") != 0);
 	assert_int_equal(json_number(answer, "signal", 0), SIGKILL);
-	/* And the heart beats on, without a beat that is not accounted for. */
+	/* The heartbeats continue, and each is counted. */
 	event = await(fixture->host, "event", "heartbeat");
 	assert_true(json_number(event, "seq", 0) > 1);
 }
 
-static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
+static void heartbeats_behind_a_blocked_stream_are_counted(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t seq = 0, beats = 0, most = 0;
@@ -173,13 +173,13 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 		(void)poll(NULL, 0, hold);
 		for (int64_t upto = seq + hold + 1000; seq < upto;) {
 			__cleanup_json json_t *event = await(fixture->host, "event", "heartbeat");
-			int64_t told = json_number(event, "beats", 0);
+			int64_t reported = json_number(event, "beats", 0);
 
 			assert_true(json_number(event, "seq", 0) > seq);
 			seq = json_number(event, "seq", 0);
-			beats += told + json_number(event, "missed", 0);
+			beats += reported + json_number(event, "missed", 0);
 			assert_int_equal(beats, seq);
-			most = told > most ? told : most;
+			most = reported > most ? reported : most;
 		}
 	}
 	assert_true(most > 100);
@@ -187,7 +187,7 @@ static void its_heart_counts_what_a_blocked_stream_held_up(void **state)
 }
 
 /* The program stands still, as a guest does in the downtime of a migration. */
-static void its_heart_tells_a_gap(void **state)
+static void heartbeats_report_a_gap(void **state)
 {
 	struct fixture *fixture = *state;
 	int64_t until = now_monotonic_ns() + 60 * NSEC_PER_SEC;
@@ -215,8 +215,8 @@ static void its_heart_tells_a_gap(void **state)
 	assert_true(missed >= 38);
 }
 
-/* What told of the gap is lost with the stream, as in a migration: the next stream begins with it. */
-static void its_heart_tells_the_gaps_before_a_stream(void **state)
+/* The report of the gap is lost with the stream, as in a migration: the next stream begins with it. */
+static void heartbeats_report_the_gaps_before_a_stream(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *event = NULL, *later = NULL;
@@ -253,7 +253,7 @@ static void its_heart_tells_the_gaps_before_a_stream(void **state)
 	assert_null(json_object_get(later, "gaps"));
 }
 
-static void its_heart_is_asked_sensibly(void **state)
+static void invalid_intervals_of_heartbeats_are_refused(void **state)
 {
 	static const json_int_t bad[] = {0, -1, 1000, 1000000000000};
 	struct fixture *fixture = *state;
@@ -382,13 +382,13 @@ int main(void)
 {
 #define WITH_PROGRAM(test) cmocka_unit_test_setup_teardown(test, start_program, stop_program)
 	const struct CMUnitTest tests[] = {
-		WITH_PROGRAM(it_says_who_it_is),
+		WITH_PROGRAM(it_sends_its_identity),
 		WITH_PROGRAM(it_refuses_what_is_not_for_a_guest),
 		WITH_PROGRAM(it_outlives_its_stream),
-		WITH_PROGRAM(its_heart_counts_what_a_blocked_stream_held_up),
-		WITH_PROGRAM(its_heart_tells_a_gap),
-		WITH_PROGRAM(its_heart_tells_the_gaps_before_a_stream),
-		WITH_PROGRAM(its_heart_is_asked_sensibly),
+		WITH_PROGRAM(heartbeats_behind_a_blocked_stream_are_counted),
+		WITH_PROGRAM(heartbeats_report_a_gap),
+		WITH_PROGRAM(heartbeats_report_the_gaps_before_a_stream),
+		WITH_PROGRAM(invalid_intervals_of_heartbeats_are_refused),
 		WITH_PROGRAM(rubbish_of_a_host_does_not_end_it),
 		WITH_PROGRAM(a_signal_ends_it_and_its_workloads),
 		cmocka_unit_test(its_witnesses_are_those_of_guests),

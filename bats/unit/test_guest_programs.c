@@ -125,7 +125,7 @@ static void expect(const char *name, const char *const *wanted)
 	assert_int_equal(json_array_size(files), count);
 }
 
-static void a_program_says_where_its_libraries_are(void **state)
+static void a_program_names_the_directories_of_its_libraries(void **state)
 {
 	(void)state;
 	system_root_set(root);
@@ -171,7 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(libraries_of_libraries_are_found),
 		TEST(a_program_starts_from_the_archive),
-		TEST(a_program_says_where_its_libraries_are),
+		TEST(a_program_names_the_directories_of_its_libraries),
 		TEST(what_can_not_be_given_is_refused),
 	};
 

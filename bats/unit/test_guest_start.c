@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the host's agent and what libvirt tells of a guest that comes up, by events made up for it: whom they are
- * about, and what is said of a guest that ends before its hello. No libvirt needs to run.
+ * Description: the host's agent and libvirt's events of a guest that starts, with a fake: which guest they are
+ * about, and the reason for a guest that ends before its hello. No libvirt needs to run.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,8 @@ static struct domain_guest *add_guest(struct fixture *fixture, enum domain_stage
 	return guest;
 }
 
-static void tell(struct fixture *fixture, const char *uuid, const char *state, const char *detail)
+static void send_event(struct fixture *fixture, const char *uuid, const char *state,
+		       const char *detail)
 {
 	__cleanup_json json_t *event = json_pack("{s:s, s:s, s:s, s:s}", "uuid", uuid, "event",
 						 "lifecycle", "state", state, "detail", detail);
@@ -120,7 +121,7 @@ static const char *error_of(const json_t *answer, const char *name)
 	return json_text(error, "text", "");
 }
 
-static void a_guest_that_ends_early_says_why(void **state)
+static void a_guest_that_ends_early_has_a_reason(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *answer = NULL;
@@ -132,10 +133,10 @@ static void a_guest_that_ends_early_says_why(void **state)
 	dprintf(fixture->console, "booting\nKernel panic - not syncing: no init\n");
 	for (int i = 0; i < 130; i++)
 		dprintf(fixture->console, "%-150s frame %d\n", "more than one read takes", i);
-	tell(fixture, UUID, "shutdown", "guest");
+	send_event(fixture, UUID, "shutdown", "guest");
 	answer = answer_now(fixture, 5);
 	assert_null(answer);
-	tell(fixture, UUID, "stopped", "shutdown");
+	send_event(fixture, UUID, "stopped", "shutdown");
 	answer = answer_now(fixture, 5);
 	assert_non_null(answer);
 	text = error_of(answer, "EHOSTDOWN");
@@ -146,14 +147,14 @@ static void a_guest_that_ends_early_says_why(void **state)
 	assert_null(domain_find(fixture->agent, NAME));
 }
 
-static void one_that_shows_nothing_says_that(void **state)
+static void an_end_without_output_is_reported(void **state)
 {
 	struct fixture *fixture = *state;
 	__cleanup_json json_t *answer = NULL;
 
 	add_guest(fixture, DOMAIN_GREETING);
-	tell(fixture, UUID, "shutdown", "finished");
-	tell(fixture, UUID, "stopped", "shutdown");
+	send_event(fixture, UUID, "shutdown", "finished");
+	send_event(fixture, UUID, "stopped", "shutdown");
 	answer = answer_now(fixture, 5);
 	assert_non_null(strstr(error_of(answer, "EHOSTDOWN"),
 			       "its hello (shutdown); its console has shown nothing"));
@@ -166,9 +167,9 @@ static void late_events_of_an_earlier_guest_are_not_its_own(void **state)
 	struct domain_guest *guest = add_guest(fixture, DOMAIN_GREETING);
 	__cleanup_json json_t *answer = NULL;
 
-	tell(fixture, EARLIER, "shutdown", "guest");
-	tell(fixture, EARLIER, "stopped", "shutdown");
-	tell(fixture, EARLIER, "stopped", "destroyed");
+	send_event(fixture, EARLIER, "shutdown", "guest");
+	send_event(fixture, EARLIER, "stopped", "shutdown");
+	send_event(fixture, EARLIER, "stopped", "destroyed");
 	answer = answer_now(fixture, 5);
 	assert_null(answer);
 	assert_int_equal(guest->stage, DOMAIN_GREETING);
@@ -191,7 +192,7 @@ static void a_failed_start_is_answered_when_the_domain_is_gone(void **state)
 	answer = await_answer(fixture, 5);
 	assert_non_null(strstr(error_of(answer, "ETIMEDOUT"), "no hello in time"));
 	guest = domain_find(fixture->agent, NAME);
-	/* A libvirt that does not run can not say that it is gone. */
+	/* A libvirt that does not run can not report the end of a guest. */
 	assert_true(!guest || guest->stage == DOMAIN_RUNNING);
 }
 
@@ -210,7 +211,7 @@ static void an_end_that_overtakes_the_start_is_not_lost(void **state)
 	assert_non_null(domain_find(fixture->agent, NAME));
 	assert_int_equal(domain_find(fixture->agent, NAME)->stage, DOMAIN_MAKING);
 	/* The UUID of a domain that is looked up is not known yet. */
-	tell(fixture, "", "stopped", "crashed");
+	send_event(fixture, "", "stopped", "crashed");
 	answer = await_answer(fixture, 8);
 	assert_non_null(strstr(error_of(answer, "EHOSTDOWN"), "ended before its hello (crashed)"));
 	assert_null(domain_find(fixture->agent, NAME));
@@ -227,8 +228,8 @@ int main(void)
 #define WITH_AGENT(test) cmocka_unit_test_setup_teardown(test, start_agent, end_agent)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_listed),
-		WITH_AGENT(a_guest_that_ends_early_says_why),
-		WITH_AGENT(one_that_shows_nothing_says_that),
+		WITH_AGENT(a_guest_that_ends_early_has_a_reason),
+		WITH_AGENT(an_end_without_output_is_reported),
 		WITH_AGENT(late_events_of_an_earlier_guest_are_not_its_own),
 		WITH_AGENT(a_failed_start_is_answered_when_the_domain_is_gone),
 		WITH_AGENT(an_end_that_overtakes_the_start_is_not_lost),

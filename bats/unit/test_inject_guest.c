@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: the injectors of guests and of the hosts under them, with a made-up hypervisor and a made-up /proc: what
- * QEMU is told, what its answers mean, who is killed, and that a daemon comes back as it was. Only children of the test die.
+ * QEMU gets, what its answers mean, which process is killed, and that a daemon comes back as it was. Only children of the test die.
  */
 #include <errno.h>
 #include <sched.h>
@@ -17,9 +17,9 @@
 #include "harness/host/machine.h"
 #include "bats/unit/made_up_root.h"
 
-/* The made-up hypervisor: what it was told, and what it answers. cmocka has a macro fail(): (fail) is the function. */
+/* The fake hypervisor: the commands that it got, and its answers. cmocka has a macro fail(): (fail) is the function. */
 static struct {
-	char told[512];
+	char commands[512];
 	const char *answer;
 	int error;
 	bool missing;
@@ -29,7 +29,7 @@ static struct {
 static int hear_command(struct agent *agent, const char *guest, const char *text,
 			int64_t timeout_ms, char **answer, struct reason *why)
 {
-	size_t used = strlen(hypervisor.told);
+	size_t used = strlen(hypervisor.commands);
 
 	assert_null(agent);
 	assert_true(timeout_ms > 0 && timeout_ms <= 10000);
@@ -39,8 +39,8 @@ static int hear_command(struct agent *agent, const char *guest, const char *text
 		*answer = strdup("* CPU #0: thread_id=7\r\n  CPU #1: thread_id=8\r\n");
 		return 0;
 	}
-	snprintf(hypervisor.told + used, sizeof(hypervisor.told) - used, "%s%s", used ? "; " : "",
-		 text);
+	snprintf(hypervisor.commands + used, sizeof(hypervisor.commands) - used, "%s%s",
+		 used ? "; " : "", text);
 	if (hypervisor.error)
 		return (fail)(why, hypervisor.error, "it does not answer");
 	*answer = strdup(hypervisor.answer ? hypervisor.answer : "");
@@ -158,7 +158,7 @@ static void machine_checks_are_those_of_the_manuals(void **state)
 
 		assert_planned("qemu-mce", arguments, uses[i][1], "monitor of guest 'g1'");
 	}
-	assert_string_equal(hypervisor.told, "");
+	assert_string_equal(hypervisor.commands, "");
 }
 
 static void a_guest_has_the_vendor_of_its_host(void **state)
@@ -174,7 +174,7 @@ static void a_guest_has_the_vendor_of_its_host(void **state)
 		       "monitor of guest 'g1'");
 }
 
-static void qemu_is_told_once(void **state)
+static void qemu_gets_one_command(void **state)
 {
 	__cleanup_json json_t *result = NULL;
 	struct reason why;
@@ -186,7 +186,7 @@ static void qemu_is_told_once(void **state)
 				"\"vendor\":\"intel\",\"cpu\":\"1\"}",
 				false, &result, NULL, &why),
 			 0);
-	assert_string_equal(hypervisor.told, "mce 1 9 0xbd80000000000134 0x7 0x5000 0x8c");
+	assert_string_equal(hypervisor.commands, "mce 1 9 0xbd80000000000134 0x7 0x5000 0x8c");
 	assert_string_equal(json_text(result, "status", ""), "0xbd80000000000134");
 	assert_string_equal(json_text(result, "vendor", ""), "intel");
 	assert_true(json_is_integer(json_object_get(result, "duration_ns")));
@@ -194,14 +194,14 @@ static void qemu_is_told_once(void **state)
 
 static const char corrected[] = "{\"guest\":\"g1\",\"kind\":\"corrected\"}";
 
-static void what_qemu_does_not_say_is_asked(void **state)
+static void an_unknown_processor_or_guest_is_refused(void **state)
 {
 	(void)state;
 	put_expendable();
 	refuse("qemu-mce", "{\"guest\":\"g1\",\"kind\":\"corrected\",\"cpu\":\"2\"}", -EINVAL,
 	       "has no processor 2");
 	refuse("qemu-mce", "{\"guest\":\"g2\",\"kind\":\"corrected\"}", -ENOENT, "no guest 'g2'");
-	assert_string_equal(hypervisor.told, "");
+	assert_string_equal(hypervisor.commands, "");
 }
 
 static void answers_of_qemu_have_their_meaning(void **state)
@@ -245,7 +245,7 @@ static int check(const char *name, const char *arguments, enum injector_target t
 	return error ? error : injector->check(checked, target, why);
 }
 
-static void targets_are_told_apart(void **state)
+static void targets_are_distinguished(void **state)
 {
 	static const char srao[] = "{\"guest\":\"g1\",\"kind\":\"srao\"}";
 	static const char madvise[] = "{\"method\":\"madvise-hard\"}";
@@ -268,7 +268,7 @@ static void targets_are_told_apart(void **state)
 			       TARGET_GUEST, &why),
 			 -EINVAL);
 	assert_non_null(strstr(why.text, "one of 'kind' and 'status'"));
-	/* A frame of the host is a frame, whoever uses it; its owner is QEMU, which takes no orders. */
+	/* A frame of the host is a target for any user; its owner is QEMU, which has no commands of a workload. */
 	assert_int_equal(check("hwpoison", by_frame, TARGET_GUEST, &why), 0);
 	assert_int_equal(check("hwpoison", soft, TARGET_GUEST, &why), 0);
 	assert_int_equal(check("hwpoison", madvise, TARGET_WORKLOAD, &why), 0);
@@ -357,7 +357,7 @@ static void lives_then_end(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* It is asked for when an injection is prepared, and again when it is fired: it may have been withdrawn. */
+/* The mark is checked when an injection is prepared, and again when it is fired. */
 static void nothing_without_permission(void **state)
 {
 	static const char *const uses[][2] = {
@@ -384,7 +384,7 @@ static void nothing_without_permission(void **state)
 		assert_int_equal(injection.injector->restore(&injection, &why), 0);
 		injection_close(&injection);
 	}
-	assert_string_equal(hypervisor.told, "");
+	assert_string_equal(hypervisor.commands, "");
 	assert_content("/proc/sysrq-trigger", "");
 	lives_then_end(pid);
 }
@@ -406,11 +406,11 @@ static void qemu_of_the_guest_dies(void **state)
 	assert_true(json_is_true(json_object_get(result, "ended")));
 	assert_true(ended_by_kill(hypervisor.process));
 	lives_then_end(other);
-	/* It has been reaped: the number belongs to nobody, or to somebody else. */
+	/* It has been reaped: its pid is free, or that of another process. */
 	refuse("kill", arguments, -ESRCH, "process");
 }
 
-static void a_process_of_another_name_lives(void **state)
+static void a_process_of_another_name_survives(void **state)
 {
 	(void)state;
 	put_expendable();
@@ -455,7 +455,7 @@ static void daemons_are_found_by_their_name(void **state)
 	assert_int_equal(pid, 14);
 }
 
-/* A daemon whose program is a shell: it comes to be in the made-up /proc, and tells how it was started. */
+/* A daemon whose program is a shell: it appears in the fake /proc, and reports how it was started. */
 static pid_t make_daemon(const char *after)
 {
 	static const char script[] =
@@ -544,7 +544,7 @@ static void a_daemon_gets_its_signals(void **state)
 	daemon_free(&daemon);
 }
 
-static void a_daemon_that_somebody_restarts_is_not_started_twice(void **state)
+static void a_restarted_daemon_is_not_started_twice(void **state)
 {
 	struct daemon daemon = {0};
 	struct reason why = {0};
@@ -582,7 +582,7 @@ static void a_service_is_left_to_its_manager(void **state)
 	lives_then_end(pid);
 }
 
-static void a_daemon_that_does_not_start_is_told(void **state)
+static void a_daemon_that_does_not_start_is_reported(void **state)
 {
 	struct daemon daemon = {0};
 	struct reason why = {0};
@@ -673,7 +673,7 @@ static bool is_found(const char *name)
 	return false;
 }
 
-static void probes_tell_what_can_be_struck(void **state)
+static void probes_report_valid_targets(void **state)
 {
 	(void)state;
 	assert_true(is_found("qemu-mce"));
@@ -710,23 +710,23 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(machine_checks_are_those_of_the_manuals),
 		MACHINE_TEST(a_guest_has_the_vendor_of_its_host),
-		MACHINE_TEST(qemu_is_told_once),
-		MACHINE_TEST(what_qemu_does_not_say_is_asked),
+		MACHINE_TEST(qemu_gets_one_command),
+		MACHINE_TEST(an_unknown_processor_or_guest_is_refused),
 		MACHINE_TEST(answers_of_qemu_have_their_meaning),
-		MACHINE_TEST(targets_are_told_apart),
+		MACHINE_TEST(targets_are_distinguished),
 		MACHINE_TEST(nothing_without_permission),
 		MACHINE_TEST(panic_is_one_letter),
 		MACHINE_TEST(qemu_of_the_guest_dies),
-		MACHINE_TEST(a_process_of_another_name_lives),
+		MACHINE_TEST(a_process_of_another_name_survives),
 		MACHINE_TEST(daemons_are_found_by_their_name),
 		MACHINE_TEST(a_daemon_comes_back_as_it_was),
 		MACHINE_TEST(a_daemon_gets_its_signals),
-		MACHINE_TEST(a_daemon_that_somebody_restarts_is_not_started_twice),
+		MACHINE_TEST(a_restarted_daemon_is_not_started_twice),
 		MACHINE_TEST(a_service_is_left_to_its_manager),
-		MACHINE_TEST(a_daemon_that_does_not_start_is_told),
+		MACHINE_TEST(a_daemon_that_does_not_start_is_reported),
 		MACHINE_TEST(a_killed_daemon_is_brought_back_at_the_end_or_at_once),
 		MACHINE_TEST(what_was_not_killed_is_not_brought_back),
-		MACHINE_TEST(probes_tell_what_can_be_struck),
+		MACHINE_TEST(probes_report_valid_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

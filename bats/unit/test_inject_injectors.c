@@ -324,7 +324,7 @@ static void every_errno_has_its_own_text(void **state)
 	assert_null(strstr(einj_explain(-EIO, NSEC_PER_MSEC), "did not respond in time"));
 }
 
-static void functions_are_read_as_acpi_wants(void **state)
+static void functions_are_read_as_acpi_specifies(void **state)
 {
 	uint64_t sbdf;
 
@@ -686,7 +686,7 @@ static void probes_find_what_is_there(void **state)
 	assert_missing(findings, "qemu-mce", "not linked with a hypervisor", "brinell-agent-kvm");
 }
 
-/* An empty machine lacks everything, each with its own reason and remedy; nobody loads a module there. */
+/* An empty machine lacks everything, each with its own reason and remedy; no module is loaded there. */
 static void probes_of_an_empty_machine(void **state)
 {
 	const json_t *entry;
@@ -711,7 +711,7 @@ static void probes_of_an_empty_machine(void **state)
 	assert_missing(findings, "debugfs", "not mounted", "mount -t debugfs");
 }
 
-static void probes_tell_causes_apart(void **state)
+static void probes_distinguish_causes(void **state)
 {
 	(void)state;
 	make_einj_machine();
@@ -777,7 +777,7 @@ static void probe_loads_the_module(void **state)
 	assert_non_null(strstr(asked, "-q hwpoison-inject\n"));
 }
 
-/* On any other one, whoever asks what there is changes nothing. */
+/* On any other machine a probe changes nothing. */
 static void probe_loads_nothing_elsewhere(void **state)
 {
 	__cleanup_free char *asked = NULL;
@@ -816,7 +816,7 @@ int main(void)
 		WITH_ROOT(einj_refuses_with_the_cause),
 		WITH_ROOT(zero_page_and_poison_are_seen_before),
 		WITH_ROOT(every_errno_has_its_own_text),
-		WITH_ROOT(functions_are_read_as_acpi_wants),
+		WITH_ROOT(functions_are_read_as_acpi_specifies),
 		WITH_ROOT(dry_run_writes_nothing),
 		WITH_ROOT(permission_names_the_host),
 		WITH_ROOT(a_second_injector_is_kept_out),
@@ -831,7 +831,7 @@ int main(void)
 		WITH_ROOT(guests_are_out_of_reach),
 		WITH_ROOT(probes_find_what_is_there),
 		WITH_ROOT(probes_of_an_empty_machine),
-		WITH_ROOT(probes_tell_causes_apart),
+		WITH_ROOT(probes_distinguish_causes),
 		WITH_ROOT(probe_loads_the_module),
 		WITH_ROOT(probe_loads_nothing_elsewhere),
 		WITH_ROOT(addresses_are_hidden_without_privileges),

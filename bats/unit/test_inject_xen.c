@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: xen-mca with a made-up Xen: what Xen is told, in which order, and which domains, pages and processors are
+ * Description: xen-mca with a made-up Xen: the calls to Xen, their order, and which domains, pages and processors are
  * refused before anything is written.
  */
 #include <errno.h>
@@ -27,17 +27,17 @@ static struct {
 	int open;
 	uint64_t watched, watched_frame;
 	unsigned int frame_state;
-	char told[512];
+	char calls[512];
 } xen;
 
-static void told(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void told(const char *format, ...)
+static void note_call(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note_call(const char *format, ...)
 {
-	size_t used = strlen(xen.told);
+	size_t used = strlen(xen.calls);
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(xen.told + used, sizeof(xen.told) - used, format, arguments);
+	vsnprintf(xen.calls + used, sizeof(xen.calls) - used, format, arguments);
 	va_end(arguments);
 }
 
@@ -89,9 +89,9 @@ static int fake_write_msrs(void *handle, unsigned int processor, const struct xe
 			   size_t count, struct reason *why)
 {
 	(void)handle;
-	told("cpu %u:", processor);
+	note_call("cpu %u:", processor);
 	for (size_t i = 0; i < count; i++)
-		told(" %x=%" PRIx64, msrs[i].number, msrs[i].value);
+		note_call(" %x=%" PRIx64, msrs[i].number, msrs[i].value);
 	return xen.refusal ? (fail)(why, xen.refusal, "Xen refuses") : 0;
 }
 
@@ -100,7 +100,7 @@ static int fake_write_address(void *handle, unsigned int processor, uint32_t num
 {
 	(void)handle;
 	(void)why;
-	told(", cpu %u: %x=d%u:%" PRIx64, processor, number, domain, gpa);
+	note_call(", cpu %u: %x=d%u:%" PRIx64, processor, number, domain, gpa);
 	return 0;
 }
 
@@ -108,7 +108,7 @@ static int fake_raise(void *handle, unsigned int processor, enum xen_raise raise
 		      struct reason *why)
 {
 	(void)handle;
-	told(", raise %d on %u", (int)raise, processor);
+	note_call(", raise %d on %u", (int)raise, processor);
 	return xen.raise_refusal ? (fail)(why, xen.raise_refusal, "no such processor") : 0;
 }
 
@@ -116,7 +116,7 @@ static int fake_frame(void *handle, unsigned int processor, uint32_t number, uin
 		      uint64_t pfn, uint64_t *frame, struct reason *why)
 {
 	(void)handle;
-	told("cpu %u, %x: where is d%u:%" PRIx64, processor, number, domain, pfn);
+	note_call("cpu %u, %x: where is d%u:%" PRIx64, processor, number, domain, pfn);
 	*frame = 0x12345;
 	return xen.refusal ? (fail)(why, xen.refusal, "whose page is another") : 0;
 }
@@ -125,14 +125,14 @@ static int fake_break_page(void *handle, uint32_t domain, uint64_t pfn, struct r
 {
 	(void)handle;
 	(void)why;
-	told("break d%u:%" PRIx64, domain, pfn);
+	note_call("break d%u:%" PRIx64, domain, pfn);
 	return 0;
 }
 
 static int fake_offline(void *handle, uint64_t frame, unsigned int *state, struct reason *why)
 {
 	(void)handle;
-	told("offline %" PRIx64, frame);
+	note_call("offline %" PRIx64, frame);
 	*state = XEN_FRAME_PENDING;
 	return xen.raise_refusal ? (fail)(why, xen.raise_refusal, "Xen needs it") : 0;
 }
@@ -237,8 +237,8 @@ static void assert_told(const char *arguments, const char *text)
 
 	if (inject(arguments, false, &why))
 		fail_msg("%s: %s", arguments, why.text);
-	assert_string_equal(xen.told, text);
-	xen.told[0] = '\0';
+	assert_string_equal(xen.calls, text);
+	xen.calls[0] = '\0';
 }
 
 static void refuse(const char *arguments, int error, const char *message)
@@ -249,12 +249,12 @@ static void refuse(const char *arguments, int error, const char *message)
 	if (got != error || !strstr(why.text, message))
 		fail_msg("%s: %s '%s' instead of %s '%s'", arguments,
 			 got ? error_name(got) : "no error", why.text, error_name(error), message);
-	assert_string_equal(xen.told, "");
+	assert_string_equal(xen.calls, "");
 }
 
 #define AT_PAGE "\"guest\": \"g1\", \"gpa\": \"0x5040\""
 
-static void kinds_are_told_to_xen(void **state)
+static void kinds_become_registers_of_xen(void **state)
 {
 	(void)state;
 	assert_told("{\"kind\": \"srao\", " AT_PAGE "}",
@@ -297,7 +297,7 @@ static void frames_are_taken_out_of_use(void **state)
 	assert_int_equal(xen.watched_frame, 0x54321);
 	xen.frame_state = XEN_FRAME_PENDING;
 	assert_int_equal(inject(offline, false, &why), -EALREADY);
-	assert_null(strstr(xen.told, "offline"));
+	assert_null(strstr(xen.calls, "offline"));
 	xen.frame_state = 0;
 	xen.raise_refusal = -EBUSY;
 	assert_int_equal(inject(offline, false, &why), -EBUSY);
@@ -350,17 +350,17 @@ static void refusals_and_plans_write_nothing_more(void **state)
 
 	(void)state;
 	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", true, &why), 0);
-	assert_string_equal(xen.told, "");
+	assert_string_equal(xen.calls, "");
 	xen.refusal = -EINVAL;
 	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", false, &why), -EINVAL);
-	assert_null(strstr(xen.told, "raise"));
+	assert_null(strstr(xen.calls, "raise"));
 	/* What stays interposed must not be taken for an error by the next machine check. */
 	xen.refusal = 0;
 	xen.raise_refusal = -EINVAL;
-	xen.told[0] = '\0';
+	xen.calls[0] = '\0';
 	assert_int_equal(inject("{\"kind\": \"srao\", " AT_PAGE "}", false, &why), -EINVAL);
 	assert_string_equal(why.text, "no such processor");
-	assert_non_null(strstr(xen.told, "raise 0 on 0cpu 0: 17a=5 41d=0"));
+	assert_non_null(strstr(xen.calls, "raise 0 on 0cpu 0: 17a=5 41d=0"));
 }
 
 static bool is_found(const char *name, const char *reason)
@@ -382,7 +382,7 @@ static bool is_found(const char *name, const char *reason)
 	return false;
 }
 
-static void probe_tells_what_xen_acts_on(void **state)
+static void probe_reports_the_errors_that_xen_handles(void **state)
 {
 	(void)state;
 	assert_true(is_found("xen-mca", NULL));
@@ -430,14 +430,14 @@ static void targets_are_checked_in_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_XEN(kinds_are_told_to_xen),
+		WITH_XEN(kinds_become_registers_of_xen),
 		WITH_XEN(real_machine_checks_are_left_to_the_emulator),
 		WITH_XEN(frames_are_taken_out_of_use),
 		WITH_XEN(domains_are_checked),
 		WITH_XEN(pages_are_checked),
 		WITH_XEN(machines_are_checked),
 		WITH_XEN(refusals_and_plans_write_nothing_more),
-		WITH_XEN(probe_tells_what_xen_acts_on),
+		WITH_XEN(probe_reports_the_errors_that_xen_handles),
 		WITH_XEN(targets_are_checked_in_files),
 	};
 

@@ -505,7 +505,7 @@ static void a_broken_index_finds_nothing(void **state)
 	}
 }
 
-static void no_journal_says_what_to_do(void **state)
+static void no_journal_has_a_remedy(void **state)
 {
 	json_t *records = NULL;
 	struct reason why;
@@ -537,7 +537,7 @@ int main(void)
 		test(an_index_finds_each_trial),
 		test(a_stale_index_finds_nothing),
 		test(a_broken_index_finds_nothing),
-		test(no_journal_says_what_to_do),
+		test(no_journal_has_a_remedy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

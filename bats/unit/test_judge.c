@@ -77,7 +77,7 @@ static void check_golden(const char *name)
 		fail_msg("%s: the results differ from %s:\n%s", name, path, got);
 	}
 	/*
-	 * The name of a case tells its verdict, so that a rewritten file can not hide a changed
+	 * The name of a case contains its verdict, so that a rewritten file can not hide a changed
 	 * one.
 	 */
 	if (strcmp(word, "pending") != 0 && strcmp(word, first_verdict(results)) != 0)
@@ -244,7 +244,7 @@ static void check_never_settled(const char *name)
 	if (strncmp(name, "fail-", 5) != 0 && strncmp(name, "inconclusive-", 13) != 0)
 		return;
 	/*
-	 * The engine asks before the close; a cut-off or a lost agent is told to the judge by the
+	 * The engine asks before the close; a cut-off or a lost agent is known to the judge by the
 	 * close alone.
 	 */
 	if (strstr(name, "agent-lost") || strstr(name, "closed-by-resume") ||
@@ -265,7 +265,7 @@ static void what_will_not_pass_never_settles(void **state)
 	for_each_golden(check_never_settled);
 }
 
-/* Evidence that comes in another order, but after the intent, tells the same. */
+/* Evidence in another order, but after the intent, gives the same result. */
 static void the_order_of_the_evidence_does_not_matter(void **state)
 {
 	__cleanup_json json_t *records = load("pass-contained");
@@ -361,7 +361,7 @@ static void the_gravest_verdict_decides_the_exit(void **state)
 }
 
 /* A journal from which a record was taken, with nothing else to show for it, may not end as one that passed. */
-static void a_journal_that_is_not_whole_says_so(void **state)
+static void an_incomplete_journal_is_marked(void **state)
 {
 	static const char *const needed[] = {"run", "trial", "end", "intent"};
 	__cleanup_json json_t *records = load("pass-contained");
@@ -457,7 +457,7 @@ static void a_recorded_verdict_counts_while_its_records_do(void **state)
 	json_decref(mark);
 }
 
-static void kernel_lines_mean_what_they_say(void **state)
+static void kernel_lines_have_their_meaning(void **state)
 {
 	static const struct {
 		const char *text;
@@ -518,7 +518,7 @@ static void kernel_lines_mean_what_they_say(void **state)
 	}
 }
 
-static void patterns_that_would_eat_the_machine_are_refused(void **state)
+static void patterns_without_a_bound_are_refused(void **state)
 {
 	struct reason why = {""};
 
@@ -615,7 +615,7 @@ static void counters_from_before_the_intent_prove_nothing(void **state)
 	assert_string_equal(json_text(after, "code", ""), "one-witness");
 }
 
-/* All that an injector says of its own fault has the same source, whatever it looks like. */
+/* All reports of an injector about its own fault have the same source. */
 static void an_injector_is_no_witness_of_its_own_fault(void **state)
 {
 	static const char *const own[][2] = {
@@ -645,8 +645,8 @@ static void a_page_that_was_poisoned_before_proves_nothing(void **state)
 	assert_verdict(records, "inconclusive", false);
 }
 
-/* What names nobody may be of the stranger whose error is about at the same time. */
-static void beside_a_stranger_only_those_count_who_name_the_victim(void **state)
+/* A report without a name may belong to another error at the same time. */
+static void beside_another_error_only_lines_that_name_the_victim_count(void **state)
 {
 	static const char *const mixed[][2] = {
 		{"pageflags", "{\"pfn\": \"0x11a3f4\", \"before\": \"0x5828\", \"after\": "
@@ -690,15 +690,15 @@ int main(void)
 		cmocka_unit_test(the_order_of_the_evidence_does_not_matter),
 		cmocka_unit_test(what_was_not_read_is_not_intact),
 		cmocka_unit_test(the_gravest_verdict_decides_the_exit),
-		cmocka_unit_test(a_journal_that_is_not_whole_says_so),
-		cmocka_unit_test(kernel_lines_mean_what_they_say),
+		cmocka_unit_test(an_incomplete_journal_is_marked),
+		cmocka_unit_test(kernel_lines_have_their_meaning),
 		cmocka_unit_test(wrong_data_fail_whatever_became_of_the_bench),
 		cmocka_unit_test(counters_from_before_the_intent_prove_nothing),
 		cmocka_unit_test(an_injector_is_no_witness_of_its_own_fault),
 		cmocka_unit_test(a_page_that_was_poisoned_before_proves_nothing),
-		cmocka_unit_test(beside_a_stranger_only_those_count_who_name_the_victim),
+		cmocka_unit_test(beside_another_error_only_lines_that_name_the_victim_count),
 		cmocka_unit_test(a_host_that_no_longer_answers_is_not_up),
-		cmocka_unit_test(patterns_that_would_eat_the_machine_are_refused),
+		cmocka_unit_test(patterns_without_a_bound_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

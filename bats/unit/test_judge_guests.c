@@ -16,7 +16,7 @@
 
 #define GOLDEN "bats/unit/golden"
 
-static void golden_journals_are_what_is_told(void **state)
+static void golden_journals_match_their_cases(void **state)
 {
 	const char *mode = getenv("BRINELL_GOLDEN");
 
@@ -36,7 +36,7 @@ static void golden_journals_are_what_is_told(void **state)
 		if (read_small_file(path, &golden, NULL))
 			fail_msg("%s is missing", path);
 		if (strcmp(golden, journal) != 0)
-			fail_msg("%s is not what guest_cases.h tells", path);
+			fail_msg("%s differs from guest_cases.h", path);
 	}
 }
 
@@ -61,7 +61,7 @@ static const char *axis(const json_t *result, const char *name)
 	return json_text(json_object_get(result, "axes"), name, "");
 }
 
-static void axes_and_reasons_are_as_told(void **state)
+static void axes_and_reasons_match_the_cases(void **state)
 {
 	static const struct {
 		const char *name, *guest, *migration, *reason;
@@ -157,7 +157,7 @@ static void axes_and_reasons_are_as_told(void **state)
 	}
 }
 
-/* Without its end a trial passes only for who asks whether it is settled, and then by its last evidence alone. */
+/* Without its end a trial passes only for the question whether it is settled, and then by its last evidence. */
 static void what_passes_settles_with_its_last_evidence(void **state)
 {
 	(void)state;
@@ -202,7 +202,7 @@ static void cut_at(json_t *records, const char *type, const char *witness)
 	}
 }
 
-/* A guest that is asked too early may be about to die. */
+/* A guest whose state is read too early may be about to die. */
 static void life_is_only_seen_after_the_last_step(void **state)
 {
 	__cleanup_json json_t *records = tell_case(find_case("pass-guest-unharmed"));
@@ -210,7 +210,7 @@ static void life_is_only_seen_after_the_last_step(void **state)
 	(void)state;
 	cut_at(records, "close", "");
 	assert_true(judge_is_settled(records, "0001"));
-	told.records = records;
+	script.records = records;
 	at(1290);
 	step("wait");
 	assert_false(judge_is_settled(records, "0001"));
@@ -231,7 +231,7 @@ static void a_guest_is_awaited_at_the_target(void **state)
 
 	(void)state;
 	cut_at(records, "event", "migration");
-	told.records = records;
+	script.records = records;
 	at(3200);
 	migration_ends("completed");
 	status("h1", "running", "migrated");
@@ -420,7 +420,7 @@ static json_t *judge_with_injector(const char *name, const char *key, const char
 }
 
 /* What a fault kills, and which witness only repeats its command, is read from the intent. */
-static void the_intent_says_what_an_injector_does(void **state)
+static void the_intent_declares_the_effect_of_an_injector(void **state)
 {
 	__cleanup_json json_t *kills =
 		judge_with_injector("pass-libvirt-daemon-killed", "kills", "virtqemud");
@@ -509,7 +509,7 @@ static void a_known_failure_may_name_its_evidence(void **state)
 	assert_true(has_check(old, "versions", "it has 'match', where this version reads 'code'"));
 }
 
-static void the_checks_tell_which_versions_count(void **state)
+static void the_checks_name_the_versions_that_apply(void **state)
 {
 	__cleanup_json json_t *applies = judge_case("pass-version-refuses");
 	__cleanup_json json_t *not_known = judge_case("fail-version-unknown");
@@ -556,14 +556,14 @@ static void quotes_name_the_guest(void **state)
 }
 
 /* The same line means another thing from the guest than from its host. */
-static void a_guest_is_not_believed_about_its_host(void **state)
+static void a_guest_is_no_witness_of_its_host(void **state)
 {
 	__cleanup_json json_t *records = tell_case(find_case("inconclusive-guest-another-page"));
 	__cleanup_json json_t *result = NULL;
 
 	(void)state;
 	cut_at(records, "close", "");
-	told.records = records;
+	script.records = records;
 	at(1200);
 	guest_log("Kernel panic - not syncing: I am the host");
 	event("h0", "g1", "console", "Kernel panic - not syncing: I am the host", "{}");
@@ -600,8 +600,8 @@ static json_t *judge_expecting(const char *witness)
 	return judge_trial(records, "0001");
 }
 
-/* A line that a witness did not say is missing; that of one who said nothing at all is not known. */
-static void who_never_spoke_denies_nothing(void **state)
+/* A line that a witness did not report is missing; without any event of the witness it is not known. */
+static void a_witness_without_events_contradicts_nothing(void **state)
 {
 	__cleanup_json json_t *spoken = judge_expecting("hypervisor");
 	__cleanup_json json_t *silent = judge_expecting("guest-console");
@@ -611,20 +611,20 @@ static void who_never_spoke_denies_nothing(void **state)
 	assert_string_equal(json_text(silent, "verdict", ""), "inconclusive");
 }
 
-/* What is expected of the machine below the guests is not said by a guest. */
+/* A report of a guest does not meet an expectation of its host. */
 static json_t *judge_frame_said_by(const char *guest)
 {
 	__cleanup_json json_t *records = tell_expecting("frame-state", "is out of use$");
 
 	cut_at(records, "close", "");
-	told.records = records;
+	script.records = records;
 	at(1200);
 	event("h0", guest, "frame-state", "frame 0x123 was in use or free and is out of use", "{}");
 	put("close", "{'cause': 'done'}");
 	return judge_trial(records, "0001");
 }
 
-static void a_guest_does_not_speak_for_a_frame(void **state)
+static void a_guest_is_no_witness_of_a_frame(void **state)
 {
 	__cleanup_json json_t *host = judge_frame_said_by(NULL);
 	__cleanup_json json_t *guest = judge_frame_said_by("g1");
@@ -637,24 +637,24 @@ static void a_guest_does_not_speak_for_a_frame(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_journals_are_what_is_told),
-		cmocka_unit_test(axes_and_reasons_are_as_told),
+		cmocka_unit_test(golden_journals_match_their_cases),
+		cmocka_unit_test(axes_and_reasons_match_the_cases),
 		cmocka_unit_test(what_passes_settles_with_its_last_evidence),
 		cmocka_unit_test(life_is_only_seen_after_the_last_step),
 		cmocka_unit_test(a_guest_is_awaited_at_the_target),
 		cmocka_unit_test(a_migration_is_measured),
-		cmocka_unit_test(the_intent_says_what_an_injector_does),
+		cmocka_unit_test(the_intent_declares_the_effect_of_an_injector),
 		cmocka_unit_test(workloads_give_metrics),
 		cmocka_unit_test(host_times_injection_and_boot),
 		cmocka_unit_test(a_storm_shows_what_it_did_to_its_neighbours),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(a_known_failure_may_name_its_evidence),
-		cmocka_unit_test(the_checks_tell_which_versions_count),
+		cmocka_unit_test(the_checks_name_the_versions_that_apply),
 		cmocka_unit_test(an_address_of_the_guest_is_aim_enough),
 		cmocka_unit_test(quotes_name_the_guest),
-		cmocka_unit_test(a_guest_is_not_believed_about_its_host),
-		cmocka_unit_test(who_never_spoke_denies_nothing),
-		cmocka_unit_test(a_guest_does_not_speak_for_a_frame),
+		cmocka_unit_test(a_guest_is_no_witness_of_its_host),
+		cmocka_unit_test(a_witness_without_events_contradicts_nothing),
+		cmocka_unit_test(a_guest_is_no_witness_of_a_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

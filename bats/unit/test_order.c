@@ -77,7 +77,7 @@ static void test_nothing_moves_without_gain(void **state)
 	check_order(hosts, ARRAY_SIZE(hosts), "c a b");
 }
 
-/* A guest that is asked for anew for each trial is no reason to go near another. */
+/* A scenario with a fresh guest for each trial needs no place next to another. */
 static void test_a_fresh_guest_is_not_kept(void **state)
 {
 	static const char *const table[][3] = {

@@ -95,7 +95,7 @@ static void junit_is_valid_for_every_verdict(void **state)
 	}
 }
 
-static void junit_tells_failures_from_errors(void **state)
+static void junit_distinguishes_failures_from_errors(void **state)
 {
 	__cleanup_json json_t *failed = NULL;
 	__cleanup_json json_t *unclear = NULL;
@@ -113,7 +113,7 @@ static void junit_tells_failures_from_errors(void **state)
 	assert_non_null(strstr(error, " type=\"inconclusive.delivered-not-proven\">"));
 }
 
-/* No tool knows a failure that does not count: skipped is what each shows with its reason, and breaks no build. */
+/* No tool has known failures: a skipped test is shown with its reason, and fails no build. */
 static void junit_skips_what_is_known(void **state)
 {
 	__cleanup_json json_t *known = NULL;
@@ -151,7 +151,7 @@ static void names_are_stable(void **state)
 	assert_string_equal(json_text(environment, "kernel", ""), "7.2.12+deb13-amd64");
 }
 
-/* A journal whose last record is missing: whoever counts tests must see it. */
+/* A journal whose last record is missing: a count of tests must show it. */
 static void a_journal_that_is_not_whole_is_a_test_that_failed(void **state)
 {
 	static const struct {
@@ -211,7 +211,7 @@ static void the_emulator_is_of_the_environment(void **state)
 	assert_string_equal(json_text(environment, "emulator", ""), "QEMU 10.0");
 }
 
-static void other_formats_say_the_same(void **state)
+static void other_formats_agree(void **state)
 {
 	static const struct {
 		const char *name, *format, *text;
@@ -692,7 +692,7 @@ static void ktap_has_a_plan_and_all_results(void **state)
 	assert_null(strstr(text, "ok 2 "));
 }
 
-static void ktap_words_the_verdicts(void **state)
+static void ktap_writes_the_verdicts(void **state)
 {
 	static const struct {
 		const char *name, *line;
@@ -787,7 +787,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(junit_is_valid_for_every_verdict),
-		cmocka_unit_test(junit_tells_failures_from_errors),
+		cmocka_unit_test(junit_distinguishes_failures_from_errors),
 		cmocka_unit_test(hostile_text_breaks_no_format),
 		cmocka_unit_test(kunit_parser_reads_the_same),
 		cmocka_unit_test(kunit_parser_reads_to_the_end),
@@ -798,13 +798,13 @@ int main(void)
 		cmocka_unit_test(html_shows_what_a_storm_came_to),
 		cmocka_unit_test(html_draws_the_matrix),
 		cmocka_unit_test(ktap_has_a_plan_and_all_results),
-		cmocka_unit_test(ktap_words_the_verdicts),
+		cmocka_unit_test(ktap_writes_the_verdicts),
 		cmocka_unit_test(junit_skips_what_is_known),
 		cmocka_unit_test(names_are_stable),
 		cmocka_unit_test(a_journal_that_is_not_whole_is_a_test_that_failed),
 		cmocka_unit_test(tests_of_kcidb_are_of_their_run),
 		cmocka_unit_test(the_emulator_is_of_the_environment),
-		cmocka_unit_test(other_formats_say_the_same),
+		cmocka_unit_test(other_formats_agree),
 		cmocka_unit_test(hostile_text_stays_in_its_field),
 		cmocka_unit_test(measurements_are_exported),
 		cmocka_unit_test(the_table_counts_known_failures_apart),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: what reports show and say of guests and migrations, from records in bats/unit/reports and from a storm of
- * short iterations that is made here. The stories are compared whole; of the page what it says in words, that no label lies
+ * Description: reports of guests and migrations, from records in bats/unit/reports and from a storm of
+ * short iterations that is made here. The stories are compared whole; of the page its text, that no label lies
  * on another, that its drawings are well-formed, and that nothing in a record reaches out of it.
  *
  * rooms: reports/html
@@ -343,7 +343,7 @@ static json_t *struck_in_switchover(void)
 	return records;
 }
 
-static void no_label_lies_on_another(void **state)
+static void no_label_overlaps_another(void **state)
 {
 	static const char *const names[] = {"migration", "source-dies", "two-guests"};
 	__cleanup_json json_t *made = storm();
@@ -395,7 +395,7 @@ static void assert_well_formed(const char *page)
 	assert_true(drawings > 0);
 }
 
-/* Puts a hostile text into every string of a record, but those by which records are told apart. */
+/* Puts a hostile text into every string of a record, but those that identify records. */
 static void poison(json_t *value)
 {
 	static const char *const kept[] = {"type", "trial", "witness", "event", "what", "stage"};
@@ -475,7 +475,7 @@ static void a_signal_is_not_hidden(void **state)
 	assert_null(strstr(signal, "<circle"));
 }
 
-static void what_remains_is_told_when_it_is_known(void **state)
+static void remaining_bytes_are_shown_when_known(void **state)
 {
 	__cleanup_json json_t *records = json_array();
 	__cleanup_free char *story = NULL;
@@ -535,7 +535,7 @@ static void a_silence_that_ends_is_one_hole(void **state)
 	assert_false(course->guests[0].holes[0].open);
 }
 
-static void what_a_guest_says_is_a_sign_of_life(void **state)
+static void an_event_of_a_guest_is_a_sign_of_life(void **state)
 {
 	__cleanup_json json_t *records = json_array();
 	__cleanup_json json_t *result = json_pack("{s:s}", "trial", "0001");
@@ -617,7 +617,7 @@ static void the_measured_downtime_is_drawn(void **state)
 	assert_true(hole->to_ns - hole->from_ns > 75000000);
 }
 
-/* A report, and the end of a stream, say how long before them the last beat came. */
+/* A report, and the end of a stream, have the age of the last heartbeat. */
 static void a_life_ends_with_its_last_beat(void **state)
 {
 	__cleanup_json json_t *records = json_array();
@@ -722,7 +722,7 @@ static void two_migrations_are_two(void **state)
 	assert_null(course->migrations[2].outcome);
 }
 
-static void the_table_tells_all_axes_in_80_columns(void **state)
+static void the_table_has_all_axes_in_80_columns(void **state)
 {
 	__cleanup_json json_t *results = results_with(
 		json_pack("{s:{s:s, s:s, s:s, s:s}}", "axes", "guest", "contained", "process",
@@ -742,7 +742,7 @@ static void the_table_tells_all_axes_in_80_columns(void **state)
 }
 
 /* A guest's name may hold what a terminal obeys: in one byte, or in two (U+009B begins a sequence as ESC [ does). */
-static void terminals_are_told_nothing(void **state)
+static void no_control_character_reaches_a_terminal(void **state)
 {
 	static const char name[] = "a\x1b[31mb\xc2\x9b"
 				   "1mc\xc3\xa9";
@@ -790,24 +790,24 @@ int main(void)
 		cmocka_unit_test(the_page_has_the_picture_as_text),
 		cmocka_unit_test(a_silent_guest_is_silent_to_the_end),
 		cmocka_unit_test(known_failures_are_shown_apart),
-		cmocka_unit_test(no_label_lies_on_another),
+		cmocka_unit_test(no_label_overlaps_another),
 		cmocka_unit_test(a_storm_stays_small),
 		cmocka_unit_test(the_cost_of_a_page_is_a_curve),
 		cmocka_unit_test(narrow_intervals_of_a_storm_are_one_box),
 		cmocka_unit_test(hostile_guests_stay_in_their_page),
 		cmocka_unit_test(evidence_may_come_before_the_fault),
 		cmocka_unit_test(a_signal_is_not_hidden),
-		cmocka_unit_test(what_remains_is_told_when_it_is_known),
+		cmocka_unit_test(remaining_bytes_are_shown_when_known),
 		cmocka_unit_test(the_reason_stands_under_the_outcome),
 		cmocka_unit_test(a_silence_that_ends_is_one_hole),
-		cmocka_unit_test(what_a_guest_says_is_a_sign_of_life),
+		cmocka_unit_test(an_event_of_a_guest_is_a_sign_of_life),
 		cmocka_unit_test(a_gap_is_measured_from_inside),
 		cmocka_unit_test(a_late_report_moves_no_guest),
 		cmocka_unit_test(the_measured_downtime_is_drawn),
 		cmocka_unit_test(a_life_ends_with_its_last_beat),
 		cmocka_unit_test(two_migrations_are_two),
-		cmocka_unit_test(the_table_tells_all_axes_in_80_columns),
-		cmocka_unit_test(terminals_are_told_nothing),
+		cmocka_unit_test(the_table_has_all_axes_in_80_columns),
+		cmocka_unit_test(no_control_character_reaches_a_terminal),
 		cmocka_unit_test(sizes_are_for_people),
 	};
 

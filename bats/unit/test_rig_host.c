@@ -269,7 +269,7 @@ static void test_no_qemu(void **state)
 	assert_non_null(strstr(why.text, "./setup"));
 }
 
-static void test_dead_rigs_are_told_from_living_ones(void **state)
+static void test_dead_rigs_are_distinguished_from_running_ones(void **state)
 {
 	char home[] = "/tmp/brinell-test-XXXXXX";
 	__cleanup_free char *alive = NULL;
@@ -333,7 +333,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_arguments),
 		cmocka_unit_test(test_bad_options_start_nothing),
 		cmocka_unit_test(test_no_qemu),
-		cmocka_unit_test(test_dead_rigs_are_told_from_living_ones),
+		cmocka_unit_test(test_dead_rigs_are_distinguished_from_running_ones),
 		cmocka_unit_test(test_foreign_runtime_directory_is_refused),
 	};
 

@@ -173,7 +173,7 @@ static void join(void *context, const char *line)
 	strcat(context, line);
 }
 
-static void test_tools_tell_why_they_fail(void **state)
+static void test_errors_of_tools_are_reported(void **state)
 {
 	const char *const failing[] = {"sh", "-c", "echo first >&2; echo no such thing >&2; exit 3",
 				       NULL};
@@ -302,7 +302,7 @@ int main(void)
 		TEST(test_publish_replaces),
 		TEST(test_second_builder_waits),
 		TEST(test_kernel_is_looked_at),
-		TEST(test_tools_tell_why_they_fail),
+		TEST(test_errors_of_tools_are_reported),
 		TEST(test_oldest_are_pruned),
 		TEST(test_hash_is_fnv_1a),
 		TEST(test_libraries_of_a_program),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The agent's serial line of an emulator that speaks TCP, as the supervisor passes it on.
+ * The agent's serial line of an emulator over TCP, as the supervisor passes it on.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -92,7 +92,7 @@ static void hears(int fd, const char *text)
 	assert_string_equal(heard, text ?: "");
 }
 
-static void test_nothing_is_sent_before_the_agent_speaks(void **state)
+static void test_nothing_is_sent_before_the_hello(void **state)
 {
 	struct line line;
 	int peer;
@@ -218,7 +218,7 @@ static void test_the_emulator_is_awaited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_is_sent_before_the_agent_speaks),
+		cmocka_unit_test(test_nothing_is_sent_before_the_hello),
 		cmocka_unit_test(test_a_peer_gets_whole_lines),
 		cmocka_unit_test(test_a_slow_peer_loses_nothing),
 		cmocka_unit_test(test_the_end_of_the_emulator_ends_the_talk),

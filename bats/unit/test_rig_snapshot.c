@@ -22,7 +22,7 @@
 
 /*
  * @migration: what QEMU says of the writing of its state; @status: of itself
- * @commands:  that it was told, each behind a space
+ * @commands:  that it got, each after a space
  */
 struct fixture {
 	char directory[64];

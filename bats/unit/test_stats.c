@@ -307,7 +307,7 @@ static void test_two_humps(void **state)
 		LIST(1e308, 1e308, 1e308, 1e308, 1e308, -1e308, -1e308, -1e308, -1e308, -1e308)));
 	/* Uniform: a cut in the middle takes 1 - (2 * 10) / 82.5 = 76 %. */
 	assert_false(stats_two_humps(LIST(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)));
-	/* One that is far off is no group; nine are too few to tell; equal ones have no shape. */
+	/* One that is far off is no group; nine are too few; equal ones have no shape. */
 	assert_false(stats_two_humps(LIST(1, 1, 1, 1, 1, 1, 1, 1, 1, 99)));
 	assert_false(stats_two_humps(LIST(1, 1, 1, 1, 9, 9, 9, 9, 9)));
 	assert_false(stats_two_humps(LIST(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)));

@@ -184,7 +184,7 @@ static void a_program_gets_its_streams_and_ends(void **state)
 	close(given);
 }
 
-static void a_program_that_can_not_be_run_says_so(void **state)
+static void a_program_that_can_not_be_run_is_reported(void **state)
 {
 	const char *const argv[] = {"brinell-no-such-program", NULL};
 	struct spawn spawn = {.argv = argv, .streams = {SPAWN_NULL, SPAWN_NULL, SPAWN_PIPE}};
@@ -252,7 +252,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_text_is_mended),
 		cmocka_unit_test(root_moves_the_machine),
 		cmocka_unit_test(a_program_gets_its_streams_and_ends),
-		cmocka_unit_test(a_program_that_can_not_be_run_says_so),
+		cmocka_unit_test(a_program_that_can_not_be_run_is_reported),
 		cmocka_unit_test(lines_come_whole),
 		cmocka_unit_test(xml_is_escaped_where_it_is_given),
 	};

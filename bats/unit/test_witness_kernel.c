@@ -29,7 +29,7 @@ static int put_pipe(const char *path)
 {
 	int fd;
 
-	/* A pipe that is there already would block who opens it to write. */
+	/* A pipe that is there already would block an open for writing. */
 	(void)unlink(place(path));
 	put(path, "");
 	assert_int_equal(unlink(place(path)), 0);
@@ -70,7 +70,7 @@ static void say(int fd, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-static void kmsg_tells_records_and_losses(void **state)
+static void kmsg_reports_records_and_losses(void **state)
 {
 	struct witness_run run;
 	int log = put_pipe("/dev/kmsg");
@@ -93,7 +93,7 @@ static void kmsg_tells_records_and_losses(void **state)
 	assert_string_equal(json_text(nth(0), "text", ""), "mce: [Hardware Error]: x");
 	assert_int_equal(json_number(data_of(0), "seq", -1), 100);
 	assert_int_equal(json_number(data_of(0), "level", -1), 2);
-	/* What was stamped now was said now: the two clocks are told apart. */
+	/* A record with the present time is present: the two clocks are distinguished. */
 	assert_true(llabs(json_number(nth(0), "time_ns", 0) - now_realtime_ns()) < NSEC_PER_SEC);
 	assert_string_equal(json_text(nth(1), "text", ""), "Memory failure: 0x5000: Recovered");
 	assert_string_equal(json_text(nth(2), "text", ""), "3 kernel log records lost");
@@ -191,7 +191,7 @@ static void only_rows_of_faults_alone_count_them(void **state)
 	assert_false(counts_iommu_faults("     CPU0\n 24:  0  PCI-MSI  0-edge  AMD-Vi\n"));
 }
 
-static void meminfo_tells_the_difference(void **state)
+static void meminfo_reports_the_difference(void **state)
 {
 	struct witness_run run;
 	const struct witness *witness;
@@ -352,7 +352,7 @@ static void trace_reads_fields_by_the_format(void **state)
 	close(pipe);
 }
 
-static void what_is_missing_is_told(void **state)
+static void missing_sources_are_reported(void **state)
 {
 	static const char *const names[] = {"kmsg", "trace", "interrupts", "meminfo", "pageflags"};
 
@@ -390,14 +390,14 @@ static int stop_seeing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(kmsg_tells_records_and_losses),
+		MACHINE_TEST(kmsg_reports_records_and_losses),
 		MACHINE_TEST(interrupts_sum_many_processors),
 		MACHINE_TEST(only_rows_of_faults_alone_count_them),
-		MACHINE_TEST(meminfo_tells_the_difference),
+		MACHINE_TEST(meminfo_reports_the_difference),
 		MACHINE_TEST(pageflags_follow_the_focus),
 		MACHINE_TEST(trace_reads_events_and_losses),
 		MACHINE_TEST(trace_reads_fields_by_the_format),
-		MACHINE_TEST(what_is_missing_is_told),
+		MACHINE_TEST(missing_sources_are_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: frames of the kernel and of nobody, found in made-up files of /proc, and on this machine where it lets root see
+ * Description: frames of the kernel and free ones, found in fake files of /proc, and on this machine where it lets root see
  * its frames. Nothing here poisons anything.
  */
 #include <dlfcn.h>
@@ -45,7 +45,7 @@ static json_t *which(const char *name)
 	return json_pack("{s:s}", "which", name);
 }
 
-static void sets_know_their_frames(void **state)
+static void sets_contain_their_frames(void **state)
 {
 	struct frame_set before, after;
 	uint64_t number;
@@ -229,7 +229,7 @@ static bool is_still(const struct activity *run, int flag)
 	return still;
 }
 
-/* Return: -EAGAIN where others use so much memory that nobody can tell. */
+/* Return: -EAGAIN when other processes use too much memory. */
 static int start_real(struct activity *run, const char *kind, int flag)
 {
 	for (int i = 0; i < TRIES; i++) {
@@ -300,7 +300,7 @@ static void frames_of_this_machine(void **state)
 	expect_real("page-cache", 0, true);
 }
 
-static void its_end_is_told(void **state)
+static void its_end_is_reported(void **state)
 {
 	struct activity run;
 
@@ -318,14 +318,14 @@ static void its_end_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_ROOT(sets_know_their_frames),
+		WITH_ROOT(sets_contain_their_frames),
 		WITH_ROOT(a_free_frame_is_far_from_the_next_to_go),
 		WITH_ROOT(the_balloon_holds_its_frames),
 		WITH_ROOT(a_slab_is_one_that_its_objects_made),
 		WITH_ROOT(kernel_text_is_that_of_a_system_call),
 		WITH_ROOT(what_the_kernel_hides_is_refused),
 		WITH_ROOT(frames_of_this_machine),
-		WITH_ROOT(its_end_is_told),
+		WITH_ROOT(its_end_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static bool touch_page(const char *page, const char *touch)
 	(void)await(&run, "checked");
 	if (!find_event("touched"))
 		fail_msg("%s touched by %s: %s", page, touch, json_dumps(events, JSON_INDENT(1)));
-	/* Nothing is said about what was not read. */
+	/* A line that was not read is not reported. */
 	assert_ptr_equal(json_object_get(find_event("touched"), "value_ok"),
 			 reads(touch) ? json_true() : NULL);
 	assert_string_equal(json_text(find_event("touched"), "data", "none"),
@@ -112,8 +112,8 @@ static void touches_repeat(void **state)
 	finish(&run);
 }
 
-/* The process is killed from outside: its end is told with the signal, and the next touch finds nobody. */
-static void end_is_told(void **state)
+/* The process is killed from outside: its end is reported with the signal, and the next touch finds no process. */
+static void end_is_reported(void **state)
 {
 	struct activity run;
 
@@ -170,8 +170,8 @@ static void unhandled_signal_ends_the_process(void **state)
 	finish(&run);
 }
 
-/* A victim that does not come back is told of after its deadline, and can still be ended. */
-static void hanging_is_told(void **state)
+/* A victim that hangs is reported after its deadline, and can still be ended. */
+static void a_hang_is_reported(void **state)
 {
 	struct activity run;
 
@@ -184,7 +184,7 @@ static void hanging_is_told(void **state)
 	finish(&run);
 }
 
-/* Poisoning is for machines that may be broken: here the victim is not even asked. */
+/* Poisoning is for machines that may be broken: here the victim gets no request. */
 static void poisoning_needs_permission(void **state)
 {
 	struct activity run;
@@ -245,10 +245,10 @@ int main(void)
 		cmocka_unit_test(tmpfs_is_intact),
 		cmocka_unit_test(instruction_is_intact),
 		cmocka_unit_test(touches_repeat),
-		cmocka_unit_test(end_is_told),
+		cmocka_unit_test(end_is_reported),
 		cmocka_unit_test(time_to_the_signal_is_measured),
 		cmocka_unit_test(unhandled_signal_ends_the_process),
-		cmocka_unit_test(hanging_is_told),
+		cmocka_unit_test(a_hang_is_reported),
 		cmocka_unit_test(poisoning_needs_permission),
 	};
 

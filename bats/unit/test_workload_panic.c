@@ -46,7 +46,7 @@ static void other_machines_are_not_crashed(void **state)
 	expect_refusal(-EPERM, "expendable");
 }
 
-static void a_kernel_without_the_file_is_told(void **state)
+static void a_kernel_without_the_file_is_reported(void **state)
 {
 	(void)state;
 	put_expendable();
@@ -59,7 +59,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_kernel_is_crashed_after_the_answer),
 		TEST(other_machines_are_not_crashed),
-		TEST(a_kernel_without_the_file_is_told),
+		TEST(a_kernel_without_the_file_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

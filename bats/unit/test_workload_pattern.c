@@ -121,7 +121,7 @@ static void a_flipped_bit_is_named(void **state)
 }
 
 /* Bits of the words that carry the address and the generation are no claim of another page. */
-static void a_flip_in_what_a_line_says_of_itself_is_a_flip(void **state)
+static void a_flip_in_the_header_of_a_line_is_a_flip(void **state)
 {
 	struct pattern *pattern = *state;
 
@@ -226,7 +226,7 @@ static void a_struck_table_makes_no_claim_about_the_page(void **state)
 	(void)expect(pattern, PATTERN_BOOKKEEPING);
 }
 
-static void the_table_lies_elsewhere(void **state)
+static void the_table_is_in_another_mapping(void **state)
 {
 	struct pattern *pattern = *state;
 	uintptr_t base = (uintptr_t)pattern->base, end = base + PAGES * PATTERN_PAGE;
@@ -283,7 +283,7 @@ static void expect_process(const char *kind, uint64_t at, const void *bytes, siz
 	finish(&run);
 }
 
-static void corruption_from_outside_is_told(void **state)
+static void corruption_from_outside_is_reported(void **state)
 {
 	static const unsigned char zeros[PATTERN_PAGE];
 	unsigned char page[PATTERN_PAGE];
@@ -299,7 +299,7 @@ static void corruption_from_outside_is_told(void **state)
 }
 
 /* A page that is put back as it was before it was written anew: the fault of a lost write, or of a bad migration. */
-static void a_lost_write_is_told_while_pages_are_written(void **state)
+static void a_lost_write_is_reported_while_pages_are_written(void **state)
 {
 	unsigned char old[PATTERN_PAGE], new[PATTERN_PAGE];
 	struct activity run;
@@ -414,7 +414,7 @@ static void cut_memory(const struct activity *run, off_t size)
 	assert_true(cut);
 }
 
-static void a_page_that_is_lost_is_told_and_left_alone(void **state)
+static void a_lost_page_is_reported_and_skipped(void **state)
 {
 	struct activity run;
 	const json_t *event;
@@ -474,7 +474,7 @@ static void many_lost_pages_are_counted(void **state)
 	finish(&run);
 }
 
-static void its_death_is_told(void **state)
+static void its_death_is_reported(void **state)
 {
 	struct activity run;
 
@@ -487,7 +487,7 @@ static void its_death_is_told(void **state)
 	finish(&run);
 }
 
-static void a_hung_process_is_told(void **state)
+static void a_hung_process_is_reported(void **state)
 {
 	struct activity run;
 
@@ -502,7 +502,7 @@ static void a_hung_process_is_told(void **state)
 	finish(&run);
 }
 
-/* The pages' frames as this machine tells them: no other page of the pattern is beyond the victim. */
+/* The pages' frames in pagemap of this machine: no other page of the pattern is beyond the victim. */
 static void expect_extreme(const char *place, bool highest)
 {
 	struct activity run;
@@ -614,7 +614,7 @@ int main(void)
 		WITH_PATTERN(lines_describe_themselves),
 		WITH_PATTERN(every_flipped_bit_is_seen),
 		WITH_PATTERN(a_flipped_bit_is_named),
-		WITH_PATTERN(a_flip_in_what_a_line_says_of_itself_is_a_flip),
+		WITH_PATTERN(a_flip_in_the_header_of_a_line_is_a_flip),
 		WITH_PATTERN(a_stale_page_is_named),
 		WITH_PATTERN(a_torn_page_is_named_by_its_wrong_lines),
 		WITH_PATTERN(a_newer_page_is_named),
@@ -624,14 +624,14 @@ int main(void)
 		WITH_PATTERN(a_zero_page_is_named),
 		WITH_PATTERN(garbage_is_named),
 		WITH_PATTERN(a_struck_table_makes_no_claim_about_the_page),
-		WITH_PATTERN(the_table_lies_elsewhere),
-		cmocka_unit_test(corruption_from_outside_is_told),
-		cmocka_unit_test(a_lost_write_is_told_while_pages_are_written),
+		WITH_PATTERN(the_table_is_in_another_mapping),
+		cmocka_unit_test(corruption_from_outside_is_reported),
+		cmocka_unit_test(a_lost_write_is_reported_while_pages_are_written),
 		cmocka_unit_test(it_keeps_its_rates),
-		cmocka_unit_test(a_page_that_is_lost_is_told_and_left_alone),
+		cmocka_unit_test(a_lost_page_is_reported_and_skipped),
 		cmocka_unit_test(many_lost_pages_are_counted),
-		cmocka_unit_test(its_death_is_told),
-		cmocka_unit_test(a_hung_process_is_told),
+		cmocka_unit_test(its_death_is_reported),
+		cmocka_unit_test(a_hung_process_is_reported),
 		cmocka_unit_test(the_extreme_page_is_found),
 		cmocka_unit_test(without_frames_the_extreme_page_is_refused),
 		cmocka_unit_test(a_spared_victim_is_never_written_anew),

@@ -86,7 +86,7 @@ static double total(struct activity *run, const char *name)
 	return figure(await(run, "checked"), name);
 }
 
-/* Generations of processes; the last faults when it is told to, and says when it has. */
+/* Generations of processes; the last faults on request, and reports it. */
 static pid_t start_children(int *go, int *done)
 {
 	int begin[2], end[2];
@@ -296,7 +296,7 @@ static void all_processors_are_counted_in_intervals(void **state)
 	finish(&run);
 }
 
-static void what_is_missing_is_told(void **state)
+static void missing_sources_are_reported(void **state)
 {
 	struct activity run;
 	struct counter counter;
@@ -313,13 +313,13 @@ static void what_is_missing_is_told(void **state)
 		missing += strcmp(json_string_value(name), "cycles") == 0;
 	assert_int_equal(missing, hardware ? 0 : 1);
 	assert_true(total(&run, "perf_cpu_clock") > 0);
-	/* Its metric says so, too. */
+	/* Its metric has that, too. */
 	metric = json_object_get(json_object_get(find_event("checked"), "metrics"), "perf_cycles");
 	assert_int_equal(json_number(metric, "counted", 1), hardware ? 1 : 0);
 	finish(&run);
 	if (hardware)
 		return;
-	/* Who asks for it by its name is told that it is not there. */
+	/* An event that is named explicitly fails if it does not exist. */
 	assert_int_equal(start_perf(&run, json_pack("{s:[s]}", "events", "cycles")), -ENOTSUP);
 	assert_non_null(strstr(why.text, "no such counter"));
 	finish(&run);
@@ -719,7 +719,7 @@ int main(void)
 		cmocka_unit_test(a_process_is_counted_with_its_children),
 		cmocka_unit_test(a_child_born_meanwhile_is_counted_once),
 		cmocka_unit_test(all_processors_are_counted_in_intervals),
-		cmocka_unit_test(what_is_missing_is_told),
+		cmocka_unit_test(missing_sources_are_reported),
 		cmocka_unit_test(estimates_are_flagged),
 		WITH_ROOT(exits_are_those_that_kvm_counts),
 		WITH_ROOT(names_are_those_of_the_machine),

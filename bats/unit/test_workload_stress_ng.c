@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the workload stress-ng, with a program in its place that says and ends what the tests want.
+ * Description: the workload stress-ng, with a fake program whose output and end the tests control.
  */
 #include <signal.h>
 #include <sys/stat.h>
@@ -68,7 +68,7 @@ static double figure(const json_t *event, const char *name)
 	return json_number_value(json_object_get(json_object_get(metrics, name), "value"));
 }
 
-static void it_is_told_what_to_do(void **state)
+static void it_gets_its_arguments(void **state)
 {
 	struct activity run;
 	__cleanup_free char *words = NULL;
@@ -113,7 +113,7 @@ static void figures_come_with_its_end(void **state)
 	assert_true(figure(event, "stress_ng_cpu_user_time") == 1.25);
 	assert_int_equal(json_object_size(json_object_get(event, "metrics")), 3);
 	assert_null(find_event("corrupted"));
-	/* Whoever asks later hears the same, but not of a second end. */
+	/* A later touch reports the same, but no second end. */
 	json_array_clear(events);
 	assert_int_equal(run.workload->touch(&run, &why), 0);
 	assert_true(figure(await(&run, "checked"), "stress_ng_cpu_bogo_ops") == 42);
@@ -150,7 +150,7 @@ static void one_that_runs_is_stopped_with_all_its_processes(void **state)
 	assert_nothing_left();
 }
 
-/* Who stops it right after a touch wants to hear what came of the touch, and finds nothing left either. */
+/* A stop right after a touch still reports the result of the touch, and leaves no process. */
 static void a_stop_waits_for_the_end_that_a_touch_began(void **state)
 {
 	struct activity run;
@@ -182,7 +182,7 @@ static void a_stop_ends_what_a_touch_waits_for(void **state)
 	assert_nothing_left();
 }
 
-static void wrong_data_are_told(void **state)
+static void wrong_data_are_reported(void **state)
 {
 	struct activity run;
 	const json_t *event;
@@ -199,7 +199,7 @@ static void wrong_data_are_told(void **state)
 	assert_null(find_event("touched"));
 	assert_int_equal(json_number(find_event("checked"), "status", 0), 2);
 	finish(&run);
-	/* Who does not look at data can not say that they are wrong. */
+	/* Without verify no data are reported as wrong. */
 	assert_int_equal(start(&run, "stress-ng",
 			       json_pack("{s:s, s:s, s:s}", "stressor", "cpu", "time", "1s",
 					 "verify", "no")),
@@ -211,7 +211,7 @@ static void wrong_data_are_told(void **state)
 	assert_nothing_left();
 }
 
-static void who_does_not_verify_vouches_for_nothing(void **state)
+static void without_verify_no_data_are_confirmed(void **state)
 {
 	struct activity run;
 
@@ -272,14 +272,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, remove_root)
 	const struct CMUnitTest tests[] = {
-		TEST(it_is_told_what_to_do),
+		TEST(it_gets_its_arguments),
 		TEST(figures_come_with_its_end),
 		TEST(one_that_runs_for_ever_ends_at_a_touch),
 		TEST(one_that_runs_is_stopped_with_all_its_processes),
 		TEST(a_stop_waits_for_the_end_that_a_touch_began),
 		TEST(a_stop_ends_what_a_touch_waits_for),
-		TEST(wrong_data_are_told),
-		TEST(who_does_not_verify_vouches_for_nothing),
+		TEST(wrong_data_are_reported),
+		TEST(without_verify_no_data_are_confirmed),
 		TEST(another_end_is_no_wrong_data),
 		TEST(what_can_not_be_is_refused),
 	};

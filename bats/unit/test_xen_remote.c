@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: a migration of Xen to another host: what is said to its xl, in which order, and what happens when it says something else,
+ * Description: a migration of Xen to another host: the messages to its xl, their order, and what happens at an unexpected message,
  * nothing more, or that the domain does not run. A thread is the other host.
  *
  * rooms: harness/hypervisor
@@ -244,7 +244,7 @@ static void a_domain_that_does_not_run_there_comes_back(void **state)
 }
 
 /* The worst moment: it may run there. */
-static void silence_after_the_last_word_is_no_answer(void **state)
+static void a_timeout_after_the_last_message_is_no_answer(void **state)
 {
 	static const struct turn turns[] = {READY, RECEIVED, {GO_BYTES, "", 0}, {0}};
 	struct fixture *fixture = *state;
@@ -278,7 +278,7 @@ int main(void)
 		TEST(another_greeting_is_refused),
 		TEST(a_connection_that_ends_is_noticed),
 		TEST(a_domain_that_does_not_run_there_comes_back),
-		TEST(silence_after_the_last_word_is_no_answer),
+		TEST(a_timeout_after_the_last_message_is_no_answer),
 		TEST(a_wait_can_be_cancelled),
 	};
 

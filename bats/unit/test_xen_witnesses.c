@@ -205,7 +205,7 @@ static void the_log_is_cut_into_lines(void **state)
 	console_ring.stop(&run);
 }
 
-static void lost_lines_are_told(void **state)
+static void lost_lines_are_reported(void **state)
 {
 	struct witness_run run = {.emit = take_event};
 
@@ -222,7 +222,7 @@ static void lost_lines_are_told(void **state)
 	console_ring.stop(&run);
 }
 
-static void a_page_that_is_lost_is_told_once(void **state)
+static void a_lost_page_is_reported_once(void **state)
 {
 	struct witness_run types = {.emit = take_event}, mappings = {.emit = take_event};
 
@@ -332,8 +332,8 @@ static void a_frame_is_followed_out_of_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_log_is_cut_into_lines),	  TEST(lost_lines_are_told),
-		TEST(a_page_that_is_lost_is_told_once),	  TEST(a_frame_is_found_in_both_directions),
+		TEST(the_log_is_cut_into_lines),	  TEST(lost_lines_are_reported),
+		TEST(a_lost_page_is_reported_once),	  TEST(a_frame_is_found_in_both_directions),
 		TEST(a_free_frame_is_in_the_longest_row), TEST(a_frame_that_xen_needs_stays),
 		TEST(a_frame_is_followed_out_of_use),
 	};

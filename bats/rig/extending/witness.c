@@ -12,7 +12,7 @@
 #define TOTAL "/sys/devices/system/node/node0/memory_failure/total"
 
 struct added {
-	int64_t before, told;
+	int64_t before, reported;
 };
 
 /* Return: the number, or -1 where the kernel does not say. */
@@ -41,7 +41,7 @@ static int added_start(struct witness_run *run, struct reason *why)
 	added = calloc(1, sizeof(*added));
 	if (!added)
 		return -ENOMEM;
-	added->before = added->told = total;
+	added->before = added->reported = total;
 	run->private = added;
 	return 0;
 }
@@ -52,9 +52,9 @@ static void added_collect(struct witness_run *run)
 	int64_t total = read_total();
 	__cleanup_free char *text = NULL;
 
-	if (total < 0 || total == added->told)
+	if (total < 0 || total == added->reported)
 		return;
-	added->told = total;
+	added->reported = total;
 	text = format_text("memory_failure/total %+" PRId64, total - added->before);
 	run->emit(run->context, "added-witness", now_realtime_ns(), text,
 		  json_pack("{s:{s:I, s:I}}", "total", "before", (json_int_t)added->before, "after",
