@@ -19,6 +19,8 @@
 #define FULL_CHANGE 0.05
 /* A change is beyond chance when it is so many times its standard error: one function in a thousand is by chance. */
 #define BEYOND_CHANCE 3.3
+/* Of a sum of shares that is 1. */
+#define ROUNDING 1e-9
 #define DEEPEST 128
 
 /* A node of the tree of both sides' stacks: {"a": share, "b": share, "above": {FRAME: node}}. */
@@ -111,7 +113,8 @@ static void note_change(json_t *node, double samples_a, double samples_b)
 	double error = sqrt(fmax(both * (1 - both), 0) * (1 / samples_a + 1 / samples_b));
 
 	json_object_set_new(node, "change",
-			    json_real(fabs(change) > BEYOND_CHANCE * error ? change : 0));
+			    json_real(fabs(change) > BEYOND_CHANCE * error + ROUNDING ? change
+										      : 0));
 }
 
 static void note_changes(json_t *node, double samples_a, double samples_b)
@@ -144,7 +147,7 @@ static void write_box(FILE *out, const char *frame, const json_t *node, double x
 			share(node, "a") * 100, share(node, "b") * 100);
 	fprintf(out,
 		"<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"rgb(%d,%d,%d)\"/>",
-		x, y, width, ROW - 1, change > 0 ? own : other, other, change > 0 ? other : own);
+		x, y, width, ROW - 1, change > 0 ? own : other, other, change < 0 ? own : other);
 	if (letters > 2) {
 		__cleanup_free char *text = xstrndup(frame, (size_t)letters);
 
