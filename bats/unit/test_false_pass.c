@@ -918,25 +918,25 @@ static void a_program_in_the_log_is_one_on_the_console(void **state)
 		"watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [memory:412]",
 		"my marker",
 	};
-	const struct told own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		__cleanup_free char *console = format_text("[   12.345678][  T412] %s", texts[i]);
-		const struct told shown[] = {{"console", console, "{}"}, {0}};
-		const struct told written[] = {{"kmsg", texts[i], "{\"facility\": 1}"}, {0}};
+		const struct entry shown[] = {{"console", console, "{}"}, {0}};
+		const struct entry written[] = {{"kmsg", texts[i], "{\"facility\": 1}"}, {0}};
 		__cleanup_json json_t *records = plain_trial();
 
 		json_object_set_new(body_of(records, "trial"), "expect",
 				    json_pack("{s:s, s:[s]}", "host", "up", "not-log",
 					      "my marker"));
-		tell(records, own);
-		tell(records, shown);
+		add_reports(records, own);
+		add_reports(records, shown);
 		assert_verdict(records, i == 1 ? "inconclusive" : "fail", NULL);
-		tell(records, written);
+		add_reports(records, written);
 		assert_verdict(records, "pass", NULL);
 		/* The kernel printed it, too. */
-		tell(records, shown);
+		add_reports(records, shown);
 		assert_verdict(records, i == 1 ? "inconclusive" : "fail", NULL);
 	}
 }
