@@ -231,7 +231,7 @@ static int inject(const char *arguments, bool dry_run, struct reason *why)
 	return error;
 }
 
-static void assert_told(const char *arguments, const char *text)
+static void assert_calls(const char *arguments, const char *text)
 {
 	struct reason why;
 
@@ -257,16 +257,16 @@ static void refuse(const char *arguments, int error, const char *message)
 static void kinds_become_registers_of_xen(void **state)
 {
 	(void)state;
-	assert_told("{\"kind\": \"srao\", " AT_PAGE "}",
-		    "cpu 0: 17a=5 41d=bd2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
+	assert_calls("{\"kind\": \"srao\", " AT_PAGE "}",
+		     "cpu 0: 17a=5 41d=bd2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
 	assert_int_equal(xen.watched, 5);
-	assert_told("{\"kind\": \"lmce\", \"cpu\": 1, \"bank\": 9, " AT_PAGE "}",
-		    "cpu 1: 17a=d 425=bd2000008000017a 427=86, cpu 1: 426=d7:5040, raise 2 on 1");
-	assert_told("{\"kind\": \"ucna\", " AT_PAGE "}",
-		    "cpu 0: 17a=0 41d=bc20000080000136 41f=86, cpu 0: 41e=d7:5040, raise 1 on 0");
-	assert_told("{\"kind\": \"fatal\", " AT_PAGE "}",
-		    "cpu 0: 17a=5 41d=bf2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
-	assert_told("{\"kind\": \"set-broken\", " AT_PAGE "}", "break d7:5");
+	assert_calls("{\"kind\": \"lmce\", \"cpu\": 1, \"bank\": 9, " AT_PAGE "}",
+		     "cpu 1: 17a=d 425=bd2000008000017a 427=86, cpu 1: 426=d7:5040, raise 2 on 1");
+	assert_calls("{\"kind\": \"ucna\", " AT_PAGE "}",
+		     "cpu 0: 17a=0 41d=bc20000080000136 41f=86, cpu 0: 41e=d7:5040, raise 1 on 0");
+	assert_calls("{\"kind\": \"fatal\", " AT_PAGE "}",
+		     "cpu 0: 17a=5 41d=bf2000008000017a 41f=86, cpu 0: 41e=d7:5040, raise 0 on 0");
+	assert_calls("{\"kind\": \"set-broken\", " AT_PAGE "}", "break d7:5");
 }
 
 static void real_machine_checks_are_left_to_the_emulator(void **state)
@@ -278,7 +278,7 @@ static void real_machine_checks_are_left_to_the_emulator(void **state)
 	xen.agent = (struct agent *)&xen;
 	refuse(real, -EOPNOTSUPP, "not emulated by QEMU");
 	put("/sys/class/dmi/id/sys_vendor", "QEMU\n");
-	assert_told(real, "cpu 0, 41e: where is d7:5");
+	assert_calls(real, "cpu 0, 41e: where is d7:5");
 	assert_string_equal(xen.firmware, "machine-check 305418304");
 	assert_int_equal(xen.watched, 5);
 	xen.refusal = -EFAULT;
@@ -291,9 +291,9 @@ static void frames_are_taken_out_of_use(void **state)
 	struct reason why;
 
 	(void)state;
-	assert_told(offline, "cpu 0, 41e: where is d7:5offline 12345");
+	assert_calls(offline, "cpu 0, 41e: where is d7:5offline 12345");
 	assert_int_equal(xen.watched_frame, 0x12345);
-	assert_told("{\"kind\": \"offline-free\", " AT_PAGE "}", "offline 54321");
+	assert_calls("{\"kind\": \"offline-free\", " AT_PAGE "}", "offline 54321");
 	assert_int_equal(xen.watched_frame, 0x54321);
 	xen.frame_state = XEN_FRAME_PENDING;
 	assert_int_equal(inject(offline, false, &why), -EALREADY);
