@@ -541,6 +541,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 
 @test "the doctor of this machine names what is missing and what to do" {
 	run "$brinell" doctor
+	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *expendable* ]]
 	[[ $output == *" scenarios would run here"*"would skip: a migration needs two hosts"* ]]
