@@ -106,7 +106,7 @@ $(BUILD)/brinell: $(hypervisors:%=$(BUILD)/obj/%/summary.o)
 # It compiles parts of a room that needs the libraries of Xen.
 $(patsubst %,$(BUILD)/obj/bats/unit/test_xen_%.o,migrate open remote witnesses): CPPFLAGS := -Ibats/unit/fake/xen $(CPPFLAGS)
 
-# By this a report knows whether a recorded verdict is of the judge at hand.
+# Identity of the judge: a report takes a recorded verdict only from the same judge.
 judge_sources := $(sort $(wildcard harness/judge/*.[ch] harness/judge/*/*.[ch] harness/evidence/*.[ch] harness/journal/*.[ch]))
 judge_identity := $(shell cat $(judge_sources) | cksum | tr ' ' -)
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/judge/run.o): CPPFLAGS += -DJUDGE_IDENTITY='"$(judge_identity)"'

@@ -120,7 +120,7 @@ static enum vendor find_vendor(const json_t *arguments)
 static int qemu_mce_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	const struct kind *kind = find_kind(arguments);
-	bool wants =
+	bool needs_address =
 		kind ? kind->at_address : param_number(arguments, "status") & STATUS_ADDRESS_VALID;
 
 	if (target == TARGET_WORKLOAD)
@@ -130,7 +130,7 @@ static int qemu_mce_check(const json_t *arguments, enum injector_target target, 
 			"the host: name one that is declared with 'in'");
 	if (!kind == !param_given(arguments, "status"))
 		return fail(why, -EINVAL, "give one of 'kind' and 'status'");
-	if (wants && target == TARGET_NONE && !param_given(arguments, "gpa"))
+	if (needs_address && target == TARGET_NONE && !param_given(arguments, "gpa"))
 		return fail(why, -EINVAL,
 			    "this machine check has an address: give a workload in the guest with "
 			    "'at', or 'gpa'");

@@ -195,8 +195,8 @@ struct close_record {
  * @host:   NULL: it names none
  * @guest:  that it is from or about; NULL: it is the host's own
  * @written_ns: when the controller wrote it, CLOCK_REALTIME
- * @seen_ns: when it was seen, on the controller's clock: not later than it was written down, whatever the clock of its host
- *           says; and so far from the ends of its type that spans can be added and subtracted
+ * @seen_ns: when it was seen, on the controller's clock: not later than @written_ns, whatever the clock of its host
+ *           is; and so far from the ends of its type that spans can be added and subtracted
  * @line:   of the journal that was lost here (RECORD_DAMAGE)
  * @body:   all of it; NULL: it has none
  * @start ... @close: by @type

@@ -75,7 +75,7 @@ static void add_planned(struct journal_index *index, struct span entry)
 	index->planned++;
 }
 
-/* Nothing grows with the plan that is kept of a run record. */
+/* The part of a run record that is kept does not grow with the plan. */
 static bool is_small(struct span parent, struct span key)
 {
 	return parent.length || !(span_is(key, "plan") || span_is(key, "specs"));
@@ -272,7 +272,7 @@ static struct journal_index *new_index(void)
 
 /**
  * journal_index_parse - find the trials of a journal in memory
- * @text:   content of the file; borrowed while the index lives
+ * @text:   content of the file; borrowed until journal_index_free()
  * @length: its length
  * @index:  receives it; journal_index_free()
  * @why:    filled on an error
@@ -353,7 +353,7 @@ json_t *journal_window(struct journal_reader *reader, const char *id)
 			continue;
 		record = journal_record(&line);
 		if (!record) {
-			/* A body that is no JSON: as good as lost. */
+			/* A body that is no JSON counts as lost. */
 			line.damage = "checksum";
 			record = journal_record(&line);
 		}
@@ -363,7 +363,7 @@ json_t *journal_window(struct journal_reader *reader, const char *id)
 	return records;
 }
 
-/** journal_index_release - let go of the pages of a mapped journal between two offsets, which were read */
+/** journal_index_release - release the pages of a mapped journal between two offsets, after they were read */
 void journal_index_release(const struct journal_index *index, size_t begin, size_t end)
 {
 	if (index->fd >= 0)
@@ -460,7 +460,7 @@ size_t journal_index_widest(const struct journal_index *index)
 	return widest;
 }
 
-/** journal_index_free - forget an index, which may be NULL, and end the mapping of its file */
+/** journal_index_free - free an index, which may be NULL, and unmap its file */
 void journal_index_free(struct journal_index *index)
 {
 	if (!index)

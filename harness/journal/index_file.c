@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The index beside the journal, so that one trial of a hundred thousand is shown at once. A plain file: it is written once and
- * searched once, which needs no database. It is no source of truth: judge and reports read the journal, and what is found
- * through it is checked by its checksums.
+ * searched once, which needs no database. It is no evidence: judge and reports read the journal, and records found
+ * through it are checked by their checksums.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,8 +66,8 @@ static bool fill(struct index_entry *entry, const struct journal_index *index,
 /**
  * index_file_write - store an index beside its journal
  *
- * It is a comfort: where it can not be written the journal is read again each time. So is a journal that is damaged: what is
- * lost is reported each time.
+ * The index is optional: without it the journal is read each time. A damaged journal gets no index, so that its losses are
+ * reported each time.
  */
 void index_file_write(const char *directory, const struct journal_index *index)
 {

@@ -15,9 +15,9 @@
 /**
  * struct journal - an open journal
  * @directory: of the run
- * @fd:        of the file; also holds the lock against a second writer
+ * @fd:        of the file, with the lock against a second writer
  * @sequence:  number of the last record
- * @failure:   why nothing more is written; empty while all is well
+ * @failure:   why no more is written; empty without an error
  * @error:     -errno that goes with @failure
  */
 struct journal {
@@ -28,7 +28,7 @@ struct journal {
 	int error;
 };
 
-/* The records that must be on the disk before the run goes on: what a crash must not undo. */
+/* The records that must be on the disk before the run continues. */
 static bool durable(const char *type)
 {
 	return is_one_of(type, "intent", "outcome", "close", "verdict", "run", "resume", "end");
@@ -173,8 +173,8 @@ int journal_create(const char *directory, struct journal **journal, struct reaso
 }
 
 /*
- * Moves a torn tail into a file of its own beside the journal. Evidence is never thrown away, not
- * even half of it.
+ * Moves a torn tail into a file of its own beside the journal. Evidence is never discarded, not
+ * even an incomplete record.
  */
 static int cut_torn_tail(const struct journal *journal, const char *path, const char *text,
 			 size_t length, const struct journal_end *end, struct reason *why)
@@ -204,15 +204,15 @@ static int cut_torn_tail(const struct journal *journal, const char *path, const 
 }
 
 /**
- * journal_open - go on with the journal of a run that was cut off
+ * journal_open - continue the journal of a run that was cut off
  * @directory: of the run
  * @journal:   receives the journal, to be given to journal_close()
- * @damage:    receives what was wrong with it; may be NULL
+ * @damage:    receives its damage; may be NULL
  * @why:       filled on an error
  *
  * A torn tail is cut off and kept beside as journal.jsonl.torn-SEQ, SEQ being the number of the
- * record that it was to be. The lock is taken before the file is read: what a running writer is
- * writing just now is no torn tail.
+ * record that it was to be. The lock is taken before the file is read: a record that a running writer
+ * is writing is no torn tail.
  *
  * Return: 0; -ENOENT; -EBUSY; what journal_parse() returns; -errno.
  */
@@ -288,8 +288,8 @@ static int append_line(struct journal *journal, const char *type, const char *li
  *
  * Records that a crash must not undo (run, resume, intent, outcome, close, verdict, end) are on the
  * disk when it returns; fdatasync() takes all records before them along. After one failed write
- * nothing more is written: a page that could not be stored may be marked clean, so that trying
- * again would only seem to succeed.
+ * nothing more is written: a page that could not be stored may be marked clean, so that a second
+ * sync could succeed without the data on disk.
  *
  * Return: 0; -EINVAL for a body that is no object; the first -errno of the disk from then on.
  */
@@ -332,7 +332,7 @@ int journal_append(struct journal *journal, const char *type, const char *trial,
 /**
  * journal_failure - why the journal takes no more records
  *
- * Return: text for the user, borrowed; NULL while all is well.
+ * Return: text for the user, borrowed; NULL without an error.
  */
 const char *journal_failure(const struct journal *journal)
 {
@@ -340,7 +340,7 @@ const char *journal_failure(const struct journal *journal)
 }
 
 /**
- * journal_close - store all records, let go of the lock and free the journal
+ * journal_close - store all records, release the lock and free the journal
  * @journal: may be NULL
  *
  * Return: 0, or the -errno with which the disk had failed.

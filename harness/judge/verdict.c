@@ -415,8 +415,8 @@ json_t *judge_trial(const json_t *records, const char *trial)
  * @records: so far; borrowed
  * @trial:   id
  *
- * The engine closes a trial early when this holds: every expectation is met and nothing speaks
- * against one. It never holds for a trial that could only fail or that misses evidence: such a
+ * The engine closes a trial early when this holds: every expectation is met and no evidence
+ * contradicts one. It never holds for a trial that could only fail or that misses evidence: such a
  * trial gets all the time that it has.
  *
  * Return: true when there is nothing more to wait for.

@@ -94,7 +94,7 @@ bool guest_message_fits(const json_t *message, struct reason *why)
 bool guest_peer_rubbish(struct guest_link *link, struct guest_peer *peer, const char *text)
 {
 	if (++peer->rubbish <= RUBBISH_SHOWN)
-		guest_peer_tell(link, peer, "rubbish", NULL, "%s", text);
+		guest_peer_event(link, peer, "rubbish", NULL, "%s", text);
 	if (peer->rubbish <= link->limits.rubbish)
 		return true;
 	guest_peer_cut_off(link, peer, "flood", "it sends invalid messages");
@@ -110,11 +110,11 @@ void guest_peer_cut_off(struct guest_link *link, struct guest_peer *peer, const 
 {
 	int64_t now = now_monotonic_ns();
 
-	guest_peer_tell(link, peer, what,
-			json_pack("{s:I, s:I}", "rubbish", (json_int_t)peer->rubbish,
-				  "refused_for_ns", (json_int_t)peer->refuse_ns),
-			"%s; cut off for %lld ms", because,
-			(long long)(peer->refuse_ns / NSEC_PER_MSEC));
+	guest_peer_event(link, peer, what,
+			 json_pack("{s:I, s:I}", "rubbish", (json_int_t)peer->rubbish,
+				   "refused_for_ns", (json_int_t)peer->refuse_ns),
+			 "%s; cut off for %lld ms", because,
+			 (long long)(peer->refuse_ns / NSEC_PER_MSEC));
 	guest_peer_drop(link, peer, "it was cut off");
 	peer->refused_until_ns = peer->retry_ns = now + peer->refuse_ns;
 	peer->refuse_ns =

@@ -12,13 +12,13 @@
 #define TICK_NS (100 * NSEC_PER_MSEC)
 
 /**
- * guest_peer_tell - one event about a guest
+ * guest_peer_event - one event about a guest
  * @what:   kind of event (docs/guest-program.md)
  * @more:   further fields; stolen, may be NULL
  * @format: of the text for people
  */
-void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, const char *what,
-		     json_t *more, const char *format, ...)
+void guest_peer_event(struct guest_link *link, const struct guest_peer *peer, const char *what,
+		      json_t *more, const char *format, ...)
 {
 	json_t *event = more ?: json_object();
 	char text[512];
@@ -164,10 +164,10 @@ static void give_name(struct guest_link *link, struct guest_peer *peer, const ch
 	if (!peer->greeted)
 		return;
 	guest_link_enter(link);
-	guest_peer_tell(link, peer, "hello",
-			json_pack("{s:b, s:b, s:O}", "rebooted", false, "restarted", false, "said",
-				  peer->hello),
-			"hello, before it had this name");
+	guest_peer_event(link, peer, "hello",
+			 json_pack("{s:b, s:b, s:O}", "rebooted", false, "restarted", false, "said",
+				   peer->hello),
+			 "hello, before it had this name");
 	guest_link_leave(link);
 }
 

@@ -76,8 +76,8 @@ bool guest_budget_take(struct guest_budget *budget, uint64_t amount, int64_t now
 bool guest_message_fits(const json_t *message, struct reason *why);
 
 /* Events of a guest; the sender is the link. */
-void guest_peer_tell(struct guest_link *link, const struct guest_peer *peer, const char *what,
-		     json_t *more, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void guest_peer_event(struct guest_link *link, const struct guest_peer *peer, const char *what,
+		      json_t *more, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const json_t *beat,
 		      int64_t now);
 void guest_pulse_report(struct guest_link *link, struct guest_peer *peer, int64_t now);

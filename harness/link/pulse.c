@@ -27,7 +27,7 @@ static void report(struct guest_link *link, struct guest_peer *peer, int64_t now
 	struct guest_pulse *pulse = &peer->pulse;
 
 	if (pulse->beats)
-		guest_peer_tell(
+		guest_peer_event(
 			link, peer, "heartbeat",
 			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "beats",
 				  (json_int_t)pulse->beats, "missed", (json_int_t)pulse->missed,
@@ -53,13 +53,13 @@ static void report_gap(struct guest_link *link, struct guest_peer *peer, const j
 
 	if (++peer->pulse.gaps > GAPS_REPORTED)
 		return;
-	guest_peer_tell(link, peer, "gap",
-			json_pack("{s:I, s:I, s:I, s:O*, s:O*}", "arrival_ns",
-				  (json_int_t)arrival_ns, "interval_ns", (json_int_t)interval_ns,
-				  "missed", json_number(beat, "missed", 0), "guest_clocks",
-				  json_is_object(gap) ? gap : NULL, "jump",
-				  json_is_object(jump) ? jump : NULL),
-			"%lld us between two heartbeats", (long long)arrival_ns / 1000);
+	guest_peer_event(link, peer, "gap",
+			 json_pack("{s:I, s:I, s:I, s:O*, s:O*}", "arrival_ns",
+				   (json_int_t)arrival_ns, "interval_ns", (json_int_t)interval_ns,
+				   "missed", json_number(beat, "missed", 0), "guest_clocks",
+				   json_is_object(gap) ? gap : NULL, "jump",
+				   json_is_object(jump) ? jump : NULL),
+			 "%lld us between two heartbeats", (long long)arrival_ns / 1000);
 }
 
 /* The gaps that the guest reports of the time before this stream. Only their size is checked. */
@@ -90,11 +90,11 @@ static void check_clock(struct guest_link *link, struct guest_peer *peer, int64_
 		return;
 	if (++peer->pulse.gaps > GAPS_REPORTED)
 		return;
-	guest_peer_tell(link, peer, "clock",
-			json_pack("{s:I, s:I}", "guest_ns", (json_int_t)passed, "host_ns",
-				  (json_int_t)arrival_ns),
-			"its clock advanced %lld us while that of the host advanced %lld us",
-			(long long)passed / 1000, (long long)arrival_ns / 1000);
+	guest_peer_event(link, peer, "clock",
+			 json_pack("{s:I, s:I}", "guest_ns", (json_int_t)passed, "host_ns",
+				   (json_int_t)arrival_ns),
+			 "its clock advanced %lld us while that of the host advanced %lld us",
+			 (long long)passed / 1000, (long long)arrival_ns / 1000);
 }
 
 static void take_prompt(struct guest_pulse *pulse, int64_t guest_ns, int64_t now)
@@ -128,17 +128,17 @@ void guest_pulse_take(struct guest_link *link, struct guest_peer *peer, const js
 
 	/* The last heartbeat at the source and the first one at the target give the downtime of a migration. */
 	if (!pulse->last_ns)
-		guest_peer_tell(link, peer, "heard",
-				json_pack("{s:b, s:I, s:I, s:O*}", "first", 1, "guest_ns",
-					  (json_int_t)guest_ns, "interval_ns", (json_int_t)interval,
-					  "gaps", gaps_of(beat)),
-				"first heartbeat");
+		guest_peer_event(link, peer, "heard",
+				 json_pack("{s:b, s:I, s:I, s:O*}", "first", 1, "guest_ns",
+					   (json_int_t)guest_ns, "interval_ns",
+					   (json_int_t)interval, "gaps", gaps_of(beat)),
+				 "first heartbeat");
 	if (pulse->silent) {
 		pulse->silent = false;
-		guest_peer_tell(link, peer, "heard",
-				json_pack("{s:I}", "arrival_ns", (json_int_t)arrival),
-				"heartbeats again after %lld ms",
-				(long long)(arrival / NSEC_PER_MSEC));
+		guest_peer_event(link, peer, "heard",
+				 json_pack("{s:I}", "arrival_ns", (json_int_t)arrival),
+				 "heartbeats again after %lld ms",
+				 (long long)(arrival / NSEC_PER_MSEC));
 	}
 	if (pulse->last_ns)
 		check_clock(link, peer, guest_ns, arrival);
@@ -181,11 +181,11 @@ void guest_pulse_tick(struct guest_link *link, struct guest_peer *peer, int64_t 
 		report(link, peer, now);
 	if (!pulse->silent && now - pulse->last_ns > silence_ns) {
 		pulse->silent = true;
-		guest_peer_tell(link, peer, "silent",
-				json_pack("{s:I, s:I}", "since_ns",
-					  (json_int_t)(now - pulse->last_ns), "seq",
-					  (json_int_t)pulse->seq),
-				"no heartbeat for %lld ms",
-				(long long)((now - pulse->last_ns) / NSEC_PER_MSEC));
+		guest_peer_event(link, peer, "silent",
+				 json_pack("{s:I, s:I}", "since_ns",
+					   (json_int_t)(now - pulse->last_ns), "seq",
+					   (json_int_t)pulse->seq),
+				 "no heartbeat for %lld ms",
+				 (long long)((now - pulse->last_ns) / NSEC_PER_MSEC));
 	}
 }

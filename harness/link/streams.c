@@ -36,8 +36,8 @@ static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd
 		close(fd);
 		/* The first is reported, the others are counted. */
 		if (peer->refusals++ == 0)
-			guest_peer_tell(link, peer, "refused", NULL,
-					"it is refused until its time is up");
+			guest_peer_event(link, peer, "refused", NULL,
+					 "it is refused until its time is up");
 		return;
 	}
 	if (replaced)
@@ -50,11 +50,11 @@ static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd
 			 now);
 	guest_budget_set(&peer->lines, link->limits.lines_per_second, link->limits.lines_burst,
 			 now);
-	guest_peer_tell(link, peer, "connected",
-			json_pack("{s:I, s:b, s:I, s:I}", "cid", (json_int_t)peer->cid, "replaced",
-				  replaced, "stream", (json_int_t)peer->streams, "refusals",
-				  (json_int_t)peer->refusals),
-			"connected%s", replaced ? ", in place of its older stream" : "");
+	guest_peer_event(link, peer, "connected",
+			 json_pack("{s:I, s:b, s:I, s:I}", "cid", (json_int_t)peer->cid, "replaced",
+				   replaced, "stream", (json_int_t)peer->streams, "refusals",
+				   (json_int_t)peer->refusals),
+			 "connected%s", replaced ? ", in place of its older stream" : "");
 	peer->refusals = 0;
 }
 

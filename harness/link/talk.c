@@ -136,13 +136,13 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 	peer->greeted = true;
 	json_decref(peer->hello);
 	peer->hello = json_incref(message);
-	guest_peer_tell(link, peer, "hello",
-			json_pack("{s:b, s:b, s:O}", "rebooted", rebooted, "restarted", restarted,
-				  "said", message),
-			"hello%s",
-			rebooted    ? " of another boot"
-			: restarted ? " of another process"
-				    : "");
+	guest_peer_event(link, peer, "hello",
+			 json_pack("{s:b, s:b, s:O}", "rebooted", rebooted, "restarted", restarted,
+				   "said", message),
+			 "hello%s",
+			 rebooted    ? " of another boot"
+			 : restarted ? " of another process"
+				     : "");
 	return true;
 }
 
@@ -182,10 +182,10 @@ static void check_number(struct guest_link *link, struct guest_peer *peer, const
 	if (peer->number < 0)
 		peer->number = number;
 	if (number > peer->number)
-		guest_peer_tell(link, peer, "lost",
-				json_pack("{s:I}", "lost", (json_int_t)(number - peer->number)),
-				"%lld of its events are missing",
-				(long long)(number - peer->number));
+		guest_peer_event(link, peer, "lost",
+				 json_pack("{s:I}", "lost", (json_int_t)(number - peer->number)),
+				 "%lld of its events are missing",
+				 (long long)(number - peer->number));
 	if (number >= peer->number)
 		peer->number = number + 1;
 }
@@ -217,8 +217,8 @@ static bool take_message(struct guest_link *link, struct guest_peer *peer, json_
 	if (!event)
 		return take_answer(link, peer, message);
 	check_number(link, peer, message);
-	guest_peer_tell(link, peer, "said", json_pack("{s:O}", "said", message), "%.200s",
-			json_text(message, "text", event));
+	guest_peer_event(link, peer, "said", json_pack("{s:O}", "said", message), "%.200s",
+			 json_text(message, "text", event));
 	return true;
 }
 
@@ -265,7 +265,7 @@ void guest_peer_read(struct guest_link *link, struct guest_peer *peer)
 		json_object_set_new(gone, "age_ns", json_integer(now - peer->pulse.last_ns));
 		json_object_set_new(gone, "guest_ns", json_integer(peer->pulse.guest_ns));
 	}
-	guest_peer_tell(link, peer, "gone", gone, "%s", because);
+	guest_peer_event(link, peer, "gone", gone, "%s", because);
 	guest_peer_drop(link, peer, because);
 	peer->retry_ns = now;
 }

@@ -238,8 +238,8 @@ static int parse_step(const struct document *document, int node, struct walk *wa
 	return document_unknown(document, key, "step", name, known);
 }
 
-/* A workload that never runs is a mistake: most likely the step that starts it was forgotten. */
-static int check_lives(const struct document *document, const struct walk *walk)
+/* A workload without a step that starts it is an error. */
+static int check_unused(const struct document *document, const struct walk *walk)
 {
 	int workloads = document_find(document, 1, "workloads");
 
@@ -329,5 +329,5 @@ int parse_steps(const struct document *document, int node, struct scenario *scen
 	for (size_t i = 0; !error && i < count; i++)
 		error = parse_step(document, document_item(document, node, i), &walk,
 				   &scenario->steps[scenario->step_count++]);
-	return error ?: check_lives(document, &walk) ?: check_guests(document, &walk);
+	return error ?: check_unused(document, &walk) ?: check_guests(document, &walk);
 }

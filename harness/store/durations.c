@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long the trials of each scenario took last: what a new run may be expected to take. Kept in the cache, which may be lost.
+ * The duration of the last trial of each scenario, for the expected duration of a new run. It is in the cache, which may be lost.
  */
 #include "harness/store/durations.h"
 
@@ -19,7 +19,7 @@ json_t *durations_load(void)
 	return json_object();
 }
 
-/** durations_save - keep what durations_note() has changed. A cache that can not be written is no error: it is a comfort */
+/** durations_save - store the changes of durations_note(). A cache that can not be written is no error */
 void durations_save(const json_t *durations)
 {
 	__cleanup_free char *cache = cache_directory();

@@ -38,7 +38,7 @@ static bool wants_records(const struct report *report, const struct judged *judg
 
 static bool is_evidence(struct span parent, struct span key)
 {
-	/* What is quoted, and whom. */
+	/* Quoted evidence and its sources. */
 	if (span_is(parent, "evidence"))
 		return span_is(key, "witness") || span_is(key, "text") || span_is(key, "guest");
 	return judge_is_brief(parent, key) || (!parent.length && span_is(key, "evidence"));
@@ -60,7 +60,7 @@ static void count_trial(struct report_run *run, const json_t *result)
 		run->time_ns = number_sum(run->time_ns, time);
 }
 
-/* Why a stream failed: a write of what it still holds fails in the same way. */
+/* The error of a stream: a flush of its buffer fails in the same way. */
 static int write_error(FILE *out)
 {
 	errno = EIO;
@@ -136,7 +136,7 @@ static int copy(FILE *from, FILE *to)
 	return ferror(from) ? -EIO : 0;
 }
 
-/* What is missing from the journal would not be missed by whoever counts tests. */
+/* Missing records would not change the count of tests: they are a test of their own. */
 static int write_flaw(struct pass *pass, size_t which, FILE *out)
 {
 	const char *flaw = json_string_value(json_array_get(pass->run.flaws, 0));

@@ -16,7 +16,7 @@
 #include "harness/journal/journal.h"
 #include "harness/store/store.h"
 
-/* Between the making of a new link and its renaming there are microseconds. */
+/* A new link is renamed within microseconds. */
 #define LINK_AGE_S 60
 
 static char *default_name(void)
@@ -28,7 +28,7 @@ static char *default_name(void)
 	return format_text("%s-%08x", date, random);
 }
 
-/* What a program that was killed leaves in a directory. @age_s: so old that no program is about to rename it */
+/* Removes temporary files of killed programs. @age_s: least age, at which no program will rename the file any more */
 static void remove_leftovers(const char *directory, const char *pattern, time_t age_s)
 {
 	DIR *folder = opendir(directory);
@@ -45,8 +45,8 @@ static void remove_leftovers(const char *directory, const char *pattern, time_t 
 }
 
 /*
- * The link is a comfort: a file system without links, or a user's own file of that name, is no
- * reason to fail.
+ * The link is optional: a file system without links, or a file of the user with that name, is no
+ * error.
  */
 static void point_latest(const char *name)
 {
@@ -116,8 +116,8 @@ static int check_new(const char *path, struct reason *why)
  * @directory: receives its path; owned by the caller
  * @why:       filled on an error
  *
- * A directory of the user's may be there already, but not with a run in it. Two programs that want
- * the same one are distinguished by journal_create(), which only one of them passes.
+ * An existing directory of the user is accepted if it has no run. If two programs use the same one, journal_create() succeeds
+ * in only one of them.
  *
  * Return: 0; -EEXIST when a run is there; -EPERM for a directory of another user; -errno.
  */
@@ -160,7 +160,7 @@ static int open_reports(const char *directory, const struct report **reports,
 
 		if (!report->file)
 			continue;
-		/* Left by write_file_atomically(): nothing writes now, because we hold the lock. */
+		/* Left by write_file_atomically(): no other program writes, because the lock is held. */
 		leftovers = format_text(".%s.??????", report->file);
 		remove_leftovers(directory, leftovers, 0);
 		error = atomic_file_open(&files[*count], directory, report->file);
@@ -180,7 +180,7 @@ static int open_reports(const char *directory, const struct report **reports,
  * @summary:   receives what judge_run() gives; owned by the caller, and NULL when nothing was judged
  * @why:       filled on an error
  *
- * Each file is replaced as a whole. One that fails does not keep the others from being written.
+ * Each file is replaced as a whole. The others are written even if one fails.
  *
  * Return: 0; -EBUSY when another brinell writes them just now; -EPERM in a directory of another user; the first -errno.
  */

@@ -83,7 +83,7 @@ int gmem_group_probe(struct reason *why)
 {
 	char path[4096];
 	__cleanup_free char *controllers = NULL;
-	/* It is not made here: a group is removed by the watcher of the storm, which lives on when this process is killed. */
+	/* The probe makes no cgroup: the watchdog of a storm removes one, also if this process is killed. */
 	int error = read_small_file(system_path(path, CGROUP "/cgroup.controllers"), &controllers,
 				    NULL);
 

@@ -129,7 +129,7 @@ static void check_leaks(struct watch *watch)
 	send_counts(watch, STORM_LEAK, 0, text);
 }
 
-/* A planted defect, for tests: a VM that lives until this process ends. */
+/* A planted defect, for tests: a VM that is not closed until this process ends. */
 static void plant_leak(const struct storm_order *order)
 {
 	static struct gmem_vm vm = {.shared_fd = -1};

@@ -73,7 +73,7 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 {
 	static const char begin[] = "Host virtual address for 0x";
 	const char *is = NULL, *at = text;
-	uint64_t asked, found;
+	uint64_t requested, found;
 	char *end;
 
 	if (strstr(text, "is not RAM") || strstr(text, "No memory is mapped"))
@@ -86,8 +86,8 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 		return fail(why, -EPROTO, "QEMU gives no address of 0x%" PRIx64 ": '%.200s'", gpa,
 			    text);
 	errno = 0;
-	asked = strtoull(text + strlen(begin), &end, 16);
-	if (end == text + strlen(begin) || *end != ' ' || asked != gpa)
+	requested = strtoull(text + strlen(begin), &end, 16);
+	if (end == text + strlen(begin) || *end != ' ' || requested != gpa)
 		return fail(why, -EPROTO,
 			    "QEMU answers for another address than 0x%" PRIx64 ": '%.200s'", gpa,
 			    text);

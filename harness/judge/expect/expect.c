@@ -28,7 +28,7 @@ bool case_expects(const struct trial_case *trial, const char *key)
 /**
  * case_expects_delivery - must the fault arrive?
  *
- * `delivered` says so; without it a fault must arrive unless it is expected to be refused.
+ * `delivered` decides; without it a fault must arrive unless it is expected to be refused.
  */
 bool case_expects_delivery(const struct trial_case *trial)
 {

@@ -442,8 +442,8 @@ bool case_owns_address(const struct trial_case *trial, uint64_t address, int64_t
 /**
  * case_is_victim - is an event of a workload that the fault was meant for?
  *
- * A workload is where its facts say: a host can not know about one in a guest, and the other way
- * round. Without a target every workload of the machine that was struck is meant.
+ * The facts of a workload have its machine: a report of another machine is not about it. Without a target every workload of
+ * the machine under fault counts.
  */
 bool case_is_victim(const struct trial_case *trial, const struct record *record)
 {

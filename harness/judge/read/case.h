@@ -79,7 +79,7 @@ enum iommu_source_index {
  * @lost:    there may have been more
  * @limited: lines of VT-d's faults were left out
  * @first:   report of the first access that is the fault's, or NULL
- * @failure: the IOMMU itself failed; the record that says so, or NULL
+ * @failure: the record of a failure of the IOMMU itself, or NULL
  */
 struct iommu_outcome {
 	struct iommu_source {
@@ -143,7 +143,7 @@ struct conversion_outcome {
 };
 
 /**
- * struct trial_case - all that the judge knows about one trial
+ * struct trial_case - the records of one trial as the judge reads them
  * @records, @record_count: of its last attempt, in order; owned, their JSON is borrowed
  * @lines:   meaning of each record that is a line of a kernel's log; owned
  * @expect:  of the scenario, with the changes of these versions; an empty object when there is none; owned

@@ -30,7 +30,7 @@ static bool is_wanted(const struct supervisor *supervisor)
 {
 	const char *shell = json_text(supervisor->config, "shell", "again");
 
-	/* The user of a verbose boot wants to see the boot. With "again" a shell is at the console already. */
+	/* A verbose boot must show the boot. With "again" a shell is at the console already. */
 	return supervisor->profile->snapshot && !supervisor->host_number &&
 	       strcmp(shell, "again") == 0 &&
 	       !json_is_true(json_object_get(supervisor->config, "verbose"));

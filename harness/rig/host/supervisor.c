@@ -242,7 +242,7 @@ static void power_off(struct supervisor *supervisor, const char *cause)
 		   exited ? 0 : information.si_status, cause);
 }
 
-static bool qemu_lives(const struct supervisor *supervisor)
+static bool qemu_is_running(const struct supervisor *supervisor)
 {
 	siginfo_t information = {0};
 
@@ -262,7 +262,7 @@ static int connect_qmp(struct supervisor *supervisor, struct reason *why)
 		error = qmp_connect(path, 250, on_qmp, supervisor, &supervisor->qmp);
 		if (!error)
 			return 0;
-	} while (qemu_lives(supervisor) && now_monotonic_ns() < deadline);
+	} while (qemu_is_running(supervisor) && now_monotonic_ns() < deadline);
 	supervisor->qmp = NULL;
 	return fail_errno(why, error, "QEMU does not answer on %s", path);
 }
