@@ -71,7 +71,7 @@ static void panic_stop(struct activity *run)
 
 REGISTERED(workload, panic) = {
 	.name = "panic",
-	.summary = "a touch crashes the kernel of the machine, or the guest, that this runs on",
+	.summary = "a touch crashes the kernel of its machine or guest",
 	.params = panic_params,
 	.start = panic_start,
 	.touch = panic_touch,

@@ -297,7 +297,7 @@ static const struct process_workload owner = {
 
 REGISTERED(workload, pattern) = {
 	.name = "pattern",
-	.summary = "a process that owns much memory, and writes and verifies it all the time",
+	.summary = "a process that owns much memory, and writes and verifies it continuously",
 	.params = pattern_params,
 	.process = &owner,
 	PROCESS_WORKLOAD,

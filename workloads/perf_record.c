@@ -225,7 +225,7 @@ static const struct process_workload recording = {
 
 REGISTERED(workload, perf_record) = {
 	.name = "perf-record",
-	.summary = "samples the stacks of all processors meanwhile",
+	.summary = "samples the stacks of all processors",
 	.params = record_params,
 	.process = &recording,
 	PROCESS_WORKLOAD,

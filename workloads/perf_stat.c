@@ -285,7 +285,7 @@ static void perf_probe(json_t *findings)
 
 REGISTERED(workload, perf_stat) = {
 	.name = "perf-stat",
-	.summary = "counts events of kernel and processor meanwhile, of all or of a workload",
+	.summary = "counts events of kernel and processor, of all processors or of a workload",
 	.params = perf_params,
 	.start = perf_start,
 	.touch = perf_touch,

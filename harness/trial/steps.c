@@ -236,7 +236,7 @@ static int step_firmware(struct engine *engine, const struct scenario_step *step
 STEP_KIND(start, "start", "starts a workload", parse_start, subject_to_json, step_start);
 STEP_KIND(inject, "inject", "fires a fault", parse_inject, inject_to_json, step_inject,
 	  .injects = true);
-STEP_KIND(touch, "touch", "has a workload touch its memory", parse_touch, touch_to_json, step_touch,
+STEP_KIND(touch, "touch", "requests a touch of a workload", parse_touch, touch_to_json, step_touch,
 	  .touches = true);
 STEP_KIND(wait, "wait", "waits for a piece of evidence", parse_wait, wait_to_json, step_wait);
 STEP_KIND(stop, "stop", "ends a workload", parse_stop, subject_to_json, step_stop);
@@ -250,7 +250,7 @@ STEP_KIND(limit, "limit", "changes bandwidth and downtime of a migration", parse
 	  guest_step_to_json, step_limit);
 STEP_KIND(post_copy, "post-copy", "switches a migration to post-copy", parse_post_copy,
 	  guest_to_json, step_post_copy);
-STEP_KIND(release, "release", "has a migration that stands still go on", parse_release,
+STEP_KIND(release, "release", "continues a migration that stands still at its hold", parse_release,
 	  guest_to_json, step_release);
 STEP_KIND(cut, "cut", "kills the receiver of a migration that stands still", parse_cut,
 	  guest_to_json, step_cut);

@@ -303,7 +303,8 @@ static void trace_read(struct witness_run *run)
 
 REGISTERED(witness, trace_witness) = {
 	.name = "trace",
-	.summary = "trace events of machine checks and memory failures, in an own tracefs instance",
+	.summary = "trace events of machine checks and memory failures, in a separate tracefs "
+		   "instance",
 	.format = "trace-event",
 	.probe = trace_probe,
 	.start = trace_start,
