@@ -13,12 +13,15 @@ setup_file() {
 		"$brinell" "$command" --help >"helps/$command"
 	done
 	"$brinell" list scenarios >library
+	# The agent beside the sanitized program is of the other build, which a test of the installation may make at this moment.
+	cp "$brinell" alone
 }
 
 setup() {
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	brinell=${BRINELL:-$top/build/asan/brinell}
 	made=$BATS_FILE_TMPDIR
+	library=BRINELL_LIBRARY=$top/harness/scenario/library
 	cd "${BATS_TEST_TMPDIR:-$made}" || return 1
 	export XDG_CACHE_HOME="$PWD/cache"
 }
@@ -144,8 +147,8 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	run_of "pass-contained" good
 	for command in --help "run --help" "list scenarios einj/single" "list benches --json" "show good" "show good 1" "judge good" \
 		"report good --format html" "inject mce-inject --preset corrected --dry-run" doctor; do
-		# shellcheck disable=SC2086
-		run bash -c '"$0" "$@" >/dev/full' "$brinell" $command
+		# shellcheck disable=SC2016,SC2086
+		run env "$library" bash -c '"$0" "$@" >/dev/full' "$made/alone" $command
 		[ "$status" -eq 4 ]
 		[[ $output == *"standard output"* || $output == *"writing"* ]]
 	done
@@ -540,12 +543,12 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 }
 
 @test "the doctor of this machine names what is missing and what to do" {
-	run "$brinell" doctor
+	run env "$library" "$made/alone" doctor
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *expendable* ]]
 	[[ $output == *" scenarios would run here"*"would skip: a migration needs two hosts"* ]]
-	"$brinell" doctor --json >doctor.json
+	env "$library" "$made/alone" doctor --json >doctor.json
 	[ "$(jq '.findings | length' doctor.json)" -gt 3 ]
 	[ "$(jq '.scenarios | length' doctor.json)" -eq "$(wc -l <"$made/library")" ]
 	[ "$(jq '[.scenarios[] | select(.runs == false and .reason == null)] | length' doctor.json)" -eq 0 ]
