@@ -173,10 +173,10 @@ xen() {
 		echo "not ok the image of the rig with Xen" | tee -a "$results"
 		return
 	}
-	say "guests of Xen on an emulated host: the whole matrix (about 20 minutes)"
+	say "guests of Xen on one and on two emulated hosts: the whole matrix (about 30 minutes)"
 	scenarios xen "xen/*"
-	say "programs that are killed during a migration of Xen (about 4 minutes)"
-	TEST_TIMEOUT=1800 tap xen.bats bats --tap bats/guests/xen.bats
+	say "programs and emulators that are killed during a migration of Xen (about 15 minutes)"
+	TEST_TIMEOUT=3600 tap xen.bats bats --tap bats/guests/xen.bats
 	build/brinell rig build xen-ept || {
 		echo "not ok the image of the rig with Xen and EPT" | tee -a "$results"
 		return
