@@ -35,6 +35,7 @@ enum stage {
 /*
  * @fails:  the stage that fails, after the source was suspended
  * @stuck:  the toolstack does not resume a domain
+ * @hvm:    the guest has a device model
  * @answer: of the other host: 0, or the error of its last message
  */
 struct domain {
@@ -44,8 +45,8 @@ struct domain {
 
 static struct {
 	enum stage fails;
-	bool stuck;
-	int answer;
+	bool stuck, hvm;
+	int answer, interval_ms;
 	struct domain domains[USER + 1];
 	unsigned int open, log_dirty;
 	const char *state, *detail;
@@ -56,6 +57,8 @@ int mover_run(struct mover *mover)
 	struct reason *why = &mover->job->why;
 
 	xen.log_dirty++;
+	xen.interval_ms = mover->interval_ms;
+	mover->given_up = mover->checkpointed;
 	if (xen.fails == STREAM)
 		return (fail)(why, -EPIPE, "the stream");
 	xen.domains[SOURCE].suspended = true;
@@ -276,7 +279,8 @@ void libxl_dominfo_dispose(libxl_dominfo *info)
 
 int libxl_domain_info(libxl_ctx *libxl, libxl_dominfo *info, uint32_t domain)
 {
-	return -1;
+	info->domain_type = xen.hvm ? LIBXL_DOMAIN_TYPE_HVM : 0;
+	return 0;
 }
 
 /* The processes of both ends are made up, and these are not called. */
@@ -346,6 +350,23 @@ static void a_complete_one_leaves_the_target(void **state)
 	assert_true(xen.domains[TARGET].runs);
 	assert_string_equal(xen.state, "resumed");
 	assert_string_equal(xen.detail, "migrated");
+}
+
+/* Of the last checkpoint. The source is not suspended for it any more, and never runs beside the target. */
+static void a_source_that_is_given_up_leaves_the_target(void **state)
+{
+	static const char checkpoint[] = "{\"mode\": \"checkpoint\"}";
+	struct reason why;
+	int interval_ms;
+
+	assert_int_equal(migrate(checkpoint, &why), 0);
+	assert_null(xen.domains[SOURCE].name);
+	assert_true(xen.domains[TARGET].runs);
+	interval_ms = xen.interval_ms;
+	set_up(state);
+	xen.hvm = true;
+	assert_int_equal(migrate(checkpoint, &why), 0);
+	assert_true(xen.interval_ms > 10 * interval_ms);
 }
 
 static void one_that_fails_leaves_the_source(void **state)
@@ -424,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_complete_one_leaves_the_target),
+		TEST(a_source_that_is_given_up_leaves_the_target),
 		TEST(one_that_fails_leaves_the_source),
 		TEST(a_source_that_stays_suspended_is_named),
 		TEST(one_that_is_refused_leaves_the_domain_alone),

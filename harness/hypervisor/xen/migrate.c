@@ -18,6 +18,8 @@
 #define ABANDON_NS (20 * NSEC_PER_SEC)
 #define PFN_TYPE_SHIFT 28
 #define CHECKPOINT_INTERVAL_MS 200
+/* libxl suspends an HVM guest by itself, also while the stream is held: what happens in a hold has this time. */
+#define CHECKPOINT_INTERVAL_HVM_MS 5000
 /* Number of checkpoints until the source is given up, if it is not held. */
 #define CHECKPOINTS 3
 
@@ -156,7 +158,7 @@ static int save_checkpoints(struct xen_session *session, const void *context, in
 	libxl_domain_remus_info info;
 
 	libxl_domain_remus_info_init(&info);
-	info.interval = CHECKPOINT_INTERVAL_MS;
+	info.interval = mover->interval_ms;
 	/* The guest has neither a disk nor a network, whose output would wait for the checkpoint. */
 	libxl_defbool_set(&info.allow_unsafe, true);
 	libxl_defbool_set(&info.netbuf, false);
@@ -284,6 +286,7 @@ static int open_mover(struct mover *mover)
 {
 	__cleanup_free char *path = NULL;
 	xc_domaininfo_t info;
+	bool hvm;
 	int error = take_request(mover);
 
 	if (error)
@@ -296,7 +299,9 @@ static int open_mover(struct mover *mover)
 	mover->memory = info.tot_pages * (uint64_t)XEN_PAGE_BYTES;
 	if (json_is_true(json_object_get(mover->job->request, "video")))
 		mover->model = xendevicemodel_open(NULL, 0);
-	mover->devices = xen_is_ours(mover->job) && !mover->checkpointed && has_device_model(mover);
+	hvm = has_device_model(mover);
+	mover->interval_ms = hvm ? CHECKPOINT_INTERVAL_HVM_MS : CHECKPOINT_INTERVAL_MS;
+	mover->devices = hvm && xen_is_ours(mover->job) && !mover->checkpointed;
 	mover_pretend_drivers(mover, true);
 	path = mover_suspend_path(mover);
 	mover->store = xs_open(0);

@@ -54,7 +54,7 @@ enum mover_hold {
  * @passed:   number of forwarded bytes
  * @suspending: a suspend was requested; @suspended_ns: time of the suspend, 0 before
  * @checkpointed: the guest is sent repeatedly; @given_up: the source has sent @wanted checkpoints, and ends
- * @checkpoints: number sent so far; @wanted: number until the source is given up
+ * @checkpoints: number sent so far; @wanted: number until the source is given up; @interval_ms: between two of them
  * @devices:  a domain of brinell with a device model; see mover_pretend_drivers()
  * @model:    handle to track the page as video memory; or NULL
  * @order:    pending request, under the lock of migrate.c
@@ -80,6 +80,7 @@ struct mover {
 	struct xen_stream stream;
 	bool checkpointed, given_up;
 	unsigned int checkpoints, wanted;
+	int interval_ms;
 	bool devices;
 	xendevicemodel_handle *model;
 	enum mover_order order;
