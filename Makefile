@@ -67,7 +67,7 @@ fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
 # What bats/run.sh does.
 driven := demo check check-fast check-guests check-xen bench
 
-.PHONY: all coverage $(driven) fuzz fuzzers units install clean setup styles results replays
+.PHONY: all benches coverage $(driven) fuzz fuzzers units install clean setup styles results replays
 
 # Rooms that need the libraries of Xen. The rig builds them with those of its host (make-agent), and links the rest of the agent.
 xen_rooms := $(filter %/xen,$(rooms))
@@ -193,6 +193,8 @@ $(foreach name,$(patsubst bats/bench/%.c,%,$(wildcard bats/bench/*.c)),$(eval $(
 # They run in guests and on emulated hosts, where there is no library.
 build/bench/pattern build/bench/gmem: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 build/bench/suspend: LINK := -ldl
+# The sanitized build only compiles them, so that every check notices what they no longer fit.
+benches: $(patsubst bats/bench/%.c,$(if $(SANITIZE),$(BUILD)/obj/bats/bench/%.o,build/bench/%),$(wildcard bats/bench/*.c))
 
 define link_fuzzer
 build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.bats/fuzz/$1))

@@ -81,7 +81,7 @@ fast() {
 	write_to_memory
 	find build/style build/asan/results build/fuzz/results -name '*.failed' -delete 2>/dev/null
 	# Tests wait more than they compute.
-	if ! make -s -k -j$((jobs * 2)) SANITIZE=1 WERROR=1 styles results replays 2>&1 | tee "$log/build"; then
+	if ! make -s -k -j$((jobs * 2)) SANITIZE=1 WERROR=1 styles results replays benches 2>&1 | tee "$log/build"; then
 		echo "not ok the sanitized build" | tee -a "$results"
 		tail -n 60 "$log/build"
 	fi

@@ -51,7 +51,7 @@ static double per_second(uint64_t operations, int64_t began)
 	return (double)operations * NSEC_PER_SEC / (double)(now_monotonic_ns() - began);
 }
 
-static int none_asked(struct gmem_vm *vm, const struct gmem_range *range, bool to_private)
+static int no_request(struct gmem_vm *vm, const struct gmem_range *range, bool to_private)
 {
 	(void)vm;
 	(void)range;
@@ -64,7 +64,7 @@ static void open_vm(struct gmem_vm *vm, const struct gmem_shape *shape)
 	struct reason why = {0};
 
 	*vm = (struct gmem_vm){
-		.kernel = &gmem_kvm, .shape = shape, .shared_fd = -1, .asked = none_asked};
+		.kernel = &gmem_kvm, .shape = shape, .shared_fd = -1, .request = no_request};
 	if (gmem_kvm.open(vm, &why))
 		die(&why);
 }

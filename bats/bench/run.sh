@@ -323,7 +323,7 @@ for name in "$@"; do
 		;;
 	esac
 done
-make -s build/bench/host build/bench/journal build/bench/summary build/bench/scale build/bench/guest build/bench/idle build/bench/pattern build/bench/gmem build/bench/suspend build/brinell-guest || exit 1
+make -s benches build/brinell-guest || exit 1
 # Parts that need no emulated host start none.
 hosts=
 for name in "$@"; do
