@@ -367,6 +367,18 @@ static void a_memory_cgroup_is_probed_and_not_made(void **state)
 	assert_int_equal(access(place("/sys/fs/cgroup/brinell-gmem"), F_OK), -1);
 }
 
+/* Here only where the kernel has no such file: an armed failure would strike this test. */
+static void a_failure_that_can_not_be_armed_is_refused(void **state)
+{
+	struct reason why = {0};
+
+	(void)state;
+	if (access("/proc/thread-self/fail-nth", F_OK) == 0)
+		skip();
+	assert_int_equal(gmem_failure_arm(GMEM_FAIL_SLAB, 1, &why), -ENOENT);
+	assert_non_null(strstr(why.text, "fault failslab: arming it"));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -382,6 +394,7 @@ int main(void)
 		TEST(a_storm_that_is_killed_leaves_nothing),
 		TEST(an_agent_that_is_killed_leaves_nothing),
 		TEST(a_memory_cgroup_is_probed_and_not_made),
+		TEST(a_failure_that_can_not_be_armed_is_refused),
 	};
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -72,17 +72,20 @@ int gmem_failures_set(struct sticky *sticky, struct change *change, bool slab, s
 int gmem_failure_arm(enum gmem_failure failure, unsigned int nth, struct reason *why)
 {
 	char text[16];
-	int error = failure == GMEM_FAIL_FUNCTION
-			    ? write_small_file(INJECT, FUNCTION)
-				      ?: write_small_file(DEBUG "fail_function/" FUNCTION "/retval",
-							  "0xfffffffffffffff4" /* -ENOMEM */)
-			    : 0;
+	int error = 0;
 
+	if (failure == GMEM_FAIL_FUNCTION)
+		error = write_small_file(INJECT, FUNCTION)
+				?: write_small_file(DEBUG "fail_function/" FUNCTION "/retval",
+						    "0xfffffffffffffff4" /* -ENOMEM */);
 	snprintf(text, sizeof(text), "%u", nth);
-	nth_fd = open(NTH, O_RDWR | O_CLOEXEC);
-	if (!error && write(nth_fd, text, strlen(text)) < 0)
+	nth_fd = error ? -1 : open(NTH, O_RDWR | O_CLOEXEC);
+	if (!error && (nth_fd < 0 || write(nth_fd, text, strlen(text)) < 0))
 		error = -errno;
-	return error ? fail_errno(why, error, "fault %s: arming it", failures[failure].name) : 0;
+	if (!error)
+		return 0;
+	(void)gmem_failure_disarm(failure);
+	return fail_errno(why, error, "fault %s: arming it", failures[failure].name);
 }
 
 /** gmem_failure_disarm - disarm. Return: whether the failure occurred */
