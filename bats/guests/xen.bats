@@ -39,6 +39,11 @@ begin_trial() { # BENCH SCENARIO
 	done
 }
 
+@test "nothing is left of domains whose controller has gone in the middle of a migration" {
+	on_host controller last pvh
+	on_host controller sent hvm
+}
+
 @test "the sender or the receiver of a PVH guest dies: the guest goes on at the source, and can be sent again" {
 	on_host ends pvh
 }
@@ -72,4 +77,25 @@ begin_trial() { # BENCH SCENARIO
 		[ "$(grep -cE "^(not )?ok 1 xen/$scenario" "$out/ktap.txt")" -eq 1 ]
 		grep -q '"complete": *true' "$out/results.json"
 	done
+}
+
+# An emulator that was killed is no host that died: neither its kernel nor Xen logs an end.
+emulator_dies() { # BENCH
+	begin_trial "$1" srao-last-never
+	kill -9 "$(pgrep -P "$(pgrep -P $controller)")"
+	code=0
+	wait $controller || code=$?
+	cat "$out/ktap.txt"
+	grep -q '"event":"host-taken"' "$out/journal.jsonl"
+	[ "$(grep -c '"event":"host-died"' "$out/journal.jsonl")" -eq 0 ]
+	[ "$code" -eq 3 ] || [ "$code" -eq 4 ]
+	grep -q '"complete": *true' "$out/results.json"
+}
+
+@test "QEMU is killed in the middle of a trial: the bench has failed, and nothing is concluded" {
+	emulator_dies xen
+}
+
+@test "Bochs is killed in the middle of a trial: the bench has failed, and nothing is concluded" {
+	emulator_dies xen-ept
 }
