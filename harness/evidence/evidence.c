@@ -73,6 +73,15 @@ struct line_kind {
 #define AER_SOURCE(severity)                                                                       \
 	"AER: (Multiple )?" severity AER_DETAIL "(:| from|, first one from) " DEVICE
 
+#define BUS_ERROR(bus, severity) DEVICE ": (AER: )?" bus " Bus Error: severity=" severity
+
+/*
+ * drivers/edac/edac_mc.c, edac_mc_printk(): before Linux 3.5 the count comes not at all, and "page 0x1, offset 0x0, grain 8".
+ */
+#define EDAC_PAGE(error)                                                                           \
+	"EDAC MC[0-9]+: ([0-9]+ )?" error " .*page[: ]" PFN                                        \
+	",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)"
+
 #define SMMU "arm-smmu(-v3)? [^ ]+: "
 
 /* Lines of the hypervisor Xen, on the console that it shares with the kernel, with the time or without. */
@@ -358,18 +367,12 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_HARDWARE_ERROR, CPER_FIRST),
 
 	/* drivers/edac/edac_mc.c, edac_device.c, edac_pci.c, and the handlers of the drivers for Intel */
-	/* A count of 0 is no error; before Linux 3.5 the count comes not at all, and "page 0x1, offset 0x0, grain 8". */
+	/* A count of 0 is no error. */
 	LINE("EDAC MC", "EDAC MC[0-9]+: 0 [CU]E ", MEANS_NOTHING),
-	LINE("EDAC MC",
-	     "EDAC MC[0-9]+: ([0-9]+ )?CE .*page[: ]" PFN
-	     ",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)",
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY, CORRECTED, .pfn = 2, .grain = 3,
-	     .zero_unknown = true),
-	LINE("EDAC MC",
-	     "EDAC MC[0-9]+: ([0-9]+ )?UE .*page[: ]" PFN
-	     ",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)",
-	     MEANS_HARDWARE_ERROR, KIND_MEMORY, UNCORRECTED, .pfn = 2, .grain = 3,
-	     .zero_unknown = true),
+	LINE("EDAC MC", EDAC_PAGE("CE"), MEANS_HARDWARE_ERROR, KIND_MEMORY, CORRECTED, .pfn = 2,
+	     .grain = 3, .zero_unknown = true),
+	LINE("EDAC MC", EDAC_PAGE("UE"), MEANS_HARDWARE_ERROR, KIND_MEMORY, UNCORRECTED, .pfn = 2,
+	     .grain = 3, .zero_unknown = true),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (UE|[0-9]+ UE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
 	     UNCORRECTED),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (CE|[0-9]+ CE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
@@ -391,14 +394,14 @@ static const struct line_kind line_kinds[] = {
 	     .device = 5),
 	LINE("AER: ", "AER: .*rrors? (messages? )?received", MEANS_HARDWARE_ERROR, KIND_PCIE),
 	/* Since Linux 7 the bus can be CXL. */
-	LINE(" Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Correct",
-	     MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED, .device = 1),
-	LINE(" Bus Error: severity=", DEVICE ": (AER: )?PCIe Bus Error: severity=Uncorrect",
-	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 1),
-	LINE(" Bus Error: severity=", DEVICE ": (AER: )?CXL Bus Error: severity=Correct",
-	     MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_CXL, CORRECTED, .device = 1),
-	LINE(" Bus Error: severity=", DEVICE ": (AER: )?CXL Bus Error: severity=Uncorrect",
-	     MEANS_HARDWARE_ERROR, KIND_PCIE | KIND_CXL, UNCORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", BUS_ERROR("PCIe", "Correct"), MEANS_HARDWARE_ERROR, KIND_PCIE,
+	     CORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", BUS_ERROR("PCIe", "Uncorrect"), MEANS_HARDWARE_ERROR,
+	     KIND_PCIE, UNCORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", BUS_ERROR("CXL", "Correct"), MEANS_HARDWARE_ERROR,
+	     KIND_PCIE | KIND_CXL, CORRECTED, .device = 1),
+	LINE(" Bus Error: severity=", BUS_ERROR("CXL", "Uncorrect"), MEANS_HARDWARE_ERROR,
+	     KIND_PCIE | KIND_CXL, UNCORRECTED, .device = 1),
 	LINE(" Bus Error: severity=", "(PCIe|CXL) Bus Error: severity=", MEANS_HARDWARE_ERROR,
 	     KIND_PCIE | KIND_CXL),
 	LINE("DPC: containment event", DEVICE ": DPC: containment event", MEANS_HARDWARE_ERROR,

@@ -369,6 +369,20 @@ static bool is_of_program(const char *text)
 	       strncmp(end, "]: segfault ", 12) != 0;
 }
 
+/** event_is_of_console - whether a record is a line of the console of a host or a guest */
+bool event_is_of_console(const struct record *record)
+{
+	return record->type == RECORD_EVENT && (record->event.source == SOURCE_CONSOLE ||
+						record->event.source == SOURCE_GUEST_CONSOLE);
+}
+
+/** record_same_machine - whether two records are of the same host, or of the same guest on it */
+bool record_same_machine(const struct record *one, const struct record *other)
+{
+	return strcmp(one->host ?: "", other->host ?: "") == 0 &&
+	       strcmp(one->guest ?: "", other->guest ?: "") == 0;
+}
+
 /**
  * event_is_of_kernel - whether the kernel itself wrote an event of its log, in words of its own
  *
@@ -380,12 +394,10 @@ static bool is_of_program(const char *text)
 bool event_is_of_kernel(const struct record *record)
 {
 	const char *text = kernel_message(record->event.text);
-	bool console = record->event.source == SOURCE_CONSOLE ||
-		       record->event.source == SOURCE_GUEST_CONSOLE;
 
 	return json_number(record->event.data, "facility", 0) == 0 &&
 	       strncmp(text, "kernel: ", 8) != 0 && !quotes_others(text) &&
-	       !(console && (is_of_program(text) || is_of_domain(text)));
+	       !(event_is_of_console(record) && (is_of_program(text) || is_of_domain(text)));
 }
 
 /** intent_bank - the processor and the bank into which a record of a machine check is written; false: they are not known */

@@ -230,6 +230,8 @@ void record_read(struct record *record, const json_t *json);
 const char *record_quote(const struct record *record);
 bool event_is_from(const struct record *record, enum source source);
 bool event_is_named(const struct record *record, const char *name);
+bool event_is_of_console(const struct record *record);
+bool record_same_machine(const struct record *one, const struct record *other);
 bool event_is_of_kernel(const struct record *record);
 bool intent_bank(const struct record *record, uint64_t *cpu, uint64_t *bank);
 bool is_memory_error_signal(const struct work_report *report);

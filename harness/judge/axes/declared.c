@@ -90,12 +90,6 @@ bool case_console_is_alone(const struct trial_case *trial, const struct record *
 	       !trial->guest_lost;
 }
 
-static bool same_machine(const struct record *one, const struct record *other)
-{
-	return strcmp(one->host ?: "", other->host ?: "") == 0 &&
-	       strcmp(one->guest ?: "", other->guest ?: "") == 0;
-}
-
 /**
  * case_log_has_all - whether lines that are missing from a console are in the log
  *
@@ -108,7 +102,7 @@ bool case_log_has_all(const struct trial_case *trial, const struct record *recor
 		return false;
 	for (const struct record *later = record + 1; later < trial->records + trial->record_count;
 	     later++)
-		if (same_machine(record, later) &&
+		if (record_same_machine(record, later) &&
 		    (later->type == RECORD_USAGE ||
 		     (later->type == RECORD_EVENT && later->event.source != record->event.source &&
 		      case_format(trial, later) == FORMAT_KERNEL_LOG)))

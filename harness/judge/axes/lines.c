@@ -7,15 +7,10 @@
 
 #include "harness/judge/axes/axes.h"
 
-static bool same_machine(const struct record *one, const struct record *other)
-{
-	return strcmp(one->host ?: "", other->host ?: "") == 0 &&
-	       strcmp(one->guest ?: "", other->guest ?: "") == 0;
-}
-
 static bool same_source(const struct record *one, const struct record *other)
 {
-	return strcmp(one->event.witness, other->event.witness) == 0 && same_machine(one, other);
+	return strcmp(one->event.witness, other->event.witness) == 0 &&
+	       record_same_machine(one, other);
 }
 
 /* Join the lines of one log, from @first on, and mark them in @joined. */
@@ -37,19 +32,14 @@ static void join_source(struct trial_case *trial, const struct record *first, bo
 	kernel_lines_join(lines, count);
 }
 
-static bool is_console(const struct record *record)
-{
-	return record->type == RECORD_EVENT && (record->event.source == SOURCE_CONSOLE ||
-						record->event.source == SOURCE_GUEST_CONSOLE);
-}
-
 /* One line of a console for each that was written: the kernel may have printed the same. */
 static void mark_program(struct trial_case *trial, const struct record *program)
 {
 	for_each_record (trial, record) {
 		struct kernel_line *line = &trial->lines[record - trial->records];
 
-		if (line->of_program || !is_console(record) || !same_machine(program, record) ||
+		if (line->of_program || !event_is_of_console(record) ||
+		    !record_same_machine(program, record) ||
 		    strcmp(kernel_message(record->event.text), program->event.text) != 0)
 			continue;
 		*line = (struct kernel_line){.meaning = MEANS_NOTHING, .of_program = true};
@@ -61,7 +51,7 @@ static void mark_program(struct trial_case *trial, const struct record *program)
 static void mark_programs(struct trial_case *trial)
 {
 	for_each_record (trial, record)
-		if (record->type == RECORD_EVENT && !is_console(record) &&
+		if (record->type == RECORD_EVENT && !event_is_of_console(record) &&
 		    case_format(trial, record) == FORMAT_KERNEL_LOG &&
 		    json_number(record->event.data, "facility", 0) != 0)
 			mark_program(trial, record);
