@@ -12,14 +12,6 @@
 /* Reports of a source in one trial that are kept whole. */
 #define REPORTS_WHOLE 10
 
-/* The message without the time that a console shows before it, or the number before a line of a table. */
-static const char *message_of(const char *text)
-{
-	const char *end = *text == '[' ? strchr(text, ']') : NULL;
-
-	return end && end[1] == ' ' ? end + 2 : text;
-}
-
 /* "NAME NUMBER" (mm/memcontrol.c, memory_stat_format()) */
 static bool is_count(const char *message)
 {
@@ -35,6 +27,14 @@ static bool is_register(const char *message)
 	size_t name = strspn(message, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
 
 	return name >= 2 && name <= 4 && message[name] == ':' && message[name + 1] == ' ';
+}
+
+/* "[    218]     0   218 ...", a line of the table of tasks (mm/oom_kill.c, dump_task()) */
+static bool is_task(const char *message)
+{
+	size_t number = *message == '[' ? strspn(message + 1, " 0123456789") : 0;
+
+	return number && message[1 + number] == ']';
 }
 
 /* The body of a report: a stack, registers, counts, a table (mm/oom_kill.c, dump_header()). */
@@ -54,13 +54,12 @@ static bool is_body(const char *message)
 		"Memory cgroup stats for ",
 		"Memory cgroup min protection",
 		"Tasks state ",
-		"[ ",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
 		if (strncmp(message, begins[i], strlen(begins[i])) == 0)
 			return true;
-	return is_count(message) || is_register(message);
+	return is_count(message) || is_register(message) || is_task(message);
 }
 
 /** fold_end - put on record how many lines of the report that is being read are left out */
@@ -95,10 +94,10 @@ void fold_end(struct engine *engine, json_t *account)
  */
 bool fold_takes(struct engine *engine, json_t *account, json_t *event)
 {
-	const char *message = message_of(json_text(event, "text", ""));
+	const char *message = kernel_message(json_text(event, "text", ""));
 
 	if (json_object_get(event, "guest") ||
-	    !is_one_of(json_text(event, "witness", ""), "kmsg", "console", NULL))
+	    !is_one_of(json_text(event, "witness", ""), "kmsg", "console"))
 		return false;
 	if (json_object_get(account, "report")) {
 		if (is_body(message) && kernel_line_read(message).meaning == MEANS_NOTHING) {
