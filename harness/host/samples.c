@@ -33,10 +33,11 @@ struct image {
 	size_t count;
 };
 
-/* What the kernel has written for a processor: it is read from @at to @head; @time: of the next record. */
+/* What the kernel has written for a processor: it is read from @at to @head; @time, @size: of the next record. */
 struct ring {
 	struct perf_event_mmap_page *page;
 	uint64_t at, head, time;
+	size_t size;
 };
 
 struct task {
@@ -278,7 +279,6 @@ static void take_sample(struct samples *samples, const struct sample_record *rec
 	/* The sampling itself is left out. */
 	if ((pid_t)record->pid == samples->self)
 		return;
-
 	if (wanted > samples->size) {
 		samples->size = wanted * 2;
 		samples->kept = xreallocarray(samples->kept, samples->size, sizeof(*samples->kept));
@@ -323,9 +323,11 @@ static void take_record(struct samples *samples, const struct perf_event_header 
 static void copy_out(const struct ring *ring, uint64_t from, void *target, size_t size)
 {
 	const char *data = (const char *)ring->page + sysconf(_SC_PAGESIZE);
+	size_t begin = from % SAMPLES_RING_BYTES, left = SAMPLES_RING_BYTES - begin;
+	size_t first = size < left ? size : left;
 
-	for (size_t i = 0; i < size; i++)
-		((char *)target)[i] = data[(from + i) % SAMPLES_RING_BYTES];
+	memcpy(target, data + begin, first);
+	memcpy((char *)target + first, data, size - first);
 }
 
 /* What can not be a record ends all that is there. */
@@ -340,6 +342,7 @@ static void find_next(struct ring *ring)
 		ring->at = ring->head;
 		return;
 	}
+	ring->size = header.size;
 	copy_out(ring,
 		 ring->at + (header.type == PERF_RECORD_SAMPLE
 				     ? offsetof(struct sample_record, time)
@@ -365,7 +368,6 @@ static void drain(struct samples *samples, uint64_t until)
 {
 	/* A size has 16 bits; behind it is the end of a text. */
 	static uint64_t record[(1 << 16) / sizeof(uint64_t) + 1];
-	struct perf_event_header *header = (void *)record;
 
 	for (size_t i = 0; i < samples->counter.count; i++) {
 		struct ring *ring = &samples->rings[i];
@@ -374,11 +376,10 @@ static void drain(struct samples *samples, uint64_t until)
 		find_next(ring);
 	}
 	for (struct ring *ring; (ring = earliest(samples))->time < until; find_next(ring)) {
-		copy_out(ring, ring->at, header, sizeof(*header));
-		copy_out(ring, ring->at, header, header->size);
-		((char *)record)[header->size] = '\0';
-		take_record(samples, header);
-		ring->at += header->size;
+		copy_out(ring, ring->at, record, ring->size);
+		((char *)record)[ring->size] = '\0';
+		take_record(samples, (void *)record);
+		ring->at += ring->size;
 	}
 	for (size_t i = 0; i < samples->counter.count; i++)
 		__atomic_store_n(&samples->rings[i].page->data_tail, samples->rings[i].at,
