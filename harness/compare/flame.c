@@ -231,21 +231,22 @@ json_t *flame_changes(const json_t *a, const json_t *b, size_t most)
 	__cleanup_json json_t *functions = json_object();
 	json_t *list = json_array();
 	double sum_a = sum_of(a), sum_b = sum_of(b);
+	const char *name;
+	json_t *node;
 
 	add_self(functions, "a", a);
 	add_self(functions, "b", b);
+	json_object_foreach (functions, name, node)
+		note_change(node, sum_a, sum_b);
 	while (json_array_size(list) < most) {
-		const char *name, *best = NULL;
-		json_t *node;
+		const char *best = NULL;
 		double largest = 0;
 
-		json_object_foreach (functions, name, node) {
-			note_change(node, sum_a, sum_b);
+		json_object_foreach (functions, name, node)
 			if (fabs(share(node, "change")) > fabs(largest)) {
 				largest = share(node, "change");
 				best = name;
 			}
-		}
 		if (!best)
 			break;
 		json_array_append_new(list, json_pack("{s:s, s:f}", "function", best, "points",
