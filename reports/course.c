@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The course of a trial: which guest showed signs of stay on which host and when not, and through which stages its migrations
+ * The course of a trial: which guest showed signs of life on which host and when not, and through which stages its migrations
  * went. Nothing is judged here.
  */
 #include <string.h>

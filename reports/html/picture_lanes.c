@@ -9,7 +9,7 @@
 
 #define WITNESS_HEIGHT 30
 #define HEADING_HEIGHT 36
-#define LIFE_HEIGHT 38
+#define STAY_HEIGHT 38
 
 static bool same(const char *one, const char *other)
 {
@@ -116,7 +116,7 @@ static void add_lane(struct picture *picture, enum lane_kind kind, const char *n
 	static const int heights[] = {
 		[LANE_HEADING] = HEADING_HEIGHT,
 		[LANE_WITNESS] = WITNESS_HEIGHT,
-		[LANE_STAY] = LIFE_HEIGHT,
+		[LANE_STAY] = STAY_HEIGHT,
 	};
 	int height = kind == LANE_MIGRATION ? bands_height(picture, guest) : heights[kind];
 
