@@ -10,13 +10,7 @@ load fake/rounds
 setup_file() {
 	enter "$BATS_FILE_TMPDIR"
 	calibrate 8
-	echo "$output" >said
-	echo "$status" >status
-}
-
-setup() {
-	enter "$BATS_TEST_TMPDIR"
-	whole=$BATS_FILE_TMPDIR
+	keep_result
 }
 
 calibrate() { # BOOTS OPTIONS...

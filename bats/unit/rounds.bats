@@ -16,13 +16,7 @@ setup_file() {
 	printf '#!/bin/sh\nFAKE_SLOW=${SLOWER:-20} exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >"it's slow/ssh"
 	chmod +x "it's slow/ssh"
 	compare 4 --b "qemu=$PWD/it's slow"
-	echo "$output" >said
-	echo "$status" >status
-}
-
-setup() {
-	enter "$BATS_TEST_TMPDIR"
-	whole=$BATS_FILE_TMPDIR
+	keep_result
 }
 
 compare() { # BOOTS OPTIONS...
