@@ -941,6 +941,56 @@ static void a_program_in_the_log_is_one_on_the_console(void **state)
 	}
 }
 
+/* A record of several lines is as many on a console, which escapes bytes that the log has. */
+static void a_record_of_a_program_is_several_lines(void **state)
+{
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry shown[] = {{"console", "[   12.345678] test 17\tbegins", "{}"},
+				      {"console", "[   12.345678] BUG: Ger\\xc3\\xa4t \\ x", "{}"},
+				      {0}};
+	const struct entry written[] = {
+		{"kmsg", "test 17\tbegins\nBUG: Ger\xc3\xa4t \\ x", "{\"facility\": 1}"}, {0}};
+	__cleanup_json json_t *records = plain_trial();
+
+	(void)state;
+	add_reports(records, own);
+	add_reports(records, shown);
+	assert_verdict(records, "fail", "kernel-damaged");
+	add_reports(records, written);
+	assert_verdict(records, "pass", NULL);
+}
+
+/* Where the kernel shows times, a line without one is of a program. */
+static void a_line_without_time_is_of_a_program(void **state)
+{
+	static const char *const texts[] = {
+		"myapp: BUG: assertion failed",
+		"root@h0:~# echo Kernel panic - not syncing: test",
+		"INFO: task docker:31805 blocked for more than 120 seconds.",
+	};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+	const struct entry timed[] = {{"console", "[   12.345678] random: crng init done", "{}"},
+				      {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		__cleanup_free char *prompt = format_text("login: [   12.345678] %s", texts[i]);
+		const struct entry shown[] = {{"console", texts[i], "{}"}, {0}};
+		const struct entry behind[] = {{"console", prompt, "{}"}, {0}};
+		__cleanup_json json_t *records = plain_trial();
+		const char *otherwise = i == 1 ? "inconclusive" : "fail";
+
+		add_reports(records, own);
+		add_reports(records, shown);
+		assert_verdict(records, otherwise, NULL);
+		add_reports(records, timed);
+		assert_verdict(records, "pass", NULL);
+		/* A kernel prints behind what a program left open. */
+		add_reports(records, behind);
+		assert_verdict(records, otherwise, NULL);
+	}
+}
+
 /* A serial line leaves out lines that the log has, if the log goes on. */
 static void what_a_console_leaves_out_is_in_the_log(void **state)
 {
@@ -1170,6 +1220,8 @@ int main(void)
 		cmocka_unit_test(one_driver_of_cxl_is_one_witness),
 		cmocka_unit_test(what_a_console_leaves_out_is_in_the_log),
 		cmocka_unit_test(a_program_in_the_log_is_one_on_the_console),
+		cmocka_unit_test(a_record_of_a_program_is_several_lines),
+		cmocka_unit_test(a_line_without_time_is_of_a_program),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),

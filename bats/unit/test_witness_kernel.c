@@ -106,6 +106,35 @@ static void kmsg_reports_records_and_losses(void **state)
 	close(log);
 }
 
+/* What the kernel escapes is the text that it was given. */
+static void kmsg_reads_escaped_bytes(void **state)
+{
+	static const char *const records[][2] = {
+		{"rcu: \\x090-....: (5249 ticks this GP)", "rcu: \t0-....: (5249 ticks this GP)"},
+		{"usb 1-1: Product: Ger\\xc3\\xa4t", "usb 1-1: Product: Ger\xc3\xa4t"},
+		{"C:\\x5cx41 \\x5c", "C:\\x41 \\"},
+		{"one\\x0atwo", "one\ntwo"},
+		{"\\x", "\\x"},
+		{"\\x4", "\\x4"},
+		{"\\xzz \\n", "\\xzz \\n"},
+		{"a\\x00b", "a\\x00b"},
+	};
+	struct witness_run run;
+	int log = put_pipe("/dev/kmsg");
+	const struct witness *witness = start(&run, "kmsg");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
+		__cleanup_free char *record = format_text("6,%zu,5,-;%s\n", i, records[i][0]);
+
+		say(log, record);
+		witness->dispatch(&run);
+		assert_string_equal(json_text(nth(i), "text", ""), records[i][1]);
+	}
+	witness->stop(&run);
+	close(log);
+}
+
 static void put_interrupts(unsigned int processors, unsigned int mce, unsigned int dmar)
 {
 	char *text = NULL;
@@ -391,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(kmsg_reports_records_and_losses),
+		MACHINE_TEST(kmsg_reads_escaped_bytes),
 		MACHINE_TEST(interrupts_sum_many_processors),
 		MACHINE_TEST(only_rows_of_faults_alone_count_them),
 		MACHINE_TEST(meminfo_reports_the_difference),

@@ -62,6 +62,30 @@ char *mend_text(char *text)
 	return text;
 }
 
+static int hex_digit(char digit)
+{
+	return digit >= '0' && digit <= '9'   ? digit - '0'
+	       : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+					      : -1;
+}
+
+/**
+ * escaped_byte - read a byte that is written as "\x0a", as the kernel does in /dev/kmsg
+ * @byte: receives it
+ *
+ * Return: whether @text begins with four such characters; a NUL is none.
+ */
+bool escaped_byte(const char *text, unsigned char *byte)
+{
+	int high = text[0] == '\\' && text[1] == 'x' ? hex_digit(text[2]) : -1;
+	int low = high < 0 ? -1 : hex_digit(text[3]);
+
+	if (low < 0 || high + low == 0)
+		return false;
+	*byte = (unsigned char)(16 * high + low);
+	return true;
+}
+
 /** is_utf8 - whether a text can go into JSON, which carries only Unicode */
 bool is_utf8(const char *text)
 {

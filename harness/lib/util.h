@@ -95,6 +95,7 @@ char *xstrndup(const char *text, size_t length);
 
 char *mend_text(char *text);
 bool is_utf8(const char *text);
+bool escaped_byte(const char *text, unsigned char *byte);
 bool text_among(const char *text, const char *const *list);
 /* Whether a text is one of the others. */
 #define is_one_of(text, ...) text_among(text, (const char *const[]){__VA_ARGS__, NULL})

@@ -84,6 +84,20 @@ static void report_loss(struct witness_run *run, uint64_t lost)
 		  json_pack("{s:I}", "lost", (json_int_t)lost));
 }
 
+/* "\x0a" is a byte: all outside of printable ASCII, and the backslash (kernel/printk/printk.c, msg_add_ext_text()). */
+static void unescape(char *message)
+{
+	char *to = message;
+
+	for (const char *from = message; *from; to++) {
+		unsigned char byte = (unsigned char)*from;
+
+		from += escaped_byte(from, &byte) ? 4 : 1;
+		*to = (char)byte;
+	}
+	*to = '\0';
+}
+
 /*
  * "PREFIX,SEQUENCE,MICROSECONDS,FLAGS[,...];MESSAGE\n KEY=VALUE\n..."; the prefix is 8 * facility + level: facility 0 is
  * the kernel, any other a program that writes to /dev/kmsg.
@@ -101,6 +115,7 @@ static void read_record(struct witness_run *run, char *record)
 		return;
 	message++;
 	message[strcspn(message, "\n")] = '\0';
+	unescape(message);
 	if (kmsg->following && sequence > kmsg->next)
 		report_loss(run, sequence - kmsg->next);
 	kmsg->following = true;

@@ -32,18 +32,53 @@ static void join_source(struct trial_case *trial, const struct record *first, bo
 	kernel_lines_join(lines, count);
 }
 
+static void take_for_program(struct kernel_line *line)
+{
+	*line = (struct kernel_line){.meaning = MEANS_NOTHING, .of_program = true};
+}
+
+/* Consoles, and agents of earlier versions, escape bytes outside of printable ASCII as "\x09". */
+static unsigned char next_byte(const char **text)
+{
+	unsigned char byte;
+
+	if (!escaped_byte(*text, &byte) || (byte >= ' ' && byte < 127))
+		return (unsigned char)*(*text)++;
+	*text += strlen("\\x00");
+	return byte;
+}
+
+/* Return: whether a line of a console shows this line of a record, which ends at @end. */
+static bool shows_line(const char *shown, const char *line, const char *end)
+{
+	while (*shown && line < end)
+		if (next_byte(&shown) != next_byte(&line))
+			return false;
+	return !*shown && line >= end;
+}
+
 /* One line of a console for each that was written: the kernel may have printed the same. */
-static void mark_program(struct trial_case *trial, const struct record *program)
+static void mark_line(struct trial_case *trial, const struct record *program, const char *text,
+		      const char *end)
 {
 	for_each_record (trial, record) {
 		struct kernel_line *line = &trial->lines[record - trial->records];
 
 		if (line->of_program || !event_is_of_console(record) ||
 		    !record_same_machine(program, record) ||
-		    strcmp(kernel_message(record->event.text), program->event.text) != 0)
+		    !shows_line(kernel_message(record->event.text), text, end))
 			continue;
-		*line = (struct kernel_line){.meaning = MEANS_NOTHING, .of_program = true};
+		take_for_program(line);
 		return;
+	}
+}
+
+/* A record of several lines is as many on a console, each with a time of its own. */
+static void mark_program(struct trial_case *trial, const struct record *program)
+{
+	for (const char *text = program->event.text, *end; *text; text = end + (*end == '\n')) {
+		end = text + strcspn(text, "\n");
+		mark_line(trial, program, text, end);
 	}
 }
 
@@ -55,6 +90,50 @@ static void mark_programs(struct trial_case *trial)
 		    case_format(trial, record) == FORMAT_KERNEL_LOG &&
 		    json_number(record->event.data, "facility", 0) != 0)
 			mark_program(trial, record);
+}
+
+/* "[   12.345678]", anywhere: a kernel line follows a prompt that a program left open. */
+static bool shows_time(const char *text)
+{
+	for (const char *at = text; (at = strchr(at, '[')); at++) {
+		size_t blanks = strspn(at + 1, " ");
+		size_t whole = strspn(at + 1 + blanks, "0123456789");
+		const char *point = at + 1 + blanks + whole;
+
+		if (whole && *point == '.' && strspn(point + 1, "0123456789") == 6 &&
+		    point[7] == ']')
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A kernel that shows times on its console has one in each of its lines, so lines without are of programs: other than the notice of
+ * dropped lines (kernel/printk/printk.c, console_prepend_dropped()) and the lines of Xen.
+ */
+static void mark_untimed(struct trial_case *trial)
+{
+	const struct record *machine = NULL;
+	bool timed = false;
+
+	for_each_record (trial, record) {
+		struct kernel_line *line = &trial->lines[record - trial->records];
+
+		if (!event_is_of_console(record) || line->of_program ||
+		    shows_time(record->event.text) || line->meaning == MEANS_LOST ||
+		    strncmp(record->event.text, "(XEN) ", 6) == 0)
+			continue;
+		if (!machine || !same_source(machine, record)) {
+			machine = record;
+			timed = false;
+			for (size_t i = 0; i < trial->record_count && !timed; i++)
+				timed = trial->records[i].type == RECORD_EVENT &&
+					same_source(record, &trial->records[i]) &&
+					shows_time(trial->records[i].event.text);
+		}
+		if (timed)
+			take_for_program(line);
+	}
 }
 
 /** case_read_lines - read all lines of kernel logs; the formats of the witnesses are known */
@@ -76,6 +155,7 @@ void case_read_lines(struct trial_case *trial)
 		if (!joined[record - trial->records])
 			join_source(trial, record, joined);
 	mark_programs(trial);
+	mark_untimed(trial);
 }
 
 /** case_is_of_kernel - event_is_of_kernel(), also for a line of a console that the log shows to be of a program */
