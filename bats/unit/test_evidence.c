@@ -622,6 +622,69 @@ static void trace_events_have_kind_severity_and_place(void **state)
 	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
 }
 
+/* What earlier agents recorded: the line of trace_pipe, and no fields. */
+static const struct {
+	const char *event, *text;
+	unsigned char kinds, severities;
+	uint64_t pfn, bank;
+} whole_lines[] = {
+	{"ras:mc_event",
+	 "kworker/0:1-93 [000] d..1. 12.345678: mc_event: 1 Corrected error: memory read on x "
+	 "(mc:0 location:0:0:-1 address:0x11a3f4000 grain:32 syndrome:0x0)",
+	 KIND_MEMORY, CE, 0x11a3f4, 0},
+	{"ras:extlog_mem_event",
+	 "a: b-93 [000] d..1. 12.345678: extlog_mem_event: {1} corrected error: scrub uncorrected "
+	 "error physical addr: 000000011a3f4000 (mask lsb: c) node: 1",
+	 KIND_MEMORY, CE, 0x11a3f4, 0},
+	{"cxl:cxl_general_media",
+	 "cat-93 [000] d..1. 12.345678: cxl_general_media: memdev=mem0 host=0000:0d:00.0 serial=1 "
+	 "log=Failure : dpa=10000 dpa_flags='' descriptor='' type='ECC Error' hpa=11a3f4000",
+	 KIND_CXL | KIND_MEMORY, CE, 0x11a3f4, 0},
+	{"mce:mce_record",
+	 "memory-412 [000] d..1. 12.345678: mce_record: CPU: 0, MCGc/s: f000c14/0, MC17: "
+	 "8c00004000010090, IPID: 0000000000000000, ADDR: 000000011a3f4000, MISC: "
+	 "000000000000008c, SYND: 0000000000000000, RIP: 00:<0000000000000000>, TSC: 1, PPIN: 0, "
+	 "vendor: 0, CPUID: 606a6",
+	 KIND_MEMORY, CE, 0x11a3f4, 17},
+	{"mce:mce_record",
+	 "mce_record: CPU: 0, MCGc/s: f000c14/0, MC7: bd80000000100134, ADDR/MISC/SYND: "
+	 "000000011a3f4000/000000000000008c/0000000000000000, RIP: 33:<00007f3a5c200000>, TSC: 1, "
+	 "PROCESSOR: 0:606a6",
+	 MC, UE, 0x11a3f4, 7},
+	/* The address is a linear one. */
+	{"mce:mce_record",
+	 "mce_record: CPU: 0, MCGc/s: f000c14/0, MC7: 9c00004000010135, ADDR/MISC/SYND: "
+	 "000000011a3f4000/000000000000004c/0000000000000000, RIP: 00:<0>, PROCESSOR: 0:606a6",
+	 KIND_PROCESSOR, CE, 0, 7},
+	{"mce:mce_record",
+	 "mce_record: CPU: 3, MCGc/s: 0/0, MC21: dc2040000400011b, IPID: 0000009600050f00, ADDR: "
+	 "0000000233f6e3c0, MISC: d01a000001000000, SYND: 1, vendor: 2, CPUID: a20f12",
+	 KIND_MEMORY, CE, 0, 21},
+};
+
+static void whole_lines_of_a_trace_are_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(whole_lines); i++) {
+		struct kernel_line line =
+			read_event(whole_lines[i].event, "{}", whole_lines[i].text);
+
+		if (line.meaning != MEANS_HARDWARE_ERROR ||
+		    line.nature.kinds != whole_lines[i].kinds ||
+		    line.nature.severities != whole_lines[i].severities ||
+		    (line.has_pfn ? line.pfn : 0) != whole_lines[i].pfn ||
+		    (line.has_bank ? line.bank : 0) != whole_lines[i].bank)
+			fail_msg("%s: kinds %#x severities %#x frame %#lx bank %lu",
+				 whole_lines[i].text, line.nature.kinds, line.nature.severities,
+				 line.has_pfn ? line.pfn : 0, line.bank);
+	}
+	assert_int_equal(read_event("ras:mc_event", "{}",
+				    "mc_event: 0 Corrected errors: x on y (mc:0 location:0:0:-1 "
+				    "address:0x11a3f4000 grain:32 syndrome:0x0)")
+				 .meaning,
+			 MEANS_NOTHING);
+}
+
 /* Each line of a report, with what all of it says; 0 frames: none is named. */
 static const struct {
 	struct {
@@ -814,6 +877,7 @@ int main(void)
 		cmocka_unit_test(a_refused_access_names_device_and_address),
 		cmocka_unit_test(lines_of_a_report_agree),
 		cmocka_unit_test(trace_events_have_kind_severity_and_place),
+		cmocka_unit_test(whole_lines_of_a_trace_are_read),
 		cmocka_unit_test(faults_have_a_kind_and_a_severity),
 		cmocka_unit_test(faults_are_declared_by_words),
 	};

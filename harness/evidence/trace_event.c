@@ -66,29 +66,58 @@ static void set_severity(struct kernel_line *line, unsigned char severity, bool 
 		line->meaning = MEANS_NOTHING;
 }
 
-/* The same words: "1 Info error", "{1} info error" */
+/* The same words: "1 Info error", "{1} info error". A count of 0 is no error either. */
 static bool is_information(const char *text)
 {
 	const char *error = strstr(text, "nfo error");
 	const char *at = strchr(text, ':');
 
+	if (strncmp(text, "mc_event: 0 ", 12) == 0)
+		return true;
 	return at && error > at && error < at + 1 + strcspn(at + 1, ":");
 }
 
+/* ", MC7: 8c00004000010090", but not ", MCGc/s: ", which comes before. Return: the number of the bank; NULL: there is none */
+static const char *bank_of(const char *text)
+{
+	const char *at = text;
+
+	while ((at = strstr(at, ", MC")) && !(at[4] >= '0' && at[4] <= '9'))
+		at++;
+	return at ? at + 4 : NULL;
+}
+
+/* Decimal, by the name of the field, else at this place in the text. */
+static bool read_index(const json_t *fields, const char *field, const char *at, uint64_t *number)
+{
+	bool known = json_object_get(fields, field) != NULL;
+
+	*number = known ? (uint64_t)json_number(fields, field, 0) : at ? strtoull(at, NULL, 10) : 0;
+	return known || at;
+}
+
+/* Older kernels have "ADDR/MISC/SYND: 11a3f4000/8c/0" and "PROCESSOR: 0:606a6". */
 static void read_machine_check(const json_t *fields, const char *text, struct kernel_line *line)
 {
-	struct machine_check check = {
-		.vendor = json_number(fields, "cpuvendor", MACHINE_CHECK_VENDOR_UNKNOWN)};
+	struct machine_check check = {.vendor = MACHINE_CHECK_VENDOR_UNKNOWN};
+	const char *bank = bank_of(text), *cpu = strstr(text, "CPU: ");
+	const char *group = strstr(text, "ADDR/MISC/SYND: ");
+	uint64_t vendor;
 
-	(void)read_value(fields, "status", text, "MCi_STATUS: ", &check.status);
+	if (read_value(fields, "cpuvendor", text, ", vendor: ", &vendor) ||
+	    number_after(text, "PROCESSOR: ", &vendor))
+		check.vendor = (int64_t)vendor;
+	(void)read_value(fields, "status", bank ?: "", ": ", &check.status);
 	(void)read_value(fields, "ipid", text, "IPID: ", &check.ipid);
-	check.has_misc = json_object_get(fields, "misc") != NULL;
-	(void)read_value(fields, "misc", text, "MISC: ", &check.misc);
-	check.has_address = read_value(fields, "addr", text, "ADDR: ", &check.address);
+	check.has_address = read_value(fields, "addr", text, ", ADDR: ", &check.address) ||
+			    number_after(text, "ADDR/MISC/SYND: ", &check.address);
+	check.has_misc =
+		read_value(fields, "misc", text, ", MISC: ", &check.misc) ||
+		(group && number_after(group + strlen("ADDR/MISC/SYND: "), "/", &check.misc));
 	line->nature = nature_of_machine_check(&check);
-	line->has_bank = json_object_get(fields, "cpu") && json_object_get(fields, "bank");
-	line->cpu = (uint64_t)json_number(fields, "cpu", 0);
-	line->bank = (uint64_t)json_number(fields, "bank", 0);
+	line->has_bank =
+		read_index(fields, "cpu", cpu ? cpu + strlen("CPU: ") : NULL, &line->cpu) &&
+		read_index(fields, "bank", bank, &line->bank);
 	if (machine_check_has_page(&check))
 		set_physical(line, check.address, 0);
 }
@@ -240,6 +269,18 @@ static void read_non_standard(const json_t *fields, const char *text, struct ker
 			line->nature.kinds = sections[i].kind;
 }
 
+/* Texts of earlier agents begin with the process and the time, as trace_pipe has them: "memory-412 [000] d..1. 12.345678: mce_record: ..." */
+static const char *skip_head(const char *event, const char *text)
+{
+	const char *name = strchr(event, ':'), *at;
+	__cleanup_free char *begin = format_text(": %s:", name ? name + 1 : event);
+
+	if (strncmp(text, begin + 2, strlen(begin) - 2) == 0)
+		return text;
+	at = strstr(text, begin);
+	return at ? at + 2 : text;
+}
+
 /**
  * trace_event_read - the meaning of a trace event
  * @data: of the event record: "event", "fields"
@@ -276,7 +317,7 @@ struct kernel_line trace_event_read(const json_t *data, const char *text)
 			continue;
 		line.meaning = events[i].read == read_io_page_fault ? MEANS_IOMMU_FAULT
 								    : MEANS_HARDWARE_ERROR;
-		events[i].read(json_object_get(data, "fields"), text, &line);
+		events[i].read(json_object_get(data, "fields"), skip_head(event, text), &line);
 		break;
 	}
 	return line;
