@@ -114,6 +114,19 @@ static const struct {
 	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:01:00.0"},
 	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f01 source:0x0000",
 	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:00:01.0"},
+	/* The port contains the error of another function, or its own. */
+	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f05 source:0x3b0a",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:3b:01.2"},
+	{"pcieport 10000:e0:06.0: DPC: containment event, status:0x000b source:0xe100",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "10000:e1:00.0"},
+	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f07 source:0x3b0a",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:00:01.0"},
+	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f05, ERR_FATAL received from "
+	 "0000:3b:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:3b:00.0"},
+	{"pcieport 0000:00:01.0: DPC: containment event, status:0x1f01: unmasked uncorrectable "
+	 "error detected",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:00:01.0"},
 	{"Memory failure: 0x11a3f4: recovery action for dirty LRU page: Recovered",
 	 MEANS_PAGE_HANDLED, KIND_MEMORY, UE, 0x11a3f4, ""},
 	{"Memory failure: 0x11a3f4: Sending SIGBUS to memory:412 due to hardware memory corruption",
@@ -302,6 +315,20 @@ static const struct {
 	{MEANS_WARNING, "Buffer I/O error on dev sda, logical block 0, async page read"},
 	{MEANS_WARNING, "nvme nvme0: controller is down; will reset: CSTS=0xffffffff"},
 	{MEANS_PANIC, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000007"},
+	{MEANS_STUCK, "softdog: Initiating system reboot"},
+	{MEANS_STUCK, "watchdog: watchdog0: pretimeout event"},
+	{MEANS_OOPS, "mm/pgtable-generic.c:54: bad pmd ffff8881290408e0(efffff80042bfe00)"},
+	{MEANS_OOPS, "huh, entered softirq 3 NET_RX 0000 with preempt_count 00000101, exited with "
+		     "00000102?"},
+	{MEANS_WARNING, "Write-error on swap-device (8:0:123)"},
+	{MEANS_WARNING, "EXT4-fs warning (device sda1): ext4_end_bio:343: I/O error 10 writing to "
+			"inode 12 starting block 1)"},
+	{MEANS_WARNING, "EXT4-fs (sda1): This should not happen!! Data will be lost"},
+	{MEANS_WARNING, "JBD2: Detected IO errors while flushing file data on sda1-8"},
+	{MEANS_LOST, "printk: 12 messages suppressed."},
+	{MEANS_ENDED, "Killed process 5252 (qemu) total-vm:1kB, anon-rss:1kB, file-rss:0kB"},
+	{MEANS_NOTHING, "oom_reaper: reaped process 412 (BUG: x), now anon-rss:0kB"},
+	{MEANS_NOTHING, "1 lock held by BUG: x/412:"},
 	{MEANS_STUCK, "rcu: INFO: rcu_preempt detected stall, but suppressed full report due to a "
 		      "stuck CSD-lock."},
 	{MEANS_STUCK, "sched: CPU 3 need_resched set for > 100000000 ns (25 ticks) without "

@@ -941,6 +941,23 @@ static void a_program_in_the_log_is_one_on_the_console(void **state)
 	}
 }
 
+/* The reason names the report of the victim that does not fit, and not silence. */
+static void another_severity_at_the_victim_is_named(void **state)
+{
+	const struct entry corrected[] = {
+		KMSG("EDAC MC0: 1 CE memory read error on x (channel:0 slot:0 page:0x11a3f4 "
+		     "offset:0x0 grain:32 syndrome:0x0)"),
+		{0}};
+	__cleanup_json json_t *records = plain_trial(), *result = NULL;
+
+	(void)state;
+	add_reports(records, corrected);
+	result = judge_trial(records, ID);
+	assert_string_equal(json_text(result, "code", ""), "other-error");
+	assert_non_null(strstr(json_text(result, "reason", ""), "of the victim"));
+	assert_non_null(strstr(json_text(result, "reason", ""), "EDAC MC0: 1 CE"));
+}
+
 /* A record of several lines is as many on a console, which escapes bytes that the log has. */
 static void a_record_of_a_program_is_several_lines(void **state)
 {
@@ -1220,6 +1237,7 @@ int main(void)
 		cmocka_unit_test(one_driver_of_cxl_is_one_witness),
 		cmocka_unit_test(what_a_console_leaves_out_is_in_the_log),
 		cmocka_unit_test(a_program_in_the_log_is_one_on_the_console),
+		cmocka_unit_test(another_severity_at_the_victim_is_named),
 		cmocka_unit_test(a_record_of_a_program_is_several_lines),
 		cmocka_unit_test(a_line_without_time_is_of_a_program),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),

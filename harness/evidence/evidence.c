@@ -39,6 +39,7 @@
  * @pid:        of the group with a process id
  * @address:    of the group with a virtual address
  * @device:     of the group with the PCI function that the error is of
+ * @source:     of the group with the bus, device and function that stand in place of those of @device
  * @iova:       of the group with the address of a device's access
  * @cpu, @bank: of the groups with the processor and the bank of a machine check
  * @misc, @vendor, @mask: of the groups with MCi_MISC, the vendor of the processor, the bits of the address that are known
@@ -50,7 +51,7 @@ struct line_kind {
 	const char *has, *pattern;
 	enum meaning meaning;
 	unsigned char kinds, severities;
-	unsigned char pfn, physical, status, ipid, pid, address, device, iova, cpu, bank;
+	unsigned char pfn, physical, status, ipid, pid, address, device, source, iova, cpu, bank;
 	unsigned char misc, vendor, mask, grain;
 	bool zero_unknown;
 	struct line_part part;
@@ -172,7 +173,7 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_OOPS),
 	LINE("Watchdog timer detects that CPU",
 	     XEN "Watchdog timer detects that CPU[0-9]+ is stuck", MEANS_STUCK),
-	LINE(" messages suppressed", XEN "printk: [0-9]+ messages suppressed", MEANS_LOST),
+	LINE(" messages suppressed", "printk: [0-9]+ messages suppressed", MEANS_LOST),
 	/*
 	 * xen/drivers/passthrough/vtd/iommu.c, iommu_page_fault_do_one(); xen/drivers/passthrough/amd/iommu_init.c,
 	 * parse_event_log_entry()
@@ -191,6 +192,9 @@ static const struct line_kind line_kinds[] = {
 	/* mm/oom_kill.c, __oom_kill_process(); arch/x86/mm/fault.c, show_signal_msg(); arch/x86/kernel/traps.c, show_signal() */
 	LINE("Killed process ", "[Oo]ut of memory.*: Killed process ([0-9]+) \\(", MEANS_ENDED,
 	     .pid = 1),
+	/* Before Linux 5.1. */
+	LINE("Killed process ", "(^|\\] )Killed process ([0-9]+) \\(.*\\) total-vm:", MEANS_ENDED,
+	     .pid = 2),
 	LINE("segfault at ", "\\[([0-9]+)\\]: segfault at [0-9a-f]+ ip ", MEANS_ENDED, .pid = 1),
 	LINE("traps: ", "traps: .*\\[([0-9]+)\\] (general protection|trap |bad frame)", MEANS_ENDED,
 	     .pid = 1),
@@ -404,6 +408,15 @@ static const struct line_kind line_kinds[] = {
 	     KIND_PCIE | KIND_CXL, UNCORRECTED, .device = 1),
 	LINE(" Bus Error: severity=", "(PCIe|CXL) Bus Error: severity=", MEANS_HARDWARE_ERROR,
 	     KIND_PCIE | KIND_CXL),
+	/*
+	 * The port is not what sent the message. Up to Linux 6.15 the source has a meaning only with the reasons 1 and 2 in bits 2:1 of
+	 * the status; later the line names it or has none.
+	 */
+	LINE("DPC: containment event",
+	     DEVICE ": DPC: containment event, status:0x[0-9a-f]*[2-5a-d] source:0x" HEX,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 1, .source = 2),
+	LINE("DPC: containment event", DEVICE ": DPC: containment event, .* received from " DEVICE,
+	     MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED, .device = 2),
 	LINE("DPC: containment event", DEVICE ": DPC: containment event", MEANS_HARDWARE_ERROR,
 	     KIND_PCIE, UNCORRECTED, .device = 1),
 
@@ -493,6 +506,9 @@ static const struct line_kind line_kinds[] = {
 	LINE("CSD lock (#", "[Dd]etected non-responsive CSD lock", MEANS_STUCK),
 	/* kernel/locking/spinlock_debug.c, rtmutex: a lock that is never released */
 	LINE("lockup suspected on CPU", NULL, MEANS_STUCK),
+	/* drivers/watchdog: softdog.c, softdog_fire(); pretimeout_noop.c */
+	LINE("softdog: ", "softdog: (Initiating|Triggered)", MEANS_STUCK),
+	LINE(": pretimeout event", "watchdog[0-9]+: pretimeout event", MEANS_STUCK),
 	/* kernel/sched/debug.c, resched_latency_warn() */
 	LINE("need_resched set for > ", "CPU [0-9]+ need_resched set for > ", MEANS_STUCK),
 	/* arch/x86/kernel/nmi.c: pci_serr_error(), io_check_error(), unknown_nmi_error() */
@@ -534,6 +550,10 @@ static const struct line_kind line_kinds[] = {
 	LINE("usercopy: Kernel memory ", NULL, MEANS_OOPS),
 	/* mm/swapfile.c: _swap_info_get(), get_swap_device() */
 	LINE("Bad swap ", "(swap_[a-z]+|_*swap_info_get|get_swap_device): Bad swap ", MEANS_OOPS),
+	/* include/linux/pgtable.h, pmd_clear_bad(): its page tables are gone */
+	LINE(": bad p", "[a-z0-9_/-]+\\.[ch]:[0-9]+: bad p[gmu4]d [0-9a-f(]", MEANS_OOPS),
+	/* kernel/softirq.c, handle_softirqs() */
+	LINE("huh, entered softirq", NULL, MEANS_OOPS),
 	/* arch/x86/kernel/check.c; mm/slab.c before Linux 6.8; lib/string_helpers.c before 6.9 */
 	LINE("Corrupted low memory at ", NULL, MEANS_OOPS),
 	LINE("Slab corruption ", NULL, MEANS_OOPS),
@@ -566,10 +586,18 @@ static const struct line_kind line_kinds[] = {
 	     "error|Filesystem has been shut down|.*Shutting down filesystem)",
 	     MEANS_WARNING),
 	LINE("BTRFS", "BTRFS:? (error|critical) ", MEANS_WARNING),
+	LINE("I/O error ", "ext4_end_bio:[0-9]+: I/O error ", MEANS_WARNING),
+	LINE("EXT4-fs ",
+	     "EXT4-fs \\(.*\\): (This should not happen!! +Data will be lost|.*potential data "
+	     "loss)",
+	     MEANS_WARNING),
+	LINE("JBD2: Detected IO errors while flushing file data", NULL, MEANS_WARNING),
 	LINE("Aborting journal on device ", NULL, MEANS_WARNING),
 	LINE("error, dev ", "(I/O|critical [a-z]+|[a-z ]+) error, dev [^ ]+, sector ",
 	     MEANS_WARNING),
 	LINE("Buffer I/O error on dev", NULL, MEANS_WARNING),
+	/* mm/page_io.c */
+	LINE("-error on swap-device", "(Read|Write)-error on swap-device", MEANS_WARNING),
 	LINE("controller is down; will reset", NULL, MEANS_WARNING),
 	/* arch/x86/mm/extable.c */
 	LINE("unchecked MSR access error", NULL, MEANS_WARNING),
@@ -606,11 +634,12 @@ static const struct line_kind line_kinds[] = {
  * first program in init/main.c. They are no reports, whatever the names are.
  */
 #define NAMES                                                                                      \
-	"^(CPU: [0-9]+ .*PID: |oom-kill:|Memory cgroup stats for |Tasks in |task:|note: "          \
+	"^(CPU: [0-9]+ .*PID: |oom-kill:|oom_reaper: |Memory cgroup stats for |Tasks in "          \
+	"|task:|note: "                                                                            \
 	"|coredump: |"                                                                             \
 	"Modules linked in: |warning: `|\\[ *[0-9]+\\] +[0-9]+ +[0-9]+ |    )|"                    \
 	" invoked oom-killer: |: page allocation failure: order:| used greatest stack depth: |"    \
-	"\\([0-9]+\\): drop_caches: | took a (split|bus)_lock trap at "
+	"\\([0-9]+\\): drop_caches: | took a (split|bus)_lock trap at | locks? held by "
 
 /* @prefix, and the same before the name of a driver that the function follows */
 static regex_t compiled[ARRAY_SIZE(line_kinds)], prefix, driver, names;
@@ -702,6 +731,10 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 			 group_number(line, groups, kind->bank, 10, &read->bank);
 	if (kind->device && groups[kind->device].rm_so >= 0)
 		read_device(line, &groups[kind->device], read);
+	if (group_number(line, groups, kind->source, 16, &number))
+		snprintf(read->device + strcspn(read->device, ":"), sizeof(":00:00.0"),
+			 ":%02x:%02x.%x", (unsigned int)(number >> 8 & 0xff),
+			 (unsigned int)(number >> 3 & 0x1f), (unsigned int)(number & 7));
 }
 
 /* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */

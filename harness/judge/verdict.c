@@ -95,6 +95,11 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		     "the evidence is about an error of another kind or severity than the fault: "
 		     "%s",
 		     trial->other_error);
+	else if (!case_is_delivered(trial) && trial->mismatch)
+		rule(ruling, "inconclusive", CODE_OTHER_ERROR,
+		     "what was reported of the victim is an error of another kind or severity than "
+		     "the fault: %s",
+		     record_quote(trial->mismatch));
 	else if (!case_is_delivered(trial) && outcome && outcome->error)
 		rule(ruling, "inconclusive", CODE_INJECTOR_FAILED,
 		     "the fault was not delivered: %s reported %s%s%s",

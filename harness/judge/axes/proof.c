@@ -124,8 +124,10 @@ static void add_nature(struct nature *sum, struct nature nature)
 static void note_other(struct trial_case *trial, const struct record *record,
 		       enum relation relation, struct nature nature)
 {
-	if (relation == RELATION_OURS)
+	if (relation == RELATION_OURS) {
+		trial->mismatch = trial->mismatch ?: record;
 		return;
+	}
 	if (!trial->other_error[0])
 		snprintf(trial->other_error, sizeof(trial->other_error), "%s",
 			 record_quote(record));

@@ -173,6 +173,7 @@ struct conversion_outcome {
  * @kind_known, @severity_known: some of that evidence leaves only the severity open, some only the kind
  * @kindless: groups whose evidence leaves the kind open
  * @other_nature, @other_error: what was reported of errors of another kind or severity; the first of them, "" for none
+ * @mismatch: the first such report that names the victim
  * @noise: the first error of the kind of the fault that was reported before it; @noisy_link: by the device that it was aimed at
  * @foreign: the first evidence that named another page or process, "" for none
  * @damaged_before: the host or the subject reported a bug of its kernel before the fault
@@ -228,7 +229,7 @@ struct trial_case {
 	struct nature vague_nature, other_nature;
 	char other_error[256];
 	char foreign[256];
-	const struct record *noise;
+	const struct record *mismatch, *noise;
 	bool noisy_link, host_watched, kind_known, severity_known;
 	const struct record *damaged_before;
 	bool log_lost, log_folded, log_seen, log_followed, host_lost;
