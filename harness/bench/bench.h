@@ -129,7 +129,7 @@ struct bench {
 	char *name;
 	char *address;
 	unsigned int number;
-	char host[8];
+	char host[12];
 	char *emulator;
 	struct bench_options options;
 	struct channel *agent;
