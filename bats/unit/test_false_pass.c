@@ -568,6 +568,38 @@ static void a_loss_counts_whatever_is_expected(void **state)
 	}
 }
 
+/* The reason of a loss is what was lost, and the machine that lost it. */
+static void a_loss_is_described_as_what_it_is(void **state)
+{
+	static const struct {
+		const char *witness, *host, *text, *reason;
+	} losses[] = {
+		{"kmsg", "h0", "155 kernel log records lost",
+		 "records of the kernel log of the host were lost"},
+		{"interrupts", "h0", "processors came or went: interrupts are counted anew",
+		 "reports of h0 were lost: processors came or went"},
+		{"kmsg", "h1", "7 kernel log records lost",
+		 "records of the kernel log of h1 were lost"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
+		const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+		__cleanup_json json_t *records = plain_trial(), *result = NULL;
+
+		add_reports(records, own);
+		json_array_insert_new(
+			records, find(records, "close"),
+			record_of("event", json_pack("{s:s, s:s, s:s, s:{s:i}}", "witness",
+						     losses[i].witness, "host", losses[i].host,
+						     "text", losses[i].text, "data", "lost", 1)));
+		result = judge_trial(records, ID);
+		assert_string_equal(json_text(result, "code", ""), "log-lost");
+		if (!strstr(json_text(result, "reason", ""), losses[i].reason))
+			fail_msg("%s", json_text(result, "reason", ""));
+	}
+}
+
 /* Lines of long reports that are left out have no meaning, but a scenario may ask for any line. */
 static void a_line_that_was_left_out_is_not_missing(void **state)
 {
@@ -1151,6 +1183,32 @@ static void damage_of_before_the_fault_is_not_its_doing(void **state)
 	}
 }
 
+/* A line from before the fault, which is read after it, breaks no expectation either. */
+static void a_forbidden_line_of_before_the_fault_is_none(void **state)
+{
+	static const struct {
+		int64_t offset_ns;
+		const char *verdict, *code;
+	} lines[] = {{-2 * NSEC_PER_SEC, "pass", NULL}, {NSEC_PER_MSEC, "fail", "forbidden-line"}};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		__cleanup_json json_t *records = plain_trial();
+
+		json_object_set_new(body_of(records, "trial"), "expect",
+				    json_pack("{s:s, s:[s]}", "host", "up", "not-log",
+					      "link is not ready"));
+		json_object_set_new(json_array_get(records, find(records, "intent")), "time_ns",
+				    json_integer(FIRED_NS));
+		json_array_insert_new(records, find(records, "close"),
+				      line_at(NULL, FIRED_NS + lines[i].offset_ns, 0, 0,
+					      "IPv6: ADDRCONF: eth0: link is not ready"));
+		add_reports(records, own);
+		assert_verdict(records, lines[i].verdict, lines[i].code);
+	}
+}
+
 /* An error that can be in any page of a large block names none. */
 static void a_coarse_address_names_no_page(void **state)
 {
@@ -1225,6 +1283,7 @@ int main(void)
 		cmocka_unit_test(another_bank_is_another_error),
 		cmocka_unit_test(an_address_of_a_gigabyte_names_no_page),
 		cmocka_unit_test(a_loss_counts_whatever_is_expected),
+		cmocka_unit_test(a_loss_is_described_as_what_it_is),
 		cmocka_unit_test(a_line_that_was_left_out_is_not_missing),
 		cmocka_unit_test(every_fault_is_proven_by_itself),
 		cmocka_unit_test(the_second_fault_does_not_prove_the_first),
@@ -1244,6 +1303,7 @@ int main(void)
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),
 		cmocka_unit_test(the_names_of_others_are_no_harm),
 		cmocka_unit_test(damage_of_before_the_fault_is_not_its_doing),
+		cmocka_unit_test(a_forbidden_line_of_before_the_fault_is_none),
 		cmocka_unit_test(a_coarse_address_names_no_page),
 		cmocka_unit_test(an_outcome_before_its_fault_is_none),
 		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),

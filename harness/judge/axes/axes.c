@@ -66,13 +66,13 @@ static void read_kernel_line(struct trial_case *trial, struct observation *seen,
 	     (line->meaning == MEANS_STUCK && (!ours || older)) ||
 	     (line->meaning == MEANS_PANIC && (!console || case_is_other_panic(trial, line)))))
 		case_note_damage(trial, record);
+	if (line->meaning == MEANS_LOST && !case_log_has_all(trial, record))
+		case_note_loss(trial, record);
 	if (!ours)
 		return;
 	if (line->meaning == MEANS_ENDED &&
 	    scope_relation(&trial->on_host, line) != RELATION_FOREIGN)
 		case_note_damage(trial, record);
-	if (line->meaning == MEANS_LOST && !case_log_has_all(trial, record))
-		trial->log_lost = true;
 	if (kernel_line_is_error(line->meaning) && older)
 		return case_read_noise(trial, record);
 	if (kernel_line_is_error(line->meaning) && !case_console_is_alone(trial, record))
@@ -125,8 +125,8 @@ static void read_host_event(struct trial_case *trial, struct observation *seen,
 	bool ours = host == &seen->hosts[0];
 
 	/* Of the log, the console or the trace: what was lost may have named another victim. */
-	if (ours && record->event.lost > 0)
-		trial->log_lost = true;
+	if (record->event.lost > 0)
+		case_note_loss(trial, record);
 	trial->log_folded |= ours && event_is_named(record, "folded");
 	if (ours)
 		case_read_conversion(trial, &seen->conversion, record);

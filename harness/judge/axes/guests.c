@@ -147,8 +147,8 @@ static void read_link(struct trial_case *trial, struct guest_seen *guest, struct
 
 	if (is_text(what, "hello"))
 		read_hello(guest, side, record, counts);
-	if (is_text(what, "lost") && counts && subject)
-		trial->guest_log_lost = true;
+	if (is_text(what, "lost") && counts)
+		case_note_loss(trial, record);
 	if (is_one_of(what, "flood", "mute", "protocol", "refused"))
 		side->cut_off = true;
 	if (!is_text(what, "gone"))
@@ -282,9 +282,9 @@ static void read_log(struct trial_case *trial, struct observation *seen, struct 
 		case_read_noise(trial, record);
 	if (!counts)
 		return;
-	if (subject && (record->event.lost > 0 || line->meaning == MEANS_LOST) &&
+	if ((record->event.lost > 0 || line->meaning == MEANS_LOST) &&
 	    !case_log_has_all(trial, record))
-		trial->guest_log_lost = true;
+		case_note_loss(trial, record);
 	if (!case_is_of_kernel(trial, record))
 		return;
 	older = line->meaning != MEANS_NOTHING && case_is_older(trial, record);
@@ -383,7 +383,8 @@ void case_read_guest_event(struct trial_case *trial, struct observation *seen,
 	else if (subject && !counts && trial->intent && format == FORMAT_TRACE_EVENT)
 		case_read_noise(trial, record);
 	else if (subject && counts && format == FORMAT_TRACE_EVENT) {
-		trial->guest_log_lost |= record->event.lost > 0;
+		if (record->event.lost > 0)
+			case_note_loss(trial, record);
 		case_read_trace(trial, record);
 	} else if (subject && counts)
 		(void)case_read_declared(trial, record);

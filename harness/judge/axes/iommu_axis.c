@@ -139,5 +139,5 @@ void case_decide_iommu(struct trial_case *trial)
 	/* Whose accesses were left out is not known; a trial without a DMA of its own misses none. */
 	if (!trial->on_host.iova_count)
 		iommu->lost = false;
-	iommu->lost |= trial->log_lost;
+	iommu->lost |= trial->loss != NULL;
 }

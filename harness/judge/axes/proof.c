@@ -246,8 +246,8 @@ void case_read_trace(struct trial_case *trial, const struct record *record)
 
 	if (line.meaning == MEANS_IOMMU_FAULT && !in_guest)
 		case_read_iommu(trial, &line, record);
-	if (!in_guest && line.meaning == MEANS_LOST)
-		trial->log_lost = true;
+	if (line.meaning == MEANS_LOST)
+		case_note_loss(trial, record);
 	if (line.meaning == MEANS_HARDWARE_ERROR && case_is_older(trial, record))
 		case_read_noise(trial, record);
 	else if (line.meaning == MEANS_HARDWARE_ERROR)

@@ -31,9 +31,10 @@ void expect_iommu(struct trial_case *trial)
 	if (trial->iommu.ours || trial->iommu.failure)
 		return harmed(trial, CODE_IOMMU_FAULT, "the IOMMU reported a fault: %s",
 			      record_quote(trial->iommu.first ?: trial->iommu.failure));
-	if (trial->log_lost)
-		return unknown(trial, CODE_LOG_LOST,
-			       "kernel log records were lost: an IOMMU fault could be among them");
+	if (trial->loss)
+		return unknown_for_loss(trial, trial->loss,
+					"kernel log records were lost: an IOMMU fault could be "
+					"among them");
 	if (trial->iommu.lost)
 		return unknown(trial, CODE_IOMMU_UNKNOWN,
 			       "faults of the IOMMU were not logged: one of this device could be "

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "harness/judge/axes/axes.h"
 #include "harness/judge/expect/expect.h"
 
 /** add_finding - record the state of one expectation */
@@ -17,6 +18,20 @@ struct finding *add_finding(struct trial_case *trial, enum state state, bool har
 	finding = &trial->findings[trial->finding_count++];
 	*finding = (struct finding){.state = state, .harm = harm, .code = code};
 	return finding;
+}
+
+/**
+ * unknown_for_loss - an expectation is not known to hold, because something was lost
+ * @loss: report of it
+ * @why:  reason if it is of a kernel's log
+ */
+void unknown_for_loss(struct trial_case *trial, const struct record *loss, const char *why)
+{
+	if (case_format(trial, loss) == FORMAT_KERNEL_LOG)
+		unknown(trial, CODE_LOG_LOST, "%s", why);
+	else
+		unknown(trial, CODE_LOG_LOST, "reports of %s were lost: %s",
+			loss->guest ?: loss->host ?: "the host", record_quote(loss));
 }
 
 /** case_expects - does the scenario name this expectation? */
@@ -86,8 +101,9 @@ static void expect_delivered(struct trial_case *trial)
 		harmed(trial, CODE_DELIVERED_UNEXPECTEDLY,
 		       "the fault must not take effect, but it did: %s",
 		       first_proof_of(trial, "delivered"));
-	else if (trial->log_lost)
-		unknown(trial, CODE_LOG_LOST,
+	else if (trial->loss)
+		unknown_for_loss(
+			trial, trial->loss,
 			"kernel log records were lost: whether the fault took effect is not known");
 	else if (!trial->outcome)
 		unknown(trial, CODE_INJECTOR_SILENT,

@@ -16,6 +16,7 @@ struct finding *add_finding(struct trial_case *trial, enum state state, bool har
 #define unknown(trial, code, ...)                                                                  \
 	((void)fail(&add_finding(trial, STATE_UNKNOWN, false, code)->reason, 0, __VA_ARGS__))
 
+void unknown_for_loss(struct trial_case *trial, const struct record *loss, const char *why);
 bool ran_its_course(const struct trial_case *trial);
 int axis_of(const char *name, const char *(*name_of)(int), int count);
 

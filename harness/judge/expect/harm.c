@@ -44,16 +44,25 @@ static bool has_pattern(const struct trial_case *trial, const struct record *rec
 	return false;
 }
 
-/* A line that was lost may have reported damage. */
+/* What was lost may have reported damage. */
 static void expect_whole_logs(struct trial_case *trial)
 {
-	bool of_guest = trial->guest_log_lost && !expects_the_worst(trial, true);
+	bool of_guest = trial->guest_loss && !expects_the_worst(trial, true);
+	const struct record *loss = of_guest ? trial->guest_loss
+				    : expects_the_worst(trial, false)
+					    ? NULL
+					    : trial->loss ?: trial->other_loss;
 
-	if (of_guest || (trial->log_lost && !expects_the_worst(trial, false)))
-		unknown(trial, CODE_LOG_LOST,
-			"records of the kernel log of the %s were lost: a report of damage could "
-			"be among them",
-			of_guest ? "guest" : "host");
+	if (loss) {
+		__cleanup_free char *why = format_text(
+			"records of the kernel log of %s were lost: a report of damage could be "
+			"among them",
+			of_guest		   ? "the guest"
+			: loss != trial->other_loss ? "the host"
+						   : loss->guest ?: loss->host);
+
+		unknown_for_loss(trial, loss, why);
+	}
 	if (trial->host_watched && !trial->log_followed && !expects_the_worst(trial, false))
 		unknown(trial, CODE_LOG_NOT_SEEN,
 			"no witness follows the kernel log of the host: a report of damage would "

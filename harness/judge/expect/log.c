@@ -29,7 +29,7 @@ static struct lines host_log(const struct trial_case *trial)
 	return (struct lines){
 		.name = "the kernel log",
 		.seen = trial->log_seen,
-		.lost = trial->log_lost || trial->log_folded,
+		.lost = trial->loss || trial->log_folded,
 		.complete = ran_its_course(trial),
 	};
 }
@@ -42,7 +42,7 @@ static struct lines guest_log(const struct trial_case *trial)
 		.name = "the guest's kernel log",
 		.of_guest = true,
 		.seen = trial->guest_log_seen,
-		.lost = trial->guest_log_lost,
+		.lost = trial->guest_loss,
 		.complete = ran_its_course(trial) &&
 			    (axis == GUEST_UNHARMED || axis == GUEST_CONTAINED),
 	};
@@ -115,8 +115,7 @@ static const struct record *find_line(const struct trial_case *trial, const stru
 	for_each_record (trial, record)
 		if (case_counts(trial, record) && is_line(trial, source, record) &&
 		    regex_matches(pattern, record->event.text, why) &&
-		    (forbidden ||
-		     (can_show(trial, source, record) && !case_is_older(trial, record))))
+		    (forbidden || can_show(trial, source, record)) && !case_is_older(trial, record))
 			return record;
 	return NULL;
 }

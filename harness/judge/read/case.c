@@ -333,6 +333,19 @@ bool case_on_host(const struct trial_case *trial, const struct record *record)
 	return !record->host || !trial->host_name || strcmp(record->host, trial->host_name) == 0;
 }
 
+/** case_note_loss - something that a machine would have reported was lost */
+void case_note_loss(struct trial_case *trial, const struct record *record)
+{
+	bool subject =
+		record->guest && trial->guest_name && strcmp(record->guest, trial->guest_name) == 0;
+	const struct record **loss = subject ? &trial->guest_loss
+				     : !record->guest && case_on_host(trial, record)
+					     ? &trial->loss
+					     : &trial->other_loss;
+
+	*loss = *loss ?: record;
+}
+
 /** case_note_damage - a kernel reports damage of its own */
 void case_note_damage(struct trial_case *trial, const struct record *record)
 {

@@ -178,10 +178,12 @@ struct conversion_outcome {
  * @foreign: the first evidence that named another page or process, "" for none
  * @damaged_before: the host or the subject reported a bug of its kernel before the fault
  * @host_watched: the journal lists the witnesses of the host
- * @log_lost, @log_seen: kernel log records were lost; it was followed, or at least one is on record
+ * @loss: the first report that something of the host's log, trace or counters was lost
+ * @log_seen: the kernel log was followed, or at least one record of it is there
  * @log_folded: lines of long reports in it were left out, none of them with a meaning
  * @log_followed, @host_lost: a witness in the host followed its log; the host or its agent was lost
- * @guest_log_lost, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
+ * @guest_loss, @guest_log_seen, @guest_log_followed, @guest_lost: the same, of the subject's kernel log and console
+ * @other_loss: the same, of all other hosts and guests
  * @hypervisor_lost: the hypervisor did not answer for a while, or events of it were lost
  * @process, @process_proof: axis of the victim, and the record that decided it
  * @process_contradicted, @process_reason: the kernel log contradicts the victim's report
@@ -232,8 +234,9 @@ struct trial_case {
 	const struct record *mismatch, *noise;
 	bool noisy_link, host_watched, kind_known, severity_known;
 	const struct record *damaged_before;
-	bool log_lost, log_folded, log_seen, log_followed, host_lost;
-	bool guest_log_lost, guest_log_seen, guest_log_followed, guest_lost;
+	const struct record *loss, *guest_loss, *other_loss;
+	bool log_folded, log_seen, log_followed, host_lost;
+	bool guest_log_seen, guest_log_followed, guest_lost;
 	bool hypervisor_lost;
 
 	enum process_axis process;
@@ -281,6 +284,7 @@ const json_t *case_section(const struct trial_case *trial, const char *name);
 const json_t *case_step(const struct trial_case *trial, const char *kind);
 struct nature case_fault(const struct trial_case *trial);
 const char *case_kills(const struct trial_case *trial);
+void case_note_loss(struct trial_case *trial, const struct record *record);
 void case_note_damage(struct trial_case *trial, const struct record *record);
 
 void case_read_versions(struct trial_case *trial);
