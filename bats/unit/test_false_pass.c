@@ -824,6 +824,59 @@ static void a_known_failure_hides_no_other(void **state)
 	}
 }
 
+/* Each violation and each warning must be a known one, not only the first, which the result quotes. */
+static void every_violation_must_be_known(void **state)
+{
+	static const char torn[] = "{\"event\": \"torn\", \"injector\": \"gmem-storm\"}";
+	static const char broken[] = "{\"event\": \"broken\", \"injector\": \"gmem-storm\"}";
+	static const struct {
+		struct entry events[3];
+		bool known;
+	} cases[] = {
+		{{{0}}, true},
+		{{{"users", "gmem-storm: user mapping, page 9 of VM 0, after operation 50: SIGSEGV",
+		   torn}},
+		 true},
+		{{{"users", "gmem-storm: user mapping, page 9 of VM 0, after operation 50: SIGBUS",
+		   torn}},
+		 false},
+		{{{"users", "gmem-storm: user mapping, page 9 of VM 0, after operation 50: SIGSEGV",
+		   broken}},
+		 false},
+		{{KMSG("WARNING: mmu/tdp_mmu.c:1137 at kvm_tdp_mmu_map+0x5cd/0x7b0 [kvm], CPU#1: "
+		       "x/8")},
+		 true},
+		{{KMSG("WARNING: mmu/tdp_mmu.c:1137 at kvm_tdp_mmu_map+0x5cd/0x7b0 [kvm], CPU#1: "
+		       "x/8"),
+		  KMSG("WARNING: mmu/tdp_mmu.c:99 at kvm_tdp_mmu_zap+0x5cd/0x7b0 [kvm], CPU#1: "
+		       "x/8")},
+		 false},
+	};
+	struct reason why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct entry events[4] = {{0}};
+		__cleanup_json json_t *records = NULL, *result = NULL;
+
+		memcpy(events, cases[i].events, sizeof(cases[i].events));
+		if (journal_load("bats/unit/golden/fail-conversion-torn", &records, NULL, &why))
+			fail_msg("%s", why.text);
+		json_object_set_new(
+			json_object_get(body_of(records, "trial"), "spec"), "known-failure",
+			json_pack("[{s:[s], s:s, s:s}, {s:[s], s:s, s:s}]", "code",
+				  "conversion-torn", "evidence", "user .*: SIGSEGV", "reason",
+				  "users lose pages", "code", "kernel-damaged", "evidence",
+				  "WARNING: .* at kvm_tdp_mmu_map", "reason", "KVM warns"));
+		add_reports(records, events);
+		result = judge_trial(records, ID);
+		if (!json_is(result, "verdict", "fail") ||
+		    !json_object_get(result, "known") == cases[i].known)
+			fail_msg("case %zu: %s, %s", i, json_text(result, "code", ""),
+				 json_text(result, "known", "not known"));
+	}
+}
+
 /*
  * The lines of one report together: each alone leaves its kind, its severity or its place open. The second event is a
  * witness that reported a fault of the kind of the fault.
@@ -1291,6 +1344,7 @@ int main(void)
 		cmocka_unit_test(a_death_by_another_error_proves_nothing),
 		cmocka_unit_test(a_death_without_an_error_proves_nothing),
 		cmocka_unit_test(a_known_failure_hides_no_other),
+		cmocka_unit_test(every_violation_must_be_known),
 		cmocka_unit_test(a_report_is_read_as_a_whole),
 		cmocka_unit_test(an_open_severity_needs_one_that_is_known),
 		cmocka_unit_test(one_driver_of_cxl_is_one_witness),

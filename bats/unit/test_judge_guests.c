@@ -509,6 +509,25 @@ static void a_known_failure_may_name_its_evidence(void **state)
 	assert_true(has_check(old, "versions", "it has 'match', where this version reads 'code'"));
 }
 
+static void a_rare_failure_is_not_gone_in_a_pass(void **state)
+{
+	__cleanup_json json_t *records = tell_case(find_case("pass-known-failure-fixed"));
+	__cleanup_json json_t *fixed = judge_trial(records, "0001"), *passed = NULL;
+	json_t *record, *known;
+	size_t index;
+
+	(void)state;
+	json_array_foreach (records, index, record) {
+		known = json_object_get(json_object_get(json_object_get(record, "body"), "spec"),
+					"known-failure");
+		if (known)
+			json_object_set_new(known, "rare", json_true());
+	}
+	passed = judge_trial(records, "0001");
+	assert_true(json_is_true(json_object_get(fixed, "fixed")));
+	assert_null(json_object_get(passed, "fixed"));
+}
+
 static void the_checks_name_the_versions_that_apply(void **state)
 {
 	__cleanup_json json_t *applies = judge_case("pass-version-refuses");
@@ -649,6 +668,7 @@ int main(void)
 		cmocka_unit_test(a_storm_shows_what_it_did_to_its_neighbours),
 		cmocka_unit_test(a_known_failure_is_counted_apart),
 		cmocka_unit_test(a_known_failure_may_name_its_evidence),
+		cmocka_unit_test(a_rare_failure_is_not_gone_in_a_pass),
 		cmocka_unit_test(the_checks_name_the_versions_that_apply),
 		cmocka_unit_test(an_address_of_the_guest_is_aim_enough),
 		cmocka_unit_test(quotes_name_the_guest),

@@ -253,6 +253,10 @@ static const struct refusal refusals[] = {
 	{GOOD "known-failure: {code: [one-witness], reason: \"a\\nb\"}\n", "8:46", "several lines"},
 	{GOOD "known-failure: {code: [one-witness], reason: x, qemu: new}\n", "8:55",
 	 "no condition on a version"},
+	{GOOD "known-failure: []\n", "8:16", "is empty"},
+	{GOOD "known-failure: [{code: [guest-hung], reason: x}, {reason: x}]\n", "8:50",
+	 "has no 'code'"},
+	{GOOD "known-failure: {code: [guest-hung], rare: often, reason: x}\n", "8:43", "rare"},
 	{GOOD "known-failure: {code: [one-witness], raeson: x}\n", "8:38", "did you mean 'reason'"},
 };
 
@@ -289,7 +293,9 @@ static const char everything[] = HEAD
 	"  - {when: {qemu: '>=9.0, <10.1', kernel: '<7.0'}, expect: {migration: refused}}\n"
 	"  - {when: {libvirt: '>=10'}, expect: {refused: EBUSY, guest: unharmed, delivered: "
 	"true}}\n"
-	"known-failure: {qemu: '==9.0', code: [guest-hung], evidence: 'a|b', reason: one line}\n"
+	"known-failure:\n"
+	"  - {qemu: '==9.0', code: [guest-hung], evidence: 'a|b', reason: one line}\n"
+	"  - {code: [one-witness], rare: true, reason: another}\n"
 	"metrics: {load.ops: 7.5%, migration_time: 0%}\n";
 
 static const char *argument(const struct scenario_step *step, const char *name)
@@ -355,9 +361,14 @@ static void a_good_file_is_read_whole(void **state)
 	entry = json_array_get(scenario->versions, 0);
 	assert_string_equal(json_text(json_object_get(entry, "when"), "qemu", ""), ">=9.0, <10.1");
 	assert_int_equal(json_object_size(json_object_get(entry, "expect")), 1);
-	assert_string_equal(json_text(scenario->known_failure, "reason", ""), "one line");
-	assert_string_equal(json_text(scenario->known_failure, "evidence", ""), "a|b");
-	assert_int_equal(json_array_size(json_object_get(scenario->known_failure, "code")), 1);
+	assert_int_equal(json_array_size(scenario->known_failure), 2);
+	entry = json_array_get(scenario->known_failure, 0);
+	assert_string_equal(json_text(entry, "reason", ""), "one line");
+	assert_string_equal(json_text(entry, "evidence", ""), "a|b");
+	assert_int_equal(json_array_size(json_object_get(entry, "code")), 1);
+	assert_null(json_object_get(entry, "rare"));
+	assert_true(
+		json_is_true(json_object_get(json_array_get(scenario->known_failure, 1), "rare")));
 	scenario_free(scenario);
 }
 

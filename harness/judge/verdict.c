@@ -326,15 +326,15 @@ static json_t *make_result(struct trial_case *trial, const char *id)
 	struct ruling ruling = {.verdict = "inconclusive"};
 	__cleanup_json json_t *evidence = evidence_in_order(trial->evidence);
 	json_t *result, *each;
-	bool is_here, fixed;
+	bool fixed;
 	const char *known;
 	size_t index;
 
 	rule_trial(trial, &ruling);
-	known = case_known_failure(trial, ruling.code, &is_here);
+	known = case_known_failure(trial, ruling.code, &fixed);
 	if (strcmp(ruling.verdict, "fail") != 0)
 		known = NULL;
-	fixed = is_here && strcmp(ruling.verdict, "pass") == 0;
+	fixed = fixed && strcmp(ruling.verdict, "pass") == 0;
 	json_array_foreach (evidence, index, each)
 		json_object_del(each, "place");
 	result = json_pack(

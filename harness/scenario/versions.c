@@ -168,24 +168,13 @@ static int take_line(const struct document *document, int mapping, const char *n
 	return error;
 }
 
-/**
- * parse_known_failure - check the `known-failure` section
- * @document: borrowed
- * @node:     mapping, or 0 when the scenario has none
- * @scenario: receives it
- *
- * Return: 0 or -errno with the place and the message.
- */
-int parse_known_failure(const struct document *document, int node, struct scenario *scenario)
+static int parse_entry(const struct document *document, int node, json_t *entry)
 {
-	static const char *const others[] = {"code", "evidence", "reason", NULL};
-	int old, code, evidence, error;
+	static const char *const others[] = {"code", "evidence", "rare", "reason", NULL};
+	int old = document_find(document, node, "match"), code, evidence, rare, error;
 	json_t *codes = NULL;
+	bool is_rare = false;
 
-	if (!node)
-		return 0;
-	scenario->known_failure = json_object();
-	old = document_find(document, node, "match");
 	if (old)
 		return document_fail(
 			document, old, -EINVAL,
@@ -200,18 +189,54 @@ int parse_known_failure(const struct document *document, int node, struct scenar
 		if (!text_among(name, others))
 			error = check_software(document, key, name, others)
 					?: take_version(document, document_value(document, node, i),
-							name, scenario->known_failure);
+							name, entry);
 	}
 	error = error
 		?: find_part(document, node, "code", &code)
 		?: check_texts(document, code, "code", check_code, &codes);
 	if (error)
 		return error;
-	json_object_set_new(scenario->known_failure, "code", codes);
+	json_object_set_new(entry, "code", codes);
 	evidence = document_find(document, node, "evidence");
 	if (evidence)
-		error = take_line(document, node, "evidence", scenario->known_failure)
+		error = take_line(document, node, "evidence", entry)
 				?: check_regex(document, evidence, "evidence",
-					       json_text(scenario->known_failure, "evidence", ""));
-	return error ?: take_line(document, node, "reason", scenario->known_failure);
+					       json_text(entry, "evidence", ""));
+	rare = document_find(document, node, "rare");
+	if (!error && rare)
+		error = check_bool(document, rare, "rare", &is_rare);
+	if (is_rare)
+		json_object_set_new(entry, "rare", json_true());
+	return error ?: take_line(document, node, "reason", entry);
+}
+
+/**
+ * parse_known_failure - check the `known-failure` section
+ * @document: borrowed
+ * @node:     mapping or list of mappings, or 0 when the scenario has none
+ * @scenario: receives it
+ *
+ * Return: 0 or -errno with the place and the message.
+ */
+int parse_known_failure(const struct document *document, int node, struct scenario *scenario)
+{
+	size_t count = document_count(document, node);
+	int error = 0;
+
+	if (!node)
+		return 0;
+	if (!document_is_sequence(document, node)) {
+		scenario->known_failure = json_object();
+		return parse_entry(document, node, scenario->known_failure);
+	}
+	scenario->known_failure = json_array();
+	if (count == 0)
+		return document_fail(document, node, -EINVAL, "'known-failure' is empty");
+	for (size_t i = 0; !error && i < count; i++) {
+		json_t *entry = json_object();
+
+		json_array_append_new(scenario->known_failure, entry);
+		error = parse_entry(document, document_item(document, node, i), entry);
+	}
+	return error;
 }

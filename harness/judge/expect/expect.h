@@ -28,6 +28,7 @@ expect_fn expect_process, expect_signal, expect_error, expect_data, expect_guest
 	expect_not_guest_log, expect_events, expect_no_damage, expect_interrupts,
 	expect_corrupted_kb, expect_page;
 
+bool is_harm(const struct trial_case *trial, const struct record *record);
 const char *case_dma_memory(const struct trial_case *trial);
 
 #endif

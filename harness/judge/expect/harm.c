@@ -69,6 +69,14 @@ static void expect_whole_logs(struct trial_case *trial)
 			"not be seen");
 }
 
+/** is_harm - whether a line of damage is neither expected nor asked for */
+bool is_harm(const struct trial_case *trial, const struct record *record)
+{
+	return !(expects_the_worst(trial, record->guest != NULL) && !is_bug(trial, record)) &&
+	       !has_pattern(trial, record);
+}
+
+/** expect_no_damage - a kernel reports no damage of its own */
 void expect_no_damage(struct trial_case *trial)
 {
 	expect_whole_logs(trial);
@@ -79,13 +87,12 @@ void expect_no_damage(struct trial_case *trial)
 			record_quote(trial->damaged_before));
 	for (size_t i = 0; i < trial->damage_count; i++) {
 		const struct record *record = trial->damage[i];
-		const char *guest = record->guest;
 
-		if ((expects_the_worst(trial, guest != NULL) && !is_bug(trial, record)) ||
-		    has_pattern(trial, record))
+		if (!is_harm(trial, record))
 			continue;
 		case_cite(trial, record, "kernel");
 		return harmed(trial, CODE_KERNEL_DAMAGED, "the kernel of %s reports damage: %s",
-			      guest ?: record->host ?: "the host", record_quote(record));
+			      record->guest ?: record->host ?: "the host",
+			      record_quote(record));
 	}
 }

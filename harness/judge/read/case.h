@@ -288,7 +288,8 @@ void case_note_loss(struct trial_case *trial, const struct record *record);
 void case_note_damage(struct trial_case *trial, const struct record *record);
 
 void case_read_versions(struct trial_case *trial);
-const char *case_known_failure(const struct trial_case *trial, enum code code, bool *is_here);
+const char *case_known_failure(const struct trial_case *trial, enum code code,
+			       bool *fixed_if_passed);
 
 void case_read_axes(struct trial_case *trial);
 const struct kernel_line *case_line(const struct trial_case *trial, const struct record *record);
