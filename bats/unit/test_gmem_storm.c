@@ -466,6 +466,56 @@ static void a_machine_without_kvm_is_named(void **state)
 	assert_non_null(strstr(why.text, "/dev/kvm"));
 }
 
+/* What is missing first is the reason, also of what can not be there without it. */
+static void what_a_kernel_lacks_is_named(void **state)
+{
+	static const unsigned int all = (1u << GMEM_FEATURES) - 1;
+	static const struct gmem_shape flip = {.workload = GMEM_FLIP, .protected = true};
+	static const struct gmem_shape mapped = {.workload = GMEM_MAPPED};
+	static const struct gmem_shape single = {.workload = GMEM_MAPPED, .protected = true};
+	static const struct gmem_shape in_place = {.workload = GMEM_INPLACE, .protected = true};
+	static const struct {
+		const struct gmem_shape *shape;
+		enum gmem_feature missing;
+		int error;
+		const char *reason;
+	} cases[] = {
+		{&flip, GMEM_HAS_KVM, -ENOENT, "no usable /dev/kvm"},
+		{&flip, GMEM_HAS_MEMFD, -EOPNOTSUPP, "KVM has no guest_memfd"},
+		{&flip, GMEM_HAS_PROTECTED, -EOPNOTSUPP, "no VMs of type KVM_X86_SW_PROTECTED_VM"},
+		{&flip, GMEM_HAS_ATTRIBUTES, -EOPNOTSUPP, "no memory attributes"},
+		{&single, GMEM_HAS_ATTRIBUTES, -EOPNOTSUPP, "no memory attributes"},
+		{&mapped, GMEM_HAS_MEMFD, -EOPNOTSUPP, "KVM has no guest_memfd"},
+		{&mapped, GMEM_HAS_MAPPABLE, -EOPNOTSUPP, "can not be mapped by the host"},
+		{&mapped, GMEM_HAS_PROTECTED, 0, ""},
+		{&flip, GMEM_HAS_MAPPABLE, 0, ""},
+		{&in_place, GMEM_HAS_PROTECTED, -EOPNOTSUPP,
+		 "no VMs of type KVM_X86_SW_PROTECTED_VM"},
+		{&in_place, GMEM_HAS_IN_PLACE, -EOPNOTSUPP, "does not convert in place"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__cleanup_json json_t *findings = json_array();
+		struct reason why = {0};
+		json_t *each;
+		size_t index;
+
+		assert_int_equal(gmem_check_features(all & ~(1u << cases[i].missing),
+						     cases[i].shape, &why),
+				 cases[i].error);
+		assert_non_null(strstr(why.text, cases[i].reason));
+		gmem_add_features(findings, all & ~(1u << cases[i].missing));
+		assert_int_equal(json_array_size(findings), GMEM_FEATURES);
+		json_array_foreach (findings, index, each)
+			if (!json_is_true(json_object_get(each, "ok")) && cases[i].error)
+				assert_non_null(
+					strstr(json_text(each, "reason", ""), cases[i].reason));
+		assert_false(json_is_true(
+			json_object_get(json_array_get(findings, cases[i].missing), "ok")));
+	}
+}
+
 static void a_million_operations(void **state)
 {
 	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
@@ -507,6 +557,7 @@ int main(void)
 		TEST(a_triple_fault_is_no_result_of_the_kernel),
 		TEST(knobs_that_contradict_each_other_are_refused),
 		TEST(a_machine_without_kvm_is_named),
+		TEST(what_a_kernel_lacks_is_named),
 		TEST(a_million_operations),
 	};
 

@@ -42,6 +42,28 @@ struct gmem_range {
 	uint64_t first, count;
 };
 
+/**
+ * enum gmem_feature - features of KVM
+ * @GMEM_HAS_KVM:        /dev/kvm can be opened
+ * @GMEM_HAS_MEMFD:      guest_memfd can be made
+ * @GMEM_HAS_PROTECTED:  VMs of type KVM_X86_SW_PROTECTED_VM can be made
+ * @GMEM_HAS_ATTRIBUTES: their pages have attributes
+ * @GMEM_HAS_MAPPABLE:   the host can map guest_memfd that begins shared
+ * @GMEM_HAS_IN_PLACE:   guest_memfd converts in place
+ * @GMEM_HAS_SNP, @GMEM_HAS_TDX: there are VMs of these types; reported only
+ */
+enum gmem_feature {
+	GMEM_HAS_KVM,
+	GMEM_HAS_MEMFD,
+	GMEM_HAS_PROTECTED,
+	GMEM_HAS_ATTRIBUTES,
+	GMEM_HAS_MAPPABLE,
+	GMEM_HAS_IN_PLACE,
+	GMEM_HAS_SNP,
+	GMEM_HAS_TDX,
+	GMEM_FEATURES,
+};
+
 /* Failures that the kernel can inject (Documentation/fault-injection/fault-injection.rst). */
 enum gmem_failure {
 	GMEM_FAIL_SLAB,
@@ -149,6 +171,8 @@ static inline bool gmem_is_mappable(const struct gmem_shape *shape)
 }
 
 int gmem_probe(const struct gmem_shape *shape, struct reason *why);
+int gmem_check_features(unsigned int has, const struct gmem_shape *shape, struct reason *why);
+void gmem_add_features(json_t *findings, unsigned int has);
 int gmem_probe_failure(enum gmem_failure failure, struct reason *why);
 void gmem_probe_findings(json_t *findings);
 

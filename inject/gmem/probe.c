@@ -12,23 +12,48 @@
 
 #define CREATE_SIZE (16 * GMEM_PAGE_SIZE)
 
-/**
- * struct offer - features of KVM
- * @kvm:        /dev/kvm can be opened; @error: errno if it can not
- * @memfd:      guest_memfd can be made
- * @attributes: pages of a protected VM have attributes
- * @protected:  VMs of type KVM_X86_SW_PROTECTED_VM can be made
- * @mappable:   the host can map guest_memfd that begins shared
- * @in_place:   guest_memfd converts in place
- * @types:      bit set of VM types; those of SEV-SNP and TDX are reported only
- */
-struct offer {
-	bool kvm, memfd, attributes, protected, mappable, in_place;
-	int types, error;
-};
-
 #define TYPE_SNP 4
 #define TYPE_TDX 5
+
+#define REBUILD                                                                                    \
+	"use a kernel with CONFIG_KVM_SW_PROTECTED_VM; docs/rig.md has a way to rebuild the two "  \
+	"modules of Debian's stock kernel"
+
+/* @needs: the feature without which this one can not be there; the first of the chain that is missing is the reason. */
+static const struct {
+	const char *name, *missing, *remedy;
+	int needs;
+} features[] = {
+	[GMEM_HAS_KVM] = {"gmem:kvm", "there is no usable /dev/kvm",
+			  "load kvm-amd or kvm-intel (virtualization on in the firmware), and run "
+			  "as root",
+			  -1},
+	[GMEM_HAS_MEMFD] = {"gmem:guest-memfd", "KVM has no guest_memfd",
+			    "use Linux 6.8 or newer with CONFIG_KVM_GUEST_MEMFD", GMEM_HAS_KVM},
+	[GMEM_HAS_PROTECTED] = {"gmem:protected", "KVM has no VMs of type KVM_X86_SW_PROTECTED_VM",
+				REBUILD, GMEM_HAS_MEMFD},
+	[GMEM_HAS_ATTRIBUTES] = {"gmem:attributes",
+				 "KVM has no memory attributes for a VM of type "
+				 "KVM_X86_SW_PROTECTED_VM",
+				 REBUILD, GMEM_HAS_PROTECTED},
+	[GMEM_HAS_MAPPABLE] = {"gmem:mappable",
+			       "guest_memfd can not be mapped by the host (MMAP, INIT_SHARED)",
+			       "use Linux 6.18 or newer", GMEM_HAS_MEMFD},
+	[GMEM_HAS_IN_PLACE] =
+		{"gmem:in-place",
+		 "guest_memfd has no KVM_SET_MEMORY_ATTRIBUTES2: this kernel does not "
+		 "convert in place",
+		 "use a kernel that converts in place", GMEM_HAS_PROTECTED},
+	[GMEM_HAS_SNP] = {"gmem:snp", "KVM has no VMs of type KVM_X86_SNP_VM",
+			  "none for storms, which run in VMs of software; for guests, a processor "
+			  "with SEV-SNP, enabled in the firmware",
+			  GMEM_HAS_KVM},
+	[GMEM_HAS_TDX] = {"gmem:tdx", "KVM has no VMs of type KVM_X86_TDX_VM",
+			  "none for storms, which run in VMs of software; for guests, a processor "
+			  "with TDX, enabled in the firmware, and a kernel with "
+			  "CONFIG_KVM_INTEL_TDX",
+			  GMEM_HAS_KVM},
+};
 
 static bool can_create(int vm, uint64_t flags)
 {
@@ -50,32 +75,49 @@ static bool converts_in_place(int vm)
 	return fd >= 0 && ioctl(fd, GMEM_SET_ATTRIBUTES2, &nothing) < 0 && errno == EINVAL;
 }
 
-static struct offer probe_kvm(void)
+static unsigned int bit(enum gmem_feature feature, bool has)
+{
+	return (unsigned int)has << feature;
+}
+
+static unsigned int probe_protected(int vm)
+{
+	if (vm < 0)
+		return 0;
+	return bit(GMEM_HAS_PROTECTED, true) | bit(GMEM_HAS_MEMFD, can_create(vm, 0)) |
+	       bit(GMEM_HAS_ATTRIBUTES, ioctl(vm, KVM_CHECK_EXTENSION, GMEM_CAP_ATTRIBUTES) > 0) |
+	       bit(GMEM_HAS_IN_PLACE, converts_in_place(vm));
+}
+
+/* Return: a bit set of enum gmem_feature. */
+static unsigned int probe_kvm(void)
 {
 	char path[4096];
 	__cleanup_close int system = open(system_path(path, "/dev/kvm"), O_RDWR | O_CLOEXEC);
 	__cleanup_close int plain = -1;
 	__cleanup_close int protected = -1;
-	struct offer offer = {.kvm = system >= 0, .error = errno};
+	int types;
 
 	if (system < 0)
-		return offer;
+		return 0;
 	plain = ioctl(system, KVM_CREATE_VM, 0);
 	protected = ioctl(system, KVM_CREATE_VM, GMEM_TYPE_PROTECTED);
-	offer.memfd = plain >= 0 &&
-		      (can_create(plain, 0) || (protected >= 0 && can_create(protected, 0)));
-	offer.mappable = plain >= 0 && can_create(plain, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED);
-	offer.protected = protected >= 0;
-	offer.attributes =
-		protected >= 0 && ioctl(protected, KVM_CHECK_EXTENSION, GMEM_CAP_ATTRIBUTES) > 0;
-	offer.types = ioctl(system, KVM_CHECK_EXTENSION, GMEM_CAP_VM_TYPES);
-	offer.in_place = protected >= 0 && converts_in_place(protected);
-	return offer;
+	types = ioctl(system, KVM_CHECK_EXTENSION, GMEM_CAP_VM_TYPES);
+	return bit(GMEM_HAS_KVM, true) | probe_protected(protected) |
+	       bit(GMEM_HAS_MEMFD, plain >= 0 && can_create(plain, 0)) |
+	       bit(GMEM_HAS_MAPPABLE,
+		   plain >= 0 && can_create(plain, GMEM_FLAG_MMAP | GMEM_FLAG_INIT_SHARED)) |
+	       bit(GMEM_HAS_SNP, types > 0 && types >> TYPE_SNP & 1) |
+	       bit(GMEM_HAS_TDX, types > 0 && types >> TYPE_TDX & 1);
 }
 
-#define REBUILD                                                                                    \
-	"use a kernel with CONFIG_KVM_SW_PROTECTED_VM; docs/rig.md has a way to rebuild the two "  \
-	"modules of Debian's stock kernel"
+/* Return: the feature for whose lack @feature is missing, or -1: it is there. */
+static int find_missing(unsigned int has, int feature)
+{
+	int cause = features[feature].needs < 0 ? -1 : find_missing(has, features[feature].needs);
+
+	return cause >= 0 ? cause : has & 1u << feature ? -1 : feature;
+}
 
 static void add_failure(json_t *findings, const char *name, enum gmem_failure failure,
 			const char *option)
@@ -89,63 +131,53 @@ static void add_failure(json_t *findings, const char *name, enum gmem_failure fa
 	finding_add(findings, name, can, why.text, remedy);
 }
 
+/**
+ * gmem_add_features - add a finding for each feature of KVM
+ * @has: bit set of enum gmem_feature
+ */
+void gmem_add_features(json_t *findings, unsigned int has)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		int cause = find_missing(has, (int)i);
+
+		finding_add(findings, features[i].name, cause < 0,
+			    cause < 0 ? "" : features[cause].missing,
+			    cause < 0 ? "" : features[cause].remedy);
+	}
+}
+
 /** gmem_probe_findings - add findings about KVM for storms, in the order in which a storm fails without them */
 void gmem_probe_findings(json_t *findings)
 {
-	struct offer offer = probe_kvm();
-	__cleanup_free char *closed = format_text("/dev/kvm: %s", strerror(offer.error));
-
-	finding_add(
-		findings, "gmem:kvm", offer.kvm, closed,
-		"load kvm-amd or kvm-intel (virtualization on in the firmware), and run as root");
-	finding_add(findings, "gmem:guest-memfd", offer.memfd, "KVM has no guest_memfd",
-		    "use Linux 6.8 or newer with CONFIG_KVM_GUEST_MEMFD");
-	finding_add(findings, "gmem:protected", offer.protected,
-		    "KVM has no VMs of type KVM_X86_SW_PROTECTED_VM", REBUILD);
-	finding_add(findings, "gmem:attributes", offer.attributes,
-		    "KVM has no memory attributes for such a VM", REBUILD);
-	finding_add(findings, "gmem:mappable", offer.mappable,
-		    "guest_memfd can not be mapped by the host (MMAP, INIT_SHARED)",
-		    "use Linux 6.18 or newer");
-	finding_add(findings, "gmem:in-place", offer.in_place,
-		    "guest_memfd has no KVM_SET_MEMORY_ATTRIBUTES2",
-		    "use a kernel that converts in place");
-	finding_add(findings, "gmem:snp", offer.types > 0 && offer.types >> TYPE_SNP & 1,
-		    "KVM has no VMs of type KVM_X86_SNP_VM",
-		    "none for storms, which run in VMs of software; for guests, a processor with "
-		    "SEV-SNP, enabled in the firmware");
-	finding_add(findings, "gmem:tdx", offer.types > 0 && offer.types >> TYPE_TDX & 1,
-		    "KVM has no VMs of type KVM_X86_TDX_VM",
-		    "none for storms, which run in VMs of software; for guests, a processor with "
-		    "TDX, enabled in the firmware, and a kernel with CONFIG_KVM_INTEL_TDX");
+	gmem_add_features(findings, probe_kvm());
 	add_failure(findings, "gmem:failslab", GMEM_FAIL_SLAB, "CONFIG_FAILSLAB");
 	add_failure(findings, "gmem:fail-function", GMEM_FAIL_FUNCTION, "CONFIG_FAIL_FUNCTION");
 }
 
 /**
- * gmem_probe - check whether this machine can run VMs of that shape
+ * gmem_check_features - check whether a KVM can run VMs of a shape
+ * @has: bit set of enum gmem_feature
  *
  * Return: 0, -ENOENT without KVM, or -EOPNOTSUPP, with the reason.
  */
+int gmem_check_features(unsigned int has, const struct gmem_shape *shape, struct reason *why)
+{
+	enum gmem_feature needed = GMEM_HAS_IN_PLACE;
+	int cause;
+
+	if (shape->workload == GMEM_FLIP || (shape->workload == GMEM_MAPPED && shape->protected))
+		needed = GMEM_HAS_ATTRIBUTES;
+	else if (shape->workload == GMEM_MAPPED)
+		needed = GMEM_HAS_MAPPABLE;
+	cause = find_missing(has, (int)needed);
+	if (cause < 0)
+		return 0;
+	return fail(why, cause == GMEM_HAS_KVM ? -ENOENT : -EOPNOTSUPP, "%s: %s",
+		    features[cause].missing, features[cause].remedy);
+}
+
+/** gmem_probe - check whether this machine can run VMs of that shape; as gmem_check_features() */
 int gmem_probe(const struct gmem_shape *shape, struct reason *why)
 {
-	struct offer offer = probe_kvm();
-
-	if (!offer.kvm)
-		return fail(why, -ENOENT, "/dev/kvm: %s", strerror(offer.error));
-	if (!offer.memfd)
-		return fail(why, -EOPNOTSUPP, "KVM has no guest_memfd (Linux 6.8 has it)");
-	if (shape->protected && !offer.protected)
-		return fail(why, -EOPNOTSUPP,
-			    "KVM has no VMs of type KVM_X86_SW_PROTECTED_VM: " REBUILD);
-	if (shape->workload == GMEM_FLIP && !offer.attributes)
-		return fail(why, -EOPNOTSUPP, "KVM has no memory attributes: " REBUILD);
-	if (shape->workload == GMEM_MAPPED && !shape->protected && !offer.mappable)
-		return fail(why, -EOPNOTSUPP, "guest_memfd can not be mapped by the host");
-	if (shape->workload == GMEM_INPLACE && !offer.in_place)
-		return fail(why, -EOPNOTSUPP,
-			    "guest_memfd has no KVM_SET_MEMORY_ATTRIBUTES2: this kernel does not "
-			    "convert "
-			    "in place");
-	return 0;
+	return gmem_check_features(probe_kvm(), shape, why);
 }
