@@ -29,17 +29,16 @@ setup_file() {
 	FAKE=good "$brinell" run --bench ssh:fake --out "$out" "$scenario"
 	sed -i '/"type":"end"/d' "$out/journal.jsonl"
 	cd "$BATS_TEST_TMPDIR"
-	mkfifo locked release messages
+	mkfifo locked release
 	{ flock 9; echo >locked; read -r _ <release; } 9<"$out/journal.jsonl" 3>&- &
 	read -r _ <locked
-	FAKE=good "$brinell" resume "$out" 2>messages 3>&- &
+	exec 8>release
+	FAKE=good "$brinell" resume "$out" 2>messages 3>&- 8>&- &
 	controller=$!
-	exec 8<messages
-	read -r -u 8 line
-	[[ $line == *"waiting up to 30 s for another brinell to end this run"* ]]
-	echo >release
-	cat <&8
+	until grep -q -- "-> FLOCK .* $controller " /proc/locks; do kill -0 $controller; done
+	exec 8>&-
 	wait $controller
+	grep -q "waiting up to 30 s for another brinell to end this run" messages
 	[ "$(records resume)" -eq 1 ]
 }
 

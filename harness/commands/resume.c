@@ -4,7 +4,9 @@
  * again.
  */
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 
 #include "harness/commands/compare_command.h"
 #include "harness/compare/rounds.h"
@@ -12,7 +14,7 @@
 #include "harness/store/store.h"
 #include "harness/trial/session.h"
 
-#define WRITER_NS (30 * NSEC_PER_SEC)
+#define WRITER_S 30
 
 static const char usage[] = "usage: brinell resume DIR\n"
 			    "\n"
@@ -78,24 +80,27 @@ static void warn_of_damage(const struct journal_damage *damage)
 			    damage->bad_lines, damage->first_bad);
 }
 
-/* A run whose controller was killed gets a signal, and takes a while to stop its hosts. */
-static int open_journal(const char *directory, struct journal **journal,
-			struct journal_damage *damage, struct reason *why)
+/* The handler makes the alarm interrupt flock(). */
+static void wake(int signal)
 {
-	int64_t until = now_monotonic_ns() + WRITER_NS;
-	bool said = false;
+	(void)signal;
+}
 
-	for (;;) {
-		int error = journal_open(directory, journal, damage, why);
+/* A run whose controller was killed gets a signal, and takes a while to stop its hosts. journal_open() refuses a later one. */
+static int await_writer(const char *directory, struct reason *why)
+{
+	const struct sigaction action = {.sa_handler = wake};
+	__cleanup_close int fd = -1;
+	int error = journal_open_file(directory, O_RDONLY, &fd, why);
 
-		if (error != -EBUSY || now_monotonic_ns() > until)
-			return error;
-		if (!said)
-			log_info("waiting up to %lld s for another brinell to end this run",
-				 WRITER_NS / NSEC_PER_SEC);
-		said = true;
-		(void)poll(NULL, 0, 50);
-	}
+	if (error || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return error;
+	log_info("waiting up to %d s for another brinell to end this run", WRITER_S);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(WRITER_S);
+	(void)flock(fd, LOCK_EX);
+	alarm(0);
+	return 0;
 }
 
 static int resume_comparison(const char *directory)
@@ -131,7 +136,8 @@ static int resume(int argc, char **argv)
 	if (access(comparison, F_OK) == 0)
 		return resume_comparison(argv[1]);
 	error = store_check_owner(argv[1], &why)
-		?: open_journal(argv[1], &journal, &damage, &why)
+		?: await_writer(argv[1], &why)
+		?: journal_open(argv[1], &journal, &damage, &why)
 		?: journal_index_open(argv[1], &index, &why)
 		?: plan_from_index(&plan, index, &why);
 	if (!error) {
