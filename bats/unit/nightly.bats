@@ -131,16 +131,53 @@ age() {
 	[[ $output == *"no-such-scenario: could not be run: bad usage"*"no-such-scenario"*"full log: nights/"*"scenario.yaml: ok: 1 pass"* ]]
 }
 
-@test "no step starts after the budget of time" {
+# The budget of the night is spent: NIGHT
+spend() {
+	rm "nights/$1/summary.txt" nights/"$1"/*.code
+	grep -q '"budget_s": 21600' "nights/$1/night.json"
+	sed -i 's/"budget_s": 21600/"budget_s": 1/; s/"began": [0-9]*/"began": 1/' "nights/$1/night.json"
+}
+
+@test "no step starts after the budget of time, and one that had begun is finished" {
 	nightly
 	first=$(nights)
-	rm "nights/$first/summary.txt" nights/"$first"/*.code
-	grep -q '"budget_s": 21600' "nights/$first/night.json"
-	sed -i 's/"budget_s": 21600/"budget_s": 1/; s/"began": [0-9]*/"began": 1/' "nights/$first/night.json"
+	spend "$first"
+	rm -r "nights/$first/01-run"
 	nightly
 	[ "$status" -eq 1 ]
 	[[ $output == *"not run: the budget of time was spent"* ]]
 	[ "$(wc -l <fired)" -eq 1 ]
+	printf 'run --bench ssh:fake scenario.yaml\n' >>night
+	rm -r nights
+	nightly
+	first=$(nights)
+	spend "$first"
+	rm -r "nights/$first/02-run"
+	sed -i '/"type":"intent"/,$d' "nights/$first/01-run/journal.jsonl"
+	nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"scenario.yaml: ok: 1 pass"*"not run: the budget of time was spent"* ]]
+	[ "$(wc -l <fired)" -eq 4 ]
+}
+
+@test "a second nightly is refused while the first one runs" {
+	mkdir nights
+	run flock nights "$brinell" nightly night
+	[ "$status" -eq 4 ]
+	[[ $output == *"another brinell nightly writes to nights: wait until it has ended"* ]]
+	[ "$(ls nights)" = "" ]
+	[ ! -s fired ]
+}
+
+@test "a step that a signal ends is named, and the next one runs" {
+	printf 'run --bench ssh:fake scenario.yaml\n' >>night
+	mkdir stop
+	# shellcheck disable=SC2016 # of the script that is written
+	printf '#!/bin/sh\nmkdir %s/once 2>/dev/null && kill -9 $PPID\nexec %s/fake/ssh "$@"\n' "$PWD" "$BATS_TEST_DIRNAME" >stop/ssh
+	chmod +x stop/ssh
+	PATH="$PWD/stop:$PATH" nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"killed by a signal, 'brinell resume' finishes it"*"01-run.log"*"scenario.yaml: ok: 1 pass"* ]]
 }
 
 @test "a bad file is refused with its line, and nothing starts" {

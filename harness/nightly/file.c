@@ -107,7 +107,7 @@ int nightly_read(const char *path, struct nightly *nightly, struct reason *why)
 	size_t size = 0, number = 0;
 	int error = 0;
 
-	*nightly = (struct nightly){.keep = 14, .steps = json_array()};
+	*nightly = (struct nightly){.keep = 14, .steps = json_array(), .lock = -1};
 	if (!file)
 		return fail(why, -errno, "%s: %s", path, strerror(errno));
 	while (!error && getline(&line, &size, file) >= 0) {
@@ -125,9 +125,11 @@ int nightly_read(const char *path, struct nightly *nightly, struct reason *why)
 	return 0;
 }
 
-/** nightly_free - free a configuration of nightly_read() */
+/** nightly_free - free a configuration of nightly_read(), and release its lock */
 void nightly_free(struct nightly *nightly)
 {
 	free(nightly->out);
 	json_decref(nightly->steps);
+	if (nightly->lock >= 0)
+		close(nightly->lock);
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "harness/compare/rounds.h"
@@ -105,12 +106,17 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 	return 0;
 }
 
-/* An interrupted step has a journal or a plan already: resume it. */
+/* Whether an interrupted night began a step: there is a journal or a plan. */
+static bool has_begun(const char *directory)
+{
+	return run_directory_begun(directory) || has_file(directory, COMPARISON_FILE);
+}
+
 static json_t *step_arguments(const json_t *step, const char *directory, const char *index)
 {
 	json_t *words;
 
-	if (run_directory_begun(directory) || has_file(directory, COMPARISON_FILE))
+	if (has_begun(directory))
 		return json_pack("[s, s, s]", "brinell", "resume", directory);
 	words = json_pack("[s, O, s, s]", "brinell", json_array_get(step, 0), "--out", directory);
 	if (strcmp(json_string_value(json_array_get(step, 0)), "compare") == 0) {
@@ -137,6 +143,8 @@ static int run_step(const json_t *step, const char *night, const char *name, int
 	if (out < 0)
 		return fail(why, -errno, "%s: %s", log, strerror(errno));
 	*code = self_run(arguments, NULL, out, out, why);
+	if (*code == -EINTR)
+		*code = EXIT_KILLED;
 	if (*code < 0)
 		return *code;
 	text = format_text("%d\n", *code);
@@ -173,7 +181,8 @@ static int take_step(const char *night, const json_t *plan, size_t number, json_
 	__cleanup_free char *directory = format_text("%s/%s", night, name);
 	__cleanup_free char *text = text_of(step);
 	int64_t budget = json_number(plan, "budget_s", 0);
-	bool late = budget && time(NULL) - json_number(plan, "began", 0) > budget;
+	bool late = budget && time(NULL) - json_number(plan, "began", 0) > budget &&
+		    !has_begun(directory);
 	int code = known_code(directory), error = 0;
 
 	if (code < 0 && !late) {
@@ -188,9 +197,23 @@ static int take_step(const char *night, const json_t *plan, size_t number, json_
 	return error;
 }
 
+/* A second nightly would continue the night of the first. */
+static int lock(struct nightly *nightly, struct reason *why)
+{
+	nightly->lock = open(nightly->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (nightly->lock >= 0 && flock(nightly->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return fail(why, -EBUSY,
+			    "another brinell nightly writes to %s: wait until it has ended, or end "
+			    "it",
+			    nightly->out);
+	return fail_errno(why, -errno, "locking %s", nightly->out);
+}
+
 /**
  * night_run - run the steps of a night, or the rest of an interrupted one
- * @nightly:   of nightly_read()
+ * @nightly:   of nightly_read(); receives the lock
  * @directory: receives the directory of the night; owned by the caller
  * @outcome:   receives [{"step", "kind", "directory", "code": exit code, or null if the budget was spent}]; owned by
  *             the caller
@@ -200,7 +223,7 @@ static int take_step(const char *night, const json_t *plan, size_t number, json_
  *
  * Return: 0 or -errno.
  */
-int night_run(const struct nightly *nightly, char **directory, json_t **outcome, struct reason *why)
+int night_run(struct nightly *nightly, char **directory, json_t **outcome, struct reason *why)
 {
 	__cleanup_json json_t *plan = NULL;
 	__cleanup_json json_t *steps = json_array();
@@ -209,7 +232,7 @@ int night_run(const struct nightly *nightly, char **directory, json_t **outcome,
 
 	if (error)
 		return fail(why, error, "%s: %s", nightly->out, strerror(-error));
-	error = open_night(nightly, &night, &plan, why);
+	error = lock(nightly, why) ?: open_night(nightly, &night, &plan, why);
 	for (size_t i = 0; !error && i < json_array_size(json_object_get(plan, "steps")); i++)
 		error = take_step(night, plan, i, steps, why);
 	if (error)

@@ -6,6 +6,8 @@
 
 /* Bounds the summary, which is sent by mail. */
 #define SUMMARY_LINES 40
+/* Code of a step whose process a signal ended. */
+#define EXIT_KILLED 128
 
 /**
  * struct nightly - configuration of nights
@@ -13,19 +15,20 @@
  * @keep:      number of nights to keep
  * @budget_ns: time after which no step starts; 0: no limit
  * @steps:     array of steps, each an array of words: "run", "compare" or "calibrate" and what follows it
+ * @lock:      of @out against a second nightly, from night_run(); -1: none
  */
 struct nightly {
 	char *out;
 	uint64_t keep;
 	int64_t budget_ns;
 	json_t *steps;
+	int lock;
 };
 
 int nightly_read(const char *path, struct nightly *nightly, struct reason *why);
 void nightly_free(struct nightly *nightly);
 
-int night_run(const struct nightly *nightly, char **directory, json_t **outcome,
-	      struct reason *why);
+int night_run(struct nightly *nightly, char **directory, json_t **outcome, struct reason *why);
 char *night_summary(const char *directory, const json_t *outcome, const json_t *report);
 bool night_is_bad(const json_t *outcome, const json_t *report);
 

@@ -108,6 +108,8 @@ static const char *meaning_of(const char *kind, int code)
 		[EXIT_INFRA] = "could not be run: the bench failed",
 	};
 
+	if (code == EXIT_KILLED)
+		return "killed by a signal, 'brinell resume' finishes it";
 	if (strcmp(kind, "compare") == 0 && code >= 0 && code <= EXIT_INCONCLUSIVE)
 		return (const char *const[]){"nothing regressed", "regressed", meanings[EXIT_USAGE],
 					     "not comparable"}[code];
