@@ -6,16 +6,18 @@
 
 load fake/rounds
 
-# One whole comparison for all tests: side B is slower by what SLOWER says.
+# One whole comparison for all tests: side B is slower by what SLOWER says. A guest of it works, and another one on side B.
 setup_file() {
 	enter "$BATS_FILE_TMPDIR"
+	sed -i 's/^workloads:/guests: {g1: {}, g2: {}}\n&\n  load: {kind: memory, in: g1}\n  more: {kind: memory}/
+		s/^steps:/&\n  - balloon: {guest: g2, memory: 128M}\n  - start: load\n  - start: more/' scenario.yaml
 	mkdir "it's slow"
 	ln -s /bin/true "it's slow/qemu-system-x86_64"
 	# A side that looks here for its emulator finds another agent too.
 	# shellcheck disable=SC2016 # of the script that is written
 	printf '#!/bin/sh\nFAKE_SLOW=${SLOWER:-20} exec %s/fake/ssh "$@"\n' "$BATS_TEST_DIRNAME" >"it's slow/ssh"
 	chmod +x "it's slow/ssh"
-	compare 4 --b "qemu=$PWD/it's slow"
+	compare 4 --b "qemu=$PWD/it's slow" --b set=more.in=g2
 	keep_result
 }
 
@@ -28,7 +30,7 @@ compare() { # BOOTS OPTIONS...
 @test "a planted slowdown regresses, and a second round confirms it" {
 	cd "$whole"
 	[ "$(<status)" -eq 1 ]
-	[ "$(jq -r .command out/compared.json)" = "brinell compare --boots 4 --budget 5 --alpha 0.2 --a bench=ssh:fake --b bench=ssh:fake --b 'qemu=$PWD/it'\\''s slow' $PWD/scenario.yaml" ]
+	[ "$(jq -r .command out/compared.json)" = "brinell compare --boots 4 --budget 5 --alpha 0.2 --a bench=ssh:fake --b bench=ssh:fake --b 'qemu=$PWD/it'\\''s slow' --b set=more.in=g2 $PWD/scenario.yaml" ]
 	grep -q '<code>brinell compare --boots 4 .*</code>' out/report.html
 	[[ $(grep 'fake/poison victim.cost' said) == *"regressed: confirmed by a second round"* ]]
 	[ "$(grep -c 'victim.cost' said)" -eq 1 ]
@@ -37,8 +39,12 @@ compare() { # BOOTS OPTIONS...
 	grep -qF "fake/poison, host: points of the samples: +30.0 wait<2>, -29.9 work; out/profile/fake-poison.svg" said
 	grep -q 'wait&lt;2&gt;: 50.00 % of A, 80.00 % of B' out/profile/fake-poison.svg
 	xmllint --noout out/profile/fake-poison.svg
+	grep -qF "fake/poison, g1: points of the samples: +30.0 g1wait<2>, -29.9 work; out/profile/fake-poison-g1.svg" said
+	grep -q 'g1wait&lt;2&gt;: 50.00 % of A, 80.00 % of B' out/profile/fake-poison-g1.svg
+	grep -q 'no profile of fake/poison: side A has no samples of g2' said
 	grep -q '<li>wait&lt;2&gt;: +30.0 points of the samples</li>' out/report.html
-	[ "$(grep -c 'wait&lt;2&gt;: 50.00 % of A' out/report.html)" -eq 1 ]
+	[ "$(grep -c '[>]wait&lt;2&gt;: 50.00 % of A' out/report.html)" -eq 1 ]
+	[ "$(grep -c 'g1wait&lt;2&gt;: 50.00 % of A' out/report.html)" -eq 1 ]
 	[ "$(cd out/round-1 && echo ./*-[ab])" = "./01-a ./01-b ./02-a ./02-b ./03-a ./03-b ./04-a ./04-b" ]
 	first=$(stat -c %Y%y out/round-1/02-b/journal.jsonl) second=$(stat -c %Y%y out/round-1/02-a/journal.jsonl)
 	[[ $first < $second ]] # A B B A

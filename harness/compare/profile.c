@@ -107,10 +107,10 @@ static void extend_deadline(json_t *spec)
 				    json_sprintf("%lldns", (long long)(deadline + LONGER_NS)));
 }
 
-/* Return: guests with workloads, each once. */
-static json_t *working_guests(const json_t *spec)
+/* Add the guests with workloads, each once. */
+static void add_guests(json_t *guests, const json_t *spec)
 {
-	json_t *guests = json_array(), *workload;
+	json_t *workload;
 	const char *name;
 
 	json_object_foreach (json_object_get(spec, "workloads"), name, workload) {
@@ -119,16 +119,16 @@ static json_t *working_guests(const json_t *spec)
 		if (guest && !json_has_text(guests, json_string_value(guest)))
 			json_array_append(guests, guest);
 	}
-	return guests;
 }
 
 /* Write the scenario of the first run of a side with sampling workloads. @guests: receives the sampled guests. */
 static int write_scenario(const char *directory, char side, const char *scenario, const char *path,
-			  json_t **guests, struct reason *why)
+			  json_t *guests, struct reason *why)
 {
 	__cleanup_free char *run = format_text("%s/round-1/01-%c", directory, side);
 	struct search search = {.scenario = scenario};
 	__cleanup_json json_t *spec = NULL;
+	__cleanup_json json_t *own = json_array();
 	json_t *guest;
 	size_t index;
 	int error = search_run(run, &search, why);
@@ -136,10 +136,11 @@ static int write_scenario(const char *directory, char side, const char *scenario
 	spec = search.spec;
 	if (error || !spec)
 		return error ?: fail(why, -ENOENT, "%s has no trial of %s", run, scenario);
-	*guests = working_guests(spec);
+	add_guests(own, spec);
+	add_guests(guests, spec);
 	extend_deadline(spec);
 	add_workload(spec, NULL);
-	json_array_foreach (*guests, index, guest)
+	json_array_foreach (own, index, guest)
 		add_workload(spec, json_string_value(guest));
 	return json_dump_file(spec, path, JSON_INDENT(1)) ? fail(why, -EIO, "cannot write %s", path)
 							  : 0;
@@ -147,7 +148,7 @@ static int write_scenario(const char *directory, char side, const char *scenario
 
 /* @stacks: receives {WORKLOAD: stacks}; @guests: as of write_scenario(). */
 static int sample(const char *directory, const char *name, const json_t *plan, char side,
-		  const char *scenario, json_t *stacks, json_t **guests, struct reason *why)
+		  const char *scenario, json_t *stacks, json_t *guests, struct reason *why)
 {
 	__cleanup_free char *run = format_text("%s/profile/%s-%c", directory, name, side);
 	__cleanup_free char *file = format_text("%s.yaml", run);
@@ -180,9 +181,9 @@ static int sample(const char *directory, const char *name, const json_t *plan, c
 	return fail(why, -ENODATA, "there are no samples, see %s", log);
 }
 
-/* Draw the flame graph of the host, or of a guest. */
-static int draw(const char *directory, const char *name, const char *scenario, const char *guest,
-		const json_t *a, const json_t *b, json_t *list, struct reason *why)
+/* Draw the flame graph of the host, or of a guest, which may be on one side only. */
+static void draw(const char *directory, const char *name, const char *scenario, const char *guest,
+		 const json_t *a, const json_t *b, json_t *list)
 {
 	__cleanup_free char *workload = workload_name(guest);
 	__cleanup_free char *picture = format_text("%s/profile/%s%s%s.svg", directory, name,
@@ -192,24 +193,28 @@ static int draw(const char *directory, const char *name, const char *scenario, c
 
 	a = json_object_get(a, workload);
 	b = json_object_get(b, workload);
-	if (!a || !b)
-		return fail(why, -ENODATA, "side %c has no samples of %s", a ? 'B' : 'A',
-			    guest ?: "the host");
+	if (!a || !b) {
+		log_warning("no profile of %s: side %c has no samples of %s", scenario,
+			    a ? 'B' : 'A', guest ?: "the host");
+		return;
+	}
 	out = fopen(picture, "we");
-	if (!out)
-		return fail_errno(why, -errno, "%s", picture);
+	if (!out) {
+		log_warning("%s: %s", picture, strerror(errno));
+		return;
+	}
 	flame_write(out, title, a, b);
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "scenario", scenario, "where",
 					      guest ?: "host", "picture", picture, "changes",
 					      flame_changes(a, b, CHANGES_SHOWN)));
-	return 0;
 }
 
 static int profile(const char *directory, const json_t *plan, const char *scenario, json_t *list,
 		   struct reason *why)
 {
+	__cleanup_free char *own = format_text("%s/profile", directory);
 	__cleanup_free char *name = xstrdup(scenario);
-	__cleanup_json json_t *guests = NULL, *guests_b = NULL;
+	__cleanup_json json_t *guests = json_array();
 	__cleanup_json json_t *a = json_object(), *b = json_object();
 	json_t *guest;
 	size_t index;
@@ -217,14 +222,17 @@ static int profile(const char *directory, const json_t *plan, const char *scenar
 
 	for (char *slash = name; (slash = strchr(slash, '/'));)
 		*slash = '-';
-	error = sample(directory, name, plan, 'a', scenario, a, &guests, why)
-			?: sample(directory, name, plan, 'b', scenario, b, &guests_b, why)
-			?: draw(directory, name, scenario, NULL, a, b, list, why);
+	error = make_directories(own);
+	if (error)
+		return fail_errno(why, error, "%s", own);
+	error = sample(directory, name, plan, 'a', scenario, a, guests, why)
+			?: sample(directory, name, plan, 'b', scenario, b, guests, why);
+	if (error)
+		return error;
+	draw(directory, name, scenario, NULL, a, b, list);
 	json_array_foreach (guests, index, guest)
-		error = error
-				?: draw(directory, name, scenario, json_string_value(guest), a, b,
-					list, why);
-	return error;
+		draw(directory, name, scenario, json_string_value(guest), a, b, list);
+	return 0;
 }
 
 static const char *regressed(const json_t *row)
@@ -243,7 +251,6 @@ static const char *regressed(const json_t *row)
  */
 void profile_regressions(const char *directory, const json_t *plan, json_t *comparison)
 {
-	__cleanup_free char *own = format_text("%s/profile", directory);
 	__cleanup_json json_t *done = json_object();
 	json_t *list = json_array(), *row;
 	struct reason why = {""};
@@ -258,7 +265,7 @@ void profile_regressions(const char *directory, const json_t *plan, json_t *comp
 			continue;
 		json_object_set_new(done, scenario, json_true());
 		log_info("%s: sampling one run of each side", scenario);
-		if (make_directories(own) || profile(directory, plan, scenario, list, &why))
+		if (profile(directory, plan, scenario, list, &why))
 			log_warning("no profile of %s: %s", scenario, why.text);
 	}
 }
