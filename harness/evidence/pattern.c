@@ -45,16 +45,25 @@ static bool too_costly(const char *pattern)
 
 /*
  * What the escapes of other expression syntaxes are spelled like here (regex(7)). glibc reads \\d as the letter d, and takes
- * a backslash between brackets for itself, so such a pattern would mean something else.
+ * a backslash between brackets for itself, so such a pattern would mean something else. Four marks are places to glibc, but to others
+ * an escaped mark is the mark.
  */
 static const struct {
 	char letter;
 	const char *spelling;
 } spellings[] = {
-	{'d', "[0-9]"},	       {'D', "[^0-9]"},
-	{'w', "[[:alnum:]_]"}, {'W', "[^[:alnum:]_]"},
-	{'s', "[[:space:]]"},  {'S', "[^[:space:]]"},
-	{'h', "[[:blank:]]"},  {'b', "(^|[^[:alnum:]_]) or ($|[^[:alnum:]_])"},
+	{'d', "[0-9]"},
+	{'D', "[^0-9]"},
+	{'w', "[[:alnum:]_]"},
+	{'W', "[^[:alnum:]_]"},
+	{'s', "[[:space:]]"},
+	{'S', "[^[:space:]]"},
+	{'h', "[[:blank:]]"},
+	{'b', "(^|[^[:alnum:]_]) or ($|[^[:alnum:]_])"},
+	{'<', "< for itself, or (^|[^[:alnum:]_]) before a word"},
+	{'>', "> for itself, or ($|[^[:alnum:]_]) behind a word"},
+	{'`', "` for itself, or ^"},
+	{'\'', "' for itself, or $"},
 };
 
 static int refuse_escape(const char *pattern, const char *at, bool in_brackets, struct reason *why)
@@ -120,7 +129,7 @@ static int check_escapes(const char *pattern, struct reason *why)
 				return 0;
 			at = end;
 		} else if (*at == '\\' && at[1]) {
-			if (is_word(at[1]))
+			if (is_word(at[1]) || strchr("<>`'", at[1]))
 				return refuse_escape(pattern, at, false, why);
 			at++;
 		}
@@ -159,8 +168,14 @@ int regex_check(const char *pattern, struct reason *why)
 	regex_t regex;
 	int error = compile(pattern, &regex, why);
 
-	if (!error)
-		regfree(&regex);
+	if (error)
+		return error;
+	if (regexec(&regex, "", 0, NULL, 0) == 0)
+		error = fail(why, -EINVAL,
+			     "the pattern '%.80s' matches every line; an empty alternative, as in "
+			     "'a|', matches anything",
+			     pattern);
+	regfree(&regex);
 	return error;
 }
 
