@@ -1262,6 +1262,49 @@ static void a_forbidden_line_of_before_the_fault_is_none(void **state)
 	}
 }
 
+/* A fault without a target that names its frame is meant for no workload beside it; one of a processor has no frame. */
+static void a_fault_without_a_target_is_meant_for_its_own_frame(void **state)
+{
+	static const struct {
+		const char *type, *address, *text, *verdict;
+	} faults[] = {
+		{"memory-uncorrectable-nonfatal", "0x222000000",
+		 "Memory failure: 0x222000: recovery action for dirty LRU page: Recovered", "pass"},
+		{"memory-uncorrectable-nonfatal", "0x222000000", RECOVERED, "inconclusive"},
+		{"memory-uncorrectable-nonfatal", "0x11a3f4040", RECOVERED, "pass"},
+		{"processor-correctable", NULL,
+		 "mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 3: 9c00004000010135", "pass"},
+	};
+	static const struct entry address[] = {
+		KMSG("mce: [Hardware Error]: TSC 4b8a3d3c ADDR 3a5d7a040 MISC 86 "), {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		bool memory = faults[i].address != NULL;
+		const struct entry events[] = {
+			KMSG(faults[i].text),
+			{"interrupts", "",
+			 memory ? "{\"MCE\": {\"before\": 0, \"after\": 1}}"
+				: "{\"THR\": {\"before\": 0, \"after\": 1}}"},
+			{0}};
+		__cleanup_json json_t *records = plain_trial();
+		json_t *intent = body_of(records, "intent");
+
+		json_object_del(intent, "target");
+		json_object_del(intent, "pfn");
+		json_object_del(intent, "address");
+		if (memory)
+			json_object_set_new(intent, "address", json_string(faults[i].address));
+		json_object_set_new(intent, "arguments",
+				    json_pack("{s:s, s:s*}", "type", faults[i].type, "address",
+					      faults[i].address));
+		add_reports(records, events);
+		if (!memory)
+			add_reports(records, address);
+		assert_verdict(records, faults[i].verdict, i == 1 ? "foreign-evidence" : NULL);
+	}
+}
+
 /* An error that can be in any page of a large block names none. */
 static void a_coarse_address_names_no_page(void **state)
 {
@@ -1358,6 +1401,7 @@ int main(void)
 		cmocka_unit_test(the_names_of_others_are_no_harm),
 		cmocka_unit_test(damage_of_before_the_fault_is_not_its_doing),
 		cmocka_unit_test(a_forbidden_line_of_before_the_fault_is_none),
+		cmocka_unit_test(a_fault_without_a_target_is_meant_for_its_own_frame),
 		cmocka_unit_test(a_coarse_address_names_no_page),
 		cmocka_unit_test(an_outcome_before_its_fault_is_none),
 		cmocka_unit_test(a_trial_that_is_planned_twice_is_missing_once),

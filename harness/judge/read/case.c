@@ -211,15 +211,61 @@ static bool is_of_fault(const struct trial_case *trial, const struct record *rec
 	       !json_object_get(trial->intent->body, "address");
 }
 
+/* The frame that a fault names itself; 0: none */
+static uint64_t frame_of(const struct record *intent)
+{
+	struct scope aim = {0};
+
+	scope_add_aim(&aim, intent->body);
+	scope_add_aim(&aim, intent->intent.arguments);
+	return aim.pfn_count ? aim.pfns[0].first : 0;
+}
+
+/*
+ * Whether the frames of a workload are what a fault was meant for. A fault without a target that names a frame is meant for no other,
+ * and one that is not of memory for none.
+ */
+static bool is_meant_for(const struct record *intent, const struct record *facts)
+{
+	static const unsigned char of_memory = KIND_MEMORY | KIND_CXL;
+	const char *target = intent->intent.target, *workload = facts->facts.workload;
+	uint64_t frame = facts->guest ? 0 : frame_of(intent);
+	struct scope frames = {0};
+
+	if (target)
+		return !workload || strcmp(target, workload) == 0;
+	scope_add_frames(&frames, facts->facts.facts);
+	return frame ? scope_owns_pfn(&frames, frame) : intent->intent.fault.kinds & of_memory;
+}
+
+static bool has_struck_frames(const struct trial_case *trial, const struct record *facts)
+{
+	bool any = false;
+
+	for_each_record (trial, record) {
+		if (record->type != RECORD_INTENT || !is_of_fault(trial, record))
+			continue;
+		if (is_meant_for(record, facts))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
 /* What the fault was meant for: each machine counts its memory and its processes by itself. */
 static void find_belongings(struct trial_case *trial)
 {
 	for_each_record (trial, record) {
 		if (!is_of_fault(trial, record))
 			continue;
-		if (record->type == RECORD_FACTS && names_target(trial, record->facts.workload))
-			scope_add_facts(record->guest ? &trial->in_guest : &trial->on_host,
-					record->facts.facts);
+		if (record->type == RECORD_FACTS) {
+			struct scope *scope = record->guest ? &trial->in_guest : &trial->on_host;
+
+			if (names_target(trial, record->facts.workload))
+				scope_add_facts(scope, record->facts.facts);
+			if (has_struck_frames(trial, record))
+				scope_add_frames(scope, record->facts.facts);
+		}
 		if (record->type == RECORD_RESOLVED && names_target(trial, record->facts.workload))
 			scope_add_resolved(&trial->on_host, record->facts.facts);
 		if (record->type == RECORD_INTENT) {

@@ -58,16 +58,23 @@ static void add_pids(struct scope *scope, const json_t *value)
 			scope->pids[scope->pid_count++] = json_integer_value(each);
 }
 
-/** scope_add_facts - what belongs to a workload: its page frames, its addresses, its processes and threads */
-void scope_add_facts(struct scope *scope, const json_t *facts)
+/** scope_add_frames - the page frames of a workload */
+void scope_add_frames(struct scope *scope, const json_t *facts)
 {
-	static const char *const pid_keys[] = {"pid", "pids", "tid", "tids", "threads", "children"};
 	uint64_t size = page_size_of(facts), number;
 
 	if (read_number(facts, "pfn", &number))
 		add_pfns(scope, number, size / 4096);
 	if (read_number(facts, "physical", &number))
 		add_pfns(scope, number >> 12, size / 4096);
+}
+
+/** scope_add_facts - what else belongs to a workload: its addresses, its processes and threads */
+void scope_add_facts(struct scope *scope, const json_t *facts)
+{
+	static const char *const pid_keys[] = {"pid", "pids", "tid", "tids", "threads", "children"};
+	uint64_t size = page_size_of(facts), number;
+
 	if (read_number(facts, "address", &number))
 		add_range(scope->addresses, &scope->address_count, number & ~(size - 1), size);
 	for (size_t i = 0; i < ARRAY_SIZE(pid_keys); i++)

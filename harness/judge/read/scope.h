@@ -33,6 +33,7 @@ struct scope {
 	uint64_t cpu, bank;
 };
 
+void scope_add_frames(struct scope *scope, const json_t *facts);
 void scope_add_facts(struct scope *scope, const json_t *facts);
 void scope_add_resolved(struct scope *scope, const json_t *page);
 void scope_add_aim(struct scope *scope, const json_t *aim);
