@@ -43,6 +43,12 @@ history() { run "$brinell" history "$@"; }
 	history check
 	[ "$status" -eq 0 ]
 	[[ $output == *"new in the last run: 0"*"still there: 1"*"gone: 0"* ]]
+	history trend perf/case tmie
+	[ "$status" -eq 2 ]
+	[[ $output == *"no run has the metric 'tmie' of the scenario 'perf/case'; there is: "*"time"* ]]
+	history trend perf/cse time
+	[ "$status" -eq 2 ]
+	[[ $output == *"no run measured the scenario 'perf/cse'"* ]]
 }
 
 @test "a regression is new in the run that makes it known, and a failure in its own" {

@@ -201,3 +201,14 @@ spend() {
 	run "$brinell" nightly /no/such/file
 	[ "$status" -eq 2 ]
 }
+
+@test "a dry run names the lines of all steps that can not run, and runs none" {
+	run "$brinell" nightly --dry-run night
+	[ "$status" -eq 0 ]
+	printf 'run --trails 2 scenario.yaml\nrun no-such-scenario\ncompare --b speed=11 scenario.yaml\ncalibrate --with bench=ssh:fake scenario.yaml\n' >>night
+	run "$brinell" nightly --dry-run night
+	[ "$status" -eq 2 ]
+	[[ $output == *"night, line 7: 'run --trails 2 scenario.yaml' can not be run"*"night, line 8: "*"night, line 9: 'compare --b speed=11 scenario.yaml' can not be run"* ]]
+	[[ $output != *"line 6"* && $output != *"line 10"* ]]
+	[ ! -e nights ] && [ ! -s fired ]
+}

@@ -136,6 +136,27 @@ stop_at() { # NUMBER
 	[[ $output == *"which scenario?"* ]]
 }
 
+@test "a dry run checks both sides, and makes nothing" {
+	compare 2 --dry-run
+	[ "$status" -eq 0 ]
+	[[ $output == *"2 runs of each side, A B B A; each boots its hosts. 4 trials: "* ]]
+	compare 2 --dry-run --b speed=11
+	[ "$status" -eq 2 ]
+	run "$brinell" calibrate --out out --with bench=ssh:fake --dry-run "$scenario"
+	[ "$status" -eq 0 ]
+	[[ $output == *"14 runs of each side"* ]]
+	[ ! -e out ] && [ ! -e fired ]
+}
+
+@test "a metric that a trial did not measure is named" {
+	sed -i 's/victim.cost/victim.csot/' "$scenario"
+	run "$brinell" run --bench ssh:fake --out out "$scenario"
+	[ "$status" -eq 0 ]
+	[[ $output == *"warning: fake/poison: the metric 'victim.csot' was not measured; there is: "*"victim.cost"* ]]
+	FAKE=unproven run "$brinell" run --bench ssh:fake --out failed "$scenario"
+	[[ $output != *"was not measured"* ]]
+}
+
 @test "sides with an unexpected difference are not compared" {
 	mkdir other
 	ln -s /bin/true other/qemu-system-x86_64

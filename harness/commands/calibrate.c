@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --boots N         runs of each of the two sides, 4 to 99 (default 14)\n"
 	"  --samples N       trials of each scenario in a run (default 1)\n"
 	"  --out DIR         directory of the runs (default brinell-runs/calibrate-DATE)\n"
+	"  --dry-run         check the runs, and print how long they take; make none\n"
 	"  --budget PERCENT  the smallest change that matters, of metrics without one (default 5)\n"
 	"  --alpha P         probability of a false alarm in a whole comparison (default 0.05)\n"
 	"  --seed N          of the first run (default 1)\n"
@@ -97,6 +98,10 @@ static int run(int argc, char **argv)
 	plan = compare_plan("calibrate", &request, argc - optind, argv + optind, &out);
 	if (!plan)
 		return EXIT_USAGE;
+	if (request.dry_run) {
+		rounds_show(plan);
+		return EXIT_PASSED;
+	}
 	json_object_set_new(plan, "calibrate", json_true());
 	return compare_begin("calibrate", out, plan) ? EXIT_USAGE
 						     : calibrate_finish(out, plan, request.as_json);

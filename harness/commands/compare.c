@@ -41,6 +41,7 @@ static const char usage[] =
 	"                    the bench requires, see 'brinell calibrate'\n"
 	"  --samples N       trials of each scenario in a run (default 1)\n"
 	"  --out DIR         directory of the runs (default brinell-runs/compare-DATE)\n"
+	"  --dry-run         check both sides, and print how long the runs take; make none\n"
 	"\n"
 	"  --budget PERCENT  the smallest change that matters (default 5)\n"
 	"  --alpha P         probability of a false alarm in the whole comparison (default 0.05)\n"
@@ -322,6 +323,10 @@ static int make_runs(const struct compare_request *request, int count, char *con
 			  "scenarios");
 		return EXIT_USAGE;
 	}
+	if (request->dry_run) {
+		rounds_show(plan);
+		return EXIT_PASSED;
+	}
 	return compare_begin("compare", out, plan) ? EXIT_USAGE
 						   : compare_finish(out, plan, request->as_json);
 }
@@ -351,6 +356,9 @@ bool compare_read_option(const char *command, int option, struct compare_request
 		return read_number(command, "seed", optarg, 0, 1e15, &request->seed);
 	case 'j':
 		request->as_json = true;
+		return true;
+	case 'd':
+		request->dry_run = true;
 		return true;
 	default:
 		return false;

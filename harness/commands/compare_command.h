@@ -9,6 +9,7 @@
 	{"boots", required_argument, NULL, 'n'}, {"samples", required_argument, NULL, 'k'},        \
 		{"out", required_argument, NULL, 'o'}, {"budget", required_argument, NULL, 'b'},   \
 		{"alpha", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},   \
+		{"dry-run", no_argument, NULL, 'd'},                                               \
 	{                                                                                          \
 		"json", no_argument, NULL, 'j'                                                     \
 	}
@@ -20,13 +21,14 @@
  * @boots: of each side; 0: as many as the calibration requires
  * @html:  file that receives the page, or NULL
  * @index: of the history
+ * @dry_run: make no runs
  */
 struct compare_request {
 	struct compare_options options;
 	json_t *a, *b;
 	const char *out, *html, *index;
 	double boots, samples, seed;
-	bool as_json;
+	bool as_json, dry_run;
 };
 
 bool compare_read_option(const char *command, int option, struct compare_request *request);

@@ -188,6 +188,32 @@ static int run_show(const struct request *request)
 	return EXIT_PASSED;
 }
 
+/* Fill in what there is instead of a metric. Return: -ENOENT */
+static int no_metric(struct history *history, const char *scenario, const char *metric,
+		     struct reason *why)
+{
+	__cleanup_json json_t *series = NULL;
+	__cleanup_free char *names = NULL;
+	const char *last = "";
+	json_t *each;
+	size_t index;
+
+	if (history_series(history, scenario, NULL, &series, NULL) || !json_array_size(series))
+		return fail(why, -ENOENT,
+			    "no run measured the scenario '%s'; 'brinell history show RUN' lists "
+			    "the metrics of a run",
+			    scenario);
+	json_array_foreach (series, index, each) {
+		const char *name = json_text(each, "metric", "");
+
+		if (strcmp(name, last) != 0)
+			append_text(&names, ", ", "%s", name);
+		last = name;
+	}
+	return fail(why, -ENOENT, "no run has the metric '%s' of the scenario '%s'; there is: %s",
+		    metric, scenario, names);
+}
+
 static int run_trend(const struct request *request)
 {
 	__cleanup_json json_t *series = NULL;
@@ -200,8 +226,7 @@ static int run_trend(const struct request *request)
 	size_t index;
 
 	if (!error && !json_array_size(series))
-		error = fail(&why, -ENOENT, "no run has the metric '%s' of the scenario '%s'",
-			     request->names[1], request->names[0]);
+		error = no_metric(request->history, request->names[0], request->names[1], &why);
 	error = error ?: trend_points(series, &points, &why);
 	if (error)
 		return log_reason(error, &why);

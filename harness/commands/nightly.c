@@ -2,6 +2,7 @@
 /*
  * brinell nightly: runs and comparisons of a night, with a summary.
  */
+#include <getopt.h>
 #include <string.h>
 
 #include "harness/history/history.h"
@@ -9,7 +10,7 @@
 #include "harness/nightly/nightly.h"
 
 static const char usage[] =
-	"usage: brinell nightly FILE\n"
+	"usage: brinell nightly [--dry-run] FILE\n"
 	"\n"
 	"Runs the steps of FILE, adds the runs to a history, and prints a summary of at most 40\n"
 	"lines: changes that are new, persist or are gone, and failed steps. The next call "
@@ -24,6 +25,8 @@ static const char usage[] =
 	"  run ...          as 'brinell run ...', without --out\n"
 	"  compare ...      as 'brinell compare ...', without --out\n"
 	"  calibrate ...    as 'brinell calibrate ...', without --out\n"
+	"\n"
+	"--dry-run checks FILE and each of its steps, and runs none.\n"
 	"\n"
 	"Exit: 0 nothing new and every step succeeded, 1 something is new or a step failed, 2 "
 	"bad\n"
@@ -76,21 +79,34 @@ static int report_night(const struct nightly *nightly, const char *night, const 
 
 static int run(int argc, char **argv)
 {
+	static const struct option known[] = {{"dry-run", no_argument, NULL, 'd'}, {0}};
 	__cleanup_free char *night = NULL;
 	__cleanup_json json_t *outcome = NULL;
 	struct nightly nightly;
 	struct reason why = {""};
-	int error;
+	bool dry_run = false;
+	int option, error;
 
-	if (argc != 2) {
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option != 'd')
+			return EXIT_USAGE;
+		dry_run = true;
+	}
+	if (optind != argc - 1) {
 		log_error("nightly: give the one file of the night; see brinell nightly --help");
 		return EXIT_USAGE;
 	}
-	error = nightly_read(argv[1], &nightly, &why);
+	error = nightly_read(argv[optind], &nightly, &why);
 	if (error) {
 		log_error("nightly: %s", why.text);
 		nightly_free(&nightly);
 		return EXIT_USAGE;
+	}
+	if (dry_run) {
+		bool good = night_check(&nightly, argv[optind]);
+
+		nightly_free(&nightly);
+		return good ? EXIT_PASSED : EXIT_USAGE;
 	}
 	error = night_run(&nightly, &night, &outcome, &why)
 			?: report_night(&nightly, night, outcome, &why);

@@ -125,7 +125,8 @@ int compare_check_across(const char *across, struct reason *why)
 	__cleanup_free char *list = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		json_array_append_new(known, json_string(parts[i].name));
+		if (!json_has_text(known, parts[i].name))
+			json_array_append_new(known, json_string(parts[i].name));
 	for (const char *at = across; at && *at; at += *at == ',') {
 		size_t word = strcspn(at, ","), i = 0;
 

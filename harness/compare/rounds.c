@@ -336,8 +336,8 @@ int rounds_check(json_t *plan, struct reason *why)
 	return error;
 }
 
-/* Before the first run: print number of runs and trials, including existing ones. */
-static void show_plan(const json_t *plan)
+/** rounds_show - print number of runs and trials of a plan of rounds_check(), including existing ones, and their expected duration */
+void rounds_show(const json_t *plan)
 {
 	const json_t *trials = json_object_get(plan, "trials");
 	__cleanup_json json_t *both = json_array();
@@ -415,7 +415,7 @@ int rounds_make(const char *directory, const json_t *plan, struct reason *why)
 {
 	struct rounds rounds = {.directory = directory, .plan = plan};
 
-	show_plan(plan);
+	rounds_show(plan);
 	return make_runs(&rounds, 1, why);
 }
 
@@ -486,7 +486,7 @@ int rounds_run(const char *directory, const json_t *plan, json_t **comparison, s
 	__cleanup_free char *command = NULL;
 	int error;
 
-	show_plan(plan);
+	rounds_show(plan);
 	error = run_round(&rounds, 1, NULL, &first, why) ?: run_confirmation(&rounds, first, why);
 	if (error)
 		return error;

@@ -16,6 +16,7 @@ char *side_across(const json_t *a, const json_t *b, const char *across);
 int rounds_check(json_t *plan, struct reason *why);
 int rounds_create(const char *directory, json_t *plan, struct reason *why);
 int rounds_load(const char *directory, json_t **plan, struct reason *why);
+void rounds_show(const json_t *plan);
 int rounds_make(const char *directory, const json_t *plan, struct reason *why);
 json_t *rounds_directories(const char *directory, const json_t *plan);
 int rounds_run(const char *directory, const json_t *plan, json_t **comparison, struct reason *why);

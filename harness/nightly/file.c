@@ -56,7 +56,7 @@ static bool names_a_side(const json_t *words)
 	return false;
 }
 
-static int take_line(struct nightly *nightly, char *line, struct reason *why)
+static int take_line(struct nightly *nightly, char *line, size_t number, struct reason *why)
 {
 	static const char *const settings[] = {"out", "keep", "budget"};
 	__cleanup_json json_t *words = words_of(line);
@@ -88,6 +88,7 @@ static int take_line(struct nightly *nightly, char *line, struct reason *why)
 			return fail(
 				why, -EINVAL,
 				"'--out' is not allowed: each step has a directory of the night");
+	json_array_append_new(nightly->lines, json_integer((json_int_t)number));
 	return json_array_append(nightly->steps, words);
 }
 
@@ -107,12 +108,13 @@ int nightly_read(const char *path, struct nightly *nightly, struct reason *why)
 	size_t size = 0, number = 0;
 	int error = 0;
 
-	*nightly = (struct nightly){.keep = 14, .steps = json_array(), .lock = -1};
+	*nightly = (struct nightly){
+		.keep = 14, .steps = json_array(), .lines = json_array(), .lock = -1};
 	if (!file)
 		return fail(why, -errno, "%s: %s", path, strerror(errno));
 	while (!error && getline(&line, &size, file) >= 0) {
 		number++;
-		error = take_line(nightly, line, &what);
+		error = take_line(nightly, line, number, &what);
 	}
 	if (error)
 		return fail(why, error, "%s, line %zu: %s", path, number, what.text);
@@ -130,6 +132,7 @@ void nightly_free(struct nightly *nightly)
 {
 	free(nightly->out);
 	json_decref(nightly->steps);
+	json_decref(nightly->lines);
 	if (nightly->lock >= 0)
 		close(nightly->lock);
 }

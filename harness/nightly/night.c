@@ -197,6 +197,36 @@ static int take_step(const char *night, const json_t *plan, size_t number, json_
 	return error;
 }
 
+/**
+ * night_check - check each step as its --dry-run does
+ * @nightly: of nightly_read()
+ * @path:    of its file, for messages
+ *
+ * Return: whether all can be run; else after a message with each line.
+ */
+bool night_check(const struct nightly *nightly, const char *path)
+{
+	bool good = true;
+	json_t *step;
+	size_t index;
+
+	json_array_foreach (nightly->steps, index, step) {
+		__cleanup_json json_t *words = json_deep_copy(step);
+		__cleanup_free char *text = text_of(step);
+		struct reason why = {""};
+
+		json_array_insert_new(words, 0, json_string("brinell"));
+		json_array_insert_new(words, 2, json_string("--dry-run"));
+		if (self_run(words, NULL, STDOUT_FILENO, STDERR_FILENO, &why) == 0)
+			continue;
+		log_error("%s, line %lld: '%s' can not be run%s%s", path,
+			  (long long)json_integer_value(json_array_get(nightly->lines, index)), text,
+			  *why.text ? ": " : "", why.text);
+		good = false;
+	}
+	return good;
+}
+
 /* A second nightly would continue the night of the first. */
 static int lock(struct nightly *nightly, struct reason *why)
 {

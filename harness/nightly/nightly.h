@@ -15,19 +15,21 @@
  * @keep:      number of nights to keep
  * @budget_ns: time after which no step starts; 0: no limit
  * @steps:     array of steps, each an array of words: "run", "compare" or "calibrate" and what follows it
+ * @lines:     lines of the steps in the file
  * @lock:      of @out against a second nightly, from night_run(); -1: none
  */
 struct nightly {
 	char *out;
 	uint64_t keep;
 	int64_t budget_ns;
-	json_t *steps;
+	json_t *steps, *lines;
 	int lock;
 };
 
 int nightly_read(const char *path, struct nightly *nightly, struct reason *why);
 void nightly_free(struct nightly *nightly);
 
+bool night_check(const struct nightly *nightly, const char *path);
 int night_run(struct nightly *nightly, char **directory, json_t **outcome, struct reason *why);
 char *night_summary(const char *directory, const json_t *outcome, const json_t *report);
 bool night_is_bad(const json_t *outcome, const json_t *report);

@@ -71,12 +71,28 @@ static void on_progress(void *context, const char *what, double fraction)
 	session->view.progress(session->view.context, what, fraction);
 }
 
+/* Only a comparison would show a metric whose name has a typing error. */
+static void warn_of_missing(const struct scenario *scenario, const json_t *result)
+{
+	json_t *measured = json_object_get(result, "metrics"), *value;
+	__cleanup_free char *names = NULL;
+	const char *name;
+
+	json_object_foreach (measured, name, value)
+		append_text(&names, ", ", "%s", name);
+	json_object_foreach (scenario->metrics, name, value)
+		if (json_is(result, "verdict", "pass") && !json_object_get(measured, name))
+			log_warning("%s: the metric '%s' was not measured; there is: %s",
+				    scenario->name, name, names ?: "none");
+}
+
 static void on_finished(void *context, const struct planned_trial *trial, size_t index,
 			const json_t *result)
 {
 	const struct session *session = context;
 
 	judge_count(session->counts, result);
+	warn_of_missing(trial->scenario, result);
 	session->view.finished(session->view.context, trial, index, result);
 }
 
