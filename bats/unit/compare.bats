@@ -302,11 +302,13 @@ jump() { # NUMBER SECONDS
 	grep -q '<h3>perf/&lt;i&gt; time</h3>.*<span class="v regressed">regressed</span>' page.html
 	grep -q '12 runs of the history, the oldest on the left, from 1 us to 1.1 us; regressed by +10.0 % with run 20261107T010000Z-0' page.html
 	grep -q '<tr><td>bench</td><td colspan="2">kvm</td></tr>' page.html
+	grep -q '<th colspan="2">A and B</th>' page.html
 	sed -i 's/"bench":"kvm"/"bench":"intel"/g' b/results.json
 	run "$brinell" compare --html page.html a b
 	[ "$status" -eq 3 ]
 	grep -q 'bench differs: A has kvm, B has intel. Nothing is compared' page.html
 	grep -q '<tr class="differs"><td>bench</td>' page.html
+	grep -q '<th>A</th><th>B</th></tr>' page.html
 	run "$brinell" compare --html no/such/page.html a a
 	[ "$status" -eq 4 ]
 	[[ $output == *"writing no/such/page.html: No such file"* ]]

@@ -10,11 +10,11 @@
 #include "harness/lib/text.h"
 
 #define WIDTH 1200.0
-#define ROW 16
-#define HEAD 44
+#define ROW 19
+#define HEAD 48
 /* Narrower boxes are omitted with all frames above them, because a stack with a single sample can be the deepest. */
 #define LEAST_WIDTH 3.0
-#define LETTER 6.2
+#define LETTER 7.3
 /* A change of this share of all samples has the full colour. */
 #define FULL_CHANGE 0.05
 /* A change is beyond chance when it is so many times its standard error: one function in a thousand is by chance. */
@@ -131,7 +131,7 @@ static int level(double change, bool same)
 {
 	double strength = fmin(fabs(change) / FULL_CHANGE, 1);
 
-	return same ? 255 - (int)(25 * strength) : 245 - (int)(165 * strength);
+	return same ? 255 - (int)(25 * strength) : 230 - (int)(100 * strength);
 }
 
 static void write_box(FILE *out, const char *frame, const json_t *node, double x, size_t row,
@@ -147,11 +147,12 @@ static void write_box(FILE *out, const char *frame, const json_t *node, double x
 			share(node, "a") * 100, share(node, "b") * 100);
 	fprintf(out,
 		"<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" fill=\"rgb(%d,%d,%d)\"/>",
-		x, y, width, ROW - 1, change > 0 ? own : other, other, change < 0 ? own : other);
+		x, y, width - 1, ROW - 1, change > 0 ? own : other, other,
+		change < 0 ? own : other);
 	if (letters > 2) {
 		__cleanup_free char *text = xstrndup(frame, (size_t)letters);
 
-		fprintf(out, "<text x=\"%.1f\" y=\"%zu\">", x + 2, y + ROW - 4);
+		fprintf(out, "<text x=\"%.1f\" y=\"%zu\">", x + 2, y + ROW - 6);
 		text_xml_format(out, "%s</text>", text);
 	}
 	fputs("</g>\n", out);
@@ -190,12 +191,12 @@ void flame_write(FILE *out, const char *title, const json_t *a, const json_t *b)
 	rows = depth_of(root);
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %zu\" "
-		"font-family=\"monospace\" font-size=\"10\">\n"
+		"font-family=\"monospace\" font-size=\"12\">\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
 		WIDTH, HEAD + rows * ROW + 8);
-	text_xml_format(out, "<text x=\"4\" y=\"16\" font-size=\"13\">%s</text>\n", title);
+	text_xml_format(out, "<text x=\"4\" y=\"17\" font-size=\"14\">%s</text>\n", title);
 	fprintf(out,
-		"<text x=\"4\" y=\"32\">Share of the samples: red where B has more, blue where A "
+		"<text x=\"4\" y=\"36\">Share of the samples: red where B has more, blue where A "
 		"has more, beyond chance. A: %.0f samples, B: %.0f.</text>\n",
 		sum_of(a), sum_of(b));
 	write_box(out, "all", root, 0, 0, rows);

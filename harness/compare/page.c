@@ -350,9 +350,8 @@ static void write_fingerprint(FILE *out, const json_t *a, const json_t *b)
 	const char *name;
 	json_t *value;
 
-	fputs("<h2>Fingerprint</h2>\n<div "
-	      "class=\"card\"><table><tr><th></th><th>A</th><th>B</th></tr>\n",
-	      out);
+	fprintf(out, "<h2>Fingerprint</h2>\n<div class=\"card\"><table><tr><th></th>%s</tr>\n",
+		json_equal(a, b) ? "<th colspan=\"2\">A and B</th>" : "<th>A</th><th>B</th>");
 	json_object_foreach ((json_t *)a, name, value)
 		write_part(out, name, value, json_object_get(b, name));
 	json_object_foreach ((json_t *)b, name, value)
