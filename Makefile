@@ -286,7 +286,8 @@ install: all
 	install -D -m 644 build/brinell.1 $(DESTDIR)$(PREFIX)/share/man/man1/brinell.1
 	install -D -m 644 build/brinell.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/brinell
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' harness/nightly/systemd/brinell-nightly.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/brinell-nightly.service
+	for unit in brinell-nightly.service brinell-nightly-continue.service; do \
+		sed 's|@PREFIX@|$(PREFIX)|' harness/nightly/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	install -m 644 harness/nightly/systemd/brinell-nightly.timer $(DESTDIR)$(PREFIX)/lib/systemd/system
 	cp -rT --no-preserve=ownership harness/scenario/library $(DESTDIR)$(PREFIX)/share/brinell/scenarios
 

@@ -16,4 +16,6 @@
 	"$PWD/image/opt/brinell/bin/brinell-agent" --help | grep -q '^usage: '
 	[ -s "$PWD/image/opt/brinell/share/man/man1/brinell.1" ]
 	[ -s "$PWD/image/opt/brinell/share/bash-completion/completions/brinell" ]
+	grep -q '^ExecStart=/opt/brinell/bin/brinell nightly /etc' "$PWD/image/opt/brinell/lib/systemd/system/brinell-nightly.service"
+	grep -q '^ExecStart=/opt/brinell/bin/brinell nightly --continue /etc' "$PWD/image/opt/brinell/lib/systemd/system/brinell-nightly-continue.service"
 }

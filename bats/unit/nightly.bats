@@ -82,6 +82,23 @@ age() {
 	[ "$(wc -l <fired)" -eq 5 ]
 }
 
+@test "a call that only continues begins no night" {
+	run "$brinell" nightly --continue night
+	[ "$status" -eq 0 ]
+	[[ $output == *"no night in nights was interrupted"* ]]
+	[ ! -e nights ] && [ ! -s fired ]
+	nightly
+	first=$(nights)
+	run "$brinell" nightly --continue night
+	[[ $output == *"no night in nights was interrupted"* ]]
+	rm -r "nights/$first/summary.txt" "nights/$first/01-run.code" "nights/$first/01-run"
+	run "$brinell" nightly --continue night
+	[ "$status" -eq 0 ]
+	[ "$(nights)" = "$first" ]
+	[ -s "nights/$first/summary.txt" ]
+	[ "$(wc -l <fired)" -eq 2 ]
+}
+
 @test "kill -9 in the middle of a night loses no step that had ended" {
 	printf 'compare --boots 2 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml\n' >>night
 	mkdir stop

@@ -10,7 +10,7 @@
 #include "harness/nightly/nightly.h"
 
 static const char usage[] =
-	"usage: brinell nightly [--dry-run] FILE\n"
+	"usage: brinell nightly [--continue | --dry-run] FILE\n"
 	"\n"
 	"Runs the steps of FILE, adds the runs to a history, and prints a summary of at most 40\n"
 	"lines: changes that are new, persist or are gone, and failed steps. The next call "
@@ -26,7 +26,8 @@ static const char usage[] =
 	"  compare ...      as 'brinell compare ...', without --out\n"
 	"  calibrate ...    as 'brinell calibrate ...', without --out\n"
 	"\n"
-	"--dry-run checks FILE and each of its steps, and runs none.\n"
+	"  --continue  only continue an interrupted night: begin none\n"
+	"  --dry-run   check FILE and each of its steps, and run none\n"
 	"\n"
 	"Exit: 0 nothing new and every step succeeded, 1 something is new or a step failed, 2 "
 	"bad\n"
@@ -77,43 +78,52 @@ static int report_night(const struct nightly *nightly, const char *night, const 
 	return night_is_bad(outcome, report) ? 1 : 0;
 }
 
-static int run(int argc, char **argv)
+static int run_night(struct nightly *nightly, bool only_continue)
 {
-	static const struct option known[] = {{"dry-run", no_argument, NULL, 'd'}, {0}};
+	__cleanup_free char *interrupted = only_continue ? night_interrupted(nightly) : NULL;
 	__cleanup_free char *night = NULL;
 	__cleanup_json json_t *outcome = NULL;
+	struct reason why = {""};
+	int error;
+
+	if (only_continue && !interrupted) {
+		log_info("nightly: no night in %s was interrupted", nightly->out);
+		return EXIT_PASSED;
+	}
+	error = night_run(nightly, &night, &outcome, &why)
+			?: report_night(nightly, night, outcome, &why);
+	if (error < 0)
+		log_error("nightly: %s", why.text);
+	return error < 0 ? EXIT_INFRA : error ? EXIT_FAILED : EXIT_PASSED;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"continue", no_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'd'}, {0}};
 	struct nightly nightly;
 	struct reason why = {""};
-	bool dry_run = false;
-	int option, error;
+	int option, mode = 0, code;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option != 'd')
+		if (option == '?')
 			return EXIT_USAGE;
-		dry_run = true;
+		mode = option;
 	}
 	if (optind != argc - 1) {
 		log_error("nightly: give the one file of the night; see brinell nightly --help");
 		return EXIT_USAGE;
 	}
-	error = nightly_read(argv[optind], &nightly, &why);
-	if (error) {
+	if (nightly_read(argv[optind], &nightly, &why)) {
 		log_error("nightly: %s", why.text);
-		nightly_free(&nightly);
-		return EXIT_USAGE;
+		code = EXIT_USAGE;
+	} else if (mode == 'd') {
+		code = night_check(&nightly, argv[optind]) ? EXIT_PASSED : EXIT_USAGE;
+	} else {
+		code = run_night(&nightly, mode == 'c');
 	}
-	if (dry_run) {
-		bool good = night_check(&nightly, argv[optind]);
-
-		nightly_free(&nightly);
-		return good ? EXIT_PASSED : EXIT_USAGE;
-	}
-	error = night_run(&nightly, &night, &outcome, &why)
-			?: report_night(&nightly, night, outcome, &why);
 	nightly_free(&nightly);
-	if (error < 0)
-		log_error("nightly: %s", why.text);
-	return error < 0 ? EXIT_INFRA : error ? EXIT_FAILED : EXIT_PASSED;
+	return code;
 }
 
 static const struct command command_nightly = {

@@ -74,23 +74,35 @@ static void remove_oldest(const struct nightly *nightly, const char *night)
 	}
 }
 
+/**
+ * night_interrupted - find the last night, if it was interrupted
+ *
+ * Return: its directory, owned by the caller, or NULL.
+ */
+char *night_interrupted(const struct nightly *nightly)
+{
+	__cleanup_json json_t *nights = list_nights(nightly->out);
+	const char *last = json_string_value(json_array_get(nights, json_array_size(nights) - 1));
+
+	return last && !has_file(last, SUMMARY_FILE) ? xstrdup(last) : NULL;
+}
+
 /* Continue the last night if it was interrupted; else create a new one with a copy of the steps. */
 static int open_night(const struct nightly *nightly, char **directory, json_t **plan,
 		      struct reason *why)
 {
-	__cleanup_json json_t *nights = list_nights(nightly->out);
-	const char *last = json_string_value(json_array_get(nights, json_array_size(nights) - 1));
+	__cleanup_free char *last = night_interrupted(nightly);
 	__cleanup_free char *path = NULL, *file = NULL, *text = NULL, *name = NULL;
 	time_t now = time(NULL);
 	int error;
 
-	if (last && !has_file(last, SUMMARY_FILE)) {
+	if (last) {
 		file = format_text("%s/" PLAN_FILE, last);
 		*plan = json_load_file(file, 0, NULL);
 		if (!*plan)
 			return fail(why, -EINVAL, "%s can not be read; remove that night", file);
-		*directory = xstrdup(last);
 		log_info("nightly: continuing the interrupted night %s", last);
+		*directory = steal(last);
 		return 0;
 	}
 	name = format_utc(now, "%Y%m%dT%H%M%SZ");
@@ -220,8 +232,8 @@ bool night_check(const struct nightly *nightly, const char *path)
 		if (self_run(words, NULL, STDOUT_FILENO, STDERR_FILENO, &why) == 0)
 			continue;
 		log_error("%s, line %lld: '%s' can not be run%s%s", path,
-			  (long long)json_integer_value(json_array_get(nightly->lines, index)), text,
-			  *why.text ? ": " : "", why.text);
+			  (long long)json_integer_value(json_array_get(nightly->lines, index)),
+			  text, *why.text ? ": " : "", why.text);
 		good = false;
 	}
 	return good;

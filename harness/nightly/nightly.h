@@ -29,6 +29,7 @@ struct nightly {
 int nightly_read(const char *path, struct nightly *nightly, struct reason *why);
 void nightly_free(struct nightly *nightly);
 
+char *night_interrupted(const struct nightly *nightly);
 bool night_check(const struct nightly *nightly, const char *path);
 int night_run(struct nightly *nightly, char **directory, json_t **outcome, struct reason *why);
 char *night_summary(const char *directory, const json_t *outcome, const json_t *report);
