@@ -63,8 +63,9 @@ load fake/engine
 	FAKE=good run "$brinell" shrink --tries 3 "$out" 0001
 	echo "$output"
 	[ "$status" -eq 0 ]
-	# Without the toucher, without guests that convert, with either fault; not with one vCPU, which the toucher needs.
-	[ "$(grep -c '"type":"trial"' "$out/shrunk-0001/pass-1/journal.jsonl")" -eq 12 ]
+	# Without the toucher; with no and with half of the conversions by guests; with ranges of 4K and 32K; with half of the memory; with
+	# either fault. Not with one vCPU, which the toucher needs, nor with memory smaller than a range.
+	[ "$(grep -c '"type":"trial"' "$out/shrunk-0001/pass-1/journal.jsonl")" -eq 24 ]
 	FAKE=good run "$brinell" shrink --tries 0 "$out" 0001
 	[ "$status" -eq 2 ]
 }

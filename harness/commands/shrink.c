@@ -191,28 +191,40 @@ static void add_shorter_lists(const struct shrink *shrink, json_t *candidates, c
 	}
 }
 
+/* Add candidates with the simplest value of a knob, and with one halfway to it. @unit: what a size is a multiple of. */
+static void add_smaller_number(const struct shrink *shrink, json_t *candidates, const char *knob,
+			       uint64_t simple, uint64_t unit)
+{
+	uint64_t now = simple, half;
+
+	if (parse_number(json_text(shrink->step, knob, ""), &now) || now <= simple)
+		return;
+	half = (simple + (now - simple) / 2) / unit * unit;
+	add_candidate(shrink, candidates, knob, json_sprintf("%" PRIu64, simple));
+	if (half > simple)
+		add_candidate(shrink, candidates, knob, json_sprintf("%" PRIu64, half));
+}
+
 static json_t *simpler_knobs(const struct shrink *shrink)
 {
 	static const struct {
-		const char *name, *simple;
-	} knobs[] = {
-		{"converters", "1"},	{"vms", "1"},	      {"touchers", "0"},
-		{"signals", "false"},	{"overlap", "false"}, {"prefault", "false"},
-		{"allocate", "false"},	{"by-guest", "0"},    {"vcpus", "1"},
-		{"meanwhile", "false"},
+		const char *name;
+		uint64_t simple, unit;
+	} numbers[] = {
+		{"converters", 1, 1},	{"vms", 1, 1},	 {"touchers", 0, 1},
+		{"by-guest", 0, 1},	{"vcpus", 1, 1}, {"range", 4096, 4096},
+		{"memory", 4096, 4096},
 	};
+	static const char *const switches[] = {"signals", "overlap", "prefault", "allocate",
+					       "meanwhile"};
 	json_t *candidates = json_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
-		const char *now = json_text(shrink->step, knobs[i].name, knobs[i].simple);
-		uint64_t number = 0, simple = 0;
-
-		if (strcmp(now, knobs[i].simple) != 0 &&
-		    (parse_number(now, &number) || parse_number(knobs[i].simple, &simple) ||
-		     number != simple))
-			add_candidate(shrink, candidates, knobs[i].name,
-				      json_string(knobs[i].simple));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		add_smaller_number(shrink, candidates, numbers[i].name, numbers[i].simple,
+				   numbers[i].unit);
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		if (param_bool(shrink->step, switches[i]))
+			add_candidate(shrink, candidates, switches[i], json_string("false"));
 	if (json_object_get(shrink->step, "refuser"))
 		add_candidate(shrink, candidates, "refuser", NULL);
 	if (json_array_size(json_object_get(shrink->step, "faults")) == 1)
