@@ -335,6 +335,42 @@ static void a_known_failure_is_counted_unless_it_is_judged(void **state)
 	assert_string_equal(first.text, "the fake vCPU fails");
 }
 
+/* Pages that a vCPU reads, until it is stopped at the last of them. */
+struct reading {
+	struct guest_mailbox box;
+	uint64_t pages[8], memory[GMEM_PAGE_SIZE / 8];
+	size_t count, most;
+};
+
+static void *note_page(void *context, uint64_t number)
+{
+	struct reading *reading = context;
+
+	reading->pages[reading->count++] = number;
+	reading->box.stop = reading->count == reading->most;
+	return reading->memory;
+}
+
+/* A vCPU that is reset at a page begins the command again: after that page, although the range begins before it. */
+static void a_toucher_goes_on_after_the_page_at_which_it_is_reset(void **state)
+{
+	const gmem_page model[8] = {[4] = GMEM_LOST};
+	struct reading reading = {.box = {.command = GUEST_TOUCH, .first = 2, .count = 5}};
+	const struct guest_view view = {.context = &reading, .model = model, .page = note_page};
+	static const uint64_t expected[] = {2, 3, 5, 6, 2, 3};
+
+	(void)state;
+	reading.most = 3;
+	guest_execute(&reading.box, &view);
+	reading.most = 6;
+	reading.box.stop = 0;
+	reading.box.command = GUEST_TOUCH;
+	guest_execute(&reading.box, &view);
+	assert_int_equal(reading.count, 6);
+	assert_memory_equal(reading.pages, expected, sizeof(expected));
+	assert_int_equal(reading.box.touched, 6);
+}
+
 static void conversions_go_on_during_a_fault(void **state)
 {
 	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
@@ -550,6 +586,7 @@ int main(void)
 		TEST(converters_share_the_pages_of_a_vm),
 		TEST(faults_are_combined_with_the_storm),
 		TEST(a_known_failure_is_counted_unless_it_is_judged),
+		TEST(a_toucher_goes_on_after_the_page_at_which_it_is_reset),
 		TEST(conversions_go_on_during_a_fault),
 		TEST(the_vm_that_is_made_again_has_no_conversion_meanwhile),
 		TEST(a_poisoned_private_page_that_can_be_read_is_found),

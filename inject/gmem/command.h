@@ -30,7 +30,7 @@
  * enum guest_command - commands of the payload
  * @GUEST_CHECK:   read each page of the range, and compare it with the model
  * @GUEST_FILL:    write the model's content to each page of the range
- * @GUEST_TOUCH:   read the range again and again until @stop, without comparing it
+ * @GUEST_TOUCH:   read the range again and again until @stop, from page @next on, without comparing it
  * @GUEST_CONVERT: request a conversion of the range from the VMM
  * @GUEST_CRASH:   end in a triple fault
  */
@@ -55,6 +55,7 @@ enum guest_command {
  * @single:   both sides are the same memory
  * @answer:   result of the hypercall
  * @touched:  pages read by GUEST_TOUCH
+ * @next:     page that GUEST_TOUCH reads next
  */
 struct guest_mailbox {
 	volatile uint32_t command, stop;
@@ -62,7 +63,7 @@ struct guest_mailbox {
 	uint64_t first, count, seed, planted;
 	uint64_t bad_page, found, expected;
 	int64_t answer;
-	volatile uint64_t touched;
+	volatile uint64_t touched, next;
 };
 
 /* Access of the payload to its memory and its VMM. */
@@ -107,15 +108,18 @@ static inline void guest_fill(struct guest_mailbox *box, const struct guest_view
 	}
 }
 
+/* A vCPU that is reset at a page goes on after it. The pages before it keep what KVM made of the access, such as an MMIO SPTE. */
 static inline void guest_touch(struct guest_mailbox *box, const struct guest_view *view)
 {
-	while (!box->stop)
-		for (uint64_t i = box->first; i < box->first + box->count && !box->stop; i++) {
-			if (view->model[i] & GMEM_LOST)
-				continue;
-			(void)*(volatile uint64_t *)gmem_word(view->page(view->context, i), i, 0);
-			box->touched++;
-		}
+	while (!box->stop) {
+		uint64_t page = box->next - box->first < box->count ? box->next : box->first;
+
+		box->next = page + 1;
+		if (view->model[page] & GMEM_LOST)
+			continue;
+		(void)*(volatile uint64_t *)gmem_word(view->page(view->context, page), page, 0);
+		box->touched++;
+	}
 }
 
 /** guest_execute - execute the command of the mailbox */

@@ -46,6 +46,7 @@ struct gmem_pre_fault {
 #define GMEM_FLAG_INIT_SHARED (1ull << 1)
 #define GMEM_TYPE_PROTECTED 1
 #define GMEM_EXIT_MEMORY_FAULT 39
+#define GMEM_MEMORY_FAULT_PRIVATE (1ull << 3)
 
 #define GMEM_CAP_ATTRIBUTES 233
 #define GMEM_CAP_GUEST_MEMFD 234

@@ -178,12 +178,34 @@ static void answer_hypercall(struct gmem_vm *vm, struct kvm_run *run)
 	run->hypercall.ret = vm->request(vm, &range, to_private) ? (uint64_t)EAGAIN : 0;
 }
 
-/* The memory_fault member of struct kvm_run, which old headers lack. */
-static uint64_t faulting_page(const struct kvm_run *run)
-{
-	const uint64_t *fault = (const uint64_t *)&run->hw;
+/* The member memory_fault of struct kvm_run, which old headers lack. */
+struct memory_fault {
+	uint64_t flags, gpa, size;
+};
 
-	return (fault[1] - GUEST_REGION) / GMEM_PAGE_SIZE;
+static const char *side_of(bool private)
+{
+	return private ? "private" : "shared";
+}
+
+/* KVM_RUN failed. Only EFAULT and EHWPOISON have an exit reason; for others it is stale, and these two may have none. */
+static int report_error(const struct gmem_vm *vm, const struct kvm_run *run, int error,
+			uint64_t *stopped, struct reason *why)
+{
+	const struct memory_fault *fault = (const struct memory_fault *)&run->hw;
+	uint64_t page = (fault->gpa - GUEST_REGION) / GMEM_PAGE_SIZE;
+
+	if (error != -EFAULT && error != -EHWPOISON)
+		return fail(why, error, "KVM_RUN: %s", strerror(-error));
+	if (run->exit_reason != GMEM_EXIT_MEMORY_FAULT)
+		return fail(why, error, "KVM_RUN: %s, without a memory fault", strerror(-error));
+	*stopped = page;
+	if (page >= vm->shape->pages)
+		return fail(why, error, "KVM_RUN: %s, memory fault at address 0x%llx",
+			    strerror(-error), (unsigned long long)fault->gpa);
+	return fail(why, error, "KVM_RUN: %s, memory fault of a %s access at a %s page",
+		    strerror(-error), side_of(fault->flags & GMEM_MEMORY_FAULT_PRIVATE),
+		    side_of(gmem_is_private(vm->model[page])));
 }
 
 /* Memory without a slot. Complete the access now: else KVM completes it in the next KVM_RUN, after the reset. */
@@ -261,13 +283,9 @@ int gmem_vcpu_run(struct gmem_vm *vm, unsigned int vcpu, uint64_t *stopped, stru
 			got = handle_exit(vm, kvm->vcpus[vcpu], run, stopped, why);
 			continue;
 		}
-		got = errno == EINTR || is_of_limit(vm, run, limits) ? 1 : -errno;
-		/* For all other errors the exit reason is stale. */
-		if ((got == -EFAULT || got == -EHWPOISON) &&
-		    run->exit_reason == GMEM_EXIT_MEMORY_FAULT)
-			*stopped = faulting_page(run);
-		if (got < 0)
-			fail(why, got, "KVM_RUN: %s", strerror(-got));
+		got = errno == EINTR || is_of_limit(vm, run, limits)
+			      ? 1
+			      : report_error(vm, run, -errno, stopped, why);
 	}
 	if (got < 0)
 		(void)gmem_vcpu_reset(kvm, vcpu);
