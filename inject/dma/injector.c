@@ -86,11 +86,6 @@ static int dma_injection_check(const json_t *arguments, enum injector_target tar
 	return 0;
 }
 
-static size_t choice(const json_t *arguments, const char *name, const char *const *choices)
-{
-	return process_choice(arguments, name, choices);
-}
-
 static int find_devices(const json_t *arguments, struct dma_plan *plan, struct reason *why)
 {
 	const char *noise = param_text(arguments, "noise");
@@ -115,10 +110,10 @@ static int make_plan(const json_t *arguments, struct dma_plan *plan, struct reas
 	if (error)
 		return error;
 	plan->function.iommu = plan->noise.iommu =
-		(enum dma_iommu)choice(arguments, "iommu", dma_iommu_names);
+		(enum dma_iommu)process_choice(arguments, "iommu", dma_iommu_names);
 	(void)parse_number(IOVA, &usual);
-	plan->reads = choice(arguments, "operation", operations) == 1;
-	plan->target = (enum dma_target)choice(arguments, "target", targets);
+	plan->reads = process_choice(arguments, "operation", operations) == 1;
+	plan->target = (enum dma_target)process_choice(arguments, "target", targets);
 	plan->iova = param_given(arguments, "iova") ? param_number(arguments, "iova")
 		     : plan->target == DMA_BEYOND   ? beyond
 						    : usual;

@@ -9,14 +9,13 @@
 #include "inject/gmem/users.h"
 
 /**
- * struct converter - a thread that executes the kernel's part of an operation
+ * struct converter - a thread that executes the kernel's part of an operation, or that runs a vCPU which reads pages (a toucher)
  * @operation: of this round; @go: execute it
  * @result: 0 or -errno; @page: where the kernel stopped
  * @why: of a toucher, whose @result is below 0
  */
 struct converter {
 	struct storm *storm;
-	unsigned int number;
 	pthread_t thread;
 	bool started, go;
 	struct storm_operation operation;

@@ -289,8 +289,7 @@ static int take_device(struct injection *injection, struct reason *why)
 	json_object_set_new(injection->result, "length",
 			    json_integer((json_int_t)(pages * GMEM_PAGE_SIZE)));
 	error = dma_take(function, &injection->sticky, &injection->change, why);
-	if (!error)
-	private->knobs.function = function;
+	private->knobs.function = error ? NULL : function;
 	return error;
 }
 
@@ -379,7 +378,7 @@ static void gmem_stop(struct injection *injection)
 	process_stop(&injection->run, &private->process);
 }
 
-static const struct injector gmem_storm = {
+REGISTERED(injector, gmem_storm) = {
 	.name = "gmem-storm",
 	.summary =
 		"memory of small VMs is converted between shared and private while others use it",
@@ -392,5 +391,3 @@ static const struct injector gmem_storm = {
 	.stop = gmem_stop,
 	.restore = gmem_restore,
 };
-
-REGISTER(injector, gmem_storm);

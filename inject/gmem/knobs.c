@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "harness/host/process.h"
 #include "inject/dma/dma.h"
 #include "inject/gmem/users.h"
 
@@ -85,25 +86,15 @@ const char *const storm_exit_names[] = {"limit-exits", "stale-exits", NULL};
 
 _Static_assert(ARRAY_SIZE(storm_exit_names) == EXIT_COUNT + 1, "every exit has its name");
 
-static unsigned int choice(const json_t *arguments, const char *name, const char *const *choices)
-{
-	const char *text = param_text(arguments, name);
-
-	for (unsigned int i = 0; text && choices[i]; i++)
-		if (strcmp(choices[i], text) == 0)
-			return i;
-	return 0;
-}
-
 static void read_shape(const json_t *arguments, struct gmem_shape *shape)
 {
 	*shape = (struct gmem_shape){
-		.workload = (enum gmem_workload)choice(arguments, "workload", workloads),
-		.backing = (enum gmem_backing)choice(arguments, "backing", backings),
+		.workload = (enum gmem_workload)process_choice(arguments, "workload", workloads),
+		.backing = (enum gmem_backing)process_choice(arguments, "backing", backings),
 		.pages = param_number(arguments, "memory") / GMEM_PAGE_SIZE,
 		.vcpus = (unsigned int)param_number(arguments, "vcpus"),
 	};
-	shape->protected = param_given(arguments, "vm") ? choice(arguments, "vm", vms) == 1
+	shape->protected = param_given(arguments, "vm") ? process_choice(arguments, "vm", vms) == 1
 							: shape->workload != GMEM_MAPPED;
 }
 
@@ -317,25 +308,25 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		.converters = (unsigned int)param_number(arguments, "converters"),
 		.most = param_number(arguments, "range") / GMEM_PAGE_SIZE,
 		.align = param_number(arguments, "align") / GMEM_PAGE_SIZE,
-		.powers = choice(arguments, "sizes", sizes) == 1,
+		.powers = process_choice(arguments, "sizes", sizes) == 1,
 		.overlap = param_bool(arguments, "overlap"),
-		.discard_first = choice(arguments, "order", orders) == 1,
+		.discard_first = process_choice(arguments, "order", orders) == 1,
 		.allocate = param_bool(arguments, "allocate"),
 		.prefault = param_bool(arguments, "prefault"),
 		.check = param_bool(arguments, "check"),
 		.signals = param_bool(arguments, "signals"),
 		.meanwhile = param_bool(arguments, "meanwhile"),
 		.by_guest = (unsigned int)param_number(arguments, "by-guest"),
-		.discard = choice(arguments, "discard", discards),
+		.discard = (unsigned int)process_choice(arguments, "discard", discards),
 		.touchers = (unsigned int)param_number(arguments, "touchers"),
-		.rollback = (enum storm_rollback)choice(arguments, "rollback", rollbacks),
+		.rollback = (enum storm_rollback)process_choice(arguments, "rollback", rollbacks),
 		.operations = param_number(arguments, "operations"),
 		.stall_ns = param_duration_ns(arguments, "stall"),
-		.plant = (enum storm_plant)choice(arguments, "plant", plants),
+		.plant = (enum storm_plant)process_choice(arguments, "plant", plants),
 		.seed = param_given(arguments, "seed") ? param_number(arguments, "seed") : seed,
 		.directory = param_text(arguments, "directory"),
 		.device = param_text(arguments, "device"),
-		.iommu = choice(arguments, "iommu", dma_iommu_names),
+		.iommu = (unsigned int)process_choice(arguments, "iommu", dma_iommu_names),
 	};
 	read_shape(arguments, &knobs->shape);
 	if (param_given(arguments, "duration"))

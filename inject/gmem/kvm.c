@@ -161,12 +161,9 @@ static void kvm_release(struct gmem_vm *vm)
 		return;
 	gmem_vcpus_close(vm);
 	/* The VM first: the guest_memfd holds it, its slots hold the mappings. */
-	for (size_t i = 0; i < 3; i++) {
-		int fd = i == 0 ? kvm->fd : i == 1 ? kvm->gmem_fd : kvm->system;
-
-		if (fd >= 0)
-			close(fd);
-	}
+	cleanup_close_fd(&kvm->fd);
+	cleanup_close_fd(&kvm->gmem_fd);
+	cleanup_close_fd(&kvm->system);
 	if (kvm->low)
 		munmap(kvm->low, GUEST_LOW_SIZE);
 	if (kvm->sibling)
@@ -193,6 +190,7 @@ static int kvm_open(struct gmem_vm *vm, struct reason *why)
 	int error;
 
 	kvm->fd = kvm->gmem_fd = kvm->system = -1;
+	memset(kvm->vcpus, -1, sizeof(kvm->vcpus));
 	pthread_rwlock_init(&kvm->gmem_lock, NULL);
 	vm->private = kvm;
 	vm->shared_fd = -1;

@@ -239,7 +239,7 @@ int rounds_open(struct storm *storm, struct reason *why)
 	if (error)
 		return fail(why, error, "timer: %s", strerror(-error));
 	for (unsigned int i = 0; i < count; i++)
-		storm->converters[i] = (struct converter){.storm = storm, .number = i};
+		storm->converters[i] = (struct converter){.storm = storm};
 	if (count == 1)
 		return 0;
 	pthread_barrier_init(&storm->begin, NULL, count + 1);

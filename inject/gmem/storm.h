@@ -10,6 +10,8 @@
 #define STORM_USERS 12
 /* Violations that are reported one by one; the rest is counted. */
 #define STORM_SHOWN 16
+/* Numbers of errors, up to EHWPOISON. */
+#define STORM_ERRORS 134
 /* Sizes of ranges that are powers of two pages: 4 KiB to 1 GiB. */
 #define STORM_SIZES 19
 
@@ -108,9 +110,13 @@ struct dma_function;
  * @meanwhile:  the other converters and the touchers continue during a fault
  * @judged:     bit set of enum storm_exit: those that are violations; the others are counted
  * @operations: number of operations; 0: until @duration_ns has passed
+ * @stall_ns:   time without progress that counts as a hang
  * @only, @only_count: numbers of the operations to execute, ascending; NULL: all
  * @check:      users are checked after each operation
  * @signals:    a timer interrupts the converters
+ * @plant:      defect of the engine itself
+ * @users:      names, in the order of announcements
+ * @directory:  of the file of the user direct; @device: of the user dma, as for dma_find()
  * @iommu:      enum dma_iommu of the user dma
  * @function:   device of the user dma, unbound from its driver; borrowed; NULL: none
  */
@@ -176,7 +182,7 @@ struct storm_counts {
 	uint64_t torn, corrupted, broken, touched;
 	uint64_t exits[EXIT_COUNT];
 	uint64_t occurred[FAULT_COUNT];
-	uint64_t errors[134];
+	uint64_t errors[STORM_ERRORS];
 	uint64_t cost_ns[STORM_SIZES], cost_least_ns[STORM_SIZES], cost_count[STORM_SIZES];
 	uint64_t rss_kib;
 	bool stop;

@@ -145,7 +145,7 @@ static void direct_close(struct gmem_user *user)
 	user_unmap(user);
 }
 
-static const struct gmem_user_kind direct_user = {
+REGISTERED(gmem_user_kind, direct_user) = {
 	.name = "direct",
 	.summary = "the first 256 pages, written to a file with O_DIRECT all the time",
 	.pages = DIRECT_PAGES,
@@ -155,5 +155,3 @@ static const struct gmem_user_kind direct_user = {
 	.check = direct_check,
 	.close = direct_close,
 };
-
-REGISTER(gmem_user_kind, direct_user);

@@ -196,7 +196,7 @@ static void user_close(struct gmem_user *user)
 	user_unmap(user);
 }
 
-static const struct gmem_user_kind dma_user = {
+REGISTERED(gmem_user_kind, dma_user) = {
 	.name = "dma",
 	.summary = "the first 64 MiB, mapped by the IOMMU for a device that reads all the time",
 	.pages = GMEM_DMA_PAGES,
@@ -206,5 +206,3 @@ static const struct gmem_user_kind dma_user = {
 	.check = user_check,
 	.close = user_close,
 };
-
-REGISTER(gmem_user_kind, dma_user);

@@ -20,7 +20,7 @@ static int mapping_check(struct gmem_user *user, const struct gmem_range *range,
 	return user_check_memory(user, user->mapping, range, finding);
 }
 
-static const struct gmem_user_kind mapping = {
+REGISTERED(gmem_user_kind, mapping) = {
 	.name = "mapping",
 	.summary = "a mapping of the host; unmapped and mapped again",
 	.open = user_map,
@@ -29,5 +29,3 @@ static const struct gmem_user_kind mapping = {
 	.check = mapping_check,
 	.close = user_unmap,
 };
-
-REGISTER(gmem_user_kind, mapping);

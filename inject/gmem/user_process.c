@@ -121,7 +121,7 @@ static void process_close(struct gmem_user *user)
 	user_unmap(user);
 }
 
-static const struct gmem_user_kind process_user = {
+REGISTERED(gmem_user_kind, process_user) = {
 	.name = "process",
 	.summary = "a second process with a mapping of its own",
 	.open = process_open,
@@ -130,5 +130,3 @@ static const struct gmem_user_kind process_user = {
 	.check = process_check,
 	.close = process_close,
 };
-
-REGISTER(gmem_user_kind, process_user);

@@ -126,7 +126,7 @@ static void splice_close(struct gmem_user *user)
 	user_unmap(user);
 }
 
-static const struct gmem_user_kind splice_user = {
+REGISTERED(gmem_user_kind, splice_user) = {
 	.name = "splice",
 	.summary = "the first 16 pages, in a pipe by vmsplice(2)",
 	.pages = SPLICE_PAGES,
@@ -136,5 +136,3 @@ static const struct gmem_user_kind splice_user = {
 	.check = splice_check,
 	.close = splice_close,
 };
-
-REGISTER(gmem_user_kind, splice_user);

@@ -180,7 +180,7 @@ static void uring_close(struct gmem_user *user)
 	user_unmap(user);
 }
 
-static const struct gmem_user_kind uring_user = {
+REGISTERED(gmem_user_kind, uring_user) = {
 	.name = "uring",
 	.summary = "the first 1024 pages, as fixed buffers of io_uring (long-term pins)",
 	.pages = URING_PAGES,
@@ -190,5 +190,3 @@ static const struct gmem_user_kind uring_user = {
 	.check = uring_check,
 	.close = uring_close,
 };
-
-REGISTER(gmem_user_kind, uring_user);

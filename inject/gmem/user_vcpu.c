@@ -49,12 +49,10 @@ static void vcpu_close(struct gmem_user *user)
 	(void)user;
 }
 
-static const struct gmem_user_kind vcpu_user = {
+REGISTERED(gmem_user_kind, vcpu_user) = {
 	.name = "vcpu",
 	.summary = "the guest, which checks its private pages too",
 	.open = vcpu_open,
 	.check = vcpu_check,
 	.close = vcpu_close,
 };
-
-REGISTER(gmem_user_kind, vcpu_user);

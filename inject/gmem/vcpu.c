@@ -114,7 +114,6 @@ int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why)
 	size_t size = (size_t)(_binary_payload_bin_end - _binary_payload_bin_start);
 	int error = 0;
 
-	memset(kvm->vcpus, -1, sizeof(kvm->vcpus));
 	if (size > GUEST_CODE_SIZE)
 		return fail(why, -E2BIG, "the payload has %zu bytes", size);
 	memcpy(kvm->low + GUEST_CODE, _binary_payload_bin_start, size);
@@ -139,9 +138,9 @@ void gmem_vcpus_close(struct gmem_vm *vm)
 	for (unsigned int i = 0; i < vm->shape->vcpus; i++) {
 		if (kvm->runs[i])
 			munmap(kvm->runs[i], kvm->run_size);
-		if (kvm->runs[i] && kvm->vcpus[i] >= 0)
-			close(kvm->vcpus[i]);
+		cleanup_close_fd(&kvm->vcpus[i]);
 		kvm->runs[i] = NULL;
+		kvm->vcpus[i] = -1;
 	}
 }
 
