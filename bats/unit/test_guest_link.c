@@ -469,6 +469,14 @@ static void what_is_too_deep_or_too_large_is_dropped(void **state)
 	strcpy(large + 100022, "\"}\n");
 	say(fixture, large);
 	assert_non_null(strstr(json_text(await(fixture, "rubbish"), "text", ""), "bytes"));
+	/* What counts is its size in a message to the controller, where a character of four bytes has twelve. */
+	json_array_clear(fixture->events);
+	strcpy(large, "{\"event\":\"x\",\"large\":\"");
+	for (int i = 0; i < 10000; i++)
+		strcpy(large + 22 + 4 * i, "\xf0\x9f\x98\x80");
+	strcpy(large + 40022, "\"}\n");
+	say(fixture, large);
+	assert_non_null(strstr(json_text(await(fixture, "rubbish"), "text", ""), "bytes"));
 	assert_null(find(fixture, "said"));
 	free(large);
 }
