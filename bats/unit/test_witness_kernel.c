@@ -238,6 +238,12 @@ static void meminfo_reports_the_difference(void **state)
 	assert_int_equal(json_number(change, "before", -1), 8);
 	assert_int_equal(json_number(change, "after", -1), 12);
 	assert_string_equal(json_text(nth(0), "text", ""), "HardwareCorrupted +4 kB");
+	/* Below 0: no growth, but no number of the kernel's that a verdict could rest on. */
+	put("/proc/meminfo", "HardwareCorrupted:    18446744073709551612 kB\n");
+	witness->collect(&run);
+	change = json_object_get(data_of(1), "HardwareCorrupted");
+	assert_int_equal(json_number(change, "after", 0), -4);
+	assert_string_equal(json_text(nth(1), "text", ""), "HardwareCorrupted -12 kB");
 	witness->stop(&run);
 }
 

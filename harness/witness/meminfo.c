@@ -14,34 +14,42 @@ struct meminfo {
 	int64_t before_kb, told_kb;
 };
 
-/* Return: kB, or -1 if the kernel does not report it. */
-static int64_t read_corrupted(void)
+/*
+ * The kernel prints its count without a sign, so one that has fallen below 0 by too many ends of errors is a huge number.
+ *
+ * Return: whether the kernel reports it. @kilobytes: negative: below 0
+ */
+static bool read_corrupted(int64_t *kilobytes)
 {
 	__cleanup_free char *text = NULL;
-	int64_t kilobytes;
+	uint64_t printed;
 	const char *line;
 	char path[4096];
 
 	if (read_small_file(system_path(path, "/proc/meminfo"), &text, NULL))
-		return -1;
+		return false;
 	line = strstr(text, "HardwareCorrupted:");
-	return line && sscanf(line, "HardwareCorrupted: %" SCNd64, &kilobytes) == 1 ? kilobytes
-										    : -1;
+	if (!line || sscanf(line, "HardwareCorrupted: %" SCNu64, &printed) != 1)
+		return false;
+	*kilobytes = (int64_t)printed;
+	return true;
 }
 
 static void meminfo_probe(json_t *findings)
 {
-	finding_add(findings, "meminfo", read_corrupted() >= 0,
+	int64_t corrupted;
+
+	finding_add(findings, "meminfo", read_corrupted(&corrupted),
 		    "/proc/meminfo has no HardwareCorrupted line",
 		    "boot a kernel with CONFIG_MEMORY_FAILURE");
 }
 
 static int meminfo_start(struct witness_run *run, struct reason *why)
 {
-	int64_t corrupted = read_corrupted();
 	struct meminfo *meminfo;
+	int64_t corrupted;
 
-	if (corrupted < 0)
+	if (!read_corrupted(&corrupted))
 		return fail(why, -EOPNOTSUPP, "/proc/meminfo has no HardwareCorrupted line");
 	meminfo = xzalloc(sizeof(*meminfo));
 	meminfo->before_kb = meminfo->told_kb = corrupted;
@@ -52,10 +60,10 @@ static int meminfo_start(struct witness_run *run, struct reason *why)
 static void meminfo_collect(struct witness_run *run)
 {
 	struct meminfo *meminfo = run->private;
-	int64_t corrupted = read_corrupted();
 	__cleanup_free char *text = NULL;
+	int64_t corrupted;
 
-	if (corrupted < 0 || corrupted == meminfo->told_kb)
+	if (!read_corrupted(&corrupted) || corrupted == meminfo->told_kb)
 		return;
 	meminfo->told_kb = corrupted;
 	text = format_text("HardwareCorrupted %+" PRId64 " kB", corrupted - meminfo->before_kb);
