@@ -106,6 +106,11 @@ static const struct {
 	{"pcieport 0000:00:01.0: AER: Uncorrectable (Non-Fatal) error message received from "
 	 "0000:01:00.0",
 	 MEANS_HARDWARE_ERROR, KIND_PCIE, UE, 0, "0000:01:00.0"},
+	/* The port does not know which function sent the message. */
+	{"pcieport 0000:00:1c.6: AER: Multiple Corrected error received: 0000:00:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, ""},
+	{"pcieport 0001:00:00.0: AER: Multiple Corrected error received: 0001:00:00.0",
+	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0001:00:00.0"},
 	{"nvme 0000:01:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver "
 	 "ID)",
 	 MEANS_HARDWARE_ERROR, KIND_PCIE, CE, 0, "0000:01:00.0"},
@@ -326,6 +331,7 @@ static const struct {
 	{MEANS_WARNING, "EXT4-fs (sda1): This should not happen!! Data will be lost"},
 	{MEANS_WARNING, "JBD2: Detected IO errors while flushing file data on sda1-8"},
 	{MEANS_LOST, "printk: 12 messages suppressed."},
+	{MEANS_LOST, "EDAC sbridge: Lost 127 memory errors"},
 	{MEANS_ENDED, "Killed process 5252 (qemu) total-vm:1kB, anon-rss:1kB, file-rss:0kB"},
 	{MEANS_NOTHING, "oom_reaper: reaped process 412 (BUG: x), now anon-rss:0kB"},
 	{MEANS_NOTHING, "1 lock held by BUG: x/412:"},

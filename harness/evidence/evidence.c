@@ -44,7 +44,7 @@
  * @cpu, @bank: of the groups with the processor and the bank of a machine check
  * @misc, @vendor, @mask: of the groups with MCi_MISC, the vendor of the processor, the bits of the address that are known
  * @grain:      of the group with the number of bytes in which the error can be
- * @zero_unknown: a page frame 0 means that the page is not known
+ * @zero_unknown: a page frame 0 means that the page is not known, the function 00:00.0 that the source of a message is not
  * @part:       of a report in several lines
  */
 struct line_kind {
@@ -129,6 +129,8 @@ static const struct line_kind line_kinds[] = {
 	/* arch/x86/kernel/cpu/mce/genpool.c, mce_gen_pool_add(); mm/memory-failure.c, memory_failure_queue() */
 	LINE("MCE records pool full", NULL, MEANS_LOST),
 	LINE("buffer overflow when queuing memory failure", NULL, MEANS_LOST),
+	/* drivers/edac/i7core_edac.c, sb_edac.c up to Linux 4.13 */
+	LINE("EDAC ", "EDAC [a-z0-9_]+.*: Lost [0-9]+ memory errors", MEANS_LOST),
 	/* drivers/pci/pcie/aer.c, aer_recover_queue(); drivers/acpi/apei/ghes.c: CXL records, and a pool without room */
 	LINE("overflow when recovering AER", NULL, MEANS_LOST),
 	LINE("AER: ", "AER: buffer overflow in recovery for ", MEANS_LOST),
@@ -393,9 +395,9 @@ static const struct line_kind line_kinds[] = {
 
 	/* drivers/pci/pcie/aer.c: aer_print_port_info(), aer_print_error(); dpc.c, dpc_process_error() */
 	LINE("AER: ", AER_SOURCE("Correct"), MEANS_HARDWARE_ERROR, KIND_PCIE, CORRECTED,
-	     .device = 5),
+	     .device = 5, .zero_unknown = true),
 	LINE("AER: ", AER_SOURCE("Uncorrect"), MEANS_HARDWARE_ERROR, KIND_PCIE, UNCORRECTED,
-	     .device = 5),
+	     .device = 5, .zero_unknown = true),
 	LINE("AER: ", "AER: .*rrors? (messages? )?received", MEANS_HARDWARE_ERROR, KIND_PCIE),
 	/* Since Linux 7 the bus can be CXL. */
 	LINE(" Bus Error: severity=", BUS_ERROR("PCIe", "Correct"), MEANS_HARDWARE_ERROR, KIND_PCIE,
@@ -672,10 +674,24 @@ static bool group_number(const char *line, const regmatch_t *groups, unsigned ch
 	return true;
 }
 
-static void read_device(const char *line, const regmatch_t *match, struct kernel_line *read)
+/* Whether the function 00:00.0 stands for an unknown one, and not for the port that reports an error of its own. */
+static bool is_zero(const char *line, const regmatch_t *match)
+{
+	static const char zero[] = ":00:00.0";
+	const char *function = line + match->rm_so, *end = line + match->rm_eo;
+
+	return end - function > (int)strlen(zero) &&
+	       strncmp(end - strlen(zero), zero, strlen(zero)) == 0 &&
+	       !memmem(line, (size_t)match->rm_so, function, (size_t)(end - function));
+}
+
+static void read_device(const struct line_kind *kind, const char *line, struct kernel_line *read,
+			const regmatch_t *match)
 {
 	int length = match->rm_eo - match->rm_so;
 
+	if (kind->zero_unknown && is_zero(line, match))
+		return;
 	snprintf(read->device, sizeof(read->device), "%s%.*s",
 		 length < (int)strlen("0000:00:00.0") ? "0000:" : "", length, line + match->rm_so);
 }
@@ -730,7 +746,7 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 	read->has_bank = group_number(line, groups, kind->cpu, 10, &read->cpu) &&
 			 group_number(line, groups, kind->bank, 10, &read->bank);
 	if (kind->device && groups[kind->device].rm_so >= 0)
-		read_device(line, &groups[kind->device], read);
+		read_device(kind, line, read, &groups[kind->device]);
 	if (group_number(line, groups, kind->source, 16, &number))
 		snprintf(read->device + strcspn(read->device, ":"), sizeof(":00:00.0"),
 			 ":%02x:%02x.%x", (unsigned int)(number >> 8 & 0xff),
