@@ -63,7 +63,7 @@ hypervisors := $(foreach room,$(filter harness/hypervisor/%,$(rooms)),$(if $(fin
 programs_with = $(strip $(foreach name,$(programs),$(if $(filter $1,$(rooms.$(name))),$(name))))
 
 sources := $(foreach place,$(rooms) harness/programs harness/rig/firmware/plugin harness/hypervisor/xen/guest bats/unit bats/unit/fake/xen bats/fuzz bats/bench bats/rig/extending bats/rig/extending/hypervisor,$(wildcard $(place)/*.[ch]))
-scripts := setup .ci/run $(wildcard harness/scenario/library/*/make-* harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
+scripts := setup .ci/run $(wildcard harness/scenario/library/*/make-* harness/programs/make-* harness/rig/image/make-* bats/*.sh bats/*/*.sh bats/*.bash bats/unit/fake/*.bash bats/unit/*.bats bats/rig/*.bats bats/guests/*.bats)
 sources += $(wildcard inject/gmem/guest/*.[ch])
 unit_tests := $(patsubst bats/unit/%.c,$(BUILD)/unit/%,$(wildcard bats/unit/test_*.c))
 fuzzers := $(patsubst bats/fuzz/%.c,build/fuzz/%,$(wildcard bats/fuzz/fuzz_*.c))
@@ -207,7 +207,7 @@ endef
 $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
 # The results of tests; whatever a test may read that is no program counts among its inputs. The longest begin first.
-test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/result.sh
+test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/journal.bash bats/result.sh
 bats_results := $(patsubst %,$(BUILD)/results/%.bats.tap,cli calibrate rounds resume engine $(filter-out cli calibrate rounds resume engine,$(patsubst bats/unit/%.bats,%,$(wildcard bats/unit/*.bats))))
 results := $(bats_results) $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap)
 replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
