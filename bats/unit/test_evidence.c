@@ -389,6 +389,9 @@ static const struct {
 	{MEANS_IOMMU_FAULT, "IOMMU: dmar3: Address is not canonical"},
 	{MEANS_IOMMU_FAULT, "dmar0: Invalid page request: 00000000 00000000"},
 	{MEANS_IOMMU_FAULT, "arm-smmu-v3 arm-smmu-v3.0.auto: event 0x10 received:"},
+	{MEANS_IOMMU_FAULT, "arm-smmu 12c00000.iommu: Blocked unknown Stream ID 0x10; boot with "
+			    "\"arm-smmu.disable_bypass=0\" to allow, but this may have security "
+			    "implications"},
 	{MEANS_IOMMU_LOST, "arm-smmu-v3 arm-smmu-v3.0.auto: EVTQ overflow detected -- events lost"},
 	{MEANS_IOMMU_FAILED, "arm-smmu-v3 arm-smmu-v3.0.auto: CMD_SYNC timeout at 0x00000001 "
 			     "[hwprod 0x00000002, hwcons 0x00000001]"},

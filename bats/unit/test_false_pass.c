@@ -1062,6 +1062,31 @@ static void a_record_of_a_program_is_several_lines(void **state)
 	assert_verdict(records, "pass", NULL);
 }
 
+/* Earlier agents recorded no facility. */
+static void a_record_without_facility_may_be_of_a_program(void **state)
+{
+	static const struct {
+		const char *text, *data, *verdict;
+	} lines[] = {
+		{"mcelog[88]: BUG: no memory", "{}", "pass"},
+		{"mcelog[88]: BUG: no memory", "{\"facility\": 0}", "fail"},
+		{"BUG: Bad page state in process mcelog  pfn:777", "{}", "fail"},
+		{"memory[412]: segfault at 0 ip 0000000000401136 sp 00007ffc error 6 in x", "{}",
+		 "fail"},
+	};
+	const struct entry own[] = {KMSG(RECOVERED), PAGE, {0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const struct entry line[] = {{"kmsg", lines[i].text, lines[i].data}, {0}};
+		__cleanup_json json_t *records = plain_trial();
+
+		add_reports(records, own);
+		add_reports(records, line);
+		assert_verdict(records, lines[i].verdict, NULL);
+	}
+}
+
 /* Where the kernel shows times, a line without one is of a program. */
 static void a_line_without_time_is_of_a_program(void **state)
 {
@@ -1395,6 +1420,7 @@ int main(void)
 		cmocka_unit_test(a_program_in_the_log_is_one_on_the_console),
 		cmocka_unit_test(another_severity_at_the_victim_is_named),
 		cmocka_unit_test(a_record_of_a_program_is_several_lines),
+		cmocka_unit_test(a_record_without_facility_may_be_of_a_program),
 		cmocka_unit_test(a_line_without_time_is_of_a_program),
 		cmocka_unit_test(a_panic_over_another_page_is_no_proof),
 		cmocka_unit_test(a_bug_of_xen_is_no_death_by_a_fault),

@@ -482,6 +482,7 @@ static const struct line_kind line_kinds[] = {
 	     KIND_IOMMU),
 	LINE("smmu", SMMU "Unhandled context fault: .*iova=" IOVA, MEANS_IOMMU_FAULT, KIND_IOMMU,
 	     .iova = 2),
+	LINE("smmu", SMMU "Blocked unknown Stream ID ", MEANS_IOMMU_FAULT, KIND_IOMMU),
 	LINE("smmu", SMMU "(EVTQ|PRIQ) (overflow detected|write aborted)", MEANS_IOMMU_LOST),
 	LINE("smmu",
 	     SMMU "(CMDQ error|CMD_SYNC timeout|CMDQ timeout|device has entered Service Failure|"

@@ -388,16 +388,18 @@ bool record_same_machine(const struct record *one, const struct record *other)
  *
  * Programs can write to /dev/kmsg, where their records have another facility than 0 (Documentation/ABI/testing/dev-kmsg). A
  * log daemon that forwards to it puts "kernel: " before lines of the kernel, which printk never does. A console shows no
- * facility, but programs such as systemd begin their lines with their name and number, and Xen
+ * facility, and earlier agents did not record it, but programs such as systemd begin their lines with their name and number, and Xen
  * begins those of its guests with the number of the domain.
  */
 bool event_is_of_kernel(const struct record *record)
 {
 	const char *text = kernel_message(record->event.text);
+	bool console = event_is_of_console(record);
+	bool unknown = console || !json_object_get(record->event.data, "facility");
 
 	return json_number(record->event.data, "facility", 0) == 0 &&
 	       strncmp(text, "kernel: ", 8) != 0 && !quotes_others(text) &&
-	       !(event_is_of_console(record) && (is_of_program(text) || is_of_domain(text)));
+	       !(unknown && is_of_program(text)) && !(console && is_of_domain(text));
 }
 
 /** intent_bank - the processor and the bank into which a record of a machine check is written; false: they are not known */
