@@ -39,7 +39,7 @@ history() { run "$brinell" history "$@"; }
 	history trend perf/case time
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^202611' <<<"$output")" -eq 16 ]
-	[[ $output == *"perf/case time regressed by +20.0 %, 100 to 120 ms: last before run 20261110T010000Z-0 (brinell 0.10), first after run 20261111T010000Z-0 (brinell 0.11)"* ]]
+	[[ $output == *"perf/case time on kvm regressed by +20.0 %, 100 to 120 ms: last before run 20261110T010000Z-0 (brinell 0.10), first after run 20261111T010000Z-0 (brinell 0.11)"* ]]
 	history check
 	[ "$status" -eq 0 ]
 	[[ $output == *"new in the last run: 0"*"still there: 1"*"gone: 0"* ]]
@@ -66,12 +66,55 @@ history() { run "$brinell" history "$@"; }
 	history add runs/night-17
 	history check
 	[ "$status" -eq 1 ]
-	[[ $output == *"einj/case failed in 1 of 1 trials: run 20261117"*"still there"* ]]
+	[[ $output == *"einj/case on kvm failed in 1 of 1 trials: run 20261117"*"still there"* ]]
 	write_night 18 120
 	history add runs/night-18
 	history check
 	[ "$status" -eq 0 ]
-	[[ $output == *"gone: 1"*"einj/case failed"* ]]
+	[[ $output == *"gone: 1"*"einj/case on kvm failed"* ]]
+}
+
+@test "a change within the budget is none" {
+	write_nights
+	sed -i 's/"metrics":{"time"/"budgets":{"time":25},&/' runs/*/results.json
+	history add runs
+	history trend perf/case time
+	[[ $output == *"regressed by +20.0 %"* ]]
+	history check
+	[[ $output == *"new in the last run: 0"*"still there: 0"*"gone: 0"* ]]
+	rm brinell-runs/history.db
+	sed -i 's/"budgets":{"time":25}/"budgets":{"speed":5}/' runs/*/results.json
+	history add runs
+	history check
+	[[ $output == *"still there: 0"* ]]
+	rm brinell-runs/history.db
+	sed -i 's/"budgets":{"speed":5}/"budgets":{"time":15}/' runs/*/results.json
+	history add runs
+	history check
+	[[ $output == *"still there: 1"* ]]
+}
+
+@test "each bench has a history of its own" {
+	write_nights
+	# The other bench has always been slower, and fails from its last night on.
+	cp -r runs other
+	sed -i 's/kvm/slow/; s/-0"/-1"/; s/"value":[0-9]*,"samples":\[[0-9]*\]/"value":300,"samples":[300]/' other/*/results.json
+	sed -i 's/"verdict":"pass","metrics":{}/"verdict":"fail","metrics":{}/' other/night-16/results.json
+	history add runs other
+	history trend perf/case time
+	[ "$status" -eq 2 ]
+	[[ $output == *"it was measured on kvm, slow: give one of these benches"* ]]
+	history trend perf/case time fast
+	[ "$status" -eq 2 ]
+	history trend perf/case time slow
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^202611.* 300 ms' <<<"$output")" -eq 16 ]
+	history trend perf/case time kvm
+	[[ $output == *"perf/case time on kvm regressed by +20.0 %, 100 to 120 ms"* ]]
+	history check
+	[[ $output == *"new in the last run: 1"*"einj/case on slow failed"*"still there: 1"*"time on kvm regressed"*"gone: 0"* ]]
+	history otava
+	[[ $output == *'"perf/case time on kvm","perf/case time on slow"'* ]]
 }
 
 @test "nights that are all alike have no news" {

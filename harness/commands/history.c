@@ -17,7 +17,7 @@ static const char usage[] =
 	"usage: brinell history [--index FILE] add DIR...\n"
 	"       brinell history [--index FILE] list\n"
 	"       brinell history [--index FILE] show RUN\n"
-	"       brinell history [--index FILE] trend SCENARIO METRIC\n"
+	"       brinell history [--index FILE] trend SCENARIO METRIC [BENCH]\n"
 	"       brinell history [--index FILE] check\n"
 	"       brinell history [--index FILE] pin NAME RUN\n"
 	"       brinell history [--index FILE] otava\n"
@@ -27,7 +27,7 @@ static const char usage[] =
 	"  add     add runs to the index; DIR is a run, or a directory of runs\n"
 	"  list    the runs, the oldest first\n"
 	"  show    the metrics of a run\n"
-	"  trend   a metric over the runs, and where it changed\n"
+	"  trend   a metric over the runs on a bench, and where it changed\n"
 	"  check   changes that the last run shows, that persist, and that are gone\n"
 	"  pin     give a run a name, such as that of a release\n"
 	"  otava   all runs as CSV for Apache Otava\n"
@@ -188,30 +188,56 @@ static int run_show(const struct request *request)
 	return EXIT_PASSED;
 }
 
+/* Return: the different texts of successive rows; owned by the caller. */
+static char *texts_of(const json_t *rows, const char *key)
+{
+	const char *last = NULL;
+	char *texts = NULL;
+	json_t *each;
+	size_t index;
+
+	json_array_foreach ((json_t *)rows, index, each) {
+		const char *text = json_text(each, key, "");
+
+		if (!last || strcmp(text, last) != 0)
+			append_text(&texts, ", ", "%s", text);
+		last = text;
+	}
+	return texts;
+}
+
 /* Fill in what there is instead of a metric. Return: -ENOENT */
 static int no_metric(struct history *history, const char *scenario, const char *metric,
 		     struct reason *why)
 {
 	__cleanup_json json_t *series = NULL;
 	__cleanup_free char *names = NULL;
-	const char *last = "";
-	json_t *each;
-	size_t index;
 
 	if (history_series(history, scenario, NULL, &series, NULL) || !json_array_size(series))
 		return fail(why, -ENOENT,
 			    "no run measured the scenario '%s'; 'brinell history show RUN' lists "
 			    "the metrics of a run",
 			    scenario);
-	json_array_foreach (series, index, each) {
-		const char *name = json_text(each, "metric", "");
-
-		if (strcmp(name, last) != 0)
-			append_text(&names, ", ", "%s", name);
-		last = name;
-	}
+	names = texts_of(series, "metric");
 	return fail(why, -ENOENT, "no run has the metric '%s' of the scenario '%s'; there is: %s",
 		    metric, scenario, names);
+}
+
+/* Reduce a series to one bench, which must be given if there are several. */
+static int choose_bench(json_t *series, const char *bench, struct reason *why)
+{
+	__cleanup_free char *benches = texts_of(series, "bench");
+
+	for (size_t i = json_array_size(series); bench && i-- > 0;)
+		if (!json_is(json_array_get(series, i), "bench", bench))
+			json_array_remove(series, i);
+	if (bench && json_array_size(series))
+		return 0;
+	if (!bench && json_is(json_array_get(series, json_array_size(series) - 1), "bench",
+			      json_text(json_array_get(series, 0), "bench", "")))
+		return 0;
+	return fail(why, -EINVAL,
+		    "it was measured on %s: give one of these benches after the metric", benches);
 }
 
 static int run_trend(const struct request *request)
@@ -227,7 +253,8 @@ static int run_trend(const struct request *request)
 
 	if (!error && !json_array_size(series))
 		error = no_metric(request->history, request->names[0], request->names[1], &why);
-	error = error ?: trend_points(series, &points, &why);
+	error = error ?: choose_bench(series, request->names[2], &why)
+			      ?: trend_points(series, &points, &why);
 	if (error)
 		return log_reason(error, &why);
 	both = json_pack("{s:O, s:O}", "series", series, "points", points);
@@ -280,6 +307,7 @@ static int run_otava(const struct request *request)
 	__cleanup_json json_t *runs = NULL;
 	__cleanup_json json_t *series = NULL;
 	__cleanup_json json_t *by_run = json_object();
+	__cleanup_json json_t *benches = json_object();
 	struct reason why = {""};
 	int error = history_runs(request->history, &runs, &why)
 			    ?: history_series(request->history, NULL, NULL, &series, &why);
@@ -294,9 +322,14 @@ static int run_otava(const struct request *request)
 		json_object_set_new(each, "values", values);
 		json_object_set(by_run, json_text(each, "run", ""), values);
 	}
+	json_array_foreach (series, index, each)
+		json_object_set_new(benches, json_text(each, "bench", ""), json_true());
 	json_array_foreach (series, index, each) {
-		__cleanup_free char *column = format_text("%s %s", json_text(each, "scenario", ""),
-							  json_text(each, "metric", ""));
+		bool several = json_object_size(benches) > 1;
+		__cleanup_free char *column =
+			format_text("%s %s%s%s", json_text(each, "scenario", ""),
+				    json_text(each, "metric", ""), several ? " on " : "",
+				    several ? json_text(each, "bench", "") : "");
 
 		json_object_set(json_object_get(by_run, json_text(each, "run", "")), column,
 				json_object_get(each, "median"));
@@ -311,7 +344,7 @@ static const struct action {
 	int (*run)(const struct request *request);
 } actions[] = {
 	{"add", 1, INT32_MAX, run_add}, {"list", 0, 0, run_list},   {"show", 1, 1, run_show},
-	{"trend", 2, 2, run_trend},	{"check", 0, 0, run_check}, {"pin", 2, 2, run_pin},
+	{"trend", 2, 3, run_trend},	{"check", 0, 0, run_check}, {"pin", 2, 2, run_pin},
 	{"otava", 0, 0, run_otava},
 };
 

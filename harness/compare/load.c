@@ -136,6 +136,7 @@ static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 	json_object_set_new(rate, "failures", json_integer(json_number(rate, "failures", 0)));
 	if (failed)
 		count(rate, "failures");
+	note_text(rate, "bench", json_text(trial, "bench", ""));
 	fingerprint_note(json_object_get(run, "fingerprint"), "bench",
 			 json_text(trial, "bench", NULL));
 	json_object_foreach (json_object_get(trial, "metrics"), name, metric)
@@ -228,8 +229,8 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
  * @name:        of the side, for messages
  * @directories: of its runs; the journal of each is judged, or results.json is read if there is no journal
  * @count:       of them, at least 1
- * @side:        receives {"directory": @name, "run", "runs", "version", "complete", "fingerprint", "metrics", "rates", "budgets"};
- *               owned by the caller
+ * @side:        receives {"directory": @name, "run", "runs", "version", "complete", "fingerprint", "metrics", "rates": {SCENARIO:
+ *               {"trials", "failures", "bench"}}, "budgets"}; owned by the caller
  * @why:         filled on an error
  *
  * Return: 0 or -errno.

@@ -23,7 +23,8 @@ int history_run(struct history *history, const char *run, json_t **directory, st
 int history_show(struct history *history, const char *run, json_t **rows, struct reason *why);
 int history_series(struct history *history, const char *scenario, const char *metric,
 		   json_t **series, struct reason *why);
-int history_failures(struct history *history, json_t **failures, struct reason *why);
+int history_failures(struct history *history, const char *since, json_t **failures,
+		     struct reason *why);
 
 int trend_points(const json_t *values, json_t **points, struct reason *why);
 int history_check(struct history *history, const char *since, json_t **report, struct reason *why);

@@ -11,8 +11,10 @@
 #include "harness/stats/stats.h"
 #include "reports/measured.h"
 
-#define HISTORY_VERSION 1
+#define HISTORY_VERSION 2
 #define BUSY_TIMEOUT_MS 5000
+/* Of metrics of scenarios that declare none, as in a comparison. */
+#define BUDGET_PERCENT 5.0
 
 /* Run IDs begin with the time in seconds; runs of the same second are in the order in which they were added. */
 #define IN_TIME "substr(run.run, 1, 16), run.rowid"
@@ -36,10 +38,12 @@ struct history {
 
 static const char schema[] =
 	"CREATE TABLE run (run TEXT PRIMARY KEY, directory TEXT, version TEXT, complete INT);"
-	"CREATE TABLE rate (run TEXT, scenario TEXT, trials INT, failures INT,"
-	"  PRIMARY KEY (scenario, run)) WITHOUT ROWID;"
-	"CREATE TABLE sample (run TEXT, scenario TEXT, metric TEXT, unit TEXT, direction TEXT,"
-	"  boots INT, median REAL, PRIMARY KEY (scenario, metric, run)) WITHOUT ROWID;"
+	"CREATE TABLE rate (run TEXT, scenario TEXT, bench TEXT, trials INT, failures INT,"
+	"  PRIMARY KEY (scenario, bench, run)) WITHOUT ROWID;"
+	"CREATE TABLE sample (run TEXT, scenario TEXT, bench TEXT, metric TEXT, unit TEXT,"
+	"  direction TEXT, budget REAL, boots INT, median REAL, PRIMARY KEY (scenario, metric, "
+	"bench, run))"
+	"  WITHOUT ROWID;"
 	"CREATE TABLE baseline (name TEXT PRIMARY KEY, run TEXT);";
 
 static int fail_query(struct history *history, struct reason *why)
@@ -239,8 +243,19 @@ static int median_of(const json_t *metric, double *median, size_t *boots)
 	return error;
 }
 
+/* Of a scenario that declares budgets, only the metrics with one are checked. */
+static json_t *budget_of(const json_t *budgets, const char *metric)
+{
+	json_t *budget = json_object_get(budgets, metric);
+
+	if (!json_object_size(budgets))
+		return json_real(BUDGET_PERCENT);
+	return budget ? json_real(json_number_value(budget)) : json_null();
+}
+
 static int add_metrics(struct history *history, const char *run, const char *scenario,
-		       const json_t *metrics, struct reason *why)
+		       const char *bench, const json_t *metrics, const json_t *budgets,
+		       struct reason *why)
 {
 	const char *name;
 	json_t *metric;
@@ -252,11 +267,11 @@ static int add_metrics(struct history *history, const char *run, const char *sce
 
 		if (error || median_of(metric, &median, &boots))
 			continue;
-		error = query(history, "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)",
-			      json_pack("[s, s, s, s, s, I, f]", run, scenario, name,
+		error = query(history, "INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			      json_pack("[s, s, s, s, s, s, o, I, f]", run, scenario, bench, name,
 					json_text(metric, "unit", ""),
-					json_text(metric, "direction", "none"), (json_int_t)boots,
-					median),
+					json_text(metric, "direction", "none"),
+					budget_of(budgets, name), (json_int_t)boots, median),
 			      NULL, why);
 	}
 	return error;
@@ -265,20 +280,25 @@ static int add_metrics(struct history *history, const char *run, const char *sce
 static int add_rows(struct history *history, const char *run, const json_t *side,
 		    struct reason *why)
 {
+	const json_t *rates = json_object_get(side, "rates");
 	const char *scenario;
 	json_t *part;
 	int error = 0;
 
-	json_object_foreach (json_object_get(side, "rates"), scenario, part)
+	json_object_foreach ((json_t *)rates, scenario, part)
 		if (!error)
-			error = query(history, "INSERT INTO rate VALUES (?, ?, ?, ?)",
-				      json_pack("[s, s, I, I]", run, scenario,
+			error = query(history, "INSERT INTO rate VALUES (?, ?, ?, ?, ?)",
+				      json_pack("[s, s, s, I, I]", run, scenario,
+						json_text(part, "bench", ""),
 						(json_int_t)json_number(part, "trials", 0),
 						(json_int_t)json_number(part, "failures", 0)),
 				      NULL, why);
 	json_object_foreach (json_object_get(side, "metrics"), scenario, part)
 		if (!error)
-			error = add_metrics(history, run, scenario, part, why);
+			error = add_metrics(
+				history, run, scenario,
+				json_text(json_object_get(rates, scenario), "bench", ""), part,
+				json_object_get(json_object_get(side, "budgets"), scenario), why);
 	return error;
 }
 
@@ -424,9 +444,10 @@ int history_show(struct history *history, const char *run, json_t **rows, struct
 }
 
 /**
- * history_series - list the medians of a metric over the runs, in the order of time
+ * history_series - list the medians of a metric over the runs, in the order of time, of one bench after the other
  * @scenario, @metric: NULL: all, one after the other
- * @series: receives [{"scenario", "metric", "run", "directory", "version", "unit", "direction", "boots", "median"}]
+ * @series: receives [{"scenario", "metric", "bench", "run", "directory", "version", "unit", "direction", "budget" (percent;
+ *          null: the metric is not checked), "boots", "median"}]
  * @why:    filled on an error
  *
  * Return: 0 or -errno.
@@ -436,20 +457,34 @@ int history_series(struct history *history, const char *scenario, const char *me
 {
 	return query(
 		history,
-		"SELECT scenario, metric, sample.run, directory, version, unit, direction, boots,"
-		" median FROM sample JOIN run ON run.run = sample.run"
+		"SELECT scenario, metric, bench, sample.run, directory, version, unit, direction,"
+		" budget, boots, median FROM sample JOIN run ON run.run = sample.run"
 		" WHERE (?1 IS NULL OR scenario = ?1) AND (?2 IS NULL OR metric = ?2)"
-		" ORDER BY scenario, metric, " IN_TIME,
+		" ORDER BY scenario, metric, bench, " IN_TIME,
 		json_pack("[s?, s?]", scenario, metric), series, why);
 }
 
-/** history_failures - list the last two runs of each scenario, the later first: {"scenario", "run", "trials", "failures"} */
-int history_failures(struct history *history, json_t **failures, struct reason *why)
+/**
+ * history_failures - count the failures of each scenario on each bench: in its last run, and in the one before
+ * @since:    prefix of a run ID: all runs since then count as the last one; NULL: none
+ * @failures: receives [{"scenario", "bench", "run", "trials", "failures", "last"}], the last one first
+ * @why:      filled on an error
+ *
+ * Return: 0 or -errno.
+ */
+int history_failures(struct history *history, const char *since, json_t **failures,
+		     struct reason *why)
 {
 	return query(history,
-		     "SELECT scenario, run, trials, failures FROM (SELECT rate.*, row_number() OVER"
-		     " (PARTITION BY scenario ORDER BY " LATEST_FIRST ") AS place"
-		     "  FROM rate JOIN run ON run.run = rate.run) WHERE place <= 2 ORDER BY "
-		     "scenario, place",
-		     NULL, failures, why);
+		     "SELECT scenario, bench, max(run) AS run, sum(trials) AS trials,"
+		     " sum(failures) AS failures, place = 1 AS last FROM"
+		     " (SELECT rate.*, CASE WHEN rate.run >= ?1 THEN 1 ELSE row_number() OVER"
+		     "  (PARTITION BY scenario, bench, rate.run >= ?1 ORDER BY " LATEST_FIRST ")"
+		     "  + (?1 IS NOT NULL AND EXISTS (SELECT * FROM rate AS other WHERE"
+		     "   other.scenario = rate.scenario AND other.bench = rate.bench AND"
+		     "   other.run >= ?1)) END AS place"
+		     "  FROM rate JOIN run ON run.run = rate.run)"
+		     " WHERE place <= 2 GROUP BY scenario, bench, place ORDER BY scenario, bench,"
+		     " place",
+		     json_pack("[s?]", since), failures, why);
 }

@@ -80,18 +80,17 @@ static json_t *describe(const json_t *values, size_t count, const size_t *points
 	double new = median_between(values, points[which], after);
 	const char *direction = json_text(first_bad, "direction", "none");
 	bool known = strcmp(direction, "none") != 0, lower = strcmp(direction, "lower") == 0;
-	json_t *point =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:s}", "scenario",
-			  json_text(first_bad, "scenario", ""), "metric",
-			  json_text(first_bad, "metric", ""), "unit",
-			  json_text(first_bad, "unit", ""), "last_before",
-			  json_text(last_good, "run", ""), "version_before",
-			  json_text(last_good, "version", ""), "first_after",
-			  json_text(first_bad, "run", ""), "version_after",
-			  json_text(first_bad, "version", ""), "before", old, "after", new, "kind",
-			  !known		 ? "changed"
-			  : (new > old) == lower ? "regressed"
-						 : "improved");
+	json_t *point = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:s}", "scenario",
+		json_text(first_bad, "scenario", ""), "metric", json_text(first_bad, "metric", ""),
+		"bench", json_text(first_bad, "bench", ""), "unit",
+		json_text(first_bad, "unit", ""), "last_before", json_text(last_good, "run", ""),
+		"version_before", json_text(last_good, "version", ""), "first_after",
+		json_text(first_bad, "run", ""), "version_after",
+		json_text(first_bad, "version", ""), "before", old, "after", new, "kind",
+		!known		       ? "changed"
+		: (new > old) == lower ? "regressed"
+				       : "improved");
 
 	if (point && old != 0)
 		json_object_set_new(point, "change_percent",
@@ -101,7 +100,7 @@ static json_t *describe(const json_t *values, size_t count, const size_t *points
 
 /**
  * trend_points - find the change points of a metric
- * @values: of one metric, from history_series()
+ * @values: of one metric on one bench, from history_series()
  * @points: receives [{"last_before", "first_after": runs, "before", "after": medians, "kind", ...}]; owned by the caller
  * @why:    filled on an error
  *
@@ -136,32 +135,48 @@ static bool is_since(const json_t *row, const char *since)
 	return !since || strcmp(json_text(row, "run", ""), since) >= 0;
 }
 
+/* Add a change point to a list, if it is larger than the budget. */
+static void append_large(json_t *list, json_t *point, const json_t *budget)
+{
+	const json_t *change = json_object_get(point, "change_percent");
+
+	if (!change || fabs(json_number_value(change)) > json_number_value(budget))
+		json_array_append_new(list, point);
+	else
+		json_decref(point);
+}
+
 /* Compare the change points of a metric with those without the last run, unless that has another unit. */
 static int check_metric(const json_t *values, const char *since, json_t *report)
 {
 	size_t count = json_array_size(values), now[WINDOW], before[WINDOW], found, known = 0;
-	int error = find_points(values, count, now, &found);
+	const json_t *last = json_array_get(values, count - 1);
+	const json_t *budget = json_object_get(last, "budget");
+	bool fresh = is_since(last, since);
+	int error;
 
+	if (!json_is_number(budget))
+		return 0;
+	error = find_points(values, count, now, &found);
 	if (!error && first_of(values, count) < count - 1)
 		error = find_points(values, count - 1, before, &known);
-	bool fresh = is_since(json_array_get(values, count - 1), since);
+	for (size_t i = 0; i < found && !error; i++) {
+		bool is_new = fresh && !has_near(before, known, now[i]);
 
-	for (size_t i = 0; i < found && !error; i++)
-		json_array_append_new(json_object_get(report,
-						      fresh && !has_near(before, known, now[i])
-							      ? "new"
-							      : "still"),
-				      describe(values, count, now, found, i));
+		append_large(json_object_get(report, is_new ? "new" : "still"),
+			     describe(values, count, now, found, i), budget);
+	}
 	for (size_t i = 0; i < known && !error; i++)
 		if (fresh && !has_near(now, found, before[i]))
-			json_array_append_new(json_object_get(report, "gone"),
-					      describe(values, count - 1, before, known, i));
+			append_large(json_object_get(report, "gone"),
+				     describe(values, count - 1, before, known, i), budget);
 	return error;
 }
 
 static bool is_same_metric(const json_t *a, const json_t *b)
 {
-	return is_same_text(a, b, "scenario") && is_same_text(a, b, "metric");
+	return is_same_text(a, b, "scenario") && is_same_text(a, b, "metric") &&
+	       is_same_text(a, b, "bench");
 }
 
 static int check_metrics(const json_t *series, const char *since, json_t *report)
@@ -181,13 +196,13 @@ static int check_metrics(const json_t *series, const char *since, json_t *report
 	return json_array_size(values) ? error ?: check_metric(values, since, report) : error;
 }
 
-/* Report scenarios that failed in their last run, in the run before, or in both. */
+/* Report scenarios that failed on a bench in their last run, in the run before, or in both. */
 static void check_failures(const json_t *failures, const char *since, json_t *report)
 {
 	for (size_t i = 0; i < json_array_size(failures); i++) {
 		const json_t *now = json_array_get(failures, i);
 		const json_t *next = json_array_get(failures, i + 1);
-		bool same = is_same_text(now, next, "scenario");
+		bool same = next && !json_number(next, "last", 0);
 		bool fails = json_number(now, "failures", 0) > 0;
 		bool failed = same && json_number(next, "failures", 0) > 0;
 		json_t *row;
@@ -195,8 +210,10 @@ static void check_failures(const json_t *failures, const char *since, json_t *re
 		i += same;
 		if ((!fails && !failed) || (!fails && !is_since(now, since)))
 			continue;
-		row = json_pack("{s:O, s:s, s:O}", "scenario", json_object_get(now, "scenario"),
-				"kind", "failed", "first_after", json_object_get(now, "run"));
+		row = json_pack("{s:O, s:O, s:s, s:O}", "scenario",
+				json_object_get(now, "scenario"), "bench",
+				json_object_get(now, "bench"), "kind", "failed", "first_after",
+				json_object_get(now, "run"));
 		json_object_set_new(row, "failures", json_integer(json_number(now, "failures", 0)));
 		json_object_set_new(row, "trials", json_integer(json_number(now, "trials", 0)));
 		json_array_append_new(json_object_get(report, !failed && is_since(now, since)
@@ -209,7 +226,8 @@ static void check_failures(const json_t *failures, const char *since, json_t *re
 
 /**
  * history_check - find changes that the last run shows
- * @since:  prefix of a run ID: changes of older runs are not new; NULL: the last run of each metric
+ * @since:  prefix of a run ID: changes of older runs are not new, and the failures of later ones are counted together;
+ *          NULL: the last run of each metric
  * @report: receives {"new", "still", "gone"}: lists of change points of trend_points(), and of scenarios that
  *          fail ("kind": "failed"); owned by the caller
  * @why:    filled on an error
@@ -222,7 +240,7 @@ int history_check(struct history *history, const char *since, json_t **report, s
 	__cleanup_json json_t *failures = NULL;
 	__cleanup_json json_t *made = json_pack("{s:[], s:[], s:[]}", "new", "still", "gone");
 	int error = history_series(history, NULL, NULL, &series, why)
-			    ?: history_failures(history, &failures, why);
+			    ?: history_failures(history, since, &failures, why);
 
 	if (error)
 		return error;
@@ -246,19 +264,18 @@ void history_print(FILE *out, const json_t *point)
 		change ? format_text(" by %+.1f %%", json_number_value(change)) : xstrdup("");
 
 	if (strcmp(json_text(point, "kind", ""), "failed") == 0) {
-		text_line(out, "  %s failed in %lld of %lld trials: run %s",
-			  json_text(point, "scenario", ""),
+		text_line(out, "  %s on %s failed in %lld of %lld trials: run %s",
+			  json_text(point, "scenario", ""), json_text(point, "bench", ""),
 			  (long long)json_number(point, "failures", 0),
 			  (long long)json_number(point, "trials", 0),
 			  json_text(point, "first_after", ""));
 		return;
 	}
 	text_line(out,
-		  "  %s %s %s%s, %.6g to %.6g %s: last before run %s (brinell %s), first after run "
-		  "%s "
-		  "(brinell %s)",
+		  "  %s %s on %s %s%s, %.6g to %.6g %s: last before run %s (brinell %s), first "
+		  "after run %s (brinell %s)",
 		  json_text(point, "scenario", ""), json_text(point, "metric", ""),
-		  json_text(point, "kind", ""), by,
+		  json_text(point, "bench", ""), json_text(point, "kind", ""), by,
 		  json_number_value(json_object_get(point, "before")),
 		  json_number_value(json_object_get(point, "after")), json_text(point, "unit", ""),
 		  json_text(point, "last_before", ""), json_text(point, "version_before", ""),
