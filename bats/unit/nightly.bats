@@ -39,8 +39,8 @@ age() {
 	printf 'compare --boots 1 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml\n' >>night
 	nightly
 	[ "$status" -eq 0 ]
-	[[ $output == *"run --bench ssh:fake scenario.yaml: ok: 1 pass"* ]]
-	[[ $output == *"scenario.yaml: too noisy, more boots are needed: "*"too-noisy"*"new: 0"*"still there: 0"*"gone: 0"* ]]
+	[[ $output == *"new: 0"*"gone: 0"*"run --bench ssh:fake scenario.yaml: ok: 1 pass"* ]]
+	[[ $output == *"scenario.yaml: too noisy, more boots are needed: "*"too-noisy"*"still there: 0"* ]]
 	[ "$(wc -l <fired)" -eq 3 ]
 	[ -s "nights/$(nights)/summary.txt" ]
 	[ -s "nights/$(nights)/01-run/journal.jsonl" ]
@@ -54,12 +54,12 @@ age() {
 	FAKE=stranger nightly # inconclusive: no failure, but no good night
 	[ "$status" -eq 1 ]
 	[[ $output == *"brinell: 0 new, 0 still there, 0 gone; 0 of 1 steps succeeded: nights/"* ]]
-	[[ $output == *": inconclusive: 1 inconclusive"*"fake/poison: inconclusive: the evidence is about another page"*"brinell show nights/"*"/01-run 0001"*"new: 0"* ]]
+	[[ $output == *"new: 0"*": inconclusive: 1 inconclusive"*"fake/poison: inconclusive: the evidence is about another page"*"brinell show nights/"*"/01-run 0001"* ]]
 	rm -r nights
 	sed -i 's/process: contained/process: killed/; /signal:/d; /code:/d' scenario.yaml
 	nightly
 	[ "$status" -eq 1 ]
-	[[ $output == *": failed: 1 fail"*"new: 1"*"fake/poison on ssh:fake failed in 1 of 1 trials"*"still there: 0"* ]]
+	[[ $output == *"new: 1"*"fake/poison on ssh:fake failed in 1 of 1 trials"*": failed: 1 fail"*"still there: 0"* ]]
 	age 2
 	nightly
 	[[ $output == *"new: 0"*"still there: 1"*"fake/poison on ssh:fake failed"* ]]
@@ -68,7 +68,18 @@ age() {
 	cp "$BATS_TEST_DIRNAME/fake/scenario.yaml" scenario.yaml
 	nightly
 	[ "$status" -eq 0 ]
-	[[ $output == *"new: 0"*"still there: 0"*"gone: 1"* ]]
+	[[ $output == *"new: 0"*"gone: 1"*"still there: 0"* ]]
+}
+
+@test "a long summary is cut to 40 lines, and what is new is not cut off" {
+	sed -i 's/process: contained/process: killed/; /signal:/d; /code:/d' scenario.yaml
+	for _ in 1 2 3 4 5 6 7 8 9; do echo 'run --bench ssh:fake scenario.yaml'; done >>night
+	nightly
+	[ "$(wc -l <"nights/$(nights)/summary.txt")" -eq 40 ]
+	[[ $output == *"new: 1"*"fake/poison on ssh:fake failed in 10 of 10 trials"*"gone: 0"*"... and "*" lines more: nights/"*" has the reports" ]]
+	age 2
+	nightly
+	[[ $output == *"new: 0"*"gone: 0"* ]]
 }
 
 @test "a night that was cut off goes on where it was, and repeats nothing" {

@@ -177,7 +177,7 @@ static void print_part(FILE *out, const json_t *report, const char *key, const c
 }
 
 /* Truncate a text to SUMMARY_LINES lines, with the number of omitted ones. */
-static char *cut(const char *text)
+static char *cut(const char *text, const char *directory)
 {
 	const char *end = text, *rest;
 	size_t lines = 0, left = 0;
@@ -188,8 +188,8 @@ static char *cut(const char *text)
 	if (lines <= SUMMARY_LINES)
 		return xstrdup(text);
 	left = lines - (SUMMARY_LINES - 1);
-	return format_text("%.*s... and %zu lines more: 'brinell history check' has them\n",
-			   (int)(end - text), text, left);
+	return format_text("%.*s... and %zu lines more: %s has the reports\n", (int)(end - text),
+			   text, left, directory);
 }
 
 static size_t good_steps(const json_t *outcome)
@@ -224,13 +224,14 @@ char *night_summary(const char *directory, const json_t *outcome, const json_t *
 		json_array_size(json_object_get(report, "still")),
 		json_array_size(json_object_get(report, "gone")), good_steps(outcome),
 		json_array_size(outcome), directory);
+	/* What is cut off is what was known before. */
+	print_part(out, report, "new", "new");
+	print_part(out, report, "gone", "gone");
 	json_array_foreach ((json_t *)outcome, index, step)
 		print_step(out, step);
-	print_part(out, report, "new", "new");
 	print_part(out, report, "still", "still there");
-	print_part(out, report, "gone", "gone");
 	fclose(out);
-	return cut(text);
+	return cut(text, directory);
 }
 
 /** night_is_bad - whether a night needs attention: a step failed, or a change for the worse is new */
