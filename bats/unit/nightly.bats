@@ -206,6 +206,29 @@ spend() {
 	[ ! -s fired ]
 }
 
+@test "an index that is damaged is kept, and made again from all nights" {
+	sed -i 's/process: contained/process: killed/; /signal:/d; /code:/d' scenario.yaml
+	nightly
+	age 1
+	truncate -s 3000 nights/history.db
+	nightly
+	[ "$status" -eq 1 ]
+	[[ $output == *"it is kept as nights/history.db.bad, and made again"*"new: 0"*"still there: 1"* ]]
+	[ "$(stat -c %s nights/history.db.bad)" -eq 3000 ]
+	[ "$("$brinell" history --index nights/history.db list | wc -l)" -eq 2 ]
+}
+
+@test "a run that can not be read is left out of the history" {
+	nightly
+	first=$(nights)
+	rm "nights/$first/summary.txt" nights/history.db
+	echo >"nights/$first/01-run/journal.jsonl"
+	nightly
+	[ "$status" -eq 0 ]
+	[[ $output == *"not added to the history"*"new: 0"* ]]
+	[ -s "nights/$first/summary.txt" ]
+}
+
 @test "a step that a signal ends is named, and the next one runs" {
 	printf 'run --bench ssh:fake scenario.yaml\n' >>night
 	mkdir stop

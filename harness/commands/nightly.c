@@ -2,7 +2,9 @@
 /*
  * brinell nightly: runs and comparisons of a night, with a summary.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <glob.h>
 #include <string.h>
 
 #include "harness/history/history.h"
@@ -33,6 +35,20 @@ static const char usage[] =
 	"bad\n"
 	"usage or a bad file, 4 the night could not be run.\n";
 
+/* A run that can not be read is left out. */
+static int add_run(struct history *history, const char *directory, struct reason *why)
+{
+	struct reason refused = {""};
+	bool added;
+	int error = history_add(history, directory, &added, &refused);
+
+	if (error == -EIO || error == -EBUSY)
+		return fail(why, error, "%s", refused.text);
+	if (error)
+		log_warning("nightly: %s: not added to the history", refused.text);
+	return 0;
+}
+
 /* Add the runs of a night to the history. Runs of comparisons are not added. */
 static int add_runs(struct history *history, const json_t *outcome, struct reason *why)
 {
@@ -40,34 +56,68 @@ static int add_runs(struct history *history, const json_t *outcome, struct reaso
 	size_t index;
 	int error = 0;
 
-	json_array_foreach ((json_t *)outcome, index, step) {
-		struct reason refused = {""};
-		bool added;
+	json_array_foreach ((json_t *)outcome, index, step)
+		if (!error && json_is(step, "kind", "run") &&
+		    json_number(step, "code", EXIT_USAGE) != EXIT_USAGE)
+			error = add_run(history, json_text(step, "directory", ""), why);
+	return error;
+}
 
-		if (error || strcmp(json_text(step, "kind", ""), "run") != 0 ||
-		    json_number(step, "code", EXIT_USAGE) == EXIT_USAGE)
-			continue;
-		error = history_add(history, json_text(step, "directory", ""), &added, &refused);
-		if (error)
-			fail(why, error, "%s", refused.text);
-	}
+/* Add the runs of all nights. */
+static int add_nights(struct history *history, const char *out, struct reason *why)
+{
+	__cleanup_free char *pattern = format_text("%s/*T*Z/*-run", out);
+	glob_t runs = {0};
+	int error = 0;
+
+	if (glob(pattern, 0, NULL, &runs) == 0)
+		for (size_t i = 0; i < runs.gl_pathc && !error; i++)
+			error = add_run(history, runs.gl_pathv[i], why);
+	globfree(&runs);
+	return error;
+}
+
+/* @outcome: NULL: of all nights, for a new index */
+static int check_history(const char *index, const struct nightly *nightly, const char *night,
+			 const json_t *outcome, json_t **report, struct reason *why)
+{
+	struct history *history;
+	int error = history_open(index, &history, why);
+
+	if (error)
+		return error;
+	error = (outcome ? add_runs(history, outcome, why) : add_nights(history, nightly->out, why))
+			?: history_check(history, strrchr(night, '/') + 1, report, why);
+	history_close(history);
+	return error;
+}
+
+/* The index may be damaged, or of another version. It is replaced when there is a new one: a disk may be full. */
+static int check_or_rebuild(const struct nightly *nightly, const char *night, const json_t *outcome,
+			    json_t **report, struct reason *why)
+{
+	__cleanup_free char *index = format_text("%s/history.db", nightly->out);
+	__cleanup_free char *bad = format_text("%s.bad", index);
+	__cleanup_free char *fresh = format_text("%s.new", index);
+	int error = check_history(index, nightly, night, outcome, report, why);
+
+	if (error != -EIO && error != -EINVAL)
+		return error;
+	log_warning("nightly: %s; it is kept as %s, and made again", why->text, bad);
+	(void)unlink(fresh);
+	error = check_history(fresh, nightly, night, NULL, report, why);
+	if (!error && (rename(index, bad) || rename(fresh, index)))
+		error = fail_errno(why, -errno, "%s", index);
 	return error;
 }
 
 static int report_night(const struct nightly *nightly, const char *night, const json_t *outcome,
 			struct reason *why)
 {
-	__cleanup_free char *index = format_text("%s/history.db", nightly->out);
 	__cleanup_free char *summary = NULL;
 	__cleanup_json json_t *report = NULL;
-	struct history *history;
-	int error = history_open(index, &history, why);
+	int error = check_or_rebuild(nightly, night, outcome, &report, why);
 
-	if (error)
-		return error;
-	error = add_runs(history, outcome, why)
-			?: history_check(history, strrchr(night, '/') + 1, &report, why);
-	history_close(history);
 	if (error)
 		return error;
 	summary = night_summary(night, outcome, report);
