@@ -375,11 +375,34 @@ static const char *const peers[] = {
 	"madv_soft.dirty_pagecache",
 };
 
+/* Values of the axes that storms and DMA are about; what can not be expected is the code of a known failure. */
+static const char *const outcomes[] = {
+	"conversion done",
+	"conversion refused-intact",
+	"conversion refused-torn",
+	"code conversion-corrupted",
+	"iommu quiet",
+	"iommu fault",
+};
+
+static void note_outcomes(const struct scenario *scenario, json_t *seen)
+{
+	static const char *const axes[] = {"conversion", "iommu"};
+	json_t *code;
+	size_t index;
+
+	for (size_t i = 0; i < ARRAY_SIZE(axes); i++)
+		json_array_append_new(seen, json_sprintf("%s %s", axes[i],
+							 json_text(scenario->expect, axes[i], "")));
+	json_array_foreach (json_object_get(scenario->known_failure, "code"), index, code)
+		json_array_append_new(seen, json_sprintf("code %s", json_string_value(code)));
+}
+
 static void the_library_is_whole(void **state)
 {
 	__cleanup_free char *library = NULL;
 	__cleanup_json json_t *names = NULL;
-	__cleanup_json json_t *references = json_array();
+	__cleanup_json json_t *references = json_array(), *seen = json_array();
 	struct reason why = {""};
 	size_t index, demos = 0;
 	json_t *name;
@@ -404,6 +427,7 @@ static void the_library_is_whole(void **state)
 		    json_array_size(scenario->tags) == 0)
 			fail_msg("%s: objective, exercises, reference or tags is missing", path);
 		demos += has(scenario->tags, "demo");
+		note_outcomes(scenario, seen);
 		json_array_append_new(references, json_string(scenario->reference));
 		if (scenario_from_spec(scenario->spec, &again, &why))
 			fail_msg("%s", why.text);
@@ -418,6 +442,9 @@ static void the_library_is_whole(void **state)
 		scenario_free(scenario);
 	}
 	assert_in_range(demos, 12, 24);
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		if (!has(seen, outcomes[i]))
+			fail_msg("no scenario has '%s'", outcomes[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
 		size_t length = strlen(peers[i]);
 		bool found = false;
