@@ -14,6 +14,14 @@ teardown_file() {
 	[ -z "$host" ] || "$brinell" rig down "$host"
 }
 
+@test "a payload that ends in a triple fault is reported with its registers, and the storm goes on" {
+	run timeout 90 "$brinell" rig run "$host" --file "$top/bats/rig/host_gmem.sh" --file "$top/bats/rig/converse.sh" \
+		--timeout 80s -- busybox sh /root/host_gmem.sh crash
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"PASSED crash"* ]]
+}
+
 @test "kill -9 of the engine, its watcher or the agent at any moment leaves nothing bound, mapped, pinned or running" {
 	kills=${GMEM_KILLS:-12}
 	run timeout $((60 + kills * 20)) "$brinell" rig run "$host" --file "$top/bats/rig/host_gmem.sh" \

@@ -4,7 +4,7 @@
 # shellcheck shell=dash disable=SC2154,SC2034
 #
 # Runs on a rig host whose VMs can have private memory. Kills parts of a storm with a device that does DMA, each at a random
-# moment, and looks for what is left. Usage: host_gmem.sh KILLS.
+# moment, and looks for what is left. With "crash", the payload of the storm ends in a triple fault. Usage: host_gmem.sh KILLS|crash.
 
 # shellcheck source=/dev/null
 . "${0%/*}/converse.sh"
@@ -182,6 +182,27 @@ recover() {
 	leave
 }
 
+# The storm reports it as a failure of its own, not of the kernel, and goes on.
+crash() {
+	meet 1
+	await 1 '"event":"hello"'
+	ok 1 inject.prepare '{"injector":"gmem-storm","arguments":{"workload":"flip","memory":"1M","operations":"3","plant":"crash"}}'
+	mark
+	ok 1 inject.fire '{}'
+	await 1 '"event":"broken"' 'ended in a triple fault, RIP 0x'
+	await 1 '"event":"end"' '"operations":3'
+	ok 1 inject.restore '{}'
+	part_of_one
+}
+
+if [ "$1" = crash ]; then
+	(crash) >"$work/trial" 2>&1 || {
+		tail -n 40 "$work/trial"
+		exit 1
+	}
+	echo "PASSED crash"
+	exit
+fi
 pinned=$(pins)
 returned || fail "$(driver) has the device at the beginning"
 kills=0
