@@ -282,7 +282,6 @@ static bool fake_disarm(enum gmem_failure failure)
 }
 
 static const struct gmem_kernel fake_kernel = {
-	.name = "fake",
 	.open = fake_open,
 	.close = fake_close,
 	.convert = fake_convert,

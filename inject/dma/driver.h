@@ -13,7 +13,6 @@
 /**
  * struct dma_driver - operations of one kind of device
  * @name:    as in scenarios
- * @summary: one line
  * @drives:  whether it supports a function with these IDs and this class code (24 bits)
  * @address_bits: width of the addresses that the device can emit
  * @open:    initializes the device; fills the first page of @own with the data of a write. -ETIMEDOUT when it does not answer
@@ -25,7 +24,6 @@
  */
 struct dma_driver {
 	const char *name;
-	const char *summary;
 	bool (*drives)(uint32_t vendor, uint32_t device, uint32_t class);
 	unsigned int address_bits;
 	int (*open)(struct dma_device *device, struct reason *why);

@@ -96,7 +96,6 @@ static void edu_close(struct dma_device *device)
 
 REGISTERED(dma_driver, edu_driver) = {
 	.name = "edu",
-	.summary = "QEMU's educational device",
 	.drives = edu_drives,
 	.address_bits = 28,
 	.open = edu_open,

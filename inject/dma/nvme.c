@@ -215,7 +215,6 @@ static void nvme_close(struct dma_device *device)
 
 REGISTERED(dma_driver, nvme_driver) = {
 	.name = "nvme",
-	.summary = "any NVMe controller; its namespaces are not touched",
 	.drives = nvme_drives,
 	.address_bits = 64,
 	.open = nvme_open,

@@ -65,8 +65,8 @@ int round_execute(struct storm *storm, unsigned int count, const struct storm_op
 void oracle_violation(struct storm *storm, const struct storm_operation *operation,
 		      enum storm_outcome outcome, const char *user, uint64_t page,
 		      const char *text);
-bool oracle_check(struct storm *storm, const struct storm_operation *operation);
-bool oracle_check_all(struct storm *storm, unsigned int vm,
+void oracle_check(struct storm *storm, const struct storm_operation *operation);
+void oracle_check_all(struct storm *storm, unsigned int vm,
 		      const struct storm_operation *operation);
 int users_open(struct storm *storm, unsigned int vm, struct reason *why);
 void users_close(struct storm *storm, unsigned int vm);

@@ -127,7 +127,6 @@ struct gmem_vm {
  * Return: 0 or -errno, with the reason where there is one.
  */
 struct gmem_kernel {
-	const char *name;
 	int (*open)(struct gmem_vm *vm, struct reason *why);
 	void (*close)(struct gmem_vm *vm);
 	int (*convert)(struct gmem_vm *vm, const struct gmem_range *range, bool to_private,

@@ -314,7 +314,6 @@ static int kvm_log(struct gmem_vm *vm, struct reason *why)
 }
 
 const struct gmem_kernel gmem_kvm = {
-	.name = "kvm",
 	.open = kvm_open,
 	.close = kvm_release,
 	.convert = kvm_convert,

@@ -29,7 +29,7 @@ void oracle_violation(struct storm *storm, const struct storm_operation *operati
 }
 
 /* A user that lost its range reacquires it after the report, so that the storm can go on. */
-static bool check_user(struct storm *storm, struct gmem_user *user, const struct gmem_range *range,
+static void check_user(struct storm *storm, struct gmem_user *user, const struct gmem_range *range,
 		       const struct storm_operation *operation)
 {
 	struct user_finding finding = {.page = range->first};
@@ -37,7 +37,7 @@ static bool check_user(struct storm *storm, struct gmem_user *user, const struct
 
 	storm->counts->checked += range->count;
 	if (same == 1)
-		return true;
+		return;
 	if (same < 0)
 		oracle_violation(storm, operation, OUTCOME_BROKEN, user->kind->name, range->first,
 				 *finding.text ? finding.text : strerror(-same));
@@ -46,39 +46,30 @@ static bool check_user(struct storm *storm, struct gmem_user *user, const struct
 				 user->kind->name, finding.page, finding.text);
 	if (finding.lost && user->kind->reacquire)
 		(void)user->kind->reacquire(user, range);
-	return false;
 }
 
-/**
- * oracle_check - check the range of an operation, and one page on each side of it, through every user
- *
- * Return: whether nothing differs from the model.
- */
-bool oracle_check(struct storm *storm, const struct storm_operation *operation)
+/** oracle_check - check the range of an operation, and one page on each side of it, through every user */
+void oracle_check(struct storm *storm, const struct storm_operation *operation)
 {
 	const struct gmem_range *range = &operation->range;
 	uint64_t first = range->first ? range->first - 1 : 0;
 	uint64_t end = range->first + range->count + 1;
 	struct gmem_range wide;
-	bool fine = true;
 
 	if (end > storm->knobs.shape.pages)
 		end = storm->knobs.shape.pages;
 	wide = (struct gmem_range){first, end - first};
 	for (size_t i = 0; i < storm->user_count[operation->vm]; i++)
-		fine &= check_user(storm, &storm->users[operation->vm][i], &wide, operation);
-	return fine;
+		check_user(storm, &storm->users[operation->vm][i], &wide, operation);
 }
 
 /** oracle_check_all - check all pages of a VM */
-bool oracle_check_all(struct storm *storm, unsigned int vm, const struct storm_operation *operation)
+void oracle_check_all(struct storm *storm, unsigned int vm, const struct storm_operation *operation)
 {
 	struct gmem_range all = {0, storm->knobs.shape.pages};
-	bool fine = true;
 
 	for (size_t i = 0; i < storm->user_count[vm]; i++)
-		fine &= check_user(storm, &storm->users[vm][i], &all, operation);
-	return fine;
+		check_user(storm, &storm->users[vm][i], &all, operation);
 }
 
 /** users_open - open the users of a VM, whose pages are all shared. Return: 0 or -errno with the reason */

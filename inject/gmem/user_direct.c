@@ -147,7 +147,6 @@ static void direct_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, direct_user) = {
 	.name = "direct",
-	.summary = "the first 256 pages, written to a file with O_DIRECT all the time",
 	.pages = DIRECT_PAGES,
 	.open = direct_open,
 	.release = direct_release,

@@ -198,7 +198,6 @@ static void user_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, dma_user) = {
 	.name = "dma",
-	.summary = "the first 64 MiB, mapped by the IOMMU for a device that reads all the time",
 	.pages = GMEM_DMA_PAGES,
 	.open = user_open,
 	.release = user_release,

@@ -22,7 +22,6 @@ static int mapping_check(struct gmem_user *user, const struct gmem_range *range,
 
 REGISTERED(gmem_user_kind, mapping) = {
 	.name = "mapping",
-	.summary = "a mapping of the host; unmapped and mapped again",
 	.open = user_map,
 	.release = mapping_release,
 	.reacquire = mapping_reacquire,

@@ -123,7 +123,6 @@ static void process_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, process_user) = {
 	.name = "process",
-	.summary = "a second process with a mapping of its own",
 	.open = process_open,
 	.release = process_release,
 	.reacquire = process_reacquire,

@@ -49,7 +49,6 @@ static int readv_check(struct gmem_user *user, const struct gmem_range *range,
 
 REGISTERED(gmem_user_kind, readv_user) = {
 	.name = "readv",
-	.summary = "process_vm_readv(2) of the memory; holds nothing",
 	.open = readv_open,
 	.check = readv_check,
 	.close = user_unmap,

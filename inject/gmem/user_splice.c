@@ -128,7 +128,6 @@ static void splice_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, splice_user) = {
 	.name = "splice",
-	.summary = "the first 16 pages, in a pipe by vmsplice(2)",
 	.pages = SPLICE_PAGES,
 	.open = splice_open,
 	.release = splice_release,

@@ -182,7 +182,6 @@ static void uring_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, uring_user) = {
 	.name = "uring",
-	.summary = "the first 1024 pages, as fixed buffers of io_uring (long-term pins)",
 	.pages = URING_PAGES,
 	.open = uring_open,
 	.release = uring_release,

@@ -51,7 +51,6 @@ static void vcpu_close(struct gmem_user *user)
 
 REGISTERED(gmem_user_kind, vcpu_user) = {
 	.name = "vcpu",
-	.summary = "the guest, which checks its private pages too",
 	.open = vcpu_open,
 	.check = vcpu_check,
 	.close = vcpu_close,

@@ -22,7 +22,6 @@ struct user_finding {
 /**
  * struct gmem_user_kind - a kind of user of the shared side, one file each
  * @name:    as in scenarios
- * @summary: one line
  * @pages:   number of pages that it uses, from the start of the region; 0: all
  * @open:    starts to use its pages, which are shared
  * @release:  a conversion to private is announced: ends the use of the range. NULL: it holds nothing between its checks
@@ -35,7 +34,6 @@ struct user_finding {
  */
 struct gmem_user_kind {
 	const char *name;
-	const char *summary;
 	uint64_t pages;
 	int (*open)(struct gmem_user *user, struct reason *why);
 	int (*release)(struct gmem_user *user, const struct gmem_range *range);
