@@ -107,31 +107,40 @@ static bool shows_time(const char *text)
 	return false;
 }
 
+#define CONSOLES_MOST (HOST_LIMIT + GUEST_LIMIT * HOST_LIMIT)
+
+/* A console of each machine on which the kernel shows times; a record of each. */
+struct timed_consoles {
+	const struct record *of[CONSOLES_MOST];
+	size_t count;
+};
+
+static bool is_timed(const struct timed_consoles *consoles, const struct record *record)
+{
+	for (size_t i = 0; i < consoles->count; i++)
+		if (same_source(consoles->of[i], record))
+			return true;
+	return false;
+}
+
 /*
  * A kernel that shows times on its console has one in each of its lines, so lines without are of programs: other than the notice of
  * dropped lines (kernel/printk/printk.c, console_prepend_dropped()) and the lines of Xen.
  */
 static void mark_untimed(struct trial_case *trial)
 {
-	const struct record *machine = NULL;
-	bool timed = false;
+	struct timed_consoles consoles = {0};
 
+	for_each_record (trial, record)
+		if (event_is_of_console(record) && consoles.count < CONSOLES_MOST &&
+		    shows_time(record->event.text) && !is_timed(&consoles, record))
+			consoles.of[consoles.count++] = record;
 	for_each_record (trial, record) {
 		struct kernel_line *line = &trial->lines[record - trial->records];
 
-		if (!event_is_of_console(record) || line->of_program ||
-		    shows_time(record->event.text) || line->meaning == MEANS_LOST ||
-		    strncmp(record->event.text, "(XEN) ", 6) == 0)
-			continue;
-		if (!machine || !same_source(machine, record)) {
-			machine = record;
-			timed = false;
-			for (size_t i = 0; i < trial->record_count && !timed; i++)
-				timed = trial->records[i].type == RECORD_EVENT &&
-					same_source(record, &trial->records[i]) &&
-					shows_time(trial->records[i].event.text);
-		}
-		if (timed)
+		if (event_is_of_console(record) && is_timed(&consoles, record) &&
+		    line->meaning != MEANS_LOST && !shows_time(record->event.text) &&
+		    strncmp(record->event.text, "(XEN) ", 6) != 0)
 			take_for_program(line);
 	}
 }
