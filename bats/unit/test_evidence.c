@@ -196,6 +196,11 @@ static const struct {
 	 MC, BOTH, 0, ""},
 	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e ", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
 	 ""},
+	/* Copied without the blank at the end. */
+	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
+	 ""},
+	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000", MEANS_HARDWARE_ERROR, MC, BOTH, 0x11a3f4,
+	 ""},
 	/* No errors. */
 	{"EDAC PCI0: Giving out device to module i3200_edac controller i3200: DEV 0000:00:00.0 "
 	 "(POLLED)",
@@ -753,6 +758,26 @@ static const struct {
 	  {"mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 3: 9c00004000010135",
 	   KIND_PROCESSOR, CE, 0x5, 0},
 	  {"mce: [Hardware Error]: TSC 4b8a3d3c ADDR 5000 MISC 8c ", KIND_PROCESSOR, CE, 0x5, 0}}},
+	/* In pieces, with lines of other processors in between. */
+	{{{"mce: [Hardware Error]: CPU 0: Machine Check: 0 Bank 7: 8c00004000010090", KIND_MEMORY,
+	   CE, 0x11a3f4, 0},
+	  {"mce: [Hardware Error]: TSC 4b8a3d3c ", KIND_MEMORY, CE, 0x11a3f4, 0},
+	  {"random: crng init done", 0, 0, 0, 0},
+	  {"ADDR 11a3f4000 ", 0, 0, 0x11a3f4, 0},
+	  {"MISC 8c ", 0, 0, 0, 0},
+	  {"mce: [Hardware Error]: PROCESSOR 0:606a6 TIME 1664379131 SOCKET 0 APIC 0 microcode 1",
+	   0, 0, 0, 0}}},
+	{{{"mce: [Hardware Error]: CPU 2: Machine Check: 0 Bank 17: dc2040000000011b", KIND_MEMORY,
+	   CE, 0, 0},
+	  {"mce: [Hardware Error]: TSC 0 ", KIND_MEMORY, CE, 0, 0},
+	  {"ADDR 11a3f4000 ", 0, 0, 0x11a3f4, 0},
+	  {"SYND a0a IPID 9600050f00 ", 0, 0, 0, 0}}},
+	{{{"[Hardware Error]: Corrected error, no action required.", KIND_MEMORY, CE, 0, 0},
+	  {"[Hardware Error]: CPU:0 (19:61:2) MC21_STATUS[-|CE|MiscV|AddrV|-", KIND_MEMORY, CE, 0,
+	   0},
+	  {"random: crng init done", 0, 0, 0, 0},
+	  {"|-|SyndV|CECC|-|-|-]: 0x9c2040000000011b", 0, CE, 0, 0},
+	  {"[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x1", KIND_MEMORY, CE, 0, 0}}},
 	/* The decoder for AMD: poison has a physical address. */
 	{{{"[Hardware Error]: Deferred error, no action required.", KIND_MEMORY, UE, 0, 0},
 	  {"[Hardware Error]: CPU:1 (19:61:2) MC21_STATUS[-|-|MiscV|AddrV|-|-|SyndV|UECC|Deferred|-"

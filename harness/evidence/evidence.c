@@ -253,11 +253,20 @@ static const struct line_kind line_kinds[] = {
 	     PRINTED_FIRST),
 	LINE(": Machine Check", "\\[Hardware Error\\]: CPU [0-9]+: Machine Check",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK),
+	/* Each value has a blank behind it, which logs that were copied have lost at the end of the line. */
 	LINE("TSC ",
-	     "\\[Hardware Error\\]: TSC [0-9a-f]+ (ADDR " HEX " )?(MISC " HEX " )?(.*IPID " HEX
+	     "\\[Hardware Error\\]: TSC [0-9a-f]+( ADDR " HEX ")?( MISC " HEX ")?(.* IPID " HEX
 	     ")?",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .physical = 2, .misc = 4, .ipid = 6,
 	     PRINTED),
+	/*
+	 * What is printed in pieces is so many records, if another processor prints in between (kernel/printk/printk.c, vprintk_store()).
+	 */
+	LINE("ADDR ", "^ADDR " HEX "( MISC " HEX ")?(.* IPID " HEX ")?", MEANS_NOTHING,
+	     .physical = 1, .misc = 3, .ipid = 5, PRINTED),
+	LINE("MISC ", "^MISC " HEX "( |$)", MEANS_NOTHING, .misc = 1, PRINTED),
+	LINE("IPID ", "^((PPIN|SYND|SYND1|SYND2) [0-9a-f]+ |FRU .* )*IPID " HEX "( |$)",
+	     MEANS_NOTHING, .ipid = 3, PRINTED),
 	LINE("PROCESSOR ", "\\[Hardware Error\\]: PROCESSOR ([0-9]+):", MEANS_NOTHING, .vendor = 1,
 	     PRINTED),
 	LINE("Unexpected int18", "CPU#[0-9]+: Unexpected int18 \\(Machine Check\\)",
@@ -287,6 +296,7 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, .cpu = 1, .bank = 2, .status = 3, DECODED),
 	LINE("_STATUS[", "\\[Hardware Error\\]: CPU:[0-9]+ .*MC[0-9]+_STATUS\\[",
 	     MEANS_HARDWARE_ERROR, KIND_MACHINE_CHECK, DECODED),
+	LINE("]: 0x", "^(\\|[-A-Za-z0-9]+)*\\]: 0x" HEX "$", MEANS_NOTHING, .status = 2, DECODED),
 	LINE("Error Addr: 0x", "\\[Hardware Error\\]: Error Addr: 0x" HEX, MEANS_HARDWARE_ERROR,
 	     KIND_MACHINE_CHECK, .physical = 1, DECODED),
 	LINE("IPID: 0x", "\\[Hardware Error\\]: (PPIN: 0x[0-9a-f]+, )?IPID: 0x" HEX,
