@@ -125,7 +125,8 @@ static void emit_touched(struct activity *run, const struct memory_report *repor
 	bool read = report->data != DATA_UNREAD;
 	json_t *data = json_object();
 	__cleanup_free char *text =
-		format_text("touched by %s: %s", param_text(run->arguments, "touch"),
+		format_text("touched by %s: %s",
+			    *report->call ? report->call : param_text(run->arguments, "touch"),
 			    read ? names[report->data] : "done");
 
 	if (read) {
@@ -245,6 +246,23 @@ static int memory_command(struct activity *run, const char *command, struct reas
 	return fail(why, -ETIME, "%s: madvise on its own page did not return", run->name);
 }
 
+static int memory_touch_by(struct activity *run, const char *way, struct reason *why)
+{
+	enum memory_page page = ((struct memory_run *)run->private)->options.page;
+	bool load = strcmp(way, "load") == 0;
+
+	if (!load && strcmp(way, "store") != 0)
+		return fail(why, -EINVAL, "%s: 'by' must be load or store", run->name);
+	if (page != PAGE_ANONYMOUS && page != PAGE_THP && page != PAGE_HUGETLB &&
+	    page != PAGE_MLOCKED)
+		return fail(
+			why, -EOPNOTSUPP,
+			"%s: 'by' is for pages of the kinds anonymous, thp, hugetlb and mlocked; "
+			"this one is touched in the way that it was declared with",
+			run->name);
+	return process_touch(run, run->private, load ? REQUEST_LOAD : REQUEST_REWRITE, why);
+}
+
 static int prepare(struct activity *run, int64_t *ready_ns, struct reason *why)
 {
 	struct memory_run *memory = run->private;
@@ -273,6 +291,7 @@ REGISTERED(workload, memory) = {
 	.name = "memory",
 	.summary = "a process that owns a page of a chosen kind, and touches it in a chosen way",
 	.params = memory_params,
+	.touch_by = memory_touch_by,
 	.command = memory_command,
 	.process = &victim,
 	PROCESS_WORKLOAD,

@@ -38,6 +38,8 @@ enum memory_touch {
 	TOUCH_FUTEX,
 	TOUCH_FULL_STORE,
 	TOUCH_NONE,
+	/* Only on request: the whole page with new content, so that a load finds an older one. */
+	TOUCH_REWRITE,
 };
 
 /** struct memory_options - options of a victim */
@@ -74,6 +76,8 @@ struct memory_region {
 
 enum memory_request {
 	REQUEST_TOUCH = 'T',
+	REQUEST_LOAD = 'L',
+	REQUEST_REWRITE = 'W',
 	REQUEST_MADVISE_HARD = 'H',
 	REQUEST_MADVISE_SOFT = 'S',
 	REQUEST_QUIT = PROCESS_QUIT,
@@ -97,6 +101,7 @@ enum memory_data {
 
 /**
  * struct memory_report - report of a victim, one packet; base.text is the reason of a failure
+ * @call:    that failed; of a touch on request: its way
  * @elapsed_ns: of a signal: since the touch began; 0: no touch was under way
  */
 struct memory_report {

@@ -28,9 +28,12 @@
 #define MADV_SOFT_OFFLINE 101
 #endif
 
+/* @way: of the present touch; @generation: how often the page was rewritten */
 static struct victim {
 	int socket;
 	const struct memory_options *options;
+	enum memory_touch way;
+	uint64_t generation;
 	struct memory_region region;
 	pid_t peer;
 	int peer_in;
@@ -80,7 +83,16 @@ static void report_touched(enum memory_data data)
 {
 	struct memory_report report = {.base.kind = REPORT_TOUCHED, .data = data};
 
+	if (victim.way != victim.options->touch)
+		snprintf(report.call, sizeof(report.call), "%s",
+			 victim.way == TOUCH_LOAD ? "load" : "store");
 	send_report(&report);
+}
+
+/* What the page is filled with; no number of another page. */
+static uint64_t content(void)
+{
+	return MEMORY_VICTIM_PAGE + victim.generation * 2 * MEMORY_CANARY;
 }
 
 static size_t first_word(void)
@@ -95,13 +107,13 @@ static bool loads_line(enum memory_data *data)
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		words[i] = line[i];
-	*data = memory_compare(words, MEMORY_VICTIM_PAGE, first_word(), ARRAY_SIZE(words));
+	*data = memory_compare(words, content(), first_word(), ARRAY_SIZE(words));
 	return true;
 }
 
 static bool stores_word(enum memory_data *data)
 {
-	*(volatile uint64_t *)victim.region.line = memory_word(MEMORY_VICTIM_PAGE, first_word());
+	*(volatile uint64_t *)victim.region.line = memory_word(content(), first_word());
 	*data = DATA_UNREAD;
 	return true;
 }
@@ -112,7 +124,7 @@ static bool stores_full_line(enum memory_data *data)
 	uint64_t words[MEMORY_LINE / sizeof(uint64_t)] __attribute__((aligned(16)));
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		words[i] = memory_word(MEMORY_VICTIM_PAGE, first_word() + i);
+		words[i] = memory_word(content(), first_word() + i);
 	for (size_t i = 0; i < MEMORY_LINE; i += sizeof(__m128i))
 		_mm_stream_si128((__m128i *)(victim.region.line + i),
 				 _mm_load_si128((const __m128i *)((char *)words + i)));
@@ -147,7 +159,7 @@ static bool copies_in(enum memory_data *data)
 	if (!done)
 		report_error("write", errno);
 	else if (read(pipes[0], bytes, sizeof(bytes)) == sizeof(bytes))
-		*data = memory_compare(bytes, MEMORY_VICTIM_PAGE, first_word(),
+		*data = memory_compare(bytes, content(), first_word(),
 				       MEMORY_LINE / sizeof(uint64_t));
 	close(pipes[0]);
 	close(pipes[1]);
@@ -164,8 +176,7 @@ static bool copies_out(enum memory_data *data)
 		report_error("read", got < 0 ? errno : EIO);
 		return false;
 	}
-	*data = memory_compare(bytes, MEMORY_VICTIM_PAGE, first_word(),
-			       MEMORY_LINE / sizeof(uint64_t));
+	*data = memory_compare(bytes, content(), first_word(), MEMORY_LINE / sizeof(uint64_t));
 	return true;
 }
 
@@ -179,8 +190,8 @@ static bool prefetches(enum memory_data *data)
 /* Half of the word is in the previous line, which is intact. */
 static bool loads_unaligned(enum memory_data *data)
 {
-	uint64_t word, before = memory_word(MEMORY_VICTIM_PAGE, first_word() - 1);
-	uint64_t after = memory_word(MEMORY_VICTIM_PAGE, first_word());
+	uint64_t word, before = memory_word(content(), first_word() - 1);
+	uint64_t after = memory_word(content(), first_word());
 	const unsigned char *at = victim.region.line - 4;
 
 	__asm__ volatile("movq %1, %0" : "=r"(word) : "m"(*(const uint64_t(*)[1])at));
@@ -194,14 +205,14 @@ static bool streams_page(enum memory_data *data)
 
 	memcpy(copy, victim.region.victim, MEMORY_PAGE);
 	__asm__ volatile("" : : "r"(copy) : "memory");
-	*data = memory_compare(copy, MEMORY_VICTIM_PAGE, 0, MEMORY_PAGE / sizeof(uint64_t));
+	*data = memory_compare(copy, content(), 0, MEMORY_PAGE / sizeof(uint64_t));
 	return true;
 }
 
 /* The kernel compares the word itself: it waits (with a zero timeout) only if the word has the given value. */
 static bool waits_on_futex(enum memory_data *data)
 {
-	uint32_t word = (uint32_t)memory_word(MEMORY_VICTIM_PAGE, first_word());
+	uint32_t word = (uint32_t)memory_word(content(), first_word());
 	struct timespec no_time = {0};
 
 	if (syscall(SYS_futex, victim.region.line, FUTEX_WAIT_PRIVATE, word, &no_time, NULL, 0) ==
@@ -222,7 +233,16 @@ static bool writes_beside(enum memory_data *data)
 {
 	size_t word = (first_word() + MEMORY_LINE) % (MEMORY_PAGE / sizeof(uint64_t));
 
-	((volatile uint64_t *)victim.region.victim)[word] = memory_word(MEMORY_VICTIM_PAGE, word);
+	((volatile uint64_t *)victim.region.victim)[word] = memory_word(content(), word);
+	*data = DATA_UNREAD;
+	return true;
+}
+
+static bool rewrites(enum memory_data *data)
+{
+	victim.generation++;
+	for (size_t i = 0; i < MEMORY_PAGE / sizeof(uint64_t); i++)
+		((volatile uint64_t *)victim.region.victim)[i] = memory_word(content(), i);
 	*data = DATA_UNREAD;
 	return true;
 }
@@ -240,7 +260,7 @@ static bool (*const touches[])(enum memory_data *data) = {
 	[TOUCH_THREADS] = loads_line,	     [TOUCH_PREFETCH] = prefetches,
 	[TOUCH_UNALIGNED] = loads_unaligned, [TOUCH_MEMCPY] = streams_page,
 	[TOUCH_FUTEX] = waits_on_futex,	     [TOUCH_FULL_STORE] = stores_full_line,
-	[TOUCH_NONE] = touches_nothing,
+	[TOUCH_NONE] = touches_nothing,	     [TOUCH_REWRITE] = rewrites,
 };
 
 /* One touch by this thread, with a report of its result. Return: whether the line was read and is intact. */
@@ -255,7 +275,7 @@ static bool touch_once(void)
 	}
 	may_land = 1;
 	touched_ns = now_monotonic_ns();
-	done = touches[victim.options->touch](&data);
+	done = touches[victim.way](&data);
 	touched_ns = 0;
 	may_land = 0;
 	if (done)
@@ -304,7 +324,7 @@ static void check_beside(void)
 			continue;
 		for (size_t i = 0; i < MEMORY_LINE / sizeof(uint64_t); i++)
 			check_word(&words[i], words[i],
-				   memory_word(MEMORY_VICTIM_PAGE,
+				   memory_word(content(),
 					       line * (MEMORY_LINE / sizeof(uint64_t)) + i));
 	}
 }
@@ -443,15 +463,16 @@ static void stop_peer(bool report)
 	victim.peer = 0;
 }
 
-static void serve_touch(void)
+static void serve_touch(enum memory_touch way)
 {
 	bool alive = false;
 
+	victim.way = way;
 	if (victim.peer > 0 && write(victim.peer_in, (char[]){REQUEST_TOUCH}, 1) != 1)
 		report_error("write", errno);
-	if (victim.options->touch == TOUCH_THREADS)
+	if (way == TOUCH_THREADS)
 		touch_in_threads();
-	else if (victim.options->touch == TOUCH_COPY_ON_WRITE)
+	else if (way == TOUCH_COPY_ON_WRITE)
 		touch_in_child();
 	else
 		alive = touch_once();
@@ -523,6 +544,7 @@ _Noreturn void memory_victim(int socket, const void *options)
 	struct reason why = {0};
 
 	victim = (struct victim){.socket = socket, .options = options, .peer_in = -1};
+	victim.way = victim.options->touch;
 	process_begin();
 	catch_sigbus();
 	failed.base.error = set_up(&why);
@@ -541,7 +563,11 @@ _Noreturn void memory_victim(int socket, const void *options)
 		if (got != 1 || request == REQUEST_QUIT)
 			break;
 		if (request == REQUEST_TOUCH)
-			serve_touch();
+			serve_touch(victim.options->touch);
+		else if (request == REQUEST_LOAD)
+			serve_touch(TOUCH_LOAD);
+		else if (request == REQUEST_REWRITE)
+			serve_touch(TOUCH_REWRITE);
 		else if (request == REQUEST_MADVISE_HARD)
 			serve_madvise(MADV_HWPOISON);
 		else if (request == REQUEST_MADVISE_SOFT)

@@ -33,6 +33,7 @@ struct process_workload {
  * @start:   starts it (a child process) and waits until it is ready; fills @run->facts with
  *           {"pid", "address", "pfn", "physical", "page_size", ...}, numbers as 0x text
  * @touch:   touches its memory in its configured way; returns at once, the results come as events
+ * @touch_by: touches it in another way, "load" or "store", which writes other data than before; may be NULL
  * @dispatch: reads the reports of the child; called when @run->fd is readable; emits events
  * @command: an action that only its process can do, such as "madvise-hard"; waits for the answer; may be NULL
  * @stop:    ends it, by its pid, and reaps it
@@ -45,6 +46,7 @@ struct workload {
 	const struct param *params;
 	int (*start)(struct activity *run, struct reason *why);
 	int (*touch)(struct activity *run, struct reason *why);
+	int (*touch_by)(struct activity *run, const char *way, struct reason *why);
 	int (*command)(struct activity *run, const char *command, struct reason *why);
 	void (*dispatch)(struct activity *run);
 	void (*stop)(struct activity *run);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "bats/unit/workload_test.h"
 #include "inject/injector.h"
@@ -109,6 +110,39 @@ static void touches_repeat(void **state)
 		(void)await(&run, "checked");
 		(void)await(&run, "touched");
 	}
+	finish(&run);
+}
+
+static void touch_by(struct activity *run, const char *way)
+{
+	json_array_clear(events);
+	assert_int_equal(run->workload->touch_by(run, way, &why), 0);
+	(void)await(run, "checked");
+}
+
+/* What was in the page before it was written again is noticed. */
+static void another_touch_on_request(void **state)
+{
+	unsigned char page[MEMORY_PAGE];
+	struct iovec here = {.iov_base = page, .iov_len = sizeof(page)}, there = here;
+	struct activity run;
+
+	(void)state;
+	assert_int_equal(start(&run, "memory", NULL), 0);
+	there.iov_base = (void *)(fact(&run, "address") & -(uintptr_t)MEMORY_PAGE);
+	assert_int_equal(process_vm_readv(run.pid, &here, 1, &there, 1, 0), MEMORY_PAGE);
+	touch_by(&run, "store");
+	assert_null(json_object_get(find_event("touched"), "value_ok"));
+	touch_by(&run, "load");
+	assert_true(json_is_true(json_object_get(find_event("touched"), "value_ok")));
+	assert_null(find_event("corrupted"));
+	assert_int_equal(process_vm_writev(run.pid, &here, 1, &there, 1, 0), MEMORY_PAGE);
+	touch_by(&run, "load");
+	assert_string_equal(json_text(find_event("touched"), "data", ""), "other");
+	assert_int_equal(run.workload->touch_by(&run, "execute", &why), -EINVAL);
+	finish(&run);
+	assert_int_equal(start(&run, "memory", json_pack("{s:s}", "page", "shared")), 0);
+	assert_int_equal(run.workload->touch_by(&run, "store", &why), -EOPNOTSUPP);
 	finish(&run);
 }
 
@@ -245,6 +279,7 @@ int main(void)
 		cmocka_unit_test(tmpfs_is_intact),
 		cmocka_unit_test(instruction_is_intact),
 		cmocka_unit_test(touches_repeat),
+		cmocka_unit_test(another_touch_on_request),
 		cmocka_unit_test(end_is_reported),
 		cmocka_unit_test(time_to_the_signal_is_measured),
 		cmocka_unit_test(unhandled_signal_ends_the_process),

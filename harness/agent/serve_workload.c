@@ -111,17 +111,19 @@ static int serve_touch(struct agent *agent, const json_t *arguments, json_t **re
 		       struct reason *why)
 {
 	const char *name = json_text(arguments, "name", "");
+	const char *by = json_text(arguments, "by", NULL);
 	struct agent_workload *load = find(agent, name);
 
 	if (!load)
 		return fail(why, -ENOENT, "workload.touch: no workload '%s' runs", name);
-	if (json_object_get(arguments, "by"))
+	if (by && !load->run.workload->touch_by)
 		return fail(why, -EOPNOTSUPP,
 			    "workload.touch: '%s' is touched in the way that it was declared with; "
-			    "'by' is for guests that are a program alone",
+			    "'by' is for workloads of the kind memory",
 			    name);
 	*reply = json_object();
-	return load->run.workload->touch(&load->run, why);
+	return by ? load->run.workload->touch_by(&load->run, by, why)
+		  : load->run.workload->touch(&load->run, why);
 }
 
 static void stop_workload(struct agent *agent, struct agent_workload *load)
