@@ -4,9 +4,11 @@
  * or die. Each is an event; none crashes, and none costs more than a bounded piece of memory.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -187,7 +189,7 @@ static int call(struct fixture *fixture, const char *guest, int64_t timeout_ms, 
 }
 
 /* The id of the call that the guest has got. */
-static int64_t hear(const struct fixture *fixture)
+static int64_t hear_call(const struct fixture *fixture, const char *expected)
 {
 	char line[512];
 	ssize_t got = read(fixture->guest, line, sizeof(line) - 1);
@@ -195,8 +197,13 @@ static int64_t hear(const struct fixture *fixture)
 
 	assert_true(got > 0);
 	message = json_loadb(line, (size_t)got, JSON_DISABLE_EOF_CHECK, NULL);
-	assert_string_equal(json_text(message, "call", ""), "ping");
+	assert_string_equal(json_text(message, "call", ""), expected);
 	return json_number(message, "id", 0);
+}
+
+static int64_t hear(const struct fixture *fixture)
+{
+	return hear_call(fixture, "ping");
 }
 
 static void a_guest_sends_hello_and_answers(void **state)
@@ -933,6 +940,52 @@ static void a_socket_is_retried_until_it_accepts(void **state)
 	rmdir(directory);
 }
 
+/* Return: the other end of a new terminal, which the guest link opens. */
+static int open_console(struct fixture *fixture)
+{
+	int console = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct reason why = {0};
+
+	assert_true(console >= 0);
+	assert_int_equal(unlockpt(console), 0);
+	make_terminal_raw(console);
+	assert_int_equal(guest_link_connect(fixture->link, "console", ptsname(console), &why), 0);
+	(void)await(fixture, "connected");
+	return console;
+}
+
+static void a_guest_does_not_notice_another_terminal(void **state)
+{
+	static const char witness[] = "{\"event\":\"witness\",\"text\":\"oops\",\"number\":0}\n";
+	struct fixture *fixture = *state;
+	__cleanup_free char *answer = NULL;
+	int64_t id;
+
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	/* It is there before the guest's kernel runs. */
+	fixture->guest = open_console(fixture);
+	hold(fixture, 400);
+	assert_null(find(fixture, "mute"));
+	greet(fixture);
+	/* Restored under another number, it has another terminal. Nothing that it says is lost. */
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	json_array_clear(fixture->events);
+	fixture->guest = open_console(fixture);
+	say(fixture, witness);
+	(void)await(fixture, "said");
+	assert_null(find(fixture, "rubbish"));
+	id = hear_call(fixture, "hello");
+	answer = format_text(
+		"{\"id\":%lld,\"ok\":{\"event\":\"hello\",\"protocol\":1,\"guest\":true,"
+		"\"boot_id\":\"boot-1\",\"pid\":7}}\n",
+		(long long)id);
+	say(fixture, answer);
+	assert_false(json_is_true(json_object_get(await(fixture, "hello"), "rebooted")));
+	assert_int_equal(fixture->answers, 0);
+}
+
 static void guests_dial_over_vsock(void **state)
 {
 	struct fixture *fixture = *state;
@@ -997,6 +1050,7 @@ int main(void)
 		WITH_LINK(a_clock_that_jumps_is_reported),
 		WITH_LINK(a_guest_is_named_by_its_cid),
 		WITH_LINK(a_guest_that_was_not_named_yet_is_not_lost),
+		WITH_LINK(a_guest_does_not_notice_another_terminal),
 		WITH_LINK(a_socket_is_retried_until_it_accepts),
 		WITH_LINK(guests_dial_over_vsock),
 	};

@@ -63,6 +63,7 @@ static int dial_serial(const char *path, struct reason *why)
 
 	if (fd < 0)
 		return fail_errno(why, -errno, "open %s", path);
+	make_terminal_raw(fd);
 	state.fd = fd;
 	if (poll(&state, 1, 0) >= 0 && !(state.revents & POLLHUP)) {
 		/* What was left unfinished on the port before ends here. */

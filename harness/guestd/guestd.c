@@ -29,8 +29,9 @@ static const char usage[] =
 	"  --port N         vsock port of the host (default: brinell.port=N of the kernel command\n"
 	"                   line, or 25202)\n"
 	"  --cid N          vsock CID to dial (default: 2, the host; 0: no vsock)\n"
-	"  --serial DEVICE  virtio serial port to fall back to (default: the one that is named\n"
-	"                   brinell.guest)\n"
+	"  --serial DEVICE  virtio serial port, or console, to fall back to (default: the port "
+	"that is\n"
+	"                   named brinell.guest)\n"
 	"  --socket PATH    dial this Unix socket instead\n";
 
 static unsigned int configured_port(void)

@@ -60,6 +60,9 @@ static void open_console(void)
 {
 	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
 
+	/* Without a console of the kernel, messages must not go to what is opened next. */
+	if (fd < 0)
+		fd = open("/dev/null", O_RDWR);
 	if (fd < 0)
 		return;
 	for (int i = 0; i < 3; i++)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 
 #include "harness/lib/text.h"
@@ -103,6 +104,17 @@ bool text_among(const char *text, const char *const *list)
 	while (*list && strcmp(text, *list) != 0)
 		list++;
 	return *list;
+}
+
+/** make_terminal_raw - have the bytes of a terminal go as they are; does nothing with another kind of file */
+void make_terminal_raw(int fd)
+{
+	struct termios raw;
+
+	if (tcgetattr(fd, &raw))
+		return;
+	cfmakeraw(&raw);
+	(void)tcsetattr(fd, TCSANOW, &raw);
 }
 
 /**

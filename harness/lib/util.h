@@ -93,6 +93,7 @@ void *xreallocarray(void *array, size_t count, size_t size);
 char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t length);
 
+void make_terminal_raw(int fd);
 char *mend_text(char *text);
 bool is_utf8(const char *text);
 bool escaped_byte(const char *text, unsigned char *byte);

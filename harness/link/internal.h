@@ -9,6 +9,7 @@
  * @peer:     the guest
  * @until_ns: when it is answered without the guest
  * @cookie:   of the user
+ * @own:      a hello that the link itself has requested
  */
 struct guest_call {
 	struct guest_call *next;
@@ -17,6 +18,7 @@ struct guest_call {
 	int64_t until_ns;
 	char *name;
 	void *cookie;
+	bool own;
 };
 
 /*
@@ -57,6 +59,7 @@ void guest_link_accept(struct guest_link *link);
 /* talk.c: messages */
 void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *peer,
 			   const char *because);
+void guest_peer_ask_hello(struct guest_link *link, struct guest_peer *peer);
 void guest_link_expire_calls(struct guest_link *link, int64_t now);
 void guest_peer_read(struct guest_link *link, struct guest_peer *peer);
 

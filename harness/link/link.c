@@ -255,7 +255,8 @@ static void tick_peer(struct guest_link *link, struct guest_peer *peer, int64_t 
 	if (peer->is_forgotten)
 		return;
 	guest_peer_retry(peer, link, now);
-	if (peer->channel && !peer->greeted && now - peer->since_ns > link->limits.hello_ns)
+	if (peer->channel && !peer->terminal && !peer->greeted &&
+	    now - peer->since_ns > link->limits.hello_ns)
 		guest_peer_cut_off(link, peer, "mute", "its hello did not arrive in time");
 	/* After ten seconds without an offence the count starts anew. */
 	if (peer->greeted && now - peer->since_ns > 10 * NSEC_PER_SEC)

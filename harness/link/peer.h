@@ -38,6 +38,8 @@ struct guest_pulse {
  * @cid:       of its vsock, or 0
  * @path:      Unix socket of its serial port, or NULL
  * @channel:   its stream now, or NULL
+ * @terminal:  it is the terminal of its console, which is there before its program, and of which the guest does not notice that
+ *             it was closed and opened
  * @boot_id:   of its hello, or NULL before the first; kept when the stream breaks
  * @pid:       of the program that sent the hello
  * @greeted:   it has sent hello on this stream
@@ -58,7 +60,7 @@ struct guest_peer {
 	struct channel *channel;
 	char *boot_id;
 	int64_t pid;
-	bool greeted;
+	bool terminal, greeted;
 	json_t *hello;
 	int64_t since_ns;
 	int64_t number;

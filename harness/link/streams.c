@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <linux/vm_sockets.h>
 #include <sys/un.h>
-#include <termios.h>
 
 #include "harness/link/internal.h"
 
@@ -56,6 +55,12 @@ static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd
 				   (json_int_t)peer->refusals),
 			 "connected%s", replaced ? ", in place of its older stream" : "");
 	peer->refusals = 0;
+	peer->terminal = isatty(fd);
+	/* What its guest, which is known, has sent since the last stream is among what is read next. */
+	if (!peer->terminal || !peer->boot_id)
+		return;
+	peer->greeted = true;
+	guest_peer_ask_hello(link, peer);
 }
 
 /**
@@ -149,14 +154,10 @@ static int open_socket(const char *path, struct reason *why)
 static int open_terminal(const char *path, struct reason *why)
 {
 	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	struct termios raw;
 
 	if (fd < 0)
 		return fail_errno(why, -errno, "open %s", path);
-	if (tcgetattr(fd, &raw) == 0) {
-		cfmakeraw(&raw);
-		(void)tcsetattr(fd, TCSANOW, &raw);
-	}
+	make_terminal_raw(fd);
 	return fd;
 }
 

@@ -20,7 +20,10 @@ static void end_call(struct guest_link *link, struct guest_call *call, int error
 		at = &(*at)->next;
 	*at = call->next;
 	link->call_count--;
-	link->user.answer(link->user.context, call->cookie, error, reply, why);
+	if (call->own)
+		json_decref(reply);
+	else
+		link->user.answer(link->user.context, call->cookie, error, reply, why);
 	free(call->name);
 	free(call);
 }
@@ -51,6 +54,35 @@ void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *pee
 	}
 }
 
+static int send_call(struct guest_link *link, struct guest_peer *peer, const char *call,
+		     const json_t *arguments, int64_t timeout_ms)
+{
+	__cleanup_json json_t *message = call_request(link->next_id, call, arguments);
+	struct guest_call *entry;
+	int error = message ? channel_queue(peer->channel, message, PROTOCOL_LINE_MAX) : -EINVAL;
+
+	if (error)
+		return error;
+	entry = xzalloc(sizeof(*entry));
+	*entry = (struct guest_call){.next = link->calls,
+				     .peer = peer,
+				     .id = link->next_id++,
+				     .until_ns = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC,
+				     .name = xstrdup(call)};
+	link->calls = entry;
+	link->call_count++;
+	return 0;
+}
+
+/** guest_peer_ask_hello - request the hello of a guest that does not notice its new stream */
+void guest_peer_ask_hello(struct guest_link *link, struct guest_peer *peer)
+{
+	int64_t timeout = link->limits.hello_ns / NSEC_PER_MSEC;
+
+	if (send_call(link, peer, "hello", NULL, timeout) == 0)
+		link->calls->own = true;
+}
+
 /**
  * guest_link_call - send a call to a guest
  * @arguments:  borrowed; may be NULL
@@ -64,8 +96,6 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 		    const json_t *arguments, int64_t timeout_ms, void *cookie, struct reason *why)
 {
 	struct guest_peer *peer = guest_link_find(link, guest);
-	__cleanup_json json_t *message = NULL;
-	struct guest_call *entry;
 	int error;
 
 	if (!peer)
@@ -78,19 +108,10 @@ int guest_link_call(struct guest_link *link, const char *guest, const char *call
 	if (link->call_count >= CALLS_MAX)
 		return fail(why, -EBUSY, "%s to guest '%s': %d calls wait for an answer already",
 			    call, guest, CALLS_MAX);
-	message = call_request(link->next_id, call, arguments);
-	error = message ? channel_queue(peer->channel, message, PROTOCOL_LINE_MAX) : -EINVAL;
+	error = send_call(link, peer, call, arguments, timeout_ms);
 	if (error)
 		return fail_errno(why, error, "%s to guest '%s'", call, guest);
-	entry = xzalloc(sizeof(*entry));
-	*entry = (struct guest_call){.next = link->calls,
-				     .peer = peer,
-				     .id = link->next_id++,
-				     .until_ns = now_monotonic_ns() + timeout_ms * NSEC_PER_MSEC,
-				     .name = xstrdup(call),
-				     .cookie = cookie};
-	link->calls = entry;
-	link->call_count++;
+	link->calls->cookie = cookie;
 	return 0;
 }
 
@@ -161,8 +182,10 @@ static bool take_answer(struct guest_link *link, struct guest_peer *peer, json_t
 		return guest_peer_rubbish(link, peer,
 					  "an answer that no call waits for was ignored");
 	if (!error) {
+		bool own = call->own;
+
 		end_call(link, call, 0, json_incref(json_object_get(message, "ok")), NULL);
-		return true;
+		return !own || take_hello(link, peer, json_object_get(message, "ok"));
 	}
 	number = json_number(error, "errno", -EIO);
 	if (number >= 0 || number < -4095)
