@@ -290,10 +290,11 @@ archive_files() { cpio --quiet -tv <ready/initramfs | awk '{ print $1, $3 ":" $4
 }
 
 @test "the archive of a host with a disk has what is laid over the disk in host/" {
-	archive_request 'disk yes' "guest $scripts/init" 'guest-name brinell-guest' "start $scripts/start-libvirt" "kernel $scripts/init"
+	touch brinell-guest brinell-guest-xen
+	archive_request 'disk yes' "guest $PWD/brinell-guest" "guest $PWD/brinell-guest-xen" "start $scripts/start-libvirt" "kernel $scripts/init"
 	make archive make
 	[ "$status" -eq 0 ]
-	for file in init host/init host/usr/bin/brinell-agent host/usr/bin/brinell-guest host/etc/brinell/start host/boot/vmlinuz bin/mount; do
+	for file in init host/init host/usr/bin/brinell-agent host/usr/bin/brinell-guest host/usr/bin/brinell-guest-xen host/etc/brinell/start host/boot/vmlinuz bin/mount; do
 		archive_files | grep -q " $file$"
 	done
 	[ "$(readlink tree/lib)" = host/usr/lib ]

@@ -125,11 +125,13 @@ static const char *const libvirt_ready[] = {
  */
 #define KVM_ARGUMENTS "intel_iommu=on nohz=off highres=off"
 
+static const char *const kvm_guests[] = {"brinell-guest", NULL};
+
 #define KVM_PROFILE(with)                                                                          \
 	.processor = KVM_PROCESSOR, .modules = with, .arguments = KVM_ARGUMENTS,                   \
 	.devices = intel_devices, .system = &kvm_system, .guest_modules = kvm_guest_modules,       \
 	.start = "start-libvirt", .ready = libvirt_ready, .agent = "brinell-agent-kvm",            \
-	.guest = "brinell-guest", .qemu_least = 901
+	.guests = kvm_guests, .qemu_least = 901
 
 static const struct rig_profile kvm = {
 	.name = "kvm",
@@ -205,6 +207,10 @@ static const struct rig_system xen_system = {
 	XEN_SYSTEM,
 };
 
+/* The unikernel, and the program of guests with the kernel of the host. */
+static const char *const xen_guests[] = {"brinell-guest-xen", "brinell-guest", NULL};
+static const char *const xen_guest_modules[] = {"loop", NULL};
+
 /* Without a device model: Bochs is slow, and has the whole disk in memory. */
 static const struct rig_system xen_ept_system = {
 	.name = "ept",
@@ -225,8 +231,7 @@ static const char *const xen_ready[] = {
 
 #define XEN_TOOLS                                                                                  \
 	.start = "start-xen", .ready = xen_ready, .agent = "brinell-agent-xen",                    \
-	.guest = "brinell-guest-xen", .agent_sources = xen_agent_sources,                          \
-	.agent_libraries = xen_agent_libraries
+	.agent_sources = xen_agent_sources, .agent_libraries = xen_agent_libraries
 
 /*
  * Xen selects Intel's machine check path by the vendor of the processor, and SVM by the feature bit. MWAIT is masked because
@@ -239,7 +244,7 @@ static const char *const xen_ready[] = {
 	.hypervisor_arguments =                                                                    \
 		"console=com1 com1=115200,8n1 dom0_mem=768M,max:768M loglvl=all guest_loglvl=all " \
 		"mce_verbosity=verbose",                                                           \
-	.qemu_least = 901, XEN_TOOLS
+	.guests = xen_guests, .guest_modules = xen_guest_modules, .qemu_least = 901, XEN_TOOLS
 
 static const struct rig_profile xen = {
 	.name = "xen",
@@ -339,6 +344,9 @@ static const char *const xen_ept_modules[] = {"loop",	    "erofs",	    "overlay"
 					      "xenfs",	    "xen_privcmd",  "xen_evtchn",
 					      "xen_gntdev", "xen_gntalloc", NULL};
 
+/* Linux as a guest would take minutes to boot. */
+static const char *const xen_ept_guests[] = {"brinell-guest-xen", NULL};
+
 /*
  * EPT entries keep the type of a page that is not present, and only Bochs emulates EPT. With "reboot=t" Xen ends by a triple
  * fault, at which Bochs ends, instead of a reset.
@@ -353,6 +361,7 @@ static const struct rig_profile xen_ept = {
 	.arguments = "brinell.port=/dev/ttyS1",
 	.system = &xen_ept_system,
 	.bochs = &bochs_system,
+	.guests = xen_ept_guests,
 	XEN_TOOLS,
 	.hypervisor_arguments =
 		"console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all "

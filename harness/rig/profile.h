@@ -50,7 +50,7 @@ struct rig_system {
  *                @system. NULL: @agent comes with brinell
  * @agent_libraries: NULL-terminated libraries of @system that @agent is linked with
  * @hypervisor_arguments: command line of the hypervisor of @system
- * @guest:        program for guests of this host, or NULL: it runs none
+ * @guests:       NULL-terminated programs for guests of this host, or NULL: it runs none
  * @private_vms:  KVM's modules are rebuilt with private memory for VMs (make-kvm); Debian's kernel only
  * @hosts:        1, or 2 for a pair on a private network
  * @snapshot:     its hosts start from a snapshot of a booted host; all its devices can be saved
@@ -77,7 +77,7 @@ struct rig_profile {
 	const char *const *agent_sources;
 	const char *const *agent_libraries;
 	const char *hypervisor_arguments;
-	const char *guest;
+	const char *const *guests;
 	bool private_vms;
 	unsigned int hosts;
 	bool snapshot;

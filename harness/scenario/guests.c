@@ -185,7 +185,7 @@ static int check_bench(const struct document *document, const struct scenario *s
 	const struct rig_profile *profile =
 		scenario->bench ? rig_profile_find(scenario->bench) : NULL;
 
-	if (!profile || profile->guest)
+	if (!profile || profile->guests)
 		return 0;
 	return document_fail(document, document_find(document, 1, "bench"), -EINVAL,
 			     "hosts of '%s' run no guests; write bench: kvm, or kvm-pair for a "

@@ -221,7 +221,6 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 	} parts[] = {
 		{"agent", built_agent ?: program},
 		{"init", "init"},
-		{"guest", profile->guest},
 		{"start", profile->start},
 	};
 	__cleanup_free char *kind = format_text("image-%s", profile->name);
@@ -243,8 +242,15 @@ static int ensure_archive(struct image_job *job, const struct rig_profile *profi
 				    path);
 		image_job_ask_file(job, parts[i].key, path);
 	}
+	for (const char *const *guest = profile->guests; guest && *guest; guest++) {
+		__cleanup_free char *path = NULL;
+
+		error = find_part(*guest, &path, why);
+		if (error)
+			return error;
+		image_job_ask_file(job, "guest", path);
+	}
 	image_job_ask(job, "profile", profile->name);
-	image_job_ask(job, "guest-name", profile->guest);
 	image_job_ask(job, "release", image->release);
 	image_job_ask(job, "disk", profile->system ? "yes" : NULL);
 	if (profile->bochs) {
