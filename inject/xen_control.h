@@ -49,12 +49,13 @@ struct xen_domain {
  * @processors: number that are online
  * @cap:        IA32_MCG_CAP of the first of them
  * @hvm:        it can run guests with a device model
+ * @kernel:     it has a file with its kernel, which Linux guests boot
  * @intel:      its processors are Intel's: only there Xen handles machine checks itself (xen/arch/x86/cpu/mcheck/mce_intel.c, mce_dhandlers)
  */
 struct xen_machine {
 	unsigned int processors;
 	uint64_t cap;
-	bool hvm, intel;
+	bool hvm, kernel, intel;
 };
 
 /* A register of machine checks (IA32_MC*) and the value that Xen reads from it in the next simulated machine check. */

@@ -390,6 +390,9 @@ static void xen_mca_probe(json_t *findings)
 		    ok ? "Xen has no HVM on this processor, or no device model is installed"
 		       : "xen-mca is missing, see there",
 		    "install qemu-system-xen, or use the rig's profile xen");
+	finding_add(findings, "guest:linux", ok && machine.kernel,
+		    ok ? "there is no kernel for guests in /boot" : "xen-mca is missing, see there",
+		    "install the kernel of this host there, or use the rig's profile xen");
 	for (size_t kind = 0; kind_names[kind]; kind++) {
 		__cleanup_free char *name = format_text("xen-mca:%s", kind_names[kind]);
 		__cleanup_free char *without = ok ? why_without_effect(xen, handle, kind, &machine)

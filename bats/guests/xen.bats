@@ -52,6 +52,10 @@ begin_trial() { # BENCH SCENARIO
 	on_host ends hvm
 }
 
+@test "a Linux guest suspends itself: it goes on at the source after a failure, and at the target with its data" {
+	on_host linux
+}
+
 @test "the device model of an HVM guest dies in the middle of its migration: it fails, and nothing is left behind the guest" {
 	on_host model
 }

@@ -33,8 +33,11 @@ helper() { # save|restore
 	done | head -n 1
 }
 
-begin() { # MACHINE [MEMORY-MIB]
-	ok 1 guest.start "{\"name\":\"one\",\"machine\":\"$1\",\"memory_mib\":${2:-64}}"
+begin() { # MACHINE|linux [MEMORY-MIB]
+	case $1 in
+	linux) ok 1 guest.start "{\"name\":\"one\",\"system\":\"linux\",\"memory_mib\":${2:-256}}" ;;
+	*) ok 1 guest.start "{\"name\":\"one\",\"machine\":\"$1\",\"memory_mib\":${2:-64}}" ;;
+	esac
 	ok 1 guest.call '{"guest":"one","call":"workload.start","args":{"name":"victim","kind":"memory","arguments":{"touch":"load"}}}'
 	pfn=$(($(value_of pfn)))
 }
@@ -118,6 +121,34 @@ ends() { # MACHINE
 	nothing_left
 }
 
+# It suspends itself. After that, when the target is complete, it goes on at the source, and later at the target.
+linux() {
+	begin linux
+	ok 1 guest.migrate '{"name":"one","hold":"last"}'
+	has '"outcome":"refused"'
+	has 'suspends itself'
+	migrate sent
+	kill -9 "$(helper restore)"
+	ok 1 guest.migration '{"name":"one","action":"release"}'
+	stayed 'restore the domain'
+	migrate arrived
+	ok 1 guest.migration '{"name":"one","action":"cancel"}'
+	await 1 '"event":"end"' '"outcome":"cancelled"'
+	[ "$(domains)" = 'brinell-one ' ] || fail "the domains are: $(domains)"
+	mark
+	ok 1 guest.call '{"guest":"one","call":"workload.touch","args":{"name":"victim","by":"store"}}'
+	await 1 '"event":"touched"'
+	migrate sent
+	ok 1 guest.migration '{"name":"one","action":"release"}'
+	await 1 '"event":"end"' '"outcome":"completed"'
+	await 1 '"what":"hello"' '"rebooted":false'
+	mark
+	ok 1 guest.call '{"guest":"one","call":"workload.touch","args":{"name":"victim"}}'
+	await 1 '"event":"touched"' '"value_ok":true'
+	ok 1 guest.stop '{"name":"one"}'
+	nothing_left
+}
+
 # libxl asks it for its state when the guest stands still, and once more before the guest goes on. The guest does not, and the reason says so.
 model() {
 	begin hvm
@@ -177,6 +208,8 @@ refusals() {
 	xl destroy "$domain"
 	refused ENOENT 1 guest.start '{"name":"other","kind":"domain","domain":"nobody"}'
 	refused EOPNOTSUPP 1 guest.start '{"name":"other","machine":"pv"}'
+	refused EINVAL 1 guest.start '{"name":"other","system":"none"}'
+	refused EOPNOTSUPP 1 guest.start '{"name":"other","system":"linux","machine":"hvm"}'
 	refused ENOENT 1 guest.migrate '{"name":"nobody"}'
 	refused ESRCH 1 guest.migration '{"name":"one","action":"release"}'
 	for request in '"hold":"sent"' '"hold":"elsewhere"' '"uri":"qemu+tcp://host-2/system"'; do

@@ -26,7 +26,7 @@ setup_file() {
 @test "the doctor names the machine checks that Xen acts on" {
 	run "$brinell" doctor --bench xen
 	[ "$status" -eq 0 ]
-	for finding in xen-mca xen-mca:srao xen-mca:set-broken xen-mca:machine-check xen-mca:offline xen-mca:offline-free guest:hvm hypervisor-log page-type page-mapping frame-state; do
+	for finding in xen-mca xen-mca:srao xen-mca:set-broken xen-mca:machine-check xen-mca:offline xen-mca:offline-free guest:hvm guest:linux hypervisor-log page-type page-mapping frame-state; do
 		grep -qE "^  ok +$finding$" <<<"$output"
 	done
 	for finding in xen-mca:lmce qemu-mce kill:qemu; do

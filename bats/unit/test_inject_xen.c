@@ -391,6 +391,9 @@ static void probe_reports_the_errors_that_xen_handles(void **state)
 	assert_false(is_found("guest:hvm", "no device model"));
 	xen.machine.hvm = true;
 	assert_true(is_found("guest:hvm", NULL));
+	assert_false(is_found("guest:linux", "no kernel for guests"));
+	xen.machine.kernel = true;
+	assert_true(is_found("guest:linux", NULL));
 	/* MCG_CAP of QEMU has neither bit 27 nor bit 10. */
 	assert_false(is_found("xen-mca:lmce", "MCG_LMCE_P"));
 	assert_false(is_found("xen-mca:ucna", "CMCI"));

@@ -36,6 +36,7 @@ enum stage {
  * @fails:  the stage that fails, after the source was suspended
  * @stuck:  the toolstack does not resume a domain
  * @hvm:    the guest has a device model
+ * @obedient: it suspends itself
  * @answer: of the other host: 0, or the error of its last message
  */
 struct domain {
@@ -45,7 +46,7 @@ struct domain {
 
 static struct {
 	enum stage fails;
-	bool stuck, hvm;
+	bool stuck, hvm, obedient;
 	int answer, interval_ms;
 	struct domain domains[USER + 1];
 	unsigned int open, log_dirty;
@@ -246,6 +247,11 @@ void __wrap_hypervisor_event(json_t *event)
 	json_decref(event);
 }
 
+bool xen_suspends_itself(uint32_t domain)
+{
+	return xen.obedient;
+}
+
 bool xen_is_ours(const struct hypervisor_job *job)
 {
 	return true;
@@ -420,6 +426,18 @@ static void one_that_is_refused_leaves_the_domain_alone(void **state)
 	assert_int_equal(migrate("{}", &why), -ENOENT);
 }
 
+static void a_guest_that_suspends_itself_is_not_held_before(void **state)
+{
+	struct reason why;
+
+	(void)state;
+	xen.obedient = true;
+	assert_int_equal(migrate("{\"hold\": \"last\"}", &why), -EOPNOTSUPP);
+	assert_non_null(strstr(why.text, "suspends itself"));
+	assert_at_source();
+	assert_int_equal(migrate("{\"hold\": \"arrived\"}", &why), 0);
+}
+
 static void the_other_host_has_the_guest_or_not(void **state)
 {
 	static const char there[] = "{\"uri\": \"xen+ssh://host-2\"}";
@@ -449,6 +467,7 @@ int main(void)
 		TEST(one_that_fails_leaves_the_source),
 		TEST(a_source_that_stays_suspended_is_named),
 		TEST(one_that_is_refused_leaves_the_domain_alone),
+		TEST(a_guest_that_suspends_itself_is_not_held_before),
 		TEST(the_other_host_has_the_guest_or_not),
 	};
 

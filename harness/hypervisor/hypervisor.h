@@ -55,8 +55,9 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * struct hypervisor - an implementation, REGISTERED(hypervisor, ...)
  * @name:    as in messages and events
  * @vsock:   its guests connect to the vsock of the host; otherwise they have a serial port
- * @kernel:  program beside the agent that is a complete micro guest, without a console beside its stream; NULL: micro guests
- *           are Linux with brinell-guest
+ * @unikernel: program beside the agent that is a complete micro guest, the default for those; NULL: there is none, and they are
+ *           Linux with brinell-guest
+ * @single_console: the console of a guest is its stream, so that the lines of its kernel are not on it
  * @machines: NULL-terminated kinds of virtual machines for micro guests, the default first; NULL: there is one kind
  * @qemu:    each guest is a process of QEMU, which has a monitor
  * @local:   a guest can migrate into another domain of the same host
@@ -94,9 +95,9 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
 struct hypervisor {
 	const char *name;
 	bool vsock;
-	const char *kernel;
+	const char *unikernel;
 	const char *const *machines;
-	bool qemu, local, stream;
+	bool single_console, qemu, local, stream;
 	int (*prepare)(struct reason *why);
 	void *(*open)(struct reason *why);
 	void (*close)(void *session);

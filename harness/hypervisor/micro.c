@@ -125,23 +125,43 @@ static int take_machine(struct domain_plan *plan, const json_t *arguments, struc
 		    hypervisor_here()->name, machine);
 }
 
-/** domain_open_console - create and open the pipes of a guest's console. Return: 0 or -errno */
+/** domain_open_console - create and open the pipes of a guest's console, if it is not its stream. Return: 0 or -errno */
 int domain_open_console(struct domain_guest *guest, struct reason *why)
 {
 	__cleanup_free char *path = format_text("%s/console", guest->directory);
 
+	if (hypervisor_here()->single_console)
+		return 0;
 	console_free(guest->console);
 	guest->console = console_open(path, why);
 	return guest->console ? 0 : -EIO;
 }
 
-/* A micro guest that is a single program: no kernel of the host, no initramfs, no console beside its stream. */
-static int plan_program(const struct domain_plan *plan, const json_t *programs, struct reason *why)
+/* Whether the micro guest is the unikernel of the hypervisor. */
+static int take_system(const json_t *arguments, const char **unikernel, struct reason *why)
+{
+	const char *mine = hypervisor_here()->unikernel;
+	const char *system = json_text(arguments, "system", mine ? "unikernel" : "linux");
+
+	*unikernel = NULL;
+	if (strcmp(system, "linux") == 0)
+		return 0;
+	if (strcmp(system, "unikernel") != 0)
+		return fail(why, -EINVAL, "'system' must be linux or unikernel");
+	*unikernel = mine;
+	return mine ? 0
+		    : fail(why, -EOPNOTSUPP, "%s has no unikernel: 'system' must be linux",
+			   hypervisor_here()->name);
+}
+
+/* A unikernel has no kernel of the host and no initramfs. */
+static int plan_unikernel(const struct domain_plan *plan, const json_t *programs,
+			  struct reason *why)
 {
 	if (plan->processors == 1 && !json_array_size(programs) && !plan->huge_pages)
 		return 0;
 	return fail(why, -EOPNOTSUPP,
-		    "a micro guest of %s has one processor, no further programs and no huge pages",
+		    "a unikernel of %s has one processor, no further programs and no huge pages",
 		    hypervisor_here()->name);
 }
 
@@ -155,7 +175,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 		      struct reason *why)
 {
 	const json_t *programs = json_object_get(arguments, "programs");
-	const char *alone = hypervisor_here()->kernel;
+	const char *unikernel;
 	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
 	__cleanup_free char *console = format_text("%s/console", guest->directory);
 	__cleanup_free char *owner = domain_owner(getpid());
@@ -164,7 +184,6 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 	struct domain_plan plan = {.guest = guest->name,
 				   .uuid = guest->uuid,
 				   .port = guest->port,
-				   .initramfs = initramfs,
 				   .console = console,
 				   .owner = owner ?: "brinell-agent",
 				   .arguments = json_text(arguments, "arguments", "")};
@@ -176,26 +195,30 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 			  &plan.memory_mib, why)
 		?: take_size(arguments, "processors", 1, 1, PROCESSORS_MOST, &plan.processors, why)
 		?: check_programs(programs, why)
-		?: take_machine(&plan, arguments, why);
+		?: take_machine(&plan, arguments, why)
+		?: take_system(arguments, &unikernel, why);
 	if (error)
 		return error;
-	program = find_program(alone ?: "brinell-guest", why);
+	program = find_program(unikernel ?: "brinell-guest", why);
 	if (json_object_get(arguments, "kernel"))
 		kernel = xstrdup(json_text(arguments, "kernel", ""));
 	else if (program)
-		kernel = alone ? xstrdup(program) : find_kernel(system.release, why);
+		kernel = unikernel ? xstrdup(program) : find_kernel(system.release, why);
 	if (!program || !kernel)
 		return -ENOENT;
 	plan.kernel = kernel;
 	error = make_directories(guest->directory);
 	if (error)
 		return fail_errno(why, error, "make %s", guest->directory);
-	if (!alone)
-		error = write_initramfs(initramfs, program, system.release, programs, why)
-				?: domain_open_console(guest, why);
-	error = error ?: take_backing(guest, arguments, &plan, why);
-	if (!error && alone)
-		error = plan_program(&plan, programs, why);
+	if (!unikernel) {
+		plan.initramfs = initramfs;
+		error = write_initramfs(initramfs, program, system.release, programs, why);
+	}
+	error = error
+			?: domain_open_console(guest, why)
+			?: take_backing(guest, arguments, &plan, why);
+	if (!error && unikernel)
+		error = plan_unikernel(&plan, programs, why);
 	if (!error)
 		*description = hypervisor_here()->plan(&plan);
 	return error;

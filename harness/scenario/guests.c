@@ -15,6 +15,7 @@
 static const char *const kinds[] = {"micro", "domain", NULL};
 static const char *const backings[] = {"anonymous", "thp", "hugetlb", NULL};
 static const char *const machines[] = {"pvh", "hvm", NULL};
+static const char *const systems[] = {"linux", "unikernel", NULL};
 static const char *const programs[] = {"stress-ng", NULL};
 
 #define HEARTBEAT                                                                                  \
@@ -28,6 +29,7 @@ static const struct param micro_table[] = {
 	{"backing", PARAM_CHOICE, "kind of the host's pages behind its RAM", "anonymous", backings,
 	 false},
 	{"machine", PARAM_CHOICE, "kind of its virtual machine", NULL, machines, false},
+	{"system", PARAM_CHOICE, "what runs in it", NULL, systems, false},
 	{"kernel-arguments", PARAM_STRING, "added to its kernel's command line", "", NULL, false},
 	{"programs", PARAM_LIST, "that it gets besides brinell-guest", NULL, NULL, false},
 	{"fresh", PARAM_BOOL, "started for this trial, never one that is still warm", "false", NULL,

@@ -91,12 +91,12 @@ void guests_forget_host(struct engine *engine, const struct bench *host)
 static json_t *guest_arguments(const struct engine_guest *guest)
 {
 	const json_t *given = guest->arguments;
-	json_t *arguments =
-		json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:O*}", "name", guest->name, "kind",
-			  json_text(given, "kind", "micro"), "domain", param_text(given, "domain"),
-			  "arguments", param_text(given, "kernel-arguments"), "backing",
-			  param_text(given, "backing"), "machine", param_text(given, "machine"),
-			  "programs", json_object_get(given, "programs"));
+	json_t *arguments = json_pack(
+		"{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:O*}", "name", guest->name, "kind",
+		json_text(given, "kind", "micro"), "domain", param_text(given, "domain"),
+		"arguments", param_text(given, "kernel-arguments"), "backing",
+		param_text(given, "backing"), "machine", param_text(given, "machine"), "system",
+		param_text(given, "system"), "programs", json_object_get(given, "programs"));
 
 	if (param_given(given, "memory"))
 		json_object_set_new(

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <xenctrl.h>
 #include <xenstore.h>
@@ -63,11 +64,22 @@ static bool has_hvm(xc_interface *xen)
 		machine_has_file("/usr/lib/xen/bin/qemu-system-i386"));
 }
 
+/* A Linux guest has the kernel of its host (find_kernel() in harness/hypervisor/micro.c). */
+static bool has_kernel(void)
+{
+	struct utsname system;
+	__cleanup_free char *kernel = NULL;
+
+	uname(&system);
+	kernel = format_text("/boot/vmlinuz-%s", system.release);
+	return machine_has_file(kernel) || machine_has_file("/boot/vmlinuz");
+}
+
 static int control_machine(void *handle, struct xen_machine *machine, struct reason *why)
 {
 	int error;
 
-	*machine = (struct xen_machine){.hvm = has_hvm(handle)};
+	*machine = (struct xen_machine){.hvm = has_hvm(handle), .kernel = has_kernel()};
 	error = read_cap(handle, machine);
 	return error ? fail(why, error, "Xen does not describe the processors: %s",
 			    strerror(-error))

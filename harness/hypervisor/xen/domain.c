@@ -28,17 +28,19 @@ bool xen_is_ours(const struct hypervisor_job *job)
 char *xen_plan(const struct domain_plan *plan)
 {
 	__cleanup_json json_t *description =
-		json_pack("{s:s+, s:s, s:s, s:s, s:s, s:I}", "name", DOMAIN_PREFIX, plan->guest,
-			  "uuid", plan->uuid, "machine", plan->machine, "kernel", plan->kernel,
-			  "arguments", plan->arguments, "memory_mib", (json_int_t)plan->memory_mib);
+		json_pack("{s:s+, s:s, s:s, s:s, s:s*, s:s, s:I, s:I}", "name", DOMAIN_PREFIX,
+			  plan->guest, "uuid", plan->uuid, "machine", plan->machine, "kernel",
+			  plan->kernel, "initramfs", plan->initramfs, "arguments", plan->arguments,
+			  "memory_mib", (json_int_t)plan->memory_mib, "processors",
+			  (json_int_t)plan->processors);
 
 	return json_dumps(description, JSON_COMPACT);
 }
 
-/* Read a key of xenstore below a directory of the domain. Return: owned by the caller; NULL: there is none. */
-static char *xenstore_read(const char *directory, uint32_t domain, const char *name)
+/** xen_store_read - read a key of xenstore below the directory of a domain. Return: owned by the caller; NULL: there is none */
+char *xen_store_read(uint32_t domain, const char *name)
 {
-	__cleanup_free char *path = format_text("%s/%u/%s", directory, domain, name);
+	__cleanup_free char *path = format_text("/local/domain/%u/%s", domain, name);
 	struct xs_handle *store = xs_open(0);
 	char *text = NULL;
 
@@ -58,12 +60,34 @@ static void take_devices(libxl_domain_build_info *info)
 	info->u.hvm.vga.kind = LIBXL_VGA_INTERFACE_TYPE_STD;
 }
 
+/*
+ * The stream of a Linux guest has the console hvc0 for itself. The kernel's own messages are in Xen's log, a ring of 16 KiB: only warnings
+ * of the boot, and later all, as with other micro guests. Its console is a display, which it does not have. Linux reads registers of
+ * Intel's processors that Xen has only for VMX.
+ */
+static char *take_linux(libxl_domain_build_info *info, const char *initramfs, const char *arguments)
+{
+	info->ramdisk = xstrdup(initramfs);
+	libxl_defbool_set(&info->arch_x86.msr_relaxed, true);
+	info->tsc_mode = LIBXL_TSC_MODE_NATIVE;
+	return format_text(
+		"earlyprintk=xen,keep console=tty0 loglevel=4 %s -- --cid 0 --serial /dev/hvc0",
+		arguments);
+}
+
+static void take_processors(libxl_ctx *libxl, libxl_domain_build_info *info, int count)
+{
+	info->max_vcpus = count;
+	(void)libxl_cpu_bitmap_alloc(libxl, &info->avail_vcpus, count);
+	for (int i = 0; i < count; i++)
+		libxl_bitmap_set(&info->avail_vcpus, i);
+}
+
 static int create(struct xen_session *session, const void *context, int fd)
 {
 	const json_t *description = context;
-	__cleanup_free char *arguments =
-		format_text("brinell.boot=%s %s", json_text(description, "uuid", ""),
-			    json_text(description, "arguments", ""));
+	const char *arguments = json_text(description, "arguments", "");
+	const char *initramfs = json_text(description, "initramfs", NULL);
 	bool devices = json_is(description, "machine", "hvm");
 	libxl_domain_type type = devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 	libxl_domain_config config;
@@ -78,11 +102,15 @@ static int create(struct xen_session *session, const void *context, int fd)
 	libxl_domain_build_info_init_type(&config.b_info, type);
 	if (devices)
 		take_devices(&config.b_info);
-	config.b_info.max_vcpus = 1;
+	take_processors(session->libxl, &config.b_info,
+			(int)json_number(description, "processors", 1));
 	config.b_info.max_memkb = config.b_info.target_memkb =
 		(uint64_t)json_number(description, "memory_mib", 0) << 10;
 	config.b_info.kernel = xstrdup(json_text(description, "kernel", ""));
-	config.b_info.cmdline = steal(arguments);
+	config.b_info.cmdline =
+		initramfs ? take_linux(&config.b_info, initramfs, arguments)
+			  : format_text("brinell.boot=%s %s", json_text(description, "uuid", ""),
+					arguments);
 	error = libxl_domain_create_new(session->libxl, &config, &domain, NULL, NULL);
 	libxl_domain_config_dispose(&config);
 	return error;
@@ -133,7 +161,7 @@ static json_t *software(struct xen_session *session)
 
 static int describe(struct xen_session *session, uint32_t domain, struct hypervisor_job *job)
 {
-	__cleanup_free char *console = xenstore_read("/local/domain", domain, "console/tty");
+	__cleanup_free char *console = xen_store_read(domain, "console/tty");
 	xc_domaininfo_t info;
 
 	if (xen_domain_info(session->control, domain, &info))
@@ -158,6 +186,9 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 
 	if (error)
 		return fail_errno(&job->why, error, "record the owner of guest '%s'", job->guest);
+	if (json_object_get(description, "initramfs") && !json_is(description, "machine", "pvh"))
+		return fail(&job->why, -EOPNOTSUPP,
+			    "guest '%s': 'system' is linux, which needs 'machine' pvh", job->guest);
 	error = xen_child_start(&child, create, description, -1, &job->why);
 	if (!error)
 		error = xen_child_wait(&child, "create the domain", &job->why);
@@ -166,6 +197,8 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	domain = xen_find(session, job->domain, "");
 	xen_watch_domain(job->uuid, domain, true);
 	error = describe(session, domain, job);
+	if (!error && json_object_get(description, "initramfs"))
+		error = xen_fit_linux(session, domain, &job->why);
 	if (!error && xc_domain_unpause(session->control, domain))
 		error = xen_fail(session, &job->why, -EIO, "run the domain of guest '%s'",
 				 job->guest);

@@ -299,9 +299,15 @@ static int open_mover(struct mover *mover)
 	mover->memory = info.tot_pages * (uint64_t)XEN_PAGE_BYTES;
 	if (json_is_true(json_object_get(mover->job->request, "video")))
 		mover->model = xendevicemodel_open(NULL, 0);
+	mover->obedient = xen_suspends_itself(mover->source);
+	if (mover->obedient && mover->hold == HOLD_LAST)
+		return fail(&mover->job->why, -EOPNOTSUPP,
+			    "guest.migrate: 'hold' is \"last\", and guest '%s' suspends itself "
+			    "before the last iteration: hold it at another place",
+			    mover->job->guest);
 	hvm = has_device_model(mover);
 	mover->interval_ms = hvm ? CHECKPOINT_INTERVAL_HVM_MS : CHECKPOINT_INTERVAL_MS;
-	mover->devices = hvm && xen_is_ours(mover->job) && !mover->checkpointed;
+	mover->devices = hvm && xen_is_ours(mover->job) && !mover->checkpointed && !mover->obedient;
 	mover_pretend_drivers(mover, true);
 	path = mover_suspend_path(mover);
 	mover->store = xs_open(0);

@@ -6,7 +6,8 @@
  *
  * A guest without Xen drivers does not answer the suspend request that libxl writes to xenstore
  * (domain_suspend_callback_common() in tools/libs/light/libxl_dom_suspend.c). The mover answers in its place, after it has
- * forwarded all bytes so far: the last iteration follows.
+ * forwarded all bytes so far: the last iteration follows. A guest that obeys the request gets it at once, and the mover only
+ * observes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -270,25 +271,28 @@ static int read_piece(struct mover *mover, uint8_t *piece)
 	return error ?: got > 0;
 }
 
-/** mover_suspend_path - xenstore path of the toolstack's suspend request. Return: owned by the caller */
+/**
+ * mover_suspend_path - xenstore path to watch: of the toolstack's suspend request, or, if the guest obeys that, of the end or suspension of
+ * any domain
+ *
+ * Return: owned by the caller.
+ */
 char *mover_suspend_path(const struct mover *mover)
 {
+	if (mover->obedient)
+		return xstrdup("@releaseDomain");
 	return format_text("/local/domain/%u/control/shutdown", mover->source);
 }
 
-/* Read a change of the request; the watch stays. */
-static void read_request(struct mover *mover)
+/* The last iteration follows. */
+static void note_suspended(struct mover *mover)
 {
-	__cleanup_free char *path = mover_suspend_path(mover);
-	__cleanup_free char *asked = NULL;
-	char **fired;
-	unsigned int count;
-
-	while ((fired = xs_check_watch(mover->store)))
-		free(fired);
-	asked = xs_read(mover->store, XBT_NULL, path, &count);
-	if (asked && strcmp(asked, "suspend") == 0)
-		mover->suspending = true;
+	xen_stream_next_iteration(&mover->stream);
+	mover->suspending = false;
+	mover->suspended_ns = now_monotonic_ns();
+	/* For a checkpoint, the toolstack resumes it at once. */
+	if (!mover->checkpointed)
+		xen_event(mover->job->uuid, "lifecycle", "suspended", "migrated");
 }
 
 /* Called after all bytes so far were forwarded. */
@@ -301,18 +305,45 @@ static int suspend_guest(struct mover *mover)
 		error = mover_hold(mover, "last");
 	if (error)
 		return error;
-	xen_stream_next_iteration(&mover->stream);
 	(void)xs_write(mover->store, XBT_NULL, path, "", 0);
 	if (xc_domain_shutdown(mover->session->control, mover->source, SHUTDOWN_suspend))
 		return xen_fail(mover->session, &mover->job->why, -EIO, "suspend guest '%s'",
 				mover->job->guest);
 	mover_pretend_drivers(mover, false);
-	mover->suspending = false;
-	mover->suspended_ns = now_monotonic_ns();
-	/* For a checkpoint, the toolstack resumes it at once. */
-	if (!mover->checkpointed)
-		xen_event(mover->job->uuid, "lifecycle", "suspended", "migrated");
+	note_suspended(mover);
 	return 0;
+}
+
+static bool is_suspended(const struct mover *mover)
+{
+	xc_domaininfo_t info;
+
+	return !xen_domain_info(mover->session->control, mover->source, &info) &&
+	       info.flags & XEN_DOMINF_shutdown &&
+	       (info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask) ==
+		       SHUTDOWN_suspend;
+}
+
+static bool is_requested(const struct mover *mover)
+{
+	__cleanup_free char *path = mover_suspend_path(mover);
+	unsigned int count;
+	__cleanup_free char *asked = xs_read(mover->store, XBT_NULL, path, &count);
+
+	return asked && strcmp(asked, "suspend") == 0;
+}
+
+/* The watch stays. */
+static void take_store_event(struct mover *mover)
+{
+	char **fired;
+
+	while ((fired = xs_check_watch(mover->store)))
+		free(fired);
+	if (!mover->obedient)
+		mover->suspending |= is_requested(mover);
+	else if ((!mover->suspended_ns || mover->checkpointed) && is_suspended(mover))
+		note_suspended(mover);
 }
 
 /* The reason for a stream that is too short is that of the saver. */
@@ -346,7 +377,7 @@ int mover_run(struct mover *mover)
 
 		(void)poll(news, ARRAY_SIZE(news), mover->suspending ? 0 : -1);
 		if (news[1].revents)
-			read_request(mover);
+			take_store_event(mover);
 		if (news[2].revents && mover_take_order(mover) == MOVER_CANCEL)
 			return fail(&mover->job->why, -ECANCELED,
 				    "migrate guest '%s': it was cancelled", mover->job->guest);

@@ -52,6 +52,7 @@ enum mover_hold {
  * @offset:   of the flipped word in the page
  * @flip:     a bit must be flipped, at byte @flip_at of the stream; UINT64_MAX: not known yet
  * @passed:   number of forwarded bytes
+ * @obedient: the guest suspends itself on request; else the mover suspends it
  * @suspending: a suspend was requested; @suspended_ns: time of the suspend, 0 before
  * @checkpointed: the guest is sent repeatedly; @given_up: the source has sent @wanted checkpoints, and ends
  * @checkpoints: number sent so far; @wanted: number until the source is given up; @interval_ms: between two of them
@@ -72,7 +73,7 @@ struct mover {
 	int wake;
 	enum mover_hold hold;
 	uint64_t page, offset, iteration, bytes, flip_at, passed;
-	bool suspending, flip;
+	bool obedient, suspending, flip;
 	int64_t suspended_ns;
 	uint64_t told_iteration;
 	int64_t told_ns;

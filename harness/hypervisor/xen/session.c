@@ -140,8 +140,9 @@ static const char *const machines[] = {"pvh", "hvm", NULL};
 
 REGISTERED(hypervisor, xen) = {
 	.name = "xen",
-	.kernel = "brinell-guest-xen",
+	.unikernel = "brinell-guest-xen",
 	.machines = machines,
+	.single_console = true,
 	.local = true,
 	.stream = true,
 	.prepare = prepare,

@@ -59,7 +59,12 @@ char *xen_plan(const struct domain_plan *plan);
 hypervisor_work xen_start, xen_find_domain, xen_describe, xen_claim, xen_state, xen_stop,
 	xen_unsupported;
 int xen_destroy(struct xen_session *session, uint32_t domain, struct reason *why);
+char *xen_store_read(uint32_t domain, const char *name);
 void xen_sweep(void);
+
+/* linux.c */
+int xen_fit_linux(struct xen_session *session, uint32_t domain, struct reason *why);
+bool xen_suspends_itself(uint32_t domain);
 
 /* watch.c: ends of domains as events */
 int xen_watch_start(struct reason *why);
