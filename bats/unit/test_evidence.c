@@ -196,7 +196,9 @@ static const struct {
 	 MC, BOTH, 0, ""},
 	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e ", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
 	 ""},
-	/* Copied without the blank at the end. */
+	/* Copied with an end of its own, or without the blank there. */
+	{"EDAC MC0: 1 CE memory read error on x (channel:0 slot:0 page:0x11a3f4",
+	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0x11a3f4, ""},
 	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
 	 ""},
 	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000", MEANS_HARDWARE_ERROR, MC, BOTH, 0x11a3f4,
@@ -365,6 +367,7 @@ static const struct {
 	{MEANS_WARNING, "unchecked MSR access error: WRMSR to 0x17a at rIP: 0xffffffff8106"},
 	{MEANS_IOMMU_NOTICE, "DMAR: DRHD: handling fault status reg 2"},
 	{MEANS_IOMMU_LOST, "DMAR: DRHD: handling fault status reg 3"},
+	{MEANS_IOMMU_LOST, "DMAR: DRHD: handling fault status reg 3 "},
 	{MEANS_IOMMU_FAULT, "DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x1000 "
 			    "[fault reason 0x06] PTE Read access is not set"},
 	{MEANS_IOMMU_FAULT, "DMAR:[DMA Write] Request device [03:00.0] fault addr ffff0000"},

@@ -81,7 +81,7 @@ struct line_kind {
  */
 #define EDAC_PAGE(error)                                                                           \
 	"EDAC MC[0-9]+: ([0-9]+ )?" error " .*page[: ]" PFN                                        \
-	",? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+)"
+	"(,? offset[: ]0x[0-9a-f]+,? grain[: ]([0-9]+))?"
 
 #define SMMU "arm-smmu(-v3)? [^ ]+: "
 
@@ -386,9 +386,9 @@ static const struct line_kind line_kinds[] = {
 	/* A count of 0 is no error. */
 	LINE("EDAC MC", "EDAC MC[0-9]+: 0 [CU]E ", MEANS_NOTHING),
 	LINE("EDAC MC", EDAC_PAGE("CE"), MEANS_HARDWARE_ERROR, KIND_MEMORY, CORRECTED, .pfn = 2,
-	     .grain = 3, .zero_unknown = true),
+	     .grain = 4, .zero_unknown = true),
 	LINE("EDAC MC", EDAC_PAGE("UE"), MEANS_HARDWARE_ERROR, KIND_MEMORY, UNCORRECTED, .pfn = 2,
-	     .grain = 3, .zero_unknown = true),
+	     .grain = 4, .zero_unknown = true),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (UE|[0-9]+ UE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
 	     UNCORRECTED),
 	LINE("EDAC MC", "EDAC MC[0-9]+: (CE|[0-9]+ CE)", MEANS_HARDWARE_ERROR, KIND_MEMORY,
@@ -443,7 +443,7 @@ static const struct line_kind line_kinds[] = {
 	     MEANS_IOMMU_FAULT, KIND_IOMMU, .device = 1),
 	LINE("Request device [", "DMAR: ?\\[.*\\] Request device \\[.*\\] .*fault (addr|index)",
 	     MEANS_IOMMU_FAULT, KIND_IOMMU),
-	LINE("DRHD: handling fault status reg", "fault status reg [0-9a-f]*[13579bdf]$",
+	LINE("DRHD: handling fault status reg", "fault status reg [0-9a-f]*[13579bdf] *$",
 	     MEANS_IOMMU_LOST),
 	LINE("DRHD: handling fault status reg", NULL, MEANS_IOMMU_NOTICE),
 	/* drivers/iommu/intel/dmar.c and prq.c: the invalidation queue and the page requests */
