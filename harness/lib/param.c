@@ -133,7 +133,6 @@ static char *canonical(const struct param *param, const char *text, struct reaso
 
 	switch (param->kind) {
 	case PARAM_STRING:
-	case PARAM_LIST:
 		return xstrdup(text);
 	case PARAM_BOOL:
 		if (parse_bool(text, &flag) == 0)
@@ -163,8 +162,9 @@ static char *canonical(const struct param *param, const char *text, struct reaso
 		     "'%s' is '%s': it must be a time with its unit, such as 200ms or 5s",
 		     param->name, text);
 		return NULL;
+	case PARAM_LIST:
 	case PARAM_CHOICE:
-		if (text_among(text, param->choices))
+		if (!param->choices || text_among(text, param->choices))
 			return xstrdup(text);
 		__cleanup_free char *choices = join_choices(param->choices);
 
@@ -306,7 +306,7 @@ void param_print_help(FILE *out, const struct param *table)
 		else if (table->fallback)
 			fprintf(out, " (default %s)", table->fallback);
 		fputc('\n', out);
-		if (table->kind == PARAM_CHOICE) {
+		if (table->choices) {
 			__cleanup_free char *choices = join_choices(table->choices);
 
 			fprintf(out, "  %-18s %-10s one of: %s\n", "", "", choices);

@@ -30,7 +30,7 @@ enum param_kind {
  * @kind:     what its text means
  * @help:     one line
  * @fallback: default as text, or NULL when it is left unset
- * @choices:  NULL-terminated, for PARAM_CHOICE
+ * @choices:  NULL-terminated, for PARAM_CHOICE, and for the items of a PARAM_LIST; NULL: any text
  * @required: its absence is an error
  *
  * A table of these ends in an entry without a name. The same table checks scenario files, options of

@@ -53,13 +53,12 @@ const struct param storm_params[] = {
 	{"refuse", PARAM_NUMBER, "percent of the announcements that it refuses", "50", NULL, false},
 	{"rollback", PARAM_CHOICE, "whether users get released pages back after a failure", "good",
 	 rollbacks, false},
-	{"faults", PARAM_LIST, "faults between conversions", NULL, NULL, false},
+	{"faults", PARAM_LIST, "faults between conversions", NULL, storm_fault_names, false},
 	{"fault-every", PARAM_NUMBER, "rounds per fault", "20", NULL, false},
 	{"meanwhile", PARAM_BOOL, "other converters and touchers go on during a fault", "no", NULL,
 	 false},
-	{"judge", PARAM_LIST,
-	 "known failures of KVM_RUN that are violations (limit-exits, stale-exits)", NULL, NULL,
-	 false},
+	{"judge", PARAM_LIST, "known failures of KVM_RUN that are violations", NULL,
+	 storm_exit_names, false},
 	{"signals", PARAM_BOOL, "interrupt converters by a signal each millisecond", "no", NULL,
 	 false},
 	{"operations", PARAM_NUMBER, "number of operations (0: no limit but duration)", "0", NULL,
@@ -155,35 +154,17 @@ static int read_users(const json_t *arguments, struct storm_knobs *knobs, struct
 	return 0;
 }
 
-/* A list of @names as a set. @what: of which it is one. */
-static int read_set(const json_t *arguments, const char *name, const char *what,
-		    const char *const *names, unsigned int *set, struct reason *why)
+/* A checked list of @names as a set. */
+static unsigned int read_set(const json_t *arguments, const char *name, const char *const *names)
 {
-	__cleanup_free char *known = xstrdup("");
+	unsigned int set = 0;
 	json_t *each;
 	size_t index;
 
-	for (unsigned int i = 0; names[i]; i++)
-		append_text(&known, ", ", "%s", names[i]);
-	json_array_foreach (json_object_get(arguments, name), index, each) {
-		unsigned int i = 0;
-
-		while (names[i] && strcmp(names[i], json_string_value(each)) != 0)
-			i++;
-		if (!names[i])
-			return fail(why, -EINVAL, "there is no %s '%s'; known: %s", what,
-				    json_string_value(each), known);
-		*set |= 1u << i;
-	}
-	return 0;
-}
-
-static int read_faults(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
-{
-	knobs->fault_every = param_number(arguments, "fault-every");
-	return read_set(arguments, "faults", "fault", storm_fault_names, &knobs->faults, why)
-		       ?: read_set(arguments, "judge", "exit", storm_exit_names, &knobs->judged,
-				   why);
+	json_array_foreach (json_object_get(arguments, name), index, each)
+		for (unsigned int i = 0; names[i]; i++)
+			set |= (unsigned int)(strcmp(names[i], json_string_value(each)) == 0) << i;
+	return set;
 }
 
 static int read_only(const json_t *arguments, struct storm_knobs *knobs, struct reason *why)
@@ -320,6 +301,9 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		.discard = (unsigned int)process_choice(arguments, "discard", discards),
 		.touchers = (unsigned int)param_number(arguments, "touchers"),
 		.rollback = (enum storm_rollback)process_choice(arguments, "rollback", rollbacks),
+		.faults = read_set(arguments, "faults", storm_fault_names),
+		.fault_every = param_number(arguments, "fault-every"),
+		.judged = read_set(arguments, "judge", storm_exit_names),
 		.operations = param_number(arguments, "operations"),
 		.stall_ns = param_duration_ns(arguments, "stall"),
 		.plant = (enum storm_plant)process_choice(arguments, "plant", plants),
@@ -335,8 +319,7 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		knobs->duration_ns = DEFAULT_DURATION_NS;
 	if (!gmem_has_sides(&knobs->shape))
 		knobs->by_guest = 0;
-	error = read_users(arguments, knobs, why) ?: read_faults(arguments, knobs, why)
-						  ?: read_only(arguments, knobs, why)
+	error = read_users(arguments, knobs, why) ?: read_only(arguments, knobs, why)
 						  ?: check_sizes(knobs, why)
 						  ?: check_together(knobs, why);
 	if (error)
