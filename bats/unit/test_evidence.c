@@ -196,6 +196,12 @@ static const struct {
 	 MC, BOTH, 0, ""},
 	{"mce: [Hardware Error]: TSC 0 ADDR 11a3f4000 MISC 9e ", MEANS_HARDWARE_ERROR, MC, BOTH, 0,
 	 ""},
+	/* On a console, where a program set colours before. */
+	{"\\x1b[0m\\x1b[?2004l[   12.345678][  T412] Memory failure: 0x11a3f4: recovery action for "
+	 "dirty LRU page: Recovered",
+	 MEANS_PAGE_HANDLED, KIND_MEMORY, UE, 0x11a3f4, ""},
+	{"[0;1;39m[   12.345678] mce: [Hardware Error]: Machine check events logged",
+	 MEANS_HARDWARE_ERROR, MC, BOTH, 0, ""},
 	/* Copied with an end of its own, or without the blank there. */
 	{"EDAC MC0: 1 CE memory read error on x (channel:0 slot:0 page:0x11a3f4",
 	 MEANS_HARDWARE_ERROR, KIND_MEMORY, CE, 0x11a3f4, ""},

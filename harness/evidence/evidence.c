@@ -4,6 +4,7 @@
  * wording of Linux 6.1 and later. Lines in which an injector only announces its work ("Injecting memory failure for
  * pfn", "Soft offlining pfn", "Triggering MCE exception on CPU") are left out: they prove nothing.
  */
+#include <ctype.h>
 #include <pthread.h>
 #include <regex.h>
 #include <string.h>
@@ -630,12 +631,13 @@ static const struct line_kind line_kinds[] = {
 };
 
 /*
- * What the kernel itself writes before a report of an error: the time on a console, the number of a CPER record, the name of the
+ * What may stand before a report of an error: colours of a terminal, the time on a console, the number of a CPER record, the name of the
  * driver, with its device or without. What stands behind other text is the text of others: kernel lines quote process names,
  * USB strings, labels, the command line and messages of audit.
  */
 #define PREFIX                                                                                     \
-	"^(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\])?(\\[ *[TC][0-9]+\\])? *(\\(XEN\\) (\\[[^]]*\\] "    \
+	"^((\\\\x1b)?\\[[?0-9;]+[A-Za-z])*(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\])?(\\[ "              \
+	"*[TC][0-9]+\\])? *(\\(XEN\\) (\\[[^]]*\\] "                                               \
 	")*)?"                                                                                     \
 	"(\\{[0-9]+\\}|(mce|BERT|GHES|DMAR|AMD-Vi|iommu ivhd[0-9]+|EDAC [A-Za-z0-9_]+( "           \
 	"MC[0-9]+)?|acpi [A-Z0-9]+:[0-9a-f]+|"                                                     \
@@ -786,11 +788,29 @@ bool kernel_line_is_error(enum meaning meaning)
 	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
 }
 
+/* Colours and modes that a program has set, as consoles are recorded: "\\x1b[0;32m", or without the escape. */
+static const char *skip_colours(const char *text)
+{
+	static const char escape[] = "\\x1b";
+
+	for (;;) {
+		const char *at = text;
+		size_t numbers;
+
+		at += strncmp(at, escape, strlen(escape)) == 0 ? strlen(escape) : 0;
+		numbers = *at == '[' ? strspn(at + 1, "?0123456789;") : 0;
+		if (!numbers || !isalpha((unsigned char)at[1 + numbers]))
+			return text;
+		text = at + 2 + numbers;
+	}
+}
+
 /** kernel_message - a line without what a console shows before it: level, time, and the processor or the thread that wrote it */
 const char *kernel_message(const char *text)
 {
 	size_t digits;
 
+	text = skip_colours(text);
 	if (text[0] == '<') {
 		digits = strspn(text + 1, "0123456789");
 		text += digits && text[digits + 1] == '>' ? digits + 2 : 0;
