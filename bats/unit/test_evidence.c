@@ -602,6 +602,23 @@ static void trace_events_have_kind_severity_and_place(void **state)
 		"\"0x4c\"}",
 		"mce_record: CPU: 0");
 	assert_false(line.has_pfn);
+	/* Without MISC the address is of no use on Intel, unless the record is made of one of firmware. AMD has none. */
+	line = read_event("mce:mce_record",
+			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x8400004000010090\", "
+			  "\"misc\": \"0x0\", \"cpuvendor\": 0}",
+			  "mce_record: CPU: 0");
+	assert_int_equal(line.nature.kinds, KIND_MEMORY);
+	assert_false(line.has_pfn);
+	line = read_event("mce:mce_record",
+			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x940000000000009f\", "
+			  "\"misc\": \"0x0\", \"cpuvendor\": 0}",
+			  "mce_record: CPU: 0");
+	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
+	line = read_event("mce:mce_record",
+			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x9400000000010135\", "
+			  "\"misc\": \"0x0\", \"cpuvendor\": 2}",
+			  "mce_record: CPU: 0");
+	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
 	line = read_event("iommu:io_page_fault", "{}",
 			  "io_page_fault: IOMMU:vfio-pci 0000:01:00.0 iova=0x00000000dead0000 "
 			  "flags=0x0020");

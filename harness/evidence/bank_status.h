@@ -19,6 +19,8 @@
 
 /* Compound error codes of the SDM, 16.9.2 and 16.9.3: a memory read on channel 0, a patrol scrub, and those of the caches. */
 #define CODE_MEMORY_READ 0x0090
+/* arch/x86/kernel/cpu/mce/apei.c, apei_mce_report_mem_error() */
+#define CODE_FIRMWARE 0x009f
 #define CODE_PATROL_SCRUB 0x00c0
 #define CODE_LLC_WRITE_BACK 0x017a
 #define CODE_DATA_LOAD 0x0134

@@ -134,7 +134,8 @@ struct nature nature_of_machine_check(const struct machine_check *check)
  *
  * The address of AMD's memory controller is a normalized one unless the record is one of poison
  * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC shows the mode of the address, 2 is physical, and the
- * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()).
+ * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()). Without
+ * it the address is of no use, other than in the record that the kernel makes of a report of firmware.
  */
 bool machine_check_has_page(const struct machine_check *check)
 {
@@ -143,8 +144,9 @@ bool machine_check_has_page(const struct machine_check *check)
 		return false;
 	if (check->ipid)
 		return check->status & STATUS_POISON;
-	return !check->has_misc || (check->status && !(check->status & STATUS_MISC_VALID)) ||
-	       ((check->misc >> 6 & 7) == 2 && (check->misc & 0x3f) <= 12);
+	if (check->status && !(check->status & STATUS_MISC_VALID))
+		return is_of_amd(check) || (check->status & 0xffff) == CODE_FIRMWARE;
+	return !check->has_misc || ((check->misc >> 6 & 7) == 2 && (check->misc & 0x3f) <= 12);
 }
 
 static unsigned char severities_of_word(const char *word)
