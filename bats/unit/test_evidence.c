@@ -602,7 +602,7 @@ static void trace_events_have_kind_severity_and_place(void **state)
 		"\"0x4c\"}",
 		"mce_record: CPU: 0");
 	assert_false(line.has_pfn);
-	/* Without MISC the address is of no use on Intel, unless the record is made of one of firmware. AMD has none. */
+	/* Without MISC the address is of no use on Intel, unless the record is made of one of firmware; on AMD poison shows it. */
 	line = read_event("mce:mce_record",
 			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x8400004000010090\", "
 			  "\"misc\": \"0x0\", \"cpuvendor\": 0}",
@@ -615,7 +615,7 @@ static void trace_events_have_kind_severity_and_place(void **state)
 			  "mce_record: CPU: 0");
 	assert_true(line.has_pfn && line.pfn == 0x11a3f4);
 	line = read_event("mce:mce_record",
-			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x9400000000010135\", "
+			  "{\"addr\": \"0x11a3f4000\", \"status\": \"0x9400080000010135\", "
 			  "\"misc\": \"0x0\", \"cpuvendor\": 2}",
 			  "mce_record: CPU: 0");
 	assert_true(line.has_pfn && line.pfn == 0x11a3f4);

@@ -132,8 +132,9 @@ struct nature nature_of_machine_check(const struct machine_check *check)
 /**
  * machine_check_has_page - whether MCi_ADDR is a system physical address that is exact to a page
  *
- * The address of AMD's memory controller is a normalized one unless the record is one of poison
- * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()). Intel's MISC shows the mode of the address, 2 is physical, and the
+ * The address of AMD's banks is a physical one if the record is one of poison, or of memory on a processor without types of banks
+ * (arch/x86/kernel/cpu/mce/amd.c, amd_mce_usable_address()); that of the memory controller is a normalized one.
+ * Intel's MISC, and that of records which emulators make, shows the mode of the address, 2 is physical, and the
  * lowest bit of it that is valid, which must be within a page (arch/x86/kernel/cpu/mce/intel.c, intel_mce_usable_address()). Without
  * it the address is of no use, other than in the record that the kernel makes of a report of firmware.
  */
@@ -144,8 +145,11 @@ bool machine_check_has_page(const struct machine_check *check)
 		return false;
 	if (check->ipid)
 		return check->status & STATUS_POISON;
+	if (check->status && is_of_amd(check) &&
+	    (check->status & STATUS_POISON || kinds_of_code(check->status) == KIND_MEMORY))
+		return true;
 	if (check->status && !(check->status & STATUS_MISC_VALID))
-		return is_of_amd(check) || (check->status & 0xffff) == CODE_FIRMWARE;
+		return (check->status & 0xffff) == CODE_FIRMWARE;
 	return !check->has_misc || ((check->misc >> 6 & 7) == 2 && (check->misc & 0x3f) <= 12);
 }
 
