@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# Runs on host 1 of a pair, about guests that move to host 2, where an agent listens (bats/guests/guests.bats starts it).
+# Runs on host 1 of a pair, about guests that move to host 2, where an agent listens (bats/guests/pair.bats starts it).
 # Usage: host_migrate.sh TEST.
 
 # shellcheck source=/dev/null
