@@ -135,7 +135,7 @@ rig() {
 scenarios() { # NAME PATTERN...
 	local name=$1
 	shift
-	TEST_TIMEOUT=3600 tap "$name" build/brinell run --out "$log/$name" "$@"
+	TEST_TIMEOUT=7200 tap "$name" build/brinell run --out "$log/$name" "$@"
 	check "no scenario of $name is skipped on the rig" \
 		bash -c "[ -s '$log/$name/ktap.txt' ] && ! grep -a 'SKIP' '$log/$name/ktap.txt' | grep -av 'SKIP known failure'"
 }
@@ -162,7 +162,7 @@ guests() { # quick|all
 		say "conversions of guest memory (about 4 minutes)"
 		# Some need what only kernels of your own have, and are skipped.
 		TEST_TIMEOUT=3600 tap gmem build/brinell run --out "$log/gmem" "gmem/*"
-		say "conversations with the agent about guests (about 5 minutes)"
+		say "conversations with the agent about guests (about 10 minutes)"
 		TEST_TIMEOUT=1800 tap guests.bats bats --tap bats/guests/guests.bats
 		TEST_TIMEOUT=1800 tap pair.bats bats --tap bats/guests/pair.bats
 		;;
@@ -174,9 +174,9 @@ xen() {
 		echo "not ok the image of the rig with Xen" | tee -a "$results"
 		return
 	}
-	say "guests of Xen on one and on two emulated hosts: the whole matrix (about 30 minutes)"
+	say "guests of Xen on one and on two emulated hosts: the whole matrix (about 45 minutes)"
 	scenarios xen "xen/*"
-	say "programs and emulators that are killed during a migration of Xen (about 15 minutes)"
+	say "programs and emulators that are killed during a migration of Xen (about 20 minutes)"
 	TEST_TIMEOUT=3600 tap xen.bats bats --tap bats/guests/xen.bats
 	build/brinell rig build xen-ept || {
 		echo "not ok the image of the rig with Xen and EPT" | tee -a "$results"
