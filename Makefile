@@ -108,7 +108,7 @@ $(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(hypervisors),$(eval
 $(BUILD)/brinell: $(hypervisors:%=$(BUILD)/obj/%/summary.o)
 
 # It compiles parts of a room that needs the libraries of Xen.
-$(patsubst %,$(BUILD)/obj/bats/unit/test_xen_%.o,linux migrate open remote witnesses): CPPFLAGS := -Ibats/unit/fake/xen $(CPPFLAGS)
+$(patsubst %,$(BUILD)/obj/bats/unit/test_xen_%.o,linux migrate mover open remote witnesses): CPPFLAGS := -Ibats/unit/fake/xen $(CPPFLAGS)
 
 # Identity of the judge: a report takes a recorded verdict only from the same judge.
 judge_sources := $(sort $(wildcard harness/judge/*.[ch] harness/judge/*/*.[ch] harness/evidence/*.[ch] harness/journal/*.[ch]))

@@ -191,8 +191,11 @@ static int call(struct fixture *fixture, const char *guest, int64_t timeout_ms, 
 /* The id of the call that the guest has got. */
 static int64_t hear_call(const struct fixture *fixture, const char *expected)
 {
+	struct pollfd ready = {.fd = fixture->guest, .events = POLLIN};
 	char line[512];
-	ssize_t got = read(fixture->guest, line, sizeof(line) - 1);
+	ssize_t got = poll(&ready, 1, PATIENCE_NS / NSEC_PER_MSEC) == 1
+			      ? read(fixture->guest, line, sizeof(line) - 1)
+			      : -1;
 	__cleanup_json json_t *message = NULL;
 
 	assert_true(got > 0);

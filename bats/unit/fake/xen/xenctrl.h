@@ -9,6 +9,7 @@
 typedef struct xentoollog_logger xentoollog_logger;
 typedef struct xc_interface_core xc_interface;
 typedef unsigned long xen_pfn_t;
+typedef uint16_t domid_t;
 
 typedef struct {
 	uint32_t domain, flags;
@@ -38,6 +39,8 @@ typedef struct {
 void *xtl_createlogger_stdiostream(FILE *file, int level, unsigned int flags);
 xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
 				unsigned int flags);
+int xc_domain_shutdown(xc_interface *xch, uint32_t domain, int reason);
+int xc_hvm_param_set(xc_interface *xch, uint32_t domain, uint32_t parameter, uint64_t value);
 int xc_domain_pause(xc_interface *xch, uint32_t domain);
 int xc_domain_unpause(xc_interface *xch, uint32_t domain);
 long long xc_shadow_control(xc_interface *xch, uint32_t domain, unsigned int what, void *stats,
