@@ -546,18 +546,30 @@ int document_value(const struct document *document, int mapping, size_t index)
 	return node_at(document, mapping)->data.mapping.pairs.start[index].value;
 }
 
-/** document_find - node of the value of a key, or 0 when it is not there (or @mapping is no mapping) */
-int document_find(const struct document *document, int mapping, const char *key)
+/* Index of the first pair of a mapping that has this key; the number of pairs when none has. */
+static size_t index_of_key(const struct document *document, int mapping, const char *key)
 {
-	if (!document_is_mapping(document, mapping))
-		return 0;
-	for (size_t i = 0; i < document_count(document, mapping); i++) {
+	size_t count = document_count(document, mapping);
+
+	for (size_t i = 0; i < count; i++) {
 		const char *name = document_scalar(document, document_key(document, mapping, i));
 
 		if (name && strcmp(name, key) == 0)
-			return document_value(document, mapping, i);
+			return i;
 	}
-	return 0;
+	return count;
+}
+
+/** document_find - node of the value of a key, or 0 when it is not there (or @mapping is no mapping) */
+int document_find(const struct document *document, int mapping, const char *key)
+{
+	size_t index;
+
+	if (!document_is_mapping(document, mapping))
+		return 0;
+	index = index_of_key(document, mapping, key);
+	return index < document_count(document, mapping) ? document_value(document, mapping, index)
+							 : 0;
 }
 
 /**
@@ -581,14 +593,28 @@ int document_unknown(const struct document *document, int node, const char *what
 			     names);
 }
 
+static bool is_key(const char *const *known, const struct param *table, const char *text)
+{
+	for (; known && *known; known++)
+		if (strcmp(*known, text) == 0)
+			return true;
+	return param_find(table, text);
+}
+
 static int unknown_key(const struct document *document, int key, const char *text,
-		       const json_t *names)
+		       const char *const *known, const struct param *table)
 {
 	__cleanup_free char *spelling = key_hyphenated(text);
+	__cleanup_json json_t *names = json_array();
 
-	if (spelling && json_has_text(names, spelling))
+	if (spelling && is_key(known, table, spelling))
 		return document_fail(document, key, -EINVAL,
 				     "key '%s' is now spelled '%s'; rename it", text, spelling);
+	for (const char *const *name = known; name && *name; name++)
+		json_array_append_new(names, json_string(*name));
+	for (; table && table->name; table++)
+		if (!is_key(known, NULL, table->name))
+			json_array_append_new(names, json_string(table->name));
 	return document_unknown(document, key, "key", text, names);
 }
 
@@ -605,18 +631,11 @@ static int unknown_key(const struct document *document, int key, const char *tex
 int document_check_keys(const struct document *document, int mapping, const char *what,
 			const char *const *known, const struct param *table)
 {
-	__cleanup_json json_t *names = json_array();
-	__cleanup_json json_t *seen = json_object();
 	bool any = !known && !table;
 
 	if (!document_is_mapping(document, mapping))
 		return document_fail(document, mapping, -EINVAL,
 				     "'%s' must be a mapping of KEY: VALUE", what);
-	for (; known && *known; known++)
-		json_array_append_new(names, json_string(*known));
-	for (; table && table->name; table++)
-		if (!json_has_text(names, table->name))
-			json_array_append_new(names, json_string(table->name));
 	for (size_t i = 0; i < document_count(document, mapping); i++) {
 		int key = document_key(document, mapping, i);
 		const char *text = document_scalar(document, key);
@@ -624,16 +643,15 @@ int document_check_keys(const struct document *document, int mapping, const char
 		if (!text)
 			return document_fail(document, key, -EINVAL, "a key of '%s' must be a word",
 					     what);
-		if (!any && !json_has_text(names, text))
-			return unknown_key(document, key, text, names);
-		json_t *before = json_object_get(seen, text);
+		if (!any && !is_key(known, table, text))
+			return unknown_key(document, key, text, known, table);
+		size_t first = index_of_key(document, mapping, text);
 
-		if (before)
+		if (first != i)
 			return document_fail(
 				document, key, -EINVAL,
-				"duplicate key '%s', first on line %lld; remove one of them", text,
-				(long long)json_integer_value(before));
-		json_object_set_new(seen, text, json_integer(document_line(document, key)));
+				"duplicate key '%s', first on line %u; remove one of them", text,
+				document_line(document, document_key(document, mapping, first)));
 	}
 	return 0;
 }
