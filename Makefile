@@ -25,9 +25,10 @@ endif
 
 ifdef SANITIZE
 BUILD := build/asan
-SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fno-pie
-# Tests start the program hundreds of times: without relocations and libraries it starts in half the time.
-LDFLAGS += -no-pie -static-libasan -static-libubsan
+# Tests start the program hundreds of times: without relocations, libraries and messages of UBSan it starts in less than half the time. Undefined
+# behaviour is a trap, and ASan names its place.
+SANITIZERS := -fsanitize=address,undefined -fsanitize-undefined-trap-on-error -fno-omit-frame-pointer -fno-pie
+LDFLAGS += -no-pie -static-libasan
 # A test is linked in half the time by gold, where there is one.
 LDFLAGS += $(if $(shell command -v ld.gold),-fuse-ld=gold)
 else

@@ -46,7 +46,7 @@ setup_file() {
 die_and_resume() {
 	rm -rf "$out" "$FAKE_FIRED"
 	touch "$FAKE_FIRED"
-	run env FAKE=good DIE_AT="$1" "${@:2}" ASAN_OPTIONS=verify_asan_link_order=0 \
+	run env FAKE=good DIE_AT="$1" "${@:2}" ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
 		LD_PRELOAD="$BATS_FILE_TMPDIR/die_at.so" \
 		"$brinell" run --bench ssh:fake --out "$out" --trials 2 "$scenario"
 	echo "killed at the first $*: $status"
@@ -102,7 +102,7 @@ check_whole() {
 }
 
 @test "an intent that a damaged line may hide is not fired again" {
-	run env FAKE=good DIE_AT=outcome DIE_TORN=1 ASAN_OPTIONS=verify_asan_link_order=0 \
+	run env FAKE=good DIE_AT=outcome DIE_TORN=1 ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0" \
 		LD_PRELOAD="$BATS_FILE_TMPDIR/die_at.so" \
 		"$brinell" run --bench ssh:fake --out "$out" --trials 2 "$scenario"
 	[ "$(fired)" -eq 1 ]
