@@ -58,7 +58,7 @@ load fake/engine
 }
 
 @test "a storm is shrunk with several tries of each schedule" {
-	sed 's/^  - inject: .*/  - inject: {with: gmem-storm, vcpus: 2, touchers: 1, faults: [slot, log]}/; /^  - touch/d' "$scenario" >"$BATS_TEST_TMPDIR/storm.yaml"
+	sed 's/^  - inject: .*/  - inject: {with: gmem-storm, vcpus: 2, touchers: 1, faults: [slot, log]}/; /^  - touch/d; s/^settle: .*/settle: 10ms/' "$scenario" >"$BATS_TEST_TMPDIR/storm.yaml"
 	FAKE=dies-after run "$brinell" run --bench ssh:fake --out "$out" "$BATS_TEST_TMPDIR/storm.yaml"
 	FAKE=good run "$brinell" shrink --tries 2 "$out" 0001
 	echo "$output"

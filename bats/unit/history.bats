@@ -13,8 +13,9 @@ setup() {
 # The run of a night: NIGHT TIME [VERDICT]
 write_night() {
 	local directory run
-	directory=$(printf 'runs/night-%02d' "$1") run=$(printf '202611%02dT010000Z-0' "$1")
-	mkdir -p "$directory"
+	printf -v directory 'runs/night-%02d' "$1"
+	printf -v run '202611%02dT010000Z-0' "$1"
+	[ -d "$directory" ] || mkdir -p "$directory"
 	printf '{"run":"%s","version":"0.%d","complete":true,"trials":[
 		{"trial":"0001","scenario":"perf/case","bench":"kvm","verdict":"pass","metrics":{"time":{"unit":"ms","direction":"lower","value":%s,"samples":[%s],"boot":"%s"}}},
 		{"trial":"0002","scenario":"einj/case","bench":"kvm","verdict":"%s","metrics":{}}]}\n' \
@@ -24,6 +25,7 @@ write_night() {
 # Ten nights at about 100 ms, then six at about 120 ms.
 write_nights() {
 	local night=0 time
+	mkdir -p runs/night-{01..16}
 	for time in 100 102 99 101 100 98 101 100 99 102 120 119 121 122 120 118; do
 		write_night $((++night)) "$time"
 	done
