@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Drives what the larger targets of the Makefile do: demo, check-fast, check, check-guests, check-xen, bench. Says what it does and
+# Drives what the larger targets of the Makefile do: demo, check-fast, check, check-guests, check-xen, bench. Prints what it does and
 # how long it will take, keeps going after a failure, and ends with one plain line of counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit

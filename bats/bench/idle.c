@@ -267,7 +267,7 @@ static void arm(int64_t interval_ns)
 				     : json_object()));
 }
 
-/* What "KEY: NUMBER" of a report in YAML says. */
+/* The number of "KEY: NUMBER" in a report in YAML. */
 static double number_of(const char *report, const char *key)
 {
 	__cleanup_free char *label = format_text(" %s: ", key);

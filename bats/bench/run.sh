@@ -111,7 +111,7 @@ cost() { # NAME COMMAND...
 			seconds / base, cpu / cpubase }'
 }
 
-# A run of many trials against a made-up agent: what the controller's memory is meanwhile, and what its end takes.
+# A run of many trials against a fake agent: what the controller's memory is meanwhile, and what its end takes.
 many() {
 	local out=$scratch/scale/many ktap=$scratch/scale/many.ktap pid number at=1000 last status
 	PATH=$PWD/bats/unit/fake:$PATH build/brinell run --bench ssh:fake --trials "$trials_many" --out "$out" \
@@ -351,11 +351,11 @@ for name in "$@"; do
 		part 'Trials' trials
 		;;
 	scale)
-		say "a run of $trials_many trials against a made-up agent, judge and reports of $trials_scale trials: some 10 minutes"
+		say "a run of $trials_many trials against a fake agent, judge and reports of $trials_scale trials: some 10 minutes"
 		part 'Scale' scale
 		;;
 	compare)
-		say 'comparisons of many metrics, and an index of many trials: made-up runs, no emulated host'
+		say 'comparisons of many metrics, and an index of many trials: generated runs, no emulated host'
 		part 'Comparisons' compare
 		;;
 	plugin)

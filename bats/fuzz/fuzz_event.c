@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz: names of events, and what a PMU of this machine says of its own. The first line of the input is the name, the second one the file
+ * Fuzz: names of events, and the description of its events by a PMU of this machine. The first line of the input is the name, the second one the file
  * of a format, the third one that of an event.
  */
 #include <errno.h>

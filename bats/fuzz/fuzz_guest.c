@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever a guest sends, in whatever pieces, with calls of the host in between: the link neither crashes nor tells more than
+ * Whatever a guest sends, in whatever pieces, with calls of the host in between: the link neither crashes nor reports more than
  * a bounded number of events, every call is answered once, and every event can be written as a line that can be read again.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Any file as a scenario: the parser neither crashes nor leaks, says something about each file that it refuses, and what
+ * Any file as a scenario: the parser neither crashes nor leaks, reports why it refuses a file, and what
  * it accepts reads back from its own spec as the same scenario.
  *
  * rooms: harness/trial

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Domains of Xen when a part of what moves them dies, when the host has too little memory, or when they can not be struck at all. Run by
+# Domains of Xen when a part of what moves them dies, when the host has too little memory, or when no fault can be injected into them. Run by
 # `make check-xen`.
 
 setup_file() {
@@ -64,7 +64,7 @@ begin_trial() { # BENCH SCENARIO
 	on_host memory
 }
 
-@test "domains and pages that can not be struck are refused, and migrations that can not be" {
+@test "faults of domains and pages that can take none are refused, and so are impossible migrations" {
 	on_host refusals
 }
 

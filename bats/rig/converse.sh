@@ -15,7 +15,7 @@ met=0
 number=0
 answer=
 
-# What both say, in one stream.
+# The output of both, in one stream.
 follow() { # HOST
 	while read -r line; do
 		echo "$1 $line"
@@ -23,7 +23,7 @@ follow() { # HOST
 	echo "$1 end" >"$work/said"
 }
 
-# Begins to speak with the agent of a host: 1 is this one, 2 the other one of a pair.
+# Opens a connection to the agent of a host: 1 is this one, 2 the other one of a pair.
 meet() { # HOST
 	met=$((met + 1))
 	if [ "$1" = 1 ]; then
@@ -35,7 +35,7 @@ meet() { # HOST
 	fi
 }
 
-# Ends what was begun, and shows what the agents say while they end.
+# Closes the connections, and shows the output of the agents until they exit.
 part() {
 	exec 3>&- 4>&-
 	while [ $met -gt 0 ]; do

@@ -31,7 +31,7 @@ poison() {
 	has '"graceful":true'
 }
 
-# libvirtd is killed under a guest that runs: calls say so, the guest goes on, and all is well when it is back.
+# libvirtd is killed while a guest runs: calls fail with this reason, the guest continues, and calls succeed when libvirtd runs again.
 daemon() {
 	ok 1 guest.start '{"name":"one"}'
 	mark
@@ -43,7 +43,7 @@ daemon() {
 	libvirtd --daemon 3>&- 9<&-
 	await 1 '"event":"connected"'
 	ok 1 guest.resolve '{"name":"one","gpa":"0x1000000"}'
-	# QEMU dies without a word.
+	# QEMU is killed.
 	killall -9 qemu-system-x86_64
 	await 1 '"guest":"one"' '"event":"crashed"' '"state":"stopped"'
 	refused ENOENT 1 guest.resolve '{"name":"one","gpa":"0x1000000"}'
@@ -155,7 +155,7 @@ adopt() {
 	virsh -q destroy mine
 }
 
-# What can not be: each call says why.
+# Impossible calls: each fails with its reason.
 refusals() {
 	refused ENOENT 1 guest.start '{"name":"one","kind":"domain","domain":"nobody"}'
 	refused EINVAL 1 guest.start '{"name":"../one"}'

@@ -105,7 +105,7 @@ cancel() {
 	arrived
 }
 
-# Refused without a listener at the target; failed when the target's QEMU dies; then repeated.
+# Refused without a listener at the target; failed when QEMU of the target is killed; then repeated.
 failures() {
 	begin 8M
 	uri=qemu+tcp://host-2:1/system

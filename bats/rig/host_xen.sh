@@ -187,7 +187,7 @@ by_hand() { # NAME TYPE KERNEL
 	domain=$(xl domid "brinell-$1")
 }
 
-# Domains and pages that can not be struck, and migrations that can not be: each call says why, and Xen is not asked.
+# Domains and pages that can take no fault, and migrations that are impossible: each call fails with its reason, before any hypercall.
 refusals() {
 	hand=${0%/*}/xen_hand
 	chmod 755 "$hand"

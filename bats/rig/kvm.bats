@@ -21,7 +21,7 @@ teardown_file() {
 	grep -q 'brinell: libvirt is ready' "$BATS_FILE_TMPDIR/console.log"
 }
 
-@test "the host has what guests, injectors and workloads want" {
+@test "the host has what guests, injectors and workloads need" {
 	# shellcheck disable=SC2016
 	run "$brinell" rig run "$host" -- sh -ec '
 		for file in /dev/kvm /dev/vhost-vsock /dev/net/tun /boot/vmlinuz /sys/firmware/acpi/tables/EINJ; do

@@ -178,7 +178,7 @@ run_of() { # GOLDEN DIRECTORY: a finished run
 	done
 }
 
-# What OpenSSH 9.2 and the shell of the host say; a carriage return ends their lines.
+# Messages of OpenSSH 9.2 and of the shell of the host; a carriage return ends their lines.
 @test "the reason of an ssh failure is the reason of the trial" {
 	write_scenario x.yaml
 	mkdir bin empty

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# brinell compare on made-up runs: each verdict, each exit code, and input that is broken.
+# brinell compare on generated runs: each verdict, each exit code, and input that is broken.
 # shellcheck disable=SC2030,SC2031,SC2154 # `run` sets its variables in the very shell of a test
 
 setup() {

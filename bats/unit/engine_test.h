@@ -2,7 +2,7 @@
 #ifndef BRINELL_UNIT_ENGINE_TEST_H
 #define BRINELL_UNIT_ENGINE_TEST_H
 
-/* What tests of the trial engine have in common: a run on made-up hosts, and what is on record of it. */
+/* What tests of the trial engine have in common: a run on fake hosts, and what is on record of it. */
 #include "bats/unit/fake_bench.h"
 #include "harness/scenario/scenario.h"
 #include "harness/trial/engine.h"

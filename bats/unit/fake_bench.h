@@ -3,7 +3,7 @@
 #define BRINELL_UNIT_FAKE_BENCH_H
 
 /*
- * Benches of hosts that are made up: `fake` has one, `fake-local` too, whose guests migrate on it, `fake-pair` two. Each boot of one is a process, which answers as an
+ * Fake benches: `fake` has one, `fake-local` too, whose guests migrate on it, `fake-pair` two. Each boot of one is a process, which answers as an
  * agent would; its end is the end of the host.
  */
 #include <errno.h>
@@ -36,8 +36,8 @@ enum fake_mishap {
  * @moves:  how often the page of the guest moves
  * @dies:   the guest ends at its touch
  * @refuses: QEMU refuses the migration
- * @poisons: a page that was struck is not found again
- * @busy:    the host can not take away the page that is struck; @strays: for it is elsewhere by then
+ * @poisons: a page that was poisoned is not found again
+ * @busy:    the host can not take away the page that is poisoned; @strays: for it is elsewhere by then
  * @asks:    inject.fire leaves the fault to the firmware
  * @runs:    a fault runs on after inject.fire; @brief: it ends at once, else with inject.stop
  * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
@@ -173,7 +173,7 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 	static const char *const resolved[] = {"0x2000", "0x3000"};
 	static char text[256];
 	static int resolves;
-	static bool struck;
+	static bool fired;
 
 	if (strcmp(call, "hello") == 0) {
 		snprintf(text, sizeof(text),
@@ -201,10 +201,10 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 		return "{\"state\":\"running\",\"connected\":true}";
 	if (strcmp(call, "guest.call") == 0)
 		return answer_guest(channel, json_text(arguments, "call", ""));
-	if (strcmp(call, "guest.resolve") == 0 && struck && fake.poisons)
+	if (strcmp(call, "guest.resolve") == 0 && fired && fake.poisons)
 		return "{\"pid\":77,\"present\":false,\"poisoned\":true,\"gpa\":\"0x100000\"}";
 	if (strcmp(call, "guest.resolve") == 0) {
-		const char *pfn = struck && fake.strays
+		const char *pfn = fired && fake.strays
 					  ? "0x4000"
 					  : resolved[resolves++ < fake.moves ? resolves % 2 : 0];
 
@@ -224,7 +224,7 @@ static inline const char *answer(const struct bench *bench, struct channel *chan
 	if (strcmp(call, "inject.fire") == 0 && fake.runs)
 		return "{\"running\":true,\"error\":0,\"result\":{},\"writes\":[]}";
 	if (strcmp(call, "inject.fire") == 0) {
-		struck = true;
+		fired = true;
 		if (fake.asks)
 			return "{\"error\":0,\"reason\":\"\",\"result\":{\"firmware\":{\"call\":"
 			       "\"machine-check\"}},\"writes\":[],\"duration_ns\":1}";

@@ -3,7 +3,7 @@
 #define BRINELL_UNIT_FAKE_HYPERVISOR_H
 
 /*
- * A made-up hypervisor. It has one domain at most, whose guest answers on a Unix socket: a thread of the test, or a process
+ * A fake hypervisor. It has one domain at most, whose guest answers on a Unix socket: a thread of the test, or a process
  * that the test has started. A migration takes as many iterations as the test says. Its target is a process of the same
  * test, whose hypervisor listens on a Unix socket too. To be included after all headers of the project.
  */

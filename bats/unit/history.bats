@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# brinell history on made-up runs: what changed, what is new, and an index that is damaged.
+# brinell history on generated runs: what changed, what is new, and an index that is damaged.
 # shellcheck disable=SC2030,SC2031,SC2154 # `run` sets its variables in the very shell of a test
 
 setup() {

@@ -3,7 +3,7 @@
 #define BRINELL_UNIT_MADE_UP_ROOT_H
 
 /*
- * A machine that is made up of files: what system_path() finds is below a directory of the test's own. To be included after
+ * A fake machine of files: what system_path() finds is below a directory of the test's own. To be included after
  * all headers of the project.
  */
 #include <ftw.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# brinell nightly against an agent that is made up, no root, no rig.
+# brinell nightly against a fake agent, no root, no rig.
 # shellcheck disable=SC2030,SC2031 # `run` sets its variables in the very shell of a test
 
 setup() {

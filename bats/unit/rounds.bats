@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# brinell compare --a --b: the runs of both sides against an agent that is made up, no root, no rig.
+# brinell compare --a --b: the runs of both sides against a fake agent, no root, no rig.
 # shellcheck disable=SC2030,SC2031,SC2154 # `run` sets its variables in the very shell of a test; fake/rounds sets the others
 
 load fake/rounds

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the agent with an injector and a witness made up for it: what was set is put back however the agent ends,
+ * Description: the agent with a fake injector and a fake witness: what was set is put back however the agent ends,
  * a fault is fired once, and bytes that are no text do not silence it.
  */
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the injector dma against a made-up machine: what it finds, what it refuses before anything is written, what it
- * writes, and that a device comes back, also after SIGKILL. Its drivers against made-up devices: completion, error, silence,
+ * Description: the injector dma against a fake machine: what it finds, what it refuses before anything is written, what it
+ * writes, and that a device comes back, also after SIGKILL. Its drivers against fake devices: completion, error, silence,
  * a DMA that is dropped. Nothing real is touched.
  */
 #include <errno.h>
@@ -315,7 +315,7 @@ static void the_probe_reports_missing_parts(void **state)
 }
 
 /*
- * A made-up device, with the bus before it: what is not mapped is dropped, and the device gets no error.
+ * A fake device, with the bus before it: what is not mapped is dropped, and the device gets no error.
  * @target: memory at TARGET_IOVA, mapped as @mapped says
  * @silent: it does not answer; @status: of an NVMe completion
  */

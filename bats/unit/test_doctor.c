@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: brinell doctor on benches that are made up: each host is looked at, when its libvirt is up, and each finding
+ * Description: brinell doctor on fake benches: each host is looked at, when its libvirt is up, and each finding
  * says of which host it is.
  *
  * rooms: harness/commands

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the trial engine with hosts made up for it: a guest is started and kept, its page is found on the host
+ * Description: the trial engine with fake hosts: a guest is started and kept, its page is found on the host
  * before the fault and looked for again when it moves, and a migration is followed from one host to the other.
  */
 #include "bats/unit/engine_test.h"
@@ -26,8 +26,8 @@ static void test_strike(void **state)
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 }
 
-/* Another workload, started before the fault or after it, does not take the witnesses from the frame that is struck. */
-static void test_focus_stays_with_the_struck_frame(void **state)
+/* Another workload, started before the fault or after it, does not take the witnesses from the frame of the fault. */
+static void test_focus_stays_with_the_frame_of_the_fault(void **state)
 {
 	struct fixture *fixture = *state;
 	const char *fire;
@@ -335,8 +335,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_strike, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_focus_stays_with_the_struck_frame, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(test_focus_stays_with_the_frame_of_the_fault,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_words_of_a_guest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_moves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_page_never_rests, set_up, tear_down),

@@ -156,7 +156,7 @@ static void test_dies_with_its_guest(void **state)
 	assert_string_equal(cause(fixture), "host-died");
 }
 
-/* What was set for its fault went down with it: the other host can be struck all the same. */
+/* What was set for its fault went down with it: a fault of the other host can be fired all the same. */
 static void test_dies_before_another_fault(void **state)
 {
 	struct fixture *fixture = *state;

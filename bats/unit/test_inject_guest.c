@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the injectors of guests and of the hosts under them, with a made-up hypervisor and a made-up /proc: what
+ * Description: the injectors of guests and of the hosts under them, with a fake hypervisor and a made-up /proc: what
  * QEMU gets, what its answers mean, which process is killed, and that a daemon comes back as it was. Only children of the test die.
  */
 #include <errno.h>

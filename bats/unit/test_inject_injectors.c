@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the injectors against made-up machines: what is written in which order, that sticky state comes back
+ * Description: the injectors against fake machines: what is written in which order, that sticky state comes back
  * whatever fails, what is refused before anything is written, and what the probes find missing. Nothing real is touched.
  */
 #include <errno.h>

@@ -323,12 +323,12 @@ static void assert_apart(const char *page)
 }
 
 /* A fault between a guest's last sign on one host and its first on the other: the close-up begins with that hole. */
-static json_t *struck_in_switchover(void)
+static json_t *poisoned_in_switchover(void)
 {
 	static const double later[] = {60, 140, 280};
 	json_t *records = json_array();
 
-	add(records, 0, "trial", json_pack("{s:s}", "scenario", "kvm/struck"));
+	add(records, 0, "trial", json_pack("{s:s}", "scenario", "kvm/poisoned"));
 	add_stage(records, 1000, "g1", "stage", "setup", 0);
 	add_stage(records, 1500, "g1", "stage", "pre-copy", 1);
 	add_heartbeat(records, 6500, "h0", "heartbeat", "missed", 0);
@@ -348,16 +348,16 @@ static void no_label_overlaps_another(void **state)
 	static const char *const names[] = {"migration", "source-dies", "two-guests"};
 	__cleanup_json json_t *made = storm();
 	__cleanup_free char *page = page_of(made, NULL);
-	__cleanup_json json_t *struck = struck_in_switchover();
-	__cleanup_free char *struck_page = page_of(struck, NULL);
+	__cleanup_json json_t *poisoned = poisoned_in_switchover();
+	__cleanup_free char *poisoned_page = page_of(poisoned, NULL);
 
 	(void)state;
 	assert_holds(page, ">switchover 40.0 ms</text>");
 	assert_holds(page, ">post-copy 460 ms</text>");
 	assert_holds(page, ">completed</text>");
 	assert_apart(page);
-	assert_holds(struck_page, ">520 ms</text>");
-	assert_apart(struck_page);
+	assert_holds(poisoned_page, ">520 ms</text>");
+	assert_apart(poisoned_page);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		__cleanup_json json_t *records = load(names[i]);
 		__cleanup_free char *other = page_of(records, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the witnesses against a made-up machine: losses of the kernel log, interrupt counts of many processors,
+ * Description: the witnesses against a fake machine: losses of the kernel log, interrupt counts of many processors,
  * trace lines of old and new kernels, and what changes only in comparison.
  */
 #include <fcntl.h>

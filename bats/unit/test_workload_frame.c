@@ -15,10 +15,10 @@
 /* Of a machine with more, only kinds are looked for that do not take a look at all of them. */
 #define FRAMES_MOST (1u << 20)
 #define TRIES 5
-/* Objects that are made before the made-up machine has new slabs. */
+/* Objects that are made before the fake machine has new slabs. */
 #define OBJECTS_UNTIL_SLABS 500
 
-/* Frames of a made-up machine, from @first on, have one flag. */
+/* Frames of a fake machine, from @first on, have one flag. */
 static void put_flags(unsigned int flag, size_t first, size_t count, size_t more)
 {
 	uint64_t *flags = calloc(FRAMES, sizeof(*flags));
@@ -127,7 +127,7 @@ static void put_kernel(const char *iomem, const char *kallsyms)
 
 static bool slabs_come;
 
-/* In place of the C library's: the made-up machine has more slabs with each object. */
+/* In place of the C library's: the fake machine has more slabs with each object. */
 int eventfd(unsigned int count, int flags)
 {
 	static int (*real)(unsigned int, int);

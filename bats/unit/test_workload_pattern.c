@@ -215,7 +215,7 @@ static void garbage_is_named(void **state)
 	(void)expect(pattern, PATTERN_GARBAGE);
 }
 
-static void a_struck_table_makes_no_claim_about_the_page(void **state)
+static void a_poisoned_table_makes_no_claim_about_the_page(void **state)
 {
 	struct pattern *pattern = *state;
 
@@ -623,7 +623,7 @@ int main(void)
 		WITH_PATTERN(the_page_of_another_pattern_is_named),
 		WITH_PATTERN(a_zero_page_is_named),
 		WITH_PATTERN(garbage_is_named),
-		WITH_PATTERN(a_struck_table_makes_no_claim_about_the_page),
+		WITH_PATTERN(a_poisoned_table_makes_no_claim_about_the_page),
 		WITH_PATTERN(the_table_is_in_another_mapping),
 		cmocka_unit_test(corruption_from_outside_is_reported),
 		cmocka_unit_test(a_lost_write_is_reported_while_pages_are_written),

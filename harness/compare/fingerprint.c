@@ -103,11 +103,11 @@ static char *join_array(const json_t *names)
 static bool is_listed(const char *list, const char *name, size_t length)
 {
 	while (list && *list) {
-		size_t word = strcspn(list, ",");
+		size_t part_length = strcspn(list, ",");
 
-		if (word == length && strncmp(list, name, word) == 0)
+		if (part_length == length && strncmp(list, name, part_length) == 0)
 			return true;
-		list += word + (list[word] == ',');
+		list += part_length + (list[part_length] == ',');
 	}
 	return false;
 }
@@ -128,17 +128,17 @@ int compare_check_across(const char *across, struct reason *why)
 		if (!json_has_text(known, parts[i].name))
 			json_array_append_new(known, json_string(parts[i].name));
 	for (const char *at = across; at && *at; at += *at == ',') {
-		size_t word = strcspn(at, ","), i = 0;
+		size_t part_length = strcspn(at, ","), i = 0;
 
 		while (i < json_array_size(known) &&
-		       !is_listed(json_string_value(json_array_get(known, i)), at, word))
+		       !is_listed(json_string_value(json_array_get(known, i)), at, part_length))
 			i++;
 		if (i == json_array_size(known)) {
 			list = join_array(known);
-			return fail(why, -EINVAL, "--across %.*s: the parts are %s", (int)word, at,
-				    list);
+			return fail(why, -EINVAL, "--across %.*s: the parts are %s",
+				    (int)part_length, at, list);
 		}
-		at += word;
+		at += part_length;
 	}
 	return 0;
 }

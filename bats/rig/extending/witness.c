@@ -15,7 +15,7 @@ struct added {
 	int64_t before, reported;
 };
 
-/* Return: the number, or -1 where the kernel does not say. */
+/* Return: the number, or -1 where the kernel does not report it. */
 static int64_t read_total(void)
 {
 	__cleanup_free char *text = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A workload in one file: it says that it was touched.
+ * A workload in one file: it reports that it was touched.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What the tests of the engine against a made-up agent have in common.
+# What the tests of the engine against a fake agent have in common.
 # shellcheck disable=SC2030,SC2031 # `run` sets its variables in the very shell of a test
 
 load ../journal

@@ -4,7 +4,7 @@
 # What the tests of comparisons and calibrations that make their runs have in common.
 # shellcheck disable=SC2034,SC2154 # they use what is set here, and `run` sets variables
 
-# Runs against the made-up agent in a directory of its own, and a scenario that measures.
+# Runs against the fake agent in a directory of its own, and a scenario that measures.
 enter() { # DIRECTORY
 	top=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	brinell=${BRINELL:-$top/build/asan/brinell}

@@ -83,7 +83,7 @@ static void compare_delta(struct trial_case *trial, const char *witness, const c
 			       "the scenario expects %s '%s', which is no count such as '>=1'",
 			       name, wanted ?: "");
 	/*
-	 * These witnesses speak up only when something changed; silence of a host that answers
+	 * These witnesses report only changes; silence of a host that answers
 	 * means zero.
 	 */
 	if (!change && holds && trial->host.axis == HOST_AXIS_UP && looked(trial, witness))
