@@ -21,6 +21,8 @@ setup_file() {
 	[ "$status" -eq 0 ]
 	[[ $output == *"virt_caps"*"hvm hap"* ]]
 	[ "$(grep -c 'resumes from a snapshot' "$BATS_TEST_TMPDIR/3/console.log")" -eq 0 ]
+	"$brinell" rig run xen --artifacts "$BATS_TEST_TMPDIR/4" -- true
+	grep -q 'the host resumes from a snapshot' "$BATS_TEST_TMPDIR/4/console.log"
 }
 
 @test "the doctor names the machine checks that Xen acts on" {
