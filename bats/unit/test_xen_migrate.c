@@ -369,10 +369,13 @@ static void a_source_that_is_given_up_leaves_the_target(void **state)
 	assert_null(xen.domains[SOURCE].name);
 	assert_true(xen.domains[TARGET].runs);
 	interval_ms = xen.interval_ms;
-	set_up(state);
-	xen.hvm = true;
-	assert_int_equal(migrate(checkpoint, &why), 0);
-	assert_true(xen.interval_ms > 10 * interval_ms);
+	for (int obedient = 0; obedient < 2; obedient++) {
+		set_up(state);
+		xen.hvm = !obedient;
+		xen.obedient = obedient;
+		assert_int_equal(migrate(checkpoint, &why), 0);
+		assert_true(xen.interval_ms > 10 * interval_ms);
+	}
 }
 
 static void one_that_fails_leaves_the_source(void **state)

@@ -18,8 +18,8 @@
 #define ABANDON_NS (20 * NSEC_PER_SEC)
 #define PFN_TYPE_SHIFT 28
 #define CHECKPOINT_INTERVAL_MS 200
-/* libxl suspends an HVM guest by itself, also while the stream is held: what happens in a hold has this time. */
-#define CHECKPOINT_INTERVAL_HVM_MS 5000
+/* libxl suspends an HVM guest, and others suspend themselves, also while the stream is held: what happens in a hold has this time. */
+#define CHECKPOINT_INTERVAL_LONG_MS 5000
 /* Number of checkpoints until the source is given up, if it is not held. */
 #define CHECKPOINTS 3
 
@@ -306,7 +306,8 @@ static int open_mover(struct mover *mover)
 			    "before the last iteration: hold it at another place",
 			    mover->job->guest);
 	hvm = has_device_model(mover);
-	mover->interval_ms = hvm ? CHECKPOINT_INTERVAL_HVM_MS : CHECKPOINT_INTERVAL_MS;
+	mover->interval_ms =
+		hvm || mover->obedient ? CHECKPOINT_INTERVAL_LONG_MS : CHECKPOINT_INTERVAL_MS;
 	mover->devices = hvm && xen_is_ours(mover->job) && !mover->checkpointed && !mover->obedient;
 	mover_pretend_drivers(mover, true);
 	path = mover_suspend_path(mover);
