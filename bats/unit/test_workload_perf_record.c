@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: the workload perf-record samples processes where they work, and names what the kernel has written into its buffers.
+ *
+ * wraps: syscall
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -21,24 +23,17 @@
 /* Buffers of the kernel that are made up: files, the number of a processor behind this; NULL: the real ones. */
 static const char *made_up;
 
-/* In place of the C library's. */
-long syscall(long number, ...)
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e);
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e)
 {
-	static long (*real)(long, ...);
 	__cleanup_free char *file = NULL;
-	long given[6];
-	va_list list;
 	int fd;
 
-	va_start(list, number);
-	for (size_t i = 0; i < 6; i++)
-		given[i] = va_arg(list, long);
-	va_end(list);
-	if (!real)
-		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
 	if (number != SYS_perf_event_open || !made_up)
-		return real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
-	file = format_text("%s%ld", made_up, given[2]);
+		return __real_syscall(number, a, b, c, d, e);
+	file = format_text("%s%ld", made_up, c);
 	fd = open(file, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		errno = ENODEV;

@@ -2,8 +2,9 @@
 /*
  * Description: the workload perf-stat counts what this test does, on all processors and in a process with its children, each of
  * which is counted once, whenever it is born.
+ *
+ * wraps: syscall
  */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -176,28 +177,24 @@ static int made_up_counter(void)
 /* What the kernel refuses the next counters with, after so many that it gives; and a filter. */
 static int refusal, filter_refusal, given_before;
 
-/* In place of the C library's: things happen between two system calls as they do on a busy machine. */
-long syscall(long number, ...)
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e);
+
+/* Things happen between two system calls as they do on a busy machine. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e)
 {
-	static long (*real)(long, ...);
-	long given[6], result;
-	va_list list;
+	bool counter = number == SYS_perf_event_open;
+	long result;
 	char byte;
 
-	va_start(list, number);
-	for (size_t i = 0; i < 6; i++)
-		given[i] = va_arg(list, long);
-	va_end(list);
-	if (!real)
-		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
-	if (number == SYS_perf_event_open && refusal && given_before-- <= 0) {
+	if (counter && refusal && given_before-- <= 0) {
 		errno = refusal;
 		return -1;
 	}
-	if (number == SYS_perf_event_open && made_up)
+	if (counter && made_up)
 		return made_up_counter();
-	result = real(number, given[0], given[1], given[2], given[3], given[4], given[5]);
-	if (number == SYS_perf_event_open && breed_go >= 0 && (pid_t)given[1] == other.pid) {
+	result = __real_syscall(number, a, b, c, d, e);
+	if (counter && breed_go >= 0 && (pid_t)b == other.pid) {
 		(void)!write(breed_go, "b", 1);
 		(void)!read(breed_done, &byte, 1);
 		breed_go = -1;
