@@ -368,6 +368,21 @@ static pid_t start_work(const char *name, void (*work)(void))
 	return pid;
 }
 
+/* Until a process has computed for long enough to be sampled, however many others do. */
+static void wait_for_share(pid_t pid)
+{
+	struct counter counter;
+	double ran = 0;
+
+	assert_int_equal(counter_open(&counter, "task-clock", (struct counted){.pid = pid}, &why),
+			 0);
+	while (ran < 0.2 * NSEC_PER_SEC) {
+		(void)poll(NULL, 0, 20);
+		assert_int_equal(counter_read(&counter, &ran, NULL), 0);
+	}
+	counter_close(&counter);
+}
+
 static void end_work(pid_t pid)
 {
 	kill(pid, SIGKILL);
@@ -399,8 +414,6 @@ static void work_is_found_where_it_is_done(void **state)
 	pid_t before, kernel;
 	struct activity run;
 	const json_t *stacks;
-	struct counter counter;
-	double ran = 0;
 	int status;
 
 	(void)state;
@@ -413,14 +426,9 @@ static void work_is_found_where_it_is_done(void **state)
 	}
 	kernel = start_work("reader", work_in_the_kernel);
 	assert_int_equal(spawn_start(&shell, &why), 0);
-	/* Until each has had a share of the processors. */
-	assert_int_equal(
-		counter_open(&counter, "task-clock", (struct counted){.pid = shell.pid}, &why), 0);
-	while (ran < 0.3 * NSEC_PER_SEC) {
-		(void)poll(NULL, 0, 20);
-		assert_int_equal(counter_read(&counter, &ran, NULL), 0);
-	}
-	counter_close(&counter);
+	wait_for_share(before);
+	wait_for_share(kernel);
+	wait_for_share(shell.pid);
 	stacks = touch_for_stacks(&run);
 	end_work(before);
 	end_work(kernel);
