@@ -957,12 +957,21 @@ static int open_console(struct fixture *fixture)
 	return console;
 }
 
+static void answer_hello(struct fixture *fixture)
+{
+	int64_t id = hear_call(fixture, "hello");
+	__cleanup_free char *answer = format_text(
+		"{\"id\":%lld,\"ok\":{\"event\":\"hello\",\"protocol\":1,\"guest\":true,"
+		"\"boot_id\":\"boot-1\",\"pid\":7}}\n",
+		(long long)id);
+
+	say(fixture, answer);
+}
+
 static void a_guest_does_not_notice_another_terminal(void **state)
 {
 	static const char witness[] = "{\"event\":\"witness\",\"text\":\"oops\",\"number\":0}\n";
 	struct fixture *fixture = *state;
-	__cleanup_free char *answer = NULL;
-	int64_t id;
 
 	close(fixture->guest);
 	(void)await(fixture, "gone");
@@ -979,14 +988,27 @@ static void a_guest_does_not_notice_another_terminal(void **state)
 	say(fixture, witness);
 	(void)await(fixture, "said");
 	assert_null(find(fixture, "rubbish"));
-	id = hear_call(fixture, "hello");
-	answer = format_text(
-		"{\"id\":%lld,\"ok\":{\"event\":\"hello\",\"protocol\":1,\"guest\":true,"
-		"\"boot_id\":\"boot-1\",\"pid\":7}}\n",
-		(long long)id);
-	say(fixture, answer);
+	answer_hello(fixture);
 	assert_false(json_is_true(json_object_get(await(fixture, "hello"), "rebooted")));
 	assert_int_equal(fixture->answers, 0);
+}
+
+static void a_guest_that_arrives_on_a_terminal_is_asked(void **state)
+{
+	struct fixture *fixture = *state;
+
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	/* It has sent its hello to another host, and does not notice that it has moved. */
+	fixture->guest = open_console(fixture);
+	say(fixture, "{\"event\":\"witness\",\"text\":\"oops\",\"number\":41}\n");
+	(void)await(fixture, "said");
+	answer_hello(fixture);
+	assert_false(json_is_true(json_object_get(await(fixture, "hello"), "rebooted")));
+	assert_null(find(fixture, "rubbish"));
+	assert_null(find(fixture, "lost"));
+	say(fixture, "{\"event\":\"witness\",\"text\":\"oops\",\"number\":43}\n");
+	assert_int_equal(json_number(await(fixture, "lost"), "lost", 0), 1);
 }
 
 static void guests_dial_over_vsock(void **state)
@@ -1054,6 +1076,7 @@ int main(void)
 		WITH_LINK(a_guest_is_named_by_its_cid),
 		WITH_LINK(a_guest_that_was_not_named_yet_is_not_lost),
 		WITH_LINK(a_guest_does_not_notice_another_terminal),
+		WITH_LINK(a_guest_that_arrives_on_a_terminal_is_asked),
 		WITH_LINK(a_socket_is_retried_until_it_accepts),
 		WITH_LINK(guests_dial_over_vsock),
 	};

@@ -131,7 +131,7 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 	const char *boot = json_text(message, "boot_id", "");
 	int64_t protocol = json_number(message, "protocol", -1);
 	int64_t pid = json_number(message, "pid", 0);
-	bool rebooted, restarted;
+	bool rebooted, restarted, arrived = peer->greeted && !peer->boot_id;
 
 	if (protocol != PROTOCOL_VERSION) {
 		__cleanup_free char *text =
@@ -146,7 +146,7 @@ static bool take_hello(struct guest_link *link, struct guest_peer *peer, json_t 
 		return guest_peer_rubbish(link, peer, "an invalid hello was ignored");
 	rebooted = peer->boot_id && strcmp(peer->boot_id, boot) != 0;
 	restarted = peer->boot_id && !rebooted && peer->pid != pid;
-	if (!peer->boot_id || rebooted || restarted) {
+	if ((!peer->boot_id && !arrived) || rebooted || restarted) {
 		/* Its earlier events went to another host. */
 		peer->number = !peer->boot_id && json_number(message, "connection", 1) > 1 ? -1 : 0;
 		peer->pulse = (struct guest_pulse){0};
@@ -213,6 +213,14 @@ static void check_number(struct guest_link *link, struct guest_peer *peer, const
 		peer->number = number + 1;
 }
 
+/* It has sent its hello to another host, and does not notice that it has arrived. What it says from now on counts. */
+static void take_arrival(struct guest_link *link, struct guest_peer *peer)
+{
+	peer->number = -1;
+	peer->greeted = true;
+	guest_peer_ask_hello(link, peer);
+}
+
 /* Return: false when the guest was cut off. */
 static bool take_message(struct guest_link *link, struct guest_peer *peer, json_t *message,
 			 int64_t now)
@@ -220,6 +228,8 @@ static bool take_message(struct guest_link *link, struct guest_peer *peer, json_
 	const char *event = json_text(message, "event", NULL);
 	struct reason why;
 
+	if (peer->terminal && !peer->greeted && !(event && strcmp(event, "hello") == 0))
+		take_arrival(link, peer);
 	if (event && peer->greeted && strcmp(event, "heartbeat") == 0) {
 		if (guest_message_fits(message, &why)) {
 			guest_pulse_take(link, peer, message, now);
