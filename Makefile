@@ -209,7 +209,8 @@ $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
 # The results of tests; whatever a test may read that is no program counts among its inputs. The longest begin first.
 test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/journal.bash bats/result.sh
-bats_results := $(patsubst %,$(BUILD)/results/%.bats.tap,cli calibrate rounds resume engine $(filter-out cli calibrate rounds resume engine,$(patsubst bats/unit/%.bats,%,$(wildcard bats/unit/*.bats))))
+longest := cli nightly engine calibrate rounds resume
+bats_results := $(patsubst %,$(BUILD)/results/%.bats.tap,$(longest) $(filter-out $(longest),$(patsubst bats/unit/%.bats,%,$(wildcard bats/unit/*.bats))))
 results := $(bats_results) $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap)
 replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
 image_scripts := $(filter-out %.c %.h,$(wildcard harness/rig/image/*))
