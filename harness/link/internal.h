@@ -59,7 +59,7 @@ void guest_link_accept(struct guest_link *link);
 /* talk.c: messages */
 void guest_peer_fail_calls(struct guest_link *link, const struct guest_peer *peer,
 			   const char *because);
-void guest_peer_ask_hello(struct guest_link *link, struct guest_peer *peer);
+void guest_peer_take_over(struct guest_link *link, struct guest_peer *peer);
 void guest_link_expire_calls(struct guest_link *link, int64_t now);
 void guest_peer_read(struct guest_link *link, struct guest_peer *peer);
 

@@ -56,11 +56,8 @@ static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd
 			 "connected%s", replaced ? ", in place of its older stream" : "");
 	peer->refusals = 0;
 	peer->terminal = isatty(fd);
-	/* What its guest, which is known, has sent since the last stream is among what is read next. */
-	if (!peer->terminal || !peer->boot_id)
-		return;
-	peer->greeted = true;
-	guest_peer_ask_hello(link, peer);
+	if (peer->terminal && peer->boot_id)
+		guest_peer_take_over(link, peer);
 }
 
 /**

@@ -74,11 +74,19 @@ static int send_call(struct guest_link *link, struct guest_peer *peer, const cha
 	return 0;
 }
 
-/** guest_peer_ask_hello - request the hello of a guest that does not notice its new stream */
-void guest_peer_ask_hello(struct guest_link *link, struct guest_peer *peer)
+/**
+ * guest_peer_take_over - go on with a guest that does not notice its new stream
+ *
+ * It sends no hello by itself, so the link requests one. What it has sent since its last stream is among what is read next, and counts.
+ */
+void guest_peer_take_over(struct guest_link *link, struct guest_peer *peer)
 {
 	int64_t timeout = link->limits.hello_ns / NSEC_PER_MSEC;
 
+	/* Its earlier events went to another host. */
+	if (!peer->boot_id)
+		peer->number = -1;
+	peer->greeted = true;
 	if (send_call(link, peer, "hello", NULL, timeout) == 0)
 		link->calls->own = true;
 }
@@ -213,14 +221,6 @@ static void check_number(struct guest_link *link, struct guest_peer *peer, const
 		peer->number = number + 1;
 }
 
-/* It has sent its hello to another host, and does not notice that it has arrived. What it says from now on counts. */
-static void take_arrival(struct guest_link *link, struct guest_peer *peer)
-{
-	peer->number = -1;
-	peer->greeted = true;
-	guest_peer_ask_hello(link, peer);
-}
-
 /* Return: false when the guest was cut off. */
 static bool take_message(struct guest_link *link, struct guest_peer *peer, json_t *message,
 			 int64_t now)
@@ -228,8 +228,9 @@ static bool take_message(struct guest_link *link, struct guest_peer *peer, json_
 	const char *event = json_text(message, "event", NULL);
 	struct reason why;
 
+	/* It has sent its hello to another host. */
 	if (peer->terminal && !peer->greeted && !(event && strcmp(event, "hello") == 0))
-		take_arrival(link, peer);
+		guest_peer_take_over(link, peer);
 	if (event && peer->greeted && strcmp(event, "heartbeat") == 0) {
 		if (guest_message_fits(message, &why)) {
 			guest_pulse_take(link, peer, message, now);
