@@ -595,10 +595,7 @@ int document_unknown(const struct document *document, int node, const char *what
 
 static bool is_key(const char *const *known, const struct param *table, const char *text)
 {
-	for (; known && *known; known++)
-		if (strcmp(*known, text) == 0)
-			return true;
-	return param_find(table, text);
+	return (known && text_among(text, known)) || param_find(table, text);
 }
 
 static int unknown_key(const struct document *document, int key, const char *text,
