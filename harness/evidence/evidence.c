@@ -631,12 +631,12 @@ static const struct line_kind line_kinds[] = {
 };
 
 /*
- * What may stand before a report of an error: colours of a terminal, the time on a console, the number of a CPER record, the name of the
+ * What may stand before a report of an error, behind colours of a terminal: the time on a console, the number of a CPER record, the name of the
  * driver, with its device or without. What stands behind other text is the text of others: kernel lines quote process names,
  * USB strings, labels, the command line and messages of audit.
  */
 #define PREFIX                                                                                     \
-	"^((\\\\x1b)?\\[[?0-9;]+[A-Za-z])*(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\])?(\\[ "              \
+	"^(<[0-9]+>)?(\\[ *[0-9]+\\.[0-9]+\\])?(\\[ "                                              \
 	"*[TC][0-9]+\\])? *(\\(XEN\\) (\\[[^]]*\\] "                                               \
 	")*)?"                                                                                     \
 	"(\\{[0-9]+\\}|(mce|BERT|GHES|DMAR|AMD-Vi|iommu ivhd[0-9]+|EDAC [A-Za-z0-9_]+( "           \
@@ -766,28 +766,6 @@ static void read_groups(const struct line_kind *kind, const char *line, const re
 			 (unsigned int)(number >> 3 & 0x1f), (unsigned int)(number & 7));
 }
 
-/* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */
-static bool begins_well(char *line, size_t at)
-{
-	size_t digits = strspn(line + at, "0123456789abcdef");
-	bool device = digits >= 4 && digits <= 8 && line[at + digits] == ':';
-	char first = line[at];
-	bool well;
-
-	line[at] = '\0';
-	well = !at || regexec(&prefix, line, 0, NULL, 0) == 0 ||
-	       (device && regexec(&driver, line, 0, NULL, 0) == 0);
-	line[at] = first;
-	return well;
-}
-
-/** kernel_line_is_error - whether a line of the kernel's log reports a hardware error or its handling */
-bool kernel_line_is_error(enum meaning meaning)
-{
-	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
-	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
-}
-
 /* Colours and modes that a program has set, as consoles are recorded: "\\x1b[0;32m", or without the escape. */
 static const char *skip_colours(const char *text)
 {
@@ -803,6 +781,30 @@ static const char *skip_colours(const char *text)
 			return text;
 		text = at + 2 + numbers;
 	}
+}
+
+/* Whether a report begins where the kernel begins one. The name of a driver alone stands only before a PCI function. */
+static bool begins_well(char *line, size_t at)
+{
+	size_t digits = strspn(line + at, "0123456789abcdef");
+	bool device = digits >= 4 && digits <= 8 && line[at + digits] == ':';
+	char first = line[at];
+	const char *before;
+	bool well;
+
+	line[at] = '\0';
+	before = skip_colours(line);
+	well = !at || regexec(&prefix, before, 0, NULL, 0) == 0 ||
+	       (device && regexec(&driver, before, 0, NULL, 0) == 0);
+	line[at] = first;
+	return well;
+}
+
+/** kernel_line_is_error - whether a line of the kernel's log reports a hardware error or its handling */
+bool kernel_line_is_error(enum meaning meaning)
+{
+	return meaning == MEANS_HARDWARE_ERROR || meaning == MEANS_PAGE_HANDLED ||
+	       meaning == MEANS_SIGBUS_SENT || meaning == MEANS_KILLED;
 }
 
 /** kernel_message - a line without what a console shows before it: level, time, and the processor or the thread that wrote it */
