@@ -76,8 +76,10 @@ static int run(int argc, char **argv)
 	static const struct option known[] = {
 		{"with", required_argument, NULL, 'w'}, COMPARE_OPTIONS, {0}};
 	__cleanup_json json_t *words = json_array();
-	struct compare_request request = {
-		.options = {.budget = 5, .alpha = 0.05}, .boots = 14, .samples = 1, .seed = 1};
+	struct compare_request request = {.options = {.budget = COMPARE_BUDGET, .alpha = 0.05},
+					  .boots = 14,
+					  .samples = 1,
+					  .seed = 1};
 	__cleanup_json json_t *plan = NULL;
 	__cleanup_free char *out = NULL;
 	int option;

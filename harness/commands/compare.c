@@ -442,7 +442,7 @@ static int run(int argc, char **argv)
 {
 	__cleanup_json json_t *a = json_array();
 	__cleanup_json json_t *b = json_array();
-	struct compare_request request = {.options = {.budget = 5, .alpha = 0.05},
+	struct compare_request request = {.options = {.budget = COMPARE_BUDGET, .alpha = 0.05},
 					  .a = a,
 					  .b = b,
 					  .boots = 8,

@@ -4,6 +4,9 @@
 
 #include "harness/lib/util.h"
 
+/* Percent, of metrics of scenarios that declare no budget. */
+#define COMPARE_BUDGET 5.0
+
 /**
  * struct compare_options - thresholds of a comparison
  * @budget:     smallest change that counts: percent of a metric's median, points of a rate of failure

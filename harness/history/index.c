@@ -13,8 +13,6 @@
 
 #define HISTORY_VERSION 2
 #define BUSY_TIMEOUT_MS 5000
-/* Of metrics of scenarios that declare none, as in a comparison. */
-#define BUDGET_PERCENT 5.0
 
 /* Run IDs begin with the time in seconds; runs of the same second are in the order in which they were added. */
 #define IN_TIME "substr(run.run, 1, 16), run.rowid"
@@ -249,7 +247,7 @@ static json_t *budget_of(const json_t *budgets, const char *metric)
 	json_t *budget = json_object_get(budgets, metric);
 
 	if (!json_object_size(budgets))
-		return json_real(BUDGET_PERCENT);
+		return json_real(COMPARE_BUDGET);
 	return budget ? json_real(json_number_value(budget)) : json_null();
 }
 
