@@ -92,6 +92,18 @@ bool machine_has_file(const char *path)
 	return access(system_path(buffer, path), F_OK) == 0;
 }
 
+/** machine_find_kernel - the path of the file of a kernel that guests can boot, owned by the caller; NULL where there is none */
+char *machine_find_kernel(const char *release)
+{
+	__cleanup_free char *path = format_text("/boot/vmlinuz-%s", release);
+	char place[4096];
+
+	if (access(system_path(place, path), R_OK) == 0 ||
+	    access(system_path(place, "/boot/vmlinuz"), R_OK) == 0)
+		return xstrdup(place);
+	return NULL;
+}
+
 /** machine_find_program - the path of a program, owned by the caller; NULL where there is none. An agent need not have a PATH */
 char *machine_find_program(const char *name)
 {

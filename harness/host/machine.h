@@ -27,6 +27,7 @@ enum memory_kind {
 enum memory_kind machine_memory_kind(uint64_t address);
 int machine_page_flags(uint64_t pfn, uint64_t *flags);
 bool machine_has_file(const char *path);
+char *machine_find_kernel(const char *release);
 char *machine_line(const char *path);
 char *machine_find_program(const char *name);
 bool machine_module_available(const char *module);

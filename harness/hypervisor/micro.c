@@ -37,16 +37,14 @@ static char *find_program(const char *program, struct reason *why)
 
 static char *find_kernel(const char *release, struct reason *why)
 {
-	__cleanup_free char *path = format_text("/boot/vmlinuz-%s", release);
-	char place[4096];
+	char *kernel = machine_find_kernel(release);
 
-	if (access(system_path(place, path), R_OK) == 0 ||
-	    access(system_path(place, "/boot/vmlinuz"), R_OK) == 0)
-		return xstrdup(place);
-	fail(why, -ENOENT,
-	     "neither /boot/vmlinuz-%s nor /boot/vmlinuz is there: name a kernel by 'kernel'",
-	     release);
-	return NULL;
+	if (!kernel)
+		fail(why, -ENOENT,
+		     "neither /boot/vmlinuz-%s nor /boot/vmlinuz is there: name a kernel by "
+		     "'kernel'",
+		     release);
+	return kernel;
 }
 
 static int take_size(const json_t *arguments, const char *key, int64_t usual, int64_t least,

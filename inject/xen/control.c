@@ -64,15 +64,15 @@ static bool has_hvm(xc_interface *xen)
 		machine_has_file("/usr/lib/xen/bin/qemu-system-i386"));
 }
 
-/* A Linux guest has the kernel of its host (find_kernel() in harness/hypervisor/micro.c). */
+/* A Linux guest has the kernel of its host. */
 static bool has_kernel(void)
 {
 	struct utsname system;
 	__cleanup_free char *kernel = NULL;
 
 	uname(&system);
-	kernel = format_text("/boot/vmlinuz-%s", system.release);
-	return machine_has_file(kernel) || machine_has_file("/boot/vmlinuz");
+	kernel = machine_find_kernel(system.release);
+	return kernel;
 }
 
 static int control_machine(void *handle, struct xen_machine *machine, struct reason *why)
