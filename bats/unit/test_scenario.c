@@ -9,9 +9,7 @@
 #include <string.h>
 
 #include "bats/unit/scenario_refusal.h"
-#include "harness/witness/witness.h"
-#include "inject/injector.h"
-#include "workloads/workload.h"
+#include "harness/agent/probe.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
 #define WORKLOAD "workloads:\n  victim: {kind: memory}\n"
@@ -410,18 +408,12 @@ static size_t selected(const char *pattern, struct reason *why)
 /* What the probes of this program report. */
 static json_t *probed(void)
 {
-	__cleanup_json json_t *findings = json_array();
+	__cleanup_json json_t *findings = NULL;
 	json_t *names = json_array(), *finding;
 	size_t index;
 
 	system_root_set("/nonexistent");
-	for (size_t i = 0; i < injector_count(); i++)
-		injector_at(i)->probe(findings);
-	for (size_t i = 0; i < witness_count(); i++)
-		witness_at(i)->probe(findings);
-	for (size_t i = 0; i < workload_count(); i++)
-		if (workload_at(i)->probe)
-			workload_at(i)->probe(findings);
+	findings = probe_machine();
 	system_root_set("");
 	json_array_foreach (findings, index, finding)
 		json_array_append(names, json_object_get(finding, "name"));
