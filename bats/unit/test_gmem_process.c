@@ -3,6 +3,8 @@
  * Description: the process of a storm: it is ready, counts and ends; it is stopped; one whose kernel never comes back is
  * reported as hung and left behind; one that is killed at any moment leaves no process; what the kernel still holds afterwards
  * is reported before the end.
+ *
+ * wraps: fork
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -29,6 +31,21 @@ static struct process process;
 static struct storm_report last;
 static size_t violations, leaks;
 static char leak[200];
+
+/* Whether forks of processes beside the first fail, and the process that forks the first one. */
+static bool no_forks;
+static pid_t first_parent;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+pid_t __wrap_fork(void)
+{
+	if (!no_forks || getpid() == first_parent)
+		return __real_fork();
+	errno = EAGAIN;
+	return -1;
+}
 
 static void drop(void *context, json_t *event)
 {
@@ -62,15 +79,20 @@ static const struct process_kind kind = {
 	.report = note_report,
 };
 
-static void start_on(const struct gmem_kernel *kernel)
+static int try_to_start(const struct gmem_kernel *kernel, struct reason *why)
 {
-	struct reason why = {0};
-
 	order = (struct storm_order){.knobs = &knobs, .kernel = kernel};
 	run = (struct activity){.name = "storm", .facts = json_object(), .emit = drop, .fd = -1};
 	violations = leaks = 0;
 	last = (struct storm_report){0};
-	if (process_start(&run, &process, &kind, &order, PATIENCE_NS, &why))
+	return process_start(&run, &process, &kind, &order, PATIENCE_NS, why);
+}
+
+static void start_on(const struct gmem_kernel *kernel)
+{
+	struct reason why = {0};
+
+	if (try_to_start(kernel, &why))
 		fail_msg("%s", why.text);
 }
 
@@ -244,6 +266,20 @@ static void a_storm_is_stopped(void **state)
 	assert_nothing_left();
 }
 
+static void a_storm_whose_process_can_not_start_is_refused(void **state)
+{
+	struct reason why = {0};
+
+	(void)state;
+	no_forks = true;
+	first_parent = getpid();
+	assert_int_equal(try_to_start(&fake_kernel, &why), -EAGAIN);
+	no_forks = false;
+	assert_non_null(strstr(why.text, "the process of the storm can not start: Resource"));
+	process_stop(&run, &process);
+	assert_nothing_left();
+}
+
 static void a_violation_is_reported(void **state)
 {
 	(void)state;
@@ -386,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_storm_counts_and_ends),
 		TEST(a_storm_is_stopped),
+		TEST(a_storm_whose_process_can_not_start_is_refused),
 		TEST(a_violation_is_reported),
 		TEST(a_kernel_that_never_comes_back_is_reported),
 		TEST(what_is_left_is_reported_before_the_end),

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: the storm of conversions on a made-up kernel: one seed gives one schedule; users that release, refuse and get
- * back; failures of the kernel; faults; the oracle finds what is torn and what is corrupted; a million operations.
+ * back; failures of the kernel; faults; the oracle finds what is torn and what is corrupted; threads that can not start; a
+ * million operations.
+ *
+ * wraps: pthread_create
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +20,21 @@
 static struct storm_counts counts;
 static struct storm_violation first;
 static size_t reported;
+
+/* Of the threads to come, the one of this number can not start; 0: none. */
+static unsigned int failing;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*body)(void *), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*body)(void *), void *context);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*body)(void *), void *context)
+{
+	return failing && --failing == 0 ? EAGAIN
+					 : __real_pthread_create(thread, attributes, body, context);
+}
 
 static void note(void *context, const struct storm_violation *violation)
 {
@@ -449,6 +467,46 @@ static void a_triple_fault_is_no_result_of_the_kernel(void **state)
 	assert_int_equal(first.outcome, OUTCOME_BROKEN);
 }
 
+/* The one whose number is @nth. */
+static int run_without_thread(const struct storm_knobs *knobs, unsigned int nth, struct reason *why)
+{
+	struct storm *storm;
+	int error;
+
+	counts = (struct storm_counts){0};
+	*why = (struct reason){0};
+	failing = nth;
+	error = storm_open(&storm, knobs, &fake_kernel, &counts, note, NULL, why);
+	if (error)
+		return error;
+	error = storm_run(storm, why);
+	storm_close(storm);
+	return error;
+}
+
+static void a_thread_that_can_not_start_ends_the_storm(void **state)
+{
+	static const char *const what[] = {"user 'direct'", "a converter", "a converter",
+					   "a converter",   "a toucher",   "a toucher"};
+	struct storm_knobs knobs = knobs_of(GMEM_FLIP);
+	struct reason why;
+
+	(void)state;
+	knobs.converters = 3;
+	knobs.shape.vcpus = 5;
+	knobs.touchers = 2;
+	knobs.operations = 6;
+	knobs.users[1] = "direct";
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
+		assert_int_equal(run_without_thread(&knobs, (unsigned int)i + 1, &why), -EAGAIN);
+		assert_non_null(strstr(why.text, what[i]));
+		assert_non_null(strstr(why.text, "can not start: Resource temporarily"));
+		assert_int_equal(counts.converted, 0);
+	}
+	run(&knobs);
+	assert_clean();
+}
+
 static void knobs_that_contradict_each_other_are_refused(void **state)
 {
 	static const struct {
@@ -594,6 +652,7 @@ int main(void)
 		TEST(a_poisoned_private_page_that_can_be_read_is_found),
 		TEST(a_failure_that_changes_something_is_found),
 		TEST(a_triple_fault_is_no_result_of_the_kernel),
+		TEST(a_thread_that_can_not_start_ends_the_storm),
 		TEST(knobs_that_contradict_each_other_are_refused),
 		TEST(a_machine_without_kvm_is_named),
 		TEST(what_a_kernel_lacks_is_named),

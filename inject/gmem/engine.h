@@ -27,7 +27,7 @@ struct converter {
 /**
  * struct storm - state of a storm
  * @users:    of each VM, in the order of announcements
- * @begin, @end: barriers of a round, with more than one converter
+ * @begin, @end: barriers of a round, with more than one converter; @starting: held until they exist
  * @disturbed: a fault of this round unmaps memory that vCPUs touch
  */
 struct storm {
@@ -44,6 +44,7 @@ struct storm {
 
 	struct converter converters[STORM_CONVERTERS];
 	pthread_barrier_t begin, end;
+	pthread_mutex_t starting;
 	bool threads;
 	bool ending;
 	bool disturbed;

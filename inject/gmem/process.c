@@ -254,6 +254,26 @@ _Noreturn static void watch_storm(struct watch *watch)
 	_exit(0);
 }
 
+static int start_storm(struct watch *watch, struct reason *why)
+{
+	pid_t parent = getpid();
+
+	watch->shared = mmap(NULL, sizeof(*watch->shared), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (watch->shared == MAP_FAILED)
+		return fail_errno(why, -errno, "no memory for the counts of the storm");
+	watch->counts = &watch->shared->counts;
+	watch->child = fork();
+	if (watch->child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		run_storm(watch->socket, watch->order, watch->shared);
+	}
+	return watch->child < 0 ? fail_errno(why, -errno, "the process of the storm can not start")
+				: 0;
+}
+
 /**
  * storm_body - body of the injector's process: starts the storm and watches it
  * @socket: for reports (struct storm_report) and the request to stop
@@ -262,24 +282,18 @@ _Noreturn static void watch_storm(struct watch *watch)
 void storm_body(int socket, const void *order)
 {
 	struct watch watch = {.socket = socket, .order = order};
-	pid_t parent = getpid();
+	struct reason why = {0};
+	int error;
 
 	process_begin();
 	/* The watchdog outlives the agent: it kills the storm and removes its cgroup. */
 	prctl(PR_SET_PDEATHSIG, 0);
 	leaks_count(&watch.before, 0);
 	plant_leak(order);
-	watch.shared = mmap(NULL, sizeof(*watch.shared), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (watch.shared == MAP_FAILED)
+	error = start_storm(&watch, &why);
+	if (error) {
+		send_failure(socket, error, &why);
 		_exit(1);
-	watch.counts = &watch.shared->counts;
-	watch.child = fork();
-	if (watch.child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-		run_storm(socket, order, watch.shared);
 	}
 	watch.pidfd = (int)syscall(SYS_pidfd_open, watch.child, 0);
 	watch_storm(&watch);

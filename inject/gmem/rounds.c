@@ -77,6 +77,8 @@ static void *convert_in_rounds(void *context)
 	struct converter *converter = context;
 	struct storm *storm = converter->storm;
 
+	pthread_mutex_lock(&storm->starting);
+	pthread_mutex_unlock(&storm->starting);
 	for (;;) {
 		pthread_barrier_wait(&storm->begin);
 		if (storm->ending)
@@ -150,10 +152,23 @@ static void *touch(void *context)
 	return NULL;
 }
 
-/* The last vCPUs of the first VM touch, the others convert. */
-static void start_touchers(struct storm *storm, struct converter *touchers, unsigned int count)
+/* @what: of it, for the reason. */
+static int start_thread(struct converter *converter, void *(*body)(void *), const char *what,
+			struct reason *why)
 {
-	for (unsigned int i = 0; i < count; i++) {
+	int error = -pthread_create(&converter->thread, NULL, body, converter);
+
+	converter->started = !error;
+	return error ? fail_errno(why, error, "the thread of a %s can not start", what) : 0;
+}
+
+/* The last vCPUs of the first VM touch, the others convert. */
+static int start_touchers(struct storm *storm, struct converter *touchers, unsigned int count,
+			  struct reason *why)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; !error && i < count; i++) {
 		struct converter *toucher = &touchers[i];
 		struct guest_mailbox *box;
 
@@ -164,18 +179,18 @@ static void start_touchers(struct storm *storm, struct converter *touchers, unsi
 		box->first = 0;
 		box->count = storm->knobs.shape.pages;
 		box->command = GUEST_TOUCH;
-		toucher->started = pthread_create(&toucher->thread, NULL, touch, toucher) == 0;
+		error = start_thread(toucher, touch, "toucher", why);
 	}
+	return error;
 }
 
 static void stop_touchers(struct storm *storm, struct converter *touchers, unsigned int count)
 {
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count && touchers[i].started; i++) {
 		struct guest_mailbox *box = box_of(storm, &touchers[i]);
 
 		box->stop = 1;
-		if (touchers[i].started)
-			pthread_join(touchers[i].thread, NULL);
+		pthread_join(touchers[i].thread, NULL);
 		storm->counts->touched += box->touched;
 		box->touched = 0;
 		if (touchers[i].result < 0)
@@ -200,24 +215,11 @@ static bool may_touch(const struct storm *storm, const struct storm_operation *f
 			  fault->fault != FAULT_POISON);
 }
 
-/**
- * round_execute - execute the operations of the converters that have one
- * @count: how many have one
- * @fault: that this thread injects meanwhile, or NULL
- *
- * Return: 0, or -errno of the fault with the reason.
- */
-int round_execute(struct storm *storm, unsigned int count, const struct storm_operation *fault,
-		  struct reason *why)
+static int execute_all(struct storm *storm, unsigned int count, const struct storm_operation *fault,
+		       struct reason *why)
 {
-	unsigned int touching = may_touch(storm, fault) ? storm->knobs.touchers : 0;
-	struct converter touchers[GUEST_VCPUS];
 	int error = 0;
 
-	if (!count && !fault)
-		return 0;
-	storm->disturbed = disturbs(fault);
-	start_touchers(storm, touchers, touching);
 	if (storm->threads)
 		pthread_barrier_wait(&storm->begin);
 	else if (count)
@@ -226,7 +228,49 @@ int round_execute(struct storm *storm, unsigned int count, const struct storm_op
 		error = storm_fault(storm, fault, why);
 	if (storm->threads)
 		pthread_barrier_wait(&storm->end);
+	return error;
+}
+
+/**
+ * round_execute - execute the operations of the converters that have one
+ * @count: how many have one
+ * @fault: that this thread injects meanwhile, or NULL
+ *
+ * Return: 0, or -errno of the fault or of a thread that can not start, with the reason.
+ */
+int round_execute(struct storm *storm, unsigned int count, const struct storm_operation *fault,
+		  struct reason *why)
+{
+	unsigned int touching = may_touch(storm, fault) ? storm->knobs.touchers : 0;
+	struct converter touchers[GUEST_VCPUS] = {0};
+	int error;
+
+	if (!count && !fault)
+		return 0;
+	storm->disturbed = disturbs(fault);
+	error = start_touchers(storm, touchers, touching, why)
+			?: execute_all(storm, count, fault, why);
 	stop_touchers(storm, touchers, touching);
+	return error;
+}
+
+/* The barriers count those that have started, which wait for them. */
+static int start_converters(struct storm *storm, struct reason *why)
+{
+	unsigned int started = 0;
+	int error = 0;
+
+	pthread_mutex_init(&storm->starting, NULL);
+	pthread_mutex_lock(&storm->starting);
+	while (!error && started < storm->knobs.converters) {
+		error = start_thread(&storm->converters[started], convert_in_rounds, "converter",
+				     why);
+		started += !error;
+	}
+	pthread_barrier_init(&storm->begin, NULL, started + 1);
+	pthread_barrier_init(&storm->end, NULL, started + 1);
+	storm->threads = true;
+	pthread_mutex_unlock(&storm->starting);
 	return error;
 }
 
@@ -240,29 +284,17 @@ int rounds_open(struct storm *storm, struct reason *why)
 		return fail(why, error, "timer: %s", strerror(-error));
 	for (unsigned int i = 0; i < count; i++)
 		storm->converters[i] = (struct converter){.storm = storm};
-	if (count == 1)
-		return 0;
-	pthread_barrier_init(&storm->begin, NULL, count + 1);
-	pthread_barrier_init(&storm->end, NULL, count + 1);
-	storm->threads = true;
-	for (unsigned int i = 0; i < count; i++) {
-		struct converter *converter = &storm->converters[i];
-
-		if (pthread_create(&converter->thread, NULL, convert_in_rounds, converter))
-			abort();
-		converter->started = true;
-	}
-	return 0;
+	return count == 1 ? 0 : start_converters(storm, why);
 }
 
-/** rounds_close - end the converters */
+/** rounds_close - end the converters; also after a failure of rounds_open() */
 void rounds_close(struct storm *storm)
 {
 	if (!storm->threads)
 		return;
 	storm->ending = true;
 	pthread_barrier_wait(&storm->begin);
-	for (unsigned int i = 0; i < storm->knobs.converters; i++)
+	for (unsigned int i = 0; i < storm->knobs.converters && storm->converters[i].started; i++)
 		pthread_join(storm->converters[i].thread, NULL);
 	pthread_barrier_destroy(&storm->begin);
 	pthread_barrier_destroy(&storm->end);

@@ -59,7 +59,7 @@ static int direct_open(struct gmem_user *user, struct reason *why)
 	pthread_mutex_init(&direct->lock, NULL);
 	error = -pthread_create(&direct->thread, NULL, write_all_the_time, user);
 	direct->running = !error;
-	return error ? fail(why, error, "user 'direct': thread: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "user 'direct': its thread can not start") : 0;
 }
 
 static int direct_set(struct gmem_user *user, const struct gmem_range *range, bool away)

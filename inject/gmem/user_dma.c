@@ -112,14 +112,14 @@ static int user_open(struct gmem_user *user, struct reason *why)
 	error = user_map(user, why) ?: dma_space_open(&dma->space, user->knobs->function->iommu, why)
 				    ?: dma_device_open(&dma->device, dma->space,
 						       user->knobs->function, DMA_DEADLINE_NS, why);
-	if (!error)
-		error = map_pages(user, &part);
-	if (!error)
-		error = -pthread_create(&dma->thread, NULL, read_all_the_time, user);
+	if (error)
+		return error;
+	error = map_pages(user, &part);
+	if (error)
+		return fail_errno(why, error, "user 'dma': mapping its pages");
+	error = -pthread_create(&dma->thread, NULL, read_all_the_time, user);
 	dma->running = !error;
-	return error && !*why->text
-		       ? fail(why, error, "user 'dma': mapping its pages: %s", strerror(-error))
-		       : error;
+	return error ? fail_errno(why, error, "user 'dma': its thread can not start") : 0;
 }
 
 static int user_release(struct gmem_user *user, const struct gmem_range *range)
