@@ -254,7 +254,7 @@ static void start_guest(void)
 	run_qemu(image.kernel, initramfs, socket);
 	rig_image_release(&image);
 	machine.link = guest_link_new(&user, &guest_limits_default);
-	if (guest_link_connect(machine.link, GUEST, socket, &why))
+	if (guest_link_connect(machine.link, GUEST, socket, false, &why))
 		die("%s", why.text);
 	serve_until(&machine.greeted, "boot");
 }

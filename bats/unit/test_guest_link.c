@@ -922,7 +922,8 @@ static void a_socket_is_retried_until_it_accepts(void **state)
 
 	assert_non_null(mkdtemp(directory));
 	snprintf(here.sun_path, sizeof(here.sun_path), "%s/port", directory);
-	assert_int_equal(guest_link_connect(fixture->link, "serial", here.sun_path, &why), 0);
+	assert_int_equal(guest_link_connect(fixture->link, "serial", here.sun_path, false, &why),
+			 0);
 	hold(fixture, 150);
 	json_array_clear(fixture->events);
 	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
@@ -944,7 +945,7 @@ static void a_socket_is_retried_until_it_accepts(void **state)
 }
 
 /* Return: the other end of a new terminal, which the guest link opens. */
-static int open_console(struct fixture *fixture)
+static int open_console(struct fixture *fixture, bool arrives)
 {
 	int console = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct reason why = {0};
@@ -952,7 +953,8 @@ static int open_console(struct fixture *fixture)
 	assert_true(console >= 0);
 	assert_int_equal(unlockpt(console), 0);
 	make_terminal_raw(console);
-	assert_int_equal(guest_link_connect(fixture->link, "console", ptsname(console), &why), 0);
+	assert_int_equal(
+		guest_link_connect(fixture->link, "console", ptsname(console), arrives, &why), 0);
 	(void)await(fixture, "connected");
 	return console;
 }
@@ -976,7 +978,7 @@ static void a_guest_does_not_notice_another_terminal(void **state)
 	close(fixture->guest);
 	(void)await(fixture, "gone");
 	/* It is there before the guest's kernel runs. */
-	fixture->guest = open_console(fixture);
+	fixture->guest = open_console(fixture, false);
 	hold(fixture, 400);
 	assert_null(find(fixture, "mute"));
 	greet(fixture);
@@ -984,7 +986,7 @@ static void a_guest_does_not_notice_another_terminal(void **state)
 	close(fixture->guest);
 	(void)await(fixture, "gone");
 	json_array_clear(fixture->events);
-	fixture->guest = open_console(fixture);
+	fixture->guest = open_console(fixture, false);
 	say(fixture, witness);
 	(void)await(fixture, "said");
 	assert_null(find(fixture, "rubbish"));
@@ -1000,7 +1002,7 @@ static void a_guest_that_arrives_on_a_terminal_is_asked(void **state)
 	close(fixture->guest);
 	(void)await(fixture, "gone");
 	/* It has sent its hello to another host, and does not notice that it has moved. */
-	fixture->guest = open_console(fixture);
+	fixture->guest = open_console(fixture, false);
 	say(fixture, "{\"event\":\"witness\",\"text\":\"oops\",\"number\":41}\n");
 	(void)await(fixture, "said");
 	answer_hello(fixture);
@@ -1009,6 +1011,24 @@ static void a_guest_that_arrives_on_a_terminal_is_asked(void **state)
 	assert_null(find(fixture, "lost"));
 	say(fixture, "{\"event\":\"witness\",\"text\":\"oops\",\"number\":43}\n");
 	assert_int_equal(json_number(await(fixture, "lost"), "lost", 0), 1);
+}
+
+static void a_silent_guest_that_arrives_on_a_terminal_is_asked(void **state)
+{
+	struct fixture *fixture = *state;
+
+	close(fixture->guest);
+	(void)await(fixture, "gone");
+	json_array_clear(fixture->events);
+	fixture->guest = open_console(fixture, true);
+	turn(fixture, 0);
+	answer_hello(fixture);
+	assert_false(json_is_true(json_object_get(await(fixture, "hello"), "rebooted")));
+	assert_null(find(fixture, "rubbish"));
+	/* Its earlier events went to the other host. */
+	say(fixture, "{\"event\":\"witness\",\"text\":\"oops\",\"number\":41}\n");
+	(void)await(fixture, "said");
+	assert_null(find(fixture, "lost"));
 }
 
 static void guests_dial_over_vsock(void **state)
@@ -1077,6 +1097,7 @@ int main(void)
 		WITH_LINK(a_guest_that_was_not_named_yet_is_not_lost),
 		WITH_LINK(a_guest_does_not_notice_another_terminal),
 		WITH_LINK(a_guest_that_arrives_on_a_terminal_is_asked),
+		WITH_LINK(a_silent_guest_that_arrives_on_a_terminal_is_asked),
 		WITH_LINK(a_socket_is_retried_until_it_accepts),
 		WITH_LINK(guests_dial_over_vsock),
 	};

@@ -201,7 +201,8 @@ int domain_link(struct agent *agent, struct domain_guest *guest, const json_t *d
 	if (guest->cid)
 		return guest_link_expect(guest_service_link(agent), guest->name, guest->cid, why);
 	if (socket)
-		return guest_link_connect(guest_service_link(agent), guest->name, socket, why);
+		return guest_link_connect(guest_service_link(agent), guest->name, socket,
+					  guest->received, why);
 	return fail(why, -ENODEV,
 		    "the domain '%s' has neither a <vsock> with a CID nor a <channel type='unix'> "
 		    "whose virtio target is called " GUEST_SERIAL_NAME ": add one of them",

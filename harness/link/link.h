@@ -49,7 +49,7 @@ int guest_link_listen(struct guest_link *link, unsigned int *port, struct reason
 void guest_link_listen_no_more(struct guest_link *link);
 int guest_link_expect(struct guest_link *link, const char *guest, unsigned int cid,
 		      struct reason *why);
-int guest_link_connect(struct guest_link *link, const char *guest, const char *path,
+int guest_link_connect(struct guest_link *link, const char *guest, const char *path, bool arrives,
 		       struct reason *why);
 int guest_link_adopt(struct guest_link *link, const char *guest, int fd, struct reason *why);
 int guest_link_forget(struct guest_link *link, const char *guest, struct reason *why);

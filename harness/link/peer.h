@@ -40,6 +40,7 @@ struct guest_pulse {
  * @channel:   its stream now, or NULL
  * @terminal:  it is the terminal of its console, which is there before its program, and of which the guest does not notice that
  *             it was closed and opened
+ * @arrives:   its next stream is that of a guest that another host has the hello of
  * @boot_id:   of its hello, or NULL before the first; kept when the stream breaks
  * @pid:       of the program that sent the hello
  * @greeted:   it has sent hello on this stream
@@ -60,7 +61,7 @@ struct guest_peer {
 	struct channel *channel;
 	char *boot_id;
 	int64_t pid;
-	bool terminal, greeted;
+	bool terminal, arrives, greeted;
 	json_t *hello;
 	int64_t since_ns;
 	int64_t number;

@@ -104,7 +104,7 @@ static int serve_connect(struct agent *agent, const json_t *arguments, json_t **
 		return error;
 	if (!*path)
 		return fail(why, -EINVAL, "guest.connect: 'path' is missing");
-	return guest_link_connect(guest_service_link(agent), guest, path, why);
+	return guest_link_connect(guest_service_link(agent), guest, path, false, why);
 }
 
 static int serve_forget(struct agent *agent, const json_t *arguments, json_t **reply,

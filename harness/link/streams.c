@@ -56,8 +56,9 @@ static void take_stream(struct guest_link *link, struct guest_peer *peer, int fd
 			 "connected%s", replaced ? ", in place of its older stream" : "");
 	peer->refusals = 0;
 	peer->terminal = isatty(fd);
-	if (peer->terminal && peer->boot_id)
+	if (peer->terminal && (peer->boot_id || peer->arrives))
 		guest_peer_take_over(link, peer);
+	peer->arrives = false;
 }
 
 /**
@@ -170,10 +171,11 @@ static int open_stream(const char *path, struct reason *why)
 /**
  * guest_link_connect - reach a guest by the Unix socket of its virtio serial port, or by the terminal of its console
  * @path: of either; it is tried again whenever the stream breaks, until the guest is forgotten
+ * @arrives: from another host, which has its hello: on a terminal it is requested again
  *
  * Return: 0, also when the socket does not exist yet, or -errno.
  */
-int guest_link_connect(struct guest_link *link, const char *guest, const char *path,
+int guest_link_connect(struct guest_link *link, const char *guest, const char *path, bool arrives,
 		       struct reason *why)
 {
 	struct guest_peer *peer;
@@ -185,6 +187,7 @@ int guest_link_connect(struct guest_link *link, const char *guest, const char *p
 		return -ENOSPC;
 	free(peer->path);
 	peer->path = xstrdup(path);
+	peer->arrives = arrives;
 	peer->retry_ns = 0;
 	peer->pause_ns = RETRY_FIRST_NS;
 	return 0;
