@@ -115,7 +115,7 @@ static inline const char *answer_guest(struct channel *channel, const char *call
 				  "\"detail\":\"failed\"}}");
 		return "{}";
 	}
-	say_guest(channel, "trace", "{\"event\":\"made-up\"}");
+	say_guest(channel, "trace", "{\"event\":\"fake\"}");
 	say_guest(channel, "pageflags", "{}");
 	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"signal\",\"signal\":7}");
 	say_workload(channel, "{\"workload\":\"victim\",\"event\":\"checked\"}");

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #include "harness/hypervisor/hypervisor.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define FAKE_UUID "e3324c6e-a36d-4147-8075-2777e5e87562"
 #define FAKE_BOOT "00000000-0000-4000-8000-000000000001"

@@ -116,7 +116,7 @@ static inline size_t put_trials(FILE *out, FILE *rows, const struct report *repo
 	return fixed;
 }
 
-/* A report of results that a test has made up; @records may be NULL. */
+/* A report of results that a test provides; @records may be NULL. */
 static inline char *render_results(const char *format, const json_t *results, const json_t *records)
 {
 	const struct report *report = report_find(format);

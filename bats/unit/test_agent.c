@@ -14,7 +14,7 @@
 #include "harness/witness/witness.h"
 #include "inject/injector.h"
 #include "bats/unit/agent_talk.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* Shared with the process of the agent. */
 static struct {
@@ -83,7 +83,7 @@ static const struct witness_proof fake_proofs[] = {{"errors", true, "memory", "a
 
 REGISTERED(witness, fake_witness) = {
 	.name = "fake",
-	.group = "made-up",
+	.group = "fake",
 	.proofs = fake_proofs,
 	.summary = "says what is no UTF-8",
 	.probe = probe_nothing,
@@ -185,7 +185,7 @@ static void witnesses_declare_their_proofs(void **state)
 		if (strcmp(json_text(proof, "witness", ""), "fake") == 0)
 			found = proof;
 	assert_non_null(found);
-	assert_string_equal(json_text(found, "group", ""), "made-up");
+	assert_string_equal(json_text(found, "group", ""), "fake");
 	assert_string_equal(json_text(found, "field", ""), "errors");
 	assert_string_equal(json_text(found, "kind", ""), "memory");
 	assert_true(json_is_true(json_object_get(found, "grows")));

@@ -14,7 +14,7 @@
 #include "inject/dma/driver.h"
 #include "inject/dma/stream.h"
 #include "inject/injector.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define NVME "0000:00:04.0"
 #define EDU "0000:00:05.0"

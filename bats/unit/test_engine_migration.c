@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Description: whole migrations by the trial engine, without libvirt: the agents of both hosts and of the guest are real, each a
- * process of its own, and only the hypervisor is made up. The guest arrives at the target, is asked there, and dies there.
+ * process of its own, and only the hypervisor is fake. The guest arrives at the target, is asked there, and dies there.
  */
 /* rooms: harness/guestd */
 #include <sys/stat.h>

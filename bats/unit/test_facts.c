@@ -7,7 +7,7 @@
 #include "harness/host/change.h"
 #include "harness/host/machine.h"
 
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 static void a_machine_describes_itself(void **state)
 {

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "bats/unit/fake_gmem.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define PATIENCE_NS (30 * NSEC_PER_SEC)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the storm of conversions on a made-up kernel: one seed gives one schedule; users that release, refuse and get
+ * Description: the storm of conversions on a fake kernel: one seed gives one schedule; users that release, refuse and get
  * back; failures of the kernel; faults; the oracle finds what is torn and what is corrupted; threads that can not start; a
  * million operations.
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What guest control is made of, without libvirt: XML that no name can break, archives that cpio reads, pages found in a
- * made-up /proc, and answers of QEMU's monitor that lie.
+ * fake /proc, and answers of QEMU's monitor that lie.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "harness/hypervisor/libvirt/libvirt.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)

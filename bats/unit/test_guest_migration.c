@@ -11,7 +11,7 @@
 
 #include "harness/hypervisor/domain.h"
 #include "harness/hypervisor/stages.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define MS NSEC_PER_MSEC
 #define POOL "sys/kernel/mm/hugepages/hugepages-2048kB/"

@@ -18,7 +18,7 @@
 #include "harness/guestd/guestd.h"
 #include "harness/witness/witness.h"
 #include "bats/unit/agent_talk.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* @listener: where the program dials; @host: the host's end of its stream */
 struct fixture {

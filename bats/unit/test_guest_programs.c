@@ -12,7 +12,7 @@
 
 #include "harness/lib/elf.h"
 #include "harness/hypervisor/domain.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 static struct reason why;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the calls about guests, on a hypervisor that is made up: a host takes back what it has prepared for a guest
+ * Description: the calls about guests, on a fake hypervisor: a host takes back what it has prepared for a guest
  * that was to come, with its domain, and only after that; a guest is started, resolved and migrated.
  */
 #include <poll.h>

@@ -15,7 +15,7 @@
 #include "harness/lib/hypervisor_summary.h"
 #include "harness/hypervisor/libvirt/libvirt.h"
 #include "harness/hypervisor/service.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define NAME "unit-test-of-start"
 #define UUID "11111111-2222-3333-4444-555555555555"

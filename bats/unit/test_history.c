@@ -6,7 +6,7 @@
 #include <sqlite3.h>
 
 #include "harness/history/history.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* Writes that the disk still takes; those after it find it full. */
 static long writes_left = -1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the injectors of guests and of the hosts under them, with a fake hypervisor and a made-up /proc: what
+ * Description: the injectors of guests and of the hosts under them, with a fake hypervisor and a fake /proc: what
  * QEMU gets, what its answers mean, which process is killed, and that a daemon comes back as it was. Only children of the test die.
  */
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "inject/daemon.h"
 #include "inject/guest_monitor.h"
 #include "harness/host/machine.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* The fake hypervisor: the commands that it got, and its answers. cmocka has a macro fail(): (fail) is the function. */
 static struct {
@@ -61,8 +61,8 @@ static bool is_here(void)
 	return !hypervisor.missing;
 }
 
-REGISTERED(guest_monitor, made_up) = {
-	.name = "made-up", .here = is_here, .command = hear_command, .process = tell_process};
+REGISTERED(guest_monitor, fake) = {
+	.name = "fake", .here = is_here, .command = hear_command, .process = tell_process};
 
 static void open_injection(struct injection *injection, const char *name, const char *arguments,
 			   bool dry_run)
@@ -308,7 +308,7 @@ static void panic_is_one_letter(void **state)
 	assert_content("/proc/sysrq-trigger", "");
 	assert_int_equal(json_integer_value(json_object_get(injection.result, "panic_timeout")),
 			 10);
-	/* The made-up kernel does not crash, which a real one must not. */
+	/* The fake kernel does not crash, which a real one must not. */
 	assert_int_equal(injection.injector->fire(&injection, &why), -EIO);
 	assert_non_null(strstr(why.text, "did not crash"));
 	assert_content("/proc/sysrq-trigger", "c");
@@ -316,7 +316,7 @@ static void panic_is_one_letter(void **state)
 	injection_close(&injection);
 }
 
-/* A process of the test that is in the made-up /proc under a name. */
+/* A process of the test that is in the fake /proc under a name. */
 static pid_t make_process(const char *name, const char *arguments, size_t length)
 {
 	pid_t test = getpid(), pid = fork();

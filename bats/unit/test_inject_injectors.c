@@ -14,7 +14,7 @@
 #include "inject/einj.h"
 #include "inject/injector.h"
 #include "harness/host/machine.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define MCE_DIRECTORY "/sys/kernel/debug/mce-inject"
 #define HWPOISON_DIRECTORY "/sys/kernel/debug/hwpoison"

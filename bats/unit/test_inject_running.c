@@ -15,7 +15,7 @@
 #include "harness/host/sticky.h"
 #include "inject/injector.h"
 #include "bats/unit/agent_talk.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define KNOB "/sys/kernel/knob"
 #define TICK_MS "10"

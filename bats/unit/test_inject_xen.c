@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: xen-mca with a made-up Xen: the calls to Xen, their order, and which domains, pages and processors are
+ * Description: xen-mca with a fake Xen: the calls to Xen, their order, and which domains, pages and processors are
  * refused before anything is written.
  */
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "harness/host/machine.h"
 #include "inject/injector.h"
 #include "inject/xen_control.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* cmocka has a macro fail(): (fail) is the function. */
 static struct {
@@ -166,7 +166,7 @@ static void fake_watch(uint32_t domain, uint64_t pfn)
 }
 
 static const struct xen_control fake = {
-	.name = "made-up",
+	.name = "fake",
 	.open = fake_open,
 	.close = fake_close,
 	.machine = fake_machine,

@@ -140,9 +140,9 @@ static json_t *judge_declared(const char *group, const char *kind, const char *p
 					"s:s, s:b, s:s, s:s}]}}",
 					"time_ns", (json_int_t)1763712000005150000, "type",
 					"witnesses", "trial", "0001", "body", "host", "h0",
-					"started", "kmsg", "made-up", "missing", "proofs",
-					"witness", "made-up", "group", group, "field", "errors",
-					"grows", 1, "kind", kind, "severity", "uncorrected"));
+					"started", "kmsg", "fake", "missing", "proofs", "witness",
+					"fake", "group", group, "field", "errors", "grows", 1,
+					"kind", kind, "severity", "uncorrected"));
 	json_array_foreach (records, index, record)
 		if (strcmp(json_text(record, "type", ""), "close") == 0)
 			break;
@@ -150,7 +150,7 @@ static json_t *judge_declared(const char *group, const char *kind, const char *p
 		records, index,
 		json_pack("{s:I, s:s, s:s, s:{s:s, s:s, s:s, s:{s:s*, s:{s:i, s:i}}}}", "time_ns",
 			  (json_int_t)1763712000008900000, "type", "event", "trial", "0001", "body",
-			  "witness", "made-up", "host", "h0", "text", "errors", "data", "pfn", pfn,
+			  "witness", "fake", "host", "h0", "text", "errors", "data", "pfn", pfn,
 			  "errors", "before", 1, "after", after));
 	return judge_trial(records, "0001");
 }

@@ -412,7 +412,7 @@ static json_t *judge_with_injector(const char *name, const char *key, const char
 
 		if (!json_object_get(body, "injector"))
 			continue;
-		json_object_set_new(body, "injector", json_string("made-up"));
+		json_object_set_new(body, "injector", json_string("fake"));
 		if (key)
 			json_object_set_new(body, key, json_string(value));
 	}

@@ -619,7 +619,7 @@ static void add_cell_trial(json_t *records, int number, const char *guest, const
 	json_t *bodies[] = {json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s, s:s}}}", "scenario",
 				      "xen/cell", "title", "a cell", "spec", "cell", "guest", guest,
 				      "error", error, "moment", moment, "touch", touch),
-			    json_pack("{s:s}", "injector", "made-up"),
+			    json_pack("{s:s}", "injector", "fake"),
 			    json_pack("{s:s}", "cause", "infra")};
 	static const char *const types[] = {"trial", "intent", "close"};
 

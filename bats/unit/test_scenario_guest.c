@@ -28,9 +28,9 @@
 #define EXPECT_MOVED MOVED "expect:\n"
 
 static const char *const software[] = {"pacemaker", NULL};
-static const struct hypervisor_summary made_up = {.name = "made-up", .software = software};
+static const struct hypervisor_summary fake = {.name = "fake", .software = software};
 
-REGISTER(hypervisor_summary, made_up);
+REGISTER(hypervisor_summary, fake);
 
 static const struct refusal refusals[] = {
 	/* guests */

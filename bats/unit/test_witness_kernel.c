@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "harness/witness/witness.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 static json_t *seen;
 

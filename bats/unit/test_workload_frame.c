@@ -9,7 +9,7 @@
 
 #include "bats/unit/workload_test.h"
 #include "harness/host/frames.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 #define FRAMES 16384
 /* Of a machine with more, only kinds are looked for that do not take a look at all of them. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the workload panic, with a made-up file in the place of the one that crashes the kernel.
+ * Description: the workload panic, with a fake file in place of the one that crashes the kernel.
  */
 #include "bats/unit/workload_test.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 static void the_kernel_is_crashed_after_the_answer(void **state)
 {

@@ -18,10 +18,10 @@
 #include "harness/host/samples.h"
 #include "harness/lib/elf.h"
 #include "harness/lib/spawn.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
-/* Buffers of the kernel that are made up: files, the number of a processor behind this; NULL: the real ones. */
-static const char *made_up;
+/* Path of the fake buffers of the kernel, without the number of the processor; NULL: the real buffers. */
+static const char *fake_buffers;
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e);
@@ -31,9 +31,9 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e)
 	__cleanup_free char *file = NULL;
 	int fd;
 
-	if (number != SYS_perf_event_open || !made_up)
+	if (number != SYS_perf_event_open || !fake_buffers)
 		return __real_syscall(number, a, b, c, d, e);
-	file = format_text("%s%ld", made_up, c);
+	file = format_text("%s%ld", fake_buffers, c);
 	fd = open(file, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		errno = ENODEV;
@@ -50,9 +50,9 @@ static int make_rings(void **state)
 
 	assert_int_equal(make_root(state), 0);
 	put("ring", "");
-	made_up = strdup(place("ring"));
+	fake_buffers = strdup(place("ring"));
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++) {
-		__cleanup_free char *file = format_text("%s%zu", made_up, i);
+		__cleanup_free char *file = format_text("%s%zu", fake_buffers, i);
 		__cleanup_close int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 		assert_int_equal(ftruncate(fd, (off_t)size), 0);
@@ -76,8 +76,8 @@ static int remove_rings(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++)
 		munmap(rings[i], (size_t)sysconf(_SC_PAGESIZE) + SAMPLES_RING_BYTES);
-	free((char *)made_up);
-	made_up = NULL;
+	free((char *)fake_buffers);
+	fake_buffers = NULL;
 	return remove_root(state);
 }
 

@@ -17,7 +17,7 @@
 #include "harness/host/counters.h"
 #include "harness/host/event.h"
 #include "harness/lib/spawn.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 static struct activity other = {.name = (char *)"load"};
 
@@ -160,16 +160,16 @@ static void a_process_is_counted_with_its_children(void **state)
 static int breed_go = -1, breed_done = -1;
 
 /* What the next counters give: value, time enabled, time running; none when not set. */
-static const uint64_t *made_up;
+static const uint64_t *fake_readings;
 
-static int made_up_counter(void)
+static int fake_counter(void)
 {
 	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(write(ends[1], made_up, 24), 24);
-	made_up += 3;
+		assert_int_equal(write(ends[1], fake_readings, 24), 24);
+	fake_readings += 3;
 	close(ends[1]);
 	return ends[0];
 }
@@ -191,8 +191,8 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e)
 		errno = refusal;
 		return -1;
 	}
-	if (counter && made_up)
-		return made_up_counter();
+	if (counter && fake_readings)
+		return fake_counter();
 	result = __real_syscall(number, a, b, c, d, e);
 	if (counter && breed_go >= 0 && (pid_t)b == other.pid) {
 		(void)!write(breed_go, "b", 1);
@@ -330,12 +330,12 @@ static void estimates_are_flagged(void **state)
 	const json_t *metrics;
 
 	(void)state;
-	made_up = readings;
+	fake_readings = readings;
 	other.pid = getpid();
 	assert_int_equal(start_perf(&run, json_pack("{s:s, s:[s, s, s]}", "of", "load", "events",
 						    "cycles", "instructions", "branches")),
 			 0);
-	made_up = NULL;
+	fake_readings = NULL;
 	assert_int_equal(run.workload->touch(&run, &why), 0);
 	metrics = json_object_get(await(&run, "checked"), "metrics");
 	assert_float_equal(figure(find_event("checked"), "perf_cycles"), 250, 0.001);
@@ -629,14 +629,14 @@ static void a_process_that_ended_is_refused(void **state)
 	expect_refusal(json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults"), -ESRCH,
 		       "No such process");
 	/* One of its threads does. */
-	made_up = readings;
+	fake_readings = readings;
 	given_before = 1;
 	assert_int_equal(pthread_create(&(pthread_t){0}, NULL, wait_for_ever, NULL), 0);
 	assert_int_equal(
 		start_perf(&run, json_pack("{s:s, s:[s]}", "of", "load", "events", "page-faults")),
 		0);
 	assert_int_equal(json_number(run.facts, "places", 0), 1);
-	made_up = NULL;
+	fake_readings = NULL;
 	refusal = 0;
 	finish(&run);
 }
@@ -669,20 +669,20 @@ static void what_the_kernel_refuses_is_explained(void **state)
 	expect_explanation(EINVAL, "power/energy-pkg/", "load", -EINVAL, "on processors only");
 	expect_explanation(EINVAL, "cycles", NULL, -EINVAL, "perf_event_open for cycles");
 	expect_explanation(EMFILE, "cycles", "load", -EMFILE, "Too many open files");
-	made_up = readings;
+	fake_readings = readings;
 	filter_refusal = EINVAL;
 	expect_refusal(json_pack("{s:[s]}", "events", "kvm:kvm_exit/nothing==1/"), -EINVAL,
 		       "the kernel refuses the filter");
 	filter_refusal = 0;
 	/* A processor that is offline has no counters, and the others have. */
-	made_up = readings;
+	fake_readings = readings;
 	refusal = ENODEV;
 	given_before = 1;
 	assert_int_equal(start_perf(&run,
 				    json_pack("{s:[s]}", "events", "kvm:kvm_exit/exit_reason==1/")),
 			 0);
 	assert_int_equal(json_number(run.facts, "places", 0), 1);
-	made_up = NULL;
+	fake_readings = NULL;
 	refusal = 0;
 	finish(&run);
 }

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "bats/unit/workload_test.h"
-#include "bats/unit/made_up_root.h"
+#include "bats/unit/fake_root.h"
 
 /* The words that it was given are left in a file; --yaml is the one before the name of the file of figures. */
 static const char fake[] =

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <harness/hypervisor/xen/linux.c>
 
 #include <cmocka.h>

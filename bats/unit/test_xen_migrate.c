@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the domains of a migration of Xen, with a made-up toolstack: which one runs, has the name of the guest and is destroyed, when
+ * Description: the domains of a migration of Xen, with a fake toolstack: which one runs, has the name of the guest and is destroyed, when
  * the migration is complete, fails at each of its stages, or is refused before it begins.
  *
  * rooms: harness/hypervisor
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <harness/hypervisor/xen/migrate.c>
 
 #include <cmocka.h>
@@ -289,7 +289,7 @@ int libxl_domain_info(libxl_ctx *libxl, libxl_dominfo *info, uint32_t domain)
 	return 0;
 }
 
-/* The processes of both ends are made up, and these are not called. */
+/* The processes of both ends are fake, and these are not called. */
 #define IN_A_PROCESS(declaration)                                                                  \
 	declaration                                                                                \
 	{                                                                                          \

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <harness/hypervisor/xen/mover.c>
 
 #include <cmocka.h>

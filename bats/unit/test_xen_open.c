@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: machines that do not run under Xen, guests of Xen, and a Xen of another version than its library, with a made-up
+ * Description: machines that do not run under Xen, guests of Xen, and a Xen of another version than its library, with a fake
  * library: each is refused with its reason, and left with nothing open.
  *
  * rooms: harness/host
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <inject/xen/open.c>
 
 #include <cmocka.h>

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <harness/hypervisor/xen/remote.c>
 
 #include <cmocka.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Description: the witnesses of Xen and its look-up of a frame, with made-up libraries of Xen: its log as a ring that is read in
+ * Description: the witnesses of Xen and its look-up of a frame, with fake libraries of Xen: its log as a ring that is read in
  * pieces and may be overwritten, a page that changes its type, tables that lead back to another page, and frames out of use.
  *
  * rooms: harness/witness inject
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-/* Compiled here, against the made-up headers: this machine may have none of Xen's. */
+/* Compiled here, against the fake headers: this machine may have none of Xen's. */
 #include <inject/xen/console_ring.c>
 #include <inject/xen/frame.c>
 #include <inject/xen/offline.c>

@@ -181,7 +181,7 @@ struct nature nature_of_error_type(const json_t *arguments)
 	return (struct nature){KIND_ANY, SEVERITY_ANY};
 }
 
-/** nature_of_bank_record - of a made-up machine check: a raw "status", or a name in "preset" or "kind" */
+/** nature_of_bank_record - of an injected machine check: a raw "status", or a name in "preset" or "kind" */
 struct nature nature_of_bank_record(const json_t *arguments)
 {
 	uint64_t status = (uint64_t)json_number(arguments, "status", 0);

@@ -76,7 +76,7 @@ void change_recover(void)
 
 static int write_text(const char *path, const char *text)
 {
-	/* Truncated as a shell would: for the kernel's files it means nothing, for a made-up one all. */
+	/* Truncated as a shell would: for the kernel's files it means nothing, for a fake one all. */
 	__cleanup_close int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	ssize_t put;
 

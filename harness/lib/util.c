@@ -292,7 +292,7 @@ static char system_root[2048] = "";
  * system_root_set - let all system_path() calls look below another directory
  * @root: directory, or "" for the machine itself
  *
- * Tests run the machine side of brinell against a made-up /sys, /proc and /dev.
+ * Tests run the machine side of brinell against a fake /sys, /proc and /dev.
  */
 void system_root_set(const char *root)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Trace events of errors, in a tracefs instance of our own, so that other tracing is not disturbed. The five files
- * that this needs are used directly (Documentation/trace/ftrace.rst): the agent stays small, and a made-up tracefs can
+ * that this needs are used directly (Documentation/trace/ftrace.rst): the agent stays small, and a fake tracefs can
  * test it.
  */
 #include <ctype.h>

@@ -460,8 +460,8 @@ static void destroy_named(const struct mover *mover, const char *suffix)
 		(void)xen_destroy(mover->session, half, NULL);
 }
 
-/* The guest continues at the source, and the restored domain is destroyed. @said: why the migration failed */
-static void undo(struct mover *mover, const struct reason *said)
+/* The guest continues at the source, and the restored domain is destroyed. @failure: why the migration failed */
+static void undo(struct mover *mover, const struct reason *failure)
 {
 	xc_domaininfo_t info;
 
@@ -476,7 +476,7 @@ static void undo(struct mover *mover, const struct reason *said)
 		destroy_named(mover, "");
 		(void)rename_domain(mover, mover->source, XEN_LEFT, "");
 	}
-	mover->job->why = *said;
+	mover->job->why = *failure;
 	if (xen_domain_info(mover->session->control, mover->source, &info))
 		return;
 	mover_pretend_drivers(mover, false);
@@ -488,7 +488,7 @@ static void undo(struct mover *mover, const struct reason *said)
 		return;
 	if (libxl_domain_resume(mover->session->libxl, mover->source, 1, NULL))
 		(void)xen_fail(mover->session, &mover->job->why, -EIO,
-			       "%s; the guest stays suspended", said->text);
+			       "%s; the guest stays suspended", failure->text);
 	else
 		xen_event(mover->job->uuid, "lifecycle", "resumed", "migration-cancelled");
 }
@@ -516,7 +516,7 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 			      .from = -1,
 			      .to = -1,
 			      .wake = -1};
-	struct reason said;
+	struct reason failure;
 	int error;
 
 	if (*json_text(job->request, "uri", "")) {
@@ -528,9 +528,9 @@ int xen_migrate(void *session, struct hypervisor_job *job)
 	enlist(&mover);
 	set_scheduling(true);
 	error = open_mover(&mover) ?: mover_run(&mover) ?: take_over(&mover) ?: finish(&mover);
-	said = job->why;
+	failure = job->why;
 	if (error)
-		undo(&mover, &said);
+		undo(&mover, &failure);
 	set_scheduling(false);
 	retire(&mover);
 	if (mover.store)

@@ -328,9 +328,9 @@ static bool is_requested(const struct mover *mover)
 {
 	__cleanup_free char *path = mover_suspend_path(mover);
 	unsigned int count;
-	__cleanup_free char *asked = xs_read(mover->store, XBT_NULL, path, &count);
+	__cleanup_free char *request = xs_read(mover->store, XBT_NULL, path, &count);
 
-	return asked && strcmp(asked, "suspend") == 0;
+	return request && strcmp(request, "suspend") == 0;
 }
 
 /* The watch stays. */

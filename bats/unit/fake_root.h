@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef BRINELL_UNIT_MADE_UP_ROOT_H
-#define BRINELL_UNIT_MADE_UP_ROOT_H
+#ifndef BRINELL_UNIT_FAKE_ROOT_H
+#define BRINELL_UNIT_FAKE_ROOT_H
 
 /*
  * A fake machine of files: what system_path() finds is below a directory of the test's own. To be included after
