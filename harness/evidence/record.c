@@ -211,73 +211,93 @@ static void read_guest(struct guest_record *guest, const json_t *body)
 	};
 }
 
+static void read_start(struct start_record *start, const json_t *body)
+{
+	*start = (struct start_record){
+		.scenario = json_text(body, "scenario", "unknown"),
+		.title = json_text(body, "title", NULL),
+		.bench = json_text(body, "bench", "unknown"),
+		.seed = json_number(body, "seed", 0),
+		.spec = json_object_get(body, "spec"),
+		.expect = json_object_get(body, "expect"),
+	};
+}
+
+static void read_boot(struct boot_record *boot, const json_t *body)
+{
+	*boot = (struct boot_record){
+		.boot_id = json_text(body, "boot_id", NULL),
+		.kernel = json_text(body, "kernel", NULL),
+		.facts = json_object_get(body, "facts"),
+	};
+}
+
+static void read_witnesses(struct witnesses_record *witnesses, const json_t *body)
+{
+	*witnesses = (struct witnesses_record){
+		.started = json_object_get(body, "started"),
+		.formats = json_object_get(body, "formats"),
+		.proofs = json_object_get(body, "proofs"),
+	};
+}
+
+static void read_facts(struct facts_record *facts, const json_t *body, const json_t *values)
+{
+	*facts = (struct facts_record){
+		.workload = json_text(body, "workload", NULL),
+		.facts = values,
+	};
+}
+
+static void read_step(struct step_record *step, const json_t *body)
+{
+	*step = (struct step_record){
+		.kind = json_text(body, "step", ""),
+		.text = json_text(body, "text", ""),
+	};
+}
+
+static void read_close(struct close_record *close, const json_t *body)
+{
+	*close = (struct close_record){
+		.cause = cause_find(json_text(body, "cause", "")),
+		.word = json_text(body, "cause", ""),
+		.reason = json_text(body, "reason", ""),
+	};
+}
+
 static void read_body(struct record *record)
 {
 	const json_t *body = record->body;
 
 	switch (record->type) {
 	case RECORD_TRIAL:
-		record->start = (struct start_record){
-			.scenario = json_text(body, "scenario", "unknown"),
-			.title = json_text(body, "title", NULL),
-			.bench = json_text(body, "bench", "unknown"),
-			.seed = json_number(body, "seed", 0),
-			.spec = json_object_get(body, "spec"),
-			.expect = json_object_get(body, "expect"),
-		};
-		break;
+		return read_start(&record->start, body);
 	case RECORD_BOOT:
-		record->boot = (struct boot_record){
-			.boot_id = json_text(body, "boot_id", NULL),
-			.kernel = json_text(body, "kernel", NULL),
-			.facts = json_object_get(body, "facts"),
-		};
-		break;
+		return read_boot(&record->boot, body);
 	case RECORD_WITNESSES:
-		record->witnesses = (struct witnesses_record){
-			.started = json_object_get(body, "started"),
-			.formats = json_object_get(body, "formats"),
-			.proofs = json_object_get(body, "proofs"),
-		};
-		break;
+		return read_witnesses(&record->witnesses, body);
 	case RECORD_GUEST:
-		read_guest(&record->guest_start, body);
-		break;
+		return read_guest(&record->guest_start, body);
 	case RECORD_FACTS:
+		return read_facts(&record->facts, body, json_object_get(body, "facts"));
 	case RECORD_RESOLVED:
-		record->facts = (struct facts_record){
-			.workload = json_text(body, "workload", NULL),
-			.facts = record->type == RECORD_FACTS ? json_object_get(body, "facts")
-							      : body,
-		};
-		break;
+		return read_facts(&record->facts, body, body);
 	case RECORD_STEP:
-		record->step = (struct step_record){
-			.kind = json_text(body, "step", ""),
-			.text = json_text(body, "text", ""),
-		};
-		break;
+		return read_step(&record->step, body);
 	case RECORD_INTENT:
-		read_intent(&record->intent, body);
-		break;
+		return read_intent(&record->intent, body);
 	case RECORD_OUTCOME:
-		read_outcome(&record->outcome, body);
-		break;
+		return read_outcome(&record->outcome, body);
 	case RECORD_EVENT:
-		read_event(&record->event, body);
-		break;
+		return read_event(&record->event, body);
 	case RECORD_CLOSE:
-		record->close = (struct close_record){
-			.cause = cause_find(json_text(body, "cause", "")),
-			.word = json_text(body, "cause", ""),
-			.reason = json_text(body, "reason", ""),
-		};
-		break;
+		return read_close(&record->close, body);
 	case RECORD_DAMAGE:
 		record->line = json_number(body, "line", 1);
-		break;
+		return;
 	default:
-		break;
+		return;
 	}
 }
 

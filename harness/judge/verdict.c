@@ -19,14 +19,6 @@ struct ruling {
 #define rule(ruling, word, why, ...)                                                               \
 	((ruling)->verdict = (word), give_reason(ruling, why, __VA_ARGS__))
 
-static const struct finding *first(const struct trial_case *trial, enum state state, bool harm_only)
-{
-	for (size_t i = 0; i < trial->finding_count; i++)
-		if (trial->findings[i].state == state && (!harm_only || trial->findings[i].harm))
-			return &trial->findings[i];
-	return NULL;
-}
-
 static char *witness_names(const struct trial_case *trial)
 {
 	char *all = xstrdup("");
@@ -77,10 +69,28 @@ static bool rule_by_end(const struct trial_case *trial, struct ruling *ruling)
 	return true;
 }
 
-static void rule_undelivered(const struct trial_case *trial, struct ruling *ruling)
+static bool rule_by_finding(const struct trial_case *trial, struct ruling *ruling, enum state state,
+			    bool harm_only)
+{
+	for (size_t i = 0; i < trial->finding_count; i++) {
+		const struct finding *finding = &trial->findings[i];
+
+		if (finding->state != state || (harm_only && !finding->harm))
+			continue;
+		rule(ruling, state == STATE_BROKEN ? "fail" : "inconclusive", finding->code, "%s",
+		     finding->reason.text);
+		return true;
+	}
+	return false;
+}
+
+static bool rule_undelivered(const struct trial_case *trial, struct ruling *ruling)
 {
 	const struct outcome_record *outcome = trial->outcome ? &trial->outcome->outcome : NULL;
 
+	if (!case_expects_delivery(trial) ||
+	    (case_is_delivered(trial) && case_witness_count(trial) >= 2))
+		return false;
 	if (!case_is_delivered(trial) && trial->foreign[0])
 		rule(ruling, "inconclusive", CODE_FOREIGN_EVIDENCE,
 		     "the evidence is about another page or process than the fault: %s",
@@ -119,6 +129,7 @@ static void rule_undelivered(const struct trial_case *trial, struct ruling *ruli
 		     "the fault was seen by only one independent witness (%s); two must agree",
 		     names);
 	}
+	return true;
 }
 
 static bool took_all_steps(const struct trial_case *trial)
@@ -150,85 +161,92 @@ static const char *moved_under_fault(const struct trial_case *trial)
 	return NULL;
 }
 
+/* What the journal or the fault lacks, so that the expectations can not be judged. */
+static bool rule_unclear(const struct trial_case *trial, struct ruling *ruling)
+{
+	const char *moved = moved_under_fault(trial);
+
+	if (moved)
+		rule(ruling, "inconclusive", CODE_MOVED_UNDER_FAULT,
+		     "the fault did not reach the guest: %s", moved);
+	else if (trial->repeated)
+		rule(ruling, "inconclusive", CODE_FIRED_TWICE,
+		     "the trial was started again although its fault had been fired before");
+	else if (!trial->start)
+		rule(ruling, "inconclusive", CODE_START_MISSING,
+		     "the expectations of the trial are not known: its first record is missing");
+	else if (!trial->close && !trial->settled_view)
+		rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
+		     "the journal ends before the trial does: its close is missing");
+	else if (trial->close && trial->cause == CAUSE_NONE)
+		rule(ruling, "inconclusive", CODE_CUT_SHORT,
+		     "the trial ended in a way unknown to this version: '%.60s'",
+		     trial->close->close.word);
+	else if (trial->cause == CAUSE_TRIGGER_MISSED)
+		rule(ruling, "inconclusive", CODE_TRIGGER_MISSED, "the fault was not fired: %s",
+		     close_reason(trial, "its moment did not come"));
+	else if (!trial->intent && trial->damaged_line)
+		rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
+		     "journal damaged at line %d: whether a fault was fired is not known",
+		     trial->damaged_line);
+	else if (!trial->intent && !trial->faultless)
+		rule(ruling, "inconclusive", CODE_NOT_FIRED, "no fault was fired");
+	else if (trial->process_contradicted)
+		rule(ruling, "inconclusive", CODE_VICTIM_CONTRADICTED, "%s",
+		     trial->process_reason.text);
+	/* Where a host went down, the injector could not report any more. */
+	else if (trial->intent && !trial->outcome && trial->cause == CAUSE_DONE &&
+		 !trial->host_lost)
+		rule(ruling, "inconclusive", CODE_INJECTOR_SILENT,
+		     "the outcome of the fault is not known: its record is missing");
+	else
+		return false;
+	return true;
+}
+
+static bool rule_incomplete(const struct trial_case *trial, struct ruling *ruling)
+{
+	if (trial->damaged_line)
+		rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED, "journal damaged at line %d",
+		     trial->damaged_line);
+	else if (trial->cause == CAUSE_AGENT_LOST ||
+		 (trial->cause == CAUSE_INTERRUPTED && !took_all_steps(trial)))
+		rule(ruling, "inconclusive", CODE_CUT_SHORT, "the trial was cut short (%s): %s",
+		     cause_name(trial->cause), close_reason(trial, "no reason recorded"));
+	else
+		return false;
+	return true;
+}
+
+static void rule_pass(const struct trial_case *trial, struct ruling *ruling)
+{
+	__cleanup_free char *names = witness_names(trial);
+
+	if (case_expects_delivery(trial))
+		rule(ruling, "pass", CODE_AS_EXPECTED, "delivered (%s), and all is as expected",
+		     names);
+	else if (trial->faultless)
+		rule(ruling, "pass", CODE_WITHOUT_FAULT,
+		     "no fault was asked for, and all is as expected");
+	else if (case_expects(trial, "refused"))
+		rule(ruling, "pass", CODE_REFUSED, "refused with %s, and nothing was harmed",
+		     json_text(trial->expect, "refused", ""));
+	else
+		rule(ruling, "pass", CODE_WITHOUT_EFFECT, "without effect, and nothing was harmed");
+}
+
+/* docs/verdicts.md: the order of decision */
 static void rule_trial(const struct trial_case *trial, struct ruling *ruling)
 {
-	const struct finding *finding;
-	const char *moved;
-	bool proven = case_is_delivered(trial) && case_witness_count(trial) >= 2;
-
-	finding = first(trial, STATE_BROKEN, true);
 	/* Wrong data are the subject's failure, however the bench ended. */
-	if (finding && read_wrong_data(trial))
-		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
-	if (rule_by_end(trial, ruling))
+	if (read_wrong_data(trial) && rule_by_finding(trial, ruling, STATE_BROKEN, true))
 		return;
-	finding = first(trial, STATE_BROKEN, true);
-	if (finding)
-		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
-	moved = moved_under_fault(trial);
-	if (moved)
-		return rule(ruling, "inconclusive", CODE_MOVED_UNDER_FAULT,
-			    "the fault did not reach the guest: %s", moved);
-	if (trial->repeated)
-		return rule(ruling, "inconclusive", CODE_FIRED_TWICE,
-			    "the trial was started again although its fault had been fired before");
-	if (!trial->start)
-		return rule(ruling, "inconclusive", CODE_START_MISSING,
-			    "the expectations of the trial are not known: its first record is "
-			    "missing");
-	if (!trial->close && !trial->settled_view)
-		return rule(ruling, "inconclusive", CODE_CLOSE_MISSING,
-			    "the journal ends before the trial does: its close is missing");
-	if (trial->close && trial->cause == CAUSE_NONE)
-		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
-			    "the trial ended in a way that this brinell does not know: '%.60s'",
-			    trial->close->close.word);
-	if (trial->cause == CAUSE_TRIGGER_MISSED)
-		return rule(ruling, "inconclusive", CODE_TRIGGER_MISSED,
-			    "the fault was not fired: %s",
-			    close_reason(trial, "its moment did not come"));
-	if (!trial->intent && trial->damaged_line)
-		return rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
-			    "journal damaged at line %d: whether a fault was fired is not known",
-			    trial->damaged_line);
-	if (!trial->intent && !trial->faultless)
-		return rule(ruling, "inconclusive", CODE_NOT_FIRED, "no fault was fired");
-	if (trial->process_contradicted)
-		return rule(ruling, "inconclusive", CODE_VICTIM_CONTRADICTED, "%s",
-			    trial->process_reason.text);
-	/* Where a host went down, the injector could not report any more. */
-	if (trial->intent && !trial->outcome && trial->cause == CAUSE_DONE && !trial->host_lost)
-		return rule(ruling, "inconclusive", CODE_INJECTOR_SILENT,
-			    "the outcome of the fault is not known: its record is missing");
-	if (case_expects_delivery(trial) && !proven)
-		return rule_undelivered(trial, ruling);
-	finding = first(trial, STATE_BROKEN, false);
-	if (finding)
-		return rule(ruling, "fail", finding->code, "%s", finding->reason.text);
-	finding = first(trial, STATE_UNKNOWN, false);
-	if (finding)
-		return rule(ruling, "inconclusive", finding->code, "%s", finding->reason.text);
-	if (trial->damaged_line)
-		return rule(ruling, "inconclusive", CODE_JOURNAL_DAMAGED,
-			    "journal damaged at line %d", trial->damaged_line);
-	if (trial->cause == CAUSE_AGENT_LOST ||
-	    (trial->cause == CAUSE_INTERRUPTED && !took_all_steps(trial)))
-		return rule(ruling, "inconclusive", CODE_CUT_SHORT,
-			    "the trial was cut short (%s): %s", cause_name(trial->cause),
-			    close_reason(trial, "no reason recorded"));
-	if (case_expects_delivery(trial)) {
-		__cleanup_free char *names = witness_names(trial);
-
-		return rule(ruling, "pass", CODE_AS_EXPECTED,
-			    "delivered (%s), and all is as expected", names);
-	}
-	if (trial->faultless)
-		return rule(ruling, "pass", CODE_WITHOUT_FAULT,
-			    "no fault was asked for, and all is as expected");
-	rule(ruling, "pass", case_expects(trial, "refused") ? CODE_REFUSED : CODE_WITHOUT_EFFECT,
-	     "%s%s, and nothing was harmed",
-	     case_expects(trial, "refused") ? "refused with " : "without effect",
-	     json_text(trial->expect, "refused", ""));
+	if (!rule_by_end(trial, ruling) && !rule_by_finding(trial, ruling, STATE_BROKEN, true) &&
+	    !rule_unclear(trial, ruling) && !rule_undelivered(trial, ruling) &&
+	    !rule_by_finding(trial, ruling, STATE_BROKEN, false) &&
+	    !rule_by_finding(trial, ruling, STATE_UNKNOWN, false) &&
+	    !rule_incomplete(trial, ruling))
+		rule_pass(trial, ruling);
 }
 
 static json_t *axes_of(const struct trial_case *trial)

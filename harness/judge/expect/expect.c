@@ -293,7 +293,7 @@ static void refuse_unknown(struct trial_case *trial)
 	json_object_foreach (trial->expect, key, value)
 		if (!is_known(key, value)) {
 			unknown(trial, CODE_BAD_EXPECTATION,
-				"the scenario expects '%.60s', which this brinell does not know",
+				"the scenario expects '%.60s', which is unknown to this version",
 				key);
 			trial->findings[trial->finding_count - 1].what = "expect";
 		}
