@@ -355,7 +355,7 @@ static bool serve_requests(int timeout_ms)
 static void walk(void)
 {
 	const struct pattern_options *options = owner.options;
-	int64_t now = now_monotonic_ns(), tell_at = now + options->interval_ns;
+	int64_t now = now_monotonic_ns(), report_at = now + options->interval_ns;
 	struct allowance dirty = {.rate = options->dirty_rate, .at_ns = now};
 	struct allowance verify = {.rate = options->verify_rate, .at_ns = now};
 	bool flat_out = options->continuous && !options->verify_rate;
@@ -369,13 +369,13 @@ static void walk(void)
 		else if (options->continuous)
 			verify_next(allow(&verify, now, CHUNK));
 		now = now_monotonic_ns();
-		if (now >= tell_at) {
+		if (now >= report_at) {
 			struct pattern_report report = {.base.kind = PATTERN_TOTALS};
 
 			send_report(&report);
-			tell_at = now + options->interval_ns;
+			report_at = now + options->interval_ns;
 		}
-		pause = wait_for(&dirty, now, (tell_at - now) / NSEC_PER_MSEC + 1);
+		pause = wait_for(&dirty, now, (report_at - now) / NSEC_PER_MSEC + 1);
 		if (options->continuous)
 			pause = wait_for(&verify, now, pause);
 	}

@@ -305,7 +305,7 @@ static void take_messages(struct bench *bench)
 	}
 }
 
-static void hear_agent(struct bench *bench)
+static void receive_from_agent(struct bench *bench)
 {
 	int got = channel_fill(bench->agent);
 
@@ -350,7 +350,7 @@ int bench_pump(struct bench *bench, int64_t until_ns)
 		if (fds[index + 2].revents)
 			bench_hear_errors(host);
 		if (fds[index].revents)
-			hear_agent(host);
+			receive_from_agent(host);
 		index += 3;
 	}
 	return 0;

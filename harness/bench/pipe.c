@@ -124,7 +124,7 @@ static bool has_ended(const struct bench *bench)
 	return !bench->agent || (poll(&stream, 1, 0) > 0 && stream.revents & POLLHUP);
 }
 
-static void hear_last_message(struct bench *bench)
+static void receive_last_message(struct bench *bench)
 {
 	int64_t until = now_monotonic_ns() + LAST_MESSAGE_NS, left;
 
@@ -156,7 +156,7 @@ int bench_end_reason(struct bench *bench, const char *call, struct reason *why)
 	const char *remedy;
 
 	if (has_ended(bench))
-		hear_last_message(bench);
+		receive_last_message(bench);
 	remedy = remedy_of(bench->last_line);
 	return fail(why, -ECONNRESET, "%s: the agent on %s is gone%s%s%s%s%s", call,
 		    bench->address ? bench->address : "the host", *bench->last_line ? ": " : "",

@@ -302,7 +302,7 @@ static char *run_record(const struct plan *plan, const struct run_options *optio
 	return text;
 }
 
-static void tell_expected(const struct plan *plan)
+static void log_expected_time(const struct plan *plan)
 {
 	__cleanup_json json_t *trials = json_array();
 	__cleanup_free char *expected = NULL;
@@ -323,7 +323,7 @@ static int start(const struct run_options *options, struct plan *plan, json_t *a
 	struct reason why = {0};
 	int error;
 
-	tell_expected(plan);
+	log_expected_time(plan);
 	error = store_create_run(options->out, &directory, &why);
 	if (error) {
 		log_error("%s", why.text);

@@ -28,7 +28,7 @@ struct rounds {
 	unsigned int done, made, planned;
 };
 
-static const json_t *words_of(const struct rounds *rounds, char side)
+static const json_t *arguments_of(const struct rounds *rounds, char side)
 {
 	return json_object_get(rounds->plan, side == 'a' ? "a" : "b");
 }
@@ -56,7 +56,7 @@ static json_t *run_arguments(const struct rounds *rounds, char side, unsigned in
 		"--trials",
 		json_sprintf("%lld", (long long)json_number(rounds->plan, "samples", 1)));
 
-	side_arguments(words_of(rounds, side), argv, path);
+	side_arguments(arguments_of(rounds, side), argv, path);
 	json_array_extend(argv, (json_t *)scenarios);
 	return argv;
 }
@@ -169,14 +169,14 @@ static int load_side(const struct rounds *rounds, unsigned int round, char side,
 	unsigned int boots = boots_of(rounds->plan);
 	__cleanup_free char **directories = xzalloc(boots * sizeof(*directories));
 	__cleanup_free char *name = NULL;
-	json_t *word;
+	json_t *argument;
 	size_t index;
 	int error;
 
 	for (unsigned int i = 0; i < boots; i++)
 		directories[i] = run_directory(rounds, round, i + 1, side);
-	json_array_foreach ((json_t *)words_of(rounds, side), index, word)
-		append_text(&name, " ", "%s", json_string_value(word));
+	json_array_foreach ((json_t *)arguments_of(rounds, side), index, argument)
+		append_text(&name, " ", "%s", json_string_value(argument));
 	error = compare_load(name ?: "unchanged", (const char *const *)directories, boots, loaded,
 			     why);
 	for (unsigned int i = 0; i < boots; i++)
@@ -206,8 +206,9 @@ static int make_runs(struct rounds *rounds, unsigned int round, struct reason *w
 static int run_round(struct rounds *rounds, unsigned int round, const json_t *only,
 		     json_t **comparison, struct reason *why)
 {
-	__cleanup_free char *across = side_across(words_of(rounds, 'a'), words_of(rounds, 'b'),
-						  json_text(rounds->plan, "across", NULL));
+	__cleanup_free char *across =
+		side_across(arguments_of(rounds, 'a'), arguments_of(rounds, 'b'),
+			    json_text(rounds->plan, "across", NULL));
 	const struct compare_options options = {
 		.budget = json_number_value(json_object_get(rounds->plan, "budget")),
 		.alpha = json_number_value(json_object_get(rounds->plan, "alpha")),
@@ -317,7 +318,7 @@ static int run_confirmation(struct rounds *rounds, json_t *first, struct reason 
 
 /**
  * rounds_check - check the plan of a comparison, and find the trials of a run
- * @plan: {"a", "b": words of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget", "alpha",
+ * @plan: {"a", "b": arguments of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget", "alpha",
  *        "across", "calibrate": the sides are equal}; receives "trials": {"a", "b": [{"scenario", "bench"}]} of a run
  * @why:  filled on an error
  *
@@ -436,15 +437,15 @@ json_t *rounds_directories(const char *directory, const json_t *plan)
 	return directories;
 }
 
-static void append_words(char **text, const char *option, const json_t *words)
+static void append_arguments(char **text, const char *option, const json_t *arguments)
 {
-	json_t *word;
+	json_t *argument;
 	size_t index;
 
-	json_array_foreach ((json_t *)words, index, word) {
+	json_array_foreach ((json_t *)arguments, index, argument) {
 		if (option)
 			append_shell_word(text, option);
-		append_shell_word(text, json_string_value(word));
+		append_shell_word(text, json_string_value(argument));
 	}
 }
 
@@ -464,9 +465,9 @@ static char *command_of(const json_t *plan)
 		append_shell_word(&text, "--across");
 		append_shell_word(&text, json_text(plan, "across", ""));
 	}
-	append_words(&text, "--a", json_object_get(plan, "a"));
-	append_words(&text, "--b", json_object_get(plan, "b"));
-	append_words(&text, NULL, json_object_get(plan, "scenarios"));
+	append_arguments(&text, "--a", json_object_get(plan, "a"));
+	append_arguments(&text, "--b", json_object_get(plan, "b"));
+	append_arguments(&text, NULL, json_object_get(plan, "scenarios"));
 	return text;
 }
 

@@ -143,7 +143,7 @@ static void drop_pages(struct journal_reader *reader)
 /* Reads up to the next good line, which is held; false at the end. */
 static bool read_ahead(struct journal_reader *reader)
 {
-	reader->bad = reader->bad_told = 0;
+	reader->bad = reader->bad_marked = 0;
 	reader->gap = NULL;
 	while (reader->at < reader->length) {
 		const char *text = reader->text + reader->at;
@@ -171,8 +171,8 @@ static bool read_ahead(struct journal_reader *reader)
 	return false;
 }
 
-static bool tell_mark(struct journal_reader *reader, struct journal_line *line, unsigned int number,
-		      const char *what)
+static bool mark_damage(struct journal_reader *reader, struct journal_line *line,
+			unsigned int number, const char *what)
 {
 	*line = (struct journal_line){
 		.damage = what,
@@ -201,12 +201,13 @@ bool journal_next(struct journal_reader *reader, struct journal_line *line)
 		forget(&reader->held);
 		reader->holds = read_ahead(reader);
 	}
-	if (reader->bad_told < reader->bad && (reader->holds || reader->sequence))
-		return tell_mark(reader, line, reader->bad_first + reader->bad_told++, "checksum");
+	if (reader->bad_marked < reader->bad && (reader->holds || reader->sequence))
+		return mark_damage(reader, line, reader->bad_first + reader->bad_marked++,
+				   "checksum");
 	if (!reader->holds)
 		return false;
 	if (reader->gap)
-		return tell_mark(reader, line, reader->held.number, steal(reader->gap));
+		return mark_damage(reader, line, reader->held.number, steal(reader->gap));
 	*line = reader->held;
 	reader->holds = false;
 	reader->good_end = line->end;
@@ -268,7 +269,7 @@ int journal_check_version(struct span body, struct reason *why)
 		return 0;
 	return fail(why, -ENOTSUP,
 		    "the journal has version %" PRId64
-		    ", this brinell reads up to version %d: use a later brinell for it",
+		    "; this brinell reads up to version %d: use a later one",
 		    version, JOURNAL_VERSION);
 }
 

@@ -43,7 +43,7 @@ struct journal_reader {
 	/* Of a good line that waits until the marks before it were delivered, and the bad lines before it. */
 	struct journal_line held;
 	bool holds, ended;
-	unsigned int bad, bad_told, bad_first;
+	unsigned int bad, bad_marked, bad_first;
 	const char *gap;
 	size_t dropped;
 };

@@ -172,7 +172,7 @@ static const char *colour_of(const char *verdict)
 }
 
 /* What was judged before a run was resumed is part of its one document: the results up to the trial @until. */
-static void tell_earlier(struct live *live, size_t until)
+static void report_earlier(struct live *live, size_t until)
 {
 	for (; live->reported < until; live->reported++) {
 		struct judged judged = {0};
@@ -209,7 +209,7 @@ static void on_finished(void *context, const struct planned_trial *trial, size_t
 	} else {
 		__cleanup_free char *name = plan_trial_name(trial);
 
-		tell_earlier(live, index);
+		report_earlier(live, index);
 		ktap_result(stdout, index + 1, name, result);
 		live->reported = index + 1;
 	}
@@ -274,7 +274,7 @@ void live_close(struct live *live)
 		fputs("\r\033[K", stdout);
 		fflush(stdout);
 	} else {
-		tell_earlier(live, live->plan->count);
+		report_earlier(live, live->plan->count);
 	}
 	durations_save(live->durations);
 	json_decref(live->durations);

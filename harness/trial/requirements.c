@@ -66,7 +66,7 @@ int requirements_of_host(const struct scenario *scenario, const json_t *findings
 		const json_t *finding = find_finding(findings, name);
 
 		if (!finding)
-			return fail(why, -ENOTSUP, "needs %s, which this brinell can not probe",
+			return fail(why, -ENOTSUP, "needs %s, which this version can not probe",
 				    name);
 		if (!json_is_true(json_object_get(finding, "ok")))
 			return fail(why, -ENOTSUP, "needs %s: %s", name,

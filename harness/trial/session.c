@@ -120,7 +120,7 @@ static struct journal_index *count_earlier(const char *directory, const struct p
 	return index;
 }
 
-static int tell_row(void *context, const struct judged *judged)
+static int add_row(void *context, const struct judged *judged)
 {
 	table_row(context, judged->result);
 	return 0;
@@ -141,7 +141,7 @@ static int write_reports(const char *directory, json_t **summary)
 	if (!error)
 		error = store_write_reports(directory,
 					    (struct rendering){.index = index,
-							       .each = terminal ? tell_row : NULL,
+							       .each = terminal ? add_row : NULL,
 							       .context = &table},
 					    summary, &why);
 	if (error) {
