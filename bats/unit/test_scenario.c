@@ -10,6 +10,7 @@
 
 #include "bats/unit/scenario_refusal.h"
 #include "harness/agent/probe.h"
+#include "inject/gmem/storm.h"
 
 #define HEAD "scenario: x/y\ntitle: t\n"
 #define WORKLOAD "workloads:\n  victim: {kind: memory}\n"
@@ -432,6 +433,40 @@ static void assert_requirements_are_probed(const struct scenario *scenario, cons
 				 json_string_value(needed));
 }
 
+static bool is_refused_once(const struct storm_knobs *knobs)
+{
+	for (uint64_t i = 0; i < knobs->operations; i++) {
+		struct storm_operation operation;
+
+		storm_plan(knobs, i, &operation);
+		if (operation.refused && operation.to_private)
+			return true;
+	}
+	return false;
+}
+
+/* A refusal that an expectation needs comes with every seed. */
+static void assert_refusals_come(const struct scenario *scenario)
+{
+	const char *conversion = json_text(scenario->expect, "conversion", "");
+
+	for (size_t i = 0; i < scenario->step_count; i++) {
+		const json_t *arguments = scenario->steps[i].arguments;
+		struct storm_knobs knobs;
+		struct reason why;
+
+		if (strncmp(conversion, "refused", 7) != 0 ||
+		    !json_text(arguments, "refuser", NULL))
+			continue;
+		assert_int_equal(storm_knobs_read(arguments, 0, &knobs, &why), 0);
+		for (knobs.seed = 1; knobs.seed <= 10000; knobs.seed++)
+			if (!is_refused_once(&knobs))
+				fail_msg("%s: seed %lu has no refusal", scenario->name,
+					 (unsigned long)knobs.seed);
+		storm_knobs_release(&knobs);
+	}
+}
+
 static void the_library_is_whole(void **state)
 {
 	__cleanup_free char *library = NULL;
@@ -462,6 +497,7 @@ static void the_library_is_whole(void **state)
 		    json_array_size(scenario->tags) == 0)
 			fail_msg("%s: objective, exercises, reference or tags is missing", path);
 		assert_requirements_are_probed(scenario, findings);
+		assert_refusals_come(scenario);
 		demos += has(scenario->tags, "demo");
 		note_outcomes(scenario, seen);
 		json_array_append_new(references, json_string(scenario->reference));
