@@ -102,6 +102,10 @@ static void read_bench(struct host_seen *host, const struct record *record)
 	else if (event_is_named(record, "host-died") && !host->bench_died &&
 		 !json_text(data, "previous_boot_id", NULL))
 		host->bench_died = record;
+	else if (event_is_named(record, "agent-lost") && !host->agent_lost)
+		host->agent_lost = record;
+	else if (event_is_named(record, "host-taken") && !host->taken)
+		host->taken = record;
 }
 
 /* All other witnesses imply a live agent. */
@@ -285,10 +289,15 @@ static void decide_host(struct trial_case *trial, const struct observation *seen
 		case_cite(trial, host->stuck, "host");
 		give_reason(outcome, CODE_HOST_HUNG_UNEXPECTEDLY, "%s", record_quote(host->stuck));
 	} else if (trial->cause == CAUSE_HOST_DIED || trial->cause == CAUSE_AGENT_LOST) {
-		give_reason(
-			outcome, CODE_HOST_SILENT,
-			"the trial ended with '%s', and no evidence shows the state of the host",
-			cause_name(trial->cause));
+		const struct record *sign = host->taken ?: host->agent_lost;
+
+		if (sign)
+			case_cite(trial, sign, "host");
+		give_reason(outcome, CODE_HOST_SILENT,
+			    "the trial ended with '%s'%s%s, and no evidence shows the state of the "
+			    "host",
+			    cause_name(trial->cause), sign ? ": " : "",
+			    sign ? record_quote(sign) : "");
 	} else if (trial->cause == CAUSE_DEADLINE && !seen->answered_last) {
 		give_reason(
 			outcome, CODE_HOST_SILENT,

@@ -44,6 +44,7 @@ struct victim_seen {
  * @name:    borrowed; NULL: of a journal that names no host
  * @boot_id: when the evidence began to count
  * @panic, @bench_died, @boot_changed: the three kinds of evidence that it died: first record of each, or NULL
+ * @agent_lost, @taken: first record of a lost agent, and of a host that was ended from outside, or NULL: no evidence of its death
  * @stuck: first record of a stall, or NULL
  * @alive_after_death: an event of the agent after the bench reported the death, with no boot between
  * @answered: the agent sent an event after the intent
@@ -51,6 +52,7 @@ struct victim_seen {
 struct host_seen {
 	const char *name, *boot_id;
 	const struct record *panic, *bench_died, *boot_changed, *stuck;
+	const struct record *agent_lost, *taken;
 	bool alive_after_death, answered;
 };
 
