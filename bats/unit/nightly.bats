@@ -42,6 +42,26 @@ age() {
 	[ -s "nights/$(nights)/01-run/journal.jsonl" ]
 	[ -s "nights/$(nights)/02-compare/comparison.json" ]
 	[ "$("$brinell" history --index nights/history.db list | wc -l)" -eq 1 ]
+	night=nights/$(nights)
+	run "$brinell" show "$night"
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(cat "$night/summary.txt" && printf '%s: exit code 0\n' "$night/01-run" "$night/02-compare")" ]
+	[ "$("$brinell" show "$night" --json | jq -c '[.complete, .steps[].code]')" = "[true,0,0]" ]
+	for command in "show $night 1" "report $night --format html" "judge $night"; do
+		# shellcheck disable=SC2086 # words
+		run "$brinell" $command
+		[ "$status" -eq 2 ]
+		[[ $output == *"'$night' is a night: give one of its steps, which 'brinell show $night' lists"* ]]
+	done
+	run "$brinell" resume "$night"
+	[ "$status" -eq 2 ]
+	[[ $output == *"is a night: 'brinell nightly FILE' continues it"* ]]
+	rm "$night/summary.txt" "$night/02-compare.code"
+	run "$brinell" show "$night"
+	[ "$status" -eq 0 ]
+	[ "$output" = "$night was interrupted: 'brinell nightly FILE' continues it
+$night/01-run: exit code 0
+$night/02-compare: not run: compare --boots 1 --a bench=ssh:fake --b bench=ssh:fake scenario.yaml" ]
 }
 
 @test "a failure is new in its night, still there in the next, and gone when it is mended" {

@@ -51,6 +51,52 @@ compare() { # BOOTS OPTIONS...
 	grep -q '<span class="v regressed">regressed</span> <span class="soft">confirmed by a second round' out/report.html
 }
 
+@test "a stored comparison is shown with its verdicts, and reported as it was" {
+	cp -rp "$whole/out" moved
+	# What it was made with may be gone.
+	jq '.b = ["qemu=/no/such"]' moved/comparison.json >plan && mv plan moved/comparison.json
+	run "$brinell" show moved
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == "moved: brinell compare --boots 4 "* ]]
+	[[ ${lines[1]} == "A: bench=ssh:fake (4 runs, "* && ${lines[2]} == "B: bench=ssh:fake qemu="* ]]
+	[[ $(grep 'fake/poison victim.cost' <<<"$output") == *"regressed: confirmed by a second round"* ]]
+	[[ $output == *"1 regressed, 0 improved, "*" moved/profile/fake-poison.svg"*"'brinell show moved/round-1/01-a' shows a run."* ]]
+	run "$brinell" show moved --json
+	[ "$(jq -r '.metrics[] | select(.metric == "victim.cost").verdict' <<<"$output")" = regressed ]
+	"$brinell" report moved --format html --output page
+	cmp page "$whole/out/report.html"
+	[ "$("$brinell" report moved --format json | jq -c '.counts, [.profiles[].picture]')" = "$(jq -c '.counts, [.profiles[].picture | "moved" + .[3:]]' "$whole/out/compared.json")" ]
+	run "$brinell" report moved --format junit
+	[ "$status" -eq 2 ]
+	[[ $output == *"'moved' is a comparison: give --format json or html, or one of its runs, such as moved/round-1/01-a"* ]]
+	for command in "show moved 1" "judge moved" "shrink moved 1"; do
+		# shellcheck disable=SC2086 # words
+		run "$brinell" $command
+		[ "$status" -eq 2 ]
+		[[ $output == *"'moved' is a comparison or a calibration: give one of its runs, such as moved/round-1/01-a"* ]]
+	done
+}
+
+@test "a comparison without a result is shown with what is missing" {
+	cp -rp "$whole/out" .
+	rm -r out/round-1/02-b out/compared.json
+	run "$brinell" show out
+	[ "$status" -eq 0 ]
+	[ "$output" = "'out' has no result yet, 7 of the 8 runs of its first round are complete; 'brinell resume out' finishes it" ]
+	[ "$("$brinell" show out --json | jq '.complete, .boots')" = $'false\n4' ]
+	run "$brinell" report out --format html --output page
+	[ "$status" -eq 2 ]
+	[[ $output == *"7 of the 8 runs"* ]] && [ ! -e page ]
+	echo '{"metrics": [1' >out/compared.json
+	run "$brinell" show out
+	[ "$status" -eq 2 ]
+	[[ $output == *"out/compared.json, line 2: "*"; 'brinell resume out' makes it again"* ]]
+	echo '{"metrics": 1}' >out/compared.json
+	run "$brinell" show out
+	[ "$status" -eq 2 ]
+	[[ $output == *"out/compared.json: there is no array 'metrics'"* ]]
+}
+
 @test "what only the first round saw is no regression" {
 	cp -rp "$whole/out" .
 	rm -r out/round-2 out/profile out/compared.json out/report.html

@@ -225,6 +225,7 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 {
 	__cleanup_free char *page = format_text("%s/report.html", directory);
 	__cleanup_json json_t *comparison = NULL;
+	__cleanup_json json_t *stored = NULL;
 	struct reason why = {""};
 
 	if (rounds_run(directory, plan, &comparison, &why)) {
@@ -236,8 +237,73 @@ int compare_finish(const char *directory, const json_t *plan, bool as_json)
 		log_error("compare: %s/" COMPARED_FILE " can not be written", directory);
 		return EXIT_INFRA;
 	}
-	return show(comparison, as_json, json_text(plan, "html", page),
+	/* What `brinell show` and `brinell report` print later. */
+	if (rounds_result(directory, plan, &stored, &why)) {
+		log_error("compare: %s", why.text);
+		return EXIT_INFRA;
+	}
+	return show(stored, as_json, json_text(plan, "html", page),
 		    json_text(plan, "index", HISTORY_FILE));
+}
+
+/**
+ * compare_draw - write the page of a stored comparison
+ * @out:        stream
+ * @plan:       of rounds_load()
+ * @comparison: of rounds_result(); receives the history of its metrics, as far as there is one
+ */
+void compare_draw(FILE *out, const json_t *plan, json_t *comparison)
+{
+	add_history(json_text(plan, "index", HISTORY_FILE), comparison);
+	compare_page(out, comparison);
+}
+
+/* A comparison without a result. */
+static void show_unfinished(json_t *plan, bool as_json, const struct reason *why)
+{
+	if (as_json) {
+		json_object_set_new(plan, "complete", json_false());
+		text_json(stdout, plan);
+		return;
+	}
+	text_line(stdout, "%s", why->text);
+}
+
+static void show_comparison(const char *directory, const json_t *comparison)
+{
+	text_line(stdout, "%s: %s", directory, json_text(comparison, "command", "a comparison"));
+	compare_print(stdout, comparison);
+	text_line(stdout, "'brinell show %s/round-1/01-a' shows a run.", directory);
+}
+
+/**
+ * compare_show - print a stored comparison or calibration
+ * @directory: of it
+ * @as_json:   print JSON instead of a table
+ *
+ * Return: an exit code; EXIT_PASSED whatever the verdicts, as for a run.
+ */
+int compare_show(const char *directory, bool as_json)
+{
+	__cleanup_json json_t *plan = NULL;
+	__cleanup_json json_t *result = NULL;
+	struct reason why = {""};
+	int error = rounds_load(directory, &plan, &why)
+			    ?: rounds_result(directory, plan, &result, &why);
+
+	if (error && error != -ENODATA) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	if (error)
+		show_unfinished(plan, as_json, &why);
+	else if (as_json)
+		text_json(stdout, result);
+	else if (json_is_true(json_object_get(plan, "calibrate")))
+		calibration_print(stdout, result);
+	else
+		show_comparison(directory, result);
+	return EXIT_PASSED;
 }
 
 /**
@@ -353,7 +419,7 @@ bool compare_read_option(const char *command, int option, struct compare_request
 {
 	switch (option) {
 	case 'n':
-		return read_number(command, "boots", optarg, 1, 99, &request->boots);
+		return read_number(command, "boots", optarg, 1, BOOTS_MOST, &request->boots);
 	case 'k':
 		return read_number(command, "samples", optarg, 1, 999, &request->samples);
 	case 'o':

@@ -37,6 +37,8 @@ json_t *compare_plan(const char *command, const struct compare_request *request,
 int compare_begin(const char *command, const char *out, json_t *plan);
 int compare_finish(const char *directory, const json_t *plan, bool as_json);
 json_t *compare_calibration(const char *directory, const char *bench, const json_t *scenarios);
+void compare_draw(FILE *out, const json_t *plan, json_t *comparison);
+int compare_show(const char *directory, bool as_json);
 int calibrate_finish(const char *directory, const json_t *plan, bool as_json);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "harness/commands/directory.h"
 #include "harness/lib/registry.h"
 #include "harness/judge/judge.h"
 #include "harness/store/run_directory.h"
@@ -91,6 +92,8 @@ static int run(int argc, char **argv)
 		log_error("judge: give the one directory of the run; see brinell judge --help");
 		return EXIT_USAGE;
 	}
+	if (!directory_is_run("judge", argv[1]))
+		return EXIT_USAGE;
 	if (run_directory_open(argv[1], &index, &why)) {
 		log_error("%s", why.text);
 		return EXIT_USAGE;

@@ -6,14 +6,20 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "harness/commands/compare_command.h"
+#include "harness/commands/directory.h"
+#include "harness/compare/rounds.h"
 #include "harness/store/render.h"
 #include "harness/store/run_directory.h"
+#include "reports/text.h"
 
 static const char usage[] =
 	"usage: brinell report DIR --format FORMAT [--output FILE]\n"
 	"\n"
 	"Prints the results of a run from its journal. A verdict that this version of brinell\n"
-	"recorded is not judged again; 'brinell judge' does that.\n"
+	"recorded is not judged again; 'brinell judge' does that. DIR may be a comparison, for "
+	"html\n"
+	"and json, or a calibration, for json.\n"
 	"\n"
 	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
 	"lava, gobench, otava,\n"
@@ -32,20 +38,18 @@ static void log_bad_format(const char *name)
 		log_error("report: which --format? There are %s", known);
 }
 
-static int write_to(const char *path, const struct report *report,
-		    const struct journal_index *index)
+/* @path: NULL: standard output. Return: NULL after a message */
+static FILE *open_output(const char *path)
 {
 	FILE *out = path ? fopen(path, "we") : stdout;
-	__cleanup_json json_t *summary = NULL;
-	int error;
 
-	if (!out) {
+	if (!out)
 		log_error("writing '%s': %s", path, strerror(errno));
-		return EXIT_USAGE;
-	}
-	error = render(
-		&(struct rendering){.index = index, .reports = &report, .outs = &out, .count = 1},
-		&summary);
+	return out;
+}
+
+static int close_output(FILE *out, const char *path, int error)
+{
 	/* What is still in the buffer of standard output is checked at the end of every command. */
 	if (path && fclose(out) != 0 && !error)
 		error = -errno;
@@ -57,6 +61,60 @@ static int write_to(const char *path, const struct report *report,
 	return error ? EXIT_INFRA : EXIT_PASSED;
 }
 
+static int report_run(const char *directory, const struct report *report, const char *path)
+{
+	__cleanup_index struct journal_index *index = NULL;
+	__cleanup_json json_t *summary = NULL;
+	struct reason why = {""};
+	FILE *out;
+
+	if (!directory_is_run("report", directory))
+		return EXIT_USAGE;
+	if (run_directory_open(directory, &index, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	out = open_output(path);
+	if (!out)
+		return EXIT_USAGE;
+	return close_output(out, path,
+			    render(&(struct rendering){.index = index,
+						       .reports = &report,
+						       .outs = &out,
+						       .count = 1},
+				   &summary));
+}
+
+static int report_comparison(const char *directory, const char *format, const char *path)
+{
+	__cleanup_json json_t *plan = NULL;
+	__cleanup_json json_t *result = NULL;
+	bool calibrates, draws = strcmp(format, "html") == 0;
+	struct reason why = {""};
+	FILE *out;
+
+	if (rounds_load(directory, &plan, &why) || rounds_result(directory, plan, &result, &why)) {
+		log_error("report: %s", why.text);
+		return EXIT_USAGE;
+	}
+	calibrates = json_is_true(json_object_get(plan, "calibrate"));
+	if (strcmp(format, "json") != 0 && (calibrates || !draws)) {
+		log_error("report: '%s' is a %s: give --format json%s, or one of its runs, such as "
+			  "%s/round-1/01-a",
+			  directory, calibrates ? "calibration" : "comparison",
+			  calibrates ? "" : " or html", directory);
+		return EXIT_USAGE;
+	}
+	out = open_output(path);
+	if (!out)
+		return EXIT_USAGE;
+	if (draws)
+		compare_draw(out, plan, result);
+	else
+		text_json(out, result);
+	return close_output(out, path, 0);
+}
+
 static int run(int argc, char **argv)
 {
 	static const struct option known[] = {{"format", required_argument, NULL, 'f'},
@@ -64,9 +122,7 @@ static int run(int argc, char **argv)
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
 	const char *format = NULL, *output = NULL;
-	__cleanup_index struct journal_index *index = NULL;
 	const struct report *report;
-	struct reason why = {""};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -93,11 +149,9 @@ static int run(int argc, char **argv)
 		log_bad_format(format);
 		return EXIT_USAGE;
 	}
-	if (run_directory_open(argv[optind], &index, &why)) {
-		log_error("%s", why.text);
-		return EXIT_USAGE;
-	}
-	return write_to(output, report, index);
+	return directory_kind(argv[optind]) == DIRECTORY_COMPARISON
+		       ? report_comparison(argv[optind], format, output)
+		       : report_run(argv[optind], report, output);
 }
 
 REGISTERED(command, command_report) = {

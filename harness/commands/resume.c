@@ -9,6 +9,7 @@
 #include <sys/file.h>
 
 #include "harness/commands/compare_command.h"
+#include "harness/commands/directory.h"
 #include "harness/compare/rounds.h"
 #include "harness/lib/registry.h"
 #include "harness/store/store.h"
@@ -108,7 +109,7 @@ static int resume_comparison(const char *directory)
 	__cleanup_json json_t *plan = NULL;
 	struct reason why = {0};
 
-	if (rounds_load(directory, &plan, &why)) {
+	if (rounds_load(directory, &plan, &why) || rounds_check_sides(plan, &why)) {
 		log_error("%s", why.text);
 		return EXIT_USAGE;
 	}
@@ -120,7 +121,6 @@ static int resume_comparison(const char *directory)
 static int resume(int argc, char **argv)
 {
 	__cleanup_index struct journal_index *index = NULL;
-	__cleanup_free char *comparison = NULL;
 	struct journal_damage damage = {0};
 	struct journal *journal = NULL;
 	struct plan plan = {0};
@@ -132,9 +132,15 @@ static int resume(int argc, char **argv)
 		log_error("resume: give the one directory of the run; see brinell resume --help");
 		return EXIT_USAGE;
 	}
-	comparison = format_text("%s/%s", argv[1], COMPARISON_FILE);
-	if (access(comparison, F_OK) == 0)
+	switch (directory_kind(argv[1])) {
+	case DIRECTORY_COMPARISON:
 		return resume_comparison(argv[1]);
+	case DIRECTORY_NIGHT:
+		log_error("resume: '%s' is a night: 'brinell nightly FILE' continues it", argv[1]);
+		return EXIT_USAGE;
+	case DIRECTORY_RUN:
+		break;
+	}
 	error = store_check_owner(argv[1], &why)
 		?: await_writer(argv[1], &why)
 		?: journal_open(argv[1], &journal, &damage, &why)

@@ -4,25 +4,31 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
+#include <string.h>
 
+#include "harness/commands/compare_command.h"
+#include "harness/commands/directory.h"
 #include "harness/lib/registry.h"
 #include "harness/judge/judge.h"
+#include "harness/nightly/nightly.h"
 #include "harness/store/render.h"
 #include "harness/store/run_directory.h"
 #include "reports/story.h"
 #include "reports/table.h"
 #include "reports/text.h"
 
-static const char usage[] = "usage: brinell show DIR [TRIAL] [--json]\n"
-			    "\n"
-			    "Without TRIAL: the table of the run. With the id of a trial (such as "
-			    "0003 or 3): its events in\n"
-			    "order, with their time before (-) or after (+) the moment in which "
-			    "the fault was about to be\n"
-			    "fired, and the evidence for its verdict.\n"
-			    "\n"
-			    "  --json   the same for programs: the results of the run, or "
-			    "'result' and 'events' of the trial\n";
+static const char usage[] =
+	"usage: brinell show DIR [TRIAL] [--json]\n"
+	"\n"
+	"Without TRIAL: the table of the run; of a comparison or calibration its table with the\n"
+	"verdicts, of a night its summary. With the id of a trial (such as "
+	"0003 or 3): its events in\n"
+	"order, with their time before (-) or after (+) the moment in which "
+	"the fault was about to be\n"
+	"fired, and the evidence for its verdict.\n"
+	"\n"
+	"  --json   the same for programs: the results of the run, or "
+	"'result' and 'events' of the trial\n";
 
 static void print_witness(const json_t *line)
 {
@@ -110,6 +116,61 @@ static int show_run(const char *directory, bool json)
 	return EXIT_PASSED;
 }
 
+static void print_lines(const char *text)
+{
+	__cleanup_free char *copy = xstrdup(text);
+	char *rest;
+
+	for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		text_line(stdout, "%s", line);
+}
+
+/* A night: its summary, and the directories of its steps. */
+static int show_night(const char *directory, bool json)
+{
+	__cleanup_json json_t *night = NULL;
+	struct reason why = {""};
+	json_t *step, *code;
+	size_t index;
+
+	if (night_load(directory, &night, &why)) {
+		log_error("%s", why.text);
+		return EXIT_USAGE;
+	}
+	if (json) {
+		text_json(stdout, night);
+		return EXIT_PASSED;
+	}
+	if (json_is_true(json_object_get(night, "complete")))
+		print_lines(json_text(night, "summary", ""));
+	else
+		text_line(stdout, "%s was interrupted: 'brinell nightly FILE' continues it",
+			  directory);
+	json_array_foreach (json_object_get(night, "steps"), index, step) {
+		code = json_object_get(step, "code");
+		if (json_is_integer(code))
+			text_line(stdout, "%s: exit code %d", json_text(step, "directory", ""),
+				  (int)json_integer_value(code));
+		else
+			text_line(stdout, "%s: not run: %s", json_text(step, "directory", ""),
+				  json_text(step, "step", ""));
+	}
+	return EXIT_PASSED;
+}
+
+static int show_directory(const char *directory, bool json)
+{
+	switch (directory_kind(directory)) {
+	case DIRECTORY_COMPARISON:
+		return compare_show(directory, json);
+	case DIRECTORY_NIGHT:
+		return show_night(directory, json);
+	case DIRECTORY_RUN:
+		break;
+	}
+	return show_run(directory, json);
+}
+
 static void show_result(json_t *result, const json_t *records, bool json)
 {
 	const char *id = json_text(result, "trial", "");
@@ -160,6 +221,8 @@ static int show_trial(const char *directory, const char *wanted, bool json)
 	__cleanup_json json_t *result = NULL;
 	__cleanup_free char *id = NULL;
 
+	if (!directory_is_run("show", directory))
+		return EXIT_USAGE;
 	if (journal_lookup(directory, wanted, &id, &records))
 		return search_trial(directory, wanted, json);
 	result = judge_trial(records, id);
@@ -185,7 +248,7 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return argv[optind + 1] ? show_trial(argv[optind], argv[optind + 1], json)
-				: show_run(argv[optind], json);
+				: show_directory(argv[optind], json);
 }
 
 REGISTERED(command, command_show) = {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/commands/directory.h"
 #include "harness/compare/self.h"
 #include "harness/evidence/record.h"
 #include "harness/journal/journal.h"
@@ -441,6 +442,8 @@ static int run(int argc, char **argv)
 		log_error("shrink: which run, and which trial? See brinell shrink --help");
 		return EXIT_USAGE;
 	}
+	if (!directory_is_run("shrink", argv[optind]))
+		return EXIT_USAGE;
 	shrink.directory = argv[optind];
 	shrink.place = format_text("%s/shrunk-%s", shrink.directory, argv[optind + 1]);
 	shrink.until_ns = now_monotonic_ns() + budget;

@@ -18,8 +18,6 @@
 #include "reports/text.h"
 
 #define POWER 0.8
-/* Most boots of a side of a comparison. */
-#define BOOTS_MOST 99
 /* The default number of boots of a side of a comparison. */
 #define BOOTS_USUAL 8
 #define CHANGE_LEVEL 0.01

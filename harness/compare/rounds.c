@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "harness/compare/calibration.h"
 #include "harness/compare/profile.h"
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
@@ -316,6 +317,13 @@ static int run_confirmation(struct rounds *rounds, json_t *first, struct reason 
 	return error;
 }
 
+/** rounds_check_sides - check the arguments of both sides of a plan. Return: 0 or -EINVAL */
+int rounds_check_sides(const json_t *plan, struct reason *why)
+{
+	return side_check(json_object_get(plan, "a"), why)
+		       ?: side_check(json_object_get(plan, "b"), why);
+}
+
 /**
  * rounds_check - check the plan of a comparison, and find the trials of a run
  * @plan: {"a", "b": arguments of the sides, "scenarios": as for `brinell run`, "boots", "samples", "seed", "budget", "alpha",
@@ -328,8 +336,7 @@ int rounds_check(json_t *plan, struct reason *why)
 {
 	struct rounds rounds = {.plan = plan};
 	__cleanup_json json_t *trials = json_pack("{s:[], s:[]}", "a", "b");
-	int error = side_check(json_object_get(plan, "a"), why)
-			    ?: side_check(json_object_get(plan, "b"), why)
+	int error = rounds_check_sides(plan, why)
 			    ?: check_side(&rounds, 'a', json_object_get(trials, "a"), why)
 			    ?: check_side(&rounds, 'b', json_object_get(trials, "b"), why);
 
@@ -395,13 +402,11 @@ int rounds_load(const char *directory, json_t **plan, struct reason *why)
 	    !json_is_array(json_object_get(loaded, "a")) ||
 	    !json_is_array(json_object_get(loaded, "b")) ||
 	    !json_is_array(json_object_get(loaded, "scenarios")) ||
-	    json_number(loaded, "boots", 0) < 1)
+	    json_number(loaded, "boots", 0) < 1 || json_number(loaded, "boots", 0) > BOOTS_MOST)
 		return fail(why, -EINVAL, "%s has a format that brinell %s can not read", path,
 			    BRINELL_VERSION);
 	*plan = steal(loaded);
-	return side_check(json_object_get(*plan, "a"), why)
-		       ? -EINVAL
-		       : side_check(json_object_get(*plan, "b"), why);
+	return 0;
 }
 
 /**
@@ -435,6 +440,70 @@ json_t *rounds_directories(const char *directory, const json_t *plan)
 		}
 	}
 	return directories;
+}
+
+static unsigned int count_complete(const char *directory, const json_t *plan)
+{
+	__cleanup_json json_t *directories = rounds_directories(directory, plan);
+	unsigned int complete = 0;
+	json_t *each;
+	size_t index;
+
+	json_array_foreach (directories, index, each)
+		complete += is_complete(json_string_value(each));
+	return complete;
+}
+
+/* The directory may have been moved since. */
+static void find_pictures(const char *directory, json_t *result)
+{
+	json_t *profile;
+	size_t index;
+
+	json_array_foreach (json_object_get(result, "profiles"), index, profile) {
+		const char *picture = json_text(profile, "picture", "");
+		const char *slash = strrchr(picture, '/');
+
+		json_object_set_new(profile, "picture",
+				    json_sprintf("%s/profile/%s", directory,
+						 slash ? slash + 1 : picture));
+	}
+}
+
+/**
+ * rounds_result - load the result of a comparison, or of a calibration, that has ended
+ * @directory: of it
+ * @plan:      of rounds_load()
+ * @result:    receives what --json printed; owned by the caller
+ * @why:       filled on an error
+ *
+ * Return: 0, -ENODATA when there is none yet, or -EINVAL.
+ */
+int rounds_result(const char *directory, const json_t *plan, json_t **result, struct reason *why)
+{
+	bool calibrates = json_is_true(json_object_get(plan, "calibrate"));
+	__cleanup_free char *path =
+		format_text("%s/%s", directory, calibrates ? CALIBRATION_FILE : COMPARED_FILE);
+	json_error_t problem;
+	__cleanup_json json_t *loaded = NULL;
+
+	if (access(path, F_OK))
+		return fail(why, -ENODATA,
+			    "'%s' has no result yet, %u of the %u runs of its first round are "
+			    "complete; 'brinell resume %s' finishes it",
+			    directory, count_complete(directory, plan), 2 * boots_of(plan),
+			    directory);
+	loaded = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+	if (!loaded)
+		return fail(why, -EINVAL, "%s, line %d: %s; 'brinell resume %s' makes it again",
+			    path, problem.line, problem.text, directory);
+	if (!json_is_array(json_object_get(loaded, "metrics")))
+		return fail(why, -EINVAL,
+			    "%s: there is no array 'metrics'; 'brinell resume %s' makes it again",
+			    path, directory);
+	find_pictures(directory, loaded);
+	*result = steal(loaded);
+	return 0;
 }
 
 static void append_arguments(char **text, const char *option, const json_t *arguments)

@@ -224,11 +224,11 @@ static bool any_unknown_boots(const json_t *rows)
 
 static void print_legend(FILE *out, const json_t *comparison)
 {
+	static const char *const verdicts[] = {"regressed", "improved", "no-change-shown",
+					       "too-noisy", "not-comparable"};
 	const json_t *counts = json_object_get(comparison, "counts");
 	__cleanup_free char *alarms =
 		calibration_warning(json_object_get(comparison, "calibration"));
-	const char *separator = "", *verdict;
-	json_t *count;
 
 	fprintf(out,
 		"\nMedian of the boots ± limit of its 95 %% interval (boots); change of B against "
@@ -241,10 +241,9 @@ static void print_legend(FILE *out, const json_t *comparison)
 		fputs("* The boots are not recorded: each trial counts as one.\n", out);
 	if (alarms)
 		text_line(out, "%s", alarms);
-	json_object_foreach ((json_t *)counts, verdict, count) {
-		fprintf(out, "%s%lld %s", separator, (long long)json_integer_value(count), verdict);
-		separator = ", ";
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		fprintf(out, "%s%lld %s", i ? ", " : "",
+			(long long)json_number(counts, verdicts[i], 0), verdicts[i]);
 	fputs("\n", out);
 }
 

@@ -16,7 +16,6 @@
 #include "harness/nightly/nightly.h"
 #include "harness/store/run_directory.h"
 
-#define PLAN_FILE "night.json"
 #define SUMMARY_FILE "summary.txt"
 
 static bool has_file(const char *directory, const char *name)
@@ -42,7 +41,7 @@ static json_t *list_nights(const char *out)
 	for (int i = 0; i < count; i++) {
 		char *path = format_text("%s/%s", out, entries[i]->d_name);
 
-		if (has_file(path, PLAN_FILE))
+		if (has_file(path, NIGHT_FILE))
 			json_array_append_new(nights, json_string(path));
 		free(path);
 		free(entries[i]);
@@ -97,7 +96,7 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 	int error;
 
 	if (last) {
-		file = format_text("%s/" PLAN_FILE, last);
+		file = format_text("%s/" NIGHT_FILE, last);
 		*plan = json_load_file(file, 0, NULL);
 		if (!*plan)
 			return fail(why, -EINVAL, "%s can not be read; remove that night", file);
@@ -111,7 +110,7 @@ static int open_night(const struct nightly *nightly, char **directory, json_t **
 			  "budget_s", (json_int_t)(nightly->budget_ns / NSEC_PER_SEC));
 	text = json_dumps(*plan, JSON_INDENT(1));
 	error = make_directories(path)
-			?: write_file_atomically(path, PLAN_FILE, text, strlen(text));
+			?: write_file_atomically(path, NIGHT_FILE, text, strlen(text));
 	if (error)
 		return fail(why, error, "%s: %s", path, strerror(-error));
 	*directory = steal(path);
@@ -140,14 +139,13 @@ static json_t *step_arguments(const json_t *step, const char *directory, const c
 	return words;
 }
 
-static int run_step(const json_t *step, const char *night, const char *name, int *code,
+static int run_step(const json_t *step, const char *night, const char *directory, int *code,
 		    struct reason *why)
 {
-	__cleanup_free char *directory = format_text("%s/%s", night, name);
 	__cleanup_free char *index = format_text("%s/../history.db", night);
 	__cleanup_json json_t *arguments = step_arguments(step, directory, index);
 	__cleanup_free char *log = format_text("%s.log", directory);
-	__cleanup_free char *file = format_text("%s.code", name);
+	__cleanup_free char *file = format_text("%s.code", strrchr(directory, '/') + 1);
 	__cleanup_free char *text = NULL;
 	__cleanup_close int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	int error;
@@ -180,33 +178,74 @@ static char *text_of(const json_t *step)
 	size_t index;
 
 	json_array_foreach ((json_t *)step, index, word)
-		append_text(&text, " ", "%s", json_string_value(word));
+		append_text(&text, " ", "%s", json_string_value(word) ?: "?");
 	return text;
+}
+
+/* Return: a step with the code that is known, owned by the caller. */
+static json_t *step_at(const char *night, const json_t *plan, size_t number)
+{
+	const json_t *words = json_array_get(json_object_get(plan, "steps"), number);
+	const char *kind = json_string_value(json_array_get(words, 0)) ?: "?";
+	__cleanup_free char *directory = format_text("%s/%02zu-%s", night, number + 1, kind);
+	__cleanup_free char *text = text_of(words);
+	int code = known_code(directory);
+
+	return json_pack("{s:s, s:s, s:s, s:o}", "step", text ?: "", "kind", kind, "directory",
+			 directory, "code", code < 0 ? json_null() : json_integer(code));
 }
 
 static int take_step(const char *night, const json_t *plan, size_t number, json_t *outcome,
 		     struct reason *why)
 {
-	const json_t *step = json_array_get(json_object_get(plan, "steps"), number);
-	const char *kind = json_string_value(json_array_get(step, 0));
-	__cleanup_free char *name = format_text("%02zu-%s", number + 1, kind);
-	__cleanup_free char *directory = format_text("%s/%s", night, name);
-	__cleanup_free char *text = text_of(step);
+	const json_t *words = json_array_get(json_object_get(plan, "steps"), number);
+	json_t *step = step_at(night, plan, number);
+	const char *directory = json_text(step, "directory", "");
 	int64_t budget = json_number(plan, "budget_s", 0);
 	bool late = budget && time(NULL) - json_number(plan, "began", 0) > budget &&
 		    !has_begun(directory);
-	int code = known_code(directory), error = 0;
+	int code = -1, error;
 
-	if (code < 0 && !late) {
-		log_info("nightly: %s", text);
-		error = run_step(step, night, name, &code, why);
-	}
+	json_array_append_new(outcome, step);
+	if (json_is_integer(json_object_get(step, "code")) || late)
+		return 0;
+	log_info("nightly: %s", json_text(step, "step", ""));
+	error = run_step(words, night, directory, &code, why);
 	if (!error)
-		json_array_append_new(outcome,
-				      json_pack("{s:s, s:s, s:s, s:o}", "step", text, "kind", kind,
-						"directory", directory, "code",
-						code < 0 ? json_null() : json_integer(code)));
+		json_object_set_new(step, "code", json_integer(code));
 	return error;
+}
+
+/**
+ * night_load - load a night that was run
+ * @directory: of it
+ * @night:     receives {"directory", "complete", "steps": as the outcome of night_run(), "summary": text, or null until it is
+ *             complete}; owned by the caller
+ * @why:       filled on an error
+ *
+ * Return: 0, -EINVAL, or -errno of the summary.
+ */
+int night_load(const char *directory, json_t **night, struct reason *why)
+{
+	__cleanup_free char *file = format_text("%s/" NIGHT_FILE, directory);
+	__cleanup_free char *path = format_text("%s/" SUMMARY_FILE, directory);
+	__cleanup_free char *summary = NULL;
+	json_error_t problem;
+	__cleanup_json json_t *plan = json_load_file(file, JSON_REJECT_DUPLICATES, &problem);
+	__cleanup_json json_t *steps = json_array();
+	bool complete = has_file(directory, SUMMARY_FILE);
+	int error;
+
+	if (!plan)
+		return fail(why, -EINVAL, "%s, line %d: %s", file, problem.line, problem.text);
+	error = complete ? read_small_file(path, &summary, NULL) : 0;
+	if (error)
+		return fail_errno(why, error, "%s", path);
+	for (size_t i = 0; i < json_array_size(json_object_get(plan, "steps")); i++)
+		json_array_append_new(steps, step_at(directory, plan, i));
+	*night = json_pack("{s:s, s:b, s:O, s:s?}", "directory", directory, "complete", complete,
+			   "steps", steps, "summary", summary);
+	return *night ? 0 : fail(why, -EINVAL, "%s: the summary is not UTF-8", directory);
 }
 
 /**

@@ -4,6 +4,8 @@
 
 #include "harness/lib/util.h"
 
+/* The plan of a night, in its directory. */
+#define NIGHT_FILE "night.json"
 /* Bounds the summary, which is sent by mail. */
 #define SUMMARY_LINES 40
 /* Code of a step whose process a signal ended. */
@@ -30,6 +32,7 @@ int nightly_read(const char *path, struct nightly *nightly, struct reason *why);
 void nightly_free(struct nightly *nightly);
 
 char *night_interrupted(const struct nightly *nightly);
+int night_load(const char *directory, json_t **night, struct reason *why);
 bool night_check(const struct nightly *nightly, const char *path);
 int night_run(struct nightly *nightly, char **directory, json_t **outcome, struct reason *why);
 char *night_summary(const char *directory, const json_t *outcome, const json_t *report);
