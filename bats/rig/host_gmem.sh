@@ -189,7 +189,7 @@ crash() {
 	ok 1 inject.prepare '{"injector":"gmem-storm","arguments":{"workload":"flip","memory":"1M","operations":"3","plant":"crash"}}'
 	mark
 	ok 1 inject.fire '{}'
-	await 1 '"event":"broken"' 'ended in a triple fault, RIP 0x'
+	await 1 '"event":"broken"' 'ended in a triple fault, RIP 0x' 'page tables and code are intact'
 	await 1 '"event":"end"' '"operations":3'
 	ok 1 inject.restore '{}'
 	part_of_one

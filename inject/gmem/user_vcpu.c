@@ -31,11 +31,11 @@ static int vcpu_check(struct gmem_user *user, const struct gmem_range *range,
 	error = user->vm->kernel->run(user->vm, 0, &stopped, &why);
 	if (error == -EFAULT || error == -EHWPOISON) {
 		*finding = (struct user_finding){.page = stopped, .lost = true};
-		snprintf(finding->text, sizeof(finding->text), "%.100s", why.text);
+		snprintf(finding->text, sizeof(finding->text), "%.159s", why.text);
 		return 0;
 	}
 	if (error)
-		snprintf(finding->text, sizeof(finding->text), "%.100s", why.text);
+		snprintf(finding->text, sizeof(finding->text), "%.159s", why.text);
 	if (error || !box->bad)
 		return error ? error : 1;
 	*finding = (struct user_finding){.page = box->bad_page};

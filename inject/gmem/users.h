@@ -16,7 +16,7 @@ struct gmem_user;
 struct user_finding {
 	uint64_t page;
 	bool lost;
-	char text[120];
+	char text[160];
 };
 
 /**

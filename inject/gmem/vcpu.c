@@ -11,6 +11,8 @@
 #include "inject/gmem/kvm.h"
 
 #define PAGE_TABLE_BITS 0x3ull
+#define PAGE_ACCESSED 0x20ull
+#define PAGE_DIRTY 0x40ull
 #define PAGE_LARGE 0x80ull
 #define TABLE_ENTRIES 512u
 /* PML4, then the directory pointers, then four directories: 4 GiB. */
@@ -107,21 +109,31 @@ static int open_vcpu(struct gmem_vm *vm, unsigned int number)
 	return error;
 }
 
+static size_t payload_size(void)
+{
+	return (size_t)(_binary_payload_bin_end - _binary_payload_bin_start);
+}
+
+/* @low: GUEST_MAILBOXES bytes, zeroes. */
+static void load(uint8_t *low)
+{
+	memcpy(low + GUEST_CODE, _binary_payload_bin_start, payload_size());
+	make_page_tables(low);
+}
+
 /** gmem_vcpus_open - load the payload and make the vCPUs */
 int gmem_vcpus_open(struct gmem_vm *vm, struct reason *why)
 {
 	struct gmem_kvm *kvm = vm->private;
-	size_t size = (size_t)(_binary_payload_bin_end - _binary_payload_bin_start);
 	int error = 0;
 
-	if (size > GUEST_CODE_SIZE)
-		return fail(why, -E2BIG, "the payload has %zu bytes", size);
-	memcpy(kvm->low + GUEST_CODE, _binary_payload_bin_start, size);
-	make_page_tables(kvm->low);
+	if (payload_size() > GUEST_CODE_SIZE)
+		return fail(why, -E2BIG, "the payload has %zu bytes", payload_size());
+	load(kvm->low);
 	kvm->run_size = (size_t)ioctl(kvm->system, KVM_GET_VCPU_MMAP_SIZE, 0);
 	for (unsigned int i = 0; !error && i < vm->shape->vcpus; i++)
 		error = open_vcpu(vm, i);
-	return error ? fail(why, error, "making vCPUs: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "making vCPUs") : 0;
 }
 
 /** gmem_vcpu_reset - restart the payload of a vCPU in any state. Return: 0 or -errno */
@@ -195,7 +207,7 @@ static int report_error(const struct gmem_vm *vm, const struct kvm_run *run, int
 	uint64_t page = (fault->gpa - GUEST_REGION) / GMEM_PAGE_SIZE;
 
 	if (error != -EFAULT && error != -EHWPOISON)
-		return fail(why, error, "KVM_RUN: %s", strerror(-error));
+		return fail_errno(why, error, "KVM_RUN");
 	if (run->exit_reason != GMEM_EXIT_MEMORY_FAULT)
 		return fail(why, error, "KVM_RUN: %s, without a memory fault", strerror(-error));
 	*stopped = page;
@@ -217,18 +229,41 @@ static int end_access(int vcpu, struct kvm_run *run, uint64_t *stopped, struct r
 	return fail(why, -EFAULT, "the page is in no slot");
 }
 
-/* KVM resets a vCPU at a SHUTDOWN of SVM (shutdown_interception()): its registers show whether it was that, or KVM's own request. */
-static int report_triple_fault(int vcpu, struct reason *why)
+/* Where page tables or code differ from what was loaded, but for bits that processors set in page tables; 0: nowhere. */
+static uint64_t find_damage(const uint8_t *low)
+{
+	__cleanup_free uint8_t *loaded = xzalloc(GUEST_MAILBOXES);
+
+	load(loaded);
+	for (uint64_t place = GUEST_TABLES; place < GUEST_MAILBOXES; place += sizeof(place)) {
+		uint64_t marks = place < GUEST_CODE ? PAGE_ACCESSED | PAGE_DIRTY : 0, now, before;
+
+		memcpy(&now, low + place, sizeof(now));
+		memcpy(&before, loaded + place, sizeof(before));
+		if ((now ^ before) & ~marks)
+			return place;
+	}
+	return 0;
+}
+
+/*
+ * KVM resets a vCPU at a SHUTDOWN of SVM (shutdown_interception()): its registers show whether it was that, or KVM's own
+ * request. Nothing else remains of the guest's state than its memory.
+ */
+static int report_triple_fault(const struct gmem_kvm *kvm, int vcpu, struct reason *why)
 {
 	struct kvm_regs registers = {0};
 	struct kvm_sregs special = {0};
+	uint64_t damage = find_damage(kvm->low);
+	char place[32];
 
 	(void)ioctl(vcpu, KVM_GET_REGS, &registers);
 	(void)ioctl(vcpu, KVM_GET_SREGS, &special);
-	return fail(
-		why, -ENOTRECOVERABLE,
-		"the guest's payload ended in a triple fault, RIP 0x%llx, CR2 0x%llx, CR3 0x%llx",
-		registers.rip, special.cr2, special.cr3);
+	snprintf(place, sizeof(place), "differ at 0x%llx", (unsigned long long)damage);
+	return fail(why, -ENOTRECOVERABLE,
+		    "the guest's payload ended in a triple fault, RIP 0x%llx, CR2 0x%llx, CR3 "
+		    "0x%llx; page tables and code %s",
+		    registers.rip, special.cr2, special.cr3, damage ? place : "are intact");
 }
 
 /* Return: 1 to run the vCPU again. */
@@ -246,7 +281,7 @@ static int handle_exit(struct gmem_vm *vm, int vcpu, struct kvm_run *run, uint64
 	case KVM_EXIT_MMIO:
 		return end_access(vcpu, run, stopped, why);
 	case KVM_EXIT_SHUTDOWN:
-		return report_triple_fault(vcpu, why);
+		return report_triple_fault(vm->private, vcpu, why);
 	default:
 		return fail(why, -EIO, "KVM_RUN ended with exit reason %u", run->exit_reason);
 	}
