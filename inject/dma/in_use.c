@@ -28,10 +28,10 @@ static bool is_of_subsystem(const char *link, const char *sbdf)
 	char path[4096];
 	__cleanup_free char *real = realpath(system_path(path, link), NULL);
 	const char *name = real ? strstr(real, "/nvme-subsystem/") : NULL;
+	__cleanup_directory DIR *controllers = NULL;
 	__cleanup_free char *directory = NULL;
 	struct dirent *entry;
 	bool found = false;
-	DIR *controllers;
 
 	if (!name)
 		return false;
@@ -43,8 +43,6 @@ static bool is_of_subsystem(const char *link, const char *sbdf)
 
 		found = entry->d_name[0] != '.' && leads_to(controller, sbdf);
 	}
-	if (controllers)
-		closedir(controllers);
 	return found;
 }
 
@@ -98,7 +96,7 @@ static bool is_held(const char *name, char user[static 256])
 {
 	__cleanup_free char *directory = format_text(BLOCK "/%s/holders", name);
 	char path[4096];
-	DIR *holders = opendir(system_path(path, directory));
+	__cleanup_directory DIR *holders = opendir(system_path(path, directory));
 	struct dirent *entry;
 	bool held = false;
 
@@ -107,8 +105,6 @@ static bool is_held(const char *name, char user[static 256])
 		if (held)
 			snprintf(user, 256, "%.100s is part of %.100s", name, entry->d_name);
 	}
-	if (holders)
-		closedir(holders);
 	return held;
 }
 
@@ -150,7 +146,7 @@ static bool any_used(const char *class, const char *sbdf,
 		     char user[static 256])
 {
 	char path[4096];
-	DIR *directory = opendir(system_path(path, class));
+	__cleanup_directory DIR *directory = opendir(system_path(path, class));
 	struct dirent *entry;
 	bool used = false;
 
@@ -161,8 +157,6 @@ static bool any_used(const char *class, const char *sbdf,
 		       (leads_to(link, sbdf) || is_of_subsystem(link, sbdf)) &&
 		       is_used(entry->d_name, user);
 	}
-	if (directory)
-		closedir(directory);
 	return used;
 }
 

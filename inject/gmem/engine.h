@@ -80,6 +80,7 @@ int storm_fault(struct storm *storm, const struct storm_operation *operation, st
 /* storm.c */
 int storm_vm_open(struct storm *storm, unsigned int vm, struct reason *why);
 void storm_vm_close(struct storm *storm, unsigned int vm);
+void storm_note_error(struct storm *storm, int error);
 void storm_write(struct storm *storm, const struct storm_operation *operation,
 		 const struct gmem_range *range);
 

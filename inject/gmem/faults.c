@@ -74,7 +74,7 @@ static int poison(struct storm *storm, const struct storm_operation *operation, 
 	drop_mappings(storm, operation->vm, one.range.first);
 	*page = gmem_with_generation(*page & (gmem_page)~GMEM_LOST, false, 0);
 	users_reacquire(storm, &one, false);
-	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "freeing a poisoned page") : 0;
 }
 
 /* KVM reports a poisoned private page to the VMM only, as an exit of KVM_RUN. */
@@ -126,7 +126,7 @@ static int poison_private(struct storm *storm, const struct storm_operation *ope
 		oracle_check(storm, &one);
 	error = storm->kernel->discard(vm, &one.range, true);
 	*page &= (gmem_page)~GMEM_LOST;
-	return error ? fail(why, error, "freeing a poisoned page: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "freeing a poisoned page") : 0;
 }
 
 /* A pinned page can not be moved. In half of the cases the users release it before, so that the kernel can move it. */
@@ -155,7 +155,7 @@ static int limit(struct storm *storm, const struct storm_operation *operation, s
 	int error = storm->kernel->limit(&storm->vms[operation->vm], &operation->range, why);
 
 	if (error == -ENOMEM || error == -EINTR)
-		storm->counts->errors[-error]++;
+		storm_note_error(storm, error);
 	/* Memory that is allocated already is not charged again. */
 	return error == -ENOMEM ? 0 : error == 0 || error == -EINTR ? NOT_NOW : error;
 }
@@ -184,8 +184,7 @@ static int fail_convert(struct storm *storm, const struct storm_operation *opera
 			vm->model[i] |= GMEM_PRIVATE;
 	else
 		users_reacquire(storm, &one, true);
-	if (result < 0)
-		storm->counts->errors[-result]++;
+	storm_note_error(storm, result);
 	if (storm->knobs.check && !storm->knobs.meanwhile)
 		oracle_check(storm, &one);
 	return result && occurred;
@@ -200,8 +199,7 @@ static int fail_allocate(struct storm *storm, const struct storm_operation *oper
 	if (error)
 		return error;
 	result = storm->kernel->allocate(vm, &operation->range);
-	if (result < 0)
-		storm->counts->errors[-result]++;
+	storm_note_error(storm, result);
 	return storm->kernel->disarm(GMEM_FAIL_FUNCTION) && result;
 }
 

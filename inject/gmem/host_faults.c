@@ -32,9 +32,9 @@ static int corrupt(uint64_t pfn, struct reason *why)
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, pfn);
 	error = write_small_file(CORRUPT_PFN, text);
-	return error && error != -EBUSY ? fail(why, error, "writing %s to %s: %s", text,
-					       CORRUPT_PFN, strerror(-error))
-					: 0;
+	return error && error != -EBUSY
+		       ? fail_errno(why, error, "writing %s to %s", text, CORRUPT_PFN)
+		       : 0;
 }
 
 /** gmem_host_poison - poison the shared page by corrupt-pfn */
@@ -61,7 +61,7 @@ int gmem_host_offline(struct gmem_vm *vm, uint64_t page, struct reason *why)
 
 	(void)*(volatile uint8_t *)address;
 	return madvise(address, GMEM_PAGE_SIZE, MADV_SOFT_OFFLINE) < 0
-		       ? fail(why, -errno, "MADV_SOFT_OFFLINE: %s", strerror(errno))
+		       ? fail_errno(why, -errno, "MADV_SOFT_OFFLINE")
 		       : 0;
 }
 
@@ -102,7 +102,7 @@ int gmem_group_enter(struct reason *why)
 		return error;
 	error = write_small_file(GROUP "/cgroup.procs", "0")
 			?: write_small_file("/proc/self/oom_score_adj", "-1000");
-	return error ? fail(why, error, "entering %s: %s", GROUP, strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "entering %s", GROUP) : 0;
 }
 
 /** gmem_group_remove - remove the group; waits for killed processes of a storm to end */

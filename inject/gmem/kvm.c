@@ -77,8 +77,7 @@ static int make_gmem(struct gmem_vm *vm, struct reason *why)
 		create.flags =
 			GMEM_FLAG_MMAP | (gmem_is_mappable(vm->shape) ? GMEM_FLAG_INIT_SHARED : 0);
 	kvm->gmem_fd = ioctl(kvm->fd, GMEM_CREATE, &create);
-	return kvm->gmem_fd < 0 ? fail(why, -errno, "KVM_CREATE_GUEST_MEMFD: %s", strerror(errno))
-				: 0;
+	return kvm->gmem_fd < 0 ? fail_errno(why, -errno, "KVM_CREATE_GUEST_MEMFD") : 0;
 }
 
 /* The shared side: memory of its own, or the guest_memfd itself. */
@@ -92,7 +91,7 @@ static int make_shared(struct gmem_vm *vm, struct reason *why)
 			flags |= MFD_HUGETLB | 21u << 26 /* MFD_HUGE_2MB */;
 		vm->shared_fd = memfd_create("brinell-shared", flags);
 		if (vm->shared_fd < 0 || ftruncate(vm->shared_fd, (off_t)region_size(vm)) < 0)
-			return fail(why, -errno, "memfd: %s", strerror(errno));
+			return fail_errno(why, -errno, "memfd");
 	} else if (gmem_is_mappable(vm->shape)) {
 		vm->shared_fd = dup(kvm->gmem_fd);
 	}
@@ -133,7 +132,7 @@ static int make_slots(struct gmem_vm *vm, struct reason *why)
 				  kvm->sibling, 0);
 	if (!error)
 		error = make_region_slot(vm, region_size(vm));
-	return error ? fail(why, error, "KVM_SET_USER_MEMORY_REGION: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "KVM_SET_USER_MEMORY_REGION") : 0;
 }
 
 static int make_vm(struct gmem_vm *vm, struct reason *why)
@@ -144,12 +143,12 @@ static int make_vm(struct gmem_vm *vm, struct reason *why)
 
 	kvm->system = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->system < 0)
-		return fail(why, -errno, "cannot open /dev/kvm: %s", strerror(errno));
+		return fail_errno(why, -errno, "cannot open /dev/kvm");
 	kvm->fd = ioctl(kvm->system, KVM_CREATE_VM, vm->shape->protected ? GMEM_TYPE_PROTECTED : 0);
 	if (kvm->fd < 0)
-		return fail(why, -errno, "KVM_CREATE_VM: %s", strerror(errno));
+		return fail_errno(why, -errno, "KVM_CREATE_VM");
 	if (ioctl(kvm->fd, KVM_ENABLE_CAP, &exits) < 0)
-		return fail(why, -errno, "KVM_CAP_EXIT_HYPERCALL: %s", strerror(errno));
+		return fail_errno(why, -errno, "KVM_CAP_EXIT_HYPERCALL");
 	return 0;
 }
 
@@ -275,7 +274,7 @@ static int kvm_slot(struct gmem_vm *vm, struct reason *why)
 {
 	int error = make_region_slot(vm, 0) ?: make_region_slot(vm, region_size(vm));
 
-	return error ? fail(why, error, "making the slot again: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "making the slot again") : 0;
 }
 
 static int kvm_reopen(struct gmem_vm *vm, struct reason *why)
@@ -294,7 +293,7 @@ static int kvm_reopen(struct gmem_vm *vm, struct reason *why)
 	pthread_rwlock_unlock(&kvm->gmem_lock);
 	if (!error)
 		error = make_region_slot(vm, region_size(vm));
-	return error ? fail(why, error, "opening guest_memfd again: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "opening guest_memfd again") : 0;
 }
 
 static int kvm_log(struct gmem_vm *vm, struct reason *why)
@@ -310,7 +309,7 @@ static int kvm_log(struct gmem_vm *vm, struct reason *why)
 	if (!error)
 		error = make_slot(vm, SLOT_SIBLING, GUEST_SIBLING, GMEM_KVM_SIBLING_SIZE,
 				  kvm->sibling, 0);
-	return error ? fail(why, error, "dirty logging: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "dirty logging") : 0;
 }
 
 const struct gmem_kernel gmem_kvm = {

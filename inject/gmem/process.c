@@ -161,7 +161,7 @@ static void send_hung(struct watch *watch)
 {
 	__cleanup_free char *place = format_text("/proc/%d/task", watch->child);
 	struct storm_report report = {.counts = *watch->counts};
-	DIR *threads = opendir(place);
+	__cleanup_directory DIR *threads = opendir(place);
 	struct dirent *entry;
 
 	while (threads && (entry = readdir(threads))) {
@@ -171,8 +171,6 @@ static void send_hung(struct watch *watch)
 			add_thread(watch, entry->d_name, report.stacks + used,
 				   sizeof(report.stacks) - used);
 	}
-	if (threads)
-		closedir(threads);
 	send_report(watch->socket, &report, STORM_HUNG);
 }
 

@@ -281,7 +281,7 @@ int rounds_open(struct storm *storm, struct reason *why)
 	int error = storm->knobs.signals ? start_signals() : 0;
 
 	if (error)
-		return fail(why, error, "timer: %s", strerror(-error));
+		return fail_errno(why, error, "timer");
 	for (unsigned int i = 0; i < count; i++)
 		storm->converters[i] = (struct converter){.storm = storm};
 	return count == 1 ? 0 : start_converters(storm, why);

@@ -182,7 +182,8 @@ static void commit(struct storm *storm, const struct storm_operation *operation)
 		vm->model[range->first] ^= operation->to_private && !single ? 1u << 7 : 1u;
 }
 
-static void note_error(struct storm *storm, int error)
+/** storm_note_error - count an error of a call of the kernel; others than -errno are ignored */
+void storm_note_error(struct storm *storm, int error)
 {
 	if (error < 0 && -error < (int)ARRAY_SIZE(storm->counts->errors))
 		storm->counts->errors[-error]++;
@@ -203,7 +204,7 @@ static void finish(struct storm *storm, const struct converter *converter)
 	counts->by_guest += operation->by_guest;
 	if (converter->result) {
 		counts->refused++;
-		note_error(storm, converter->result);
+		storm_note_error(storm, converter->result);
 		if (away)
 			users_reacquire(storm, operation, true);
 		return;

@@ -54,8 +54,8 @@ static int direct_open(struct gmem_user *user, struct reason *why)
 	direct->copy = aligned_alloc(GMEM_PAGE_SIZE, GMEM_PAGE_SIZE);
 	direct->fd = open(user->knobs->directory, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
 	if (direct->fd < 0 || !direct->copy)
-		return fail(why, -errno, "user 'direct': a file with O_DIRECT in %s: %s",
-			    user->knobs->directory, strerror(errno));
+		return fail_errno(why, -errno, "user 'direct': a file with O_DIRECT in %s",
+				  user->knobs->directory);
 	pthread_mutex_init(&direct->lock, NULL);
 	error = -pthread_create(&direct->thread, NULL, write_all_the_time, user);
 	direct->running = !error;

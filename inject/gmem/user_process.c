@@ -76,7 +76,7 @@ static int process_open(struct gmem_user *user, struct reason *why)
 	if (error)
 		return error;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return fail(why, -errno, "user 'process': socketpair: %s", strerror(errno));
+		return fail_errno(why, -errno, "user 'process': socketpair");
 	second->pid = fork();
 	if (second->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -87,7 +87,7 @@ static int process_open(struct gmem_user *user, struct reason *why)
 	}
 	close(ends[1]);
 	second->socket = ends[0];
-	return second->pid < 0 ? fail(why, -errno, "user 'process': fork: %s", strerror(errno)) : 0;
+	return second->pid < 0 ? fail_errno(why, -errno, "user 'process': fork") : 0;
 }
 
 static int process_release(struct gmem_user *user, const struct gmem_range *range)

@@ -62,31 +62,34 @@ static int splice_open(struct gmem_user *user, struct reason *why)
 	int error = user_map(user, why);
 
 	splice->ends[0] = splice->ends[1] = -1;
-	if (!error && pipe2(splice->ends, O_CLOEXEC) < 0)
-		error = fail(why, -errno, "user 'splice': pipe: %s", strerror(errno));
-	if (!error)
-		error = splice_fill(user, NULL);
-	return error ? fail(why, error, "user 'splice': vmsplice: %s", strerror(-error)) : 0;
+	if (error)
+		return error;
+	if (pipe2(splice->ends, O_CLOEXEC) < 0)
+		return fail_errno(why, -errno, "user 'splice': pipe");
+	error = splice_fill(user, NULL);
+	return error ? fail_errno(why, error, "user 'splice': vmsplice") : 0;
+}
+
+/* Leave only pages in the pipe that it may access, and none of @without. */
+static int splice_renew(struct gmem_user *user, const struct gmem_range *range,
+			const struct gmem_range *without)
+{
+	struct user_finding ignored;
+	struct gmem_range part;
+
+	if (!user_clip(user, range, &part))
+		return 0;
+	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, without);
 }
 
 static int splice_release(struct gmem_user *user, const struct gmem_range *range)
 {
-	struct user_finding ignored;
-	struct gmem_range part;
-
-	if (!user_clip(user, range, &part))
-		return 0;
-	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, range);
+	return splice_renew(user, range, range);
 }
 
 static int splice_reacquire(struct gmem_user *user, const struct gmem_range *range)
 {
-	struct user_finding ignored;
-	struct gmem_range part;
-
-	if (!user_clip(user, range, &part))
-		return 0;
-	return splice_drain(user, &ignored) < 0 ? -EIO : splice_fill(user, NULL);
+	return splice_renew(user, range, NULL);
 }
 
 static int splice_check(struct gmem_user *user, const struct gmem_range *range,

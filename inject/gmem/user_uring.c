@@ -5,6 +5,7 @@
  * (io_uring(7)).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,7 +49,7 @@ static int uring_setup(struct uring *uring, uint64_t pages, struct reason *why)
 
 	uring->fd = (int)syscall(SYS_io_uring_setup, 4, &uring->params);
 	if (uring->fd < 0)
-		return fail(why, -errno, "io_uring_setup: %s", strerror(errno));
+		return fail_errno(why, -errno, "io_uring_setup");
 	/* Since Linux 5.4 both rings are one mapping (IORING_FEAT_SINGLE_MMAP). */
 	uring->size =
 		uring->params.cq_off.cqes + uring->params.cq_entries * sizeof(struct io_uring_cqe);
@@ -58,13 +59,11 @@ static int uring_setup(struct uring *uring, uint64_t pages, struct reason *why)
 	uring->entries = mmap(NULL, uring->entries_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      uring->fd, IORING_OFF_SQES);
 	if (uring->rings == MAP_FAILED || uring->entries == MAP_FAILED)
-		return fail(why, -errno, "mmap of io_uring: %s", strerror(errno));
+		return fail_errno(why, -errno, "mmap of io_uring");
 	if (syscall(SYS_io_uring_register, uring->fd, IORING_REGISTER_BUFFERS2, &buffers,
 		    sizeof(buffers)) < 0)
-		return fail(why, -errno, "IORING_REGISTER_BUFFERS2: %s", strerror(errno));
-	return pipe2(uring->ends, 02000000 /* O_CLOEXEC */) < 0
-		       ? fail(why, -errno, "pipe: %s", strerror(errno))
-		       : 0;
+		return fail_errno(why, -errno, "IORING_REGISTER_BUFFERS2");
+	return pipe2(uring->ends, O_CLOEXEC) < 0 ? fail_errno(why, -errno, "pipe") : 0;
 }
 
 static int uring_open(struct gmem_user *user, struct reason *why)
@@ -81,7 +80,7 @@ static int uring_open(struct gmem_user *user, struct reason *why)
 	if (error)
 		return error;
 	error = set_buffers(user, &part, true);
-	return error ? fail(why, error, "user 'uring': buffers: %s", strerror(-error)) : 0;
+	return error ? fail_errno(why, error, "user 'uring': buffers") : 0;
 }
 
 static int uring_release(struct gmem_user *user, const struct gmem_range *range)

@@ -47,7 +47,7 @@ int user_map(struct gmem_user *user, struct reason *why)
 	memory = mmap(NULL, user->vm->shape->pages * GMEM_PAGE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED, user->vm->shared_fd, 0);
 	if (memory == MAP_FAILED)
-		return fail(why, -errno, "user '%s': mmap: %s", user->kind->name, strerror(errno));
+		return fail_errno(why, -errno, "user '%s': mmap", user->kind->name);
 	user->mapping = memory;
 	return 0;
 }
