@@ -239,7 +239,7 @@ build/fuzz/results/%.tap: build/fuzz/% bats/fuzz.sh $(wildcard bats/fuzz/corpus/
 	@bats/result.sh --plain $@ "$* replays its corpus" bats/fuzz.sh 0 $<
 
 # Style: of C sources only those are looked at that have changed since all were fine.
-styles := $(patsubst %,build/style/%.tap,format shell rooms licence)
+styles := $(patsubst %,build/style/%.tap,format shell rooms documents licence)
 
 build/style/format.tap: .clang-format $(sources)
 	@CLANG_FORMAT=$(CLANG_FORMAT) bats/style.sh format $@ $(if $(filter-out %.c %.h,$?),$(sources),$?)
@@ -251,6 +251,11 @@ build/style/shell.tap: $(script_files)
 
 build/style/rooms.tap: rooms.mk $(sources)
 	@bats/style.sh rooms $@
+
+# A file that goes changes its directory.
+documents := README.md $(wildcard docs/*.md docs/*/*.md)
+build/style/documents.tap: $(documents) bats/documents.sh docs $(filter-out ./,$(sort $(dir $(sources) $(scripts)))) $(wildcard harness/scenario/library/*/ harness/scenario/library/*/*/)
+	@bats/style.sh documents $@ $(documents)
 
 build/style/licence.tap: $(sources) $(script_files)
 	@bats/style.sh licence $@ $(sources) $(scripts)

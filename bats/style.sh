@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: bats/style.sh format|shell|rooms|licence RESULT [FILE...]
+# usage: bats/style.sh format|shell|rooms|documents|licence RESULT [FILE...]
 # Checks the style of files, and leaves the result in RESULT as bats/result.sh does.
 set -uo pipefail
 check=$1
@@ -29,6 +29,7 @@ format)
 	;;
 shell) bats/result.sh --plain "$result" "shell parts pass shellcheck" shellcheck "$@" ;;
 rooms) bats/result.sh --plain "$result" "rooms include what rooms.mk allows" bats/rooms.sh ;;
+documents) bats/result.sh --plain "$result" "documents name what exists" bats/documents.sh "$@" ;;
 licence)
 	export -f name_unlicensed
 	# shellcheck disable=SC2016 # the inner shell expands it
