@@ -323,13 +323,6 @@ static inline int fake_process(const char *domain, const char *uuid, pid_t *pid,
 	return 0;
 }
 
-static inline char *fake_log_tail(const char *domain, size_t most)
-{
-	(void)domain;
-	(void)most;
-	return strdup("");
-}
-
 static inline void fake_sample(int iteration)
 {
 	hypervisor_event(json_pack("{s:s, s:s, s:{s:i, s:i, s:i}}", "uuid", machine.uuid, "event",
@@ -422,7 +415,7 @@ REGISTERED(hypervisor, fake_hypervisor) = {
 	.migrate = fake_migrate,
 	.control = fake_control,
 	.process = fake_process,
-	.log_tail = fake_log_tail,
+	.log = "/nonexistent/",
 };
 
 #endif

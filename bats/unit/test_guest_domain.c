@@ -375,7 +375,7 @@ static void a_console_ends_with_its_panic(void **state)
 static void the_log_of_a_domain_ends_with_its_end(void **state)
 {
 	__cleanup_free char *long_line = malloc(6000);
-	__cleanup_free char *none = domain_log_tail("brinell-g1", 100);
+	__cleanup_free char *none = domain_log_tail(DOMAIN_LOG_BEGIN, "brinell-g1", 100);
 	__cleanup_free char *tail = NULL;
 	__cleanup_free char *cut = NULL;
 	__cleanup_free char *flood = NULL;
@@ -386,16 +386,16 @@ static void the_log_of_a_domain_ends_with_its_end(void **state)
 	    "LC_ALL=C \\\n-msg timestamp=on\nwarning: one\n\nqemu-system-x86_64: terminating "
 	    "on "
 	    "signal 15 from pid 7\nshutting down, reason=\xff\n");
-	tail = domain_log_tail("brinell-g1", 200);
+	tail = domain_log_tail(DOMAIN_LOG_BEGIN, "brinell-g1", 200);
 	assert_string_equal(tail, "-msg timestamp=on | warning: one | qemu-system-x86_64: "
 				  "terminating on signal 15 from pid 7 | shutting down, reason=?");
-	cut = domain_log_tail("brinell-g1", 90);
+	cut = domain_log_tail(DOMAIN_LOG_BEGIN, "brinell-g1", 90);
 	assert_string_equal(cut, "qemu-system-x86_64: terminating on signal 15 from pid 7 | "
 				 "shutting down, reason=?");
 	memset(long_line, 'x', 5999);
 	long_line[5999] = '\0';
 	put("var/log/libvirt/qemu/brinell-g1.log", long_line);
-	flood = domain_log_tail("brinell-g1", 200);
+	flood = domain_log_tail(DOMAIN_LOG_BEGIN, "brinell-g1", 200);
 	assert_string_equal(flood, "");
 }
 

@@ -128,7 +128,7 @@ static void a_guest_that_ends_early_has_a_reason(void **state)
 	const char *text;
 
 	add_guest(fixture, DOMAIN_GREETING);
-	put(DOMAIN_LOG_DIRECTORY "/" DOMAIN_PREFIX NAME ".log",
+	put(DOMAIN_LOG_BEGIN DOMAIN_PREFIX NAME ".log",
 	    "qemu-system-x86_64: terminating on signal 15 from pid 7\n");
 	dprintf(fixture->console, "booting\nKernel panic - not syncing: no init\n");
 	for (int i = 0; i < 130; i++)

@@ -53,6 +53,7 @@ char *domain_owner(pid_t pid);
 bool domain_is_orphan(const char *owner);
 int domain_claim(const char *guest);
 void domain_disclaim(const char *guest);
+char *domain_log_tail(const char *begin, const char *domain, size_t most);
 char *domain_agent(const char *guest, const char *description);
 
 /**

@@ -57,6 +57,7 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @vsock:   its guests connect to the vsock of the host; otherwise they have a serial port
  * @unikernel: program beside the agent that is a complete micro guest, the default for those; NULL: there is none, and they are
  *           Linux with brinell-guest
+ * @log: path of the log of the QEMU of a domain, without its name and ".log"
  * @single_console: the console of a guest is its stream, so that the lines of its kernel are not on it
  * @machines: NULL-terminated kinds of virtual machines for micro guests, the default first; NULL: there is one kind
  * @qemu:    each guest is a process of QEMU, which has a monitor
@@ -86,7 +87,6 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @control: changes a migration by "action" of @request: "limit" holds it by a low bandwidth and releases it by a high
  *           one, "post-copy", "cancel", "release" of a held one; @number: it is in post-copy
  * @process: finds the process that runs a domain; -ESRCH if there is none. Does not block
- * @log_tail: reads the last lines of the log of a domain, at most @most bytes; owned by the caller. Does not block
  *
  * Events are objects: "uuid" of the domain, "event" ("lifecycle", "crashed", "panicked", "shutdown",
  * "memory-failure", "migration-sample", "migration-iteration", "job-completed", "monitor"), and "state" and "detail" as in
@@ -95,7 +95,7 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
 struct hypervisor {
 	const char *name;
 	bool vsock;
-	const char *unikernel;
+	const char *unikernel, *log;
 	const char *const *machines;
 	bool single_console, qemu, local, stream;
 	int (*prepare)(struct reason *why);
@@ -105,7 +105,6 @@ struct hypervisor {
 	hypervisor_work *start, *find, *describe, *claim, *state, *stop, *balloon, *command,
 		*address, *receive, *migrate, *control;
 	int (*process)(const char *domain, const char *uuid, pid_t *pid, struct reason *why);
-	char *(*log_tail)(const char *domain, size_t most);
 };
 
 REGISTRY(hypervisor)

@@ -34,7 +34,8 @@ static char *console_and_log(const struct domain_guest *guest)
 {
 	__cleanup_free char *shown =
 		guest->console ? console_tail(guest->console, CONSOLE_SHOWN_BYTES) : xstrdup("");
-	__cleanup_free char *log = hypervisor_here()->log_tail(guest->domain, LOG_SHOWN_BYTES);
+	__cleanup_free char *log =
+		domain_log_tail(hypervisor_here()->log, guest->domain, LOG_SHOWN_BYTES);
 
 	return format_text("%s%s%s%s",
 			   *shown	    ? "; its console ends with: "

@@ -149,5 +149,5 @@ REGISTERED(hypervisor, libvirt) = {
 	.migrate = virt_migrate,
 	.control = virt_control,
 	.process = qemu_find,
-	.log_tail = domain_log_tail,
+	.log = DOMAIN_LOG_BEGIN,
 };

@@ -7,7 +7,7 @@
 #include "harness/hypervisor/hypervisor.h"
 
 /* Where libvirt keeps the log of QEMU of each domain. */
-#define DOMAIN_LOG_DIRECTORY "/var/log/libvirt/qemu"
+#define DOMAIN_LOG_BEGIN "/var/log/libvirt/qemu/"
 
 int virt_fail(struct reason *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void virt_watch_events(virConnectPtr connection);
@@ -35,6 +35,5 @@ int monitor_take_hva(const char *text, uint64_t gpa, uint64_t *hva, struct reaso
 char *domain_make_xml(const struct domain_plan *plan);
 unsigned int domain_cid(const char *xml);
 char *domain_serial_socket(const char *xml, const char *port);
-char *domain_log_tail(const char *domain, size_t most);
 
 #endif

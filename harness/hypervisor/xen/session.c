@@ -129,19 +129,13 @@ static int find_process(const char *domain, const char *uuid, pid_t *pid, struct
 		    domain);
 }
 
-static char *no_log(const char *domain, size_t most)
-{
-	(void)domain;
-	(void)most;
-	return xstrdup("");
-}
-
 static const char *const machines[] = {"pvh", "hvm", NULL};
 
 REGISTERED(hypervisor, xen) = {
 	.name = "xen",
 	.unikernel = "brinell-guest-xen",
 	.machines = machines,
+	.log = "/var/log/xen/qemu-dm-",
 	.single_console = true,
 	.local = true,
 	.stream = true,
@@ -162,5 +156,4 @@ REGISTERED(hypervisor, xen) = {
 	.migrate = xen_migrate,
 	.control = xen_control,
 	.process = find_process,
-	.log_tail = no_log,
 };

@@ -146,13 +146,6 @@ static int added_refuse(void *session, struct hypervisor_job *job)
 	return fail(&job->why, -EOPNOTSUPP, "the added hypervisor only has the domain " DOMAIN);
 }
 
-static char *added_log_tail(const char *domain, size_t most)
-{
-	(void)domain;
-	(void)most;
-	return strdup("");
-}
-
 REGISTERED(hypervisor, added_hypervisor) = {
 	.name = "added-hypervisor",
 	.qemu = true,
@@ -172,5 +165,5 @@ REGISTERED(hypervisor, added_hypervisor) = {
 	.migrate = added_refuse,
 	.control = added_refuse,
 	.process = find_process,
-	.log_tail = added_log_tail,
+	.log = "/nonexistent/",
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The end of libvirt's log of a domain's QEMU.
+ * The end of the log of a domain's QEMU.
  */
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/hypervisor/libvirt/libvirt.h"
+#include "harness/hypervisor/domain.h"
 
 #define LOG_READ_BYTES 4096
 
@@ -33,14 +33,15 @@ static bool is_command(const char *line)
 
 /**
  * domain_log_tail - read the last lines of the log of a domain, such as the signal that ended QEMU, and its sender
+ * @begin:  of the path of the log, up to the name of the domain
  * @domain: its name
  * @most:   largest length of the text
  *
  * Return: the lines, with " | " between them, owned by the caller; empty if the log can not be read.
  */
-char *domain_log_tail(const char *domain, size_t most)
+char *domain_log_tail(const char *begin, const char *domain, size_t most)
 {
-	__cleanup_free char *place = format_text(DOMAIN_LOG_DIRECTORY "/%s.log", domain);
+	__cleanup_free char *place = format_text("%s%s.log", begin, domain);
 	char text[LOG_READ_BYTES + 1];
 	size_t length = read_end(place, text, LOG_READ_BYTES);
 	char *tail = xstrdup("");
