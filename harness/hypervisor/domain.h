@@ -13,7 +13,7 @@
  * struct domain_plan - configuration of a micro guest
  * @guest:      its name; domain_name_is_valid()
  * @uuid:       of its domain
- * @kernel, @initramfs, @console: paths; @initramfs NULL: the kernel is a unikernel
+ * @kernel, @initramfs, @console: paths; @initramfs NULL: the kernel is a unikernel. A file "kernel" beside the initramfs is the hypervisor's
  * @owner:      identifies the agent that creates it; domain_owner()
  * @machine:    one of @machines of the hypervisor; NULL: it has only one
  * @arguments:  appended to the kernel command line; may be empty

@@ -79,7 +79,8 @@ typedef int hypervisor_work(void *session, struct hypervisor_job *job);
  * @command: sends @text to the monitor of its virtual machine, sets @answer; @number: it is a command of the human monitor
  * @address: translates the guest-physical address @number to an address in the process of the guest, in @number
  * @receive: waits for a domain of this UUID from another host ("page" of @request: a page to inspect), and sends
- *           an event "resumed" when it runs here; NULL: the hypervisor reports that itself. @number: brinell created it
+ *           an event "resumed" when it runs here; NULL: the hypervisor reports that itself. @number: brinell created it,
+ *           and @text is its description
  * @migrate: moves the guest by @request (docs/protocol.md, guest.migrate); returns at the end. Sends events
  *           "migration-sample" and "migration-iteration" meanwhile, from which stages.c derives the stage; and, where it can,
  *           "migration-page", "migration-devices", "migration-held" and "migration-released" (docs/protocol.md). Sets @reply as @describe

@@ -226,6 +226,7 @@ int domain_make_files(struct domain_guest *guest, const json_t *arguments, char 
 void domain_remove_files(struct domain_guest *guest)
 {
 	__cleanup_free char *initramfs = format_text("%s/initramfs", guest->directory);
+	__cleanup_free char *kernel = format_text("%s/kernel", guest->directory);
 
 	console_free(steal(guest->console));
 	if (!guest->ours)
@@ -234,6 +235,7 @@ void domain_remove_files(struct domain_guest *guest)
 	guest->huge_pages = 0;
 	domain_disclaim(guest->name);
 	unlink(initramfs);
+	unlink(kernel);
 	rmdir(guest->directory);
 }
 

@@ -119,11 +119,12 @@ void domain_arrival_event(struct agent *agent, struct domain_guest *guest, const
 	}
 }
 
-static int prepare(struct domain_guest *guest, const json_t *arguments, struct reason *why)
+/* @description: receives that of a micro guest, owned by the caller */
+static int prepare(struct domain_guest *guest, const json_t *arguments, char **description,
+		   struct reason *why)
 {
-	__cleanup_free char *xml = NULL;
 	struct reason inner = {0};
-	int error = guest->ours ? domain_make_files(guest, arguments, &xml, &inner) : 0;
+	int error = guest->ours ? domain_make_files(guest, arguments, description, &inner) : 0;
 
 	if (error)
 		fail(why, error, "guest.receive of '%s': %.900s", guest->name, inner.text);
@@ -164,6 +165,7 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	const char *uuid = json_text(arguments, "uuid", "");
 	struct domain_guest *guest = domain_find(agent, name);
 	struct hypervisor_job *job;
+	char *description = NULL;
 	unsigned int port;
 	bool ours;
 	int error = domain_take_name("guest.receive", arguments, &ours, why);
@@ -186,10 +188,11 @@ int serve_guest_receive(struct agent *agent, const json_t *arguments, json_t **r
 	guest->port = port;
 	guest->received = true;
 	snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
-	error = prepare(guest, arguments, why);
+	error = prepare(guest, arguments, &description, why);
 	if (!error) {
 		job = job_new(guest, work_receive);
 		job->number = ours;
+		job->text = description;
 		job->request = json_deep_copy(arguments);
 		job->done = done_receive;
 		job->given_up = give_up_receive;

@@ -103,11 +103,14 @@ static void *run_arrival(void *context)
 /** xen_receive - a job: report the domain of the job's UUID when it runs here. @number: brinell created it */
 int xen_receive(void *session, struct hypervisor_job *job)
 {
-	struct awaited *awaited = xzalloc(sizeof(*awaited));
+	__cleanup_json json_t *description = job->text ? json_loads(job->text, 0, NULL) : NULL;
 	int64_t page = json_number(job->request, "page", -1);
-	int error;
+	int error = xen_unpack_linux(session, description, &job->why);
+	struct awaited *awaited;
 
-	(void)session;
+	if (error)
+		return error;
+	awaited = xzalloc(sizeof(*awaited));
 	snprintf(awaited->uuid, sizeof(awaited->uuid), "%s", job->uuid);
 	awaited->page = page < 0 ? UINT64_MAX : (uint64_t)page;
 	awaited->ours = job->number;

@@ -186,10 +186,8 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 
 	if (error)
 		return fail_errno(&job->why, error, "record the owner of guest '%s'", job->guest);
-	if (json_object_get(description, "initramfs") && !json_is(description, "machine", "pvh"))
-		return fail(&job->why, -EOPNOTSUPP,
-			    "guest '%s': 'system' is linux, which needs 'machine' pvh", job->guest);
-	error = xen_child_start(&child, create, description, -1, &job->why);
+	error = xen_unpack_linux(session, description, &job->why)
+			?: xen_child_start(&child, create, description, -1, &job->why);
 	if (!error)
 		error = xen_child_wait(&child, "create the domain", &job->why);
 	if (error)
@@ -197,7 +195,8 @@ int xen_start(void *pointer, struct hypervisor_job *job)
 	domain = xen_find(session, job->domain, "");
 	xen_watch_domain(job->uuid, domain, true);
 	error = describe(session, domain, job);
-	if (!error && json_object_get(description, "initramfs"))
+	if (!error && json_object_get(description, "initramfs") &&
+	    json_is(description, "machine", "pvh"))
 		error = xen_fit_linux(session, domain, &job->why);
 	if (!error && xc_domain_unpause(session->control, domain))
 		error = xen_fail(session, &job->why, -EIO, "run the domain of guest '%s'",

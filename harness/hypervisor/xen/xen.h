@@ -63,6 +63,7 @@ char *xen_store_read(uint32_t domain, const char *name);
 void xen_sweep(void);
 
 /* linux.c */
+int xen_unpack_linux(struct xen_session *session, json_t *description, struct reason *why);
 int xen_fit_linux(struct xen_session *session, uint32_t domain, struct reason *why);
 bool xen_suspends_itself(uint32_t domain);
 

@@ -16,7 +16,8 @@ typedef struct {
 	uint64_t tot_pages;
 } xc_domaininfo_t;
 
-/* xen/include/public/domctl.h and sched.h */
+/* xen/include/public/xen.h, domctl.h and sched.h */
+#define DOMID_INVALID 0x7ff4
 #define XEN_DOMINF_shutdown (1u << 2)
 #define XEN_DOMINF_shutdownmask 255
 #define XEN_DOMINF_shutdownshift 16
