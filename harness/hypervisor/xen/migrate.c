@@ -284,7 +284,6 @@ static bool has_device_model(const struct mover *mover)
 
 static int open_mover(struct mover *mover)
 {
-	__cleanup_free char *path = NULL;
 	xc_domaininfo_t info;
 	bool hvm;
 	int error = take_request(mover);
@@ -300,24 +299,21 @@ static int open_mover(struct mover *mover)
 	if (json_is_true(json_object_get(mover->job->request, "video")))
 		mover->model = xendevicemodel_open(NULL, 0);
 	mover->obedient = xen_suspends_itself(mover->source);
-	if (mover->obedient && mover->hold == HOLD_LAST)
-		return fail(&mover->job->why, -EOPNOTSUPP,
-			    "guest.migrate: 'hold' is \"last\", and guest '%s' suspends itself "
-			    "before the last iteration: hold it at another place",
-			    mover->job->guest);
+	if (mover->obedient && mover->hold == HOLD_LAST && !xen_is_ours(mover->job))
+		return fail(
+			&mover->job->why, -EOPNOTSUPP,
+			"guest.migrate: 'hold' is \"last\", and guest '%s' is a domain of its "
+			"own that suspends itself on request: hold it at another place, or take "
+			"a micro guest",
+			mover->job->guest);
 	hvm = has_device_model(mover);
 	mover->interval_ms =
 		hvm || mover->obedient ? CHECKPOINT_INTERVAL_LONG_MS : CHECKPOINT_INTERVAL_MS;
 	mover->devices = hvm && xen_is_ours(mover->job) && !mover->checkpointed && !mover->obedient;
 	mover_pretend_drivers(mover, true);
-	path = mover_suspend_path(mover);
-	mover->store = xs_open(0);
-	if (!mover->store || !xs_watch(mover->store, path, "suspend"))
-		return fail(&mover->job->why, -ENOTCONN,
-			    "migrate guest '%s': watch the requests of its toolstack: is xenstored "
-			    "running?",
-			    mover->job->guest);
-	return (mover->host ? remote_open(mover) : start_restorer(mover)) ?: start_saver(mover);
+	return mover_watch_request(mover)
+		       ?: (mover->host ? remote_open(mover) : start_restorer(mover))
+		       ?: start_saver(mover);
 }
 
 /** xen_page_event - send an event with the type of a page in a domain. @page: UINT64_MAX: none */
@@ -468,6 +464,7 @@ static void undo(struct mover *mover, const struct reason *failure)
 	xen_child_kill(&mover->saver);
 	xen_child_kill(&mover->restorer);
 	close_stream(mover);
+	mover_unveil_request(mover, false);
 	/* Nothing was begun; or both may run, and two running domains would be worse than none. */
 	if (mover->source == XEN_NO_DOMAIN || mover->handed_over)
 		return;

@@ -7,7 +7,7 @@
  * A guest without Xen drivers does not answer the suspend request that libxl writes to xenstore
  * (domain_suspend_callback_common() in tools/libs/light/libxl_dom_suspend.c). The mover answers in its place, after it has
  * forwarded all bytes so far: the last iteration follows. A guest that obeys the request gets it at once, and the mover only
- * observes it.
+ * observes it. To hold such a guest before the last iteration, the mover hides the request from it meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -271,17 +271,63 @@ static int read_piece(struct mover *mover, uint8_t *piece)
 	return error ?: got > 0;
 }
 
-/**
- * mover_suspend_path - xenstore path to watch: of the toolstack's suspend request, or, if the guest obeys that, of the end or suspension of
- * any domain
- *
- * Return: owned by the caller.
- */
-char *mover_suspend_path(const struct mover *mover)
+static char *request_path(const struct mover *mover)
 {
-	if (mover->obedient)
-		return xstrdup("@releaseDomain");
 	return format_text("/local/domain/%u/control/shutdown", mover->source);
+}
+
+/*
+ * Linux ignores a request that it can not read (shutdown_handler() in drivers/xen/manage.c). The owner of a key always can, so it becomes this
+ * domain's. libxl keeps the owner when it writes.
+ */
+static int veil_request(struct mover *mover, const char *path)
+{
+	struct xs_permissions mine = {.id = 0, .perms = XS_PERM_NONE};
+	unsigned int count = 0;
+
+	mover->veiled = xs_get_permissions(mover->store, XBT_NULL, path, &count);
+	if (mover->veiled && count && xs_set_permissions(mover->store, XBT_NULL, path, &mine, 1))
+		return 0;
+	free(steal(mover->veiled));
+	return fail(&mover->job->why, -EIO,
+		    "migrate guest '%s': change who reads %s: does xenstored allow it?",
+		    mover->job->guest, path);
+}
+
+/**
+ * mover_unveil_request - let an obedient guest see the toolstack's requests again, if they are hidden
+ * @request: a present request remains, and takes effect; else it is withdrawn
+ */
+void mover_unveil_request(struct mover *mover, bool request)
+{
+	__cleanup_free char *path = request_path(mover);
+
+	if (!mover->veiled)
+		return;
+	if (!request)
+		(void)xs_write(mover->store, XBT_NULL, path, "", 0);
+	/* This is an event for the guest. The first entry is the owner, and the key has no other. */
+	(void)xs_set_permissions(mover->store, XBT_NULL, path, mover->veiled, 1);
+	free(steal(mover->veiled));
+}
+
+/**
+ * mover_watch_request - watch the suspend request of the toolstack, and of an obedient guest the end or suspension of any domain. Return: 0 or -errno
+ */
+int mover_watch_request(struct mover *mover)
+{
+	__cleanup_free char *path = request_path(mover);
+	bool held = mover->hold == HOLD_LAST;
+
+	mover->store = xs_open(0);
+	if (!mover->store ||
+	    ((!mover->obedient || held) && !xs_watch(mover->store, path, "suspend")) ||
+	    (mover->obedient && !xs_watch(mover->store, "@releaseDomain", "suspend")))
+		return fail(&mover->job->why, -ENOTCONN,
+			    "migrate guest '%s': watch the requests of its toolstack: is xenstored "
+			    "running?",
+			    mover->job->guest);
+	return mover->obedient && held ? veil_request(mover, path) : 0;
 }
 
 /* The last iteration follows. */
@@ -298,13 +344,18 @@ static void note_suspended(struct mover *mover)
 /* Called after all bytes so far were forwarded. */
 static int suspend_guest(struct mover *mover)
 {
-	__cleanup_free char *path = mover_suspend_path(mover);
+	__cleanup_free char *path = request_path(mover);
 	int error = 0;
 
 	if (mover->hold == HOLD_LAST)
 		error = mover_hold(mover, "last");
 	if (error)
 		return error;
+	if (mover->obedient) {
+		mover->suspending = false;
+		mover_unveil_request(mover, true);
+		return 0;
+	}
 	(void)xs_write(mover->store, XBT_NULL, path, "", 0);
 	if (xc_domain_shutdown(mover->session->control, mover->source, SHUTDOWN_suspend))
 		return xen_fail(mover->session, &mover->job->why, -EIO, "suspend guest '%s'",
@@ -326,7 +377,7 @@ static bool is_suspended(const struct mover *mover)
 
 static bool is_requested(const struct mover *mover)
 {
-	__cleanup_free char *path = mover_suspend_path(mover);
+	__cleanup_free char *path = request_path(mover);
 	unsigned int count;
 	__cleanup_free char *request = xs_read(mover->store, XBT_NULL, path, &count);
 
@@ -340,7 +391,7 @@ static void take_store_event(struct mover *mover)
 
 	while ((fired = xs_check_watch(mover->store)))
 		free(fired);
-	if (!mover->obedient)
+	if (!mover->obedient || mover->veiled)
 		mover->suspending |= is_requested(mover);
 	else if ((!mover->suspended_ns || mover->checkpointed) && is_suspended(mover))
 		note_suspended(mover);

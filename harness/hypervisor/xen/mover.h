@@ -53,6 +53,7 @@ enum mover_hold {
  * @flip:     a bit must be flipped, at byte @flip_at of the stream; UINT64_MAX: not known yet
  * @passed:   number of forwarded bytes
  * @obedient: the guest suspends itself on request; else the mover suspends it
+ * @veiled:   permissions of the suspend request before the mover hid it from an obedient guest; NULL: it is not hidden
  * @suspending: a suspend was requested; @suspended_ns: time of the suspend, 0 before
  * @checkpointed: the guest is sent repeatedly; @given_up: the source has sent @wanted checkpoints, and ends
  * @checkpoints: number sent so far; @wanted: number until the source is given up; @interval_ms: between two of them
@@ -73,6 +74,7 @@ struct mover {
 	int wake;
 	enum mover_hold hold;
 	uint64_t page, offset, iteration, bytes, flip_at, passed;
+	struct xs_permissions *veiled;
 	bool obedient, suspending, flip;
 	int64_t suspended_ns;
 	uint64_t told_iteration;
@@ -91,7 +93,8 @@ struct mover {
 void mover_pretend_drivers(const struct mover *mover, bool has);
 int mover_run(struct mover *mover);
 int mover_hold(struct mover *mover, const char *where);
-char *mover_suspend_path(const struct mover *mover);
+int mover_watch_request(struct mover *mover);
+void mover_unveil_request(struct mover *mover, bool request);
 
 /* remote.c */
 int remote_take_uri(struct mover *mover, const char *uri, struct reason *why);
