@@ -35,6 +35,7 @@ enum fake_mishap {
  * that is forked with these settings
  * @moves:  how often the page of the guest moves
  * @dies:   the guest ends at its touch
+ * @taken:  a host that ends was ended by its bench
  * @refuses: QEMU refuses the migration
  * @poisons: a page that was poisoned is not found again
  * @busy:    the host can not take away the page that is poisoned; @strays: for it is elsewhere by then
@@ -56,7 +57,7 @@ enum fake_mishap {
  */
 static struct {
 	int moves;
-	bool dies, refuses, poisons, busy, strays, late_hello, on_host, asks, runs, brief;
+	bool dies, refuses, poisons, busy, strays, late_hello, on_host, asks, runs, brief, taken;
 	pid_t first;
 	const char *call, *host;
 	void (*serve)(const struct bench *bench, struct channel *channel);
@@ -365,7 +366,10 @@ static inline void fake_dispatch(struct bench *bench)
 {
 	close(bench->out_of_band_fd);
 	bench->out_of_band_fd = -1;
-	bench_host_ended(bench, 0, 0);
+	if (fake.taken)
+		bench_host_taken(bench, "the emulator crashed");
+	else
+		bench_host_ended(bench, 0, 0);
 }
 
 static inline int fake_ready(struct bench *bench, struct reason *why)

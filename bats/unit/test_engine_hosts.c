@@ -80,6 +80,41 @@ static void test_dies_of_the_fault(void **state)
 	assert_int_equal(count_calls(fixture, " boot "), 1);
 }
 
+/* A crash of its emulator shows nothing about a host. */
+static void test_taken_after_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.taken = true;
+	lose_at(FAKE_DIES, "workload.touch", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "agent-lost");
+	assert_string_equal(cause(fixture), "done");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+}
+
+static void test_taken_after_each_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.taken = true;
+	lose_at(FAKE_DIES, "workload.touch", 0);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "agent-lost");
+	assert_string_equal(verdict(fixture), "inconclusive");
+}
+
+static void test_taken_in_its_migration(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.taken = true;
+	lose_at(FAKE_DIES, "guest.receive", 2);
+	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
+	check_attempts(fixture, 2, "agent-lost");
+	assert_string_equal(cause(fixture), "done");
+}
+
 /* The next trial gets a host that was booted anew. */
 static void test_dies_after_the_fault(void **state)
 {
@@ -349,6 +384,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dies_before_each_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_while_it_boots, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_of_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_taken_after_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_taken_after_each_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_taken_in_its_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_after_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent_before_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_without_a_fault, set_up, tear_down),

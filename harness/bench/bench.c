@@ -121,7 +121,7 @@ void bench_host_taken(struct bench *bench, const char *text)
 {
 	if (bench->state == HOST_DOWN || bench->state == HOST_DIED)
 		return;
-	bench->state = HOST_LOST;
+	bench->state = HOST_TAKEN;
 	report_bench(bench, "host-taken", text);
 }
 

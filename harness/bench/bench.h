@@ -84,12 +84,14 @@ REGISTRY(bench_ops)
  * @HOST_UP:   its agent has sent hello
  * @HOST_LOST: the agent is gone, the host may be alive
  * @HOST_DIED: the host certainly went down by itself
+ * @HOST_TAKEN: the bench ended the host, or lost it: it is down, and nothing is known about it
  */
 enum host_state {
 	HOST_DOWN,
 	HOST_UP,
 	HOST_LOST,
 	HOST_DIED,
+	HOST_TAKEN,
 };
 
 /**

@@ -32,15 +32,17 @@ static bool ended_by_itself(const json_t *event)
 static void take_power_off(struct bench *bench, const json_t *event)
 {
 	const char *last_error = json_text(event, "last_error", NULL);
+	int signal = (int)json_number(event, "signal", 0);
 	__cleanup_free char *text = NULL;
 
 	if (ended_by_itself(event)) {
-		bench_host_ended(bench, (int)json_number(event, "status", -1),
-				 (int)json_number(event, "signal", 0));
+		bench_host_ended(bench, (int)json_number(event, "status", -1), signal);
 		return;
 	}
-	text = format_text("the rig ended the host (%s)%s%s", json_text(event, "cause", "unknown"),
-			   last_error ? ": " : "", last_error ?: "");
+	text = format_text("the rig ended the host (%s%s%s)%s%s",
+			   json_text(event, "cause", "unknown"), signal ? ", " : "",
+			   signal ? strsignal(signal) : "", last_error ? ": " : "",
+			   last_error ?: "");
 	bench_host_taken(bench, text);
 }
 

@@ -417,18 +417,33 @@ static json_t *judge_and_record(struct engine *engine)
 	return result;
 }
 
+/* Whether the bench lost a host, such as by a crash of its emulator, and the evidence up to there is not conclusive. */
+static bool was_taken(const struct engine *engine)
+{
+	__cleanup_json json_t *result = NULL;
+	bool taken = false;
+
+	if (!engine->bench)
+		return false;
+	bench_foreach (host, engine->bench, false)
+		taken |= host->state == HOST_TAKEN;
+	if (taken)
+		result = judge_trial(engine->records, engine->trial->id);
+	return json_is(result, "verdict", "inconclusive");
+}
+
 /*
  * Whether a trial may be repeated, because its end is unrelated to its subject. An emulated host may die or hang by itself. After a
  * fault, or during the measurement of a trial without a fault, the judge decides.
  */
 static bool may_try_again(const struct engine *engine, enum end_cause cause)
 {
-	if (engine->intended || engine->trial->attempts >= ATTEMPTS_MAX)
+	if (engine->trial->attempts >= ATTEMPTS_MAX)
 		return false;
-	if (cause == CAUSE_INFRA)
-		return true;
-	return !engine->decisive &&
-	       (cause == CAUSE_AGENT_LOST || cause == CAUSE_HOST_DIED || cause == CAUSE_DEADLINE);
+	if (engine->intended || (engine->decisive && cause != CAUSE_INFRA))
+		return cause == CAUSE_AGENT_LOST && was_taken(engine);
+	return cause == CAUSE_INFRA || cause == CAUSE_AGENT_LOST || cause == CAUSE_HOST_DIED ||
+	       cause == CAUSE_DEADLINE;
 }
 
 /* Return: 0 when the trial has its verdict, -EAGAIN when it may be tried again, -EINTR, or an error that ends the run. */
