@@ -273,6 +273,8 @@ spend() {
 	refuse "keep none" "night, line 2: 'none' is not a number of nights"
 	refuse "budget soon" "night, line 2: 'soon' is not a time such as 6h"
 	refuse "keep" "'keep' needs one value"
+	refuse "run 'einj/*" "night, line 2: a quote has no end"
+	refuse $'run \xff' "night, line 2: a word is not UTF-8"
 	refuse "run --out x einj/single" "'--out' is not allowed"
 	refuse "compare --alpha 0.1 --across kernel perf/boot" "night, line 2: 'compare' needs --a or --b"
 	refuse "run" "'run' needs the arguments of 'brinell run'"
@@ -283,6 +285,17 @@ spend() {
 	[[ $output == *"there is no line 'out DIRECTORY'"* ]]
 	run "$brinell" nightly /no/such/file
 	[ "$status" -eq 2 ]
+}
+
+@test "a value with a blank is quoted as in a shell" {
+	cp scenario.yaml "it's slow.yaml"
+	cat >night <<'END'
+out nights
+run --bench "ssh:fake" it\'s" slow".yaml
+END
+	nightly
+	[ "$status" -eq 0 ]
+	[[ $output == *"run --bench ssh:fake 'it'\\''s slow.yaml': ok: 1 pass"* ]]
 }
 
 @test "a dry run names the lines of all steps that can not run, and runs none" {

@@ -239,6 +239,40 @@ static void xml_is_escaped_where_it_is_given(void **state)
 				  "1099511627776, 2.2 x -9223372036854775808</a>");
 }
 
+static void words_are_split_and_quoted_as_in_a_shell(void **state)
+{
+	static const char *const words[] = {"plain",	   "",	"a b", "it's", "\\",
+					    "\"x\\\" y\"", "'", "\t#"};
+	char line[] = "  run\ta\\ b'c \"d'\"e \\\" \\f 'g\" '' x\\";
+	__cleanup_free char *text = NULL;
+	char *rest = line, *word;
+
+	(void)state;
+	assert_int_equal(next_shell_word(&rest, &word), 0);
+	assert_string_equal(word, "run");
+	assert_int_equal(next_shell_word(&rest, &word), 0);
+	assert_string_equal(word, "a bc \"de \" \\f 'g");
+	assert_int_equal(next_shell_word(&rest, &word), 0);
+	assert_string_equal(word, "");
+	assert_int_equal(next_shell_word(&rest, &word), 0);
+	assert_string_equal(word, "x\\");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_shell_word(&rest, &word), 0);
+		assert_null(word);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		append_shell_word(&text, words[i]);
+	rest = text;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		assert_int_equal(next_shell_word(&rest, &word), 0);
+		assert_string_equal(word, words[i]);
+	}
+	strcpy(line, "a 'b c");
+	rest = line;
+	assert_int_equal(next_shell_word(&rest, &word), 0);
+	assert_int_equal(next_shell_word(&rest, &word), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_program_that_can_not_be_run_is_reported),
 		cmocka_unit_test(lines_come_whole),
 		cmocka_unit_test(xml_is_escaped_where_it_is_given),
+		cmocka_unit_test(words_are_split_and_quoted_as_in_a_shell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

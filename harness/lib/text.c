@@ -2,6 +2,7 @@
 /*
  * Text for terminals and XML: names, paths and kernel logs hold any byte.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "harness/lib/text.h"
@@ -166,4 +167,36 @@ void append_shell_word(char **text, const char *word)
 		append_text(text, "", "%.*s%s", (int)length, word, word[length] ? "'\\''" : "");
 	}
 	append_text(text, "", "'");
+}
+
+/**
+ * next_shell_word - take the next word of a command line
+ * @rest: of the line; moves behind the word
+ * @word: receives the word without its quotes, which points into the line; NULL: there is none
+ *
+ * Blanks separate words. As in a shell, '...' and "..." are parts of a word, and a backslash makes the next character one, in
+ * "..." only a quote or a backslash. Nothing is expanded.
+ *
+ * Return: 0, or -EINVAL for a quote without its end.
+ */
+int next_shell_word(char **rest, char **word)
+{
+	char *from = *rest + strspn(*rest, " \t\n"), *to = from;
+	char quote = '\0';
+
+	*word = *from ? to : NULL;
+	for (; *from && (quote || !strchr(" \t\n", *from)); from++) {
+		if (*from == quote)
+			quote = '\0';
+		else if (!quote && strchr("'\"", *from))
+			quote = *from;
+		else if (*from == '\\' && from[1] && quote != '\'' &&
+			 (!quote || strchr("\"\\", from[1])))
+			*to++ = *++from;
+		else
+			*to++ = *from;
+	}
+	*rest = from + (*from != '\0');
+	*to = '\0';
+	return quote ? -EINVAL : 0;
 }

@@ -9,5 +9,6 @@ size_t text_plain(const char *text, const char *special);
 void text_xml(FILE *out, const char *text);
 void text_xml_format(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void append_shell_word(char **text, const char *word);
+int next_shell_word(char **rest, char **word);
 
 #endif

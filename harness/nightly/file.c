@@ -6,17 +6,20 @@
 #include <string.h>
 
 #include "harness/lib/param.h"
+#include "harness/lib/text.h"
 #include "harness/nightly/nightly.h"
 
-static json_t *words_of(char *line)
+static int split(char *line, json_t *words, struct reason *why)
 {
-	json_t *words = json_array();
-	char *rest;
+	char *word;
 
-	for (char *word = strtok_r(line, " \t\n", &rest); word;
-	     word = strtok_r(NULL, " \t\n", &rest))
-		json_array_append_new(words, json_string(word));
-	return words;
+	while (!next_shell_word(&line, &word)) {
+		if (!word)
+			return 0;
+		if (json_array_append_new(words, json_string(word)))
+			return fail(why, -EINVAL, "a word is not UTF-8");
+	}
+	return fail(why, -EINVAL, "a quote has no end");
 }
 
 static int take_setting(struct nightly *nightly, const char *name, const char *value,
@@ -59,13 +62,15 @@ static bool names_a_side(const json_t *words)
 static int take_line(struct nightly *nightly, char *line, size_t number, struct reason *why)
 {
 	static const char *const settings[] = {"out", "keep", "budget"};
-	__cleanup_json json_t *words = words_of(line);
-	const char *first = json_string_value(json_array_get(words, 0));
+	__cleanup_json json_t *words = json_array();
+	const char *first;
 	json_t *word;
 	size_t index;
+	int error = line[strspn(line, " \t")] == '#' ? 0 : split(line, words, why);
 
-	if (!first || *first == '#')
-		return 0;
+	if (error || !json_array_size(words))
+		return error;
+	first = json_string_value(json_array_get(words, 0));
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (strcmp(first, settings[i]) != 0)
 			continue;
