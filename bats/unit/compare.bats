@@ -286,6 +286,27 @@ jump() { # NUMBER SECONDS
 	grep -q '<span class="soft">p 0.0005 after Holm' page.html
 }
 
+@test "the history of a row is that of its bench" {
+	write_run a "$time" "${base[@]}"
+	write_run b "$time" "${slow[@]}"
+	local night side
+	for side in a b; do
+		jq '.trials += [.trials[] | .scenario = "perf/other" | .bench = "intel"]' $side/results.json >both.json
+		mv both.json $side/results.json
+	done
+	for night in 01 02 03; do
+		write_run "runs/$night" "$time" 1000
+		write_run "runs/1$night" "$time" 7000
+		sed -i "s/\"run\":\"r\"/\"run\":\"202611${night}T010000Z-0\"/" "runs/$night/results.json"
+		sed -i "s/\"run\":\"r\"/\"run\":\"202611${night}T010000Z-1\"/; s/kvm/intel/" "runs/1$night/results.json"
+	done
+	"$brinell" history --index nights.db add runs
+	run "$brinell" compare --html page.html --index nights.db a b
+	[ "$status" -eq 1 ]
+	[ "$(grep -c 'runs of the history' page.html)" -eq 1 ]
+	grep -q '3 runs of the history, the oldest on the left, from 1 us to 1 us' page.html
+}
+
 @test "a page has each sample as a dot, and the history with its changes" {
 	write_run a "$time" "${base[@]}"
 	write_run b "$time" "${slow[@]}"

@@ -74,7 +74,7 @@ static size_t runs_in(struct history *history)
 	__cleanup_json json_t *runs = NULL, *series = NULL;
 
 	if (history_runs(history, &runs, &why) ||
-	    history_series(history, NULL, NULL, &series, &why))
+	    history_series(history, NULL, NULL, NULL, &series, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(json_array_size(runs), json_array_size(series));
 	return json_array_size(runs);

@@ -85,21 +85,9 @@ static int exit_code(const json_t *comparison)
 		       : EXIT_INCONCLUSIVE;
 }
 
-/* Keep the last runs on the benches of a side. */
-static void keep_recent(json_t *series, const json_t *benches)
-{
-	for (size_t i = json_array_size(series); i-- > 0;)
-		if (!json_object_get(benches, json_text(json_array_get(series, i), "bench", "")))
-			json_array_remove(series, i);
-	while (json_array_size(series) > STRIP_RUNS)
-		json_array_remove(series, 0);
-}
-
-/* Add the medians of earlier runs to the rows of a comparison, if there is an index. */
+/* Add the medians of the last runs on its bench to each row of a comparison, if there is an index. */
 static void add_history(const char *index, json_t *comparison)
 {
-	const json_t *fingerprint =
-		json_object_get(json_object_get(comparison, "b"), "fingerprint");
 	struct history *history;
 	json_t *row, *series, *points;
 	size_t at;
@@ -108,9 +96,11 @@ static void add_history(const char *index, json_t *comparison)
 		return;
 	json_array_foreach (json_object_get(comparison, "metrics"), at, row) {
 		if (history_series(history, json_text(row, "scenario", ""),
-				   json_text(row, "metric", ""), &series, NULL))
+				   json_text(row, "metric", ""), json_text(row, "bench", ""),
+				   &series, NULL))
 			continue;
-		keep_recent(series, json_object_get(fingerprint, "bench"));
+		while (json_array_size(series) > STRIP_RUNS)
+			json_array_remove(series, 0);
 		if (trend_points(series, &points, NULL) == 0)
 			json_object_set_new(row, "history",
 					    json_pack("{s:O, s:o}", "series", series, "points",

@@ -213,7 +213,8 @@ static int no_metric(struct history *history, const char *scenario, const char *
 	__cleanup_json json_t *series = NULL;
 	__cleanup_free char *names = NULL;
 
-	if (history_series(history, scenario, NULL, &series, NULL) || !json_array_size(series))
+	if (history_series(history, scenario, NULL, NULL, &series, NULL) ||
+	    !json_array_size(series))
 		return fail(why, -ENOENT,
 			    "no run measured the scenario '%s'; 'brinell history show RUN' lists "
 			    "the metrics of a run",
@@ -223,19 +224,25 @@ static int no_metric(struct history *history, const char *scenario, const char *
 		    metric, scenario, names);
 }
 
-/* Reduce a series to one bench, which must be given if there are several. */
-static int choose_bench(json_t *series, const char *bench, struct reason *why)
+/* Load the series of a metric on one bench, which must be given if there are several. */
+static int load_series(struct history *history, const char *scenario, const char *metric,
+		       const char *bench, json_t **series, struct reason *why)
 {
-	__cleanup_free char *benches = texts_of(series, "bench");
+	__cleanup_json json_t *all = NULL;
+	__cleanup_free char *benches = NULL;
+	int error = history_series(history, scenario, metric, bench, series, why);
+	size_t last = json_array_size(*series);
 
-	for (size_t i = json_array_size(series); bench && i-- > 0;)
-		if (!json_is(json_array_get(series, i), "bench", bench))
-			json_array_remove(series, i);
-	if (bench && json_array_size(series))
-		return 0;
-	if (!bench && json_is(json_array_get(series, json_array_size(series) - 1), "bench",
-			      json_text(json_array_get(series, 0), "bench", "")))
-		return 0;
+	if (error ||
+	    (last && json_equal(json_object_get(json_array_get(*series, 0), "bench"),
+				json_object_get(json_array_get(*series, last - 1), "bench"))))
+		return error;
+	error = history_series(history, scenario, metric, NULL, &all, why);
+	if (error)
+		return error;
+	if (!json_array_size(all))
+		return no_metric(history, scenario, metric, why);
+	benches = texts_of(all, "bench");
 	return fail(why, -EINVAL,
 		    "it was measured on %s: give one of these benches after the metric", benches);
 }
@@ -246,15 +253,12 @@ static int run_trend(const struct request *request)
 	__cleanup_json json_t *points = NULL;
 	__cleanup_json json_t *both = NULL;
 	struct reason why = {""};
-	int error = history_series(request->history, request->names[0], request->names[1], &series,
-				   &why);
+	int error = load_series(request->history, request->names[0], request->names[1],
+				request->names[2], &series, &why)
+			    ?: trend_points(series, &points, &why);
 	json_t *each;
 	size_t index;
 
-	if (!error && !json_array_size(series))
-		error = no_metric(request->history, request->names[0], request->names[1], &why);
-	error = error ?: choose_bench(series, request->names[2], &why)
-			      ?: trend_points(series, &points, &why);
 	if (error)
 		return log_reason(error, &why);
 	both = json_pack("{s:O, s:O}", "series", series, "points", points);
@@ -310,7 +314,7 @@ static int run_otava(const struct request *request)
 	__cleanup_json json_t *benches = json_object();
 	struct reason why = {""};
 	int error = history_runs(request->history, &runs, &why)
-			    ?: history_series(request->history, NULL, NULL, &series, &why);
+			    ?: history_series(request->history, NULL, NULL, NULL, &series, &why);
 	json_t *each;
 	size_t index;
 

@@ -371,7 +371,14 @@ static void note_share(json_t *row, const json_t *a, const json_t *b)
 	json_object_set_new(row, "note", json_string(note));
 }
 
-static void note_shares(json_t *rows, const json_t *a, const json_t *b)
+static const char *bench_of(const json_t *side, const char *scenario, const char *fallback)
+{
+	return json_text(json_object_get(json_object_get(side, "rates"), scenario), "bench",
+			 fallback);
+}
+
+/* Add to each row what is known of it besides its values: the bench (of B, if it is another), and the share. */
+static void complete_rows(json_t *rows, const json_t *a, const json_t *b)
 {
 	json_t *row;
 	size_t index;
@@ -380,6 +387,8 @@ static void note_shares(json_t *rows, const json_t *a, const json_t *b)
 		const char *scenario = json_text(row, "scenario", "");
 		const char *name = json_text(row, "metric", "");
 
+		json_object_set_new(row, "bench",
+				    json_string(bench_of(b, scenario, bench_of(a, scenario, ""))));
 		note_share(row, find_metric(a, scenario, name), find_metric(b, scenario, name));
 	}
 }
@@ -403,7 +412,7 @@ static int compare_metrics(json_t *rows, const json_t *a, const json_t *b, const
 		free_side(&pairs.all[i].b);
 	}
 	free(pairs.all);
-	note_shares(rows, a, b);
+	complete_rows(rows, a, b);
 	return error;
 }
 

@@ -22,7 +22,7 @@ int history_runs(struct history *history, json_t **runs, struct reason *why);
 int history_run(struct history *history, const char *run, json_t **directory, struct reason *why);
 int history_show(struct history *history, const char *run, json_t **rows, struct reason *why);
 int history_series(struct history *history, const char *scenario, const char *metric,
-		   json_t **series, struct reason *why);
+		   const char *bench, json_t **series, struct reason *why);
 int history_failures(struct history *history, const char *since, json_t **failures,
 		     struct reason *why);
 

@@ -442,8 +442,8 @@ int history_show(struct history *history, const char *run, json_t **rows, struct
 }
 
 /**
- * history_series - list the medians of a metric over the runs, in the order of time, of one bench after the other
- * @scenario, @metric: NULL: all, one after the other
+ * history_series - list the medians of a metric over the runs, in the order of time
+ * @scenario, @metric, @bench: NULL: all, one after the other
  * @series: receives [{"scenario", "metric", "bench", "run", "directory", "version", "unit", "direction", "budget" (percent;
  *          null: the metric is not checked), "boots", "median"}]
  * @why:    filled on an error
@@ -451,15 +451,16 @@ int history_show(struct history *history, const char *run, json_t **rows, struct
  * Return: 0 or -errno.
  */
 int history_series(struct history *history, const char *scenario, const char *metric,
-		   json_t **series, struct reason *why)
+		   const char *bench, json_t **series, struct reason *why)
 {
 	return query(
 		history,
 		"SELECT scenario, metric, bench, sample.run, directory, version, unit, direction,"
 		" budget, boots, median FROM sample JOIN run ON run.run = sample.run"
 		" WHERE (?1 IS NULL OR scenario = ?1) AND (?2 IS NULL OR metric = ?2)"
+		" AND (?3 IS NULL OR bench = ?3)"
 		" ORDER BY scenario, metric, bench, " IN_TIME,
-		json_pack("[s?, s?]", scenario, metric), series, why);
+		json_pack("[s?, s?, s?]", scenario, metric, bench), series, why);
 }
 
 /**

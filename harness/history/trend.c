@@ -239,7 +239,7 @@ int history_check(struct history *history, const char *since, json_t **report, s
 	__cleanup_json json_t *series = NULL;
 	__cleanup_json json_t *failures = NULL;
 	__cleanup_json json_t *made = json_pack("{s:[], s:[], s:[]}", "new", "still", "gone");
-	int error = history_series(history, NULL, NULL, &series, why)
+	int error = history_series(history, NULL, NULL, NULL, &series, why)
 			    ?: history_failures(history, since, &failures, why);
 
 	if (error)
