@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KCIDB I/O schema 5.3 (kernelci/kcidb-io, kcidb_io/schema/v05_03.py): the trials of a run for the database of KernelCI. A
- * trial that has not ended is a test without status, which a later report of the same run completes.
+ * trial that has not ended is a test without status, which a later report of the same run completes. A test has one number: each
+ * metric is a test of its own.
  */
 #include <errno.h>
 #include <string.h>
@@ -125,6 +126,60 @@ static json_t *misc_of(const json_t *result, const char *name)
 	return misc;
 }
 
+/* {"value", "unit", "prefix"}: with a prefix, a viewer scales the value; times are in seconds. */
+static json_t *number_of(const json_t *metric)
+{
+	const json_t *value = json_object_get(metric, "value");
+	const char *unit = json_text(metric, "unit", "");
+	json_t *number;
+
+	if (strcmp(unit, "ns") == 0)
+		return json_pack("{s:f, s:s, s:s}", "value",
+				 json_number_value(value) / (double)NSEC_PER_SEC, "unit", "s",
+				 "prefix", "metric");
+	number = json_pack("{s:O}", "value", value);
+	if (*unit && strcmp(unit, "count") != 0)
+		json_object_set_new(number, "unit", json_string(unit));
+	return number;
+}
+
+/* @test: of the trial, which has the environment. */
+static json_t *metric_test(const char *run, const json_t *result, const json_t *test,
+			   const char *name, const json_t *metric)
+{
+	__cleanup_free char *trial = format_text("%s-%s", json_text(result, "trial", ""), name);
+	/* A metric of a second boot is NAME@BOOT. */
+	__cleanup_free char *scenario = format_text("%s/%.*s", json_text(result, "scenario", ""),
+						    (int)strcspn(name, "@"), name);
+	static const char *const keys[] = {"direction", "samples", "host", "boot"};
+	json_t *measured = test_of(run, trial, scenario);
+	json_t *misc =
+		json_pack("{s:s, s:s}", "name", name, "trial", json_text(result, "trial", ""));
+
+	json_object_set_new(measured, "status", json_string("DONE"));
+	json_object_set_new(measured, "number", number_of(metric));
+	json_object_set_new(measured, "comment",
+			    json_sprintf("%s, %s", json_text(test, "comment", ""), name));
+	if (json_object_get(test, "start_time"))
+		json_object_set(measured, "start_time", json_object_get(test, "start_time"));
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (json_object_get(metric, keys[i]))
+			json_object_set(misc, keys[i], json_object_get(metric, keys[i]));
+	json_object_set_new(measured, "misc", misc);
+	return measured;
+}
+
+/* Times of a trial that did not pass are times of something else. A scenario may declare which metrics count. */
+static bool is_reported(const json_t *result, const char *name, const json_t *metric)
+{
+	const json_t *budgets = json_object_get(result, "budgets");
+	__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
+
+	return json_is(result, "verdict", "pass") && *name &&
+	       json_is_number(json_object_get(metric, "value")) &&
+	       (!json_object_size(budgets) || json_object_get(budgets, plain));
+}
+
 static json_t *finished_test(const char *run, const struct report_trial *trial, json_t *environment)
 {
 	const json_t *result = trial->result;
@@ -190,9 +245,17 @@ static int write_head(FILE *out, const struct report_run *run)
 static int write_trial(FILE *out, const struct report_run *run, const struct report_trial *trial)
 {
 	__cleanup_json json_t *environment = environment_of(run->about);
+	__cleanup_json json_t *test = finished_test(name_of(run), trial, environment);
+	int error = write_object(out, json_incref(test), trial->number == 1 ? "\n" : ",\n");
+	const char *name;
+	json_t *metric;
 
-	return write_object(out, finished_test(name_of(run), trial, environment),
-			    trial->number == 1 ? "\n" : ",\n");
+	json_object_foreach (json_object_get(trial->result, "metrics"), name, metric)
+		if (!error && is_reported(trial->result, name, metric))
+			error = write_object(
+				out, metric_test(name_of(run), trial->result, test, name, metric),
+				",\n");
+	return error;
 }
 
 static int write_tail(FILE *out, const struct report_run *run)

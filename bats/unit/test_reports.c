@@ -429,11 +429,27 @@ static const char *text_at(const json_t *list, size_t index, const char *key)
 	return text;
 }
 
+static void check_kcidb_number(const json_t *test, const json_t *number)
+{
+	const char *key;
+	json_t *value;
+
+	assert_int_equal(json_is(test, "status", "DONE"), number != NULL);
+	if (!number)
+		return;
+	assert_true(json_is_number(json_object_get(number, "value")));
+	json_object_foreach ((json_t *)number, key, value) {
+		assert_true(is_one_of(key, "value", "unit", "prefix"));
+		assert_true(strcmp(key, "value") == 0 || json_is_string(value));
+	}
+	assert_true(is_one_of(json_text(number, "prefix", "metric"), "metric", "binary"));
+}
+
 static void check_kcidb_test(const json_t *data, const json_t *test)
 {
 	static const char *const keys[] = {"id",	  "origin",	 "build_id",   "path",
 					   "status",	  "comment",	 "start_time", "duration",
-					   "log_excerpt", "environment", "misc"};
+					   "log_excerpt", "environment", "misc",       "number"};
 	static const char statuses[] = " FAIL ERROR MISS PASS DONE SKIP ";
 	__cleanup_free char *status = format_text(" %s ", json_text(test, "status", "MISS"));
 	regmatch_t groups[6];
@@ -459,6 +475,7 @@ static void check_kcidb_test(const json_t *data, const json_t *test)
 	assert_true(strlen(json_text(test, "log_excerpt", "")) <= 16384);
 	assert_true(matches("^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\+00:00)?$",
 			    json_text(test, "start_time", ""), groups));
+	check_kcidb_number(test, json_object_get(test, "number"));
 }
 
 /* What schema 5.3 requires (kernelci/kcidb-io, kcidb_io/schema/v05_03.py). */
@@ -467,6 +484,7 @@ static void check_kcidb(const json_t *results, const json_t *records)
 	__cleanup_free char *text = render_results("kcidb", results, records);
 	__cleanup_json json_t *data = json_loads(text, 0, NULL);
 	const json_t *version = json_object_get(data, "version");
+	__cleanup_json json_t *ids = json_object();
 	json_t *each;
 	size_t index;
 
@@ -475,8 +493,67 @@ static void check_kcidb(const json_t *results, const json_t *records)
 	assert_int_equal(json_number(version, "minor", 0), 3);
 	assert_string_equal(text_at(json_object_get(data, "builds"), 0, "checkout_id"),
 			    text_at(json_object_get(data, "checkouts"), 0, "id"));
-	json_array_foreach (json_object_get(data, "tests"), index, each)
+	json_array_foreach (json_object_get(data, "tests"), index, each) {
 		check_kcidb_test(data, each);
+		/* An id is of one test. */
+		assert_int_equal(json_object_size(ids), index);
+		json_object_set_new(ids, text_at(json_object_get(data, "tests"), index, "id"),
+				    json_true());
+	}
+}
+
+/* Each metric of a trial that passed is a test with a number, of those that the scenario declares if it does. */
+static void kcidb_has_a_number_for_each_metric(void **state)
+{
+	__cleanup_json json_t *results = json_loads(
+		"{\"trials\": [{\"trial\": \"0001\", \"scenario\": \"perf/a\", \"verdict\": "
+		"\"pass\","
+		" \"metrics\": {\"t.x\": {\"value\": 1500000000, \"unit\": \"ns\", \"direction\": "
+		"\"lower\"},"
+		" \"t.x@2\": {\"value\": 2e9, \"unit\": \"ns\"}, \"n\": {\"value\": 3, \"unit\": "
+		"\"count\"},"
+		" \"s\": {\"value\": 0.5, \"unit\": \"ops/s\"}, \"odd\": {\"value\": null}}},"
+		" {\"trial\": \"0002\", \"scenario\": \"perf/b\", \"verdict\": \"pass\", "
+		"\"budgets\": {\"n\": null},"
+		" \"metrics\": {\"n\": {\"value\": 7, \"unit\": \"\"}, \"other\": {\"value\": 8, "
+		"\"unit\": \"\"}}},"
+		" {\"trial\": \"0003\", \"scenario\": \"perf/b\", \"verdict\": \"fail\", "
+		"\"metrics\": {\"n\": {\"value\": 9}}}]}",
+		0, NULL);
+	static const struct {
+		const char *id, *path, *number;
+	} expected[] = {
+		{"-0001", "brinell.perf.a", NULL},
+		{"-0001-t_x", "brinell.perf.a.t_x",
+		 "{\"prefix\":\"metric\",\"unit\":\"s\",\"value\":1.5}"},
+		{"-0001-t_x_2", "brinell.perf.a.t_x",
+		 "{\"prefix\":\"metric\",\"unit\":\"s\",\"value\":2.0}"},
+		{"-0001-n", "brinell.perf.a.n", "{\"value\":3}"},
+		{"-0001-s", "brinell.perf.a.s", "{\"unit\":\"ops/s\",\"value\":0.5}"},
+		{"-0002", "brinell.perf.b", NULL},
+		{"-0002-n", "brinell.perf.b.n", "{\"value\":7}"},
+		{"-0003", "brinell.perf.b", NULL},
+	};
+	__cleanup_free char *text = render_results("kcidb", results, NULL);
+	__cleanup_json json_t *data = json_loads(text, 0, NULL);
+	const json_t *tests = json_object_get(data, "tests");
+
+	(void)state;
+	check_kcidb(results, NULL);
+	assert_int_equal(json_array_size(tests), ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		const json_t *number = json_object_get(json_array_get(tests, i), "number");
+		__cleanup_free char *dump =
+			number ? json_dumps(number,
+					    JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(6))
+			       : NULL;
+		const char *id = text_at(tests, i, "id");
+
+		assert_non_null(strstr(id, expected[i].id));
+		assert_string_equal(strstr(id, expected[i].id), expected[i].id);
+		assert_string_equal(text_at(tests, i, "path"), expected[i].path);
+		assert_string_equal(dump ?: "", expected[i].number ?: "");
+	}
 }
 
 static void kcidb_has_what_its_schema_requires(void **state)
@@ -792,6 +869,7 @@ int main(void)
 		cmocka_unit_test(kunit_parser_reads_the_same),
 		cmocka_unit_test(kunit_parser_reads_to_the_end),
 		cmocka_unit_test(kcidb_has_what_its_schema_requires),
+		cmocka_unit_test(kcidb_has_a_number_for_each_metric),
 		cmocka_unit_test(lava_signals_have_ids_without_spaces),
 		cmocka_unit_test(html_stands_alone),
 		cmocka_unit_test(html_shows_arguments_for_people),
