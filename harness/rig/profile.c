@@ -344,9 +344,6 @@ static const char *const xen_ept_modules[] = {"loop",	    "erofs",	    "overlay"
 					      "xenfs",	    "xen_privcmd",  "xen_evtchn",
 					      "xen_gntdev", "xen_gntalloc", NULL};
 
-/* Linux as a guest would take minutes to boot. */
-static const char *const xen_ept_guests[] = {"brinell-guest-xen", NULL};
-
 /*
  * EPT entries keep the type of a page that is not present, and only Bochs emulates EPT. With "reboot=t" Xen ends by a triple
  * fault, at which Bochs ends, instead of a reset.
@@ -355,13 +352,14 @@ static const struct rig_profile xen_ept = {
 	.name = "xen-ept",
 	.summary = "Xen on an Intel processor model with VMX and EPT, in the emulator Bochs: slow",
 	.processors = 1,
-	.memory_mib = 1024,
+	.memory_mib = 1536,
 	.processor = "corei7_sandy_bridge_2600k",
 	.modules = xen_ept_modules,
 	.arguments = "brinell.port=/dev/ttyS1",
 	.system = &xen_ept_system,
 	.bochs = &bochs_system,
-	.guests = xen_ept_guests,
+	.guests = xen_guests,
+	.guest_modules = xen_guest_modules,
 	XEN_TOOLS,
 	.hypervisor_arguments =
 		"console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all "
