@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "reports/environment.h"
+#include "reports/measured.h"
 #include "reports/report.h"
 #include "reports/text.h"
 
@@ -148,9 +149,9 @@ static json_t *metric_test(const char *run, const json_t *result, const json_t *
 			   const char *name, const json_t *metric)
 {
 	__cleanup_free char *trial = format_text("%s-%s", json_text(result, "trial", ""), name);
-	/* A metric of a second boot is NAME@BOOT. */
-	__cleanup_free char *scenario = format_text("%s/%.*s", json_text(result, "scenario", ""),
-						    (int)strcspn(name, "@"), name);
+	__cleanup_free char *plain = measured_name(name);
+	__cleanup_free char *scenario =
+		format_text("%s/%s", json_text(result, "scenario", ""), plain);
 	static const char *const keys[] = {"direction", "samples", "host", "boot"};
 	json_t *measured = test_of(run, trial, scenario);
 	json_t *misc =
@@ -173,7 +174,7 @@ static json_t *metric_test(const char *run, const json_t *result, const json_t *
 static bool is_reported(const json_t *result, const char *name, const json_t *metric)
 {
 	const json_t *budgets = json_object_get(result, "budgets");
-	__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
+	__cleanup_free char *plain = measured_name(name);
 
 	return json_is(result, "verdict", "pass") && *name &&
 	       json_is_number(json_object_get(metric, "value")) &&

@@ -28,6 +28,12 @@ static void take(json_t *known, const json_t *metric, const char *boot)
 		json_array_append(all, json_object_get(metric, "value"));
 }
 
+/** measured_name - name of a metric without the boot of its samples: NAME@BOOT has those of a second boot. Return: owned by the caller */
+char *measured_name(const char *name)
+{
+	return xstrndup(name, strcspn(name, "@"));
+}
+
 /**
  * measured_take - add the metrics of a trial that passed; times of another one are times of something else
  * @measured: {SCENARIO: {METRIC: {"unit", "direction", "boots": {BOOT: [samples]}}}}. A trial without a known boot is one
@@ -41,8 +47,7 @@ void measured_take(json_t *measured, const json_t *result)
 	if (!json_is(result, "verdict", "pass"))
 		return;
 	json_object_foreach (json_object_get(result, "metrics"), name, metric) {
-		/* Those of a second boot are NAME@BOOT. */
-		__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
+		__cleanup_free char *plain = measured_name(name);
 		json_t *known =
 			member(member(measured, json_text(result, "scenario", "unknown")), plain);
 

@@ -55,11 +55,6 @@ static void runs_free(struct bench_runs *runs)
 	json_decref(runs->sides);
 }
 
-static double real_of(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
 /* Return: NULL if the scenario declares its metrics, without this one. */
 static struct series *series_of(struct bench_runs *runs, const json_t *side, const char *scenario,
 				const char *metric)
@@ -80,8 +75,9 @@ static struct series *series_of(struct bench_runs *runs, const json_t *side, con
 		(struct series){.scenario = scenario,
 				.metric = metric,
 				.unit = json_text(known, "unit", ""),
-				.budget = json_is_number(budget) ? json_number_value(budget)
-								 : real_of(runs->plan, "budget")};
+				.budget = json_is_number(budget)
+						  ? json_number_value(budget)
+						  : table_number(runs->plan, "budget", 0)};
 	return &runs->all[runs->count++];
 }
 
@@ -205,7 +201,7 @@ struct alarms {
 static void count_alarms(const struct bench_runs *runs, const struct series *series, bool in_turns,
 			 struct alarms *count)
 {
-	double alpha = real_of(runs->plan, "alpha");
+	double alpha = table_number(runs->plan, "alpha", 0);
 	size_t round = 2 * CALIBRATION_WINDOW, all = json_array_size(runs->sides);
 
 	for (size_t from = 0; from + round <= all; from++) {
@@ -262,7 +258,7 @@ static json_t *wanted(double budget, double noise, double level)
 static json_t *describe(const struct bench_runs *runs, const struct series *series)
 {
 	__cleanup_free double *values = xcalloc(series->count, sizeof(*values));
-	double level = real_of(runs->plan, "alpha") / (double)runs->count, noise, seen;
+	double level = table_number(runs->plan, "alpha", 0) / (double)runs->count, noise, seen;
 	size_t change = changed_at(series);
 	struct alarms count = {0};
 	struct estimate median;
@@ -365,15 +361,15 @@ static void fill_row(const json_t *row, char *cells[TABLE_COLUMNS])
 	const json_t *seen = json_object_get(row, "seen_percent");
 	const json_t *boots = json_object_get(row, "boots_wanted");
 	__cleanup_free char *median =
-		table_value(real_of(row, "median"), json_text(row, "unit", ""));
+		table_value(table_number(row, "median", 0), json_text(row, "unit", ""));
 
 	cells[0] =
 		format_text("%s %s", json_text(row, "scenario", ""), json_text(row, "metric", ""));
-	cells[1] = format_text("%s ±%.1f%% (%lld)", median, real_of(row, "noise_percent"),
+	cells[1] = format_text("%s ±%.1f%% (%lld)", median, table_number(row, "noise_percent", 0),
 			       (long long)json_number(row, "boots", 0));
 	cells[2] = json_is_number(seen) ? format_text("%.1f%%", json_number_value(seen))
 					: xstrdup("nothing");
-	cells[3] = format_text("%g%%", real_of(row, "budget_percent"));
+	cells[3] = format_text("%g%%", table_number(row, "budget_percent", 0));
 	cells[4] = json_is_integer(boots)
 			   ? format_text("%lld", (long long)json_integer_value(boots))
 			   : format_text("more than %d", BOOTS_MOST);
@@ -390,10 +386,10 @@ static void print_alarms(FILE *out, const char *how, const json_t *share)
 {
 	fprintf(out, "%s: %lld of %lld (%.1f %%), confirmed %lld of %lld%s\n", how,
 		(long long)json_number(share, "alarms", 0),
-		(long long)json_number(share, "rows", 0), real_of(share, "percent"),
+		(long long)json_number(share, "rows", 0), table_number(share, "percent", 0),
 		(long long)json_number(share, "confirmed", 0),
 		(long long)json_number(share, "repeated", 0),
-		real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT
+		table_number(share, "percent", 0) > CALIBRATION_LIMIT_PERCENT
 			? "; every such comparison on this bench will warn of it"
 			: "");
 }
@@ -517,8 +513,8 @@ size_t calibration_boots(const json_t *calibration, const json_t *scenarios, dou
 		if (json_object_get(scenarios, json_text(row, "scenario", "")))
 			json_array_append(rows, row);
 	json_array_foreach (rows, index, row) {
-		size_t boots = stats_samples_needed(real_of(row, "budget_percent"),
-						    real_of(row, "noise_percent"),
+		size_t boots = stats_samples_needed(table_number(row, "budget_percent", 0),
+						    table_number(row, "noise_percent", 0),
 						    alpha / (double)json_array_size(rows), POWER,
 						    BOOTS_MOST);
 
@@ -530,23 +526,11 @@ size_t calibration_boots(const json_t *calibration, const json_t *scenarios, dou
 	return most;
 }
 
-static const json_t *find_row(const json_t *calibration, const json_t *like)
-{
-	json_t *row;
-	size_t index;
-
-	json_array_foreach (json_object_get(calibration, "metrics"), index, row)
-		if (json_is(like, "scenario", json_text(row, "scenario", "")) &&
-		    json_is(like, "metric", json_text(row, "metric", "")))
-			return row;
-	return NULL;
-}
-
 /* Add the number of boots that would be enough to the note of a row that is too noisy. */
 static void apply_row(const json_t *known, double level, json_t *row)
 {
-	double budget = real_of(row, "budget_percent");
-	json_t *boots = wanted(budget, real_of(known, "noise_percent"), level);
+	double budget = table_number(row, "budget_percent", 0);
+	json_t *boots = wanted(budget, table_number(known, "noise_percent", 0), level);
 	const char *note = json_text(row, "note", "");
 
 	if (json_is(row, "verdict", "too-noisy") && json_is_integer(boots))
@@ -571,7 +555,8 @@ json_t *calibration_brief(const json_t *calibration, bool in_turns)
 	return json_pack("{s:O, s:O, s:b, s:O, s:b}", "directory",
 			 json_object_get(calibration, "directory"), "time",
 			 json_object_get(calibration, "time"), "in_turns", in_turns, "false_alarms",
-			 share, "noisy", real_of(share, "percent") > CALIBRATION_LIMIT_PERCENT);
+			 share, "noisy",
+			 table_number(share, "percent", 0) > CALIBRATION_LIMIT_PERCENT);
 }
 
 /* Return: part of the machine that changed since the calibration, so that its noise may differ; NULL: none. Kernels may differ. */
@@ -604,7 +589,7 @@ static const char *changed_part(const json_t *calibration, const json_t *compari
 void calibration_apply(const json_t *calibration, bool in_turns, json_t *comparison)
 {
 	json_t *rows = json_object_get(comparison, "metrics"), *row;
-	double level = real_of(comparison, "alpha") / (double)json_array_size(rows);
+	double level = table_number(comparison, "alpha", 0) / (double)json_array_size(rows);
 	const char *changed = changed_part(calibration, comparison);
 	size_t index;
 
@@ -616,7 +601,7 @@ void calibration_apply(const json_t *calibration, bool in_turns, json_t *compari
 	}
 	json_object_set_new(comparison, "calibration", calibration_brief(calibration, in_turns));
 	json_array_foreach (rows, index, row) {
-		const json_t *known = find_row(calibration, row);
+		const json_t *known = table_row_like(json_object_get(calibration, "metrics"), row);
 
 		if (known)
 			apply_row(known, level, row);
@@ -639,7 +624,7 @@ char *calibration_warning(const json_t *brief)
 		"This bench raises false alarms: a metric changed without a cause in %lld of "
 		"%lld comparisons (%.1f %%, more than %d %%) with the sides %s, see %s.",
 		(long long)json_number(share, "alarms", 0),
-		(long long)json_number(share, "rows", 0), real_of(share, "percent"),
+		(long long)json_number(share, "rows", 0), table_number(share, "percent", 0),
 		CALIBRATION_LIMIT_PERCENT,
 		json_is_true(json_object_get(brief, "in_turns")) ? "in turns"
 								 : "one after the other",

@@ -10,6 +10,7 @@
 #include "harness/judge/judge.h"
 #include "harness/journal/journal.h"
 #include "harness/store/run_directory.h"
+#include "reports/measured.h"
 
 static json_t *member(json_t *object, const char *key, json_t *fresh)
 {
@@ -81,8 +82,7 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 	const json_t *all = json_object_get(metric, "samples");
 	json_t *scenario = member(json_object_get(run, "metrics"),
 				  json_text(trial, "scenario", "unknown"), json_object());
-	/* The samples of a second boot of a trial are a metric NAME@BOOT of the judge. */
-	__cleanup_free char *plain = xstrndup(name, strcspn(name, "@"));
+	__cleanup_free char *plain = measured_name(name);
 	json_t *known, *samples, *sample, *share;
 	size_t index;
 	int error = 0;

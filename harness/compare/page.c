@@ -15,10 +15,6 @@
 extern const char _binary_harness_compare_page_css_start[];
 extern const char _binary_harness_compare_page_css_end[];
 
-/* In the order of importance. */
-static const char *const verdicts[] = {"regressed", "improved", "too-noisy", "no-change-shown",
-				       "not-comparable"};
-
 /* Shades of boots, so that neighbours differ; they repeat. */
 #define SHADES 4
 
@@ -45,8 +41,8 @@ static void write_verdict(FILE *out, const json_t *row)
 	const char *verdict = json_text(row, "verdict", "");
 	__cleanup_free char *more = compare_verdict_text(row);
 
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		if (strcmp(verdict, verdicts[i]) == 0)
+	for (size_t i = 0; i < VERDICTS; i++)
+		if (strcmp(verdict, compare_verdicts[i]) == 0)
 			fprintf(out, "<span class=\"v %s\">%s</span>", verdict, verdict);
 	if (*more)
 		text_xml_format(out, " <span class=\"soft\">%s</span>", more);
@@ -223,7 +219,7 @@ static size_t place_of(const json_t *row)
 {
 	size_t i = 0;
 
-	while (i < ARRAY_SIZE(verdicts) && !json_is(row, "verdict", verdicts[i]))
+	while (i < VERDICTS && !json_is(row, "verdict", compare_verdicts[i]))
 		i++;
 	return i;
 }
@@ -384,9 +380,10 @@ static void write_head(FILE *out, const json_t *comparison)
 	text_colours(out);
 	WRITE_EMBEDDED(out, harness_compare_page_css);
 	fputs("</style></head><body>\n<h1>Comparison</h1>\n<div class=\"numbers\">", out);
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		fprintf(out, "<span class=\"v %s\">%lld %s</span>", verdicts[i],
-			(long long)json_number(counts, verdicts[i], 0), verdicts[i]);
+	for (size_t i = 0; i < VERDICTS; i++)
+		fprintf(out, "<span class=\"v %s\">%lld %s</span>", compare_verdicts[i],
+			(long long)json_number(counts, compare_verdicts[i], 0),
+			compare_verdicts[i]);
 	fputs("</div>\n<div class=\"card\">", out);
 	write_run(out, "A, the base", json_object_get(comparison, "a"));
 	write_run(out, "B, the new one", json_object_get(comparison, "b"));

@@ -11,6 +11,7 @@
 #include "harness/compare/profile.h"
 #include "harness/compare/rounds.h"
 #include "harness/compare/self.h"
+#include "harness/compare/table.h"
 #include "harness/lib/text.h"
 #include "harness/store/durations.h"
 #include "harness/store/run_directory.h"
@@ -252,19 +253,6 @@ static json_t *regressed_rows(const json_t *comparison)
 	return only;
 }
 
-static json_t *find_row(const json_t *comparison, const char *list, const json_t *like)
-{
-	json_t *row;
-	size_t index;
-
-	json_array_foreach (json_object_get(comparison, list), index, row)
-		if (json_equal(json_object_get(row, "scenario"),
-			       json_object_get(like, "scenario")) &&
-		    strcmp(json_text(row, "metric", ""), json_text(like, "metric", "")) == 0)
-			return row;
-	return NULL;
-}
-
 static void change_count(json_t *counts, const char *verdict, int by)
 {
 	json_object_set_new(counts, verdict, json_integer(json_number(counts, verdict, 0) + by));
@@ -283,7 +271,7 @@ static void confirm(json_t *first, const json_t *second)
 
 			if (!json_is(row, "verdict", "regressed"))
 				continue;
-			again = find_row(second, lists[i], row);
+			again = table_row_like(json_object_get(second, lists[i]), row);
 			if (again)
 				json_object_set(row, "confirmation", again);
 			if (json_is(again, "verdict", "regressed")) {

@@ -10,6 +10,22 @@
 #include "harness/compare/table.h"
 #include "reports/text.h"
 
+const char *const compare_verdicts[VERDICTS] = {"regressed", "improved", "too-noisy",
+						"no-change-shown", "not-comparable"};
+
+/** table_row_like - the row of the same scenario and metric, or of the same rate. Return: borrowed; NULL: there is none */
+json_t *table_row_like(const json_t *rows, const json_t *like)
+{
+	json_t *row;
+	size_t index;
+
+	json_array_foreach ((json_t *)rows, index, row)
+		if (json_is(row, "scenario", json_text(like, "scenario", "")) &&
+		    strcmp(json_text(row, "metric", ""), json_text(like, "metric", "")) == 0)
+			return row;
+	return NULL;
+}
+
 /** table_number - number of a row, or @fallback if there is none */
 double table_number(const json_t *object, const char *key, double fallback)
 {
@@ -224,8 +240,6 @@ static bool any_unknown_boots(const json_t *rows)
 
 static void print_legend(FILE *out, const json_t *comparison)
 {
-	static const char *const verdicts[] = {"regressed", "improved", "no-change-shown",
-					       "too-noisy", "not-comparable"};
 	const json_t *counts = json_object_get(comparison, "counts");
 	__cleanup_free char *alarms =
 		calibration_warning(json_object_get(comparison, "calibration"));
@@ -241,9 +255,10 @@ static void print_legend(FILE *out, const json_t *comparison)
 		fputs("* The boots are not recorded: each trial counts as one.\n", out);
 	if (alarms)
 		text_line(out, "%s", alarms);
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+	for (size_t i = 0; i < VERDICTS; i++)
 		fprintf(out, "%s%lld %s", i ? ", " : "",
-			(long long)json_number(counts, verdicts[i], 0), verdicts[i]);
+			(long long)json_number(counts, compare_verdicts[i], 0),
+			compare_verdicts[i]);
 	fputs("\n", out);
 }
 

@@ -127,10 +127,8 @@ int stats_detectable(const double *a, size_t a_count, const double *b, size_t b_
 		     double power, double *shift)
 {
 	double scale, variance;
-	int error = order_check(a, a_count);
+	int error = order_check(a, a_count) ?: order_check(b, b_count);
 
-	if (!error)
-		error = order_check(b, b_count);
 	if (error)
 		return error;
 	*shift = INFINITY;

@@ -186,10 +186,8 @@ int stats_shift(const double *a, size_t a_count, const double *b, size_t b_count
 	size_t pairs = a_count * b_count;
 	double *differences;
 	double ranks = -1;
-	int error = order_check(a, a_count);
+	int error = order_check(a, a_count) ?: order_check(b, b_count);
 
-	if (!error)
-		error = order_check(b, b_count);
 	if (error)
 		return error;
 	differences = calloc(pairs, sizeof(*differences));
