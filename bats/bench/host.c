@@ -40,7 +40,7 @@ struct machine {
 	size_t count;
 	unsigned int memory_mib;
 	unsigned int processors;
-	int kernel, kernel_number, initramfs_number, ram_number;
+	int kernel, kernel_number, initramfs_number, ram_number, disk_number;
 };
 
 static int compare(const void *one, const void *other)
@@ -87,6 +87,14 @@ static const char *argument_after(const struct machine *machine, const char *opt
 	die("QEMU was started without %s", option);
 }
 
+static const char *argument_with(const struct machine *machine, const char *part)
+{
+	for (size_t i = 0; i < machine->count; i++)
+		if (strstr(machine->arguments[i], part))
+			return machine->arguments[i];
+	die("QEMU was started without %s", part);
+}
+
 static void read_machine(struct machine *machine, pid_t qemu)
 {
 	__cleanup_free char *path = format_text("/proc/%d/cmdline", (int)qemu);
@@ -105,12 +113,8 @@ static void read_machine(struct machine *machine, pid_t qemu)
 	machine->processors = (unsigned int)atoi(argument_after(machine, "-smp"));
 	machine->kernel_number = inherited_number(argument_after(machine, "-kernel"));
 	machine->initramfs_number = inherited_number(argument_after(machine, "-initrd"));
-	machine->ram_number = -1;
-	for (size_t i = 0; i < machine->count; i++)
-		if (strstr(machine->arguments[i], "mem-path="))
-			machine->ram_number = inherited_number(machine->arguments[i]);
-	if (machine->ram_number < 0)
-		die("QEMU's RAM is no inherited file");
+	machine->ram_number = inherited_number(argument_with(machine, "mem-path="));
+	machine->disk_number = inherited_number(argument_with(machine, "node-name=scratch"));
 	kernel = format_text("/proc/%d/fd/%d", (int)qemu, machine->kernel_number);
 	machine->kernel = open(kernel, O_RDONLY | O_CLOEXEC);
 	if (machine->kernel < 0)
@@ -159,10 +163,11 @@ static char *with_directory(const char *text, const char *from, const char *to)
 }
 
 __attribute__((noreturn)) static void become_qemu(const struct machine *machine, char **argv,
-						  int initramfs, int ram, int output)
+						  int initramfs, int ram, int disk, int output)
 {
-	const int from[] = {machine->kernel, initramfs, ram};
-	const int to[] = {machine->kernel_number, machine->initramfs_number, machine->ram_number};
+	const int from[] = {machine->kernel, initramfs, ram, disk};
+	const int to[] = {machine->kernel_number, machine->initramfs_number, machine->ram_number,
+			  machine->disk_number};
 	int moved[ARRAY_SIZE(from)];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -224,6 +229,7 @@ static double boot_bare(const struct machine *machine, const char *rig_directory
 	char *argv[ARGUMENTS_MAX + 1] = {0};
 	__cleanup_close int initramfs = open(initramfs_path, O_RDONLY | O_CLOEXEC);
 	__cleanup_close int ram = memfd_create("brinell-ram", MFD_CLOEXEC);
+	__cleanup_close int disk = memfd_create("brinell-disk", MFD_CLOEXEC);
 	__cleanup_free char *ram_path = format_text("/proc/self/fd/%d", ram);
 	__cleanup_free char *doorbell = NULL;
 	__cleanup_free char *poison = NULL;
@@ -235,7 +241,8 @@ static double boot_bare(const struct machine *machine, const char *rig_directory
 	pid_t qemu;
 
 	if (initramfs < 0 || ram < 0 || ftruncate(ram, (off_t)machine->memory_mib << 20) < 0 ||
-	    !mkdtemp(directory) || pipe2(output, O_CLOEXEC) < 0)
+	    disk < 0 || ftruncate(disk, QEMU_DISK_SIZE) < 0 || !mkdtemp(directory) ||
+	    pipe2(output, O_CLOEXEC) < 0)
 		die("cannot make the bare machine: %s", strerror(errno));
 	doorbell = format_text("%s/doorbell", directory);
 	poison = format_text("%s/poison", directory);
@@ -266,7 +273,7 @@ static double boot_bare(const struct machine *machine, const char *rig_directory
 	if (qemu < 0)
 		die("fork: %s", strerror(errno));
 	if (qemu == 0)
-		become_qemu(machine, argv, initramfs, ram, output[1]);
+		become_qemu(machine, argv, initramfs, ram, disk, output[1]);
 	close(output[1]);
 	console = fdopen(output[0], "r");
 	alarm(HOST_TIMEOUT_MS / 1000);
