@@ -19,6 +19,12 @@
  * A poisoned fetch is detected at the start of the translation block that contains it: RIP is that of the block's first
  * instruction, where execution can resume, at most a block (two pages) before the poisoned line.
  *
+ * Stale breakpoints. A kernel patches its code by a breakpoint in place of the first byte, and replaces it last
+ * (arch/x86/kernel/alternative.c, smp_text_poke_batch_finish()). QEMU discards the translation of bytes before a processor stores to them
+ * (accel/tcg/cputlb.c, notdirty_write()). Another processor can translate the breakpoint again in between, and would execute it
+ * long after it has left the memory: an oops. So all translated code is discarded when a processor comes to such a breakpoint, also
+ * while no line is armed.
+ *
  * Not detected: accesses by devices (DMA) and by the page-table walker. Prefetch instructions do not access memory under TCG,
  * so they consume no poison, as on metal.
  *
@@ -62,6 +68,9 @@ enum {
 	CALLBACK_NO_REGISTERS,
 	MEMORY_READ_WRITE = 3
 };
+
+/* INT3 */
+#define BREAKPOINT 0xcc
 
 typedef void (*simple_callback)(qemu_plugin_id_t id);
 typedef void (*processor_callback)(qemu_plugin_id_t id, unsigned int processor);
@@ -116,6 +125,7 @@ static struct {
 	void (*inject)(void *monitor, struct processor *processor, int bank, uint64_t status,
 		       uint64_t mcg_status, uint64_t address, uint64_t misc, int flags);
 	void (*forget_callbacks)(struct processor *processor);
+	void (*discard_code)(struct processor *processor);
 } qemu;
 
 static struct poison_page *page;
@@ -374,11 +384,47 @@ static bool flushes_line(const uint8_t *code, size_t size)
 	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
 }
 
+/* @data: the byte of the breakpoint in QEMU's mapping of the RAM */
+static void on_breakpoint(unsigned int number, void *data)
+{
+	struct processor *processor;
+
+	if (*(const volatile uint8_t *)data == BREAKPOINT)
+		return;
+	processor = qemu.get((int)number);
+	fputs("a breakpoint is no longer in memory: discarding all translated code\n", stderr);
+	/* The processor does it before it goes on. */
+	qemu.discard_code(processor);
+	restart_instruction(processor);
+}
+
+/*
+ * Watch a breakpoint, which ends its block. The memory may already hold the first byte of what replaces it: NOP, CALL, or JMP of
+ * several bytes, which is no instruction of one byte.
+ */
+static void watch_breakpoint(struct qemu_plugin_tb *tb)
+{
+	static const uint8_t firsts[] = {BREAKPOINT, 0x0f, 0x2e, 0x66, 0xe8, 0xe9, 0xeb};
+	struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, qemu_plugin_tb_n_insns(tb) - 1);
+	uint8_t *host = qemu_plugin_insn_haddr(last);
+
+	if (qemu_plugin_insn_size(last) == 1 && host && memchr(firsts, *host, sizeof(firsts)))
+		qemu_plugin_register_vcpu_insn_exec_cb(last, on_breakpoint, CALLBACK_NO_REGISTERS,
+						       host);
+}
+
+static void on_translate_unarmed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	watch_breakpoint(tb);
+}
+
 /* All lines of a block are compared when it runs, because a line may be armed after the translation. */
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	uint64_t line = UINT64_MAX;
 
+	if (qemu.discard_code)
+		watch_breakpoint(tb);
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uintptr_t host = (uintptr_t)qemu_plugin_insn_haddr(insn);
@@ -435,6 +481,8 @@ static void on_reset(qemu_plugin_id_t id)
 		qemu_plugin_register_flush_cb(id, on_flush);
 		find_ram();
 		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	} else if (qemu.discard_code) {
+		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate_unarmed);
 	}
 	resetting = false;
 	atomic_store(&page->acknowledged, generation);
@@ -500,6 +548,11 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
 	*(void **)&qemu.inject = dlsym(RTLD_DEFAULT, "cpu_x86_inject_mce");
 	if (qemu.get && qemu.run_on && qemu.inject)
 		*(void **)&qemu.leave = dlsym(RTLD_DEFAULT, "cpu_loop_exit_restore");
+	/* With API 1 a host has one processor. */
+	if (qemu.leave && PLUGIN_API > 1)
+		*(void **)&qemu.discard_code = dlsym(RTLD_DEFAULT, "tb_flush");
+	if (qemu.discard_code)
+		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate_unarmed);
 	atomic_store(&page->present, (uint32_t)getpid());
 	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
 	return 0;
