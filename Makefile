@@ -12,6 +12,8 @@
 # SANITIZE=1 builds with ASan and UBSan into build/asan; WERROR=1 turns warnings of gcc 12 into errors, as CI does.
 
 PREFIX ?= /usr/local
+# No built-in rules: make would try each of them for each of the files.
+MAKEFLAGS += -r
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -30,13 +32,17 @@ BUILD := build/asan
 SANITIZERS := -fsanitize=address,undefined -fsanitize-undefined-trap-on-error -fno-omit-frame-pointer -fno-pie
 LDFLAGS += -no-pie -static-libasan
 # A test is linked in half the time by gold, where there is one.
-LDFLAGS += $(if $(shell command -v ld.gold),-fuse-ld=gold)
+gold := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+LDFLAGS += $(gold)
 else
 BUILD := build
 endif
 
 libraries := jansson yaml-0.1 libsystemd sqlite3 zlib libvirt libvirt-qemu
-CPPFLAGS += -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
+# Each is asked for once, not for each file that is compiled.
+includes := $(shell $(PKG_CONFIG) --cflags $(libraries) 2>/dev/null)
+libvirt := $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null)
+CPPFLAGS += -D_GNU_SOURCE -I. $(includes)
 CFLAGS ?= $(if $(SANITIZE),-O1 -g1,-O2 -g)
 CFLAGS += -std=gnu17 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) -pthread $(SANITIZERS)
 LDLIBS := $(shell $(PKG_CONFIG) --libs jansson yaml-0.1 libsystemd sqlite3 zlib 2>/dev/null) -pthread -lm
@@ -78,7 +84,11 @@ driven := demo check check-fast check-guests check-xen bench
 xen_rooms := $(filter %/xen,$(rooms))
 programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
 
-all: $(BUILD)/brinell $(if $(SANITIZE),,$(programs_here:%=build/%) build/brinell-agent-xen.o build/brinell-guest-xen build/poison-v1.so build/poison-v2.so build/brinell.1 build/brinell.bash)
+# What runs on hosts and in guests; a static program can not be sanitized.
+remote := $(patsubst %,build/%,$(filter-out brinell,$(programs_here)) brinell-agent-xen.o brinell-guest-xen poison-v1.so poison-v2.so)
+controller := $(BUILD)/brinell $(BUILD)/brinell.1 $(BUILD)/brinell.bash
+
+all: $(if $(SANITIZE),$(BUILD)/brinell,$(controller) $(remote))
 
 setup:
 	@./setup
@@ -151,11 +161,13 @@ $(foreach build,$(sort $(BUILD) build/fuzz),$(foreach name,$(rooms),$(eval $(cal
 $(BUILD)/brinell: LINK := $(LDLIBS)
 build/brinell-agent build/brinell-guest: LINK := -static $(shell $(PKG_CONFIG) --static --libs jansson 2>/dev/null) -pthread
 # libvirt can not be linked statically; what can be, is, so that the program runs on hosts that have libvirt alone.
-build/brinell-agent-kvm: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null) -pthread
+build/brinell-agent-kvm: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic $(libvirt) -pthread
 build/brinell-agent-xen: LINK := -Wl,-Bstatic $(shell $(PKG_CONFIG) --libs jansson 2>/dev/null) -Wl,-Bdynamic -lxenlight -lxenctrl -lxenguest -lxenstore -lxentoollog -lxenforeignmemory -lxendevicemodel -pthread
 
+ifndef SANITIZE
 build/brinell-agent-xen.o: $(BUILD)/obj/$(main.brinell-agent-xen) $(foreach used,$(filter-out $(xen_rooms),$(rooms.brinell-agent-xen)),$(BUILD)/rooms/$(used).a)
 	ld -r -o $@ $(filter %.o,$^) --whole-archive $(filter %.a,$^)
+endif
 
 define link_program
 $(BUILD)/$1: $(BUILD)/obj/$(main.$1) $(foreach used,$(rooms.$1),$(BUILD)/rooms/$(used).a)
@@ -171,10 +183,10 @@ build/brinell-guest-xen: $(addprefix harness/hypervisor/xen/guest/,guest.c work.
 		-static -no-pie -nostdlib -Wl,-T,$(filter %.ld,$^) -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,--oformat=elf32-i386 -o $@ $(filter %.c %.S,$^)
 
 # The manual page and the completion are made of the help.
-build/brinell.1: harness/programs/make-man build/brinell
+$(BUILD)/brinell.1: harness/programs/make-man $(BUILD)/brinell
 	@$^ >$@
 
-build/brinell.bash: harness/programs/make-completion build/brinell
+$(BUILD)/brinell.bash: harness/programs/make-completion $(BUILD)/brinell
 	@$^ >$@
 
 # The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
@@ -185,7 +197,7 @@ build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/po
 define link_test
 $(BUILD)/unit/$1: $(BUILD)/obj/bats/unit/$1.o $(call archives,$(BUILD),$(rooms.bats/unit/$1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) $(wraps.bats/unit/$1:%=-Wl,--wrap=%) -o $$@ $$(filter %.o,$$^) $$(linked) -lcmocka $(LDLIBS) $(if $(filter harness/hypervisor/libvirt,$(call whole,$(rooms.bats/unit/$1))),$(shell $(PKG_CONFIG) --libs libvirt-qemu libvirt 2>/dev/null))
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) $(wraps.bats/unit/$1:%=-Wl,--wrap=%) -o $$@ $$(filter %.o,$$^) $$(linked) -lcmocka $(LDLIBS) $(if $(filter harness/hypervisor/libvirt,$(call whole,$(rooms.bats/unit/$1))),$(libvirt))
 endef
 $(foreach test,$(notdir $(unit_tests)),$(eval $(call link_test,$(test))))
 
@@ -225,11 +237,12 @@ $(filter-out %/image.bats.tap %/matrix.bats.tap,$(bats_results)): $(BUILD)/brine
 $(filter-out %/image.bats.tap,$(bats_results)): $(test_data)
 $(BUILD)/results/image.bats.tap: $(image_scripts) bats/result.sh
 
-# A static program can not be sanitized; these look into the real one.
-$(patsubst %,$(BUILD)/results/%.tap,test_guest_program install.bats): build/brinell-guest
+# These look into the real ones, which another make builds.
+$(BUILD)/results/test_guest_program.tap $(BUILD)/results/install.bats.tap: $(remote)
 ifdef SANITIZE
-build/brinell-guest: $(wildcard $(rooms.brinell-guest:%=%/*.[ch])) harness/programs/brinell-guest.c Makefile
-	@$(MAKE) -s SANITIZE= $@ && touch $@
+compiled := $(filter-out build/brinell-guest-xen %.so,$(remote))
+$(compiled) &: $(wildcard $(patsubst %,%/*.[ch],$(sort $(foreach name,$(filter-out brinell,$(programs)),$(rooms.$(name)))))) harness/programs/brinell-agent.c harness/programs/brinell-guest.c Makefile
+	@$(MAKE) -s SANITIZE= $(compiled) && touch $(compiled)
 endif
 
 $(BUILD)/results/%.bats.tap: bats/unit/%.bats
@@ -283,15 +296,15 @@ coverage:
 $(driven):
 	@bats/run.sh $@
 
-install: all
+install: $(controller) $(remote)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
-	install -m 755 $(programs_here:%=build/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/brinell $(filter-out build/brinell,$(programs_here:%=build/%)) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
-	install -D -m 644 build/brinell.1 $(DESTDIR)$(PREFIX)/share/man/man1/brinell.1
-	install -D -m 644 build/brinell.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/brinell
+	install -D -m 644 $(BUILD)/brinell.1 $(DESTDIR)$(PREFIX)/share/man/man1/brinell.1
+	install -D -m 644 $(BUILD)/brinell.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/brinell
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in brinell-nightly.service brinell-nightly-continue.service; do \
 		sed 's|@PREFIX@|$(PREFIX)|' harness/nightly/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
