@@ -28,9 +28,9 @@ load fake/engine
 
 @test "a source that floods is cut off and counted, and the others are kept" {
 	run_it chatty --set deadline=60s
-	[ "$(records event)" -lt 10100 ]
+	[ "$(records event)" -lt 120 ]
 	[ "$(records close)" -eq 1 ]
-	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":2000'* ]]
+	[[ $(grep '"type":"dropped"' "$out/journal.jsonl") == *'"source":"h0 trace"'*'"events":16'* ]]
 	grep -q '"event":"over-budget"' "$out/journal.jsonl"
 	grep -q "Kernel panic - not syncing: Fatal exception" "$out/journal.jsonl" # there is a reserve for how the kernel fares
 	[ "$(verdict 0001)" = inconclusive ] # an IOMMU fault may be among what was lost
@@ -54,7 +54,7 @@ load fake/engine
 @test "a trial that may last longer may have more evidence" {
 	run_it chatty --set deadline=2min
 	[ "$(records dropped)" -eq 0 ]
-	[ "$(records event)" -gt 12000 ]
+	[ "$(records event)" -gt 120 ]
 }
 
 @test "a storm is shrunk with several tries of each schedule" {
