@@ -55,7 +55,7 @@ uneven() { # NUMBER...
 	"$brinell" report cal --format json | jq -e .in_turns
 	run "$brinell" report cal --format html
 	[ "$status" -eq 2 ]
-	[[ $output == *"'cal' is a calibration: give --format json, or one of its runs"* ]]
+	[[ $output == *"'cal' is a calibration, which has the formats json; each of its runs has all"* ]]
 	[[ $(<said) == *"8 runs of each side, A B B A"*"16 trials: how long they take is not known"* ]]
 	[ "$(wc -l <fired)" -eq 16 ]
 	# sd(100 + 1:16 %% 3) is 0.816, of a median of 101.

@@ -66,9 +66,16 @@ compare() { # BOOTS OPTIONS...
 	"$brinell" report moved --format html --output page
 	cmp page "$whole/out/report.html"
 	[ "$("$brinell" report moved --format json | jq -c '.counts, [.profiles[].picture]')" = "$(jq -c '.counts, [.profiles[].picture | "moved" + .[3:]]' "$whole/out/compared.json")" ]
-	run "$brinell" report moved --format junit
+	run "$brinell" report moved --format kcidb
 	[ "$status" -eq 2 ]
-	[[ $output == *"'moved' is a comparison: give --format json or html, or one of its runs, such as moved/round-1/01-a"* ]]
+	[[ $output == *"'moved' is a comparison, which has the formats "*json*"; each of its runs has all, such as moved/round-1/01-a"* ]]
+	# What a CI system reads of it.
+	"$brinell" report moved --format junit --output junit.xml
+	xmllint --noout --schema "$BATS_TEST_DIRNAME/junit-10.xsd" junit.xml
+	[[ $(<junit.xml) == *'failures="1" errors="0"'*'classname="fake.poison" name="fake/poison victim.cost"'*'<failure message="regressed: confirmed by a second round; A '*', change +'* ]]
+	[[ $(<junit.xml) == *'name="fake/poison failures"'*'<skipped message="too-noisy: '* ]]
+	run "$brinell" report moved --format github
+	[[ $output == *"::error title=fake/poison victim.cost::"* ]]
 	for command in "show moved 1" "judge moved" "shrink moved 1"; do
 		# shellcheck disable=SC2086 # words
 		run "$brinell" $command

@@ -18,8 +18,8 @@ static const char usage[] =
 	"\n"
 	"Prints the results of a run from its journal. A verdict that this version of brinell\n"
 	"recorded is not judged again; 'brinell judge' does that. DIR may be a comparison, for "
-	"html\n"
-	"and json, or a calibration, for json.\n"
+	"html,\n"
+	"json, junit, github and lava, or a calibration, for json.\n"
 	"\n"
 	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
 	"lava, gobench, otava,\n"
@@ -85,12 +85,38 @@ static int report_run(const char *directory, const struct report *report, const 
 				   &summary));
 }
 
-static int report_comparison(const char *directory, const char *format, const char *path)
+static bool draws(const struct report *report)
+{
+	return strcmp(report->name, "html") == 0;
+}
+
+/* Whether the result of a comparison or calibration has a format: of calibrations only JSON. */
+static bool has_format(bool calibrates, const struct report *report)
+{
+	return strcmp(report->name, "json") == 0 ||
+	       (!calibrates && (draws(report) || compare_is_list(report)));
+}
+
+static void log_no_format(const char *directory, bool calibrates)
+{
+	__cleanup_free char *known = NULL;
+
+	for (size_t i = 0; i < report_count(); i++)
+		if (has_format(calibrates, report_at(i)))
+			append_text(&known, ", ", "%s", report_at(i)->name);
+	log_error(
+		"report: '%s' is a %s, which has the formats %s; each of its runs has all, such as "
+		"%s/round-1/01-a",
+		directory, calibrates ? "calibration" : "comparison", known, directory);
+}
+
+static int report_comparison(const char *directory, const struct report *report, const char *path)
 {
 	__cleanup_json json_t *plan = NULL;
 	__cleanup_json json_t *result = NULL;
-	bool calibrates, draws = strcmp(format, "html") == 0;
+	bool calibrates;
 	struct reason why = {""};
+	int error = 0;
 	FILE *out;
 
 	if (rounds_load(directory, &plan, &why) || rounds_result(directory, plan, &result, &why)) {
@@ -98,21 +124,20 @@ static int report_comparison(const char *directory, const char *format, const ch
 		return EXIT_USAGE;
 	}
 	calibrates = json_is_true(json_object_get(plan, "calibrate"));
-	if (strcmp(format, "json") != 0 && (calibrates || !draws)) {
-		log_error("report: '%s' is a %s: give --format json%s, or one of its runs, such as "
-			  "%s/round-1/01-a",
-			  directory, calibrates ? "calibration" : "comparison",
-			  calibrates ? "" : " or html", directory);
+	if (!has_format(calibrates, report)) {
+		log_no_format(directory, calibrates);
 		return EXIT_USAGE;
 	}
 	out = open_output(path);
 	if (!out)
 		return EXIT_USAGE;
-	if (draws)
+	if (draws(report))
 		compare_draw(out, plan, result);
+	else if (compare_is_list(report))
+		error = compare_list(out, result, report);
 	else
 		text_json(out, result);
-	return close_output(out, path, 0);
+	return close_output(out, path, error);
 }
 
 static int run(int argc, char **argv)
@@ -150,7 +175,7 @@ static int run(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return directory_kind(argv[optind]) == DIRECTORY_COMPARISON
-		       ? report_comparison(argv[optind], format, output)
+		       ? report_comparison(argv[optind], report, output)
 		       : report_run(argv[optind], report, output);
 }
 

@@ -197,6 +197,19 @@ static void fill_rate(const json_t *row, char *cells[TABLE_COLUMNS])
 	cells[5] = verdict_text(row);
 }
 
+/**
+ * table_fill - the texts of a row: name, A, B, change, p, verdict
+ * @row:   of the metrics or the rates of a comparison
+ * @cells: receives them; each is owned by the caller
+ */
+void table_fill(const json_t *row, char *cells[TABLE_COLUMNS])
+{
+	if (json_object_get(row, "metric"))
+		fill_metric(row, cells);
+	else
+		fill_rate(row, cells);
+}
+
 static int width_of(const char *text)
 {
 	return (int)text_columns(text);
@@ -308,9 +321,9 @@ void compare_print(FILE *out, const json_t *comparison)
 		cells[0][i] = xstrdup(heads[i]);
 	}
 	json_array_foreach (metrics, index, row)
-		fill_metric(row, cells[count++]);
+		table_fill(row, cells[count++]);
 	json_array_foreach (rates, index, row)
-		fill_rate(row, cells[count++]);
+		table_fill(row, cells[count++]);
 	table_cells(out, cells, count);
 	for (size_t i = 0; i < count * TABLE_COLUMNS; i++)
 		free(cells[i / TABLE_COLUMNS][i % TABLE_COLUMNS]);

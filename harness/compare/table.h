@@ -10,6 +10,7 @@
 /* Of a row, in the order of importance. */
 extern const char *const compare_verdicts[VERDICTS];
 
+void table_fill(const json_t *row, char *cells[TABLE_COLUMNS]);
 void table_cells(FILE *out, char *(*cells)[TABLE_COLUMNS], size_t count);
 char *compare_side_text(const json_t *side, const char *unit);
 char *compare_change_text(const json_t *change);
