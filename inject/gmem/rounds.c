@@ -162,18 +162,18 @@ static int start_thread(struct converter *converter, void *(*body)(void *), cons
 	return error ? fail_errno(why, error, "the thread of a %s can not start", what) : 0;
 }
 
-/* The last vCPUs of the first VM touch, the others convert. */
+/* The last vCPUs of the first VM touch, the others convert. @started: receives the number of touchers that did. */
 static int start_touchers(struct storm *storm, struct converter *touchers, unsigned int count,
-			  struct reason *why)
+			  unsigned int *started, struct reason *why)
 {
 	int error = 0;
 
-	for (unsigned int i = 0; !error && i < count; i++) {
-		struct converter *toucher = &touchers[i];
+	for (*started = 0; !error && *started < count; *started += !error) {
+		struct converter *toucher = &touchers[*started];
 		struct guest_mailbox *box;
 
 		*toucher = (struct converter){.storm = storm};
-		toucher->operation.vcpu = storm->knobs.shape.vcpus - 1 - i;
+		toucher->operation.vcpu = storm->knobs.shape.vcpus - 1 - *started;
 		box = box_of(storm, toucher);
 		box->stop = 0;
 		box->first = 0;
@@ -186,7 +186,7 @@ static int start_touchers(struct storm *storm, struct converter *touchers, unsig
 
 static void stop_touchers(struct storm *storm, struct converter *touchers, unsigned int count)
 {
-	for (unsigned int i = 0; i < count && touchers[i].started; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		struct guest_mailbox *box = box_of(storm, &touchers[i]);
 
 		box->stop = 1;
@@ -242,15 +242,17 @@ int round_execute(struct storm *storm, unsigned int count, const struct storm_op
 		  struct reason *why)
 {
 	unsigned int touching = may_touch(storm, fault) ? storm->knobs.touchers : 0;
-	struct converter touchers[GUEST_VCPUS] = {0};
+	/* Not initialized, which would take longer than a conversion. */
+	struct converter touchers[GUEST_VCPUS];
+	unsigned int started;
 	int error;
 
 	if (!count && !fault)
 		return 0;
 	storm->disturbed = disturbs(fault);
-	error = start_touchers(storm, touchers, touching, why)
+	error = start_touchers(storm, touchers, touching, &started, why)
 			?: execute_all(storm, count, fault, why);
-	stop_touchers(storm, touchers, touching);
+	stop_touchers(storm, touchers, started);
 	return error;
 }
 
