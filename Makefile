@@ -5,7 +5,7 @@
 # make demo         the main job on the rig            make check       all tests
 # make check-fast   style, units, fuzz corpora: no root, no rig, below a minute
 # make check-guests guests on emulated hosts (40 min)  make fuzz        a longer fuzz of every parser
-# make check-xen    all scenarios of Xen (80 min)      make bench       the figures of docs/benchmarks.md
+# make check-xen    all scenarios of Xen (100 min)     make bench       the figures of docs/benchmarks.md
 # make coverage     which branches of the statistics their tests reach
 # make install      DESTDIR= PREFIX=
 #

@@ -174,7 +174,7 @@ xen() {
 		echo "not ok the image of the rig with Xen" | tee -a "$results"
 		return
 	}
-	say "guests of Xen on one and on two emulated hosts: the whole matrix (about 45 minutes)"
+	say "guests of Xen on one and on two emulated hosts: the whole matrix (about 60 minutes)"
 	scenarios xen "xen/*"
 	say "programs and emulators that are killed during a migration of Xen (about 20 minutes)"
 	TEST_TIMEOUT=3600 tap xen.bats bats --tap bats/guests/xen.bats
@@ -182,7 +182,7 @@ xen() {
 		echo "not ok the image of the rig with Xen and EPT" | tee -a "$results"
 		return
 	}
-	say "guests of Xen with EPT, on a host in the emulator Bochs: a selection (about 15 minutes)"
+	say "guests of Xen with EPT, on a host in the emulator Bochs: a selection (about 20 minutes)"
 	scenarios xen-ept @xen-ept --bench xen-ept
 }
 
