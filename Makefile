@@ -106,7 +106,7 @@ $(BUILD)/obj/%.o: %.c Makefile
 
 build/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c -o $@ $<
+	$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -MMD -MP -c -o $@ $<
 
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/scenario/%.o): CPPFLAGS += -DSCENARIO_DIR='"$(PREFIX)/share/brinell/scenarios"'
 $(foreach build,$(BUILD) build/fuzz,$(build)/obj/harness/rig/%.o): CPPFLAGS += -DRIG_DIR='"$(PREFIX)/lib/brinell"'
@@ -219,19 +219,28 @@ build/fuzz/$1: build/fuzz/obj/bats/fuzz/$1.o $(call archives,build/fuzz,$(rooms.
 endef
 $(foreach name,$(notdir $(fuzzers)),$(eval $(call link_fuzzer,$(name))))
 
+# Replays a corpus in the sanitized build of the tests, which has what the target needs: a fuzzer takes a build by clang.
+define link_replay
+$(BUILD)/replay/$1: $(BUILD)/obj/bats/fuzz/$1.o $(BUILD)/obj/bats/fuzz/replay.o $(call archives,$(BUILD),$(rooms.bats/fuzz/$1) harness/lib)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(linked) $(LDLIBS)
+endef
+replayers := $(fuzzers:build/fuzz/%=$(BUILD)/replay/%)
+$(foreach name,$(notdir $(replayers)),$(eval $(call link_replay,$(name))))
+
 # The results of tests; whatever a test may read that is no program counts among its inputs. The longest begin first.
 test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/journal.bash bats/result.sh
 longest := cli nightly engine calibrate rounds resume
 bats_results := $(patsubst %,$(BUILD)/results/%.bats.tap,$(longest) $(filter-out $(longest),$(patsubst bats/unit/%.bats,%,$(wildcard bats/unit/*.bats))))
 results := $(bats_results) $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap)
-replays := $(fuzzers:build/fuzz/%=build/fuzz/results/%.tap)
+replays := $(replayers:$(BUILD)/replay/%=$(BUILD)/results/%.tap)
 image_scripts := $(filter-out %.c %.h,$(wildcard harness/rig/image/*))
 
 $(BUILD)/results/test_%.tap: $(BUILD)/unit/test_% $(test_data) $(image_scripts)
 	@bats/result.sh $@ test_$* env CMOCKA_MESSAGE_OUTPUT=TAP $<
 
 # The longest tests need this program alone: the others are linked while those run.
-$(if $(filter results,$(MAKECMDGOALS)),$(eval $(unit_tests) $(fuzzers): | $(BUILD)/brinell))
+$(if $(filter results,$(MAKECMDGOALS)),$(eval $(unit_tests) $(replayers): | $(BUILD)/brinell))
 
 $(filter-out %/image.bats.tap %/matrix.bats.tap,$(bats_results)): $(BUILD)/brinell
 $(filter-out %/image.bats.tap,$(bats_results)): $(test_data)
@@ -248,8 +257,8 @@ endif
 $(BUILD)/results/%.bats.tap: bats/unit/%.bats
 	@bats/result.sh $@ $*.bats bats --tap $<
 
-build/fuzz/results/%.tap: build/fuzz/% bats/fuzz.sh $(wildcard bats/fuzz/corpus/*/*)
-	@bats/result.sh --plain $@ "$* replays its corpus" bats/fuzz.sh 0 $<
+$(BUILD)/results/fuzz_%.tap: $(BUILD)/replay/fuzz_% bats/result.sh $(wildcard bats/fuzz/corpus/*/*)
+	@bats/result.sh --plain $@ "fuzz_$* replays its corpus" $< bats/fuzz/corpus/$*
 
 # Style: of C sources only those are looked at that have changed since all were fine.
 styles := $(patsubst %,build/style/%.tap,format shell rooms documents licence)

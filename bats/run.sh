@@ -79,7 +79,7 @@ write_to_memory() {
 fast() {
 	say "style, unit tests with AddressSanitizer and UBSan, fuzz corpora (about 1 minute when nothing is built yet)"
 	write_to_memory
-	find build/style build/asan/results build/fuzz/results -name '*.failed' -delete 2>/dev/null
+	find build/style build/asan/results -name '*.failed' -delete 2>/dev/null
 	# Tests wait more than they compute.
 	if ! make -s -k -j$((jobs * 2)) SANITIZE=1 WERROR=1 styles results replays benches 2>&1 | tee "$log/build"; then
 		echo "not ok the sanitized build" | tee -a "$results"
