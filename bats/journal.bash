@@ -14,6 +14,11 @@ await_record() {
 	await_text "$2" "\"type\":\"$1\"" ${3:+"\"trial\":\"$3\""}
 }
 
+# The same for the second record of the type: TYPE CONTROLLER
+await_second() {
+	[ "$(grep -m2 -c "\"type\":\"$1\"" < <(tail --pid="$2" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null))" -eq 2 ]
+}
+
 records() { # TYPE: how many records of it
 	grep -c "\"type\":\"$1\"" "$out/journal.jsonl"
 }

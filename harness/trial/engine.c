@@ -368,6 +368,7 @@ static int start_trial(struct engine *engine, struct reason *why)
 static void run_attempt(struct engine *engine, struct closing *closing)
 {
 	struct reason why = {0};
+	bool died;
 	int error;
 
 	*closing = (struct closing){.cause = CAUSE_DONE};
@@ -402,11 +403,14 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	} else if (error) {
 		close_on_error(closing, error, &why);
 	}
-	if (engine->bench->state == HOST_LOST) {
+	/* The event that a host ended may not be read yet. */
+	died = engine->bench->state == HOST_DIED;
+	if (error)
+		(void)bench_pump(engine->bench, 0);
+	if (engine->bench->state == HOST_LOST)
 		drain_console_after_death(engine->bench);
-		if (engine->bench->state == HOST_DIED)
-			closing->cause = CAUSE_HOST_DIED;
-	}
+	if (!died && engine->bench->state == HOST_DIED)
+		closing->cause = CAUSE_HOST_DIED;
 }
 
 static json_t *judge_and_record(struct engine *engine)
@@ -429,7 +433,7 @@ static bool was_taken(const struct engine *engine)
 		taken |= host->state == HOST_TAKEN;
 	if (taken)
 		result = judge_trial(engine->records, engine->trial->id);
-	return json_is(result, "verdict", "inconclusive");
+	return is_one_of(json_text(result, "verdict", ""), "inconclusive", "infra");
 }
 
 /*
@@ -438,12 +442,13 @@ static bool was_taken(const struct engine *engine)
  */
 static bool may_try_again(const struct engine *engine, enum end_cause cause)
 {
+	bool of_bench = cause == CAUSE_INFRA || cause == CAUSE_AGENT_LOST;
+
 	if (engine->trial->attempts >= ATTEMPTS_MAX)
 		return false;
 	if (engine->intended || (engine->decisive && cause != CAUSE_INFRA))
-		return cause == CAUSE_AGENT_LOST && was_taken(engine);
-	return cause == CAUSE_INFRA || cause == CAUSE_AGENT_LOST || cause == CAUSE_HOST_DIED ||
-	       cause == CAUSE_DEADLINE;
+		return of_bench && was_taken(engine);
+	return of_bench || cause == CAUSE_HOST_DIED || cause == CAUSE_DEADLINE;
 }
 
 /* Return: 0 when the trial has its verdict, -EAGAIN when it may be tried again, -EINTR, or an error that ends the run. */
