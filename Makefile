@@ -260,7 +260,7 @@ $(BUILD)/results/%.bats.tap: bats/unit/%.bats
 $(BUILD)/results/fuzz_%.tap: $(BUILD)/replay/fuzz_% bats/result.sh $(wildcard bats/fuzz/corpus/*/*)
 	@bats/result.sh --plain $@ "fuzz_$* replays its corpus" $< bats/fuzz/corpus/$*
 
-# Style: of C sources only those are looked at that have changed since all were fine.
+# Style: of C sources and scripts only those are looked at that have changed since all were fine.
 styles := $(patsubst %,build/style/%.tap,format shell rooms documents licence)
 
 build/style/format.tap: .clang-format $(sources)
@@ -269,7 +269,7 @@ build/style/format.tap: .clang-format $(sources)
 # The file, not the target of that name.
 script_files := $(filter-out setup,$(scripts)) $(CURDIR)/setup
 build/style/shell.tap: $(script_files)
-	@bats/style.sh shell $@ $(scripts)
+	@bats/style.sh shell $@ $(if $(filter bats/style.sh bats/result.sh,$?),$(scripts),$?)
 
 build/style/rooms.tap: rooms.mk $(sources)
 	@bats/style.sh rooms $@

@@ -84,6 +84,9 @@ fast() {
 	if ! make -s -k -j$((jobs * 2)) SANITIZE=1 WERROR=1 styles results replays benches 2>&1 | tee "$log/build"; then
 		echo "not ok the sanitized build" | tee -a "$results"
 		tail -n 60 "$log/build"
+		# Results of what could not be built are those of before.
+		make -s -k -n SANITIZE=1 WERROR=1 styles results replays 2>/dev/null |
+			grep -oE 'build/(style|asan/results)/[a-z0-9_.]+\.tap' | xargs -r rm -f
 	fi
 	collect "$(cat build/results.list)"
 }
@@ -237,4 +240,4 @@ bench)
 	echo "usage: bats/run.sh demo|check|check-fast|check-guests|check-xen|bench (make runs it)" >&2
 	exit 2
 	;;
-esac
+esac; exit # the shell reads no further: the file may have changed meanwhile
