@@ -81,7 +81,6 @@ void pattern_fill(void *bytes, uint32_t seed, uint64_t page, uint32_t generation
 int pattern_open(struct pattern *pattern, void *base, size_t size, uint64_t seed);
 void pattern_close(struct pattern *pattern);
 void pattern_write(struct pattern *pattern, size_t page);
-bool pattern_intact(const struct pattern *pattern, size_t page);
 size_t pattern_verify(const struct pattern *pattern, size_t first, size_t count);
 enum pattern_fault pattern_examine(const struct pattern *pattern, size_t page,
 				   struct pattern_mismatch *mismatch);

@@ -169,12 +169,6 @@ void pattern_write(struct pattern *pattern, size_t page)
 	pattern->guard[page] = ~generation;
 }
 
-/** pattern_intact - whether a page has the content written last; reads all of it */
-bool pattern_intact(const struct pattern *pattern, size_t page)
-{
-	return pattern_verify(pattern, page, 1) == page + 1;
-}
-
 /**
  * pattern_verify - read pages at full speed
  * @first: number of the first one

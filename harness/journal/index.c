@@ -33,6 +33,39 @@ static struct journal_trial *add_trial(struct journal_index *index, struct span 
 	return trial;
 }
 
+/* The mark of damage right before the record at an offset, or NULL. */
+static const struct journal_mark *mark_before(const struct journal_index *index, size_t begin)
+{
+	size_t low = 0, high = index->mark_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->marks[middle].end <= begin)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && index->marks[low - 1].end == begin ? &index->marks[low - 1] : NULL;
+}
+
+/* The mark of damage right behind the record that ends at an offset, or NULL. */
+static const struct journal_mark *mark_after(const struct journal_index *index, size_t end)
+{
+	size_t low = 0, high = index->mark_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->marks[middle].begin < end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < index->mark_count && index->marks[low].begin == end ? &index->marks[low]
+									 : NULL;
+}
+
 /** journal_index_trial - a trial by its id, or NULL; borrowed */
 struct journal_trial *journal_index_trial(const struct journal_index *index, struct span id)
 {
@@ -249,7 +282,7 @@ static int scan_journal(struct journal_index *index, bool drop, struct reason *w
 	/* A loss right behind a trial may be that of its end. */
 	for (size_t i = 0; i < index->count; i++)
 		index->trials[i].damaged |= index->trials[i].end > index->trials[i].begin &&
-					    journal_mark_after(index, index->trials[i].end);
+					    mark_after(index, index->trials[i].end);
 	if (!reader.sequence)
 		return fail(
 			why, -ENODATA,
@@ -389,46 +422,13 @@ json_t *journal_index_records(const struct journal_index *index, const struct jo
 	};
 	json_t *records, *all = json_array();
 
-	append_mark(all, journal_mark_before(index, trial->begin));
+	append_mark(all, mark_before(index, trial->begin));
 	records = journal_window(&reader, trial->id);
 	journal_index_release(index, trial->begin, trial->end);
 	json_array_extend(all, records);
 	json_decref(records);
-	append_mark(all, journal_mark_after(index, trial->end));
+	append_mark(all, mark_after(index, trial->end));
 	return all;
-}
-
-/** journal_mark_before - the mark of damage right before the record at an offset, or NULL */
-const struct journal_mark *journal_mark_before(const struct journal_index *index, size_t begin)
-{
-	size_t low = 0, high = index->mark_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (index->marks[middle].end <= begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && index->marks[low - 1].end == begin ? &index->marks[low - 1] : NULL;
-}
-
-/** journal_mark_after - the mark of damage right behind the record that ends at an offset, or NULL */
-const struct journal_mark *journal_mark_after(const struct journal_index *index, size_t end)
-{
-	size_t low = 0, high = index->mark_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (index->marks[middle].begin < end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < index->mark_count && index->marks[low].begin == end ? &index->marks[low]
-									 : NULL;
 }
 
 /** journal_id_matches - whether @wanted ("3"), as a user writes it, means the trial @id ("0003") */

@@ -6,8 +6,6 @@
 
 /* Inner header of the index's files. */
 
-const struct journal_mark *journal_mark_before(const struct journal_index *index, size_t begin);
-const struct journal_mark *journal_mark_after(const struct journal_index *index, size_t end);
 json_t *journal_window(struct journal_reader *reader, const char *id);
 bool journal_id_matches(const char *id, const char *wanted);
 void journal_count_damage(struct journal_damage *found, const struct journal_reader *reader,
