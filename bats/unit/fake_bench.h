@@ -399,6 +399,7 @@ static inline void fake_reach(const struct bench *bench, char **uri, char **addr
 REGISTERED(bench_ops, fake_one) = {.name = "fake",
 				   .summary = "one",
 				   .hosts = 1,
+				   .is_rig = true,
 				   .limited = true,
 				   .start = fake_start,
 				   .dispatch = fake_dispatch,

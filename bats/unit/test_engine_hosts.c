@@ -140,6 +140,29 @@ static void test_silent_before_the_fault(void **state)
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 }
 
+/* An emulator may hang. */
+static void test_silent_after_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.deadline = "2s";
+	lose_at(FAKE_IS_SILENT, "workload.touch", 1);
+	run(fixture, "fake", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 2, "deadline");
+	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
+	assert_string_equal(cause(fixture), "done");
+}
+
+static void test_silent_metal_after_the_fault(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.deadline = "2s";
+	lose_at(FAKE_IS_SILENT, "workload.touch", 1);
+	run(fixture, "fake-metal", START STRIKE TOUCH, 1);
+	check_attempts(fixture, 1, "deadline");
+}
+
 /* A trial without a fault is about what its steps do to the host: its death is no accident. */
 static void test_dies_without_a_fault(void **state)
 {
@@ -389,6 +412,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_taken_in_its_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_after_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent_before_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silent_after_the_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_silent_metal_after_the_fault, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_without_a_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_before_its_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_in_its_migration, set_up, tear_down),

@@ -421,17 +421,17 @@ static json_t *judge_and_record(struct engine *engine)
 	return result;
 }
 
-/* Whether the bench lost a host, such as by a crash of its emulator, and the evidence up to there is not conclusive. */
-static bool was_taken(const struct engine *engine)
+/* Whether the emulator of a host may have crashed or hung, and the evidence up to there is not conclusive. */
+static bool emulator_failed(const struct engine *engine, enum end_cause cause)
 {
 	__cleanup_json json_t *result = NULL;
-	bool taken = false;
+	bool failed = false;
 
 	if (!engine->bench)
 		return false;
 	bench_foreach (host, engine->bench, false)
-		taken |= host->state == HOST_TAKEN;
-	if (taken)
+		failed |= cause == CAUSE_DEADLINE ? host->ops->is_rig : host->state == HOST_TAKEN;
+	if (failed)
 		result = judge_trial(engine->records, engine->trial->id);
 	return is_one_of(json_text(result, "verdict", ""), "inconclusive", "infra");
 }
@@ -447,7 +447,7 @@ static bool may_try_again(const struct engine *engine, enum end_cause cause)
 	if (engine->trial->attempts >= ATTEMPTS_MAX)
 		return false;
 	if (engine->intended || (engine->decisive && cause != CAUSE_INFRA))
-		return of_bench && was_taken(engine);
+		return (of_bench || cause == CAUSE_DEADLINE) && emulator_failed(engine, cause);
 	return of_bench || cause == CAUSE_HOST_DIED || cause == CAUSE_DEADLINE;
 }
 
