@@ -79,7 +79,7 @@ static void count(json_t *state, const json_t *result)
 	if (!json_object_get(scenarios, scenario))
 		json_object_set_new(scenarios, scenario, json_object());
 	counts = json_object_get(scenarios, scenario);
-	json_object_set_new(counts, verdict, json_integer(json_number(counts, verdict, 0) + 1));
+	json_add(counts, verdict, 1);
 }
 
 static json_t *state_of(const struct report_run *run)

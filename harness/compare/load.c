@@ -113,11 +113,6 @@ static int take_metric(json_t *run, const json_t *trial, const char *name, const
 	return error;
 }
 
-static void count(json_t *rate, const char *key)
-{
-	json_object_set_new(rate, key, json_integer(json_number(rate, key, 0) + 1));
-}
-
 /* Metrics of a trial that failed or is inconclusive measured something else, and are ignored. */
 static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 {
@@ -132,10 +127,10 @@ static int take_trial(json_t *run, const json_t *trial, struct reason *why)
 	rate = member(json_object_get(run, "rates"), scenario, json_object());
 	json_object_update(member(json_object_get(run, "budgets"), scenario, json_object()),
 			   json_object_get(trial, "budgets"));
-	count(rate, "trials");
+	json_add(rate, "trials", 1);
 	json_object_set_new(rate, "failures", json_integer(json_number(rate, "failures", 0)));
 	if (failed)
-		count(rate, "failures");
+		json_add(rate, "failures", 1);
 	note_text(rate, "bench", json_text(trial, "bench", ""));
 	fingerprint_note(json_object_get(run, "fingerprint"), "bench",
 			 json_text(trial, "bench", NULL));

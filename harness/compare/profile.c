@@ -43,9 +43,7 @@ static void add_stacks(json_t *all, const char *workload, const json_t *stacks)
 		json_object_set_new(all, workload, json_object());
 	sums = json_object_get(all, workload);
 	json_object_foreach ((json_t *)stacks, stack, samples)
-		json_object_set_new(
-			sums, stack,
-			json_integer(json_number(sums, stack, 0) + json_integer_value(samples)));
+		json_add(sums, stack, json_integer_value(samples));
 }
 
 static int look(void *context, const struct judged *judged)

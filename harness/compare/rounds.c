@@ -253,11 +253,6 @@ static json_t *regressed_rows(const json_t *comparison)
 	return only;
 }
 
-static void change_count(json_t *counts, const char *verdict, int by)
-{
-	json_object_set_new(counts, verdict, json_integer(json_number(counts, verdict, 0) + by));
-}
-
 /* A regression that the second round does not find is noise, whatever its p in the first. */
 static void confirm(json_t *first, const json_t *second)
 {
@@ -283,8 +278,8 @@ static void confirm(json_t *first, const json_t *second)
 			json_object_set_new(row, "note",
 					    json_string("regressed in the first round, not in the "
 							"second"));
-			change_count(counts, "regressed", -1);
-			change_count(counts, "too-noisy", 1);
+			json_add(counts, "regressed", -1);
+			json_add(counts, "too-noisy", 1);
 		}
 	}
 }

@@ -66,10 +66,7 @@ int compare_list(FILE *out, const json_t *comparison, const struct report *repor
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_array_foreach (json_object_get(comparison, lists[i]), index, row) {
-			const char *verdict = verdict_of(row);
-
-			json_object_set_new(counts, verdict,
-					    json_integer(json_number(counts, verdict, 0) + 1));
+			json_add(counts, verdict_of(row), 1);
 			run.trials++;
 		}
 	}

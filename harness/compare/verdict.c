@@ -531,12 +531,8 @@ static void count_verdicts(json_t *counts, const json_t *rows)
 	json_t *row;
 	size_t index;
 
-	json_array_foreach (rows, index, row) {
-		const char *verdict = json_text(row, "verdict", "");
-
-		json_object_set_new(counts, verdict,
-				    json_integer(json_number(counts, verdict, 0) + 1));
-	}
+	json_array_foreach (rows, index, row)
+		json_add(counts, json_text(row, "verdict", ""), 1);
 }
 
 /**

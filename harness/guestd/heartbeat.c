@@ -268,12 +268,6 @@ static int serve_stop(struct agent *agent, const json_t *arguments, json_t **rep
 	return 0;
 }
 
-static void add_number(json_t *event, const char *key, int64_t number)
-{
-	json_object_set_new(event, key,
-			    json_integer(json_number(event, key, 0) + (json_int_t)number));
-}
-
 static void raise_number(json_t *event, const char *key, int64_t number)
 {
 	if (!json_object_get(event, key) || json_number(event, key, 0) < number)
@@ -314,11 +308,11 @@ static void add_beat(struct heartbeat *heartbeat, const struct beat *beat)
 	json_object_set_new(event, "seq", json_integer((json_int_t)beat->seq));
 	json_object_set_new(event, "time_ns", json_integer(now));
 	json_object_set_new(event, "realtime_ns", json_integer(beat->clocks[CLOCK_OF_BEAT_REAL]));
-	add_number(event, "beats", 1);
+	json_add(event, "beats", 1);
 	raise_number(event, "late_ns",
 		     now - heartbeat->begin_ns - (int64_t)beat->seq * heartbeat->interval_ns);
 	if (beat->seq > heartbeat->last.seq + 1)
-		add_number(event, "missed", (int64_t)(beat->seq - heartbeat->last.seq - 1));
+		json_add(event, "missed", (int64_t)(beat->seq - heartbeat->last.seq - 1));
 	gaps = clock_gaps(&heartbeat->last, beat, &jumped);
 	if (jumped)
 		json_object_set(event, "jump", gaps);
@@ -400,7 +394,7 @@ static void send_pending(struct agent *agent, struct heartbeat *heartbeat)
 	}
 	overrun = atomic_exchange(&heartbeat->overrun, 0);
 	if (overrun)
-		add_number(heartbeat->pending, "unrecorded", (int64_t)overrun);
+		json_add(heartbeat->pending, "unrecorded", (int64_t)overrun);
 	/* The reader of the stream notices its error and reports it. */
 	if (channel_queue(channel, heartbeat->pending, PROTOCOL_LINE_MAX))
 		return;

@@ -495,7 +495,7 @@ static void add_stack(json_t *stacks, const char *comm, const uint64_t *sampled,
 		before = name;
 	}
 	stack = mend_text(stack);
-	json_object_set_new(stacks, stack, json_integer(json_number(stacks, stack, 0) + 1));
+	json_add(stacks, stack, 1);
 }
 
 /**

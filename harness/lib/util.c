@@ -629,6 +629,12 @@ int64_t json_number(const json_t *object, const char *key, int64_t fallback)
 	return errno || *end ? fallback : (int64_t)number;
 }
 
+/** json_add - add to an integer of an object, which is 0 if it is not there */
+void json_add(json_t *object, const char *key, int64_t number)
+{
+	json_object_set_new(object, key, json_integer(json_number(object, key, 0) + number));
+}
+
 static atomic_int log_level = 6;
 
 /** log_level_set - the least important syslog level that is still printed (6: information, 7: debug) */

@@ -141,6 +141,7 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t length);
 
 const char *json_text(const json_t *object, const char *key, const char *fallback);
 int64_t json_number(const json_t *object, const char *key, int64_t fallback);
+void json_add(json_t *object, const char *key, int64_t number);
 bool json_is(const json_t *object, const char *key, const char *text);
 bool json_has_text(const json_t *array, const char *text);
 

@@ -25,11 +25,6 @@ static bool is_out_of_band(const char *witness)
 	return is_one_of(witness, OUTSIDE_SOURCES(TABLE_WORD) NULL);
 }
 
-static void add(json_t *account, const char *key, json_int_t number)
-{
-	json_object_set_new(account, key, json_integer(json_number(account, key, 0) + number));
-}
-
 static json_t *account_of(json_t *budget, const char *name)
 {
 	json_t *account = json_object_get(budget, name);
@@ -49,8 +44,8 @@ static bool spend(const struct engine *engine, json_t *account, json_int_t bytes
 	if (json_number(account, "events", 0) >= events_max * spans ||
 	    json_number(account, "bytes", 0) + bytes > bytes_max * spans)
 		return false;
-	add(account, "events", 1);
-	add(account, "bytes", bytes);
+	json_add(account, "events", 1);
+	json_add(account, "bytes", bytes);
 	return true;
 }
 
@@ -110,13 +105,13 @@ bool budget_allows(struct engine *engine, json_t *event)
 		return true;
 	if (!json_object_get(account, "dropped")) {
 		report_loss(engine, event, source);
-		add(account, "dropped", 0);
-		add(account, "dropped_bytes", 0);
+		json_add(account, "dropped", 0);
+		json_add(account, "dropped_bytes", 0);
 	}
 	if (fits_reserve(engine, event, source, bytes))
 		return true;
-	add(account, "dropped", 1);
-	add(account, "dropped_bytes", bytes);
+	json_add(account, "dropped", 1);
+	json_add(account, "dropped_bytes", bytes);
 	return false;
 }
 

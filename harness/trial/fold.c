@@ -101,8 +101,7 @@ bool fold_takes(struct engine *engine, json_t *account, json_t *event)
 		return false;
 	if (json_object_get(account, "report")) {
 		if (is_body(message) && kernel_line_read(message).meaning == MEANS_NOTHING) {
-			json_object_set_new(account, "folded",
-					    json_integer(json_number(account, "folded", 0) + 1));
+			json_add(account, "folded", 1);
 			return true;
 		}
 		/* A line of another kind may begin a report of its own, whose lines look the same. */
