@@ -442,13 +442,14 @@ static bool emulator_failed(const struct engine *engine, enum end_cause cause)
  */
 static bool may_try_again(const struct engine *engine, enum end_cause cause)
 {
-	bool of_bench = cause == CAUSE_INFRA || cause == CAUSE_AGENT_LOST;
+	bool of_bench =
+		cause == CAUSE_INFRA || cause == CAUSE_AGENT_LOST || cause == CAUSE_DEADLINE;
 
 	if (engine->trial->attempts >= ATTEMPTS_MAX)
 		return false;
 	if (engine->intended || (engine->decisive && cause != CAUSE_INFRA))
-		return (of_bench || cause == CAUSE_DEADLINE) && emulator_failed(engine, cause);
-	return of_bench || cause == CAUSE_HOST_DIED || cause == CAUSE_DEADLINE;
+		return of_bench && emulator_failed(engine, cause);
+	return of_bench || cause == CAUSE_HOST_DIED;
 }
 
 /* Return: 0 when the trial has its verdict, -EAGAIN when it may be tried again, -EINTR, or an error that ends the run. */
