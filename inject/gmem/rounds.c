@@ -300,5 +300,6 @@ void rounds_close(struct storm *storm)
 		pthread_join(storm->converters[i].thread, NULL);
 	pthread_barrier_destroy(&storm->begin);
 	pthread_barrier_destroy(&storm->end);
+	pthread_mutex_destroy(&storm->starting);
 	storm->threads = false;
 }
