@@ -4,9 +4,14 @@
 # What the tests of runs read in the directory of one: $out.
 # shellcheck disable=SC2154
 
+# The journal as it grows, until the controller has ended: CONTROLLER
+follow() {
+	tail --pid="$1" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null
+}
+
 # Waits until the journal holds a record with these texts, or fails when the controller has ended: CONTROLLER TEXT...
 await_text() {
-	grep -q -m1 "$(printf '.*%s' "${@:2}")" < <(tail --pid="$1" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null)
+	grep -q -m1 "$(printf '.*%s' "${@:2}")" < <(follow "$1")
 }
 
 # The same for a record of the type: TYPE CONTROLLER [TRIAL]
@@ -16,7 +21,7 @@ await_record() {
 
 # The same for the second record of the type: TYPE CONTROLLER
 await_second() {
-	[ "$(grep -m2 -c "\"type\":\"$1\"" < <(tail --pid="$2" --retry -s 0.1 -n +1 -F "$out/journal.jsonl" 2>/dev/null))" -eq 2 ]
+	[ "$(grep -m2 -c "\"type\":\"$1\"" < <(follow "$2"))" -eq 2 ]
 }
 
 records() { # TYPE: how many records of it

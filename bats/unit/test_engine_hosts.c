@@ -33,13 +33,20 @@ static void check_attempts(const struct fixture *fixture, int attempts, const ch
 	assert_string_equal(json_text(find_record(fixture, "close"), "cause", ""), first);
 }
 
+/* Run one trial, which is begun @attempts times, and whose first attempt ends by @first. */
+static void run_attempts(struct fixture *fixture, const char *bench, const char *steps,
+			 int attempts, const char *first)
+{
+	run(fixture, bench, steps, 1);
+	check_attempts(fixture, attempts, first);
+}
+
 static void test_dies_before_the_fault(void **state)
 {
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "workload.start", 1);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "host-died");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "host-died");
 	assert_string_equal(cause(fixture), "done");
 	assert_int_equal(count_calls(fixture, " boot "), 2);
 	/* The verdict is of the second attempt: there, a fault was fired. */
@@ -52,8 +59,7 @@ static void test_dies_before_each_fault(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "workload.start", 0);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "host-died");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "host-died");
 	assert_int_equal(count_calls(fixture, " boot "), 2);
 	assert_string_equal(verdict(fixture), "infra");
 }
@@ -63,8 +69,7 @@ static void test_dies_while_it_boots(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "hello", 1);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "infra");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "infra");
 	assert_string_equal(cause(fixture), "done");
 	assert_int_equal(count_calls(fixture, " boot "), 2);
 }
@@ -74,8 +79,7 @@ static void test_dies_of_the_fault(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "inject.fire", 0);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 1, "host-died");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 1, "host-died");
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 	assert_int_equal(count_calls(fixture, " boot "), 1);
 }
@@ -87,8 +91,7 @@ static void test_taken_after_the_fault(void **state)
 
 	fake.taken = true;
 	lose_at(FAKE_DIES, "workload.touch", 1);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "agent-lost");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "agent-lost");
 	assert_string_equal(cause(fixture), "done");
 	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
 }
@@ -99,8 +102,7 @@ static void test_taken_after_each_fault(void **state)
 
 	fake.taken = true;
 	lose_at(FAKE_DIES, "workload.touch", 0);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "agent-lost");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "agent-lost");
 	assert_string_equal(verdict(fixture), "inconclusive");
 }
 
@@ -110,8 +112,7 @@ static void test_taken_in_its_migration(void **state)
 
 	fake.taken = true;
 	lose_at(FAKE_DIES, "guest.receive", 2);
-	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
-	check_attempts(fixture, 2, "agent-lost");
+	run_attempts(fixture, "fake-pair", START MIGRATE NO_FAULT, 2, "agent-lost");
 	assert_string_equal(cause(fixture), "done");
 }
 
@@ -134,8 +135,7 @@ static void test_silent_before_the_fault(void **state)
 
 	fake.deadline = "2s";
 	lose_at(FAKE_IS_SILENT, "workload.start", 1);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "deadline");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "deadline");
 	assert_int_equal(count_calls(fixture, " boot "), 2);
 	assert_int_equal(count_calls(fixture, "inject.fire"), 1);
 }
@@ -147,8 +147,7 @@ static void test_silent_after_the_fault(void **state)
 
 	fake.deadline = "2s";
 	lose_at(FAKE_IS_SILENT, "workload.touch", 1);
-	run(fixture, "fake", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 2, "deadline");
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "deadline");
 	assert_int_equal(count_calls(fixture, "inject.fire"), 2);
 	assert_string_equal(cause(fixture), "done");
 }
@@ -159,8 +158,7 @@ static void test_silent_metal_after_the_fault(void **state)
 
 	fake.deadline = "2s";
 	lose_at(FAKE_IS_SILENT, "workload.touch", 1);
-	run(fixture, "fake-metal", START STRIKE TOUCH, 1);
-	check_attempts(fixture, 1, "deadline");
+	run_attempts(fixture, "fake-metal", START STRIKE TOUCH, 1, "deadline");
 }
 
 /* A trial without a fault is about what its steps do to the host: its death is no accident. */
@@ -169,8 +167,7 @@ static void test_dies_without_a_fault(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "workload.touch", 0);
-	run(fixture, "fake", START TOUCH NO_FAULT, 1);
-	check_attempts(fixture, 1, "host-died");
+	run_attempts(fixture, "fake", START TOUCH NO_FAULT, 1, "host-died");
 }
 
 static void test_dies_before_its_migration(void **state)
@@ -178,8 +175,7 @@ static void test_dies_before_its_migration(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "workload.start", 2);
-	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
-	check_attempts(fixture, 2, "host-died");
+	run_attempts(fixture, "fake-pair", START MIGRATE NO_FAULT, 2, "host-died");
 	assert_string_equal(cause(fixture), "done");
 }
 
@@ -188,8 +184,7 @@ static void test_dies_in_its_migration(void **state)
 	struct fixture *fixture = *state;
 
 	lose_at(FAKE_DIES, "guest.receive", 0);
-	run(fixture, "fake-pair", START MIGRATE NO_FAULT, 1);
-	check_attempts(fixture, 1, "host-died");
+	run_attempts(fixture, "fake-pair", START MIGRATE NO_FAULT, 1, "host-died");
 }
 
 /* The other host of a pair is up, and can not report the state of the workload. */

@@ -168,17 +168,22 @@ static void notify(struct mover *mover)
 	assert_int_equal(xen.fired, 0);
 }
 
+static void request_suspend(struct mover *mover)
+{
+	notify(mover);
+	assert_false(mover->suspending);
+	xen.request = "suspend";
+	notify(mover);
+	assert_true(mover->suspending);
+}
+
 static void a_guest_without_drivers_is_suspended_on_request(void **state)
 {
 	struct mover mover = begin(false);
 
 	watch(&mover, REQUEST " ");
 	/* A new watch fires at once. */
-	notify(&mover);
-	assert_false(mover.suspending);
-	xen.request = "suspend";
-	notify(&mover);
-	assert_true(mover.suspending);
+	request_suspend(&mover);
 	assert_int_equal(suspend_guest(&mover), 0);
 	assert_int_equal(xen.shut, 1);
 	assert_int_equal(xen.events, 1);
@@ -235,11 +240,7 @@ static void an_obedient_guest_is_held_before_its_request(void **state)
 	mover.hold = HOLD_LAST;
 	watch(&mover, REQUEST " @releaseDomain ");
 	assert_int_equal(xen.owner, 0);
-	notify(&mover);
-	assert_false(mover.suspending);
-	xen.request = "suspend";
-	notify(&mover);
-	assert_true(mover.suspending);
+	request_suspend(&mover);
 	/* The mover asserts that the guest sees nothing during the hold. */
 	assert_int_equal(suspend_guest(&mover), 0);
 	assert_int_equal(xen.owner, SOURCE);
