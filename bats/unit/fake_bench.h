@@ -41,7 +41,7 @@ enum fake_mishap {
  * @busy:    the host can not take away the page that is poisoned; @strays: for it is elsewhere by then
  * @asks:    inject.fire leaves the fault to the firmware
  * @runs:    a fault runs on after inject.fire; @brief: it ends at once, else with inject.stop
- * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot
+ * @call:    of the host, or of the guest through it, that goes wrong, but for the first @late times in each boot; @asked: how often it was made
  * @host:    on which it does; NULL: on each
  * @error:   that is answered to one that is refused
  * @doomed:  in how many boots it goes wrong; 0: in all
@@ -63,7 +63,7 @@ static struct {
 	void (*serve)(const struct bench *bench, struct channel *channel);
 	const char *deadline, *settle, *requires;
 	enum fake_mishap mishap;
-	int error, late;
+	int error, late, asked;
 	int doomed, spared, boots;
 	int64_t ages_ns;
 	char calls[64];
@@ -253,15 +253,13 @@ static inline void note(const struct bench *bench, const char *call, const json_
 
 static inline bool goes_wrong(const struct bench *bench, const char *call, const json_t *arguments)
 {
-	static int asked;
-
 	if (!fake.call || (fake.doomed && fake.boots > fake.doomed) || fake.boots <= fake.spared)
 		return false;
 	if (fake.host && strcmp(fake.host, bench->host) != 0)
 		return false;
 	if (strcmp(call, "guest.call") == 0)
 		call = json_text(arguments, "call", "");
-	return strcmp(call, fake.call) == 0 && asked++ >= fake.late;
+	return strcmp(call, fake.call) == 0 && fake.asked++ >= fake.late;
 }
 
 static inline void serve(const struct bench *bench, struct channel *channel, const json_t *request)
@@ -381,12 +379,17 @@ static inline int fake_ready(struct bench *bench, struct reason *why)
 		       : 0;
 }
 
-static inline int fake_firmware(struct bench *bench, const json_t *request, json_t **reply,
-				struct reason *why)
+static inline int fake_firmware(struct bench *bench, const json_t *request, struct reason *why)
 {
-	(void)reply;
+	struct pollfd process = {.fd = bench->out_of_band_fd, .events = POLLIN};
+
 	note(bench, "firmware", request);
 	bench->opened_ns -= fake.ages_ns;
+	if (goes_wrong(bench, json_text(request, "call", ""), NULL)) {
+		kill((pid_t)(intptr_t)bench->private, SIGKILL);
+		poll(&process, 1, -1);
+		return (fail)(why, -EPIPE, "the other side has ended");
+	}
 	return json_is(request, "call", "machine-check") ? (fail)(why, -EBUSY, "not now") : 0;
 }
 

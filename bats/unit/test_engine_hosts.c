@@ -106,6 +106,39 @@ static void test_taken_after_each_fault(void **state)
 	assert_string_equal(verdict(fixture), "inconclusive");
 }
 
+/* The end of the host is what counts, whichever of its parts shows it first. */
+static void test_taken_while_its_firmware_is_asked(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.taken = true;
+	lose_at(FAKE_DIES, "scrub", 0);
+	run_attempts(fixture, "fake", START STRIKE "  - firmware: {call: scrub}\n" TOUCH, 2,
+		     "agent-lost");
+	assert_string_equal(verdict(fixture), "inconclusive");
+}
+
+static void test_taken_while_its_firmware_strikes(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.taken = fake.asks = true;
+	lose_at(FAKE_DIES, "machine-check", 0);
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 2, "agent-lost");
+	/* The fault may have struck. */
+	assert_int_equal(count_records(fixture, "outcome"), 0);
+	assert_string_equal(verdict(fixture), "inconclusive");
+}
+
+static void test_dies_while_its_firmware_strikes(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fake.asks = true;
+	lose_at(FAKE_DIES, "machine-check", 0);
+	run_attempts(fixture, "fake", START STRIKE TOUCH, 1, "host-died");
+}
+
 static void test_taken_in_its_migration(void **state)
 {
 	struct fixture *fixture = *state;
@@ -404,6 +437,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dies_of_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_taken_after_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_taken_after_each_fault, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_taken_while_its_firmware_is_asked, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_taken_while_its_firmware_strikes, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_dies_while_its_firmware_strikes, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_taken_in_its_migration, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dies_after_the_fault, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent_before_the_fault, set_up, tear_down),

@@ -505,6 +505,24 @@ int bench_call_all(struct bench *bench, struct bench_request *requests, size_t c
 }
 
 /**
+ * bench_firmware - pass a request to the firmware model of a host
+ * @bench:   one that has a firmware model
+ * @request: borrowed
+ * @why:     reason of a failure
+ *
+ * Return: 0; -EHOSTDOWN when the host died, -ECONNRESET when it was taken away; or the -errno of the firmware model.
+ */
+int bench_firmware(struct bench *bench, const json_t *request, struct reason *why)
+{
+	int error = bench->ops->firmware(bench, request, why);
+
+	/* The event that the host ended may not be read yet. */
+	if (error)
+		(void)bench_pump(bench, 0);
+	return error && bench->state != HOST_UP ? host_error(bench, "firmware", why) : error;
+}
+
+/**
  * bench_greet - wait for the hello of a started host
  *
  * Return: 0 or -errno with a reason.

@@ -69,8 +69,7 @@ struct bench_ops {
 	unsigned int slowness;
 	int (*start)(struct bench *bench, struct reason *why);
 	void (*dispatch)(struct bench *bench);
-	int (*firmware)(struct bench *bench, const json_t *request, json_t **reply,
-			struct reason *why);
+	int (*firmware)(struct bench *bench, const json_t *request, struct reason *why);
 	int (*ready)(struct bench *bench, struct reason *why);
 	void (*reach)(const struct bench *bench, char **uri, char **address);
 	void (*stop)(struct bench *bench);
@@ -182,6 +181,7 @@ int bench_open(const char *name, const struct bench_options *options, struct ben
 	       struct reason *why);
 int bench_start(struct bench *bench, struct reason *why);
 int bench_greet(struct bench *bench, struct reason *why);
+int bench_firmware(struct bench *bench, const json_t *request, struct reason *why);
 int bench_boot(struct bench *bench, struct reason *why);
 int bench_compare_clocks(struct bench *bench, bool set, struct reason *why);
 int bench_ready(struct bench *bench, struct reason *why);

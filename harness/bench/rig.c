@@ -191,12 +191,11 @@ static int rig_bench_start(struct bench *bench, struct reason *why)
 	return error;
 }
 
-static int rig_bench_firmware(struct bench *bench, const json_t *request, json_t **reply,
-			      struct reason *why)
+static int rig_bench_firmware(struct bench *bench, const json_t *request, struct reason *why)
 {
 	if (!bench->private)
 		return fail(why, -EHOSTDOWN, "firmware: the rig host is not up");
-	return rig_call(bench->private, "firmware", request, 5000, reply, why);
+	return rig_call(bench->private, "firmware", request, 5000, NULL, why);
 }
 
 static int rig_bench_ready(struct bench *bench, struct reason *why)

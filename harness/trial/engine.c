@@ -368,7 +368,6 @@ static int start_trial(struct engine *engine, struct reason *why)
 static void run_attempt(struct engine *engine, struct closing *closing)
 {
 	struct reason why = {0};
-	bool died;
 	int error;
 
 	*closing = (struct closing){.cause = CAUSE_DONE};
@@ -403,14 +402,11 @@ static void run_attempt(struct engine *engine, struct closing *closing)
 	} else if (error) {
 		close_on_error(closing, error, &why);
 	}
-	/* The event that a host ended may not be read yet. */
-	died = engine->bench->state == HOST_DIED;
-	if (error)
-		(void)bench_pump(engine->bench, 0);
-	if (engine->bench->state == HOST_LOST)
+	if (engine->bench->state == HOST_LOST) {
 		drain_console_after_death(engine->bench);
-	if (!died && engine->bench->state == HOST_DIED)
-		closing->cause = CAUSE_HOST_DIED;
+		if (engine->bench->state == HOST_DIED)
+			closing->cause = CAUSE_HOST_DIED;
+	}
 }
 
 static json_t *judge_and_record(struct engine *engine)

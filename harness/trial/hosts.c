@@ -259,6 +259,6 @@ int hosts_reset_firmware(struct engine *engine, struct reason *why)
 
 	bench_foreach (host, engine->bench, error)
 		if (host->ops->firmware)
-			error = host->ops->firmware(host, reset, NULL, why);
+			error = bench_firmware(host, reset, why);
 	return error;
 }

@@ -309,19 +309,23 @@ static void look_behind(struct engine *engine, const struct scenario_step *step,
 }
 
 /* @fired: the answer of inject.fire, which may leave the fault to the firmware of the host */
-static void ask_firmware(struct bench *host, json_t *fired)
+static int ask_firmware(struct bench *host, json_t *fired, struct reason *why)
 {
 	const json_t *call = json_object_get(json_object_get(fired, "result"), RESULT_FIRMWARE);
-	struct reason why = {""};
+	struct reason refusal = {""};
 	int error;
 
 	if (!call || json_number(fired, "error", 0))
-		return;
+		return 0;
 	if (host->ops->firmware)
-		error = host->ops->firmware(host, call, NULL, &why);
+		error = bench_firmware(host, call, &refusal);
 	else
-		error = fail(&why, -EOPNOTSUPP, "bench '%s' has no firmware model", host->name);
-	json_object_update_new(fired, json_pack("{s:i, s:s}", "error", error, "reason", why.text));
+		error = fail(&refusal, -EOPNOTSUPP, "bench '%s' has no firmware model", host->name);
+	if (engine_lost_host(error))
+		return fail(why, error, "%s", refusal.text);
+	json_object_update_new(fired,
+			       json_pack("{s:i, s:s}", "error", error, "reason", refusal.text));
+	return 0;
 }
 
 static int fire(struct engine *engine, const struct scenario_step *step, const struct aim *aim,
@@ -342,13 +346,14 @@ static int fire(struct engine *engine, const struct scenario_step *step, const s
 	/* A short fault that runs may end before the answer is read. */
 	engine->fault = begin_outcome(step, aim, "fire");
 	error = engine_call(engine, aim->host, "inject.fire", NULL, FIRE_TIMEOUT_MS, &fired, why);
+	if (!error && json_is_true(json_object_get(fired, "running")))
+		return 0;
+	if (!error)
+		error = ask_firmware(aim->host, fired, why);
 	if (error) {
 		forget_fault(engine);
 		return after_host_loss(engine, aim, error);
 	}
-	if (json_is_true(json_object_get(fired, "running")))
-		return 0;
-	ask_firmware(aim->host, fired);
 	journal_reply(engine, fired);
 	/* What shows only where the guest is now: it may be elsewhere at the end of the trial. */
 	if (aim->direct && aim->guest)

@@ -222,7 +222,7 @@ static int step_stop(struct engine *engine, const struct scenario_step *step, st
 static int step_firmware(struct engine *engine, const struct scenario_step *step,
 			 struct reason *why)
 {
-	return engine->bench->ops->firmware(engine->bench, step->arguments, NULL, why);
+	return bench_firmware(engine->bench, step->arguments, why);
 }
 
 #define STEP_KIND(id, word, text, take, show, perform, ...)                                        \
