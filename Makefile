@@ -230,17 +230,18 @@ $(foreach name,$(notdir $(replayers)),$(eval $(call link_replay,$(name))))
 
 # The results of tests; whatever a test may read that is no program counts among its inputs. The longest begin first.
 test_data := $(shell find bats/unit harness/scenario/library docs -type f ! -name '*.[ch]' 2>/dev/null) bats/journal.bash bats/result.sh
-longest := cli nightly engine calibrate rounds resume
-bats_results := $(patsubst %,$(BUILD)/results/%.bats.tap,$(longest) $(filter-out $(longest),$(patsubst bats/unit/%.bats,%,$(wildcard bats/unit/*.bats))))
-results := $(bats_results) $(unit_tests:$(BUILD)/unit/%=$(BUILD)/results/%.tap)
+longest := test_engine_hosts engine.bats nightly.bats cli.bats resume.bats rounds.bats
+named := $(notdir $(unit_tests)) $(notdir $(wildcard bats/unit/*.bats))
+results := $(patsubst %,$(BUILD)/results/%.tap,$(longest) $(filter-out $(longest),$(named)))
+bats_results := $(filter %.bats.tap,$(results))
 replays := $(replayers:$(BUILD)/replay/%=$(BUILD)/results/%.tap)
 image_scripts := $(filter-out %.c %.h,$(wildcard harness/rig/image/*))
 
 $(BUILD)/results/test_%.tap: $(BUILD)/unit/test_% $(test_data) $(image_scripts)
 	@bats/result.sh $@ test_$* env CMOCKA_MESSAGE_OUTPUT=TAP $<
 
-# The longest tests need this program alone: the others are linked while those run.
-$(if $(filter results,$(MAKECMDGOALS)),$(eval $(unit_tests) $(replayers): | $(BUILD)/brinell))
+# Most of the longest tests need this program alone: the others are linked while those run.
+$(if $(filter results,$(MAKECMDGOALS)),$(eval $(filter-out $(longest:%=$(BUILD)/unit/%),$(unit_tests)) $(replayers): | $(BUILD)/brinell))
 
 $(filter-out %/image.bats.tap %/matrix.bats.tap,$(bats_results)): $(BUILD)/brinell
 $(filter-out %/image.bats.tap,$(bats_results)): $(test_data)
