@@ -66,7 +66,8 @@ static inline void run(struct fixture *fixture, const char *bench, const char *s
 			    "%ssteps:\n%s",
 			    bench, fake.deadline ? fake.deadline : "20s",
 			    fake.settle ? fake.settle : "10ms", fake.requires ? fake.requires : "",
-			    fake.on_host ? ON_HOST : GUEST, strstr(steps, ": load") ? LOAD : "",
+			    fake.on_host ? ON_HOST : fake.guest ?: GUEST,
+			    strstr(steps, ": load") ? LOAD : "",
 			    steps);
 	struct planned_trial plan[2] = {0};
 	struct journal_damage damage;

@@ -50,6 +50,7 @@ enum fake_mishap {
  * @ages_ns: how much older a bench is after each trial
  * @late_hello: the guest says hello at its new host only when the first host is down
  * @on_host: the workload is on the first host, and there is no guest
+ * @guest:   the scenario's lines of guest and workload; NULL: GUEST
  * @first:   process of the first host
  * @serve:   runs a host in its process instead of what follows here; may be NULL
  * @deadline: of the trial; NULL: 20 s; @settle: time for evidence at its end; NULL: 10 ms
@@ -59,7 +60,7 @@ static struct {
 	int moves;
 	bool dies, refuses, poisons, busy, strays, late_hello, on_host, asks, runs, brief, taken;
 	pid_t first;
-	const char *call, *host;
+	const char *call, *host, *guest;
 	void (*serve)(const struct bench *bench, struct channel *channel);
 	const char *deadline, *settle, *requires;
 	enum fake_mishap mishap;

@@ -184,6 +184,36 @@ static void test_migration(void **state)
 		    strstr(fixture->calls, "h1 guest.stop"));
 }
 
+/* Return: arguments of the first such call, owned by the caller. */
+static json_t *arguments_of(const struct fixture *fixture, const char *call)
+{
+	const char *at = strstr(fixture->calls, call);
+
+	assert_non_null(at);
+	return json_loads(at + strlen(call), JSON_DISABLE_EOF_CHECK, NULL);
+}
+
+/* The target makes the same files for the guest as the source. */
+static void test_target_gets_the_whole_guest(void **state)
+{
+	struct fixture *fixture = *state;
+	__cleanup_json json_t *start = NULL, *receive = NULL;
+	const char *key;
+	json_t *value;
+
+	fake.guest = "guests: {g1: {machine: hvm, system: linux, memory: 64M, processors: 2, "
+		     "kernel-arguments: quiet, backing: thp}}\n"
+		     "workloads:\n  victim: {kind: memory, in: g1}\n";
+	run(fixture, "fake-pair", "  - start: victim\n  - migrate: g1\n" STRIKE, 1);
+	start = arguments_of(fixture, "h0 guest.start ");
+	receive = arguments_of(fixture, "h1 guest.receive ");
+	assert_string_equal(json_text(start, "machine", ""), "hvm");
+	json_object_del(start, "timeout_ms");
+	json_object_foreach (start, key, value)
+		if (!json_equal(value, json_object_get(receive, key)))
+			fail_msg("guest.receive has another '%s' than guest.start", key);
+}
+
 /* The page that a guest has left behind is looked for where it was. */
 static void test_page_at_the_source(void **state)
 {
@@ -346,6 +376,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_guest_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guest_dies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_migration, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_target_gets_the_whole_guest, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_trigger_is_missed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_host_can_not_migrate, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_migration_on_one_host, set_up, tear_down),

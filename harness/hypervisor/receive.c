@@ -9,7 +9,8 @@
 #include "harness/hypervisor/service.h"
 #include "harness/link/guest_service.h"
 
-#define RECEIVE_TIMEOUT_MS 10000
+/* As long as the making of a guest: an emulated host unpacks a kernel for it in several seconds. */
+#define RECEIVE_TIMEOUT_MS 60000
 
 /** domain_is_incoming - whether a guest is awaited or arriving, and does not run here yet */
 bool domain_is_incoming(const struct domain_guest *guest)

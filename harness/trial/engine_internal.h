@@ -114,6 +114,7 @@ int guest_resolve(struct engine *engine, struct engine_guest *guest, struct benc
 		  const char *workload, const char *gpa, json_t **page, struct reason *why);
 bool guest_may_be_heard(const struct engine_guest *guest);
 struct engine_guest *guest_of_step(const struct engine *engine, const struct scenario_step *step);
+json_t *guest_arguments(const struct engine_guest *guest);
 
 struct engine_guest *workload_guest(const struct engine *engine, const char *name);
 json_t *engine_focus_of(const json_t *facts);

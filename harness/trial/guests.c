@@ -87,8 +87,8 @@ void guests_forget_host(struct engine *engine, const struct bench *host)
 	}
 }
 
-/* The arguments of guest.start and guest.receive: the scenario's values in units of the protocol. */
-static json_t *guest_arguments(const struct engine_guest *guest)
+/** guest_arguments - the arguments of guest.start and guest.receive: the scenario's values in units of the protocol. Return: owned by the caller */
+json_t *guest_arguments(const struct engine_guest *guest)
 {
 	const json_t *given = guest->arguments;
 	json_t *arguments = json_pack(

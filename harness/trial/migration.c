@@ -108,24 +108,18 @@ static json_t *migrate_arguments(const struct engine *engine, const struct engin
 static int announce(struct engine *engine, const struct engine_guest *guest,
 		    const struct scenario_step *step, struct bench *target, struct reason *why)
 {
-	const json_t *given = guest->arguments;
 	const char *page = param_text(step->arguments, "page");
 	bool reserve =
 		!param_given(step->arguments, "reserve") || param_bool(step->arguments, "reserve");
-	json_t *arguments = json_pack("{s:s, s:s, s:O*, s:O*, s:s*, s:s*, s:O*, s:O*}", "name",
-				      guest->name, "kind", json_text(given, "kind", "micro"),
-				      "uuid", json_object_get(guest->facts, "uuid"), "domain",
-				      json_object_get(guest->facts, "domain"), "arguments",
-				      param_text(given, "kernel-arguments"), "backing",
-				      reserve ? param_text(given, "backing") : "anonymous",
-				      "programs", json_object_get(given, "programs"), "port",
-				      json_object_get(guest->facts, "port"));
+	json_t *arguments = guest_arguments(guest);
 
-	set_number(arguments, "memory_mib", given, "memory", 1 << 20);
-	set_number(arguments, "processors", given, "processors", 1);
+	json_object_set(arguments, "uuid", json_object_get(guest->facts, "uuid"));
+	json_object_set(arguments, "domain", json_object_get(guest->facts, "domain"));
+	json_object_set(arguments, "port", json_object_get(guest->facts, "port"));
+	if (!reserve)
+		json_object_set_new(arguments, "backing", json_string("anonymous"));
 	set_number(arguments, "page", page ? json_object_get(engine->facts, page) : NULL, "pfn", 1);
-	return engine_call(engine, target, "guest.receive", arguments, CONTROL_TIMEOUT_MS, NULL,
-			   why);
+	return engine_call(engine, target, "guest.receive", arguments, BEGIN_TIMEOUT_MS, NULL, why);
 }
 
 /** migration_compare_clocks - both hosts report times of a migration, each by its own clock */
