@@ -55,10 +55,7 @@ static bool wait_for_plugin(struct firmware *firmware, uint32_t generation)
 	}
 }
 
-/*
- * Make the plugin read the page: it does so whenever a processor becomes idle, and stopping the machine makes all of them
- * idle at once.
- */
+/* Make the plugin read the page: it does so whenever the machine is stopped. */
 static int synchronise(struct firmware *firmware, bool instrument)
 {
 	uint32_t generation = atomic_load(&firmware->page->generation);

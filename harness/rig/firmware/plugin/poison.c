@@ -126,6 +126,8 @@ static struct {
 		       uint64_t mcg_status, uint64_t address, uint64_t misc, int flags);
 	void (*forget_callbacks)(struct processor *processor);
 	void (*discard_code)(struct processor *processor);
+	void *(*watch_state)(void (*changed)(void *context, bool goes_on, int state),
+			     void *context);
 } qemu;
 
 static struct poison_page *page;
@@ -178,6 +180,21 @@ static int find_line(uint64_t physical)
 			return i;
 	}
 	return -1;
+}
+
+/*
+ * The number of the processor that executes. @number is what QEMU passes to a callback: if one thread runs all processors, it is
+ * that of the processor for which the code was translated (accel/tcg/plugin-gen.c, gen_cpu_index()).
+ */
+static unsigned int running(unsigned int number)
+{
+	struct processor **current = dlsym(RTLD_DEFAULT, "current_cpu");
+	struct processor *processor;
+
+	for (int i = 0; current && qemu.get && (processor = qemu.get(i)); i++)
+		if (processor == *current)
+			return (unsigned int)i;
+	return number;
 }
 
 static uint64_t post(unsigned int processor, int index, enum poison_act act, uint64_t physical,
@@ -301,6 +318,7 @@ static void touch(unsigned int number, qemu_plugin_meminfo_t info, uint64_t addr
 	index = find_line(physical);
 	if (index < 0)
 		return;
+	number = running(number);
 	/* enum qemu_plugin_mem_rw lies above the 16 bits of the memory operation; 1 reads, 2 writes, 3 does both. */
 	if (info >> 16 & 1)
 		consume(number, index, POISON_LOAD, physical);
@@ -338,7 +356,7 @@ static void on_block(unsigned int number, void *data)
 		return;
 	index = find_line(physical);
 	if (index >= 0)
-		consume(number, index, POISON_FETCH, physical);
+		consume(running(number), index, POISON_FETCH, physical);
 }
 
 /*
@@ -347,8 +365,10 @@ static void on_block(unsigned int number, void *data)
  */
 static void on_flush_line(unsigned int number, void *data)
 {
-	struct processor *processor = qemu.leave ? qemu.get((int)number) : NULL;
+	struct processor *processor;
 
+	number = running(number);
+	processor = qemu.leave ? qemu.get((int)number) : NULL;
 	atomic_fetch_add(&page->raising, 1);
 	/* While a broadcast is pending, the line stays in the cache. */
 	for (int i = 0; i < POISON_LINES && !atomic_load(&page->hold); i++) {
@@ -384,6 +404,11 @@ static bool flushes_line(const uint8_t *code, size_t size)
 	return (code[at + 2] >> 3 & 7) == 7 || (operand_size && (code[at + 2] >> 3 & 7) == 6);
 }
 
+static void discard_code(struct processor *processor, union work_data data)
+{
+	qemu.discard_code(processor);
+}
+
 /* @data: the byte of the breakpoint in QEMU's mapping of the RAM */
 static void on_breakpoint(unsigned int number, void *data)
 {
@@ -391,10 +416,10 @@ static void on_breakpoint(unsigned int number, void *data)
 
 	if (*(const volatile uint8_t *)data == BREAKPOINT)
 		return;
-	processor = qemu.get((int)number);
+	processor = qemu.get((int)running(number));
 	fputs("a breakpoint is no longer in memory: discarding all translated code\n", stderr);
-	/* The processor does it before it goes on. */
-	qemu.discard_code(processor);
+	/* The processor does it before it goes on, and not here: the restart needs the translation of the instruction. */
+	qemu.run_on(processor, discard_code, (union work_data){0});
 	restart_instruction(processor);
 }
 
@@ -489,13 +514,27 @@ static void on_reset(qemu_plugin_id_t id)
 	(void)!send(notify_fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Runs when a processor halts, and on every processor when the machine is stopped; always under QEMU's big lock. */
+/*
+ * Runs when a processor halts, and on every processor when the machine is stopped, but not if one thread runs all of them
+ * (accel/tcg/tcg-accel-ops-rr.c); always under QEMU's big lock.
+ */
 static void on_idle(qemu_plugin_id_t id, unsigned int processor)
 {
 	if (resetting || atomic_load(&page->generation) == atomic_load(&page->acknowledged))
 		return;
 	resetting = true;
 	qemu_plugin_reset(id, on_reset);
+}
+
+static void read_page(struct processor *processor, union work_data id)
+{
+	on_idle(id.number, 0);
+}
+
+/* The machine is stopped, or goes on. A plugin can be reset in the thread of a processor only. */
+static void on_state(void *id, bool goes_on, int state)
+{
+	qemu.run_on(qemu.get(0), read_page, (union work_data){.pointer = id});
 }
 
 static int open_page(const char *path)
@@ -553,6 +592,9 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
 		*(void **)&qemu.discard_code = dlsym(RTLD_DEFAULT, "tb_flush");
 	if (qemu.discard_code)
 		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate_unarmed);
+	*(void **)&qemu.watch_state = dlsym(RTLD_DEFAULT, "qemu_add_vm_change_state_handler");
+	if (qemu.get && qemu.run_on && qemu.watch_state)
+		qemu.watch_state(on_state, (void *)(uintptr_t)id);
 	atomic_store(&page->present, (uint32_t)getpid());
 	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
 	return 0;
