@@ -42,3 +42,12 @@ teardown_file() {
 	[ "$status" -eq 2 ]
 	[[ $output == *"2 hosts"* ]]
 }
+
+# Without the plugin of the emulator the host dies of a breakpoint that is no longer there, once in some 450 turns.
+@test "a host lives on while its kernel patches what all processors execute" {
+	cc -D_GNU_SOURCE -O1 -static -pthread -o "$BATS_TEST_TMPDIR/patcher" "$BATS_TEST_DIRNAME/patcher.c"
+	run timeout 150 "$brinell" rig run --file "$BATS_TEST_TMPDIR/patcher" --timeout 120s "$host" -- /root/patcher 800
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"patched 1600 times"* ]]
+}

@@ -57,6 +57,7 @@ struct rig_system {
  * @local_migration: guests of its only host can migrate to the same host
  * @bochs:        packages of the emulator Bochs; NULL: the hosts are QEMU's
  * @slowness:     factor on all timeouts, compared with hosts of QEMU
+ * @one_thread:   one thread of QEMU runs all processors, in turn
  * @boot_s:       seconds from power-on to the agent on an idle machine, for the progress of a slow boot; 0: not slow
  */
 struct rig_profile {
@@ -84,6 +85,7 @@ struct rig_profile {
 	bool local_migration;
 	const struct rig_system *bochs;
 	unsigned int slowness;
+	bool one_thread;
 	unsigned int boot_s;
 };
 

@@ -138,7 +138,8 @@ static void add_boot(struct argument_list *list, const struct qemu_config *confi
 static void add_clock(struct argument_list *list, const struct qemu_config *config)
 {
 	add(list, "-accel");
-	add(list, "tcg,thread=%s,tb-size=512", config->counted ? "single" : "multi");
+	add(list, "tcg,thread=%s,tb-size=512",
+	    config->counted || config->profile->one_thread ? "single" : "multi");
 	if (!config->counted)
 		return;
 	add(list, "-icount");
