@@ -108,7 +108,7 @@ static const struct param einj_params[] = {
 /* Values to write, computed from the arguments before any write. */
 struct einj_plan {
 	const struct einj_type *type;
-	uint32_t flags;
+	uint64_t flags;
 	uint64_t param1, param2, param3, param4;
 	const json_t *ids, *syndromes;
 	char component[40];
@@ -291,7 +291,7 @@ static void plan_injection(const json_t *arguments, struct einj_plan *plan)
 		.ids = json_object_get(arguments, "component-id"),
 		.syndromes = json_object_get(arguments, "component-syndrome"),
 	};
-	plan->flags = param_given(arguments, "flags") ? (uint32_t)param_number(arguments, "flags")
+	plan->flags = param_given(arguments, "flags") ? param_number(arguments, "flags")
 						      : default_flags(arguments, plan->type);
 	if (param_given(arguments, "param4"))
 		plan->param4 = param_number(arguments, "param4");
@@ -314,12 +314,12 @@ static int check_plan(const struct einj_plan *plan, bool dry_run, struct reason 
 	bool memory = plan->type->subject == ABOUT_MEMORY || plan->flags & FLAG_MEMORY;
 	uint64_t base = plan->param1 & plan->param2, page_flags;
 
-	if (plan->flags & ~(uint32_t)(FLAG_APIC_ID | FLAG_MEMORY | FLAG_SBDF | FLAG_V2))
-		return fail(
-			why, -EINVAL,
-			"flags 0x%x: the kernel accepts only 1 (APIC ID), 2 (address), 4 (PCIe) "
-			"and 8 (v2)",
-			plan->flags);
+	if (plan->flags & ~(uint64_t)(FLAG_APIC_ID | FLAG_MEMORY | FLAG_SBDF | FLAG_V2))
+		return fail(why, -EINVAL,
+			    "flags 0x%" PRIx64
+			    ": the kernel accepts only 1 (APIC ID), 2 (address), 4 (PCIe) "
+			    "and 8 (v2)",
+			    plan->flags);
 	if (!memory)
 		return 0;
 	if ((plan->param2 & EINJ_PAGE_MASK) != EINJ_PAGE_MASK)

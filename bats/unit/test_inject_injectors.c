@@ -270,6 +270,8 @@ static void einj_refuses_with_the_cause(void **state)
 	       -EINVAL, "does not offer");
 	refuse("einj", "{\"type\":\"processor-correctable\",\"flags\":\"0x10\"}", -EINVAL,
 	       "flags 0x10");
+	refuse("einj", "{\"type\":\"processor-correctable\",\"flags\":\"0x100000001\"}", -EINVAL,
+	       "flags 0x100000001");
 	refuse("einj", "{\"type\":\"pcie-correctable\",\"sbdf\":\"4.0\"}", -EINVAL, "sbdf");
 	refuse("einj", "{\"type\":\"vendor\"}", -EINVAL, "vendor-type");
 	refuse("einj", "{\"type\":\"processor-correctable\",\"component-id\":[\"1\"]}", -EINVAL,
