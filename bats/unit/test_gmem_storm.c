@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "inject/gmem/storm.h"
+#include "inject/injector.h"
 
 #include <cmocka.h>
 
@@ -530,6 +531,27 @@ static void knobs_that_contradict_each_other_are_refused(void **state)
 		{"{\"workload\": \"mapped\", \"faults\": [\"reopen\"]}", "with workload flip"},
 		{"{\"only\": [\"3\", \"2\"]}", "ascending numbers"},
 		{"{\"vms\": \"9\"}", "vms is 1 to 8"},
+		{"{\"vms\": \"0x100000001\"}", "vms is 1 to 8, not 4294967297"},
+		{"{\"converters\": \"0x100000001\"}", "converters is 1 to 8"},
+		{"{\"vcpus\": \"0x100000001\"}", "vcpus is 0 to 15"},
+		{"{\"touchers\": \"0xffffffff\"}", "touchers is 0 to 15"},
+		{"{\"by-guest\": \"0x100000000\"}", "by-guest is 0 to 100"},
+		{"{\"refuse\": \"101\"}", "refuse is 0 to 100"},
+		{"{\"memory\": \"5000\", \"range\": \"4K\"}", "memory is 5000 bytes"},
+		{"{\"range\": \"6K\"}", "range is 6144 bytes"},
+		{"{\"align\": \"0\"}", "align is 0 bytes"},
+		{"{\"duration\": \"0s\"}", "duration must be longer than 0"},
+		{"{\"stall\": \"0s\"}", "stall must be longer than 0"},
+		{"{\"faults\": [\"slot\"], \"fault-every\": \"0\"}", "no fault occurs"},
+		{"{\"workload\": \"mapped\", \"order\": \"discard-first\"}", "order, discard"},
+		{"{\"workload\": \"mapped\", \"discard\": \"none\"}", "order, discard"},
+		{"{\"workload\": \"inplace\", \"allocate\": \"yes\"}", "order, discard"},
+		{"{\"vcpus\": \"0\", \"by-guest\": \"0\"}", "need a vCPU"},
+		{"{\"vcpus\": \"0\", \"by-guest\": \"0\", \"users\": [\"mapping\"], "
+		 "\"prefault\": \"yes\"}",
+		 "need a vCPU"},
+		{"{\"users\": [\"direct\"], \"directory\": \"tmp\"}", "no absolute path"},
+		{"{\"users\": [\"dma\"], \"device\": \"disk\"}", "write nvme, edu"},
 		{"{\"faults\": [\"kill-vcpu\"], \"touchers\": \"1\", \"by-guest\": \"0\"}",
 		 "set vcpus to 2"},
 		{"{\"workload\": \"mapped\", \"faults\": [\"poison-private\"]}", "a private side"},
@@ -548,6 +570,20 @@ static void knobs_that_contradict_each_other_are_refused(void **state)
 		if (!strstr(why.text, cases[i].message))
 			fail_msg("%s: %s", cases[i].arguments, why.text);
 	}
+}
+
+static void a_page_of_a_workload_is_refused(void **state)
+{
+	const struct injector *injector = injector_find("gmem-storm");
+	__cleanup_json json_t *given = json_object();
+	__cleanup_json json_t *arguments = NULL;
+	struct reason why = {0};
+
+	(void)state;
+	assert_int_equal(param_check(injector->params, given, &arguments, &why), 0);
+	assert_int_equal(injector->check(arguments, TARGET_NONE, &why), 0);
+	assert_int_equal(injector->check(arguments, TARGET_WORKLOAD, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "leave 'at' out"));
 }
 
 static void a_machine_without_kvm_is_named(void **state)
@@ -654,6 +690,7 @@ int main(void)
 		TEST(a_triple_fault_is_no_result_of_the_kernel),
 		TEST(a_thread_that_can_not_start_ends_the_storm),
 		TEST(knobs_that_contradict_each_other_are_refused),
+		TEST(a_page_of_a_workload_is_refused),
 		TEST(a_machine_without_kvm_is_named),
 		TEST(what_a_kernel_lacks_is_named),
 		TEST(a_million_operations),

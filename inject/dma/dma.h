@@ -46,7 +46,7 @@ struct dma_function {
 	enum dma_iommu iommu;
 };
 
-bool dma_name_is_valid(const char *name);
+int dma_check_name(const char *parameter, const char *name, struct reason *why);
 int dma_find(const char *name, struct dma_function *function, struct reason *why);
 int dma_check(const struct dma_function *function, struct reason *why);
 int dma_take(const struct dma_function *function, struct sticky *sticky, struct change *change,

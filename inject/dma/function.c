@@ -32,12 +32,21 @@ static char *canonical(const char *name, char sbdf[static 16])
 	return sbdf;
 }
 
-/** dma_name_is_valid - whether a text names a driver of this directory or has the form of a PCI function */
-bool dma_name_is_valid(const char *name)
+/**
+ * dma_check_name - check that a text names a driver of this directory or has the form of a PCI function
+ * @parameter: that has the text, for the reason
+ *
+ * Return: 0 or -EINVAL.
+ */
+int dma_check_name(const char *parameter, const char *name, struct reason *why)
 {
 	char sbdf[16];
 
-	return dma_driver_find(name) || canonical(name, sbdf);
+	if (dma_driver_find(name) || canonical(name, sbdf))
+		return 0;
+	return fail(why, -EINVAL,
+		    "'%s' is '%s'; write nvme, edu, or a PCI function such as 0000:00:04.0",
+		    parameter, name);
 }
 
 static bool read_register(const char *sbdf, const char *name, uint32_t *value)

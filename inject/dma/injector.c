@@ -50,11 +50,7 @@ static int check_device(const json_t *arguments, const char *name, struct reason
 {
 	const char *device = param_text(arguments, name);
 
-	if (!device || dma_name_is_valid(device))
-		return 0;
-	return fail(why, -EINVAL,
-		    "'%s' is '%s'; write nvme, edu, or a PCI function such as 0000:00:04.0", name,
-		    device);
+	return device ? dma_check_name(name, device, why) : 0;
 }
 
 static int dma_injection_check(const json_t *arguments, enum injector_target target,

@@ -37,9 +37,13 @@ struct gmem_private {
 static int gmem_check(const json_t *arguments, enum injector_target target, struct reason *why)
 {
 	struct storm_knobs knobs;
-	int error = storm_knobs_read(arguments, 0, &knobs, why);
+	int error;
 
-	(void)target;
+	if (target != TARGET_NONE)
+		return fail(why, -EINVAL,
+			    "'gmem-storm' makes VMs of its own, and uses no page of a workload: "
+			    "leave 'at' out");
+	error = storm_knobs_read(arguments, 0, &knobs, why);
 	if (!error)
 		storm_knobs_release(&knobs);
 	return error;

@@ -12,6 +12,7 @@
 
 #define DEFAULT_DURATION_NS (5 * NSEC_PER_SEC)
 #define PAGES_2M 512u
+#define PERCENT_MOST 100
 
 static const char *const workloads[] = {"flip", "mapped", "inplace", NULL};
 static const char *const backings[] = {"memfd", "thp", "hugetlb", NULL};
@@ -186,22 +187,48 @@ static int read_only(const json_t *arguments, struct storm_knobs *knobs, struct 
 	return 0;
 }
 
+/* Before they become members, which have fewer bits and count pages. */
+static int check_values(const json_t *arguments, struct reason *why)
+{
+	static const struct {
+		const char *name;
+		unsigned int least, most;
+	} numbers[] = {
+		{"vms", 1, STORM_VMS},	       {"converters", 1, STORM_CONVERTERS},
+		{"vcpus", 0, GUEST_VCPUS},     {"touchers", 0, GUEST_VCPUS},
+		{"by-guest", 0, PERCENT_MOST}, {"refuse", 0, PERCENT_MOST},
+	};
+	static const char *const sizes_of_pages[] = {"memory", "range", "align"};
+	static const char *const times[] = {"duration", "stall"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		uint64_t number = param_number(arguments, numbers[i].name);
+
+		if (number < numbers[i].least || number > numbers[i].most)
+			return fail(why, -EINVAL, "%s is %u to %u, not %" PRIu64, numbers[i].name,
+				    numbers[i].least, numbers[i].most, number);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sizes_of_pages); i++) {
+		uint64_t size = param_number(arguments, sizes_of_pages[i]);
+
+		if (!size || size % GMEM_PAGE_SIZE)
+			return fail(why, -EINVAL,
+				    "%s is %" PRIu64 " bytes; it must be whole pages of 4K",
+				    sizes_of_pages[i], size);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		if (param_given(arguments, times[i]) && !param_duration_ns(arguments, times[i]))
+			return fail(why, -EINVAL, "%s must be longer than 0", times[i]);
+	return 0;
+}
+
 static int check_sizes(const struct storm_knobs *knobs, struct reason *why)
 {
 	const struct gmem_shape *shape = &knobs->shape;
-	uint64_t sharers = knobs->overlap || !knobs->vms
-				   ? 1
-				   : (knobs->converters + knobs->vms - 1) / knobs->vms;
+	uint64_t sharers = knobs->overlap ? 1 : (knobs->converters + knobs->vms - 1) / knobs->vms;
 
-	if (knobs->vms < 1 || knobs->vms > STORM_VMS)
-		return fail(why, -EINVAL, "vms is 1 to %d", STORM_VMS);
-	if (knobs->converters < 1 || knobs->converters > STORM_CONVERTERS)
-		return fail(why, -EINVAL, "converters is 1 to %d", STORM_CONVERTERS);
-	if (shape->vcpus > GUEST_VCPUS)
-		return fail(why, -EINVAL, "vcpus is at most %d", GUEST_VCPUS);
-	if (!knobs->align || !knobs->most || knobs->most % knobs->align)
-		return fail(why, -EINVAL,
-			    "align must divide range, and both are whole pages of 4K");
+	if (knobs->most % knobs->align)
+		return fail(why, -EINVAL, "align must divide range");
 	if (knobs->powers && knobs->align & (knobs->align - 1))
 		return fail(why, -EINVAL, "with sizes powers, align is a power of two, too");
 	if (knobs->most > shape->pages / sharers || shape->pages > (1u << 18))
@@ -267,9 +294,28 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 		return fail(why, -EINVAL,
 			    "fault rebuild and user 'dma' exclude each other: the device "
 			    "is opened once");
-	if (knobs->by_guest > 100 || knobs->refuse > 100)
-		return fail(why, -EINVAL, "by-guest and refuse are at most 100 (percent)");
+	if (knobs->faults && !knobs->fault_every)
+		return fail(why, -EINVAL,
+			    "with fault-every 0 no fault occurs: set it to 1 or more");
 	return 0;
+}
+
+/* What has no effect in a storm of this shape. */
+static int check_effects(const struct storm_knobs *knobs, struct reason *why)
+{
+	const struct gmem_shape *shape = &knobs->shape;
+
+	if (gmem_is_single(shape) && (knobs->discard_first || knobs->allocate ||
+				      knobs->discard != (DISCARD_SHARED | DISCARD_PRIVATE)))
+		return fail(
+			why, -EINVAL,
+			"order, discard and allocate are for workload flip, whose sides are two "
+			"memories");
+	if (!shape->vcpus && (knobs->prefault || storm_uses(knobs, "vcpu")))
+		return fail(why, -EINVAL, "prefault and user 'vcpu' need a vCPU: set vcpus");
+	if (storm_uses(knobs, "direct") && *knobs->directory != '/')
+		return fail(why, -EINVAL, "directory '%s' is no absolute path", knobs->directory);
+	return storm_uses(knobs, "dma") ? dma_check_name("device", knobs->device, why) : 0;
 }
 
 /**
@@ -282,8 +328,10 @@ static int check_together(const struct storm_knobs *knobs, struct reason *why)
 int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs *knobs,
 		     struct reason *why)
 {
-	int error;
+	int error = check_values(arguments, why);
 
+	if (error)
+		return error;
 	*knobs = (struct storm_knobs){
 		.vms = (unsigned int)param_number(arguments, "vms"),
 		.converters = (unsigned int)param_number(arguments, "converters"),
@@ -321,7 +369,8 @@ int storm_knobs_read(const json_t *arguments, uint64_t seed, struct storm_knobs 
 		knobs->by_guest = 0;
 	error = read_users(arguments, knobs, why) ?: read_only(arguments, knobs, why)
 						  ?: check_sizes(knobs, why)
-						  ?: check_together(knobs, why);
+						  ?: check_together(knobs, why)
+						  ?: check_effects(knobs, why);
 	if (error)
 		storm_knobs_release(knobs);
 	return error;
