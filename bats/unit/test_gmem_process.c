@@ -403,6 +403,26 @@ static void a_memory_cgroup_is_probed_and_not_made(void **state)
 	assert_int_equal(access(place("/sys/fs/cgroup/brinell-gmem"), F_OK), -1);
 }
 
+static void what_faults_need_is_probed(void **state)
+{
+	__cleanup_json json_t *findings = json_array();
+	const json_t *limit = NULL;
+	struct reason why = {0};
+	json_t *each;
+	size_t index;
+
+	(void)state;
+	assert_int_equal(gmem_host_poison_probe(&why), -EPERM);
+	put("/sys/kernel/debug/hwpoison/corrupt-pfn", "");
+	assert_int_equal(gmem_host_poison_probe(&why), 0);
+	gmem_probe_findings(findings);
+	json_array_foreach (findings, index, each)
+		if (strcmp(json_text(each, "name", ""), "gmem:memory-limit") == 0)
+			limit = each;
+	assert_false(json_is_true(json_object_get(limit, "ok")));
+	assert_non_null(strstr(json_text(limit, "reason", ""), "no memory controller"));
+}
+
 /* Here only where the kernel has no such file: an armed failure would strike this test. */
 static void a_failure_that_can_not_be_armed_is_refused(void **state)
 {
@@ -431,6 +451,7 @@ int main(void)
 		TEST(a_storm_that_is_killed_leaves_nothing),
 		TEST(an_agent_that_is_killed_leaves_nothing),
 		TEST(a_memory_cgroup_is_probed_and_not_made),
+		TEST(what_faults_need_is_probed),
 		TEST(a_failure_that_can_not_be_armed_is_refused),
 	};
 

@@ -617,6 +617,7 @@ static void what_a_kernel_lacks_is_named(void **state)
 		{&flip, GMEM_HAS_PROTECTED, -EOPNOTSUPP, "no VMs of type KVM_X86_SW_PROTECTED_VM"},
 		{&flip, GMEM_HAS_ATTRIBUTES, -EOPNOTSUPP, "no memory attributes"},
 		{&single, GMEM_HAS_ATTRIBUTES, -EOPNOTSUPP, "no memory attributes"},
+		{&single, GMEM_HAS_MAPPABLE, -EOPNOTSUPP, "can not be mapped by the host"},
 		{&mapped, GMEM_HAS_MEMFD, -EOPNOTSUPP, "KVM has no guest_memfd"},
 		{&mapped, GMEM_HAS_MAPPABLE, -EOPNOTSUPP, "can not be mapped by the host"},
 		{&mapped, GMEM_HAS_PROTECTED, 0, ""},

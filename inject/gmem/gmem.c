@@ -308,6 +308,8 @@ static int take_memory(struct injection *injection, struct reason *why)
 
 	if (storm_has(knobs, FAULT_MEMORY_LIMIT))
 		error = gmem_group_probe(why);
+	if (!error && (storm_has(knobs, FAULT_POISON) || storm_has(knobs, FAULT_POISON_PRIVATE)))
+		error = gmem_host_poison_probe(why);
 	if (!error && storm_has(knobs, FAULT_FAILSLAB))
 		error = gmem_probe_failure(GMEM_FAIL_SLAB, why);
 	if (!error && storm_has(knobs, FAULT_FAIL_FUNCTION))

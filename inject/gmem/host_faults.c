@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "harness/host/machine.h"
 #include "inject/gmem/kvm.h"
 
 #define CORRUPT_PFN "/sys/kernel/debug/hwpoison/corrupt-pfn"
@@ -35,6 +36,12 @@ static int corrupt(uint64_t pfn, struct reason *why)
 	return error && error != -EBUSY
 		       ? fail_errno(why, error, "writing %s to %s", text, CORRUPT_PFN)
 		       : 0;
+}
+
+/** gmem_host_poison_probe - whether pages can be poisoned; loads the module. Return: 0 or -errno with the reason */
+int gmem_host_poison_probe(struct reason *why)
+{
+	return machine_load_module("hwpoison-inject", CORRUPT_PFN, why);
 }
 
 /** gmem_host_poison - poison the shared page by corrupt-pfn */

@@ -43,6 +43,7 @@ int gmem_vcpu_kill(struct gmem_vm *vm, unsigned int vcpu, const struct gmem_rang
 		   struct reason *why);
 
 /* host_faults.c */
+int gmem_host_poison_probe(struct reason *why);
 int gmem_group_probe(struct reason *why);
 int gmem_group_enter(struct reason *why);
 void gmem_group_remove(void);

@@ -149,7 +149,12 @@ void gmem_add_features(json_t *findings, unsigned int has)
 /** gmem_probe_findings - add findings about KVM for storms, in the order in which a storm fails without them */
 void gmem_probe_findings(json_t *findings)
 {
+	struct reason why = {0};
+	bool limits = gmem_group_probe(&why) == 0;
+
 	gmem_add_features(findings, probe_kvm());
+	finding_add(findings, "gmem:memory-limit", limits, why.text,
+		    "mount cgroup2 on /sys/fs/cgroup, and use a kernel with CONFIG_MEMCG");
 	add_failure(findings, "gmem:failslab", GMEM_FAIL_SLAB, "CONFIG_FAILSLAB");
 	add_failure(findings, "gmem:fail-function", GMEM_FAIL_FUNCTION, "CONFIG_FAIL_FUNCTION");
 }
@@ -170,6 +175,9 @@ int gmem_check_features(unsigned int has, const struct gmem_shape *shape, struct
 	else if (shape->workload == GMEM_MAPPED)
 		needed = GMEM_HAS_MAPPABLE;
 	cause = find_missing(has, (int)needed);
+	/* Also for a protected VM: only with MMAP is guest_memfd the only memory of a slot. */
+	if (cause < 0 && shape->workload == GMEM_MAPPED)
+		cause = find_missing(has, GMEM_HAS_MAPPABLE);
 	if (cause < 0)
 		return 0;
 	return fail(why, cause == GMEM_HAS_KVM ? -ENOENT : -EOPNOTSUPP, "%s: %s",
