@@ -292,10 +292,13 @@ spend() {
 	cat >night <<'END'
 out nights
 run --bench "ssh:fake" it\'s" slow".yaml
+run --bench ssh:fake no/*
 END
 	nightly
-	[ "$status" -eq 0 ]
+	[ "$status" -eq 1 ]
 	[[ $output == *"run --bench ssh:fake 'it'\\''s slow.yaml': ok: 1 pass"* ]]
+	# A shell takes it too.
+	[[ $output == *"run --bench ssh:fake 'no/*': could not be run"* ]]
 }
 
 @test "a dry run names the lines of all steps that can not run, and runs none" {

@@ -172,15 +172,6 @@ static int known_code(const char *directory)
 	return read_small_file(file, &text, NULL) ? -1 : atoi(text);
 }
 
-/* As in the file of nights, where a star needs no quotes. */
-static void append_word(char **text, const char *word)
-{
-	if (*word && !strpbrk(word, " \t'\"\\"))
-		append_text(text, " ", "%s", word);
-	else
-		append_shell_word(text, word);
-}
-
 static char *text_of(const json_t *step)
 {
 	char *text = NULL;
@@ -188,7 +179,7 @@ static char *text_of(const json_t *step)
 	size_t index;
 
 	json_array_foreach ((json_t *)step, index, word)
-		append_word(&text, json_string_value(word) ?: "?");
+		append_shell_word(&text, json_string_value(word) ?: "?");
 	return text;
 }
 
