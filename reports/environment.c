@@ -19,11 +19,12 @@ static const json_t *run_body(const json_t *records)
 	return NULL;
 }
 
+/* Return: NULL when the records have no time */
 static char *start_text(const json_t *records)
 {
-	return format_utc(
-		(time_t)(json_number(json_array_get(records, 0), "time_ns", 0) / NSEC_PER_SEC),
-		"%Y-%m-%dT%H:%M:%SZ");
+	int64_t time_ns = json_number(json_array_get(records, 0), "time_ns", 0);
+
+	return time_ns ? format_utc((time_t)(time_ns / NSEC_PER_SEC), "%Y-%m-%dT%H:%M:%SZ") : NULL;
 }
 
 static char *command_text(const json_t *run)
@@ -121,7 +122,7 @@ json_t *environment_of(const json_t *records)
 			json_object_set_new(environment, facts[i].name, json_string(values));
 	}
 	add_software(environment, records);
-	if (json_array_size(records))
+	if (start)
 		json_object_set_new(environment, "start", json_string(start));
 	if (!run)
 		return environment;

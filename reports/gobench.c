@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The benchmark format of Go (go.googlesource.com/proposal, design/14313-benchmark-format.md), for benchstat: a line for each
- * metric of each boot. There are no lines of configuration, which would split benchstat's tables.
+ * metric of each boot. A run has no lines of configuration, which would split benchstat's tables; a comparison has its side.
  */
 #include <ctype.h>
 #include <string.h>
@@ -76,17 +76,28 @@ static void write_boots(FILE *out, const char *scenario, const char *name, const
 	}
 }
 
-static int write_tail(FILE *out, const struct report_run *run)
+/**
+ * gobench_write - write measured values in the benchmark format of Go
+ * @out:      where to
+ * @measured: of measured_take()
+ */
+void gobench_write(FILE *out, const json_t *measured)
 {
-	__cleanup_json json_t *measured = *run->state;
 	const char *scenario, *name;
 	json_t *metrics, *metric;
 
-	*run->state = NULL;
 	write_units(out, measured);
-	json_object_foreach (measured, scenario, metrics)
+	json_object_foreach ((json_t *)measured, scenario, metrics)
 		json_object_foreach (metrics, name, metric)
 			write_boots(out, scenario, name, metric);
+}
+
+static int write_tail(FILE *out, const struct report_run *run)
+{
+	__cleanup_json json_t *measured = *run->state;
+
+	*run->state = NULL;
+	gobench_write(out, measured);
 	return 0;
 }
 

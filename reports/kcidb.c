@@ -184,8 +184,9 @@ static bool is_reported(const json_t *result, const char *name, const json_t *me
 static json_t *finished_test(const char *run, const struct report_trial *trial, json_t *environment)
 {
 	const json_t *result = trial->result;
+	const char *scenario = json_text(result, "scenario", "");
 	json_t *test =
-		test_of(run, json_text(result, "trial", ""), json_text(result, "scenario", ""));
+		test_of(run, json_text(result, "trial", ""), json_text(result, "path", scenario));
 	json_t *start = start_of(trial->records), *excerpt = excerpt_of(result);
 	int64_t duration = metric_ns(result, "trial_time");
 

@@ -66,7 +66,7 @@ compare() { # BOOTS OPTIONS...
 	"$brinell" report moved --format html --output page
 	cmp page "$whole/out/report.html"
 	[ "$("$brinell" report moved --format json | jq -c '.counts, [.profiles[].picture]')" = "$(jq -c '.counts, [.profiles[].picture | "moved" + .[3:]]' "$whole/out/compared.json")" ]
-	run "$brinell" report moved --format kcidb
+	run "$brinell" report moved --format csv
 	[ "$status" -eq 2 ]
 	[[ $output == *"'moved' is a comparison, which has the formats "*json*"; each of its runs has all, such as moved/round-1/01-a"* ]]
 	# What a CI system reads of it.
@@ -76,6 +76,18 @@ compare() { # BOOTS OPTIONS...
 	[[ $(<junit.xml) == *'name="fake/poison failures"'*'<skipped message="too-noisy: '* ]]
 	run "$brinell" report moved --format github
 	[[ $output == *"::error title=fake/poison victim.cost::"* ]]
+	"$brinell" report moved --format kcidb --output of.json
+	[ "$(jq -r '.builds[0].id' of.json)" = "brinell:$(jq -r .run "$whole/out/round-1/01-a/results.json")_$(jq -r .run "$whole/out/round-1/01-b/results.json")" ]
+	[ "$(jq -c '.tests[] | select(.path == "brinell.fake.poison.victim_cost") | [.status, .misc.code, .environment.misc.start]' of.json)" = '["FAIL","regressed",null]' ]
+	[[ $(jq -r '.tests[0].environment.misc.command' of.json) == "brinell compare --boots 4 "* ]]
+	[ "$(jq '.tests | (map(.id) | unique | length) == length' of.json)" = true ]
+	# A line for each boot of each side.
+	"$brinell" report moved --format gobench --output of.txt
+	[ "$(grep -nE '^side: [ab]$' of.txt | cut -d: -f2- | tr '\n' ' ')" = "side: a side: b " ]
+	for side in a b; do
+		[ "$(sed -n "/^side: $side/,/^side: [^$side]/s|^BenchmarkFake/poison/victim.cost 1 \([0-9.]*\) .*|\1|p" of.txt)" = \
+			"$(jq -r --arg side $side '.metrics[] | select(.metric == "victim.cost")[$side].values[] | sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end' moved/compared.json)" ]
+	done
 	for command in "show moved 1" "judge moved" "shrink moved 1"; do
 		# shellcheck disable=SC2086 # words
 		run "$brinell" $command

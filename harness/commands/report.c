@@ -19,7 +19,7 @@ static const char usage[] =
 	"Prints the results of a run from its journal. A verdict that this version of brinell\n"
 	"recorded is not judged again; 'brinell judge' does that. DIR may be a comparison, for "
 	"html,\n"
-	"json, junit, github and lava, or a calibration, for json.\n"
+	"json, junit, github, kcidb, lava and gobench, or a calibration, for json.\n"
 	"\n"
 	"  --format FORMAT   ktap, junit, json, html, tap, csv, github, kcidb, "
 	"lava, gobench, otava,\n"
@@ -94,7 +94,7 @@ static bool draws(const struct report *report)
 static bool has_format(bool calibrates, const struct report *report)
 {
 	return strcmp(report->name, "json") == 0 ||
-	       (!calibrates && (draws(report) || compare_is_list(report)));
+	       (!calibrates && (draws(report) || compare_has(report)));
 }
 
 static void log_no_format(const char *directory, bool calibrates)
@@ -133,8 +133,8 @@ static int report_comparison(const char *directory, const struct report *report,
 		return EXIT_USAGE;
 	if (draws(report))
 		compare_draw(out, plan, result);
-	else if (compare_is_list(report))
-		error = compare_list(out, result, report);
+	else if (compare_has(report))
+		error = compare_report(out, result, report);
 	else
 		text_json(out, result);
 	return close_output(out, path, error);

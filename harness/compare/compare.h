@@ -28,8 +28,8 @@ int compare_load(const char *name, const char *const directories[], size_t count
 int compare_check_across(const char *across, struct reason *why);
 json_t *compare_runs(const json_t *a, const json_t *b, const struct compare_options *options);
 void compare_page(FILE *out, const json_t *comparison);
-bool compare_is_list(const struct report *report);
-int compare_list(FILE *out, const json_t *comparison, const struct report *report);
+bool compare_has(const struct report *report);
+int compare_report(FILE *out, const json_t *comparison, const struct report *report);
 void compare_print(FILE *out, const json_t *comparison);
 
 #endif

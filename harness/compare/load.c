@@ -209,10 +209,8 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
 				      : load_journal(directory, &loading, &summary, why);
 	if (error)
 		return error;
-	json_object_set_new(side, "run",
-			    json_object_get(side, "run")
-				    ? json_string("several")
-				    : json_string(json_text(summary, "run", "unknown")));
+	if (!json_object_get(side, "run"))
+		json_object_set_new(side, "run", json_string(json_text(summary, "run", "unknown")));
 	note_text(side, "version", json_text(summary, "version", "unknown"));
 	if (!json_is_true(json_object_get(summary, "complete")))
 		json_object_set_new(side, "complete", json_false());
@@ -224,7 +222,7 @@ static int add_run(json_t *side, const char *directory, struct reason *why)
  * @name:        of the side, for messages
  * @directories: of its runs; the journal of each is judged, or results.json is read if there is no journal
  * @count:       of them, at least 1
- * @side:        receives {"directory": @name, "run", "runs", "version", "complete", "fingerprint", "metrics", "rates": {SCENARIO:
+ * @side:        receives {"directory": @name, "run": the first, "runs", "version", "complete", "fingerprint", "metrics", "rates": {SCENARIO:
  *               {"trials", "failures", "bench"}}, "budgets"}; owned by the caller
  * @why:         filled on an error
  *
