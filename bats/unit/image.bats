@@ -315,3 +315,17 @@ archive_files() { cpio --quiet -tv <ready/initramfs | awk '{ print $1, $3 ":" $4
 	PATH=$PWD/few make archive make
 	[ "${lines[-1]}" = 'error: cpio is not installed: ./setup installs it' ]
 }
+
+@test "where no namespace can be made, KVM is not built, and nothing is fetched" {
+	printf '%s\n' 'release k-amd64' 'version 6.18.1-1~bpo13+1' >request
+	# shellcheck disable=SC2016
+	double unshare 'echo "unshare failed: Operation not permitted, $*" >&2; exit 1'
+	for user in 0 1000; do
+		double id "echo $user"
+		make kvm build
+		[ "$status" -eq 1 ]
+		[[ $output == "error: building KVM needs mounts of its own, and 'unshare --mount"*"Operation not permitted"* ]]
+		[[ $user -eq 0 || $output == *"'unshare --mount --map-root-user' is refused"* ]]
+		[ ! -e packages ] && [ ! -s progress ]
+	done
+}
