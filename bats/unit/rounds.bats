@@ -86,7 +86,7 @@ compare() { # BOOTS OPTIONS...
 	[ "$(grep -nE '^side: [ab]$' of.txt | cut -d: -f2- | tr '\n' ' ')" = "side: a side: b " ]
 	for side in a b; do
 		[ "$(sed -n "/^side: $side/,/^side: [^$side]/s|^BenchmarkFake/poison/victim.cost 1 \([0-9.]*\) .*|\1|p" of.txt)" = \
-			"$(jq -r --arg side $side '.metrics[] | select(.metric == "victim.cost")[$side].values[] | sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end' moved/compared.json)" ]
+			"$(jq -r --arg side $side '.metrics[] | select(.metric == "victim.cost")[$side].values[] | sort | if length % 2 == 1 then .[length / 2 | floor] else (.[length / 2] + .[length / 2 - 1]) / 2 end' moved/compared.json | awk '{printf "%.12g\n", $1}')" ]
 	done
 	for command in "show moved 1" "judge moved" "shrink moved 1"; do
 		# shellcheck disable=SC2086 # words
