@@ -288,7 +288,8 @@ static void frames_of_this_machine(void **state)
 	(void)state;
 	system_root_set("");
 	if (!frame_of(&why) || !has_frame(1)) {
-		print_message("skipped: this machine does not tell of its frames: it takes root\n");
+		print_message("skipped: this machine does not show the frames of a process: that "
+			      "takes root\n");
 		skip();
 	}
 	if (!has_frame(FRAMES_MOST)) {
