@@ -85,7 +85,7 @@ xen_rooms := $(filter %/xen,$(rooms))
 programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
 
 # What runs on hosts and in guests; a static program can not be sanitized.
-remote := $(patsubst %,build/%,$(filter-out brinell,$(programs_here)) brinell-agent-xen.o brinell-guest-xen poison-v1.so poison-v2.so)
+remote := $(patsubst %,build/%,$(filter-out brinell,$(programs_here)) brinell-agent-xen.o brinell-guest-xen poison-v1.so poison-v2.so poison-v7.so)
 controller := $(BUILD)/brinell $(BUILD)/brinell.1 $(BUILD)/brinell.bash
 
 all: $(if $(SANITIZE),$(BUILD)/brinell,$(controller) $(remote))
@@ -189,7 +189,7 @@ $(BUILD)/brinell.1: harness/programs/make-man $(BUILD)/brinell
 $(BUILD)/brinell.bash: harness/programs/make-completion $(BUILD)/brinell
 	@$^ >$@
 
-# The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on.
+# The plugin's binary is bound to the API version that the QEMU at hand accepts: 1 for QEMU 7.2, 2 and more for 8.2 on, 7 for 11.1 on.
 build/poison-v%.so: harness/rig/firmware/plugin/poison.c harness/rig/firmware/poison.h Makefile
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -I. -DPLUGIN_API=$* -std=gnu17 -O2 -g -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) -fPIC -shared -o $@ $<
@@ -312,7 +312,7 @@ $(driven):
 install: $(controller) $(remote)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 $(BUILD)/brinell $(filter-out build/brinell,$(programs_here:%=build/%)) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so build/poison-v7.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell

@@ -375,10 +375,13 @@ int rig_start(const struct rig_options *options, struct rig **rig, struct reason
 	if (error)
 		return error;
 	/*
-	 * The plugin interface changed with QEMU 8.2. Without the plugin, latent poison is not
-	 * consumed.
+	 * The plugin interface changed with QEMU 8.2 and 11.1. Without the plugin, latent poison is
+	 * not consumed.
 	 */
-	rig_find_file(version < 802 ? "poison-v1.so" : "poison-v2.so", &plugin);
+	rig_find_file(version < 802    ? "poison-v1.so"
+		      : version < 1101 ? "poison-v2.so"
+				       : "poison-v7.so",
+		      &plugin);
 	error = rig_image_ensure(options, &image, why);
 	if (error)
 		return error;

@@ -13,7 +13,7 @@
  * and leaves the translated code by QEMU's exit from a faulting access (cpu_loop_exit_restore), which restores the state
  * before the instruction. Registers, flags and RIP are those before the instruction, and no interrupt comes in between: a
  * pending machine check has priority over an external interrupt. The functions for this are not part of the plugin API; a
- * QEMU with loadable modules (as Debian's) exports them, with the same types from 7.2 to 10.0. Where they are missing, the
+ * QEMU with loadable modules (as Debian's) exports them, with the same types from 7.2 to 11.1. Where they are missing, the
  * model raises the machine check by the monitor, and the plugin waits for it; RIP is then that of a following instruction.
  *
  * A poisoned fetch is detected at the start of the translation block that contains it: RIP is that of the block's first
@@ -30,8 +30,9 @@
  *
  * Arguments: page=PATH of the shared page.
  *
- * PLUGIN_API is the API version of the QEMU: 1 for 7.2, 2 and more from 8.2 on. Only functions with the same ABI in both are
- * used, but for those that read instructions. API 1 reports an atomic read-modify-write once as "read and write", later ones as
+ * PLUGIN_API is the API version of the QEMU: 1 for 7.2, 2 and more from 8.2 on, 7 from 11.1 on, which accepts no other one. Only functions
+ * with the same ABI in 1 and 2 are used, but for those that read instructions; with 7, callbacks have the data of their registration
+ * in place of the plugin's number. API 1 reports an atomic read-modify-write once as "read and write", later ones as
  * a read and a write; the read is handled first in both cases.
  */
 #include <dlfcn.h>
@@ -72,17 +73,27 @@ enum {
 /* INT3 */
 #define BREAKPOINT 0xcc
 
-typedef void (*simple_callback)(qemu_plugin_id_t id);
-typedef void (*processor_callback)(qemu_plugin_id_t id, unsigned int processor);
+#if PLUGIN_API < 7
+#define CALLBACK(...) (qemu_plugin_id_t id __VA_OPT__(, ) __VA_ARGS__)
+#define REGISTRATION(kind) (qemu_plugin_id_t id, kind callback)
+#define REGISTER(function, id, callback) function(id, callback)
+#else
+#define CALLBACK(...) (__VA_ARGS__ __VA_OPT__(, ) void *data)
+#define REGISTRATION(kind) (qemu_plugin_id_t id, kind callback, void *data)
+#define REGISTER(function, id, callback) function(id, callback, NULL)
+#endif
+
+typedef void(*simple_callback) CALLBACK();
+typedef void(*processor_callback) CALLBACK(unsigned int processor);
 typedef void (*execute_callback)(unsigned int processor, void *data);
-typedef void (*translate_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void(*translate_callback) CALLBACK(struct qemu_plugin_tb *tb);
 typedef void (*memory_callback)(unsigned int processor, qemu_plugin_meminfo_t info,
 				uint64_t address, void *data);
 
-extern void qemu_plugin_reset(qemu_plugin_id_t id, simple_callback callback);
-extern void qemu_plugin_register_flush_cb(qemu_plugin_id_t id, simple_callback callback);
-extern void qemu_plugin_register_vcpu_idle_cb(qemu_plugin_id_t id, processor_callback callback);
-extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translate_callback callback);
+extern void qemu_plugin_reset REGISTRATION(simple_callback);
+extern void qemu_plugin_register_flush_cb REGISTRATION(simple_callback);
+extern void qemu_plugin_register_vcpu_idle_cb REGISTRATION(processor_callback);
+extern void qemu_plugin_register_vcpu_tb_trans_cb REGISTRATION(translate_callback);
 extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
 						 execute_callback callback, int flags, void *data);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
@@ -97,6 +108,7 @@ extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin
 extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 extern void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 extern unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
+extern bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 extern struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info,
 							 uint64_t address);
 extern bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *hwaddr);
@@ -132,6 +144,7 @@ static struct {
 
 static struct poison_page *page;
 static int notify_fd = -1;
+static qemu_plugin_id_t own_id;
 static bool resetting;
 static uintptr_t ram_start, ram_end, ram_offset;
 
@@ -305,6 +318,12 @@ static void store(unsigned int number, int index, uint64_t physical, unsigned in
 	}
 }
 
+/* API 1: enum qemu_plugin_mem_rw lies above the 16 bits of the memory operation; 1 reads, 2 writes, 3 does both. */
+static bool reads(qemu_plugin_meminfo_t info)
+{
+	return PLUGIN_API == 1 ? info >> 16 & 1 : !qemu_plugin_mem_is_store(info);
+}
+
 static void touch(unsigned int number, qemu_plugin_meminfo_t info, uint64_t address,
 		  unsigned int size)
 {
@@ -319,8 +338,7 @@ static void touch(unsigned int number, qemu_plugin_meminfo_t info, uint64_t addr
 	if (index < 0)
 		return;
 	number = running(number);
-	/* enum qemu_plugin_mem_rw lies above the 16 bits of the memory operation; 1 reads, 2 writes, 3 does both. */
-	if (info >> 16 & 1)
+	if (reads(info))
 		consume(number, index, POISON_LOAD, physical);
 	else
 		store(number, index, physical, size);
@@ -438,13 +456,13 @@ static void watch_breakpoint(struct qemu_plugin_tb *tb)
 						       host);
 }
 
-static void on_translate_unarmed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_translate_unarmed CALLBACK(struct qemu_plugin_tb *tb)
 {
 	watch_breakpoint(tb);
 }
 
 /* All lines of a block are compared when it runs, because a line may be armed after the translation. */
-static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_translate CALLBACK(struct qemu_plugin_tb *tb)
 {
 	uint64_t line = UINT64_MAX;
 
@@ -489,52 +507,57 @@ static void forget_callbacks(void)
 		qemu.forget_callbacks(processor);
 }
 
-static void on_flush(qemu_plugin_id_t id)
+static void on_flush CALLBACK()
 {
 	forget_callbacks();
 }
 
-static void on_idle(qemu_plugin_id_t id, unsigned int processor);
+static void on_idle CALLBACK(unsigned int processor);
 
-static void on_reset(qemu_plugin_id_t id)
+static void on_reset CALLBACK()
 {
 	uint32_t generation = atomic_load(&page->generation);
 
 	forget_callbacks();
-	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
+	REGISTER(qemu_plugin_register_vcpu_idle_cb, own_id, on_idle);
 	if (generation & 1) {
-		qemu_plugin_register_flush_cb(id, on_flush);
+		REGISTER(qemu_plugin_register_flush_cb, own_id, on_flush);
 		find_ram();
-		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+		REGISTER(qemu_plugin_register_vcpu_tb_trans_cb, own_id, on_translate);
 	} else if (qemu.discard_code) {
-		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate_unarmed);
+		REGISTER(qemu_plugin_register_vcpu_tb_trans_cb, own_id, on_translate_unarmed);
 	}
 	resetting = false;
 	atomic_store(&page->acknowledged, generation);
 	(void)!send(notify_fd, "a", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/*
- * Runs when a processor halts, and on every processor when the machine is stopped, but not if one thread runs all of them
- * (accel/tcg/tcg-accel-ops-rr.c); always under QEMU's big lock.
- */
-static void on_idle(qemu_plugin_id_t id, unsigned int processor)
+static void follow_page(void)
 {
 	if (resetting || atomic_load(&page->generation) == atomic_load(&page->acknowledged))
 		return;
 	resetting = true;
-	qemu_plugin_reset(id, on_reset);
+	REGISTER(qemu_plugin_reset, own_id, on_reset);
 }
 
-static void read_page(struct processor *processor, union work_data id)
+/*
+ * Runs when a processor halts, and on every processor when the machine is stopped, but not if one thread runs all of them
+ * (accel/tcg/tcg-accel-ops-rr.c); always under QEMU's big lock.
+ */
+static void on_idle CALLBACK(unsigned int processor)
 {
-	on_idle(id.number, 0);
+	follow_page();
+}
+
+static void read_page(struct processor *processor, union work_data data)
+{
+	follow_page();
 }
 
 /* The machine is stopped, or goes on. A plugin can be reset in the thread of a processor only. */
-static void on_state(void *id, bool goes_on, int state)
+static void on_state(void *context, bool goes_on, int state)
 {
-	qemu.run_on(qemu.get(0), read_page, (union work_data){.pointer = id});
+	qemu.run_on(qemu.get(0), read_page, (union work_data){0});
 }
 
 static int open_page(const char *path)
@@ -568,6 +591,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
 {
 	int error = -EINVAL;
 
+	own_id = id;
 	for (int i = 0; i < argc; i++)
 		if (!strncmp(argv[i], "page=", 5))
 			error = open_page(argv[i] + 5);
@@ -589,13 +613,14 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int a
 		*(void **)&qemu.leave = dlsym(RTLD_DEFAULT, "cpu_loop_exit_restore");
 	/* With API 1 a host has one processor. */
 	if (qemu.leave && PLUGIN_API > 1)
-		*(void **)&qemu.discard_code = dlsym(RTLD_DEFAULT, "tb_flush");
+		*(void **)&qemu.discard_code =
+			dlsym(RTLD_DEFAULT, "tb_flush") ?: dlsym(RTLD_DEFAULT, "queue_tb_flush");
 	if (qemu.discard_code)
-		qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate_unarmed);
+		REGISTER(qemu_plugin_register_vcpu_tb_trans_cb, id, on_translate_unarmed);
 	*(void **)&qemu.watch_state = dlsym(RTLD_DEFAULT, "qemu_add_vm_change_state_handler");
 	if (qemu.get && qemu.run_on && qemu.watch_state)
-		qemu.watch_state(on_state, (void *)(uintptr_t)id);
+		qemu.watch_state(on_state, NULL);
 	atomic_store(&page->present, (uint32_t)getpid());
-	qemu_plugin_register_vcpu_idle_cb(id, on_idle);
+	REGISTER(qemu_plugin_register_vcpu_idle_cb, id, on_idle);
 	return 0;
 }
