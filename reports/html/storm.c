@@ -111,8 +111,9 @@ static void write_users(FILE *out, const struct course *course, const struct rec
 	      "storm</th></tr></thead><tbody>",
 	      out);
 	json_array_foreach ((json_t *)users, index, user)
-		write_user(out, course, json_string_value(user),
-			   strcmp(json_string_value(user), refuser) == 0, &span);
+		if (json_is_string(user))
+			write_user(out, course, json_string_value(user),
+				   strcmp(json_string_value(user), refuser) == 0, &span);
 	if (param_number(arguments, "touchers"))
 		write_user(out, course, "toucher", false, &span);
 	fputs("</tbody></table></div>", out);
