@@ -84,8 +84,10 @@ driven := demo check check-fast check-guests check-xen bench
 xen_rooms := $(filter %/xen,$(rooms))
 programs_here := $(filter-out $(if $(shell $(PKG_CONFIG) --exists xencontrol xenlight 2>/dev/null && echo yes),,brinell-agent-xen),$(programs))
 
+# Of the rig: one for each API version.
+plugins := $(patsubst %,build/poison-v%.so,1 2 7)
 # What runs on hosts and in guests; a static program can not be sanitized.
-remote := $(patsubst %,build/%,$(filter-out brinell,$(programs_here)) brinell-agent-xen.o brinell-guest-xen poison-v1.so poison-v2.so poison-v7.so)
+remote := $(patsubst %,build/%,$(filter-out brinell,$(programs_here)) brinell-agent-xen.o brinell-guest-xen) $(plugins)
 controller := $(BUILD)/brinell $(BUILD)/brinell.1 $(BUILD)/brinell.bash
 
 all: $(if $(SANITIZE),$(BUILD)/brinell,$(controller) $(remote))
@@ -312,7 +314,7 @@ $(driven):
 install: $(controller) $(remote)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/brinell $(DESTDIR)$(PREFIX)/share/brinell
 	install -m 755 $(BUILD)/brinell $(filter-out build/brinell,$(programs_here:%=build/%)) $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen build/poison-v1.so build/poison-v2.so build/poison-v7.so $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
+	install -m 755 build/brinell-agent build/brinell-agent-kvm build/brinell-guest build/brinell-guest-xen $(plugins) $(addprefix harness/rig/image/,init start-libvirt start-xen make-agent make-archive make-common make-kernel make-kvm make-system) \
 		$(DESTDIR)$(PREFIX)/lib/brinell
 	install -m 644 build/brinell-agent-xen.o $(DESTDIR)$(PREFIX)/lib/brinell
 	cp --parents --no-preserve=ownership $(wildcard $(xen_rooms:%=%/*.c) harness/*/*.h harness/*/*/*.h harness/*/*/*/*.h inject/*.h) $(DESTDIR)$(PREFIX)/lib/brinell
