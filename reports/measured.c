@@ -7,7 +7,8 @@
 #include "harness/stats/stats.h"
 #include "reports/measured.h"
 
-static json_t *member(json_t *object, const char *key)
+/** measured_member - the object at a key of an object, which is made when there is none. Return: borrowed */
+json_t *measured_member(json_t *object, const char *key)
 {
 	if (!json_object_get(object, key))
 		json_object_set_new(object, key, json_object());
@@ -17,7 +18,7 @@ static json_t *member(json_t *object, const char *key)
 static void take(json_t *known, const json_t *metric, const char *boot)
 {
 	const json_t *samples = json_object_get(metric, "samples");
-	json_t *boots = member(known, "boots"), *all;
+	json_t *boots = measured_member(known, "boots"), *all;
 
 	if (!json_object_get(boots, boot))
 		json_object_set_new(boots, boot, json_array());
@@ -48,8 +49,8 @@ void measured_take(json_t *measured, const json_t *result)
 		return;
 	json_object_foreach (json_object_get(result, "metrics"), name, metric) {
 		__cleanup_free char *plain = measured_name(name);
-		json_t *known =
-			member(member(measured, json_text(result, "scenario", "unknown")), plain);
+		json_t *known = measured_member(
+			measured_member(measured, json_text(result, "scenario", "unknown")), plain);
 
 		json_object_set_new(known, "unit", json_string(json_text(metric, "unit", "")));
 		json_object_set_new(known, "direction",

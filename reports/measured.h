@@ -4,6 +4,7 @@
 
 #include "reports/report.h"
 
+json_t *measured_member(json_t *object, const char *key);
 char *measured_name(const char *name);
 void measured_take(json_t *measured, const json_t *result);
 int measured_trial(FILE *out, const struct report_run *run, const struct report_trial *trial);

@@ -113,9 +113,7 @@ static json_t *values_of(const json_t *comparison, const char *side)
 
 			json_object_set(boots, number, values);
 		}
-		if (!json_object_get(measured, scenario))
-			json_object_set_new(measured, scenario, json_object());
-		json_object_set_new(json_object_get(measured, scenario),
+		json_object_set_new(measured_member(measured, scenario),
 				    json_text(row, "metric", ""),
 				    json_pack("{s:s, s:s, s:o}", "unit", json_text(row, "unit", ""),
 					      "direction", json_text(row, "direction", "none"),
